@@ -1,0 +1,1 @@
+"""Frozen nouns: assets, bars, order facts, events, commands and the number type. Nothing here acts."""

@@ -1,0 +1,76 @@
+"""What can be traded. An asset is a fact: frozen, one object an asset and run, hashed by identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Asset:
+    """Something that can be traded, as a portal describes it.
+
+    Attributes:
+        sid: Number that identifies the asset for good.
+        symbol: Ticker, upper or lower case as the data has it.
+        start_date: Label of the first session with a bar.
+        end_date: Label of the last session with a bar.
+        auto_close_date: Label of the session at whose end a position still open is closed.
+        lot_size: Smallest tradable amount; amounts are multiples of it.
+        tick_size: Smallest price step for limit and stop prices.
+        index: Column of the asset in its portal's bars.
+        asset_name: Long name, the symbol if none is known.
+        exchange: Calendar name of its exchange.
+    """
+
+    sid: int
+    symbol: str
+    start_date: date
+    end_date: date
+    auto_close_date: date
+    lot_size: Decimal = Decimal(1)
+    tick_size: Decimal = Decimal("0.01")
+    index: int = 0
+    asset_name: str = ""
+    exchange: str = ""
+    country_code: str = "US"
+    price_multiplier: float = field(default=1.0)
+
+    @property
+    def exchange_full(self) -> str:
+        """Long name of the exchange (zipline's field)."""
+        return self.exchange
+
+    @property
+    def first_traded(self) -> None:
+        """Not recorded (zipline's field)."""
+        return
+
+    def __int__(self) -> int:
+        return self.sid
+
+    def __index__(self) -> int:
+        return self.sid
+
+    def __lt__(self, other: Any) -> bool:
+        return self.sid < other.sid if isinstance(other, Asset) else NotImplemented
+
+    def __le__(self, other: Any) -> bool:
+        return self.sid <= other.sid if isinstance(other, Asset) else NotImplemented
+
+    def __gt__(self, other: Any) -> bool:
+        return self.sid > other.sid if isinstance(other, Asset) else NotImplemented
+
+    def __ge__(self, other: Any) -> bool:
+        return self.sid >= other.sid if isinstance(other, Asset) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.sid} [{self.symbol}])"
+
+
+class Equity(Asset):
+    """A share, a fund or any other asset without expiry."""
+
+    __slots__ = ()

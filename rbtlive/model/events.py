@@ -1,0 +1,136 @@
+"""What happened: frozen events, each of a class that knows its own place in the queue.
+
+The rule: an event is named for what happened, carries aware UTC time, and is never changed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import IntEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rbtlive.model.bar import Bar, Exact, UtcDatetime
+from rbtlive.model.order import OrderState
+
+
+class Priority(IntEnum):
+    """Who goes first when several events wait; lower goes first."""
+
+    OPERATOR = 0
+    SYSTEM_ERROR = 1
+    ORDER_FILL = 2
+    ORDER_UPDATE = 3
+    SCHEDULED_TRIGGER = 4
+    MARKET_DATA = 5
+
+
+class Event(BaseModel):
+    """Something that happened.
+
+    Attributes:
+        priority: Place in the queue, given by the class.
+        timestamp: When it happened, UTC; naive date-times are refused.
+        event_type: Name of the kind, given by the class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default_priority: ClassVar[Priority] = Priority.SYSTEM_ERROR
+
+    timestamp: UtcDatetime
+    priority: int = -1
+    event_type: str = ""
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Fill in what the class, not the caller, decides; refuse a caller who says otherwise."""
+        cls = type(self)
+        if self.priority not in (-1, cls.default_priority):
+            raise ValueError(f"priority of {cls.__name__} is {int(cls.default_priority)}: was {self.priority}")
+        if self.event_type not in ("", cls.__name__):
+            raise ValueError(f"event_type of {cls.__name__} is its class name: was {self.event_type!r}")
+        object.__setattr__(self, "priority", int(cls.default_priority))
+        object.__setattr__(self, "event_type", cls.__name__)
+
+
+class MarketDataEvent(Event):
+    """One slice of the market: the bars of all assets that traded, empty where nothing did."""
+
+    default_priority = Priority.MARKET_DATA
+    bars: dict[str, Bar]
+
+
+class OrderFillEvent(Event):
+    """An execution at the venue. `amount` is signed; `commission` is what this execution cost."""
+
+    default_priority = Priority.ORDER_FILL
+    order_id: str
+    execution_id: str
+    amount: Exact
+    price: Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
+    commission: Annotated[Exact, Field(allow_inf_nan=False)] = Decimal(0)
+
+
+class OrderRejectEvent(Event):
+    """The venue refused an order."""
+
+    default_priority = Priority.ORDER_UPDATE
+    order_id: str
+    reason: str
+
+
+class OrderUpdateEvent(Event):
+    """The venue told of an order's new state."""
+
+    default_priority = Priority.ORDER_UPDATE
+    order_id: str
+    status: OrderState
+    reason: str = ""
+    broker_order_id: str | None = None
+
+
+class ScheduledTriggerEvent(Event):
+    """The clock reached a moment that was waited for: a slice's end, a session's start or end."""
+
+    default_priority = Priority.SCHEDULED_TRIGGER
+    name: str
+
+
+class SystemErrorEvent(Event):
+    """Something went wrong and was survived."""
+
+    default_priority = Priority.SYSTEM_ERROR
+    message: str
+    source: str
+
+
+class CircuitBreakerEvent(Event):
+    """A breaker tripped: new orders are denied with its reason until trading is resumed."""
+
+    default_priority = Priority.OPERATOR
+    name: str
+    reason: str
+
+
+class OperatorEvent(Event):
+    """A person acted: pause, resume, halt, flatten, kill, stop."""
+
+    default_priority = Priority.OPERATOR
+    action: Literal["pause", "resume", "reduce", "halt", "flatten", "cancel_all", "kill", "stop"]
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        MarketDataEvent,
+        OrderFillEvent,
+        OrderRejectEvent,
+        OrderUpdateEvent,
+        ScheduledTriggerEvent,
+        SystemErrorEvent,
+        CircuitBreakerEvent,
+        OperatorEvent,
+    )
+}
+"""Every event class by its `event_type`."""

@@ -1,0 +1,209 @@
+"""The one number type strategies see, and the one door through which floats become decimals.
+
+Its rule: a float enters by its shortest decimal text (`0.1` is one tenth), and whatever enters stays decimal.
+"""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+from typing import Any, SupportsFloat, cast
+
+import numpy as np
+
+ENGINE_CONTEXT = decimal.Context(
+    prec=38,
+    rounding=decimal.ROUND_HALF_EVEN,
+    traps=[decimal.DivisionByZero, decimal.Overflow, decimal.InvalidOperation],
+)
+"""The decimal context that core and callbacks run in, whatever the user's own context says."""
+
+MONEY_QUANTUM = Decimal("1E-12")
+NAN = Decimal("NaN")
+ZERO = Decimal(0)
+
+
+def to_decimal(value: object) -> Decimal:
+    """Turn any number into a `Decimal`; floats by their shortest decimal text.
+
+    Args:
+        value: int, float, Decimal, or a scalar of numpy or polars.
+
+    Raises:
+        TypeError: `value` is no number (a bool is none either).
+    """
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, float):  # numpy.float64 is a float; its own repr would name its type
+        return Decimal(float.__repr__(value))
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"a number is expected here: was {value!r} (bool); pass an int, float or Decimal")
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, np.integer):
+        return Decimal(int(value))
+    if isinstance(value, np.floating):
+        return Decimal(repr(float(value)))
+    raise TypeError(
+        f"a number is expected here: was {value!r} ({type(value).__name__}); pass an int, float or Decimal"
+    )
+
+
+def to_money(value: object) -> Decimal:
+    """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices, commissions, cash flows."""
+    exact = to_decimal(value)
+    if not exact.is_finite():
+        raise ValueError(f"an amount of money must be finite: was {value!r}")
+    return exact.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT).normalize(ENGINE_CONTEXT) + ZERO
+
+
+def plain_text(value: Decimal) -> str:
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as `0`."""
+    if not value.is_finite():
+        return str(value)
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+class Number(Decimal):
+    """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and stays decimal.
+
+    A missing value is `Number("NaN")`: arithmetic gives NaN again and every comparison is False. Floats compare by
+    their shortest decimal text, so `Number("0.1") == 0.1` is True. Arrays and Series on the other side see a float.
+    """
+
+    __slots__ = ()
+    __hash__ = Decimal.__hash__
+
+    def __add__(self, other: Any) -> Any:
+        return _binary(Decimal.__add__, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _binary(Decimal.__radd__, self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return _binary(Decimal.__sub__, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _binary(Decimal.__rsub__, self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return _binary(Decimal.__mul__, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _binary(Decimal.__rmul__, self, other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _binary(Decimal.__truediv__, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _binary(Decimal.__rtruediv__, self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _binary(Decimal.__floordiv__, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _binary(Decimal.__rfloordiv__, self, other)
+
+    def __mod__(self, other: Any) -> Any:
+        return _binary(Decimal.__mod__, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _binary(Decimal.__rmod__, self, other)
+
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        return _binary(lambda a, b: Decimal.__pow__(a, b, modulo), self, other)
+
+    def __rpow__(self, other: Any, modulo: Any = None) -> Any:
+        return _binary(lambda a, b: Decimal.__rpow__(a, b, modulo), self, other)
+
+    def __neg__(self) -> Number:
+        return Number(Decimal.__neg__(self))
+
+    def __pos__(self) -> Number:
+        return self
+
+    def __abs__(self) -> Number:
+        return Number(Decimal.__abs__(self))
+
+    def __eq__(self, other: object) -> bool:
+        return _compare(Decimal.__eq__, self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, other: Any) -> bool:
+        return _compare(Decimal.__lt__, self, other)
+
+    def __le__(self, other: Any) -> bool:
+        return _compare(Decimal.__le__, self, other)
+
+    def __gt__(self, other: Any) -> bool:
+        return _compare(Decimal.__gt__, self, other)
+
+    def __ge__(self, other: Any) -> bool:
+        return _compare(Decimal.__ge__, self, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in the four operations."""
+        operator = _SCALAR_OPERATORS.get(ufunc.__name__)
+        if operator is not None and method == "__call__" and all(np.ndim(x) == 0 for x in inputs):
+            left, right = (x if isinstance(x, Number) else Number(to_decimal(x)) for x in inputs)
+            return operator(left, right)
+        floats = [float(x) if isinstance(x, Number) else x for x in inputs]
+        return getattr(ufunc, method)(*floats, **kwargs)
+
+
+_SCALAR_OPERATORS = {
+    "add": Number.__add__,
+    "subtract": Number.__sub__,
+    "multiply": Number.__mul__,
+    "divide": Number.__truediv__,
+    "true_divide": Number.__truediv__,
+    "floor_divide": Number.__floordiv__,
+    "remainder": Number.__mod__,
+    "less": Number.__lt__,
+    "less_equal": Number.__le__,
+    "greater": Number.__gt__,
+    "greater_equal": Number.__ge__,
+    "equal": Number.__eq__,
+    "not_equal": Number.__ne__,
+}
+
+
+def _operand(other: object) -> Decimal | None:
+    # Arrays, Series and strings are not ours: None makes Python ask the other side.
+    if isinstance(other, Decimal):
+        return other
+    if isinstance(other, float):
+        return Decimal(float.__repr__(other))
+    if isinstance(other, int):  # bool included: Python's own numbers take it too
+        return Decimal(int(other))
+    if isinstance(other, (np.integer, np.floating)):
+        return to_decimal(other)
+    return None
+
+
+def _binary(operation: Any, number: Number, other: object) -> Any:
+    operand = _operand(other)
+    if operand is None:
+        return NotImplemented
+    result = operation(number, operand)
+    return Number(result) if isinstance(result, Decimal) else result
+
+
+def _compare(operation: Any, number: Number, other: object) -> bool:
+    operand = _operand(other)
+    if operand is None:
+        return cast(bool, NotImplemented)
+    if operand.is_nan() or Decimal.is_nan(number):
+        return False
+    return cast(bool, operation(number, operand))
+
+
+def is_finite(value: SupportsFloat) -> bool:
+    """Say whether a number is neither infinite nor NaN."""
+    number = float(value)
+    return number - number == 0.0
