@@ -17,9 +17,7 @@ from rbtlive.data.calendar import ALIASES, TABLES, TradingCalendar, datetime_of,
 from rbtlive.errors import InvalidCalendarName, NotASession, OutsideCalendar, UnknownCalendar
 
 # What exchange_calendars itself does when these tests call it; our own code must pass without.
-theirs_is_deprecated = pytest.mark.filterwarnings(
-    "ignore:Series.values returning an ndarray:DeprecationWarning"
-)
+theirs_is_deprecated = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def us(*parts: int) -> int:
