@@ -73,7 +73,7 @@ def _bars(walk: Walk, ratios: Sequence[float]) -> list[Cents]:
         last = max(25, round(last * ratio))
         wiggle = max(1, last * walk.step // 20_000)
         opened = max(20, last + dice.between(-wiggle, wiggle))
-        closed = max(20, last + last * (walk.drift + dice.between(-walk.step, walk.step)) // 10_000)
+        closed = max(20, last + (last * (walk.drift + dice.between(-walk.step, walk.step)) + 5_000) // 10_000)
         high = max(opened, closed) + dice.between(0, wiggle)
         low = max(5, min(opened, closed) - dice.between(0, wiggle))
         rows.append((opened, high, low, closed, dice.between(*walk.volume)))
@@ -88,7 +88,7 @@ def _rows(symbol: str, stamps: Iterable[object], cents: Iterable[Cents]) -> list
     ]
 
 
-_PRICES = {name: pl.Float64 for name in ("open", "high", "low", "close")} | {"volume": pl.Int64}
+_PRICES = dict.fromkeys(("open", "high", "low", "close"), pl.Float64) | {"volume": pl.Int64}
 
 
 def daily_frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
@@ -147,16 +147,23 @@ def minutes(calendar: str, session: date) -> list[datetime]:
 
 
 def real_daily() -> Dataset:
-    """Return the sample that ships with the package: AAPL, FB, GOOG, IBM and MSFT, 2000 to 2013."""
+    """Return the sample that ships with the package: AAPL, FB, GOOG, IBM and MSFT, 2000 to 2013.
+
+    A few of its prices have four decimals; zipline stores three.
+    """
     bars = pl.read_parquet(SAMPLES / "us_daily_bars.parquet").select(_DAILY_COLUMNS)
-    bars = bars.with_columns(pl.col("date").cast(pl.Date), pl.col("volume").cast(pl.Int64))
+    bars = bars.with_columns(
+        pl.col("date").cast(pl.Date), pl.col("volume").cast(pl.Int64), pl.col(*_DAILY_COLUMNS[2:6]).round(3)
+    )
     names = sorted(bars["symbol"].unique())
     return Dataset(
         name="real_daily",
         calendar="XNYS",
         bars=bars,
         assets=assets_frame(bars, {symbol: number for number, symbol in enumerate(names)}),
-        splits=pl.read_parquet(SAMPLES / "us_daily_splits.parquet").select("symbol", "effective_date", "ratio"),
+        splits=pl.read_parquet(SAMPLES / "us_daily_splits.parquet").select(
+            "symbol", "effective_date", "ratio"
+        ),
         dividends=pl.read_parquet(SAMPLES / "us_daily_dividends.parquet").select(
             "symbol", "ex_date", "pay_date", "amount"
         ),
@@ -176,7 +183,11 @@ _EDGE_WALKS = {
     "VOLA": Walk(110, 6_000, 800, (100_000, 300_000)),
 }
 _EDGE_SIDS = {symbol: 11 + 3 * number for number, symbol in enumerate(sorted(_EDGE_WALKS))}
-_EDGE_SPLITS = [("SPLT", date(2017, 3, 1), 0.5), ("SPLT", date(2017, 5, 15), 2 / 3), ("SPLT", date(2017, 9, 5), 4.0)]
+_EDGE_SPLITS = [
+    ("SPLT", date(2017, 3, 1), 0.5),
+    ("SPLT", date(2017, 5, 15), 2 / 3),
+    ("SPLT", date(2017, 9, 5), 4.0),
+]
 _EDGE_DIVIDENDS = [
     ("DIVI", date(2017, 2, 8), date(2017, 2, 22), 0.41),  # paid two weeks later
     ("DIVI", date(2017, 3, 20), date(2017, 3, 20), 0.5),  # paid on the day itself
@@ -316,7 +327,9 @@ def crypto_minute() -> Dataset:
     for symbol, walk in _CRYPTO_WALKS.items():
         stamps = [stamp for day in days for stamp in minutes("24/7", day)]
         dice = Dice(walk.seed + 50)
-        rows += [row for row in _rows(symbol, stamps, _bars(walk, [1.0] * len(stamps))) if dice.between(1, 100) > 3]
+        rows += [
+            row for row in _rows(symbol, stamps, _bars(walk, [1.0] * len(stamps))) if dice.between(1, 100) > 3
+        ]
     minute_bars = minute_frame(rows)
     bars = aggregate(minute_bars, lambda stamp: (stamp - timedelta(minutes=1)).date())
     return Dataset(
