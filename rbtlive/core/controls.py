@@ -1,0 +1,399 @@
+"""zipline's trading and account controls: limits that a strategy sets itself and that stop it when it breaks them.
+
+One rule: a trading control is asked once before each order, on the position as it is, without open orders; an account
+control once at the end of each session.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+import warnings
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.errors import (
+    AccountControlViolation,
+    InvalidParameter,
+    RbtliveWarning,
+    TradingControlViolation,
+)
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
+
+_ON_ERROR = ("fail", "log")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RbtliveWarning, stacklevel=4)
+
+
+class TradingControl(abc.ABC):
+    """Base of controls that are asked before each order; derive from it and write `validate`.
+
+    Args:
+        on_error: "fail" raises TradingControlViolation; "log" reports the violation and lets the order pass.
+        **parameters: The control's parameters, for messages.
+
+    Attributes:
+        report: Takes the message of a violation with "log"; a Python warning unless it is set to something else.
+
+    Raises:
+        InvalidParameter: `on_error` is neither.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
+    """
+
+    def __init__(self, on_error: str, **parameters: Any) -> None:
+        if on_error not in _ON_ERROR:
+            raise InvalidParameter(
+                f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}'
+            )
+        self.on_error = on_error
+        self.report: Callable[[str], None] = _warn
+        self._parameters = parameters
+
+    @abc.abstractmethod
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Call `handle_violation` if this order breaks the control.
+
+        Args:
+            asset: What is ordered.
+            amount: Signed amount, after rounding.
+            portfolio: The portfolio now; `positions[asset].amount` is 0 for an asset not held.
+            algo_datetime: Event time, UTC.
+            algo_current_data: The bar, as `handle_data` sees it.
+        """
+
+    def handle_violation(
+        self, asset: Asset, amount: Any, datetime: datetime, metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Raise or report that an order breaks this control.
+
+        Args:
+            asset: What is ordered.
+            amount: Signed amount.
+            datetime: Event time.
+            metadata: What else the message should tell.
+
+        Raises:
+            TradingControlViolation: `on_error` is "fail".
+        """
+        constraint = repr(self) + (f" (Metadata: {metadata})" if metadata else "")
+        message = (
+            f"an order for {amount} shares of {asset} at {datetime} breaks the trading control {constraint}"
+        )
+        if self.on_error == "fail":
+            raise TradingControlViolation(
+                message, asset=asset, amount=amount, datetime=datetime, constraint=constraint
+            )
+        self.report(message)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._parameters})"
+
+
+class MaxOrderCount(TradingControl):
+    """Limit the number of order calls in a UTC day.
+
+    A call that a control registered later refuses counts too.
+
+    Args:
+        on_error: "fail" or "log".
+        max_count: Calls allowed in a day; not negative.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 93-116.
+    """
+
+    def __init__(self, on_error: str, max_count: int) -> None:
+        super().__init__(on_error, max_count=max_count)
+        self.max_count = _checked(max_count, "max_count", self, may_be_none=False)
+        self.orders_placed = 0
+        self.current_date: date | None = None
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order once the day's calls are used up; count it otherwise."""
+        del portfolio, algo_current_data
+        today = algo_datetime.date()
+        if self.current_date != today:
+            self.orders_placed = 0
+            self.current_date = today
+        if self.orders_placed >= self.max_count:
+            self.handle_violation(asset, amount, algo_datetime)
+        self.orders_placed += 1
+
+
+class RestrictedListOrder(TradingControl):
+    """Forbid orders for restricted assets.
+
+    Args:
+        on_error: "fail" or "log".
+        restrictions: Anything with `is_restricted(asset, dt)`.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 119-138.
+    """
+
+    def __init__(self, on_error: str, restrictions: Any) -> None:
+        super().__init__(on_error)
+        self.restrictions = restrictions
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order if its asset is restricted now."""
+        del portfolio, algo_current_data
+        if self.restrictions.is_restricted(asset, algo_datetime):
+            self.handle_violation(asset, amount, algo_datetime)
+
+
+class _SizeLimit(TradingControl):
+    # Orders and positions are limited in the same two ways: by shares and by value at the bar's price.
+    def __init__(
+        self, on_error: str, asset: Asset | None = None, max_shares: Any = None, max_notional: Any = None
+    ) -> None:
+        super().__init__(on_error, asset=asset, max_shares=max_shares, max_notional=max_notional)
+        if max_shares is None and max_notional is None:
+            raise InvalidParameter(
+                f"{type(self).__name__} needs max_shares, max_notional or both: was given neither"
+            )
+        self.asset = asset
+        self.max_shares = max_shares
+        self.max_notional = max_notional
+        self._most_shares = _checked(max_shares, "max_shares", self)
+        self._most_notional = _checked(max_notional, "max_notional", self)
+
+    def _limit(self, asset: Asset, amount: Any, size: Decimal, when: datetime, data: Any) -> None:
+        if self._most_shares is not None and abs(size) > self._most_shares:
+            self.handle_violation(asset, amount, when)
+        if self._most_notional is None:
+            return
+        price = data.current(asset, "price")
+        if math.isnan(price):
+            return
+        if abs(ENGINE_CONTEXT.multiply(size, to_decimal(price))) > self._most_notional:
+            self.handle_violation(asset, amount, when)
+
+    def _concerns(self, asset: Asset) -> bool:
+        return self.asset is None or int(self.asset) == int(asset)
+
+
+class MaxOrderSize(_SizeLimit):
+    """Limit the size of a single order, in shares, in value, or both.
+
+    Args:
+        on_error: "fail" or "log".
+        asset: The asset it concerns; None for all.
+        max_shares: Most shares, not negative; None for no limit.
+        max_notional: Most money at the bar's price, not negative; None for no limit.
+
+    Raises:
+        InvalidParameter: neither limit is given, or one is negative.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 141-183.
+    """
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order if it is too large."""
+        del portfolio
+        if self._concerns(asset):
+            self._limit(asset, amount, to_decimal(amount), algo_datetime, algo_current_data)
+
+
+class MaxPositionSize(_SizeLimit):
+    """Limit the size of the position that an order would lead to, in shares, in value, or both.
+
+    Open orders are not counted.
+
+    Args:
+        on_error: "fail" or "log".
+        asset: The asset it concerns; None for all.
+        max_shares: Most shares, long or short, not negative; None for no limit.
+        max_notional: Most money at the bar's price, not negative; None for no limit.
+
+    Raises:
+        InvalidParameter: neither limit is given, or one is negative.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 186-234.
+    """
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order if the position would become too large."""
+        if self._concerns(asset):
+            after = _position(portfolio, asset) + to_decimal(amount)
+            self._limit(asset, amount, after, algo_datetime, algo_current_data)
+
+
+class LongOnly(TradingControl):
+    """Forbid orders that would lead to a short position.
+
+    Open orders are not counted.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 237-249.
+    """
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order if the position would become negative."""
+        del algo_current_data
+        if _position(portfolio, asset) + to_decimal(amount) < 0:
+            self.handle_violation(asset, amount, algo_datetime)
+
+
+class AssetDateBounds(TradingControl):
+    """Forbid orders for an asset before its first day and after its last.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 252-281.
+    """
+
+    def validate(
+        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
+        """Refuse the order if the asset does not live on this UTC day."""
+        del portfolio, algo_current_data
+        if amount == 0:
+            return
+        today = algo_datetime.date()
+        if asset.start_date and today < (start := _day(asset.start_date)):
+            self.handle_violation(
+                asset, amount, algo_datetime, metadata={"asset_start_date": start.isoformat()}
+            )
+        if asset.end_date and today > (end := _day(asset.end_date)):
+            self.handle_violation(asset, amount, algo_datetime, metadata={"asset_end_date": end.isoformat()})
+
+
+class AccountControl(abc.ABC):
+    """Base of controls that are asked at the end of each session; derive from it and write `validate`.
+
+    Args:
+        **parameters: The control's parameters, for messages.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 284-316.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        self._parameters = parameters
+
+    @abc.abstractmethod
+    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+        """Call `fail` if the account breaks the control.
+
+        Args:
+            portfolio: The portfolio now.
+            account: The account now.
+            algo_datetime: Event time, UTC.
+            algo_current_data: The bar, as `handle_data` sees it.
+        """
+
+    def fail(self) -> None:
+        """Raise that the account breaks this control.
+
+        Raises:
+            AccountControlViolation: always.
+        """
+        constraint = repr(self)
+        raise AccountControlViolation(
+            f"the account breaks the account control {constraint}", constraint=constraint
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._parameters})"
+
+
+class MaxLeverage(AccountControl):
+    """Limit the account's gross leverage.
+
+    Args:
+        max_leverage: Most gross leverage, 1.0 being fully invested; not negative.
+
+    Raises:
+        InvalidParameter: it is missing or negative.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 319-340.
+    """
+
+    def __init__(self, max_leverage: Any) -> None:
+        super().__init__(max_leverage=max_leverage)
+        _checked(max_leverage, "max_leverage", self, may_be_none=False)
+        self.max_leverage = max_leverage
+
+    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+        """End the run if gross leverage is above the limit."""
+        del portfolio, algo_datetime, algo_current_data
+        if float(account.leverage) > float(self.max_leverage):
+            self.fail()
+
+
+class MinLeverage(AccountControl):
+    """Ask for a gross leverage from a date on.
+
+    Args:
+        min_leverage: Least gross leverage; not negative.
+        deadline: Last moment at which less is allowed; a date stands for its first moment, and what has no time zone
+            is in that of the event time.
+
+    Raises:
+        TypeError: an argument has the wrong type.
+        InvalidParameter: `min_leverage` is negative.
+
+    Source: zipline-reloaded 3.2.1, finance/controls.py, lines 343-376.
+    """
+
+    def __init__(self, min_leverage: float, deadline: date) -> None:
+        super().__init__(min_leverage=min_leverage, deadline=deadline)
+        _checked(min_leverage, "min_leverage", self, may_be_none=False)
+        if not isinstance(deadline, date):
+            kind = type(deadline).__name__
+            raise TypeError(
+                f"deadline of MinLeverage must be a date or a date-time: was {deadline!r} ({kind})"
+            )
+        self.min_leverage = min_leverage
+        self.deadline = deadline
+
+    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+        """End the run if the deadline has passed and gross leverage is below the limit."""
+        del portfolio, algo_current_data
+        deadline = self.deadline
+        if not isinstance(deadline, datetime):
+            deadline = datetime(
+                deadline.year, deadline.month, deadline.day, tzinfo=algo_datetime.tzinfo or UTC
+            )
+        elif deadline.tzinfo is None:
+            deadline = deadline.replace(tzinfo=algo_datetime.tzinfo)
+        if algo_datetime > deadline and float(account.leverage) < float(self.min_leverage):
+            self.fail()
+
+
+def _position(portfolio: Any, asset: Asset) -> Decimal:
+    return to_decimal(portfolio.positions[asset].amount)
+
+
+def _day(day: date) -> date:
+    return day.date() if isinstance(day, datetime) else day
+
+
+def _checked(limit: Any, name: str, control: object, *, may_be_none: bool = True) -> Any:
+    # Returns the limit as a Decimal; infinity means "no limit" and is let through.
+    owner = type(control).__name__
+    if limit is None and may_be_none:
+        return None
+    if limit is None:
+        raise InvalidParameter(f"{name} of {owner} must be given: was None")
+    try:
+        number = to_decimal(limit)
+    except TypeError:
+        kind = type(limit).__name__
+        raise TypeError(f"{name} of {owner} must be a number: was {limit!r} ({kind})") from None
+    if number.is_nan() or number < 0:
+        raise InvalidParameter(f"{name} of {owner} must not be negative: was {limit}")
+    return number

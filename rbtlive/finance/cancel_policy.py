@@ -1,0 +1,70 @@
+"""Cancel policies: whether open orders live on past the end of a session."""
+
+from __future__ import annotations
+
+import abc
+from enum import IntEnum
+
+
+class SessionEvent(IntEnum):
+    """The moments of a session at which a policy is asked; zipline's numbers."""
+
+    BAR = 0
+    SESSION_START = 1
+    SESSION_END = 2
+    MINUTE_END = 3
+    BEFORE_TRADING_START_BAR = 4
+
+
+BAR = SessionEvent.BAR
+SESSION_START = SessionEvent.SESSION_START
+SESSION_END = SessionEvent.SESSION_END
+MINUTE_END = SessionEvent.MINUTE_END
+BEFORE_TRADING_START_BAR = SessionEvent.BEFORE_TRADING_START_BAR
+
+
+class CancelPolicy(abc.ABC):
+    """Base of cancel policies.
+
+    Attributes:
+        warn_on_cancel: Whether an order that the policy cancels is told to the user.
+    """
+
+    warn_on_cancel: bool = False
+
+    @abc.abstractmethod
+    def should_cancel(self, event: int) -> bool:
+        """Say whether open orders are cancelled at this moment.
+
+        Args:
+            event: One of `SessionEvent`.
+        """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class EODCancel(CancelPolicy):
+    """Cancel open orders at the end of every session.
+
+    Args:
+        warn_on_cancel: Whether each cancelled order is told to the user.
+    """
+
+    def __init__(self, warn_on_cancel: bool = True) -> None:
+        self.warn_on_cancel = warn_on_cancel
+
+    def should_cancel(self, event: int) -> bool:
+        """Say yes at the end of a session."""
+        return event == SESSION_END
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(warn_on_cancel={self.warn_on_cancel})"
+
+
+class NeverCancel(CancelPolicy):
+    """Let orders live until they are filled or cancelled by hand. The default."""
+
+    def should_cancel(self, event: int) -> bool:  # noqa: ARG002 -- the base's signature
+        """Say no."""
+        return False

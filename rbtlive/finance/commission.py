@@ -1,0 +1,203 @@
+"""Commission models: what a fill costs beyond its price.
+
+One rule: `calculate` sees the order as it was before the fill, and returns only what the fill adds.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar
+
+from rbtlive.errors import NotBuilt
+from rbtlive.finance.shared import FinancialModel, Future, checked_number
+from rbtlive.finance.views import OrderView, TransactionView
+from rbtlive.model.asset import Asset, Equity
+
+DEFAULT_PER_SHARE_COST = 0.001
+DEFAULT_PER_CONTRACT_COST = 0.85
+DEFAULT_PER_DOLLAR_COST = 0.0015
+DEFAULT_MINIMUM_COST_PER_EQUITY_TRADE = 0.0
+DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE = 0.0
+
+
+class CommissionModel(FinancialModel, abc.ABC):
+    """Base of commission models; derive from it and write `calculate` to charge in your own way."""
+
+    @abc.abstractmethod
+    def calculate(self, order: OrderView, transaction: TransactionView) -> Any:
+        """Return the money that this fill adds to the order's commission.
+
+        Args:
+            order: The order, with `filled` and `commission` as they were before this fill.
+            transaction: The fill: signed `amount`, `price`.
+
+        Returns:
+            Money, any number type. Nothing is booked unless it is above zero.
+        """
+
+
+class NoCommission(CommissionModel):
+    """Trading is free."""
+
+    @staticmethod
+    def calculate(order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG004 -- the base's signature
+        """Return 0."""
+        return 0.0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class EquityCommissionModel(CommissionModel):
+    """Base of commission models for equities only."""
+
+    allowed_asset_types: ClassVar[tuple[type[Asset], ...]] = (Equity,)
+    _marks_asset_types = True
+
+
+class FutureCommissionModel(CommissionModel):
+    """Base of commission models for futures only."""
+
+    allowed_asset_types: ClassVar[tuple[type[Asset], ...]] = (Future,)
+    _marks_asset_types = True
+
+
+def calculate_per_unit_commission(
+    order: OrderView,
+    transaction: TransactionView,
+    cost_per_unit: float,
+    initial_commission: float,
+    min_trade_cost: float,
+) -> float:
+    """Return what a fill adds when an order pays by the unit, with a minimum for the order as a whole.
+
+    The first fill pays max(minimum, |shares| * cost + initial). A later one pays what the order's total by the unit,
+    this fill included, exceeds what was charged before; nothing while that total is under the minimum.
+
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 106-141; float arithmetic in the same order.
+    """
+    charged = float(order.commission)
+    this_fill = abs(float(transaction.amount) * cost_per_unit)
+    if charged == 0:
+        return max(min_trade_cost, this_fill + initial_commission)
+    whole_order = abs(float(order.filled) * cost_per_unit) + this_fill + initial_commission
+    return 0.0 if whole_order < min_trade_cost else whole_order - charged
+
+
+class PerShare(EquityCommissionModel):
+    """Charge by the share, with a minimum for the whole order.
+
+    commission = |shares| * cost; an order's first fill pays at least `min_trade_cost`, later fills only what exceeds
+    what was paid. `PerShare()` is the default for equities.
+
+    Args:
+        cost: Money a share.
+        min_trade_cost: Least money an order that fills at all pays; None and 0 mean no minimum.
+
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 144-189.
+    """
+
+    def __init__(
+        self,
+        cost: float = DEFAULT_PER_SHARE_COST,
+        min_trade_cost: float | None = DEFAULT_MINIMUM_COST_PER_EQUITY_TRADE,
+    ) -> None:
+        owner = type(self).__name__
+        self.cost_per_share = checked_number(cost, "cost", owner, at_least=0)
+        self.min_trade_cost = min_trade_cost or 0
+        checked_number(self.min_trade_cost, "min_trade_cost", owner, at_least=0)
+
+    def __repr__(self) -> str:
+        parameters = f"cost_per_share={self.cost_per_share}, min_trade_cost={self.min_trade_cost}"
+        return f"{type(self).__name__}({parameters})"
+
+    def calculate(self, order: OrderView, transaction: TransactionView) -> float:
+        """Return the money this fill adds."""
+        return calculate_per_unit_commission(
+            order=order,
+            transaction=transaction,
+            cost_per_unit=self.cost_per_share,
+            initial_commission=0,
+            min_trade_cost=float(self.min_trade_cost),
+        )
+
+
+class PerTrade(CommissionModel):
+    """Charge a flat sum, all of it on an order's first fill.
+
+    Args:
+        cost: Money an order.
+
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 283-323.
+    """
+
+    def __init__(self, cost: float = DEFAULT_MINIMUM_COST_PER_EQUITY_TRADE) -> None:
+        self.cost = checked_number(cost, "cost", type(self).__name__, at_least=0)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(cost_per_trade={self.cost})"
+
+    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+        """Return the whole cost for the first fill, 0 for later ones."""
+        return self.cost if float(order.commission) == 0 else 0.0
+
+
+class PerDollar(EquityCommissionModel):
+    """Charge a share of the money traded: commission = |shares| * (price * cost), on every fill.
+
+    Args:
+        cost: Money for each unit of money traded; 0.0015 is 15 basis points.
+
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 359-390.
+    """
+
+    def __init__(self, cost: float = DEFAULT_PER_DOLLAR_COST) -> None:
+        self.cost_per_dollar = checked_number(cost, "cost", type(self).__name__, at_least=0)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(cost_per_dollar={self.cost_per_dollar})"
+
+    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+        """Return the money this fill adds."""
+        return abs(float(transaction.amount)) * (float(transaction.price) * self.cost_per_dollar)
+
+
+class PerContract(FutureCommissionModel):
+    """Charge by the futures contract: a name only, because futures are not built.
+
+    Raises:
+        NotBuilt: always, at construction.
+    """
+
+    def __init__(
+        self,
+        cost: Any,  # noqa: ARG002 -- zipline's signature
+        exchange_fee: Any,  # noqa: ARG002 -- zipline's signature
+        min_trade_cost: float = DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE,  # noqa: ARG002 -- zipline's signature
+    ) -> None:
+        _refuse_futures(type(self).__name__)
+
+    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+        """Raise NotBuilt: no instance exists to be asked."""
+        raise _futures_not_built(type(self).__name__)
+
+
+class PerFutureTrade(PerContract):
+    """Charge by the futures order: a name only, because futures are not built.
+
+    Raises:
+        NotBuilt: always, at construction.
+    """
+
+    def __init__(self, cost: Any = DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE) -> None:  # noqa: ARG002 -- zipline's signature
+        _refuse_futures(type(self).__name__)
+
+
+def _futures_not_built(name: str) -> NotBuilt:
+    return NotBuilt(
+        f"futures are not built: {name}(...) was called; for equities use PerShare, PerTrade or PerDollar"
+    )
+
+
+def _refuse_futures(name: str) -> None:
+    raise _futures_not_built(name)

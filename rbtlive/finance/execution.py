@@ -1,0 +1,223 @@
+"""Execution styles: market, limit, stop and stop-limit orders, and how their prices are put on the tick.
+
+One rule: a price off the tick is moved in the customer's favour, unless it is within a twentieth of a tick of the
+next one.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import math
+from decimal import Decimal
+from sys import float_info
+from typing import Any, ClassVar, Self
+
+from rbtlive.errors import BadOrderParameters
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+
+DEFAULT_TICK_SIZE = Decimal("0.01")
+
+
+class ExecutionStyle(abc.ABC):
+    """Base of execution styles: says at which limit and stop an order is placed.
+
+    Attributes:
+        asset: The asset whose tick the prices are put on; None means a tick of 0.01.
+    """
+
+    asset: Asset | None = None
+    _exchange: Any = None
+    _price_names: ClassVar[tuple[str, ...]] = ()
+
+    @abc.abstractmethod
+    def get_limit_price(self, is_buy: bool) -> float | None:
+        """Return the limit price on the tick, or None."""
+
+    @abc.abstractmethod
+    def get_stop_price(self, is_buy: bool) -> float | None:
+        """Return the stop price on the tick, or None."""
+
+    @property
+    def exchange(self) -> Any:
+        """Where the order should be routed, as it was given."""
+        return self._exchange
+
+    def for_asset(self, asset: Asset) -> Self:
+        """Return this style with the tick of `asset`; itself if it names an asset already."""
+        if self.asset is not None:
+            return self
+        style = copy.copy(self)
+        style.asset = asset
+        return style
+
+    def __repr__(self) -> str:
+        prices = ", ".join(f"{name}={getattr(self, name)}" for name in self._price_names)
+        return f"{type(self).__name__}({prices})"
+
+    def _on_tick(self, price: Any, *, round_down: bool) -> float:
+        tick_size = DEFAULT_TICK_SIZE if self.asset is None else self.asset.tick_size
+        return asymmetric_round_price(price, round_down, tick_size)
+
+
+class MarketOrder(ExecutionStyle):
+    """Fill at whatever price comes next. The default."""
+
+    def __init__(self, exchange: Any = None) -> None:
+        self._exchange = exchange
+
+    def get_limit_price(self, is_buy: bool) -> None:  # noqa: ARG002 -- the base's signature
+        """Return None."""
+        return
+
+    def get_stop_price(self, is_buy: bool) -> None:  # noqa: ARG002 -- the base's signature
+        """Return None."""
+        return
+
+
+class LimitOrder(ExecutionStyle):
+    """Fill at the limit or better.
+
+    Args:
+        limit_price: Highest price to pay, lowest price to take; finite, not negative.
+        asset: Whose tick to use.
+        exchange: Where to route it; kept, not used.
+
+    Raises:
+        BadOrderParameters: the price is no finite number, or negative.
+    """
+
+    _price_names = ("limit_price",)
+
+    def __init__(self, limit_price: Any, asset: Asset | None = None, exchange: Any = None) -> None:
+        check_stoplimit_prices(limit_price, "limit", asset)
+        self.limit_price = limit_price
+        self.asset = asset
+        self._exchange = exchange
+
+    def get_limit_price(self, is_buy: bool) -> float:
+        """Return the limit on the tick: down for a buy, up for a sale."""
+        return self._on_tick(self.limit_price, round_down=is_buy)
+
+    def get_stop_price(self, is_buy: bool) -> None:  # noqa: ARG002 -- the base's signature
+        """Return None."""
+        return
+
+
+class StopOrder(ExecutionStyle):
+    """Become a market order once the price reaches the stop.
+
+    Args:
+        stop_price: Price at or above which a buy, at or below which a sale, is set off; finite, not negative.
+        asset: Whose tick to use.
+        exchange: Where to route it; kept, not used.
+
+    Raises:
+        BadOrderParameters: the price is no finite number, or negative.
+    """
+
+    _price_names = ("stop_price",)
+
+    def __init__(self, stop_price: Any, asset: Asset | None = None, exchange: Any = None) -> None:
+        check_stoplimit_prices(stop_price, "stop", asset)
+        self.stop_price = stop_price
+        self.asset = asset
+        self._exchange = exchange
+
+    def get_limit_price(self, is_buy: bool) -> None:  # noqa: ARG002 -- the base's signature
+        """Return None."""
+        return
+
+    def get_stop_price(self, is_buy: bool) -> float:
+        """Return the stop on the tick: up for a buy, down for a sale."""
+        return self._on_tick(self.stop_price, round_down=not is_buy)
+
+
+class StopLimitOrder(ExecutionStyle):
+    """Become a limit order once the price reaches the stop.
+
+    Args:
+        limit_price: Highest price to pay, lowest price to take; finite, not negative.
+        stop_price: Price at or above which a buy, at or below which a sale, is set off; finite, not negative.
+        asset: Whose tick to use.
+        exchange: Where to route it; kept, not used.
+
+    Raises:
+        BadOrderParameters: a price is no finite number, or negative.
+    """
+
+    _price_names = ("limit_price", "stop_price")
+
+    def __init__(
+        self, limit_price: Any, stop_price: Any, asset: Asset | None = None, exchange: Any = None
+    ) -> None:
+        check_stoplimit_prices(limit_price, "limit", asset)
+        check_stoplimit_prices(stop_price, "stop", asset)
+        self.limit_price = limit_price
+        self.stop_price = stop_price
+        self.asset = asset
+        self._exchange = exchange
+
+    def get_limit_price(self, is_buy: bool) -> float:
+        """Return the limit on the tick: down for a buy, up for a sale."""
+        return self._on_tick(self.limit_price, round_down=is_buy)
+
+    def get_stop_price(self, is_buy: bool) -> float:
+        """Return the stop on the tick: up for a buy, down for a sale."""
+        return self._on_tick(self.stop_price, round_down=not is_buy)
+
+
+def asymmetric_round_price(price: Any, prefer_round_down: bool, tick_size: Any, diff: float = 0.95) -> float:
+    """Put a price on the tick, in the customer's favour.
+
+    Rounding down, a price moves to the tick below unless less than (1 - diff) of a tick is missing to the next one;
+    rounding up likewise, mirrored. With a tick of 0.01: 25.0094 goes down to 25.00, 25.0095 to 25.01; 75.0005 goes up
+    to 75.00, 75.0006 to 75.01.
+
+    Args:
+        price: Price, finite.
+        prefer_round_down: True for the limit of a buy and the stop of a sale.
+        tick_size: Price step, above 0.
+        diff: Part of a tick that is always rounded away.
+
+    Returns:
+        The float nearest to the exact multiple of the tick.
+
+    Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float arithmetic in the same order up to the
+    number of ticks, which is then multiplied exactly.
+    """
+    exact_tick = to_decimal(tick_size)
+    step = float(exact_tick)
+    precision = max(0, -int(to_decimal(step).as_tuple().exponent))
+    shift = (diff - 0.5) * 10**-precision * int(step * 10**precision) - 10 * float_info.epsilon
+    ticks = (float(price) - (shift if prefer_round_down else -shift)) / step
+    nearest = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
+    return float(exact_tick * nearest) + 0.0
+
+
+def check_stoplimit_prices(price: Any, label: str, asset: Asset | None = None) -> None:
+    """Refuse a limit or stop price that no order can have.
+
+    Args:
+        price: The price.
+        label: "limit" or "stop".
+        asset: What is to be ordered, for the message.
+
+    Raises:
+        BadOrderParameters: the price is no finite number, or negative.
+    """
+    whose = "" if asset is None else f" for {asset.symbol}"
+    rule = f"{label}_price must be finite and not negative: was"
+    advice = (
+        "pass a price, or None for an order without one"
+        if price is None
+        else "pass None for an order without one"
+    )
+    try:
+        number = float(to_decimal(price))
+    except TypeError:
+        kind = type(price).__name__
+        raise BadOrderParameters(f"{rule} {price!r} ({kind}){whose}; {advice}") from None
+    if not math.isfinite(number) or number < 0:
+        raise BadOrderParameters(f"{rule} {number}{whose}; {advice}")

@@ -1,0 +1,105 @@
+"""What slippage and commission models have in common: which assets they serve, and how parameters are checked."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from rbtlive.errors import InvalidParameter, NotBuilt
+from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
+
+_NEAR_A_LOT = Decimal("1E-9")
+
+
+class Future(Asset):
+    """The asset type of futures contracts: a name to say which models would serve them. None can be made."""
+
+    __slots__ = ()
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        raise NotBuilt(
+            "futures are not built: Future(...) was called; trade equities, or anything else as an Equity"
+        )
+
+
+class FinancialModel:
+    """Base of slippage and commission models.
+
+    A class derived from several of the marked bases (EquitySlippageModel, FutureSlippageModel and the like) serves the
+    asset types of all of them, unless it names its own.
+
+    Attributes:
+        allowed_asset_types: The asset types the model serves.
+    """
+
+    allowed_asset_types: ClassVar[tuple[type[Asset], ...]] = (Equity, Future)
+    _marks_asset_types: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "allowed_asset_types" in cls.__dict__:
+            return
+        marked = [base for base in cls.__bases__ if getattr(base, "_marks_asset_types", False)]
+        types = [served for base in marked for served in base.allowed_asset_types]  # type: ignore[attr-defined]
+        if types:
+            cls.allowed_asset_types = tuple(dict.fromkeys(types))
+
+
+def checked_number(
+    value: Any,
+    name: str,
+    owner: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+) -> float:
+    """Return a parameter as a finite float within its bounds.
+
+    Args:
+        value: What the caller gave.
+        name: The parameter's name, for the message.
+        owner: The class that takes it, for the message.
+        at_least: Lowest value allowed.
+        above: Value that must be exceeded.
+
+    Raises:
+        TypeError: `value` is no number.
+        InvalidParameter: it is not finite or out of bounds.
+    """
+    try:
+        number = float(to_decimal(value))
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(
+            f"{name} of {owner} must be a number: was {value!r} ({kind}); pass an int or float"
+        ) from None
+    expected = "finite"
+    if at_least is not None:
+        expected += f" and at least {at_least:g}"
+    if above is not None:
+        expected += f" and above {above:g}"
+    too_low = (at_least is not None and number < at_least) or (above is not None and number <= above)
+    if not math.isfinite(number) or too_low:
+        raise InvalidParameter(f"{name} of {owner} must be {expected}: was {value!r}")
+    return number
+
+
+def whole_lots(quantity: Any, lot_size: Decimal) -> Decimal:
+    """Cut a quantity down, toward zero, to a multiple of the lot size.
+
+    Whole shares are cut as zipline cuts them, exactly. With other lot sizes a quantity that binary arithmetic left a
+    billionth of a lot short of a multiple counts as that multiple.
+
+    Args:
+        quantity: Signed quantity, any number.
+        lot_size: Smallest tradable amount, above zero.
+    """
+    if lot_size == 1:
+        return Decimal(int(quantity))
+    lots = ENGINE_CONTEXT.divide(to_decimal(quantity), lot_size)
+    nearest = lots.to_integral_value(context=ENGINE_CONTEXT)
+    if abs(lots - nearest) > _NEAR_A_LOT:
+        nearest = Decimal(int(lots))
+    return ENGINE_CONTEXT.multiply(nearest, lot_size)
