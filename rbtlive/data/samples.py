@@ -1,0 +1,45 @@
+"""Sample bars that ship with the package."""
+
+from __future__ import annotations
+
+import io
+from importlib.resources import files
+
+import polars as pl
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import UnknownSample
+
+SAMPLES = {"us-daily": "XNYS"}
+"""Names of the samples and the calendars they live by."""
+
+
+def load_sample(name: str = "us-daily") -> PolarsDataPortal:
+    """Return sample bars as a portal.
+
+    Args:
+        name: "us-daily": daily bars of AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to 2013-03-01 (GOOG from 2004, FB from 2012),
+            unadjusted, with splits and dividends. Pay dates are not known and set to the ex dates.
+
+    Raises:
+        UnknownSample: there is no such sample.
+
+    Example:
+        >>> load_sample("us-daily").asset("AAPL").start_date
+        datetime.date(2000, 3, 1)
+    """
+    if name not in SAMPLES:
+        raise UnknownSample(
+            f"name must be a sample that ships with the package: was {name!r}; there is {', '.join(SAMPLES)}"
+        )
+    return PolarsDataPortal(
+        _frame(name, "bars"),
+        splits=_frame(name, "splits"),
+        dividends=_frame(name, "dividends"),
+        calendar=SAMPLES[name],
+    )
+
+
+def _frame(sample: str, table: str) -> pl.DataFrame:
+    path = files("rbtlive.data").joinpath("samples", f"{sample.replace('-', '_')}_{table}.parquet")
+    return pl.read_parquet(io.BytesIO(path.read_bytes()))
