@@ -1,0 +1,1 @@
+"""The sans-I/O core: strategies, orders and portfolio as plain code, events in and commands out."""

@@ -1,0 +1,340 @@
+"""What strategies read of the market: zipline's `data`.
+
+The rule: it answers from the market as it is at the cursor, in the shapes of the run's frames, and keeps nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isnan
+from operator import index as as_index
+from typing import Any, Final, NoReturn
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rbtlive.core.frames import Frames, PolarsFrames, exactly
+from rbtlive.data.market import Market, Span
+from rbtlive.errors import NotBuilt
+from rbtlive.model.asset import Asset
+
+CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
+HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
+
+
+class BarData:
+    """Prices and volumes as they are known now, passed to strategies as `data`.
+
+    Args:
+        market: The market, whose cursor the core moves.
+        frames: How values are shown.
+        restrictions: Says whether an asset may not be ordered at a moment, given as the run's frames show it.
+        loose_names: Give NaN for a name that is neither asset nor field, as zipline does, instead of an error.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        frames: Frames,
+        *,
+        restrictions: Callable[[Asset, Any], bool],
+        loose_names: bool = False,
+    ) -> None:
+        self._market = market
+        self._frames = frames
+        self._restricted = restrictions
+        self._loose_names = loose_names
+        self._index: dict[Any, int] = {}
+        for asset in market.assets:
+            self._index[asset] = self._index[frames.present_asset(asset)] = asset.index
+        self._prices: dict[str, Callable[[int], float]] = {
+            "price": market.price,
+            "close": market.close,
+            "open": market.open_,
+            "high": market.high,
+            "low": market.low,
+        }
+        self._exact_series = isinstance(frames, PolarsFrames)
+
+    # --- now ------------------------------------------------------------------------------------------------------
+
+    def current(self, assets: Any, fields: Any) -> Any:
+        """Return the latest values.
+
+        Args:
+            assets: An asset, or several.
+            fields: A field, or several: open, high, low, close (missing if nothing traded in this bar), volume (then 0), price (the
+                last known close, adjusted to now), last_traded, an indicator, a column of fetched data.
+
+        Returns:
+            One asset, one field: a number (`last_traded`: a moment; a session label in a daily run). Several of one: a mapping keyed by
+            them. Several of both: a frame.
+
+        Raises:
+            TypeError: `assets` or `fields` is of the wrong type.
+            KeyError: there is no such field.
+        """
+        if not self._market.looks_back:
+            try:
+                return self._frames.price(self._prices[fields](self._index[assets]))
+            except (KeyError, TypeError):
+                pass
+        return self._current(assets, fields)
+
+    def _current(self, assets: Any, fields: Any) -> Any:
+        many_assets, many_fields = _is_many(assets), _is_many(fields)
+        chosen = list(assets) if many_assets else [assets]
+        names = list(fields) if many_fields else [fields]
+        for name in names:
+            if not isinstance(name, str):
+                _refuse("fields", name, "current", "a field name or a list of them")
+        for asset in chosen:
+            self._check_asset(
+                asset, "current", text_is_fine=self._loose_names or names_source(self._market, names)
+            )
+        columns = {name: [self._value(asset, name) for asset in chosen] for name in names}
+        if many_assets and many_fields:
+            return self._frames.table(chosen, columns)
+        if many_assets:
+            return self._frames.mapping(chosen, columns[fields], fields)
+        if many_fields:
+            return self._frames.mapping(names, [columns[name][0] for name in names], assets.symbol)
+        return columns[fields][0]
+
+    def _value(self, asset: Any, field: str) -> Any:
+        market = self._market
+        index = self._index.get(asset)
+        if index is None or field not in CURRENT_FIELDS:
+            return self._other_value(asset, field)
+        if field == "volume":
+            return self._frames.volume(market.spot(index, "volume"))
+        if field == "last_traded":
+            return self._last_traded(index)
+        if field == "contract":
+            return None
+        return self._frames.price(market.price(index) if field == "price" else market.spot(index, field))
+
+    def _other_value(self, asset: Any, field: str) -> Any:
+        lookup = self._market.source(field)
+        if lookup is not None:
+            value = lookup(asset, self._market.session)
+            return self._frames.price(value) if isinstance(value, float) else value
+        if self._loose_names:
+            return self._frames.price(float("nan"))
+        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.source_names()))
+        raise KeyError(f"fields in data.current() must name a field: was {field!r}; pass one of {known}")
+
+    def _last_traded(self, index: int) -> Any:
+        market = self._market
+        row = market.last_traded_row(index)
+        if row < 0:
+            return self._frames.no_time()
+        if market.frequency == "1d":
+            return self._frames.session(market.calendar.label(market.panel.session_at(row)))
+        return self._frames.timestamp(int(market.panel.row_us[row]))
+
+    def can_trade(self, assets: Any) -> Any:
+        """Say whether an asset, or each of several, can be traded now.
+
+        That is: it is not restricted, listed in this session, its exchange is open, and a price of it is known.
+
+        Raises:
+            TypeError: `assets` is neither an asset nor several.
+        """
+        return self._ask(assets, "can_trade", self._can_trade)
+
+    def _can_trade(self, asset: Asset) -> bool:
+        market, index = self._market, self._index[asset]
+        if self._restricted(asset, self.current_dt):
+            return False
+        if not market.alive(index) or market.session > market.auto_close_session_of(index):
+            return False
+        if market.frequency == "1m" and not market.exchange_is_open():
+            return False
+        price = market.price(index)
+        return not isnan(price)
+
+    def is_stale(self, assets: Any) -> Any:
+        """Say whether an asset, or each of several, is listed and has traded before, but not in this bar.
+
+        Raises:
+            TypeError: `assets` is neither an asset nor several.
+        """
+        return self._ask(assets, "is_stale", self._is_stale)
+
+    def _is_stale(self, asset: Asset) -> bool:
+        market, index = self._market, self._index[asset]
+        return (
+            market.alive(index)
+            and not market.spot(index, "volume") > 0
+            and market.last_traded_row(index) >= 0
+        )
+
+    def _ask(self, assets: Any, method: str, answer: Callable[[Asset], bool]) -> Any:
+        if not _is_many(assets):
+            self._check_asset(assets, method)
+            return answer(assets)
+        chosen = list(assets)
+        for asset in chosen:
+            self._check_asset(asset, method)
+        return self._frames.flags(chosen, [answer(asset) for asset in chosen])
+
+    # --- windows --------------------------------------------------------------------------------------------------
+
+    def history(self, assets: Any, fields: Any, bar_count: Any, frequency: Any, *, dtype: Any = None) -> Any:
+        """Return the last bars, adjusted for splits and dividends up to now.
+
+        Args:
+            assets: An asset, or several.
+            fields: A field, or several: open, high, low, close, volume, price (forward-filled close), or an indicator.
+            bar_count: How many bars, this one included.
+            frequency: "1d" or "1m". Days end, in a minute run, with the session so far.
+            dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns instead of Float64.
+
+        Returns:
+            One asset, one field: a Series, oldest first. Several assets: `date` and a column an asset. Several fields: `date` and a
+            column a field. Several of both: a long frame of `date`, `symbol` and the fields. With pandas frames: zipline's shapes.
+
+        Raises:
+            HistoryWindowStartsBeforeData: the window reaches before the data.
+            IncompatibleHistoryFrequency: minutes are asked of a daily run.
+            TypeError: an argument is of the wrong type.
+            ValueError: a field, the frequency or the bar count is impossible.
+        """
+        if self._exact_series and dtype is None and type(bar_count) is int and bar_count > 0:
+            try:
+                index = self._index[assets]
+                if fields in HISTORY_FIELDS:
+                    return self._market.series(index, fields, self._market.span(bar_count, frequency))
+            except TypeError:
+                pass  # not one asset: told apart below
+            except KeyError:
+                pass
+        return self._history(assets, fields, self._count(bar_count, "history"), frequency, dtype)
+
+    def _history(self, assets: Any, fields: Any, bar_count: int, frequency: Any, dtype: Any) -> Any:
+        many_assets, many_fields = _is_many(assets), _is_many(fields)
+        chosen = list(assets) if many_assets else [assets]
+        names = list(fields) if many_fields else [fields]
+        for asset in chosen:
+            self._check_asset(asset, "history")
+        for name in names:
+            self._check_history_field(name)
+        if not isinstance(frequency, str):
+            _refuse("frequency", frequency, "history", "'1d' or '1m'")
+        span = self._market.span(bar_count, frequency)
+        shown = self._shown(span, chosen if many_assets else assets, names if many_fields else fields)
+        if dtype is None or dtype == pl.Float64:
+            return shown
+        if self._exact_series and (dtype is pl.Decimal or isinstance(dtype, pl.Decimal)):
+            return exactly(shown)
+        raise TypeError(
+            f"dtype in data.history() must be None or pl.Decimal with polars frames: was {dtype!r}"
+        )
+
+    def _shown(self, span: Span, assets: Any, fields: Any) -> Any:
+        market, frames = self._market, self._frames
+        if isinstance(assets, list):
+            if isinstance(fields, list):
+                return frames.long_frame(market, span, assets, fields=fields)
+            return frames.by_asset(market, span, assets, field=fields)
+        if isinstance(fields, list):
+            return frames.by_field(market, span, assets, fields=fields)
+        return frames.series(market, span, assets, field=fields)
+
+    def window(self, assets: Any, field: str, bar_count: Any) -> NDArray[np.float64]:
+        """Return the last bars of the run's own frequency as a read-only array, bars x assets; NaN where missing.
+
+        Args:
+            assets: An asset, or several: the columns.
+            field: open, high, low, close, volume or price.
+            bar_count: How many bars, this one included.
+
+        Raises:
+            HistoryWindowStartsBeforeData: the window reaches before the data.
+            TypeError: an argument is of the wrong type.
+            ValueError: the field or the bar count is impossible.
+        """
+        chosen = assets if _is_many(assets) else (assets,)
+        try:
+            indices = tuple([self._index[asset] for asset in chosen])
+        except (KeyError, TypeError):
+            indices = ()
+            for asset in chosen:
+                self._check_asset(asset, "window")
+        self._check_history_field(field, "window")
+        market = self._market
+        return market.matrix(indices, field, market.span(self._count(bar_count, "window"), market.frequency))
+
+    def _count(self, bar_count: Any, method: str) -> int:
+        try:
+            count = as_index(bar_count)
+        except TypeError:
+            _refuse("bar_count", bar_count, method, "a whole number")
+        if count < 1:
+            raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
+        return count
+
+    def _check_history_field(self, name: Any, method: str = "history") -> None:
+        if not isinstance(name, str):
+            _refuse("fields", name, method, "a field name or a list of them")
+        if name not in HISTORY_FIELDS:
+            raise ValueError(
+                f"fields in data.{method}() must name a field: was {name!r}; pass one of {', '.join(HISTORY_FIELDS)}"
+            )
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def current_dt(self) -> Any:
+        """END of the current bar, UTC; in a daily run the session's close."""
+        return self._frames.timestamp(self._market.now_us)
+
+    @property
+    def current_session(self) -> Any:
+        """Label of the current session."""
+        return self._frames.session(self._market.calendar.label(self._market.session))
+
+    @property
+    def current_session_minutes(self) -> Any:
+        """ENDs of the current session's minutes, UTC."""
+        return self._frames.timestamps(self._market.calendar.minutes_us(self._market.session))
+
+    def current_chain(self, continuous_future: Any) -> NoReturn:
+        """Refuse: futures are not built.
+
+        Raises:
+            NotBuilt: always.
+        """
+        raise NotBuilt(
+            f"data.current_chain() is not built: futures are not supported (was {continuous_future!r})"
+        )
+
+    # --- checks ---------------------------------------------------------------------------------------------------
+
+    def _check_asset(self, asset: Any, method: str, *, text_is_fine: bool = False) -> None:
+        if isinstance(asset, str) and text_is_fine:
+            return
+        if not isinstance(asset, Asset):
+            _refuse("assets", asset, method, "an asset or a list of assets")
+        if asset not in self._index:
+            raise TypeError(
+                f"assets in data.{method}() must be assets of this run: was {asset!r} of another; get it with symbol()"
+            )
+
+
+def _is_many(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str)
+
+
+def names_source(market: Market, names: Sequence[str]) -> bool:
+    """Say whether all names are values that were added to the market from elsewhere."""
+    return all(market.source(name) is not None for name in names)
+
+
+def _refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:
+    hint = "; get assets with symbol()" if argument == "assets" else ""
+    raise TypeError(
+        f"{argument} in data.{method}() must be {expected}: was {value!r} ({type(value).__name__}){hint}"
+    )

@@ -1,0 +1,206 @@
+"""Windows of bars as they look from the current session: adjusted, forward-filled, sliced.
+
+The rule: a window is cut from rows that have happened; what is cached of later rows is never handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from rbtlive.data.adjustments import Factor
+from rbtlive.data.panel import Floats, Panel, to_series
+
+BASE_FIELD = {
+    "open": "open",
+    "high": "high",
+    "low": "low",
+    "close": "close",
+    "volume": "volume",
+    "price": "close",
+}
+"""The fields of a history, and the column each is made of."""
+
+
+class History:
+    """Adjusted windows over one panel.
+
+    Args:
+        panel: The bars.
+        last_sessions: Last session of each asset's life; a price is not carried beyond it.
+        decimals: Round adjusted values to this many decimals, as zipline does with 3; None keeps them.
+    """
+
+    def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
+        self.panel = panel
+        self._last_sessions = last_sessions
+        self._decimals = decimals
+        self._factors: list[list[tuple[int, Factor]]] = [
+            [] for _ in range(panel.width)
+        ]  # with the first row unaffected
+        self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
+        self._all_clear_from = 0
+        self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
+        self._frames: dict[tuple[tuple[int, ...], str], pl.DataFrame] = {}
+        self._matrices: dict[tuple[tuple[int, ...], str], Floats] = {}
+        self._everything = tuple(range(panel.width))
+
+    def note(self, factors: list[Factor]) -> None:
+        """Take factors that have come into effect into account."""
+        for factor in factors:
+            row = self._first_row(factor.session)
+            self._factors[factor.asset].append((row, factor))
+            self._clear_from[factor.asset] = row
+            self._all_clear_from = max(self._all_clear_from, row)
+
+    def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
+        """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series named by symbol.
+
+        The session that looks is the latest one that factors were noted for. Missing values are null.
+        """
+        panel = self.panel
+        if not panel.frozen:
+            return to_series(panel.symbols[index], self.values(index, field, low, high))
+        if field == "price":
+            if np.isnan(panel.column(index, "close")[low]):
+                return to_series(panel.symbols[index], self.values(index, field, low, high))
+        elif low >= self._clear_from[index] and self._decimals is None:
+            return panel.series(index, field).slice(low, high - low)
+        return self._whole(index, field, adjusted=low < self._clear_from[index]).slice(low, high - low)
+
+    # The whole column as it looks now; kept until the next factor.
+    def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:
+        key = (index, field if adjusted else field + " as it was")
+        factors = self._factors[index] if adjusted else []
+        known = self._adjusted.get(key)
+        if known is not None and known[0] == len(factors):
+            return known[2]
+        done, values = (known[0], known[1].copy()) if known else (0, self._raw(index, field))
+        for row, factor in factors[done:]:
+            values[:row] *= factor.volume if field == "volume" else factor.price
+        shown = self._rounded(values)
+        if field == "price":
+            shown = self._forward_filled(shown, index, low=0)
+        series = to_series(self.panel.symbols[index], shown)
+        self._adjusted[key] = (len(factors), values, series)
+        return series
+
+    def _raw(self, index: int, field: str) -> Floats:
+        return self.panel.column(index, BASE_FIELD[field]).copy()
+
+    def _rounded(self, values: Floats) -> Floats:
+        return values if self._decimals is None else values.round(self._decimals)
+
+    def values(
+        self,
+        index: int,
+        field: str,
+        low: int,
+        high: int,
+        *,
+        seen_from: int | None = None,
+        tail: float | None = None,
+    ) -> Floats:
+        """Return a field of one asset over rows `low` to `high` - 1, NaN where missing.
+
+        Args:
+            index: The asset.
+            field: One of open, high, low, close, volume, price.
+            low: First row.
+            high: Row after the last.
+            seen_from: Leave out factors of sessions after this one.
+            tail: Value of one more row, as it is.
+        """
+        values: Floats = self.panel.column(index, BASE_FIELD[field])[low:high]
+        if low < self._clear_from[index]:
+            values = values.copy()
+            for row, factor in self._factors[index]:
+                if row > low and (seen_from is None or factor.session <= seen_from):
+                    values[: row - low] *= factor.volume if field == "volume" else factor.price
+        values = self._rounded(values)
+        if tail is not None:
+            values = np.append(values, tail)
+        if field == "price" and np.isnan(values).any():
+            values = self._filled(values, index, low=low, seen_from=seen_from)
+        return values
+
+    # A gap at the window's beginning takes the last close that traded before it.
+    def _filled(self, values: Floats, index: int, *, low: int, seen_from: int | None) -> Floats:
+        values = values.copy()
+        if np.isnan(values[0]):
+            traded = last_nonzero(self.panel.column(index, "volume"), low - 1)
+            if traded >= 0:
+                values[0] = self._close_seen_from(index, traded, seen_from)
+        return self._forward_filled(values, index, low=low)
+
+    def _close_seen_from(self, index: int, row: int, seen_from: int | None) -> float:
+        value = float(self.panel.column(index, "close")[row])
+        for first_clear, factor in self._factors[index]:
+            if first_clear > row and (seen_from is None or factor.session <= seen_from):
+                value *= factor.price
+        return value
+
+    def _forward_filled(self, values: Floats, index: int, *, low: int) -> Floats:
+        known = np.where(np.isnan(values), 0, np.arange(len(values)))
+        filled = np.asarray(values[np.maximum.accumulate(known)])
+        dead_from = self._first_row(self._last_sessions[index] + 1)
+        filled[max(0, dead_from - low) :] = np.nan
+        return filled
+
+    # A daily row may be asked for before it is there: its place follows from the session alone.
+    def _first_row(self, session: int) -> int:
+        if self.panel.frequency == "1d":
+            return max(0, session - self.panel.first_session)
+        return self.panel.rows_of_session(session)[0]
+
+    def matrix(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
+        """Return a field of several assets over rows `low` to `high` - 1 as a read-only array, rows x assets."""
+        if field != "price" and low >= self._all_clear_from and self._decimals is None:
+            if self.panel.frozen:
+                return self._columns(indices, field)[low:high]
+            window = self.panel.values(field)[low:high]
+            window = window.copy() if indices == self._everything else window[:, indices]
+        else:
+            window = np.empty((high - low, len(indices)))
+            for place, index in enumerate(indices):
+                window[:, place] = self.values(index, field, low, high)
+        window.setflags(write=False)
+        return window
+
+    def _columns(self, indices: tuple[int, ...], field: str) -> Floats:
+        if indices == self._everything:
+            return self.panel.values(field)
+        key = (indices, field)
+        chosen = self._matrices.get(key)
+        if chosen is None:
+            chosen = np.ascontiguousarray(self.panel.values(field)[:, indices])
+            chosen.setflags(write=False)
+            self._matrices[key] = chosen
+        return chosen
+
+    def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
+        """Return `date` and one Float64 column an asset, named by symbol, over rows `low` to `high` - 1."""
+        if self.panel.frozen and field != "price" and low >= self._all_clear_from and self._decimals is None:
+            key = (indices, field)
+            whole = self._frames.get(key)
+            if whole is None:
+                columns = [self.panel.series(index, field) for index in indices]
+                whole = pl.DataFrame([self.panel.dates(0, self.panel.rows), *columns])
+                self._frames[key] = whole
+            return whole.slice(low, high - low)
+        columns = [self.series(index, field, low, high) for index in indices]
+        return pl.DataFrame([self.panel.dates(low, high), *columns])
+
+
+def last_nonzero(volumes: Floats, row: int) -> int:
+    """Return the last row up to `row` in which something traded; -1 if there is none."""
+    high, step = row + 1, 64
+    while high > 0:
+        low = max(0, high - step)
+        traded = np.flatnonzero(volumes[low:high])
+        if len(traded):
+            return low + int(traded[-1])
+        high, step = low, step * 4
+    return -1

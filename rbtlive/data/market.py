@@ -1,0 +1,521 @@
+"""All that is known of the market up to now: a cursor over bars, moved by the core alone.
+
+The rule: nothing is read past the cursor. Assets are named by their index, numbers are floats, NaN is a missing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from rbtlive.data.adjustments import Adjustments
+from rbtlive.data.calendar import us_of
+from rbtlive.data.history import History
+from rbtlive.data.panel import FIELDS, Floats, Frequency, Panel, to_series
+from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
+from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
+from rbtlive.model.asset import Asset
+
+if TYPE_CHECKING:
+    from rbtlive.data.corporate import Dividend, Split
+    from rbtlive.data.portal import PolarsDataPortal
+    from rbtlive.model.bar import Bar
+
+NEVER: Final = 2**31 - 2
+"""A session number after every other."""
+
+MORNING: Final = time(8, 45)
+MORNING_ZONE: Final = ZoneInfo("America/New_York")
+"""When `before_trading_start` runs, on every calendar.
+
+Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
+"""
+
+NAN: Final = float("nan")
+
+
+class Span(NamedTuple):
+    """Where a window lies.
+
+    Attributes:
+        history: What it is cut from.
+        low: First row.
+        high: Row after the last.
+        today: Whether one more row follows: the session so far, made of its minutes.
+    """
+
+    history: History
+    low: int
+    high: int
+    today: bool
+
+    @property
+    def rows(self) -> int:
+        """Length of the window."""
+        return self.high - self.low + self.today
+
+
+class Market:
+    """The market as the core sees it.
+
+    Args:
+        portal: Gives assets, bars, splits and dividends.
+        frequency: What a bar of the run is: "1d" or "1m".
+        first_session: Number of the run's first session; earlier bars are history.
+        last_session: Number of its last one; None if that is not known.
+        preload: Take all bars from the portal, as a backtest does; else those from `first_session` on come through `append_slice`.
+        round_history: Keep prices in thousandths and round histories to three decimals, as zipline does.
+        look_ahead_before_start: Let a daily `before_trading_start` see the coming session's bar, as zipline does.
+
+    Attributes:
+        assets: In the order of their index.
+        session: Number of the session the cursor is in; -1 before the first.
+        row: Row of the main panel being processed; the last row of history before the first, -1 without history.
+        now_us: Time of the cursor, µs UTC.
+        before_open: True while `before_trading_start` runs.
+        looks_back: True while what is seen is a bar of an earlier session.
+        panel: The bars of the run's frequency.
+        daily: One row a session; the same as `panel` in a daily run.
+    """
+
+    def __init__(
+        self,
+        portal: PolarsDataPortal,
+        *,
+        frequency: Frequency,
+        first_session: int,
+        last_session: int | None,
+        preload: bool,
+        round_history: bool = False,
+        look_ahead_before_start: bool = False,
+    ) -> None:
+        self.portal = portal
+        self.calendar = portal.calendar
+        self.assets: tuple[Asset, ...] = tuple(portal.assets)
+        self.frequency: Frequency = frequency
+        self.first_session = first_session
+        self.preload = preload
+        self.round_history = round_history
+        self._look_ahead = look_ahead_before_start
+        self._index = {asset.symbol: asset.index for asset in self.assets}
+        self._sources: dict[str, Callable[[Any, int], Any]] = {}
+        self._learn_lives()
+        self._data_start = portal.first_session if preload else min(portal.first_session, first_session)
+        self._end = portal.last_session if last_session is None else last_session
+        if not preload:
+            self._end = first_session - 1
+        self.panel = self._panel(frequency, portal.daily if frequency == "1d" else portal.minute)
+        self.daily = self.panel if frequency == "1d" else self._daily_of_minutes()
+        self._make_readers()
+        self._learn_actions()
+        self.session, self.now_us, self.before_open = -1, 0, False
+        self.row = self.panel.rows_of_session(first_session)[0] - 1
+        self._apply_actions(first_session - 1)
+        self._bind()
+        self._look_back_at(self.row)
+
+    # --- making ---------------------------------------------------------------------------------------------------
+
+    def _learn_lives(self) -> None:
+        labels = self.calendar.labels
+
+        def last_on_or_before(day: date) -> int:
+            place = int(np.searchsorted(labels, np.datetime64(day, "D"), side="right")) - 1
+            return place if place < len(labels) - 1 else NEVER
+
+        starts = [np.datetime64(asset.start_date, "D") for asset in self.assets]
+        self._first = [int(np.searchsorted(labels, start)) for start in starts]
+        self._last = [last_on_or_before(asset.end_date) for asset in self.assets]
+        self._auto_close = [last_on_or_before(asset.auto_close_date) for asset in self.assets]
+
+    def _panel(self, frequency: Frequency, bars: pl.DataFrame | None) -> Panel:
+        first = self.first_session
+        if bars is not None and len(bars):
+            first = min(first, int(bars["session"].min()))  # type: ignore[arg-type]
+        panel = Panel(
+            frequency=frequency,
+            calendar=self.calendar,
+            symbols=tuple(asset.symbol for asset in self.assets),
+            first_session=first,
+            last_session=self._end,
+            frozen=self.preload,
+            thousandths=self.round_history,
+        )
+        if bars is not None:
+            panel.fill(self._within_lives(bars))
+        return panel
+
+    def _within_lives(self, bars: pl.DataFrame) -> pl.DataFrame:
+        index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
+        alive = (session >= np.array(self._first)[index]) & (session <= np.array(self._last)[index])
+        return bars if alive.all() else bars.filter(pl.Series(alive))
+
+    # Sessions that the portal has no daily bars of are made of their minutes.
+    def _daily_of_minutes(self) -> Panel:
+        known = self.portal.daily
+        self._portal_sessions = set(known["session"].unique().to_list())
+        first = min([self.panel.first_session, *self._portal_sessions])
+        daily = Panel(
+            frequency="1d",
+            calendar=self.calendar,
+            symbols=self.panel.symbols,
+            first_session=first,
+            last_session=self._end,
+            frozen=self.preload,
+            thousandths=self.round_history,
+        )
+        for session in range(self.panel.first_session, self._end + 1):
+            if session not in self._portal_sessions:
+                daily.set_row(session - first, session_bar(self.panel, session))
+        daily.fill(self._within_lives(known))
+        return daily
+
+    def _learn_actions(self) -> None:
+        portal = self.portal
+        self._splits: dict[int, list[Split]] = {}
+        self._dividends: dict[int, list[Dividend]] = {}
+        for split in portal.splits:
+            self._splits.setdefault(split.session, []).append(split)
+        for dividend in portal.dividends:
+            self._dividends.setdefault(dividend.ex_session, []).append(dividend)
+        self._adjustments = Adjustments(
+            splits=portal.splits,
+            dividends=portal.dividends,
+            width=len(self.assets),
+            previous_close=self._close_before,
+        )
+
+    def _make_readers(self) -> None:
+        decimals = 3 if self.round_history else None
+        self._history = History(self.panel, last_sessions=self._last, decimals=decimals)
+        self._daily_history = self._history
+        if self.frequency == "1m":
+            self._daily_history = History(self.daily, last_sessions=self._last, decimals=decimals)
+        self._known = LastRows(self.panel, "close")
+        self._traded = LastRows(self.panel, "volume")
+        self._so_far = TodaySoFar(self.panel)
+
+    def _close_before(self, asset: int, session: int) -> float:
+        row = session - 1 - self.daily.first_session
+        return float(self.daily.column(asset, "close")[row]) if 0 <= row < self.daily.rows else NAN
+
+    # --- the cursor -----------------------------------------------------------------------------------------------
+
+    def open_session(self, session: int) -> None:
+        """Begin a session: the one before is complete, and this one's splits and dividends take effect."""
+        self.session = session
+        self.before_open = False
+        if not self.preload and self.frequency == "1m":
+            self._complete_days(session - 1)
+        self._apply_actions(session)
+        self._look_back_at(self.row)
+
+    def before_trading_start(self, session: int) -> None:
+        """Move to the morning of a session: what is seen is the bar before, as it looks this morning."""
+        label = self.calendar.label(session)
+        self.now_us = us_of(datetime.combine(label, MORNING, MORNING_ZONE))
+        self.before_open = True
+        coming = session - self.panel.first_session
+        if self._look_ahead and self.frequency == "1d" and coming < self.panel.rows:
+            self._look_back_at(coming)
+        else:
+            self._look_back_at(self.row)
+
+    def advance(self, row: int) -> None:
+        """Move to a row of the main panel, which is in the current session."""
+        self.row = self._view = row
+        self._offset = row * self._width
+        self._view_session = self.session
+        self.looks_back = self.before_open = False
+        self.now_us = self._us[row]
+
+    def end_session(self, session: int) -> None:
+        """End a session; what is seen stays as it is at its last bar."""
+        self.session = session
+
+    def append_slice(self, us: int, bars: Mapping[str, Bar] | None) -> int:
+        """Store the slice that ends at `us`; the cursor stays where it is.
+
+        Args:
+            us: END of the slice, µs UTC; in a daily run any moment of the session.
+            bars: By symbol; None or empty if nothing traded.
+
+        Returns:
+            Its row.
+
+        Raises:
+            UnknownSymbol: a bar is of no asset of the run.
+            ValueError: the slice does not follow the last one.
+        """
+        session = self.calendar.session_of_us(us)
+        if self.frequency == "1d" and session >= 0:
+            us = int(self.calendar.closes_us[session])
+        values = {}
+        for symbol, bar in (bars or {}).items():
+            index = self._index.get(symbol)
+            if index is None:
+                raise UnknownSymbol(
+                    f"a bar must be of an asset of the run: was {symbol!r}; subscribe to known symbols"
+                )
+            if self._first[index] <= session <= self._last[index]:
+                values[index] = (
+                    float(bar.open),
+                    float(bar.high),
+                    float(bar.low),
+                    float(bar.close),
+                    float(bar.volume),
+                )
+        row = self.panel.append(session, us, values)
+        if self._generation != self.panel.generation:
+            self._bind()
+        return row
+
+    # Flat views of the columns: reading a number is one index away. They end when the panel moves its arrays.
+    def _bind(self) -> None:
+        self._generation = self.panel.generation
+        self._width = self.panel.width
+        self._us = self.panel.flat_us()
+        self._fields = {field: self.panel.flat(field) for field in FIELDS}
+        self._open, self._high, self._low = (self._fields[field] for field in ("open", "high", "low"))
+        self._close, self._volume = self._fields["close"], self._fields["volume"]
+
+    # Sees a row of an earlier session as it looks from the current one.
+    def _look_back_at(self, row: int) -> None:
+        self._view = row
+        self._offset = row * self._width
+        self._view_session = self.panel.session_at(row) if row >= 0 else self.session - 1
+        self.looks_back = True
+
+    def _apply_actions(self, session: int) -> None:
+        fresh = self._adjustments.advance(session)
+        if fresh:
+            self._history.note(fresh)
+            if self._daily_history is not self._history:
+                self._daily_history.note(fresh)
+
+    def _complete_days(self, last: int) -> None:
+        while self.daily.last_session < last:
+            session = self.daily.last_session + 1
+            row = self.daily.append(session, int(self.calendar.closes_us[session]), {})
+            if session in self._portal_sessions:
+                bars = self.portal.daily.filter(pl.col("session") == session)
+                self.daily.fill(self._within_lives(bars))
+            else:
+                self.daily.set_row(row, session_bar(self.panel, session))
+
+    # --- what core, venue and models read -------------------------------------------------------------------------
+
+    def open_(self, index: int) -> float:
+        """Return the open of the row that is seen."""
+        return self._open[self._offset + index]
+
+    def high(self, index: int) -> float:
+        """Return the high of the row that is seen."""
+        return self._high[self._offset + index]
+
+    def low(self, index: int) -> float:
+        """Return the low of the row that is seen."""
+        return self._low[self._offset + index]
+
+    def close(self, index: int) -> float:
+        """Return the close of the row that is seen."""
+        return self._close[self._offset + index]
+
+    def volume(self, index: int) -> float:
+        """Return the volume of the row that is seen; 0 if nothing traded."""
+        return self._volume[self._offset + index]
+
+    def spot(self, index: int, field: str) -> float:
+        """Return a field of the row that is seen, as it looks after this morning's splits and dividends."""
+        if self._view < 0:
+            return 0.0 if field == "volume" else NAN
+        value: float = self._fields[field][self._offset + index]
+        if not self.looks_back:
+            return value
+        return value * self._adjustments.ratio(index, self._view_session, volume=field == "volume")
+
+    def price(self, index: int) -> float:
+        """Return the last known close, adjusted to now; NaN before the first and after the asset's end."""
+        if not self.looks_back:
+            value: float = self._close[self._offset + index]
+            if value == value:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
+                return value
+        return self._carried(index)
+
+    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry the last close that traded, days the last known one.
+    def _carried(self, index: int) -> float:
+        row = self._view
+        if row < 0 or self._view_session > self._last[index]:
+            return NAN
+        close = self.panel.column(index, "close")
+        if np.isnan(close[row]):
+            row = (self._known if self.frequency == "1d" else self._traded).find(index, row)
+            if row < 0:
+                return NAN
+        return float(close[row]) * self._adjustments.ratio(index, self.panel.session_at(row))
+
+    def last_traded_row(self, index: int) -> int:
+        """Return the last row seen in which the asset traded; -1 if it never did."""
+        return self._traded.find(index, self._view) if self._view >= 0 else -1
+
+    def last_traded_us(self, index: int) -> int:
+        """Return the END of the last row seen in which the asset traded, µs UTC; -1 if it never did."""
+        row = self.last_traded_row(index)
+        return self._us[row] if row >= 0 else -1
+
+    def alive(self, index: int) -> bool:
+        """Say whether the asset is listed in the current session."""
+        return self._first[index] <= self.session <= self._last[index]
+
+    def before_listing(self, index: int) -> bool:
+        """Say whether the asset's first session is still to come."""
+        return self.session < self._first[index]
+
+    def after_listing(self, index: int) -> bool:
+        """Say whether the asset's last session is over."""
+        return self.session > self._last[index]
+
+    def first_session_of(self, index: int) -> int:
+        """Return the first session of an asset's life."""
+        return self._first[index]
+
+    def last_session_of(self, index: int) -> int:
+        """Return the last session of an asset's life; `NEVER` if its end is not known."""
+        return self._last[index]
+
+    def auto_close_session_of(self, index: int) -> int:
+        """Return the last session on or before the asset's auto-close date; `NEVER` if it has none within the calendar."""
+        return self._auto_close[index]
+
+    def exchange_is_open(self) -> bool:
+        """Say whether the cursor is at a minute of the calendar."""
+        if not self.before_open:
+            return True
+        return bool(self.calendar.sessions_of_minutes(np.array([self.now_us]))[0] >= 0)
+
+    def splits_at(self, session: int) -> Sequence[Split]:
+        """Return the splits that take effect in a session."""
+        return self._splits.get(session, ())
+
+    def dividends_ex_at(self, session: int) -> Sequence[Dividend]:
+        """Return the dividends whose ex date is in a session."""
+        return self._dividends.get(session, ())
+
+    # --- values from elsewhere ------------------------------------------------------------------------------------
+
+    def add_source(self, field: str, lookup: Callable[[Any, int], Any]) -> None:
+        """Make `field` readable through `data.current`.
+
+        Args:
+            field: Name of the value.
+            lookup: Returns the value of (asset or name, session number).
+        """
+        self._sources[field] = lookup
+
+    def source(self, field: str) -> Callable[[Any, int], Any] | None:
+        """Return the lookup added under a name, if there is one."""
+        return self._sources.get(field)
+
+    def source_names(self) -> tuple[str, ...]:
+        """Return the names of all values added."""
+        return tuple(self._sources)
+
+    # --- windows --------------------------------------------------------------------------------------------------
+
+    def span(self, bar_count: int, frequency: str) -> Span:
+        """Return where the window of the last `bar_count` bars lies.
+
+        Raises:
+            HistoryWindowStartsBeforeData: the data begins later.
+            IncompatibleHistoryFrequency: minutes are asked of a daily run.
+            ValueError: the frequency is neither "1d" nor "1m".
+        """
+        if frequency == self.frequency:
+            history, high, today = self._history, self._view + 1, False
+        elif frequency == "1d":
+            history, today = self._daily_history, True
+            high = self._view_session - self.daily.first_session
+        elif frequency == "1m":
+            raise IncompatibleHistoryFrequency(
+                "frequency in data.history() must be '1d' in a daily run: was '1m'; run with frequency='1m' over minute bars"
+            )
+        else:
+            raise ValueError(f"frequency in data.history() must be '1d' or '1m': was {frequency!r}")
+        low = high + today - bar_count
+        if low < 0 or self._view < 0 or not self._has_data(history.panel, low):
+            self._refuse_early(bar_count, frequency)
+        return Span(history, low, high, today)
+
+    # A daily row may lie one past the last, where today will be.
+    def _has_data(self, panel: Panel, row: int) -> bool:
+        session = panel.first_session + row if panel.frequency == "1d" else panel.session_at(row)
+        return session >= self._data_start
+
+    def _refuse_early(self, bar_count: int, frequency: str) -> None:
+        first = self.calendar.label(self._data_start)
+        now = self.calendar.label(max(self.session, 0))
+        raise HistoryWindowStartsBeforeData(
+            f"data.history() must not reach before the first session of the data, {first}: was {bar_count} bars of "
+            f"{frequency!r} in session {now}; ask for fewer bars, start later, or give earlier bars"
+        )
+
+    def values(self, index: int, field: str, span: Span, *, like: int | None = None) -> Floats:
+        """Return a window of one asset; NaN where missing. It may be read-only.
+
+        Args:
+            index: The asset.
+            field: open, high, low, close, volume or price.
+            span: Where the window lies.
+            like: With zipline's rounding, before the open: the asset whose factors of this morning are used.
+        """
+        tail = self._so_far.value(index, field, row=self._view) if span.today else None
+        if not self.looks_back:
+            return span.history.values(index, field, span.low, span.high, tail=tail)
+        ratio = self._adjustments.ratio(
+            index if like is None else like, self._view_session, volume=field == "volume"
+        )
+        if not self.round_history:
+            tail = None if tail is None else tail * ratio
+            return span.history.values(index, field, span.low, span.high, tail=tail)
+        # zipline rounds the window as it looked the evening before, and then applies the morning's factors to all of it
+        seen_from = self._view_session
+        return span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from) * ratio
+
+    @property
+    def _whole_windows(self) -> bool:
+        return not (self.looks_back and self.round_history)
+
+    def series(self, index: int, field: str, span: Span) -> pl.Series:
+        """Return a window of one asset as a Float64 Series named by symbol, null where missing."""
+        if span.today or not self._whole_windows:
+            return to_series(self.assets[index].symbol, self.values(index, field, span))
+        return span.history.series(index, field, span.low, span.high)
+
+    def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
+        """Return a window of several assets: `date`, and one Float64 column an asset named by symbol."""
+        if span.today or not self._whole_windows:
+            columns = [self.series(index, field, span) for index in indices]
+            return pl.DataFrame([self.dates(span), *columns])
+        return span.history.frame(indices, field, span.low, span.high)
+
+    def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
+        """Return a window of several assets as a read-only array, rows x assets, NaN where missing."""
+        if not span.today and self._whole_windows:
+            return span.history.matrix(indices, field, span.low, span.high)
+        window = np.empty((span.rows, len(indices)))
+        for place, index in enumerate(indices):
+            window[:, place] = self.values(index, field, span)
+        window.setflags(write=False)
+        return window
+
+    def dates(self, span: Span) -> pl.Series:
+        """Return the `date` column of a window: session labels (Date), or ENDs of minutes (Datetime, µs, UTC)."""
+        if not span.today:
+            return span.history.panel.dates(span.low, span.high)
+        first = self.daily.first_session
+        return pl.Series("date", self.calendar.labels[first + span.low : first + span.high + 1])

@@ -1,0 +1,278 @@
+"""Bars of all assets on one axis of time, as plain float arrays.
+
+The rule: a row is a slice of time (a session, or a calendar minute) and exists even if nothing traded in it; a missing price
+is NaN and a missing volume is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rbtlive.data.calendar import TradingCalendar
+
+Floats = NDArray[np.float64]
+Frequency = Literal["1d", "1m"]
+
+FIELDS: Final = ("open", "high", "low", "close", "volume")
+PRICE_FIELDS: Final = FIELDS[:4]
+
+_EMPTY: Final = {"open": np.nan, "high": np.nan, "low": np.nan, "close": np.nan, "volume": 0.0}
+_UINT32_MAX: Final = 4_294_967_295
+
+
+def in_thousandths(values: Floats, field: str) -> Floats:
+    """Return values as zipline's files keep them: prices in whole thousandths below 4.29 million, volumes in whole shares.
+
+    A price of 0 reads as missing there, and so does one that does not fit.
+
+    Source: zipline-reloaded 3.2.1, `data/bcolz_daily_bars.py`.
+    """
+    if field == "volume":
+        kept = np.where(values <= _UINT32_MAX, np.trunc(values), 0.0)
+        return np.nan_to_num(kept)
+    scaled = np.rint(values * 1000.0)
+    scaled[~((scaled > 0.0) & (scaled <= _UINT32_MAX))] = np.nan
+    return np.asarray(scaled * 0.001)
+
+
+class Panel:
+    """OHLCV of all assets, rows x assets, that may grow at its end.
+
+    Args:
+        frequency: "1d" (a row is a session) or "1m" (a row is a calendar minute).
+        calendar: Gives the rows.
+        symbols: Name of each column.
+        first_session: Session of the first row.
+        last_session: Session of the last row; below `first_session` for a panel that starts empty.
+        frozen: No row is ever added or changed: whole columns are converted once and kept.
+        thousandths: Keep prices as zipline's files do.
+
+    Attributes:
+        rows: How many rows there are.
+        width: How many assets there are.
+        generation: Grows when the arrays are moved to a larger place, and views of them end.
+    """
+
+    def __init__(
+        self,
+        *,
+        frequency: Frequency,
+        calendar: TradingCalendar,
+        symbols: tuple[str, ...],
+        first_session: int,
+        last_session: int,
+        frozen: bool,
+        thousandths: bool = False,
+    ) -> None:
+        self.frequency: Frequency = frequency
+        self.calendar = calendar
+        self.symbols = symbols
+        self.width = len(symbols)
+        self.first_session = first_session
+        self.frozen = frozen
+        self._thousandths = thousandths
+        self._starts: list[int] = [0]  # first row of each session, and one past the last row of the last
+        us, sessions = self._axis(first_session, last_session)
+        self.rows = len(us)
+        self._us = us
+        self._sessions = sessions
+        self._matrices = {
+            field: np.full((self.rows, self.width), _EMPTY[field], dtype=np.float64) for field in FIELDS
+        }
+        self._series: dict[tuple[int, str], pl.Series] = {}
+        self._dates: pl.Series | None = None
+        self.generation = 0
+
+    # The rows of consecutive sessions; notes where each session begins.
+    def _axis(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        if last < first:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+        sessions = np.arange(first, last + 1, dtype=np.int32)
+        if self.frequency == "1d":
+            base = self._starts[-1]
+            self._starts.extend(range(base + 1, base + len(sessions) + 1))
+            return self.calendar.closes_us[first : last + 1].astype(np.int64), sessions
+        minutes = [self.calendar.minutes_us(int(session)) for session in sessions]
+        counts = np.array([len(part) for part in minutes])
+        self._starts.extend((self._starts[-1] + np.cumsum(counts)).tolist())
+        return np.concatenate(minutes), np.repeat(sessions, counts)
+
+    def fill(self, bars: pl.DataFrame) -> None:
+        """Put bars into their rows; bars outside the axis are left out.
+
+        Args:
+            bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and open, high, low, close, volume (Float64).
+        """
+        last = self.last_session
+        bars = bars.filter(pl.col("session").is_between(self.first_session, last))
+        if self.frequency == "1d":
+            row = bars["session"].to_numpy().astype(np.int64) - self.first_session
+        else:
+            row = np.searchsorted(self._us[: self.rows], bars["us"].to_numpy())
+        column = bars["asset"].to_numpy()
+        for field in FIELDS:
+            values = bars[field].cast(pl.Float64).to_numpy()
+            self._matrices[field][row, column] = (
+                in_thousandths(values, field) if self._thousandths else values
+            )
+        if self.frozen:
+            for matrix in self._matrices.values():
+                matrix.setflags(write=False)
+
+    @property
+    def last_session(self) -> int:
+        """Session of the last row; one below `first_session` while there is no row."""
+        return self.first_session + len(self._starts) - 2
+
+    @property
+    def row_us(self) -> NDArray[np.int64]:
+        """END of each row, µs UTC; a session's is its close."""
+        return self._us[: self.rows]
+
+    @property
+    def row_session(self) -> NDArray[np.int32]:
+        """Session of each row."""
+        return self._sessions[: self.rows]
+
+    def session_at(self, row: int) -> int:
+        """Return the session of a row."""
+        return int(self._sessions[row])
+
+    def values(self, field: str) -> Floats:
+        """Return a field as rows x assets, C order; NaN is a missing price. It is read-only in a frozen panel."""
+        return self._matrices[field][: self.rows]
+
+    def flat(self, field: str) -> Sequence[float]:
+        """Return a field as one run of floats: the value of a row and an asset is at row * width + asset."""
+        return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
+
+    def flat_us(self) -> Sequence[int]:
+        """Return the END of each row as one run of ints."""
+        return cast(Sequence[int], memoryview(cast(Any, self._us)))
+
+    def column(self, index: int, field: str) -> Floats:
+        """Return a field of one asset, one value a row."""
+        return self._matrices[field][: self.rows, index]
+
+    def series(self, index: int, field: str) -> pl.Series:
+        """Return a field of one asset as a Float64 Series named by symbol, null where a price is missing."""
+        key = (index, field)
+        cached = self._series.get(key)
+        if cached is None:
+            cached = to_series(self.symbols[index], self.column(index, field))
+            if self.frozen:
+                self._series[key] = cached
+        return cached
+
+    def dates(self, low: int, high: int) -> pl.Series:
+        """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs of minutes in UTC."""
+        if not self.frozen:
+            return self._make_dates(low, high)
+        if self._dates is None:
+            self._dates = self._make_dates(0, self.rows)
+        return self._dates.slice(low, high - low)
+
+    def _make_dates(self, low: int, high: int) -> pl.Series:
+        if self.frequency == "1d":
+            first = self.first_session
+            return pl.Series("date", self.calendar.labels[first + low : first + high])
+        return pl.Series("date", self._us[low:high]).cast(pl.Datetime("us", "UTC"))
+
+    def rows_of_session(self, session: int) -> tuple[int, int]:
+        """Return the first row of a session and the row after its last.
+
+        A session after the last row gives the end of the panel twice, one before the first row its beginning.
+        """
+        place = session - self.first_session
+        if place < 0:
+            return 0, 0
+        if place >= len(self._starts) - 1:
+            return self.rows, self.rows
+        return self._starts[place], min(self._starts[place + 1], self.rows)
+
+    def row_of(self, us: int, session: int) -> int:
+        """Return the row that ends at `us`; -1 if there is none."""
+        low, high = self.rows_of_session(session)
+        row = low + int(np.searchsorted(self._us[low:high], us))
+        return row if row < high and int(self._us[row]) == us else -1
+
+    def append(
+        self, session: int, us: int, bars: Mapping[int, tuple[float, float, float, float, float]]
+    ) -> int:
+        """Add the row that ends at `us`, and empty rows for whatever lies between it and the last one.
+
+        Args:
+            session: Session of the row.
+            us: END of the row, µs UTC.
+            bars: open, high, low, close, volume by asset index; assets left out have no bar.
+
+        Returns:
+            The row.
+
+        Raises:
+            ValueError: `us` ends no row of the session, or is not after the last row.
+        """
+        if self.frozen:
+            raise ValueError("a frozen panel takes no rows: it was made with all of them")
+        row = self._grow(session, us)
+        for index, values in bars.items():
+            for field, value in zip(FIELDS, values, strict=True):
+                self._matrices[field][row, index] = value
+        if self._thousandths and bars:
+            columns = list(bars)
+            for field in FIELDS:
+                matrix = self._matrices[field]
+                matrix[row, columns] = in_thousandths(matrix[row, columns], field)
+        return row
+
+    def set_row(self, row: int, values: Mapping[str, Floats]) -> None:
+        """Overwrite a row of a panel that is not frozen, with one value an asset and field."""
+        for field in FIELDS:
+            self._matrices[field][row] = values[field]
+
+    def _grow(self, session: int, us: int) -> int:
+        while self.last_session < session:
+            self._open_session(self.last_session + 1)
+        low, high = self._starts[-2], self._starts[-1]
+        row = low + int(np.searchsorted(self._us[low:high], us))
+        last = int(self._us[self.rows - 1]) if self.rows else -1
+        if session != self.last_session or row == high or int(self._us[row]) != us or row < self.rows:
+            label = self.calendar.label(session)
+            raise ValueError(
+                f"a slice must end a {'session' if self.frequency == '1d' else 'minute'} of {self.calendar.name} after the last "
+                f"one: was {us} µs in session {label}, the last one {last} µs; send slices in order, stamped with their END"
+            )
+        self.rows = row + 1
+        return row
+
+    # The axis runs ahead of the rows by at most the rest of a session.
+    def _open_session(self, session: int) -> None:
+        if len(self._starts) > 1:
+            self.rows = self._starts[-1]
+        us, sessions = self._axis(session, session)
+        need = self.rows + len(us)
+        if need > len(self._us):
+            self._reserve(max(need, 2 * len(self._us), 64))
+        self._us[self.rows : need] = us
+        self._sessions[self.rows : need] = sessions
+
+    def _reserve(self, capacity: int) -> None:
+        def longer(array: NDArray[Any], blank: float) -> NDArray[Any]:
+            grown = np.full((capacity, *array.shape[1:]), blank, dtype=array.dtype)
+            grown[: self.rows] = array[: self.rows]
+            return grown
+
+        self.generation += 1
+        self._us = longer(self._us, 0)
+        self._sessions = longer(self._sessions, 0)
+        self._matrices = {field: longer(matrix, _EMPTY[field]) for field, matrix in self._matrices.items()}
+
+
+def to_series(name: str, values: Floats) -> pl.Series:
+    """Return floats as a Float64 Series whose missing values are null."""
+    return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64, nan_to_null=True)
