@@ -9,7 +9,7 @@ RbtliveError
 │   ├── RegisterTradingControlPostInit, RegisterAccountControlPostInit, AttachPipelineAfterInitialize*
 │   ├── UnsupportedSlippageModel, IncompatibleSlippageModel, UnsupportedCommissionModel, IncompatibleCommissionModel
 │   ├── UnsupportedCancelPolicy, UnsupportedDatetimeFormat, ZeroCapitalError
-│   ├── TransactionWithNoVolume*, TransactionWithWrongDirection, TransactionWithNoAmount, TransactionVolumeExceedsOrder
+│   ├── TransactionWithNoVolume*, TransactionWithWrongDirection, TransactionWithNoAmount*, TransactionVolumeExceedsOrder
 │   ├── UnsupportedOrderParameters, BadOrderParameters, CannotOrderDelistedAsset
 │   ├── OrderDuringInitialize, OrderInBeforeTradingStart
 │   ├── TradingControlViolation, AccountControlViolation
@@ -44,8 +44,8 @@ RbtliveError
 ├── StrategyError
 │   └── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator, CalledOutsideStrategy
 ├── SettingsError
-│   ├── UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData, BadFrequency, BadSessionName
-│   └── InvalidParameter, NoRunningLoop, NoFeed, UnknownSession
+│   ├── InvalidSetting, UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData, BadFrequency, BadSessionName
+│   └── NoRunningLoop, NoFeed, UnknownSession
 ├── JournalError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt, JournalUnwritable, UnsafeStateFolder
 │   └── StrategyChanged, RunNotFound
@@ -180,10 +180,6 @@ class TransactionWithWrongDirection(ZiplineError):
     """A fill goes the other way than its order."""
 
 
-class TransactionWithNoAmount(ZiplineError):
-    """A fill of less than the smallest tradable amount was reported."""
-
-
 class TransactionVolumeExceedsOrder(ZiplineError):
     """A fill is larger than what its order has open."""
 
@@ -283,6 +279,7 @@ def _name(name: str, meaning: str, *parents: type[ZiplineError]) -> type[Zipline
 
 
 TransactionWithNoVolume = _name("TransactionWithNoVolume", "A fill of no volume was reported.")
+TransactionWithNoAmount = _name("TransactionWithNoAmount", "A fill of less than one lot was reported.")
 MultipleSymbolsFound = _name("MultipleSymbolsFound", "Several assets have had this symbol.")
 MultipleSymbolsFoundForFuzzySymbol = _name(
     "MultipleSymbolsFoundForFuzzySymbol", "Several assets match this symbol.", MultipleSymbolsFound
@@ -456,16 +453,16 @@ class OutsideData(SettingsError):
     """The start or the end lies where there is no data."""
 
 
+class InvalidSetting(SettingsError):
+    """A setting has a value that cannot be."""
+
+
 class BadFrequency(SettingsError):
     """A frequency is neither "1d" nor "1m"."""
 
 
 class BadSessionName(SettingsError):
     """A session's name has characters that a file name should not have, or it is missing."""
-
-
-class InvalidParameter(SettingsError):
-    """A parameter of a model, control or rule is outside its range."""
 
 
 class NoRunningLoop(SettingsError, RuntimeError):

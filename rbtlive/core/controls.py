@@ -14,12 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.errors import (
-    AccountControlViolation,
-    InvalidParameter,
-    RbtliveWarning,
-    TradingControlViolation,
-)
+from rbtlive.errors import AccountControlViolation, RbtliveWarning, TradingControlViolation
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 
@@ -41,16 +36,14 @@ class TradingControl(abc.ABC):
         report: Takes the message of a violation with "log"; a Python warning unless it is set to something else.
 
     Raises:
-        InvalidParameter: `on_error` is neither.
+        ValueError: `on_error` is neither.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
     """
 
     def __init__(self, on_error: str, **parameters: Any) -> None:
         if on_error not in _ON_ERROR:
-            raise InvalidParameter(
-                f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}'
-            )
+            raise ValueError(f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}')
         self.on_error = on_error
         self.report: Callable[[str], None] = _warn
         self._parameters = parameters
@@ -159,7 +152,7 @@ class _SizeLimit(TradingControl):
     ) -> None:
         super().__init__(on_error, asset=asset, max_shares=max_shares, max_notional=max_notional)
         if max_shares is None and max_notional is None:
-            raise InvalidParameter(
+            raise ValueError(
                 f"{type(self).__name__} needs max_shares, max_notional or both: was given neither"
             )
         self.asset = asset
@@ -193,7 +186,7 @@ class MaxOrderSize(_SizeLimit):
         max_notional: Most money at the bar's price, not negative; None for no limit.
 
     Raises:
-        InvalidParameter: neither limit is given, or one is negative.
+        ValueError: neither limit is given, or one is negative.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 141-183.
     """
@@ -219,7 +212,7 @@ class MaxPositionSize(_SizeLimit):
         max_notional: Most money at the bar's price, not negative; None for no limit.
 
     Raises:
-        InvalidParameter: neither limit is given, or one is negative.
+        ValueError: neither limit is given, or one is negative.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 186-234.
     """
@@ -317,7 +310,7 @@ class MaxLeverage(AccountControl):
         max_leverage: Most gross leverage, 1.0 being fully invested; not negative.
 
     Raises:
-        InvalidParameter: it is missing or negative.
+        ValueError: it is missing or negative.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 319-340.
     """
@@ -344,7 +337,7 @@ class MinLeverage(AccountControl):
 
     Raises:
         TypeError: an argument has the wrong type.
-        InvalidParameter: `min_leverage` is negative.
+        ValueError: `min_leverage` is negative.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 343-376.
     """
@@ -388,12 +381,12 @@ def _checked(limit: Any, name: str, control: object, *, may_be_none: bool = True
     if limit is None and may_be_none:
         return None
     if limit is None:
-        raise InvalidParameter(f"{name} of {owner} must be given: was None")
+        raise ValueError(f"{name} of {owner} must be given: was None")
     try:
         number = to_decimal(limit)
     except TypeError:
         kind = type(limit).__name__
         raise TypeError(f"{name} of {owner} must be a number: was {limit!r} ({kind})") from None
     if number.is_nan() or number < 0:
-        raise InvalidParameter(f"{name} of {owner} must not be negative: was {limit}")
+        raise ValueError(f"{name} of {owner} must not be negative: was {limit}")
     return number

@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from rbtlive.errors import InvalidParameter
 from rbtlive.model.asset import Asset
 
 
@@ -112,7 +111,7 @@ class HistoricalRestrictions(_RestrictionsByAsset):
 
     Raises:
         TypeError: an entry names no asset or no date.
-        InvalidParameter: an entry has an unknown state.
+        ValueError: an entry has an unknown state.
     """
 
     def __init__(self, restrictions: Iterable[Restriction]) -> None:
@@ -184,7 +183,7 @@ def _state(state: Any) -> RESTRICTION_STATES:
     try:
         return RESTRICTION_STATES(state)
     except ValueError:
-        raise InvalidParameter(
+        raise ValueError(
             f"state of a Restriction must be RESTRICTION_STATES.ALLOWED or .FROZEN: was {state!r}"
         ) from None
 

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from rbtlive.errors import InvalidParameter, NotBuilt
+from rbtlive.errors import NotBuilt
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 
@@ -66,7 +66,7 @@ def checked_number(
 
     Raises:
         TypeError: `value` is no number.
-        InvalidParameter: it is not finite or out of bounds.
+        ValueError: it is not finite or out of bounds.
     """
     try:
         number = float(to_decimal(value))
@@ -82,7 +82,7 @@ def checked_number(
         expected += f" and above {above:g}"
     too_low = (at_least is not None and number < at_least) or (above is not None and number <= above)
     if not math.isfinite(number) or too_low:
-        raise InvalidParameter(f"{name} of {owner} must be {expected}: was {value!r}")
+        raise ValueError(f"{name} of {owner} must be {expected}: was {value!r}")
     return number
 
 

@@ -19,7 +19,6 @@ from rbtlive.errors import (
     HistoryWindowStartsBeforeData,
     LiquidityExceeded,
     TransactionVolumeExceedsOrder,
-    TransactionWithNoAmount,
     TransactionWithWrongDirection,
 )
 from rbtlive.finance.shared import FinancialModel, Future, checked_number, whole_lots
@@ -123,8 +122,8 @@ class SlippageModel(FinancialModel, abc.ABC):
             orders_for_asset: Orders in the sequence in which they were placed.
 
         Raises:
-            TransactionWithNoAmount: `process_order` gave a price with less than one lot.
-            TransactionWithWrongDirection: it gave an amount against the order's direction.
+            Exception: `process_order` gave a price with less than one lot.
+            TransactionWithWrongDirection: `process_order` gave an amount against the order's direction.
             TransactionVolumeExceedsOrder: it gave more than the order has open.
 
         Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets the last two pass, and has
@@ -169,22 +168,24 @@ class SlippageModel(FinancialModel, abc.ABC):
         price, amount = result
         if price is None:
             return None
+        return Fill(order, price, self._checked_amount(amount, order, lot_size))
+
+    def _checked_amount(self, amount: Any, order: Any, lot_size: Decimal) -> Decimal:
         cut = whole_lots(amount, lot_size)
-        told = f"process_order of {type(self).__name__} gave {amount} for order {order.id} ({order.asset.symbol})"
+        left = to_decimal(order.open_amount)
+        if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
+            return cut
+        told = (
+            f"process_order of {type(self).__name__} gave {amount} for order {order.id} ({order.asset.symbol}), "
+            f"which has {left} open"
+        )
         if cut == 0:
-            raise TransactionWithNoAmount(
+            raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may tell it by name
                 f"a fill must be at least one lot of {lot_size}: {told}; return (None, None) for no fill"
             )
-        left = to_decimal(order.open_amount)
         if (cut > 0) != (left > 0):
-            raise TransactionWithWrongDirection(
-                f"a fill must have the order's sign: {told}, which has {left} open"
-            )
-        if abs(cut) > abs(left):
-            raise TransactionVolumeExceedsOrder(
-                f"a fill must not exceed the order: {told}, which has {left} open"
-            )
-        return Fill(order, price, cut)
+            raise TransactionWithWrongDirection(f"a fill must have its order's sign: {told}")
+        raise TransactionVolumeExceedsOrder(f"a fill must not exceed its order: {told}")
 
 
 class NoSlippage(SlippageModel):
