@@ -88,18 +88,21 @@ def _rows(symbol: str, stamps: Iterable[object], cents: Iterable[Cents]) -> list
     ]
 
 
-_PRICES = dict.fromkeys(("open", "high", "low", "close"), pl.Float64) | {"volume": pl.Int64}
+_PRICES: dict[str, pl.DataType] = {
+    **dict.fromkeys(("open", "high", "low", "close"), pl.Float64()),
+    "volume": pl.Int64(),
+}
 
 
 def daily_frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     """Return daily bars as a long frame."""
-    return pl.DataFrame(rows, schema={"date": pl.Date, "symbol": pl.String} | _PRICES, orient="row")
+    return pl.DataFrame(rows, schema={"date": pl.Date(), "symbol": pl.String(), **_PRICES}, orient="row")
 
 
 def minute_frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     """Return minute bars, stamped with their end in UTC, as a long frame."""
     stamp = pl.Datetime("us", "UTC")
-    return pl.DataFrame(rows, schema={"timestamp": stamp, "symbol": pl.String} | _PRICES, orient="row")
+    return pl.DataFrame(rows, schema={"timestamp": stamp, "symbol": pl.String(), **_PRICES}, orient="row")
 
 
 def splits_frame(rows: list[tuple[str, date, float]]) -> pl.DataFrame:

@@ -144,12 +144,7 @@ def test_a_paper_session_equals_the_backtest(case: Case, tmp_path: Path) -> None
     assert (traded.watch.bars, type(traded.error)) == (tested.watch.bars, type(tested.error))
     if tested.error is None:
         for frame in FRAMES:
-            assert_frame_equal(
-                getattr(traded.result, frame),
-                getattr(tested.result, frame),
-                check_exact=True,
-                obj=f"{case.name}.{frame}",
-            )
+            assert_frame_equal(getattr(traded.result, frame), getattr(tested.result, frame), check_exact=True)
 
 
 def test_every_case_has_expected_results_and_every_result_a_case() -> None:

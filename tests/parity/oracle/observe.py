@@ -53,7 +53,8 @@ def label(key: Any) -> str:
 
 
 def describe(value: Any) -> Any:  # noqa: PLR0911 - one row a type
-    """Return `value` as plain JSON: NaN, NaT and None are null, infinities are text, frames keep their labels.
+    """Return `value` as plain JSON: NaN, NaT and None are null, infinities are text, frames keep
+    their labels and mappings, written as pairs, their order.
 
     Raises:
         TypeError: the value's type is none that zipline hands to a strategy.
@@ -87,18 +88,20 @@ def _describe_container(value: Any) -> Any:
     if isinstance(value, pd.Series):
         return {"index": _index(value.index), "values": [describe(item) for item in value.tolist()]}
     if isinstance(value, pd.DataFrame):
-        columns = {label(name): [describe(item) for item in value.iloc[:, at].tolist()] for at, name in enumerate(value.columns)}  # fmt: skip
         return {
             "index": _index(value.index),
             "names": [describe(name) for name in value.index.names],
-            "columns": columns,
+            "columns": [label(name) for name in value.columns],
+            "values": [
+                [describe(item) for item in value.iloc[:, at].tolist()] for at in range(value.shape[1])
+            ],
         }
     if isinstance(value, np.ndarray | pd.Index | list | tuple):
         return [describe(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
     if isinstance(value, set | frozenset):
         return sorted(label(item) for item in value)
     if isinstance(value, Mapping):
-        return {label(key): describe(item) for key, item in value.items()}
+        return [[label(key), describe(item)] for key, item in value.items()]
     msg = f"cannot describe a {type(value).__module__}.{type(value).__qualname__}: log what zipline would have given"
     raise TypeError(msg)
 
