@@ -99,7 +99,7 @@ class Transaction:
         amount: Signed shares.
         price: Price a share.
         commission: Money charged for this execution.
-        order_id: The order it belongs to.
+        order_id: The order it belongs to; None for a position closed because its asset left the market.
         execution_id: The venue's name for it, unique.
     """
 
@@ -108,5 +108,5 @@ class Transaction:
     amount: Decimal
     price: Decimal
     commission: Decimal
-    order_id: str
+    order_id: str | None
     execution_id: str

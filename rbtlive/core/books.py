@@ -1,0 +1,204 @@
+"""Closing a session's books: delistings, cancel policy, account controls, and the session's row.
+
+The rule: at a session's end first what leaves the market is closed, then orders are cancelled by policy, then the
+account is checked, then the row is written, with everything marked at the close.
+Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.data.calendar import us_of
+from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
+from rbtlive.finance.cancel_policy import SESSION_END
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import Transaction
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+
+def _midnight_us(label: date) -> int:
+    return us_of(datetime(label.year, label.month, label.day, tzinfo=UTC))
+
+
+class SessionBooks:
+    """Keeps a session's starting figures, and turns them into its row."""
+
+    def __init__(self, core: TradingCore) -> None:
+        self._core = core
+        self._starting_cash = core.settings.capital_base
+        self._starting_value = ZERO
+        self._previous_pnl = ZERO
+        self._previous_cash_flow = ZERO
+        self._previous_return = 0.0
+        self._first_transaction = 0
+        self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
+
+    def open(self, session: int) -> None:
+        """Begin a session: nothing has changed in it yet."""
+        del session
+        self._core.orders.touched.clear()
+        self._first_transaction = len(self._core.record.transactions)
+
+    def note_start(self) -> None:
+        """Take the starting figures: dividends are in, splits are not."""
+        portfolio = self._core.portfolio
+        self._starting_cash = portfolio.cash
+        self._starting_value = portfolio.positions_value
+
+    def close(self) -> None:
+        """Do a session's last steps and write its row."""
+        core = self._core
+        self._close_delisted()
+        self._apply_cancel_policy()
+        core.orders.touch(core._new_orders.values())  # noqa: SLF001 - books are a part of the core in a file of their own
+        core._new_orders.clear()  # noqa: SLF001
+        if core.account_controls:
+            self._check_account()
+        core.mark_now()
+        core.record.sessions.append(self._row())
+
+    def _close_delisted(self) -> None:
+        core = self._core
+        now_us = core.market.now_us
+        for position in list(core.portfolio):
+            asset = position.asset
+            if now_us < self._auto_close_us[asset.index]:
+                continue
+            price = core.price_of(asset)
+            price = position.last_sale_price if price is None else price
+            amount = -position.amount
+            core.portfolio.book_transaction(asset, amount, price=price, dt=core.now)
+            core.record.transactions.append(
+                Transaction(core.now, asset, amount, price, ZERO, None, f"close-{asset.sid}-{core.session_label}")
+            )
+        for order in core.orders.get_active_orders():
+            if now_us >= self._auto_close_us[order.asset.index]:
+                core.cancel_order(order.id, f"{order.asset.symbol} has left the market")
+
+    def _apply_cancel_policy(self) -> None:
+        core = self._core
+        if not core.orders.open_by_asset() or not core.cancel_policy.should_cancel(SESSION_END):
+            return
+        warn = getattr(core.cancel_policy, "warn_on_cancel", False)
+        daily = not core.settings.intraday
+        for asset, orders in list(core.orders.open_by_asset().items()):
+            leaving = list(orders)
+            if daily and core.quirks.cancel_oldest_only:
+                leaving = leaving[:1] if len(leaving) > 1 else []
+            for order in leaving:
+                reason = "not filled by the end of the session"
+                if core.venue.cancels_at_once:
+                    core.end_order(order, reason, report=daily)
+                else:
+                    core.cancel_order(order.id, reason)
+                if warn:
+                    core.on_message(
+                        "warning",
+                        f"order {order.id} for {order.amount} {asset.symbol} was cancelled at the session's end, "
+                        f"{order.filled} filled",
+                    )
+        core.orders.prune()
+
+    def _check_account(self) -> None:
+        core = self._core
+        core.mark_now()
+        now = core.frames.timestamp(core.market.now_us)
+        for control in core.account_controls:
+            try:
+                control.validate(core.portfolio_view, core.account_view, now, core.data)
+            except Exception as failure:  # a control ends the run as a failing callback does
+                core.survive(failure)
+
+    def _row(self) -> SessionRow:
+        core = self._core
+        portfolio = core.portfolio
+        totals = portfolio.totals()
+        value = portfolio.cash + totals.net
+        total_pnl = value - portfolio.capital_base
+        total_return = float(total_pnl / portfolio.capital_base)
+        gross, net = portfolio.leverage()
+        session = core.market.session
+        row = SessionRow(
+            label=core.session_label,
+            open=core.calendar.open(session),
+            close=core.now,
+            starting_cash=self._starting_cash,
+            ending_cash=portfolio.cash,
+            starting_value=self._starting_value,
+            ending_value=totals.net,
+            capital_used=portfolio.cash_flow - self._previous_cash_flow,
+            portfolio_value=value,
+            pnl=total_pnl - self._previous_pnl,
+            total_pnl=total_pnl,
+            returns=(1.0 + total_return) / (1.0 + self._previous_return) - 1.0 if self._previous_return != -1.0 else 0.0,
+            total_return=total_return,
+            gross_leverage=gross,
+            net_leverage=net,
+            long_value=totals.long_value,
+            short_value=totals.short_value,
+            longs_count=totals.longs_count,
+            shorts_count=totals.shorts_count,
+            benchmark_return=None,
+            recorded=dict(core.recorded),
+            positions=tuple(
+                PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price) for p in portfolio
+            ),
+            orders=tuple(copy.copy(order) for order in core.orders.touched.values()),
+            transactions=(self._first_transaction, len(core.record.transactions)),
+        )
+        self._previous_pnl = total_pnl
+        self._previous_cash_flow = portfolio.cash_flow
+        self._previous_return = total_return
+        return row
+
+    # -- the run as a whole ----------------------------------------------------------------------------------
+
+    def check_benchmark(self) -> None:
+        """Refuse a benchmark that is not listed all through the run.
+
+        Raises:
+            BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first session.
+            BenchmarkAssetNotAvailableTooLate: its last bar is before the run's last session.
+        """
+        core = self._core
+        if core.benchmark is None and core.settings.benchmark is not None:
+            core.benchmark = core.find_symbol(core.settings.benchmark)
+        asset, end = core.benchmark, core.settings.end
+        if asset is None:
+            return
+        start = core.market.assets[asset.index].start_date
+        last = core.market.assets[asset.index].end_date
+        if start > core.settings.start:
+            raise BenchmarkAssetNotAvailableTooEarly(
+                f"benchmark {asset.symbol} does not exist on {core.settings.start}: it started trading on {start}; "
+                "start later or choose another benchmark"
+            )
+        if end is not None and last < end:
+            raise BenchmarkAssetNotAvailableTooLate(
+                f"benchmark {asset.symbol} does not exist on {end}: it stopped trading on {last}; "
+                "end sooner or choose another benchmark"
+            )
+
+    def snapshot(self) -> RunRecord:
+        """Return what the run did so far; later events leave it alone."""
+        core = self._core
+        record = core.record
+        record.orders = list(core.orders)
+        record.denied = list(core.orders.denied.values())
+        picture = record.copy()
+        if core.benchmark is not None and picture.sessions:
+            first = core.calendar.number(picture.sessions[0].label)
+            returns = core.market.benchmark_returns(core.benchmark.index, first, len(picture.sessions))
+            picture.sessions = [
+                replace(row, benchmark_return=value) for row, value in zip(picture.sessions, returns, strict=True)
+            ]
+        return picture
+
+

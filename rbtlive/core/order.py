@@ -1,0 +1,176 @@
+"""An order and the one table of its life.
+
+The rule: an order's state changes only through `Order.move`, and only along `LIFE`; an illegal move changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from rbtlive.errors import IllegalTransition
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
+
+_S = OrderState
+_ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
+
+LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
+    _S.CREATED: frozenset({_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.FILLED}),
+    _S.SUBMITTED: frozenset({_S.PENDING, _S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.PENDING: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.UNKNOWN: frozenset({_S.PENDING, _S.PARTIALLY_FILLED} | _ENDS),
+    # A venue may report a fill that crossed our cancel on the wire: late, and legal.
+    _S.CANCELED: frozenset({_S.CANCELED, _S.FILLED}),
+    _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
+    _S.FILLED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.DENIED: frozenset(),
+}
+"""From each state, the states an order may go to. CREATED → FILLED is a split that leaves nothing to trade."""
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """What we know of one order.
+
+    Attributes:
+        id: Counter from "1" within a run.
+        asset: What is traded.
+        amount: Signed shares asked for.
+        created: When it was placed, UTC.
+        dt: When it last changed, UTC.
+        limit: Limit price, or None.
+        stop: Stop price, or None; a stop-limit order loses its stop when the stop is reached.
+        filled: Signed shares filled so far.
+        commission: Money charged so far.
+        state: Where it stands in `LIFE`.
+        stop_reached: The stop price was touched.
+        limit_reached: The limit price was touched.
+        reason: Why it was denied, rejected or canceled; None otherwise.
+        broker_order_id: The venue's name for it.
+        executions: How many fills it had.
+    """
+
+    id: str
+    asset: Asset
+    amount: Decimal
+    created: datetime
+    dt: datetime
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    filled: Decimal = ZERO
+    commission: Decimal = ZERO
+    state: OrderState = OrderState.CREATED
+    stop_reached: bool = False
+    limit_reached: bool = False
+    reason: str | None = None
+    broker_order_id: str | None = None
+    executions: int = 0
+    cancel_requested: bool = field(default=False)
+
+    @property
+    def open_amount(self) -> Decimal:
+        """Signed shares not filled yet."""
+        return self.amount - self.filled
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still fill."""
+        return self.state in OPEN_STATES
+
+    @property
+    def status(self) -> OrderStatus:
+        """State that also compares as zipline's int."""
+        return OrderStatus(self.state)
+
+    def move(self, state: OrderState, dt: datetime) -> None:
+        """Go to `state` at `dt`.
+
+        Raises:
+            IllegalTransition: `LIFE` has no such step; nothing has changed then.
+        """
+        if state not in LIFE[self.state]:
+            legal = ", ".join(sorted(LIFE[self.state])) or "none, it has ended"
+            raise IllegalTransition(
+                f"order {self.id} ({self.asset.symbol}) cannot go from {self.state} to {state}: legal are {legal}"
+            )
+        self.state = state
+        self.dt = dt
+
+    def apply_fill(self, amount: Decimal, commission: Decimal, dt: datetime) -> None:
+        """Book an execution of `amount` signed shares.
+
+        Raises:
+            IllegalTransition: an order in this state cannot fill.
+        """
+        filled = self.filled + amount
+        if abs(filled) >= abs(self.amount):
+            state = OrderState.FILLED
+        elif self.state in OPEN_STATES:
+            state = OrderState.PARTIALLY_FILLED
+        else:
+            state = self.state  # a late part of a cancelled order
+        self.move(state, dt)
+        self.filled = filled
+        self.commission += commission
+        self.executions += 1
+
+    def check_triggers(self, price: Decimal, dt: datetime) -> None:
+        """Latch stop and limit once `price` touches them; a reached stop-limit goes on as a limit order.
+
+        Source: zipline-reloaded 3.2.1, finance/order.py, check_order_triggers.
+        """
+        if self.triggered:
+            return
+        buy = self.amount > 0
+        stop_touched = self.stop is not None and (price >= self.stop if buy else price <= self.stop)
+        limit_touched = self.limit is not None and (price <= self.limit if buy else price >= self.limit)
+        if self.stop is not None and self.limit is not None:
+            if stop_touched:
+                self.stop = None
+                self.limit_reached = limit_touched
+        else:
+            self.stop_reached = stop_touched
+            self.limit_reached = limit_touched
+        if self.stop_reached or self.limit_reached:
+            self.dt = dt
+
+    @property
+    def triggered(self) -> bool:
+        """Whether a fill is possible now: market orders always, others once their prices were touched."""
+        if self.stop is not None and not self.stop_reached:
+            return False
+        return not (self.limit is not None and not self.limit_reached)
+
+    def apply_split(self, ratio: Decimal) -> None:
+        """Restate the order for a split of `ratio` (0.5 is two for one).
+
+        What is left to trade is truncated on its own, so that a reverse split cannot create a share.
+        Prices are restated to the cent. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
+        """
+        lot = self.asset.lot_size
+        remaining = truncate_to_lot(self.open_amount / ratio, lot)
+        self.filled = truncate_to_lot(self.filled / ratio, lot)
+        self.amount = self.filled + remaining
+        if self.limit is not None:
+            self.limit = round_like_float(self.limit, ratio)
+        if self.stop is not None:
+            self.stop = round_like_float(self.stop, ratio)
+
+
+def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
+    """Return the multiple of `lot` next to `amount` on the side of zero."""
+    return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
+
+
+def round_like_float(price: Decimal, ratio: Decimal) -> Decimal:
+    """Return `price * ratio` to the cent, rounded as Python rounds the binary product.
+
+    Half cents are decided by the binary value, as in zipline, so both engines hold the same price.
+    """
+    return Decimal(repr(round(float(price) * float(ratio), 2)))

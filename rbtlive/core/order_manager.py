@@ -1,0 +1,183 @@
+"""Every order of a run: by id, by asset while open, by the broker's id.
+
+The rule: the book is changed only here, and only by what happened (`submit_order`, fills, updates, splits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.order import Order
+from rbtlive.errors import UnknownOrder
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
+from rbtlive.model.order import OPEN_STATES, OrderState
+
+
+class OrderManager:
+    """Tracks orders through their life."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Order] = {}
+        self._by_broker_id: dict[str, str] = {}
+        self._open: dict[Asset, list[Order]] = {}
+        self._executions: set[str] = set()
+        self._last_id = 0
+        self.denied: dict[str, Order] = {}
+        # Orders that changed in the current session, the latest change last; emptied by the core.
+        self.touched: dict[str, Order] = {}
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._orders.values())
+
+    def submit_order(
+        self,
+        asset: Asset,
+        amount: Decimal,
+        *,
+        dt: datetime,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
+    ) -> Order:
+        """Create an order and put it in the book; the caller sends it to a venue.
+
+        Args:
+            asset: What to trade.
+            amount: Signed shares, not zero.
+            dt: When, UTC.
+            limit: Limit price.
+            stop: Stop price.
+        """
+        self._last_id += 1
+        order = Order(str(self._last_id), asset, amount, dt, dt, limit, stop)
+        self._orders[order.id] = order
+        self._open.setdefault(asset, []).append(order)
+        return order
+
+    def deny(self, order: Order, reason: str, dt: datetime) -> None:
+        """End a new order before it is sent: one of our own guards or breakers refused it."""
+        order.move(OrderState.DENIED, dt)
+        order.reason = reason
+        self._take_from_book(order)
+        del self._orders[order.id]
+        self.denied[order.id] = order
+
+    def get_order(self, order_id: str) -> Order | None:
+        """Return the order of that id, or None."""
+        return self._orders.get(order_id) or self.denied.get(order_id)
+
+    def by_broker_id(self, broker_order_id: str) -> Order | None:
+        """Return the order the broker knows by that id, or None."""
+        order_id = self._by_broker_id.get(broker_order_id)
+        return None if order_id is None else self._orders.get(order_id)
+
+    def get_active_orders(self, asset: Asset | None = None) -> list[Order]:
+        """Return the open orders, of one asset or of all, in the order of the book."""
+        if asset is not None:
+            return list(self._open.get(asset, ()))
+        return [order for orders in self._open.values() for order in orders]
+
+    def open_by_asset(self) -> dict[Asset, list[Order]]:
+        """Return the book itself: assets in the order of their first open order. Read, do not change."""
+        return self._open
+
+    def apply_fill(self, event: OrderFillEvent) -> Order | None:
+        """Book an execution once; return its order, or None if this execution was booked before.
+
+        Raises:
+            UnknownOrder: no order has that id.
+            IllegalTransition: the order cannot fill in its state; nothing has changed then.
+        """
+        order = self._known(event.order_id)
+        if event.execution_id in self._executions:
+            return None
+        order.apply_fill(event.amount, event.commission, event.timestamp)
+        self._executions.add(event.execution_id)
+        if order.state is OrderState.FILLED:
+            self._take_from_book(order)
+        return order
+
+    def apply_update(self, event: OrderUpdateEvent) -> bool:
+        """Move an order to the state the venue reports; return whether anything changed.
+
+        What a venue says late or twice (accepted after filled, cancelled after cancelled) changes nothing.
+        """
+        order = self._known(event.order_id)
+        if event.broker_order_id is not None:
+            order.broker_order_id = event.broker_order_id
+            self._by_broker_id[event.broker_order_id] = order.id
+        if event.status is order.state or (
+            order.state not in OPEN_STATES or _is_step_back(order.state, event.status)
+        ):
+            return False
+        self.move(order, event.status, event.timestamp, reason=event.reason or None)
+        return True
+
+    def move(self, order: Order, state: OrderState, dt: datetime, *, reason: str | None = None) -> None:
+        """Move `order` along the table and keep the book in step."""
+        order.move(state, dt)
+        if reason is not None:
+            order.reason = reason
+        if state not in OPEN_STATES:
+            self._take_from_book(order)
+
+    def apply_split(self, asset: Asset, ratio: Decimal, dt: datetime) -> list[Order]:
+        """Restate the open orders of `asset`; return those left with nothing to trade, now out of the book."""
+        orders = self._open.get(asset, [])
+        for order in orders:
+            order.apply_split(ratio)
+        emptied = [order for order in orders if order.open_amount == 0]
+        for order in emptied:
+            stamp = order.dt
+            self.move(order, OrderState.FILLED, dt)
+            order.dt = stamp  # nothing traded: the time of the last change stays, as in zipline
+            self.touched.pop(order.id, None)
+        if not orders:
+            self._open.pop(asset, None)
+        return emptied
+
+    def prune(self) -> None:
+        """Forget the place of assets that have no open orders left."""
+        for asset in [asset for asset, orders in self._open.items() if not orders]:
+            del self._open[asset]
+
+    def touch(self, orders: Iterable[Order]) -> None:
+        """Note that `orders` changed in this session, the latest last."""
+        for order in orders:
+            self.touched.pop(order.id, None)
+            self.touched[order.id] = order
+
+    def _known(self, order_id: str) -> Order:
+        order = self.get_order(order_id)
+        if order is None:
+            raise UnknownOrder(
+                f"order id {order_id!r} is not one of this run's {len(self._orders)} orders; "
+                "an order placed elsewhere is shown and left alone"
+            )
+        return order
+
+    def _take_from_book(self, order: Order) -> None:
+        orders = self._open.get(order.asset)
+        if orders is not None and order in orders:
+            orders.remove(order)
+
+
+_RANK = {
+    OrderState.CREATED: 0,
+    OrderState.SUBMITTED: 1,
+    OrderState.UNKNOWN: 1,
+    OrderState.PENDING: 2,
+    OrderState.PARTIALLY_FILLED: 3,
+}
+
+
+def _is_step_back(state: OrderState, reported: OrderState) -> bool:
+    # Updates and fills travel separately: "accepted" may arrive after the first partial fill.
+    if reported is OrderState.UNKNOWN:
+        return False
+    return _RANK.get(reported, 9) < _RANK[state]

@@ -1,0 +1,252 @@
+"""The ledger: cash and positions in Decimal, exact to the last digit.
+
+The rule: money moves only in the `book_*` methods and `apply_split`, and after each of them
+`conservation_error()` is zero. What zipline calls cost basis (commissions in, restated to the cent by splits)
+is kept beside the fill cost that the books balance with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.order import truncate_to_lot
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import NAN, ZERO, to_money
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """What is held of one asset.
+
+    Attributes:
+        asset: The asset.
+        amount: Signed shares.
+        fill_cost: Signed money paid for the shares still held, without commission.
+        basis_cost: Signed money behind `cost_basis`, commissions included.
+        last_sale_price: Latest known price, NaN before the first.
+        last_sale_date: When that price was known.
+    """
+
+    asset: Asset
+    amount: Decimal = ZERO
+    fill_cost: Decimal = ZERO
+    basis_cost: Decimal = ZERO
+    last_sale_price: Decimal = NAN
+    last_sale_date: datetime | None = None
+
+    @property
+    def cost_basis(self) -> Decimal:
+        """Average price a share was acquired at, commissions spread over the shares; 0 when flat."""
+        return self.basis_cost / self.amount if self.amount else ZERO
+
+    @property
+    def value(self) -> Decimal:
+        """Market value at the last sale price; NaN before the first price, negative for shorts."""
+        return self.amount * self.last_sale_price
+
+
+@dataclass(frozen=True, slots=True)
+class PositionTotals:
+    """Sums over the positions, as zipline's statistics take them: money, then counts."""
+
+    long_value: Decimal
+    short_value: Decimal
+    longs_count: int
+    shorts_count: int
+
+    @property
+    def net(self) -> Decimal:
+        """Value of all positions, shorts negative."""
+        return self.long_value + self.short_value
+
+    @property
+    def gross(self) -> Decimal:
+        """Value of all positions, shorts positive."""
+        return self.long_value - self.short_value
+
+
+class Portfolio:
+    """Cash and positions of one run."""
+
+    def __init__(self, capital_base: Decimal) -> None:
+        self.capital_base = capital_base
+        self.cash = capital_base
+        self.cash_flow = ZERO
+        self.realized = ZERO
+        self.commissions_paid = ZERO
+        self.positions: dict[Asset, Position] = {}
+        self.version = 0
+        self._totals: PositionTotals | None = None
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Position]:
+        return iter(self.positions.values())
+
+    def amount_of(self, asset: Asset) -> Decimal:
+        """Return the signed shares held of `asset`."""
+        position = self.positions.get(asset)
+        return ZERO if position is None else position.amount
+
+    def totals(self) -> PositionTotals:
+        """Return the sums over the positions at their last sale prices."""
+        if self._totals is None:
+            self._totals = self._sum_positions()
+        return self._totals
+
+    def _sum_positions(self) -> PositionTotals:
+        long_value = short_value = ZERO
+        longs = shorts = 0
+        for position in self.positions.values():
+            value = position.value
+            if value > 0:
+                long_value += value
+                longs += 1
+            elif value < 0:
+                short_value += value
+                shorts += 1
+        return PositionTotals(long_value, short_value, longs, shorts)
+
+    @property
+    def positions_value(self) -> Decimal:
+        """Value of all positions, shorts negative."""
+        return self.totals().net
+
+    @property
+    def portfolio_value(self) -> Decimal:
+        """Cash plus positions."""
+        return self.cash + self.totals().net
+
+    @property
+    def pnl(self) -> Decimal:
+        """Profit since the start."""
+        return self.portfolio_value - self.capital_base
+
+    @property
+    def returns(self) -> Decimal:
+        """Profit since the start, as a fraction of the capital base."""
+        return self.pnl / self.capital_base
+
+    def leverage(self) -> tuple[float, float]:
+        """Return gross and net leverage; infinite at a portfolio value of zero."""
+        value = self.portfolio_value
+        if value == 0:
+            return float("inf"), float("inf")
+        totals = self.totals()
+        return float(totals.gross / value), float(totals.net / value)
+
+    def conservation_error(self) -> Decimal:
+        """Return what the books are off by: zero, always.
+
+        cash + positions at fill cost + commissions paid - realised - deposits.
+        """
+        at_cost = sum((p.fill_cost for p in self.positions.values()), ZERO)
+        return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
+
+    # -- what happened ---------------------------------------------------------------------------------------
+
+    def book_transaction(self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime) -> Position:
+        """Book `amount` signed shares of `asset` at `price`; commissions are booked apart.
+
+        A fill updates the last sale price only if it is newer than what is known.
+        Source: zipline-reloaded 3.2.1, finance/position.py, update.
+        """
+        position = self.positions.get(asset)
+        if position is None:
+            position = self.positions[asset] = Position(asset)
+        cash_flow = to_money(-price * amount)
+        before = position.amount
+        after = before + amount
+        if after and (position.last_sale_date is None or dt > position.last_sale_date):
+            position.last_sale_price = price
+            position.last_sale_date = dt
+        self._move_cost(position, amount, price=price, cash_flow=cash_flow)
+        position.amount = after
+        self._move_cash(cash_flow)
+        if not after:
+            del self.positions[asset]
+        return position
+
+    def _move_cost(self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal) -> None:
+        before = position.amount
+        after = before + amount
+        if before == 0 or (before > 0) == (amount > 0):
+            position.fill_cost -= cash_flow
+            position.basis_cost += amount * price
+            return
+        if abs(amount) <= abs(before):  # reducing or closing
+            removed = position.fill_cost if after == 0 else to_money(position.fill_cost * (-amount / before))
+            position.basis_cost = position.basis_cost * after / before
+            position.fill_cost -= removed
+            self.realized += cash_flow - removed
+            return
+        # Crossing zero: everything held is closed, the rest is opened at this price.
+        opened_cost = to_money(after * price)
+        self.realized += cash_flow + opened_cost - position.fill_cost
+        position.fill_cost = opened_cost
+        position.basis_cost = after * price
+
+    def book_commission(self, asset: Asset, cost: Decimal) -> None:
+        """Charge `cost`, and spread it over the position's cost basis if there still is a position."""
+        if cost == 0:
+            return
+        position = self.positions.get(asset)
+        if position is not None:
+            position.basis_cost += cost
+        self.commissions_paid += cost
+        self._move_cash(-cost)
+
+    def book_dividend(self, cash: Decimal) -> None:
+        """Receive a dividend, or pay one on a short (negative)."""
+        self.realized += cash
+        self._move_cash(cash)
+
+    def apply_split(self, asset: Asset, ratio: Decimal) -> None:
+        """Restate a position for a split of `ratio` (0.5 is two for one); a fraction left over is paid in cash.
+
+        Cost basis is restated to the cent, the fraction paid at that basis.
+        Source: zipline-reloaded 3.2.1, finance/position.py, handle_split.
+        """
+        position = self.positions.get(asset)
+        if position is None:
+            return
+        restated = position.amount / ratio
+        whole = truncate_to_lot(restated, asset.lot_size)
+        fraction = float(restated - whole)
+        basis = round(float(position.cost_basis) * float(ratio), 2)
+        cash = to_money(round(fraction * basis, 2))
+        removed = position.fill_cost if not whole else to_money(position.fill_cost * (restated - whole) / restated)
+        position.fill_cost -= removed
+        position.amount = whole
+        position.basis_cost = whole * to_money(basis)
+        self.realized += cash - removed
+        self._move_cash(cash)
+        if not whole:
+            del self.positions[asset]
+
+    def mark(self, price_of: Callable[[Asset], Decimal | None], dt: datetime) -> None:
+        """Set every position's last sale price to what is known at `dt`; an unknown price leaves the last one."""
+        for position in self.positions.values():
+            price = price_of(position.asset)
+            if price is not None:
+                position.last_sale_price = price
+                position.last_sale_date = dt
+        self._changed()
+
+    def deposit(self, amount: Decimal) -> None:
+        """Add `amount` to capital and cash."""
+        self.capital_base += amount
+        self.cash += amount
+        self._changed()
+
+    def _move_cash(self, amount: Decimal) -> None:
+        self.cash += amount
+        self.cash_flow += amount
+        self._changed()
+
+    def _changed(self) -> None:
+        self._totals = None
+        self.version += 1

@@ -1,0 +1,222 @@
+"""When scheduled functions run: rules for dates and for times of day, on any exchange's calendar.
+
+The rule: a schedule is a function of the calendar and of event time, and a function runs once a day at most.
+Source: zipline-reloaded 3.2.1, utils/events.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cache
+from typing import Any, Protocol
+
+from rbtlive.data.calendar import TradingCalendar
+
+MINUTE_US = 60_000_000
+DAY_US = 86_400_000_000
+MAX_WEEK_RANGE = 5
+MAX_MONTH_RANGE = 23
+
+
+class Rule(Protocol):
+    """Says whether a function is due at a moment."""
+
+    def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
+        """Return whether the rule holds at `now_us` (µs, UTC) within `session`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Holds at every bar."""
+
+    def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
+        """Return True."""
+        del calendar, session, now_us
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class NthSession:
+    """Holds on one session of each week or month, counted on the whole calendar.
+
+    Attributes:
+        period: "week" (ISO) or "month".
+        offset: From the start (0 is the first session) or, negative, from the end (-1 is the last).
+    """
+
+    period: str
+    offset: int
+
+    def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
+        """Return whether `session` is the one; periods with fewer sessions have none."""
+        del now_us
+        number, size = _place_in_period(calendar, self.period, session)
+        return number == (self.offset if self.offset >= 0 else size + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class FromOpen:
+    """Holds at one minute, counted from the session's open: one minute is its first bar."""
+
+    offset_us: int
+
+    def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
+        """Return whether this is the minute."""
+        return now_us == int(calendar.opens_us[session]) + self.offset_us
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeClose:
+    """Holds at one minute, counted back from the session's close."""
+
+    offset_us: int
+
+    def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
+        """Return whether this is the minute."""
+        return now_us == int(calendar.closes_us[session]) - self.offset_us
+
+
+@cache
+def _period_places(calendar: TradingCalendar, period: str) -> list[tuple[int, int]]:
+    # For each session: its number within its week or month, and how many sessions that one has.
+    def key(label: date) -> tuple[int, int]:
+        return (label.year, label.month) if period == "month" else label.isocalendar()[:2]
+
+    places: list[tuple[int, int]] = []
+    run: list[int] = []
+    current: tuple[int, int] | None = None
+    for label in calendar.labels.tolist():
+        if (this := key(label)) != current:
+            places.extend((i, len(run)) for i in run)
+            run, current = [], this
+        run.append(len(run))
+    places.extend((i, len(run)) for i in run)
+    return places
+
+
+def _place_in_period(calendar: TradingCalendar, period: str, session: int) -> tuple[int, int]:
+    return _period_places(calendar, period)[session]
+
+
+def _offset_in_range(days_offset: Any, limit: int, *, rule: str) -> int:
+    if isinstance(days_offset, float):
+        if days_offset != int(days_offset):
+            raise TypeError(f"days_offset of {rule} must be a whole number: was {days_offset}")
+        warnings.warn(f"days_offset of {rule} should be an int: was {days_offset}", stacklevel=3)
+        days_offset = int(days_offset)
+    if not 0 <= days_offset < limit:
+        raise ValueError(f"days_offset of {rule} must be between 0 and {limit - 1}: was {days_offset}")
+    return int(days_offset)
+
+
+class date_rules:  # noqa: N801 - zipline's name
+    """On which sessions a scheduled function runs."""
+
+    @staticmethod
+    def every_day() -> Rule:
+        """Every session."""
+        return Always()
+
+    @staticmethod
+    def week_start(days_offset: int = 0) -> Rule:
+        """The session `days_offset` sessions after the first of each ISO week (0 to 4)."""
+        return NthSession("week", _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_start"))
+
+    @staticmethod
+    def week_end(days_offset: int = 0) -> Rule:
+        """The session `days_offset` sessions before the last of each ISO week (0 to 4)."""
+        return NthSession("week", -1 - _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_end"))
+
+    @staticmethod
+    def month_start(days_offset: int = 0) -> Rule:
+        """The session `days_offset` sessions after the first of each month (0 to 22)."""
+        return NthSession("month", _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_start"))
+
+    @staticmethod
+    def month_end(days_offset: int = 0) -> Rule:
+        """The session `days_offset` sessions before the last of each month (0 to 22)."""
+        return NthSession("month", -1 - _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_end"))
+
+
+def _time_offset_us(offset: Any, *, hours: float | None, minutes: float | None) -> int:
+    if offset is not None and (hours is not None or minutes is not None):
+        raise ValueError("a time rule takes an offset or hours and minutes, not both")
+    if offset is None:
+        if hours is None and minutes is None:
+            return MINUTE_US
+        offset = timedelta(hours=hours or 0, minutes=minutes or 0)
+    if not isinstance(offset, timedelta):
+        raise TypeError(
+            f"offset of a time rule must be a timedelta: was {offset!r}; pass hours=... or minutes=... by name"
+        )
+    if not timedelta(minutes=1) <= offset <= timedelta(hours=12):
+        raise ValueError(f"offset of a time rule must be between 1 minute and 12 hours: was {offset}")
+    return int(offset / timedelta(microseconds=1))
+
+
+class time_rules:  # noqa: N801 - zipline's name
+    """At which minute of a session a scheduled function runs; daily bars ignore them."""
+
+    @staticmethod
+    def market_open(offset: Any = None, hours: float | None = None, minutes: float | None = None) -> Rule:
+        """The minute that ends `offset` after the open; by default the first bar."""
+        return FromOpen(_time_offset_us(offset, hours=hours, minutes=minutes))
+
+    @staticmethod
+    def market_close(offset: Any = None, hours: float | None = None, minutes: float | None = None) -> Rule:
+        """The minute that ends `offset` before the close; by default one minute before the last bar."""
+        return BeforeClose(_time_offset_us(offset, hours=hours, minutes=minutes))
+
+    @staticmethod
+    def every_minute() -> Rule:
+        """Every bar; as a function runs once a day at most, the first bar."""
+        return Always()
+
+
+class calendars:  # noqa: N801 - zipline's name
+    """Calendars that a schedule may count on instead of the run's own."""
+
+    US_EQUITIES = "XNYS"
+    US_FUTURES = "us_futures"
+
+
+@dataclass(slots=True)
+class ScheduledFunction:
+    """A user's function with its rules, and what makes it run once a day at most.
+
+    "A day" is the 24 hours from the first bar looked at, as in zipline: on daily bars a function that ran at one
+    session's late close does not run at an early close less than 24 hours later.
+    """
+
+    callback: Callable[[Any, Any], Any]
+    date_rule: Rule
+    time_rule: Rule
+    calendar: TradingCalendar
+    half_days: bool = True
+    _day_ends_us: int | None = field(default=None)
+    _ran: bool = field(default=False)
+
+    def is_due(self, session: int, now_us: int) -> bool:
+        """Return whether to run now, and remember it.
+
+        Args:
+            session: Number of the session in the schedule's own calendar.
+            now_us: END of the bar, µs UTC.
+        """
+        if self._day_ends_us is None or now_us >= self._day_ends_us:
+            self._ran = False
+            self._day_ends_us = now_us + DAY_US
+        if self._ran or not self._holds(session, now_us):
+            return False
+        self._ran = True
+        return True
+
+    def _holds(self, session: int, now_us: int) -> bool:
+        rules: Sequence[Rule] = (self.date_rule, self.time_rule)
+        if not all(rule.matches(self.calendar, session=session, now_us=now_us) for rule in rules):
+            return False
+        return self.half_days or not self.calendar.is_early_close(session)

@@ -1,0 +1,50 @@
+"""What a run was asked to do. Frozen; everything that could change a number is in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+Frequency = Literal["1d", "1m"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """The settings of one run.
+
+    Attributes:
+        capital_base: Cash at the start.
+        frequency: "1d" or "1m".
+        calendar: Name of the trading calendar.
+        start: Label of the first session.
+        end: Label of the last session; None on a feed without end.
+        frames: What strategies are shown: "polars" or "pandas".
+        zipline_quirks: Restore the nine quirks that are mended by default.
+        params: What overrides the strategy's parameters.
+        commission: Commission model, None for the default.
+        slippage: Slippage model, None for the default.
+        benchmark: Symbol of the benchmark, or None.
+        on_error: What an exception in a callback does: "raise" ends the run, "continue" keeps and counts it.
+        max_errors: With "continue": trading halts after this many errors in a row.
+    """
+
+    capital_base: Decimal
+    frequency: Frequency
+    calendar: str
+    start: date
+    end: date | None
+    frames: Literal["polars", "pandas"] = "polars"
+    zipline_quirks: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
+    commission: Any = None
+    slippage: Any = None
+    benchmark: str | None = None
+    on_error: Literal["raise", "continue"] = "raise"
+    max_errors: int = 10
+
+    @property
+    def intraday(self) -> bool:
+        """Whether bars are minutes."""
+        return self.frequency == "1m"

@@ -1,0 +1,548 @@
+"""The core: events in, commands out, the same for backtest, paper and live.
+
+The rule: state first, strategy last. Everything an event changes is booked before a callback runs, and everything a
+callback asked for leaves as commands when the event is done. No I/O, no clock, no idea of who drives it.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from rbtlive.core import corporate_actions, sizing
+from rbtlive.core.bar_data import BarData
+from rbtlive.core.bound import ACTIVE
+from rbtlive.core.books import SessionBooks
+from rbtlive.core.context import Context
+from rbtlive.core.controls import AccountControl, TradingControl
+from rbtlive.core.frames import get_frames
+from rbtlive.core.order import Order
+from rbtlive.core.order_entry import OrderEntry
+from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.quirks import quirks
+from rbtlive.core.record import RunRecord
+from rbtlive.core.schedule import ScheduledFunction
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.views import AccountView, OrderView, PortfolioView, TransactionView
+from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.data.market import Market
+from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar, TooManyErrors
+from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
+from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
+from rbtlive.finance.commission import PerShare
+from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.model.asset import Asset
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    MarketDataEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+)
+from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
+from rbtlive.model.order import OrderState, Transaction
+from rbtlive.sim.matching import SimVenue
+
+TradingState = Literal["running", "reducing", "halted"]
+KEPT_FAILURES = 100
+
+
+class Venue(Protocol):
+    """Where orders go, as far as the core must know."""
+
+    cancels_at_once: bool
+
+    def match(self, book: Any, *, data: Any, now: datetime, emit: Callable[[OrderFillEvent], None]) -> None:
+        """Fill what fills on the current bar."""
+        ...
+
+
+class RemoteVenue:
+    """A venue elsewhere: it fills nothing here, and answers through events."""
+
+    cancels_at_once = False
+
+    def match(self, book: Any, *, data: Any, now: datetime, emit: Callable[[OrderFillEvent], None]) -> None:
+        """Fill nothing."""
+
+
+class TradingCore(OrderEntry):
+    """One run of one strategy over one market.
+
+    Args:
+        strategy: The strategy, ready to run once.
+        market: What is known of the market.
+        settings: What was asked for.
+        simulated: Whether orders are filled by the venue in memory.
+        on_message: Gets (level, text) of what a user should read; nothing is logged here.
+    """
+
+    def __init__(
+        self,
+        strategy: StrategyExecutor,
+        market: Market,
+        settings: RunSettings,
+        *,
+        simulated: bool = True,
+        on_message: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.strategy = strategy
+        self.market = market
+        self.settings = settings
+        self.calendar = market.calendar
+        self.quirks = quirks(zipline_quirks=settings.zipline_quirks)
+        self.frames = get_frames(settings.frames)
+        self.assets: tuple[Asset, ...] = tuple(self.frames.present_asset(a) for a in market.assets)
+        self._own_assets = {id(asset) for asset in self.assets}
+        self.orders = OrderManager()
+        self.portfolio = Portfolio(settings.capital_base)
+        self.restrictions: Restrictions = NoRestrictions()
+        self.cancel_policy: CancelPolicy = NeverCancel()
+        self.trading_controls: list[TradingControl] = []
+        self.account_controls: list[AccountControl] = []
+        self.scheduled: list[ScheduledFunction] = []
+        self.recorded: dict[str, Any] = {}
+        self.benchmark: Asset | None = None
+        self.lookup_date: date | None = settings.end
+        self.trading_state: TradingState = "running"
+        self.halt_reason = ""
+        self.paused = False
+        self.initializing = True
+        self.in_before_trading_start = False
+        self.failures: deque[BaseException] = deque(maxlen=KEPT_FAILURES)
+        self.failure_count = 0
+        self.on_message = on_message or (lambda _level, _text: None)
+        self.emit: Callable[[OrderFillEvent], None] = self._apply_fill
+
+        self.data = BarData(market, self.frames, restrictions=self._is_restricted, loose_names=self.quirks.loose_argument_types)
+        self.context = Context(self)
+        self.portfolio_view = PortfolioView(
+            self.portfolio, self.frames, start=self.frames.session(settings.start)
+        )
+        self.account_view = AccountView(self.portfolio, self.frames)
+        self.venue: Venue = self._sim_venue() if simulated else RemoteVenue()
+        self.record = RunRecord(strategy.name, settings, self.assets)
+        self.dividends = corporate_actions.Dividends(market.calendar, quirks=self.quirks)
+        self.books = SessionBooks(self)
+
+        self._commands: list[Command] = []
+        self._new_orders: dict[str, Order] = {}
+        self._notices: deque[tuple[str, tuple[Any, ...]]] = deque()
+        self._unbooked_commissions: list[tuple[Asset, Decimal]] = []
+        self._decimals: dict[float, Decimal] = {}
+        self._marked_us: int | None = None
+        self._failures_in_row = 0
+        self._depth = 0
+        self._over = False
+        self._session_open = False
+        self._start_hook_done = True
+        strategy.bind_core(self)
+        self._hooks = {name: strategy.callback(name) for name in _HOOKS}
+        self._handle_data = strategy.callback("handle_data")
+        self._before_start = strategy.callback("before_trading_start")
+
+    def _sim_venue(self) -> SimVenue:
+        settings = self.settings
+        return SimVenue(
+            settings.slippage if settings.slippage is not None else FixedBasisPointsSlippage(),
+            settings.commission if settings.commission is not None else PerShare(),
+            cap_limit_price=not self.quirks.limit_may_be_passed,
+            order_view=lambda order: OrderView(order, self.frames),
+            transaction_view=lambda order, **facts: TransactionView(order, self.frames, **facts),
+        )
+
+    def set_slippage(self, model: Any) -> None:
+        """Fill from now on by `model`; a venue elsewhere has its own."""
+        if isinstance(self.venue, SimVenue):
+            self.venue.slippage = model
+
+    def set_commission(self, model: Any) -> None:
+        """Charge from now on by `model`; a venue elsewhere has its own."""
+        if isinstance(self.venue, SimVenue):
+            self.venue.commission = model
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        """Time of the current bar or step, UTC."""
+        return datetime_of(self.market.now_us)
+
+    @property
+    def session_label(self) -> date:
+        """Label of the current session."""
+        return self.calendar.label(self.market.session)
+
+    @property
+    def first_label(self) -> Any:
+        """Label of the run's first session, as strategies see labels."""
+        return self.frames.session(self.settings.start)
+
+    # -- the driver's side -----------------------------------------------------------------------------------
+
+    def start(self) -> list[Command]:
+        """Run `initialize`; an exception there always ends the run."""
+        with self.activated():
+            self.market.open_session(self.market.first_session)
+            initialize = self.strategy.callback("initialize")
+            if initialize is not None:
+                initialize(self.context)
+            self.initializing = False
+            self.books.check_benchmark()
+            return self._take_commands()
+
+    def process(self, event: Event) -> list[Command]:
+        """Take in one event whole, and return what it made the strategy ask for.
+
+        Raises:
+            EngineStopped: an earlier event failed; state would be a guess from then on.
+        """
+        if self._over:
+            raise EngineStopped("this core failed on an earlier event and takes no more: attach again to recover")
+        handler = _HANDLERS.get(type(event))
+        if handler is None:
+            return []
+        if self._depth:  # derived while another event is processed: its booking is part of that one
+            handler(self, event)
+            return []
+        self._depth = 1
+        try:
+            with self.activated():
+                handler(self, event)
+                self._flush_commissions()
+                self._deliver_notices()
+                return self._take_commands()
+        except BaseException:
+            self._over = True
+            raise
+        finally:
+            self._depth = 0
+
+    def run_session(self, session: int) -> None:
+        """Process every bar of a session whose bars are all there: the backtest's inner loop.
+
+        The caller must hold `activated()`.
+        """
+        self._enter_session(session)
+        first, last = self.market.panel.rows_of_session(session)
+        for row in range(first, last):
+            self._bar(row)
+            if self._commands:
+                self.acknowledge(self._take_commands())
+        self._finish_session()
+
+    def acknowledge(self, commands: list[Command]) -> None:
+        """Take the simulated venue's word for it: every submitted order rests."""
+        for command in commands:
+            order = self.orders.get_order(command.order_id)
+            if order is not None and order.state is OrderState.SUBMITTED:
+                order.move(OrderState.PENDING, order.dt)
+
+    def finish(self) -> RunRecord:
+        """Close the books of a session still open, and return what the run did."""
+        return self.books.snapshot()
+
+    @contextmanager
+    def activated(self) -> Iterator[None]:
+        """Make this run the one that `rbtlive.api` acts on, in the engine's own decimal context."""
+        token = ACTIVE.set(self.context)
+        try:
+            with decimal.localcontext(ENGINE_CONTEXT):
+                yield
+        finally:
+            ACTIVE.reset(token)
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def _on_market_data(self, event: MarketDataEvent) -> None:
+        us = us_of(event.timestamp)
+        session = self.calendar.session_of_us(us)
+        if session < 0:
+            raise OutsideCalendar(
+                f"a slice at {event.timestamp.isoformat()} lies in no session of {self.calendar.name}: "
+                "feeds must close slices by the run's calendar"
+            )
+        self._enter_session(session)
+        row = self.market.append_slice(us, event.bars)
+        self._bar(row)
+        if us >= int(self.calendar.closes_us[session]):
+            self._finish_session()
+
+    def _on_fill(self, event: OrderFillEvent) -> None:
+        self._apply_fill(event)
+
+    def _on_update(self, event: OrderUpdateEvent) -> None:
+        if self.orders.apply_update(event):
+            order = self.orders.get_order(event.order_id)
+            if order is not None:
+                self._changed(order)
+                if order.state in {OrderState.CANCELED, OrderState.EXPIRED}:
+                    self._notice("on_order_cancel", order, event.reason)
+                elif order.state is OrderState.REJECTED:
+                    self._notice("on_order_reject", order, event.reason)
+
+    def _on_reject(self, event: OrderRejectEvent) -> None:
+        self._on_update(
+            OrderUpdateEvent(
+                timestamp=event.timestamp,
+                order_id=event.order_id,
+                status=OrderState.REJECTED,
+                reason=event.reason,
+            )
+        )
+
+    def _on_trigger(self, event: ScheduledTriggerEvent) -> None:
+        us = us_of(event.timestamp)
+        if event.name == "session_start":
+            session = self.calendar.session_of_us(us)
+            if session > self.market.session or not self._session_open:
+                self._enter_session(session)
+        elif event.name == "before_trading_start":
+            self._start_hook_if_due(us)
+        elif event.name == "session_end" and self._session_open:
+            self._finish_session()
+
+    def _on_breaker(self, event: CircuitBreakerEvent) -> None:
+        self.halt(f"{event.name}: {event.reason}")
+
+    def _on_operator(self, event: OperatorEvent) -> None:
+        if event.action == "pause":
+            self.paused = True
+        elif event.action == "resume":
+            self.paused = False
+            self.trading_state = "running"
+            self.halt_reason = ""
+            self._failures_in_row = 0
+        elif event.action == "reduce":
+            self.trading_state = "reducing"
+            self.halt_reason = "reducing only, by the operator"
+        elif event.action == "halt":
+            self.halt("halted by the operator")
+        elif event.action == "cancel_all":
+            self.cancel_everything("cancelled by the operator")
+        elif event.action in {"flatten", "kill"}:
+            self.cancel_everything(f"{event.action} by the operator")
+            if event.action == "flatten":
+                self._close_all_positions()
+            self.halt(f"{event.action} by the operator")
+
+    def halt(self, reason: str) -> None:
+        """Deny every new order from now on, with this reason."""
+        self.trading_state = "halted"
+        self.halt_reason = reason
+        self.on_message("warning", f"trading is halted: {reason}")
+
+    def _close_all_positions(self) -> None:
+        for position in list(self.portfolio):
+            self.enter(position.asset, -position.amount)
+
+    # -- a session -------------------------------------------------------------------------------------------
+
+    def _enter_session(self, session: int) -> None:
+        if self._session_open:
+            if session == self.market.session:
+                return
+            self._finish_session()
+        if session < self.market.session:
+            raise InvariantBroken(
+                f"session {self.calendar.label(session)} comes after {self.session_label}: bars must not go back"
+            )
+        self.market.open_session(session)
+        self._session_open = True
+        self._start_hook_done = self._before_start is None
+        self.books.open(session)
+        corporate_actions.start_session(self, session)
+        self._bts_us = corporate_actions.before_trading_start_us(self.calendar, session)
+
+    def _start_hook_if_due(self, us: int) -> None:
+        if self._start_hook_done or us < self._bts_us:
+            return
+        self._start_hook_done = True
+        callback = self._before_start
+        if callback is None or self.paused:
+            return
+        self.market.before_trading_start(self.market.session)
+        self.in_before_trading_start = True
+        try:
+            self._call(callback, self.context, self.data)
+        finally:
+            self.in_before_trading_start = False
+
+    def _finish_session(self) -> None:
+        if not self._session_open:
+            return
+        self.books.close()
+        self._deliver_notices()
+        self.market.end_session(self.market.session)
+        self._session_open = False
+
+    # -- a bar -----------------------------------------------------------------------------------------------
+
+    def _bar(self, row: int) -> None:
+        market = self.market
+        if not self._start_hook_done:
+            self._start_hook_if_due(int(market.panel.row_us[row]))
+        market.advance(row)
+        book = self.orders.open_by_asset()
+        if book:
+            self.venue.match(book, data=self.data, now=self.now, emit=self.emit)
+            self.orders.prune()
+            self._flush_commissions()
+        if self._notices:
+            self._deliver_notices()
+        if not self.paused:
+            if self._handle_data is not None:
+                self._call(self._handle_data, self.context, self.data)
+            if self.scheduled:
+                self._run_scheduled()
+        if self._new_orders:
+            self.orders.touch(self._new_orders.values())
+            self._new_orders.clear()
+
+    def _run_scheduled(self) -> None:
+        market = self.market
+        for function in self.scheduled:  # one added by a callback may run in this very bar, as in zipline
+            session = market.session
+            if function.calendar is not self.calendar:
+                session = function.calendar.session_of_us(market.now_us)
+            if session >= 0 and function.is_due(session, market.now_us):
+                self._call(function.callback, self.context, self.data)
+
+    # -- fills -----------------------------------------------------------------------------------------------
+
+    def _apply_fill(self, event: OrderFillEvent) -> None:
+        order = self.orders.apply_fill(event)
+        if order is None:
+            return  # this execution was booked before
+        self.portfolio.book_transaction(order.asset, event.amount, price=event.price, dt=event.timestamp)
+        if event.commission:
+            self._unbooked_commissions.append((order.asset, event.commission))
+        transaction = Transaction(
+            event.timestamp, order.asset, event.amount, event.price, event.commission, order.id, event.execution_id
+        )
+        self.record.transactions.append(transaction)
+        self.orders.touch((order,))
+        if self._hooks["on_order_fill"] is not None:
+            view = TransactionView(
+                order,
+                self.frames,
+                amount=event.amount,
+                price=event.price,
+                dt=event.timestamp,
+                commission=event.commission,
+            )
+            self._notices.append(("on_order_fill", (OrderView(order, self.frames), view)))
+
+    def _flush_commissions(self) -> None:
+        # All of a bar's transactions come before all of its commissions: cost basis depends on it.
+        for asset, cost in self._unbooked_commissions:
+            self.portfolio.book_commission(asset, cost)
+        self._unbooked_commissions.clear()
+        if self.portfolio.conservation_error():
+            raise InvariantBroken(
+                f"cash and positions do not balance: off by {self.portfolio.conservation_error()} at {self.now}"
+            )
+
+    # -- callbacks -------------------------------------------------------------------------------------------
+
+    def _call(self, callback: Callable[..., Any], *args: Any) -> None:
+        try:
+            callback(*args)
+        except Exception as failure:  # around a user's callback
+            self.survive(failure)
+        else:
+            self._failures_in_row = 0
+        if self._notices:
+            self._deliver_notices()
+
+    def survive(self, failure: Exception) -> None:
+        """End the run by `failure`, or keep it and go on: what on_error asks for.
+
+        Raises:
+            Exception: `failure` itself, with on_error="raise".
+        """
+        if self.settings.on_error == "raise":
+            raise failure
+        self.failures.append(failure)
+        self.failure_count += 1
+        self._failures_in_row += 1
+        self.on_message("error", f"a callback failed at {self.now}: {type(failure).__name__}: {failure}")
+        if self._failures_in_row == self.settings.max_errors:
+            self.failures.append(
+                TooManyErrors(f"{self._failures_in_row} callbacks in a row failed: trading is halted until resume()")
+            )
+            self.halt(f"{self._failures_in_row} callbacks in a row failed")
+
+    def _notice(self, hook: str, order: Order, *args: Any) -> None:
+        if self._hooks[hook] is not None:
+            self._notices.append((hook, (OrderView(order, self.frames), *args)))
+
+    def _deliver_notices(self) -> None:
+        while self._notices:
+            hook, args = self._notices.popleft()
+            callback = self._hooks[hook]
+            if callback is not None and not self.paused:
+                self._call(callback, self.context, *args)
+
+    # -- what methods and views ask --------------------------------------------------------------------------
+
+    def price_of(self, asset: Asset) -> Decimal | None:
+        """Return the last known price, or None."""
+        price = self.market.price(asset.index)
+        if price != price:  # noqa: PLR0124 - NaN
+            return None
+        exact = self._decimals.get(price)
+        if exact is None:
+            exact = self._decimals[price] = to_decimal(price)
+        return exact
+
+    def mark(self) -> None:
+        """Mark the portfolio at the current step; once a step is enough."""
+        if self._marked_us != self.market.now_us:
+            self.mark_now()
+
+    def mark_now(self) -> None:
+        """Mark the portfolio at the current step, even if it was marked before."""
+        self._marked_us = self.market.now_us
+        if self.portfolio.positions:
+            self.portfolio.mark(self.price_of, self.now)
+
+    def _is_restricted(self, asset: Asset, now: Any) -> bool:
+        return bool(self.restrictions.is_restricted(asset, now))
+
+    def _changed(self, order: Order) -> None:
+        self._new_orders.pop(order.id, None)
+        self._new_orders[order.id] = order
+
+    def _take_commands(self) -> list[Command]:
+        commands, self._commands = self._commands, []
+        for command in commands:
+            if isinstance(command, SubmitOrder):
+                order = self.orders.get_order(command.order_id)
+                if order is not None and order.state is OrderState.CREATED:
+                    order.move(OrderState.SUBMITTED, order.dt)
+        return commands
+
+
+_HOOKS = ("on_order_fill", "on_order_cancel", "on_order_reject", "on_broker_message")
+
+_HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
+    MarketDataEvent: TradingCore._on_market_data,  # noqa: SLF001
+    OrderFillEvent: TradingCore._on_fill,  # noqa: SLF001
+    OrderUpdateEvent: TradingCore._on_update,  # noqa: SLF001
+    OrderRejectEvent: TradingCore._on_reject,  # noqa: SLF001
+    ScheduledTriggerEvent: TradingCore._on_trigger,  # noqa: SLF001
+    CircuitBreakerEvent: TradingCore._on_breaker,  # noqa: SLF001
+    OperatorEvent: TradingCore._on_operator,  # noqa: SLF001
+}

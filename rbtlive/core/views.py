@@ -1,0 +1,384 @@
+"""What strategies and cost models are shown of orders, positions, portfolio and account.
+
+The rule: a view reads and never changes, and every number leaves through the run's `Frames`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.order import Order
+from rbtlive.core.portfolio import Portfolio, Position
+from rbtlive.data.calendar import us_of
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+from rbtlive.model.order import OrderStatus
+
+if TYPE_CHECKING:
+    from rbtlive.core.frames import Frames
+
+INFINITE = float("inf")
+
+
+class OrderView:
+    """An order as strategies and slippage models see it; `raw` is the order itself."""
+
+    __slots__ = ("_frames", "raw")
+
+    def __init__(self, order: Order, frames: Frames) -> None:
+        self.raw = order
+        self._frames = frames
+
+    @property
+    def id(self) -> str:
+        """Counter from "1" within the run."""
+        return self.raw.id
+
+    @property
+    def asset(self) -> Asset:
+        """What is traded."""
+        return self.raw.asset
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self.raw.asset
+
+    @property
+    def amount(self) -> Any:
+        """Signed shares asked for."""
+        return self._frames.amount(self.raw.amount)
+
+    @property
+    def filled(self) -> Any:
+        """Signed shares filled so far."""
+        return self._frames.amount(self.raw.filled)
+
+    @property
+    def open_amount(self) -> Any:
+        """Signed shares not filled yet."""
+        return self._frames.amount(self.raw.open_amount)
+
+    @property
+    def commission(self) -> Any:
+        """Money charged so far."""
+        return self._frames.number(self.raw.commission)
+
+    @property
+    def limit(self) -> Any:
+        """Limit price, or None."""
+        return None if self.raw.limit is None else self._frames.number(self.raw.limit)
+
+    @property
+    def stop(self) -> Any:
+        """Stop price, or None; gone once a stop-limit order has reached it."""
+        return None if self.raw.stop is None else self._frames.number(self.raw.stop)
+
+    @property
+    def stop_reached(self) -> bool:
+        """Whether the stop price was touched."""
+        return self.raw.stop_reached
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether the limit price was touched."""
+        return self.raw.limit_reached
+
+    @property
+    def direction(self) -> float:
+        """1.0 for a buy, -1.0 for a sell."""
+        return 1.0 if self.raw.amount > 0 else -1.0
+
+    @property
+    def status(self) -> OrderStatus:
+        """State; compares as zipline's int too."""
+        return self.raw.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was denied, rejected or canceled."""
+        return self.raw.reason
+
+    @property
+    def created(self) -> Any:
+        """When it was placed."""
+        return self._frames.timestamp(us_of(self.raw.created))
+
+    @property
+    def dt(self) -> Any:
+        """When it last changed."""
+        return self._frames.timestamp(us_of(self.raw.dt))
+
+    @property
+    def broker_order_id(self) -> str | None:
+        """The venue's name for it."""
+        return self.raw.broker_order_id
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still fill."""
+        return self.raw.is_open
+
+    @property
+    def triggered(self) -> bool:
+        """Whether its prices were touched, so that it can fill."""
+        return self.raw.triggered
+
+    def check_triggers(self, price: Any, dt: Any) -> None:
+        """Latch stop and limit at `price`; slippage models call this."""
+        when = dt.to_pydatetime() if hasattr(dt, "to_pydatetime") else dt
+        self.raw.check_triggers(to_decimal(price), when)
+
+    def __repr__(self) -> str:
+        o = self.raw
+        return f"Order(id={o.id!r}, asset={o.asset!r}, amount={o.amount}, filled={o.filled}, status={o.state.value})"
+
+
+class TransactionView:
+    """An execution as commission models and `on_order_fill` see it."""
+
+    __slots__ = ("_frames", "amount", "asset", "commission", "dt", "order_id", "price")
+
+    def __init__(
+        self,
+        order: Order,
+        frames: Frames,
+        *,
+        amount: Decimal,
+        price: Decimal,
+        dt: datetime,
+        commission: Decimal | None = None,
+    ) -> None:
+        self._frames = frames
+        self.asset = order.asset
+        self.amount = frames.amount(amount)
+        self.price = frames.number(price)
+        self.dt = frames.timestamp(us_of(dt))
+        self.order_id = order.id
+        self.commission = None if commission is None else frames.number(commission)
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self.asset
+
+    def __repr__(self) -> str:
+        return f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount}, price={self.price})"
+
+
+class PositionView:
+    """A position, as it is now."""
+
+    __slots__ = ("_frames", "_position")
+
+    def __init__(self, position: Position, frames: Frames) -> None:
+        self._position = position
+        self._frames = frames
+
+    @property
+    def asset(self) -> Asset:
+        """What is held."""
+        return self._position.asset
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self._position.asset
+
+    @property
+    def amount(self) -> Any:
+        """Signed shares."""
+        return self._frames.amount(self._position.amount)
+
+    @property
+    def cost_basis(self) -> Any:
+        """Average price a share was acquired at, commissions included."""
+        return self._frames.number(self._position.cost_basis)
+
+    @property
+    def last_sale_price(self) -> Any:
+        """Latest known price; 0 for a position never held."""
+        price = self._position.last_sale_price
+        return self._frames.number(Decimal(0) if price.is_nan() else price)
+
+    @property
+    def last_sale_date(self) -> Any:
+        """When that price was known, or None."""
+        dt = self._position.last_sale_date
+        return None if dt is None else self._frames.timestamp(us_of(dt))
+
+    def __repr__(self) -> str:
+        fields = ("asset", "amount", "cost_basis", "last_sale_price", "last_sale_date")
+        return f"Position({ {name: getattr(self, name) for name in fields} })"
+
+
+class PositionsView(Mapping[Asset, PositionView]):
+    """Positions by asset; an asset never held reads as an empty position and is not `in`."""
+
+    def __init__(self, portfolio: Portfolio, frames: Frames) -> None:
+        self._portfolio = portfolio
+        self._frames = frames
+
+    def __getitem__(self, asset: Asset) -> PositionView:
+        if not isinstance(asset, Asset):
+            raise ValueError(  # noqa: TRY004 - zipline's class
+                f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use symbol(...)"
+            )
+        position = self._portfolio.positions.get(asset)
+        return PositionView(Position(asset) if position is None else position, self._frames)
+
+    def __contains__(self, asset: object) -> bool:
+        return asset in self._portfolio.positions
+
+    def __iter__(self) -> Iterator[Asset]:
+        return iter(list(self._portfolio.positions))
+
+    def __len__(self) -> int:
+        return len(self._portfolio.positions)
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
+
+
+class PortfolioView:
+    """The portfolio as `context.portfolio` shows it; read-only."""
+
+    __slots__ = ("_frames", "_portfolio", "_start", "positions")
+
+    positions: PositionsView
+
+    def __init__(self, portfolio: Portfolio, frames: Frames, *, start: Any) -> None:
+        object.__setattr__(self, "_portfolio", portfolio)
+        object.__setattr__(self, "_frames", frames)
+        object.__setattr__(self, "_start", start)
+        object.__setattr__(self, "positions", PositionsView(portfolio, frames))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"portfolio is read-only: {name} cannot be set")
+
+    _portfolio: Portfolio
+    _frames: Frames
+    _start: Any
+
+    @property
+    def cash(self) -> Any:
+        """Money not in positions; may be negative."""
+        return self._frames.number(self._portfolio.cash)
+
+    @property
+    def portfolio_value(self) -> Any:
+        """Cash plus positions."""
+        return self._frames.number(self._portfolio.portfolio_value)
+
+    @property
+    def positions_value(self) -> Any:
+        """Value of all positions, shorts negative."""
+        return self._frames.number(self._portfolio.positions_value)
+
+    @property
+    def positions_exposure(self) -> Any:
+        """Exposure of all positions, shorts negative."""
+        return self._frames.number(self._portfolio.positions_value)
+
+    @property
+    def starting_cash(self) -> Any:
+        """Capital base."""
+        return self._frames.number(self._portfolio.capital_base)
+
+    @property
+    def cash_flow(self) -> Any:
+        """Cash in and out since the start."""
+        return self._frames.number(self._portfolio.cash_flow)
+
+    @property
+    def capital_used(self) -> Any:
+        """Cash in and out since the start (zipline's name)."""
+        return self.cash_flow
+
+    @property
+    def pnl(self) -> Any:
+        """Profit since the start."""
+        return self._frames.number(self._portfolio.pnl)
+
+    @property
+    def returns(self) -> Any:
+        """Profit since the start as a fraction of the capital base."""
+        return self._frames.number(self._portfolio.returns)
+
+    @property
+    def start_date(self) -> Any:
+        """Label of the first session."""
+        return self._start
+
+    @property
+    def current_portfolio_weights(self) -> Any:
+        """Each position's value as a fraction of the portfolio's, by asset."""
+        total = self._portfolio.portfolio_value
+        held = list(self._portfolio)
+        weights = [self._frames.number(p.value / total) for p in held]
+        return self._frames.mapping([p.asset for p in held], weights, None)
+
+    def __repr__(self) -> str:
+        return f"Portfolio(portfolio_value={self.portfolio_value}, cash={self.cash}, positions={self.positions!r})"
+
+
+_CASH = ("settled_cash", "regt_equity", "available_funds", "excess_liquidity")
+_VALUE = ("equity_with_loan", "net_liquidation")
+_ZERO = ("accrued_interest", "initial_margin_requirement", "maintenance_margin_requirement")
+_INFINITE = ("buying_power", "regt_margin", "day_trades_remaining")
+_POSITIONS = ("total_positions_value", "total_positions_exposure")
+
+
+class AccountView:
+    """The account as `context.account` shows it: zipline's fields, derived from the portfolio; read-only."""
+
+    __slots__ = ("_frames", "_portfolio")
+
+    _portfolio: Portfolio
+    _frames: Frames
+
+    def __init__(self, portfolio: Portfolio, frames: Frames) -> None:
+        object.__setattr__(self, "_portfolio", portfolio)
+        object.__setattr__(self, "_frames", frames)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"account is read-only: {name} cannot be set")
+
+    def __getattr__(self, name: str) -> Any:
+        portfolio, frames = self._portfolio, self._frames
+        if name in _CASH:
+            return frames.number(portfolio.cash)
+        if name in _VALUE:
+            return frames.number(portfolio.portfolio_value)
+        if name in _POSITIONS:
+            return frames.number(portfolio.positions_value)
+        if name in _ZERO:
+            return frames.number(Decimal(0))
+        if name in _INFINITE:
+            return INFINITE
+        raise AttributeError(f"account has no {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted([*_CASH, *_VALUE, *_POSITIONS, *_ZERO, *_INFINITE, "cushion", "leverage", "net_leverage"])
+
+    @property
+    def cushion(self) -> Any:
+        """Cash as a fraction of portfolio value; NaN at zero."""
+        value = self._portfolio.portfolio_value
+        return self._frames.number(self._portfolio.cash / value) if value else float("nan")
+
+    @property
+    def leverage(self) -> float:
+        """Gross exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[0]
+
+    @property
+    def net_leverage(self) -> float:
+        """Net exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[1]
+
+    def __repr__(self) -> str:
+        return f"Account(net_liquidation={self.net_liquidation}, leverage={self.leverage})"

@@ -1,0 +1,102 @@
+"""`backtest()`: a strategy, data and settings in; a result out. Needs no event loop and works inside a running one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import polars as pl
+
+from rbtlive.core.context import Context
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
+
+
+def backtest(
+    strategy: Any,
+    data: Any,
+    *,
+    start: Any = None,
+    end: Any = None,
+    capital_base: Any = 100_000,
+    frequency: Literal["1d", "1m"] = "1d",
+    calendar: str = "XNYS",
+    params: Mapping[str, Any] | None = None,
+    commission: Any = None,
+    slippage: Any = None,
+    benchmark: Any = None,
+    frames: Literal["polars", "pandas"] = "polars",
+    zipline_quirks: bool = False,
+    progress: bool | None = None,
+) -> BacktestResult:
+    """Run a strategy over historical bars and return what it did.
+
+    Orders placed on one bar fill at the close of a later one, at the price and volume the slippage model allows.
+
+    Args:
+        strategy: A `TradingAlgorithm` subclass or instance, a module, or a dict of functions.
+        data: A portal, a polars or pandas frame, or a path; with frequency="1m" a frame holds minute bars.
+        start: Label of the first session, included; earlier bars are history. Default: the data's first.
+        end: Label of the last session, included. Default: the data's last.
+        capital_base: Cash at the start.
+        frequency: "1d" or "1m".
+        calendar: Exchange calendar, e.g. "XNYS" or "24/7"; a portal brings its own.
+        params: Overrides for the strategy's parameters.
+        commission: Commission model; default PerShare(0.001).
+        slippage: Slippage model; default FixedBasisPointsSlippage(5, 0.1).
+        benchmark: Symbol or asset to measure against.
+        frames: What the strategy is shown: "polars" with exact numbers, or zipline's "pandas" with floats.
+        zipline_quirks: Restore the nine zipline quirks that are mended by default.
+        progress: Show a progress bar; None shows one where a person is looking and it takes over a second.
+
+    Returns:
+        The result, with the strategy's `context`.
+
+    Raises:
+        DataError: the data cannot be right; each kind has a class of its own.
+        SettingsError: a setting cannot be; each kind has a class of its own.
+        StrategyError: the strategy has no callbacks, or not the parameter.
+    """
+    portal = PolarsDataPortal.coerce(data, frequency=frequency, calendar=calendar)
+    settings = prepare_settings(
+        portal,
+        start=start,
+        end=end,
+        capital_base=capital_base,
+        frequency=frequency,
+        params=params,
+        commission=commission,
+        slippage=slippage,
+        benchmark=benchmark,
+        frames=frames,
+        zipline_quirks=zipline_quirks,
+    )
+    core = new_core(strategy, portal, settings, preload=True)
+    run_core(core, progress=progress)
+    return conclude(core)
+
+
+def conclude(core: TradingCore) -> BacktestResult:
+    """Make the result of a finished run, and let the strategy analyze it."""
+    result = result_of(core)
+    analyze = core.strategy.callback("analyze")
+    if analyze is not None:
+        with core.activated():
+            analyze(core.context, perf_of(result, core.settings.frames))
+    return result
+
+
+def result_of(core: TradingCore) -> BacktestResult:
+    """Return the result of a run as it stands."""
+    context: Context = core.context
+    return BacktestResult(core.finish(), context=context)
+
+
+def perf_of(result: BacktestResult, frames: str) -> Any:
+    """Return what `analyze` gets: zipline's pandas frame, or the polars `performance`."""
+    if frames == "pandas":
+        return result.to_zipline()
+    performance: pl.DataFrame = result.performance
+    return performance

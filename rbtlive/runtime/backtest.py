@@ -1,0 +1,175 @@
+"""The synchronous driver: every bar of a span of sessions through a core, as fast as it goes.
+
+The rule: it decides nothing. What it does not do for a backtest, no other driver may do for a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Literal, cast
+
+from tqdm.auto import tqdm
+
+from rbtlive.core.quirks import quirks
+from rbtlive.core.settings import Frequency, RunSettings
+from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.market import Market
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import (
+    BadFrequency,
+    InvalidSetting,
+    OutsideData,
+    SettingsError,
+    StartAfterEnd,
+    ZeroCapitalError,
+)
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+from rbtlive.runtime.log import message_sink
+
+
+def prepare_settings(
+    portal: PolarsDataPortal,
+    *,
+    start: Any,
+    end: Any,
+    capital_base: Any,
+    frequency: str,
+    params: Mapping[str, Any] | None,
+    commission: Any,
+    slippage: Any,
+    benchmark: Any,
+    frames: str,
+    zipline_quirks: bool,
+    on_error: Literal["raise", "continue"] = "raise",
+    max_errors: int = 10,
+    endless: bool = False,
+) -> RunSettings:
+    """Check what the user asked for, and return it as settings.
+
+    Args:
+        endless: The run has no last session unless `end` says so; `start` is only where it begins.
+
+    Raises:
+        SettingsError: something cannot be; each kind has a class of its own.
+        ZeroCapitalError: the capital base is not greater than zero.
+    """
+    if frequency not in ("1d", "1m"):
+        raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}")
+    if frames not in ("polars", "pandas"):
+        raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
+    capital = to_decimal(capital_base)
+    if not capital.is_finite() or capital <= 0:
+        raise ZeroCapitalError(f"capital_base must be greater than zero: was {capital_base}")
+    calendar = portal.calendar
+    first, last = _span(portal, start=start, end=end, endless=endless)
+    return RunSettings(
+        capital_base=capital,
+        frequency=cast(Frequency, frequency),
+        calendar=calendar.name,
+        start=calendar.label(first),
+        end=None if last is None else calendar.label(last),
+        frames=cast(Literal["polars", "pandas"], frames),
+        zipline_quirks=zipline_quirks,
+        params=dict(params or {}),
+        commission=_model(commission, "commission", "calculate"),
+        slippage=_model(slippage, "slippage", "simulate"),
+        benchmark=benchmark.symbol if isinstance(benchmark, Asset) else benchmark,
+        on_error=on_error,
+        max_errors=max_errors,
+    )
+
+
+def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> tuple[int, int | None]:
+    calendar = portal.calendar
+    first_label = None if start is None else as_label(start, "start")
+    last_label = None if end is None else as_label(end, "end")
+    if first_label is not None and last_label is not None and first_label > last_label:
+        raise StartAfterEnd(f"start must not be after end: start was {first_label}, end {last_label}")
+    first = portal.first_session if first_label is None else calendar.at_or_after(first_label)
+    if last_label is not None:
+        last: int | None = calendar.at_or_before(last_label)
+    else:
+        last = None if endless else portal.last_session
+    if last is not None and first > last:
+        raise StartAfterEnd(
+            f"no session lies between start and end: start was {first_label}, end {last_label}, "
+            f"and the data ends on {calendar.label(portal.last_session)}"
+        )
+    if not endless and (first > portal.last_session or cast(int, last) < portal.first_session):
+        raise OutsideData(
+            f"the data has no bars between {calendar.label(first)} and {calendar.label(cast(int, last))}: it holds "
+            f"{calendar.label(portal.first_session)} to {calendar.label(portal.last_session)}"
+        )
+    return first, last
+
+
+def as_label(value: Any, name: str) -> date:
+    """Return a session label from a date, a date-time or text like "2005-01-03".
+
+    Raises:
+        InvalidSetting: it is none of these.
+    """
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return datetime.fromisoformat(str(value)).date()
+    except ValueError:
+        raise InvalidSetting(f"{name} must be a date or text like '2005-01-03': was {value!r}") from None
+
+
+def _model(model: Any, name: str, method: str) -> Any:
+    if model is not None and not callable(getattr(model, method, None)):
+        raise InvalidSetting(f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}")
+    return model
+
+
+def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: bool) -> Market:
+    """Return the market of a run."""
+    rules = quirks(zipline_quirks=settings.zipline_quirks)
+    calendar = portal.calendar
+    return Market(
+        portal,
+        frequency=settings.frequency,
+        first_session=calendar.number(settings.start),
+        last_session=None if settings.end is None else calendar.number(settings.end),
+        preload=preload,
+        round_history=rules.round_history,
+        look_ahead_before_start=rules.look_ahead_before_start,
+    )
+
+
+def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
+    """Drive a core through all sessions of its settings."""
+    calendar, settings = core.calendar, core.settings
+    if settings.end is None:
+        raise SettingsError("a backtest needs an end: settings have none")
+    first, last = calendar.number(settings.start), calendar.number(settings.end)
+    core.start()
+    # The bar appears only if the run takes longer than a second.
+    with (
+        core.activated(),
+        tqdm(
+            total=last - first + 1, unit="session", disable=not progress, delay=1.0, desc=core.strategy.name, leave=False
+        ) as bar,
+    ):
+        for session in range(first, last + 1):
+            core.run_session(session)
+            bar.update()
+
+
+def new_core(
+    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, *, preload: bool, simulated: bool = True
+) -> TradingCore:
+    """Return a fresh core for `strategy`."""
+    executor = StrategyExecutor(strategy, settings.params)
+    market = make_market(portal, settings, preload=preload)
+    return TradingCore(
+        executor, market, settings, simulated=simulated, on_message=message_sink(executor.name)
+    )
+
+

@@ -1,0 +1,20 @@
+"""Logging, by structlog. The core never logs: it hands (level, text) to a sink, and drivers decide.
+
+The rule: no logging call on the hot path; loggers are bound once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+
+def message_sink(name: str) -> Callable[[str, str], None]:
+    """Return a function that logs (level, text) under the strategy's name."""
+    logger = structlog.get_logger("rbtlive").bind(strategy=name)
+
+    def log(level: str, text: str) -> None:
+        getattr(logger, level)(text)
+
+    return log

@@ -1,0 +1,1 @@
+"""A venue in memory: orders in, executions out, no I/O."""
