@@ -1,0 +1,1 @@
+"""The drivers: what takes events from outside, keeps them, and feeds them to the core."""

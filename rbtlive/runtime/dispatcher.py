@@ -1,0 +1,201 @@
+"""Who is told of an event, and in which order.
+
+Its rule: an event is recorded before any handler sees it, and everything one event causes is finished before the next
+is taken. Nothing here waits, so the asynchronous form differs from the plain one in name only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any
+
+from rbtlive.model.events import Event, SystemErrorEvent
+
+Handler = Callable[[Any], object]
+"""A plain function of one event; what it returns is ignored."""
+
+_MESSAGE_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerFailure:
+    """An exception that a handler raised, with its traceback.
+
+    Attributes:
+        event: What was being handled.
+        handler: Name of the handler.
+        error: The exception; its `__traceback__` leads to the line that raised.
+    """
+
+    event: Event
+    handler: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Registration:
+    event_type: type[Event]
+    handler: Handler
+    critical: bool
+
+
+class EventDispatcher:
+    """Routes events to the handlers of their type, in order of registration.
+
+    A handler's exception is kept, reported and turned into a SystemErrorEvent; the other handlers run as if nothing had
+    happened. A handler registered as critical is part of the machinery: its exception is kept and then propagates.
+    KeyboardInterrupt, SystemExit and cancellation always pass through.
+
+    Args:
+        record: Called with each event before its handlers: the journal. What it raises propagates, and no handler runs.
+        sink: Takes the SystemErrorEvent of a failure, usually the queue's `put`.
+        report: Called with each HandlerFailure: the log.
+        keep: How many failures are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        record: Callable[[Event], object] | None = None,
+        sink: Callable[[Event], object] | None = None,
+        report: Callable[[HandlerFailure], object] | None = None,
+        keep: int = 100,
+    ) -> None:
+        self.failures: deque[HandlerFailure] = deque(maxlen=keep)
+        self.dispatched = 0
+        self.failed = 0
+        self._record = record
+        self._sink = sink
+        self._report = report
+        self._registrations: tuple[_Registration, ...] = ()
+        self._routes: dict[type[Event], tuple[_Registration, ...]] = {}
+        self._waiting: deque[Event] = deque()
+        self._busy = False
+
+    def register_handler(self, event_type: type[Event], handler: Handler, *, critical: bool = False) -> None:
+        """Call `handler` with every event of `event_type` and of its subclasses, after those registered before.
+
+        During a dispatch the change holds from the next event on.
+
+        Args:
+            event_type: A class of event; `Event` itself means all of them.
+            handler: A plain function of one event.
+            critical: Whether its exceptions propagate instead of being survived.
+
+        Raises:
+            TypeError: `event_type` is no class of event, or `handler` cannot be called or is a coroutine function.
+            ValueError: `handler` is registered for `event_type` already.
+        """
+        if not (isinstance(event_type, type) and issubclass(event_type, Event)):
+            raise TypeError(
+                f"event_type must be a class of event: was {event_type!r}; pass e.g. OrderFillEvent"
+            )
+        if not callable(handler) or iscoroutinefunction(handler):
+            raise TypeError(
+                f"a handler must be a plain function of one event: was {handler!r:.200} for {event_type.__name__}; "
+                "start a task from a plain function if it has to wait"
+            )
+        if self._find(event_type, handler) is not None:
+            raise ValueError(
+                f"a handler is registered once for a type: {_name(handler)} already is for {event_type.__name__}; "
+                "unregister it first"
+            )
+        self._set((*self._registrations, _Registration(event_type, handler, critical)))
+
+    def unregister_handler(self, event_type: type[Event], handler: Handler) -> None:
+        """Stop calling `handler` with events of `event_type`.
+
+        Raises:
+            ValueError: `handler` is not registered for `event_type`.
+        """
+        found = self._find(event_type, handler)
+        if found is None:
+            name = getattr(event_type, "__name__", event_type)
+            raise ValueError(
+                f"only a registered handler can be unregistered: {_name(handler)} is not registered for {name}; "
+                "pass the same type and function as to register_handler"
+            )
+        self._set(tuple(entry for entry in self._registrations if entry is not found))
+
+    def dispatch_now(self, event: Event) -> None:
+        """Record an event, then call its handlers.
+
+        An event that a handler dispatches waits until the handlers of the current one are through, and is finished
+        before the outer call returns.
+
+        Raises:
+            Exception: what recording or a critical handler raised.
+        """
+        self._waiting.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._waiting:
+                self._process(self._waiting.popleft())
+        finally:
+            self._busy = False
+            self._waiting.clear()
+
+    async def dispatch(self, event: Event) -> None:
+        """Do what `dispatch_now` does; never suspends."""
+        self.dispatch_now(event)
+
+    def _process(self, event: Event) -> None:
+        if self._record is not None:
+            self._record(event)
+        self.dispatched += 1
+        for entry in self._route(type(event)):
+            try:
+                entry.handler(event)
+            except Exception as error:
+                self._survive(HandlerFailure(event, _name(entry.handler), error))
+                if entry.critical:
+                    raise
+
+    def _survive(self, failure: HandlerFailure) -> None:
+        self.failed += 1
+        self.failures.append(failure)
+        if self._report is not None:
+            try:
+                self._report(failure)
+            except Exception as error:  # noqa: BLE001 - a broken log must not stop the trading
+                self.failures.append(HandlerFailure(failure.event, _name(self._report), error))
+        # a failing handler of system errors would feed itself for ever
+        if self._sink is not None and not isinstance(failure.event, SystemErrorEvent):
+            self._sink(_as_event(failure))
+
+    def _route(self, kind: type[Event]) -> tuple[_Registration, ...]:
+        route = self._routes.get(kind)
+        if route is None:
+            route = tuple(entry for entry in self._registrations if issubclass(kind, entry.event_type))
+            self._routes[kind] = route
+        return route
+
+    def _find(self, event_type: type[Event], handler: Handler) -> _Registration | None:
+        for entry in self._registrations:
+            if entry.event_type is event_type and entry.handler == handler:
+                return entry
+        return None
+
+    def _set(self, registrations: tuple[_Registration, ...]) -> None:
+        self._registrations = registrations
+        self._routes.clear()
+
+
+def _name(handler: Any) -> str:
+    return str(getattr(handler, "__qualname__", None) or type(handler).__qualname__)
+
+
+def _as_event(failure: HandlerFailure) -> SystemErrorEvent:
+    error = failure.error
+    try:
+        text = str(error)
+    except Exception as unprintable:  # noqa: BLE001 - a user's exception may even fail to print
+        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    message = f"{failure.handler} failed on {failure.event.event_type}: {type(error).__name__}: {text}"
+    clean = message[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+    return SystemErrorEvent(timestamp=failure.event.timestamp, message=clean, source=failure.handler)

@@ -1,0 +1,184 @@
+"""How facts are written down: canonical JSON, one text for one value, and back.
+
+Its rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals are plain text, date-times are
+UTC with microseconds, and everything outside ASCII is escaped. Reading builds known classes only and runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from rbtlive.data.slices import trusted_bar
+from rbtlive.errors import JournalCorrupt, JournalVersion
+from rbtlive.model.bar import Bar, aware_utc
+from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent
+
+_ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
+_INFINITY = Decimal("Infinity")
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value.
+
+    Decimals, date-times, dates and floats that are not finite become strings; sequences become arrays; enumerations
+    their values; models and dataclasses objects of their fields.
+
+    Raises:
+        TypeError: `value` holds something that has no canonical form, or a mapping with keys that are no strings.
+        ValueError: a date-time is naive.
+    """
+    scalar = _scalar_text(value)
+    if scalar is not None:
+        return scalar
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(
+                    f"a mapping in the journal must have strings as keys: was {key!r:.100}; use str(key)"
+                )
+        return "{" + ",".join(f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(canonical_json, value)) + "]"
+    if isinstance(value, BaseModel):
+        return canonical_json(dict(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return canonical_json({field.name: getattr(value, field.name) for field in fields(value)})
+    raise TypeError(
+        f"{type(value).__name__} has no canonical form for the journal: was {value!r:.100}; "
+        "use numbers, strings, dates, lists and mappings"
+    )
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as `0`."""
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+@lru_cache(maxsize=256)
+def datetime_text(moment: datetime) -> str:
+    """Return an aware date-time as `2005-01-03T21:00:00.000000Z`."""
+    return aware_utc(moment).isoformat(timespec="microseconds")[:26] + "Z"  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def parse_datetime(text: str) -> datetime:
+    """Return the date-time of a text that `datetime_text` wrote."""
+    return aware_utc(datetime.fromisoformat(text))  # type: ignore[no-any-return]
+
+
+def encode_event(event: Event) -> str:
+    """Return the canonical JSON of what an event says beyond its type and its time.
+
+    A bar's symbol and time are written only where they differ from its key and from the event's time.
+    """
+    if type(event) is MarketDataEvent:
+        bars = event.bars
+        moment = event.timestamp
+        if len(bars) == 1:
+            ((symbol, bar),) = bars.items()
+            return '{"bars":{' + _bar_text(symbol, bar, moment) + "}}"
+        return (
+            '{"bars":{' + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars)) + "}}"
+        )
+    return canonical_json({name: value for name, value in event if name not in _ENVELOPE})
+
+
+def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
+    """Return the event that `encode_event` wrote.
+
+    Raises:
+        JournalVersion: no event has this type.
+        JournalCorrupt: the payload does not describe an event of this type.
+    """
+    kind = EVENT_TYPES.get(type_name)
+    if kind is None:
+        raise JournalVersion(
+            f"the journal holds an event of type {type_name!r:.80}, which this version does not know; "
+            "open it with the version of rbtlive that wrote it"
+        )
+    try:
+        facts = json.loads(payload)
+        if kind is MarketDataEvent:
+            return MarketDataEvent(timestamp=timestamp, bars=_bars(facts, timestamp))
+        return kind(timestamp=timestamp, **facts)
+    except (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation) as error:
+        raise JournalCorrupt(
+            f"the journal holds a {type_name} at {datetime_text(timestamp)} that cannot be read: {error}; "
+            "restore the file from a copy, or attach with fresh=True"
+        ) from error
+
+
+def _scalar_text(value: object) -> str | None:
+    if value is None or value is True or value is False:
+        return json.dumps(value)
+    if isinstance(value, Enum):
+        return canonical_json(value.value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, Decimal):
+        return f'"{decimal_text(value)}"'
+    if isinstance(value, np.generic):
+        return canonical_json(value.item())
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value) if math.isfinite(value) else f'"{Decimal(value)}"'
+    if isinstance(value, datetime):
+        return f'"{datetime_text(value)}"'
+    if isinstance(value, date):
+        return f'"{value.isoformat()}"'
+    return None
+
+
+def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
+    text = (
+        f'{_quoted(symbol)}:{{"close":"{decimal_text(bar.close)}","high":"{decimal_text(bar.high)}",'
+        f'"low":"{decimal_text(bar.low)}","open":"{decimal_text(bar.open)}",'
+    )
+    if bar.symbol != symbol:
+        text += f'"symbol":{_quoted(bar.symbol)},'
+    if bar.timestamp is not moment and bar.timestamp != moment:
+        text += f'"timestamp":"{datetime_text(bar.timestamp)}",'
+    return f'{text}"volume":"{decimal_text(bar.volume)}"}}'
+
+
+def _bars(facts: dict[str, Any], moment: datetime) -> dict[str, Bar]:
+    if facts.keys() != {"bars"}:
+        raise ValueError(f"bars are expected and nothing else: found {', '.join(sorted(facts)) or 'nothing'}")
+    return {symbol: _bar(symbol, values, moment) for symbol, values in facts["bars"].items()}
+
+
+def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
+    text = values.get("timestamp")
+    first, high, low = Decimal(values["open"]), Decimal(values["high"]), Decimal(values["low"])
+    last, volume = Decimal(values["close"]), Decimal(values["volume"])
+    bar = {
+        "symbol": values.get("symbol", symbol),
+        "timestamp": moment if text is None else parse_datetime(text),
+        "open": first,
+        "high": high,
+        "low": low,
+        "close": last,
+        "volume": volume,
+    }
+    in_order = 0 <= low <= high < _INFINITY and 0 <= first < _INFINITY
+    if in_order and 0 <= last < _INFINITY and 0 <= volume < _INFINITY:
+        return trusted_bar(bar)
+    return Bar(**bar)  # the model says in its own words what is wrong

@@ -1,0 +1,140 @@
+"""Who holds a session: a lock of the operating system, kept for the session's life, and the holder's name for others.
+
+Its rule: the lock is what the operating system says, never what a file says. A holder that dies, however suddenly, holds
+nothing any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import weakref
+from pathlib import Path
+
+from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
+
+_LOCKED_BYTE = 1 << 30  # far behind the text, which others must be able to read while the lock is held
+_TEXT_BYTES = 512
+_MARK_BYTES = 64
+
+_held: weakref.WeakSet[SessionLock] = weakref.WeakSet()
+
+
+class SessionLock:
+    """An exclusive lock on a session, taken when made.
+
+    Beside the holder, its file keeps a mark: how far the journal had come. The journal uses it to notice that rows it
+    once had are missing.
+
+    Args:
+        path: The lock's file; made if missing, never removed.
+        name: The session's name, for messages.
+        since: When the holder came, for messages.
+
+    Raises:
+        SessionLocked: somebody holds it; the message names who.
+        UnsafeStateFolder: the file is a link.
+        JournalUnwritable: the file cannot be made or written.
+    """
+
+    def __init__(self, path: Path, *, name: str, since: str) -> None:
+        self.path = path
+        self._file = _open(path)
+        try:
+            _lock(self._file)
+        except OSError:
+            holder = _holder(self._file)
+            os.close(self._file)
+            raise SessionLocked(
+                f"session {name!r} is held by {holder}; stop it there, or attach under another name"
+            ) from None
+        facts = json.dumps({"pid": os.getpid(), "host": socket.gethostname()[:200], "since": since})
+        self._write(0, facts.ljust(_TEXT_BYTES - 1) + "\n")
+        _held.add(self)
+
+    def mark(self, run_id: str, seq: int) -> None:
+        """Note that the journal of a run has come as far as row `seq`."""
+        self._write(_TEXT_BYTES, f"{run_id} {seq}".ljust(_MARK_BYTES - 1) + "\n")
+
+    def marked(self, run_id: str) -> int:
+        """Return the last row that was noted for a run; 0 if none was."""
+        os.lseek(self._file, _TEXT_BYTES, os.SEEK_SET)
+        words = os.read(self._file, _MARK_BYTES).decode("ascii", "replace").split()
+        return int(words[1]) if len(words) == 2 and words[0] == run_id and words[1].isdecimal() else 0
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        if self._file >= 0:
+            _unlock(self._file)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the file without unlocking: what a forked child does with its parent's lock."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        _held.discard(self)
+
+    def _write(self, offset: int, text: str) -> None:
+        try:
+            os.lseek(self._file, offset, os.SEEK_SET)
+            os.write(self._file, text.encode("ascii", "replace"))
+        except OSError as error:
+            raise JournalUnwritable(
+                f"the lock file of the session cannot be written: {error.strerror}"
+            ) from error
+
+
+def _open(path: Path) -> int:
+    if path.is_symlink():
+        raise UnsafeStateFolder(
+            f"{path.name} in the state folder is a link; remove it, files there are never linked"
+        )
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        raise JournalUnwritable(
+            f"{path.name} cannot be made in the state folder: {error.strerror}; make the folder writable, "
+            "or set RBTLIVE_HOME to one that is"
+        ) from error
+
+
+def _holder(file: int) -> str:
+    os.lseek(file, 0, os.SEEK_SET)
+    try:
+        facts = json.loads(os.read(file, _TEXT_BYTES))
+        pid, host, since = int(facts["pid"]), str(facts["host"]), str(facts["since"])
+    except (ValueError, TypeError, KeyError):
+        return "another process"
+    who = "this process" if pid == os.getpid() else f"process {pid}"
+    return f"{who} on {host} since {since}"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(file: int) -> None:
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(file, msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _forget_all() -> None:
+        for lock in list(_held):
+            lock.forget()
+
+    # A forked child shares its parent's lock and would keep it after the parent's death.
+    os.register_at_fork(after_in_child=_forget_all)
