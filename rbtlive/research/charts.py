@@ -1,0 +1,134 @@
+"""Charts of a result, made with plotly, which is imported only here and only when a chart is asked for.
+
+The rule: a chart needs no network, and every text in it that came from a user is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rbtlive.core.record import RunRecord
+from rbtlive.errors import MissingExtra, ResultError
+from rbtlive.model.number import plain_text
+from rbtlive.model.order import Transaction
+from rbtlive.research import expanding
+from rbtlive.research.frames import benchmark_returns, daily_returns
+
+_EQUITY = "#1f77b4"
+_BENCHMARK = "#8c8c8c"
+_LOSS = "#d62728"
+_GAIN = "#2ca02c"
+_FILLS_NAMED = 12  # fills listed in one marker's text; a busy session names the rest by number
+
+
+def figure_of(record: RunRecord) -> Any:
+    """Return a plotly figure: portfolio value with fills and benchmark, the drawdown below.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+        ResultError: the run has no finished session to draw.
+    """
+    try:
+        import plotly.graph_objects as go
+        from plotly.subplots import make_subplots
+    except ImportError as error:
+        raise MissingExtra(
+            "plot() needs plotly, which is not installed: pip install rbtlive[plot]"
+        ) from error
+    if not record.sessions:
+        raise ResultError("there is nothing to plot: the run finished no session yet")
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.04)
+    for trace in _value_traces(go, record):
+        figure.add_trace(trace, row=1, col=1)
+    figure.add_trace(_drawdown_trace(go, record), row=2, col=1)
+    figure.update_yaxes(title_text="Portfolio value", row=1, col=1)
+    figure.update_yaxes(title_text="Drawdown", tickformat=".0%", row=2, col=1)
+    figure.update_layout(
+        title_text=html.escape(record.strategy_name),
+        template="plotly_white",
+        hovermode="closest",
+        height=560,
+        margin={"l": 70, "r": 20, "t": 60, "b": 40},
+        legend={"orientation": "h", "y": 1.06, "x": 1, "xanchor": "right"},
+    )
+    return figure
+
+
+def save_figure(record: RunRecord, path: str | Path) -> Path:
+    """Write the chart as one HTML page that opens without a network; return the path.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+        ResultError: the run has no finished session to draw.
+    """
+    target = Path(path)
+    page = figure_of(record).to_html(include_plotlyjs=True, include_mathjax=False, full_html=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _value_traces(go: Any, record: RunRecord) -> list[Any]:
+    days = [row.label for row in record.sessions]
+    values = [float(row.portfolio_value) for row in record.sessions]
+    traces = [go.Scatter(x=days, y=values, mode="lines", name="Portfolio", line={"color": _EQUITY})]
+    benchmark = benchmark_returns(record.sessions)
+    if benchmark is not None:
+        start = float(record.settings.capital_base)
+        grown = start * (1.0 + expanding.cumulative_returns(benchmark))
+        name = html.escape(record.settings.benchmark or "Benchmark")
+        traces.append(
+            go.Scatter(
+                x=days, y=grown.tolist(), mode="lines", name=name, line={"color": _BENCHMARK, "dash": "dot"}
+            )
+        )
+    return traces + _fill_traces(go, record)
+
+
+# One marker a session and side, on the line of the portfolio's value: thousands of fills stay light.
+def _fill_traces(go: Any, record: RunRecord) -> list[Any]:
+    traces = []
+    for name, sign, color in (("Bought", 1, _GAIN), ("Sold", -1, _LOSS)):
+        days, values, texts = [], [], []
+        for row in record.sessions:
+            fills = [t for t in record.transactions[slice(*row.transactions)] if t.amount * sign > 0]
+            if fills:
+                days.append(row.label)
+                values.append(float(row.portfolio_value))
+                texts.append(_fills_text(fills))
+        if days:
+            marker = {"color": color, "size": 8, "symbol": "triangle-up" if sign > 0 else "triangle-down"}
+            traces.append(
+                go.Scatter(
+                    x=days, y=values, mode="markers", name=name, marker=marker, text=texts, hoverinfo="x+text"
+                )
+            )
+    return traces
+
+
+def _fills_text(fills: Sequence[Transaction]) -> str:
+    lines = [
+        html.escape(f"{plain_text(t.amount)} {t.asset.symbol} at {float(t.price):,.4f}")
+        for t in fills[:_FILLS_NAMED]
+    ]
+    if len(fills) > _FILLS_NAMED:
+        lines.append(f"and {len(fills) - _FILLS_NAMED} more")
+    return "<br>".join(lines)
+
+
+def _drawdown_trace(go: Any, record: RunRecord) -> Any:
+    depths = expanding.drawdowns(np.asarray(daily_returns(record.sessions)))
+    return go.Scatter(
+        x=[row.label for row in record.sessions],
+        y=depths.tolist(),
+        mode="lines",
+        fill="tozeroy",
+        name="Drawdown",
+        line={"color": _LOSS, "width": 1},
+        showlegend=False,
+    )

@@ -1,0 +1,75 @@
+"""How results and reports look: a few lines in a terminal, a small table in a notebook.
+
+The rule: every text is escaped, nothing is loaded from anywhere, and showing a result computes no frame.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+
+from rbtlive.core.record import RunRecord
+from rbtlive.research import expanding
+from rbtlive.research.frames import daily_returns
+
+_TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
+_LABEL = "text-align:left;padding:.15em 1.2em .15em 0;opacity:.7;font-weight:normal"
+_CELL = "text-align:right;padding:.15em 0"
+_TITLE = "text-align:left;padding:.2em 0;font-weight:600"
+
+
+def result_text(record: RunRecord) -> str:
+    """Return a result in a few lines of text."""
+    rows = _result_rows(record)
+    width = max(len(label) for label, _ in rows)
+    return "\n".join(
+        [f"BacktestResult {record.strategy_name}", *(f"  {label:<{width}}  {text}" for label, text in rows)]
+    )
+
+
+def result_html(record: RunRecord) -> str:
+    """Return a result as a small HTML table."""
+    return table_html(record.strategy_name, _result_rows(record))
+
+
+def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return an HTML table with a title, a label and one or more cells a row; every text is escaped."""
+    rows = list(rows)
+    width = max((len(row) for row in rows), default=2)
+    lines = [
+        f'<tr><th scope="row" style="{_LABEL}">{html.escape(row[0])}</th>'
+        + "".join(f'<td style="{_CELL}">{html.escape(cell)}</td>' for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    ]
+    head = f'<tr><th colspan="{width}" style="{_TITLE}">{html.escape(title)}</th></tr>'
+    return f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
+
+
+def percent(value: float) -> str:
+    """Return a fraction as percent with two decimals, a dash if there is none."""
+    return f"{round(value * 100, 2) + 0.0:,.2f} %" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash for nothing
+
+
+def _result_rows(record: RunRecord) -> list[tuple[str, str]]:
+    sessions = record.sessions
+    if not sessions:
+        return [("period", "no session finished"), ("orders", _orders_text(record)), ("fills", "0")]
+    returns = daily_returns(sessions)
+    sharpe = float(expanding.sharpe(returns)[-1])
+    plural = "" if len(sessions) == 1 else "s"
+    return [
+        ("period", f"{sessions[0].label} to {sessions[-1].label} ({len(sessions):,} session{plural})"),
+        ("value", f"{sessions[-1].portfolio_value:,.2f}"),
+        ("return", percent(sessions[-1].total_return)),
+        ("sharpe", f"{sharpe:.2f}" if math.isfinite(sharpe) else "–"),  # noqa: RUF001
+        ("drawdown", percent(float(expanding.max_drawdown(returns)[-1]))),
+        ("orders", _orders_text(record)),
+        ("fills", f"{len(record.transactions):,}"),
+    ]
+
+
+def _orders_text(record: RunRecord) -> str:
+    denied = f" ({len(record.denied):,} denied)" if record.denied else ""
+    return f"{len(record.orders):,}{denied}"

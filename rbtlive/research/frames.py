@@ -1,0 +1,281 @@
+"""The polars frames of a result, made from what a run recorded.
+
+The rule: money is `Decimal(38, 12)`, date-times are UTC in microseconds, dates are session labels, statuses are
+lower-case names; figures for analysis are Float64, and what is missing is null.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rbtlive.core.order import Order
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.model.asset import Asset
+from rbtlive.model.order import Transaction
+from rbtlive.research import expanding
+
+MONEY = pl.Decimal(38, 12)
+TIME = pl.Datetime("us", "UTC")
+
+_ORDER_SCHEMA = {
+    "id": pl.String(),
+    "created": TIME,
+    "dt": TIME,
+    "symbol": pl.String(),
+    "amount": MONEY,
+    "filled": MONEY,
+    "limit": MONEY,
+    "stop": MONEY,
+    "status": pl.String(),
+    "commission": MONEY,
+}
+_TRANSACTION_SCHEMA = {
+    "dt": TIME,
+    "symbol": pl.String(),
+    "amount": MONEY,
+    "price": MONEY,
+    "commission": MONEY,
+    "order_id": pl.String(),
+}
+_POSITION_SCHEMA = {
+    "date": pl.Date(),
+    "symbol": pl.String(),
+    "amount": MONEY,
+    "cost_basis": MONEY,
+    "last_sale_price": MONEY,
+}
+
+
+def orders_frame(orders: Iterable[Order]) -> pl.DataFrame:
+    """Return one row an order: id, created, dt, symbol, amount, filled, limit, stop, status, commission."""
+    return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
+
+
+def denied_frame(orders: Iterable[Order]) -> pl.DataFrame:
+    """Return one row a denied order: the columns of `orders_frame` and `reason`."""
+    rows = [(*_order_row(order), order.reason) for order in orders]
+    return _frame({**_ORDER_SCHEMA, "reason": pl.String()}, rows)
+
+
+def transactions_frame(transactions: Iterable[Transaction]) -> pl.DataFrame:
+    """Return one row an execution: dt, symbol, amount, price, commission, order_id (null when no order was behind it)."""
+    rows = [(t.dt, t.asset.symbol, t.amount, t.price, t.commission, t.order_id or None) for t in transactions]
+    return _frame(_TRANSACTION_SCHEMA, rows)
+
+
+def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.DataFrame:
+    """Return one row a position and session: date, symbol, amount, cost_basis, last_sale_price.
+
+    Args:
+        closes: Session labels, each with the positions held then.
+    """
+    rows = [
+        (label, p.symbol, p.amount, p.cost_basis, p.last_sale_price) for label, held in closes for p in held
+    ]
+    return _frame(_POSITION_SCHEMA, rows)
+
+
+def performance_frame(record: RunRecord) -> pl.DataFrame:
+    """Return one row a session: `date`, the figures of the books, statistics so far, recorded variables.
+
+    Names and meanings of the columns are zipline's. A recorded variable that has the name of a book figure takes its
+    place, and a statistic takes the place of a variable, as in zipline; a variable named `date` becomes `recorded_date`.
+    """
+    sessions = record.sessions
+    dates = pl.Series("date", [row.label for row in sessions], dtype=pl.Date)
+    columns = {name: _floats(name, values) for name, values in book_columns(sessions).items()}
+    for name, values in recorded_columns(sessions).items():
+        shown = column_name(name)
+        shown = "recorded_date" if shown == "date" else shown
+        columns[shown] = recorded_series(shown, values)
+    columns |= {name: _floats(name, values) for name, values in statistic_columns(sessions).items()}
+    return pl.DataFrame([dates, *columns.values()])
+
+
+def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
+    """Return the figures of the books by zipline's name; money as float, counts as int. Exposure equals value."""
+    return {
+        "portfolio_value": [float(row.portfolio_value) for row in sessions],
+        "returns": [row.returns for row in sessions],
+        "pnl": [float(row.pnl) for row in sessions],
+        "capital_used": [float(row.capital_used) for row in sessions],
+        "starting_cash": [float(row.starting_cash) for row in sessions],
+        "ending_cash": [float(row.ending_cash) for row in sessions],
+        "starting_value": [float(row.starting_value) for row in sessions],
+        "ending_value": [float(row.ending_value) for row in sessions],
+        "starting_exposure": [float(row.starting_value) for row in sessions],
+        "ending_exposure": [float(row.ending_value) for row in sessions],
+        "long_value": [float(row.long_value) for row in sessions],
+        "short_value": [float(row.short_value) for row in sessions],
+        "long_exposure": [float(row.long_value) for row in sessions],
+        "short_exposure": [float(row.short_value) for row in sessions],
+        "longs_count": [row.longs_count for row in sessions],
+        "shorts_count": [row.shorts_count for row in sessions],
+        "gross_leverage": [row.gross_leverage for row in sessions],
+        "net_leverage": [row.net_leverage for row in sessions],
+    }
+
+
+def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
+    """Return the statistics of the run so far, by zipline's name; NaN where one does not exist yet.
+
+    Without a benchmark its returns count as zero, as in zipline.
+    """
+    returns = daily_returns(sessions)
+    benchmark = benchmark_returns(sessions)
+    factor = np.zeros(len(returns)) if benchmark is None else benchmark
+    alpha, beta = expanding.alpha_beta(returns, factor)
+    with np.errstate(invalid="ignore"):
+        benchmark_total = np.cumprod(1.0 + factor) - 1.0
+        leverage = np.fmax.accumulate(np.array([0.0, *(row.gross_leverage for row in sessions)]))[1:]
+    statistics: dict[str, Sequence[float]] = {
+        "algorithm_period_return": [row.total_return for row in sessions],
+        "benchmark_period_return": benchmark_total.tolist(),
+        "algo_volatility": expanding.annual_volatility(returns).tolist(),
+        "benchmark_volatility": expanding.annual_volatility(factor).tolist(),
+        "alpha": alpha.tolist(),
+        "beta": beta.tolist(),
+        "sharpe": expanding.sharpe(returns).tolist(),
+        "sortino": expanding.sortino(returns).tolist(),
+        "max_drawdown": expanding.max_drawdown(returns).tolist(),
+        "max_leverage": leverage.tolist(),
+        "excess_return": [0.0] * len(sessions),
+        "treasury_period_return": [0.0] * len(sessions),
+        "trading_days": range(1, len(sessions) + 1),
+    }
+    return statistics
+
+
+def daily_returns(sessions: Sequence[SessionRow]) -> expanding.Floats:
+    """Return the sessions' returns, fractions."""
+    return np.array([row.returns for row in sessions], dtype=np.float64)
+
+
+def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None:
+    """Return the benchmark's returns, NaN where one is missing, or None if the run had no benchmark."""
+    if all(row.benchmark_return is None for row in sessions):
+        return None
+    return np.array([row.benchmark_return for row in sessions], dtype=np.float64)
+
+
+def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:
+    """Return the recorded variables by name; each keeps its value until it is recorded again, None before."""
+    names = {name: None for row in sessions for name in row.recorded}
+    latest: dict[object, Any] = dict.fromkeys(names)
+    columns: dict[object, list[Any]] = {name: [] for name in names}
+    for row in sessions:
+        latest.update(row.recorded)
+        for name, values in columns.items():
+            values.append(latest[name])
+    return columns
+
+
+def column_name(name: object) -> str:
+    """Return the column of a recorded variable: its name, or its symbol if an asset was used as one."""
+    return name.symbol if isinstance(name, Asset) else str(name)
+
+
+def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
+    """Return recorded values in the narrowest kind that holds them all.
+
+    Numbers become Float64 (NaN is null), truth values Boolean, dates and aware date-times themselves, lists of one of
+    these a List; anything else, and any mixture, becomes text. Assets are shown by their symbol.
+    """
+    values = [plain_value(value) for value in values]
+    kinds = {_kind(value) for value in values if value is not None}
+    if not kinds or kinds == {"number"}:
+        return _floats(name, values)
+    if len(kinds) == 1 and (dtype := _DTYPES.get(kinds.pop())) is not None:
+        return pl.Series(name, values, dtype=dtype)
+    return pl.Series(name, [None if value is None else _text(value) for value in values], dtype=pl.String)
+
+
+def plain_value(value: Any) -> Any:
+    """Return `value` without numpy's, polars' and our own types: int, float, bool, text, date, list, mapping."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, Asset):
+        return value.symbol
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (np.ndarray, pl.Series)):
+        return (
+            [plain_value(item) for item in value.to_list()]
+            if isinstance(value, pl.Series)
+            else value.tolist()
+        )
+    if isinstance(value, (list, tuple)):
+        return [plain_value(item) for item in value]
+    if isinstance(value, Mapping):
+        return {column_name(key): plain_value(item) for key, item in value.items()}
+    return value
+
+
+_DTYPES: dict[str, pl.DataType] = {
+    "truth": pl.Boolean(),
+    "date": pl.Date(),
+    "time": TIME,
+    "numbers": pl.List(pl.Float64()),
+    "texts": pl.List(pl.String()),
+}
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "truth"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, date):
+        if not hasattr(value, "tzinfo"):
+            return "date"
+        return "time" if value.tzinfo is not None else "other"
+    if isinstance(value, list):
+        kinds = {_kind(item) for item in value}
+        if kinds <= {"number"}:
+            return "numbers"
+        return "texts" if kinds == {"text"} else "other"
+    return "text" if isinstance(value, str) else "other"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value) if isinstance(value, (list, dict)) else str(value)
+
+
+def _order_row(order: Order) -> tuple[Any, ...]:
+    return (
+        order.id,
+        order.created,
+        order.dt,
+        order.asset.symbol,
+        order.amount,
+        order.filled,
+        order.limit,
+        order.stop,
+        order.state.value,
+        order.commission,
+    )
+
+
+def _frame(schema: Mapping[str, pl.DataType], rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
+    return pl.DataFrame(
+        [_series(name, dtype, values) for (name, dtype), values in zip(schema.items(), columns, strict=True)]
+    )
+
+
+def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
+    if dtype == MONEY:  # a price that was never known is NaN in the books
+        values = [None if value is None or value.is_nan() else value for value in values]
+    return pl.Series(name, values, dtype=dtype)
+
+
+def _floats(name: str, values: Iterable[Any]) -> pl.Series:
+    numbers = [None if value is None or math.isnan(value) else float(value) for value in values]
+    return pl.Series(name, numbers, dtype=pl.Float64)

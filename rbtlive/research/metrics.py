@@ -1,0 +1,93 @@
+"""What is said of a run as a whole.
+
+The rule: ratios are empyrical's on the daily returns, 252 sessions a year; what does not exist is None.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rbtlive.core.record import RunRecord
+from rbtlive.research.frames import benchmark_returns, daily_returns
+
+if TYPE_CHECKING:
+    from rbtlive.research.expanding import Floats
+
+Metrics = dict[str, float | int | None]
+
+
+def metrics_of(record: RunRecord) -> Metrics:
+    """Return the metrics of a run.
+
+    All returns and ratios are fractions (0.1 is ten percent), `max_drawdown` is zero or negative, `commission` is
+    money, `turnover` is how often a year the average portfolio was traded over (half of the traded value over the
+    mean portfolio value). `alpha` and `beta` are None without a benchmark.
+
+    Source: empyrical-reloaded for every ratio that it has.
+    """
+    returns, benchmark = daily_returns(record.sessions), benchmark_returns(record.sessions)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # Short or flat runs divide zero by zero inside scipy too; the answer is None, not a warning.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        metrics = _ratios(returns) | _against(returns, benchmark)
+    return {name: _known(value) for name, value in (metrics | _activity(record)).items()}
+
+
+def _ratios(returns: Floats) -> dict[str, Any]:
+    import empyrical  # pulls in pandas and scipy
+
+    functions: dict[str, Callable[[Floats], Any]] = {
+        "total_return": empyrical.cum_returns_final,
+        "annual_return": empyrical.annual_return,
+        "annual_volatility": empyrical.annual_volatility,
+        "sharpe": empyrical.sharpe_ratio,
+        "sortino": empyrical.sortino_ratio,
+        "max_drawdown": empyrical.max_drawdown,
+        "calmar": empyrical.calmar_ratio,
+        "stability": empyrical.stability_of_timeseries,
+        "omega": empyrical.omega_ratio,
+        "tail_ratio": empyrical.tail_ratio,
+        "downside_risk": empyrical.downside_risk,
+        "value_at_risk": empyrical.value_at_risk,
+        "best_day": np.nanmax,
+        "worst_day": np.nanmin,
+    }
+    return {name: function(returns) if len(returns) else None for name, function in functions.items()}
+
+
+def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
+    if benchmark is None or not len(returns):
+        return {"alpha": None, "beta": None, "benchmark_return": None}
+    import empyrical
+
+    alpha, beta = empyrical.alpha_beta_aligned(returns, benchmark)
+    return {"alpha": alpha, "beta": beta, "benchmark_return": empyrical.cum_returns_final(benchmark)}
+
+
+def _activity(record: RunRecord) -> dict[str, Any]:
+    sessions = record.sessions
+    values = [float(row.portfolio_value) for row in sessions]
+    traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
+    mean = math.fsum(values) / len(values) if values else 0.0
+    return {
+        "sessions": len(sessions),
+        "orders": len(record.orders),
+        "denied": len(record.denied),
+        "fills": len(record.transactions),
+        "commission": math.fsum(float(t.commission) for t in record.transactions),
+        "turnover": traded / 2 / mean / (len(sessions) / 252) if mean > 0 else None,
+        "max_gross_leverage": max((row.gross_leverage for row in sessions), default=None),
+        "final_value": values[-1] if values else None,
+    }
+
+
+def _known(value: Any) -> float | int | None:
+    if value is None or isinstance(value, int):
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,296 @@
+"""Whether a session and its backtest did the same: a comparison of two records, digit for digit.
+
+The rule: numbers are compared as they are, never within a tolerance, and the report names the first difference in the
+order in which things happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.core.order import Order
+from rbtlive.core.record import RunRecord, SessionRow
+from rbtlive.model.number import plain_text
+from rbtlive.model.order import Transaction
+from rbtlive.research.display import table_html
+
+MISSING = "nothing"
+"""What a side holds of a fact that only the other side has."""
+
+# Within one moment: fills come before the strategy, its orders follow, the books are read last.
+_FILL, _ORDER, _DENIAL, _END, _SESSION = range(5)
+_KINDS = ("fill", "order", "denial", "order end", "session")
+_NOT_FIGURES = {"label", "open", "close", "orders", "transactions", "positions", "recorded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that differed.
+
+    Attributes:
+        sequence: Journal sequence of the event at which it happened, or None if no event is known for that time.
+        time: When it happened, UTC.
+        field: What differed: the kind of fact, which one, and its field, e.g. "fill 3 of order 7: price".
+        session: The session's value, or "nothing".
+        backtest: The backtest's value, or "nothing".
+    """
+
+    sequence: int | None
+    time: datetime
+    field: str
+    session: Any
+    backtest: Any
+
+    def __str__(self) -> str:
+        event = "" if self.sequence is None else f", event {self.sequence}"
+        return (
+            f"{self.time.isoformat()}{event}: {self.field} was {_show(self.session)} in the session "
+            f"and {_show(self.backtest)} in the backtest"
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ParityReport:
+    """Whether a session and a backtest over what it saw did the same.
+
+    Attributes:
+        identical: Everything that was compared is equal, and everything was compared.
+        orders_compared: Order intents that were compared, denied ones included.
+        fills_compared: Fills that were compared.
+        interventions: Operator and breaker events that the backtest took over from the session.
+        first_difference: The first difference, or None.
+        not_compared: What could not be compared, one sentence each.
+    """
+
+    identical: bool
+    orders_compared: int
+    fills_compared: int
+    interventions: int
+    first_difference: Difference | None = None
+    not_compared: tuple[str, ...] = ()
+
+    def verdict(self) -> str:
+        """Return the outcome in one sentence."""
+        counted = f"{_count(self.orders_compared, 'order')} and {_count(self.fills_compared, 'fill')}"
+        if self.first_difference is not None:
+            return f"The session and its backtest differ, after {counted} were compared."
+        if self.not_compared:
+            return f"No difference in {counted}, but not everything could be compared."
+        return f"The session and its backtest are identical: {counted}, digit for digit."
+
+    def __repr__(self) -> str:
+        head = (
+            f"ParityReport(identical={self.identical}, orders_compared={self.orders_compared}, "
+            f"fills_compared={self.fills_compared}, interventions={self.interventions})"
+        )
+        lines = [head]
+        if self.first_difference is not None:
+            lines.append(f"  first difference: {self.first_difference}")
+        lines += [f"  not compared: {sentence}" for sentence in self.not_compared]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, ...]] = [
+            ("orders compared", f"{self.orders_compared:,}"),
+            ("fills compared", f"{self.fills_compared:,}"),
+            ("interventions", f"{self.interventions:,}"),
+        ]
+        difference = self.first_difference
+        if difference is not None:
+            event = "" if difference.sequence is None else f" (event {difference.sequence})"
+            rows += [
+                ("first difference", difference.time.isoformat() + event),
+                ("what", difference.field),
+                ("session", _show(difference.session)),
+                ("backtest", _show(difference.backtest)),
+            ]
+        rows += [("not compared", sentence) for sentence in self.not_compared]
+        return table_html(self.verdict(), rows)
+
+
+def parity_report(
+    session: RunRecord,
+    backtest: RunRecord,
+    *,
+    sequences: Mapping[datetime, int] | None = None,
+    interventions: int = 0,
+    not_compared: Sequence[str] = (),
+) -> ParityReport:
+    """Compare what a session recorded with what a backtest over the same slices recorded.
+
+    Compared are every order as it was placed and as it ended, every denial, every fill, and the figures, positions and
+    recorded variables of every session.
+
+    Args:
+        session: The session's record.
+        backtest: The backtest's record.
+        sequences: Journal sequence of the event at each time, if the session has a journal.
+        interventions: How many operator and breaker events the backtest took over.
+        not_compared: What the caller could not compare, one sentence each.
+    """
+    ours, theirs = _facts_of(session), _facts_of(backtest)
+    orders = fills = 0
+    first: Difference | None = None
+    for one, other in _pairs(ours, theirs):
+        fact = one or other
+        assert fact is not None  # noqa: S101 - _pairs never yields two gaps
+        orders += fact.kind in {_ORDER, _DENIAL}
+        fills += fact.kind == _FILL
+        first = _difference(one, other, sequences or {})
+        if first is not None:
+            break
+    return ParityReport(
+        identical=first is None and not not_compared,
+        orders_compared=orders,
+        fills_compared=fills,
+        interventions=interventions,
+        first_difference=first,
+        not_compared=tuple(not_compared),
+    )
+
+
+# One thing that happened: when, of which kind, which one of its kind, and its values by field.
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    time: datetime
+    kind: int
+    name: str
+    values: Mapping[str, Any]
+
+
+def _facts_of(record: RunRecord) -> list[_Fact]:
+    facts = [_fill(number, fill) for number, fill in enumerate(record.transactions, 1)]
+    for order in record.orders:
+        facts += (_intent(order, _ORDER), _end(order))
+    facts += [_intent(order, _DENIAL) for order in record.denied]
+    facts += [_session(row) for row in record.sessions]
+    return sorted(
+        facts, key=lambda fact: (fact.time, fact.kind)
+    )  # stable: equal ones stay in the order of the record
+
+
+def _fill(number: int, fill: Transaction) -> _Fact:
+    values = {
+        "symbol": fill.asset.symbol,
+        "amount": fill.amount,
+        "price": fill.price,
+        "commission": fill.commission,
+        "order": fill.order_id,
+    }
+    return _Fact(
+        fill.dt, _FILL, f"fill {number}" + (f" of order {fill.order_id}" if fill.order_id else ""), values
+    )
+
+
+def _intent(order: Order, kind: int) -> _Fact:
+    values = {"symbol": order.asset.symbol, "amount": order.amount}
+    if kind == _DENIAL:
+        values |= {"limit": order.limit, "stop": order.stop, "reason": order.reason}
+    return _Fact(order.created, kind, f"{_KINDS[kind]} {order.id}", values)
+
+
+# Limits, stops and amounts are restated by splits and triggers, so they are facts of an order's end too.
+def _end(order: Order) -> _Fact:
+    values = {
+        "status": order.state.value,
+        "filled": order.filled,
+        "commission": order.commission,
+        "limit": order.limit,
+        "stop": order.stop,
+        "reason": order.reason,
+    }
+    return _Fact(order.dt, _END, f"end of order {order.id}", values)
+
+
+def _session(row: SessionRow) -> _Fact:
+    values: dict[str, Any] = {
+        field.name: getattr(row, field.name) for field in fields(SessionRow) if field.name not in _NOT_FIGURES
+    }
+    for held in row.positions:
+        for name in ("amount", "cost_basis", "last_sale_price"):
+            values[f"{name} of {held.symbol}"] = getattr(held, name)
+    values |= {f"recorded {name}": value for name, value in row.recorded.items()}
+    return _Fact(row.close, _SESSION, f"session {row.label.isoformat()}", values)
+
+
+# Walks both histories side by side; where one lacks what the other has next, its place is None.
+def _pairs(ours: Sequence[_Fact], theirs: Sequence[_Fact]) -> Iterator[tuple[_Fact | None, _Fact | None]]:
+    i = j = 0
+    while i < len(ours) or j < len(theirs):
+        one = ours[i] if i < len(ours) else None
+        other = theirs[j] if j < len(theirs) else None
+        if one is not None and other is not None and (one.time, one.kind) != (other.time, other.kind):
+            if (one.time, one.kind) < (other.time, other.kind):
+                other = None
+            else:
+                one = None
+        i += one is not None
+        j += other is not None
+        yield one, other
+
+
+def _difference(
+    one: _Fact | None, other: _Fact | None, sequences: Mapping[datetime, int]
+) -> Difference | None:
+    if one is None or other is None:
+        fact = one or other
+        assert fact is not None  # noqa: S101 - _pairs never yields two gaps
+        there = _summary(fact)
+        session, backtest = (there, MISSING) if other is None else (MISSING, there)
+        return Difference(sequences.get(fact.time), fact.time, fact.name, session, backtest)
+    if one.name != other.name:
+        return Difference(sequences.get(one.time), one.time, _KINDS[one.kind], one.name, other.name)
+    for field in {**one.values, **other.values}:
+        left, right = one.values.get(field, MISSING), other.values.get(field, MISSING)
+        if not _same(left, right):
+            return Difference(sequences.get(one.time), one.time, f"{one.name}: {field}", left, right)
+    return None
+
+
+def _summary(fact: _Fact) -> str:
+    if fact.kind == _SESSION:
+        return f"portfolio_value {_show(fact.values['portfolio_value'])}"
+    return ", ".join(
+        f"{name} {_show(value)}" for name, value in fact.values.items() if value not in (None, "")
+    )
+
+
+# Equal, and both missing counts as equal: NaN is unequal to itself, alone and inside a recorded list.
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, (list, tuple)) and type(left) is type(right):
+        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(value, right[key]) for key, value in left.items())
+    if type(left).__module__.split(".")[0] in {"numpy", "polars", "pandas"} or hasattr(left, "symbol"):
+        return type(left) is type(right) and _text(left) == _text(right)
+    if _is_nan(left) and _is_nan(right):
+        return True
+    return bool(left == right)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, (float, Decimal)) and value != value  # noqa: PLR0124 - only NaN is
+
+
+def _text(value: Any) -> str:
+    return repr(
+        value.to_list()
+        if hasattr(value, "to_list")
+        else value.tolist()
+        if hasattr(value, "tolist")
+        else value
+    )
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return plain_text(value)
+    return value if isinstance(value, str) else repr(value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,170 @@
+"""What a run gave: frames, metrics, charts, and a file to keep it in.
+
+The rule: a result is a view of what was recorded. Everything is made when it is first asked for, nothing changes the
+record, and a result that was loaded shows what the saved one showed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rbtlive.core.record import RunRecord
+from rbtlive.core.settings import RunSettings
+from rbtlive.errors import SettingsError
+from rbtlive.research import charts, display, frames
+from rbtlive.research.metrics import Metrics, metrics_of
+from rbtlive.research.storage import load_record, save_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class BacktestResult:
+    """The result of a run: of a backtest, or of a session so far.
+
+    Args:
+        record: What the run recorded.
+        context: The strategy's context at its end, or None.
+
+    Attributes:
+        record: What the run recorded; read it, do not change it.
+        context: The strategy's context at its end; None in a result that was loaded.
+    """
+
+    def __init__(self, record: RunRecord, *, context: Any = None) -> None:
+        self.record = record
+        self.context = context
+
+    @property
+    def strategy_name(self) -> str:
+        """Name of the strategy's class, module or dict."""
+        return self.record.strategy_name
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What the run was asked to do, by the names of `RunSettings`."""
+        return {field.name: getattr(self.record.settings, field.name) for field in fields(RunSettings)}
+
+    @cached_property
+    def performance(self) -> pl.DataFrame:
+        """One row a session: `date`, zipline's numeric columns and the recorded variables; numbers are Float64."""
+        return frames.performance_frame(self.record)
+
+    @cached_property
+    def orders(self) -> pl.DataFrame:
+        """Each order in its final state: id, created, dt, symbol, amount, filled, limit, stop, status, commission."""
+        return frames.orders_frame(self.record.orders)
+
+    @cached_property
+    def denied(self) -> pl.DataFrame:
+        """Orders that our own guards refused: the columns of `orders` and `reason`."""
+        return frames.denied_frame(self.record.denied)
+
+    @cached_property
+    def transactions(self) -> pl.DataFrame:
+        """Each execution: dt, symbol, amount (signed), price, commission, order_id."""
+        return frames.transactions_frame(self.record.transactions)
+
+    @cached_property
+    def positions(self) -> pl.DataFrame:
+        """What was held at each close: date, symbol, amount, cost_basis, last_sale_price."""
+        return frames.positions_frame((row.label, row.positions) for row in self.record.sessions)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Figures for the whole run, fractions and counts; None where one does not exist."""
+        return metrics_of(self.record)
+
+    def summary(self) -> pl.DataFrame:
+        """Return the metrics as a frame of two columns, `metric` and `value` (Float64)."""
+        return _metrics_frame(self.metrics, "value")
+
+    def to_zipline(self) -> pd.DataFrame:
+        """Return the pandas frame that zipline's run_algorithm would return."""
+        from rbtlive.research.zipline_frame import zipline_frame
+
+        return zipline_frame(self.record)
+
+    def plot(self) -> Any:
+        """Return a plotly figure: portfolio value, fills and benchmark, with the drawdown below.
+
+        Raises:
+            MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
+            ResultError: no session was finished.
+        """
+        return charts.figure_of(self.record)
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the chart as one HTML page that opens without a network; return the path.
+
+        Raises:
+            MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
+            ResultError: no session was finished.
+        """
+        return charts.save_figure(self.record, path)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result, without the context, to one file; return the path.
+
+        The file is a zip of Parquet tables and a JSON document. It is replaced in one step if it exists.
+
+        Raises:
+            ResultError: the path is a folder or cannot be written.
+        """
+        return save_record(self.record, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> BacktestResult:
+        """Read a result that `save` wrote. No code is run, whatever the file holds.
+
+        Raises:
+            ResultError: there is no such file, or it is no saved result.
+            ResultVersion: the file has another format version.
+            ResultCorrupt: parts of the file are missing or damaged.
+        """
+        return cls(load_record(path))
+
+    def __repr__(self) -> str:
+        return display.result_text(self.record)
+
+    def _repr_html_(self) -> str:
+        return display.result_html(self.record)
+
+
+def compare(
+    first: BacktestResult, second: BacktestResult, *, names: Sequence[str] = ("first", "second")
+) -> pl.DataFrame:
+    """Return the metrics of two results side by side.
+
+    Args:
+        first: One result.
+        second: The other.
+        names: What their columns are called.
+
+    Returns:
+        `metric`, one Float64 column a result, and `same`: whether both are equal to the last bit (or both null).
+
+    Raises:
+        SettingsError: `names` are not two different names that leave `metric` and `same` free.
+    """
+    if len(set(names) | {"metric", "same"}) != 4 or len(names) != 2:
+        raise SettingsError(
+            f'names must be two different names other than "metric" and "same": was {list(names)}; '
+            'pass e.g. names=("backtest", "paper")'
+        )
+    left, right = (
+        _metrics_frame(result.metrics, name) for result, name in zip((first, second), names, strict=True)
+    )
+    both = left.join(right, on="metric", how="left", maintain_order="left")
+    return both.with_columns(same=pl.col(names[0]).eq_missing(pl.col(names[1])))
+
+
+def _metrics_frame(metrics: Mapping[str, float | int | None], column: str) -> pl.DataFrame:
+    values = [None if value is None else float(value) for value in metrics.values()]
+    return pl.DataFrame({"metric": list(metrics), column: pl.Series(column, values, dtype=pl.Float64)})

@@ -1,0 +1,369 @@
+"""Results on disk: one zip file of Parquet tables and one JSON document.
+
+The rule: what is loaded equals what was saved, to the last digit, and loading runs no code: the file holds numbers and
+text only. Money is kept as exact decimal text; what has no plain form (a model, an object that was recorded) as its text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import types
+import typing
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from rbtlive.core.order import Order
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.settings import RunSettings
+from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
+from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.number import plain_text
+from rbtlive.model.order import OrderState, Transaction
+
+FORMAT = "rbtlive-result"
+VERSION = 1
+
+_DOCUMENT = "result.json"
+_NESTED = {
+    "recorded",
+    "positions",
+    "orders",
+    "transactions",
+}  # of a session: tables of their own, or in the document
+_TABLES = ("sessions", "positions", "orders", "denied", "session_orders", "transactions")
+_DAMAGE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    pl.exceptions.PolarsError,
+)
+_STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed stamp: equal results give equal files
+
+
+def save_record(record: RunRecord, path: str | Path) -> Path:
+    """Write `record` to `path` in one step, replacing what was there; return the path.
+
+    Raises:
+        ResultError: the path is a folder, or cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ResultError(f"a result is saved to one file: {target} is a folder; name a file in it")
+    half = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(_pack(record))
+        half.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            half.unlink(missing_ok=True)
+        raise ResultError(f"the result could not be saved to {target}: {error.strerror or error}") from error
+    return target
+
+
+def load_record(path: str | Path) -> RunRecord:
+    """Read a record that `save_record` wrote.
+
+    Raises:
+        ResultError: there is no such file, or it is no saved result.
+        ResultVersion: the file has another format version.
+        ResultCorrupt: parts of the file are missing or damaged.
+    """
+    source = Path(path)
+    try:
+        with zipfile.ZipFile(source) as archive:
+            document = _document(archive, source)
+            tables = {name: _read_table(archive, name, source) for name in _TABLES}
+    except FileNotFoundError as error:
+        raise ResultError(f"there is no saved result at {source}; check the path given to load()") from error
+    except zipfile.BadZipFile as error:
+        raise ResultError(f"{source} is no saved result: {error}; load() reads what save() wrote") from error
+    except OSError as error:
+        raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
+    try:
+        return _unpack(document, tables)
+    except _DAMAGE as error:
+        raise ResultCorrupt(
+            f"{source} is damaged: its tables do not fit together ({error!r}); save it again"
+        ) from error
+
+
+# -- rows as tables: the columns follow from the dataclass, so a field cannot be forgotten -----------------------
+
+_Read = Callable[[Any], Any]
+_COLUMN_TYPES: dict[Any, pl.DataType] = {
+    str: pl.String(),
+    bool: pl.Boolean(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    date: pl.Date(),
+    datetime: pl.Datetime("us", "UTC"),
+    Decimal: pl.String(),
+    OrderState: pl.String(),
+    Asset: pl.Int64(),
+}
+_WRITE: dict[Any, _Read] = {Decimal: plain_text, OrderState: str, Asset: int}
+
+
+# Fields of a row class that make up columns, each with its type; tuples and mappings are kept elsewhere.
+@cache
+def _columns(row_type: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(row_type, localns={"Asset": Asset})
+    columns = {}
+    for field in fields(row_type):
+        hint = hints[field.name]
+        if isinstance(hint, types.UnionType):
+            hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+        if field.name in _NESTED:
+            continue
+        if hint not in _COLUMN_TYPES:
+            raise TypeError(f"no column is known for {row_type.__name__}.{field.name}: {hint}; add its type")
+        columns[field.name] = hint
+    return columns
+
+
+def _table(row_type: type, rows: Iterable[Any], sessions: Iterable[int] | None = None) -> bytes:
+    rows = list(rows)
+    series = [] if sessions is None else [pl.Series("session", list(sessions), dtype=pl.Int64)]
+    for name, kind in _columns(row_type).items():
+        write = _WRITE.get(kind)
+        values = [getattr(row, name) for row in rows]
+        if write is not None:
+            values = [None if value is None else write(value) for value in values]
+        series.append(pl.Series(name, values, dtype=_COLUMN_TYPES[kind]))
+    buffer = io.BytesIO()
+    pl.DataFrame(series).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> list[dict[str, Any]]:
+    read: dict[Any, _Read] = {Decimal: Decimal, OrderState: OrderState, Asset: assets.__getitem__}
+    columns = []
+    for name, kind in _columns(row_type).items():
+        values = table[name].cast(_COLUMN_TYPES[kind]).to_list()
+        if kind in read:
+            values = [None if value is None else read[kind](value) for value in values]
+        columns.append(values)
+    return [dict(zip(_columns(row_type), values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+# -- writing ---------------------------------------------------------------------------------------------------
+
+
+def _pack(record: RunRecord) -> bytes:
+    sessions = record.sessions
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "strategy_name": record.strategy_name,
+        "settings": {f.name: encode(getattr(record.settings, f.name)) for f in fields(RunSettings)},
+        "assets": [
+            {f.name: encode(getattr(asset, f.name)) for f in fields(Asset)} for asset in record.assets
+        ],
+        "recorded": [
+            [[encode(name), encode(value)] for name, value in row.recorded.items()] for row in sessions
+        ],
+        "transactions": [list(row.transactions) for row in sessions],
+    }
+    held = [(number, row) for number, session in enumerate(sessions) for row in session.positions]
+    changed = [(number, row) for number, session in enumerate(sessions) for row in session.orders]
+    tables = {
+        "sessions": _table(SessionRow, sessions),
+        "positions": _table(PositionRow, (row for _, row in held), (number for number, _ in held)),
+        "orders": _table(Order, record.orders),
+        "denied": _table(Order, record.denied),
+        "session_orders": _table(Order, (row for _, row in changed), (number for number, _ in changed)),
+        "transactions": _table(Transaction, record.transactions),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        text = json.dumps(document, allow_nan=False)
+        archive.writestr(zipfile.ZipInfo(_DOCUMENT, _STAMP), text, zipfile.ZIP_DEFLATED)
+        for name, table in tables.items():
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.parquet", _STAMP), table
+            )  # Parquet is compressed already
+    return buffer.getvalue()
+
+
+def encode(value: Any) -> Any:
+    """Return `value` as JSON that `decode` turns back; what has no plain form becomes its text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return float(value) if value - value == 0.0 else {"float": str(float(value))}
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        items = [encode(item) for item in value]
+        return items if isinstance(value, list) else {"tuple": items}
+    if isinstance(value, Mapping):
+        return {"mapping": [[encode(key), encode(item)] for key, item in value.items()]}
+    return _encode_object(value)
+
+
+def _encode_object(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return {"decimal": plain_text(value)}
+    if isinstance(value, datetime):
+        return {"time": value.isoformat()}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    if isinstance(value, Asset):
+        return {"asset": value.sid}
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, np.ndarray):
+        return encode(value.tolist())
+    if isinstance(value, pl.Series):
+        return encode(value.to_list())
+    return {"text": str(value)}
+
+
+# -- reading ---------------------------------------------------------------------------------------------------
+
+
+def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(_member(archive, _DOCUMENT, source))
+    except (ValueError, RecursionError) as error:
+        raise ResultCorrupt(
+            f"{source} is damaged: {_DOCUMENT} cannot be read ({error}); save the result again"
+        ) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ResultError(
+            f"{source} is no saved result: its format is not {FORMAT!r}; load() reads what save() wrote"
+        )
+    if document.get("version") != VERSION:
+        raise ResultVersion(
+            f"{source} has format version {document.get('version')!r}: this rbtlive reads version {VERSION}; "
+            "load it with the release that saved it"
+        )
+    return document
+
+
+def _member(archive: zipfile.ZipFile, name: str, source: Path) -> bytes:
+    try:
+        return archive.read(name)
+    except KeyError as error:
+        raise ResultError(
+            f"{source} is no saved result: it holds no {name}; load() reads what save() wrote"
+        ) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ResultCorrupt(
+            f"{source} is damaged: {name} cannot be read ({error}); save the result again"
+        ) from error
+
+
+def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFrame:
+    member = f"{name}.parquet"
+    try:
+        return pl.read_parquet(io.BytesIO(_member(archive, member, source)))
+    except pl.exceptions.PolarsError as error:
+        raise ResultCorrupt(
+            f"{source} is damaged: {member} is no Parquet table ({error}); save the result again"
+        ) from error
+
+
+def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> RunRecord:
+    assets = {}
+    for facts in document["assets"]:
+        asset = Equity(**{name: decode(value, {}) for name, value in facts.items()})
+        assets[asset.sid] = asset
+    settings = RunSettings(**{name: decode(value, assets) for name, value in document["settings"].items()})
+    rows = {
+        name: _rows(row_type, tables[name], assets)
+        for name, row_type in (
+            ("sessions", SessionRow),
+            ("positions", PositionRow),
+            ("orders", Order),
+            ("denied", Order),
+            ("session_orders", Order),
+            ("transactions", Transaction),
+        )
+    }
+    count = len(rows["sessions"])
+    positions = _by_session(tables["positions"], [PositionRow(**row) for row in rows["positions"]], count)
+    changed = _by_session(tables["session_orders"], [Order(**row) for row in rows["session_orders"]], count)
+    sessions = [
+        SessionRow(
+            **row,
+            recorded={
+                decode(name, assets): decode(value, assets) for name, value in document["recorded"][number]
+            },
+            positions=tuple(positions[number]),
+            orders=tuple(changed[number]),
+            transactions=tuple(document["transactions"][number]),
+        )
+        for number, row in enumerate(rows["sessions"])
+    ]
+    return RunRecord(
+        str(document["strategy_name"]),
+        settings,
+        tuple(assets.values()),
+        sessions,
+        [Transaction(**row) for row in rows["transactions"]],
+        [Order(**row) for row in rows["orders"]],
+        [Order(**row) for row in rows["denied"]],
+    )
+
+
+def _by_session(table: pl.DataFrame, rows: list[Any], count: int) -> list[list[Any]]:
+    grouped: list[list[Any]] = [[] for _ in range(count)]
+    for number, row in zip(table["session"].to_list(), rows, strict=True):
+        grouped[number].append(row)
+    return grouped
+
+
+def decode(value: Any, assets: Mapping[int, Asset]) -> Any:
+    """Turn what `encode` gave back into a value; text stays text.
+
+    Args:
+        value: JSON.
+        assets: The run's assets by sid.
+
+    Raises:
+        ValueError: the tag is none of `encode`'s.
+    """
+    if isinstance(value, list):
+        return [decode(item, assets) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) != 1:
+        raise ValueError(f"a tagged value has one tag: was {sorted(value)}")
+    ((tag, content),) = value.items()
+    if tag == "tuple":
+        return tuple(decode(item, assets) for item in content)
+    if tag == "mapping":
+        return {decode(key, assets): decode(item, assets) for key, item in content}
+    if tag == "asset":
+        return assets[content]
+    if tag not in _DECODERS:
+        raise ValueError(f"the tag of a value is one of {sorted(_DECODERS)}: was {tag!r}")
+    return _DECODERS[tag](content)
+
+
+_DECODERS: dict[str, _Read] = {
+    "float": float,
+    "decimal": Decimal,
+    "time": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "text": str,
+}

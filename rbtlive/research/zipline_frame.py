@@ -1,0 +1,139 @@
+"""The pandas frame that zipline's run_algorithm returns, made from what a run recorded.
+
+The rule: the same columns, kinds and values, and the same index (each session's last minute, UTC), so that code written
+for zipline's frame works on it. Column order is not zipline's: there it changes from run to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.order import Order
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.model.asset import Asset
+from rbtlive.model.order import Transaction
+from rbtlive.research.frames import book_columns, recorded_columns, statistic_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def zipline_frame(record: RunRecord) -> pd.DataFrame:
+    """Return one row a session with zipline's columns; works with pandas 2 and 3.
+
+    Money and amounts are floats (whole amounts ints), date-times pandas Timestamps in UTC with nanoseconds. `orders`,
+    `transactions` and `positions` hold lists of dicts. What does not exist yet is None or NaN, as in zipline.
+    """
+    import pandas as pd
+
+    sessions = record.sessions
+    columns: dict[Any, Sequence[Any]] = {
+        "period_open": [_time(row.open) for row in sessions],
+        "period_close": [_time(row.close) for row in sessions],
+        **book_columns(sessions),
+        **_lists(record),
+    }
+    columns |= {name: _recorded(name, sessions) for name in recorded_columns(sessions)}
+    for name, values in statistic_columns(sessions).items():
+        columns[name] = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
+    columns["period_label"] = [row.label.strftime("%Y-%m") for row in sessions]
+    # From rows, so that pandas chooses the dtypes as it does for zipline.
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    frame = pd.DataFrame(rows, columns=list(columns), index=_index([row.close for row in sessions]))
+    for name in ("period_open", "period_close"):
+        frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ns")
+    return frame
+
+
+# A variable that was not recorded yet is NaN in zipline, not None.
+def _recorded(name: object, sessions: Sequence[SessionRow]) -> list[Any]:
+    values: list[Any] = []
+    latest: Any = float("nan")
+    for row in sessions:
+        latest = row.recorded.get(name, latest)  # type: ignore[call-overload]  # zipline takes assets for names too
+        values.append(zipline_value(latest))
+    return values
+
+
+def zipline_value(value: Any) -> Any:
+    """Return `value` with decimals turned to floats, inside lists and mappings too."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if type(value) in {list, tuple}:
+        return type(value)(zipline_value(item) for item in value)
+    if type(value) is dict:
+        return {key: zipline_value(item) for key, item in value.items()}
+    return value
+
+
+def _lists(record: RunRecord) -> dict[Any, list[Any]]:
+    by_sid = {asset.sid: asset for asset in record.assets}
+    return {
+        "orders": [[_order(order) for order in row.orders] for row in record.sessions],
+        "transactions": [
+            [_transaction(t) for t in record.transactions[slice(*row.transactions)]]
+            for row in record.sessions
+        ],
+        "positions": [[_position(p, by_sid[p.sid]) for p in row.positions] for row in record.sessions],
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    fields = {
+        "id": order.id,
+        "dt": _time(order.dt),
+        "reason": order.reason,
+        "created": _time(order.created),
+        "amount": _amount(order.amount),
+        "filled": _amount(order.filled),
+        "commission": float(order.commission),
+        "stop": None if order.stop is None else float(order.stop),
+        "limit": None if order.limit is None else float(order.limit),
+        "stop_reached": order.stop_reached,
+        "limit_reached": order.limit_reached,
+        "sid": order.asset,
+        "status": order.status,
+    }
+    if order.broker_order_id is not None:
+        fields["broker_order_id"] = order.broker_order_id
+    return fields
+
+
+# zipline keeps the field `commission` in its transactions and never fills it; the order has the sum.
+def _transaction(transaction: Transaction) -> dict[str, Any]:
+    return {
+        "amount": _amount(transaction.amount),
+        "dt": _time(transaction.dt),
+        "price": float(transaction.price),
+        "order_id": transaction.order_id or None,
+        "sid": transaction.asset,
+        "commission": None,
+    }
+
+
+def _position(position: PositionRow, asset: Asset) -> dict[str, Any]:
+    return {
+        "sid": asset,
+        "amount": _amount(position.amount),
+        "cost_basis": float(position.cost_basis),
+        "last_sale_price": float(position.last_sale_price),
+    }
+
+
+def _amount(amount: Decimal) -> int | float:
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def _time(moment: datetime) -> Any:
+    import pandas as pd
+
+    return pd.Timestamp(moment).tz_convert("UTC")
+
+
+def _index(moments: Sequence[datetime]) -> Any:
+    import pandas as pd
+
+    return pd.DatetimeIndex([pd.Timestamp(moment) for moment in moments], tz="UTC").as_unit("ns")
