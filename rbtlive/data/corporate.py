@@ -245,15 +245,13 @@ def _read(
 def _sid_column(raw: pl.DataFrame) -> pl.Series:
     column = number_column(raw, "sid", what="assets", exact=True)
     if column.dtype.is_float():  # CSV and pandas give whole numbers as floats
-        broken = (
-            (column.is_not_nan() & (column != column.round())) | column.is_infinite() | (column.abs() > 2**53)
-        )
+        column = column.fill_nan(None)
+        broken = ((column != column.round()) | (column.abs() > 2**53)).fill_null(value=False)
         if broken.any():
             row = int(broken.arg_max() or 0)
             raise WrongColumnType(
                 f"column 'sid' of assets must hold whole numbers: was {column[row]!r} in {row_words(raw, row)}; correct it"
             )
-        column = column.fill_nan(None)
     return column.cast(pl.Int64)
 
 
@@ -313,7 +311,7 @@ def _asset(
         raise InvalidAsset(
             f"auto_close_date must not be before start_date: was {auto_close} before {start} in assets for {symbol}; correct it"
         )
-    sizes = {}
+    sizes: dict[str, Any] = {}
     for name in _SIZES:
         size = _positive(told[name]) if name in told and told[name] == told[name] else None
         if size is not None:

@@ -6,6 +6,7 @@ The rule: a portal is checked and normalised when it is made, and never changes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from rbtlive.data.calendar import TradingCalendar, get_calendar
 from rbtlive.data.corporate import (
     Dividend,
     Split,
+    Table,
     make_assets,
     make_dividends,
     make_splits,
@@ -23,7 +25,7 @@ from rbtlive.data.corporate import (
     read_splits,
     unknown_symbol_words,
 )
-from rbtlive.data.schema import aggregate_by_session, daily_frame, minute_frame, typed_bars
+from rbtlive.data.schema import TypedBars, aggregate_by_session, daily_frame, minute_frame, typed_bars
 from rbtlive.errors import (
     BadFrequency,
     EmptyData,
@@ -35,9 +37,8 @@ from rbtlive.errors import (
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import plain_text
 
-_REACH = date(
-    2100, 12, 31
-)  # a later date in data is a slip of the pen, not a reason to compute a calendar that far
+# A later date in data is a slip of the pen, not a reason to compute a calendar that far.
+_LAST = date(2100, 12, 31)
 
 
 class PolarsDataPortal:
@@ -84,39 +85,32 @@ class PolarsDataPortal:
         get_calendar(calendar)  # a wrong name is told before a long look at the bars
         daily = None if bars is None else typed_bars(bars, what="bars")
         minute = None if minute_bars is None else typed_bars(minute_bars, what="minute_bars")
-        typed = [one for one in (daily, minute) if one is not None]
-        if not typed:
-            raise EmptyData("bars or minute_bars must be given: were both None; pass a frame or a path")
-        table = None if assets is None else read_assets(assets)
-        split_table = None if splits is None else read_splits(splits)
-        dividend_table = None if dividends is None else read_dividends(dividends)
-
-        ends = [one.last_date() for one in (*typed, split_table, dividend_table) if one is not None]
-        reach = max(day for day in ends if day is not None)
-        self.calendar: TradingCalendar = get_calendar(calendar, through=min(reach, _REACH))
-        symbols = sorted(set[str]().union(*(one.frame["symbol"].unique() for one in typed)))
-        code = {symbol: number for number, symbol in enumerate(symbols)}
-        frames = [
-            daily_frame(one, calendar=self.calendar, asset_of=code)
-            if one is daily
-            else minute_frame(one, calendar=self.calendar, asset_of=code)
-            for one in typed
-        ]
-        self.assets: tuple[Equity, ...] = make_assets(
-            table, _life(frames, symbols, self.calendar), exchange=self.calendar.name
+        tables = (
+            None if assets is None else read_assets(assets),
+            None if splits is None else read_splits(splits),
+            None if dividends is None else read_dividends(dividends),
         )
+        self.calendar: TradingCalendar = get_calendar(calendar, through=_reach([daily, minute, *tables[1:]]))
+        symbols = _symbols(daily, minute)
+        code = {symbol: number for number, symbol in enumerate(symbols)}
+        frames: list[pl.DataFrame] = []
+        if daily is not None:
+            frames.append(daily_frame(daily, calendar=self.calendar, asset_of=code))
+        if minute is not None:
+            frames.append(minute_frame(minute, calendar=self.calendar, asset_of=code))
+
+        life = _life(frames, symbols, self.calendar)
+        self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
         self._by_symbol = {asset.symbol: asset for asset in self.assets}
         self._by_upper: dict[str, list[Equity]] = {}
         for asset in self.assets:
             self._by_upper.setdefault(asset.symbol.upper(), []).append(asset)
         frames = [_indexed(frame, [self._by_symbol.get(symbol) for symbol in symbols]) for frame in frames]
         self.minute: pl.DataFrame | None = None if minute is None else frames[-1]
-        self.daily: pl.DataFrame = frames[0] if daily is not None else aggregate_by_session(frames[-1])
+        self.daily: pl.DataFrame = aggregate_by_session(frames[-1]) if daily is None else frames[0]
         index = {asset.symbol: asset.index for asset in self.assets}
-        self.splits: tuple[Split, ...] = make_splits(split_table, index=index, calendar=self.calendar)
-        self.dividends: tuple[Dividend, ...] = make_dividends(
-            dividend_table, index=index, calendar=self.calendar
-        )
+        self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
+        self.dividends: tuple[Dividend, ...] = make_dividends(tables[2], index=index, calendar=self.calendar)
         self.first_session = min(int(frame["session"][0]) for frame in frames)
         self.last_session = max(int(frame["session"][-1]) for frame in frames)
         self._fingerprint: str | None = None
@@ -216,6 +210,21 @@ class PolarsDataPortal:
             f"dividend {d.asset} {d.ex_date} {d.pay_date} {plain_text(d.amount)}" for d in self.dividends
         ]
         return lines
+
+
+def _symbols(*bars: TypedBars | None) -> list[str]:
+    names: set[str] = set()
+    for one in bars:
+        if one is not None:
+            names.update(one.frame["symbol"].unique())
+    if not names:
+        raise EmptyData("bars or minute_bars must be given: were both None; pass a frame or a path")
+    return sorted(names)
+
+
+def _reach(parts: Iterable[TypedBars | Table | None]) -> date:
+    ends = [part.last_date() for part in parts if part is not None]
+    return min(_LAST, max((day for day in ends if day is not None), default=date.min))
 
 
 def _life(

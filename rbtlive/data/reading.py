@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import us_of
@@ -84,17 +85,16 @@ def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str, sou
 def row_words(frame: pl.DataFrame, row: int) -> str:
     """Return words that name a row: its symbol and its date or time, whatever of it is known."""
     symbol = frame["symbol"][row] if "symbol" in frame.columns else None
-    when = next((frame[name][row] for name in TIME_COLUMNS if name in frame.columns), None)
+    times = [name for name in TIME_COLUMNS if name in frame.columns]
+    when = frame[times[0]][row] if times else None
     if symbol is None and when is None:
         return f"row {row}"
-    shown = (
-        "an unknown date"
-        if when is None
-        else f"{when:%Y-%m-%d %H:%M:%S %Z}".strip()
-        if isinstance(when, datetime)
-        else when
-    )
-    return f"{'an unknown symbol' if symbol is None else symbol} on {shown}"
+    who = "an unknown symbol" if symbol is None else str(symbol)
+    if not times:
+        return who
+    if isinstance(when, datetime):
+        return f"{who} on {when:%Y-%m-%d %H:%M:%S %Z}".strip()
+    return f"{who} on {'an unknown date' if when is None else when}"
 
 
 def number_column(frame: pl.DataFrame, name: str, *, what: str, exact: bool = False) -> pl.Series:
@@ -243,6 +243,11 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
     columns = []
     for name in source.columns:
         if name in wanted:
+            there = list(source.columns).count(name)
+            if there > 1:
+                raise WrongColumnType(
+                    f"column {name!r} of {what} must be there once: was there {there} times; drop one"
+                )
             try:
                 columns.append(_pandas_column(source[name]).alias(str(name)))
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
@@ -257,10 +262,13 @@ def _pandas_column(column: Any) -> pl.Series:
     kind = column.dtype.kind
     if kind == "M":
         if getattr(column.dtype, "tz", None) is None:
-            return pl.Series(column.to_numpy())
+            return _moments(column)
         # kept in its own zone: midnight there is what makes it a date
-        wall = pl.Series(column.dt.tz_convert(None).to_numpy())
-        return wall.dt.replace_time_zone("UTC").dt.convert_time_zone(_zone_name(column.dtype.tz))
+        return (
+            _moments(column.dt.tz_convert(None))
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(_zone_name(column.dtype.tz))
+        )
     if kind in "iuf" and hasattr(column.dtype, "itemsize") and not column.hasnans:
         return pl.Series(column.to_numpy())
     if kind in "iuf":
@@ -270,6 +278,13 @@ def _pandas_column(column: Any) -> pl.Series:
     values = [value.item() if hasattr(value, "item") else value for value in list(distinct)]
     places = pl.Series(codes)
     return pl.Series(values, strict=True).gather(places.set(places < 0, None))
+
+
+def _moments(column: Any) -> pl.Series:
+    values = column.to_numpy()
+    if np.datetime_data(values.dtype)[0] == "s":  # polars begins at milliseconds
+        values = values.astype("datetime64[ms]")
+    return pl.Series(values)
 
 
 def _zone_name(zone: Any) -> str:

@@ -125,7 +125,7 @@ def _check_values(bars: TypedBars) -> None:
 def _first_broken(bars: TypedBars, name: str, *, broken: pl.Expr, expected: str, do: str, count: int) -> str:
     row = bars.frame.filter(broken).row(0, named=True)
     was = "null" if row[name] is None else repr(row[name])
-    if name == "high":
+    if "below low" in expected:
         was = f"{was} with low {row['low']!r}"
     more = f" ({count} rows are so)" if count > 1 else ""
     return f"{name} must {expected}: was {was} in {bars.what} for {_named(row)}{more}; {do}"
