@@ -457,8 +457,9 @@ def _volume_and_volatility(data: BarView, asset: Asset, sessions: int) -> tuple[
     except HistoryWindowStartsBeforeData:
         return 0.0, math.nan
     known = _forward_filled(closes)
-    returns = known[1:] / known[:-1] - 1
-    volatility = float(np.std(returns, ddof=1)) * SQRT_252
+    with np.errstate(divide="ignore", invalid="ignore"):  # a close of 0 makes the volatility unknown, no more
+        returns = known[1:] / known[:-1] - 1
+        volatility = float(np.std(returns, ddof=1)) * SQRT_252
     return float(np.mean(np.nan_to_num(volumes))), volatility
 
 
