@@ -1,7 +1,8 @@
 """Compares what a run under rbtlive did with what zipline did, fact by fact.
 
 One rule: these are pure functions over plain values. Counts, ids, dates, statuses and texts must be equal; numbers may
-differ by a relative 1e-9, or by less than a float can hold where a figure is the difference of two large ones.
+differ by a relative 1e-9, or by less than a float can hold where a figure is the difference of two large ones; three
+statistics, which magnify the last places of the returns, by a little more.
 """
 
 import gzip
@@ -38,6 +39,9 @@ MONEY = frozenset(
 )
 _ABSOLUTE_MONEY = 1e-7  # cash of a million has a last place of 1e-10; a session adds up a few hundred of them
 _ABSOLUTE = 1e-12
+# Quotients of sums of returns: where returns are tiny or cancel out, the last places of the returns show in the first of these.
+STATISTICS = frozenset({"sharpe", "sortino", "alpha"})
+_RELATIVE_STATISTICS, _ABSOLUTE_STATISTICS = 1e-7, 1e-9
 _STATUS = {
     "filled": "filled",
     "canceled": "cancelled",
@@ -77,12 +81,12 @@ def load_expected(case: str, folder: Path = EXPECTED) -> dict[str, Any]:
     return dict(json.loads((folder / f"{case}.json").read_text(encoding="utf-8")))
 
 
-def same(expected: Any, actual: Any, *, absolute: float = _ABSOLUTE) -> bool:
+def same(expected: Any, actual: Any, *, absolute: float = _ABSOLUTE, relative: float = RELATIVE) -> bool:
     """Return whether two described values are the same: numbers within tolerance, everything else exactly."""
     if isinstance(expected, bool) or isinstance(actual, bool):
         return isinstance(expected, bool) and isinstance(actual, bool) and expected is actual
     if isinstance(expected, int | float) and isinstance(actual, int | float):
-        return math.isclose(expected, actual, rel_tol=RELATIVE, abs_tol=absolute)
+        return math.isclose(expected, actual, rel_tol=relative, abs_tol=absolute)
     return type(expected) is type(actual) and bool(expected == actual)
 
 
@@ -100,7 +104,24 @@ def mismatches(case: str, expected: Mapping[str, Any], actual: Mapping[str, Any]
     found += _columns(case, "performance", expected, actual)
     if "frame" in actual:
         found += _frame(case, expected, actual)
+        found += _differ(
+            case, "to_zipline.transactions", "", "", expected["transactions"], actual["perf_transactions"]
+        )
+        found += _differ(
+            case, "to_zipline.positions", "", "", expected["positions"], actual["perf_positions"]
+        )
+        found += _commissions(case, expected["orders"], actual["commissions"])
     return found
+
+
+# zipline's transactions carry no commission, ours do: an order's must add up to the order's own.
+def _commissions(
+    case: str, orders: Sequence[Mapping[str, Any]], ours: Mapping[str, float]
+) -> Iterator[Mismatch]:
+    for order in orders:
+        total = ours.get(order["id"], 0.0)
+        if not same(order["commission"], total, absolute=_ABSOLUTE_MONEY):
+            yield Mismatch(case, "transactions", order["id"], "commission", order["commission"], total)
 
 
 # Walks two described values side by side and yields the leaves that differ; the path becomes row and column.
@@ -145,9 +166,11 @@ def _column(  # noqa: PLR0913
     expected: Sequence[Any],
     actual: Sequence[Any],
 ) -> Iterator[Mismatch]:
-    absolute = _ABSOLUTE_MONEY if column in MONEY else _ABSOLUTE
+    absolute, relative = _ABSOLUTE_MONEY if column in MONEY else _ABSOLUTE, RELATIVE
+    if column in STATISTICS:
+        absolute, relative = _ABSOLUTE_STATISTICS, _RELATIVE_STATISTICS
     for session, one, other in zip(sessions, expected, actual, strict=False):
-        if not same(one, other, absolute=absolute):
+        if not same(one, other, absolute=absolute, relative=relative):
             yield Mismatch(case, table, session, column, one, other)
 
 
@@ -178,7 +201,12 @@ def facts_of_result(result: Any, log: Any) -> dict[str, Any]:
         "error": None,
         "log": describe(log),
         "orders": [_order(row) for row in result.orders.iter_rows(named=True)],
-        "transactions": [_plain(row) for row in result.transactions.iter_rows(named=True)],
+        "transactions": [
+            _plain(row) | {"commission": None} for row in result.transactions.iter_rows(named=True)
+        ],
+        "commissions": commissions_by_order(result.transactions),
+        "perf_transactions": [_perf_transaction(row) for rows in perf["transactions"] for row in rows],
+        "perf_positions": [{row["sid"].symbol: _position(row) for row in rows} for rows in perf["positions"]],
         "sessions": [stamp.isoformat() for stamp in perf.index],
         "positions": positions_by_session(result.performance["date"].to_list(), result.positions),
         "session_orders": [[_session_order(row) for row in rows] for rows in perf["orders"]],
@@ -194,10 +222,23 @@ def positions_by_session(dates: Sequence[Any], positions: pl.DataFrame) -> list[
     """Return the positions at the close of each session, by symbol."""
     held: dict[Any, dict[str, list[Any]]] = {day: {} for day in dates}
     for row in positions.iter_rows(named=True):
-        held[row["date"]][row["symbol"]] = [
-            _value(row[key]) for key in ("amount", "cost_basis", "last_sale_price")
-        ]
+        held[row["date"]][row["symbol"]] = _position(row)
     return [held[day] for day in dates]
+
+
+def commissions_by_order(transactions: pl.DataFrame) -> dict[str, float]:
+    """Return the commission charged for each order, summed over its transactions."""
+    totals = transactions.drop_nulls("order_id").group_by("order_id").agg(pl.col("commission").sum())
+    return {order_id: float(total) for order_id, total in totals.iter_rows()}
+
+
+def _position(row: Mapping[str, Any]) -> list[Any]:
+    return [_value(row[key]) for key in ("amount", "cost_basis", "last_sale_price")]
+
+
+def _perf_transaction(row: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {key: describe(row[key]) for key in ("dt", "amount", "price", "commission", "order_id")}
+    return facts | {"symbol": row["sid"].symbol}
 
 
 def _value(value: Any) -> Any:

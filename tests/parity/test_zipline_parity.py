@@ -109,6 +109,12 @@ def differences(case: Case, run: Run) -> str:
     return "\n".join([f"{len(found)} mismatches", *lines])
 
 
+def require_none(found: str) -> None:
+    """Fail with the mismatches as they are: pytest would cut them short."""
+    if found:
+        pytest.fail(found, pytrace=False)
+
+
 @pytest.fixture(autouse=True)
 def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RBTLIVE_HOME", str(tmp_path / "state"))
@@ -119,7 +125,7 @@ def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_backtest_with_quirks_gives_what_zipline_gave(case: Case, tmp_path: Path) -> None:
     run = Run(case, tmp_path).backtest(quirks=True)
 
-    assert differences(case, run) == ""
+    require_none(differences(case, run))
 
 
 @pytest.mark.filterwarnings("default")
@@ -129,7 +135,7 @@ def test_the_default_settings_give_what_zipline_gave_where_no_quirk_is_mended(
 ) -> None:
     run = Run(case, tmp_path).backtest(quirks=False)
 
-    assert differences(case, run) == ""
+    require_none(differences(case, run))
 
 
 @pytest.mark.filterwarnings("default")

@@ -2,7 +2,13 @@
 
 from zipline.api import fetch_csv, get_datetime, order, record, symbols
 
-CASE = {"data": "edge_minute", "start": "2012-11-20", "end": "2012-11-26", "data_frequency": "minute", "default_safe": True}
+CASE = {
+    "data": "edge_minute",
+    "start": "2012-11-20",
+    "end": "2012-11-26",
+    "data_frequency": "minute",
+    "default_safe": True,
+}
 LOG = []
 FETCH_CSV = """day;name;signal
 2012-11-19;ABLE;1

@@ -1,6 +1,16 @@
 """Keeps a ladder of limit orders on both sides and moves it once a week."""
 
-from zipline.api import cancel_order, date_rules, get_open_orders, order, record, schedule_function, set_commission, set_slippage, symbol
+from zipline.api import (
+    cancel_order,
+    date_rules,
+    get_open_orders,
+    order,
+    record,
+    schedule_function,
+    set_commission,
+    set_slippage,
+    symbol,
+)
 from zipline.finance import commission, slippage
 
 CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-07-14", "default_safe": True}
@@ -23,4 +33,6 @@ def move(context, data):
 
 
 def handle_data(context, data):
-    record(waiting=len(get_open_orders(context.asset)), amount=context.portfolio.positions[context.asset].amount)
+    record(
+        waiting=len(get_open_orders(context.asset)), amount=context.portfolio.positions[context.asset].amount
+    )

@@ -1,10 +1,25 @@
 """Opening range breakout in minutes: range of the first half hour, entry by stop, out before the close."""
 
 from zipline.api import (
-    cancel_order, date_rules, get_datetime, get_open_orders, order, order_target, record, schedule_function, symbols, time_rules,
+    cancel_order,
+    date_rules,
+    get_datetime,
+    get_open_orders,
+    order,
+    order_target,
+    record,
+    schedule_function,
+    symbols,
+    time_rules,
 )
 
-CASE = {"data": "edge_minute", "start": "2012-11-20", "end": "2012-11-29", "data_frequency": "minute", "default_safe": True}
+CASE = {
+    "data": "edge_minute",
+    "start": "2012-11-20",
+    "end": "2012-11-29",
+    "data_frequency": "minute",
+    "default_safe": True,
+}
 LOG = []
 
 

@@ -3,7 +3,13 @@
 from zipline.api import get_datetime, get_open_orders, order, record, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage
 
-CASE = {"data": "edge_minute", "start": "2012-11-19", "end": "2012-11-27", "data_frequency": "minute", "default_safe": True}
+CASE = {
+    "data": "edge_minute",
+    "start": "2012-11-19",
+    "end": "2012-11-27",
+    "data_frequency": "minute",
+    "default_safe": True,
+}
 
 
 def initialize(context):
@@ -22,5 +28,8 @@ def handle_data(context, data):
         slice_size = int(data.history(asset, "volume", 5, "1m").mean() * 0.2)
         if missing and slice_size:
             order(asset, max(-slice_size, min(slice_size, missing)))
-    record(able=context.portfolio.positions[context.able].amount, bake=context.portfolio.positions[context.bake].amount,
-           basis=context.portfolio.positions[context.able].cost_basis)
+    record(
+        able=context.portfolio.positions[context.able].amount,
+        bake=context.portfolio.positions[context.bake].amount,
+        basis=context.portfolio.positions[context.able].cost_basis,
+    )

@@ -1,6 +1,14 @@
 """Ranks everything tradable each month, long the best, short the worst, out of what can no longer be traded."""
 
-from zipline.api import date_rules, order_target_percent, record, schedule_function, set_commission, symbols, time_rules
+from zipline.api import (
+    date_rules,
+    order_target_percent,
+    record,
+    schedule_function,
+    set_commission,
+    symbols,
+    time_rules,
+)
 from zipline.finance import commission
 
 CASE = {"data": "edge_daily", "start": "2017-02-13", "end": "2018-02-28", "capital_base": 250000.0}
@@ -28,4 +36,8 @@ def rebalance(context, data):
 
 
 def handle_data(context, data):
-    record(leverage=context.account.leverage, net=context.account.net_leverage, count=len(context.portfolio.positions))
+    record(
+        leverage=context.account.leverage,
+        net=context.account.net_leverage,
+        count=len(context.portfolio.positions),
+    )

@@ -2,7 +2,13 @@
 
 from zipline.api import date_rules, order_target_value, record, schedule_function, symbols
 
-CASE = {"data": "edge_daily", "start": "2017-02-13", "end": "2017-09-29", "capital_base": 250000.0, "default_safe": True}
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-13",
+    "end": "2017-09-29",
+    "capital_base": 250000.0,
+    "default_safe": True,
+}
 
 
 def initialize(context):

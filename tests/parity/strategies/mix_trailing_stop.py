@@ -1,6 +1,14 @@
 """Replaces a protective stop every day: cancel, place, and now and then a fill in between."""
 
-from zipline.api import cancel_order, get_open_orders, order, order_target_percent, record, set_slippage, symbols
+from zipline.api import (
+    cancel_order,
+    get_open_orders,
+    order,
+    order_target_percent,
+    record,
+    set_slippage,
+    symbols,
+)
 from zipline.finance import slippage
 
 CASE = {"data": "edge_daily", "start": "2017-02-21", "end": "2017-10-13", "default_safe": True}

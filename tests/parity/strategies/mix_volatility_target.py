@@ -15,7 +15,7 @@ def handle_data(context, data):
     if context.day % 4:
         return
     returns = data.history([context.alfa, context.vola], "price", 21, "1d").pct_change().dropna()
-    risk = returns.std() * 252 ** 0.5
+    risk = returns.std() * 252**0.5
     weights = (0.15 / risk).clip(upper=1.0)
     for asset in (context.alfa, context.vola):
         order_target_percent(asset, float(weights[asset]))
