@@ -49,9 +49,9 @@ def keep_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     print(f"{kept.height} rows, {left_out} left out because their date is no XNYS session")
     expected = sessions.filter(sessions.is_between(rows["date"].min(), rows["date"].max()))
     for (symbol,), group in kept.group_by("symbol", maintain_order=True):
-        life = expected.filter(expected >= group["date"].min())
-        print(f"  {symbol}: {group.height} bars, {group['date'].min()} to {group['date'].max()}, "
-              f"{life.len() - group.height} sessions without a bar")  # fmt: skip
+        first, last = group["date"].item(0), group["date"].item(-1)
+        gaps = expected.filter(expected >= first).len() - group.height
+        print(f"  {symbol}: {group.height} bars, {first} to {last}, {gaps} sessions without a bar")
     return kept
 
 

@@ -56,7 +56,7 @@ def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFra
         return source.select([name for name in source.collect_schema().names() if name in wanted]).collect()
     if isinstance(source, pl.DataFrame):
         return source.select([name for name in source.columns if name in wanted])
-    if type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "columns"):
+    if _is_pandas(source):
         return _from_pandas(source, what=what, wanted=wanted)
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise NotAFrame(
@@ -199,6 +199,12 @@ def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
         frame, name, what=what, expected="date-times (UTC, the END of the bar)",
         do="cast it to pl.Datetime('us', 'UTC'), e.g. with pl.from_epoch()",
     )  # fmt: skip
+
+
+# pandas is not imported to ask: whoever passes a frame of it has done so already.
+def _is_pandas(source: Any) -> bool:
+    kinds = (f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__)
+    return "pandas.DataFrame" in kinds
 
 
 def _read_file(path: Path, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
