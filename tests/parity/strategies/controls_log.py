@@ -13,7 +13,7 @@ from zipline.api import (
 )
 from zipline.finance.asset_restrictions import StaticRestrictions
 
-CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-02-28", "default_safe": True}
+CASE = {"data": "edge_daily", "start": "2017-01-03", "end": "2017-02-28", "default_safe": False}
 LOG = []
 
 

@@ -3,7 +3,7 @@
 from zipline.api import get_open_orders, get_order, order, order_target, order_value, set_slippage, symbols
 from zipline.finance import slippage
 
-CASE = {"data": "edge_daily", "start": "2017-04-03", "end": "2017-07-14", "default_safe": True}
+CASE = {"data": "edge_daily", "start": "2017-04-03", "end": "2017-07-14", "default_safe": False}
 LOG = []
 
 

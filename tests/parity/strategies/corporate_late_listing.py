@@ -10,7 +10,7 @@ from zipline.api import (
     symbols,
 )
 
-CASE = {"data": "edge_daily", "start": "2017-03-20", "end": "2017-04-28", "default_safe": True}
+CASE = {"data": "edge_daily", "start": "2017-03-20", "end": "2017-04-28", "default_safe": False}
 LOG = []
 
 

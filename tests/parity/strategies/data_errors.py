@@ -43,4 +43,3 @@ def handle_data(context, data):
     attempt(data.history, asset, "colour", 2, "1d")
     attempt(data.history, asset, "close", 0, "1d")
     attempt(data.history, asset, "close", 2, "5d")
-    LOG.append(data.current(asset, "colour"))

@@ -16,7 +16,7 @@ CASE = {
     "start": "2012-11-20",
     "end": "2012-11-29",
     "data_frequency": "minute",
-    "default_safe": True,
+    "default_safe": False,
 }
 
 
