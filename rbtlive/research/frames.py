@@ -166,15 +166,10 @@ def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None
 
 
 def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:
-    """Return the recorded variables by name; each keeps its value until it is recorded again, None before."""
-    names = {name: None for row in sessions for name in row.recorded}
-    latest: dict[object, Any] = dict.fromkeys(names)
-    columns: dict[object, list[Any]] = {name: [] for name in names}
-    for row in sessions:
-        latest.update(row.recorded)
-        for name, values in columns.items():
-            values.append(latest[name])
-    return columns
+    """Return the recorded variables by name, as they were at each close; None before the first record."""
+    names: dict[object, None] = {name: None for row in sessions for name in row.recorded}
+    recorded: list[Mapping[Any, Any]] = [row.recorded for row in sessions]
+    return {name: [values.get(name) for values in recorded] for name in names}
 
 
 def column_name(name: object) -> str:

@@ -6,7 +6,7 @@ for zipline's frame works on it. Column order is not zipline's: there it changes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -49,13 +49,9 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
 
 
 # A variable that was not recorded yet is NaN in zipline, not None.
-def _recorded(name: object, sessions: Sequence[SessionRow]) -> list[Any]:
-    values: list[Any] = []
-    latest: Any = float("nan")
-    for row in sessions:
-        latest = row.recorded.get(name, latest)  # type: ignore[call-overload]  # zipline takes assets for names too
-        values.append(zipline_value(latest))
-    return values
+def _recorded(name: Any, sessions: Sequence[SessionRow]) -> list[Any]:
+    recorded: list[Mapping[Any, Any]] = [row.recorded for row in sessions]
+    return [zipline_value(values.get(name, float("nan"))) for values in recorded]
 
 
 def zipline_value(value: Any) -> Any:

@@ -66,7 +66,7 @@ def test_the_page_carries_its_own_scripts(tmp_path):
 
     page = path.read_text(encoding="utf-8")
     assert len(page) > 1_000_000
-    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page[:2000] + page[-20000:])
+    assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=", page)
 
 
 def test_a_run_without_sessions_has_no_chart():

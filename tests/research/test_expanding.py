@@ -88,13 +88,21 @@ def test_alpha_and_beta_equal_empyricals_on_every_prefix(seed):
 
 def test_alpha_near_zero_keeps_its_digits():
     benchmark = random_returns(1)
-    returns = benchmark + np.random.default_rng(2).normal(0, 1e-9, len(benchmark))
+    returns = benchmark + np.random.default_rng(3).normal(0, 1e-9, len(benchmark))
 
     alpha, _ = expanding.alpha_beta(returns, benchmark)
 
     expected = of_every_prefix(empyrical.alpha_beta_aligned, returns, benchmark)[:, 0]
-    np.testing.assert_allclose(alpha, expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(alpha, expected, rtol=1e-9, atol=0)
     assert np.nanmax(np.abs(expected)) < 1e-3
+
+
+@pytest.mark.parametrize("value", [0.0, 0.001, -0.1 / 3])
+def test_equal_returns_have_no_sharpe_ratio(value):
+    returns = np.full(50, value)
+
+    assert np.isnan(expanding.sharpe(returns)).all()
+    assert np.isnan(of_every_prefix(empyrical.sharpe_ratio, returns)).all()
 
 
 def test_alpha_and_beta_do_not_exist_against_a_flat_benchmark():

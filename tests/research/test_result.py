@@ -60,6 +60,13 @@ def test_transactions_keep_every_digit():
     )
 
 
+def test_a_closing_without_an_order_has_no_order_id():
+    record = run_with_trades()
+    record.transactions[0] = replace(record.transactions[0], order_id="")
+
+    assert BacktestResult(record).transactions["order_id"].to_list() == [None, "1"]
+
+
 def test_positions_stand_at_the_labels_of_their_sessions():
     frame = BacktestResult(run_with_trades()).positions
 
@@ -271,7 +278,7 @@ def test_two_equal_results_compare_as_the_same():
     )
 
     assert frame.columns == ["metric", "backtest", "paper", "same"]
-    assert frame["same"].all()
+    assert frame["same"].to_list() == [True] * len(frame)
 
 
 def test_a_comparison_shows_which_figures_differ():
