@@ -1,6 +1,6 @@
 """Places limit, stop and stop-limit orders by keyword and by style object; every fill is at the close."""
 
-from zipline.api import get_order, order, order_target, order_value, set_commission, set_slippage, symbol
+from zipline.api import get_order, order, order_value, set_commission, set_slippage, symbol
 from zipline.finance import commission, slippage
 from zipline.finance.execution import LimitOrder, MarketOrder, StopLimitOrder, StopOrder
 
@@ -58,4 +58,4 @@ def handle_data(context, data):
             ]
         )
     if day == 90:
-        order_target(asset, 0)
+        order(asset, -context.portfolio.positions[asset].amount)
