@@ -25,7 +25,14 @@ from rbtlive.data.reading import (
     row_words,
     symbol_column,
 )
-from rbtlive.errors import InvalidAsset, InvalidDividend, InvalidSplit, UnknownSymbol, WrongColumnType
+from rbtlive.errors import (
+    InvalidAsset,
+    InvalidDividend,
+    InvalidSplit,
+    OutsideCalendar,
+    UnknownSymbol,
+    WrongColumnType,
+)
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import to_decimal
 
@@ -163,7 +170,7 @@ def make_splits(
     """Return the splits, sorted by session, then asset.
 
     Raises:
-        InvalidSplit: a ratio is not above zero, or an asset has two splits on a day.
+        InvalidSplit: a ratio is not above zero, a date is outside the calendar, or an asset has two splits on a day.
         UnknownSymbol: there is no such asset.
     """
     splits, seen = [], set()
@@ -181,7 +188,13 @@ def make_splits(
             )
         seen.add(key)
         asset = index_of(row["symbol"], index, where="splits")
-        splits.append(Split(asset, calendar.at_or_after(row["effective_date"]), ratio))
+        try:
+            session = calendar.at_or_after(row["effective_date"])
+        except OutsideCalendar as error:
+            raise InvalidSplit(
+                f"effective_date must be within the calendar: was not in {words}: {error}"
+            ) from error
+        splits.append(Split(asset, session, ratio))
     return tuple(sorted(splits, key=lambda split: (split.session, split.asset, split.ratio)))
 
 
@@ -191,7 +204,7 @@ def make_dividends(
     """Return the dividends, sorted by ex date, then asset, in the table's order. An asset may have several on a day.
 
     Raises:
-        InvalidDividend: an amount is negative or not finite, or a row is there twice.
+        InvalidDividend: an amount is negative or not finite, a date is outside the calendar, or a row is there twice.
         UnknownSymbol: there is no such asset.
     """
     dividends, seen = [], set()
@@ -207,7 +220,12 @@ def make_dividends(
             raise InvalidDividend(f"a dividend must be told once: was twice in {words}; leave one row out")
         seen.add(key)
         asset = index_of(row["symbol"], index, where="dividends")
-        dividends.append(_dividend(row, asset=asset, amount=amount, calendar=calendar))
+        try:
+            dividends.append(_dividend(row, asset=asset, amount=amount, calendar=calendar))
+        except OutsideCalendar as error:
+            raise InvalidDividend(
+                f"dates must be within the calendar: were not in {words}: {error}"
+            ) from error
     return tuple(
         sorted(dividends, key=lambda one: (one.ex_date, one.asset, one.pay_date or date.max, one.amount))
     )

@@ -31,6 +31,7 @@ from rbtlive.errors import (
     EmptyData,
     MultipleSymbolsFound,
     NotAFrame,
+    OutsideCalendar,
     SettingsError,
     UnknownSymbol,
 )
@@ -90,7 +91,7 @@ class PolarsDataPortal:
             None if splits is None else read_splits(splits),
             None if dividends is None else read_dividends(dividends),
         )
-        self.calendar: TradingCalendar = get_calendar(calendar, through=_reach([daily, minute, *tables[1:]]))
+        self.calendar: TradingCalendar = _calendar_through(calendar, [daily, minute, *tables[1:]])
         symbols = _symbols(daily, minute)
         code = {symbol: number for number, symbol in enumerate(symbols)}
         frames: list[pl.DataFrame] = []
@@ -222,9 +223,15 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     return sorted(names)
 
 
-def _reach(parts: Iterable[TypedBars | Table | None]) -> date:
+# Where a calendar is not known far enough, the rows beyond it are what is wrong, and are named when their turn comes.
+def _calendar_through(name: str, parts: Iterable[TypedBars | Table | None]) -> TradingCalendar:
     ends = [part.last_date() for part in parts if part is not None]
-    return min(_LAST, max((day for day in ends if day is not None), default=date.min))
+    try:
+        return get_calendar(
+            name, through=min(_LAST, max((day for day in ends if day is not None), default=date.min))
+        )
+    except OutsideCalendar:
+        return get_calendar(name)
 
 
 def _life(

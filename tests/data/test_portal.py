@@ -15,6 +15,7 @@ from rbtlive.data.corporate import Dividend, Split
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     BadFrequency,
+    BarOutsideSession,
     DataError,
     EmptyData,
     InvalidAsset,
@@ -117,6 +118,13 @@ def test_bars_after_2030_lengthen_the_calendar():
     portal = PolarsDataPortal(daily(days=[*DAYS, date(2032, 3, 1)]))
 
     assert portal.calendar.label(portal.last_session) == date(2032, 3, 1)
+
+
+def test_bars_after_the_last_known_session_are_an_error_that_names_the_first():
+    bars = daily(["TCS"], [date(2012, 11, 21), date(2040, 3, 1)])
+
+    with pytest.raises(BarOutsideSession, match="must be a session of XBOM: was TCS on 2040-03-01"):
+        PolarsDataPortal(bars, calendar="XBOM")
 
 
 def test_an_unknown_calendar_is_an_error_before_the_bars_are_read():
@@ -288,6 +296,17 @@ def test_tables_may_come_from_csv(tmp_path):
 
     expected = PolarsDataPortal(daily(), splits=pl.DataFrame(SPLITS), dividends=pl.DataFrame(DIVIDENDS))
     assert portal.fingerprint() == expected.fingerprint()
+
+
+def test_a_split_or_dividend_in_a_year_no_calendar_knows_is_an_error():
+    far = [date(9999, 1, 4)]
+
+    assert "was not in splits for MSFT on 9999-01-04" in told(
+        InvalidSplit, splits=SPLITS | {"effective_date": far}
+    )
+    assert "were not in dividends for AAPL on 2012-11-23" in told(
+        InvalidDividend, dividends=DIVIDENDS | {"pay_date": far}
+    )
 
 
 @pytest.mark.parametrize("ratio", [0.0, -2.0, float("nan"), float("inf"), None])
