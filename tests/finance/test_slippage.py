@@ -229,6 +229,15 @@ def test_a_share_of_volume_under_one_leaves_the_other_orders_their_turn() -> Non
     assert fills(OnEquities(0.05), ABar(volume=19), AnOrder(10), AnOrder(-10)) == []
 
 
+@pytest.mark.parametrize(("bar", "order"), [(ABar(volume=0), AnOrder(10)), (ABar(), AnOrder(10, filled=10))])
+def test_the_impact_model_asked_by_itself_fills_nothing_without_volume_or_open_shares(bar, order) -> None:
+    class Greedy(OnEquities):
+        def get_txn_volume(self, data, order):
+            return 1000.0
+
+    assert Greedy(0.05).process_order(bar, order) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("eta", "root_symbol", "used"),
     [(0.5, "CL", 0.5), ({"CL": 0.5}, "CL", 0.5), ({"CL": 0.5}, "ES", DEFAULT_ETA), (None, "CL", DEFAULT_ETA)],
