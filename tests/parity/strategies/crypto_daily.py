@@ -2,7 +2,7 @@
 
 from zipline.api import date_rules, get_datetime, order_target_percent, record, schedule_function, symbols
 
-CASE = {"data": "crypto_daily", "start": "2018-02-01", "end": "2018-05-31", "default_safe": True}
+CASE = {"data": "crypto_daily", "start": "2018-02-01", "end": "2018-05-31", "default_safe": False}
 LOG = []
 
 
