@@ -18,6 +18,7 @@ import polars as pl
 from rbtlive.core.order import Order
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
 from rbtlive.model.asset import Asset
+from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
 
@@ -266,9 +267,14 @@ def _frame(schema: Mapping[str, pl.DataType], rows: Sequence[tuple[Any, ...]]) -
 
 
 def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
-    if dtype == MONEY:  # a price that was never known is NaN in the books
-        values = [None if value is None or value.is_nan() else value for value in values]
-    return pl.Series(name, values, dtype=dtype)
+    return pl.Series(name, [_money(value) for value in values] if dtype == MONEY else values, dtype=dtype)
+
+
+# A price that was never known is NaN in the books. A cost basis has up to 38 digits, of which polars would make a null.
+def _money(value: Decimal | None) -> Decimal | None:
+    if value is None or value.is_nan():
+        return None
+    return value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT)
 
 
 def _floats(name: str, values: Iterable[Any]) -> pl.Series:

@@ -89,6 +89,23 @@ def test_a_price_that_was_never_known_is_null():
     assert BacktestResult(record).positions["last_sale_price"][0] is None
 
 
+@pytest.mark.parametrize(
+    ("exact", "shown"),
+    [
+        (Decimal("136.54830400000000000000000000000000005"), Decimal("136.548304")),
+        (Decimal("66.666666666666666666666666666666666667"), Decimal("66.666666666667")),
+        (Decimal("0.0000000000025"), Decimal("0.000000000002")),
+        (Decimal("-98765432109876543210987654.5"), Decimal("-98765432109876543210987654.5")),
+    ],
+)
+def test_a_cost_basis_of_many_digits_is_rounded_half_even_to_twelve_decimals(exact, shown):
+    record = run_with_trades()
+    held = replace(record.sessions[2].positions[0], cost_basis=exact)
+    record.sessions[2] = replace(record.sessions[2], positions=(held,))
+
+    assert BacktestResult(record).positions["cost_basis"][0] == shown
+
+
 def test_frames_of_an_empty_run_have_their_columns():
     result = BacktestResult(run_of([]))
 
