@@ -45,7 +45,7 @@ RbtliveError
 │   └── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator, CalledOutsideStrategy
 ├── SettingsError
 │   ├── InvalidSetting, UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData, BadFrequency, BadSessionName
-│   └── NoRunningLoop, NoFeed, UnknownSession
+│   └── InvalidParameter, NoRunningLoop, NoFeed, UnknownSession
 ├── JournalError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt, JournalUnwritable, UnsafeStateFolder
 │   └── StrategyChanged, RunNotFound
@@ -55,6 +55,7 @@ RbtliveError
 ├── FeedError
 │   └── FeedDisconnected, InvalidBar
 ├── BrokerError
+│   └── OrderRefused
 ├── ResultError
 │   └── ResultVersion, ResultCorrupt
 ├── NotBuilt
@@ -465,6 +466,10 @@ class BadSessionName(SettingsError):
     """A session's name has characters that a file name should not have, or it is missing."""
 
 
+class InvalidParameter(SettingsError):
+    """A parameter of a rule or indicator is outside its range."""
+
+
 class NoRunningLoop(SettingsError, RuntimeError):
     """attach needs a running event loop; scripts use the blocking run."""
 
@@ -565,6 +570,10 @@ class InvalidBar(FeedError, ValueError):
 
 class BrokerError(RbtliveError):
     """A broker failed."""
+
+
+class OrderRefused(BrokerError):
+    """A broker said no to an order, for good."""
 
 
 class ResultError(RbtliveError):

@@ -25,9 +25,11 @@ class ExecutionStyle(abc.ABC):
 
     Attributes:
         asset: The asset whose tick the prices are put on; None means a tick of 0.01.
+        binary_ticks: Whether prices are multiples of the tick in binary arithmetic, as zipline's are.
     """
 
     asset: Asset | None = None
+    binary_ticks: bool = False
     _exchange: Any = None
     _price_names: ClassVar[tuple[str, ...]] = ()
 
@@ -44,12 +46,17 @@ class ExecutionStyle(abc.ABC):
         """Where the order should be routed, as it was given."""
         return self._exchange
 
-    def for_asset(self, asset: Asset) -> Self:
-        """Return this style with the tick of `asset`; itself if it names an asset already."""
-        if self.asset is not None:
-            return self
+    def for_asset(self, asset: Asset, *, binary_ticks: bool = False) -> Self:
+        """Return a copy of this style for an order of `asset`; the asset that the style names itself is kept.
+
+        Args:
+            asset: Whose tick to use.
+            binary_ticks: Whether prices are multiples of the tick in binary arithmetic; they then meet closes that
+                are held in binary thousandths, as zipline's data are.
+        """
         style = copy.copy(self)
-        style.asset = asset
+        style.asset = self.asset or asset
+        style.binary_ticks = binary_ticks
         return style
 
     def __repr__(self) -> str:
@@ -58,7 +65,7 @@ class ExecutionStyle(abc.ABC):
 
     def _on_tick(self, price: Any, *, round_down: bool) -> float:
         tick_size = DEFAULT_TICK_SIZE if self.asset is None else self.asset.tick_size
-        return asymmetric_round_price(price, round_down, tick_size)
+        return asymmetric_round_price(price, round_down, tick_size, binary_ticks=self.binary_ticks)
 
 
 class MarketOrder(ExecutionStyle):
@@ -168,7 +175,14 @@ class StopLimitOrder(ExecutionStyle):
         return self._on_tick(self.stop_price, round_down=not is_buy)
 
 
-def asymmetric_round_price(price: Any, prefer_round_down: bool, tick_size: Any, diff: float = 0.95) -> float:
+def asymmetric_round_price(
+    price: Any,
+    prefer_round_down: bool,
+    tick_size: Any,
+    diff: float = 0.95,
+    *,
+    binary_ticks: bool = False,
+) -> float:
     """Put a price on the tick, in the customer's favour.
 
     Rounding down, a price moves to the tick below unless less than (1 - diff) of a tick is missing to the next one;
@@ -180,12 +194,13 @@ def asymmetric_round_price(price: Any, prefer_round_down: bool, tick_size: Any, 
         prefer_round_down: True for the limit of a buy and the stop of a sale.
         tick_size: Price step, above 0.
         diff: Part of a tick that is always rounded away.
+        binary_ticks: Multiply the number of ticks in binary arithmetic, as zipline does: 0.01 * 57 is then
+            0.5700000000000001.
 
     Returns:
-        The float nearest to the exact multiple of the tick.
+        The float nearest to the exact multiple of the tick, or with `binary_ticks` the product of the floats.
 
-    Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float arithmetic in the same order up to the
-    number of ticks, which is then multiplied exactly.
+    Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float arithmetic in the same order.
     """
     exact_tick = to_decimal(tick_size)
     step = float(exact_tick)
@@ -193,7 +208,7 @@ def asymmetric_round_price(price: Any, prefer_round_down: bool, tick_size: Any, 
     shift = (diff - 0.5) * 10**-precision * int(step * 10**precision) - 10 * float_info.epsilon
     ticks = (float(price) - (shift if prefer_round_down else -shift)) / step
     nearest = math.ceil(ticks) if ticks % 1 >= 0.5 else math.floor(ticks)
-    return float(exact_tick * nearest) + 0.0
+    return (step * nearest if binary_ticks else float(exact_tick * nearest)) + 0.0
 
 
 def check_stoplimit_prices(price: Any, label: str, asset: Asset | None = None) -> None:

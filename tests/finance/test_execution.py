@@ -93,6 +93,15 @@ def test_the_tick_is_that_of_the_asset() -> None:
     assert LimitOrder(1.23456).get_limit_price(True) == 1.23
 
 
+@pytest.mark.parametrize(
+    ("cents", "zipline_has"), [(57, 0.5700000000000001), (5021, 50.21), (8035, 80.35000000000001)]
+)
+def test_binary_ticks_give_ziplines_floats_bit_for_bit(cents, zipline_has) -> None:
+    style = StopLimitOrder(cents / 100, cents / 100).for_asset(an_asset(), binary_ticks=True)
+
+    assert style.get_limit_price(True) == style.get_stop_price(False) == zipline_has == cents * 10 * 0.001
+
+
 def test_a_style_made_for_an_asset_keeps_it_and_the_template_stays_as_it_was() -> None:
     fine, coarse = an_asset(tick_size="0.0001"), an_asset(tick_size="1")
     template = LimitOrder(1.5)
