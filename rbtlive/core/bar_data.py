@@ -77,9 +77,15 @@ class BarData:
         """
         if not self._market.looks_back:
             try:
-                return self._frames.price(self._prices[fields](self._index[assets]))
+                read = self._prices.get(fields)
+                if read is not None:
+                    index = self._index.get(assets)
+                    if index is not None:
+                        return self._frames.price(read(index))
+                elif fields == "volume":
+                    return self._frames.volume(self._market.volume(self._index[assets]))
             except (KeyError, TypeError):
-                pass
+                pass  # several, or wrong: told apart below
         return self._current(assets, fields)
 
     def _current(self, assets: Any, fields: Any) -> Any:
@@ -106,7 +112,7 @@ class BarData:
         market = self._market
         index = self._index.get(asset)
         if index is None or field not in CURRENT_FIELDS:
-            return self._other_value(asset, field)
+            return self._other_value(asset, index, field)
         if field == "volume":
             return self._frames.volume(market.spot(index, "volume"))
         if field == "last_traded":
@@ -115,14 +121,16 @@ class BarData:
             return None
         return self._frames.price(market.price(index) if field == "price" else market.spot(index, field))
 
-    def _other_value(self, asset: Any, field: str) -> Any:
+    def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
+        if index is not None and field in self._market.column_names:
+            return self._market.column_value(index, field)
         lookup = self._market.source(field)
         if lookup is not None:
             value = lookup(asset, self._market.session)
             return self._frames.price(value) if isinstance(value, float) else value
         if self._loose_names:
             return self._frames.price(float("nan"))
-        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.source_names()))
+        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.column_names, *self._market.source_names()))
         raise KeyError(f"fields in data.current() must name a field: was {field!r}; pass one of {known}")
 
     def _last_traded(self, index: int) -> Any:
@@ -221,6 +229,8 @@ class BarData:
             self._check_asset(asset, "history")
         for name in names:
             self._check_history_field(name)
+        if not names:
+            raise ValueError(f"fields in data.history() must name at least one field: was {fields!r}")
         if not isinstance(frequency, str):
             _refuse("frequency", frequency, "history", "'1d' or '1m'")
         span = self._market.span(bar_count, frequency)
@@ -279,9 +289,10 @@ class BarData:
     def _check_history_field(self, name: Any, method: str = "history") -> None:
         if not isinstance(name, str):
             _refuse("fields", name, method, "a field name or a list of them")
-        if name not in HISTORY_FIELDS:
+        known = (*HISTORY_FIELDS, *self._market.column_names)
+        if name not in known:
             raise ValueError(
-                f"fields in data.{method}() must name a field: was {name!r}; pass one of {', '.join(HISTORY_FIELDS)}"
+                f"fields in data.{method}() must name a field: was {name!r}; pass one of {', '.join(known)}"
             )
 
     # --- time -----------------------------------------------------------------------------------------------------

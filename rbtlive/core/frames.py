@@ -346,7 +346,7 @@ class PandasFrames:
     def long_frame(
         self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
     ) -> pd.DataFrame:
-        """Return a frame: (time, asset) down, in order of both, fields across."""
+        """Return a frame: (time, asset) down, in order of both, fields across; the level of assets has no name, as in zipline."""
         ordered = sorted(assets)
         axis = self._axis(market, span)
         first = assets[0].index if len(assets) else None
@@ -355,7 +355,7 @@ class PandasFrames:
             for field in fields
         }
         time_name = "date" if axis.tz is None else "date_time"
-        rows = self._pd.MultiIndex.from_product([axis, self._labels(ordered)], names=[time_name, "asset"])
+        rows = self._pd.MultiIndex.from_product([axis, self._labels(ordered)], names=[time_name, None])
         frame = self._pd.DataFrame(columns, index=rows)
         frame.columns.name = "fields"
         return frame

@@ -31,6 +31,9 @@ class History:
         panel: The bars.
         last_sessions: Last session of each asset's life; a price is not carried beyond it.
         decimals: Round adjusted values to this many decimals, as zipline does with 3; None keeps them.
+
+    Attributes:
+        first_row: First row a window may begin at.
     """
 
     def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
@@ -43,17 +46,30 @@ class History:
         self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
         self._all_clear_from = 0
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
-        self._frames: dict[tuple[tuple[int, ...], str], pl.DataFrame] = {}
+        self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
+        self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         self._matrices: dict[tuple[tuple[int, ...], str], Floats] = {}
         self._everything = tuple(range(panel.width))
+        self._closes = panel.flat("close")
+        self.first_row = 0
 
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""
         for factor in factors:
             row = self._first_row(factor.session)
             self._factors[factor.asset].append((row, factor))
+            self._log.append((row, factor))
             self._clear_from[factor.asset] = row
             self._all_clear_from = max(self._all_clear_from, row)
+
+    def factor_count(self, index: int) -> int:
+        """Return how many factors of an asset are in effect."""
+        return len(self._factors[index])
+
+    def bars(self, index: int, low: int) -> pl.DataFrame:
+        """Return an asset's bars from row `low` on: open, high, low, close, volume, price (Float64, null where missing)."""
+        rows = self.panel.rows
+        return pl.DataFrame([to_series(field, self.values(index, field, low, rows)) for field in BASE_FIELD])
 
     def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
         """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series named by symbol.
@@ -64,9 +80,10 @@ class History:
         if not panel.frozen:
             return to_series(panel.symbols[index], self.values(index, field, low, high))
         if field == "price":
-            if np.isnan(panel.column(index, "close")[low]):
+            close = self._closes[low * panel.width + index]
+            if close != close:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
                 return to_series(panel.symbols[index], self.values(index, field, low, high))
-        elif low >= self._clear_from[index] and self._decimals is None:
+        elif self._decimals is None and low >= self._clear_from[index]:
             return panel.series(index, field).slice(low, high - low)
         return self._whole(index, field, adjusted=low < self._clear_from[index]).slice(low, high - low)
 
@@ -157,17 +174,27 @@ class History:
 
     def matrix(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
         """Return a field of several assets over rows `low` to `high` - 1 as a read-only array, rows x assets."""
-        if field != "price" and low >= self._all_clear_from and self._decimals is None:
-            if self.panel.frozen:
-                return self._columns(indices, field)[low:high]
-            window = self.panel.values(field)[low:high]
-            window = window.copy() if indices == self._everything else window[:, indices]
-        else:
-            window = np.empty((high - low, len(indices)))
-            for place, index in enumerate(indices):
-                window[:, place] = self.values(index, field, low, high)
+        clear = low >= self._all_clear_from and self._decimals is None
+        if clear and self.panel.frozen and field != "price":
+            return self._columns(indices, field)[low:high]
+        window: Floats = self.panel.values(BASE_FIELD[field])[low:high][:, indices]  # a copy
+        if not clear:
+            self._adjust(window, indices, low=low, volume=field == "volume")
+            window = self._rounded(window)
+        if field == "price":
+            for place in np.flatnonzero(np.isnan(window).any(axis=0)).tolist():
+                window[:, place] = self.values(indices[place], field, low, high)
         window.setflags(write=False)
         return window
+
+    # In the order in which the factors came into effect, as everywhere.
+    def _adjust(self, window: Floats, indices: tuple[int, ...], *, low: int, volume: bool) -> None:
+        begin = len(self._log)
+        while begin and self._log[begin - 1][0] > low:
+            begin -= 1
+        for row, factor in self._log[begin:]:
+            for place in [factor.asset] if indices == self._everything else _places(indices, factor.asset):
+                window[: row - low, place] *= factor.volume if volume else factor.price
 
     def _columns(self, indices: tuple[int, ...], field: str) -> Floats:
         if indices == self._everything:
@@ -182,16 +209,29 @@ class History:
 
     def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
         """Return `date` and one Float64 column an asset, named by symbol, over rows `low` to `high` - 1."""
-        if self.panel.frozen and field != "price" and low >= self._all_clear_from and self._decimals is None:
-            key = (indices, field)
-            whole = self._frames.get(key)
-            if whole is None:
-                columns = [self.panel.series(index, field) for index in indices]
-                whole = pl.DataFrame([self.panel.dates(0, self.panel.rows), *columns])
-                self._frames[key] = whole
-            return whole.slice(low, high - low)
-        columns = [self.series(index, field, low, high) for index in indices]
-        return pl.DataFrame([self.panel.dates(low, high), *columns])
+        if not self.panel.frozen or field == "price":
+            columns = [self.series(index, field, low, high) for index in indices]
+            return pl.DataFrame([self.panel.dates(low, high), *columns])
+        key, version = (indices, field), len(self._log)
+        known, whole = self._frames.get(key, (-1, None))
+        if whole is None:
+            columns = [self._now(index, field) for index in indices]
+            whole = pl.DataFrame([self.panel.dates(0, self.panel.rows), *columns])
+        elif known != version:
+            changed = {factor.asset for _, factor in self._log[known:]}.intersection(indices)
+            whole = whole.with_columns([self._now(index, field) for index in changed])
+        if known != version:
+            self._frames[key] = (version, whole)
+        return whole.slice(low, high - low)
+
+    def _now(self, index: int, field: str) -> pl.Series:
+        if self._decimals is None and not self._factors[index]:
+            return self.panel.series(index, field)
+        return self._whole(index, field, adjusted=bool(self._factors[index]))
+
+
+def _places(indices: tuple[int, ...], asset: int) -> list[int]:
+    return [place for place, index in enumerate(indices) if index == asset]
 
 
 def last_nonzero(volumes: Floats, row: int) -> int:

@@ -16,6 +16,7 @@ import polars as pl
 from rbtlive.data.adjustments import Adjustments
 from rbtlive.data.calendar import us_of
 from rbtlive.data.history import History
+from rbtlive.data.indicators import Indicators
 from rbtlive.data.panel import FIELDS, Floats, Frequency, Panel, to_series
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
 from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
@@ -35,6 +36,9 @@ MORNING_ZONE: Final = ZoneInfo("America/New_York")
 
 Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
 """
+
+EMPTY_SESSIONS: Final = 5
+"""How many sessions with daily bars only a window of minutes may reach back to."""
 
 NAN: Final = float("nan")
 
@@ -136,7 +140,11 @@ class Market:
     def _panel(self, frequency: Frequency, bars: pl.DataFrame | None) -> Panel:
         first = self.first_session
         if bars is not None and len(bars):
-            first = min(first, int(bars["session"].min()))  # type: ignore[arg-type]
+            first = min(first, int(bars["session"][0]))
+        if (
+            frequency == "1m"
+        ):  # minutes of sessions that only have daily bars are missing bars, not the end of the data
+            first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
         panel = Panel(
             frequency=frequency,
             calendar=self.calendar,
@@ -196,6 +204,9 @@ class Market:
         self._daily_history = self._history
         if self.frequency == "1m":
             self._daily_history = History(self.daily, last_sessions=self._last, decimals=decimals)
+        for history in (self._history, self._daily_history):
+            history.first_row = history.panel.rows_of_session(self._data_start)[0]
+        self._indicators = Indicators(self._history, self._first)
         self._known = LastRows(self.panel, "close")
         self._traded = LastRows(self.panel, "volume")
         self._so_far = TodaySoFar(self.panel)
@@ -406,7 +417,28 @@ class Market:
         """Return the dividends whose ex date is in a session."""
         return self._dividends.get(session, ())
 
-    # --- values from elsewhere ------------------------------------------------------------------------------------
+    # --- indicators and values from elsewhere ------------------------------------------------------------------------------------
+
+    def add_column(self, name: str, expression: pl.Expr) -> None:
+        """Make an indicator readable: an expression over an asset's bars, with the columns of a history, adjusted to now.
+
+        Raises:
+            StrategyError: the name is that of a field, or `expression` is no Polars expression.
+        """
+        self._indicators.add(name, expression)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all indicators."""
+        return self._indicators.names
+
+    def column_value(self, index: int, name: str) -> float:
+        """Return an indicator's value at the row that is seen; NaN if it has none.
+
+        Raises:
+            LookAheadIndicator: its values change once later bars are known.
+        """
+        return self._indicators.value(index, name, self._view) if self._view >= 0 else NAN
 
     def add_source(self, field: str, lookup: Callable[[Any, int], Any]) -> None:
         """Make `field` readable through `data.current`.
@@ -447,14 +479,9 @@ class Market:
         else:
             raise ValueError(f"frequency in data.history() must be '1d' or '1m': was {frequency!r}")
         low = high + today - bar_count
-        if low < 0 or self._view < 0 or not self._has_data(history.panel, low):
+        if low < history.first_row:
             self._refuse_early(bar_count, frequency)
         return Span(history, low, high, today)
-
-    # A daily row may lie one past the last, where today will be.
-    def _has_data(self, panel: Panel, row: int) -> bool:
-        session = panel.first_session + row if panel.frequency == "1d" else panel.session_at(row)
-        return session >= self._data_start
 
     def _refuse_early(self, bar_count: int, frequency: str) -> None:
         first = self.calendar.label(self._data_start)
@@ -473,6 +500,8 @@ class Market:
             span: Where the window lies.
             like: With zipline's rounding, before the open: the asset whose factors of this morning are used.
         """
+        if field in self._indicators:
+            return self._indicator(index, field, span)
         tail = self._so_far.value(index, field, row=self._view) if span.today else None
         if not self.looks_back:
             return span.history.values(index, field, span.low, span.high, tail=tail)
@@ -486,26 +515,33 @@ class Market:
         seen_from = self._view_session
         return span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from) * ratio
 
+    def _indicator(self, index: int, name: str, span: Span) -> Floats:
+        if span.history is not self._history:
+            raise ValueError(
+                f"indicator {name!r} must be read at the run's own frequency, {self.frequency!r}: was '1d'"
+            )
+        return self._indicators.values(index, name, span.low, span.high)
+
     @property
     def _whole_windows(self) -> bool:
         return not (self.looks_back and self.round_history)
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
         """Return a window of one asset as a Float64 Series named by symbol, null where missing."""
-        if span.today or not self._whole_windows:
+        if span.today or not self._whole_windows or field in self._indicators:
             return to_series(self.assets[index].symbol, self.values(index, field, span))
         return span.history.series(index, field, span.low, span.high)
 
     def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
         """Return a window of several assets: `date`, and one Float64 column an asset named by symbol."""
-        if span.today or not self._whole_windows:
+        if span.today or not self._whole_windows or field in self._indicators:
             columns = [self.series(index, field, span) for index in indices]
             return pl.DataFrame([self.dates(span), *columns])
         return span.history.frame(indices, field, span.low, span.high)
 
     def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
         """Return a window of several assets as a read-only array, rows x assets, NaN where missing."""
-        if not span.today and self._whole_windows:
+        if not span.today and self._whole_windows and field not in self._indicators:
             return span.history.matrix(indices, field, span.low, span.high)
         window = np.empty((span.rows, len(indices)))
         for place, index in enumerate(indices):
@@ -519,3 +555,23 @@ class Market:
             return span.history.panel.dates(span.low, span.high)
         first = self.daily.first_session
         return pl.Series("date", self.calendar.labels[first + span.low : first + span.high + 1])
+
+    # --- after the run --------------------------------------------------------------------------------------------
+
+    def benchmark_returns(self, index: int, first_session: int, count: int) -> list[float]:
+        """Return an asset's daily returns over `count` complete sessions, dividends reinvested.
+
+        The first one is from the close before; for an asset listed on that very session, from its open.
+        Source: zipline-reloaded 3.2.1, `sources/benchmark_source.py`.
+        """
+        if not self.preload and self.frequency == "1m":
+            self._complete_days(first_session + count - 1)
+        low = first_session - self.daily.first_session
+        listed_before = self._first[index] < first_session and low > 0
+        prices = self._daily_history.values(index, "price", low - listed_before, low + count)
+        returns: list[float] = (prices[1:] / prices[:-1] - 1.0).tolist()
+        if not listed_before:
+            opened = float(self.daily.column(index, "open")[low])
+            closed = float(self.daily.column(index, "close")[low])
+            returns.insert(0, (closed - opened) / opened)
+        return returns

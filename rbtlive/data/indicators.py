@@ -1,0 +1,109 @@
+"""Columns that a strategy computes from an asset's bars, as Polars expressions.
+
+The rule: the value at a row is that of the expression over the rows up to it; an expression that gives another value once
+later rows are known is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from rbtlive.data.history import BASE_FIELD, History
+from rbtlive.data.panel import Floats
+from rbtlive.errors import LookAheadIndicator, StrategyError
+
+PREFIXES = 32
+"""How many beginnings of a column an expression is tried on."""
+
+
+class Indicators:
+    """Named expressions over the bars of one panel, as they look from now.
+
+    Args:
+        history: Gives each asset's adjusted bars.
+        first_sessions: First session of each asset's life; its rows begin there.
+    """
+
+    def __init__(self, history: History, first_sessions: Sequence[int]) -> None:
+        self._history = history
+        self._first_sessions = first_sessions
+        self._expressions: dict[str, pl.Expr] = {}
+        self._columns: dict[
+            tuple[int, str], tuple[int, Floats]
+        ] = {}  # with the number of factors they were made with
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._expressions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all indicators, in the order they were added."""
+        return tuple(self._expressions)
+
+    def add(self, name: str, expression: pl.Expr) -> None:
+        """Add or replace an indicator; an asset's column is computed when it is first read.
+
+        Raises:
+            StrategyError: the name is that of a field, or `expression` is no Polars expression.
+        """
+        if not isinstance(expression, pl.Expr):
+            raise StrategyError(
+                f"indicator {name!r} must be a Polars expression: was {expression!r}; see pl.col()"
+            )
+        if not isinstance(name, str) or not name or name in (*BASE_FIELD, "last_traded", "contract"):
+            raise StrategyError(f"an indicator needs a name that is no field: was {name!r}; pick another")
+        self._expressions[name] = expression
+        for key in [key for key in self._columns if key[1] == name]:
+            del self._columns[key]
+
+    def value(self, index: int, name: str, row: int) -> float:
+        """Return the value at a row; NaN if there is none."""
+        return float(self._column(index, name)[row])
+
+    def values(self, index: int, name: str, low: int, high: int) -> Floats:
+        """Return the values of rows `low` to `high` - 1; NaN where there is none."""
+        return self._column(index, name)[low:high]
+
+    def _column(self, index: int, name: str) -> Floats:
+        panel, factors = self._history.panel, self._history.factor_count(index)
+        known = self._columns.get((index, name))
+        if known is not None and known[0] == factors and len(known[1]) == panel.rows:
+            return known[1]
+        first = panel.rows_of_session(self._first_sessions[index])[0]
+        column = np.full(panel.rows, np.nan)
+        column[first:] = self._evaluate(name, self._history.bars(index, first))
+        if known is None:
+            self._try_prefixes(name, index, first=first, column=column)
+        elif known[0] == factors:  # the same bars and some later ones
+            self._require_same(name, index, shorter=known[1][first:], longer=column[first:])
+        column.setflags(write=False)
+        self._columns[index, name] = (factors, column)
+        return column
+
+    def _evaluate(self, name: str, bars: pl.DataFrame) -> Floats:
+        try:
+            column = bars.with_columns(self._expressions[name].alias(name).cast(pl.Float64))[name]
+        except pl.exceptions.PolarsError as error:
+            raise StrategyError(
+                f"indicator {name!r} must give one number a bar: {error}; use the columns {', '.join(bars.columns)}"
+            ) from error
+        return column.fill_null(np.nan).to_numpy()
+
+    def _try_prefixes(self, name: str, index: int, *, first: int, column: Floats) -> None:
+        bars = self._history.bars(index, first)
+        lengths = np.unique(np.linspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
+        for length in lengths[lengths < len(bars)].tolist():
+            shorter = self._evaluate(name, bars.head(length))
+            self._require_same(name, index, shorter=shorter, longer=column[first:])
+
+    def _require_same(self, name: str, index: int, *, shorter: Floats, longer: Floats) -> None:
+        if np.array_equal(shorter, longer[: len(shorter)], equal_nan=True):
+            return
+        symbol = self._history.panel.symbols[index]
+        raise LookAheadIndicator(
+            f"indicator {name!r} must not look ahead: of {symbol}, the values over the first {len(shorter)} bars are others "
+            "once later bars are known; use shift(1) or rolling windows, not shift(-1), reverse() or whole-column totals"
+        )
