@@ -148,7 +148,7 @@ class PerDollar(EquityCommissionModel):
     Args:
         cost: Money for each unit of money traded; 0.0015 is 15 basis points.
 
-    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 359-390.
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 362-390.
     """
 
     def __init__(self, cost: float = DEFAULT_PER_DOLLAR_COST) -> None:
