@@ -1,6 +1,14 @@
 """Targets set while nothing else of the asset is open: also right for who counts open orders."""
 
-from zipline.api import get_open_orders, order_target, order_target_percent, order_target_value, record, set_slippage, symbols
+from zipline.api import (
+    get_open_orders,
+    order_target,
+    order_target_percent,
+    order_target_value,
+    record,
+    set_slippage,
+    symbols,
+)
 from zipline.finance import slippage
 
 CASE = {"data": "edge_daily", "start": "2017-02-21", "end": "2017-07-14", "default_safe": True}
