@@ -1,19 +1,42 @@
 """rbtlive: one strategy cell, backtested, traded on paper, and proved equal."""
 
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.context import TradingAlgorithm
+from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.data.feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
+from rbtlive.notebook.attach import attach, run, sessions
+from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.dispatcher import EventDispatcher
+from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.event_queue import EventQueue
 
 __all__ = [
-    "Bar",
     "BacktestResult",
+    "Bar",
+    "BrokerAdapter",
+    "DataFeed",
+    "EventDispatcher",
+    "EventQueue",
+    "LiveSession",
+    "OrderManager",
+    "PaperBroker",
     "ParityReport",
     "PolarsDataPortal",
+    "ReplayFeed",
+    "StrategyExecutor",
     "TradingAlgorithm",
+    "TradingEngine",
+    "attach",
     "backtest",
     "load_sample",
+    "run",
+    "sessions",
 ]

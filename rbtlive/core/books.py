@@ -8,12 +8,13 @@ Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ZERO
@@ -32,6 +33,7 @@ class SessionBooks:
 
     def __init__(self, core: TradingCore) -> None:
         self._core = core
+        self.on_row: Callable[[SessionRow], None] = lambda _row: None
         self._starting_cash = core.settings.capital_base
         self._starting_value = ZERO
         self._previous_pnl = ZERO
@@ -51,6 +53,7 @@ class SessionBooks:
         portfolio = self._core.portfolio
         self._starting_cash = portfolio.cash
         self._starting_value = portfolio.positions_value
+        self._previous_pnl = portfolio.pnl
 
     def close(self) -> None:
         """Do a session's last steps and write its row."""
@@ -62,7 +65,9 @@ class SessionBooks:
         if core.account_controls:
             self._check_account()
         core.mark_now()
-        core.record.sessions.append(self._row())
+        row = self._row()
+        core.record.sessions.append(row)
+        self.on_row(row)
 
     def _close_delisted(self) -> None:
         core = self._core
@@ -127,7 +132,7 @@ class SessionBooks:
         session = core.market.session
         row = SessionRow(
             label=core.session_label,
-            open=core.calendar.open(session),
+            open=datetime_of(int(core.calendar.minutes_us(session)[0])),
             close=core.now,
             starting_cash=self._starting_cash,
             ending_cash=portfolio.cash,
@@ -153,7 +158,6 @@ class SessionBooks:
             orders=tuple(copy.copy(order) for order in core.orders.touched.values()),
             transactions=(self._first_transaction, len(core.record.transactions)),
         )
-        self._previous_pnl = total_pnl
         self._previous_cash_flow = portfolio.cash_flow
         self._previous_return = total_return
         return row

@@ -165,6 +165,8 @@ class OrderEntry:
             return None
         if shares > MAX_SHARES:
             raise OverflowError(f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()")
+        if hasattr(style, "for_asset"):
+            style = style.for_asset(asset, binary_ticks=self.quirks.round_history)
         is_buy = shares > 0
         stop, limit = style.get_stop_price(is_buy), style.get_limit_price(is_buy)
         return self.enter(

@@ -23,7 +23,7 @@ class OrderManager:
         self._orders: dict[str, Order] = {}
         self._by_broker_id: dict[str, str] = {}
         self._open: dict[Asset, list[Order]] = {}
-        self._executions: set[str] = set()
+        self.executions: set[str] = set()
         self._last_id = 0
         self.denied: dict[str, Order] = {}
         # Orders that changed in the current session, the latest change last; emptied by the core.
@@ -94,10 +94,10 @@ class OrderManager:
             IllegalTransition: the order cannot fill in its state; nothing has changed then.
         """
         order = self._known(event.order_id)
-        if event.execution_id in self._executions:
+        if event.execution_id in self.executions:
             return None
         order.apply_fill(event.amount, event.commission, event.timestamp)
-        self._executions.add(event.execution_id)
+        self.executions.add(event.execution_id)
         if order.state is OrderState.FILLED:
             self._take_from_book(order)
         return order

@@ -274,7 +274,8 @@ class TradingCore(OrderEntry):
                 "feeds must close slices by the run's calendar"
             )
         self._enter_session(session)
-        row = self.market.append_slice(us, event.bars)
+        market = self.market
+        row = market.row_at(us) if market.preload else market.append_slice(us, event.bars)
         self._bar(row)
         if us >= int(self.calendar.closes_us[session]):
             self._finish_session()

@@ -286,6 +286,12 @@ class Market:
             self._bind()
         return row
 
+    def row_at(self, us: int) -> int:
+        """Return the row of the main panel that ends at `us`, or that is the session `us` lies in on daily bars."""
+        if self.frequency == "1d":
+            return self.calendar.session_of_us(us) - self.panel.first_session
+        return int(np.searchsorted(self.panel.row_us, us))
+
     # Flat views of the columns: reading a number is one index away. They end when the panel moves its arrays.
     def _bind(self) -> None:
         self._generation = self.panel.generation

@@ -5,8 +5,10 @@ The rule: a portal is checked and normalised when it is made, and never changes.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
@@ -40,6 +42,9 @@ from rbtlive.model.number import plain_text
 
 # A later date in data is a slip of the pen, not a reason to compute a calendar that far.
 _LAST = date(2100, 12, 31)
+
+NO_END = date(9999, 12, 31)
+"""The end of an asset that has none."""
 
 
 class PolarsDataPortal:
@@ -75,7 +80,7 @@ class PolarsDataPortal:
     """
 
     __slots__ = (
-        "_by_symbol", "_by_upper", "_fingerprint", "assets", "calendar", "daily", "dividends", "first_session", "last_session",
+        "_by_symbol", "_by_upper", "_ends_given", "_fingerprint", "assets", "calendar", "daily", "dividends", "first_session", "last_session",
         "minute", "splits",
     )  # fmt: skip
 
@@ -102,10 +107,10 @@ class PolarsDataPortal:
 
         life = _life(frames, symbols, self.calendar)
         self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
-        self._by_symbol = {asset.symbol: asset for asset in self.assets}
-        self._by_upper: dict[str, list[Equity]] = {}
-        for asset in self.assets:
-            self._by_upper.setdefault(asset.symbol.upper(), []).append(asset)
+        self._ends_given = frozenset(
+            row["symbol"] for row in ([] if tables[0] is None else tables[0].rows()) if row.get("end_date") is not None
+        )
+        self._name_assets()
         frames = [_indexed(frame, [self._by_symbol.get(symbol) for symbol in symbols]) for frame in frames]
         self.minute: pl.DataFrame | None = None if minute is None else frames[-1]
         self.daily: pl.DataFrame = aggregate_by_session(frames[-1]) if daily is None else frames[0]
@@ -115,6 +120,25 @@ class PolarsDataPortal:
         self.first_session = min(int(frame["session"][0]) for frame in frames)
         self.last_session = max(int(frame["session"][-1]) for frame in frames)
         self._fingerprint: str | None = None
+
+    def _name_assets(self) -> None:
+        self._by_symbol = {asset.symbol: asset for asset in self.assets}
+        self._by_upper: dict[str, list[Equity]] = {}
+        for asset in self.assets:
+            self._by_upper.setdefault(asset.symbol.upper(), []).append(asset)
+
+    def without_end(self) -> PolarsDataPortal:
+        """Return the same portal for a feed that goes on: assets end only where their end was given."""
+        endless = copy.copy(self)
+        endless.assets = tuple(
+            asset
+            if asset.symbol in self._ends_given
+            else replace(asset, end_date=NO_END, auto_close_date=NO_END)
+            for asset in self.assets
+        )
+        endless._name_assets()
+        endless._fingerprint = None
+        return endless
 
     @classmethod
     def coerce(

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from rbtlive.data.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import BadFrequency, InvalidBar
 from rbtlive.model.bar import Bar, aware_utc
-from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
+from rbtlive.model.events import Event, MarketDataEvent, Priority, SystemErrorEvent
 from rbtlive.model.number import to_decimal
 
 Frequency = Literal["1d", "1m"]
@@ -30,7 +30,10 @@ _REQUIRED = ("symbol", "timestamp", *_FIELDS)
 _LARGEST_EXPONENT = 30
 _MOST_DIGITS = 38
 
+_MARKET_DATA = int(Priority.MARKET_DATA)
+_SLICE_FIELDS = {"timestamp", "bars"}
 _new_bar = Bar.__new__
+_new_event = MarketDataEvent.__new__
 _set = object.__setattr__
 _ALL_FIELDS = set(Bar.model_fields)
 
@@ -47,6 +50,22 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
     _set(bar, "__pydantic_extra__", None)
     _set(bar, "__pydantic_private__", None)
     return bar
+
+
+def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
+    """Return the event of a slice whose time, UTC, and bars are known to be valid, without checking them again."""
+    event = _new_event(MarketDataEvent)
+    values = {
+        "timestamp": timestamp,
+        "priority": _MARKET_DATA,
+        "event_type": MarketDataEvent.__name__,
+        "bars": bars,
+    }
+    _set(event, "__dict__", values)
+    _set(event, "__pydantic_fields_set__", _SLICE_FIELDS)
+    _set(event, "__pydantic_extra__", None)
+    _set(event, "__pydantic_private__", None)
+    return event
 
 
 class SlotAxis:
@@ -131,6 +150,7 @@ class SliceBuilder:
     Args:
         axis: Which slices there are.
         symbols: The symbols that exist, in their proper spelling; None takes any.
+        wants: Says whether bars of a symbol go into the slices; those of others only tell the time. None wants all.
         after: END of the last slice that is over already; what is not later is skipped. Without it the first bar's
             slice is the first.
         until: END of the last slice that is wanted.
@@ -150,6 +170,7 @@ class SliceBuilder:
         axis: SlotAxis,
         *,
         symbols: Iterable[str] | None = None,
+        wants: Callable[[str], bool] | None = None,
         after: datetime | None = None,
         until: datetime | None = None,
         latest: Callable[[], datetime] | None = None,
@@ -162,6 +183,7 @@ class SliceBuilder:
         self._closed_us: int | None = None if after is None else us_of(after)
         self._until_us = None if until is None else us_of(until)
         self._latest = latest
+        self._wants = wants
         self._open_us: int | None = None
         self._open_bars: dict[str, Bar] = {}
         self._catching_up = after is not None
@@ -243,8 +265,9 @@ class SliceBuilder:
             self.quarantined[refusal.reason] += 1
             return None, iter((self._report(item, str(refusal)),))
         following = self._open(slot_us)
-        self._open_bars[bar.symbol] = bar
-        self.bars += 1
+        if self._wants is None or self._wants(bar.symbol):
+            self._open_bars[bar.symbol] = bar
+            self.bars += 1
         return slot_us, following
 
     def _facts(self, item: object) -> dict[str, Any]:
@@ -330,7 +353,7 @@ class SliceBuilder:
         self._open_us, self._open_bars = None, {}
         self._closed_us = slot_us
         self.slices += 1
-        return iter((MarketDataEvent(timestamp=datetime_of(slot_us), bars=bars),))
+        return iter((trusted_slice(datetime_of(slot_us), bars),))
 
     def _gap(self, before_us: int) -> Iterator[Event]:
         # Closes, empty, every slice between the last closed one and `before_us`.
@@ -343,7 +366,7 @@ class SliceBuilder:
         for slot_us in self._axis.slots(after_us=after_us, before_us=before_us):
             self.slices += 1
             self.empty += 1
-            yield MarketDataEvent(timestamp=datetime_of(slot_us), bars={})
+            yield trusted_slice(datetime_of(slot_us), {})
 
     def _report(self, item: object, reason: str) -> SystemErrorEvent:
         message = f"bar left out: {reason} in {_described(item)}; the strategy sees a missing bar"

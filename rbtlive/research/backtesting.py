@@ -22,7 +22,7 @@ def backtest(
     end: Any = None,
     capital_base: Any = 100_000,
     frequency: Literal["1d", "1m"] = "1d",
-    calendar: str = "XNYS",
+    calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
     commission: Any = None,
     slippage: Any = None,

@@ -154,7 +154,12 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
     with (
         core.activated(),
         tqdm(
-            total=last - first + 1, unit="session", disable=not progress, delay=1.0, desc=core.strategy.name, leave=False
+            total=last - first + 1,
+            unit="session",
+            disable=not progress,
+            delay=1.0,
+            desc=core.strategy.name,
+            leave=False,
         ) as bar,
     ):
         for session in range(first, last + 1):
@@ -171,5 +176,3 @@ def new_core(
     return TradingCore(
         executor, market, settings, simulated=simulated, on_message=message_sink(executor.name)
     )
-
-

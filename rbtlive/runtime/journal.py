@@ -121,6 +121,10 @@ class RecordedRun:
         return self._chain.seq
 
     @property
+    def _stored_seq(self) -> int:
+        return self._chain.seq
+
+    @property
     def ended(self) -> bool:
         """Whether the run is over, so that the next attach starts another."""
         row = next(self.rows(after=self.last_seq - 1), None)
@@ -132,13 +136,9 @@ class RecordedRun:
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, up to the last one that is good now."""
-        last = self.last_seq
+        stored = store.read_rows(self._connection, after=after, last=self._stored_seq)
         try:
-            for seq, kind, type_name, ts, payload, _checksum, wall_us in store.read_rows(
-                self._connection, after=after
-            ):
-                if seq > last:
-                    return
+            for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:
                 yield JournalRow(
                     seq, kind.decode(), type_name.decode(), ts.decode(), payload.decode(), wall_us
                 )
@@ -231,6 +231,10 @@ class Journal(RecordedRun):
         """Whether the run is over, so that the next attach starts another."""
         return self._over
 
+    @property
+    def _stored_seq(self) -> int:
+        return self._committed_seq
+
     def append_event(self, event: Event, *, kind: str = RowKind.INPUT) -> int:
         """Write an event down and return its row's number."""
         return self._append(kind, event.event_type, event.timestamp, encode_event(event))
@@ -250,6 +254,10 @@ class Journal(RecordedRun):
             ValueError: a name has other characters, or the timestamp is naive.
         """
         return self._append(kind, type_name, timestamp, canonical_json(payload))
+
+    def append_text(self, kind: str, type_name: str, *, timestamp: datetime, payload: str) -> int:
+        """Write down a fact whose payload is canonical JSON already, and return its row's number."""
+        return self._append(kind, type_name, timestamp, payload)
 
     def end(self, *, timestamp: datetime, reason: str) -> None:
         """Mark the run as ended, durably; nothing can be written after it."""
@@ -422,7 +430,7 @@ def open_journal(
     lock = SessionLock(folder.lock_path(name), name=name, since=datetime_text(clock.now()))
     try:
         path = folder.journal_path(name)
-        _drop_if_blank(path)
+        _drop_if_blank(path, lock=lock, fresh=fresh)
         journal = None if fresh else _resume(path, lock=lock, clock=clock)
         if journal is not None and not journal.ended:
             return journal
@@ -457,9 +465,15 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
     try:
         header, seed = store.read_header(connection, path)
         chain, cut = store.follow(connection, path=path, seed=seed)
-        if cut is not None:
+        marked = lock.marked(str(header["run_id"]))
+        if cut is None and marked > chain.seq:
+            cut = TailCut(chain.seq, f"row {marked} had been written once and is gone")
+        if cut is not None or store.is_truncated(path):
             store.rewrite(connection, path=path, seed=seed)
             connection = store.connect(path)
+            chain, _whole = store.follow(connection, path=path, seed=seed)
+        store.use_write_ahead_log(connection)
+        store.prove_writable(connection, seq=chain.seq)
     except sqlite3.Error as error:
         connection.close()
         raise store.as_journal_error(error, path) from error
@@ -468,14 +482,11 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
         raise
     journal = Journal(connection, path=path, header=header, chain=chain, clock=clock, lock=lock)
     journal.resumed = True
-    marked = lock.marked(journal.run_id)
-    if cut is None and marked > chain.seq:
-        cut = TailCut(chain.seq, f"row {marked} had been written once and is gone")
     journal.cut = cut
     return journal
 
 
-def _drop_if_blank(path: Path) -> None:
+def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
     # A process that died between making the file and writing its header left no run behind.
     if not path.exists():
         return
@@ -484,8 +495,14 @@ def _drop_if_blank(path: Path) -> None:
             blank = store.is_blank(connection)
     except (JournalCorrupt, JournalUnwritable, sqlite3.Error):
         return  # whoever reads it next says what is wrong with it
-    if blank:
-        path.unlink()
+    if not blank:
+        return
+    if lock.last_marked() > 0 and not fresh:
+        raise JournalCorrupt(
+            f"journal {path.name} is empty although rows had been written; restore it from a copy, "
+            "or attach with fresh=True"
+        )
+    path.unlink()
 
 
 def _start(
@@ -498,6 +515,8 @@ def _start(
     clock: Clock,
 ) -> Journal:
     facts = {**header(), "name": name, "run_id": run_id or new_run_id(), "created": clock.now()}
+    canonical_json(facts)  # what cannot be written is refused before the old run is set aside
+    lock.mark("-", 0)
     folder.archive(name)
     path = folder.journal_path(name)
     store.create_file(path)

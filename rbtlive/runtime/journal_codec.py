@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from rbtlive.data.slices import trusted_bar
+from rbtlive.data.slices import trusted_bar, trusted_slice
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.bar import Bar, aware_utc
 from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent
@@ -116,7 +116,7 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
     try:
         facts = json.loads(payload)
         if kind is MarketDataEvent:
-            return MarketDataEvent(timestamp=timestamp, bars=_bars(facts, timestamp))
+            return trusted_slice(timestamp, _bars(facts, timestamp))
         return kind(timestamp=timestamp, **facts)
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation) as error:
         raise JournalCorrupt(

@@ -42,6 +42,8 @@ _SELECT: Final = (
     "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 
+_SELECT_ONE: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq = ?"
+
 RawRow = tuple[int, bytes, bytes, bytes, bytes, bytes, int]
 """A row as it is stored, with texts undecoded: seq, kind, type, ts, payload, checksum, wall_us."""
 
@@ -122,13 +124,21 @@ def connect(path: Path | None) -> sqlite3.Connection:
         raise as_journal_error(error, path) from error
     connection.text_factory = bytes
     try:
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise as_journal_error(error, path) from error
     return connection
+
+
+def use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Let readers read while the journal is written, and let a commit cost one sync, or none."""
+    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+
+
+def prove_writable(connection: sqlite3.Connection, *, seq: int) -> None:
+    """Write something, so that a journal that takes nothing is known before anything depends on it."""
+    connection.execute(INSERT_TOUCH, (seq,))
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
@@ -141,12 +151,12 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     _refuse_links(path)
     uri = path.absolute().as_uri() + "?mode=ro"
     try:
-        connection = _probe(uri)
+        connection = _probe(uri, path)
     except sqlite3.OperationalError as error:
         if path.with_name(path.name + "-wal").exists() or not path.exists():
             raise as_journal_error(error, path) from error
         try:  # a finished journal in a folder where no side files can be made
-            connection = _probe(uri + "&immutable=1")
+            connection = _probe(uri + "&immutable=1", path)
         except sqlite3.Error as second:
             raise as_journal_error(second, path) from second
     except sqlite3.Error as error:
@@ -165,6 +175,7 @@ def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -
     texts = {key: canonical_json(value) for key, value in header.items()}
     checksum = _header_checksum(texts)
     rows = [*texts.items(), (_CHECKSUM_KEY, checksum.hex())]
+    use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     for statement in _SCHEMA:
@@ -173,6 +184,8 @@ def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
+    # In the main file at once: a lost log then leaves a run that misses its rows, and not no run at all.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return checksum
 
 
@@ -204,9 +217,12 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
         raise as_journal_error(error, path) from error
 
 
-def read_rows(connection: sqlite3.Connection, *, after: int = 0) -> Iterator[RawRow]:
-    """Yield the stored rows after a number, in order; other statements may run in between."""
-    while batch := connection.execute(_SELECT, (after, _BATCH)).fetchall():
+def read_rows(connection: sqlite3.Connection, *, after: int, last: int) -> Iterator[RawRow]:
+    """Yield the stored rows after one number up to another, in order; other statements may run in between."""
+    while after < last:
+        batch = connection.execute(_SELECT, (after, min(_BATCH, last - after))).fetchall()
+        if not batch:
+            return
         yield from batch
         after = batch[-1][0]
 
@@ -236,7 +252,9 @@ def follow(
     damaged: str | None = None
     before: RawRow | None = None
     try:
-        for row in read_rows(connection):
+        for row in connection.execute(
+            _SELECT, (0, -1)
+        ):  # one by one: what lies before a missing page is good
             if damaged is None and _fits(row, seq=chain.seq + 1, checksum=chain.checksum):
                 chain.extend(_raw_bytes(row))
                 if keep is not None:
@@ -250,7 +268,7 @@ def follow(
                 )
             before = row
     except sqlite3.Error as error:
-        if path is None or not _is_truncated(path):
+        if path is None or not is_truncated(path):
             raise as_journal_error(error, path) from error
         damaged = f"the file ends within row {chain.seq + 1} or after it: {error}"
     return chain, None if damaged is None else TailCut(chain.seq, damaged)
@@ -297,6 +315,18 @@ def rewrite(connection: sqlite3.Connection, *, path: Path, seed: bytes) -> None:
         ) from error
 
 
+def is_truncated(path: Path) -> bool:
+    """Say whether a file is shorter than it says itself."""
+    # Bytes 16-17 of an SQLite file are the size of its pages, bytes 28-31 their number.
+    with path.open("rb") as file:
+        start = file.read(32)
+    if len(start) < 32:
+        return True
+    page_bytes = int.from_bytes(start[16:18], "big")
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    return path.stat().st_size < page_bytes * int.from_bytes(start[28:32], "big")
+
+
 def as_journal_error(error: Exception, path: Path | None) -> JournalError:
     """Return the error of ours that tells what SQLite met."""
     name = _called(path)
@@ -313,10 +343,17 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
     )
 
 
-def _probe(uri: str) -> sqlite3.Connection:
+def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    if path is not None and is_truncated(path):  # SQLite then reads what there is, instead of nothing
+        connection.execute("PRAGMA writable_schema = ON")
+
+
+def _probe(uri: str, path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=2.0)
     try:
-        connection.execute("PRAGMA trusted_schema = OFF")
+        _prepare(connection, path)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
@@ -342,12 +379,22 @@ def _header_checksum(texts: Mapping[str, str]) -> bytes:
     return hashlib.sha256("".join(f"{key}={texts[key]}\n" for key in sorted(texts)).encode()).digest()
 
 
+def _all_rows(connection: sqlite3.Connection, *, one_by_one: bool) -> Iterator[RawRow]:
+    if not one_by_one:
+        yield from connection.execute(_SELECT, (0, -1))
+        return
+    seq = 0  # a scan reads ahead and would fail before it gives the last row that lies before a missing page
+    while (row := connection.execute(_SELECT_ONE, (seq + 1,)).fetchone()) is not None:
+        yield row
+        seq += 1
+
+
 def _raw_bytes(row: RawRow) -> bytes:
     return b'[%d,"%b","%b","%b",%b]\n' % row[:5]
 
 
 def _fits(row: RawRow, *, seq: int, checksum: bytes) -> bool:
-    if row[0] != seq or not all(isinstance(part, bytes) for part in row[1:6]):
+    if row[0] != seq or not all(isinstance(part, bytes) for part in (checksum, *row[1:6])):
         return False
     return hashlib.sha256(checksum + _raw_bytes(row)).digest() == row[5]
 
@@ -355,17 +402,6 @@ def _fits(row: RawRow, *, seq: int, checksum: bytes) -> bool:
 def _as_written(row: RawRow) -> tuple[object, ...]:
     seq, kind, type_name, ts, payload, checksum, wall_us = row
     return seq, kind.decode(), type_name.decode(), ts.decode(), payload.decode(), checksum, wall_us
-
-
-def _is_truncated(path: Path) -> bool:
-    # Bytes 16-17 of an SQLite file are the size of its pages, bytes 28-31 their number.
-    with path.open("rb") as file:
-        start = file.read(32)
-    if len(start) < 32:
-        return True
-    page_bytes = int.from_bytes(start[16:18], "big")
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
-    return path.stat().st_size < page_bytes * int.from_bytes(start[28:32], "big")
 
 
 def _keep_damaged(path: Path) -> None:

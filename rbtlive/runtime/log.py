@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
+from rbtlive.runtime.dispatcher import HandlerFailure
+
 
 def message_sink(name: str) -> Callable[[str, str], None]:
     """Return a function that logs (level, text) under the strategy's name."""
@@ -16,5 +18,21 @@ def message_sink(name: str) -> Callable[[str, str], None]:
 
     def log(level: str, text: str) -> None:
         getattr(logger, level)(text)
+
+    return log
+
+
+def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
+    """Return a function that logs a handler's failure, traceback included, under the session's name."""
+    logger = structlog.get_logger("rbtlive").bind(session=name)
+
+    def log(failure: HandlerFailure) -> None:
+        logger.error(
+            "a handler failed",
+            handler=failure.handler,
+            event_type=failure.event.event_type,
+            at=failure.event.timestamp.isoformat(),
+            exc_info=failure.error,
+        )
 
     return log

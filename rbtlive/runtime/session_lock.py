@@ -60,9 +60,17 @@ class SessionLock:
 
     def marked(self, run_id: str) -> int:
         """Return the last row that was noted for a run; 0 if none was."""
+        noted, seq = self._mark()
+        return seq if noted == run_id else 0
+
+    def last_marked(self) -> int:
+        """Return the last row that was noted for the current run, whichever it is; 0 if none was."""
+        return self._mark()[1]
+
+    def _mark(self) -> tuple[str, int]:
         os.lseek(self._file, _TEXT_BYTES, os.SEEK_SET)
         words = os.read(self._file, _MARK_BYTES).decode("ascii", "replace").split()
-        return int(words[1]) if len(words) == 2 and words[0] == run_id and words[1].isdecimal() else 0
+        return (words[0], int(words[1])) if len(words) == 2 and words[1].isdecimal() else ("", 0)
 
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""

@@ -1,0 +1,49 @@
+"""The paper broker: orders fill in the engine's own venue, in event time, exactly as in a backtest."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import ClassVar
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.errors import BrokerError
+from rbtlive.model.commands import SubmitOrder
+from rbtlive.model.events import Event
+
+
+class PaperBroker(BrokerAdapter):
+    """A broker without a broker.
+
+    Fills are decided by the run's slippage and commission models against the bars of the feed. They are decided inside
+    the engine, not beside the feed: a venue that runs on its own time gives other results as soon as bars come in bursts.
+    """
+
+    name: ClassVar[str] = "paper"
+    simulated: ClassVar[bool] = True
+
+    async def connect(self) -> None:
+        """Do nothing: there is nothing to connect to."""
+
+    async def disconnect(self) -> None:
+        """Do nothing."""
+
+    async def equity(self) -> Decimal | None:
+        """Return None: the capital base is a setting."""
+        return None
+
+    async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
+        """Raise BrokerError: the engine fills paper orders itself."""
+        raise BrokerError(f"order {client_order_id} for {order.symbol} belongs in the engine's own venue")
+
+    async def cancel_order(self, *, client_order_id: str) -> None:
+        """Raise BrokerError: the engine cancels paper orders itself."""
+        raise BrokerError(f"order {client_order_id} belongs in the engine's own venue")
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield nothing."""
+        return
+        yield
+
+    def __repr__(self) -> str:
+        return "PaperBroker()"

@@ -1,0 +1,1 @@
+"""Sessions as people hold them: attach, watch, steer, replay."""

@@ -1,0 +1,214 @@
+"""`attach`, `run`, `sessions`, `open_session`: how sessions begin.
+
+The rule: at most one session of a name runs in a process; a second attach takes the first one's run over, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.errors import NoRunningLoop
+from rbtlive.notebook.session import LiveSession
+from rbtlive.runtime.launch import Launch, prepare
+
+_RUNNING: dict[str, LiveSession] = {}
+
+
+def attach(
+    strategy: Any,
+    broker: BrokerAdapter,
+    *,
+    feed: Any = None,
+    data: Any = None,
+    name: str | None = None,
+    journal: Any = None,
+    fresh: bool = False,
+    on_error: Literal["continue", "raise"] = "continue",
+    max_errors: int = 10,
+    on_divergence: Literal["raise", "positions"] = "raise",
+    open_orders: Literal["keep", "cancel"] = "keep",
+    capital_base: Any = None,
+    start: Any = None,
+    end: Any = None,
+    frequency: Literal["1d", "1m"] = "1d",
+    calendar: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    commission: Any = None,
+    slippage: Any = None,
+    benchmark: Any = None,
+    frames: Literal["polars", "pandas"] = "polars",
+    zipline_quirks: bool = False,
+) -> LiveSession:
+    """Start a strategy on a broker, on the loop that is running, and return at once.
+
+    A session is its name. Attaching a name whose run has not ended carries that run on: after `stop()`, a failure or a
+    killed process the journal is replayed first. Attaching a name that runs in this process replaces that session.
+
+    Args:
+        strategy: What `backtest` takes.
+        broker: Where orders go, e.g. `PaperBroker()`.
+        feed: Where bars come from: a feed, or an async iterator of bars. Default: the broker's own.
+        data: Portal or frame with history, assets and corporate actions. Default: the ReplayFeed's.
+        name: The session's name. Default: the strategy's.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the working directory.
+        fresh: Start a new run even if the last one has not ended.
+        on_error: An exception in a callback is kept and counted ("continue"), or ends the session ("raise").
+        max_errors: Trading halts after this many failing callbacks in a row.
+        on_divergence: What happens if a replay goes another way: "raise", or "positions" to go on from the positions.
+        open_orders: What happens to open orders on `stop()`.
+        capital_base: Cash at the start. Default: 100,000 on paper, else the account's equity.
+        start: First session a ReplayFeed replays.
+        end: Last session.
+        frequency: "1d" or "1m".
+        calendar: Exchange calendar; a portal brings its own.
+        params: Overrides for the strategy's parameters.
+        commission: Commission model.
+        slippage: Slippage model.
+        benchmark: Symbol or asset to measure against.
+        frames: "polars" or "pandas".
+        zipline_quirks: Restore the nine zipline quirks that are mended by default.
+
+    Raises:
+        NoRunningLoop: no event loop runs here; scripts use `rbtlive.run`.
+        RbtliveError: something cannot be; each kind has a class of its own, and nothing is left half made.
+    """
+    _require_loop()
+    launch = prepare(
+        strategy,
+        broker,
+        feed=feed,
+        data=data,
+        name=name,
+        journal=journal,
+        fresh=fresh,
+        on_error=on_error,
+        max_errors=max_errors,
+        on_divergence=on_divergence,
+        open_orders=open_orders,
+        capital_base=capital_base,
+        start=start,
+        end=end,
+        frequency=frequency,
+        calendar=calendar,
+        params=params,
+        commission=commission,
+        slippage=slippage,
+        benchmark=benchmark,
+        frames=frames,
+        zipline_quirks=zipline_quirks,
+    )
+    return _start(launch)
+
+
+def _require_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise NoRunningLoop(
+            "attach() needs a running event loop, as in a notebook or an async function: "
+            "in a script use rbtlive.run(...), which takes the same arguments and blocks until the session ends"
+        ) from None
+
+
+def _start(launch: Launch) -> LiveSession:
+    before = _RUNNING.get(launch.name)
+    replaces = before is not None and before.state not in {"stopped", "failed"}
+    if before is not None and replaces:
+        before.release()
+    engine = launch.engine()
+    session = LiveSession(launch, engine)
+    if replaces:
+        session.logs.append(f"info: this session replaces the one that was running as {launch.name!r}")
+        print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
+    _RUNNING[launch.name] = session
+    session.start()
+    return session
+
+
+def sessions() -> dict[str, LiveSession]:
+    """Return the sessions that run in this process, by name."""
+    return {name: s for name, s in _RUNNING.items() if s.state not in {"stopped", "failed"}}
+
+
+def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
+    """Run a session and block until it has ended: `attach` for scripts.
+
+    SIGINT and SIGTERM stop it gracefully; a second one leaves at once. Inside a running loop (a notebook cell) the
+    session runs on a helper thread, and interrupting the cell stops it gracefully.
+
+    Args:
+        strategy: What `backtest` takes.
+        broker: Where orders go.
+        **options: What `attach` takes.
+
+    Returns:
+        The ended session, for `result()` and `parity()`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_run(strategy, broker, options, own_signals=True))
+    return _run_on_thread(strategy, broker, options)
+
+
+async def _run(
+    strategy: Any, broker: BrokerAdapter, options: dict[str, Any], *, own_signals: bool, box: dict[str, Any] | None = None
+) -> LiveSession:
+    session = attach(strategy, broker, **options)
+    if box is not None:
+        box["session"], box["loop"] = session, asyncio.get_running_loop()
+    if own_signals and threading.current_thread() is threading.main_thread():
+        _stop_on_signals(session)
+    await session.wait()
+    return session
+
+
+def _stop_on_signals(session: LiveSession) -> None:
+    loop = asyncio.get_running_loop()
+    pending: set[asyncio.Task[None]] = set()
+
+    def on_signal() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)  # the second one leaves at once
+        task = loop.create_task(session.engine.graceful_shutdown())
+        pending.add(task)
+        task.add_done_callback(pending.discard)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, on_signal)
+        except NotImplementedError:
+            warnings.warn("this platform's loop takes no signal handlers: Ctrl-C ends the session at once", stacklevel=2)
+            return
+
+
+def _run_on_thread(strategy: Any, broker: BrokerAdapter, options: dict[str, Any]) -> LiveSession:
+    box: dict[str, Any] = {}
+
+    def target() -> None:
+        try:
+            box["result"] = asyncio.run(_run(strategy, broker, options, own_signals=False, box=box))
+        except BaseException as failure:  # noqa: BLE001 - carried over to the caller's thread
+            box["failure"] = failure
+
+    thread = threading.Thread(target=target, name="rbtlive run", daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.1)
+    except KeyboardInterrupt:
+        session = box.get("session")
+        if session is not None:
+            asyncio.run_coroutine_threadsafe(session.engine.graceful_shutdown(), box["loop"])
+            thread.join(5)
+        raise
+    if "failure" in box:
+        raise box["failure"]
+    result: LiveSession = box["result"]
+    return result

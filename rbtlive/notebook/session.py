@@ -1,0 +1,299 @@
+"""`LiveSession`: the handle on a running engine, and on what it left behind.
+
+The rule: every method returns at once or is awaitable; nothing here can stop the engine by accident.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from rbtlive.core.context import Context
+from rbtlive.core.views import AccountView, PortfolioView
+from rbtlive.errors import EngineStopped
+from rbtlive.model.events import OperatorEvent
+from rbtlive.research.backtesting import perf_of, result_of
+from rbtlive.research.display import table_html
+from rbtlive.research.parity_report import ParityReport, parity_report
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.journal import RecordedRun
+from rbtlive.runtime.launch import Launch
+from rbtlive.runtime.replay import find_recorded, recorded_portal, run_again, session_inputs
+
+SessionState = Literal["starting", "running", "paused", "stopping", "stopped", "failed"]
+KEPT_LOGS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """What became of `flatten()` or `kill()`.
+
+    Attributes:
+        action: What was asked for.
+        open_orders: Ids of orders that still rest.
+        positions: Signed shares still held, by symbol.
+        confirmed: Whether nothing rests, and, where flattening was asked for, nothing is held.
+    """
+
+    action: str
+    open_orders: tuple[str, ...]
+    positions: Mapping[str, Any]
+    confirmed: bool
+
+
+class LiveSession:
+    """One strategy on one broker, running on the loop it was attached from.
+
+    Made by `rbtlive.attach` and `rbtlive.run`.
+    """
+
+    def __init__(self, launch: Launch, engine: TradingEngine) -> None:
+        self._launch = launch
+        self.name = launch.name
+        self.engine = engine
+        self.logs: deque[str] = deque(maxlen=KEPT_LOGS)
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._concluded = False
+        engine.core.on_message = self._log
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the engine as a task of the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name=f"rbtlive session {self.name}")
+        self._task.add_done_callback(_failure_is_kept)
+
+    async def _run(self) -> None:
+        await self.engine.run()
+        if self.engine.ended:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        core = self.engine.core
+        analyze = core.strategy.callback("analyze")
+        if analyze is None or self._concluded:
+            return
+        self._concluded = True
+        with core.activated():
+            try:
+                analyze(core.context, perf_of(self.result(), core.settings.frames))
+            except Exception as failure:  # around a user's callback
+                self.engine.failure = failure
+                if core.settings.on_error == "raise":
+                    raise
+                self._log("error", f"analyze failed: {type(failure).__name__}: {failure}")
+
+    def release(self) -> None:
+        """Let go of the run at once, so that another session can carry it on."""
+        self.engine.abandon()
+
+    @property
+    def state(self) -> SessionState:
+        """Where the session stands."""
+        if self.engine.state == "running" and self.engine.core.paused:
+            return "paused"
+        return self.engine.state
+
+    @property
+    def trading_state(self) -> str:
+        """Whether orders are taken: running, reducing (only those that reduce a position), or halted."""
+        return self.engine.core.trading_state
+
+    async def wait(self) -> None:
+        """Wait until the session has ended, and raise what ended it; interrupting the wait leaves it running."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        self._raise_failure()
+
+    async def stop(self) -> None:
+        """Stop gracefully: intake first, then what waits is processed, then the journal is closed."""
+        await self.engine.graceful_shutdown()
+        await self.wait()
+
+    def _raise_failure(self) -> None:
+        failure = self.engine.failure
+        if failure is not None:
+            raise failure
+
+    # -- steering --------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Skip the callbacks from now on; bars are processed and orders live on."""
+        self._operate("pause")
+
+    def resume(self) -> None:
+        """Call the callbacks again, and take orders again after a halt."""
+        self._operate("resume")
+
+    def flatten(self) -> Awaitable[OperatorReport]:
+        """Cancel all orders, close all positions and halt; the awaitable reports once nothing rests or is held."""
+        return self._operate_and_report("flatten")
+
+    def kill(self, flatten: bool = False) -> Awaitable[OperatorReport]:
+        """Cancel all orders and halt, closing all positions too if asked; the awaitable reports what still rests."""
+        return self._operate_and_report("flatten" if flatten else "kill")
+
+    def _operate(self, action: Any) -> None:
+        if self.engine.state not in {"starting", "running"}:
+            raise EngineStopped(f"session {self.name!r} has {self.engine.state}: attach again to carry its run on")
+        event = OperatorEvent(timestamp=self.engine.core.now, action=action)
+        self._on_loop(lambda: self.engine.enqueue(event))
+
+    def _operate_and_report(self, action: str) -> Awaitable[OperatorReport]:
+        self._operate(action)
+        return asyncio.ensure_future(self._report(action))
+
+    async def _report(self, action: str) -> OperatorReport:
+        while self.engine.state == "running" and not self._is_done(action):
+            await asyncio.sleep(0.01)
+        core = self.engine.core
+        positions = {p.asset.symbol: p.amount for p in core.portfolio}
+        open_orders = tuple(order.id for order in core.orders.get_active_orders())
+        done = not open_orders and (action == "kill" or not positions)
+        return OperatorReport(action, open_orders, positions, done)
+
+    def _is_done(self, action: str) -> bool:
+        core = self.engine.core
+        if core.trading_state != "halted" or core.orders.get_active_orders():
+            return False
+        return action == "kill" or not core.portfolio.positions
+
+    def _on_loop(self, act: Any) -> None:
+        # Widget callbacks may come on another thread with another loop: hop.
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if self._loop is None or here is self._loop:
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)
+
+    # -- looking ---------------------------------------------------------------------------------------------
+
+    @property
+    def portfolio(self) -> PortfolioView:
+        """Cash and positions, as the strategy sees them."""
+        return self.engine.core.portfolio_view
+
+    @property
+    def account(self) -> AccountView:
+        """The account's figures, as the strategy sees them."""
+        return self.engine.core.account_view
+
+    @property
+    def context(self) -> Context:
+        """The strategy's context."""
+        return self.engine.core.context
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """All orders, as they are now; the frame of a result."""
+        return self.result().orders
+
+    @property
+    def positions(self) -> pl.DataFrame:
+        """Positions at each session's close so far; the frame of a result."""
+        return self.result().positions
+
+    @property
+    def queue_depth(self) -> int:
+        """Number of events that wait."""
+        return len(self.engine.queue)
+
+    @property
+    def queue_depth_by_priority(self) -> dict[int, int]:
+        """Number of events that wait, by priority."""
+        return {int(priority): depth for priority, depth in self.engine.queue.depth_by_priority().items()}
+
+    @property
+    def stats(self) -> dict[str, float]:
+        """What the engine measures of itself: counts, microseconds, milliseconds and bytes."""
+        engine = self.engine
+        meters, feed = engine.meters, engine.feed.stats()
+        return {
+            "events": meters.events,
+            "events_per_s": meters.events_per_s(),
+            "latency_p50_us": meters.latency_us(0.5),
+            "latency_p99_us": meters.latency_us(0.99),
+            "loop_lag_ms": meters.loop_lag_ms,
+            "conflated": feed.get("conflated", 0),
+            "dropped": feed.get("quarantined", 0),
+            "reconnects": feed.get("reconnects", 0),
+            "errors": meters.errors + engine.core.failure_count + engine.dispatcher.failed,
+            "journal_bytes": engine.journal.size_bytes(),
+        }
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where the journal is."""
+        return self.engine.journal.path
+
+    # -- judging ---------------------------------------------------------------------------------------------
+
+    def result(self) -> BacktestResult:
+        """Return what the session did so far, as a backtest's result."""
+        return result_of(self.engine.core)
+
+    def parity(self) -> ParityReport:
+        """Run a fresh backtest over the slices the session saw, and compare orders, fills and books exactly."""
+        core = self.engine.core
+        with self._recorded() as recorded:
+            inputs, sequences, interventions = session_inputs(recorded)
+            portal = recorded_portal(recorded, self._launch.folder, core.settings)
+        _core, record = run_again(self._launch.strategy, portal, core.settings, inputs)
+        return parity_report(
+            core.finish(), record, sequences=sequences, interventions=interventions
+        )
+
+    def replay(self, strategy: Any = None) -> BacktestResult:
+        """Run a strategy (by default the session's own) over the slices the session saw, without its interventions."""
+        core = self.engine.core
+        with self._recorded() as recorded:
+            inputs, _sequences, _interventions = session_inputs(recorded, market_data_only=True)
+            portal = recorded_portal(recorded, self._launch.folder, core.settings)
+        again, _record = run_again(strategy or self._launch.strategy, portal, core.settings, inputs)
+        return result_of(again)
+
+    def _recorded(self) -> RecordedRun:
+        # The journal as it lies on disk: under its own name, or set aside by a later run of the same name.
+        if self.engine.state in {"starting", "running"}:
+            self.engine.journal.commit()
+        return find_recorded(self._launch.folder, self.name, self.engine.journal.run_id)
+
+    def _log(self, level: str, text: str) -> None:
+        self.logs.append(f"{level}: {text}")
+
+    def __repr__(self) -> str:
+        return f"<LiveSession {self.name}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("state", self.state),
+            ("trading", self.trading_state),
+            ("portfolio value", f"{float(self.portfolio.portfolio_value):,.2f}"),
+            ("open orders", str(len(self.engine.core.orders.get_active_orders()))),
+            ("fills", f"{len(self.engine.core.record.transactions):,}"),
+            ("events", f"{self.engine.meters.events:,}"),
+            ("queue depth", str(self.queue_depth)),
+        ]
+        if self.engine.failure is not None:
+            rows.append(("failure", f"{type(self.engine.failure).__name__}: {self.engine.failure}"))
+        return table_html(f"Session {self.name}", rows)
+
+
+def _failure_is_kept(task: asyncio.Task[None]) -> None:
+    # The engine keeps it for wait(); retrieving it here keeps asyncio from reporting it a second time.
+    if not task.cancelled():
+        task.exception()
+
+

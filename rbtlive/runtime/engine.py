@@ -1,0 +1,486 @@
+"""The asynchronous driver: events from feed, broker and operator through one queue into a core.
+
+The rule: it moves events and decides nothing. An event is journaled before the core sees it, intents are on the disk
+before a venue hears of them, and the loop is given back every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from collections import deque
+from collections.abc import Callable
+from datetime import date, datetime
+from time import perf_counter, perf_counter_ns
+from typing import Any, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.record import SessionRow
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendar import us_of
+from rbtlive.data.feed import DataFeed, FeedPlan
+from rbtlive.errors import EngineStopped, OrderRefused, QueueFull
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    MarketDataEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.order import OrderState
+from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.dispatcher import EventDispatcher, HandlerFailure
+from rbtlive.runtime.event_queue import EventQueue
+from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.meters import Meters
+from rbtlive.runtime.recorder import Recorder
+from rbtlive.runtime.run_files import client_order_id
+
+EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
+
+SLICE_S = 0.005
+"""How long the engine may hold the loop before it gives it back."""
+PAUSE_S = 0.001
+"""A real timer: `sleep(0)` lets a busy engine starve everything that waits for the loop's selector."""
+LAG_PERIOD_S = 0.25
+_CORE_EVENTS = (
+    MarketDataEvent,
+    OrderFillEvent,
+    OrderUpdateEvent,
+    OrderRejectEvent,
+    ScheduledTriggerEvent,
+    CircuitBreakerEvent,
+    OperatorEvent,
+)
+
+
+class TradingEngine:
+    """Runs a core on the loop that is running.
+
+    Args:
+        core: The core to drive, fresh.
+        new_core: Makes a core that starts at another session, for feeds whose first bar says when that is.
+        broker: Where orders go.
+        feed: Where bars come from.
+        journal: Where everything is written; one that was resumed is replayed first.
+        open_orders: What happens to open orders on shutdown.
+        queue_size: Number of waiting events from which on the feed is slowed.
+        clock: Tells wall time.
+        on_failure: Gets what a handler of the dispatcher raised.
+    """
+
+    def __init__(
+        self,
+        core: TradingCore,
+        broker: BrokerAdapter,
+        *,
+        feed: DataFeed,
+        new_core: Callable[[date], TradingCore] | None = None,
+        journal: Journal | None = None,
+        open_orders: Literal["keep", "cancel"] = "keep",
+        queue_size: int = 512,
+        clock: Clock | None = None,
+        on_failure: Callable[[HandlerFailure], None] | None = None,
+    ) -> None:
+        self.broker = broker
+        self._new_core = new_core
+        self.feed = feed
+        self.journal = journal if journal is not None else Journal.in_memory()
+        self.clock = clock or SystemClock()
+        self.queue = EventQueue(queue_size)
+        self.dispatcher = EventDispatcher(record=self._record, sink=self.enqueue, report=on_failure)
+        self.meters = Meters()
+        self.state: EngineState = "starting"
+        self.ended = False
+        self.failure: BaseException | None = None
+        self.replayed = 0
+        self._open_orders = open_orders
+        self._recorder = Recorder(self.journal)
+        self._last_slice: datetime | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wakeup = asyncio.Event()
+        self._space = asyncio.Event()
+        self._feed_done = False
+        self._stopping = False
+        self._given_up = False
+        self._outgoing: deque[Command] = deque()
+        self._sendable = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._own_fills: set[int] = set()
+        self._connected = False
+        self._take_over(core)
+        for event_type in _CORE_EVENTS:
+            self.dispatcher.register_handler(event_type, self._to_core, critical=True)
+
+    def _take_over(self, core: TradingCore) -> None:
+        self.core = core
+        core.emit = self._emit_fill
+        core.books.on_row = self._write_row
+
+    @property
+    def order_manager(self) -> Any:
+        """Every order of the run."""
+        return self.core.orders
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Cash and positions."""
+        return self.core.portfolio
+
+    # -- the outside's side ----------------------------------------------------------------------------------
+
+    def enqueue(self, event: Event) -> None:
+        """Put an event into the queue; to be called on the engine's own loop.
+
+        Raises:
+            QueueFull: market data, while too many events wait.
+            EngineStopped: nobody takes events any more.
+        """
+        if self.state in {"stopped", "failed"}:
+            raise EngineStopped(f"the engine has {self.state} and takes no events: attach again")
+        self.queue.put(event)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Run until the feed ends or `graceful_shutdown` is called; raise what ended it otherwise."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._initialize()
+            self.state = "running"
+            await self._consume()
+            self.ended = self._feed_done and not self._stopping
+        except asyncio.CancelledError:
+            self._stopping = True  # whoever owns the loop ends it: what was done is kept
+            raise
+        except BaseException as failure:
+            self.failure = failure
+            raise
+        finally:
+            await self._finish()
+
+    async def graceful_shutdown(self) -> None:
+        """Stop the intake, process what waits, keep or cancel open orders, and close the journal."""
+        if self.state in {"stopped", "failed"}:
+            return
+        self._stopping = True
+        self.state = "stopping"
+        self._wakeup.set()
+        self._space.set()
+
+    def abandon(self) -> None:
+        """Let go of everything at once, without waiting: another engine takes over the run, or the process ends."""
+        if self.state in {"stopped", "failed"}:
+            return
+        self._given_up = True
+        self.state = "stopped"
+        for task in self._tasks:
+            task.cancel()
+        self._wakeup.set()
+        self._space.set()
+        self._sendable.set()
+        self.journal.close()
+
+    # -- starting --------------------------------------------------------------------------------------------
+
+    async def _initialize(self) -> None:
+        await self._restore()
+        if not self.broker.simulated:
+            await self.broker.connect()
+            self._connected = True
+            self._start_task(self._send_commands(), "sender")
+            self._start_task(self._take_broker_events(), "broker events")
+        self.feed.configure(self._plan())
+        self._start_task(self._pump_feed(), "feed")
+        self._start_task(self._watch_lag(), "lag")
+
+    def _plan(self) -> FeedPlan:
+        settings, calendar = self.core.settings, self.core.calendar
+        return FeedPlan(
+            calendar=calendar,
+            frequency=settings.frequency,
+            symbols=tuple(asset.symbol for asset in self.core.assets),
+            first_session=calendar.number(settings.start),
+            last_session=None if settings.end is None else calendar.number(settings.end),
+            after=self._last_slice,
+            latest=self.clock.now if self.feed.is_live else None,
+        )
+
+    async def _restore(self) -> None:
+        # Start and recovery are one: rows from before are given to the core again, prints suppressed.
+        recorder = self._recorder
+        self._start_where_it_began()
+        with self._prints_suppressed():
+            self._hand_over(self.core.start())
+        breath = _Breath()
+        for _seq, event in recorder.inputs():
+            with self._prints_suppressed():
+                if isinstance(event, MarketDataEvent):
+                    self._last_slice = event.timestamp
+                self._hand_over(self.core.process(event))
+            self.replayed += 1
+            await breath.maybe()
+        recorder.finish_replay()
+        recorder.note("Attached", self._now(), {"replayed": self.replayed})
+        self.journal.commit(durable=True)
+
+    def _start_where_it_began(self) -> None:
+        if self._new_core is None or not self.journal.resumed:
+            return
+        for _seq, event in self.journal.events():
+            if isinstance(event, MarketDataEvent):
+                self._start_at(event)
+                return
+
+    def _start_at(self, event: MarketDataEvent) -> bool:
+        # A live feed's first bar says in which session the run begins; until then it was the one after now.
+        if self._new_core is None:
+            return False
+        core = self.core
+        session = core.calendar.session_of_us(us_of(event.timestamp))
+        if session < 0 or core.calendar.label(session) == core.settings.start:
+            return False
+        self._take_over(self._new_core(core.calendar.label(session)))
+        return True
+
+    @contextlib.contextmanager
+    def _prints_suppressed(self) -> Any:
+        if self.journal.resumed and self._recorder.replaying:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        else:
+            yield
+
+    def _start_task(self, coroutine: Any, name: str) -> None:
+        task = asyncio.create_task(coroutine, name=f"rbtlive {name} of {self.core.strategy.name}")
+        task.add_done_callback(self._task_done)
+        self._tasks.append(task)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and self.failure is None:
+            self.failure = task.exception()
+        self._wakeup.set()
+
+    # -- the loop --------------------------------------------------------------------------------------------
+
+    async def _consume(self) -> None:
+        queue = self.queue
+        breath = _Breath()
+        while not self._given_up:
+            while len(queue) and not self._given_up:
+                started_ns = perf_counter_ns()
+                event = queue.get()
+                self.dispatcher.dispatch_now(event)
+                self.meters.note(started_ns)
+                if not self._space.is_set() and len(queue) <= queue.maxsize // 2:
+                    self._space.set()
+                if breath.is_due():
+                    self.journal.commit()
+                    await breath.take()
+            if self._given_up:
+                return
+            self.journal.commit()
+            if self.failure is not None:
+                raise self.failure
+            if self._stopping or (self._feed_done and not len(queue)):
+                return
+            self._wakeup.clear()
+            if not len(queue):
+                await self._wakeup.wait()
+
+    async def _pump_feed(self) -> None:
+        breath = _Breath()
+        async for event in self.feed:
+            if self._stopping:
+                return
+            while True:
+                try:
+                    self.enqueue(event)
+                    break
+                except QueueFull:
+                    # Bars are never dropped: the feed waits until the engine has caught up.
+                    self._space.clear()
+                    await self._space.wait()
+                    if self._stopping:
+                        return
+            await breath.maybe()
+        self._feed_done = True
+        self._wakeup.set()
+
+    async def _watch_lag(self) -> None:
+        while True:
+            before_s = perf_counter()
+            await asyncio.sleep(LAG_PERIOD_S)
+            self.meters.loop_lag_ms = max(0.0, perf_counter() - before_s - LAG_PERIOD_S) * 1000
+
+    # -- an event --------------------------------------------------------------------------------------------
+
+    def _record(self, event: Event) -> None:
+        if id(event) in self._own_fills:
+            self._own_fills.discard(id(event))
+            return  # written as a derived row when the venue made it
+        self._recorder.input(event)
+
+    def _to_core(self, event: Event) -> None:
+        if isinstance(event, SystemErrorEvent):
+            self.meters.errors += 1
+            return
+        if isinstance(event, MarketDataEvent):
+            if self._last_slice is None and self._start_at(event):
+                with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
+                    self._hand_over(self.core.start())
+            self._last_slice = event.timestamp
+        elif isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions:
+            return
+        self._hand_over(self.core.process(event))
+
+    def _emit_fill(self, event: OrderFillEvent) -> None:
+        # The simulated venue's fill is written, booked, and then shown to whoever listens.
+        self._recorder.derived_fill(event)
+        self.core.process(event)
+        if not self._recorder.replaying:
+            self._own_fills.add(id(event))
+            self.dispatcher.dispatch_now(event)
+
+    def _hand_over(self, commands: list[Command]) -> None:
+        if not commands:
+            return
+        when = self._now()
+        for command in commands:
+            self._recorder.intent(command, when)
+        if self._recorder.replaying:
+            if self.broker.simulated:
+                self.core.acknowledge(commands)
+            return
+        self.journal.commit(durable=True)
+        if self.broker.simulated:
+            self.core.acknowledge(commands)
+        else:
+            self._outgoing.extend(commands)
+            self._sendable.set()
+
+    def _write_row(self, row: SessionRow) -> None:
+        self._recorder.derived("SessionClosed", row.close, row_facts(row))
+
+    def _now(self) -> datetime:
+        core = self.core
+        return core.now if core.market.now_us else core.calendar.open(core.market.session)
+
+    # -- a real broker ---------------------------------------------------------------------------------------
+
+    async def _send_commands(self) -> None:
+        while True:
+            while self._outgoing:
+                await self._send(self._outgoing.popleft())
+            self._sendable.clear()
+            await self._sendable.wait()
+
+    async def _send(self, command: Command) -> None:
+        order_id = command.order_id
+        client_id = client_order_id(self.journal.run_id, int(order_id))
+        try:
+            if isinstance(command, SubmitOrder):
+                broker_id = await self.broker.submit_order(command, client_order_id=client_id)
+                self._tell(order_id, OrderState.PENDING, broker_order_id=broker_id)
+            elif isinstance(command, CancelOrder):
+                await self.broker.cancel_order(client_order_id=client_id)
+        except OrderRefused as refusal:
+            self.enqueue(OrderRejectEvent(timestamp=self.clock.now(), order_id=order_id, reason=str(refusal)))
+        except Exception as unknown:  # the outermost frame of a send: time-outs and resets are not rejects
+            if isinstance(command, SubmitOrder):
+                self._tell(order_id, OrderState.UNKNOWN, reason=f"{type(unknown).__name__}: {unknown}")
+            self.enqueue(
+                SystemErrorEvent(
+                    timestamp=self.clock.now(),
+                    message=f"{type(command).__name__} of order {order_id}: {type(unknown).__name__}: {unknown}",
+                    source=self.broker.name,
+                )
+            )
+
+    def _tell(
+        self, order_id: str, state: OrderState, *, reason: str = "", broker_order_id: str | None = None
+    ) -> None:
+        self.enqueue(
+            OrderUpdateEvent(
+                timestamp=self.clock.now(),
+                order_id=order_id,
+                status=state,
+                reason=reason,
+                broker_order_id=broker_order_id,
+            )
+        )
+
+    async def _take_broker_events(self) -> None:
+        prefix = f"{self.journal.run_id}-"
+        async for event in self.broker.events():
+            client_id = getattr(event, "order_id", "")
+            if client_id.startswith(prefix):
+                self.enqueue(event.model_copy(update={"order_id": client_id.removeprefix(prefix)}))
+
+    # -- ending ----------------------------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._given_up:
+            return
+        try:
+            if self.failure is None:
+                self._close_run()
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
+            if self._connected:
+                await self.broker.disconnect()
+            self.journal.close()
+            self.state = "stopped" if self.failure is None else "failed"
+
+    def _close_run(self) -> None:
+        if self._open_orders == "cancel":
+            self.dispatcher.dispatch_now(OperatorEvent(timestamp=self._now(), action="cancel_all"))
+        if self.ended:
+            self.journal.end(timestamp=self._now(), reason="the feed ended")
+        else:
+            self._recorder.note("Stopped", self._now(), {})
+            self.journal.commit(durable=True)
+
+
+class _Breath:
+    """Gives the loop back after a slice of time."""
+
+    __slots__ = ("_since_s",)
+
+    def __init__(self) -> None:
+        self._since_s = perf_counter()
+
+    def is_due(self) -> bool:
+        return perf_counter() - self._since_s >= SLICE_S
+
+    async def take(self) -> None:
+        await asyncio.sleep(PAUSE_S)
+        self._since_s = perf_counter()
+
+    async def maybe(self) -> None:
+        if self.is_due():
+            await self.take()
+
+
+def row_facts(row: SessionRow) -> dict[str, Any]:
+    """Return a session's books as the journal keeps them."""
+    return {
+        "session": row.label,
+        "cash": row.ending_cash,
+        "positions_value": row.ending_value,
+        "portfolio_value": row.portfolio_value,
+        "positions": [[p.symbol, p.amount, p.cost_basis, p.last_sale_price] for p in row.positions],
+    }
+

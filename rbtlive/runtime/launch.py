@@ -1,0 +1,205 @@
+"""From what `attach` was given to an engine that is ready to run: checks, settings, journal, core.
+
+The rule: whatever is wrong is said before a task is started or a file is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendar import us_of
+from rbtlive.data.feed import DataFeed, as_feed
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, NotBuilt
+from rbtlive.runtime.backtest import new_core, prepare_settings
+from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.journal import Journal, open_journal
+from rbtlive.runtime.log import failure_sink
+from rbtlive.runtime.run_files import StateFolder, check_session_name
+from rbtlive.runtime.run_header import check_header, make_header
+
+DEFAULT_CAPITAL = Decimal(100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Everything a session starts from.
+
+    Attributes:
+        strategy: What the user passed.
+        executor: The strategy, checked; a core gets a fresh one.
+        broker: Where orders go.
+        feed: Where bars come from.
+        portal: History, assets, corporate actions.
+        settings: What was asked for.
+        name: The session's name.
+        folder: Where its journal goes.
+        journal: Path of a journal elsewhere, or None.
+        fresh: Start a new run in any case.
+        open_orders: What happens to open orders on shutdown.
+    """
+
+    strategy: Any
+    executor: StrategyExecutor
+    broker: BrokerAdapter
+    feed: DataFeed
+    portal: PolarsDataPortal
+    settings: RunSettings
+    name: str
+    folder: StateFolder
+    fresh: bool
+    open_orders: Literal["keep", "cancel"]
+
+    def engine(self) -> TradingEngine:
+        """Open the journal and return the engine.
+
+        Raises:
+            JournalError: the journal is held, damaged, or of another strategy, settings or version.
+        """
+        journal = open_journal(
+            self.folder,
+            self.name,
+            header=lambda: make_header(
+                self.executor,
+                self.settings,
+                self.portal,
+                broker=self.broker.name,
+                live=self.feed.is_live,
+                folder=self.folder,
+            ),
+            fresh=self.fresh,
+        )
+        return self._engine_over(journal)
+
+    def _engine_over(self, journal: Journal) -> TradingEngine:
+        try:
+            if journal.resumed:
+                check_header(journal.header, self.executor, self.settings)
+            return TradingEngine(
+                self._core(self.settings.start),
+                self.broker,
+                feed=self.feed,
+                new_core=self._core if self.feed.is_live else None,
+                journal=journal,
+                open_orders=self.open_orders,
+                on_failure=failure_sink(self.name),
+            )
+        except BaseException:
+            journal.close()
+            raise
+
+
+    def _core(self, start: date) -> TradingCore:
+        settings = replace(self.settings, start=start)
+        return new_core(self.strategy, self.portal, settings, preload=False, simulated=self.broker.simulated)
+
+
+def prepare(
+    strategy: Any,
+    broker: BrokerAdapter,
+    *,
+    feed: Any,
+    data: Any,
+    name: str | None,
+    journal: Any,
+    fresh: bool,
+    on_error: Literal["raise", "continue"],
+    max_errors: int,
+    on_divergence: Literal["raise", "positions"],
+    open_orders: Literal["keep", "cancel"],
+    capital_base: Any,
+    start: Any,
+    end: Any,
+    frequency: Literal["1d", "1m"],
+    calendar: str | None,
+    params: Mapping[str, Any] | None,
+    commission: Any,
+    slippage: Any,
+    benchmark: Any,
+    frames: Literal["polars", "pandas"],
+    zipline_quirks: bool,
+    clock: Clock | None = None,
+) -> Launch:
+    """Check everything that can be checked before a session starts.
+
+    Raises:
+        RbtliveError: something cannot be; each kind has a class of its own.
+    """
+    if not isinstance(broker, BrokerAdapter):
+        raise InvalidSetting(f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()")
+    _check_choice(on_error, "on_error", ("continue", "raise"))
+    _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
+    if on_divergence == "positions":
+        raise NotBuilt('on_divergence="positions" is not built: use "raise", or fresh=True for a new run')
+    _check_choice(open_orders, "open_orders", ("keep", "cancel"))
+    if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
+        raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
+    executor = StrategyExecutor(strategy, params)
+    session_name = check_session_name(_name_of(executor, name))
+    source = broker.feed if feed is None else as_feed(feed)
+    if source is None:
+        raise NoFeed(
+            f"{broker.name} has no market data of its own: pass feed=, e.g. rbtlive.ReplayFeed(bars) or an async iterator"
+        )
+    known = data if data is not None else source.portal
+    if known is None:
+        raise NoFeed("a feed without recorded bars says nothing of its assets: pass data= (a portal or a frame)")
+    portal = PolarsDataPortal.coerce(known, frequency=frequency, calendar=calendar)
+    if source.is_live:
+        portal = portal.without_end()
+    settings = prepare_settings(
+        portal,
+        start=_coming_session(portal, clock) if source.is_live else start,
+        end=end,
+        capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
+        frequency=frequency,
+        params=params,
+        commission=commission,
+        slippage=slippage,
+        benchmark=benchmark,
+        frames=frames,
+        zipline_quirks=zipline_quirks,
+        on_error=on_error,
+        max_errors=max_errors,
+        endless=source.is_live,
+    )
+    return Launch(
+        strategy=strategy,
+        executor=executor,
+        broker=broker,
+        feed=source,
+        portal=portal,
+        settings=settings,
+        name=session_name,
+        folder=StateFolder(journal),
+        fresh=fresh,
+        open_orders=open_orders,
+    )
+
+
+def _coming_session(portal: PolarsDataPortal, clock: Clock | None) -> date:
+    # A live run begins with the session that is going on, or the next one.
+    calendar = portal.calendar
+    now_us = us_of((clock or SystemClock()).now())
+    return calendar.label(int(calendar.closes_us.searchsorted(now_us)))
+
+
+def _name_of(executor: StrategyExecutor, name: str | None) -> str:
+    chosen = executor.name if name is None else name
+    if chosen == "":
+        raise BadSessionName("a strategy made of a dict has no name: pass name=, or give the dict a '__name__'")
+    return chosen
+
+
+def _check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidSetting(f"{name} must be one of {', '.join(map(repr, choices))}: was {value!r}")

@@ -1,0 +1,105 @@
+"""Between core and journal: writes down what a run does, or checks it against what was written.
+
+The rule: recovering a run and running it are the same calls. While rows are left from before, each output is compared
+with its row; when they are used up, outputs are appended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rbtlive.errors import StrategyChanged
+from rbtlive.model.commands import Command
+from rbtlive.model.events import Event, OrderFillEvent
+from rbtlive.runtime.journal import RUN_ENDED, Journal, JournalRow, RowKind
+from rbtlive.runtime.journal_codec import canonical_json, encode_event
+
+OUTPUTS = frozenset({RowKind.DERIVED, RowKind.INTENT})
+
+
+class Recorder:
+    """Writes the rows of one run.
+
+    Args:
+        journal: Where to.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._rows: Iterator[JournalRow] | None = None
+        self._next: JournalRow | None = None
+        if journal.resumed:
+            self._rows = journal.rows()
+            self._step()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether rows from before are left."""
+        return self._rows is not None
+
+    def inputs(self) -> Iterator[tuple[int, Event]]:
+        """Yield number and event of each input row from before; its outputs must be made before the next is asked for.
+
+        Raises:
+            StrategyChanged: the run as it is made again leaves out an output that was written.
+        """
+        while self._next is not None:
+            row = self._next
+            if row.kind != RowKind.INPUT:
+                raise _diverged(row, made=None)
+            self._step()
+            yield row.seq, row.event()
+        self._rows = None
+
+    def finish_replay(self) -> None:
+        """End the replay: what comes now is new."""
+        if self._next is not None:
+            raise _diverged(self._next, made=None)
+        self._rows = None
+
+    def input(self, event: Event) -> None:
+        """Write an event from outside down, before anybody sees it."""
+        self.journal.append_event(event)
+
+    def derived_fill(self, event: OrderFillEvent) -> None:
+        """Write down, or check, a fill that the simulated venue made."""
+        self._output(RowKind.DERIVED, event.event_type, event.timestamp, encode_event(event))
+
+    def derived(self, type_name: str, timestamp: datetime, payload: object) -> None:
+        """Write down, or check, another fact that follows from the inputs."""
+        self._output(RowKind.DERIVED, type_name, timestamp, canonical_json(payload))
+
+    def intent(self, command: Command, timestamp: datetime) -> None:
+        """Write down, or check, what the strategy wants of a venue."""
+        self._output(RowKind.INTENT, type(command).__name__, timestamp, canonical_json(command))
+
+    def note(self, type_name: str, timestamp: datetime, payload: object) -> None:
+        """Write something down for people; replays pass over it."""
+        self.journal.append(RowKind.NOTE, type_name, timestamp=timestamp, payload=payload)
+
+    def _output(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
+        row = self._next
+        if row is None:
+            self.journal.append_text(kind, type_name, timestamp=timestamp, payload=payload)
+            return
+        made = f"{type_name} {payload}"
+        if row.kind != kind or row.type != type_name or row.timestamp != timestamp or row.payload != payload:
+            raise _diverged(row, made=made)
+        self._step()
+
+    def _step(self) -> None:
+        assert self._rows is not None
+        row = next(self._rows, None)
+        while row is not None and (row.kind == RowKind.NOTE or row.type == RUN_ENDED):
+            row = next(self._rows, None)
+        self._next = row
+
+
+def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
+    now = "nothing" if made is None else f"{made:.300}"
+    return StrategyChanged(
+        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {row.type} {row.payload:.300}, is "
+        f"{now}; the strategy depends on more than its bars (time, random numbers, files), or was edited; attach the code "
+        "it was begun with, or attach with fresh=True"
+    )

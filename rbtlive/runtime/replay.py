@@ -1,0 +1,129 @@
+"""A recorded run again: its bars as a portal, and its inputs through a backtest.
+
+The rule: the bars are those that the session saw, taken from its journal, never from the source they came from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.record import RunRecord
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendar import get_calendar, us_of
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.events import CircuitBreakerEvent, Event, MarketDataEvent, OperatorEvent, ScheduledTriggerEvent
+from rbtlive.runtime.backtest import new_core
+from rbtlive.errors import RunNotFound
+from rbtlive.runtime.journal import RecordedRun, open_run
+from rbtlive.runtime.run_files import StateFolder
+
+_PRICES = ("open", "high", "low", "close", "volume")
+
+
+def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
+    """Open the journal of a run by its id, wherever later runs of the same name have moved it.
+
+    Raises:
+        RunNotFound: its file is gone.
+    """
+    for number in (None, *reversed(folder.earlier_runs(name))):
+        with contextlib.suppress(RunNotFound):
+            recorded = open_run(folder, name, number)
+            if recorded.run_id == run_id:
+                return recorded
+            recorded.close()
+    raise RunNotFound(f"the journal of run {run_id} of session {name!r} is gone from the state folder")
+
+
+def recorded_portal(run: RecordedRun, folder: StateFolder, settings: RunSettings) -> PolarsDataPortal:
+    """Return everything the session knew of the market: its history, and every bar it was given since."""
+    header = run.header
+    stored = {kind: folder.load_bars(name) if name else None for kind, name in header["history"].items()}
+    if stored["daily"] is not None:
+        stored["daily"] = stored["daily"].filter(pl.col("date") < settings.start)
+    if stored["minute"] is not None:
+        calendar = get_calendar(settings.calendar)
+        opening = calendar.open(calendar.number(settings.start))
+        stored["minute"] = stored["minute"].filter(pl.col("timestamp") <= opening)
+    seen = _seen_bars(run, settings)
+    daily, minute = stored["daily"], stored["minute"]
+    if settings.intraday:
+        minute = seen if minute is None else pl.concat([minute, seen])
+    else:
+        daily = seen if daily is None else pl.concat([daily, seen])
+    assets = pl.DataFrame(header["assets"], infer_schema_length=None).with_columns(
+        pl.col("start_date", "end_date", "auto_close_date").str.to_date()
+    )
+    return PolarsDataPortal(
+        daily,
+        minute_bars=minute,
+        assets=assets,
+        splits=_facts(header["splits"], ("effective_date",)),
+        dividends=_facts(header["dividends"], ("ex_date", "pay_date")),
+        calendar=settings.calendar,
+    )
+
+
+def _facts(rows: list[dict[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame | None:
+    if not rows:
+        return None
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(
+        pl.col(*dates).cast(pl.String).str.to_date(),
+        *(pl.col(name).cast(pl.Float64) for name in ("ratio", "amount") if name in rows[0]),
+    )
+
+
+def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:
+    calendar = get_calendar(settings.calendar)
+    name = "timestamp" if settings.intraday else "date"
+    columns: dict[str, list[Any]] = {key: [] for key in (name, "symbol", *_PRICES)}
+    for _seq, event in run.events():
+        if isinstance(event, MarketDataEvent) and event.bars:
+            when: Any = event.timestamp
+            if not settings.intraday:
+                when = calendar.label(calendar.session_of_us(us_of(when)))
+            for symbol, bar in event.bars.items():
+                columns[name].append(when)
+                columns["symbol"].append(symbol)
+                for price in _PRICES:
+                    columns[price].append(float(getattr(bar, price)))
+    kind = pl.Datetime("us", "UTC") if settings.intraday else pl.Date()
+    return pl.DataFrame(columns, schema={name: kind, "symbol": pl.String, **dict.fromkeys(_PRICES, pl.Float64())})
+
+
+def session_inputs(
+    run: RecordedRun, *, market_data_only: bool = False
+) -> tuple[list[Event], dict[datetime, int], int]:
+    """Return what a run took in: events, the journal sequence at each time, and the number of interventions.
+
+    Args:
+        run: The recorded run.
+        market_data_only: Leave the operator, breakers and triggers out.
+    """
+    events: list[Event] = []
+    sequences: dict[datetime, int] = {}
+    interventions = 0
+    for seq, event in run.events():
+        if isinstance(event, MarketDataEvent):
+            sequences[event.timestamp] = seq
+            events.append(event)
+        elif isinstance(event, (OperatorEvent, CircuitBreakerEvent, ScheduledTriggerEvent)) and not market_data_only:
+            interventions += not isinstance(event, ScheduledTriggerEvent)
+            events.append(event)
+    return events, sequences, interventions
+
+
+def run_again(
+    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, inputs: list[Event]
+) -> tuple[TradingCore, RunRecord]:
+    """Run a backtest over the slices of a session, with its interventions at their places."""
+    core = new_core(strategy, portal, settings, preload=True)
+    core.acknowledge(core.start())
+    for event in inputs:
+        core.acknowledge(core.process(event))
+    return core, core.finish()
