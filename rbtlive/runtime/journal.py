@@ -142,7 +142,7 @@ class RecordedRun:
                 yield JournalRow(
                     seq, kind.decode(), type_name.decode(), ts.decode(), payload.decode(), wall_us
                 )
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except store.SQLITE_ERRORS as error:
             raise store.as_journal_error(error, self.path) from error
 
     def events(self, *, kind: str = RowKind.INPUT, after: int = 0) -> Iterator[tuple[int, Event]]:
@@ -293,7 +293,7 @@ class Journal(RecordedRun):
             else:  # a write of its own makes SQLite sync the rows that were committed without
                 self._connection.execute(store.INSERT_TOUCH, (self._committed_seq,))
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, JournalUnwritable) as error:
+        except (*store.SQLITE_ERRORS, JournalUnwritable) as error:
             self._fail(error)
         self._buffer.clear()
         self._committed_seq = self._chain.seq
@@ -388,7 +388,7 @@ class Journal(RecordedRun):
         if self._connection.in_transaction:
             try:
                 self._connection.rollback()
-            except sqlite3.Error as second:
+            except store.SQLITE_ERRORS as second:
                 failure.add_note(f"and the open transaction could not be rolled back: {second}")
         raise failure from error
 
@@ -474,7 +474,7 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
             chain, _whole = store.follow(connection, path=path, seed=seed)
         store.use_write_ahead_log(connection)
         store.prove_writable(connection, seq=chain.seq)
-    except sqlite3.Error as error:
+    except store.SQLITE_ERRORS as error:
         connection.close()
         raise store.as_journal_error(error, path) from error
     except BaseException:
@@ -493,7 +493,7 @@ def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
     try:
         with closing(store.connect(path)) as connection:
             blank = store.is_blank(connection)
-    except (JournalCorrupt, JournalUnwritable, sqlite3.Error):
+    except (JournalCorrupt, JournalUnwritable, *store.SQLITE_ERRORS):
         return  # whoever reads it next says what is wrong with it
     if not blank:
         return
@@ -537,7 +537,7 @@ def _new(
     try:
         store.write_header(connection, header)
         written, seed = store.read_header(connection, path)
-    except sqlite3.Error as error:
+    except store.SQLITE_ERRORS as error:
         connection.close()
         raise store.as_journal_error(error, path) from error
     except BaseException:

@@ -24,6 +24,9 @@ FORMAT: Final = 1
 """Number of the file format; raised when old files cannot be read any more."""
 
 IN_MEMORY: Final = ":memory:"
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What reading a file raises; the second where a damaged name stands in SQLite's own message."""
+
 _APPLICATION_ID: Final = 0x5242544C  # "RBTL"
 _BUSY_MS: Final = 100
 _BATCH: Final = 2000
@@ -120,12 +123,12 @@ def connect(path: Path | None) -> sqlite3.Connection:
             check_same_thread=False,
             timeout=_BUSY_MS / 1000,
         )
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise as_journal_error(error, path) from error
     connection.text_factory = bytes
     try:
         _prepare(connection, path)
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         connection.close()
         raise as_journal_error(error, path) from error
     return connection
@@ -157,9 +160,9 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
             raise as_journal_error(error, path) from error
         try:  # a finished journal in a folder where no side files can be made
             connection = _probe(uri + "&immutable=1", path)
-        except sqlite3.Error as second:
+        except SQLITE_ERRORS as second:
             raise as_journal_error(second, path) from second
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise as_journal_error(error, path) from error
     connection.text_factory = bytes
     return connection
@@ -213,7 +216,7 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
                 f"journal {name} has a header that is not what was written; restore it from a copy"
             )
         return {key: json.loads(text) for key, text in texts.items()}, checksum
-    except (sqlite3.Error, UnicodeDecodeError, TypeError) as error:
+    except (*SQLITE_ERRORS, TypeError) as error:
         raise as_journal_error(error, path) from error
 
 
@@ -267,7 +270,7 @@ def follow(
                     "restore it from a copy, or attach with fresh=True"
                 )
             before = row
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         if path is None or not is_truncated(path):
             raise as_journal_error(error, path) from error
         damaged = f"the file ends within row {chain.seq + 1} or after it: {error}"
@@ -302,7 +305,7 @@ def rewrite(connection: sqlite3.Connection, *, path: Path, seed: bytes) -> None:
             )
             target.execute("COMMIT")
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise as_journal_error(error, path) from error
     try:
         _keep_damaged(path)
@@ -355,7 +358,7 @@ def _probe(uri: str, path: Path) -> sqlite3.Connection:
     try:
         _prepare(connection, path)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except SQLITE_ERRORS:
         connection.close()
         raise
     return connection

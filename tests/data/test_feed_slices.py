@@ -1,0 +1,395 @@
+"""From loose bars to slices: every slice of the calendar once and in order, whatever a source does."""
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rbtlive.data.calendar import get_calendar
+from rbtlive.data.slices import SliceBuilder, SlotAxis, trusted_bar, trusted_slice
+from rbtlive.errors import BadFrequency
+from rbtlive.model.bar import Bar
+from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
+
+XNYS = get_calendar("XNYS")
+DAILY = SlotAxis(XNYS, frequency="1d")
+MINUTELY = SlotAxis(XNYS, frequency="1m")
+
+
+def at(text):
+    return datetime.fromisoformat(text + "Z")
+
+
+def bar(stamp, symbol="A", **prices):
+    return {
+        "symbol": symbol,
+        "timestamp": stamp,
+        "open": 1,
+        "high": 2,
+        "low": 0.5,
+        "close": 1.5,
+        "volume": 9,
+        **prices,
+    }
+
+
+def close(day):
+    return at(f"{day}T21:00:00")
+
+
+def told(events):
+    """Reduce events to (time, symbols) for slices, and "error" for the rest."""
+    return [(e.timestamp, sorted(e.bars)) if isinstance(e, MarketDataEvent) else "error" for e in events]
+
+
+def fed(builder, *items):
+    return [event for item in items for event in builder.add(item)]
+
+
+def test_a_slice_is_closed_by_the_first_later_bar_or_by_the_end():
+    builder = SliceBuilder(DAILY)
+
+    assert fed(builder, bar(close("2020-01-02")), bar(close("2020-01-02"), "B")) == []
+    assert told(builder.add(bar(close("2020-01-03")))) == [(close("2020-01-02"), ["A", "B"])]
+    assert told(builder.finish()) == [(close("2020-01-03"), ["A"])]
+    assert told(builder.finish()) == []
+
+
+def test_slots_without_bars_become_empty_slices():
+    builder = SliceBuilder(DAILY)
+
+    events = fed(builder, bar(close("2020-01-02")), bar(close("2020-01-08")))
+
+    assert told(events) == [
+        (close("2020-01-02"), ["A"]),
+        (close("2020-01-03"), []),
+        (close("2020-01-06"), []),
+        (close("2020-01-07"), []),
+    ]
+    assert (builder.slices, builder.empty, builder.bars) == (4, 3, 2)
+
+
+def test_minute_slots_go_on_over_night_without_the_hours_between():
+    builder = SliceBuilder(MINUTELY)
+
+    events = fed(builder, bar(at("2020-01-02T20:58:00")), bar(at("2020-01-03T14:32:00")))
+
+    assert told(events) == [
+        (at("2020-01-02T20:58:00"), ["A"]),
+        (at("2020-01-02T20:59:00"), []),
+        (at("2020-01-02T21:00:00"), []),
+        (at("2020-01-03T14:31:00"), []),
+    ]
+
+
+def test_a_list_is_one_whole_slice_and_closes_at_once():
+    builder = SliceBuilder(DAILY)
+
+    events = fed(
+        builder, bar(close("2020-01-02")), [bar(close("2020-01-03")), bar(close("2020-01-03"), "B")], []
+    )
+
+    assert told(events) == [(close("2020-01-02"), ["A"]), (close("2020-01-03"), ["A", "B"])]
+
+
+def test_a_market_data_event_is_a_whole_slice_even_without_bars():
+    builder = SliceBuilder(DAILY)
+    full = MarketDataEvent(timestamp=close("2020-01-03"), bars={"A": Bar(**bar(close("2020-01-03")))})
+
+    events = fed(builder, MarketDataEvent(timestamp=close("2020-01-02"), bars={}), full)
+
+    assert told(events) == [(close("2020-01-02"), []), (close("2020-01-03"), ["A"])]
+    assert events[1] == full
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        close("2020-01-03"),
+        at("2020-01-03T14:31:00"),
+        at("2020-01-03T00:00:00"),
+        at("2020-01-03T05:00:00"),
+        date(2020, 1, 3),
+        "2020-01-03",
+        "2020-01-03T16:00:00-05:00",
+        pd.Timestamp("2020-01-03 16:00", tz="America/New_York"),
+        datetime(2020, 1, 3, 22, tzinfo=datetime.strptime("+0100", "%z").tzinfo),
+    ],
+)
+def test_a_daily_bar_may_be_stamped_in_many_ways(stamp):
+    if stamp == "2020-01-03":
+        stamp += "T00:00:00Z"
+    builder = SliceBuilder(DAILY)
+
+    assert fed(builder, bar(stamp)) == []
+    (event,) = builder.finish()
+
+    assert event.timestamp == event.bars["A"].timestamp == close("2020-01-03")
+    assert type(event.bars["A"].timestamp) is datetime
+
+
+def test_round_the_clock_midnight_is_the_end_of_the_day_before_and_a_date_is_its_day():
+    axis = SlotAxis(get_calendar("24/7"), frequency="1d")
+
+    assert axis.slot_of(at("2020-01-03T00:00:00")) == axis.slot_of(date(2020, 1, 2))
+    assert axis.slot_of(at("2020-01-02T12:00:00")) == axis.slot_of(date(2020, 1, 2))
+
+
+BAD = {
+    "nan": ("invalid", bar(close("2020-01-02"), close=math.nan)),
+    "infinite": ("invalid", bar(close("2020-01-02"), high=math.inf)),
+    "negative": ("invalid", bar(close("2020-01-02"), low=-1)),
+    "negative volume": ("invalid", bar(close("2020-01-02"), volume=-1)),
+    "high below low": ("invalid", bar(close("2020-01-02"), high=1, low=2)),
+    "beyond reason": ("invalid", bar(close("2020-01-02"), volume=Decimal("1E+999999"))),
+    "too many digits": ("invalid", bar(close("2020-01-02"), close="1." + "1" * 60)),
+    "huge integer": ("invalid", bar(close("2020-01-02"), volume=10**5000)),
+    "text": ("wrong_type", bar(close("2020-01-02"), close="cheap")),
+    "boolean": ("wrong_type", bar(close("2020-01-02"), close=True)),
+    "none": ("wrong_type", bar(close("2020-01-02"), open=None)),
+    "a missing field": ("wrong_type", {"symbol": "A", "timestamp": close("2020-01-02"), "close": 1}),
+    "no bar at all": ("wrong_type", 42),
+    "nothing": ("wrong_type", None),
+    "a frame": ("wrong_type", pd.DataFrame()),
+    "a naive stamp": ("wrong_type", bar(datetime(2020, 1, 2, 21))),  # noqa: DTZ001
+    "no time": ("wrong_type", bar(pd.NaT)),
+    "numpy time": ("wrong_type", bar(np.datetime64("2020-01-02"))),
+    "a number as time": ("wrong_type", bar(1577998800)),
+    "bad text as time": ("wrong_type", bar("yesterday")),
+    "the end of time": ("outside_session", bar(datetime.max.replace(tzinfo=UTC))),
+    "the beginning of time": ("outside_session", bar(datetime.min.replace(tzinfo=UTC))),
+    "symbol is no text": ("wrong_type", bar(close("2020-01-02"), symbol=7)),
+    "unknown symbol": ("unknown_symbol", bar(close("2020-01-02"), "ZZZ")),
+    "a holiday": ("outside_session", bar(at("2020-01-01T21:00:00"))),
+    "night": ("outside_session", bar(at("2020-01-02T23:00:00"))),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_bar_is_left_out_named_and_counted_and_stops_nothing(name):
+    reason, item = BAD[name]
+    builder = SliceBuilder(DAILY, symbols=["A", "B"])
+
+    events = fed(builder, bar(close("2020-01-02"), "B"), item, bar(close("2020-01-03")))
+
+    assert told(events) == ["error", (close("2020-01-02"), ["B"])]
+    assert dict(builder.quarantined) == {reason: 1}
+    error = events[0]
+    assert (error.source, error.timestamp) == ("feed", close("2020-01-02"))
+    assert error.message.startswith("bar left out: ")
+    assert len(error.message) <= 500
+
+
+def test_late_and_double_bars_are_left_out_by_name():
+    builder = SliceBuilder(DAILY)
+
+    events = fed(
+        builder,
+        bar(close("2020-01-03")),
+        bar(close("2020-01-03"), close=1.25),
+        bar(close("2020-01-02")),
+        bar(close("2020-01-06")),
+        bar(close("2020-01-03"), "B"),
+        [bar(close("2020-01-07")), bar(close("2020-01-08"), "B")],
+    )
+
+    assert told(events) == [
+        "error",
+        "error",
+        (close("2020-01-03"), ["A"]),
+        "error",
+        (close("2020-01-06"), ["A"]),
+        "error",
+        (close("2020-01-07"), ["A"]),
+    ]
+    assert dict(builder.quarantined) == {"duplicate": 1, "out_of_order": 3}
+    assert events[2].bars["A"].close == Decimal("1.5")
+
+
+def test_a_minute_bar_belongs_to_a_whole_minute_of_a_session():
+    builder = SliceBuilder(MINUTELY)
+
+    events = fed(
+        builder, *(bar(at(f"2020-01-02T{t}")) for t in ("14:30:00", "14:31:30", "21:01:00", "14:31:00"))
+    )
+
+    assert told(events) == ["error"] * 3
+    assert told(builder.finish()) == [(at("2020-01-02T14:31:00"), ["A"])]
+
+
+def test_known_symbols_are_found_in_any_case_and_spelled_as_the_assets_are():
+    builder = SliceBuilder(DAILY, symbols=["Brk.B"])
+
+    fed(builder, bar(close("2020-01-02"), "BRK.b"))
+
+    assert told(builder.finish()) == [(close("2020-01-02"), ["Brk.B"])]
+
+
+def test_the_clock_closes_what_is_over_and_later_bars_for_it_are_late():
+    builder = SliceBuilder(MINUTELY, after=at("2020-01-02T14:31:00"))
+
+    assert told(builder.close_through(at("2020-01-02T14:32:30"))) == [(at("2020-01-02T14:32:00"), [])]
+    assert told(fed(builder, bar(at("2020-01-02T14:33:00")), bar(at("2020-01-02T14:32:00"), "B"))) == [
+        "error"
+    ]
+    assert told(builder.close_through(at("2020-01-02T14:34:59"))) == [
+        (at("2020-01-02T14:33:00"), ["A"]),
+        (at("2020-01-02T14:34:00"), []),
+    ]
+    assert told(builder.close_through(at("2020-01-02T14:34:59"))) == []
+    assert builder.quarantined["out_of_order"] == 1
+
+
+def test_a_run_taken_up_again_skips_what_is_not_later_and_fills_the_gap():
+    builder = SliceBuilder(DAILY, after=close("2020-01-03"))
+
+    events = fed(
+        builder, *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-07", "2020-01-06"))
+    )
+
+    assert told(events) == [(close("2020-01-06"), []), "error"]
+    assert builder.skipped == 2
+
+
+def test_a_source_opened_again_may_repeat_itself():
+    builder = SliceBuilder(DAILY)
+    fed(builder, bar(close("2020-01-02")), bar(close("2020-01-03")))
+
+    builder.take_up_again()
+    events = fed(
+        builder, *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-03"))
+    )
+
+    assert told(events) == [(close("2020-01-03"), ["A"]), "error"]
+    assert (builder.skipped, builder.quarantined.total()) == (2, 1)
+
+
+def test_a_bar_from_the_future_is_left_out_where_there_is_a_clock():
+    builder = SliceBuilder(DAILY, latest=lambda: at("2020-01-03T21:00:05"))
+
+    events = fed(builder, bar(close("2020-01-03")), bar(close("2020-01-06")), bar(date(2020, 1, 7)))
+
+    assert told(events) == ["error", "error"]
+    assert told(builder.finish()) == [(close("2020-01-03"), ["A"])]
+
+
+def test_bars_beyond_the_last_session_end_the_feed():
+    builder = SliceBuilder(DAILY, until=close("2020-01-03"))
+
+    events = fed(builder, bar(close("2020-01-03")), bar(close("2020-01-06")))
+
+    assert told(events) == [(close("2020-01-03"), ["A"])]
+    assert builder.ended
+    assert told(builder.close_through(close("2020-01-10"))) == []
+
+
+def test_symbols_nobody_wants_only_tell_the_time():
+    builder = SliceBuilder(DAILY, wants=lambda symbol: symbol == "A")
+
+    events = fed(
+        builder, bar(close("2020-01-02"), "B"), bar(close("2020-01-03"), "B"), bar(close("2020-01-03"), "A")
+    )
+
+    assert told([*events, *builder.finish()]) == [(close("2020-01-02"), []), (close("2020-01-03"), ["A"])]
+
+
+def test_the_state_has_moved_on_before_the_events_are_taken():
+    builder = SliceBuilder(DAILY)
+    builder.add(bar(close("2020-01-02")))
+
+    waiting = builder.add(bar(close("2020-01-07")))
+    after = builder.add(bar(close("2020-01-08")))
+
+    assert told(waiting) == [
+        (close("2020-01-02"), ["A"]),
+        (close("2020-01-03"), []),
+        (close("2020-01-06"), []),
+    ]
+    assert told(after) == [(close("2020-01-07"), ["A"])]
+
+
+def test_trusted_models_equal_checked_ones():
+    checked = Bar(**bar(close("2020-01-02")))
+    values = checked.model_dump()
+    event = MarketDataEvent(timestamp=close("2020-01-02"), bars={"A": checked})
+
+    fast = trusted_slice(close("2020-01-02"), {"A": trusted_bar(values)})
+
+    assert (fast, fast.bars["A"]) == (event, checked)
+    assert hash(fast.bars["A"]) == hash(checked)
+    assert fast.model_dump() == event.model_dump()
+    assert fast.model_dump_json() == event.model_dump_json()
+    assert fast.model_copy(deep=True) == event
+    assert repr(fast) == repr(event)
+    assert fast.model_fields_set == event.model_fields_set
+
+
+def test_an_unknown_frequency_is_refused():
+    with pytest.raises(BadFrequency, match="was '1h'"):
+        SlotAxis(XNYS, frequency="1h")
+
+
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("item", [Hostile(), {"symbol": Hostile()}, bar(Hostile()), bar(close("2020-01-02"), Hostile())])
+def test_what_cannot_even_be_printed_is_left_out_too(item):
+    (error,) = SliceBuilder(DAILY).add(item)
+
+    assert "unprintable Hostile: RuntimeError" in error.message
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.datetimes()
+    | st.datetimes(timezones=st.just(UTC))
+    | st.dates()
+    | st.decimals(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+stamps = st.integers(0, 6).map(lambda days: close("2020-01-02") + timedelta(days=days))
+fields = st.sampled_from([1, 2, 0.5, "1.25", Decimal(3)]) | anything
+nearly_bars = st.fixed_dictionaries(
+    {
+        "symbol": st.sampled_from(["A", "B", "\ud800"]) | anything,
+        "timestamp": stamps | anything,
+        "open": fields,
+        "high": fields,
+        "low": fields,
+        "close": fields,
+        "volume": fields,
+    }
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(nearly_bars | st.lists(nearly_bars, max_size=3) | anything, max_size=8))
+def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is_named(items):
+    builder = SliceBuilder(DAILY)
+
+    events = [*fed(builder, *items), *builder.finish()]
+
+    slots = [event.timestamp for event in events if isinstance(event, MarketDataEvent)]
+    errors = [event for event in events if isinstance(event, SystemErrorEvent)]
+    assert len(slots) + len(errors) == len(events)
+    assert len(errors) == builder.quarantined.total()
+    if slots:
+        first, last = (SlotAxis.slot_of(DAILY, moment) for moment in (slots[0], slots[-1]))
+        assert len(slots) == 1 + len(list(DAILY.slots(after_us=first, before_us=last + 1)))
+        assert slots == sorted(set(slots))
+    for event in events:
+        if isinstance(event, MarketDataEvent):
+            assert all(b.timestamp == event.timestamp and b.low <= b.high for b in event.bars.values())
