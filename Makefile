@@ -1,0 +1,30 @@
+# Everything here works in a fresh clone with git, make and Python 3.11 or newer; the rest is installed into .venv.
+
+PYTHON ?=
+LAB_ARGS ?=
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab ci clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s%s\n", $$1, $$2}' Makefile
+
+demo: .venv/.ready-demo ## backtest a strategy, trade it on paper, compare the two
+	@.venv/bin/python examples/demo.py
+
+test: .venv/.ready-test ## run the whole test suite
+	@.venv/bin/python -m pytest $(TEST_ARGS)
+
+lab: .venv/.ready-lab ## open JupyterLab on the quickstart notebook
+	@.venv/bin/python -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS) notebooks/01_quickstart.ipynb
+
+ci: ## check everything as CI does, without installing system packages
+	@.ci/run --without-system-packages
+
+clean: ## remove .venv and everything that was built
+	@rm -rf .venv build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# A stamp for each set of packages; a change of pyproject.toml makes it stale.
+.venv/.ready-%: pyproject.toml scripts/make_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $*
