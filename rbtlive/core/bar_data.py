@@ -21,6 +21,7 @@ from rbtlive.model.asset import Asset
 
 CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
 HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
+_SLICED: Final = frozenset(HISTORY_FIELDS)
 
 
 class BarData:
@@ -75,22 +76,24 @@ class BarData:
             TypeError: `assets` or `fields` is of the wrong type.
             KeyError: there is no such field.
         """
-        if not self._market.looks_back:
-            try:
+        if not self._market.looks_back and type(fields) is str:
+            index = self._index_of(assets)
+            if index is not None:
                 read = self._prices.get(fields)
                 if read is not None:
-                    index = self._index.get(assets)
-                    if index is not None:
-                        return self._frames.price(read(index))
-                elif fields == "volume":
-                    return self._frames.volume(self._market.volume(self._index[assets]))
-            except (KeyError, TypeError):
-                pass  # several, or wrong: told apart below
+                    return self._frames.price(read(index))
+                if fields == "volume":
+                    return self._frames.volume(self._market.volume(index))
         return self._current(assets, fields)
 
     def _current(self, assets: Any, fields: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
         chosen = list(assets) if many_assets else [assets]
+        if many_assets and type(fields) is str and fields in self._prices and not self._market.looks_back:
+            indices = [self._index_of(asset) for asset in chosen]
+            if None not in indices:
+                read, price = self._prices[fields], self._frames.price
+                return self._frames.mapping(chosen, [price(read(index)) for index in indices], fields)  # type: ignore[arg-type]
         names = list(fields) if many_fields else [fields]
         for name in names:
             if not isinstance(name, str):
@@ -210,16 +213,19 @@ class BarData:
             TypeError: an argument is of the wrong type.
             ValueError: a field, the frequency or the bar count is impossible.
         """
-        if self._exact_series and dtype is None and type(bar_count) is int and bar_count > 0:
-            try:
-                index = self._index[assets]
-                if fields in HISTORY_FIELDS:
-                    return self._market.series(index, fields, self._market.span(bar_count, frequency))
-            except TypeError:
-                pass  # not one asset: told apart below
-            except KeyError:
-                pass
+        plain = type(bar_count) is int and bar_count > 0 and type(fields) is str and type(frequency) is str
+        if plain and dtype is None and self._exact_series and fields in _SLICED:
+            index = self._index_of(assets)
+            if index is not None:
+                return self._market.recent(index, fields, bar_count, frequency)
         return self._history(assets, fields, self._count(bar_count, "history"), frequency, dtype)
+
+    # None for several assets (lists cannot be looked up) and for what is no asset of the run.
+    def _index_of(self, assets: Any) -> int | None:
+        try:
+            return self._index.get(assets)
+        except TypeError:
+            return None
 
     def _history(self, assets: Any, fields: Any, bar_count: int, frequency: Any, dtype: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)

@@ -5,6 +5,7 @@ The rule: a window is cut from rows that have happened; what is cached of later 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,6 +46,10 @@ class History:
         ]  # with the first row unaffected
         self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
         self._all_clear_from = 0
+        self._plain = panel.frozen and decimals is None
+        self._clean_from = [
+            0 if self._plain else sys.maxsize
+        ] * panel.width  # windows that are slices of the bars themselves
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
@@ -60,6 +65,8 @@ class History:
             self._factors[factor.asset].append((row, factor))
             self._log.append((row, factor))
             self._clear_from[factor.asset] = row
+            if self._plain:
+                self._clean_from[factor.asset] = row
             self._all_clear_from = max(self._all_clear_from, row)
 
     def factor_count(self, index: int) -> int:
@@ -86,6 +93,12 @@ class History:
         elif self._decimals is None and low >= self._clear_from[index]:
             return panel.series(index, field).slice(low, high - low)
         return self._whole(index, field, adjusted=low < self._clear_from[index]).slice(low, high - low)
+
+    def clean(self, index: int, field: str, low: int, rows: int) -> pl.Series | None:
+        """Return a window that needs no adjusting, rounding or filling; None where it needs one, or begins too early."""
+        if low < self._clean_from[index] or low < self.first_row or field == "price":
+            return None
+        return self.panel.series(index, field).slice(low, rows)
 
     # The whole column as it looks now; kept until the next factor.
     def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:

@@ -532,6 +532,19 @@ class Market:
     def _whole_windows(self) -> bool:
         return not (self.looks_back and self.round_history)
 
+    def recent(self, index: int, field: str, bar_count: int, frequency: str) -> pl.Series:
+        """Return the last `bar_count` bars of one asset, as `series` does; the short way where there is one.
+
+        Raises:
+            HistoryWindowStartsBeforeData: the data begins later.
+        """
+        if frequency == self.frequency and not self.looks_back:
+            high = self._view + 1
+            clean = self._history.clean(index, field, high - bar_count, bar_count)
+            if clean is not None:
+                return clean
+        return self.series(index, field, self.span(bar_count, frequency))
+
     def series(self, index: int, field: str, span: Span) -> pl.Series:
         """Return a window of one asset as a Float64 Series named by symbol, null where missing."""
         if span.today or not self._whole_windows or field in self._indicators:
