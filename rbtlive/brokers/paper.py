@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import ClassVar
 
-from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerOrder
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
@@ -28,10 +28,6 @@ class PaperBroker(BrokerAdapter):
     async def disconnect(self) -> None:
         """Do nothing."""
 
-    async def equity(self) -> Decimal | None:
-        """Return None: the capital base is a setting."""
-        return None
-
     async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
         """Raise BrokerError: the engine fills paper orders itself."""
         raise BrokerError(f"order {client_order_id} for {order.symbol} belongs in the engine's own venue")
@@ -44,6 +40,23 @@ class PaperBroker(BrokerAdapter):
         """Yield nothing."""
         return
         yield
+
+    async def find_order(self, client_order_id: str) -> BrokerOrder | None:
+        """Return None: the engine holds the paper book itself."""
+        del client_order_id
+
+    async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
+        """Return nothing: the engine holds the paper book itself."""
+        del prefix, open_only
+        return []
+
+    async def positions(self) -> dict[str, Decimal]:
+        """Return nothing: the engine holds the paper book itself."""
+        return {}
+
+    async def account(self) -> BrokerAccount:
+        """Raise BrokerError: a paper account is the engine's own portfolio."""
+        raise BrokerError("a paper account is the engine's own portfolio: read session.account")
 
     def __repr__(self) -> str:
         return "PaperBroker()"

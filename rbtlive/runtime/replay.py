@@ -57,7 +57,8 @@ def recorded_portal(run: RecordedRun, folder: StateFolder, settings: RunSettings
     else:
         daily = seen if daily is None else pl.concat([daily, seen])
     assets = pl.DataFrame(header["assets"], infer_schema_length=None).with_columns(
-        pl.col("start_date", "end_date", "auto_close_date").str.to_date()
+        pl.col("start_date", "end_date", "auto_close_date").str.to_date(),
+        pl.col("lot_size", "tick_size").cast(pl.Decimal(38, 12)),
     )
     return PolarsDataPortal(
         daily,
@@ -74,7 +75,7 @@ def _facts(rows: list[dict[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame |
         return None
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         pl.col(*dates).cast(pl.String).str.to_date(),
-        *(pl.col(name).cast(pl.Float64) for name in ("ratio", "amount") if name in rows[0]),
+        *(pl.col(name).cast(pl.Decimal(38, 12)) for name in ("ratio", "amount") if name in rows[0]),
     )
 
 
