@@ -84,6 +84,8 @@ class BarData:
                     return self._frames.price(read(index))
                 if fields == "volume":
                     return self._frames.volume(self._market.volume(index))
+                if self._market.has_column(fields):
+                    return self._market.column_value(index, fields)
         return self._current(assets, fields)
 
     def _current(self, assets: Any, fields: Any) -> Any:

@@ -300,6 +300,7 @@ class PandasFrames:
             values = {part.name: getattr(asset, part.name) for part in fields(asset)}
             for name in ("start_date", "end_date", "auto_close_date"):
                 values[name] = self.session(values[name])
+            values["tick_size"] = float(values["tick_size"])
             known = type(asset)(**values)
             self._assets[asset] = self._assets[known] = known
         return known

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from rbtlive.data.adjustments import Factor
+from rbtlive.data.calendar import DAY_US
 from rbtlive.data.panel import Floats, Panel, to_series
 
 BASE_FIELD = {
@@ -152,7 +155,7 @@ class History:
         values = self._rounded(values)
         if tail is not None:
             values = np.append(values, tail)
-        if field == "price" and np.isnan(values).any():
+        if field == "price" and (np.isnan(values).any() or self._dead_row(index) < low + len(values)):
             values = self._filled(values, index, low=low, seen_from=seen_from)
         return values
 
@@ -161,6 +164,8 @@ class History:
         values = values.copy()
         if np.isnan(values[0]):
             traded = last_nonzero(self.panel.column(index, "volume"), low - 1)
+            if traded > 0 and self._midnight_is_yesterdays(traded):
+                traded = last_nonzero(~np.isnan(self.panel.column(index, "close")[:traded]), traded - 1)
             if traded >= 0:
                 values[0] = self._close_seen_from(index, traded, seen_from)
         return self._forward_filled(values, index, low=low)
@@ -175,9 +180,29 @@ class History:
     def _forward_filled(self, values: Floats, index: int, *, low: int) -> Floats:
         known = np.where(np.isnan(values), 0, np.arange(len(values)))
         filled = np.asarray(values[np.maximum.accumulate(known)])
-        dead_from = self._first_row(self._last_sessions[index] + 1)
-        filled[max(0, dead_from - low) :] = np.nan
+        filled[max(0, self._dead_row(index) - low) :] = np.nan
         return filled
+
+    # Where windows are rounded as zipline's, they also end as zipline's: by the UTC date of a minute, so that the last minute
+    # of an asset that trades round the clock, stamped with the next midnight, has no price.
+    def _dead_row(self, index: int) -> int:
+        last, calendar = self._last_sessions[index], self.panel.calendar
+        if self._decimals is None or self.panel.frequency == "1d" or last >= len(calendar):
+            return self._first_row(last + 1)
+        midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
+        return int(np.searchsorted(self.panel.row_us, midnight))
+
+    # zipline looks a daily price up by the session's label, which is midnight: round the clock, that is the session before.
+    def _midnight_is_yesterdays(self, row: int) -> bool:
+        panel = self.panel
+        if self._decimals is None or panel.frequency == "1m":
+            return False
+        session = panel.session_at(row)
+        return session > 0 and bool(
+            panel.calendar.closes_us[session - 1] == panel.calendar.opens_us[session]
+            and panel.calendar.opens_us[session]
+            == panel.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
+        )
 
     # A daily row may be asked for before it is there: its place follows from the session alone.
     def _first_row(self, session: int) -> int:
@@ -247,7 +272,7 @@ def _places(indices: tuple[int, ...], asset: int) -> list[int]:
     return [place for place, index in enumerate(indices) if index == asset]
 
 
-def last_nonzero(volumes: Floats, row: int) -> int:
+def last_nonzero(volumes: NDArray[Any], row: int) -> int:
     """Return the last row up to `row` in which something traded; -1 if there is none."""
     high, step = row + 1, 64
     while high > 0:

@@ -61,7 +61,8 @@ class Indicators:
 
     def value(self, index: int, name: str, row: int) -> float:
         """Return the value at a row; NaN if there is none."""
-        return float(self._column(index, name)[row])
+        value: float = self._column(index, name).item(row)
+        return value
 
     def values(self, index: int, name: str, low: int, high: int) -> Floats:
         """Return the values of rows `low` to `high` - 1; NaN where there is none."""

@@ -6,7 +6,7 @@ The rule: nothing is read past the cursor. Assets are named by their index, numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,8 @@ from rbtlive.data.adjustments import Adjustments
 from rbtlive.data.calendar import us_of
 from rbtlive.data.history import History
 from rbtlive.data.indicators import Indicators
-from rbtlive.data.panel import FIELDS, Floats, Frequency, Panel, to_series
+from rbtlive.data.panel import FIELDS, Floats, Frequency, to_series
+from rbtlive.data.panels import Lives, PanelMaker
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
 from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
 from rbtlive.model.asset import Asset
@@ -27,18 +28,12 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
     from rbtlive.model.bar import Bar
 
-NEVER: Final = 2**31 - 2
-"""A session number after every other."""
-
 MORNING: Final = time(8, 45)
 MORNING_ZONE: Final = ZoneInfo("America/New_York")
 """When `before_trading_start` runs, on every calendar.
 
 Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
 """
-
-EMPTY_SESSIONS: Final = 5
-"""How many sessions with daily bars only a window of minutes may reach back to."""
 
 NAN: Final = float("nan")
 
@@ -108,13 +103,24 @@ class Market:
         self._look_ahead = look_ahead_before_start
         self._index = {asset.symbol: asset.index for asset in self.assets}
         self._sources: dict[str, Callable[[Any, int], Any]] = {}
-        self._learn_lives()
+        self._lives = Lives(self.calendar, self.assets)
+        self._first, self._last = self._lives.first, self._lives.last
         self._data_start = portal.first_session if preload else min(portal.first_session, first_session)
-        self._end = portal.last_session if last_session is None else last_session
-        if not preload:
-            self._end = first_session - 1
-        self.panel = self._panel(frequency, portal.daily if frequency == "1d" else portal.minute)
-        self.daily = self.panel if frequency == "1d" else self._daily_of_minutes()
+        end = portal.last_session if last_session is None else last_session
+        maker = PanelMaker(
+            portal,
+            self._lives,
+            first_session=first_session,
+            end=end if preload else first_session - 1,
+            data_start=self._data_start,
+            frozen=preload,
+            thousandths=round_history,
+        )
+        self.panel = maker.main(frequency)
+        self._portal_sessions: set[int] = set(portal.daily["session"].unique().to_list())
+        self.daily = (
+            self.panel if frequency == "1d" else maker.daily_beside(self.panel, self._portal_sessions)
+        )
         self._make_readers()
         self._learn_actions()
         self.session, self.now_us, self.before_open = -1, 0, False
@@ -124,64 +130,6 @@ class Market:
         self._look_back_at(self.row)
 
     # --- making ---------------------------------------------------------------------------------------------------
-
-    def _learn_lives(self) -> None:
-        labels = self.calendar.labels
-
-        def last_on_or_before(day: date) -> int:
-            place = int(np.searchsorted(labels, np.datetime64(day, "D"), side="right")) - 1
-            return place if place < len(labels) - 1 else NEVER
-
-        starts = [np.datetime64(asset.start_date, "D") for asset in self.assets]
-        self._first = [int(np.searchsorted(labels, start)) for start in starts]
-        self._last = [last_on_or_before(asset.end_date) for asset in self.assets]
-        self._auto_close = [last_on_or_before(asset.auto_close_date) for asset in self.assets]
-
-    def _panel(self, frequency: Frequency, bars: pl.DataFrame | None) -> Panel:
-        first = self.first_session
-        if bars is not None and len(bars):
-            first = min(first, int(bars["session"][0]))
-        if (
-            frequency == "1m"
-        ):  # minutes of sessions that only have daily bars are missing bars, not the end of the data
-            first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
-        panel = Panel(
-            frequency=frequency,
-            calendar=self.calendar,
-            symbols=tuple(asset.symbol for asset in self.assets),
-            first_session=first,
-            last_session=self._end,
-            frozen=self.preload,
-            thousandths=self.round_history,
-        )
-        if bars is not None:
-            panel.fill(self._within_lives(bars))
-        return panel
-
-    def _within_lives(self, bars: pl.DataFrame) -> pl.DataFrame:
-        index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
-        alive = (session >= np.array(self._first)[index]) & (session <= np.array(self._last)[index])
-        return bars if alive.all() else bars.filter(pl.Series(alive))
-
-    # Sessions that the portal has no daily bars of are made of their minutes.
-    def _daily_of_minutes(self) -> Panel:
-        known = self.portal.daily
-        self._portal_sessions = set(known["session"].unique().to_list())
-        first = min([self.panel.first_session, *self._portal_sessions])
-        daily = Panel(
-            frequency="1d",
-            calendar=self.calendar,
-            symbols=self.panel.symbols,
-            first_session=first,
-            last_session=self._end,
-            frozen=self.preload,
-            thousandths=self.round_history,
-        )
-        for session in range(self.panel.first_session, self._end + 1):
-            if session not in self._portal_sessions:
-                daily.set_row(session - first, session_bar(self.panel, session))
-        daily.fill(self._within_lives(known))
-        return daily
 
     def _learn_actions(self) -> None:
         portal = self.portal
@@ -286,6 +234,16 @@ class Market:
             self._bind()
         return row
 
+    @property
+    def last_slice_us(self) -> int | None:
+        """END of the last row that was processed, µs UTC; None before the first of the run."""
+        first = (
+            self.panel.rows_of_session(self.first_session)[0]
+            if self.panel.last_session >= self.first_session
+            else None
+        )
+        return None if first is None or self.row < first else int(self._us[self.row])
+
     def row_at(self, us: int) -> int:
         """Return the row of the main panel that ends at `us`, or that is the session `us` lies in on daily bars."""
         if self.frequency == "1d":
@@ -321,7 +279,7 @@ class Market:
             row = self.daily.append(session, int(self.calendar.closes_us[session]), {})
             if session in self._portal_sessions:
                 bars = self.portal.daily.filter(pl.col("session") == session)
-                self.daily.fill(self._within_lives(bars))
+                self.daily.fill(self._lives.keep(bars))
             else:
                 self.daily.set_row(row, session_bar(self.panel, session))
 
@@ -407,7 +365,7 @@ class Market:
 
     def auto_close_session_of(self, index: int) -> int:
         """Return the last session on or before the asset's auto-close date; `NEVER` if it has none within the calendar."""
-        return self._auto_close[index]
+        return self._lives.auto_close[index]
 
     def exchange_is_open(self) -> bool:
         """Say whether the cursor is at a minute of the calendar."""
@@ -432,6 +390,10 @@ class Market:
             StrategyError: the name is that of a field, or `expression` is no Polars expression.
         """
         self._indicators.add(name, expression)
+
+    def has_column(self, name: str) -> bool:
+        """Say whether there is an indicator of this name."""
+        return name in self._indicators
 
     @property
     def column_names(self) -> tuple[str, ...]:

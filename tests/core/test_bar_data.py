@@ -362,3 +362,19 @@ def test_numpy_integers_are_bar_counts() -> None:
     run = run_to(1)
 
     assert run.data.history(run.asset("A"), "close", np.int64(2), "1d").to_list() == [10, 11]
+
+
+@pytest.mark.parametrize(
+    ("rounded", "second"), [(False, 30.0), (True, 15.0)], ids=["each its own", "as zipline"]
+)
+def test_several_fields_in_the_morning_take_the_first_assets_split_only_as_zipline_does(
+    rounded: bool, second: float
+) -> None:
+    portal = PolarsDataPortal(bars({"A": [10.0, 5.0], "B": [30.0, 31.0]}), splits=splits(("A", DAYS[1], 0.5)))
+    run = Run(portal, last=1, frames="pandas", round_history=rounded)
+
+    run.to_morning(1)
+    frame = run.data.history(both(run), ["close", "price"], 1, "1d")
+
+    assert frame["close"].tolist() == [5.0, second]
+    assert run.data.history(both(run), "close", 1, "1d").iloc[0].tolist() == [5.0, 30.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -546,3 +547,35 @@ def test_an_indicator_needs_a_name_of_its_own_and_a_usable_expression() -> None:
     run.to_bar(0)
     with pytest.raises(StrategyError, match="open, high, low, close, volume, price"):
         run.market.column_value(0, "typo")
+
+
+# -- zipline's rules that come with its rounding ---------------------------------------------------------------------------
+
+
+def round_the_clock(**flags: bool) -> Run:
+    stamps = [datetime(2017, 1, 6, tzinfo=UTC) + timedelta(minutes=number) for number in (-1, 0)]
+    days = bars({"A": [20.0, 21.0, 11.0]}, [date(2017, 1, 3), date(2017, 1, 4), date(2017, 1, 5)])
+    data = PolarsDataPortal(days, minute_bars=bars({"A": [10.0, 11.0]}, stamps), calendar="24/7")
+    session = data.calendar.number(date(2017, 1, 5))
+    return Run(data, frequency="1m", start=session - FIRST, last=session - FIRST, **flags)
+
+
+def test_the_last_minute_before_midnight_has_a_price_unless_windows_are_ziplines() -> None:
+    exact, zipline = round_the_clock(), round_the_clock(round_history=True)
+
+    for run in (exact, zipline):
+        run.to_bar(run.market.first_session - FIRST)
+
+    assert window(exact, "price", 2, frequency="1m") == [10, 11]
+    assert window(zipline, "price", 2, frequency="1m") == [10, None]
+    assert window(zipline, "close", 2, frequency="1m") == [10, 11]
+
+
+def test_round_the_clock_zipline_fills_a_leading_day_from_a_session_further_back() -> None:
+    exact, zipline = round_the_clock(), round_the_clock(round_history=True)
+
+    for run in (exact, zipline):
+        run.to_bar(run.market.first_session - FIRST, 0)
+
+    assert window(exact, "price", 1) == [21]
+    assert window(zipline, "price", 1) == [20]
