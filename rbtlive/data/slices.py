@@ -186,7 +186,7 @@ class SliceBuilder:
         self._wants = wants
         self._open_us: int | None = None
         self._open_bars: dict[str, Bar] = {}
-        self._catching_up = after is not None
+        self._repeats_us = self._closed_us
 
     def add(self, item: object) -> Iterator[Event]:
         """Take what a source gave, and return what follows from it.
@@ -221,7 +221,7 @@ class SliceBuilder:
 
     def take_up_again(self) -> None:
         """Skip, instead of naming, what a source that was opened again repeats."""
-        self._catching_up = True
+        self._repeats_us = self._closed_us or 0
 
     @property
     def now(self) -> datetime:
@@ -285,7 +285,7 @@ class SliceBuilder:
                 "wrong_type", f"a bar, a mapping or a list of them is expected: was {type(item).__name__}"
             )
         symbol = values["symbol"]
-        if not isinstance(symbol, str) or not symbol:
+        if not isinstance(symbol, str) or not symbol or not _is_encodable(symbol):
             raise _QuarantinedError("wrong_type", f"symbol must be a string: was {_shown(symbol)}")
         if self._known is not None:
             if symbol.upper() not in self._known:
@@ -317,13 +317,14 @@ class SliceBuilder:
         return slot_us
 
     def _is_repeated(self, bar: Bar, slot_us: int) -> bool:
-        if not self._catching_up:
+        if self._repeats_us is None:
             return False
-        if self._closed_us is not None and slot_us <= self._closed_us:
+        if slot_us <= self._repeats_us:
             return True
         if slot_us == self._open_us and self._open_bars.get(bar.symbol) == bar:
             return True
-        self._catching_up = False
+        if self._closed_us is None or slot_us > self._closed_us:
+            self._repeats_us = None
         return False
 
     def _refuse_misplaced(self, bar: Bar, *, slot_us: int, whole_slice_us: int | None) -> None:
@@ -427,6 +428,14 @@ def _exact(name: str, value: object) -> Decimal:
     ):
         raise _QuarantinedError("invalid", f"{name} is beyond what can be traded: was {_shown(value)}")
     return number or Decimal(0)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _described(item: object) -> str:

@@ -309,9 +309,8 @@ class _Reader:
                     await self._space.wait()
         except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what it means
             self.error = error
-        finally:
-            self.finished = True
-            self._signal.set()
+        self.finished = True  # not so if it was cancelled
+        self._signal.set()
 
 
 async def _close(stream: object) -> None:

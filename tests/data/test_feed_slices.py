@@ -339,7 +339,9 @@ class Hostile:
         raise RuntimeError
 
 
-@pytest.mark.parametrize("item", [Hostile(), {"symbol": Hostile()}, bar(Hostile()), bar(close("2020-01-02"), Hostile())])
+@pytest.mark.parametrize(
+    "item", [Hostile(), {"symbol": Hostile()}, bar(Hostile()), bar(close("2020-01-02"), Hostile())]
+)
 def test_what_cannot_even_be_printed_is_left_out_too(item):
     (error,) = SliceBuilder(DAILY).add(item)
 
