@@ -1,7 +1,6 @@
 """The journal: rows in order, hashed, committed, found again; runs that end, go on, or are set aside."""
 
 import hashlib
-import os
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
@@ -371,17 +370,13 @@ def test_a_run_that_is_not_there_is_named_with_those_that_are(begin, folder):
         open_run(folder, "other")
 
 
-def test_a_finished_run_can_be_read_from_a_folder_that_cannot_be_written(begin, folder):
+def test_a_finished_run_can_be_read_where_no_side_files_can_be_made(begin, folder):
     journal = begin()
     journal.append_event(slice_at(0))
     journal.close()
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    folder.path.chmod(0o500)
-    try:
-        assert open_events(folder, None) == [slice_at(0)]
-    finally:
-        folder.path.chmod(0o700)
+    (folder.path / "sma.sqlite-shm").mkdir()  # in the way, as a folder without write permission would be
+
+    assert open_events(folder, None) == [slice_at(0)]
 
 
 def test_a_closed_journal_takes_nothing_and_closing_twice_does_nothing(begin):
