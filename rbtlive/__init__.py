@@ -10,6 +10,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
 from rbtlive.notebook.attach import attach, run, sessions
+from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
@@ -37,6 +38,7 @@ __all__ = [
     "attach",
     "backtest",
     "load_sample",
+    "open_session",
     "run",
     "sessions",
 ]

@@ -8,16 +8,17 @@ Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
 from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
-from rbtlive.model.number import ZERO
+from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ class SessionBooks:
 
     def __init__(self, core: TradingCore) -> None:
         self._core = core
-        self.on_row: Callable[[SessionRow], None] = lambda _row: None
         self._starting_cash = core.settings.capital_base
         self._starting_value = ZERO
         self._previous_pnl = ZERO
@@ -55,19 +55,18 @@ class SessionBooks:
         self._starting_value = portfolio.positions_value
         self._previous_pnl = portfolio.pnl
 
-    def close(self) -> None:
-        """Do a session's last steps and write its row."""
+    def close(self) -> SessionRow:
+        """Do a session's last steps, and write and return its row."""
         core = self._core
         self._close_delisted()
-        self._apply_cancel_policy()
-        core.orders.touch(core._new_orders.values())  # noqa: SLF001 - books are a part of the core in a file of their own
-        core._new_orders.clear()  # noqa: SLF001
+        core.flush_new_orders()
+        self._apply_cancel_policy()  # in daily runs these orders are news of the next session, as in zipline
         if core.account_controls:
             self._check_account()
         core.mark_now()
         row = self._row()
         core.record.sessions.append(row)
-        self.on_row(row)
+        return row
 
     def _close_delisted(self) -> None:
         core = self._core
@@ -76,7 +75,7 @@ class SessionBooks:
             asset = position.asset
             if now_us < self._auto_close_us[asset.index]:
                 continue
-            price = core.price_of(asset)
+            price = core.value_of(asset)
             price = position.last_sale_price if price is None else price
             amount = -position.amount
             core.portfolio.book_transaction(asset, amount, price=price, dt=core.now)
@@ -118,7 +117,7 @@ class SessionBooks:
         for control in core.account_controls:
             try:
                 control.validate(core.portfolio_view, core.account_view, now, core.data)
-            except Exception as failure:  # a control ends the run as a failing callback does
+            except Exception as failure:  # noqa: BLE001 - a control ends the run as a failing callback does
                 core.survive(failure)
 
     def _row(self) -> SessionRow:
@@ -161,6 +160,25 @@ class SessionBooks:
         self._previous_cash_flow = portfolio.cash_flow
         self._previous_return = total_return
         return row
+
+    def facts(self) -> dict[str, str]:
+        """Return the figures that the next session's row is reckoned from."""
+        return {
+            "starting_cash": plain_text(self._starting_cash),
+            "starting_value": plain_text(self._starting_value),
+            "previous_pnl": plain_text(self._previous_pnl),
+            "previous_cash_flow": plain_text(self._previous_cash_flow),
+            "previous_return": repr(self._previous_return),
+        }
+
+    def restore(self, facts: Mapping[str, str]) -> None:
+        """Take what `facts` gave."""
+        self._starting_cash = Decimal(facts["starting_cash"])
+        self._starting_value = Decimal(facts["starting_value"])
+        self._previous_pnl = Decimal(facts["previous_pnl"])
+        self._previous_cash_flow = Decimal(facts["previous_cash_flow"])
+        self._previous_return = float(facts["previous_return"])
+        self._first_transaction = len(self._core.record.transactions)
 
     # -- the run as a whole ----------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rbtlive.core.quirks import Quirks
 from rbtlive.data.calendar import TradingCalendar, us_of
-from rbtlive.model.number import ZERO, to_money
+from rbtlive.model.number import ZERO, plain_text, to_money
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -46,6 +46,14 @@ class Dividends:
         """Return the cash due in `session`, and whatever fell due before it and was not paid."""
         due = [s for s in self._owed if s <= session] if not self._lose_off_session else [session]
         return sum((cash for s in sorted(due) for cash in self._owed.pop(s, ())), ZERO)
+
+    def facts(self) -> list[list[object]]:
+        """Return what is owed, as facts: session number, then the cash of each dividend."""
+        return [[session, *map(plain_text, owed)] for session, owed in sorted(self._owed.items())]
+
+    def restore(self, facts: list[list[Any]]) -> None:
+        """Take what `facts` gave."""
+        self._owed = {session: [Decimal(cash) for cash in owed] for session, *owed in facts}
 
 
 def start_session(core: TradingCore, session: int) -> None:

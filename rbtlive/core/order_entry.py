@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core import sizing
+from rbtlive.core.fetcher import Fetcher
 from rbtlive.core.order import Order
 from rbtlive.core.views import OrderView
 from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrderParameters
@@ -24,6 +25,7 @@ from rbtlive.model.order import OrderState
 
 if TYPE_CHECKING:
     from rbtlive.core.controls import TradingControl
+    from rbtlive.core.fetcher import FetchedValues, FetchOptions
     from rbtlive.core.frames import Frames
     from rbtlive.core.order_manager import OrderManager
     from rbtlive.core.portfolio import Portfolio
@@ -60,6 +62,7 @@ class OrderEntry:
     _own_assets: set[int]
     _commands: list[Command]
     _new_orders: dict[str, Order]
+    _fetcher: Fetcher | None = None
 
     if TYPE_CHECKING:
 
@@ -81,7 +84,11 @@ class OrderEntry:
         """
         if id(asset) in self._own_assets:
             return asset  # type: ignore[no-any-return]
-        if isinstance(asset, Asset) and asset.index < len(self.assets) and self.assets[asset.index].sid == asset.sid:
+        if (
+            isinstance(asset, Asset)
+            and asset.index < len(self.assets)
+            and self.assets[asset.index].sid == asset.sid
+        ):
             return self.assets[asset.index]
         raise UnsupportedOrderParameters(
             f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') or sid(...)"
@@ -106,7 +113,11 @@ class OrderEntry:
                 return asset
         known = {a.symbol.upper(): a.symbol for a in self.assets}
         nearest = difflib.get_close_matches(wanted, known, n=1)
-        hint = f"did you mean {known[nearest[0]]!r}?" if nearest else f"the data holds {', '.join(sorted(known)[:10])}"
+        hint = (
+            f"did you mean {known[nearest[0]]!r}?"
+            if nearest
+            else f"the data holds {', '.join(sorted(known)[:10])}"
+        )
         raise SymbolNotFound(f"symbol {text!r} was not found: {hint}")
 
     def check_orderable(self, asset: Any, method: str) -> Asset | None:
@@ -116,26 +127,33 @@ class OrderEntry:
             UnsupportedOrderParameters: not an asset.
             OrderDuringInitialize: no bar has come yet.
         """
-        asset = self.resolve(asset, method)
+        known = self.resolve(asset, method)
         if self.initializing:
             if self.quirks.loose_initialize_errors:
                 raise AssertionError("Algorithm should have a timezone.utc datetime, None")
             raise OrderDuringInitialize(
                 f"{method}() cannot be called in initialize: no bar has come yet; order in handle_data"
             )
-        if self.has_left(asset):
+        if self.has_left(known):
             self.on_message(
                 "warning",
-                f"{asset.symbol} has left the market and cannot be ordered; a position in it is closed on "
-                f"{_plain(asset.auto_close_date)}",
+                f"{known.symbol} has left the market and cannot be ordered; a position in it is closed on "
+                f"{_plain(known.auto_close_date)}",
             )
             return None
-        return asset
+        return known
 
     def has_left(self, asset: Asset) -> bool:
         """Say whether the current session is after the asset's last one, or after its auto-close date."""
         facts = self.market.assets[asset.index]
         return self.session_label > min(facts.end_date, facts.auto_close_date)
+
+    def fetch_csv(self, source: Any, options: FetchOptions, read_options: dict[str, Any]) -> FetchedValues:
+        """Read values from a CSV file or a frame and make them readable through `data.current`."""
+        if self._fetcher is None:
+            last = None if self.settings.end is None else self.calendar.number(self.settings.end)
+            self._fetcher = Fetcher(self.market, self.assets, last)
+        return self._fetcher.fetch(source, options, read_options)
 
     # -- placing ---------------------------------------------------------------------------------------------
 
@@ -164,7 +182,9 @@ class OrderEntry:
         if shares == 0:
             return None
         if shares > MAX_SHARES:
-            raise OverflowError(f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()")
+            raise OverflowError(
+                f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()"
+            )
         if hasattr(style, "for_asset"):
             style = style.for_asset(asset, binary_ticks=self.quirks.round_history)
         is_buy = shares > 0
@@ -221,6 +241,10 @@ class OrderEntry:
             order.cancel_requested = True
             self._commands.append(CancelOrder(order_id=order_id))
             return
+        else:
+            self._commands.append(
+                CancelOrder(order_id=order_id)
+            )  # done already, and still to be written down
         self.end_order(order, reason)
 
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:
@@ -262,7 +286,7 @@ class OrderEntry:
         return {
             "arena": "backtest",
             "data_frequency": "minute" if self.settings.intraday else "daily",
-            "start": self.frames.timestamp(int(self.calendar.opens_us[first])),
+            "start": self.frames.timestamp(int(self.calendar.minutes_us(first)[0])),
             "end": None if last is None else self.frames.timestamp(int(self.calendar.closes_us[last])),
             "capital_base": self.frames.number(self.settings.capital_base),
             "platform": "zipline",

@@ -59,6 +59,12 @@ class OrderManager:
         self._open.setdefault(asset, []).append(order)
         return order
 
+    def adopt(self, order: Order) -> None:
+        """Put an order that was created elsewhere in the book."""
+        self._orders[order.id] = order
+        self._open.setdefault(order.asset, []).append(order)
+        self._last_id = max(self._last_id, int(order.id))
+
     def deny(self, order: Order, reason: str, dt: datetime) -> None:
         """End a new order before it is sent: one of our own guards or breakers refused it."""
         order.move(OrderState.DENIED, dt)
@@ -140,6 +146,41 @@ class OrderManager:
         if not orders:
             self._open.pop(asset, None)
         return emptied
+
+    @property
+    def last_id(self) -> int:
+        """Number of the last order that was created."""
+        return self._last_id
+
+    def restore(
+        self,
+        open_orders: Iterable[Order],
+        *,
+        touched: Iterable[Order],
+        ended: Iterable[Order],
+        last_id: int,
+        executions: Iterable[str],
+    ) -> None:
+        """Take the orders of a run that is carried on.
+
+        Args:
+            open_orders: In the order of the book.
+            touched: Those that changed in the current session, the latest change last.
+            ended: All others, oldest first; a later picture of an order replaces an earlier one.
+            last_id: Number of the last order that was created.
+            executions: Ids of the executions booked so far.
+        """
+        book = {order.id: order for order in open_orders}
+        changed = {order.id: book.get(order.id, order) for order in touched}
+        known = {order.id: order for order in ended} | changed | book
+        self._orders = {order_id: known[order_id] for order_id in sorted(known, key=int)}
+        self._by_broker_id = {o.broker_order_id: o.id for o in self if o.broker_order_id is not None}
+        self.touched = changed
+        self._open = {}
+        for order in book.values():
+            self._open.setdefault(order.asset, []).append(order)
+        self.executions = set(executions)
+        self._last_id = last_id
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""

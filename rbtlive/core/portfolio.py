@@ -234,19 +234,20 @@ class Portfolio:
             if price is not None:
                 position.last_sale_price = price
                 position.last_sale_date = dt
-        self._changed()
+        self.note_change()
 
     def deposit(self, amount: Decimal) -> None:
         """Add `amount` to capital and cash."""
         self.capital_base += amount
         self.cash += amount
-        self._changed()
+        self.note_change()
 
     def _move_cash(self, amount: Decimal) -> None:
         self.cash += amount
         self.cash_flow += amount
-        self._changed()
+        self.note_change()
 
-    def _changed(self) -> None:
+    def note_change(self) -> None:
+        """Forget sums that may have changed."""
         self._totals = None
         self.version += 1

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import decimal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-from rbtlive.core import corporate_actions, sizing
+from rbtlive.core import corporate_actions
 from rbtlive.core.bar_data import BarData
-from rbtlive.core.bound import ACTIVE
 from rbtlive.core.books import SessionBooks
+from rbtlive.core.bound import ACTIVE
 from rbtlive.core.context import Context
 from rbtlive.core.controls import AccountControl, TradingControl
 from rbtlive.core.frames import get_frames
@@ -26,7 +26,7 @@ from rbtlive.core.order_entry import OrderEntry
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.quirks import quirks
-from rbtlive.core.record import RunRecord
+from rbtlive.core.record import RunRecord, SessionRow
 from rbtlive.core.schedule import ScheduledFunction
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
@@ -39,7 +39,7 @@ from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.asset import Asset
-from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.commands import Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
@@ -124,6 +124,7 @@ class TradingCore(OrderEntry):
         self.failure_count = 0
         self.on_message = on_message or (lambda _level, _text: None)
         self.emit: Callable[[OrderFillEvent], None] = self._apply_fill
+        self.on_session_closed: Callable[[SessionRow], None] = lambda _row: None
 
         self.data = BarData(market, self.frames, restrictions=self._is_restricted, loose_names=self.quirks.loose_argument_types)
         self.context = Context(self)
@@ -178,6 +179,11 @@ class TradingCore(OrderEntry):
     def now(self) -> datetime:
         """Time of the current bar or step, UTC."""
         return datetime_of(self.market.now_us)
+
+    @property
+    def in_session(self) -> bool:
+        """Whether a session has begun and not been closed."""
+        return self._session_open
 
     @property
     def session_label(self) -> date:
@@ -241,6 +247,14 @@ class TradingCore(OrderEntry):
             if self._commands:
                 self.acknowledge(self._take_commands())
         self._finish_session()
+
+    def take_in(self, event: MarketDataEvent) -> None:
+        """Give the market a slice of before, without acting on it."""
+        us = us_of(event.timestamp)
+        session = self.calendar.session_of_us(us)
+        if session != self.market.session:
+            self.market.open_session(session)
+        self.market.advance(self.market.append_slice(us, event.bars))
 
     def acknowledge(self, commands: list[Command]) -> None:
         """Take the simulated venue's word for it: every submitted order rests."""
@@ -335,6 +349,7 @@ class TradingCore(OrderEntry):
         elif event.action in {"flatten", "kill"}:
             self.cancel_everything(f"{event.action} by the operator")
             if event.action == "flatten":
+                self.trading_state = "reducing"  # even a halted run may close what it holds
                 self._close_all_positions()
             self.halt(f"{event.action} by the operator")
 
@@ -383,10 +398,32 @@ class TradingCore(OrderEntry):
     def _finish_session(self) -> None:
         if not self._session_open:
             return
-        self.books.close()
+        row = self.books.close()
         self._deliver_notices()
         self.market.end_session(self.market.session)
         self._session_open = False
+        self.on_session_closed(row)
+
+    def cursor_facts(self) -> dict[str, Any]:
+        """Return where in time the run is."""
+        return {
+            "session": self.session_label.isoformat(),
+            "session_open": self._session_open,
+            "start_hook_done": self._start_hook_done,
+            "last_slice_us": self.market.last_slice_us,
+        }
+
+    def restore_cursor(self, facts: Mapping[str, Any]) -> None:
+        """Go where `cursor_facts` was; the market must hold the bars up to there."""
+        session = self.calendar.number(date.fromisoformat(facts["session"]))
+        self.market.open_session(session)
+        if facts["last_slice_us"] is not None:
+            self.market.advance(self.market.row_at(facts["last_slice_us"]))
+        self._session_open = facts["session_open"]
+        self._start_hook_done = facts["start_hook_done"]
+        self._bts_us = corporate_actions.before_trading_start_us(self.calendar, session)
+        if not self._session_open:
+            self.market.end_session(session)
 
     # -- a bar -----------------------------------------------------------------------------------------------
 
@@ -408,8 +445,12 @@ class TradingCore(OrderEntry):
             if self.scheduled:
                 self._run_scheduled()
         if self._new_orders:
-            self.orders.touch(self._new_orders.values())
-            self._new_orders.clear()
+            self.flush_new_orders()
+
+    def flush_new_orders(self) -> None:
+        """Count the orders placed or cancelled since the last bar as changed in this session."""
+        self.orders.touch(self._new_orders.values())
+        self._new_orders.clear()
 
     def _run_scheduled(self) -> None:
         market = self.market
@@ -460,7 +501,7 @@ class TradingCore(OrderEntry):
     def _call(self, callback: Callable[..., Any], *args: Any) -> None:
         try:
             callback(*args)
-        except Exception as failure:  # around a user's callback
+        except Exception as failure:  # noqa: BLE001 - around a user's callback
             self.survive(failure)
         else:
             self._failures_in_row = 0
@@ -498,9 +539,19 @@ class TradingCore(OrderEntry):
 
     # -- what methods and views ask --------------------------------------------------------------------------
 
+    def add_indicator(self, name: str, expression: Any) -> None:
+        """Make a column computed from each asset's bars readable."""
+        self.market.add_column(name, expression)
+
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
-        price = self.market.price(asset.index)
+        return self._exactly(self.market.price(asset.index))
+
+    def value_of(self, asset: Asset) -> Decimal | None:
+        """Return the price a position in `asset` is valued at, or None."""
+        return self._exactly(self.market.value_price(asset.index))
+
+    def _exactly(self, price: float) -> Decimal | None:
         if price != price:  # noqa: PLR0124 - NaN
             return None
         exact = self._decimals.get(price)
@@ -517,7 +568,7 @@ class TradingCore(OrderEntry):
         """Mark the portfolio at the current step, even if it was marked before."""
         self._marked_us = self.market.now_us
         if self.portfolio.positions:
-            self.portfolio.mark(self.price_of, self.now)
+            self.portfolio.mark(self.value_of, self.now)
 
     def _is_restricted(self, asset: Asset, now: Any) -> bool:
         return bool(self.restrictions.is_restricted(asset, now))

@@ -6,7 +6,7 @@ The rule: nothing is read past the cursor. Assets are named by their index, numb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,8 @@ class Market:
         preload: Take all bars from the portal, as a backtest does; else those from `first_session` on come through `append_slice`.
         round_history: Keep prices in thousandths and round histories to three decimals, as zipline does.
         look_ahead_before_start: Let a daily `before_trading_start` see the coming session's bar, as zipline does.
+        lag_at_midnight: Where sessions end at midnight (24/7), show each daily bar one session late, as zipline does;
+            positions are valued at the current one.
 
     Attributes:
         assets: In the order of their index.
@@ -92,6 +94,7 @@ class Market:
         preload: bool,
         round_history: bool = False,
         look_ahead_before_start: bool = False,
+        lag_at_midnight: bool = False,
     ) -> None:
         self.portal = portal
         self.calendar = portal.calendar
@@ -101,6 +104,7 @@ class Market:
         self.preload = preload
         self.round_history = round_history
         self._look_ahead = look_ahead_before_start
+        self._lag = int(lag_at_midnight and frequency == "1d" and self._ends_at_midnight(first_session))
         self._index = {asset.symbol: asset.index for asset in self.assets}
         self._sources: dict[str, Callable[[Any, int], Any]] = {}
         self._lives = Lives(self.calendar, self.assets)
@@ -179,7 +183,7 @@ class Market:
         label = self.calendar.label(session)
         self.now_us = us_of(datetime.combine(label, MORNING, MORNING_ZONE))
         self.before_open = True
-        coming = session - self.panel.first_session
+        coming = session - self.panel.first_session - self._lag
         if self._look_ahead and self.frequency == "1d" and coming < self.panel.rows:
             self._look_back_at(coming)
         else:
@@ -192,6 +196,8 @@ class Market:
         self._view_session = self.session
         self.looks_back = self.before_open = False
         self.now_us = self._us[row]
+        if self._lag:
+            self._look_back_at(row - 1)
 
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
@@ -259,6 +265,10 @@ class Market:
         self._open, self._high, self._low = (self._fields[field] for field in ("open", "high", "low"))
         self._close, self._volume = self._fields["close"], self._fields["volume"]
 
+    def _ends_at_midnight(self, session: int) -> bool:
+        label = datetime.combine(self.calendar.label(session), time(), UTC)
+        return self.calendar.session_of_us(us_of(label)) == session - 1
+
     # Sees a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
         self._view = row
@@ -287,23 +297,23 @@ class Market:
 
     def open_(self, index: int) -> float:
         """Return the open of the row that is seen."""
-        return self._open[self._offset + index]
+        return self._open[self._offset + index] if self._view >= 0 else NAN
 
     def high(self, index: int) -> float:
         """Return the high of the row that is seen."""
-        return self._high[self._offset + index]
+        return self._high[self._offset + index] if self._view >= 0 else NAN
 
     def low(self, index: int) -> float:
         """Return the low of the row that is seen."""
-        return self._low[self._offset + index]
+        return self._low[self._offset + index] if self._view >= 0 else NAN
 
     def close(self, index: int) -> float:
         """Return the close of the row that is seen."""
-        return self._close[self._offset + index]
+        return self._close[self._offset + index] if self._view >= 0 else NAN
 
     def volume(self, index: int) -> float:
         """Return the volume of the row that is seen; 0 if nothing traded."""
-        return self._volume[self._offset + index]
+        return self._volume[self._offset + index] if self._view >= 0 else 0.0
 
     def spot(self, index: int, field: str) -> float:
         """Return a field of the row that is seen, as it looks after this morning's splits and dividends."""
@@ -333,6 +343,16 @@ class Market:
             if row < 0:
                 return NAN
         return float(close[row]) * self._adjustments.ratio(index, self.panel.session_at(row))
+
+    def value_price(self, index: int) -> float:
+        """Return the price that positions are valued at: `price`, but never late."""
+        if not self._lag:
+            return self.price(index)
+        view = self._view
+        self._look_back_at(view + 1)
+        price = self.price(index)
+        self._look_back_at(view)
+        return price
 
     def last_traded_row(self, index: int) -> int:
         """Return the last row seen in which the asset traded; -1 if it never did."""

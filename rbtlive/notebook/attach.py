@@ -120,8 +120,9 @@ def _start(launch: Launch) -> LiveSession:
     before = _RUNNING.get(launch.name)
     replaces = before is not None and before.state not in {"stopped", "failed"}
     if before is not None and replaces:
+        before.refuse_other_strategy(launch)
         before.release()
-    engine = launch.engine()
+    engine = launch.engine(swap_from=before.engine.core if before is not None and replaces else None)
     session = LiveSession(launch, engine)
     if replaces:
         session.logs.append(f"info: this session replaces the one that was running as {launch.name!r}")

@@ -16,16 +16,18 @@ import polars as pl
 
 from rbtlive.core.context import Context
 from rbtlive.core.views import AccountView, PortfolioView
-from rbtlive.errors import EngineStopped
+from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent
 from rbtlive.research.backtesting import perf_of, result_of
+from rbtlive.notebook.loaded import loaded, remember
 from rbtlive.research.display import table_html
-from rbtlive.research.parity_report import ParityReport, parity_report
+from rbtlive.research.parity_report import ParityReport
+from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import RecordedRun
 from rbtlive.runtime.launch import Launch
-from rbtlive.runtime.replay import find_recorded, recorded_portal, run_again, session_inputs
+from rbtlive.runtime.replay import find_recorded
 
 SessionState = Literal["starting", "running", "paused", "stopping", "stopped", "failed"]
 KEPT_LOGS = 1000
@@ -63,6 +65,7 @@ class LiveSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._concluded = False
         engine.core.on_message = self._log
+        remember(launch)
 
     # -- life ------------------------------------------------------------------------------------------------
 
@@ -91,6 +94,18 @@ class LiveSession:
                 if core.settings.on_error == "raise":
                     raise
                 self._log("error", f"analyze failed: {type(failure).__name__}: {failure}")
+
+    def refuse_other_strategy(self, launch: Launch) -> None:
+        """Keep this session running if what would replace it is of another strategy.
+
+        Raises:
+            JournalMismatch: it is.
+        """
+        if launch.executor.name != self._launch.executor.name and not launch.fresh:
+            raise JournalMismatch(
+                f"session {self.name!r} is running strategy {self._launch.executor.name!r}: was asked to carry on with "
+                f"{launch.executor.name!r}; give that one another name=, or attach it with fresh=True"
+            )
 
     def release(self) -> None:
         """Let go of the run at once, so that another session can carry it on."""
@@ -246,23 +261,13 @@ class LiveSession:
 
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the session saw, and compare orders, fills and books exactly."""
-        core = self.engine.core
         with self._recorded() as recorded:
-            inputs, sequences, interventions = session_inputs(recorded)
-            portal = recorded_portal(recorded, self._launch.folder, core.settings)
-        _core, record = run_again(self._launch.strategy, portal, core.settings, inputs)
-        return parity_report(
-            core.finish(), record, sequences=sequences, interventions=interventions
-        )
+            return Proof(recorded, self._launch.folder, loaded).parity()
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy (by default the session's own) over the slices the session saw, without its interventions."""
-        core = self.engine.core
         with self._recorded() as recorded:
-            inputs, _sequences, _interventions = session_inputs(recorded, market_data_only=True)
-            portal = recorded_portal(recorded, self._launch.folder, core.settings)
-        again, _record = run_again(strategy or self._launch.strategy, portal, core.settings, inputs)
-        return result_of(again)
+            return Proof(recorded, self._launch.folder, loaded).replay(strategy)
 
     def _recorded(self) -> RecordedRun:
         # The journal as it lies on disk: under its own name, or set aside by a later run of the same name.

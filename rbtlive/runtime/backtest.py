@@ -140,6 +140,7 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
         preload=preload,
         round_history=rules.round_history,
         look_ahead_before_start=rules.look_ahead_before_start,
+        lag_at_midnight=rules.lag_at_midnight,
     )
 
 

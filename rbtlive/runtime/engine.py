@@ -18,6 +18,7 @@ from typing import Any, Literal
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.record import SessionRow
+from rbtlive.core.state import capture, session_facts
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, FeedPlan
@@ -40,7 +41,8 @@ from rbtlive.runtime.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.event_queue import EventQueue
 from rbtlive.runtime.journal import Journal
 from rbtlive.runtime.meters import Meters
-from rbtlive.runtime.recorder import Recorder
+from rbtlive.runtime.recorded import Facts, carry_on, segments_of
+from rbtlive.runtime.recorder import SESSION_CLOSED, Recorder
 from rbtlive.runtime.run_files import client_order_id
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
@@ -102,7 +104,8 @@ class TradingEngine:
         self.failure: BaseException | None = None
         self.replayed = 0
         self._open_orders = open_orders
-        self._recorder = Recorder(self.journal)
+        self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
+        self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
         self._last_slice: datetime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
@@ -122,7 +125,7 @@ class TradingEngine:
     def _take_over(self, core: TradingCore) -> None:
         self.core = core
         core.emit = self._emit_fill
-        core.books.on_row = self._write_row
+        core.on_session_closed = self._write_row
 
     @property
     def order_manager(self) -> Any:
@@ -216,6 +219,12 @@ class TradingEngine:
         # Start and recovery are one: rows from before are given to the core again, prints suppressed.
         recorder = self._recorder
         self._start_where_it_began()
+        if self._segment is not None and self._segment.state is not None:
+            assets = {asset.symbol: asset for asset in self.core.assets}
+            facts = Facts(self.journal, assets, upto=self._segment.after)
+            carry_on(self.core, facts, self._segment.state)
+            if facts.slices:
+                self._last_slice = facts.slices[-1].timestamp
         with self._prints_suppressed():
             self._hand_over(self.core.start())
         breath = _Breath()
@@ -366,7 +375,9 @@ class TradingEngine:
             self._sendable.set()
 
     def _write_row(self, row: SessionRow) -> None:
-        self._recorder.derived("SessionClosed", row.close, row_facts(row))
+        core = self.core
+        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core)}
+        self._recorder.derived(SESSION_CLOSED, row.close, facts)
 
     def _now(self) -> datetime:
         core = self.core
@@ -472,15 +483,3 @@ class _Breath:
     async def maybe(self) -> None:
         if self.is_due():
             await self.take()
-
-
-def row_facts(row: SessionRow) -> dict[str, Any]:
-    """Return a session's books as the journal keeps them."""
-    return {
-        "session": row.label,
-        "cash": row.ending_cash,
-        "positions_value": row.ending_value,
-        "portfolio_value": row.portfolio_value,
-        "positions": [[p.symbol, p.amount, p.cost_basis, p.last_sale_price] for p in row.positions],
-    }
-

@@ -14,18 +14,21 @@ from typing import Any, Literal
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.state import capture
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, NotBuilt
+from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.journal import Journal, open_journal
+from rbtlive.runtime.journal import Journal, RowKind, open_journal
 from rbtlive.runtime.log import failure_sink
+from rbtlive.runtime.recorded import Facts, segments_of, state_at_end, swap_facts
+from rbtlive.runtime.recorder import SWAPPED
 from rbtlive.runtime.run_files import StateFolder, check_session_name
-from rbtlive.runtime.run_header import check_header, make_header
+from rbtlive.runtime.run_header import check_header, make_header, settings_facts
 
 DEFAULT_CAPITAL = Decimal(100_000)
 
@@ -45,6 +48,7 @@ class Launch:
         folder: Where its journal goes.
         journal: Path of a journal elsewhere, or None.
         fresh: Start a new run in any case.
+        on_divergence: What happens if the strategy is not the one the run was begun with.
         open_orders: What happens to open orders on shutdown.
     """
 
@@ -57,10 +61,14 @@ class Launch:
     name: str
     folder: StateFolder
     fresh: bool
+    on_divergence: Literal["raise", "positions"]
     open_orders: Literal["keep", "cancel"]
 
-    def engine(self) -> TradingEngine:
+    def engine(self, *, swap_from: TradingCore | None = None) -> TradingEngine:
         """Open the journal and return the engine.
+
+        Args:
+            swap_from: The core of the session that this one replaces: edited code goes on from its state.
 
         Raises:
             JournalError: the journal is held, damaged, or of another strategy, settings or version.
@@ -78,12 +86,12 @@ class Launch:
             ),
             fresh=self.fresh,
         )
-        return self._engine_over(journal)
+        return self._engine_over(journal, swap_from)
 
-    def _engine_over(self, journal: Journal) -> TradingEngine:
+    def _engine_over(self, journal: Journal, swap: TradingCore | None) -> TradingEngine:
         try:
             if journal.resumed:
-                check_header(journal.header, self.executor, self.settings)
+                self._check(journal, swap=swap)
             return TradingEngine(
                 self._core(self.settings.start),
                 self.broker,
@@ -97,6 +105,29 @@ class Launch:
             journal.close()
             raise
 
+
+    def _check(self, journal: Journal, *, swap: TradingCore | None) -> None:
+        segment = segments_of(journal)[-1]
+        try:
+            check_header(journal.header, segment, self.executor, self.settings)
+        except StrategyChanged:
+            if swap is not None:
+                state = capture(swap)
+            elif self.on_divergence == "positions":
+                state = dict(self._state_of(journal))
+            else:
+                raise
+            facts = swap_facts(self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state)
+            journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
+            journal.commit(durable=True)
+
+    def _state_of(self, journal: Journal) -> Mapping[str, Any]:
+        nothing = {"__name__": self.executor.name, "handle_data": lambda _context, _data: None}
+        settings = replace(self.settings, params={})
+        facts = Facts(journal, {asset.symbol: asset for asset in self.portal.assets})
+        return state_at_end(
+            facts, lambda: new_core(nothing, self.portal, settings, preload=False, simulated=False)
+        )
 
     def _core(self, start: date) -> TradingCore:
         settings = replace(self.settings, start=start)
@@ -138,8 +169,6 @@ def prepare(
         raise InvalidSetting(f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()")
     _check_choice(on_error, "on_error", ("continue", "raise"))
     _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
-    if on_divergence == "positions":
-        raise NotBuilt('on_divergence="positions" is not built: use "raise", or fresh=True for a new run')
     _check_choice(open_orders, "open_orders", ("keep", "cancel"))
     if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
         raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
@@ -182,6 +211,7 @@ def prepare(
         name=session_name,
         folder=StateFolder(journal),
         fresh=fresh,
+        on_divergence=on_divergence,
         open_orders=open_orders,
     )
 

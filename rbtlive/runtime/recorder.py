@@ -15,7 +15,10 @@ from rbtlive.model.events import Event, OrderFillEvent
 from rbtlive.runtime.journal import RUN_ENDED, Journal, JournalRow, RowKind
 from rbtlive.runtime.journal_codec import canonical_json, encode_event
 
-OUTPUTS = frozenset({RowKind.DERIVED, RowKind.INTENT})
+SESSION_CLOSED = "SessionClosed"
+"""Type of the derived row that holds a session's books and the core's state after it."""
+SWAPPED = "Swapped"
+"""Type of the state row that begins a segment: another strategy goes on from the state it holds."""
 
 
 class Recorder:
@@ -23,14 +26,15 @@ class Recorder:
 
     Args:
         journal: Where to.
+        after: The rows to replay come after this one: the begin of the last segment.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, after: int = 0) -> None:
         self.journal = journal
         self._rows: Iterator[JournalRow] | None = None
         self._next: JournalRow | None = None
         if journal.resumed:
-            self._rows = journal.rows()
+            self._rows = journal.rows(after=after)
             self._step()
 
     @property

@@ -1,4 +1,4 @@
-"""A recorded run again: its bars as a portal, and its inputs through a backtest.
+"""The market that a recorded run knew, as a portal.
 
 The rule: the bars are those that the session saw, taken from its journal, never from the source they came from.
 """
@@ -6,18 +6,14 @@ The rule: the bars are those that the session saw, taken from its journal, never
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord
 from rbtlive.core.settings import RunSettings
-from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.events import CircuitBreakerEvent, Event, MarketDataEvent, OperatorEvent, ScheduledTriggerEvent
-from rbtlive.runtime.backtest import new_core
+from rbtlive.model.events import MarketDataEvent
 from rbtlive.errors import RunNotFound
 from rbtlive.runtime.journal import RecordedRun, open_run
 from rbtlive.runtime.run_files import StateFolder
@@ -95,36 +91,3 @@ def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:
                     columns[price].append(float(getattr(bar, price)))
     kind = pl.Datetime("us", "UTC") if settings.intraday else pl.Date()
     return pl.DataFrame(columns, schema={name: kind, "symbol": pl.String, **dict.fromkeys(_PRICES, pl.Float64())})
-
-
-def session_inputs(
-    run: RecordedRun, *, market_data_only: bool = False
-) -> tuple[list[Event], dict[datetime, int], int]:
-    """Return what a run took in: events, the journal sequence at each time, and the number of interventions.
-
-    Args:
-        run: The recorded run.
-        market_data_only: Leave the operator, breakers and triggers out.
-    """
-    events: list[Event] = []
-    sequences: dict[datetime, int] = {}
-    interventions = 0
-    for seq, event in run.events():
-        if isinstance(event, MarketDataEvent):
-            sequences[event.timestamp] = seq
-            events.append(event)
-        elif isinstance(event, (OperatorEvent, CircuitBreakerEvent, ScheduledTriggerEvent)) and not market_data_only:
-            interventions += not isinstance(event, ScheduledTriggerEvent)
-            events.append(event)
-    return events, sequences, interventions
-
-
-def run_again(
-    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, inputs: list[Event]
-) -> tuple[TradingCore, RunRecord]:
-    """Run a backtest over the slices of a session, with its interventions at their places."""
-    core = new_core(strategy, portal, settings, preload=True)
-    core.acknowledge(core.start())
-    for event in inputs:
-        core.acknowledge(core.process(event))
-    return core, core.finish()

@@ -21,6 +21,7 @@ from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.number import plain_text
+from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_files import StateFolder
 
 SEMANTICS = 1
@@ -68,8 +69,10 @@ def make_header(
     }
 
 
-def check_header(header: Mapping[str, Any], executor: StrategyExecutor, settings: RunSettings) -> None:
-    """Refuse to carry on a run with something else than what it was begun with.
+def check_header(
+    header: Mapping[str, Any], segment: Segment, executor: StrategyExecutor, settings: RunSettings
+) -> None:
+    """Refuse to carry on a run with something else than what its last segment was begun with.
 
     Raises:
         JournalVersion: it was written under other semantics.
@@ -82,20 +85,20 @@ def check_header(header: Mapping[str, Any], executor: StrategyExecutor, settings
             "give other numbers; open it with the rbtlive that wrote it, or attach with fresh=True"
         )
     name = header["name"]
-    if header["strategy"] != executor.name:
+    if segment.strategy != executor.name:
         raise JournalMismatch(
-            f"session {name!r} holds a run of strategy {header['strategy']!r}: was asked to carry on with "
+            f"session {name!r} holds a run of strategy {segment.strategy!r}: was asked to carry on with "
             f"{executor.name!r}; give this session another name, or attach with fresh=True"
         )
     wanted = settings_facts(settings)
     free = ("start",) if header["live"] else ()  # a live feed begins where its first bar was
-    changed = sorted(key for key in wanted if key not in free and wanted[key] != header["settings"].get(key))
+    changed = sorted(key for key in wanted if key not in free and wanted[key] != segment.settings.get(key))
     if changed:
-        details = "; ".join(f"{key} was {header['settings'].get(key)!r}, is {wanted[key]!r}" for key in changed)
+        details = "; ".join(f"{key} was {segment.settings.get(key)!r}, is {wanted[key]!r}" for key in changed)
         raise StrategyChanged(
             f"session {name!r} was begun with other settings: {details}; attach with them, or with fresh=True"
         )
-    if header["source"] != executor.fingerprint():
+    if segment.source != executor.fingerprint():
         raise StrategyChanged(
             f"the source of {executor.name} was edited since session {name!r} began: its past decisions would not be "
             "this code's; attach the code it was begun with, or attach with fresh=True"

@@ -1,0 +1,74 @@
+"""`open_session`: a recorded run, for reading alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rbtlive.notebook.loaded import loaded
+from rbtlive.research.display import table_html
+from rbtlive.research.parity_report import ParityReport
+from rbtlive.research.proof import Proof
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.journal import open_run
+from rbtlive.runtime.run_files import StateFolder
+
+
+class RecordedSession:
+    """A run as its journal tells it; its session may still be running elsewhere.
+
+    Attributes:
+        name: The session.
+        run_id: The run's 8 characters.
+        strategy: Name of the strategy.
+        journal_path: Where the journal is.
+        ended: Whether the run is over, so that the next attach starts another.
+    """
+
+    def __init__(self, name: str, run: int | None, journal: Any = None) -> None:
+        self._folder = StateFolder(journal)
+        self._run_number = run
+        self.name = name
+        with open_run(self._folder, name, run) as recorded:
+            self.run_id = recorded.run_id
+            self.journal_path: Path | None = recorded.path
+            self.ended = recorded.ended
+            self.strategy = str(recorded.header["strategy"])
+
+    def result(self) -> BacktestResult:
+        """Return what the run did, up to the end of its last session."""
+        with open_run(self._folder, self.name, self._run_number) as recorded:
+            return BacktestResult(Proof(recorded, self._folder, loaded).record())
+
+    def parity(self) -> ParityReport:
+        """Run a fresh backtest over the slices the run saw, and compare orders, fills and books exactly."""
+        with open_run(self._folder, self.name, self._run_number) as recorded:
+            return Proof(recorded, self._folder, loaded).parity()
+
+    def replay(self, strategy: Any = None) -> BacktestResult:
+        """Run a strategy over the slices the run saw, without its interventions."""
+        with open_run(self._folder, self.name, self._run_number) as recorded:
+            return Proof(recorded, self._folder, loaded).replay(strategy)
+
+    def __repr__(self) -> str:
+        return f"<RecordedSession {self.name}>"
+
+    def _repr_html_(self) -> str:
+        rows = [("strategy", self.strategy), ("run", self.run_id), ("ended", "yes" if self.ended else "no")]
+        return table_html(f"Recorded session {self.name}", rows)
+
+
+def open_session(name: str, run: int | None = None, *, journal: Any = None) -> RecordedSession:
+    """Open a recorded run for reading.
+
+    Args:
+        name: The session.
+        run: Number of an earlier run, from 1; None is the latest.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the working directory.
+
+    Raises:
+        RunNotFound: there is none.
+        JournalVersion: it was written in another format.
+        JournalCorrupt: it is damaged before its end.
+    """
+    return RecordedSession(name, run, journal)
