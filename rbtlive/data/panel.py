@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rbtlive.data.calendar import TradingCalendar
+from rbtlive.data.calendar import TradingCalendar, datetime_of
 
 Floats = NDArray[np.float64]
 Frequency = Literal["1d", "1m"]
@@ -87,6 +87,7 @@ class Panel:
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.generation = 0
+        self._ends_of, self._ends = -1, np.empty(0, dtype=np.int64)  # of the session last appended to
 
     # The rows of consecutive sessions; notes where each session begins.
     def _axis(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -235,20 +236,30 @@ class Panel:
         for field in FIELDS:
             self._matrices[field][row] = values[field]
 
+    # Everything is checked before anything changes.
     def _grow(self, session: int, us: int) -> int:
+        if session != self._ends_of:
+            self._ends_of, self._ends = session, self._row_ends(session)
+        place = int(np.searchsorted(self._ends, us))
+        last = int(self._us[self.rows - 1]) if self.rows else -1
+        if place == len(self._ends) or int(self._ends[place]) != us or us <= last:
+            kind = "session" if self.frequency == "1d" else "minute"
+            raise ValueError(
+                f"a slice must end a {kind} of {self.calendar.name} after the last one: was {datetime_of(us).isoformat()}, the "
+                f"last one {datetime_of(last).isoformat() if self.rows else 'none'}; send slices in order, stamped with their END"
+            )
         while self.last_session < session:
             self._open_session(self.last_session + 1)
-        low, high = self._starts[-2], self._starts[-1]
-        row = low + int(np.searchsorted(self._us[low:high], us))
-        last = int(self._us[self.rows - 1]) if self.rows else -1
-        if session != self.last_session or row == high or int(self._us[row]) != us or row < self.rows:
-            label = self.calendar.label(session)
-            raise ValueError(
-                f"a slice must end a {'session' if self.frequency == '1d' else 'minute'} of {self.calendar.name} after the last "
-                f"one: was {us} µs in session {label}, the last one {last} µs; send slices in order, stamped with their END"
-            )
+        row = self._starts[session - self.first_session] + place
         self.rows = row + 1
         return row
+
+    def _row_ends(self, session: int) -> NDArray[np.int64]:
+        if session < self.first_session:
+            return np.empty(0, dtype=np.int64)
+        if self.frequency == "1d":
+            return self.calendar.closes_us[session : session + 1]
+        return self.calendar.minutes_us(session)
 
     # The axis runs ahead of the rows by at most the rest of a session.
     def _open_session(self, session: int) -> None:

@@ -481,6 +481,21 @@ def test_a_slice_must_follow_the_last_one_and_name_known_assets() -> None:
     assert run.market.panel.rows == 3
 
 
+def test_a_refused_slice_leaves_nothing_behind() -> None:
+    first = minute_stamps(DAYS[0], 2)
+    data = PolarsDataPortal(None, minute_bars=bars({"A": [10.0, 11.0]}, first))
+    run = Run(data, frequency="1m", last=1, live=True)
+    run.to_bar(0, 1)
+    ends = run.market.calendar.minutes_us(FIRST + 1)
+
+    for us in (int(ends[0]) + 1, int(ends[0]) - 60_000_000, int(run.market.panel.row_us[0])):
+        with pytest.raises(ValueError, match="must end a minute of XNYS after the last one"):
+            run.market.append_slice(us, None)
+
+    assert run.market.panel.rows == 2
+    assert run.market.append_slice(int(ends[0]), None) == 390
+
+
 def test_storing_a_slice_does_not_move_the_cursor() -> None:
     run = Run(portal({"A": RISING}), live=True)
     run.to_bar(1)
@@ -579,3 +594,15 @@ def test_round_the_clock_zipline_fills_a_leading_day_from_a_session_further_back
 
     assert window(exact, "price", 1) == [21]
     assert window(zipline, "price", 1) == [20]
+
+
+def test_before_the_first_bar_nothing_is_read_not_even_from_the_end() -> None:
+    run = Run(portal({"A": RISING}))
+
+    market = run.market
+
+    assert all(
+        math.isnan(read(0)) for read in (market.open_, market.high, market.low, market.close, market.price)
+    )
+    assert market.volume(0) == 0
+    assert market.last_traded_us(0) == -1
