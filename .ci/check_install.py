@@ -27,7 +27,7 @@ async def trade(bars, span):
 
 def main():
     """Run everything a plain install must do."""
-    assert not Path(rbt.__file__).is_relative_to(Path.cwd() / "rbtlive"), "this is the checkout, not the package"
+    assert "site-packages" in Path(rbt.__file__).parts, f"not installed, but taken from {rbt.__file__}"
     bars, span = rbt.load_sample("us-daily"), {"start": "2005-01-03", "end": "2005-03-31"}
     result = rbt.backtest(BuyAndHold, bars, **span)
     session = asyncio.run(trade(bars, span))

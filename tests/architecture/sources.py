@@ -25,6 +25,8 @@ def told(path: Path) -> str:
 
 def tracked_files() -> list[Path]:
     """Return the files under version control that are there now."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
     paths = (ROOT / name for name in listed.split("\0") if name)
     return [path for path in paths if path.is_file()]

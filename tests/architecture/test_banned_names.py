@@ -11,7 +11,18 @@ from tests.architecture.sources import PACKAGE, modules, parsed, told
 PURE = ("model", "core", "sim", "finance", "runtime/event_queue.py", "runtime/dispatcher.py")
 """What must give the same commands for the same events."""
 BANNED_IMPORTS = frozenset(
-    {"anywidget", "asyncio", "ipywidgets", "logging", "random", "secrets", "socket", "threading", "time", "uuid"}
+    {
+        "anywidget",
+        "asyncio",
+        "ipywidgets",
+        "logging",
+        "random",
+        "secrets",
+        "socket",
+        "threading",
+        "time",
+        "uuid",
+    }
 )
 CLOCK = PACKAGE / "runtime" / "clock.py"
 _WALL_TIME = {
@@ -51,7 +62,9 @@ def wall_time_reads(path: Path) -> list[str]:
     found = []
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Attribute):
-            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            owner = (
+                node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            )
             if node.attr in _WALL_TIME.get(owner, ()):
                 found.append(f"{told(path)}:{node.lineno} uses {owner}.{node.attr}")
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
@@ -124,7 +137,9 @@ def test_a_drawing_from_numpy_is_found(tmp_path):
 
 def test_what_only_looks_like_a_clock_is_let_through(tmp_path):
     path = tmp_path / "planted.py"
-    path.write_text("import datetime\nfrom time import perf_counter\ncore.now\ncore.clock.now()\n", encoding="utf-8")
+    path.write_text(
+        "import datetime\nfrom time import perf_counter\ncore.now\ncore.clock.now()\n", encoding="utf-8"
+    )
 
     assert wall_time_reads(path) == []
     assert banned_imports(path) == ["planted.py:2 imports time"]

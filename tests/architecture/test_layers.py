@@ -27,7 +27,9 @@ def test_an_import_that_points_up_is_found(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "rbtlive", ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     lowest = tmp_path / "rbtlive" / "model" / "number.py"
-    lowest.write_text(lowest.read_text(encoding="utf-8") + "\nimport rbtlive.runtime.clock\n", encoding="utf-8")
+    lowest.write_text(
+        lowest.read_text(encoding="utf-8") + "\nimport rbtlive.runtime.clock\n", encoding="utf-8"
+    )
 
     done = _lint(tmp_path)
 

@@ -29,14 +29,18 @@ def sizes(path: Path) -> Iterator[tuple[str, str, int]]:
         name = f"{place}:{owner}{node.name}"
         if isinstance(node, ast.ClassDef):
             methods = {
-                part.name for part in node.body if isinstance(part, _FUNCTIONS) and not part.name.startswith("_")
+                part.name
+                for part in node.body
+                if isinstance(part, _FUNCTIONS) and not part.name.startswith("_")
             }
             yield "class", name, len(methods)
         else:
             yield "function", name, _lines(node)
 
 
-def _definitions(tree: ast.AST, owner: str = "") -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+def _definitions(
+    tree: ast.AST, owner: str = ""
+) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, (ast.ClassDef, *_FUNCTIONS)):
             yield owner, node

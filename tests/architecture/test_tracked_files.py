@@ -9,7 +9,9 @@ import pytest
 from tests.architecture.sources import told, tracked_files
 
 MACHINE_PATH = re.compile(rb"(?<![\w./~$}:-])/(?:home|mnt|opt|root|srv|tmp|Users|work)/\w")
-REGISTRY = re.compile(rb"(?i)files\.pythonhosted\.org|(?:extra-)?index-url|/simple/|artifactory|devpi|nexus\.")
+REGISTRY = re.compile(
+    rb"(?i)files\.pythonhosted\.org|(?:extra-)?index-url|/simple/|artifactory|devpi|nexus\."
+)
 
 
 def faults(path: Path) -> list[str]:
@@ -33,7 +35,13 @@ def test_no_tracked_file_names_a_machine_or_a_registry():
 
 @pytest.mark.parametrize(
     "text",
-    ['open("/tmp/x.csv")', "see /home/me/notes", "PATH=/opt/tool/bin", "pip --index-url x", "https://files.pythonhosted.org/p"],
+    [
+        'open("/tmp/x.csv")',
+        "see /home/me/notes",
+        "PATH=/opt/tool/bin",
+        "pip --index-url x",
+        "https://files.pythonhosted.org/p",
+    ],
 )
 def test_a_machine_path_or_registry_is_found(tmp_path, text):
     plain, packed = tmp_path / "plain.txt", tmp_path / "packed.gz"

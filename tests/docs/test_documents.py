@@ -1,0 +1,115 @@
+"""What the documents say holds: their code runs, their commands and links exist, their tables are complete."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+import rbtlive
+import rbtlive.api
+from rbtlive.core.quirks import Quirks
+from rbtlive.errors import NotBuilt
+from tests.docs.documents import DOCUMENTS, ROOT, anchors, blocks, links, read, rows, run_as_cells
+
+README = ROOT / "README.md"
+WITH_PYTHON = [path for path in DOCUMENTS if blocks(read(path), "python")]
+
+
+def by_name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RBTLIVE_HOME", raising=False)
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=by_name)
+def test_the_python_of_a_document_runs(document):
+    run_as_cells(blocks(read(document), "python"))
+
+
+def test_the_readme_shows_what_its_example_gives():
+    (example,) = blocks(read(README), "python")
+    (shown,) = (text for text in blocks(read(README), "text") if text.startswith(">>> report"))
+
+    names = run_as_cells([example])
+
+    assert shown == f">>> report\n{names['report']!r}\n"
+    assert names["report"].identical
+    assert names["session"].result().performance.equals(names["result"].performance)
+
+
+def test_a_block_that_fails_is_found():
+    with pytest.raises(ZeroDivisionError):
+        run_as_cells(["import asyncio\nawait asyncio.sleep(0)\nx = 0\n", "1 / x\n"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_the_links_of_a_document_lead_somewhere(document):
+    for link in links(read(document)):
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(read(target)), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=by_name)
+def test_the_make_commands_of_a_document_exist(document):
+    targets = set(re.findall(r"^([a-z]+):", read(ROOT / "Makefile"), re.MULTILINE))
+    shown = re.findall(r"(?:^|`)make (?:[A-Z]+=\S+ )?([a-z]+)\b", read(document), re.MULTILINE)
+
+    assert set(shown) <= targets
+
+
+def test_the_readme_shows_the_commands_of_a_newcomer():
+    (commands,) = (block for block in blocks(read(README), "sh") if "make" in block)
+
+    assert re.findall(r"^make ([a-z]+)", commands, re.MULTILINE) == ["demo", "lab", "test"]
+
+
+def test_the_names_that_the_readme_lists_exist():
+    listed = re.findall(r"`rbt\.(\w+)", read(README))
+
+    assert set(listed) <= set(rbtlive.__all__)
+
+
+def test_the_table_of_zipline_api_has_every_name_in_order():
+    table = rows(read(ROOT / "docs" / "zipline-api.md"), "## Names")
+
+    assert [name.strip("`") for name, _state in table] == sorted(rbtlive.api.__all__)
+    assert {state for _name, state in table if not state.startswith(("works", "not built: "))} == {
+        "a name only: the module has none of zipline's NaN-aware helpers"
+    }
+
+
+ARGUMENTS = {
+    "attach_pipeline": (None, "p"),
+    "continuous_future": ("CL",),
+    "future_symbol": ("CLF06",),
+    "history": (5, "1d", "price"),
+    "pipeline_output": ("p",),
+}
+
+
+def test_what_the_table_calls_not_built_is_what_says_so_when_called():
+    table = rows(read(ROOT / "docs" / "zipline-api.md"), "## Names")
+    not_built = {name.strip("`") for name, state in table if state.startswith("not built")}
+
+    assert not_built == set(ARGUMENTS)
+    for name, arguments in ARGUMENTS.items():
+        strategy = {
+            "__name__": "asks",
+            "initialize": lambda context, n=name, a=arguments: getattr(context, n)(*a),
+        }
+        with pytest.raises(NotBuilt):
+            rbtlive.backtest(strategy, rbtlive.load_sample(), start="2005-01-03", end="2005-01-05")
+
+
+def test_the_table_of_differences_is_that_of_the_quirks():
+    table = rows(read(ROOT / "docs" / "moving-from-zipline.md"), "## Differences")
+
+    assert [row[0].strip("`") for row in table] == [field.name for field in fields(Quirks)]
+    assert all(len(row) == 3 and all(row) for row in table)

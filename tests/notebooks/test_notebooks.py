@@ -1,0 +1,83 @@
+"""Every notebook runs from top to bottom, gives the outputs that are stored in it, and leaves nothing behind."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CELL_TIMEOUT_S = 60
+
+
+def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
+    """Run a notebook in a kernel of this interpreter, from its own folder, and compare every output."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}}
+    environment["PYTHONPATH"] = str(ROOT)
+    command = [
+        *(sys.executable, "-m", "pytest", "-c", str(HERE / "nbval.ini"), "-p", "no:cacheprovider"),
+        *("--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(HERE / "sanitize.cfg")),
+        *("--nbval-cell-timeout", str(CELL_TIMEOUT_S), "--rootdir", str(notebook.parent), notebook.name),
+    ]
+    return subprocess.run(
+        command, cwd=notebook.parent, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def copied(tmp_path):
+    def copy(notebook: Path, *, old: str = "", new: str = "") -> Path:
+        target = tmp_path / notebook.name
+        shutil.copy(notebook, target)
+        text = target.read_text(encoding="utf-8")
+        assert old in text
+        target.write_text(text.replace(old, new), encoding="utf-8")
+        return target
+
+    return copy
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_gives_its_stored_outputs_and_leaves_nothing_behind(notebook, copied, tmp_path):
+    copy = copied(notebook)
+
+    done = validate(copy)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(code_cells(notebook))} passed" in done.stdout
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == [notebook.name]
+
+
+@pytest.mark.kernel
+def test_an_output_that_is_not_what_the_cell_gives_is_found(copied):
+    copy = copied(ROOT / "notebooks" / "01_quickstart.ipynb", old="orders_compared=82", new="orders_compared=81")
+
+    done = validate(copy)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_run_in_order_and_without_errors(notebook):
+    cells = code_cells(notebook)
+
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs != []
+    assert {output["output_type"] for output in outputs} <= {"display_data", "execute_result", "stream"}
+
+
+def test_the_quickstart_is_there():
+    assert "01_quickstart" in {path.stem for path in NOTEBOOKS}
+
+
+def code_cells(notebook: Path) -> list[dict]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]

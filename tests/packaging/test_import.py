@@ -1,0 +1,36 @@
+"""`import rbtlive` is quick because it leaves the heavy packages to whoever needs them."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("IPython", "anywidget", "empyrical", "exchange_calendars", "ipywidgets", "pandas", "plotly", "scipy")
+
+
+def loaded(statement: str) -> list[str]:
+    """Return which of the heavy packages a statement loads in a fresh interpreter."""
+    script = f"{statement}\nimport sys\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.split()
+
+
+def test_the_import_loads_no_heavy_package():
+    assert loaded("import rbtlive, rbtlive.api, rbtlive.errors") == []
+
+
+def test_a_backtest_with_polars_frames_loads_no_heavy_package():
+    statement = (
+        "import rbtlive as rbt\n"
+        "hold = {'handle_data': lambda context, data: context.order(context.symbol('IBM'), 1)}\n"
+        "rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', end='2005-01-07').performance"
+    )
+
+    assert loaded(statement) == []
+
+
+@pytest.mark.parametrize("name", ["exchange_calendars", "pandas", "plotly"])
+def test_a_heavy_package_that_is_loaded_is_found(name):
+    assert name in loaded(f"import {name}")
