@@ -42,10 +42,10 @@ class OrderMethods(Bound):
             TradingControlViolation: a control with on_error="fail" refused it.
         """
         core = self._running("order", orders=True)
-        asset = core.check_orderable(asset, "order")
-        if asset is None:
+        known = core.check_orderable(asset, "order")
+        if known is None:
             return None
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def order_value(
         self, asset: Asset, value: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
@@ -56,55 +56,55 @@ class OrderMethods(Bound):
             CannotOrderDelistedAsset: the asset is not listed now, or has no price yet.
         """
         core = self._running("order_value", orders=True)
-        asset = core.check_orderable(asset, "order_value")
-        if asset is None:
+        known = core.check_orderable(asset, "order_value")
+        if known is None:
             return None
-        amount = sizing.shares_for_value(core, asset, value)
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_for_value(core, known, value)
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def order_percent(
         self, asset: Asset, percent: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
     ) -> str | None:
         """Order shares worth a fraction of the portfolio's value (0.5 is half of it)."""
         core = self._running("order_percent", orders=True)
-        asset = core.check_orderable(asset, "order_percent")
-        if asset is None:
+        known = core.check_orderable(asset, "order_percent")
+        if known is None:
             return None
-        amount = sizing.shares_for_percent(core, asset, percent)
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_for_percent(core, known, percent)
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def order_target(
         self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
     ) -> str | None:
         """Order what is missing to hold `target` shares; open orders of the asset count as done."""
         core = self._running("order_target", orders=True)
-        asset = core.check_orderable(asset, "order_target")
-        if asset is None:
+        known = core.check_orderable(asset, "order_target")
+        if known is None:
             return None
-        amount = sizing.shares_to_target(core, asset, target)
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_to_target(core, known, target)
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def order_target_value(
         self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
     ) -> str | None:
         """Order what is missing to hold shares worth `target`; open orders of the asset count as done."""
         core = self._running("order_target_value", orders=True)
-        asset = core.check_orderable(asset, "order_target_value")
-        if asset is None:
+        known = core.check_orderable(asset, "order_target_value")
+        if known is None:
             return None
-        amount = sizing.shares_to_target(core, asset, sizing.shares_for_value(core, asset, target))
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_to_target(core, known, sizing.shares_for_value(core, known, target))
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def order_target_percent(
         self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
     ) -> str | None:
         """Order what is missing to hold a fraction of the portfolio's value; open orders count as done."""
         core = self._running("order_target_percent", orders=True)
-        asset = core.check_orderable(asset, "order_target_percent")
-        if asset is None:
+        known = core.check_orderable(asset, "order_target_percent")
+        if known is None:
             return None
-        amount = sizing.shares_to_target(core, asset, sizing.shares_for_percent(core, asset, target))
-        return core.place_order(asset, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_to_target(core, known, sizing.shares_for_percent(core, known, target))
+        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
     def batch_market_order(self, share_counts: Any) -> Any:
         """Place market orders for many assets at once, past the trading controls, as zipline does.

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rbtlive.core import controls
 from rbtlive.core.bound import Bound
+from rbtlive.core.fetcher import FetchOptions
 from rbtlive.core.schedule import (
     Always,
     BeforeClose,
@@ -45,6 +46,7 @@ from rbtlive.finance.commission import EquityCommissionModel
 from rbtlive.finance.slippage import EquitySlippageModel
 
 if TYPE_CHECKING:
+    from rbtlive.core.fetcher import FetchedValues
     from rbtlive.model.asset import Asset
 
 
@@ -144,9 +146,16 @@ class SetupMethods(Bound):
             ScheduleFunctionInvalidCalendar: `calendar` is none of `calendars`.
         """
         core = self._running("schedule_function")
+        for rule in (date_rule, time_rule):
+            if rule is not None and not hasattr(rule, "matches"):
+                raise TypeError(
+                    f"rules of schedule_function() are made by date_rules and time_rules: was {rule!r}; "
+                    "mind the parentheses, as in date_rules.week_start()"
+                )
         if isinstance(date_rule, (FromOpen, BeforeClose)) and time_rule is None:
             warnings.warn(
-                "schedule_function() got a time rule where the date rule goes: pass it as time_rule=...", stacklevel=3
+                "schedule_function() got a time rule where the date rule goes: pass it as time_rule=...",
+                stacklevel=3,
             )
         if calendar is None:
             rules_calendar = core.calendar
@@ -181,7 +190,9 @@ class SetupMethods(Bound):
         _refuse_futures(us_futures, "set_slippage")
         if us_equities is not None:
             if not _allows_equities(us_equities, EquitySlippageModel):
-                raise IncompatibleSlippageModel(f"us_equities must be a slippage model for equities: was {us_equities!r}")
+                raise IncompatibleSlippageModel(
+                    f"us_equities must be a slippage model for equities: was {us_equities!r}"
+                )
             core.set_slippage(us_equities)
 
     def set_commission(self, us_equities: Any = None, us_futures: Any = None) -> None:
@@ -241,7 +252,11 @@ class SetupMethods(Bound):
         self._account_control(controls.MinLeverage(min_leverage, core.first_label + grace_period))
 
     def set_max_position_size(
-        self, asset: Asset | None = None, max_shares: Any = None, max_notional: Any = None, on_error: str = "fail"
+        self,
+        asset: Asset | None = None,
+        max_shares: Any = None,
+        max_notional: Any = None,
+        on_error: str = "fail",
     ) -> None:
         """Refuse orders that would make a position larger than this, in shares or in money."""
         self._trading_control(
@@ -251,11 +266,17 @@ class SetupMethods(Bound):
         )
 
     def set_max_order_size(
-        self, asset: Asset | None = None, max_shares: Any = None, max_notional: Any = None, on_error: str = "fail"
+        self,
+        asset: Asset | None = None,
+        max_shares: Any = None,
+        max_notional: Any = None,
+        on_error: str = "fail",
     ) -> None:
         """Refuse single orders larger than this, in shares or in money."""
         self._trading_control(
-            controls.MaxOrderSize(asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error)
+            controls.MaxOrderSize(
+                asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
+            )
         )
 
     def set_max_order_count(self, max_count: int, on_error: str = "fail") -> None:
@@ -282,7 +303,9 @@ class SetupMethods(Bound):
             TypeError: `restrictions` is no `Restrictions`.
         """
         if not isinstance(restrictions, Restrictions):
-            raise TypeError(f"restrictions must be a Restrictions: was {restrictions!r}; see StaticRestrictions")
+            raise TypeError(
+                f"restrictions must be a Restrictions: was {restrictions!r}; see StaticRestrictions"
+            )
         self._trading_control(controls.RestrictedListOrder(on_error, restrictions))
         core = self._running("set_asset_restrictions")
         core.restrictions = core.restrictions | restrictions
@@ -299,36 +322,80 @@ class SetupMethods(Bound):
             raise RegisterAccountControlPostInit("account controls can only be set in initialize")
         core.account_controls.append(control)
 
-    def fetch_csv(self, url: Any, **options: Any) -> Any:
+    def fetch_csv(  # noqa: PLR0913, PLR0917 - zipline's arguments
+        self,
+        /,
+        url: Any,
+        pre_func: Callable[[Any], Any] | None = None,
+        post_func: Callable[[Any], Any] | None = None,
+        date_column: str = "date",
+        date_format: str | None = None,
+        timezone: Any = "UTC",
+        symbol: Any = None,
+        mask: bool = True,
+        symbol_column: str | None = None,
+        special_params_checker: Any = None,
+        country_code: str | None = None,
+        **kwargs: Any,
+    ) -> FetchedValues:
         """Read extra values from a local CSV file or a frame, to be asked for with `data.current`.
 
         Args:
             url: Path of a CSV file, or a pandas or polars frame.
-            **options: zipline's: pre_func, post_func, date_column, date_format, timezone, symbol, mask, symbol_column,
-                and what `pandas.read_csv` takes.
+            pre_func: Gets the rows as a pandas frame, returns them as they are wanted.
+            post_func: The same, once dates and assets are known: dates are the index, assets the column `sid`.
+            date_column: Column of dates. On daily bars a row counts from the session after a New York closing on.
+            date_format: No effect, as in zipline.
+            timezone: Of the dates.
+            symbol: Name of a series that is no asset: `data.current(symbol, column)`.
+            mask: No effect, as in zipline: rows of unknown symbols are dropped.
+            symbol_column: Column of tickers, "symbol" by default.
+            special_params_checker: For URLs only; refused.
+            country_code: No effect: a portal holds one market.
+            **kwargs: What `pandas.read_csv` takes.
+
+        Raises:
+            NotBuilt: `url` is a URL; download it first.
+            TypeError: an argument that neither this nor `pandas.read_csv` takes.
         """
-        return self._running("fetch_csv").fetch_csv(url, **options)
+        del country_code
+        if special_params_checker is not None:
+            raise NotBuilt(
+                "special_params_checker of fetch_csv() is for URLs, which are not read: leave it out"
+            )
+        options = FetchOptions(
+            pre_func, post_func, date_column, date_format, timezone, symbol, mask, symbol_column
+        )
+        return self._running("fetch_csv").fetch_csv(url, options, kwargs)
 
     # -- what is not built -----------------------------------------------------------------------------------
 
     def future_symbol(self, symbol: str) -> Any:
         """Raise NotBuilt: futures are not supported."""
-        raise NotBuilt(f"future_symbol({symbol!r}): futures are not built; rbtlive trades equities and crypto")
+        raise NotBuilt(
+            f"future_symbol({symbol!r}): futures are not built; rbtlive trades equities and crypto"
+        )
 
     def continuous_future(
         self, root_symbol_str: str, offset: int = 0, roll: str = "volume", adjustment: str = "mul"
     ) -> Any:
         """Raise NotBuilt: futures are not supported."""
-        raise NotBuilt(f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures are not built")
+        raise NotBuilt(
+            f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures are not built"
+        )
 
     def attach_pipeline(self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True) -> Any:
         """Raise NotBuilt: Pipeline is not supported."""
         del pipeline, chunks, eager
-        raise NotBuilt(f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over data.history()")
+        raise NotBuilt(
+            f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over data.history()"
+        )
 
     def pipeline_output(self, name: str) -> Any:
         """Raise NotBuilt: Pipeline is not supported."""
-        raise NotBuilt(f"pipeline_output({name!r}): Pipeline is not built; compute with polars over data.history()")
+        raise NotBuilt(
+            f"pipeline_output({name!r}): Pipeline is not built; compute with polars over data.history()"
+        )
 
     def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> Any:
         """Raise NotBuilt: zipline dropped this long ago, too; use `data.history`."""

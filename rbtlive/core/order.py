@@ -12,7 +12,7 @@ from typing import Final
 
 from rbtlive.errors import IllegalTransition
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ZERO
+from rbtlive.model.number import ZERO, to_decimal
 from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
 
 _S = OrderState
@@ -54,6 +54,8 @@ class Order:
         reason: Why it was denied, rejected or canceled; None otherwise.
         broker_order_id: The venue's name for it.
         executions: How many fills it had.
+        cancel_requested: A cancel was sent to the venue and not answered yet.
+        restated: A split has changed its prices.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Order:
     broker_order_id: str | None = None
     executions: int = 0
     cancel_requested: bool = field(default=False)
+    restated: bool = field(default=False)
 
     @property
     def open_amount(self) -> Decimal:
@@ -151,26 +154,27 @@ class Order:
         """Restate the order for a split of `ratio` (0.5 is two for one).
 
         What is left to trade is truncated on its own, so that a reverse split cannot create a share.
-        Prices are restated to the cent. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
+        Prices are restated to the cent, half cents as the binary product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
         """
         lot = self.asset.lot_size
         remaining = truncate_to_lot(self.open_amount / ratio, lot)
         self.filled = truncate_to_lot(self.filled / ratio, lot)
         self.amount = self.filled + remaining
         if self.limit is not None:
-            self.limit = round_like_float(self.limit, ratio)
+            self.limit = self._restated(self.limit, ratio)
         if self.stop is not None:
-            self.stop = round_like_float(self.stop, ratio)
+            self.stop = self._restated(self.stop, ratio)
+        self.restated = True
+
+    # A price on the tick is, in zipline, the binary product of tick and number of ticks; one restated before is a plain float.
+    def _restated(self, price: Decimal, ratio: Decimal) -> Decimal:
+        tick = to_decimal(self.asset.tick_size)
+        ticks = price / tick
+        on_tick = not self.restated and ticks == ticks.to_integral_value()
+        binary = float(tick) * int(ticks) if on_tick else float(price)
+        return Decimal(repr(round(binary * float(ratio), 2)))
 
 
 def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
     """Return the multiple of `lot` next to `amount` on the side of zero."""
     return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
-
-
-def round_like_float(price: Decimal, ratio: Decimal) -> Decimal:
-    """Return `price * ratio` to the cent, rounded as Python rounds the binary product.
-
-    Half cents are decided by the binary value, as in zipline, so both engines hold the same price.
-    """
-    return Decimal(repr(round(float(price) * float(ratio), 2)))

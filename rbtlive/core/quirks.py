@@ -1,4 +1,4 @@
-"""zipline's nine surprising rules that are mended by default, and how to have them back.
+"""zipline's ten surprising rules that are mended by default, and how to have them back.
 
 The rule: this is the one place that tells the two settings apart. The core asks a question of `Quirks`; it never
 asks for the setting itself.
@@ -14,6 +14,7 @@ asks for the setting itself.
 | `loose_initialize_errors` | calls not allowed in `initialize` raise the documented class | AssertionError, as zipline does |
 | `round_history` | history keeps every digit | history is rounded to three decimals |
 | `loose_argument_types` | wrong argument types raise TypeError naming the argument | zipline's own error, or none |
+| `lag_at_midnight` | daily bars on a 24/7 calendar are those of the session | data and fills are one session late there |
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ class Quirks:
     loose_initialize_errors: bool
     round_history: bool
     loose_argument_types: bool
+    lag_at_midnight: bool
 
 
-MENDED = Quirks(*(False,) * 9)
-AS_ZIPLINE = Quirks(*(True,) * 9)
+MENDED = Quirks(*(False,) * 10)
+AS_ZIPLINE = Quirks(*(True,) * 10)
 
 
 def quirks(*, zipline_quirks: bool) -> Quirks:

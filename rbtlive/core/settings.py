@@ -21,7 +21,7 @@ class RunSettings:
         start: Label of the first session.
         end: Label of the last session; None on a feed without end.
         frames: What strategies are shown: "polars" or "pandas".
-        zipline_quirks: Restore the nine quirks that are mended by default.
+        zipline_quirks: Restore the quirks that are mended by default.
         params: What overrides the strategy's parameters.
         commission: Commission model, None for the default.
         slippage: Slippage model, None for the default.

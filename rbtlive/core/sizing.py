@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
 from rbtlive.model.number import ZERO, to_decimal
 
@@ -73,12 +75,16 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
     Raises:
         BadOrderParameters: the amount is NaN or infinite (with `binary`, zipline's ValueError or OverflowError).
     """
+    if binary and isinstance(amount, (bool, np.bool_)):
+        amount = int(amount)  # as in zipline; else a bool is no number
     lots = number(amount, "amount") / lot if lot != 1 else number(amount, "amount")
     if binary:
         text = float(lots)
         return Decimal(int(round(text) if abs(text - round(text)) <= 1e-4 else text)) * lot
     if not lots.is_finite():
-        raise BadOrderParameters(f"amount must be finite: was {amount} in order(); check the price it was made from")
+        raise BadOrderParameters(
+            f"amount must be finite: was {amount} in order(); check the price it was made from"
+        )
     nearest = lots.to_integral_value(rounding="ROUND_HALF_EVEN")
     if abs(lots - nearest) <= NEAR:
         return nearest * lot

@@ -5,7 +5,7 @@ The rule: a view reads and never changes, and every number leaves through the ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,29 @@ from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Portfolio, Position
 from rbtlive.data.calendar import us_of
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import to_decimal
+from rbtlive.model.number import NAN, to_decimal
 from rbtlive.model.order import OrderStatus
 
 if TYPE_CHECKING:
     from rbtlive.core.frames import Frames
 
 INFINITE = float("inf")
+ORDER_FACTS = (
+    "id",
+    "dt",
+    "reason",
+    "created",
+    "amount",
+    "filled",
+    "commission",
+    "stop",
+    "limit",
+    "stop_reached",
+    "limit_reached",
+    "sid",
+    "status",
+)
+"""What zipline reports of an order, in its order."""
 
 
 class OrderView:
@@ -126,6 +142,31 @@ class OrderView:
     def triggered(self) -> bool:
         """Whether its prices were touched, so that it can fill."""
         return self.raw.triggered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts zipline reports of an order, by name."""
+        facts: dict[str, Any] = {name: getattr(self, name) for name in ORDER_FACTS}
+        if self.raw.broker_order_id is not None:
+            facts["broker_order_id"] = self.raw.broker_order_id
+        return facts
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of those facts."""
+        return self.to_dict().keys()
+
+    def to_series(self, index: Any = None) -> Any:
+        """Return those facts as a pandas Series."""
+        import pandas as pd
+
+        return pd.Series(self.to_dict(), index=index)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.to_dict()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OrderView) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its facts, which change
 
     def check_triggers(self, price: Any, dt: Any) -> None:
         """Latch stop and limit at `price`; slippage models call this."""
@@ -317,12 +358,17 @@ class PortfolioView:
     def current_portfolio_weights(self) -> Any:
         """Each position's value as a fraction of the portfolio's, by asset."""
         total = self._portfolio.portfolio_value
-        held = list(self._portfolio)
-        weights = [self._frames.number(p.value / total) for p in held]
-        return self._frames.mapping([p.asset for p in held], weights, None)
+        return self._frames.weights({p.asset: _fraction(p.value, total) for p in self._portfolio})
 
     def __repr__(self) -> str:
         return f"Portfolio(portfolio_value={self.portfolio_value}, cash={self.cash}, positions={self.positions!r})"
+
+
+# Of nothing, anything is infinitely much.
+def _fraction(part: Decimal, whole: Decimal) -> Decimal:
+    if whole or part.is_nan():
+        return part / whole
+    return Decimal("Infinity").copy_sign(part) if part else NAN
 
 
 _CASH = ("settled_cash", "regt_equity", "available_funds", "excess_liquidity")
@@ -362,7 +408,8 @@ class AccountView:
         raise AttributeError(f"account has no {name!r}")
 
     def __dir__(self) -> list[str]:
-        return sorted([*_CASH, *_VALUE, *_POSITIONS, *_ZERO, *_INFINITE, "cushion", "leverage", "net_leverage"])
+        derived = ("cushion", "gross_leverage", "leverage", "net_leverage")
+        return sorted([*_CASH, *_VALUE, *_POSITIONS, *_ZERO, *_INFINITE, *derived])
 
     @property
     def cushion(self) -> Any:
@@ -372,6 +419,11 @@ class AccountView:
 
     @property
     def leverage(self) -> float:
+        """Gross exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[0]
+
+    @property
+    def gross_leverage(self) -> float:
         """Gross exposure as a fraction of portfolio value."""
         return self._portfolio.leverage()[0]
 
