@@ -606,3 +606,21 @@ def test_before_the_first_bar_nothing_is_read_not_even_from_the_end() -> None:
     )
     assert market.volume(0) == 0
     assert market.last_traded_us(0) == -1
+
+
+@BOTH
+def test_days_that_begin_at_midnight_are_seen_late_only_if_told_to(live: bool) -> None:
+    days = bars({"A": RISING}, [date(2017, 1, day) for day in range(3, 11)])
+    data = PolarsDataPortal(days, calendar="24/7")
+    first = data.calendar.number(date(2017, 1, 3)) - FIRST
+    runs = [
+        Run(data, start=first, last=first + 7, live=live, round_history=True, lag_at_midnight=late)
+        for late in (False, True)
+    ]
+
+    for run in runs:
+        run.to_bar(first + 3)
+
+    assert [run.market.price(0) for run in runs] == [13, 12]
+    assert [run.market.value_price(0) for run in runs] == [13, 13]
+    assert [window(run, "close", 2) for run in runs] == [[12, 13], [11, 12]]
