@@ -84,7 +84,7 @@ class BarData:
                     return self._frames.price(read(index))
                 if fields == "volume":
                     return self._frames.volume(self._market.volume(index))
-                if self._market.has_column(fields):
+                if fields in self._market.indicators:
                     return self._market.column_value(index, fields)
         return self._current(assets, fields)
 
@@ -127,15 +127,15 @@ class BarData:
         return self._frames.price(market.price(index) if field == "price" else market.spot(index, field))
 
     def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
-        if index is not None and field in self._market.column_names:
+        if index is not None and field in self._market.indicators:
             return self._market.column_value(index, field)
-        lookup = self._market.source(field)
+        lookup = self._market.sources.get(field)
         if lookup is not None:
             value = lookup(asset, self._market.session)
             return self._frames.price(value) if isinstance(value, float) else value
         if self._loose_names:
             return self._frames.price(float("nan"))
-        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.column_names, *self._market.source_names()))
+        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources))
         raise KeyError(f"fields in data.current() must name a field: was {field!r}; pass one of {known}")
 
     def _last_traded(self, index: int) -> Any:
@@ -161,7 +161,7 @@ class BarData:
         market, index = self._market, self._index[asset]
         if self._restricted(asset, self.current_dt):
             return False
-        if not market.alive(index) or market.session > market.auto_close_session_of(index):
+        if not market.alive(index) or market.session > market.lives.auto_close[index]:
             return False
         if market.frequency == "1m" and not market.exchange_is_open():
             return False
@@ -297,7 +297,7 @@ class BarData:
     def _check_history_field(self, name: Any, method: str = "history") -> None:
         if not isinstance(name, str):
             _refuse("fields", name, method, "a field name or a list of them")
-        known = (*HISTORY_FIELDS, *self._market.column_names)
+        known = (*HISTORY_FIELDS, *self._market.indicators.names)
         if name not in known:
             raise ValueError(
                 f"fields in data.{method}() must name a field: was {name!r}; pass one of {', '.join(known)}"
@@ -349,7 +349,7 @@ def _is_many(value: Any) -> bool:
 
 def names_source(market: Market, names: Sequence[str]) -> bool:
     """Say whether all names are values that were added to the market from elsewhere."""
-    return all(market.source(name) is not None for name in names)
+    return all(name in market.sources for name in names)
 
 
 def _refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:

@@ -80,6 +80,9 @@ class Market:
         now_us: Time of the cursor, µs UTC.
         before_open: True while `before_trading_start` runs.
         looks_back: True while what is seen is a bar of an earlier session.
+        lives: From when to when each asset is listed.
+        indicators: What `add_column` added.
+        sources: What `add_source` added, by field.
         panel: The bars of the run's frequency.
         daily: One row a session; the same as `panel` in a daily run.
     """
@@ -106,14 +109,14 @@ class Market:
         self._look_ahead = look_ahead_before_start
         self._lag = int(lag_at_midnight and frequency == "1d" and self._ends_at_midnight(first_session))
         self._index = {asset.symbol: asset.index for asset in self.assets}
-        self._sources: dict[str, Callable[[Any, int], Any]] = {}
-        self._lives = Lives(self.calendar, self.assets)
-        self._first, self._last = self._lives.first, self._lives.last
+        self.sources: dict[str, Callable[[Any, int], Any]] = {}
+        self.lives = Lives(self.calendar, self.assets)
+        self._first, self._last = self.lives.first, self.lives.last
         self._data_start = portal.first_session if preload else min(portal.first_session, first_session)
         end = portal.last_session if last_session is None else last_session
         maker = PanelMaker(
             portal,
-            self._lives,
+            self.lives,
             first_session=first_session,
             end=end if preload else first_session - 1,
             data_start=self._data_start,
@@ -158,7 +161,7 @@ class Market:
             self._daily_history = History(self.daily, last_sessions=self._last, decimals=decimals)
         for history in (self._history, self._daily_history):
             history.first_row = history.panel.rows_of_session(self._data_start)[0]
-        self._indicators = Indicators(self._history, self._first)
+        self.indicators = Indicators(self._history, self._first)
         self._known = LastRows(self.panel, "close")
         self._traded = LastRows(self.panel, "volume")
         self._so_far = TodaySoFar(self.panel)
@@ -289,7 +292,7 @@ class Market:
             row = self.daily.append(session, int(self.calendar.closes_us[session]), {})
             if session in self._portal_sessions:
                 bars = self.portal.daily.filter(pl.col("session") == session)
-                self.daily.fill(self._lives.keep(bars))
+                self.daily.fill(self.lives.keep(bars))
             else:
                 self.daily.set_row(row, session_bar(self.panel, session))
 
@@ -367,14 +370,6 @@ class Market:
         """Say whether the asset is listed in the current session."""
         return self._first[index] <= self.session <= self._last[index]
 
-    def before_listing(self, index: int) -> bool:
-        """Say whether the asset's first session is still to come."""
-        return self.session < self._first[index]
-
-    def after_listing(self, index: int) -> bool:
-        """Say whether the asset's last session is over."""
-        return self.session > self._last[index]
-
     def first_session_of(self, index: int) -> int:
         """Return the first session of an asset's life."""
         return self._first[index]
@@ -382,10 +377,6 @@ class Market:
     def last_session_of(self, index: int) -> int:
         """Return the last session of an asset's life; `NEVER` if its end is not known."""
         return self._last[index]
-
-    def auto_close_session_of(self, index: int) -> int:
-        """Return the last session on or before the asset's auto-close date; `NEVER` if it has none within the calendar."""
-        return self._lives.auto_close[index]
 
     def exchange_is_open(self) -> bool:
         """Say whether the cursor is at a minute of the calendar."""
@@ -409,16 +400,7 @@ class Market:
         Raises:
             StrategyError: the name is that of a field, or `expression` is no Polars expression.
         """
-        self._indicators.add(name, expression)
-
-    def has_column(self, name: str) -> bool:
-        """Say whether there is an indicator of this name."""
-        return name in self._indicators
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names of all indicators."""
-        return self._indicators.names
+        self.indicators.add(name, expression)
 
     def column_value(self, index: int, name: str) -> float:
         """Return an indicator's value at the row that is seen; NaN if it has none.
@@ -426,7 +408,7 @@ class Market:
         Raises:
             LookAheadIndicator: its values change once later bars are known.
         """
-        return self._indicators.value(index, name, self._view) if self._view >= 0 else NAN
+        return self.indicators.value(index, name, self._view) if self._view >= 0 else NAN
 
     def add_source(self, field: str, lookup: Callable[[Any, int], Any]) -> None:
         """Make `field` readable through `data.current`.
@@ -435,15 +417,7 @@ class Market:
             field: Name of the value.
             lookup: Returns the value of (asset or name, session number).
         """
-        self._sources[field] = lookup
-
-    def source(self, field: str) -> Callable[[Any, int], Any] | None:
-        """Return the lookup added under a name, if there is one."""
-        return self._sources.get(field)
-
-    def source_names(self) -> tuple[str, ...]:
-        """Return the names of all values added."""
-        return tuple(self._sources)
+        self.sources[field] = lookup
 
     # --- windows --------------------------------------------------------------------------------------------------
 
@@ -488,7 +462,7 @@ class Market:
             span: Where the window lies.
             like: With zipline's rounding, before the open: the asset whose factors of this morning are used.
         """
-        if field in self._indicators:
+        if field in self.indicators:
             return self._indicator(index, field, span)
         tail = self._so_far.value(index, field, row=self._view) if span.today else None
         if not self.looks_back:
@@ -508,7 +482,7 @@ class Market:
             raise ValueError(
                 f"indicator {name!r} must be read at the run's own frequency, {self.frequency!r}: was '1d'"
             )
-        return self._indicators.values(index, name, span.low, span.high)
+        return self.indicators.values(index, name, span.low, span.high)
 
     @property
     def _whole_windows(self) -> bool:
@@ -529,20 +503,20 @@ class Market:
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
         """Return a window of one asset as a Float64 Series named by symbol, null where missing."""
-        if span.today or not self._whole_windows or field in self._indicators:
+        if span.today or not self._whole_windows or field in self.indicators:
             return to_series(self.assets[index].symbol, self.values(index, field, span))
         return span.history.series(index, field, span.low, span.high)
 
     def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
         """Return a window of several assets: `date`, and one Float64 column an asset named by symbol."""
-        if span.today or not self._whole_windows or field in self._indicators:
+        if span.today or not self._whole_windows or field in self.indicators:
             columns = [self.series(index, field, span) for index in indices]
             return pl.DataFrame([self.dates(span), *columns])
         return span.history.frame(indices, field, span.low, span.high)
 
     def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
         """Return a window of several assets as a read-only array, rows x assets, NaN where missing."""
-        if not span.today and self._whole_windows and field not in self._indicators:
+        if not span.today and self._whole_windows and field not in self.indicators:
             return span.history.matrix(indices, field, span.low, span.high)
         window = np.empty((span.rows, len(indices)))
         for place, index in enumerate(indices):

@@ -90,11 +90,16 @@ def test_nothing_is_known_before_listing_and_after_the_end(live: bool) -> None:
     before = (
         run.market.price(0),
         run.market.alive(0),
-        run.market.before_listing(0),
+        run.market.first_session_of(0) > run.market.session,
         run.market.last_traded_us(0),
     )
     run.to_bar(3)
-    after = (run.market.price(0), run.market.alive(0), run.market.after_listing(0), run.market.volume(0))
+    after = (
+        run.market.price(0),
+        run.market.alive(0),
+        run.market.last_session_of(0) < run.market.session,
+        run.market.volume(0),
+    )
 
     assert math.isnan(before[0])
     assert before[1:] == (False, True, -1)
