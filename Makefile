@@ -17,7 +17,8 @@ test: .venv/.ready-test ## run the whole test suite
 	@.venv/bin/python -m pytest $(TEST_ARGS)
 
 lab: .venv/.ready-lab ## open JupyterLab on the quickstart notebook
-	@.venv/bin/python -m jupyterlab $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS) notebooks/01_quickstart.ipynb
+	@.venv/bin/python -m jupyterlab --ServerApp.root_dir=. \
+		$$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS) notebooks/01_quickstart.ipynb
 
 ci: ## check everything as CI does, without installing system packages
 	@.ci/run --without-system-packages

@@ -22,10 +22,12 @@ def free_port():
 
 
 def ask(url):
-    """Return the JSON at a URL, or None while nobody answers."""
+    """Return the JSON at a URL, what the server says of an error, or None while nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return {"type": f"error {error.code}"}
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None
 
@@ -50,8 +52,10 @@ def main():
         os.killpg(lab.pid, signal.SIGTERM)
     output, _ = lab.communicate(timeout=30)
     if found is None or found["type"] != "notebook":
-        print(output, file=sys.stderr)
-        print(f"make lab did not serve {NOTEBOOK} within {PATIENCE_S} s", file=sys.stderr)
+        print(*output.splitlines()[-20:], sep="\n", file=sys.stderr)
+        print(
+            f"make lab does not serve {NOTEBOOK}: {found or f'no answer in {PATIENCE_S} s'}", file=sys.stderr
+        )
         return 1
     print(f"make lab serves {found['path']}")
     return 0
