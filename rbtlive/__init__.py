@@ -15,6 +15,7 @@ from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.dispatcher import EventDispatcher
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.event_queue import EventQueue
@@ -22,6 +23,7 @@ from rbtlive.runtime.event_queue import EventQueue
 __all__ = [
     "BacktestResult",
     "Bar",
+    "Breakers",
     "BrokerAdapter",
     "DataFeed",
     "EventDispatcher",

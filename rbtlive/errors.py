@@ -55,7 +55,7 @@ RbtliveError
 ├── FeedError
 │   └── FeedDisconnected, InvalidBar
 ├── BrokerError
-│   └── OrderRefused
+│   └── OrderRefused, ReconciliationFailed
 ├── ResultError
 │   └── ResultVersion, ResultCorrupt
 ├── NotBuilt
@@ -574,6 +574,10 @@ class BrokerError(RbtliveError):
 
 class OrderRefused(BrokerError):
     """A broker said no to an order, for good."""
+
+
+class ReconciliationFailed(BrokerError):
+    """A broker's books and ours differ, and nothing explains it."""
 
 
 class ResultError(RbtliveError):

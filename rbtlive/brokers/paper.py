@@ -12,6 +12,11 @@ from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
 
 
+class _Silence(AsyncIterator[Event]):
+    async def __anext__(self) -> Event:
+        raise StopAsyncIteration
+
+
 class PaperBroker(BrokerAdapter):
     """A broker without a broker.
 
@@ -36,14 +41,14 @@ class PaperBroker(BrokerAdapter):
         """Raise BrokerError: the engine cancels paper orders itself."""
         raise BrokerError(f"order {client_order_id} belongs in the engine's own venue")
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event]:
         """Yield nothing."""
-        return
-        yield
+        return _Silence()
 
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
         """Return None: the engine holds the paper book itself."""
         del client_order_id
+        return None  # noqa: RET501 - the answer is None
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
         """Return nothing: the engine holds the paper book itself."""

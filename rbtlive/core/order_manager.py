@@ -65,6 +65,13 @@ class OrderManager:
         self._open.setdefault(order.asset, []).append(order)
         self._last_id = max(self._last_id, int(order.id))
 
+    def reserve(self, order_id: str) -> bool:
+        """Never give `order_id` to a new order, if it is beyond the last one given; return whether it was."""
+        if not order_id.isdigit() or int(order_id) <= self._last_id:
+            return False
+        self._last_id = int(order_id)
+        return True
+
     def deny(self, order: Order, reason: str, dt: datetime) -> None:
         """End a new order before it is sent: one of our own guards or breakers refused it."""
         order.move(OrderState.DENIED, dt)

@@ -106,7 +106,8 @@ def session_facts(row: SessionRow, transactions: list[Transaction]) -> dict[str,
         "shorts_count": row.shorts_count,
         "recorded": {str(name): recorded_fact(value) for name, value in row.recorded.items()},
         "positions": [
-            [p.symbol, p.sid, _text(p.amount), _text(p.cost_basis), _text(p.last_sale_price)] for p in row.positions
+            [p.symbol, p.sid, _text(p.amount), _text(p.cost_basis), _text(p.last_sale_price)]
+            for p in row.positions
         ],
         "orders": [order_facts(order) for order in row.orders],
         "transactions": [_transaction_facts(t) for t in transactions[first:last]],
@@ -118,12 +119,13 @@ def session_of(
 ) -> tuple[SessionRow, list[Transaction]]:
     """Return the row and the transactions that `session_facts` described."""
     transactions = [_transaction_of(t, assets) for t in facts["transactions"]]
+    figures: dict[str, Any] = {name: Decimal(facts[name]) for name in _MONEY}
+    figures |= {name: float(facts[name]) for name in _RATIOS}
     row = SessionRow(
         label=date.fromisoformat(facts["label"]),
         open=datetime.fromisoformat(facts["open"]),
         close=datetime.fromisoformat(facts["close"]),
-        **{name: Decimal(facts[name]) for name in _MONEY},
-        **{name: float(facts[name]) for name in _RATIOS},
+        **figures,
         longs_count=facts["longs_count"],
         shorts_count=facts["shorts_count"],
         benchmark_return=None,
@@ -215,7 +217,14 @@ def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[Sessi
 def _position_facts(position: Position) -> list[Any]:
     p = position
     price = None if p.last_sale_price.is_nan() else _text(p.last_sale_price)
-    return [p.asset.symbol, _text(p.amount), _text(p.fill_cost), _text(p.basis_cost), price, _stamp(p.last_sale_date)]
+    return [
+        p.asset.symbol,
+        _text(p.amount),
+        _text(p.fill_cost),
+        _text(p.basis_cost),
+        price,
+        _stamp(p.last_sale_date),
+    ]
 
 
 def _position_of(facts: list[Any], assets: Mapping[str, Asset]) -> Position:

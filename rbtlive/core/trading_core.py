@@ -126,7 +126,12 @@ class TradingCore(OrderEntry):
         self.emit: Callable[[OrderFillEvent], None] = self._apply_fill
         self.on_session_closed: Callable[[SessionRow], None] = lambda _row: None
 
-        self.data = BarData(market, self.frames, restrictions=self._is_restricted, loose_names=self.quirks.loose_argument_types)
+        self.data = BarData(
+            market,
+            self.frames,
+            restrictions=self._is_restricted,
+            loose_names=self.quirks.loose_argument_types,
+        )
         self.context = Context(self)
         self.portfolio_view = PortfolioView(
             self.portfolio, self.frames, start=self.frames.session(settings.start)
@@ -148,6 +153,9 @@ class TradingCore(OrderEntry):
         self._over = False
         self._session_open = False
         self._start_hook_done = True
+        self._bind_callbacks(strategy)
+
+    def _bind_callbacks(self, strategy: StrategyExecutor) -> None:
         strategy.bind_core(self)
         self._hooks = {name: strategy.callback(name) for name in _HOOKS}
         self._handle_data = strategy.callback("handle_data")
@@ -179,6 +187,12 @@ class TradingCore(OrderEntry):
     def now(self) -> datetime:
         """Time of the current bar or step, UTC."""
         return datetime_of(self.market.now_us)
+
+    def session_is_open_at(self, moment: datetime) -> bool:
+        """Say whether `moment` lies between the open and the close of a session."""
+        us = us_of(moment)
+        session = self.calendar.coming_session(us)
+        return int(self.calendar.opens_us[session]) <= us
 
     @property
     def in_session(self) -> bool:
@@ -215,7 +229,9 @@ class TradingCore(OrderEntry):
             EngineStopped: an earlier event failed; state would be a guess from then on.
         """
         if self._over:
-            raise EngineStopped("this core failed on an earlier event and takes no more: attach again to recover")
+            raise EngineStopped(
+                "this core failed on an earlier event and takes no more: attach again to recover"
+            )
         handler = _HANDLERS.get(type(event))
         if handler is None:
             return []
@@ -298,6 +314,11 @@ class TradingCore(OrderEntry):
         self._apply_fill(event)
 
     def _on_update(self, event: OrderUpdateEvent) -> None:
+        if self.orders.get_order(event.order_id) is None and self.orders.reserve(event.order_id):
+            self.on_message(
+                "warning", f"order {event.order_id} is known to the venue only: {event.reason}; left alone"
+            )
+            return
         if self.orders.apply_update(event):
             order = self.orders.get_order(event.order_id)
             if order is not None:
@@ -324,6 +345,7 @@ class TradingCore(OrderEntry):
             if session > self.market.session or not self._session_open:
                 self._enter_session(session)
         elif event.name == "before_trading_start":
+            self._enter_session(self.calendar.coming_session(us))
             self._start_hook_if_due(us)
         elif event.name == "session_end" and self._session_open:
             self._finish_session()
@@ -471,7 +493,13 @@ class TradingCore(OrderEntry):
         if event.commission:
             self._unbooked_commissions.append((order.asset, event.commission))
         transaction = Transaction(
-            event.timestamp, order.asset, event.amount, event.price, event.commission, order.id, event.execution_id
+            event.timestamp,
+            order.asset,
+            event.amount,
+            event.price,
+            event.commission,
+            order.id,
+            event.execution_id,
         )
         self.record.transactions.append(transaction)
         self.orders.touch((order,))
@@ -522,7 +550,9 @@ class TradingCore(OrderEntry):
         self.on_message("error", f"a callback failed at {self.now}: {type(failure).__name__}: {failure}")
         if self._failures_in_row == self.settings.max_errors:
             self.failures.append(
-                TooManyErrors(f"{self._failures_in_row} callbacks in a row failed: trading is halted until resume()")
+                TooManyErrors(
+                    f"{self._failures_in_row} callbacks in a row failed: trading is halted until resume()"
+                )
             )
             self.halt(f"{self._failures_in_row} callbacks in a row failed")
 

@@ -193,6 +193,10 @@ class TradingCalendar:
             span -= int(self.breaks_us[session, 1] - self.breaks_us[session, 0])
         return span // MINUTE_US
 
+    def coming_session(self, us: int) -> int:
+        """Return the session that is going on at `us`, or else the next one."""
+        return int(self.closes_us.searchsorted(us))
+
     def label(self, session: int) -> date:
         """Return a session's label."""
         return _date_of(self.labels[session])

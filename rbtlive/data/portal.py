@@ -136,8 +136,8 @@ class PolarsDataPortal:
             else replace(asset, end_date=NO_END, auto_close_date=NO_END)
             for asset in self.assets
         )
-        endless._name_assets()
-        endless._fingerprint = None
+        endless._name_assets()  # noqa: SLF001 - a copy of ourselves
+        endless._fingerprint = None  # noqa: SLF001
         return endless
 
     @classmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
@@ -57,7 +57,7 @@ class OrderStatus(int):
 
     state: OrderState
 
-    def __new__(cls, state: OrderState) -> OrderStatus:
+    def __new__(cls, state: OrderState) -> Self:
         """Return the status of `state`."""
         status = super().__new__(cls, ZIPLINE_STATUS.get(state, 0))
         status.state = state

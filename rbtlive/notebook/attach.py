@@ -15,12 +15,13 @@ from typing import Any, Literal
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.errors import NoRunningLoop
 from rbtlive.notebook.session import LiveSession
+from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.launch import Launch, prepare
 
 _RUNNING: dict[str, LiveSession] = {}
 
 
-def attach(
+def attach(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     broker: BrokerAdapter,
     *,
@@ -44,6 +45,8 @@ def attach(
     benchmark: Any = None,
     frames: Literal["polars", "pandas"] = "polars",
     zipline_quirks: bool = False,
+    reconciliation: Literal["halt", "warn", "adopt"] = "halt",
+    breakers: Breakers | None = None,
 ) -> LiveSession:
     """Start a strategy on a broker, on the loop that is running, and return at once.
 
@@ -73,6 +76,9 @@ def attach(
         benchmark: Symbol or asset to measure against.
         frames: "polars" or "pandas".
         zipline_quirks: Restore the nine zipline quirks that are mended by default.
+        reconciliation: What an unexplained difference with a real broker does: halt trading, warn, or leave it outside of
+            this run ("adopt").
+        breakers: Limits that halt trading by themselves, e.g. `Breakers(max_drawdown=0.2)`.
 
     Raises:
         NoRunningLoop: no event loop runs here; scripts use `rbtlive.run`.
@@ -102,6 +108,8 @@ def attach(
         benchmark=benchmark,
         frames=frames,
         zipline_quirks=zipline_quirks,
+        reconciliation=reconciliation,
+        breakers=breakers,
     )
     return _start(launch)
 
@@ -159,7 +167,12 @@ def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
 
 
 async def _run(
-    strategy: Any, broker: BrokerAdapter, options: dict[str, Any], *, own_signals: bool, box: dict[str, Any] | None = None
+    strategy: Any,
+    broker: BrokerAdapter,
+    options: dict[str, Any],
+    *,
+    own_signals: bool,
+    box: dict[str, Any] | None = None,
 ) -> LiveSession:
     session = attach(strategy, broker, **options)
     if box is not None:
@@ -185,7 +198,9 @@ def _stop_on_signals(session: LiveSession) -> None:
         try:
             loop.add_signal_handler(number, on_signal)
         except NotImplementedError:
-            warnings.warn("this platform's loop takes no signal handlers: Ctrl-C ends the session at once", stacklevel=2)
+            warnings.warn(
+                "this platform's loop takes no signal handlers: Ctrl-C ends the session at once", stacklevel=2
+            )
             return
 
 

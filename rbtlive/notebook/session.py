@@ -18,8 +18,8 @@ from rbtlive.core.context import Context
 from rbtlive.core.views import AccountView, PortfolioView
 from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent
-from rbtlive.research.backtesting import perf_of, result_of
 from rbtlive.notebook.loaded import loaded, remember
+from rbtlive.research.backtesting import perf_of, result_of
 from rbtlive.research.display import table_html
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
@@ -64,7 +64,7 @@ class LiveSession:
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._concluded = False
-        engine.core.on_message = self._log
+        engine.on_message = engine.core.on_message = self._log
         remember(launch)
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -159,7 +159,9 @@ class LiveSession:
 
     def _operate(self, action: Any) -> None:
         if self.engine.state not in {"starting", "running"}:
-            raise EngineStopped(f"session {self.name!r} has {self.engine.state}: attach again to carry its run on")
+            raise EngineStopped(
+                f"session {self.name!r} has {self.engine.state}: attach again to carry its run on"
+            )
         event = OperatorEvent(timestamp=self.engine.core.now, action=action)
         self._on_loop(lambda: self.engine.enqueue(event))
 
@@ -168,11 +170,14 @@ class LiveSession:
         return asyncio.ensure_future(self._report(action))
 
     async def _report(self, action: str) -> OperatorReport:
-        while self.engine.state == "running" and not self._is_done(action):
-            await asyncio.sleep(0.01)
+        while self.engine.state in {"starting", "running"} and not self._is_done(action):
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - books change with every event; a look is cheaper than a hook
         core = self.engine.core
         positions = {p.asset.symbol: p.amount for p in core.portfolio}
         open_orders = tuple(order.id for order in core.orders.get_active_orders())
+        if self.engine.link is not None:  # what rests is what the broker says rests
+            known = await self.engine.broker.orders(prefix=f"{self.engine.journal.run_id}-", open_only=True)
+            open_orders = tuple(order.client_order_id for order in known)
         done = not open_orders and (action == "kill" or not positions)
         return OperatorReport(action, open_orders, positions, done)
 
@@ -300,5 +305,3 @@ def _failure_is_kept(task: asyncio.Task[None]) -> None:
     # The engine keeps it for wait(); retrieving it here keeps asyncio from reporting it a second time.
     if not task.cancelled():
         task.exception()
-
-

@@ -14,7 +14,7 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,
     *,

@@ -15,11 +15,13 @@ from rbtlive.core.quirks import quirks
 from rbtlive.core.settings import Frequency, RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.feed import DataFeed
 from rbtlive.data.market import Market
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     BadFrequency,
     InvalidSetting,
+    NoFeed,
     OutsideData,
     SettingsError,
     StartAfterEnd,
@@ -30,27 +32,27 @@ from rbtlive.model.number import to_decimal
 from rbtlive.runtime.log import message_sink
 
 
-def prepare_settings(
+def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     portal: PolarsDataPortal,
     *,
-    start: Any,
-    end: Any,
-    capital_base: Any,
-    frequency: str,
-    params: Mapping[str, Any] | None,
-    commission: Any,
-    slippage: Any,
-    benchmark: Any,
-    frames: str,
-    zipline_quirks: bool,
+    start: Any = None,
+    end: Any = None,
+    capital_base: Any = 100_000,
+    frequency: str = "1d",
+    calendar: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    commission: Any = None,
+    slippage: Any = None,
+    benchmark: Any = None,
+    frames: str = "polars",
+    zipline_quirks: bool = False,
     on_error: Literal["raise", "continue"] = "raise",
     max_errors: int = 10,
     endless: bool = False,
 ) -> RunSettings:
-    """Check what the user asked for, and return it as settings.
+    """Check what the user asked for (as `backtest` takes it), and return it as settings.
 
-    Args:
-        endless: The run has no last session unless `end` says so; `start` is only where it begins.
+    With `endless` the run has no last session unless `end` says so.
 
     Raises:
         SettingsError: something cannot be; each kind has a class of its own.
@@ -60,17 +62,18 @@ def prepare_settings(
         raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}")
     if frames not in ("polars", "pandas"):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
+    del calendar  # the portal's own is the run's
     capital = to_decimal(capital_base)
     if not capital.is_finite() or capital <= 0:
         raise ZeroCapitalError(f"capital_base must be greater than zero: was {capital_base}")
-    calendar = portal.calendar
+    exchange = portal.calendar
     first, last = _span(portal, start=start, end=end, endless=endless)
     return RunSettings(
         capital_base=capital,
         frequency=cast(Frequency, frequency),
-        calendar=calendar.name,
-        start=calendar.label(first),
-        end=None if last is None else calendar.label(last),
+        calendar=exchange.name,
+        start=exchange.label(first),
+        end=None if last is None else exchange.label(last),
         frames=cast(Literal["polars", "pandas"], frames),
         zipline_quirks=zipline_quirks,
         params=dict(params or {}),
@@ -126,6 +129,23 @@ def _model(model: Any, name: str, method: str) -> Any:
     if model is not None and not callable(getattr(model, method, None)):
         raise InvalidSetting(f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}")
     return model
+
+
+def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> PolarsDataPortal:
+    """Return the portal of a run: what was passed, else the feed's own; without ends for a feed that goes on.
+
+    Raises:
+        NoFeed: neither knows the assets.
+    """
+    known = feed.portal if portal is None else portal
+    if known is None:
+        raise NoFeed(
+            "a feed without recorded bars says nothing of its assets: pass data= (a portal or a frame)"
+        )
+    found = PolarsDataPortal.coerce(
+        known, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
+    )
+    return found.without_end() if feed.is_live else found
 
 
 def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: bool) -> Market:

@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from time import perf_counter, perf_counter_ns
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.record import SessionRow
+from rbtlive.core.settings import RunSettings
 from rbtlive.core.state import capture, session_facts
-from rbtlive.core.trading_core import TradingCore
+from rbtlive.core.strategy_executor import strategy_name
 from rbtlive.data.calendar import us_of
-from rbtlive.data.feed import DataFeed, FeedPlan
-from rbtlive.errors import EngineStopped, OrderRefused, QueueFull
-from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.data.feed import DataFeed, FeedPlan, StreamFeed, as_feed
+from rbtlive.errors import EngineStopped, QueueFull
+from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
@@ -35,15 +37,18 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.breakers import Breakers
+from rbtlive.runtime.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.event_queue import EventQueue
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.journal import Journal, RowKind
+from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.meters import Meters
 from rbtlive.runtime.recorded import Facts, carry_on, segments_of
 from rbtlive.runtime.recorder import SESSION_CLOSED, Recorder
-from rbtlive.runtime.run_files import client_order_id
+from rbtlive.runtime.timekeeper import Timekeeper
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
@@ -52,6 +57,8 @@ SLICE_S = 0.005
 PAUSE_S = 0.001
 """A real timer: `sleep(0)` lets a busy engine starve everything that waits for the loop's selector."""
 LAG_PERIOD_S = 0.25
+ACCOUNT_OPENED = "AccountOpened"
+"""Type of the note that holds the equity a run on a real account began with."""
 _CORE_EVENTS = (
     MarketDataEvent,
     OrderFillEvent,
@@ -64,36 +71,50 @@ _CORE_EVENTS = (
 
 
 class TradingEngine:
-    """Runs a core on the loop that is running.
+    """Runs a strategy on the loop that is running.
 
     Args:
-        core: The core to drive, fresh.
-        new_core: Makes a core that starts at another session, for feeds whose first bar says when that is.
+        strategy: What `backtest` takes.
         broker: Where orders go.
-        feed: Where bars come from.
-        journal: Where everything is written; one that was resumed is replayed first.
+        feed: Where bars come from: a feed, or an async iterator of bars.
+        portal: History, assets and corporate actions; a ReplayFeed brings its own.
+        journal: Where everything is written; one that was resumed is replayed first. None keeps it in memory.
+        settings: The run's settings; None makes them of `options`.
         open_orders: What happens to open orders on shutdown.
+        own_capital: Take the account's equity as the capital base; for real brokers.
+        link: How a real broker is watched.
+        breakers: What halts trading by itself.
         queue_size: Number of waiting events from which on the feed is slowed.
         clock: Tells wall time.
         on_failure: Gets what a handler of the dispatcher raised.
+        **options: Settings by name, as `backtest` takes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
         self,
-        core: TradingCore,
+        strategy: Any,
         broker: BrokerAdapter,
         *,
-        feed: DataFeed,
-        new_core: Callable[[date], TradingCore] | None = None,
+        feed: Any,
+        portal: Any = None,
         journal: Journal | None = None,
+        settings: RunSettings | None = None,
         open_orders: Literal["keep", "cancel"] = "keep",
+        own_capital: bool = False,
+        link: LinkSettings | None = None,
+        breakers: Breakers | None = None,
         queue_size: int = 512,
         clock: Clock | None = None,
         on_failure: Callable[[HandlerFailure], None] | None = None,
+        **options: Any,
     ) -> None:
         self.broker = broker
-        self._new_core = new_core
-        self.feed = feed
+        self.feed: DataFeed = as_feed(feed)
+        self._strategy = strategy
+        self._portal = feed_portal(self.feed, portal, options)
+        self._settings = settings or prepare_settings(
+            self._portal, endless=self.feed.is_live, **{"on_error": "continue", **options}
+        )
         self.journal = journal if journal is not None else Journal.in_memory()
         self.clock = clock or SystemClock()
         self.queue = EventQueue(queue_size)
@@ -113,17 +134,25 @@ class TradingEngine:
         self._feed_done = False
         self._stopping = False
         self._given_up = False
-        self._outgoing: deque[Command] = deque()
-        self._sendable = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._own_fills: set[int] = set()
-        self._connected = False
-        self._take_over(core)
+        self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
+        self._own_capital = own_capital
+        self._link_settings = link or LinkSettings()
+        self.link: BrokerLink | None = None
+        self.breakers = breakers or Breakers()
+        self.timekeeper = Timekeeper(self.feed, self.clock, self.enqueue)
+        self._take_over(self._settings.start, self._settings.capital_base)
         for event_type in _CORE_EVENTS:
             self.dispatcher.register_handler(event_type, self._to_core, critical=True)
 
-    def _take_over(self, core: TradingCore) -> None:
+    def _take_over(self, start: date, capital_base: Decimal) -> None:
+        settings = replace(self._settings, start=start, capital_base=capital_base)
+        core = new_core(
+            self._strategy, self._portal, settings, preload=False, simulated=self.broker.simulated
+        )
         self.core = core
+        core.on_message = self.on_message
         core.emit = self._emit_fill
         core.on_session_closed = self._write_row
 
@@ -187,21 +216,45 @@ class TradingEngine:
             task.cancel()
         self._wakeup.set()
         self._space.set()
-        self._sendable.set()
         self.journal.close()
 
     # -- starting --------------------------------------------------------------------------------------------
 
     async def _initialize(self) -> None:
-        await self._restore()
         if not self.broker.simulated:
-            await self.broker.connect()
-            self._connected = True
-            self._start_task(self._send_commands(), "sender")
-            self._start_task(self._take_broker_events(), "broker events")
+            await self._connect()
+        await self._restore()
+        if self.link is not None:
+            await self.link.settle()
+            self._start_task(self.link.keep_sending(), "sender")
+            self._start_task(self.link.keep_listening(), "broker events")
+            self._start_task(self.link.keep_asking(), "reconciliation")
         self.feed.configure(self._plan())
         self._start_task(self._pump_feed(), "feed")
         self._start_task(self._watch_lag(), "lag")
+        if self.feed.is_live:
+            self._start_task(self.timekeeper.run(lambda: self.core), "clock")
+
+    async def _connect(self) -> None:
+        await self.broker.connect()
+        notes = {row.type: row.data() for row in self.journal.rows() if row.kind == RowKind.NOTE}
+        outside = notes.get("HeldOutside")
+        self.link = BrokerLink(
+            self.broker,
+            run_id=self.journal.run_id,
+            core=lambda: self.core,
+            tell=self.enqueue,
+            note=lambda kind, payload: self._recorder.note(kind, self.clock.now(), payload),
+            clock=self.clock,
+            settings=self._link_settings,
+            outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
+        )
+        if self._own_capital:
+            opened = notes.get(ACCOUNT_OPENED)
+            if opened is None:
+                opened = {"equity": (await self.broker.account()).equity}
+                self._recorder.note(ACCOUNT_OPENED, self.clock.now(), opened)
+            self._take_over(self.core.settings.start, Decimal(opened["equity"]))
 
     def _plan(self) -> FeedPlan:
         settings, calendar = self.core.settings, self.core.calendar
@@ -212,7 +265,7 @@ class TradingEngine:
             first_session=calendar.number(settings.start),
             last_session=None if settings.end is None else calendar.number(settings.end),
             after=self._last_slice,
-            latest=self.clock.now if self.feed.is_live else None,
+            latest=self.clock.now if self.feed.is_live and not isinstance(self.feed, StreamFeed) else None,
         )
 
     async def _restore(self) -> None:
@@ -240,7 +293,7 @@ class TradingEngine:
         self.journal.commit(durable=True)
 
     def _start_where_it_began(self) -> None:
-        if self._new_core is None or not self.journal.resumed:
+        if not self.feed.is_live or not self.journal.resumed:
             return
         for _seq, event in self.journal.events():
             if isinstance(event, MarketDataEvent):
@@ -249,13 +302,13 @@ class TradingEngine:
 
     def _start_at(self, event: MarketDataEvent) -> bool:
         # A live feed's first bar says in which session the run begins; until then it was the one after now.
-        if self._new_core is None:
+        if not self.feed.is_live:
             return False
         core = self.core
         session = core.calendar.session_of_us(us_of(event.timestamp))
         if session < 0 or core.calendar.label(session) == core.settings.start:
             return False
-        self._take_over(self._new_core(core.calendar.label(session)))
+        self._take_over(core.calendar.label(session), core.settings.capital_base)
         return True
 
     @contextlib.contextmanager
@@ -348,6 +401,11 @@ class TradingEngine:
         elif isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions:
             return
         self._hand_over(self.core.process(event))
+        if isinstance(event, MarketDataEvent):
+            self.timekeeper.note_slice(event.timestamp, self.core.settings.frequency)
+            tripped = self.breakers.check(self.core)
+            if tripped is not None:
+                self.enqueue(tripped)
 
     def _emit_fill(self, event: OrderFillEvent) -> None:
         # The simulated venue's fill is written, booked, and then shown to whoever listens.
@@ -368,11 +426,10 @@ class TradingEngine:
                 self.core.acknowledge(commands)
             return
         self.journal.commit(durable=True)
-        if self.broker.simulated:
+        if self.link is None:
             self.core.acknowledge(commands)
         else:
-            self._outgoing.extend(commands)
-            self._sendable.set()
+            self.link.send(commands)
 
     def _write_row(self, row: SessionRow) -> None:
         core = self.core
@@ -382,57 +439,6 @@ class TradingEngine:
     def _now(self) -> datetime:
         core = self.core
         return core.now if core.market.now_us else core.calendar.open(core.market.session)
-
-    # -- a real broker ---------------------------------------------------------------------------------------
-
-    async def _send_commands(self) -> None:
-        while True:
-            while self._outgoing:
-                await self._send(self._outgoing.popleft())
-            self._sendable.clear()
-            await self._sendable.wait()
-
-    async def _send(self, command: Command) -> None:
-        order_id = command.order_id
-        client_id = client_order_id(self.journal.run_id, int(order_id))
-        try:
-            if isinstance(command, SubmitOrder):
-                broker_id = await self.broker.submit_order(command, client_order_id=client_id)
-                self._tell(order_id, OrderState.PENDING, broker_order_id=broker_id)
-            elif isinstance(command, CancelOrder):
-                await self.broker.cancel_order(client_order_id=client_id)
-        except OrderRefused as refusal:
-            self.enqueue(OrderRejectEvent(timestamp=self.clock.now(), order_id=order_id, reason=str(refusal)))
-        except Exception as unknown:  # the outermost frame of a send: time-outs and resets are not rejects
-            if isinstance(command, SubmitOrder):
-                self._tell(order_id, OrderState.UNKNOWN, reason=f"{type(unknown).__name__}: {unknown}")
-            self.enqueue(
-                SystemErrorEvent(
-                    timestamp=self.clock.now(),
-                    message=f"{type(command).__name__} of order {order_id}: {type(unknown).__name__}: {unknown}",
-                    source=self.broker.name,
-                )
-            )
-
-    def _tell(
-        self, order_id: str, state: OrderState, *, reason: str = "", broker_order_id: str | None = None
-    ) -> None:
-        self.enqueue(
-            OrderUpdateEvent(
-                timestamp=self.clock.now(),
-                order_id=order_id,
-                status=state,
-                reason=reason,
-                broker_order_id=broker_order_id,
-            )
-        )
-
-    async def _take_broker_events(self) -> None:
-        prefix = f"{self.journal.run_id}-"
-        async for event in self.broker.events():
-            client_id = getattr(event, "order_id", "")
-            if client_id.startswith(prefix):
-                self.enqueue(event.model_copy(update={"order_id": client_id.removeprefix(prefix)}))
 
     # -- ending ----------------------------------------------------------------------------------------------
 
@@ -450,7 +456,7 @@ class TradingEngine:
             self.failure = self.failure or failure
             raise
         finally:
-            if self._connected:
+            if self.link is not None:
                 await self.broker.disconnect()
             self.journal.close()
             self.state = "stopped" if self.failure is None else "failed"

@@ -13,14 +13,16 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.settings import RunSettings
-from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.state import capture
+from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
-from rbtlive.runtime.backtest import new_core, prepare_settings
+from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.breakers import Breakers
+from rbtlive.runtime.broker_link import LinkSettings, Policy
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import Journal, RowKind, open_journal
@@ -50,6 +52,9 @@ class Launch:
         fresh: Start a new run in any case.
         on_divergence: What happens if the strategy is not the one the run was begun with.
         open_orders: What happens to open orders on shutdown.
+        own_capital: The capital base is the account's equity.
+        reconciliation: What an unexplained difference with the broker does.
+        breakers: What halts trading by itself.
     """
 
     strategy: Any
@@ -63,6 +68,9 @@ class Launch:
     fresh: bool
     on_divergence: Literal["raise", "positions"]
     open_orders: Literal["keep", "cancel"]
+    own_capital: bool
+    reconciliation: Policy
+    breakers: Breakers | None
 
     def engine(self, *, swap_from: TradingCore | None = None) -> TradingEngine:
         """Open the journal and return the engine.
@@ -93,10 +101,14 @@ class Launch:
             if journal.resumed:
                 self._check(journal, swap=swap)
             return TradingEngine(
-                self._core(self.settings.start),
+                self.strategy,
                 self.broker,
                 feed=self.feed,
-                new_core=self._core if self.feed.is_live else None,
+                portal=self.portal,
+                settings=self.settings,
+                own_capital=self.own_capital,
+                link=LinkSettings(policy=self.reconciliation),
+                breakers=self.breakers,
                 journal=journal,
                 open_orders=self.open_orders,
                 on_failure=failure_sink(self.name),
@@ -104,7 +116,6 @@ class Launch:
         except BaseException:
             journal.close()
             raise
-
 
     def _check(self, journal: Journal, *, swap: TradingCore | None) -> None:
         segment = segments_of(journal)[-1]
@@ -117,7 +128,9 @@ class Launch:
                 state = dict(self._state_of(journal))
             else:
                 raise
-            facts = swap_facts(self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state)
+            facts = swap_facts(
+                self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
+            )
             journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
             journal.commit(durable=True)
 
@@ -129,12 +142,8 @@ class Launch:
             facts, lambda: new_core(nothing, self.portal, settings, preload=False, simulated=False)
         )
 
-    def _core(self, start: date) -> TradingCore:
-        settings = replace(self.settings, start=start)
-        return new_core(self.strategy, self.portal, settings, preload=False, simulated=self.broker.simulated)
 
-
-def prepare(
+def prepare(  # noqa: PLR0913 - what attach takes, each by name
     strategy: Any,
     broker: BrokerAdapter,
     *,
@@ -158,6 +167,8 @@ def prepare(
     benchmark: Any,
     frames: Literal["polars", "pandas"],
     zipline_quirks: bool,
+    reconciliation: Policy,
+    breakers: Breakers | None,
     clock: Clock | None = None,
 ) -> Launch:
     """Check everything that can be checked before a session starts.
@@ -166,9 +177,12 @@ def prepare(
         RbtliveError: something cannot be; each kind has a class of its own.
     """
     if not isinstance(broker, BrokerAdapter):
-        raise InvalidSetting(f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()")
+        raise InvalidSetting(
+            f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
+        )
     _check_choice(on_error, "on_error", ("continue", "raise"))
     _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
+    _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt"))
     _check_choice(open_orders, "open_orders", ("keep", "cancel"))
     if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
         raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
@@ -179,12 +193,7 @@ def prepare(
         raise NoFeed(
             f"{broker.name} has no market data of its own: pass feed=, e.g. rbtlive.ReplayFeed(bars) or an async iterator"
         )
-    known = data if data is not None else source.portal
-    if known is None:
-        raise NoFeed("a feed without recorded bars says nothing of its assets: pass data= (a portal or a frame)")
-    portal = PolarsDataPortal.coerce(known, frequency=frequency, calendar=calendar)
-    if source.is_live:
-        portal = portal.without_end()
+    portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
     settings = prepare_settings(
         portal,
         start=_coming_session(portal, clock) if source.is_live else start,
@@ -213,6 +222,9 @@ def prepare(
         fresh=fresh,
         on_divergence=on_divergence,
         open_orders=open_orders,
+        own_capital=capital_base is None and not broker.simulated,
+        reconciliation=reconciliation,
+        breakers=breakers,
     )
 
 
@@ -220,13 +232,15 @@ def _coming_session(portal: PolarsDataPortal, clock: Clock | None) -> date:
     # A live run begins with the session that is going on, or the next one.
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())
-    return calendar.label(int(calendar.closes_us.searchsorted(now_us)))
+    return calendar.label(calendar.coming_session(now_us))
 
 
 def _name_of(executor: StrategyExecutor, name: str | None) -> str:
     chosen = executor.name if name is None else name
     if chosen == "":
-        raise BadSessionName("a strategy made of a dict has no name: pass name=, or give the dict a '__name__'")
+        raise BadSessionName(
+            "a strategy made of a dict has no name: pass name=, or give the dict a '__name__'"
+        )
     return chosen
 
 

@@ -11,7 +11,16 @@ _RATE_WINDOW_S = 2.0
 class Meters:
     """Counters of one engine; reading them costs, writing them hardly does."""
 
-    __slots__ = ("_at", "_latencies_ns", "_rate", "_rate_events", "_rate_since_s", "errors", "events", "loop_lag_ms")
+    __slots__ = (
+        "_at",
+        "_latencies_ns",
+        "_rate",
+        "_rate_events",
+        "_rate_since_s",
+        "errors",
+        "events",
+        "loop_lag_ms",
+    )
 
     def __init__(self) -> None:
         self.events = 0

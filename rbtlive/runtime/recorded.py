@@ -55,11 +55,15 @@ def segments_of(run: RecordedRun) -> list[Segment]:
     for row in run.rows():
         if row.kind == RowKind.STATE and row.type == SWAPPED:
             facts = row.data()
-            found.append(Segment(row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"]))
+            found.append(
+                Segment(row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"])
+            )
     return found
 
 
-def swap_facts(strategy: str, source: str, settings: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+def swap_facts(
+    strategy: str, source: str, settings: Mapping[str, Any], state: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the payload of the row that begins a segment."""
     return {"strategy": strategy, "source": source, "settings": settings, "state": state}
 
@@ -134,7 +138,11 @@ class Facts:
         known = dict(self._orders)
         if self.state is not None:
             known |= {o["id"]: order_of(o, self._assets) for o in self.state["open_orders"]}
-        return [known[order_id] for order_id in sorted(known, key=int) if known[order_id].state != OrderState.DENIED]
+        return [
+            known[order_id]
+            for order_id in sorted(known, key=int)
+            if known[order_id].state != OrderState.DENIED
+        ]
 
     def record(self, strategy: str, settings: RunSettings) -> RunRecord:
         """Return the run's record up to the end of its last session."""

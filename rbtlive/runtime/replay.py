@@ -13,8 +13,8 @@ import polars as pl
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.events import MarketDataEvent
 from rbtlive.errors import RunNotFound
+from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.journal import RecordedRun, open_run
 from rbtlive.runtime.run_files import StateFolder
 
@@ -90,4 +90,6 @@ def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:
                 for price in _PRICES:
                     columns[price].append(float(getattr(bar, price)))
     kind = pl.Datetime("us", "UTC") if settings.intraday else pl.Date()
-    return pl.DataFrame(columns, schema={name: kind, "symbol": pl.String, **dict.fromkeys(_PRICES, pl.Float64())})
+    return pl.DataFrame(
+        columns, schema={name: kind, "symbol": pl.String, **dict.fromkeys(_PRICES, pl.Float64())}
+    )

@@ -52,7 +52,11 @@ def make_header(
     last = first if settings.end is None else calendar.number(settings.end)
     return {
         "semantics": SEMANTICS,
-        "versions": {"rbtlive": version("rbtlive"), "polars": pl.__version__, "calendar": version("exchange_calendars")},
+        "versions": {
+            "rbtlive": version("rbtlive"),
+            "polars": pl.__version__,
+            "calendar": version("exchange_calendars"),
+        },
         "strategy": executor.name,
         "source": executor.fingerprint(),
         "settings": settings_facts(settings),
@@ -179,7 +183,9 @@ def dividend_facts(portal: PolarsDataPortal) -> list[dict[str, Any]]:
     ]
 
 
-def _store_history(portal: PolarsDataPortal, first: int | None, folder: StateFolder | None) -> dict[str, str | None]:
+def _store_history(
+    portal: PolarsDataPortal, first: int | None, folder: StateFolder | None
+) -> dict[str, str | None]:
     before = portal.last_session + 1 if first is None else first
     frames = {"daily": daily_frame(portal, before=before), "minute": minute_frame(portal, before=before)}
     return {
@@ -208,5 +214,9 @@ def minute_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | Non
 def _named(portal: PolarsDataPortal, bars: pl.DataFrame, when: pl.Series) -> pl.DataFrame:
     symbols = pl.Series("symbol", [a.symbol for a in portal.assets], dtype=pl.String)
     return pl.DataFrame(
-        [when, symbols.gather(bars["asset"]).alias("symbol"), *(bars[f] for f in ("open", "high", "low", "close", "volume"))]
+        [
+            when,
+            symbols.gather(bars["asset"]).alias("symbol"),
+            *(bars[f] for f in ("open", "high", "low", "close", "volume")),
+        ]
     )

@@ -1,0 +1,317 @@
+"""One broker, connected: sends what was written down, takes what it tells, asks about what it does not.
+
+The rule: a time-out is not a reject. An order whose fate is unknown is asked for under its own id until the broker
+answers, and is never sent again under another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+
+from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
+from rbtlive.core.order import Order
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.errors import OrderRefused, ReconciliationFailed
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import OrderState
+from rbtlive.runtime import reconciliation as facts
+from rbtlive.runtime.clock import Clock
+from rbtlive.runtime.run_files import client_order_id
+
+Policy = Literal["halt", "warn", "adopt"]
+IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """How a broker is watched.
+
+    Attributes:
+        poll_s: Seconds between two looks at orders and positions, beside the stream.
+        resend_within_s: An intent the broker does not know after a restart is sent if it is younger than this.
+        unknown_timeout_s: How long an order whose submission failed is asked for before it counts as never arrived.
+        policy: What an unexplained difference does while running: halt trading, warn, or take the broker's view as
+            held outside of this run. Starting up on one is always refused unless it is "adopt".
+    """
+
+    poll_s: float = 2.0
+    resend_within_s: float = 60.0
+    unknown_timeout_s: float = 30.0
+    policy: Policy = "halt"
+
+
+class BrokerLink:
+    """The engine's side of a broker.
+
+    Args:
+        broker: The broker.
+        run_id: Begins every client order id of the run.
+        core: Gives the core.
+        tell: Takes events for the queue.
+        note: Writes something down for people.
+        clock: Tells wall time.
+        settings: How the broker is watched.
+        outside: Signed shares held outside of this run, by symbol; None until the run's first look.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAdapter,
+        *,
+        run_id: str,
+        core: Callable[[], TradingCore],
+        tell: Callable[[Event], None],
+        note: Callable[[str, object], None],
+        clock: Clock,
+        settings: LinkSettings,
+        outside: dict[str, Decimal] | None,
+    ) -> None:
+        self.broker = broker
+        self.settings = settings
+        self.outside = outside
+        self.polls = 0
+        self._run_id = run_id
+        self._core = core
+        self._tell = tell
+        self._note = note
+        self._clock = clock
+        self._outgoing: deque[Command] = deque()
+        self._sendable = asyncio.Event()
+        self._unknown_since: dict[str, float] = {}
+        self._reported: set[str] = set()
+
+    # -- sending ---------------------------------------------------------------------------------------------
+
+    def send(self, commands: list[Command]) -> None:
+        """Queue commands that are on the disk already."""
+        self._outgoing.extend(commands)
+        self._sendable.set()
+
+    async def keep_sending(self) -> None:
+        """Send queued commands, one after the other, for ever."""
+        while True:
+            while self._outgoing:
+                await self._send(self._outgoing.popleft())
+            self._sendable.clear()
+            await self._sendable.wait()
+
+    async def _send(self, command: Command) -> None:
+        order_id = command.order_id
+        client_id = client_order_id(self._run_id, int(order_id))
+        try:
+            if isinstance(command, SubmitOrder):
+                broker_id = await self.broker.submit_order(command, client_order_id=client_id)
+                self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
+            elif isinstance(command, CancelOrder):
+                await self.broker.cancel_order(client_order_id=client_id)
+        except OrderRefused as refusal:
+            self._tell(OrderRejectEvent(timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)))
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
+            if isinstance(command, SubmitOrder):
+                self._unknown_since[order_id] = self._now_s()
+                self._update(order_id, OrderState.UNKNOWN, reason=_text(unknown))
+            else:
+                self._forget_cancel(order_id)
+            self._trouble(f"{type(command).__name__} of order {order_id}", unknown)
+
+    def _forget_cancel(self, order_id: str) -> None:
+        order = self._core().orders.get_order(order_id)
+        if order is not None:
+            order.cancel_requested = False  # it may be asked for again
+
+    # -- listening -------------------------------------------------------------------------------------------
+
+    async def keep_listening(self) -> None:
+        """Take what the broker tells, for ever; orders placed elsewhere are shown and left alone."""
+        async for event in self.broker.events():
+            told = getattr(event, "order_id", None)
+            if told is None:
+                self._tell(event)
+                continue
+            order_id = facts.sequence_of(told, self._run_id)
+            if order_id is not None:
+                self._tell(event.model_copy(update={"order_id": order_id}))
+            elif told not in self._reported:
+                self._reported.add(told)
+                self._note("ExternalOrder", {"client_order_id": told})
+
+    # -- asking ----------------------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Bring a run that begins or is carried on in line with the broker, before anything is traded.
+
+        Raises:
+            ReconciliationFailed: a difference is left that nothing explains.
+        """
+        known = await self._known_orders()
+        core = self._core()
+        for order in core.orders.get_active_orders():
+            if order.id in known:
+                continue
+            if order.state is OrderState.UNKNOWN:
+                self._unknown_since[order.id] = self._now_s()  # it may still arrive: ask on
+            elif order.state is OrderState.SUBMITTED:
+                self._send_late_or_expire(order)
+        for order_id in sorted(known, key=int):
+            if core.orders.get_order(order_id) is None:  # written before a torn tail: its number is taken
+                self._tell(_taken(order_id, known[order_id]))
+        found = facts.order_mismatches(core.orders, known)
+        await self._look(known, also=found, starting=True)
+
+    def _send_late_or_expire(self, order: Order) -> None:
+        now = self._clock.now()
+        core = self._core()
+        young = now - order.created < timedelta(seconds=self.settings.resend_within_s)
+        if young and core.session_is_open_at(now):
+            self.send(
+                [
+                    SubmitOrder(
+                        order_id=order.id,
+                        symbol=order.asset.symbol,
+                        amount=order.amount,
+                        limit=order.limit,
+                        stop=order.stop,
+                    )
+                ]
+            )
+        else:
+            self._tell(facts.expired(order, now))
+
+    async def keep_asking(self) -> None:
+        """Look at orders and positions every few seconds, for ever: streams lose messages and say nothing."""
+        while True:
+            await asyncio.sleep(self.settings.poll_s)
+            try:
+                known = await self._known_orders()
+                await self._resolve_unknown(known)
+                await self._look(known, also=[], starting=False)
+                self.polls += 1
+            except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
+                self._trouble("a look at the broker's books", failure)
+
+    async def _known_orders(self) -> dict[str, BrokerOrder]:
+        orders = await self.broker.orders(prefix=f"{self._run_id}-")
+        found = {facts.sequence_of(o.client_order_id, self._run_id): o for o in orders}
+        return {order_id: order for order_id, order in found.items() if order_id is not None}
+
+    async def _resolve_unknown(self, known: dict[str, BrokerOrder]) -> None:
+        orders = self._core().orders
+        for order_id, since_s in list(self._unknown_since.items()):
+            order = orders.get_order(order_id)
+            if order is None or order.state is not OrderState.UNKNOWN:
+                del self._unknown_since[order_id]
+                continue
+            if order_id in known:
+                continue  # the look brings its events
+            answer = await self.broker.find_order(client_order_id(self._run_id, int(order_id)))
+            if answer is not None:
+                known[order_id] = answer
+            elif self._now_s() - since_s >= self.settings.unknown_timeout_s:
+                self._tell(facts.never_arrived(order, self._clock.now()))
+                del self._unknown_since[order_id]
+
+    async def _look(
+        self, known: dict[str, BrokerOrder], *, also: list[facts.Mismatch], starting: bool
+    ) -> None:
+        core = self._core()
+        news: list[Event] = []
+        for order_id, theirs in known.items():
+            order = core.orders.get_order(order_id)
+            if order is None:
+                continue
+            if theirs.filled != order.filled and not theirs.executions:
+                answer = await self.broker.find_order(theirs.client_order_id)
+                theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+            if order.state is not OrderState.CREATED:
+                news += facts.missing_events(order, theirs, core.orders.executions)
+        for event in news:
+            self._tell(event)
+        held = await self.broker.positions()
+        if self.outside is None:
+            ours = {p.asset.symbol: p.amount for p in core.portfolio}
+            self.outside = {s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)}
+            self._note("HeldOutside", self.outside)
+        if news or any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
+            return  # positions are compared when nothing is on its way
+        mismatches = [*also, *facts.position_mismatches(core.portfolio, held, self.outside)]
+        if mismatches:
+            await self._judge(mismatches, held, starting=starting)
+        else:
+            self._reported.discard("mismatch")
+
+    async def _judge(
+        self, mismatches: list[facts.Mismatch], held: dict[str, Decimal], *, starting: bool
+    ) -> None:
+        text = "; ".join(map(str, mismatches))
+        if self.settings.policy == "adopt":
+            ours = {p.asset.symbol: p.amount for p in self._core().portfolio}
+            self.outside = {s: held.get(s, ZERO) - ours.get(s, ZERO) for s in {*held, *ours}}
+            self._note("HeldOutside", self.outside)
+            return
+        if starting:
+            raise ReconciliationFailed(
+                f"the broker's books differ from this run's: {text}; find out why, then attach with reconciliation='adopt' "
+                "to leave the difference outside of this run, or with fresh=True"
+            )
+        # One look may fall between a fill and its message: only a difference that stays is one.
+        if "mismatch" not in self._reported:
+            self._reported.add("mismatch")
+            return
+        if self.settings.policy == "halt" and self._core().trading_state != "halted":
+            self._tell(CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text))
+        elif text not in self._reported:
+            self._reported.add(text)
+            self._tell(SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation"))
+
+    # -- small things ----------------------------------------------------------------------------------------
+
+    def _update(
+        self, order_id: str, state: OrderState, *, reason: str = "", broker_order_id: str | None = None
+    ) -> None:
+        self._tell(
+            OrderUpdateEvent(
+                timestamp=self._clock.now(),
+                order_id=order_id,
+                status=state,
+                reason=reason,
+                broker_order_id=broker_order_id,
+            )
+        )
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        self._tell(
+            SystemErrorEvent(
+                timestamp=self._clock.now(), message=f"{what}: {_text(error)}", source=self.broker.name
+            )
+        )
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
+
+
+def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
+    return OrderUpdateEvent(
+        timestamp=known.updated_at,
+        order_id=order_id,
+        status=known.state,
+        reason="known to the broker, and lost from the journal's torn end",
+        broker_order_id=known.broker_order_id,
+    )
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

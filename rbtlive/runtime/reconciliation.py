@@ -1,0 +1,133 @@
+"""What a broker knows against what we know: which events are missing, and which differences nobody can explain.
+
+The rule: plain functions over facts. What can be explained becomes events and takes the way every event takes; what
+cannot is named and never silently adopted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.brokers.base import BrokerOrder
+from rbtlive.core.order import Order
+from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.portfolio import Portfolio
+from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
+from rbtlive.model.number import ZERO, plain_text
+from rbtlive.model.order import CLOSED_STATES, OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A difference that no missing event explains.
+
+    Attributes:
+        what: Which fact, e.g. "position of AAPL".
+        ours: Our value.
+        theirs: The broker's value.
+    """
+
+    what: str
+    ours: str
+    theirs: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: is {self.ours} here and {self.theirs} at the broker"
+
+
+def sequence_of(client_order_id: str, run_id: str) -> str | None:
+    """Return the order id within the run that a client order id stands for; None if it is not of this run."""
+    prefix, _, sequence = client_order_id.rpartition("-")
+    return sequence if prefix == run_id and sequence.isdigit() else None
+
+
+def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> list[Event]:
+    """Return the events that bring `order` to where the broker has it: fills first, then its state.
+
+    Args:
+        order: Ours.
+        known: The broker's view of it.
+        booked: Ids of the executions booked so far.
+    """
+    events: list[Event] = _missing_fills(order, known, set(booked))
+    told_otherwise = known.broker_order_id != order.broker_order_id
+    if known.state is not order.state and (known.state in CLOSED_STATES or order.state not in CLOSED_STATES):
+        told_otherwise = True
+    if known.state is OrderState.FILLED:
+        return events  # fills say it, as soon as the broker tells them
+    if told_otherwise and order.is_open:
+        events.append(
+            OrderUpdateEvent(
+                timestamp=known.updated_at,
+                order_id=order.id,
+                status=known.state,
+                reason=known.reason,
+                broker_order_id=known.broker_order_id,
+            )
+        )
+    return events
+
+
+def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:
+    # Never beyond what the broker says is filled: two of its channels may name one execution differently.
+    filled = order.filled
+    fills: list[Event] = []
+    for execution in known.executions:
+        if execution.execution_id in seen or abs(filled + execution.amount) > abs(known.filled):
+            continue
+        filled += execution.amount
+        fills.append(
+            OrderFillEvent(
+                timestamp=execution.at,
+                order_id=order.id,
+                execution_id=execution.execution_id,
+                amount=execution.amount,
+                price=execution.price,
+                commission=execution.commission,
+            )
+        )
+    return fills
+
+
+def expired(order: Order, at: datetime) -> OrderUpdateEvent:
+    """Return the end of an order that was never sent."""
+    return OrderUpdateEvent(timestamp=at, order_id=order.id, status=OrderState.EXPIRED, reason="never sent")
+
+
+def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
+    """Return the end of an order that was sent, and that the broker does not know."""
+    return OrderUpdateEvent(
+        timestamp=at, order_id=order.id, status=OrderState.REJECTED, reason="never arrived"
+    )
+
+
+def position_mismatches(
+    portfolio: Portfolio, theirs: Mapping[str, Decimal], outside: Mapping[str, Decimal]
+) -> list[Mismatch]:
+    """Return the positions that differ, once what was held outside of this run is taken off.
+
+    Args:
+        portfolio: Ours.
+        theirs: Signed shares at the broker, by symbol.
+        outside: Signed shares held there that are not this run's, by symbol.
+    """
+    ours = {position.asset.symbol: position.amount for position in portfolio}
+    found = []
+    for symbol in sorted({*ours, *theirs, *outside}):
+        here = ours.get(symbol, ZERO) + outside.get(symbol, ZERO)
+        there = theirs.get(symbol, ZERO)
+        if here != there:
+            found.append(Mismatch(f"position of {symbol}", plain_text(here), plain_text(there)))
+    return found
+
+
+def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> list[Mismatch]:
+    """Return open orders that the broker had accepted and does not know any more."""
+    return [
+        Mismatch(f"order {order.id} ({order.asset.symbol})", order.state.value, "unknown")
+        for order in orders.get_active_orders()
+        if order.id not in known and order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}
+    ]
