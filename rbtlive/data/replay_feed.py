@@ -79,6 +79,11 @@ class ReplayFeed(DataFeed):
             self._portal = PolarsDataPortal.coerce(self._data, frequency=frequency, calendar=calendar)
         return self._portal
 
+    def suppose(self, *, frequency: Frequency, calendar: str | None) -> None:
+        """Take the bars of a plain frame for what the session wants, unless it was said otherwise."""
+        self._frequency = self._frequency or frequency
+        self._calendar = self._calendar or calendar
+
     def configure(self, plan: FeedPlan) -> None:
         """Take what the session wants; comes before iteration."""
         self._plan = plan
