@@ -17,7 +17,9 @@ CELL_TIMEOUT_S = 60
 
 def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
     """Run a notebook in a kernel of this interpreter, from its own folder, and compare every output."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}
+    }
     environment["PYTHONPATH"] = str(ROOT)
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(HERE / "nbval.ini"), "-p", "no:cacheprovider"),
@@ -25,7 +27,13 @@ def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
         *("--nbval-cell-timeout", str(CELL_TIMEOUT_S), "--rootdir", str(notebook.parent), notebook.name),
     ]
     return subprocess.run(
-        command, cwd=notebook.parent, env=environment, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=notebook.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -56,7 +64,9 @@ def test_a_notebook_runs_gives_its_stored_outputs_and_leaves_nothing_behind(note
 
 @pytest.mark.kernel
 def test_an_output_that_is_not_what_the_cell_gives_is_found(copied):
-    copy = copied(ROOT / "notebooks" / "01_quickstart.ipynb", old="orders_compared=82", new="orders_compared=81")
+    copy = copied(
+        ROOT / "notebooks" / "01_quickstart.ipynb", old="orders_compared=82", new="orders_compared=81"
+    )
 
     done = validate(copy)
 
