@@ -72,7 +72,9 @@ class Proof:
         """Compare orders, fills and books of every segment whose code is loaded with a backtest's."""
         sequences, interventions = self._counted()
         if not sequences:
-            return ParityReport(identical=True, orders_compared=0, fills_compared=0, interventions=interventions)
+            return ParityReport(
+                identical=True, orders_compared=0, fills_compared=0, interventions=interventions
+            )
         missing: list[str] = []
         orders = fills = 0
         report: ParityReport | None = None

@@ -52,7 +52,7 @@ from rbtlive.runtime.timekeeper import Timekeeper
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
-SLICE_S = 0.005
+SLICE_NS = 5_000_000
 """How long the engine may hold the loop before it gives it back."""
 PAUSE_S = 0.001
 """A real timer: `sleep(0)` lets a busy engine starve everything that waits for the loop's selector."""
@@ -280,7 +280,7 @@ class TradingEngine:
                 self._last_slice = facts.slices[-1].timestamp
         with self._prints_suppressed():
             self._hand_over(self.core.start())
-        breath = _Breath()
+        breath = _Breath(self.clock)
         for _seq, event in recorder.inputs():
             with self._prints_suppressed():
                 if isinstance(event, MarketDataEvent):
@@ -333,7 +333,7 @@ class TradingEngine:
 
     async def _consume(self) -> None:
         queue = self.queue
-        breath = _Breath()
+        breath = _Breath(self.clock)
         while not self._given_up:
             while len(queue) and not self._given_up:
                 started_ns = perf_counter_ns()
@@ -357,7 +357,7 @@ class TradingEngine:
                 await self._wakeup.wait()
 
     async def _pump_feed(self) -> None:
-        breath = _Breath()
+        breath = _Breath(self.clock)
         async for event in self.feed:
             if self._stopping:
                 return
@@ -474,17 +474,18 @@ class TradingEngine:
 class _Breath:
     """Gives the loop back after a slice of time."""
 
-    __slots__ = ("_since_s",)
+    __slots__ = ("_now_ns", "_since_ns")
 
-    def __init__(self) -> None:
-        self._since_s = perf_counter()
+    def __init__(self, clock: Clock) -> None:
+        self._now_ns = clock.monotonic_ns
+        self._since_ns = self._now_ns()
 
     def is_due(self) -> bool:
-        return perf_counter() - self._since_s >= SLICE_S
+        return self._now_ns() - self._since_ns >= SLICE_NS
 
     async def take(self) -> None:
         await asyncio.sleep(PAUSE_S)
-        self._since_s = perf_counter()
+        self._since_ns = self._now_ns()
 
     async def maybe(self) -> None:
         if self.is_due():
