@@ -5,15 +5,13 @@ The rule: an order placed on a bar can fill from the next bar on, never on its o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rbtlive.core import sizing
 from rbtlive.core.bound import Bound
 from rbtlive.core.views import OrderView
 from rbtlive.errors import OrderDuringInitialize
-
-if TYPE_CHECKING:
-    from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset
 
 
 class OrderMethods(Bound):
@@ -134,5 +132,7 @@ class OrderMethods(Bound):
         """Return the open orders of `asset` as a list, or of all assets as a dict of non-empty lists."""
         core = self._running("get_open_orders")
         if asset is not None:
+            if core.quirks.loose_argument_types and not isinstance(asset, Asset):
+                return []
             return core.show_open_orders(core.resolve(asset, "get_open_orders"))
         return {a: core.show_open_orders(a) for a, orders in core.orders.open_by_asset().items() if orders}

@@ -157,8 +157,8 @@ class Order:
         Prices are restated to the cent, half cents as the binary product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
         """
         lot = self.asset.lot_size
-        remaining = truncate_to_lot(self.open_amount / ratio, lot)
-        self.filled = truncate_to_lot(self.filled / ratio, lot)
+        remaining, _ = split_amount(self.open_amount, ratio, lot)
+        self.filled, _ = split_amount(self.filled, ratio, lot)
         self.amount = self.filled + remaining
         if self.limit is not None:
             self.limit = self._restated(self.limit, ratio)
@@ -178,3 +178,17 @@ class Order:
 def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
     """Return the multiple of `lot` next to `amount` on the side of zero."""
     return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
+
+
+def split_amount(amount: Decimal, ratio: Decimal, lot: Decimal) -> tuple[Decimal, Decimal]:
+    """Return `amount` restated for a split: whole lots, and what is left over.
+
+    Whole shares are divided in binary, as in zipline: a ratio of two thirds has no exact decimal, and its digits must
+    not decide over a share.
+    """
+    if lot != 1:
+        restated = amount / ratio
+        whole = truncate_to_lot(restated, lot)
+        return whole, restated - whole
+    shares = float(amount) / float(ratio)
+    return Decimal(int(shares)), Decimal(repr(shares - int(shares)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from rbtlive.core.order import truncate_to_lot
+from rbtlive.core.order import split_amount
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, ZERO, to_money
 
@@ -213,12 +213,10 @@ class Portfolio:
         position = self.positions.get(asset)
         if position is None:
             return
-        restated = position.amount / ratio
-        whole = truncate_to_lot(restated, asset.lot_size)
-        fraction = float(restated - whole)
+        whole, fraction = split_amount(position.amount, ratio, asset.lot_size)
         basis = round(float(position.cost_basis) * float(ratio), 2)
-        cash = to_money(round(fraction * basis, 2))
-        removed = position.fill_cost if not whole else to_money(position.fill_cost * (restated - whole) / restated)
+        cash = to_money(round(float(fraction) * basis, 2))
+        removed = position.fill_cost if not whole else to_money(position.fill_cost * fraction / (whole + fraction))
         position.fill_cost -= removed
         position.amount = whole
         position.basis_cost = whole * to_money(basis)

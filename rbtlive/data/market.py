@@ -348,14 +348,22 @@ class Market:
         return float(close[row]) * self._adjustments.ratio(index, self.panel.session_at(row))
 
     def value_price(self, index: int) -> float:
-        """Return the price that positions are valued at: `price`, but never late."""
-        if not self._lag:
+        """Return the price that positions are valued at: `price`, but never late, and with zipline's look-ahead early."""
+        row = self._view + self._lag
+        if self.before_open and self._look_ahead and self.frequency == "1m":
+            row = self._row_ending_now(row)
+        if row == self._view:
             return self.price(index)
         view = self._view
-        self._look_back_at(view + 1)
+        self._look_back_at(row)
         price = self.price(index)
         self._look_back_at(view)
         return price
+
+    # Where a morning lies within a session (24/7), zipline values positions at the minute that ends then.
+    def _row_ending_now(self, row: int) -> int:
+        found = self.row_at(self.now_us)
+        return found if found < self.panel.rows and self._us[found] == self.now_us else row
 
     def last_traded_row(self, index: int) -> int:
         """Return the last row seen in which the asset traded; -1 if it never did."""
