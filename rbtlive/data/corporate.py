@@ -324,7 +324,7 @@ def _asset(
         raise InvalidAsset(
             f"end_date must not be before start_date: was {end} before {start} in assets for {symbol}; correct it"
         )
-    auto_close = told.get("auto_close_date", end + timedelta(days=1))
+    auto_close = told["auto_close_date"] if "auto_close_date" in told else end + timedelta(days=1)
     if auto_close < start:
         raise InvalidAsset(
             f"auto_close_date must not be before start_date: was {auto_close} before {start} in assets for {symbol}; correct it"
