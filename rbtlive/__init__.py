@@ -9,7 +9,20 @@ from rbtlive.data.feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    MarketDataEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
+from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
@@ -25,20 +38,31 @@ __all__ = [
     "Bar",
     "Breakers",
     "BrokerAdapter",
+    "CircuitBreakerEvent",
     "DataFeed",
+    "Event",
     "EventDispatcher",
     "EventQueue",
     "LiveSession",
+    "MarketDataEvent",
+    "OperatorEvent",
+    "OrderFillEvent",
     "OrderManager",
+    "OrderRejectEvent",
+    "OrderState",
+    "OrderUpdateEvent",
     "PaperBroker",
     "ParityReport",
     "PolarsDataPortal",
     "ReplayFeed",
+    "ScheduledTriggerEvent",
     "StrategyExecutor",
+    "SystemErrorEvent",
     "TradingAlgorithm",
     "TradingEngine",
     "attach",
     "backtest",
+    "enable_nested_loop",
     "load_sample",
     "open_session",
     "run",

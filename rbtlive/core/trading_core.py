@@ -49,6 +49,7 @@ from rbtlive.model.events import (
     OrderRejectEvent,
     OrderUpdateEvent,
     ScheduledTriggerEvent,
+    SystemErrorEvent,
 )
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 from rbtlive.model.order import OrderState, Transaction
@@ -56,6 +57,8 @@ from rbtlive.sim.matching import SimVenue
 
 TradingState = Literal["running", "reducing", "halted"]
 KEPT_FAILURES = 100
+BROKER_SOURCE = "broker "
+"""Begins the source of a system error that is a message of a real broker."""
 
 
 class Venue(Protocol):
@@ -337,6 +340,11 @@ class TradingCore(OrderEntry):
                 reason=event.reason,
             )
         )
+
+    def _on_system_error(self, event: SystemErrorEvent) -> None:
+        callback = self._hooks["on_broker_message"]
+        if callback is not None and event.source.startswith(BROKER_SOURCE) and not self.paused:
+            self._call(callback, self.context, event.message)
 
     def _on_trigger(self, event: ScheduledTriggerEvent) -> None:
         us = us_of(event.timestamp)
@@ -627,4 +635,5 @@ _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
     ScheduledTriggerEvent: TradingCore._on_trigger,  # noqa: SLF001
     CircuitBreakerEvent: TradingCore._on_breaker,  # noqa: SLF001
     OperatorEvent: TradingCore._on_operator,  # noqa: SLF001
+    SystemErrorEvent: TradingCore._on_system_error,  # noqa: SLF001
 }

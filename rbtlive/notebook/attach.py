@@ -14,11 +14,14 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.errors import NoRunningLoop
+from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.session import LiveSession
+from rbtlive.notebook.shutdown import stop_at_exit
 from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.launch import Launch, prepare
 
 _RUNNING: dict[str, LiveSession] = {}
+stop_at_exit(lambda: list(sessions().values()))
 
 
 def attach(  # noqa: PLR0913 - the public contract, each by name
@@ -85,6 +88,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         RbtliveError: something cannot be; each kind has a class of its own, and nothing is left half made.
     """
     _require_loop()
+    warn_of_archived_patch()
     launch = prepare(
         strategy,
         broker,

@@ -15,12 +15,13 @@ from typing import Any, Literal
 import polars as pl
 
 from rbtlive.core.context import Context
+from rbtlive.core.record import PositionRow
 from rbtlive.core.views import AccountView, PortfolioView
 from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent
 from rbtlive.notebook.loaded import loaded, remember
+from rbtlive.notebook.panel import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
-from rbtlive.research.display import table_html
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
@@ -110,6 +111,11 @@ class LiveSession:
     def release(self) -> None:
         """Let go of the run at once, so that another session can carry it on."""
         self.engine.abandon()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop the session runs on."""
+        return self._loop
 
     @property
     def state(self) -> SessionState:
@@ -222,8 +228,16 @@ class LiveSession:
 
     @property
     def positions(self) -> pl.DataFrame:
-        """Positions at each session's close so far; the frame of a result."""
-        return self.result().positions
+        """Positions at each session's close, and those held now in a session that goes on; the frame of a result."""
+        closed = self.result().positions
+        core = self.engine.core
+        if not core.in_session:
+            return closed
+        core.mark()
+        held = [
+            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price) for p in core.portfolio
+        ]
+        return pl.concat([closed, positions_frame([(core.session_label, held)])])
 
     @property
     def queue_depth(self) -> int:
@@ -287,18 +301,14 @@ class LiveSession:
         return f"<LiveSession {self.name}>"
 
     def _repr_html_(self) -> str:
-        rows = [
-            ("state", self.state),
-            ("trading", self.trading_state),
-            ("portfolio value", f"{float(self.portfolio.portfolio_value):,.2f}"),
-            ("open orders", str(len(self.engine.core.orders.get_active_orders()))),
-            ("fills", f"{len(self.engine.core.record.transactions):,}"),
-            ("events", f"{self.engine.meters.events:,}"),
-            ("queue depth", str(self.queue_depth)),
-        ]
-        if self.engine.failure is not None:
-            rows.append(("failure", f"{type(self.engine.failure).__name__}: {self.engine.failure}"))
-        return table_html(f"Session {self.name}", rows)
+        return session_html(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        del include, exclude
+        return mimebundle(self)
+
+    def _ipython_display_(self) -> None:
+        show(self)
 
 
 def _failure_is_kept(task: asyncio.Task[None]) -> None:

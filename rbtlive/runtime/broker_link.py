@@ -16,7 +16,7 @@ from typing import Literal
 
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.order import Order
-from rbtlive.core.trading_core import TradingCore
+from rbtlive.core.trading_core import BROKER_SOURCE, TradingCore
 from rbtlive.errors import OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
@@ -140,7 +140,7 @@ class BrokerLink:
         async for event in self.broker.events():
             told = getattr(event, "order_id", None)
             if told is None:
-                self._tell(event)
+                self._tell(_from_broker(event))
                 continue
             order_id = facts.sequence_of(told, self._run_id)
             if order_id is not None:
@@ -301,6 +301,12 @@ class BrokerLink:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+def _from_broker(event: Event) -> Event:
+    if isinstance(event, SystemErrorEvent):
+        return event.model_copy(update={"source": f"{BROKER_SOURCE}{event.source}"})
+    return event
 
 
 def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:

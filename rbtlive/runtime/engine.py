@@ -67,6 +67,7 @@ _CORE_EVENTS = (
     ScheduledTriggerEvent,
     CircuitBreakerEvent,
     OperatorEvent,
+    SystemErrorEvent,
 )
 
 
@@ -392,7 +393,6 @@ class TradingEngine:
     def _to_core(self, event: Event) -> None:
         if isinstance(event, SystemErrorEvent):
             self.meters.errors += 1
-            return
         if isinstance(event, MarketDataEvent):
             if self._last_slice is None and self._start_at(event):
                 with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already

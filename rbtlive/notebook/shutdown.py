@@ -1,0 +1,49 @@
+"""What happens to sessions when the process ends: stopped gracefully where the loop can still be driven.
+
+The rule: an extra only. Journals are written continuously, and a process may die without any of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rbtlive.notebook.session import LiveSession
+
+LIMIT_S = 3.0
+"""Kernels are killed a few seconds after they were asked to end."""
+
+
+def stop_at_exit(running: Callable[[], Iterable[LiveSession]]) -> None:
+    """Stop what is running when the interpreter ends.
+
+    Args:
+        running: Gives the sessions that run then.
+    """
+    atexit.register(lambda: stop_all(running()))
+
+
+def stop_all(sessions: Iterable[LiveSession]) -> None:
+    """Stop sessions whose loop does not run any more, or let go of them."""
+    for session in sessions:
+        loop = session.loop
+        if loop is None or loop.is_closed() or loop.is_running():
+            session.release()
+            continue
+        ending = loop.create_task(session.engine.graceful_shutdown())
+        waiting = loop.create_task(session.wait())
+        end = time.monotonic() + LIMIT_S
+        while not (ending.done() and waiting.done()) and time.monotonic() < end:
+            # a left-over loop.stop() ends the first run early: go on
+            with contextlib.suppress(RuntimeError):
+                loop.run_until_complete(asyncio.wait({ending, waiting}, timeout=end - time.monotonic()))
+        if not waiting.done():
+            session.release()
+        elif not waiting.cancelled():
+            waiting.exception()
