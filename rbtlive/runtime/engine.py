@@ -187,6 +187,8 @@ class TradingEngine:
 
     async def run(self) -> None:
         """Run until the feed ends or `graceful_shutdown` is called; raise what ended it otherwise."""
+        if self._given_up:  # replaced before it began
+            return
         self._loop = asyncio.get_running_loop()
         try:
             await self._initialize()
@@ -197,6 +199,8 @@ class TradingEngine:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
             raise
         except BaseException as failure:
+            if self._given_up:  # its journal is another engine's now: what it was about to do is nobody's
+                return
             self.failure = failure
             raise
         finally:
