@@ -464,9 +464,25 @@ class TradingEngine:
             self.failure = self.failure or failure
             raise
         finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        try:
             if self.link is not None:
                 await self.broker.disconnect()
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
+            self._close_journal()
+
+    def _close_journal(self) -> None:
+        try:
             self.journal.close()
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
             self.state = "stopped" if self.failure is None else "failed"
 
     def _close_run(self) -> None:
