@@ -131,7 +131,7 @@ class LiveSession:
 
     async def wait(self) -> None:
         """Wait until the session has ended, and raise what ended it; interrupting the wait leaves it running."""
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
         self._raise_failure()
 
