@@ -6,6 +6,7 @@ The rule: every method returns at once or is awaitable; nothing here can stop th
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rbtlive.core.context import Context
 from rbtlive.core.record import PositionRow
 from rbtlive.core.views import AccountView, PortfolioView
 from rbtlive.errors import EngineStopped, JournalMismatch
-from rbtlive.model.events import OperatorEvent
+from rbtlive.model.events import OperatorEvent, SystemErrorEvent
 from rbtlive.notebook.loaded import loaded, remember
 from rbtlive.notebook.panel import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
@@ -65,7 +66,8 @@ class LiveSession:
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._concluded = False
-        engine.on_message = engine.core.on_message = self._log
+        engine.on_message = engine.core.on_message = self._note_message
+        engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -77,7 +79,11 @@ class LiveSession:
         self._task.add_done_callback(_failure_is_kept)
 
     async def _run(self) -> None:
-        await self.engine.run()
+        try:
+            await self.engine.run()
+        except Exception as failure:  # wait() raises it; whoever looks should see it without waiting
+            self._log("error", f"the session has failed\n{_traced(failure)}")
+            raise
         if self.engine.ended:
             self._conclude()
 
@@ -94,7 +100,7 @@ class LiveSession:
                 self.engine.failure = failure
                 if core.settings.on_error == "raise":
                     raise
-                self._log("error", f"analyze failed: {type(failure).__name__}: {failure}")
+                self._log("error", f"analyze failed\n{_traced(failure)}")
 
     def refuse_other_strategy(self, launch: Launch) -> None:
         """Keep this session running if what would replace it is of another strategy.
@@ -263,7 +269,7 @@ class LiveSession:
             "conflated": feed.get("conflated", 0),
             "dropped": feed.get("quarantined", 0),
             "reconnects": feed.get("reconnects", 0),
-            "errors": meters.errors + engine.core.failure_count + engine.dispatcher.failed,
+            "errors": meters.errors + engine.core.failure_count,
             "journal_bytes": engine.journal.size_bytes(),
         }
 
@@ -297,6 +303,16 @@ class LiveSession:
     def _log(self, level: str, text: str) -> None:
         self.logs.append(f"{level}: {text}")
 
+    def _note_message(self, level: str, text: str) -> None:
+        failures = self.engine.core.failures
+        traced = f"\n{_traced(failures[-1])}" if level == "error" and failures else ""
+        self._log(level, text + traced)
+
+    def _note_trouble(self, event: SystemErrorEvent) -> None:
+        known = (f.error for f in reversed(self.engine.dispatcher.failures) if f.handler == event.source)
+        failure = next(known, None)
+        self._log("error", f"{event.source}: {event.message}" + (f"\n{_traced(failure)}" if failure else ""))
+
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"
 
@@ -309,6 +325,10 @@ class LiveSession:
 
     def _ipython_display_(self) -> None:
         show(self)
+
+
+def _traced(failure: BaseException) -> str:
+    return "".join(traceback.format_exception(failure)).rstrip()
 
 
 def _failure_is_kept(task: asyncio.Task[None]) -> None:
