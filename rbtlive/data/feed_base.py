@@ -6,7 +6,7 @@ Its rule: a feed gives each slice of the calendar once and in order, empty ones 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -101,6 +101,9 @@ class DataFeed(ABC):
 
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
         """Close the slices that are over at a moment although nothing later came; bars for them are late."""
+
+    def take_back(self, slices: Sequence[Event]) -> None:  # noqa: B027 - a replay gives them again anyway
+        """Take back slices that were given and not processed, oldest first: whoever reads the source next gets them."""
 
     def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source can be told
         pass

@@ -219,6 +219,10 @@ class SliceBuilder:
         """Close the slice that is open: the source has ended."""
         return self._close_open() if self._open_us is not None else iter(())
 
+    def open_bars(self) -> list[Bar]:
+        """Return the bars of the slice that is still open."""
+        return list(self._open_bars.values())
+
     def take_up_again(self) -> None:
         """Skip, instead of naming, what a source that was opened again repeats."""
         self._repeats_us = self._closed_us or 0

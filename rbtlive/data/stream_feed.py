@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,6 +141,11 @@ class StreamFeed(DataFeed):
                 yield event
         finally:
             self._signal = None
+            self._left.extendleft(reversed(builder.open_bars()))  # of a slice that nobody got
+
+    def take_back(self, slices: Sequence[Event]) -> None:
+        """Take back slices that were given and not processed, oldest first: whoever reads the source next gets them."""
+        self._left.extendleft(reversed(slices))
 
     def stats(self) -> dict[str, int]:
         """Return what was counted, the quarantined also by reason."""

@@ -140,7 +140,7 @@ def _start(launch: Launch) -> LiveSession:
         session.logs.append(f"info: this session replaces the one that was running as {launch.name!r}")
         print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
     _RUNNING[launch.name] = session
-    session.start()
+    session.start(after=before if replaces else None)
     return session
 
 

@@ -33,6 +33,8 @@ from rbtlive.runtime.replay import find_recorded
 
 SessionState = Literal["starting", "running", "paused", "stopping", "stopped", "failed"]
 KEPT_LOGS = 1000
+LETTING_GO_S = 5.0
+"""How long a session waits for the one it replaces to let go of the feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,21 @@ class LiveSession:
 
     # -- life ------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the engine as a task of the running loop."""
+    def start(self, *, after: LiveSession | None = None) -> None:
+        """Start the engine as a task of the running loop.
+
+        Args:
+            after: A session that this one replaces: it lets go of the feed first.
+        """
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._run(), name=f"rbtlive session {self.name}")
+        before = None if after is None or after._loop is not self._loop else after._task  # noqa: SLF001
+        self._task = self._loop.create_task(self._run(before), name=f"rbtlive session {self.name}")
         self._task.add_done_callback(_failure_is_kept)
 
-    async def _run(self) -> None:
+    async def _run(self, before: asyncio.Task[None] | None = None) -> None:
         try:
+            if before is not None:
+                await asyncio.wait({before}, timeout=LETTING_GO_S)
             await self.engine.run()
         except Exception as failure:  # wait() raises it; whoever looks should see it without waiting
             self._log("error", f"the session has failed\n{_traced(failure)}")

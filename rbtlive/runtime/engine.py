@@ -133,6 +133,7 @@ class TradingEngine:
         self._wakeup = asyncio.Event()
         self._space = asyncio.Event()
         self._feed_done = False
+        self._in_hand: Event | None = None
         self._stopping = False
         self._given_up = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -368,6 +369,7 @@ class TradingEngine:
     async def _pump_feed(self) -> None:
         breath = _Breath(self.clock)
         async for event in self.feed:
+            self._in_hand = event
             if self._stopping:
                 return
             while True:
@@ -380,6 +382,7 @@ class TradingEngine:
                     await self._space.wait()
                     if self._stopping:
                         return
+            self._in_hand = None
             await breath.maybe()
         self._feed_done = True
         self._wakeup.set()
@@ -455,6 +458,7 @@ class TradingEngine:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._give_back()
         if self._given_up:
             return
         try:
@@ -465,6 +469,14 @@ class TradingEngine:
             raise
         finally:
             await self._let_go()
+
+    def _give_back(self) -> None:
+        # What the feed gave and nobody processed: an iterator cannot be asked for it twice.
+        waiting = [self.queue.get() for _ in range(len(self.queue))]
+        slices = [event for event in waiting if isinstance(event, MarketDataEvent)]
+        if isinstance(self._in_hand, MarketDataEvent):
+            slices.append(self._in_hand)
+        self.feed.take_back(slices)
 
     async def _let_go(self) -> None:
         try:
