@@ -1,0 +1,165 @@
+"""Alpaca's market data, translated: bars and prints from the stream, bars from the archive.
+
+The rule: Alpaca stamps a bar with its beginning, this package with its END; here is where one becomes the other.
+Source: Alpaca's reference for Market Data v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from rbtlive.brokers.alpaca_http import AlpacaHttp
+from rbtlive.brokers.alpaca_messages import Untranslatable
+from rbtlive.data.calendar import us_of
+from rbtlive.data.slices import Frequency, SlotAxis
+
+PAGE: Final = 10_000
+MOST_PAGES: Final = 10_000
+SYMBOLS_AT_ONCE: Final = 100
+TIMEFRAMES: Final[dict[str, str]] = {"1m": "1Min", "1d": "1Day"}
+_FIELDS: Final = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_MINUTE: Final = timedelta(minutes=1)
+_NEW_YORK: Final = ZoneInfo("America/New_York")
+
+BarFacts = dict[str, Any]
+"""A bar as a feed takes it: `symbol`, `timestamp` (END of a minute, or a session's label), prices and volume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A public print: symbol, price a share, shares, and when, UTC."""
+
+    symbol: str
+    price: Decimal
+    size: Decimal
+    at: datetime
+
+
+def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: Frequency) -> BarFacts:
+    """Return a bar as a feed takes it; its numbers are checked there.
+
+    Raises:
+        Untranslatable: it tells no time.
+    """
+    began = read_time(body.get("t"))
+    stamp: datetime | date = began + _MINUTE if frequency == "1m" else began.astimezone(_NEW_YORK).date()
+    return {"symbol": symbol, "timestamp": stamp} | {name: body.get(short) for name, short in _FIELDS.items()}
+
+
+def read_trade(body: Mapping[str, Any]) -> Trade:
+    """Return a print.
+
+    Raises:
+        Untranslatable: it is none.
+    """
+    symbol = body.get("S")
+    try:
+        price, size = (Decimal(str(body.get(name))) for name in ("p", "s"))
+    except InvalidOperation:
+        raise Untranslatable("a trade must have a price and a size") from None
+    if not isinstance(symbol, str) or not price.is_finite() or not size.is_finite() or price <= 0 or size < 0:
+        raise Untranslatable("a trade must have a symbol, a price and a size")
+    return Trade(symbol, price, size, read_time(body.get("t")))
+
+
+def read_time(value: object) -> datetime:
+    """Return a moment of the wire, UTC.
+
+    Raises:
+        Untranslatable: it is none.
+    """
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise Untranslatable("a time must be RFC 3339 text")
+
+
+async def archived_bars(
+    http: AlpacaHttp,
+    symbols: Iterable[str],
+    *,
+    frequency: Frequency,
+    start: datetime,
+    end: datetime | None,
+    data_feed: str,
+) -> list[BarFacts]:
+    """Return the bars that began between two moments, in the order of their time, then symbol.
+
+    Raises:
+        BrokerError: they cannot be had.
+    """
+    found: list[BarFacts] = []
+    names = sorted(set(symbols))
+    for first in range(0, len(names), SYMBOLS_AT_ONCE):
+        query = {
+            "symbols": ",".join(names[first : first + SYMBOLS_AT_ONCE]),
+            "timeframe": TIMEFRAMES[frequency],
+            "start": _wire_time(start),
+            "limit": str(PAGE),
+            "adjustment": "raw",
+            "feed": data_feed,
+            "sort": "asc",
+        }
+        if end is not None:
+            query["end"] = _wire_time(end)
+        for _page in range(MOST_PAGES):
+            body = await http.get("/v2/stocks/bars", query=query)
+            found += _bars_of(body, frequency)
+            token = body.get("next_page_token")
+            if not token:
+                break
+            query["page_token"] = str(token)
+    return sorted(found, key=lambda bar: (str(bar["timestamp"]), str(bar["symbol"])))
+
+
+def latest_slot_us(body: object, *, axis: SlotAxis, is_settled: Callable[[date, SlotAxis], bool]) -> int:
+    """Return the END of the last slice that is over, by the latest bars of some symbols; 0 if there are none.
+
+    Args:
+        body: The parsed JSON of the latest bars.
+        axis: Which slices there are.
+        is_settled: Says whether the daily bar of a session is final.
+
+    Raises:
+        Untranslatable: it is no such answer.
+    """
+    bars = body.get("bars") if isinstance(body, Mapping) else None
+    if not isinstance(bars, Mapping):
+        raise Untranslatable("the latest bars must be an object by symbol")
+    ends = [0]
+    for one in bars.values():
+        if isinstance(one, Mapping):
+            stamp = read_bar(one, symbol="", frequency=axis.frequency)["timestamp"]
+            slot_us = axis.slot_of(stamp)
+            if isinstance(stamp, datetime):
+                ends.append(us_of(stamp))
+            elif slot_us is not None:
+                ends.append(slot_us if is_settled(stamp, axis) else slot_us - 1)
+    return max(ends)
+
+
+def _bars_of(body: object, frequency: Frequency) -> list[BarFacts]:
+    bars = body.get("bars") if isinstance(body, Mapping) else None
+    if bars is None and isinstance(body, Mapping) and "bars" in body:
+        return []
+    if not isinstance(bars, Mapping) or not all(isinstance(part, list) for part in bars.values()):
+        raise Untranslatable("the archive's answer must hold lists of bars by symbol")
+    return [
+        read_bar(one, symbol=symbol, frequency=frequency)
+        for symbol, part in bars.items()
+        for one in part
+        if isinstance(one, Mapping)
+    ]
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,375 @@
+"""Alpaca's market data as a feed: the stream while it lasts, and the archive for what it missed.
+
+The rule: after a reconnect the stream is subscribed to first and the archive asked second, so that between the two there is no
+gap; what both tell is given once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import SecretStr
+
+from rbtlive.brokers.alpaca_bars import BarFacts, Trade, archived_bars, latest_slot_us, read_bar, read_trade
+from rbtlive.brokers.alpaca_http import (
+    DATA_STREAM_URL,
+    DATA_URL,
+    AlpacaHttp,
+    AlpacaKeys,
+    aiohttp_package,
+    checked_url,
+    socket_url,
+)
+from rbtlive.brokers.alpaca_messages import Untranslatable
+from rbtlive.data.calendar import datetime_of, get_calendar, us_of
+from rbtlive.data.feed import Backoff, FeedPlan, StreamFeed
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.slices import Frequency, SlotAxis
+from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
+from rbtlive.model.events import Event
+
+HEARTBEAT_S = 10.0
+ANSWER_S = 10.0
+LARGEST_MESSAGE = 8 * 1024 * 1024
+_WRONG_KEYS = 402
+_OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
+_SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
+    ("open", "high", "low", "close", "volume"), pl.Float64
+)
+
+
+class AlpacaFeed(StreamFeed):
+    """Minute or daily bars from Alpaca, live.
+
+    Minute bars come as the stream tells them, those of the regular hours only. A daily bar is told again and again while its
+    session lasts; it is taken when the session has been over for `settle_s`, from the archive.
+
+    Args:
+        symbols: What to give bars of; None is whatever the session's assets are.
+        key: The key's id; by default what APCA_API_KEY_ID (or ALPACA_API_KEY) holds.
+        secret: The key's secret; by default what APCA_API_SECRET_KEY (or ALPACA_SECRET_KEY) holds.
+        url_override: Another address, e.g. that of `python -m rbtlive.venue`.
+        data_feed: "iex", or "sip" with a subscription.
+        trades: Whether to listen to prints too; the latest of each symbol is in `last_trades`.
+        settle_s: How long after its close, in seconds, a daily bar is taken for final.
+        timeout_s: How long an answer may take, in seconds.
+        backoff: How long to wait before a broken stream is opened again.
+        sleep: Waits for some seconds; by default the loop's own.
+        chance: Gives random numbers from 0 to 1 for the jitter.
+
+    Attributes:
+        last_trades: The latest print of each symbol. Prints are conflated: only the latest is kept, the others are counted.
+
+    Raises:
+        InvalidSetting: a key is missing, or an address is none that keys may be sent to.
+    """
+
+    is_live = True
+
+    def __init__(  # noqa: PLR0913 - settings, all but the first by name
+        self,
+        symbols: str | Iterable[str] | None = None,
+        *,
+        key: str | SecretStr | None = None,
+        secret: str | SecretStr | None = None,
+        url_override: str | None = None,
+        data_feed: Literal["iex", "sip"] = "iex",
+        trades: bool = False,
+        settle_s: float = 60.0,
+        timeout_s: float = 10.0,
+        backoff: Backoff | None = None,
+        sleep: Callable[[float], Any] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        if data_feed not in ("iex", "sip"):
+            raise InvalidSetting(f"data_feed must be 'iex' or 'sip': was {data_feed!r}")
+        super().__init__(self._source, backoff=backoff, retry_on=(BrokerError,), sleep=sleep, chance=chance)
+        self._keys = AlpacaKeys.find(key, secret)
+        self._url = checked_url(DATA_URL if url_override is None else url_override, "url_override")
+        self._stream_url = (
+            f"{DATA_STREAM_URL if url_override is None else socket_url(self._url)}/v2/{data_feed}"
+        )
+        self._http = AlpacaHttp(self._keys, self._url, timeout_s=timeout_s, chance=chance)
+        self._timeout_s = timeout_s
+        self._data_feed = data_feed
+        self._trades = trades
+        self._settle = timedelta(seconds=settle_s)
+        self._plan: FeedPlan | None = None
+        self._given: dict[str, int] = {}
+        self._start_us: int | None = None
+        self._reach_us: int | None = None
+        self._counts: Counter[str] = Counter()
+        self.last_trades: dict[str, Trade] = {}
+        if symbols is not None:
+            self.subscribe(symbols)
+
+    def configure(self, plan: FeedPlan) -> None:
+        """Take what the session wants; comes before iteration."""
+        self._plan = plan
+        self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
+        self._given = {}
+        super().configure(plan)
+
+    def stats(self) -> dict[str, int]:
+        """Return what was counted; also bars from the archive, bars told twice or outside the hours, prints, and those conflated."""
+        counts = self._counts
+        names = ("archived", "told_twice", "outside_hours", "trades", "conflated", "untranslatable")
+        return super().stats() | {name: counts[name] for name in names}
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the slices as they are closed, and what was wrong with the source."""
+        try:
+            async with aclosing(super().__aiter__()) as events:  # type: ignore[type-var]
+                async for event in events:
+                    yield event
+        finally:
+            await self._http.close()
+
+    async def fetch_bars(
+        self,
+        symbols: str | Iterable[str],
+        start: datetime | date | str,
+        end: datetime | date | str | None = None,
+        frequency: Frequency = "1d",
+        *,
+        calendar: str = "XNYS",
+    ) -> PolarsDataPortal:
+        """Return bars from the archive as a portal, e.g. for `data=`.
+
+        Args:
+            symbols: What to fetch.
+            start: The first day, or moment.
+            end: The last day, or moment; None is the latest there is.
+            frequency: "1d" or "1m"; of minutes the regular hours only.
+            calendar: Whose sessions.
+
+        Raises:
+            BrokerError: they cannot be had.
+            DataError: they are no usable bars, or there are none.
+        """
+        http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
+        try:
+            bars = await archived_bars(
+                http,
+                [symbols] if isinstance(symbols, str) else symbols,
+                frequency=frequency,
+                start=_moment(start, "start"),
+                end=None if end is None else _moment(end, "end", last=True),
+                data_feed=self._data_feed,
+            )
+        finally:
+            await http.close()
+        if frequency == "1m":
+            axis = SlotAxis(get_calendar(calendar), frequency="1m")
+            bars = [bar for bar in bars if axis.slot_of(bar["timestamp"]) is not None]
+        stamp, kind = ("timestamp", pl.Datetime("us", "UTC")) if frequency == "1m" else ("date", pl.Date)
+        rows = [
+            {stamp if name == "timestamp" else name: value for name, value in bar.items()} for bar in bars
+        ]
+        frame = pl.DataFrame([_floats(row) for row in rows], schema={stamp: kind} | _SCHEMA)
+        return PolarsDataPortal.coerce(frame, frequency=frequency, calendar=calendar)
+
+    # -- the source ------------------------------------------------------------------------------------------
+
+    async def _source(self, symbols: frozenset[str] | None) -> AsyncIterator[BarFacts]:
+        # One connection, from its opening to its end: subscribe, catch up from the archive, then what the stream tells.
+        plan = self._plan
+        assert plan is not None  # noqa: S101 - a feed is configured before it is read
+        names = sorted(symbols if symbols is not None else plan.symbols or ())
+        if not names:
+            raise NoFeed("the feed has no symbols: pass symbols=, or data= with the session's assets")
+        axis = SlotAxis(plan.calendar, frequency=plan.frequency)
+        failure = ""
+        aiohttp = aiohttp_package()
+        try:
+            async with self._http.session.ws_connect(
+                self._stream_url, heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE
+            ) as socket:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._introduce(socket, names)
+                for bar in await self._missed(names, axis):
+                    yield bar
+                async for bar in self._told(socket, names, axis=axis):
+                    yield bar
+                failure = "the market data stream was closed"
+        except TimeoutError:
+            failure = "the market data stream gave no answer in time"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, BrokerError):
+                raise
+            failure = f"the market data stream broke: {type(error).__name__}"  # its text may hold the keys
+        raise BrokerError(failure)
+
+    async def _introduce(self, socket: Any, names: list[str]) -> None:
+        await _expect(socket, "connected")
+        await socket.send_str(json.dumps(_keys_message(self._keys)))
+        await _expect(socket, "authenticated")
+        channel = "bars" if self._frequency == "1m" else "dailyBars"
+        wanted = {"action": "subscribe", channel: names} | ({"trades": names} if self._trades else {})
+        await socket.send_str(json.dumps(wanted))
+        message = next(iter(await _messages(socket)), {})
+        if message.get("T") != "subscription":
+            raise BrokerError(f"the market data stream refused the subscription: {_words(message)}")
+
+    @property
+    def _frequency(self) -> Frequency:
+        assert self._plan is not None  # noqa: S101 - a feed is configured before it is read
+        return self._plan.frequency
+
+    async def _begin(self, names: list[str], axis: SlotAxis) -> None:
+        # A run without a past begins behind the last bar that is over now, by the data's own time.
+        body = await self._http.get(
+            "/v2/stocks/bars/latest", query={"symbols": ",".join(names), "feed": self._data_feed}
+        )
+        self._start_us = self._reach_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
+
+    async def _missed(self, names: list[str], axis: SlotAxis) -> list[BarFacts]:
+        # What the archive has after the last bar that was given; nothing at the first start of a run.
+        if self._reach_us is None:
+            await self._begin(names, axis)
+            return []
+        # From a little earlier on, for the last slice may have been told of some symbols only.
+        back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)
+        start = max(datetime_of(self._reach_us), _OLDEST) - back
+        bars = await archived_bars(
+            self._http, names, frequency=axis.frequency, start=start, end=None, data_feed=self._data_feed
+        )
+        fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
+        self._counts["archived"] += len(fresh)
+        return fresh
+
+    async def _told(self, socket: Any, names: list[str], *, axis: SlotAxis) -> AsyncIterator[BarFacts]:
+        pending: set[date] = set()
+        while True:
+            due_s = self._due_s(pending, axis)
+            try:
+                async with asyncio.timeout(due_s):
+                    messages = await _messages(socket)
+            except TimeoutError:
+                for bar in await self._missed(names, axis):
+                    yield bar
+                pending.clear()
+                continue
+            except _Closed:
+                return
+            for message in messages:
+                told = self._take(message)
+                if told is None:
+                    continue
+                if self._frequency == "1d" and not self._is_settled(told["timestamp"], axis):
+                    pending.add(told["timestamp"])
+                elif self._is_fresh(told, axis):
+                    yield told
+
+    def _take(self, message: dict[str, Any]) -> BarFacts | None:
+        kind = message.get("T")
+        try:
+            if kind == ("b" if self._frequency == "1m" else "d"):
+                return read_bar(message, symbol=message.get("S"), frequency=self._frequency)
+            if kind == "t":
+                trade = read_trade(message)
+                self._counts["trades"] += 1
+                self._counts["conflated"] += trade.symbol in self.last_trades
+                self.last_trades[trade.symbol] = trade
+        except Untranslatable:
+            self._counts["untranslatable"] += 1
+        return None
+
+    def _is_fresh(self, bar: BarFacts, axis: SlotAxis) -> bool:
+        # Once each, and only what the calendar has a slice for: Alpaca tells of the hours before and after too.
+        stamp, symbol = bar["timestamp"], str(bar["symbol"])
+        slot_us = axis.slot_of(stamp)
+        if slot_us is None:
+            self._counts["outside_hours"] += 1
+            return False
+        if not isinstance(stamp, datetime) and not self._is_settled(stamp, axis):
+            return False
+        last = self._given.get(symbol)
+        if (last is not None and slot_us <= last) or (
+            self._start_us is not None and slot_us <= self._start_us
+        ):
+            self._counts["told_twice"] += 1
+            return False
+        self._given[symbol] = slot_us
+        self._reach_us = max(self._reach_us or 0, slot_us)
+        return True
+
+    def _is_settled(self, label: date, axis: SlotAxis) -> bool:
+        latest = self._plan.latest if self._plan is not None else None
+        close_us = axis.slot_of(label)
+        return latest is None or close_us is None or us_of(latest() - self._settle) >= close_us
+
+    def _due_s(self, pending: set[date], axis: SlotAxis) -> float | None:
+        # Seconds until the first session that waits is over and settled; None if none waits.
+        latest = self._plan.latest if self._plan is not None else None
+        closes = [us for us in map(axis.slot_of, pending) if us is not None]
+        if latest is None or not closes:
+            return None
+        return max(0.0, (min(closes) - us_of(latest() - self._settle)) / 1e6)
+
+    def __repr__(self) -> str:
+        names = (
+            "the session's assets" if self.subscriptions is None else ", ".join(sorted(self.subscriptions))
+        )
+        return f"AlpacaFeed({names})"
+
+
+class _Closed(BrokerError):  # noqa: N818 - what happened to the stream
+    pass
+
+
+def _keys_message(keys: AlpacaKeys) -> dict[str, str]:
+    return {"action": "auth", "key": keys.key_id.get_secret_value(), "secret": keys.secret.get_secret_value()}
+
+
+async def _messages(socket: Any) -> list[dict[str, Any]]:
+    # The messages of the next frame; what is none of them is left out.
+    said = await socket.receive()
+    if not isinstance(said.data, (str, bytes)):
+        raise _Closed("the market data stream was closed")
+    try:
+        body = json.loads(said.data, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return []
+    return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
+
+
+async def _expect(socket: Any, word: str) -> None:
+    messages = await _messages(socket)
+    message = messages[0] if messages else {}
+    if message.get("T") == "success" and message.get("msg") == word:
+        return
+    if message.get("code") == _WRONG_KEYS:
+        raise FeedError("the market data stream refused the keys: pass the ones of this account")
+    raise BrokerError(f"the market data stream refused: {_words(message)}")
+
+
+def _words(message: dict[str, Any]) -> str:
+    text = message.get("msg")
+    return "".join(c for c in text[:200] if c.isprintable()) if isinstance(text, str) else "no reason given"
+
+
+def _moment(value: datetime | date | str, name: str, *, last: bool = False) -> datetime:
+    # A day means its first moment, or its last one, in UTC.
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else value
+        found = date.fromisoformat(found) if isinstance(found, str) else found
+    except ValueError:
+        raise InvalidSetting(f"{name} must be a date or a time like '2024-01-31': was {value!r}") from None
+    if isinstance(found, datetime):
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    begin = datetime(found.year, found.month, found.day, tzinfo=UTC)
+    return begin + timedelta(days=1, microseconds=-1) if last else begin
+
+
+def _floats(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: float(value) if isinstance(value, (int, Decimal)) else value for name, value in row.items()}

@@ -1,0 +1,265 @@
+"""Talking to Alpaca over HTTPS: keys, addresses, requests, and what an answer means.
+
+The rule: keys go into request headers and nowhere else, and an exception that leaves this module holds no request. Only
+questions are asked again; an order is sent once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from rbtlive.data.feed import Backoff
+from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra
+
+PAPER_URL = "https://paper-api.alpaca.markets"
+LIVE_URL = "https://api.alpaca.markets"
+DATA_URL = "https://data.alpaca.markets"
+DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
+KEY_VARIABLES = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
+SECRET_VARIABLES = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
+LARGEST_ANSWER = 64 * 1024 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def aiohttp_package() -> ModuleType:
+    """Return aiohttp.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        return importlib.import_module("aiohttp")
+    except ImportError:
+        raise MissingExtra(
+            "trading at Alpaca needs aiohttp, which is not installed: pip install 'rbtlive[alpaca]'"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class AlpacaKeys:
+    """A key pair; it is shown nowhere."""
+
+    key_id: SecretStr
+    secret: SecretStr
+
+    @classmethod
+    def find(cls, key: str | SecretStr | None, secret: str | SecretStr | None) -> AlpacaKeys:
+        """Return the keys that were given, or those of the environment.
+
+        Raises:
+            InvalidSetting: a key is missing, empty, or not what a header can carry.
+        """
+        return cls(
+            _secret(key, "key", KEY_VARIABLES),
+            _secret(secret, "secret", SECRET_VARIABLES),
+        )
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that show them to Alpaca."""
+        return {
+            "APCA-API-KEY-ID": self.key_id.get_secret_value(),
+            "APCA-API-SECRET-KEY": self.secret.get_secret_value(),
+        }
+
+    def __repr__(self) -> str:
+        return "AlpacaKeys(**********)"
+
+
+def _secret(given: str | SecretStr | None, name: str, variables: tuple[str, ...]) -> SecretStr:
+    value = given.get_secret_value() if isinstance(given, SecretStr) else given
+    if value is None:
+        value = next((os.environ[v] for v in variables if os.environ.get(v)), None)
+    if value is None:
+        raise InvalidSetting(
+            f"{name} must be given: was None, and {' and '.join(variables)} are not set; pass {name}=, or set the variable"
+        )
+    if (
+        not isinstance(value, str)
+        or not value
+        or not value.isascii()
+        or not value.isprintable()
+        or " " in value
+    ):
+        raise InvalidSetting(
+            f"{name} must be text without spaces; what was given is not (it is not shown here)"
+        )
+    return SecretStr(value)
+
+
+def checked_url(url: str, name: str) -> str:
+    """Return an address without a slash at its end.
+
+    Raises:
+        InvalidSetting: it is none that keys may be sent to: HTTPS, or plain HTTP on this machine.
+    """
+    parts = urlsplit(url)
+    fine = parts.hostname and not parts.username and not parts.query and not parts.fragment
+    if not fine or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
+        raise InvalidSetting(
+            f"{name} must be an https:// address, or an http:// one on this machine, without user, query or fragment: keys are "
+            f"sent there; was one with scheme {parts.scheme!r} and host {parts.hostname!r}"
+        )
+    return url.rstrip("/")
+
+
+def socket_url(url: str) -> str:
+    """Return the WebSocket address that belongs to an HTTP one."""
+    return "ws" + url.removeprefix("http")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: an HTTP status and the parsed JSON, None if there was none."""
+
+    status: int
+    body: Any
+
+    @property
+    def message(self) -> str:
+        """The broker's words, made fit to show."""
+        words = self.body.get("message") if isinstance(self.body, Mapping) else None
+        text = words if isinstance(words, str) else ""
+        return "".join(c for c in text[:300] if c.isprintable()) or f"HTTP status {self.status}"
+
+
+class NoAnswer(BrokerError):  # noqa: N818 - what it says
+    """A request got no answer, or none that says what became of it."""
+
+
+class AlpacaHttp:
+    """Requests to one address.
+
+    Args:
+        keys: Shown with every request.
+        url: The address, checked.
+        timeout_s: How long an answer may take.
+        attempts: How often a question is asked, the first time included.
+        backoff: How long to wait before a question is asked again.
+        chance: Gives random numbers from 0 to 1 for the jitter.
+    """
+
+    def __init__(
+        self,
+        keys: AlpacaKeys,
+        url: str,
+        *,
+        timeout_s: float = 10.0,
+        attempts: int = 4,
+        backoff: Backoff | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.url = url
+        self._keys = keys
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._backoff = backoff or Backoff(initial_s=0.25, limit_s=5.0)
+        self._chance = chance
+        self._session: Any = None
+        self.retries = 0
+
+    @property
+    def session(self) -> Any:
+        """The aiohttp session; opened when it is first asked for, on the running loop."""
+        if self._session is None or self._session.closed:
+            aiohttp = aiohttp_package()
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=False, auto_decompress=True
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def once(
+        self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request once.
+
+        Raises:
+            NoAnswer: none came, or it cannot be read: what became of the request is not known.
+        """
+        failure: str
+        aiohttp = aiohttp_package()
+        try:
+            async with self.session.request(
+                method,
+                self.url + path,
+                params=dict(query or {}),
+                data=None if body is None else json.dumps(body),
+                headers=self._keys.headers() | {"Content-Type": "application/json"},
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status, _parsed(await _text(response)))
+        except TimeoutError:
+            failure = f"no answer within {self._timeout_s:g} s"
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
+            # Its text and its traceback may hold the request, and the request holds the keys.
+            failure = type(error).__name__
+        raise NoAnswer(f"{method} {path}: {failure}")
+
+    async def ask(self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
+        """Ask something that may be asked again, and ask again while there is no answer or the broker is busy.
+
+        Raises:
+            NoAnswer: there was no answer after all attempts.
+        """
+        for attempt in range(1, self._attempts + 1):
+            last = attempt == self._attempts
+            try:
+                answer = await self.once(method, path, query=query)
+            except NoAnswer:
+                if last:
+                    raise
+            else:
+                if answer.status not in _AGAIN:
+                    return answer
+                if last:
+                    raise NoAnswer(f"{method} {path}: {answer.message} (HTTP status {answer.status})")
+            self.retries += 1
+            await asyncio.sleep(self._backoff.delay_s(attempt, chance=self._chance()))
+        raise AssertionError("attempts must be 1 or more")
+
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
+        """Ask for something, and return its parsed JSON.
+
+        Raises:
+            BrokerError: there was no answer, or it was a no.
+        """
+        answer = await self.ask(path, query=query)
+        if answer.status != 200:
+            raise BrokerError(f"GET {path} was refused: {answer.message} (HTTP status {answer.status})")
+        return answer.body
+
+
+async def _text(response: Any) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise ValueError("too large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _parsed(text: bytes) -> Any:
+    # Fractions stay exact; an answer that is no JSON says nothing but its status.
+    try:
+        return json.loads(text, parse_float=Decimal) if text else None
+    except (ValueError, ArithmeticError, RecursionError):
+        return None

@@ -1,0 +1,341 @@
+"""What Alpaca says, translated: orders, positions, the account, activities and trade updates.
+
+The rule: nothing here trusts a message. What cannot be translated for certain is named and left out; it never becomes a
+fill, and never an exception beyond `Untranslatable`.
+Source: Alpaca's API reference for the Trading API v2 and its page on WebSocket streaming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from rbtlive.brokers.base import BrokerAccount, BrokerExecution, BrokerOrder
+from rbtlive.errors import BrokerError
+from rbtlive.model.events import Event, OrderFillEvent, OrderRejectEvent, OrderUpdateEvent
+from rbtlive.model.number import plain_text
+from rbtlive.model.order import OPEN_STATES, OrderState
+
+_S = OrderState
+STATES: Final[dict[str, OrderState]] = {
+    "new": _S.PENDING,
+    "accepted": _S.PENDING,
+    "pending_new": _S.PENDING,
+    "pending_review": _S.PENDING,
+    "accepted_for_bidding": _S.PENDING,
+    "held": _S.PENDING,
+    "stopped": _S.PENDING,
+    "suspended": _S.PENDING,
+    "calculated": _S.PENDING,
+    "done_for_day": _S.PENDING,
+    "pending_cancel": _S.PENDING,
+    "pending_replace": _S.PENDING,
+    "partially_filled": _S.PARTIALLY_FILLED,
+    "filled": _S.FILLED,
+    "canceled": _S.CANCELED,
+    "replaced": _S.CANCELED,
+    "expired": _S.EXPIRED,
+    "rejected": _S.REJECTED,
+}
+"""Where an order of each of Alpaca's states stands. One that waits and has filled in part is PARTIALLY_FILLED; "done_for_day"
+may go on tomorrow; "replaced" goes on under another id, which is not ours."""
+
+FILLS: Final = frozenset({"fill", "partial_fill"})
+ENDS: Final = {"canceled": _S.CANCELED, "replaced": _S.CANCELED, "expired": _S.EXPIRED}
+NEWS: Final = frozenset({
+    "new", "accepted", "pending_new", "pending_review", "held", "stopped", "suspended", "calculated", "done_for_day",
+    "pending_cancel", "pending_replace", "restated", "order_cancel_rejected", "order_replace_rejected",
+})  # fmt: skip
+"""Updates after which an order still is what it was: open."""
+
+LONGEST_ID: Final = 128
+_LARGEST: Final = Decimal("1E15")
+_MOST_DIGITS: Final = 38
+
+
+class Untranslatable(BrokerError):  # noqa: N818 - what it says of the message
+    """A message of the broker cannot be translated for certain."""
+
+
+def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) -> BrokerOrder:
+    """Return an order.
+
+    Args:
+        body: The parsed JSON.
+        executions: What is known of its executions.
+
+    Raises:
+        Untranslatable: it is no order, or not one for a number of shares.
+    """
+    order = _object(body, "order")
+    sign = _sign(order)
+    amount = _number(order, "qty")
+    filled = _number(order, "filled_qty")
+    if filled > amount:
+        raise Untranslatable(f"filled_qty must not exceed qty: was {filled} of {amount}")
+    average = None if order.get("filled_avg_price") is None else _number(order, "filled_avg_price")
+    return BrokerOrder(
+        client_order_id=_text(order, "client_order_id"),
+        broker_order_id=_text(order, "id"),
+        symbol=_text(order, "symbol"),
+        amount=sign * amount,
+        filled=sign * filled if filled else Decimal(0),
+        average_price=average if filled else None,
+        state=_state(order, filled),
+        updated_at=_moment(order, "updated_at", "submitted_at", "created_at"),
+        limit=_optional(order, "limit_price"),
+        stop=_optional(order, "stop_price"),
+        reason=_words(order.get("reject_reason")),
+        executions=executions,
+    )
+
+
+def _state(order: Mapping[str, Any], filled: Decimal) -> OrderState:
+    state = STATES.get(_text(order, "status"), OrderState.UNKNOWN)
+    return OrderState.PARTIALLY_FILLED if state is OrderState.PENDING and filled else state
+
+
+def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
+    """Return an execution told as an account activity: its order's id, the cumulative shares, and the execution.
+
+    Raises:
+        Untranslatable: it is none.
+    """
+    activity = _object(body, "activity")
+    if activity.get("activity_type") != "FILL":
+        raise Untranslatable(f"activity_type must be FILL: was {activity.get('activity_type')!r:.40}")
+    execution = BrokerExecution(
+        execution_id=_text(activity, "id").rpartition("::")[2],
+        amount=_sign(activity) * _positive(activity, "qty"),
+        price=_positive(activity, "price"),
+        at=_moment(activity, "transaction_time"),
+    )
+    return _text(activity, "order_id"), _number(activity, "cum_qty"), execution
+
+
+def read_positions(body: object) -> dict[str, Decimal]:
+    """Return signed shares by symbol.
+
+    Raises:
+        Untranslatable: it is no list of positions.
+    """
+    held: dict[str, Decimal] = {}
+    for one in _list(body, "positions"):
+        position = _object(one, "position")
+        amount = _decimal(position.get("qty"), "qty")
+        held[_text(position, "symbol")] = -abs(amount) if position.get("side") == "short" else amount
+    return held
+
+
+def read_account(body: object) -> BrokerAccount:
+    """Return cash and equity.
+
+    Raises:
+        Untranslatable: it is no account.
+    """
+    account = _object(body, "account")
+    currency = account.get("currency") or "USD"
+    return BrokerAccount(
+        cash=_decimal(account.get("cash"), "cash"),
+        equity=_decimal(account.get("equity"), "equity"),
+        currency=currency if isinstance(currency, str) else "USD",
+    )
+
+
+def read_message(body: object) -> tuple[Event | None, str, Decimal]:
+    """Return what a message of the stream says, as `read_update` does; one of another stream says nothing.
+
+    Raises:
+        Untranslatable: it says nothing for certain.
+    """
+    message = _object(body, "message")
+    if message.get("stream") != "trade_updates":
+        return None, "", Decimal(0)
+    return read_update(message.get("data"))
+
+
+def read_update(body: object) -> tuple[Event | None, str, Decimal]:
+    """Return what a trade update says, its order's id at the broker, and the cumulative shares filled.
+
+    The event has the client order id in the place of the order id; it is None where nothing is to be told.
+
+    Raises:
+        Untranslatable: it says nothing for certain.
+    """
+    data = _object(body, "trade update")
+    event = _text(data, "event")
+    snapshot = _object(data.get("order"), "order")
+    if event in FILLS:
+        order = read_order(snapshot)
+        return _fill(data, order), order.broker_order_id, abs(order.filled)
+    if event not in NEWS and event not in ENDS and event != "rejected":
+        return None, "", Decimal(0)  # corrections, and what Alpaca may add: polling tells what came of it
+    return _news(data, event, snapshot), _text(snapshot, "id"), Decimal(0)
+
+
+def _fill(data: Mapping[str, Any], order: BrokerOrder) -> OrderFillEvent:
+    amount = _positive(data, "qty")
+    if amount > abs(order.filled):
+        raise Untranslatable(f"qty must not exceed filled_qty: was {amount} of {abs(order.filled)}")
+    return OrderFillEvent(
+        timestamp=_moment(data, "timestamp"),
+        order_id=order.client_order_id,
+        execution_id=_text(data, "execution_id"),
+        amount=amount if order.amount > 0 else -amount,
+        price=_positive(data, "price"),
+    )
+
+
+def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> Event:
+    at = (
+        _moment(data, "timestamp", "at")
+        if "timestamp" in data or "at" in data
+        else _moment(snapshot, "updated_at")
+    )
+    client_id = _text(snapshot, "client_order_id")
+    if event == "rejected":
+        reason = _words(data.get("reason") or snapshot.get("reject_reason")) or "rejected by the broker"
+        return OrderRejectEvent(timestamp=at, order_id=client_id, reason=reason)
+    state = ENDS.get(event)
+    if state is None:
+        filled = _number(snapshot, "filled_qty")
+        state = _state(snapshot, filled)
+        if state not in OPEN_STATES:  # its end has an update of its own, or is found by polling
+            state = OrderState.PARTIALLY_FILLED if filled else OrderState.PENDING
+    return OrderUpdateEvent(
+        timestamp=at,
+        order_id=client_id,
+        status=state,
+        reason="" if state in OPEN_STATES else f"{event} by the broker",
+        broker_order_id=_text(snapshot, "id"),
+    )
+
+
+def order_body(
+    *,
+    symbol: str,
+    amount: Decimal,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    whole: str,
+    client_order_id: str,
+) -> dict[str, str]:
+    """Return the body of a new order.
+
+    Args:
+        symbol: What to trade.
+        amount: Signed shares.
+        limit: Limit price, or None.
+        stop: Stop price, or None.
+        whole: Time in force of whole shares; parts of a share are taken for the day only.
+        client_order_id: The id it travels under.
+    """
+    names = {
+        (False, False): "market",
+        (True, False): "limit",
+        (False, True): "stop",
+        (True, True): "stop_limit",
+    }
+    body = {
+        "symbol": symbol,
+        "qty": plain_text(abs(amount)),
+        "side": "buy" if amount > 0 else "sell",
+        "type": names[limit is not None, stop is not None],
+        "time_in_force": "day" if amount % 1 else whole,
+        "client_order_id": client_order_id,
+    }
+    if limit is not None:
+        body["limit_price"] = plain_text(limit)
+    if stop is not None:
+        body["stop_price"] = plain_text(stop)
+    return body
+
+
+# -- values ----------------------------------------------------------------------------------------------------
+
+
+def _object(body: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise Untranslatable(f"{what} must be an object: was {type(body).__name__}")
+    return body
+
+
+def _list(body: object, what: str) -> list[Any]:
+    if not isinstance(body, list):
+        raise Untranslatable(f"{what} must be a list: was {type(body).__name__}")
+    return body
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value or len(value) > LONGEST_ID or not value.isprintable():
+        raise Untranslatable(f"{name} must be text of 1 to {LONGEST_ID} characters: was {_shown(value)}")
+    return value
+
+
+def _words(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    return "".join(c if c.isprintable() else " " for c in text[:300]).encode("utf-8", "replace").decode()
+
+
+def _sign(body: Mapping[str, Any]) -> int:
+    side = body.get("side")
+    if side == "buy":
+        return 1
+    if isinstance(side, str) and side in {"sell", "sell_short"}:
+        return -1
+    raise Untranslatable(f"side must be buy or sell: was {_shown(side)}")
+
+
+def _decimal(value: object, name: str) -> Decimal:
+    number: Decimal | None = None
+    if isinstance(value, (str, int, float, Decimal)) and not isinstance(value, bool):
+        try:
+            number = Decimal(repr(value) if isinstance(value, float) else value)
+        except (InvalidOperation, ValueError):
+            number = None
+    if (
+        number is None
+        or not number.is_finite()
+        or abs(number) > _LARGEST
+        or len(number.as_tuple().digits) > _MOST_DIGITS
+        or number.adjusted() < -_MOST_DIGITS
+    ):
+        raise Untranslatable(f"{name} must be a number: was {_shown(value)}")
+    return number
+
+
+def _number(body: Mapping[str, Any], name: str) -> Decimal:
+    number = _decimal(body.get(name), name)
+    if number < 0:
+        raise Untranslatable(f"{name} must not be negative: was {number}")
+    return number
+
+
+def _positive(body: Mapping[str, Any], name: str) -> Decimal:
+    number = _decimal(body.get(name), name)
+    if number <= 0:
+        raise Untranslatable(f"{name} must be greater than zero: was {number}")
+    return number
+
+
+def _optional(body: Mapping[str, Any], name: str) -> Decimal | None:
+    return None if body.get(name) is None else _number(body, name)
+
+
+def _moment(body: Mapping[str, Any], *names: str) -> datetime:
+    value = next((body[name] for name in names if body.get(name) is not None), None)
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise Untranslatable(f"{names[0]} must be an RFC 3339 time: was {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:60] if isinstance(value, (str, int, float, Decimal)) else type(value).__name__

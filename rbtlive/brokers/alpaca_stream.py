@@ -1,0 +1,244 @@
+"""The stream of the account's order updates: opened, kept open, and translated.
+
+The rule: updates are handed on in the order they came, none is dropped for want of room, and a stream that breaks is opened
+again and says so, for what was told meanwhile can only be asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from rbtlive.brokers.alpaca_http import AlpacaHttp, AlpacaKeys, aiohttp_package, socket_url
+from rbtlive.brokers.alpaca_messages import Untranslatable, read_message
+from rbtlive.data.feed import Backoff
+from rbtlive.errors import BrokerError
+from rbtlive.model.events import Event, OrderFillEvent, SystemErrorEvent
+
+SOURCE = "alpaca"
+BACK = "the trade stream is back"
+HEARTBEAT_S = 10.0
+ANSWER_S = 10.0
+LARGEST_MESSAGE = 1024 * 1024
+MOST_WAITING = 10_000
+MOST_REMEMBERED = 50_000
+
+Teller = Literal["stream", "activities"]
+_Facts = tuple[str, Decimal, Decimal, Decimal]
+
+
+class KnownExecutions:
+    """Ids of executions, settled between the stream and the account's activities.
+
+    Both are taken to use one id. Should they ever not, an execution is recognised by what both say of it (its order, the
+    cumulative shares, its own shares and price), and the id that was told first stands.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[Teller, OrderedDict[str, None]] = {
+            "stream": OrderedDict(),
+            "activities": OrderedDict(),
+        }
+        self._by_facts: dict[Teller, OrderedDict[_Facts, str]] = {
+            "stream": OrderedDict(),
+            "activities": OrderedDict(),
+        }
+
+    def settled(
+        self,
+        execution_id: str,
+        *,
+        by: Teller,
+        order_id: str,
+        cumulative: Decimal,
+        amount: Decimal,
+        price: Decimal,
+    ) -> str:
+        """Return the id that stands for an execution which one of the two told."""
+        other: Teller = "activities" if by == "stream" else "stream"
+        facts = (order_id, cumulative, amount, price)
+        self._ids[by][execution_id] = None
+        self._by_facts[by].setdefault(facts, execution_id)
+        for known in (self._ids[by], self._by_facts[by]):
+            if len(known) > MOST_REMEMBERED:
+                known.popitem(last=False)
+        if execution_id in self._ids[other]:
+            return execution_id
+        return self._by_facts[other].get(facts, execution_id)
+
+
+class TradeStream:
+    """Order updates as events.
+
+    Args:
+        keys: Shown to the stream.
+        http: Whose connections and address are used.
+        executions: Settles the ids of executions.
+        now: Tells the time of what the stream itself has to say.
+        backoff: How long to wait before it is opened again.
+        chance: Gives random numbers from 0 to 1 for the jitter.
+
+    Attributes:
+        reconnects: How often it was opened again.
+        quarantined: How many messages could not be translated.
+    """
+
+    def __init__(
+        self,
+        keys: AlpacaKeys,
+        http: AlpacaHttp,
+        *,
+        executions: KnownExecutions,
+        now: Callable[[], datetime],
+        backoff: Backoff | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._keys = keys
+        self._http = http
+        self._executions = executions
+        self._now = now
+        self._backoff = backoff or Backoff()
+        self._chance = chance
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue(MOST_WAITING)
+        self._listening = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._was_open = False
+        self._refusal = ""
+        self.reconnects = 0
+        self.quarantined = 0
+
+    async def open(self, *, timeout_s: float) -> None:
+        """Open the stream, and return once it listens.
+
+        Raises:
+            BrokerError: it does not within `timeout_s`.
+        """
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="rbtlive alpaca trade stream")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._listening.wait()
+        except TimeoutError:
+            await self.close()
+            reason = f": {self._refusal}" if self._refusal else ""
+            raise BrokerError(f"the trade stream did not open within {timeout_s:g} s{reason}") from None
+
+    async def close(self) -> None:
+        """Close the stream; whoever takes events gets what there is, and the end."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(None)
+
+    async def take(self) -> Event | None:
+        """Return the next event, None after the end."""
+        return await self._events.get()
+
+    def translate(self, body: object) -> Event | None:
+        """Return what a message of the stream says, None if nothing; what cannot be understood says so itself."""
+        try:
+            event, order_id, cumulative = read_message(body)
+        except Untranslatable as reason:
+            self.quarantined += 1
+            return self._say(f"a trade update was left out: {reason}; what it told of is asked for")
+        if isinstance(event, OrderFillEvent):
+            settled = self._executions.settled(
+                event.execution_id, by="stream", order_id=order_id, cumulative=cumulative,
+                amount=event.amount, price=event.price,
+            )  # fmt: skip
+            if settled != event.execution_id:
+                return event.model_copy(update={"execution_id": settled})
+        return event
+
+    def _say(self, message: str) -> SystemErrorEvent:
+        return SystemErrorEvent(timestamp=self._now(), message=message[:500], source=SOURCE)
+
+    async def _run(self) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._listen()
+                reason = "it was closed"
+            except _Broken as broken:
+                reason = str(broken)
+            attempt = 1 if self._listening.is_set() else attempt + 1
+            if self._listening.is_set():
+                self._listening.clear()
+                await self._events.put(self._say(f"the trade stream broke: {reason}; it is opened again"))
+            self._refusal = reason
+            await asyncio.sleep(self._backoff.delay_s(attempt, chance=self._chance()))
+
+    async def _listen(self) -> None:
+        # One connection, from its opening to its end.
+        aiohttp = aiohttp_package()
+        failure = ""
+        try:
+            async with self._http.session.ws_connect(
+                socket_url(self._http.url) + "/stream",
+                heartbeat=HEARTBEAT_S,
+                max_msg_size=LARGEST_MESSAGE,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+            ) as socket:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._introduce(socket)
+                if self._was_open:
+                    self.reconnects += 1
+                    await self._events.put(self._say(f"{BACK}; what was missed is asked for"))
+                self._was_open = True
+                self._listening.set()
+                async for message in socket:
+                    if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
+                        event = self.translate(_parsed(message.data))
+                        if event is not None:
+                            await self._events.put(event)
+        except TimeoutError:
+            failure = "no answer in time"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = type(error).__name__  # its text may hold the request, and the request the keys
+        if failure:
+            raise _Broken(failure)
+
+    async def _introduce(self, socket: Any) -> None:
+        await socket.send_str(json.dumps(_keys_message(self._keys)))
+        answer = _parsed(await _data(socket))
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict) or data.get("status") != "authorized":
+            raise _Broken("the keys were refused")
+        await socket.send_str(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        answer = _parsed(await _data(socket))
+        if not isinstance(answer, dict) or answer.get("stream") != "listening":
+            raise _Broken("it does not listen")
+
+
+class _Broken(Exception):  # noqa: N818 - what happened to the stream
+    pass
+
+
+def _keys_message(keys: AlpacaKeys) -> dict[str, Any]:
+    return {
+        "action": "authenticate",
+        "data": {"key_id": keys.key_id.get_secret_value(), "secret_key": keys.secret.get_secret_value()},
+    }
+
+
+async def _data(socket: Any) -> Any:
+    message = await socket.receive()
+    if not isinstance(message.data, (str, bytes)):
+        raise _Broken("it was closed")
+    return message.data
+
+
+def _parsed(data: Any) -> Any:
+    try:
+        return json.loads(data, parse_float=Decimal)
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
+        return None

@@ -1,0 +1,132 @@
+"""The command `python -m rbtlive.venue`: a paper venue on this machine, for tests and for trying things out.
+
+The rule: what a client needs is printed once, as one line of JSON; a secret that was given is never printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.samples import load_sample
+from rbtlive.errors import MissingExtra, RbtliveError
+
+KEY_VARIABLES = ("RBTLIVE_VENUE_KEY_ID", "RBTLIVE_VENUE_SECRET_KEY")
+TOKEN_VARIABLE = "RBTLIVE_VENUE_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m rbtlive.venue",
+        description="A paper venue on 127.0.0.1 that speaks Alpaca's published shapes.",
+        epilog=f"Keys come from {' and '.join(KEY_VARIABLES)}, the control token from {TOKEN_VARIABLE}; what is not set is drawn "
+        "and printed.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
+    parser.add_argument(
+        "--bars", default="us-daily", help="a sample's name, or the path of a Parquet or CSV file"
+    )
+    parser.add_argument("--frequency", choices=("1d", "1m"), default="1d", help="what the bars are")
+    parser.add_argument("--calendar", default="XNYS", help="whose sessions, for bars of a file")
+    parser.add_argument("--start", type=date.fromisoformat, help="first session")
+    parser.add_argument("--end", type=date.fromisoformat, help="last session")
+    parser.add_argument(
+        "--speed", type=_positive, help="times faster than real time; without it bars wait to be told"
+    )
+    parser.add_argument("--state", type=Path, help="file that keeps the book over restarts")
+    parser.add_argument("--cash", type=_amount, default=Decimal(100_000), help="money at the start")
+    parser.add_argument("--lot-size", type=_amount, default=Decimal("1E-9"), help="smallest tradable amount")
+    parser.add_argument("--slippage", choices=("none", "basis-points"), default="none")
+    parser.add_argument(
+        "--fills", choices=("now", "next"), default="now", help="the first bar an order may fill on"
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number: was {text}")
+    return value
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(0)
+    if not value.is_finite() or value <= 0:
+        raise argparse.ArgumentTypeError(f"must be a positive number: was {text}")
+    return value
+
+
+def _portal(options: argparse.Namespace) -> PolarsDataPortal:
+    if Path(options.bars).suffix in {".parquet", ".csv"}:
+        return PolarsDataPortal.coerce(options.bars, frequency=options.frequency, calendar=options.calendar)
+    return load_sample(options.bars)
+
+
+def _drawn_or_given(variable: str, told: dict[str, str], name: str) -> str:
+    given = os.environ.get(variable)
+    if given:
+        return given
+    told[name] = secrets.token_hex(16)
+    return told[name]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    told: dict[str, str] = {}
+    key_id = _drawn_or_given(KEY_VARIABLES[0], told, "key_id")
+    secret = _drawn_or_given(KEY_VARIABLES[1], told, "secret_key")
+    token = _drawn_or_given(TOKEN_VARIABLE, told, "control_token")
+
+    def ready(port: int) -> None:
+        sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{port}"} | told) + "\n")
+        sys.stdout.flush()
+
+    try:
+        try:
+            from rbtlive.venue.server import serve
+            from rbtlive.venue.venue import VenueSettings
+        except ImportError as missing:
+            raise MissingExtra(
+                f"the venue needs the packages of an extra, {missing.name} is missing: pip install 'rbtlive[venue]'"
+            ) from None
+        settings = VenueSettings(
+            portal=_portal(options),
+            keys={key_id: SecretStr(secret)},
+            control_token=SecretStr(token),
+            frequency=options.frequency,
+            start=options.start,
+            end=options.end,
+            cash=options.cash,
+            lot_size=options.lot_size,
+            slippage=options.slippage,
+            fills=options.fills,
+            speed=options.speed,
+            state=options.state,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve(settings, port=options.port, on_ready=ready))
+    except (RbtliveError, OSError) as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

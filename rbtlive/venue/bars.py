@@ -1,0 +1,242 @@
+"""The venue's market: recorded bars behind a cursor, and what a data service may tell of them.
+
+The rule: nothing later than the cursor is ever told, traded on or counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from rbtlive.core.bar_data import BarData
+from rbtlive.core.frames import get_frames
+from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.data.market import Market
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import InvalidSetting
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+
+Frequency = Literal["1d", "1m"]
+
+MINUTE_US = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One bar of one asset, as a data service tells it.
+
+    Attributes:
+        symbol: Ticker.
+        start: When the bar began, UTC: a minute's first second, or midnight in New York of a session's date.
+        end_us: When it was complete, µs UTC.
+        open: First price; high, low and close likewise.
+        volume: Shares.
+    """
+
+    symbol: str
+    start: datetime
+    end_us: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class VenueMarket:
+    """Recorded bars, a slice at a time.
+
+    Args:
+        portal: The bars.
+        frequency: What a slice is: "1d" or "1m".
+        start: Label of the first session; earlier bars are history. None is the first with bars.
+        end: Label of the last session; None is the last with bars.
+        lot_size: Smallest tradable amount of every asset.
+
+    Attributes:
+        session: Number of the session the cursor is in.
+        now_us: END of the slice the cursor is at, µs UTC.
+
+    Raises:
+        InvalidSetting: there is no slice between start and end.
+    """
+
+    def __init__(
+        self,
+        portal: PolarsDataPortal,
+        *,
+        frequency: Frequency,
+        start: date | None = None,
+        end: date | None = None,
+        lot_size: Decimal,
+    ) -> None:
+        self.portal = portal
+        self.frequency: Frequency = frequency
+        self.calendar = calendar = portal.calendar
+        first = portal.first_session if start is None else calendar.at_or_after(start)
+        last = portal.last_session if end is None else calendar.at_or_before(end)
+        if first > last:
+            raise InvalidSetting(
+                f"start must not lie after end: sessions from {calendar.label(first)} to {calendar.label(last)} were "
+                f"asked for; the bars reach from {calendar.label(portal.first_session)} to {calendar.label(portal.last_session)}"
+            )
+        self._market = Market(
+            portal, frequency=frequency, first_session=first, last_session=last, preload=True
+        )
+        self.assets: tuple[Asset, ...] = tuple(self._market.assets)
+        self._lot_size = lot_size
+        self.by_symbol = {asset.symbol: replace(asset, lot_size=lot_size) for asset in self.assets}
+        self._index = {id(asset): asset.index for asset in self.by_symbol.values()}
+        self.data = _Data(
+            BarData(self._market, get_frames("polars"), restrictions=lambda _asset, _now: False), self.assets
+        )
+        panel = self._market.panel
+        self._row = panel.rows_of_session(first)[0] - 1
+        self._last_row = panel.rows_of_session(last)[1] - 1
+        self.session = first
+        self.session_is_new = False
+        self.now_us = us_of(calendar.open(first))
+
+    @property
+    def next_end_us(self) -> int | None:
+        """END of the slice that comes next, µs UTC; None after the last."""
+        return int(self._market.panel.row_us[self._row + 1]) if self._row < self._last_row else None
+
+    def step(self) -> None:
+        """Move to the next slice; `session_is_new` says whether a session began with it."""
+        market = self._market
+        self._row += 1
+        session = int(market.panel.session_at(self._row))
+        self.session_is_new = session != market.session
+        if self.session_is_new:
+            market.open_session(session)
+            self.session = session
+        market.advance(self._row)
+        self.now_us = market.now_us
+
+    @property
+    def session_is_over(self) -> bool:
+        """Whether the slice at the cursor is its session's last."""
+        return self.now_us >= int(self.calendar.closes_us[self.session])
+
+    def price(self, asset: Asset) -> Decimal | None:
+        """Return the last price known of an asset; None before the first."""
+        price = self._market.price(asset.index)
+        return None if np.isnan(price) else to_decimal(price)
+
+    def prints(self) -> list[Print]:
+        """Return the bars of the slice at the cursor, in the order of their assets; nothing traded, no bar."""
+        market = self._market
+        found = []
+        for asset in self.assets:
+            values = [
+                read(asset.index)
+                for read in (market.open_, market.high, market.low, market.close, market.volume)
+            ]
+            if not np.isnan(values[3]):
+                found.append(Print(asset.symbol, self._start(self.now_us), self.now_us, *map(float, values)))
+        return found
+
+    def day_prints(self) -> list[Print]:
+        """Return the daily bars of the cursor's session, once it is over."""
+        return self._known("1d", session=self.session)
+
+    def history(
+        self, symbols: list[str], *, frequency: Frequency, start: datetime | None, end: datetime | None
+    ) -> list[Print]:
+        """Return bars that are over by now and begin between `start` and `end`, sorted by symbol, then time."""
+        wanted = set(symbols)
+        return [
+            p
+            for p in self._known(frequency, wanted)
+            if (start is None or p.start >= start) and (end is None or p.start <= end)
+        ]
+
+    def latest(self, symbol: str) -> Print | None:
+        """Return the last bar that is over, of one asset."""
+        known = self._known(self.frequency, {symbol})
+        return known[-1] if known else None
+
+    def splits(self) -> list[tuple[Asset, Decimal]]:
+        """Return the splits that take effect in the cursor's session: asset and ratio, 0.5 is two for one."""
+        return [(self.asset_at(split.asset), split.ratio) for split in self._market.splits_at(self.session)]
+
+    def dividends(self) -> list[tuple[Asset, Decimal, int | None]]:
+        """Return the dividends whose ex date is in the cursor's session: asset, money a share, session of payment."""
+        return [
+            (self.asset_at(one.asset), one.amount, one.pay_session)
+            for one in self._market.dividends_ex_at(self.session)
+        ]
+
+    def asset_at(self, index: int) -> Asset:
+        """Return the tradable asset of a column."""
+        return self.by_symbol[self.assets[index].symbol]
+
+    def _known(
+        self, frequency: Frequency, symbols: set[str] | None = None, *, session: int | None = None
+    ) -> list[Print]:
+        frame = self.portal.daily if frequency == "1d" else self.portal.minute
+        if frame is None:
+            return []
+        closes = self.calendar.closes_us
+        if frequency == "1d":
+            reach = int(np.searchsorted(closes, self.now_us, side="right"))
+            frame = frame.filter(pl.col("session") < reach)
+        else:
+            frame = frame.filter(pl.col("us") <= self.now_us)
+        if session is not None:
+            frame = frame.filter(pl.col("session") == session)
+        if symbols is not None:
+            wanted = [asset.index for asset in self.assets if asset.symbol in symbols]
+            frame = frame.filter(pl.col("asset").is_in(wanted))
+        frame = frame.filter(pl.col("close").is_not_nan())
+        return [
+            self._print(row, frequency) for row in frame.sort("asset", frame.columns[0]).iter_rows(named=True)
+        ]
+
+    def _print(self, row: dict[str, Any], frequency: Frequency) -> Print:
+        if frequency == "1d":
+            end_us = int(self.calendar.closes_us[row["session"]])
+            start = _new_york_midnight(self.calendar.label(row["session"]))
+        else:
+            end_us = int(row["us"])
+            start = datetime_of(end_us - MINUTE_US)
+        symbol = self.assets[row["asset"]].symbol
+        return Print(symbol, start, end_us, row["open"], row["high"], row["low"], row["close"], row["volume"])
+
+    def _start(self, end_us: int) -> datetime:
+        if self.frequency == "1m":
+            return datetime_of(end_us - MINUTE_US)
+        return _new_york_midnight(self.calendar.label(self.session))
+
+
+class _Data:
+    # Bar data that also knows the assets as the venue trades them, in its own lots.
+    def __init__(self, data: BarData, assets: tuple[Asset, ...]) -> None:
+        self._data = data
+        self._assets = assets
+
+    @property
+    def current_dt(self) -> Any:
+        return self._data.current_dt
+
+    def current(self, asset: Asset, field: str) -> Any:
+        return self._data.current(self._assets[asset.index], field)
+
+    def history(self, asset: Asset, field: str, bar_count: int, frequency: str) -> Any:
+        return self._data.history(self._assets[asset.index], field, bar_count, frequency)
+
+    def can_trade(self, asset: Asset) -> Any:
+        return self._data.can_trade(self._assets[asset.index])
+
+
+def _new_york_midnight(label: date) -> datetime:
+    # Daily bars are stamped so on the wire, in UTC.
+    return datetime.combine(label, time(), ZoneInfo("America/New_York")).astimezone(ZoneInfo("UTC"))

@@ -1,0 +1,358 @@
+"""The venue's book: orders, executions, cash and positions, kept with the package's own pieces.
+
+The rule: it changes only through `place`, `cancel` and `advance`, each with the time it happens at. The same inputs give
+the same book, ids included, so the list of inputs is all there is to save.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+from rbtlive.core.frames import get_frames
+from rbtlive.core.order import Order
+from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.views import OrderView, TransactionView
+from rbtlive.data.calendar import datetime_of
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
+from rbtlive.model.order import OrderState
+from rbtlive.sim.matching import SimVenue
+from rbtlive.venue.bars import VenueMarket
+from rbtlive.venue.tickets import Refused, Ticket
+
+Fills = Literal["now", "next"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One execution.
+
+    Attributes:
+        id: Unique.
+        order: The order it belongs to.
+        amount: Signed shares.
+        price: Price a share.
+        at: When, UTC.
+        cumulative: Unsigned shares of the order filled with it.
+        leaves: Unsigned shares of the order left after it.
+    """
+
+    id: UUID
+    order: VenueOrder
+    amount: Decimal
+    price: Decimal
+    at: datetime
+    cumulative: Decimal
+    leaves: Decimal
+
+
+@dataclass(slots=True, eq=False)
+class VenueOrder:
+    """An order at the venue.
+
+    Attributes:
+        id: The venue's name for it.
+        ticket: What was asked for.
+        order: Its life in the book.
+        submitted: When it came, UTC.
+        updated: When it last changed, UTC.
+        expiry_session: The session at whose end a day order expires.
+        executions: Its executions, in order.
+        ended: When it was filled, canceled or expired, UTC.
+    """
+
+    id: UUID
+    ticket: Ticket
+    order: Order
+    submitted: datetime
+    updated: datetime
+    expiry_session: int
+    executions: list[Execution] = field(default_factory=list)
+    ended: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still fill."""
+        return self.order.is_open
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Average price of the filled shares, None before the first."""
+        filled = sum((e.amount for e in self.executions), ZERO)
+        if not filled:
+            return None
+        return to_money(sum((e.amount * e.price for e in self.executions), ZERO) / filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Something that happened to an order: "new", "fill", "partial_fill", "canceled" or "expired".
+
+    Attributes:
+        event: What.
+        order: To which.
+        id: Unique.
+        at: When, UTC.
+        execution: The execution of a fill.
+        position: Signed shares of the asset held after a fill.
+    """
+
+    event: str
+    order: VenueOrder
+    id: UUID
+    at: datetime
+    execution: Execution | None = None
+    position: Decimal | None = None
+
+
+class VenueBook:
+    """Orders and money of the venue's one account.
+
+    Args:
+        market: The market, before its first slice.
+        book_id: What all ids are made from.
+        cash: Money at the start.
+        slippage: Decides price and amount of executions.
+        commission: Decides their cost.
+        fills: "now" tries an order against the current bar when it comes; "next" leaves it to the next bar.
+        multiplier: How many times the equity positions may be worth.
+        on_update: Gets what happens to orders, while they are as they are right then.
+
+    Attributes:
+        orders: All orders, oldest first.
+        executions: All executions, oldest first.
+        portfolio: Cash and positions.
+        last_equity: Equity at the end of the last session.
+        last_prices: Prices of the positions then.
+    """
+
+    def __init__(
+        self,
+        market: VenueMarket,
+        *,
+        book_id: UUID,
+        cash: Decimal,
+        slippage: Any,
+        commission: Any,
+        fills: Fills = "now",
+        multiplier: Decimal = Decimal(2),
+        on_update: Callable[[Update], None],
+    ) -> None:
+        frames = get_frames("polars")
+        self.market = market
+        self.id = book_id
+        self.multiplier = multiplier
+        self._on_update = on_update
+        self.orders: dict[UUID, VenueOrder] = {}
+        self.executions: list[Execution] = []
+        self.last_equity = cash
+        self.last_prices: dict[str, Decimal] = {}
+        self._fills = fills
+        self._by_client_id: dict[str, VenueOrder] = {}
+        self._by_number: dict[str, VenueOrder] = {}
+        self._manager = OrderManager()
+        self.portfolio = Portfolio(cash)
+        self._owed: dict[int, Decimal] = {}
+        self._updates_made = 0
+        self._now = datetime_of(market.now_us)
+        self._venue = SimVenue(
+            slippage,
+            commission,
+            cap_limit_price=True,
+            order_view=lambda order: OrderView(order, frames),
+            transaction_view=lambda order, **facts: TransactionView(order, frames, **facts),
+        )
+        with _exactly():
+            self._enter_slice()
+
+    # -- asking ----------------------------------------------------------------------------------------------
+
+    def by_client_id(self, client_order_id: str) -> VenueOrder | None:
+        """Return the order of a client order id, if there is one."""
+        return self._by_client_id.get(client_order_id)
+
+    def asset_id(self, symbol: str) -> UUID:
+        """Return the venue's id of an asset."""
+        return uuid5(self.id, f"asset/{symbol}")
+
+    def open_orders(self) -> list[VenueOrder]:
+        """Return the orders that may still fill, in the order of the book."""
+        return [self._by_number[order.id] for order in self._manager.get_active_orders()]
+
+    def equity(self) -> Decimal:
+        """Return cash plus positions at the last prices."""
+        return self.portfolio.portfolio_value
+
+    def buying_power(self) -> Decimal:
+        """Return the money that new positions may cost: equity times the multiplier, less positions and open orders."""
+        gross = self.portfolio.totals().gross
+        reserved = sum((self._exposure(one) for one in self.open_orders()), ZERO)
+        return max(ZERO, self.equity() * self.multiplier - gross - reserved)
+
+    def check(self, ticket: Ticket) -> None:
+        """Say no to a ticket that cannot be placed now.
+
+        Raises:
+            Refused: its id is taken, its asset unknown or without a price, or it costs more than there is.
+        """
+        if ticket.client_order_id in self._by_client_id:
+            raise Refused(422, 40010001, "client_order_id must be unique")
+        asset = self.market.by_symbol.get(ticket.symbol)
+        if asset is None:
+            raise Refused(422, 42210000, f'asset "{ticket.symbol}" not found')
+        price = self.market.price(asset)
+        if price is None:
+            raise Refused(403, 40310000, f'asset "{ticket.symbol}" has no price yet')
+        with _exactly():
+            needed = self._opening(asset, ticket.amount) * (ticket.limit_price or ticket.stop_price or price)
+            if needed > self.buying_power():
+                raise Refused(403, 40310000, "insufficient buying power")
+
+    # -- acting ----------------------------------------------------------------------------------------------
+
+    def place(self, ticket: Ticket, at: datetime) -> VenueOrder:
+        """Take an order that was checked, and try it at once if orders fill now.
+
+        Returns:
+            The order; it may have filled already.
+        """
+        self._now = at
+        with _exactly():
+            asset = self.market.by_symbol[ticket.symbol]
+            order = self._manager.submit_order(
+                asset, ticket.amount, dt=at, limit=ticket.limit_price, stop=ticket.stop_price
+            )
+            placed = VenueOrder(
+                id=uuid5(self.id, f"order/{order.id}"),
+                ticket=ticket,
+                order=order,
+                submitted=at,
+                updated=at,
+                expiry_session=self.market.session + self.market.session_is_over,
+            )
+            self.orders[placed.id] = placed
+            self._by_number[order.id] = placed
+            self._by_client_id[ticket.client_order_id] = placed
+            order.move(OrderState.SUBMITTED, at)
+            order.move(OrderState.PENDING, at)
+            self._tell("new", placed)
+            if self._fills == "now":
+                self._match({asset: [order]})
+            return placed
+
+    def cancel(self, placed: VenueOrder, at: datetime) -> None:
+        """Cancel what of an order has not filled; an ended order stays as it is."""
+        self._now = at
+        if placed.is_open:
+            self._end(placed, OrderState.CANCELED, "canceled")
+
+    def advance(self, at: datetime) -> None:
+        """Move to the next slice: what a session begins with, fills, and at a session's end the day orders expire."""
+        self.market.step()
+        self._now = at
+        with _exactly():
+            self._enter_slice()
+
+    # -- a slice ---------------------------------------------------------------------------------------------
+
+    def _enter_slice(self) -> None:
+        market = self.market
+        if market.session_is_new:
+            self._begin_session()
+        book = self._manager.open_by_asset()
+        if book:
+            self._match(book)
+            self._manager.prune()
+        self._mark()
+        if market.session_is_over:
+            for placed in self.open_orders():
+                if placed.ticket.time_in_force == "day" and placed.expiry_session <= market.session:
+                    self._end(placed, OrderState.EXPIRED, "expired")
+            self._manager.prune()
+
+    def _begin_session(self) -> None:
+        # Source: dividends before splits, on what was held overnight, as in rbtlive.core.corporate_actions.
+        market = self.market
+        self.last_equity = self.equity()
+        self.last_prices = {p.asset.symbol: p.last_sale_price for p in self.portfolio}
+        for asset, money, pay_session in market.dividends():
+            held = self.portfolio.amount_of(asset)
+            if held and pay_session is not None:
+                self._owed[pay_session] = self._owed.get(pay_session, ZERO) + to_money(held * money)
+        due = sum((self._owed.pop(s) for s in sorted(self._owed) if s <= market.session), ZERO)
+        if due:
+            self.portfolio.book_dividend(due)
+        for asset, ratio in market.splits():
+            for order in self._manager.apply_split(asset, ratio, self._now):
+                self._by_number[order.id].ended = self._now
+            self.portfolio.apply_split(asset, ratio)
+
+    def _match(self, book: Any) -> None:
+        self._venue.match(book, data=self.market.data, now=self._now, emit=self._fill)
+        self._mark()
+
+    def _fill(self, event: OrderFillEvent) -> None:
+        order = self._manager.apply_fill(event)
+        assert order is not None  # noqa: S101 - the venue in memory never repeats an execution
+        placed = self._by_number[order.id]
+        self.portfolio.book_transaction(order.asset, event.amount, price=event.price, dt=event.timestamp)
+        self.portfolio.book_commission(order.asset, event.commission)
+        execution = Execution(
+            id=uuid5(self.id, f"execution/{event.execution_id}"),
+            order=placed,
+            amount=event.amount,
+            price=event.price,
+            at=event.timestamp,
+            cumulative=abs(order.filled),
+            leaves=abs(order.open_amount),
+        )
+        placed.executions.append(execution)
+        self.executions.append(execution)
+        if order.state is OrderState.FILLED:
+            placed.ended = event.timestamp
+        self._tell("partial_fill" if order.is_open else "fill", placed, execution)
+
+    def _end(self, placed: VenueOrder, state: OrderState, event: str) -> None:
+        self._manager.move(placed.order, state, self._now)
+        placed.ended = self._now
+        self._tell(event, placed)
+
+    def _tell(self, event: str, placed: VenueOrder, execution: Execution | None = None) -> None:
+        placed.updated = self._now
+        self._updates_made += 1
+        told = execution.id if execution is not None else uuid5(self.id, f"update/{self._updates_made}")
+        position = None if execution is None else self.portfolio.amount_of(placed.order.asset)
+        self._on_update(Update(event, placed, told, self._now, execution, position))
+
+    def _mark(self) -> None:
+        if self.portfolio.positions:
+            self.portfolio.mark(self.market.price, self._now)
+
+    # -- what orders may cost --------------------------------------------------------------------------------
+
+    def _opening(self, asset: Asset, amount: Decimal) -> Decimal:
+        # Shares, unsigned, by which an order would enlarge a position, beyond those it closes.
+        held = self.portfolio.amount_of(asset)
+        if held == 0 or (held > 0) == (amount > 0):
+            return abs(amount)
+        return max(ZERO, abs(amount) - abs(held))
+
+    def _exposure(self, placed: VenueOrder) -> Decimal:
+        order = placed.order
+        price = placed.ticket.limit_price or placed.ticket.stop_price or self.market.price(order.asset)
+        return self._opening(order.asset, order.open_amount) * (price or ZERO)
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    with decimal.localcontext(ENGINE_CONTEXT):
+        yield

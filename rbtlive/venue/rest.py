@@ -1,0 +1,365 @@
+"""The venue's REST side: trading and market data, version 2.
+
+The rule: a handler reads the request, asks or changes the venue, and answers in the venue's shapes; nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from rbtlive.errors import OutsideCalendar
+from rbtlive.venue import shapes
+from rbtlive.venue.bars import Frequency, Print
+from rbtlive.venue.book import VenueOrder
+from rbtlive.venue.guards import VENUE
+from rbtlive.venue.tickets import Refused, read_ticket
+
+MOST_ORDERS = 500
+MOST_ACTIVITIES = 100
+MOST_BARS = 10_000
+_TIMEFRAMES: dict[str, Frequency] = {"1Min": "1m", "1T": "1m", "1Day": "1d", "1D": "1d"}
+_CLOSED_FIRST = "closed"
+
+
+async def read_json(request: web.Request) -> Any:
+    """Return a request's body, its fractions exact.
+
+    Raises:
+        Refused: it is no JSON.
+    """
+    text = await request.text()
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, ArithmeticError, RecursionError):
+        raise Refused(400, 40010000, "request body format is invalid") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+# -- orders ----------------------------------------------------------------------------------------------------
+
+
+async def post_order(request: web.Request) -> web.Response:
+    """Place an order."""
+    venue = request.app[VENUE]
+    ticket = read_ticket(await read_json(request), new_id=str(uuid4()))
+    placed = venue.place(ticket)
+    answer = shapes.order_shape(venue.book, placed) | {
+        "status": "accepted", "filled_qty": "0", "filled_avg_price": None, "filled_at": None,
+        "updated_at": shapes.wire_time(placed.submitted),
+    }  # fmt: skip
+    return web.json_response(answer)  # what became of it at once comes by the stream, as from a real venue
+
+
+async def list_orders(request: web.Request) -> web.Response:
+    """List orders."""
+    venue, query = request.app[VENUE], request.query
+    status = _choice(query.get("status", "open"), "status", ("open", _CLOSED_FIRST, "all"))
+    limit = _limit(query.get("limit"), default=50, most=MOST_ORDERS)
+    newest_first = _choice(query.get("direction", "desc"), "direction", ("asc", "desc")) == "desc"
+    after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
+    symbols = {s for s in query.get("symbols", "").split(",") if s}
+    side = query.get("side")
+    found = [
+        placed
+        for placed in venue.book.orders.values()
+        if (status == "all" or placed.is_open == (status == "open"))
+        and (after is None or placed.submitted > after)
+        and (until is None or placed.submitted < until)
+        and (not symbols or placed.ticket.symbol in symbols)
+        and side in (None, placed.ticket.side)
+    ]
+    if newest_first:
+        found.reverse()
+    return web.json_response([shapes.order_shape(venue.book, placed) for placed in found[:limit]])
+
+
+async def get_order(request: web.Request) -> web.Response:
+    """Return an order by the venue's id."""
+    return web.json_response(shapes.order_shape(request.app[VENUE].book, _order(request)))
+
+
+async def get_order_by_client_id(request: web.Request) -> web.Response:
+    """Return an order by the client's id."""
+    book = request.app[VENUE].book
+    placed = book.by_client_id(request.query.get("client_order_id", ""))
+    if placed is None:
+        raise Refused(404, 40410000, "order not found")
+    return web.json_response(shapes.order_shape(book, placed))
+
+
+async def delete_order(request: web.Request) -> web.Response:
+    """Cancel an order."""
+    placed = _order(request)
+    if not placed.is_open:
+        raise Refused(422, 42210000, "order is not cancelable")
+    request.app[VENUE].cancel(placed)
+    return web.Response(status=204)
+
+
+async def delete_orders(request: web.Request) -> web.Response:
+    """Cancel every open order."""
+    venue = request.app[VENUE]
+    cancelled = venue.book.open_orders()
+    for placed in cancelled:
+        venue.cancel(placed)
+    told = [{"id": str(p.id), "status": 200, "body": shapes.order_shape(venue.book, p)} for p in cancelled]
+    return web.json_response(told, status=207)
+
+
+async def patch_order(request: web.Request) -> web.Response:
+    """Say that orders cannot be replaced."""
+    _order(request)
+    raise Refused(
+        422, 42210000, "replacing orders is not supported by this venue: cancel it and send another"
+    )
+
+
+def _order(request: web.Request) -> VenueOrder:
+    try:
+        placed = request.app[VENUE].book.orders.get(UUID(request.match_info["order_id"]))
+    except ValueError:
+        raise Refused(422, 40010001, "order_id must be a UUID") from None
+    if placed is None:
+        raise Refused(404, 40410000, "order not found")
+    return placed
+
+
+# -- account ---------------------------------------------------------------------------------------------------
+
+
+async def get_account(request: web.Request) -> web.Response:
+    """Return the account."""
+    return web.json_response(shapes.account_shape(request.app[VENUE].book))
+
+
+async def list_activities(request: web.Request) -> web.Response:
+    """List executions as account activities; there are no others."""
+    book, query = request.app[VENUE].book, request.query
+    asked = request.match_info.get("kind") or query.get("activity_types", "FILL")
+    after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
+    order_id, token = query.get("order_id"), query.get("page_token")
+    newest_first = _choice(query.get("direction", "desc"), "direction", ("asc", "desc")) == "desc"
+    found = [
+        shapes.activity_shape(e)
+        for e in (book.executions if "FILL" in asked.split(",") else [])
+        if (after is None or e.at > after)
+        and (until is None or e.at < until)
+        and order_id in (None, str(e.order.id))
+    ]
+    if newest_first:
+        found.reverse()
+    if token:
+        ids = [one["id"] for one in found]
+        if token not in ids:
+            raise Refused(422, 40010001, "page_token must be the id of an activity")
+        found = found[ids.index(token) + 1 :]
+    limit = _limit(query.get("page_size"), default=MOST_ACTIVITIES, most=MOST_ACTIVITIES)
+    return web.json_response(found[:limit])
+
+
+async def list_positions(request: web.Request) -> web.Response:
+    """List the positions."""
+    book = request.app[VENUE].book
+    return web.json_response([shapes.position_shape(book, p) for p in book.portfolio])
+
+
+async def get_position(request: web.Request) -> web.Response:
+    """Return a position by symbol or asset id."""
+    book, name = request.app[VENUE].book, request.match_info["symbol"]
+    for position in book.portfolio:
+        if name in (position.asset.symbol, str(book.asset_id(position.asset.symbol))):
+            return web.json_response(shapes.position_shape(book, position))
+    raise Refused(404, 40410000, "position does not exist")
+
+
+async def delete_position(_request: web.Request) -> web.Response:
+    """Say that positions are closed by orders."""
+    raise Refused(422, 42210000, "closing positions is not supported by this venue: send an order")
+
+
+# -- market ----------------------------------------------------------------------------------------------------
+
+
+async def get_clock(request: web.Request) -> web.Response:
+    """Return the market clock."""
+    venue = request.app[VENUE]
+    return web.json_response(shapes.clock_shape(venue.market.calendar, venue.clock.now()))
+
+
+async def get_calendar(request: web.Request) -> web.Response:
+    """Return the days of the market, by default those of the bars."""
+    venue, query = request.app[VENUE], request.query
+    calendar, portal = venue.market.calendar, venue.settings.portal
+    start, end = _day(query.get("start"), "start"), _day(query.get("end"), "end")
+    try:
+        first = portal.first_session if start is None else calendar.at_or_after(start)
+        last = portal.last_session if end is None else calendar.at_or_before(end)
+    except OutsideCalendar:
+        return web.json_response([])
+    return web.json_response([shapes.day_shape(calendar, session) for session in range(first, last + 1)])
+
+
+async def list_assets(request: web.Request) -> web.Response:
+    """List the assets."""
+    venue = request.app[VENUE]
+    if request.query.get("status", "active") != "active":
+        return web.json_response([])
+    return web.json_response(
+        [shapes.asset_shape(venue.book, asset) for asset in venue.market.by_symbol.values()]
+    )
+
+
+async def get_asset(request: web.Request) -> web.Response:
+    """Return an asset by symbol or id."""
+    venue, name = request.app[VENUE], request.match_info["symbol"]
+    for asset in venue.market.by_symbol.values():
+        if name in (asset.symbol, str(venue.book.asset_id(asset.symbol))):
+            return web.json_response(shapes.asset_shape(venue.book, asset))
+    raise Refused(404, 40410000, f"asset not found for {name[:64]}")
+
+
+async def list_bars(request: web.Request) -> web.Response:
+    """Return recorded bars of several assets, a page at a time; nothing that is not over yet."""
+    symbols = [s for s in request.query.get("symbols", "").split(",") if s]
+    if not symbols:
+        raise Refused(400, 40010001, "symbols is required")
+    page, token = _page(request, symbols)
+    bars: dict[str, list[dict[str, Any]]] = {}
+    for one in page:
+        bars.setdefault(one.symbol, []).append(shapes.bar_shape(one))
+    return web.json_response({"bars": bars, "next_page_token": token})
+
+
+async def list_bars_of_one(request: web.Request) -> web.Response:
+    """Return recorded bars of one asset, a page at a time."""
+    symbol = request.match_info["symbol"]
+    page, token = _page(request, [symbol])
+    bars = [shapes.bar_shape(one) for one in page]
+    return web.json_response({"bars": bars, "symbol": symbol, "next_page_token": token})
+
+
+async def latest_bars(request: web.Request) -> web.Response:
+    """Return the last bar of several assets."""
+    found = _latest(request)
+    return web.json_response({"bars": {one.symbol: shapes.bar_shape(one) for one in found}})
+
+
+async def latest_trades(request: web.Request) -> web.Response:
+    """Return the last price of several assets."""
+    found = _latest(request)
+    return web.json_response({"trades": {one.symbol: shapes.trade_shape(one) for one in found}})
+
+
+def _latest(request: web.Request) -> list[Print]:
+    market = request.app[VENUE].market
+    symbols = [s for s in request.query.get("symbols", "").split(",") if s]
+    return [one for one in map(market.latest, symbols) if one is not None]
+
+
+def _page(request: web.Request, symbols: list[str]) -> tuple[list[Print], str | None]:
+    query = request.query
+    frequency = _TIMEFRAMES.get(query.get("timeframe", ""))
+    if frequency is None:
+        raise Refused(400, 40010001, f"timeframe must be one of {', '.join(_TIMEFRAMES)}")
+    if query.get("adjustment", "raw") != "raw":
+        raise Refused(400, 40010001, "adjustment must be raw: this venue has no other bars")
+    limit = _limit(query.get("limit"), default=1000, most=MOST_BARS)
+    found = request.app[VENUE].market.history(
+        symbols,
+        frequency=frequency,
+        start=_moment(query.get("start"), "start"),
+        end=_moment(query.get("end"), "end"),
+    )
+    if _choice(query.get("sort", "asc"), "sort", ("asc", "desc")) == "desc":
+        found.sort(key=lambda one: (one.symbol, -one.end_us))
+    begin = _begin(query.get("page_token"), found)
+    page = found[begin : begin + limit]
+    more = begin + limit < len(found)
+    return page, _token(page[-1]) if more else None
+
+
+def _token(one: Print) -> str:
+    return base64.urlsafe_b64encode(json.dumps([one.symbol, one.end_us]).encode()).decode()
+
+
+def _begin(token: str | None, found: list[Print]) -> int:
+    if not token:
+        return 0
+    try:
+        place = tuple(json.loads(base64.urlsafe_b64decode(token)))
+        return [(one.symbol, one.end_us) for one in found].index(cast(tuple[str, int], place)) + 1
+    except (ValueError, TypeError, RecursionError):
+        raise Refused(400, 40010001, "page_token is invalid") from None
+
+
+# -- queries ---------------------------------------------------------------------------------------------------
+
+
+def _choice(value: str, name: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise Refused(422, 40010001, f"{name} must be one of {', '.join(choices)}")
+    return value
+
+
+def _limit(text: str | None, *, default: int, most: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) >= 1):
+        raise Refused(422, 40010001, f"limit must be a whole number from 1 to {most}")
+    return min(int(text), most)
+
+
+def _moment(text: str | None, name: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo("UTC"))
+    except ValueError:
+        raise Refused(422, 40010001, f"{name} must be an RFC 3339 time") from None
+
+
+def _day(text: str | None, name: str) -> date | None:
+    moment = _moment(text, name)
+    return None if moment is None else moment.date()
+
+
+def add_routes(app: web.Application) -> None:
+    """Put every REST endpoint into an application."""
+    app.add_routes(
+        [
+            web.post("/v2/orders", post_order),
+            web.get("/v2/orders", list_orders),
+            web.delete("/v2/orders", delete_orders),
+            web.get("/v2/orders:by_client_order_id", get_order_by_client_id),
+            web.get("/v2/orders/{order_id}", get_order),
+            web.delete("/v2/orders/{order_id}", delete_order),
+            web.patch("/v2/orders/{order_id}", patch_order),
+            web.get("/v2/account", get_account),
+            web.get("/v2/account/activities", list_activities),
+            web.get("/v2/account/activities/{kind}", list_activities),
+            web.get("/v2/positions", list_positions),
+            web.delete("/v2/positions", delete_position),
+            web.get("/v2/positions/{symbol}", get_position),
+            web.delete("/v2/positions/{symbol}", delete_position),
+            web.get("/v2/clock", get_clock),
+            web.get("/v2/calendar", get_calendar),
+            web.get("/v2/assets", list_assets),
+            web.get("/v2/assets/{symbol}", get_asset),
+            web.get("/v2/stocks/bars", list_bars),
+            web.get("/v2/stocks/bars/latest", latest_bars),
+            web.get("/v2/stocks/trades/latest", latest_trades),
+            web.get("/v2/stocks/{symbol}/bars", list_bars_of_one),
+        ]
+    )

@@ -1,0 +1,158 @@
+"""The venue on loopback: its application, its control endpoints, and the process around them.
+
+aiohttp serves it: one well-kept library with HTTP and WebSockets on both sides, server here and client in the broker, so
+that the two extras need one dependency between them.
+
+The rule: it listens on 127.0.0.1 and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from rbtlive.venue import guards, rest
+from rbtlive.venue.guards import VENUE
+from rbtlive.venue.streams import LARGEST_MESSAGE
+from rbtlive.venue.tickets import Refused
+from rbtlive.venue.venue import Venue, VenueSettings
+
+HOST = "127.0.0.1"
+MOST_STEPS = 100_000
+
+
+def make_app(venue: Venue) -> web.Application:
+    """Return the application that serves a venue."""
+    app = web.Application(
+        middlewares=[guards.told_errors, guards.own_host_only, guards.known_keys_only, guards.faults],
+        client_max_size=LARGEST_MESSAGE,
+    )
+    app[VENUE] = venue
+    rest.add_routes(app)
+    app.add_routes([web.get("/stream", venue.trade_streams.serve)])
+    app.add_routes([web.get(path, venue.market_streams.serve) for path in ("/v2/iex", "/v2/sip", "/v2/test")])
+    app.add_routes(
+        [
+            web.get("/control/state", get_state),
+            web.post("/control/advance", post_advance),
+            web.get("/control/faults", get_faults),
+            web.post("/control/faults", post_faults),
+            web.post("/control/disconnect", post_disconnect),
+            web.post("/control/restart", post_restart),
+            web.post("/control/reset", post_reset),
+        ]
+    )
+    return app
+
+
+async def get_state(request: web.Request) -> web.Response:
+    """Return where the venue stands."""
+    return web.json_response(_state(request.app[VENUE]))
+
+
+async def post_advance(request: web.Request) -> web.Response:
+    """Move on by `steps` slices, 1 by default; fewer if the bars end."""
+    body = await rest.read_json(request) if request.can_read_body else {}
+    steps = body.get("steps", 1) if isinstance(body, dict) else None
+    if not isinstance(steps, int) or isinstance(steps, bool) or not 1 <= steps <= MOST_STEPS:
+        raise Refused(422, 40010001, f"steps must be a whole number from 1 to {MOST_STEPS}")
+    venue = request.app[VENUE]
+    moved = 0
+    while moved < steps and venue.advance():
+        moved += 1
+        await asyncio.sleep(0)
+    return web.json_response(_state(venue) | {"moved": moved})
+
+
+async def get_faults(request: web.Request) -> web.Response:
+    """Return the faults that are switched on, and how often each has happened."""
+    return web.json_response([fault.model_dump() for fault in request.app[VENUE].faults.active])
+
+
+async def post_faults(request: web.Request) -> web.Response:
+    """Replace the faults that are switched on by a list of others; an empty one switches all off."""
+    body = await request.json(loads=_plain_json)
+    if not isinstance(body, list) or not all(isinstance(spec, dict) for spec in body):
+        raise Refused(422, 40010001, "faults must be a list of objects")
+    try:
+        request.app[VENUE].faults.switch(body)
+    except ValidationError as error:
+        raise Refused(422, 40010001, "; ".join(str(e["msg"]) for e in error.errors())) from None
+    return await get_faults(request)
+
+
+async def post_disconnect(request: web.Request) -> web.Response:
+    """Cut all streams."""
+    return web.json_response({"cut": request.app[VENUE].disconnect()})
+
+
+async def post_restart(request: web.Request) -> web.Response:
+    """Do what a crash and a new start do."""
+    request.app[VENUE].restart()
+    return web.json_response(_state(request.app[VENUE]))
+
+
+async def post_reset(request: web.Request) -> web.Response:
+    """Begin a new book, without faults."""
+    request.app[VENUE].reset()
+    return web.json_response(_state(request.app[VENUE]))
+
+
+def _plain_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused(400, 40010000, "request body format is invalid") from None
+
+
+def _state(venue: Venue) -> dict[str, object]:
+    market = venue.market
+    return {
+        "now": venue.clock.now().isoformat(),
+        "session": market.calendar.label(market.session).isoformat(),
+        "ended": market.next_end_us is None,
+        "orders": len(venue.book.orders),
+        "open_orders": len(venue.book.open_orders()),
+        "executions": len(venue.book.executions),
+    }
+
+
+async def serve(
+    settings: VenueSettings, *, port: int, on_ready: Callable[[int], None], stop: asyncio.Event | None = None
+) -> None:
+    """Serve a venue until `stop` is set, or the process is told to end.
+
+    Args:
+        settings: What the venue is made with.
+        port: Port on 127.0.0.1; 0 picks a free one.
+        on_ready: Gets the port once it listens.
+        stop: Ends the service; without it SIGINT and SIGTERM do.
+    """
+    loop = asyncio.get_running_loop()
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+    venue = Venue(settings, monotonic_s=loop.time)
+    runner = web.AppRunner(make_app(venue), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    replay: asyncio.Task[None] | None = None
+    try:
+        site = web.TCPSite(runner, HOST, port)
+        await site.start()
+        on_ready(runner.addresses[0][1])
+        replay = loop.create_task(venue.run(), name="venue replay")
+        ending = loop.create_task(stop.wait(), name="venue stop")
+        await asyncio.wait({ending})
+    finally:
+        if replay is not None:
+            replay.cancel()
+            await asyncio.gather(replay, return_exceptions=True)
+        venue.disconnect()
+        await runner.cleanup()
+        venue.close()

@@ -1,0 +1,101 @@
+"""What the venue must not forget: the inputs of its book, on the disk before anybody is told that they were taken.
+
+The rule: a row is never changed. Playing the rows to a new book gives the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rbtlive.errors import InvalidSetting
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of the book: "place", "cancel" or "advance", its time in µs UTC, and its facts."""
+
+    kind: str
+    at_us: int
+    facts: dict[str, Any]
+
+
+class InputLog:
+    """The inputs of one book.
+
+    Args:
+        path: The file; None keeps them in memory only.
+        header: What the book was made with. Of an existing file `book_id` is taken over; everything else must be equal.
+
+    Attributes:
+        header: What the book was made with.
+
+    Raises:
+        InvalidSetting: the file was made with other settings, or is no such file.
+    """
+
+    def __init__(self, path: Path | None, header: dict[str, Any]) -> None:
+        self._path = path
+        self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("CREATE TABLE IF NOT EXISTS header (facts TEXT NOT NULL)")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS inputs (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, at_us INTEGER NOT NULL, facts TEXT NOT NULL)"
+            )
+            self.header = self._check(header | {"format": FORMAT})
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise InvalidSetting(
+                f"state must be a file that a venue wrote: {path} is not ({error})"
+            ) from None
+        except InvalidSetting:
+            self._db.close()
+            raise
+
+    def append(self, one: Input) -> None:
+        """Write an input; it is on the disk when this returns."""
+        self._db.execute(
+            "INSERT INTO inputs (kind, at_us, facts) VALUES (?, ?, ?)",
+            (one.kind, one.at_us, json.dumps(one.facts)),
+        )
+
+    def __iter__(self) -> Iterator[Input]:
+        for kind, at_us, facts in self._db.execute(
+            "SELECT kind, at_us, facts FROM inputs ORDER BY seq"
+        ).fetchall():
+            yield Input(kind, at_us, json.loads(facts))
+
+    def forget(self, header: dict[str, Any]) -> None:
+        """Begin a new book: every input is removed."""
+        self.header = header | {"format": FORMAT}
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM inputs")
+        self._db.execute("DELETE FROM header")
+        self._db.execute("INSERT INTO header VALUES (?)", (json.dumps(self.header),))
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _check(self, header: dict[str, Any]) -> dict[str, Any]:
+        row = self._db.execute("SELECT facts FROM header").fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO header VALUES (?)", (json.dumps(header),))
+            return header
+        found: dict[str, Any] = json.loads(row[0])
+        for name in sorted(header.keys() | found.keys()):
+            if name != "book_id" and found.get(name) != header.get(name):
+                raise InvalidSetting(
+                    f"{name} must be what the state file was made with: was {header.get(name)!r}, the file has "
+                    f"{found.get(name)!r}; start with the same settings, or with another file"
+                )
+        return found

@@ -1,0 +1,238 @@
+"""The venue itself: book, clock, state and streams, tied together.
+
+The rule: an input is on the disk before the book takes it, and in the book before anybody hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import SecretStr
+
+from rbtlive.data.calendar import datetime_of
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.finance.commission import NoCommission
+from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage
+from rbtlive.model.number import plain_text
+from rbtlive.venue.bars import Frequency, VenueMarket
+from rbtlive.venue.book import Fills, Update, VenueBook, VenueOrder
+from rbtlive.venue.clock import VenueClock
+from rbtlive.venue.faults import Faults
+from rbtlive.venue.shapes import update_shape
+from rbtlive.venue.state import Input, InputLog
+from rbtlive.venue.streams import MarketStreams, TradeStreams
+from rbtlive.venue.tickets import Ticket
+
+SLIPPAGE: dict[str, Callable[[], Any]] = {"none": NoSlippage, "basis-points": FixedBasisPointsSlippage}
+"""Slippage models by the names that the command line has for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings:
+    """What a venue is made with.
+
+    Attributes:
+        portal: The bars.
+        frequency: "1d" or "1m".
+        start: Label of the first session, None for the first with bars.
+        end: Label of the last session, None for the last with bars.
+        cash: Money at the start.
+        lot_size: Smallest tradable amount.
+        slippage: A name in `SLIPPAGE`.
+        fills: "now" or "next" bar.
+        speed: How many times faster than real time bars come; None waits to be told.
+        state: File that keeps the book; None forgets it.
+        keys: Key pairs that are let in, id to secret.
+        control_token: What the control endpoints ask for.
+    """
+
+    portal: PolarsDataPortal
+    keys: Mapping[str, SecretStr]
+    control_token: SecretStr
+    frequency: Frequency = "1d"
+    start: date | None = None
+    end: date | None = None
+    cash: Decimal = Decimal(100_000)
+    lot_size: Decimal = Decimal("1E-9")
+    slippage: str = "none"
+    fills: Fills = "now"
+    speed: float | None = None
+    state: Path | None = None
+    multiplier: Decimal = field(default=Decimal(2))
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a saved book depends on."""
+        return {
+            "bars": self.portal.fingerprint(),
+            "frequency": self.frequency,
+            "start": None if self.start is None else self.start.isoformat(),
+            "end": None if self.end is None else self.end.isoformat(),
+            "cash": plain_text(self.cash),
+            "lot_size": plain_text(self.lot_size),
+            "slippage": self.slippage,
+            "fills": self.fills,
+            "multiplier": plain_text(self.multiplier),
+        }
+
+
+class Venue:
+    """A paper venue, as its HTTP side sees it.
+
+    Args:
+        settings: What it is made with.
+        monotonic_s: Tells seconds of real time that never run backwards.
+    """
+
+    def __init__(self, settings: VenueSettings, *, monotonic_s: Callable[[], float]) -> None:
+        self.settings = settings
+        self.faults = Faults()
+        self.trade_streams = TradeStreams(self.faults, knows=self.knows)
+        self.market_streams = MarketStreams(self.faults, knows=self.knows)
+        self._monotonic_s = monotonic_s
+        self._log = InputLog(settings.state, self._new_header())
+        self._moved = asyncio.Event()
+        self._updates: list[dict[str, Any]] = []
+        self._rebuild()
+
+    def knows(self, key_id: Any, secret: Any) -> bool:
+        """Say whether a key pair is let in."""
+        if not isinstance(key_id, str) or not isinstance(secret, str):
+            return False
+        expected = self.settings.keys.get(key_id)
+        return expected is not None and _same(secret, expected)
+
+    def controls(self, token: Any) -> bool:
+        """Say whether a control token is the right one."""
+        return isinstance(token, str) and _same(token, self.settings.control_token)
+
+    # -- inputs ----------------------------------------------------------------------------------------------
+
+    def place(self, ticket: Ticket) -> VenueOrder:
+        """Take an order.
+
+        Raises:
+            Refused: it cannot be placed; nothing has changed then.
+        """
+        self.book.check(ticket)
+        return self._input("place", ticket.facts())  # type: ignore[no-any-return]
+
+    def cancel(self, placed: VenueOrder) -> None:
+        """Cancel an order."""
+        self._input("cancel", {"id": str(placed.id)})
+
+    def advance(self) -> bool:
+        """Move to the next slice; False if there is none."""
+        next_us = self.market.next_end_us
+        if next_us is None:
+            return False
+        self._input("advance", {}, at_us=self.clock.set(next_us))
+        market = self.market
+        self.market_streams.tell(
+            prints=market.prints(),
+            days=market.day_prints() if market.session_is_over else (),
+            minutes=market.frequency == "1m",
+        )
+        return True
+
+    def _input(self, kind: str, facts: dict[str, Any], *, at_us: int | None = None) -> Any:
+        one = Input(kind, self.clock.stamp_us() if at_us is None else at_us, facts)
+        self._log.append(one)
+        result = self._take(one)
+        updates, self._updates = self._updates, []
+        for update in updates:
+            self.trade_streams.tell(update)
+        self._moved.set()
+        return result
+
+    def _take(self, one: Input) -> Any:
+        book, at = self.book, datetime_of(one.at_us)
+        result: Any = None
+        if one.kind == "place":
+            result = book.place(Ticket.from_facts(one.facts), at)
+        elif one.kind == "cancel":
+            book.cancel(book.orders[UUID(one.facts["id"])], at)
+        else:
+            book.advance(at)
+        return result
+
+    def _note(self, update: Update) -> None:
+        self._updates.append(update_shape(self.book, update))
+
+    # -- life ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Let bars come in step with real time, for a venue with a speed."""
+        while self.settings.speed is not None and self.market.next_end_us is not None:
+            self._moved.clear()
+            wait_s = self.clock.wait_s(self.market.next_end_us)
+            if wait_s:
+                try:  # noqa: SIM105 - a moved clock changes how long there is to wait
+                    await asyncio.wait_for(self._moved.wait(), wait_s)
+                except TimeoutError:
+                    pass
+            else:
+                self.advance()
+                await asyncio.sleep(0)
+
+    def restart(self) -> None:
+        """Do what a crash and a new start do: connections are cut, and the book is read from its state."""
+        self.disconnect()
+        self._rebuild()
+
+    def reset(self) -> None:
+        """Begin a new book, without faults."""
+        self.faults.switch([])
+        self.disconnect()
+        self._log.forget(self._new_header())
+        self._rebuild()
+
+    def disconnect(self) -> int:
+        """Cut all streams and return how many there were."""
+        return self.trade_streams.abort_all() + self.market_streams.abort_all()
+
+    def close(self) -> None:
+        """Close the state."""
+        self._log.close()
+
+    def _rebuild(self) -> None:
+        settings = self.settings
+        self.market = VenueMarket(
+            settings.portal,
+            frequency=settings.frequency,
+            start=settings.start,
+            end=settings.end,
+            lot_size=settings.lot_size,
+        )
+        self.market.step()
+        self.book = VenueBook(
+            self.market,
+            book_id=UUID(self._log.header["book_id"]),
+            cash=settings.cash,
+            slippage=SLIPPAGE[settings.slippage](),
+            commission=NoCommission(),
+            fills=settings.fills,
+            multiplier=settings.multiplier,
+            on_update=self._note,
+        )
+        latest_us = self.market.now_us
+        for one in self._log:
+            self._take(one)
+            latest_us = one.at_us
+        self._updates = []  # they were told when they happened, or lost with the connections
+        self.clock = VenueClock(latest_us, speed=settings.speed, monotonic_s=self._monotonic_s)
+        self._moved.set()
+
+    def _new_header(self) -> dict[str, Any]:
+        return self.settings.facts() | {"book_id": str(uuid4())}
+
+
+def _same(given: str, expected: SecretStr) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.get_secret_value().encode())
