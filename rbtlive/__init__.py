@@ -28,6 +28,7 @@ from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.run_algorithm import run_algorithm
 from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.dispatcher import EventDispatcher
 from rbtlive.runtime.engine import TradingEngine
@@ -66,5 +67,6 @@ __all__ = [
     "load_sample",
     "open_session",
     "run",
+    "run_algorithm",
     "sessions",
 ]

@@ -70,10 +70,9 @@ class SessionBooks:
 
     def _close_delisted(self) -> None:
         core = self._core
-        now_us = core.market.now_us
         for position in list(core.portfolio):
             asset = position.asset
-            if now_us < self._auto_close_us[asset.index]:
+            if not self._leaves(asset.index):
                 continue
             price = core.value_of(asset)
             price = position.last_sale_price if price is None else price
@@ -83,8 +82,15 @@ class SessionBooks:
                 Transaction(core.now, asset, amount, price, ZERO, None, f"close-{asset.sid}-{core.session_label}")
             )
         for order in core.orders.get_active_orders():
-            if now_us >= self._auto_close_us[order.asset.index]:
+            if self._leaves(order.asset.index):
                 core.cancel_order(order.id, f"{order.asset.symbol} has left the market")
+
+    # A session that ends at midnight ends, in zipline, on the next day.
+    def _leaves(self, index: int) -> bool:
+        core = self._core
+        if core.market.now_us < self._auto_close_us[index]:
+            return False
+        return core.quirks.lag_at_midnight or core.session_label >= core.market.assets[index].auto_close_date
 
     def _apply_cancel_policy(self) -> None:
         core = self._core
@@ -221,6 +227,9 @@ class SessionBooks:
             picture.sessions = [
                 replace(row, benchmark_return=value) for row, value in zip(picture.sessions, returns, strict=True)
             ]
+        elif core.benchmark_returns is not None:
+            given = core.benchmark_returns
+            picture.sessions = [replace(row, benchmark_return=given.get(row.label, 0.0)) for row in picture.sessions]
         return picture
 
 

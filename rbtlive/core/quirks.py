@@ -14,7 +14,7 @@ asks for the setting itself.
 | `loose_initialize_errors` | calls not allowed in `initialize` raise the documented class | AssertionError, as zipline does |
 | `round_history` | history keeps every digit | history is rounded to three decimals |
 | `loose_argument_types` | wrong argument types raise TypeError naming the argument | zipline's own error, or none |
-| `lag_at_midnight` | daily bars on a 24/7 calendar are those of the session | data and fills are one session late there |
+| `lag_at_midnight` | daily bars on a 24/7 calendar are those of the session | data and fills are one session late there, an auto-close one early |
 """
 
 from __future__ import annotations

@@ -89,7 +89,12 @@ class TradingCore(OrderEntry):
         settings: What was asked for.
         simulated: Whether orders are filled by the venue in memory.
         on_message: Gets (level, text) of what a user should read; nothing is logged here.
+
+    Attributes:
+        benchmark_returns: Daily returns to measure against where no benchmark asset is set, by session label.
     """
+
+    benchmark_returns: Mapping[date, float] | None = None
 
     def __init__(
         self,

@@ -349,6 +349,8 @@ class Market:
 
     def value_price(self, index: int) -> float:
         """Return the price that positions are valued at: `price`, but never late, and with zipline's look-ahead early."""
+        if self.before_open and self.session > self._last[index]:
+            return NAN  # it has left the market: no price of this morning
         row = self._view + self._lag
         if self.before_open and self._look_ahead and self.frequency == "1m":
             row = self._row_ending_now(row)

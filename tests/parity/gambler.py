@@ -11,7 +11,18 @@ from typing import Any
 import pandas as pd
 
 FIELDS = ("open", "high", "low", "close", "price", "volume")
-FACTS = ("id", "amount", "filled", "limit", "stop", "commission", "limit_reached", "stop_reached", "dt", "created")
+FACTS = (
+    "id",
+    "amount",
+    "filled",
+    "limit",
+    "stop",
+    "commission",
+    "limit_reached",
+    "stop_reached",
+    "dt",
+    "created",
+)
 PORTFOLIO = ("cash", "portfolio_value", "positions_value", "pnl", "returns", "capital_used")
 ACCOUNT = ("leverage", "net_leverage", "settled_cash", "net_liquidation", "cushion")
 CAUTIOUS = {"slippage", "commission", "policy", "controls", "benchmark", "schedule"}
@@ -30,7 +41,14 @@ class Gambler:
     """
 
     def __init__(
-        self, api: Any, log: list[Any], *, seed: int, symbols: str, rate: float = 1.0, benchmark: str | None = None
+        self,
+        api: Any,
+        log: list[Any],
+        *,
+        seed: int,
+        symbols: str,
+        rate: float = 1.0,
+        benchmark: str | None = None,
     ) -> None:
         self.api, self.log, self.rate, self.benchmark = api, log, rate, benchmark
         self.symbols = symbols.split()
@@ -100,12 +118,18 @@ class Gambler:
         elif pick in {3, 4}:
             self.api.set_slippage(models.VolumeShareSlippage(volume_limit=share, price_impact=impact))
         elif pick == 5:
-            self.api.set_slippage(models.FixedBasisPointsSlippage(basis_points=self.dice.choice([0, 7.5, 50]), volume_limit=share))
+            self.api.set_slippage(
+                models.FixedBasisPointsSlippage(
+                    basis_points=self.dice.choice([0, 7.5, 50]), volume_limit=share
+                )
+            )
 
     def _set_commission(self) -> None:
         models, pick = self.api.commission, self.dice.randrange(5)
         if pick == 1:
-            self.api.set_commission(models.PerShare(cost=0.0075, min_trade_cost=self.dice.choice([None, 0, 1.0, 7.5])))
+            self.api.set_commission(
+                models.PerShare(cost=0.0075, min_trade_cost=self.dice.choice([None, 0, 1.0, 7.5]))
+            )
         elif pick == 2:
             self.api.set_commission(models.PerTrade(cost=self.dice.choice([0, 2.5])))
         elif pick == 3:
@@ -117,9 +141,13 @@ class Gambler:
         dice, api = self.dice, self.api
         log = dice.choice(["log", "fail"])
         if dice.random() < 0.15:
-            api.set_max_order_size(dice.choice([None, self.assets[0]]), max_shares=dice.choice([30, 90]), on_error=log)
+            api.set_max_order_size(
+                dice.choice([None, self.assets[0]]), max_shares=dice.choice([30, 90]), on_error=log
+            )
         if dice.random() < 0.15:
-            api.set_max_position_size(dice.choice([None, self.assets[1]]), max_notional=dice.choice([3000, 9000]), on_error=log)
+            api.set_max_position_size(
+                dice.choice([None, self.assets[1]]), max_notional=dice.choice([3000, 9000]), on_error=log
+            )
         if dice.random() < 0.1:
             api.set_long_only(on_error=log)
         if dice.random() < 0.1:
@@ -173,7 +201,9 @@ class Gambler:
     def batch(self, _data: Any) -> Any:
         """Place market orders for several assets."""
         chosen = self.dice.sample(self.assets, 2)
-        ids = list(self.api.batch_market_order(pd.Series({asset: self.dice.randint(-20, 20) for asset in chosen})))
+        ids = list(
+            self.api.batch_market_order(pd.Series({asset: self.dice.randint(-20, 20) for asset in chosen}))
+        )
         self.ids += ids
         return ids
 
@@ -218,7 +248,12 @@ class Gambler:
     def state(self, data: Any) -> Any:
         """Ask whether assets can be traded."""
         some = self._some(self.assets)
-        return [data.can_trade(some), data.is_stale(some), data.current(some, "last_traded"), self.api.get_datetime()]
+        return [
+            data.can_trade(some),
+            data.is_stale(some),
+            data.current(some, "last_traded"),
+            self.api.get_datetime(),
+        ]
 
     def portfolio(self, _data: Any) -> Any:
         """Look at portfolio and account."""

@@ -1,0 +1,5 @@
+"""zipline's `zipline.algorithm`: the base class of strategies."""
+
+from rbtlive.core.context import TradingAlgorithm
+
+__all__ = ["TradingAlgorithm"]

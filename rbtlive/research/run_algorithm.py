@@ -1,0 +1,135 @@
+"""zipline's `run_algorithm`, over a portal or frame in place of a bundle.
+
+The rule: it is a backtest with pandas frames, zipline's quirks and zipline's result frame; what has no counterpart here
+is refused by name, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import BadFrequency, InvalidSetting, NotBuilt
+from rbtlive.research.backtesting import conclude
+from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FREQUENCIES = {"daily": "1d", "minute": "1m"}
+
+
+def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
+    start: Any,
+    end: Any,
+    initialize: Callable[..., Any] | None,
+    capital_base: Any,
+    handle_data: Callable[..., Any] | None = None,
+    before_trading_start: Callable[..., Any] | None = None,
+    analyze: Callable[..., Any] | None = None,
+    data_frequency: str = "daily",
+    bundle: Any = None,
+    bundle_timestamp: Any = None,
+    trading_calendar: Any = None,
+    metrics_set: Any = "default",
+    benchmark_returns: Any = None,
+    default_extension: bool = True,
+    extensions: Any = (),
+    strict_extensions: bool = True,
+    environ: Any = None,
+    custom_loader: Any = None,
+    blotter: Any = "default",
+    *,
+    data: Any = None,
+    zipline_quirks: bool = True,
+) -> pd.DataFrame:
+    """Run zipline callbacks over `data`, and return zipline's frame: one row a session.
+
+    Args:
+        start: Label of the first session, included.
+        end: Label of the last session, included.
+        initialize: Called once, before the first bar.
+        capital_base: Cash at the start.
+        handle_data: Called at every bar.
+        before_trading_start: Called every morning.
+        analyze: Called once, with the context and the frame.
+        data_frequency: "daily" or "minute".
+        bundle: A portal or frame, as `data`; the name of a bundle is refused.
+        bundle_timestamp: Refused: there are no bundles.
+        trading_calendar: Name of a calendar, or an object with a `name`; needed for frames only, "XNYS" by default.
+        metrics_set: "default"; others are refused.
+        benchmark_returns: Daily returns indexed by session; a session without one counts as 0.
+        default_extension: No effect: there are no extensions.
+        extensions: Refused if there are any.
+        strict_extensions: No effect: there are no extensions.
+        environ: Refused.
+        custom_loader: Refused.
+        blotter: "default"; others are refused.
+        data: A portal, a frame of pandas or polars, or a path.
+        zipline_quirks: Give zipline's own numbers, its quirks included.
+
+    Raises:
+        InvalidSetting: there is no data, or a bundle's name in its place.
+        NotBuilt: an argument that has no counterpart here was given.
+        BadFrequency: `data_frequency` is neither "daily" nor "minute".
+    """
+    del default_extension, strict_extensions
+    _refuse(
+        bundle_timestamp=bundle_timestamp,
+        metrics_set=None if metrics_set == "default" else metrics_set,
+        extensions=extensions or None,
+        environ=environ,
+        custom_loader=custom_loader,
+        blotter=None if blotter == "default" else blotter,
+    )
+    if data_frequency not in _FREQUENCIES:
+        raise BadFrequency(f"data_frequency must be 'daily' or 'minute': was {data_frequency!r}")
+    frequency = _FREQUENCIES[data_frequency]
+    portal = PolarsDataPortal.coerce(
+        _data(data, bundle), frequency=cast(Any, frequency), calendar=_calendar_name(trading_calendar)
+    )
+    settings = prepare_settings(
+        portal, start=start, end=end, capital_base=capital_base, frequency=frequency, params=None, commission=None,
+        slippage=None, benchmark=None, frames="pandas", zipline_quirks=zipline_quirks,
+    )  # fmt: skip
+    strategy = {
+        "__name__": "run_algorithm", "initialize": initialize, "handle_data": handle_data,
+        "before_trading_start": before_trading_start, "analyze": analyze,
+    }  # fmt: skip
+    core = new_core(strategy, portal, settings, preload=True)
+    core.benchmark_returns = _by_label(benchmark_returns)
+    run_core(core)
+    return conclude(core).to_zipline()
+
+
+def _refuse(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise NotBuilt(
+                f"{name} of run_algorithm() has no counterpart here: was {value!r}; leave it out, and see "
+                "rbtlive.backtest() for what there is"
+            )
+
+
+def _data(data: Any, bundle: Any) -> Any:
+    found = bundle if data is None else data
+    if found is None or (isinstance(bundle, str) and data is None):
+        raise InvalidSetting(
+            f"run_algorithm() takes its bars as data=...: bundle was {bundle!r}; pass a PolarsDataPortal or a frame"
+        )
+    return found
+
+
+def _calendar_name(calendar: Any) -> str | None:
+    return calendar if calendar is None or isinstance(calendar, str) else str(calendar.name)
+
+
+def _by_label(returns: Any) -> Mapping[date, float] | None:
+    if returns is None:
+        return None
+    return {
+        label.date() if isinstance(label, datetime) else label: float(value)
+        for label, value in returns.dropna().items()
+    }

@@ -1,0 +1,1 @@
+"""zipline's `zipline.utils`: the parts that strategies import."""

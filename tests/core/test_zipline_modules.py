@@ -1,0 +1,69 @@
+"""zipline's modules: a strategy's imports work, whatever is behind them."""
+
+import importlib
+
+import pytest
+
+import rbtlive.api
+from rbtlive.errors import NotBuilt
+
+PLACES = {
+    "rbtlive": ["run_algorithm", "TradingAlgorithm"],
+    "rbtlive.algorithm": ["TradingAlgorithm"],
+    "rbtlive.assets": ["Asset", "Equity", "Future"],
+    "rbtlive.finance.asset_restrictions": ["HistoricalRestrictions", "Restriction", "StaticRestrictions"],
+    "rbtlive.finance.cancel_policy": ["EODCancel", "NeverCancel"],
+    "rbtlive.finance.commission": ["NoCommission", "PerDollar", "PerShare", "PerTrade"],
+    "rbtlive.finance.execution": ["LimitOrder", "MarketOrder", "StopLimitOrder", "StopOrder"],
+    "rbtlive.finance.order": ["ORDER_STATUS"],
+    "rbtlive.finance.slippage": ["FixedBasisPointsSlippage", "FixedSlippage", "NoSlippage", "VolumeShareSlippage"],
+    "rbtlive.finance.transaction": ["Transaction"],
+    "rbtlive.pipeline": ["CustomFactor", "Pipeline"],
+    "rbtlive.pipeline.data": ["USEquityPricing"],
+    "rbtlive.pipeline.factors": ["AverageDollarVolume", "RSI", "Returns"],
+    "rbtlive.protocol": ["Account", "BarData", "Order", "Portfolio", "Position", "Positions"],
+    "rbtlive.utils.calendar_utils": ["get_calendar"],
+    "rbtlive.utils.events": ["calendars", "date_rules", "time_rules"],
+    "rbtlive.utils.run_algo": ["run_algorithm"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(place, name) for place, names in PLACES.items() for name in names]
+)
+def test_what_strategies_import_is_there(place, name):
+    assert getattr(importlib.import_module(place), name) is not None
+
+
+def test_pipeline_says_at_the_call_that_it_is_not_built():
+    from rbtlive.pipeline import Pipeline
+    from rbtlive.pipeline.data import USEquityPricing
+    from rbtlive.pipeline.factors import RSI
+
+    for use in (Pipeline, RSI, lambda: USEquityPricing.close):
+        with pytest.raises(NotBuilt, match="Pipeline, which is not built"):
+            use()
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*drops timezone information:DeprecationWarning"
+)  # exchange_calendars' own
+def test_calendars_name_minutes_by_their_end():
+    from rbtlive.utils.calendar_utils import get_calendar
+
+    calendar = get_calendar("XNYS")
+
+    assert (calendar.name, calendar.side) == ("XNYS", "right")
+    assert str(calendar.session_first_minute("2017-01-03")) == "2017-01-03 14:31:00+00:00"
+
+
+def test_order_statuses_have_ziplines_numbers():
+    from rbtlive.finance.order import ORDER_STATUS
+
+    assert {status.name: int(status) for status in ORDER_STATUS} == {
+        "OPEN": 0, "FILLED": 1, "CANCELLED": 2, "REJECTED": 3, "HELD": 4,
+    }  # fmt: skip
+
+
+def test_every_name_of_the_api_is_importable():
+    assert [name for name in rbtlive.api.__all__ if not hasattr(rbtlive.api, name)] == []
