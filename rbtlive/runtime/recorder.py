@@ -105,5 +105,5 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
     return StrategyChanged(
         f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {row.type} {row.payload:.300}, is "
         f"{now}; the strategy depends on more than its bars (time, random numbers, files), or was edited; attach the code "
-        "it was begun with, or attach with fresh=True"
+        "it was begun with, or attach with on_divergence='positions' to go on from its positions, or with fresh=True"
     )

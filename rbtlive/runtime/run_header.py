@@ -100,12 +100,14 @@ def check_header(
     if changed:
         details = "; ".join(f"{key} was {segment.settings.get(key)!r}, is {wanted[key]!r}" for key in changed)
         raise StrategyChanged(
-            f"session {name!r} was begun with other settings: {details}; attach with them, or with fresh=True"
+            f"session {name!r} was begun with other settings: {details}; attach with them, with on_divergence='positions' "
+            "to go on from its positions and orders, or with fresh=True"
         )
     if segment.source != executor.fingerprint():
         raise StrategyChanged(
             f"the source of {executor.name} was edited since session {name!r} began: its past decisions would not be "
-            "this code's; attach the code it was begun with, or attach with fresh=True"
+            "this code's; attach the code it was begun with, or this one with on_divergence='positions' to go on from its "
+            "positions and orders, or with fresh=True"
         )
 
 
