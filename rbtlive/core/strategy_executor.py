@@ -10,6 +10,8 @@ import difflib
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -88,7 +90,11 @@ class StrategyExecutor:
         digest = hashlib.sha256()
         subject = self.template if isinstance(self.template, type) else type(self.template)
         if self._algorithm is not None:
-            digest.update(_source_of(subject).encode())
+            for owner in subject.__mro__:
+                if owner not in TradingAlgorithm.__mro__:
+                    digest.update(_source_of(owner).encode())
+            if not isinstance(self.template, type):
+                digest.update(_plain_values(vars(self.template)).encode())
         else:
             for name in CALLBACKS:
                 if name in self._callbacks:
@@ -183,8 +189,21 @@ def _source_of(subject: Any) -> str:
     except (OSError, TypeError):
         code = getattr(subject, "__code__", None)
         if code is None:
-            return repr(sorted(_source_of(v) for v in vars(subject).values() if inspect.isfunction(v)))
+            functions = sorted(_source_of(v) for v in vars(subject).values() if inspect.isfunction(v))
+            return repr(functions) + _plain_values(vars(subject))
         return _code_text(code)
+
+
+# A parameter is a class attribute, and a class that was typed into a cell has no source to read it from.
+def _plain_values(values: Mapping[str, Any]) -> str:
+    named = {name: value for name, value in values.items() if not name.startswith("__") and _is_plain(value)}
+    return repr(sorted(named.items()))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str, bytes, Decimal, date, timedelta))
 
 
 def _code_text(code: CodeType) -> str:
