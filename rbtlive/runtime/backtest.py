@@ -79,10 +79,14 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         params=dict(params or {}),
         commission=_model(commission, "commission", "calculate"),
         slippage=_model(slippage, "slippage", "simulate"),
-        benchmark=benchmark.symbol if isinstance(benchmark, Asset) else benchmark,
+        benchmark=None if benchmark is None else _benchmark(portal, benchmark),
         on_error=on_error,
         max_errors=max_errors,
     )
+
+
+def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:
+    return portal.asset(benchmark.symbol if isinstance(benchmark, Asset) else benchmark).symbol
 
 
 def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> tuple[int, int | None]:
