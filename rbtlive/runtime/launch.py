@@ -237,7 +237,7 @@ def _coming_session(portal: PolarsDataPortal, clock: Clock | None) -> date:
 
 def _name_of(executor: StrategyExecutor, name: str | None) -> str:
     chosen = executor.name if name is None else name
-    if chosen == "":
+    if name is None and chosen == "":
         raise BadSessionName(
             "a strategy made of a dict has no name: pass name=, or give the dict a '__name__'"
         )
