@@ -490,7 +490,10 @@ class TradingEngine:
 
     def _close_journal(self) -> None:
         try:
-            self.journal.close()
+            if self.failure is not None and not self.journal.last_seq:
+                self.journal.discard()  # it failed before anything happened: no run began
+            else:
+                self.journal.close()
         except BaseException as failure:
             self.failure = self.failure or failure
             raise

@@ -338,6 +338,25 @@ class Journal(RecordedRun):
             if self._lock is not None:
                 self._lock.release()
 
+    def discard(self) -> None:
+        """Remove a journal that holds nothing but its header, and give the session's lock back: no run began.
+
+        Raises:
+            JournalUnwritable: it holds rows.
+        """
+        if self.last_seq:
+            raise JournalUnwritable(f"a journal is removed only while it is empty: this one holds {self.last_seq} rows")
+        if self._closed:
+            return
+        self._closed = True
+        self._connection.close()
+        try:
+            if self.path is not None:
+                self.path.unlink(missing_ok=True)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
     def _append(self, kind: str, type_name: str, timestamp: datetime, payload: str) -> int:
         self._check()
         words = self._words
