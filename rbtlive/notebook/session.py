@@ -83,7 +83,13 @@ class LiveSession:
         self._loop = asyncio.get_running_loop()
         before = None if after is None or after._loop is not self._loop else after._task  # noqa: SLF001
         self._task = self._loop.create_task(self._run(before), name=f"rbtlive session {self.name}")
-        self._task.add_done_callback(_failure_is_kept)
+        self._task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        # The engine keeps a failure for wait(); retrieving it here keeps asyncio from reporting it a second time.
+        if not task.cancelled():
+            task.exception()
+        self.engine.abandon()  # a task that was cancelled before its first step has not let go of anything
 
     async def _run(self, before: asyncio.Task[None] | None = None) -> None:
         try:
@@ -340,7 +346,3 @@ def _traced(failure: BaseException) -> str:
     return "".join(traceback.format_exception(failure)).rstrip()
 
 
-def _failure_is_kept(task: asyncio.Task[None]) -> None:
-    # The engine keeps it for wait(); retrieving it here keeps asyncio from reporting it a second time.
-    if not task.cancelled():
-        task.exception()
