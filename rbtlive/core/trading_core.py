@@ -222,7 +222,8 @@ class TradingCore(OrderEntry):
     def start(self) -> list[Command]:
         """Run `initialize`; an exception there always ends the run."""
         with self.activated():
-            self.market.open_session(self.market.first_session)
+            if self.market.session < 0:  # else a run is carried on, maybe in the middle of a session
+                self.market.open_session(self.market.first_session)
             initialize = self.strategy.callback("initialize")
             if initialize is not None:
                 initialize(self.context)
