@@ -56,6 +56,7 @@ class BarData:
             "high": market.high,
             "low": market.low,
         }
+        self._indicators = market.indicators.expressions
         self._exact_series = isinstance(frames, PolarsFrames)
 
     # --- now ------------------------------------------------------------------------------------------------------
@@ -76,15 +77,18 @@ class BarData:
             TypeError: `assets` or `fields` is of the wrong type.
             KeyError: there is no such field.
         """
-        if not self._market.looks_back and type(fields) is str:
-            index = self._index_of(assets)
+        if type(fields) is str and not self._market.looks_back:
+            try:
+                index = self._index.get(assets)
+            except TypeError:  # several assets: lists cannot be looked up
+                index = None
             if index is not None:
                 read = self._prices.get(fields)
                 if read is not None:
                     return self._frames.price(read(index))
                 if fields == "volume":
                     return self._frames.volume(self._market.volume(index))
-                if fields in self._market.indicators:
+                if fields in self._indicators:
                     return self._market.column_value(index, fields)
         return self._current(assets, fields)
 

@@ -5,9 +5,10 @@ The rule: an order's state changes only through `Order.move`, and only along `LI
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from rbtlive.errors import IllegalTransition
@@ -91,6 +92,10 @@ class Order:
         """State that also compares as zipline's int."""
         return OrderStatus(self.state)
 
+    def __copy__(self) -> Order:
+        # A session keeps a picture of each order it touched: `copy` finds its way through slots at four times the cost.
+        return Order(*_every_field(self))
+
     def move(self, state: OrderState, dt: datetime) -> None:
         """Go to `state` at `dt`.
 
@@ -173,6 +178,9 @@ class Order:
         on_tick = not self.restated and ticks == ticks.to_integral_value()
         binary = float(tick) * int(ticks) if on_tick else float(price)
         return Decimal(repr(round(binary * float(ratio), 2)))
+
+
+_every_field = attrgetter(*(part.name for part in fields(Order)))
 
 
 def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:

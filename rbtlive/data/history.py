@@ -38,6 +38,7 @@ class History:
 
     Attributes:
         first_row: First row a window may begin at.
+        changes: How often factors were noted: what was made of adjusted bars is out of date once it has grown.
     """
 
     def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
@@ -60,9 +61,11 @@ class History:
         self._everything = tuple(range(panel.width))
         self._closes = panel.flat("close")
         self.first_row = 0
+        self.changes = 0
 
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""
+        self.changes += 1
         for factor in factors:
             row = self._first_row(factor.session)
             self._factors[factor.asset].append((row, factor))

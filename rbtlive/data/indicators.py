@@ -7,6 +7,7 @@ later rows are known is refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from rbtlive.data.panel import Floats
 from rbtlive.errors import LookAheadIndicator, StrategyError
 
 PREFIXES = 32
-"""How many beginnings of a column an expression is tried on."""
+"""How many beginnings of a column an expression is tried on, each longer than the last by one factor: thrice the column in all."""
 
 
 class Indicators:
@@ -25,23 +26,27 @@ class Indicators:
     Args:
         history: Gives each asset's adjusted bars.
         first_sessions: First session of each asset's life; its rows begin there.
+
+    Attributes:
+        expressions: By name, in the order they were added.
     """
 
     def __init__(self, history: History, first_sessions: Sequence[int]) -> None:
         self._history = history
         self._first_sessions = first_sessions
-        self._expressions: dict[str, pl.Expr] = {}
+        self.expressions: dict[str, pl.Expr] = {}
         self._columns: dict[
             tuple[int, str], tuple[int, Floats]
         ] = {}  # with the number of factors they were made with
+        self._flat: dict[tuple[int, str], tuple[int, Sequence[float]]] = {}  # with the history's changes
 
     def __contains__(self, name: object) -> bool:
-        return name in self._expressions
+        return name in self.expressions
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all indicators, in the order they were added."""
-        return tuple(self._expressions)
+        return tuple(self.expressions)
 
     def add(self, name: str, expression: pl.Expr) -> None:
         """Add or replace an indicator; an asset's column is computed when it is first read.
@@ -55,14 +60,20 @@ class Indicators:
             )
         if not isinstance(name, str) or not name or name in (*BASE_FIELD, "last_traded", "contract"):
             raise StrategyError(f"an indicator needs a name that is no field: was {name!r}; pick another")
-        self._expressions[name] = expression
+        self.expressions[name] = expression
         for key in [key for key in self._columns if key[1] == name]:
             del self._columns[key]
+            self._flat.pop(key, None)
 
     def value(self, index: int, name: str, row: int) -> float:
         """Return the value at a row; NaN if there is none."""
-        value: float = self._column(index, name).item(row)
-        return value
+        known = self._flat.get((index, name))
+        if known is not None and known[0] == self._history.changes:
+            return known[1][row]
+        flat = cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
+        if self._history.panel.frozen:  # else the column ends where the rows end today
+            self._flat[index, name] = (self._history.changes, flat)
+        return flat[row]
 
     def values(self, index: int, name: str, low: int, high: int) -> Floats:
         """Return the values of rows `low` to `high` - 1; NaN where there is none."""
@@ -86,7 +97,7 @@ class Indicators:
 
     def _evaluate(self, name: str, bars: pl.DataFrame) -> Floats:
         try:
-            column = bars.with_columns(self._expressions[name].alias(name).cast(pl.Float64))[name]
+            column = bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
         except pl.exceptions.PolarsError as error:
             raise StrategyError(
                 f"indicator {name!r} must give one number a bar: {error}; use the columns {', '.join(bars.columns)}"
@@ -95,7 +106,7 @@ class Indicators:
 
     def _try_prefixes(self, name: str, index: int, *, first: int, column: Floats) -> None:
         bars = self._history.bars(index, first)
-        lengths = np.unique(np.linspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
+        lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
         for length in lengths[lengths < len(bars)].tolist():
             shorter = self._evaluate(name, bars.head(length))
             self._require_same(name, index, shorter=shorter, longer=column[first:])
