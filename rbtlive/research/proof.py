@@ -6,6 +6,8 @@ backtest over the bars, operator events and settings that its rows hold.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -111,9 +113,12 @@ class Proof:
         core = self._fresh(strategy, replace(settings, start=self.settings.start))
         if segment.state is not None:
             carry_on(core, self.facts(segment.after), segment.state)
-        core.acknowledge(core.start())
-        for event in inputs_between(self.run, segment.after, last):
-            core.acknowledge(core.process(event))
+        # What the session said, it has said: this time is for comparing alone.
+        core.on_message = lambda _level, _text: None
+        with contextlib.redirect_stdout(io.StringIO()):
+            core.acknowledge(core.start())
+            for event in inputs_between(self.run, segment.after, last):
+                core.acknowledge(core.process(event))
         return core.finish()
 
     # -- other strategies ------------------------------------------------------------------------------------
