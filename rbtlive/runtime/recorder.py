@@ -6,8 +6,10 @@ with its row; when they are used up, outputs are appended.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
@@ -101,9 +103,26 @@ class Recorder:
 
 
 def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
-    now = "nothing" if made is None else f"{made:.300}"
+    was, now = f"{row.type} {row.payload}", made or "nothing"
+    type_name, _space, payload = now.partition(" ")
+    if type_name == row.type and payload != row.payload:
+        where, old, new = _first_difference(json.loads(row.payload), json.loads(payload))
+        was, now = f"{row.type} with {where} {canonical_json(old)}", canonical_json(new)
     return StrategyChanged(
-        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {row.type} {row.payload:.300}, is "
-        f"{now}; the strategy depends on more than its bars (time, random numbers, files), or was edited; attach the code "
+        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, is "
+        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files), or was edited; attach the code "
         "it was begun with, or attach with on_divergence='positions' to go on from its positions, or with fresh=True"
     )
+
+
+# Where two facts differ first, as a path, and what each holds there.
+def _first_difference(was: Any, made: Any, path: str = "") -> tuple[str, Any, Any]:
+    if isinstance(was, dict) and isinstance(made, dict):
+        for key in sorted({*was, *made}):
+            if was.get(key) != made.get(key):
+                return _first_difference(was.get(key), made.get(key), f"{path}.{key}".lstrip("."))
+    if isinstance(was, list) and isinstance(made, list) and len(was) == len(made):
+        for number, (one, other) in enumerate(zip(was, made, strict=True)):
+            if one != other:
+                return _first_difference(one, other, f"{path}[{number}]")
+    return path or "everything", was, made
