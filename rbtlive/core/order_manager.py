@@ -26,6 +26,8 @@ class OrderManager:
         self.executions: set[str] = set()
         self._last_id = 0
         self.denied: dict[str, Order] = {}
+        # Changes whenever an open order was added, ended or restated.
+        self.version = 0
         # Orders that changed in the current session, the latest change last; emptied by the core.
         self.touched: dict[str, Order] = {}
 
@@ -57,12 +59,14 @@ class OrderManager:
         order = Order(str(self._last_id), asset, amount, dt, dt, limit, stop)
         self._orders[order.id] = order
         self._open.setdefault(asset, []).append(order)
+        self.version += 1
         return order
 
     def adopt(self, order: Order) -> None:
         """Put an order that was created elsewhere in the book."""
         self._orders[order.id] = order
         self._open.setdefault(order.asset, []).append(order)
+        self.version += 1
         self._last_id = max(self._last_id, int(order.id))
 
     def reserve(self, order_id: str) -> bool:
@@ -144,6 +148,7 @@ class OrderManager:
         orders = self._open.get(asset, [])
         for order in orders:
             order.apply_split(ratio)
+        self.version += 1
         emptied = [order for order in orders if order.open_amount == 0]
         for order in emptied:
             stamp = order.dt
@@ -184,6 +189,7 @@ class OrderManager:
         self._by_broker_id = {o.broker_order_id: o.id for o in self if o.broker_order_id is not None}
         self.touched = changed
         self._open = {}
+        self.version += 1
         for order in book.values():
             self._open.setdefault(order.asset, []).append(order)
         self.executions = set(executions)
@@ -213,6 +219,7 @@ class OrderManager:
         orders = self._open.get(order.asset)
         if orders is not None and order in orders:
             orders.remove(order)
+            self.version += 1
 
 
 _RANK = {

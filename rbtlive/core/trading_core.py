@@ -66,8 +66,17 @@ class Venue(Protocol):
 
     cancels_at_once: bool
 
-    def match(self, book: Any, *, data: Any, now: datetime, emit: Callable[[OrderFillEvent], None]) -> None:
-        """Fill what fills on the current bar."""
+    def match(
+        self,
+        book: Any,
+        *,
+        data: Any,
+        now: datetime,
+        emit: Callable[[OrderFillEvent], None],
+        version: int,
+        close_of: Callable[[int], float],
+    ) -> None:
+        """Fill what fills on the current bar; see SimVenue."""
         ...
 
 
@@ -76,7 +85,16 @@ class RemoteVenue:
 
     cancels_at_once = False
 
-    def match(self, book: Any, *, data: Any, now: datetime, emit: Callable[[OrderFillEvent], None]) -> None:
+    def match(
+        self,
+        book: Any,
+        *,
+        data: Any,
+        now: datetime,
+        emit: Callable[[OrderFillEvent], None],
+        version: int,
+        close_of: Callable[[int], float],
+    ) -> None:
         """Fill nothing."""
 
 
@@ -470,7 +488,14 @@ class TradingCore(OrderEntry):
         market.advance(row)
         book = self.orders.open_by_asset()
         if book:
-            self.venue.match(book, data=self.data, now=self.now, emit=self.emit)
+            self.venue.match(
+                book,
+                data=self.data,
+                now=self.now,
+                emit=self.emit,
+                version=self.orders.version,
+                close_of=market.close,
+            )
             self.orders.prune()
             self._flush_commissions()
         if self._notices:

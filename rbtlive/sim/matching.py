@@ -11,9 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO, to_decimal, to_money
+from rbtlive.sim.resting import RestingBounds
 
 
 class RestingOrder(Protocol):
@@ -29,7 +31,9 @@ class RestingOrder(Protocol):
 class Slippage(Protocol):
     """A slippage model: yields (order view, price, signed amount) for each execution, in turn."""
 
-    def simulate(self, data: Any, asset: Asset, orders_for_asset: Sequence[Any]) -> Iterable[tuple[Any, Any, Any]]:
+    def simulate(
+        self, data: Any, asset: Asset, orders_for_asset: Sequence[Any]
+    ) -> Iterable[tuple[Any, Any, Any]]:
         """Yield the executions that `orders_for_asset` get on the current bar."""
         ...
 
@@ -69,6 +73,7 @@ class SimVenue:
         self._cap_limit_price = cap_limit_price
         self._order_view = order_view
         self._transaction_view = transaction_view
+        self._resting = RestingBounds()
 
     def match(
         self,
@@ -77,33 +82,67 @@ class SimVenue:
         data: Any,
         now: datetime,
         emit: Callable[[OrderFillEvent], None],
+        version: int,
+        close_of: Callable[[int], float],
     ) -> None:
         """Fill what fills on the current bar, in the order of the book; each fill is emitted before the next.
 
         Args:
             book: Open orders by asset.
+            version: Changes whenever an open order may have been added, ended or restated.
+            close_of: Gives the bar's close of an asset's index, NaN if it has none.
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
             emit: Books an execution.
         """
+        # A model with a loop of its own decides for itself which orders it looks at.
+        may_skip = getattr(type(self.slippage), "simulate", None) is SlippageModel.simulate
         for asset, orders in list(book.items()):
+            close = close_of(asset.index)
+            if may_skip and not self._resting.may_touch(asset, orders, version=version, close=close):
+                continue
             views = [self._order_view(order) for order in orders]
             for view, price, amount in self.slippage.simulate(data, asset, views):
                 emit(self._execution(view, price, amount=amount, now=now))
+            self._resting.forget(asset)
 
     def _execution(self, view: Any, price: Any, *, amount: Any, now: datetime) -> OrderFillEvent:
         order: RestingOrder = view.raw
-        signed = to_decimal(amount)
+        signed = Decimal(to_decimal(amount))  # plain: a strategy's own numbers would slow the ledger down
         exact_price = to_money(price)
         if self._cap_limit_price and order.limit is not None:
             exact_price = min(exact_price, order.limit) if signed > 0 else max(exact_price, order.limit)
         transaction = self._transaction_view(order, amount=signed, price=exact_price, dt=now)
         cost = to_money(self.commission.calculate(view, transaction))
-        return OrderFillEvent(
-            timestamp=now,
-            order_id=order.id,
-            execution_id=f"{order.id}-{order.executions + 1}",
-            amount=signed,
-            price=exact_price,
-            commission=max(cost, ZERO),
+        if exact_price < ZERO or not signed.is_finite():
+            raise ValueError(
+                f"a fill must have a finite amount and no negative price: was {signed} at {exact_price} for order {order.id} "
+                f"({order.asset.symbol}); see the slippage model"
+            )
+        return _trusted_fill(
+            {
+                "timestamp": now,
+                "priority": _FILL_PRIORITY,
+                "event_type": _FILL_TYPE,
+                "order_id": order.id,
+                "execution_id": f"{order.id}-{order.executions + 1}",
+                "amount": signed,
+                "price": exact_price,
+                "commission": max(cost, ZERO),
+            }
         )
+
+
+_FILL_TYPE = OrderFillEvent.__name__
+_FILL_PRIORITY = int(OrderFillEvent.default_priority)
+_FILL_FIELDS = {"timestamp", "order_id", "execution_id", "amount", "price", "commission"}
+
+
+# Every value is of its final type already; checking them again would cost more than deciding the fill.
+def _trusted_fill(values: dict[str, Any]) -> OrderFillEvent:
+    event = OrderFillEvent.__new__(OrderFillEvent)
+    object.__setattr__(event, "__dict__", values)
+    object.__setattr__(event, "__pydantic_fields_set__", _FILL_FIELDS)
+    object.__setattr__(event, "__pydantic_extra__", None)
+    object.__setattr__(event, "__pydantic_private__", None)
+    return event
