@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
 from rbtlive.data.calendar import datetime_of, us_of
@@ -22,6 +22,7 @@ from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
+    from rbtlive.core.portfolio import Position
     from rbtlive.core.trading_core import TradingCore
 
 
@@ -41,6 +42,7 @@ class SessionBooks:
         self._previous_return = 0.0
         self._first_transaction = 0
         self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
+        self._first_auto_close_us = min(self._auto_close_us, default=0)
 
     def open(self, session: int) -> None:
         """Begin a session: nothing has changed in it yet."""
@@ -70,6 +72,8 @@ class SessionBooks:
 
     def _close_delisted(self) -> None:
         core = self._core
+        if core.market.now_us < self._first_auto_close_us:
+            return
         for position in list(core.portfolio):
             asset = position.asset
             if not self._leaves(asset.index):
@@ -157,9 +161,7 @@ class SessionBooks:
             shorts_count=totals.shorts_count,
             benchmark_return=None,
             recorded=dict(core.recorded),
-            positions=tuple(
-                PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price) for p in portfolio
-            ),
+            positions=tuple([_position_row(position) for position in portfolio]),
             orders=tuple(copy.copy(order) for order in core.orders.touched.values()),
             transactions=(self._first_transaction, len(core.record.transactions)),
         )
@@ -167,7 +169,7 @@ class SessionBooks:
         self._previous_return = total_return
         return row
 
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, Any]:
         """Return the figures that the next session's row is reckoned from."""
         return {
             "starting_cash": plain_text(self._starting_cash),
@@ -175,16 +177,17 @@ class SessionBooks:
             "previous_pnl": plain_text(self._previous_pnl),
             "previous_cash_flow": plain_text(self._previous_cash_flow),
             "previous_return": repr(self._previous_return),
+            "first_transaction": self._first_transaction,
         }
 
-    def restore(self, facts: Mapping[str, str]) -> None:
+    def restore(self, facts: Mapping[str, Any]) -> None:
         """Take what `facts` gave."""
         self._starting_cash = Decimal(facts["starting_cash"])
         self._starting_value = Decimal(facts["starting_value"])
         self._previous_pnl = Decimal(facts["previous_pnl"])
         self._previous_cash_flow = Decimal(facts["previous_cash_flow"])
         self._previous_return = float(facts["previous_return"])
-        self._first_transaction = len(self._core.record.transactions)
+        self._first_transaction = facts["first_transaction"]
 
     # -- the run as a whole ----------------------------------------------------------------------------------
 
@@ -233,3 +236,18 @@ class SessionBooks:
         return picture
 
 
+_set_symbol, _set_sid = PositionRow.symbol.__set__, PositionRow.sid.__set__  # type: ignore[attr-defined]
+_set_amount, _set_basis = PositionRow.amount.__set__, PositionRow.cost_basis.__set__  # type: ignore[attr-defined]
+_set_price = PositionRow.last_sale_price.__set__  # type: ignore[attr-defined]
+
+
+# One a position and session: a frozen dataclass sets its fields at three times the cost of its own slots.
+def _position_row(position: Position) -> PositionRow:
+    row = PositionRow.__new__(PositionRow)
+    asset = position.asset
+    _set_symbol(row, asset.symbol)
+    _set_sid(row, asset.sid)
+    _set_amount(row, position.amount)
+    _set_basis(row, position.cost_basis)
+    _set_price(row, position.last_sale_price)
+    return row

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from rbtlive.core.state import recorded_fact
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.events import CircuitBreakerEvent, MarketDataEvent, OperatorEvent
+from rbtlive.model.events import CircuitBreakerEvent, Event, MarketDataEvent, OperatorEvent
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.parity_report import ParityReport, parity_report
 from rbtlive.research.result import BacktestResult
@@ -116,9 +116,7 @@ class Proof:
         # What the session said, it has said: this time is for comparing alone.
         core.on_message = lambda _level, _text: None
         with contextlib.redirect_stdout(io.StringIO()):
-            core.acknowledge(core.start())
-            for event in inputs_between(self.run, segment.after, last):
-                core.acknowledge(core.process(event))
+            _drive(core, inputs_between(self.run, segment.after, last))
         return core.finish()
 
     # -- other strategies ------------------------------------------------------------------------------------
@@ -166,6 +164,17 @@ class Proof:
                 sequences[event.timestamp] = seq
             interventions += isinstance(event, (OperatorEvent, CircuitBreakerEvent))
         return sequences, interventions
+
+
+def _drive(core: TradingCore, events: Iterable[Event]) -> None:
+    # A failure that ends a run ended the session too; if it did not, the comparison finds what is missing.
+    try:
+        core.acknowledge(core.start())
+        for event in events:
+            core.acknowledge(core.process(event))
+    except Exception:  # around a user's callbacks
+        if core.settings.on_error != "raise" and not core.initializing:
+            raise
 
 
 def _comparable(record: RunRecord, *, sessions: int | None = None) -> RunRecord:

@@ -86,6 +86,7 @@ class Facts:
         self._assets = assets
         self._symbols: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
+        self._open: dict[str, Any] = {}
         for row in run.rows():
             if upto is not None and row.seq > upto:
                 break
@@ -94,11 +95,11 @@ class Facts:
     def _take(self, row: JournalRow) -> None:
         if row.type == SESSION_CLOSED:
             facts = row.data()
-            del self.transactions[self._closed_transactions() :]
+            del self.transactions[self.closed_transactions :]
             session, transactions = session_of(facts["row"], self._assets, len(self.transactions))
             self.sessions.append(session)
             self.transactions += transactions
-            self.state = facts["state"]
+            self.state = self._whole(facts["state"])
             self._orders |= {order.id: order for order in session.orders}
             self.tail = []
             return
@@ -113,7 +114,9 @@ class Facts:
         elif row.type == OrderFillEvent.__name__:
             self._fill(row)
 
-    def _closed_transactions(self) -> int:
+    @property
+    def closed_transactions(self) -> int:
+        """How many transactions belong to sessions that are over."""
         return self.sessions[-1].transactions[1] if self.sessions else 0
 
     def _fill(self, row: JournalRow) -> None:
@@ -195,6 +198,7 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore]) -> Mapping[s
 def _before_tail(facts: Facts) -> Facts:
     begun = {row.timestamp for row in facts.tail if row.type == MarketDataEvent.__name__}
     facts.slices = [event for event in facts.slices if event.timestamp not in begun]
+    facts.transactions = facts.transactions[: facts.closed_transactions]
     return facts
 
 
