@@ -25,6 +25,7 @@ class OrderManager:
         self._open: dict[Asset, list[Order]] = {}
         self.executions: set[str] = set()
         self._last_id = 0
+        self._told: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
         # Changes whenever an open order was added, ended or restated.
         self.version = 0
@@ -194,6 +195,29 @@ class OrderManager:
             self._open.setdefault(order.asset, []).append(order)
         self.executions = set(executions)
         self._last_id = last_id
+
+    def changed_since_told(self) -> list[Order]:
+        """Return the open orders that are not as they were when this was last called."""
+        told: dict[str, tuple[object, ...]] = {}
+        changed = []
+        for orders in self._open.values():
+            for o in orders:
+                now = (
+                    o.state,
+                    o.filled,
+                    o.amount,
+                    o.limit,
+                    o.stop,
+                    o.dt,
+                    o.limit_reached,
+                    o.broker_order_id,
+                    o.cancel_requested,
+                )
+                if self._told.get(o.id) != now:
+                    changed.append(o)
+                told[o.id] = now
+        self._told = told
+        return changed
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""

@@ -156,9 +156,15 @@ def recorded_fact(value: object) -> object:
 # -- the whole state -----------------------------------------------------------------------------------------
 
 
-def capture(core: TradingCore) -> dict[str, Any]:
-    """Return what a core knows of orders, money and time; its strategy's own state is not in it."""
+def capture(core: TradingCore, *, since_last: bool = False) -> dict[str, Any]:
+    """Return what a core knows of orders, money and time; its strategy's own state is not in it.
+
+    Args:
+        core: The core.
+        since_last: Leave out the facts of open orders that are as they were at the last such call: their ids are enough.
+    """
     portfolio, orders = core.portfolio, core.orders
+    told = orders.changed_since_told() if since_last else orders.get_active_orders()
     return {
         "cash": _text(portfolio.cash),
         "capital_base": _text(portfolio.capital_base),
@@ -167,7 +173,8 @@ def capture(core: TradingCore) -> dict[str, Any]:
         "commissions_paid": _text(portfolio.commissions_paid),
         "positions": [_position_facts(position) for position in portfolio],
         "last_id": orders.last_id,
-        "open_orders": [order_facts(order) for order in orders.get_active_orders()],
+        "open_ids": [order.id for order in orders.get_active_orders()],
+        "open_orders": [order_facts(order) for order in told],
         "touched": [order_facts(order) for order in orders.touched.values()] if core.in_session else [],
         "executions": sorted(orders.executions) if not core.venue.cancels_at_once else [],
         "dividends": core.dividends.facts(),

@@ -178,6 +178,8 @@ class TradingCore(OrderEntry):
         self._depth = 0
         self._over = False
         self._session_open = False
+        self._session_span = (0, 0)
+        self._balanced_version = -1
         self._start_hook_done = True
         self._bind_callbacks(strategy)
 
@@ -324,7 +326,9 @@ class TradingCore(OrderEntry):
 
     def _on_market_data(self, event: MarketDataEvent) -> None:
         us = us_of(event.timestamp)
-        session = self.calendar.session_of_us(us)
+        session = self.market.session
+        if not self._session_span[0] < us <= self._session_span[1]:
+            session = self.calendar.session_of_us(us)
         if session < 0:
             raise OutsideCalendar(
                 f"a slice at {event.timestamp.isoformat()} lies in no session of {self.calendar.name}: "
@@ -332,9 +336,9 @@ class TradingCore(OrderEntry):
             )
         self._enter_session(session)
         market = self.market
-        row = market.row_at(us) if market.preload else market.append_slice(us, event.bars)
+        row = market.row_at(us) if market.preload else market.append_slice(us, event.bars, session=session)
         self._bar(row)
-        if us >= int(self.calendar.closes_us[session]):
+        if us >= self._session_span[1]:
             self._finish_session()
 
     def _on_fill(self, event: OrderFillEvent) -> None:
@@ -430,6 +434,7 @@ class TradingCore(OrderEntry):
             )
         self.market.open_session(session)
         self._session_open = True
+        self._session_span = (int(self.calendar.opens_us[session]), int(self.calendar.closes_us[session]))
         self._start_hook_done = self._before_start is None
         self.books.open(session)
         corporate_actions.start_session(self, session)
@@ -474,6 +479,7 @@ class TradingCore(OrderEntry):
         if facts["last_slice_us"] is not None:
             self.market.advance(self.market.row_at(facts["last_slice_us"]))
         self._session_open = facts["session_open"]
+        self._session_span = (int(self.calendar.opens_us[session]), int(self.calendar.closes_us[session]))
         self._start_hook_done = facts["start_hook_done"]
         self._bts_us = corporate_actions.before_trading_start_us(self.calendar, session)
         if not self._session_open:
@@ -558,6 +564,9 @@ class TradingCore(OrderEntry):
         for asset, cost in self._unbooked_commissions:
             self.portfolio.book_commission(asset, cost)
         self._unbooked_commissions.clear()
+        if self._balanced_version == self.portfolio.version:
+            return
+        self._balanced_version = self.portfolio.version
         if self.portfolio.conservation_error():
             raise InvariantBroken(
                 f"cash and positions do not balance: off by {self.portfolio.conservation_error()} at {self.now}"
@@ -618,7 +627,9 @@ class TradingCore(OrderEntry):
 
     def value_of(self, asset: Asset) -> Decimal | None:
         """Return the price a position in `asset` is valued at, or None."""
-        return self._exactly(self.market.value_price(asset.index))
+        price = self.market.value_price(asset.index)
+        known = self._decimals.get(price)
+        return self._exactly(price) if known is None else known
 
     def _exactly(self, price: float) -> Decimal | None:
         if price != price:  # noqa: PLR0124 - NaN

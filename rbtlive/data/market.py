@@ -206,12 +206,13 @@ class Market:
         """End a session; what is seen stays as it is at its last bar."""
         self.session = session
 
-    def append_slice(self, us: int, bars: Mapping[str, Bar] | None) -> int:
+    def append_slice(self, us: int, bars: Mapping[str, Bar] | None, *, session: int = -1) -> int:
         """Store the slice that ends at `us`; the cursor stays where it is.
 
         Args:
             us: END of the slice, µs UTC; in a daily run any moment of the session.
             bars: By symbol; None or empty if nothing traded.
+            session: Number of the session it lies in, if that is known.
 
         Returns:
             Its row.
@@ -220,7 +221,8 @@ class Market:
             UnknownSymbol: a bar is of no asset of the run.
             ValueError: the slice does not follow the last one.
         """
-        session = self.calendar.session_of_us(us)
+        if session < 0:
+            session = self.calendar.session_of_us(us)
         if self.frequency == "1d" and session >= 0:
             us = int(self.calendar.closes_us[session])
         values = {}
@@ -349,6 +351,8 @@ class Market:
 
     def value_price(self, index: int) -> float:
         """Return the price that positions are valued at: `price`, but never late, and with zipline's look-ahead early."""
+        if not self.before_open and not self._lag:
+            return self.price(index)
         if self.before_open and self.session > self._last[index]:
             return NAN  # it has left the market: no price of this morning
         row = self._view + self._lag

@@ -114,6 +114,12 @@ class Facts:
         elif row.type == OrderFillEvent.__name__:
             self._fill(row)
 
+    def _whole(self, state: dict[str, Any]) -> dict[str, Any]:
+        # Rows tell of open orders what changed; together they tell all.
+        self._open |= {order["id"]: order for order in state["open_orders"]}
+        self._open = {order_id: self._open[order_id] for order_id in state["open_ids"]}
+        return {**state, "open_orders": list(self._open.values())}
+
     @property
     def closed_transactions(self) -> int:
         """How many transactions belong to sessions that are over."""

@@ -82,15 +82,15 @@ class SimVenue:
         data: Any,
         now: datetime,
         emit: Callable[[OrderFillEvent], None],
-        version: int,
-        close_of: Callable[[int], float],
+        version: int = 0,
+        close_of: Callable[[int], float] | None = None,
     ) -> None:
         """Fill what fills on the current bar, in the order of the book; each fill is emitted before the next.
 
         Args:
             book: Open orders by asset.
             version: Changes whenever an open order may have been added, ended or restated.
-            close_of: Gives the bar's close of an asset's index, NaN if it has none.
+            close_of: Gives the bar's close of an asset's index, NaN if it has none; None looks at every order.
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
             emit: Books an execution.
@@ -98,8 +98,9 @@ class SimVenue:
         # A model with a loop of its own decides for itself which orders it looks at.
         may_skip = getattr(type(self.slippage), "simulate", None) is SlippageModel.simulate
         for asset, orders in list(book.items()):
-            close = close_of(asset.index)
-            if may_skip and not self._resting.may_touch(asset, orders, version=version, close=close):
+            if close_of is not None and may_skip and not self._resting.may_touch(
+                asset, orders, version=version, close=close_of(asset.index)
+            ):
                 continue
             views = [self._order_view(order) for order in orders]
             for view, price, amount in self.slippage.simulate(data, asset, views):
