@@ -22,6 +22,8 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
+from rbtlive.notebook.background import backtest_async
+from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
@@ -63,7 +65,9 @@ __all__ = [
     "TradingEngine",
     "attach",
     "backtest",
+    "backtest_async",
     "enable_nested_loop",
+    "load_ipython_extension",
     "load_sample",
     "open_session",
     "run",

@@ -55,6 +55,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         The result, with the strategy's `context`.
 
     Raises:
+        KeyboardInterrupt: it was interrupted; the exception's `result` is that of the sessions that were finished.
         DataError: the data cannot be right; each kind has a class of its own.
         SettingsError: a setting cannot be; each kind has a class of its own.
         StrategyError: the strategy has no callbacks, or not the parameter.
@@ -74,8 +75,22 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         zipline_quirks=zipline_quirks,
     )
     core = new_core(strategy, portal, settings, preload=True)
-    run_core(core, progress=progress)
+    try:
+        run_core(core, progress=progress)
+    except KeyboardInterrupt as interrupt:
+        keep_partial(core, interrupt)
+        raise
     return conclude(core)
+
+
+def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
+    """Hang the result of the sessions that were finished on what interrupted the run, and say so."""
+    result = result_of(core)
+    interrupt.result = result  # type: ignore[attr-defined]
+    interrupt.add_note(
+        f"the backtest was interrupted after {result.performance.height:,} sessions; what it did until then is this "
+        "exception's .result: in a notebook, import sys; sys.last_value.result"
+    )
 
 
 def conclude(core: TradingCore) -> BacktestResult:

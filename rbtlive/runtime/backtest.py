@@ -5,7 +5,9 @@ The rule: it decides nothing. What it does not do for a backtest, no other drive
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Any, Literal, cast
 
@@ -15,7 +17,7 @@ from rbtlive.core.quirks import quirks
 from rbtlive.core.settings import Frequency, RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.feed import DataFeed
+from rbtlive.data.feed import DataFeed, ReplayFeed
 from rbtlive.data.market import Market
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
@@ -141,6 +143,8 @@ def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> Pola
     Raises:
         NoFeed: neither knows the assets.
     """
+    if isinstance(feed, ReplayFeed):
+        feed.suppose(frequency=options.get("frequency", "1d"), calendar=options.get("calendar"))
     known = feed.portal if portal is None else portal
     if known is None:
         raise NoFeed(
@@ -168,8 +172,24 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
     )
 
 
+INTERRUPTED: ContextVar[Callable[[], bool] | None] = ContextVar("rbtlive_interrupted", default=None)
+"""Asked before each session of a backtest: whether to end it as Ctrl-C would, for whoever cannot send that."""
+
+
+def _somebody_looks() -> bool:
+    # A notebook's output is no terminal, and is looked at all the same.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
+
+
 def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
-    """Drive a core through all sessions of its settings."""
+    """Drive a core through all sessions of its settings.
+
+    Args:
+        core: The core, fresh.
+        progress: Show a progress bar once a second has passed; None shows one in a terminal and in a notebook.
+    """
     calendar, settings = core.calendar, core.settings
     if settings.end is None:
         raise SettingsError("a backtest needs an end: settings have none")
@@ -181,13 +201,16 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         tqdm(
             total=last - first + 1,
             unit="session",
-            disable=not progress,
+            disable=not (_somebody_looks() if progress is None else progress),
             delay=1.0,
             desc=core.strategy.name,
             leave=False,
         ) as bar,
     ):
+        interrupted = INTERRUPTED.get()
         for session in range(first, last + 1):
+            if interrupted is not None and interrupted():
+                raise KeyboardInterrupt
             core.run_session(session)
             bar.update()
 

@@ -90,10 +90,11 @@ def open_notebook(page, server, *, name, kernel):
     wait_until(lambda: server.is_connected(kernel), "the page to connect to its kernel")
 
 
-def menu(page, *names):
-    """Choose an entry of the menus."""
-    for name in names:
-        page.get_by_role("menuitem", name=name, exact=True).click()
+def menu(page, title, *labels):
+    """Open a menu and choose an entry, through its submenus if need be."""
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{title}$")).click()
+    for label in labels:
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{label}$")).click()
 
 
 def run_all(page):

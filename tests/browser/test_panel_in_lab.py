@@ -202,7 +202,7 @@ def test_nothing_is_cut_off_and_everything_is_readable(shared, screenshots, them
     panel.locator(".rbt-failures summary").first.wait_for()
     sidebar = page.locator("#jp-left-stack")
     if sidebar.is_visible():
-        page.locator('.jp-SideBar.jp-mod-left [data-id="filebrowser"]').click()
+        page.keyboard.press("Control+b")
     page.set_viewport_size({"width": width, "height": 1300 if width > 1000 else 1500})
     menu(page, "Settings", "Theme", f"JupyterLab {theme}")
     page.locator(f'body[data-jp-theme-light="{"true" if theme == "Light" else "false"}"]').wait_for()

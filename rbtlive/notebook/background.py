@@ -1,0 +1,56 @@
+"""`backtest_async`: a backtest beside whatever else the loop does.
+
+The rule: the backtest runs on a thread of its own, in a copy of the caller's context; cancelling the wait ends it at
+the next session, and what it had by then is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+from rbtlive.research.backtesting import backtest
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.backtest import INTERRUPTED
+
+
+async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestResult:
+    """Run `backtest` on a worker thread, while the loop and the sessions on it go on.
+
+    Interrupting the cell that awaits it ends the backtest after the session it is in. The exception then carries the
+    result of the sessions that were finished as its attribute `result`.
+
+    Args:
+        strategy: What `backtest` takes.
+        data: What `backtest` takes.
+        **options: What `backtest` takes.
+
+    Returns:
+        The result, with the strategy's `context`.
+
+    Raises:
+        asyncio.CancelledError: the wait was cancelled, as by interrupting the cell.
+    """
+    given_up = threading.Event()
+    context = contextvars.copy_context()
+    context.run(INTERRUPTED.set, given_up.is_set)
+    work = asyncio.get_running_loop().run_in_executor(
+        None, lambda: context.run(backtest, strategy, data, **options)
+    )
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError as cancelled:
+        given_up.set()
+        await asyncio.wait({work})
+        interrupt = None if work.cancelled() else work.exception()
+        if isinstance(interrupt, KeyboardInterrupt):
+            _hand_on(interrupt, cancelled)
+        raise
+
+
+def _hand_on(interrupt: BaseException, cancelled: BaseException) -> None:
+    cancelled.result = getattr(interrupt, "result", None)  # type: ignore[attr-defined]
+    for note in getattr(interrupt, "__notes__", ()):
+        cancelled.add_note(note)
