@@ -17,7 +17,7 @@ from typing import Literal
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.order import Order
 from rbtlive.core.trading_core import BROKER_SOURCE, TradingCore
-from rbtlive.errors import OrderRefused, ReconciliationFailed
+from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -27,13 +27,16 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO
-from rbtlive.model.order import OrderState
+from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime import reconciliation as facts
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.run_files import client_order_id
 
 Policy = Literal["halt", "warn", "adopt"]
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
+FIRST_LOOKS = 3
+"""How often a difference has to be seen before a start is refused because of it."""
+LOOK_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ class BrokerLink:
         self._outgoing: deque[Command] = deque()
         self._sendable = asyncio.Event()
         self._unknown_since: dict[str, float] = {}
+        self._cancels_lost: set[str] = set()
+        self._seen_before: set[facts.Mismatch] = set()
         self._reported: set[str] = set()
 
     # -- sending ---------------------------------------------------------------------------------------------
@@ -112,26 +117,41 @@ class BrokerLink:
     async def _send(self, command: Command) -> None:
         order_id = command.order_id
         client_id = client_order_id(self._run_id, int(order_id))
+        if isinstance(command, SubmitOrder):
+            await self._submit(command, client_id)
+            return
         try:
-            if isinstance(command, SubmitOrder):
-                broker_id = await self.broker.submit_order(command, client_order_id=client_id)
-                self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
-            elif isinstance(command, CancelOrder):
-                await self.broker.cancel_order(client_order_id=client_id)
-        except OrderRefused as refusal:
-            self._tell(OrderRejectEvent(timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)))
-        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
-            if isinstance(command, SubmitOrder):
-                self._unknown_since[order_id] = self._now_s()
-                self._update(order_id, OrderState.UNKNOWN, reason=_text(unknown))
-            else:
-                self._forget_cancel(order_id)
-            self._trouble(f"{type(command).__name__} of order {order_id}", unknown)
+            await self.broker.cancel_order(client_order_id=client_id)
+        except Exception as failure:  # noqa: BLE001 - the outermost frame of a send: the next look asks for it again
+            self._cancels_lost.add(order_id)
+            self._trouble_once(f"{type(command).__name__} of order {order_id}", failure)
 
-    def _forget_cancel(self, order_id: str) -> None:
-        order = self._core().orders.get_order(order_id)
-        if order is not None:
-            order.cancel_requested = False  # it may be asked for again
+    async def _submit(self, command: SubmitOrder, client_id: str) -> None:
+        order_id = command.order_id
+        try:
+            broker_id = await self.broker.submit_order(command, client_order_id=client_id)
+            self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
+        except OrderRefused as refusal:
+            await self._refused(order_id, client_id, refusal)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
+            self._become_unknown(order_id, unknown)
+
+    async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
+        # What was sent before a restart may have arrived after it: then only its second coming is refused.
+        try:
+            there = await self.broker.find_order(client_id)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
+            self._become_unknown(order_id, unknown)
+            return
+        if there is None or there.state is OrderState.REJECTED:
+            self._tell(OrderRejectEvent(timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)))
+        else:
+            self._update(order_id, OrderState.PENDING, broker_order_id=there.broker_order_id)
+
+    def _become_unknown(self, order_id: str, why: Exception) -> None:
+        self._unknown_since[order_id] = self._now_s()
+        self._update(order_id, OrderState.UNKNOWN, reason=_text(why))
+        self._trouble(f"SubmitOrder of order {order_id}", why)
 
     # -- listening -------------------------------------------------------------------------------------------
 
@@ -143,7 +163,7 @@ class BrokerLink:
                 self._tell(_from_broker(event))
                 continue
             order_id = facts.sequence_of(told, self._run_id)
-            if order_id is not None:
+            if order_id is not None and self._core().orders.get_order(order_id) is not None:
                 self._tell(event.model_copy(update={"order_id": order_id}))
             elif told not in self._reported:
                 self._reported.add(told)
@@ -160,6 +180,10 @@ class BrokerLink:
         known = await self._known_orders()
         core = self._core()
         for order in core.orders.get_active_orders():
+            if order.cancel_requested:
+                self._cancels_lost.add(
+                    order.id
+                )  # whether it was sent is not known; asking twice does no harm
             if order.id in known:
                 continue
             if order.state is OrderState.UNKNOWN:
@@ -169,27 +193,40 @@ class BrokerLink:
         for order_id in sorted(known, key=int):
             if core.orders.get_order(order_id) is None:  # written before a torn tail: its number is taken
                 self._tell(_taken(order_id, known[order_id]))
-        found = facts.order_mismatches(core.orders, known)
-        await self._look(known, also=found, starting=True)
+        await self._look(known, starting=True)
+        self._cancel_again(known)
+        await self._refuse_what_lasts()
+
+    async def _refuse_what_lasts(self) -> None:
+        for _ in range(FIRST_LOOKS - 1):  # an order may fill between two questions
+            if not self._seen_before:
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await self._look(await self._known_orders(), starting=True)
+        if self._seen_before:
+            raise ReconciliationFailed(
+                f"the broker's books differ from this run's: {_listed(self._seen_before)}; find out why, then attach with "
+                "reconciliation='adopt' to leave the difference outside of this run, or with fresh=True"
+            )
 
     def _send_late_or_expire(self, order: Order) -> None:
         now = self._clock.now()
         core = self._core()
         young = now - order.created < timedelta(seconds=self.settings.resend_within_s)
-        if young and core.session_is_open_at(now):
-            self.send(
-                [
-                    SubmitOrder(
-                        order_id=order.id,
-                        symbol=order.asset.symbol,
-                        amount=order.amount,
-                        limit=order.limit,
-                        stop=order.stop,
-                    )
-                ]
-            )
-        else:
+        if not young or order.cancel_requested or not core.session_is_open_at(now):
             self._tell(facts.expired(order, now))
+            return
+        self.send(
+            [
+                SubmitOrder(
+                    order_id=order.id,
+                    symbol=order.asset.symbol,
+                    amount=order.amount,
+                    limit=order.limit,
+                    stop=order.stop,
+                )
+            ]
+        )
 
     async def keep_asking(self) -> None:
         """Look at orders and positions every few seconds, for ever: streams lose messages and say nothing."""
@@ -198,7 +235,8 @@ class BrokerLink:
             try:
                 known = await self._known_orders()
                 await self._resolve_unknown(known)
-                await self._look(known, also=[], starting=False)
+                await self._look(known, starting=False)
+                self._cancel_again(known)
                 self.polls += 1
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self._trouble("a look at the broker's books", failure)
@@ -224,20 +262,26 @@ class BrokerLink:
                 self._tell(facts.never_arrived(order, self._clock.now()))
                 del self._unknown_since[order_id]
 
-    async def _look(
-        self, known: dict[str, BrokerOrder], *, also: list[facts.Mismatch], starting: bool
-    ) -> None:
-        core = self._core()
-        news: list[Event] = []
+    def _cancel_again(self, known: dict[str, BrokerOrder]) -> None:
+        # A cancel that failed is asked for until the order has ended; so is one for what has ended here and rests there.
+        orders = self._core().orders
         for order_id, theirs in known.items():
-            order = core.orders.get_order(order_id)
-            if order is None:
-                continue
-            if theirs.filled != order.filled and not theirs.executions:
-                answer = await self.broker.find_order(theirs.client_order_id)
-                theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
-            if order.state is not OrderState.CREATED:
-                news += facts.missing_events(order, theirs, core.orders.executions)
+            order = orders.get_order(order_id)
+            if order is None or theirs.state in CLOSED_STATES:
+                self._cancels_lost.discard(order_id)
+            elif order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
+                self._trouble_once(
+                    f"order {order_id}", BrokerError(f"is {order.state} here and rests there: cancelling")
+                )
+                self._cancels_lost.add(order_id)
+        for order_id in sorted(self._cancels_lost & known.keys(), key=int):
+            self._cancels_lost.discard(order_id)
+            self.send([CancelOrder(order_id=order_id)])
+
+    async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
+        core = self._core()
+        mismatches = facts.order_mismatches(core.orders, known) if starting else []
+        news = await self._news(known)
         for event in news:
             self._tell(event)
         held = await self.broker.positions()
@@ -245,32 +289,38 @@ class BrokerLink:
             ours = {p.asset.symbol: p.amount for p in core.portfolio}
             self.outside = {s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)}
             self._note("HeldOutside", self.outside)
-        if news or any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
-            return  # positions are compared when nothing is on its way
-        mismatches = [*also, *facts.position_mismatches(core.portfolio, held, self.outside)]
-        if mismatches:
-            await self._judge(mismatches, held, starting=starting)
-        else:
-            self._reported.discard("mismatch")
+        if not news and not any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
+            # positions are compared when nothing is on its way
+            mismatches += facts.position_mismatches(core.portfolio, held, self.outside)
+        lasting = self._seen_before.intersection(mismatches)
+        self._seen_before = set(mismatches)
+        if mismatches and self.settings.policy == "adopt":
+            self._adopt(held)
+        elif lasting and not starting:  # one look may fall between a fill and its message
+            self._judge(lasting)
 
-    async def _judge(
-        self, mismatches: list[facts.Mismatch], held: dict[str, Decimal], *, starting: bool
-    ) -> None:
-        text = "; ".join(map(str, mismatches))
-        if self.settings.policy == "adopt":
-            ours = {p.asset.symbol: p.amount for p in self._core().portfolio}
-            self.outside = {s: held.get(s, ZERO) - ours.get(s, ZERO) for s in {*held, *ours}}
-            self._note("HeldOutside", self.outside)
-            return
-        if starting:
-            raise ReconciliationFailed(
-                f"the broker's books differ from this run's: {text}; find out why, then attach with reconciliation='adopt' "
-                "to leave the difference outside of this run, or with fresh=True"
-            )
-        # One look may fall between a fill and its message: only a difference that stays is one.
-        if "mismatch" not in self._reported:
-            self._reported.add("mismatch")
-            return
+    async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
+        orders = self._core().orders
+        news: list[Event] = []
+        for order_id, theirs in known.items():
+            order = orders.get_order(order_id)
+            if order is None:
+                continue
+            if theirs.filled != order.filled and not theirs.executions:
+                answer = await self.broker.find_order(theirs.client_order_id)
+                theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+            if order.state is not OrderState.CREATED:
+                news += facts.missing_events(order, theirs, orders.executions)
+        return news
+
+    def _adopt(self, held: dict[str, Decimal]) -> None:
+        ours = {p.asset.symbol: p.amount for p in self._core().portfolio}
+        self.outside = {s: held.get(s, ZERO) - ours.get(s, ZERO) for s in {*held, *ours}}
+        self._seen_before.clear()
+        self._note("HeldOutside", self.outside)
+
+    def _judge(self, mismatches: set[facts.Mismatch]) -> None:
+        text = _listed(mismatches)
         if self.settings.policy == "halt" and self._core().trading_state != "halted":
             self._tell(CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text))
         elif text not in self._reported:
@@ -299,6 +349,12 @@ class BrokerLink:
             )
         )
 
+    def _trouble_once(self, what: str, error: Exception) -> None:
+        text = f"{what}: {_text(error)}"
+        if text not in self._reported:
+            self._reported.add(text)
+            self._trouble(what, error)
+
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
@@ -317,6 +373,10 @@ def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
         reason="known to the broker, and lost from the journal's torn end",
         broker_order_id=known.broker_order_id,
     )
+
+
+def _listed(mismatches: set[facts.Mismatch]) -> str:
+    return "; ".join(sorted(map(str, mismatches)))
 
 
 def _text(error: Exception) -> str:

@@ -7,7 +7,7 @@ cannot is named and never silently adopted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -22,17 +22,19 @@ from rbtlive.model.order import CLOSED_STATES, OrderState
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A difference that no missing event explains.
+    """A difference that no missing event explains; equal to a later one if it is by as much, whatever the values are.
 
     Attributes:
         what: Which fact, e.g. "position of AAPL".
         ours: Our value.
         theirs: The broker's value.
+        gap: How much more the broker has, where that can be said.
     """
 
     what: str
-    ours: str
-    theirs: str
+    ours: str = field(compare=False)
+    theirs: str = field(compare=False)
+    gap: Decimal | None = None
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.ours} here and {self.theirs} at the broker"
@@ -120,7 +122,7 @@ def position_mismatches(
         here = ours.get(symbol, ZERO) + outside.get(symbol, ZERO)
         there = theirs.get(symbol, ZERO)
         if here != there:
-            found.append(Mismatch(f"position of {symbol}", plain_text(here), plain_text(there)))
+            found.append(Mismatch(f"position of {symbol}", plain_text(here), plain_text(there), there - here))
     return found
 
 
