@@ -127,9 +127,9 @@ class Panel:
     def __init__(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
         self._session: LiveSession | None = session
         self._loop = loop
-        self._state = PanelState(session)
+        self._state: PanelState | None = PanelState(session)
         self._text = repr(session)
-        self._picture = self._state.whole()
+        self._picture = PanelState(session).whole()
         self._cells = _cell_watch()
         self._feeding: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
@@ -166,7 +166,7 @@ class Panel:
         self._heard_s = monotonic()
         kind = content.get("t")
         if kind == "resync":
-            self._send(self._picture if self._session is None else self._state.whole())
+            self._send(self._picture if self._state is None else self._state.whole())
         elif kind == "do":
             self._act(str(content.get("action")))
         if self._session is not None and (self._feeding is None or self._feeding.done()):
@@ -226,8 +226,7 @@ class Panel:
                     if not self._cells.busy:
                         return
                     await asyncio.sleep(SLOW_TICK_S)
-                if self._session is not None:
-                    self.tick()
+                self.tick()
         except Exception as failure:  # noqa: BLE001 - the outermost frame of this task: the session goes on without a picture
             if self._session is not None:
                 self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
@@ -235,9 +234,12 @@ class Panel:
 
     def tick(self) -> None:
         """Look at the session and send what changed; to be called on the session's loop."""
-        message = self._state.delta()
+        state = self._state
+        if state is None:
+            return
+        message = state.delta()
         if message is None and monotonic() - self._sent_s >= BEAT_S:
-            message = self._state.beat()
+            message = state.beat()
         if message is not None:
             self._send(message)
 
@@ -252,11 +254,11 @@ class Panel:
 
     def _finish(self) -> None:
         # The last state is told and kept; the session itself is let go.
-        session = self._session
-        if session is None:
+        session, state = self._session, self._state
+        if session is None or state is None:
             return
-        final = self._state.last()
-        self._session, self._picture = None, final
+        final = state.last()
+        self._session, self._state, self._picture = None, None, final
         if self._feeding is not None:
             self._feeding.cancel()
             self._send(final)

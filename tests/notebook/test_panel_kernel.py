@@ -1,0 +1,208 @@
+"""The panel in a real kernel: what goes over the wire, from which thread, how much, and for how long."""
+
+import json
+
+import pytest
+
+from tests.notebook.kernels import Kernel, Panel
+
+pytestmark = pytest.mark.kernel
+
+SETUP = """\
+import asyncio
+import rbtlive as rbt
+
+bars = rbt.load_sample("us-daily")
+
+class Buyer(rbt.TradingAlgorithm):
+    def initialize(self, context):
+        context.assets = [self.symbol(name) for name in ("AAPL", "IBM")]
+
+    def handle_data(self, context, data):
+        for asset in context.assets:
+            self.order(asset, 1)
+            self.order(asset, 1, limit_price=0.01)
+
+async def slowly(pause_s=0.05):
+    for event in rbt.ReplayFeed(bars).slices():
+        yield event
+        await asyncio.sleep(pause_s)
+
+def start(name):
+    return rbt.attach(Buyer, rbt.PaperBroker(), feed=slowly(), data=bars, name=name, fresh=True)
+"""
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
+    kernel.run(SETUP)
+    yield kernel
+    kernel.close()
+
+
+@pytest.fixture
+def shown(kernel):
+    """A session that trades, its panel displayed, and nobody looking yet."""
+    kernel.said.clear()
+    kernel.run("session = start('shown')\nsession")
+    bundle = kernel.messages("display_data")[-1]["data"]
+    yield Panel(kernel, bundle[VIEW]["model_id"])
+    kernel.run("await session.stop()")
+
+
+def test_a_session_shows_as_text_still_html_and_a_live_view_with_all_its_code(kernel, shown):
+    bundle = kernel.messages("display_data")[-1]["data"]
+    state = next(
+        m["data"]["state"] for m in kernel.messages("comm_open") if "_esm" in m["data"].get("state", {})
+    )
+
+    assert bundle["text/plain"] == "<LiveSession shown>"
+    assert "Buyer on paper" in bundle["text/html"]
+    assert bundle[VIEW]["version_major"] == 2
+    assert "export default" in state["_esm"]
+    assert ".rbt-panel" in state["_css"]
+    assert "http://" not in state["_esm"].replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in state["_esm"] + state["_css"] + bundle["text/html"]
+
+
+def test_nothing_is_sent_while_nobody_looks(kernel, shown):
+    kernel.run("await asyncio.sleep(1)")
+
+    assert shown.heard == []
+
+
+def test_a_view_gets_the_whole_and_then_numbered_changes_without_a_gap(kernel, shown):
+    shown.send(t="resync")
+    kernel.listen(lambda: len(shown.of_kind("delta")) >= 10)
+
+    whole, *changes = shown.heard
+    assert whole["t"] == "whole"
+    assert whole["head"]["state"] == "running"
+    assert [m["seq"] for m in changes] == list(range(whole["seq"] + 1, whole["seq"] + 1 + len(changes)))
+    assert {"orders", "money", "meters"} <= {key for m in changes for key in m}
+
+
+def test_changes_come_at_most_five_times_a_second_and_are_small(kernel, shown):
+    shown.send(t="resync")
+    kernel.listen(lambda: len(shown.of_kind("delta")) >= 1)
+    before = len(shown.of_kind("delta"))
+    kernel.run("loop = asyncio.get_running_loop(); began = loop.time()")
+    kernel.run("await asyncio.sleep(2)")
+    took_s = float(kernel.run("print(loop.time() - began)"))
+
+    told = shown.of_kind("delta")[before:]
+
+    assert 2 <= len(told) <= 5 * took_s + 2
+    assert max(len(json.dumps(m)) for m in told) < 4_000
+
+
+def test_a_second_resync_brings_the_picture_that_the_changes_led_to(kernel, shown):
+    shown.send(t="resync")
+    kernel.listen(lambda: len(shown.of_kind("delta")) >= 8)
+    shown.send(t="resync")
+    kernel.listen(lambda: len(shown.of_kind("whole")) >= 2)
+
+    first, second = shown.of_kind("whole")
+    followed = {row[0]: row for row in first["orders"]}
+    for message in shown.heard[1 : shown.heard.index(second)]:
+        followed.update({row[0]: row for row in message.get("orders", ())})
+        for gone in message.get("orders_gone", ()):
+            del followed[gone]
+    latest = {row[0]: row for row in second["orders"]}
+    ended = [key for key, row in latest.items() if not row[11] and key in followed and not followed[key][11]]
+
+    assert len(ended) > 3
+    assert [followed[key] for key in ended] == [latest[key] for key in ended]
+    assert second["seq"] >= first["seq"] + 8
+
+
+def test_buttons_steer_the_engine(kernel, shown):
+    shown.send(t="do", action="pause")
+    kernel.listen(lambda: any("paused" in m["text"] for m in shown.of_kind("answer")))
+    assert kernel.run("print(session.state)").strip() == "paused"
+
+    shown.send(t="do", action="resume")
+    kernel.listen(lambda: any("resumed" in m["text"] for m in shown.of_kind("answer")))
+    assert kernel.run("print(session.state)").strip() == "running"
+
+    shown.send(t="do", action="kill")
+    kernel.listen(lambda: any("nothing rests" in m["text"] for m in shown.of_kind("answer")))
+    assert kernel.run("print(session.trading_state)").strip() == "halted"
+
+    shown.send(t="do", action="dance")
+    kernel.listen(lambda: any("no action 'dance'" in m["text"] for m in shown.of_kind("answer")))
+
+
+def test_a_message_from_a_subshells_thread_reaches_the_engine(kernel, shown):
+    subshell = kernel.control("create_subshell_request")["subshell_id"]
+    cell = kernel.start("await asyncio.sleep(3)")
+
+    shown.send(t="do", action="pause", subshell=subshell)
+    kernel.listen(lambda: any("paused" in m["text"] for m in shown.of_kind("answer")))
+    kernel.finish(cell)
+
+    assert kernel.run("print(session.state)").strip() == "paused"
+    assert kernel.run("print(session.engine.failure)").strip() == "None"
+
+
+def test_the_end_is_told_once_and_a_still_picture_takes_the_displays_place(kernel):
+    kernel.said.clear()
+    kernel.run("session = start('ending')\nsession")
+    panel = Panel(kernel, kernel.messages("display_data")[-1]["data"][VIEW]["model_id"])
+    panel.send(t="resync")
+    kernel.listen(lambda: panel.of_kind("delta"))
+
+    kernel.run("await session.stop()")
+    kernel.listen(lambda: kernel.messages("update_display_data"))
+
+    (update,) = kernel.messages("update_display_data")
+    told = [m for m in panel.heard if m.get("head", {}).get("state") == "stopped"]
+    assert len(told) == 1
+    assert set(update["data"]) == {"text/plain", "text/html"}
+    assert "stopped" in update["data"]["text/html"]
+
+    before = len(panel.heard)
+    panel.send(t="resync")
+    kernel.listen(lambda: len(panel.heard) > before)
+    assert panel.heard[-1] == told[0]
+    panel.send(t="do", action="pause")
+    kernel.listen(lambda: any("has ended" in m["text"] for m in panel.of_kind("answer")))
+
+
+def test_ended_sessions_are_let_go_however_often_the_cell_is_run(kernel):
+    kernel.run(
+        "import gc, weakref\n"
+        "from rbtlive.notebook import panel as panels\n"
+        "from IPython.display import display\n"
+        "known = []\n"
+        "for number in range(panels.ENDED_KEPT + 5):\n"
+        "    one = start('again')\n"
+        "    display(one)\n"
+        "    await one.stop()\n"
+        "    await asyncio.sleep(0)\n"
+        "    known.append(weakref.ref(one))\n"
+        "del one\n"
+    )
+    counts = kernel.run(
+        "await asyncio.sleep(0.1); gc.collect(); print(len(panels._ENDED), len(panels._PANELS))"
+    )
+    alive = kernel.run("print(sum(ref() is not None for ref in known))")
+
+    assert counts.split() == ["20", "0"]
+    assert int(alive) <= 2  # the latest one is still listed under its name
+
+
+def test_an_interrupted_wait_leaves_session_and_panel_alive(kernel, shown):
+    shown.send(t="resync")
+    kernel.listen(lambda: shown.of_kind("delta"))
+    cell = kernel.start("await session.wait()")
+    kernel.listen(lambda: len(shown.of_kind("delta")) > 5)
+
+    kernel.interrupt()
+    assert kernel.finish(cell)["status"] == "error"
+
+    before = len(shown.of_kind("delta"))
+    kernel.listen(lambda: len(shown.of_kind("delta")) > before + 3)
+    assert kernel.run("print(session.state)").strip() == "running"
