@@ -104,19 +104,19 @@ class OrderMethods(Bound):
         amount = sizing.shares_to_target(core, known, sizing.shares_for_percent(core, known, target))
         return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
 
-    def batch_market_order(self, share_counts: Any) -> Any:
+    def batch_market_order(self, share_counts: Any) -> list[str]:
         """Place market orders for many assets at once, past the trading controls, as zipline does.
 
         Args:
             share_counts: Mapping or pandas Series from asset to whole shares; zeros are left out.
 
         Returns:
-            Ids of the new orders: a pandas Index with frames="pandas", else a list.
+            Ids of the new orders.
         """
         core = self._running("batch_market_order")
         if core.initializing and not core.quirks.loose_initialize_errors:
             raise OrderDuringInitialize("batch_market_order() can only be called while the market is open")
-        return core.frames.order_ids(core.place_batch(sizing.share_counts(share_counts)))
+        return core.place_batch(sizing.share_counts(share_counts))
 
     def cancel_order(self, order_param: Any) -> None:
         """Cancel an open order, by id or by the order itself; anything else has no effect."""

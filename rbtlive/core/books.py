@@ -236,9 +236,9 @@ class SessionBooks:
         return picture
 
 
-_set_symbol, _set_sid = PositionRow.symbol.__set__, PositionRow.sid.__set__  # type: ignore[attr-defined]
-_set_amount, _set_basis = PositionRow.amount.__set__, PositionRow.cost_basis.__set__  # type: ignore[attr-defined]
-_set_price = PositionRow.last_sale_price.__set__  # type: ignore[attr-defined]
+_set_symbol, _set_sid, _set_amount, _set_basis, _set_price = (
+    vars(PositionRow)[name].__set__ for name in ("symbol", "sid", "amount", "cost_basis", "last_sale_price")
+)
 
 
 # One a position and session: a frozen dataclass sets its fields at three times the cost of its own slots.

@@ -85,10 +85,6 @@ class Frames(Protocol):
         """Show several fields of several assets."""
         ...
 
-    def order_ids(self, ids: Sequence[str]) -> Any:
-        """Show the ids of several orders."""
-        ...
-
     def weights(self, weights: Mapping[Asset, Decimal]) -> Any:
         """Show fractions of the portfolio, by asset."""
         ...
@@ -181,10 +177,6 @@ class PolarsFrames:
             numbers = all(isinstance(value, Decimal) for value in values)
             shown[field] = _floats(values) if numbers else pl.Series(values)
         return pl.DataFrame(shown)
-
-    def order_ids(self, ids: Sequence[str]) -> list[str]:
-        """Return a list."""
-        return list(ids)
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> dict[Asset, Number]:
         """Return a dict of Numbers."""
@@ -316,10 +308,6 @@ class PandasFrames:
     def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pd.DataFrame:
         """Return a frame: assets down, fields across."""
         return self._pd.DataFrame(columns, index=self._labels(assets))
-
-    def order_ids(self, ids: Sequence[str]) -> pd.Index[Any]:
-        """Return an Index."""
-        return self._pd.Index(list(ids))
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> pd.Series[Any]:
         """Return a Series of floats indexed by asset."""

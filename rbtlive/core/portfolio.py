@@ -101,7 +101,7 @@ class Portfolio:
         long_value = short_value = ZERO
         longs = shorts = 0
         for position in self.positions.values():
-            value = position.value
+            value = position.amount * position.last_sale_price
             if value > 0:
                 long_value += value
                 longs += 1

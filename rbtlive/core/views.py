@@ -271,6 +271,14 @@ class PositionsView(Mapping[Asset, PositionView]):
         position = self._portfolio.positions.get(asset)
         return PositionView(Position(asset) if position is None else position, self._frames)
 
+    def get(self, asset: Any, default: Any = None) -> Any:
+        """Return the position in `asset`, or `default` if there is none: only `[...]` makes up an empty one."""
+        return self[asset] if asset in self._portfolio.positions else default
+
+    def copy(self) -> dict[Asset, PositionView]:
+        """Return the positions held now as a dict."""
+        return dict(self.items())
+
     def __contains__(self, asset: object) -> bool:
         return asset in self._portfolio.positions
 

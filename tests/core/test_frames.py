@@ -71,8 +71,6 @@ def test_ids_weights_and_names_have_each_frames_shape() -> None:
     asset = PolarsDataPortal(bars({"A": [1.0, 2.0]})).asset("A")
     polars, pandas = PolarsFrames(), PandasFrames()
 
-    assert polars.order_ids(["1", "2"]) == ["1", "2"]
-    assert list(pandas.order_ids(["1", "2"])) == ["1", "2"]
     assert polars.weights({asset: Decimal("0.5")}) == {asset: Decimal("0.5")}
     assert pandas.weights({asset: Decimal("0.5")})[asset] == 0.5
     assert polars.record_name(asset) == pandas.record_name(asset) == "A"

@@ -81,5 +81,5 @@ def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_
     ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
 ], ids=str)  # fmt: skip
 def test_what_has_no_counterpart_is_refused(arguments, error):
-    with pytest.raises(error, match="run_algorithm|data_frequency"):
+    with pytest.raises(error, match=r"run_algorithm|data_frequency"):
         run_algorithm(initialize=initialize, **SPAN, **arguments)

@@ -1,0 +1,213 @@
+"""Plants bugs in the engine, one at a time, and tells whether the suite notices.
+
+Run by hand:
+
+    python scripts/plant_bugs.py                 # all of them
+    python scripts/plant_bugs.py --bug NAME      # only this one (repeatable)
+    python scripts/plant_bugs.py --list
+
+Each bug is a change of text in a copy of the tree; the tests there run until the first failure. The exit status is 1 if
+a bug survived, and 2 if one could not be planted because the text it changes is gone: then the list needs care.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SUITE = (
+    "tests/core",
+    "tests/sim",
+    "tests/finance",
+    "tests/properties",
+    "tests/parity",
+    "tests/data/test_market.py",
+)
+COPIED = ("rbtlive", "tests", "scripts", "pyproject.toml")
+DESELECTED = "a_paper_session_equals_the_backtest"  # both sides would carry the bug
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A change of text.
+
+    Attributes:
+        name: What is wrong then.
+        file: Where, below the package.
+        old: The text there now, once.
+        new: The text of the bug.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+BUGS = (
+    Bug("an order may fill on the bar it was placed on", "core/trading_core.py",
+        "        if self._new_orders:\n            self.flush_new_orders()\n\n    def flush",
+        "        if self._new_orders:\n            self.flush_new_orders()\n            self.venue.match(self.orders.open_by_asset(), data=self.data, now=self.now, emit=self.emit)\n\n    def flush"),
+    Bug("shares are rounded, not truncated", "core/sizing.py", "else text)) * lot", "else round(text))) * lot"),
+    Bug("a value is divided by a share too much", "core/sizing.py", 'return number(value, "value") / price', 'return number(value, "value") / price + 1'),
+    Bug("a percentage is taken of cash", "core/sizing.py", "core.portfolio.portfolio_value * number(percent", "core.portfolio.cash * number(percent"),
+    Bug("a percentage is taken of an unmarked portfolio", "core/sizing.py", "    core.mark()\n    return shares_for_value", "    return shares_for_value"),
+    Bug("targets forget the position", "core/sizing.py", " - core.portfolio.amount_of(asset)\n", "\n"),
+    Bug("targets always count open orders", "core/sizing.py", "if not core.quirks.target_ignores_open_orders:", "if True:"),
+    Bug("commission is charged between the bar's fills", "core/trading_core.py",
+        "            self._unbooked_commissions.append((order.asset, event.commission))", "            self.portfolio.book_commission(order.asset, event.commission)"),
+    Bug("commission is not part of the cost basis", "core/portfolio.py", "            position.basis_cost += cost\n", "            pass\n"),
+    Bug("commission is paid twice", "core/portfolio.py", "        self._move_cash(-cost)", "        self._move_cash(-cost - cost)"),
+    Bug("reducing moves the cost basis", "core/portfolio.py", "position.basis_cost = position.basis_cost * after / before", "position.basis_cost += amount * price"),
+    Bug("crossing zero keeps the old cost basis", "core/portfolio.py", "        position.basis_cost = after * price", "        position.basis_cost = position.basis_cost * after / before"),
+    Bug("a flat position is kept", "core/portfolio.py", "        if not after:\n            del self.positions[asset]\n", ""),
+    Bug("a split leaves the cost basis", "core/portfolio.py", "basis = round(float(position.cost_basis) * float(ratio), 2)", "basis = round(float(position.cost_basis), 2)"),
+    Bug("a split pays nothing for a fraction", "core/portfolio.py", "cash = to_money(round(float(fraction) * basis, 2))", "cash = to_money(0)"),
+    Bug("splits come before dividends", "core/corporate_actions.py", "    market, portfolio = core.market, core.portfolio\n",
+        "    market, portfolio = core.market, core.portfolio\n    for early in market.splits_at(session):\n        portfolio.apply_split(core.assets[early.asset], early.ratio)\n"),
+    Bug("orders are not split", "core/corporate_actions.py", "        core.orders.apply_split(asset, split.ratio, core.now)\n", ""),
+    Bug("a dividend is earned on its pay date only", "core/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=None,"),
+    Bug("a dividend is paid on its ex date", "core/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=session,"),
+    Bug("shorts do not pay dividends", "core/corporate_actions.py", "            if held:\n", "            if held > 0:\n"),
+    Bug("starting figures are taken before dividends", "core/corporate_actions.py", "    if portfolio.positions:\n        for dividend", "    core.books.note_start()\n    if portfolio.positions:\n        for dividend"),
+    Bug("a trigger does not latch", "core/order.py", "        if self.triggered:\n            return\n", "        self.stop_reached = self.limit_reached = False\n"),
+    Bug("a buy stop triggers below it", "core/order.py", "(price >= self.stop if buy", "(price <= self.stop if buy"),
+    Bug("a limit must be passed, not reached", "core/order.py", "(price <= self.limit if buy", "(price < self.limit if buy"),
+    Bug("a stop-limit keeps its stop", "core/order.py", "                self.stop = None\n", "                self.stop_reached = True\n"),
+    Bug("a split truncates an order as a whole", "core/order.py", "        self.amount = self.filled + remaining\n", "        self.amount = self.filled + remaining + (1 if remaining else 0)\n"),
+    Bug("the volume budget is not shared between orders", "finance/slippage.py", "                done += abs(fill.amount)\n", ""),
+    Bug("an exhausted bar blocks only one order", "finance/slippage.py", "            except LiquidityExceeded:\n                break", "            except LiquidityExceeded:\n                continue"),
+    Bug("orders fill without volume", "finance/slippage.py", '        if data.current(asset, "volume") == 0:\n            return\n', ""),
+    Bug("price impact is linear", "finance/slippage.py", "close + share**2 *", "close + share *"),
+    Bug("the whole spread is paid", "finance/slippage.py", "float(self.spread) / 2.0", "float(self.spread)"),
+    Bug("sales get a better price", "finance/slippage.py", "return close + close * (self.percentage * direction)", "return close + close * self.percentage"),
+    Bug("a minimum is paid by every fill", "finance/commission.py", "    if charged == 0:\n", "    if True:\n"),
+    Bug("a trade is paid for by every fill", "finance/commission.py", "return self.cost if float(order.commission) == 0 else 0.0", "return self.cost"),
+    Bug("limits are rounded against the customer", "finance/execution.py", "return self._on_tick(self.limit_price, round_down=is_buy)\n\n    def get_stop_price(self, is_buy: bool) -> None:", "return self._on_tick(self.limit_price, round_down=not is_buy)\n\n    def get_stop_price(self, is_buy: bool) -> None:"),
+    Bug("the end of a day cancels nothing", "core/books.py", "            leaving = list(orders)\n", "            leaving = []\n"),
+    Bug("the end of a day always cancels everything", "core/books.py", "if daily and core.quirks.cancel_oldest_only:", "if False:"),
+    Bug("delisted positions are kept", "core/books.py", "            core.portfolio.book_transaction(asset, amount, price=price, dt=core.now)\n", ""),
+    Bug("delisted orders stay open", "core/books.py", '                core.cancel_order(order.id, f"{order.asset.symbol} has left the market")', "                pass"),
+    Bug("a session's profit has the morning's dividends in it", "core/books.py", "        self._previous_pnl = portfolio.pnl\n", "        self._previous_pnl = portfolio.pnl - (portfolio.cash_flow - self._previous_cash_flow)\n"),
+    Bug("a recorded variable is forgotten overnight", "core/books.py", "        row = self._row()\n", "        row = self._row()\n        core.recorded.clear()\n"),
+    Bug("handle_data comes after scheduled functions", "core/trading_core.py",
+        "            if self._handle_data is not None:\n                self._call(self._handle_data, self.context, self.data)\n            if self.scheduled:\n                self._run_scheduled()\n",
+        "            if self.scheduled:\n                self._run_scheduled()\n            if self._handle_data is not None:\n                self._call(self._handle_data, self.context, self.data)\n"),
+    Bug("controls are asked after the order", "core/order_entry.py", "        if self.trading_controls:\n            self._check_controls(asset, shares)\n", ""),
+    Bug("the open is a minute late", "core/schedule.py", "            return MINUTE_US\n", "            return 2 * MINUTE_US\n"),
+    Bug("a scheduled function may run twice a day", "core/schedule.py", "        self._ran = True\n        return True", "        return True"),
+    Bug("half days count as whole ones", "core/schedule.py", "return self.half_days or not self.calendar.is_early_close(session)", "return True"),
+    Bug("weeks are counted from the wrong end", "core/schedule.py", 'NthSession("week", -1 - _offset', 'NthSession("week", -2 - _offset'),
+    Bug("history is not adjusted", "data/adjustments.py", "            return Factor(session, asset, number, 1.0 / number, split=True)", "            return Factor(session, asset, 1.0, 1.0, split=True)"),
+    Bug("prices are not carried over a gap", "data/market.py", '            row = (self._known if self.frequency == "1d" else self._traded).find(index, row)\n', "            row = -1\n"),
+    Bug("a morning looks ahead in every setting", "data/market.py", '        if self._look_ahead and self.frequency == "1d"', '        if self.frequency == "1d"'),
+)  # fmt: skip
+
+
+def plant(bug: Bug, tree: Path) -> None:
+    """Change a copy of the tree.
+
+    Raises:
+        LookupError: the text is not there exactly once.
+    """
+    path = tree / "rbtlive" / bug.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(bug.old) != 1:
+        raise LookupError(
+            f"{bug.name}: {bug.file} holds the text to change {text.count(bug.old)} times, not once"
+        )
+    path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+
+
+def noticed(tree: Path) -> str | None:
+    """Run the suite in a copy of the tree until something fails; return what failed, or None."""
+    present = [name for name in SUITE if (tree / name).exists()]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        f"not {DESELECTED}",
+        *present,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tree)},
+    )
+    if done.returncode == 0:
+        return None
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0] if failed else f"exit status {done.returncode}"
+
+
+def copy_tree(folder: Path) -> Path:
+    """Copy what the suite needs into a folder."""
+    tree = folder / "tree"
+    tree.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tree / name)
+    return tree
+
+
+def try_bug(bug: Bug) -> str:
+    """Plant one bug and return "caught", "survived" or "stale", with a remark."""
+    with tempfile.TemporaryDirectory() as temporary:
+        tree = copy_tree(Path(temporary))
+        try:
+            plant(bug, tree)
+        except LookupError as problem:
+            return f"stale: {problem}"
+        found = noticed(tree)
+    return "survived" if found is None else f"caught by {found}"
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bug", action="append", help="plant only this bug (repeatable)")
+    parser.add_argument("--list", action="store_true", help="name the bugs, and stop")
+    options = parser.parse_args()
+    chosen = [bug for bug in BUGS if not options.bug or bug.name in options.bug]
+    if options.list:
+        print(*(bug.name for bug in chosen), sep="\n")
+        return 0
+    outcomes: list[str] = []
+    for number, bug in enumerate(chosen, 1):
+        begun = time.monotonic()
+        outcomes.append(try_bug(bug))
+        print(
+            f"{number}/{len(chosen)} {bug.name}: {outcomes[-1]} ({time.monotonic() - begun:.0f} s)",
+            flush=True,
+        )
+    counts = [
+        sum(outcome.startswith(kind) for outcome in outcomes) for kind in ("caught", "survived", "stale")
+    ]
+    print("{} caught, {} survived, {} stale".format(*counts))
+    return 2 if counts[2] else int(counts[1] > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,21 @@
+"""What a gambler of seed 7 does on edge_daily."""
+
+import zipline.api as api
+from tests.parity.gambler import Gambler
+
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-02-24",
+    "end": "2017-09-05",
+    "data_frequency": "daily",
+    "capital_base": 100000.0,
+}
+LOG = []
+PLAYER = Gambler(
+    api, LOG, seed=7, symbols="ALFA DIVI DIVQ GAPS GONE LATE QUIT SPLT THIN VOLA", rate=0.8, benchmark="DIVI"
+)
+initialize, before_trading_start, handle_data = (
+    PLAYER.initialize,
+    PLAYER.before_trading_start,
+    PLAYER.handle_data,
+)

@@ -1,0 +1,21 @@
+"""What a gambler of seed 11 does on edge_daily."""
+
+import zipline.api as api
+from tests.parity.gambler import Gambler
+
+CASE = {
+    "data": "edge_daily",
+    "start": "2017-12-29",
+    "end": "2018-07-06",
+    "data_frequency": "daily",
+    "capital_base": 50000.0,
+}
+LOG = []
+PLAYER = Gambler(
+    api, LOG, seed=11, symbols="ALFA DIVI DIVQ GAPS GONE LATE QUIT SPLT THIN VOLA", rate=0.8, benchmark="DIVI"
+)
+initialize, before_trading_start, handle_data = (
+    PLAYER.initialize,
+    PLAYER.before_trading_start,
+    PLAYER.handle_data,
+)
