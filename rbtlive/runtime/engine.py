@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ from rbtlive.core.state import capture, session_facts
 from rbtlive.core.strategy_executor import strategy_name
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, FeedPlan, StreamFeed, as_feed
-from rbtlive.errors import EngineStopped, QueueFull
+from rbtlive.errors import EngineStopped, QueueFull, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -85,6 +85,7 @@ class TradingEngine:
         own_capital: Take the account's equity as the capital base; for real brokers.
         link: How a real broker is watched.
         breakers: What halts trading by itself.
+        go_on: Begins a segment from the journal's positions if a replay goes another way; None lets it fail.
         queue_size: Number of waiting events from which on the feed is slowed.
         clock: Tells wall time.
         on_failure: Gets what a handler of the dispatcher raised.
@@ -104,6 +105,7 @@ class TradingEngine:
         own_capital: bool = False,
         link: LinkSettings | None = None,
         breakers: Breakers | None = None,
+        go_on: Callable[[Journal], None] | None = None,
         queue_size: int = 512,
         clock: Clock | None = None,
         on_failure: Callable[[HandlerFailure], None] | None = None,
@@ -126,6 +128,7 @@ class TradingEngine:
         self.failure: BaseException | None = None
         self.replayed = 0
         self._open_orders = open_orders
+        self._go_on = go_on
         self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
         self._last_slice: datetime | None = None
@@ -233,7 +236,12 @@ class TradingEngine:
     async def _initialize(self) -> None:
         if not self.broker.simulated:
             await self._connect()
-        await self._restore()
+        try:
+            await self._restore()
+        except StrategyChanged:
+            if self._go_on is None:
+                raise
+            await self._begin_segment(self._go_on)
         if self.link is not None:
             await self.link.settle()
             self._start_task(self.link.keep_sending(), "sender")
@@ -291,16 +299,32 @@ class TradingEngine:
         with self._prints_suppressed():
             self._hand_over(self.core.start())
         breath = _Breath(self.clock)
-        for _seq, event in recorder.inputs():
-            with self._prints_suppressed():
-                if isinstance(event, MarketDataEvent):
-                    self._last_slice = event.timestamp
-                self._hand_over(self.core.process(event))
-            self.replayed += 1
-            await breath.maybe()
+        inputs = recorder.inputs()
+        while self._replay_until(breath.is_due, inputs):
+            await breath.take()
         recorder.finish_replay()
         recorder.note("Attached", self._now(), {"replayed": self.replayed})
         self.journal.commit(durable=True)
+
+    def _replay_until(self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]) -> bool:
+        # Whether more is to come; one redirection serves all events between two breaths.
+        with self._prints_suppressed():
+            for _seq, event in inputs:
+                if isinstance(event, MarketDataEvent):
+                    self._last_slice = event.timestamp
+                self._hand_over(self.core.process(event))
+                self.replayed += 1
+                if is_due():
+                    return True
+        return False
+
+    async def _begin_segment(self, go_on: Callable[[Journal], None]) -> None:
+        go_on(self.journal)
+        self._segment = segments_of(self.journal)[-1]
+        self._recorder = Recorder(self.journal, after=self._segment.after)
+        self._last_slice = None
+        self._take_over(self.core.settings.start, self.core.settings.capital_base)
+        await self._restore()
 
     def _start_where_it_began(self) -> None:
         if not self.feed.is_live or not self.journal.resumed:
@@ -444,7 +468,7 @@ class TradingEngine:
 
     def _write_row(self, row: SessionRow) -> None:
         core = self.core
-        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core)}
+        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
         self._recorder.derived(SESSION_CLOSED, row.close, facts)
 
     def _now(self) -> datetime:

@@ -20,6 +20,7 @@ from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
+from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
 from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.broker_link import LinkSettings, Policy
@@ -27,6 +28,7 @@ from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import Journal, RowKind, open_journal
 from rbtlive.runtime.log import failure_sink
+from rbtlive.runtime.rehearsal import first_divergence
 from rbtlive.runtime.recorded import Facts, segments_of, state_at_end, swap_facts
 from rbtlive.runtime.recorder import SWAPPED
 from rbtlive.runtime.run_files import StateFolder, check_session_name
@@ -110,6 +112,7 @@ class Launch:
                 link=LinkSettings(policy=self.reconciliation),
                 breakers=self.breakers,
                 journal=journal,
+                go_on=self._go_on if self.on_divergence == "positions" else None,
                 open_orders=self.open_orders,
                 on_failure=failure_sink(self.name),
             )
@@ -121,26 +124,37 @@ class Launch:
         segment = segments_of(journal)[-1]
         try:
             check_header(journal.header, segment, self.executor, self.settings)
-        except StrategyChanged:
+        except StrategyChanged as change:
             if swap is not None:
-                state = capture(swap)
+                self._begin_segment(journal, capture(swap))
             elif self.on_divergence == "positions":
-                state = dict(self._state_of(journal))
+                self._go_on(journal)
             else:
-                raise
-            facts = swap_facts(
-                self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
-            )
-            journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
-            journal.commit(durable=True)
+                where = first_divergence(journal, segment, lambda: self._core_of(journal, self.strategy, self.settings))
+                raise StrategyChanged(f"{change}; first difference: {where or 'none'}") from None
 
-    def _state_of(self, journal: Journal) -> Mapping[str, Any]:
+    def _go_on(self, journal: Journal) -> None:
+        # A new segment from the state the run stopped in, as its rows tell it.
         nothing = {"__name__": self.executor.name, "handle_data": lambda _context, _data: None}
         settings = replace(self.settings, params={})
         facts = Facts(journal, {asset.symbol: asset for asset in self.portal.assets})
-        return state_at_end(
-            facts, lambda: new_core(nothing, self.portal, settings, preload=False, simulated=False)
-        )
+        state = state_at_end(facts, lambda: self._core_of(journal, nothing, settings, simulated=False))
+        self._begin_segment(journal, dict(state))
+
+    def _begin_segment(self, journal: Journal, state: dict[str, Any]) -> None:
+        facts = swap_facts(self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state)
+        journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
+        journal.commit(durable=True)
+
+    def _core_of(
+        self, journal: Journal, strategy: Any, settings: RunSettings, *, simulated: bool | None = None
+    ) -> TradingCore:
+        first = next((e for _s, e in journal.events() if isinstance(e, MarketDataEvent)), None)
+        if self.feed.is_live and first is not None:  # it began where its first bar was
+            calendar = self.portal.calendar
+            settings = replace(settings, start=calendar.label(calendar.session_of_us(us_of(first.timestamp))))
+        venue = self.broker.simulated if simulated is None else simulated
+        return new_core(strategy, self.portal, settings, preload=False, simulated=venue)
 
 
 def prepare(  # noqa: PLR0913 - what attach takes, each by name

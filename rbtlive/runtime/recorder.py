@@ -87,12 +87,15 @@ class Recorder:
     def _output(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
         row = self._next
         if row is None:
-            self.journal.append_text(kind, type_name, timestamp=timestamp, payload=payload)
+            self._append(kind, type_name, timestamp, payload)
             return
         made = f"{type_name} {payload}"
         if row.kind != kind or row.type != type_name or row.timestamp != timestamp or row.payload != payload:
             raise _diverged(row, made=made)
         self._step()
+
+    def _append(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
+        self.journal.append_text(kind, type_name, timestamp=timestamp, payload=payload)
 
     def _step(self) -> None:
         assert self._rows is not None
