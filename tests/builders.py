@@ -225,6 +225,17 @@ async def until(condition: Any) -> None:
         await asyncio.sleep(0.001)
 
 
+async def processed(session: rbt.LiveSession, count: int) -> None:
+    """Wait until a session has processed so many events of its own, those it replayed not counted."""
+    await until(
+        lambda: (
+            session.engine.failure or (session.state != "starting" and session.engine.meters.events >= count)
+        )
+    )
+    if session.engine.failure is not None:
+        raise session.engine.failure
+
+
 async def whole(strategy: Any, folder: Any, *, feed: Any, **options: Any) -> rbt.LiveSession:
     """Attach a session and wait for its end."""
     session = rbt.attach(strategy, rbt.PaperBroker(), feed=feed, journal=folder, **options)
@@ -239,7 +250,7 @@ def books(result: rbt.BacktestResult) -> dict[str, pl.DataFrame]:
         "denied": result.denied,
         "transactions": result.transactions,
         "positions": result.positions,
-        "performance": result.performance,
+        "performance": result.performance.select(sorted(result.performance.columns)),
     }
 
 
@@ -247,7 +258,19 @@ def same(one: rbt.BacktestResult, other: rbt.BacktestResult) -> bool:
     """Say whether two runs are equal; the assertion that fails shows where not."""
     ours, theirs = books(one), books(other)
     for name, frame in ours.items():
-        assert frame.equals(theirs[name], null_equal=True), f"{name}:\n{frame}\n{theirs[name]}"
+        if not frame.equals(theirs[name], null_equal=True):
+            pairs = zip(frame.rows(named=True), theirs[name].rows(named=True), strict=False)
+            first = next(((a, b) for a, b in pairs if repr(a) != repr(b)), None)
+            unequal = (
+                None
+                if first is None
+                else [
+                    (k, first[0][k], first[1][k]) for k in first[0] if repr(first[0][k]) != repr(first[1][k])
+                ]
+            )
+            raise AssertionError(
+                f"{name}: {len(frame)} and {len(theirs[name])} rows; first unequal: {unequal} in {first}"
+            )
     return True
 
 
