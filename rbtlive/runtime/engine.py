@@ -156,7 +156,7 @@ class TradingEngine:
         core = new_core(
             self._strategy, self._portal, settings, preload=False, simulated=self.broker.simulated
         )
-        before: TradingCore | None = getattr(self, "core", None)
+        before = getattr(self, "core", None)
         if before is not None:  # what an operator said before the first bar still holds
             core.paused, core.trading_state = before.paused, before.trading_state
             core.halt_reason = before.halt_reason

@@ -28,9 +28,9 @@ from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import Journal, RowKind, open_journal
 from rbtlive.runtime.log import failure_sink
-from rbtlive.runtime.rehearsal import first_divergence
 from rbtlive.runtime.recorded import Facts, segments_of, state_at_end, swap_facts
 from rbtlive.runtime.recorder import SWAPPED
+from rbtlive.runtime.rehearsal import first_divergence
 from rbtlive.runtime.run_files import StateFolder, check_session_name
 from rbtlive.runtime.run_header import check_header, make_header, settings_facts
 

@@ -66,6 +66,6 @@ def first_divergence(journal: Journal, segment: Segment, new_core: Callable[[], 
             recorder.finish_replay()
     except StrategyChanged as divergence:
         return str(divergence).partition("; ")[0]
-    except Exception as failure:  # around a user's callbacks
+    except Exception as failure:  # noqa: BLE001 - around a user's callbacks
         return f"it fails with {type(failure).__name__}: {failure!s:.200}"
     return None
