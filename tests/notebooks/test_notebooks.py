@@ -71,6 +71,8 @@ def test_an_output_that_is_not_what_the_cell_gives_is_found(copied):
     done = validate(copy)
 
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "Cell outputs differ" in done.stdout
+    assert "mismatch 'text/plain'" in done.stdout
     assert "1 failed" in done.stdout
 
 
