@@ -176,6 +176,8 @@ def capture(core: TradingCore, *, since_last: bool = False) -> dict[str, Any]:
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in told],
         "touched": [order_facts(order) for order in orders.touched.values()] if core.in_session else [],
+        # Cancelled at a daily session's end, and to be reported with the next one.
+        "news": [order_facts(order) for order in core._new_orders.values()],  # noqa: SLF001 - a part of the core in a file of its own
         "executions": sorted(orders.executions) if not core.venue.cancels_at_once else [],
         "dividends": core.dividends.facts(),
         "books": core.books.facts(),
@@ -205,13 +207,15 @@ def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[Sessi
     portfolio.positions = {p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])}
     portfolio.note_change()
     core.record.sessions = list(history)
+    news = [order_of(order, assets) for order in facts["news"]]
     core.orders.restore(
         [order_of(order, assets) for order in facts["open_orders"]],
         touched=[order_of(order, assets) for order in facts["touched"]],
-        ended=[order for row in core.record.sessions for order in row.orders],
+        ended=[*(order for row in core.record.sessions for order in row.orders), *news],
         last_id=facts["last_id"],
         executions=facts["executions"],
     )
+    core._new_orders = {order.id: core.orders.get_order(order.id) or order for order in news}  # noqa: SLF001
     core.dividends.restore(facts["dividends"])
     core.books.restore(facts["books"])
     core.trading_state = facts["trading_state"]
