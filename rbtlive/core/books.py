@@ -162,7 +162,7 @@ class SessionBooks:
             benchmark_return=None,
             recorded=dict(core.recorded),
             positions=tuple([_position_row(position) for position in portfolio]),
-            orders=tuple(copy.copy(order) for order in core.orders.touched.values()),
+            orders=tuple([copy.copy(order) for order in core.orders.touched.values()]),
             transactions=(self._first_transaction, len(core.record.transactions)),
         )
         self._previous_cash_flow = portfolio.cash_flow

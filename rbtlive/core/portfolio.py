@@ -143,7 +143,9 @@ class Portfolio:
 
         cash + positions at fill cost + commissions paid - realised - deposits.
         """
-        at_cost = sum((p.fill_cost for p in self.positions.values()), ZERO)
+        at_cost = ZERO
+        for position in self.positions.values():
+            at_cost += position.fill_cost
         return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
 
     # -- what happened ---------------------------------------------------------------------------------------

@@ -181,7 +181,7 @@ class OrderView:
 class TransactionView:
     """An execution as commission models and `on_order_fill` see it."""
 
-    __slots__ = ("_frames", "amount", "asset", "commission", "dt", "order_id", "price")
+    __slots__ = ("_dt", "_frames", "amount", "asset", "commission", "order_id", "price")
 
     def __init__(
         self,
@@ -197,9 +197,14 @@ class TransactionView:
         self.asset = order.asset
         self.amount = frames.amount(amount)
         self.price = frames.number(price)
-        self.dt = frames.timestamp(us_of(dt))
+        self._dt = dt
         self.order_id = order.id
         self.commission = None if commission is None else frames.number(commission)
+
+    @property
+    def dt(self) -> Any:
+        """When it happened."""
+        return self._frames.timestamp(us_of(self._dt))
 
     @property
     def sid(self) -> Asset:

@@ -195,6 +195,8 @@ def _binary(operation: Any, number: Number, other: object) -> Any:
 
 
 def _compare(operation: Any, number: Number, other: object) -> bool:
+    if type(other) is int:  # most are, and decimals compare with them as they are
+        return not Decimal.is_nan(number) and cast(bool, operation(number, other))
     operand = _operand(other)
     if operand is None:
         return cast(bool, NotImplemented)

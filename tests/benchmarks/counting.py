@@ -1,0 +1,154 @@
+"""Counts the calls that a piece of work makes: a measure of cost that no clock and no other process can shift."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+import rbtlive as rbt
+from rbtlive.finance.commission import PerDollar
+from rbtlive.finance.slippage import NoSlippage
+from rbtlive.model.bar import Bar
+from rbtlive.model.events import MarketDataEvent
+from rbtlive.runtime.engine import TradingEngine
+
+DAY = 1_440
+START = date(2020, 1, 1)
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Return how many functions of Python and of C a piece of work calls in this thread."""
+    count = 0
+
+    def note(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def minute_bars(count: int) -> pl.DataFrame:
+    """Return minutes of one asset whose close goes up and down every 25 bars, so that means of 10 and 30 cross."""
+    first = datetime(START.year, START.month, START.day, tzinfo=UTC)
+    closes = [100 + abs(number % 50 - 25) / 10 for number in range(count)]
+    return pl.DataFrame(
+        {
+            "timestamp": [first + timedelta(minutes=number + 1) for number in range(count)],
+            "symbol": ["A"] * count,
+            "open": closes,
+            "high": closes,
+            "low": closes,
+            "close": closes,
+            "volume": [1_000_000.0] * count,
+        },
+        schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
+    )
+
+
+class Crossover(rbt.TradingAlgorithm):
+    """Two histories a bar, and an order at each crossing if `trades` is set."""
+
+    trades = False
+
+    def initialize(self, context: Any) -> None:
+        context.asset, context.bars, context.above = self.symbol("A"), 0, None
+
+    def means(self, context: Any, data: Any) -> tuple[float, float]:
+        return (
+            data.history(context.asset, "close", 10, "1m").mean(),
+            data.history(context.asset, "close", 30, "1m").mean(),
+        )
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        context.bars += 1
+        if context.bars < 30:
+            return
+        fast, slow = self.means(context, data)
+        above = fast > slow
+        if self.trades and context.above is not None and above != context.above:
+            self.order_target(context.asset, 100 if above else 0)
+        context.above = above
+
+
+class CrossoverOfIndicators(Crossover):
+    """The same with two indicators."""
+
+    def initialize(self, context: Any) -> None:
+        super().initialize(context)
+        self.indicator("fast", pl.col("close").rolling_mean(10))
+        self.indicator("slow", pl.col("close").rolling_mean(30))
+
+    def means(self, context: Any, data: Any) -> tuple[float, float]:
+        return data.current(context.asset, "fast"), data.current(context.asset, "slow")
+
+
+def backtest_of(strategy: Any, bars: pl.DataFrame, **params: Any) -> rbt.BacktestResult:
+    """Run a backtest over minutes with the costs of the benchmark."""
+    return rbt.backtest(
+        strategy,
+        bars,
+        frequency="1m",
+        calendar="24/7",
+        params=params,
+        commission=PerDollar(0.0001),
+        slippage=NoSlippage(),
+        progress=False,
+    )
+
+
+def calls_per_bar(strategy: Any) -> float:
+    """Return the calls that each further bar costs: a run of two days less a run of one."""
+    days = [minute_bars(DAY), minute_bars(2 * DAY)]
+    backtest_of(strategy, days[0])  # what is made once a process is made here
+    one, two = (calls_of(lambda bars=bars: backtest_of(strategy, bars)) for bars in days)
+    return (two - one) / DAY
+
+
+def calls_per_order(strategy: Any) -> float:
+    """Return the calls that each order costs from the strategy's call to the session's row: trading less watching."""
+    bars = minute_bars(2 * DAY)
+    orders = backtest_of(strategy, bars, trades=True).orders.height
+    trading = calls_of(lambda: backtest_of(strategy, bars, trades=True))
+    return (trading - calls_of(lambda: backtest_of(strategy, bars))) / orders
+
+
+def calls_per_event() -> float:
+    """Return the calls that an event costs from the queue through journal and core to the strategy's callback."""
+
+    async def drive(count: int) -> int:
+        bars = minute_bars(count)
+        engine = TradingEngine(
+            {"__name__": "watching", "handle_data": lambda _context, _data: None},
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(
+                rbt.PolarsDataPortal(None, minute_bars=minute_bars(2 * DAY), calendar="24/7")
+            ),
+            frequency="1m",
+        )
+        events = [
+            MarketDataEvent(timestamp=row["timestamp"], bars={"A": Bar(**row)})
+            for row in bars.iter_rows(named=True)
+        ]
+        engine.core.start()
+
+        def work() -> None:
+            for event in events:
+                engine.queue.put(event)
+                engine.dispatcher.dispatch_now(engine.queue.get())
+
+        made = calls_of(work)
+        engine.journal.close()
+        return made
+
+    return (asyncio.run(drive(DAY)) - asyncio.run(drive(DAY // 2))) / (DAY // 2)

@@ -1,0 +1,72 @@
+"""The hot loops make no more calls than they did when these limits were written, with a margin of an eighth.
+
+Where a change makes one of them cheaper, lower its limit; where it must make one dearer, say why in the change.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from rbtlive.core.order import Order
+from rbtlive.data.market import Market
+from tests.benchmarks.counting import (
+    Crossover,
+    CrossoverOfIndicators,
+    calls_per_bar,
+    calls_per_event,
+    calls_per_order,
+)
+
+HISTORIES_A_BAR = 36.0
+INDICATORS_A_BAR = 20.5
+AN_ORDER = 296.0
+AN_EVENT = 126.0
+
+
+def test_a_bar_with_two_histories_stays_within_its_calls() -> None:
+    assert calls_per_bar(Crossover) <= HISTORIES_A_BAR
+
+
+def test_a_bar_with_two_indicators_stays_within_its_calls() -> None:
+    assert calls_per_bar(CrossoverOfIndicators) <= INDICATORS_A_BAR
+
+
+def test_an_order_stays_within_its_calls() -> None:
+    assert calls_per_order(Crossover) <= AN_ORDER
+
+
+def test_an_event_of_a_session_stays_within_its_calls() -> None:
+    assert calls_per_event() <= AN_EVENT
+
+
+def test_counting_twice_gives_the_same_number() -> None:
+    assert calls_per_bar(CrossoverOfIndicators) == calls_per_bar(CrossoverOfIndicators)
+
+
+def test_a_slower_step_of_every_bar_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Market.advance
+
+    def slow(market: Market, row: int) -> None:
+        known: dict[str, Any] = {}
+        for name in ("open", "high", "low", "close"):
+            known[name] = str.upper(name)
+        quick(market, row)
+
+    monkeypatch.setattr(Market, "advance", slow)
+
+    assert calls_per_bar(CrossoverOfIndicators) > INDICATORS_A_BAR
+
+
+def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Order.apply_fill
+
+    def slow(order: Order, *facts: Any) -> None:
+        copy.deepcopy(order)
+        quick(order, *facts)
+
+    monkeypatch.setattr(Order, "apply_fill", slow)
+
+    assert calls_per_order(Crossover) > AN_ORDER
