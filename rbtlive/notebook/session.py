@@ -33,6 +33,8 @@ from rbtlive.runtime.replay import find_recorded
 
 SessionState = Literal["starting", "running", "paused", "stopping", "stopped", "failed"]
 KEPT_LOGS = 1000
+REPORT_WITHIN_S = 5.0
+"""How long the report of `flatten` and `kill` waits for what was asked to be done."""
 LETTING_GO_S = 5.0
 """How long a session waits for the one it replaces to let go of the feed."""
 
@@ -177,7 +179,10 @@ class LiveSession:
         self._operate("resume")
 
     def flatten(self) -> Awaitable[OperatorReport]:
-        """Cancel all orders, close all positions and halt; the awaitable reports once nothing rests or is held."""
+        """Cancel all orders, close all positions and halt; the awaitable reports once nothing rests or is held.
+
+        What has not filled by then is reported too, unconfirmed, after `REPORT_WITHIN_S` seconds: orders wait for a bar.
+        """
         return self._operate_and_report("flatten")
 
     def kill(self, flatten: bool = False) -> Awaitable[OperatorReport]:
@@ -197,8 +202,13 @@ class LiveSession:
         return asyncio.ensure_future(self._report(action))
 
     async def _report(self, action: str) -> OperatorReport:
+        now_ns = self.engine.clock.monotonic_ns
+        patience_ends_ns = now_ns() + round(REPORT_WITHIN_S * 1e9)
         while self.engine.state in {"starting", "running"} and not self._is_done(action):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - books change with every event; a look is cheaper than a hook
+            if now_ns() >= patience_ends_ns:
+                break  # no bar came that could fill anything: say what rests, and leave it resting
+            await asyncio.sleep(0.01)  # books change with every event; a look is cheaper than a hook
+        self._raise_failure()
         core = self.engine.core
         positions = {p.asset.symbol: p.amount for p in core.portfolio}
         open_orders = tuple(order.id for order in core.orders.get_active_orders())
