@@ -78,7 +78,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         slippage: Slippage model.
         benchmark: Symbol or asset to measure against.
         frames: "polars" or "pandas".
-        zipline_quirks: Restore the nine zipline quirks that are mended by default.
+        zipline_quirks: Restore the zipline quirks that are mended by default.
         reconciliation: What an unexplained difference with a real broker does: halt trading, warn, or leave it outside of
             this run ("adopt").
         breakers: Limits that halt trading by themselves, e.g. `Breakers(max_drawdown=0.2)`.

@@ -48,7 +48,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         slippage: Slippage model; default FixedBasisPointsSlippage(5, 0.1).
         benchmark: Symbol or asset to measure against.
         frames: What the strategy is shown: "polars" with exact numbers, or zipline's "pandas" with floats.
-        zipline_quirks: Restore the nine zipline quirks that are mended by default.
+        zipline_quirks: Restore zipline's quirks that are mended by default.
         progress: Show a progress bar; None shows one where a person is looking and it takes over a second.
 
     Returns:
