@@ -174,12 +174,10 @@ class TradingCore(OrderEntry):
         self._unbooked_commissions: list[tuple[Asset, Decimal]] = []
         self._decimals: dict[float, Decimal] = {}
         self._marked_us: int | None = None
-        self._now = (0, datetime_of(0))
-        self._label = (market.first_session, market.calendar.label(market.first_session))
+        self._now, self._label = (0, datetime_of(0)), (market.first_session, market.calendar.label(market.first_session))
         self._failures_in_row = 0
         self._depth = 0
-        self._over = False
-        self._session_open = False
+        self._over = self._session_open = False
         self._session_span = (0, 0)
         self._balanced_version = -1
         self._start_hook_done = True
@@ -300,10 +298,12 @@ class TradingCore(OrderEntry):
         first, last = self.market.panel.rows_of_session(session)
         bar = self._bar
         for row in range(first, last):
-            bar(row)
             if self._commands:
                 self.acknowledge(self._take_commands())
+            bar(row)
         self._finish_session()
+        if self._commands:
+            self.acknowledge(self._take_commands())
 
     def take_in(self, event: MarketDataEvent) -> None:
         """Give the market a slice of before, without acting on it."""
@@ -519,19 +519,23 @@ class TradingCore(OrderEntry):
         if self._notices:
             self._deliver_notices()
         if not self.paused:
-            if self._handle_data is not None:
-                try:  # what `_call` does, at half its cost: this is the one call that every bar makes
-                    self._handle_data(self.context, self.data)
-                except Exception as failure:  # noqa: BLE001 - around a user's callback
-                    self.survive(failure)
-                else:
-                    self._failures_in_row = 0
-                if self._notices:
-                    self._deliver_notices()
-            if self.scheduled:
-                self._run_scheduled()
+            self._decide()
         if self._new_orders:
             self.flush_new_orders()
+
+    # `handle_data` is the one callback of every bar: called here and not by `_call`, at half the cost.
+    def _decide(self) -> None:
+        if self._handle_data is not None:
+            try:
+                self._handle_data(self.context, self.data)
+            except Exception as failure:  # noqa: BLE001 - around a user's callback
+                self.survive(failure)
+            else:
+                self._failures_in_row = 0
+            if self._notices:
+                self._deliver_notices()
+        if self.scheduled:
+            self._run_scheduled()
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""
