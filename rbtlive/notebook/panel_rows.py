@@ -10,7 +10,7 @@ import math
 import sys
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from rbtlive.core.order import Order
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
+from rbtlive.model.order import OPEN_STATES
 
 ORDERS_SHOWN = 200
 POSITIONS_SHOWN = 100
@@ -108,6 +109,8 @@ class OrderRows:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self._seen: dict[str, tuple[Any, ...]] = {}
+        self._latest: deque[Order] = deque(maxlen=2 * ORDERS_SHOWN)
+        self._last_id = 0
 
     def step(self, orders: OrderManager, fills: Fills) -> tuple[list[Row], list[int]]:
         """Return the rows that changed and the ids that are shown no more.
@@ -116,43 +119,51 @@ class OrderRows:
         """
         changed: list[Row] = []
         seen: dict[str, tuple[Any, ...]] = {}
-        for order in shown_orders(orders):
-            price = fills.mean_price(order) if order.executions else None
+        before = self._seen
+        for order in self._shown(orders):
+            key = order.id
             facts = (
                 order.state,
-                order.filled,
+                order.executions,
                 order.amount,
                 order.limit,
                 order.stop,
                 order.reason,
                 order.dt,
-                price,
             )
-            seen[order.id] = facts
-            if self._seen.get(order.id) != facts:
-                row = self.rows[order.id] = _order_row(order, price)
-                changed.append(row)
-        gone = [order_id for order_id in self._seen if order_id not in seen]
-        for order_id in gone:
-            del self.rows[order_id]
+            seen[key] = facts
+            # A price may come later than the fill it belongs to: executions are taken in a number at a time.
+            if before.get(key) != facts or (order.executions and self.rows[key][6] is None):
+                row = _order_row(order, fills.mean_price(order) if order.executions else None)
+                if self.rows.get(key) != row:
+                    self.rows[key] = row
+                    changed.append(row)
+        gone = [key for key in before if key not in seen]
+        for key in gone:
+            del self.rows[key]
         self._seen = seen
-        return changed, [int(order_id) for order_id in gone]
+        return changed, [int(key) for key in gone]
 
-
-def shown_orders(orders: OrderManager) -> list[Order]:
-    """Return at most ORDERS_SHOWN orders: open ones first, then the latest others, denied ones included."""
-    active = orders.get_active_orders()
-    active.sort(key=lambda order: int(order.id), reverse=True)
-    shown = active[:ORDERS_SHOWN]
-    return shown + list(islice(_latest_ended(orders), ORDERS_SHOWN - len(shown)))
-
-
-def _latest_ended(orders: OrderManager) -> Iterator[Order]:
-    last = len(orders) + len(orders.denied)  # ids count up from 1, and every order is in one of the two
-    for number in range(last, max(0, last - 2 * ORDERS_SHOWN), -1):
-        order = orders.get_order(str(number))
-        if order is not None and not order.is_open:
-            yield order
+    def _shown(self, orders: OrderManager) -> list[Order]:
+        # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones included; the newest come first.
+        last = len(orders) + len(orders.denied)  # ids count up from 1, and every order is in one of the two
+        for number in range(max(self._last_id, last - 2 * ORDERS_SHOWN) + 1, last + 1):
+            order = orders.get_order(str(number))
+            if order is not None:
+                self._latest.append(order)
+        self._last_id = last
+        shown = orders.get_active_orders()
+        if len(shown) > ORDERS_SHOWN:
+            shown.sort(key=lambda order: int(order.id), reverse=True)
+            return shown[:ORDERS_SHOWN]
+        room = ORDERS_SHOWN - len(shown)
+        for order in reversed(self._latest):
+            if room == 0:
+                break
+            if order.state not in OPEN_STATES:
+                shown.append(order)
+                room -= 1
+        return shown
 
 
 def _order_row(order: Order, price: float | None) -> Row:
@@ -280,7 +291,9 @@ class LogLines:
             fresh.append(line)
         if log:
             self._last = log[-1]
-        shown = [cut(line.partition("\n")[0]) for line in reversed(fresh)]  # tracebacks have a place of their own
+        shown = [
+            cut(line.partition("\n")[0]) for line in reversed(fresh)
+        ]  # tracebacks have a place of their own
         self.lines.extend(shown)
         return shown
 
