@@ -236,7 +236,7 @@ class OrderEntry:
         if order is None or not order.is_open or order.cancel_requested:
             return
         if order.state is OrderState.CREATED:
-            self._commands = [c for c in self._commands if c.order_id != order_id]
+            pass  # withdrawn before it was sent
         elif not self.venue.cancels_at_once:
             order.cancel_requested = True
             self._commands.append(CancelOrder(order_id=order_id))
@@ -249,6 +249,8 @@ class OrderEntry:
 
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:
         """Mark an order cancelled now; `report` puts it among the session's changed orders."""
+        if order.state is OrderState.CREATED:
+            self._commands = [c for c in self._commands if c.order_id != order.id]  # never sent, never to be sent
         self.orders.move(order, OrderState.CANCELED, self.now, reason=reason)
         if report:
             self._changed(order)

@@ -280,7 +280,7 @@ def _from_table(*, name: str, tz: str, table: pl.DataFrame) -> TradingCalendar:
 
 
 def _round_the_clock(last: date) -> TradingCalendar:
-    labels = np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + 1)
+    labels = np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D"))
     opens = labels.astype("datetime64[us]").astype(np.int64)
     never = np.zeros(len(labels), dtype=np.bool_)
     return TradingCalendar("24/7", "UTC", labels, opens, opens + DAY_US, never)

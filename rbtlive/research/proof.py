@@ -167,11 +167,13 @@ class Proof:
 
 
 def _drive(core: TradingCore, events: Iterable[Event]) -> None:
-    # A failure that ends a run ended the session too; if it did not, the comparison finds what is missing.
+    # A failure that ends a run ended the session too; if it did not, the comparison finds what is missing. What callbacks
+    # print was printed when it happened.
     try:
-        core.acknowledge(core.start())
-        for event in events:
-            core.acknowledge(core.process(event))
+        with contextlib.redirect_stdout(io.StringIO()):
+            core.acknowledge(core.start())
+            for event in events:
+                core.acknowledge(core.process(event))
     except Exception:  # around a user's callbacks
         if core.settings.on_error != "raise" and not core.initializing:
             raise

@@ -91,7 +91,7 @@ def _order(order: Order) -> dict[str, Any]:
         "stop_reached": order.stop_reached,
         "limit_reached": order.limit_reached,
         "sid": order.asset,
-        "status": order.status,
+        "status": int(order.status),
     }
     if order.broker_order_id is not None:
         fields["broker_order_id"] = order.broker_order_id
