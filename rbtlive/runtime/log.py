@@ -5,6 +5,7 @@ The rule: no logging call on the hot path; loggers are bound once.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 
 import structlog
@@ -32,7 +33,8 @@ def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
             handler=failure.handler,
             event_type=failure.event.event_type,
             at=failure.event.timestamp.isoformat(),
-            exc_info=failure.error,
+            # as text: rendering frames with all their variables would hold the loop for half a second
+            exception="".join(traceback.format_exception(failure.error)).rstrip(),
         )
 
     return log
