@@ -43,7 +43,6 @@ from rbtlive.model.events import Event
 PAGE = 500
 ACTIVITIES_PAGE = 100
 MOST_PAGES = 2_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AlpacaBroker(BrokerAdapter):
@@ -60,7 +59,6 @@ class AlpacaBroker(BrokerAdapter):
             always for the day.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
-        now: Tells the time of what the adapter itself has to say; by default that of the last thing heard.
         chance: Gives random numbers from 0 to 1 for the jitter.
 
     Raises:
@@ -82,7 +80,6 @@ class AlpacaBroker(BrokerAdapter):
         time_in_force: Literal["gtc", "day"] = "gtc",
         timeout_s: float = 10.0,
         backoff: Backoff | None = None,
-        now: Callable[[], datetime] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         if time_in_force not in ("gtc", "day"):
@@ -97,12 +94,11 @@ class AlpacaBroker(BrokerAdapter):
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._chance = chance
-        self._now = now or self._last_heard
-        self._heard = _EPOCH
         self._http = AlpacaHttp(self._keys, self.url, timeout_s=timeout_s, chance=chance)
         self._executions = KnownExecutions()
         self._stream: TradeStream | None = None
         self._broker_ids: dict[str, str] = {}
+        self._begins: dict[str, datetime] = {}
         self.left_out = 0
         data_url = url_override if data_url_override is None else data_url_override
         self._feed = AlpacaFeed(
@@ -149,7 +145,7 @@ class AlpacaBroker(BrokerAdapter):
             if answer.body.get(name) is True:
                 raise BrokerError(f"the account may not trade: {name} is set; look at the broker's own pages")
         stream = TradeStream(
-            self._keys, self._http, executions=self._executions, now=self._now, backoff=self._backoff, chance=self._chance
+            self._keys, self._http, executions=self._executions, now=self._http.now, backoff=self._backoff, chance=self._chance
         )  # fmt: skip
         await stream.open(timeout_s=self._timeout_s + 5.0)
         self._stream = stream
@@ -170,11 +166,7 @@ class AlpacaBroker(BrokerAdapter):
         if stream is None:
             raise BrokerError("there are no events before connect()")
         while (event := await stream.take()) is not None:
-            self._heard = max(self._heard, event.timestamp)
             yield event
-
-    def _last_heard(self) -> datetime:
-        return self._heard
 
     # -- orders ----------------------------------------------------------------------------------------------
 
@@ -302,8 +294,11 @@ class AlpacaBroker(BrokerAdapter):
         """
         status = "open" if open_only else "all"
         query = {"status": status, "direction": "asc", "limit": str(PAGE), "nested": "false"}
+        if prefix in self._begins:
+            query["after"] = _wire_time(self._begins[prefix] - timedelta(minutes=1))
         found: dict[str, BrokerOrder] = {}
         seen: set[str] = set()
+        first: datetime | None = None
         for _page in range(MOST_PAGES):
             page = await self._http.get("/v2/orders", query=query)
             fresh = [one for one in _objects(page) if str(one.get("id")) not in seen]
@@ -312,12 +307,19 @@ class AlpacaBroker(BrokerAdapter):
                 client_id = one.get("client_order_id")
                 if isinstance(client_id, str) and client_id.startswith(prefix):
                     self._take_order(one, found)
+                    first = first or _began(one)
             began = _began(page[-1]) if fresh else None
             if len(page) < PAGE or began is None:
+                self._note_begin(prefix, first or began, all_of_them=not open_only)
                 return list(found.values())
             # Stamps are finer than what can be asked for: some are told twice, none is left out.
             query["after"] = _wire_time(began - timedelta(microseconds=1))
         raise BrokerError(f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed")
+
+    def _note_begin(self, prefix: str, began: datetime | None, *, all_of_them: bool) -> None:
+        # An account may have years of orders: those before a run's first need not be looked through again.
+        if prefix and all_of_them and began is not None:
+            self._begins.setdefault(prefix, began)
 
     def _take_order(self, body: dict[str, Any], found: dict[str, BrokerOrder]) -> None:
         try:
@@ -330,7 +332,6 @@ class AlpacaBroker(BrokerAdapter):
 
     def _remember(self, order: BrokerOrder) -> None:
         self._broker_ids[order.client_order_id] = order.broker_order_id
-        self._heard = max(self._heard, order.updated_at)
 
     # -- account ---------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ HEARTBEAT_S = 10.0
 ANSWER_S = 10.0
 LARGEST_MESSAGE = 8 * 1024 * 1024
 _WRONG_KEYS = 402
+_TRY_AGAIN_S = 30.0
+_MOST_TRIES = 20
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
     ("open", "high", "low", "close", "volume"), pl.Float64
@@ -107,6 +109,7 @@ class AlpacaFeed(StreamFeed):
         self._given: dict[str, int] = {}
         self._start_us: int | None = None
         self._reach_us: int | None = None
+        self._waits: dict[tuple[str, date], int] = {}
         self._counts: Counter[str] = Counter()
         self.last_trades: dict[str, Trade] = {}
         if symbols is not None:
@@ -248,27 +251,25 @@ class AlpacaFeed(StreamFeed):
         return fresh
 
     async def _told(self, socket: Any, names: list[str], *, axis: SlotAxis) -> AsyncIterator[BarFacts]:
-        pending: set[date] = set()
         while True:
-            due_s = self._due_s(pending, axis)
             try:
-                async with asyncio.timeout(due_s):
+                async with asyncio.timeout(self._due_s(axis)):
                     messages = await _messages(socket)
             except TimeoutError:
                 for bar in await self._missed(names, axis):
                     yield bar
-                pending.clear()
+                self._ask_later()
                 continue
             except _Closed:
                 return
             for message in messages:
                 told = self._take(message)
-                if told is None:
-                    continue
-                if self._frequency == "1d" and not self._is_settled(told["timestamp"], axis):
-                    pending.add(told["timestamp"])
-                elif self._is_fresh(told, axis):
+                if told is not None and self._is_fresh(told, axis):
                     yield told
+
+    def _ask_later(self) -> None:
+        # The archive may be late with a daily bar: it is asked again, but not for ever.
+        self._waits = {wait: tries + 1 for wait, tries in self._waits.items() if tries < _MOST_TRIES}
 
     def _take(self, message: dict[str, Any]) -> BarFacts | None:
         kind = message.get("T")
@@ -292,7 +293,9 @@ class AlpacaFeed(StreamFeed):
             self._counts["outside_hours"] += 1
             return False
         if not isinstance(stamp, datetime) and not self._is_settled(stamp, axis):
+            self._waits.setdefault((symbol, stamp), 0)
             return False
+        self._waits.pop((symbol, stamp), None)
         last = self._given.get(symbol)
         if (last is not None and slot_us <= last) or (
             self._start_us is not None and slot_us <= self._start_us
@@ -304,17 +307,22 @@ class AlpacaFeed(StreamFeed):
         return True
 
     def _is_settled(self, label: date, axis: SlotAxis) -> bool:
-        latest = self._plan.latest if self._plan is not None else None
         close_us = axis.slot_of(label)
-        return latest is None or close_us is None or us_of(latest() - self._settle) >= close_us
+        return close_us is None or us_of(self._now() - self._settle) >= close_us
 
-    def _due_s(self, pending: set[date], axis: SlotAxis) -> float | None:
-        # Seconds until the first session that waits is over and settled; None if none waits.
+    def _due_s(self, axis: SlotAxis) -> float | None:
+        # Seconds until a session that waits is over and settled, or its bar is to be asked for again; None if none waits.
+        settled_us = us_of(self._now() - self._settle)
+        waits = [
+            _TRY_AGAIN_S if tries else max(0.0, ((axis.slot_of(label) or 0) - settled_us) / 1e6)
+            for (_symbol, label), tries in self._waits.items()
+        ]
+        return min(waits) if waits else None
+
+    def _now(self) -> datetime:
+        # The session's clock where it gives one, else the server's.
         latest = self._plan.latest if self._plan is not None else None
-        closes = [us for us in map(axis.slot_of, pending) if us is not None]
-        if latest is None or not closes:
-            return None
-        return max(0.0, (min(closes) - us_of(latest() - self._settle)) / 1e6)
+        return self._http.now() if latest is None else latest()
 
     def __repr__(self) -> str:
         names = (

@@ -13,9 +13,11 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -31,6 +33,7 @@ KEY_VARIABLES = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
 SECRET_VARIABLES = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
 LARGEST_ANSWER = 64 * 1024 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -76,6 +79,9 @@ class AlpacaKeys:
 
     def __repr__(self) -> str:
         return "AlpacaKeys(**********)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("keys are not written to files: pass them anew, or set the environment's variables")
 
 
 def _secret(given: str | SecretStr | None, name: str, variables: tuple[str, ...]) -> SecretStr:
@@ -168,6 +174,7 @@ class AlpacaHttp:
         self._backoff = backoff or Backoff(initial_s=0.25, limit_s=5.0)
         self._chance = chance
         self._session: Any = None
+        self._told_time: tuple[datetime, float] | None = None
         self.retries = 0
 
     @property
@@ -179,6 +186,13 @@ class AlpacaHttp:
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=False, auto_decompress=True
             )
         return self._session
+
+    def now(self) -> datetime:
+        """Return the time at the server, by the date of its last answer and the seconds since; 1970 before the first."""
+        if self._told_time is None:
+            return _EPOCH
+        told, heard_s = self._told_time
+        return told + timedelta(seconds=asyncio.get_running_loop().time() - heard_s)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -204,6 +218,7 @@ class AlpacaHttp:
                 headers=self._keys.headers() | {"Content-Type": "application/json"},
                 allow_redirects=False,
             ) as response:
+                self._note_time(response.headers.get("Date"))
                 return Answer(response.status, _parsed(await _text(response)))
         except TimeoutError:
             failure = f"no answer within {self._timeout_s:g} s"
@@ -211,6 +226,14 @@ class AlpacaHttp:
             # Its text and its traceback may hold the request, and the request holds the keys.
             failure = type(error).__name__
         raise NoAnswer(f"{method} {path}: {failure}")
+
+    def _note_time(self, date: str | None) -> None:
+        try:
+            told = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if told.tzinfo is not None:
+            self._told_time = told.astimezone(UTC), asyncio.get_running_loop().time()
 
     async def ask(self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         """Ask something that may be asked again, and ask again while there is no answer or the broker is busy.

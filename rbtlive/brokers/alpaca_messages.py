@@ -51,8 +51,8 @@ NEWS: Final = frozenset({
 """Updates after which an order still is what it was: open."""
 
 LONGEST_ID: Final = 128
-_LARGEST: Final = Decimal("1E15")
-_MOST_DIGITS: Final = 38
+_LARGEST_EXPONENT: Final = 15
+_MOST_DIGITS: Final = 28  # what any decimal context takes without rounding
 
 
 class Untranslatable(BrokerError):  # noqa: N818 - what it says of the message
@@ -243,7 +243,7 @@ def order_body(
         "qty": plain_text(abs(amount)),
         "side": "buy" if amount > 0 else "sell",
         "type": names[limit is not None, stop is not None],
-        "time_in_force": "day" if amount % 1 else whole,
+        "time_in_force": whole if amount == amount.to_integral_value() else "day",
         "client_order_id": client_order_id,
     }
     if limit is not None:
@@ -299,9 +299,8 @@ def _decimal(value: object, name: str) -> Decimal:
     if (
         number is None
         or not number.is_finite()
-        or abs(number) > _LARGEST
+        or not -_MOST_DIGITS <= number.adjusted() <= _LARGEST_EXPONENT
         or len(number.as_tuple().digits) > _MOST_DIGITS
-        or number.adjusted() < -_MOST_DIGITS
     ):
         raise Untranslatable(f"{name} must be a number: was {_shown(value)}")
     return number

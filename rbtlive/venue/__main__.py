@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
 import sys
@@ -98,6 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{port}"} | told) + "\n")
         sys.stdout.flush()
 
+    logging.getLogger("aiohttp.server").setLevel(
+        logging.CRITICAL
+    )  # broken requests are the sender's business
     try:
         try:
             from rbtlive.venue.server import serve

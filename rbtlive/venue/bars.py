@@ -5,6 +5,7 @@ The rule: nothing later than the cursor is ever told, traded on or counted.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -88,15 +89,15 @@ class VenueMarket:
                 f"asked for; the bars reach from {calendar.label(portal.first_session)} to {calendar.label(portal.last_session)}"
             )
         self._market = Market(
-            portal, frequency=frequency, first_session=first, last_session=last, preload=True
+            _in_lots(portal, lot_size),
+            frequency=frequency,
+            first_session=first,
+            last_session=last,
+            preload=True,
         )
         self.assets: tuple[Asset, ...] = tuple(self._market.assets)
-        self._lot_size = lot_size
-        self.by_symbol = {asset.symbol: replace(asset, lot_size=lot_size) for asset in self.assets}
-        self._index = {id(asset): asset.index for asset in self.by_symbol.values()}
-        self.data = _Data(
-            BarData(self._market, get_frames("polars"), restrictions=lambda _asset, _now: False), self.assets
-        )
+        self.by_symbol = {asset.symbol: asset for asset in self.assets}
+        self.data = BarData(self._market, get_frames("polars"), restrictions=lambda _asset, _now: False)
         panel = self._market.panel
         self._row = panel.rows_of_session(first)[0] - 1
         self._last_row = panel.rows_of_session(last)[1] - 1
@@ -130,6 +131,10 @@ class VenueMarket:
         """Return the last price known of an asset; None before the first."""
         price = self._market.price(asset.index)
         return None if np.isnan(price) else to_decimal(price)
+
+    def close(self, index: int) -> float:
+        """Return the close of the slice at the cursor of an asset's index, NaN if it has none."""
+        return self._market.close(index)
 
     def prints(self) -> list[Print]:
         """Return the bars of the slice at the cursor, in the order of their assets; nothing traded, no bar."""
@@ -166,18 +171,14 @@ class VenueMarket:
 
     def splits(self) -> list[tuple[Asset, Decimal]]:
         """Return the splits that take effect in the cursor's session: asset and ratio, 0.5 is two for one."""
-        return [(self.asset_at(split.asset), split.ratio) for split in self._market.splits_at(self.session)]
+        return [(self.assets[split.asset], split.ratio) for split in self._market.splits_at(self.session)]
 
     def dividends(self) -> list[tuple[Asset, Decimal, int | None]]:
         """Return the dividends whose ex date is in the cursor's session: asset, money a share, session of payment."""
         return [
-            (self.asset_at(one.asset), one.amount, one.pay_session)
+            (self.assets[one.asset], one.amount, one.pay_session)
             for one in self._market.dividends_ex_at(self.session)
         ]
-
-    def asset_at(self, index: int) -> Asset:
-        """Return the tradable asset of a column."""
-        return self.by_symbol[self.assets[index].symbol]
 
     def _known(
         self, frequency: Frequency, symbols: set[str] | None = None, *, session: int | None = None
@@ -217,24 +218,11 @@ class VenueMarket:
         return _new_york_midnight(self.calendar.label(self.session))
 
 
-class _Data:
-    # Bar data that also knows the assets as the venue trades them, in its own lots.
-    def __init__(self, data: BarData, assets: tuple[Asset, ...]) -> None:
-        self._data = data
-        self._assets = assets
-
-    @property
-    def current_dt(self) -> Any:
-        return self._data.current_dt
-
-    def current(self, asset: Asset, field: str) -> Any:
-        return self._data.current(self._assets[asset.index], field)
-
-    def history(self, asset: Asset, field: str, bar_count: int, frequency: str) -> Any:
-        return self._data.history(self._assets[asset.index], field, bar_count, frequency)
-
-    def can_trade(self, asset: Asset) -> Any:
-        return self._data.can_trade(self._assets[asset.index])
+def _in_lots(portal: PolarsDataPortal, lot_size: Decimal) -> PolarsDataPortal:
+    # The same bars, of assets that trade in the venue's lots.
+    traded = copy.copy(portal)
+    traded.assets = tuple(replace(asset, lot_size=lot_size) for asset in portal.assets)
+    return traded
 
 
 def _new_york_midnight(label: date) -> datetime:

@@ -164,12 +164,16 @@ class VenueBook:
         self._owed: dict[int, Decimal] = {}
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
-        self._venue = SimVenue(
-            slippage,
-            commission,
-            cap_limit_price=True,
-            order_view=lambda order: OrderView(order, frames),
-            transaction_view=lambda order, **facts: TransactionView(order, frames, **facts),
+        # What a SimVenue remembers of resting orders holds for the whole book: orders tried at once have one of their own.
+        self._venue, self._at_once = (
+            SimVenue(
+                slippage,
+                commission,
+                cap_limit_price=True,
+                order_view=lambda order: OrderView(order, frames),
+                transaction_view=lambda order, **facts: TransactionView(order, frames, **facts),
+            )
+            for _ in range(2)
         )
         with _exactly():
             self._enter_slice()
@@ -246,7 +250,7 @@ class VenueBook:
             order.move(OrderState.PENDING, at)
             self._tell("new", placed)
             if self._fills == "now":
-                self._match({asset: [order]})
+                self._match(self._at_once, {asset: [order]})
             return placed
 
     def cancel(self, placed: VenueOrder, at: datetime) -> None:
@@ -270,7 +274,7 @@ class VenueBook:
             self._begin_session()
         book = self._manager.open_by_asset()
         if book:
-            self._match(book)
+            self._match(self._venue, book)
             self._manager.prune()
         self._mark()
         if market.session_is_over:
@@ -296,8 +300,15 @@ class VenueBook:
                 self._by_number[order.id].ended = self._now
             self.portfolio.apply_split(asset, ratio)
 
-    def _match(self, book: Any) -> None:
-        self._venue.match(book, data=self.market.data, now=self._now, emit=self._fill)
+    def _match(self, venue: SimVenue, book: Any) -> None:
+        venue.match(
+            book,
+            data=self.market.data,
+            now=self._now,
+            emit=self._fill,
+            version=self._manager.version,
+            close_of=self.market.close,
+        )
         self._mark()
 
     def _fill(self, event: OrderFillEvent) -> None:

@@ -36,6 +36,8 @@ async def told_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         return refusal(no.status, no.code, no.message)
     except web.HTTPException as error:
         return refusal(error.status, error.status * 100000, error.reason)
+    except ConnectionError:  # the client has gone before all of its request was here
+        return refusal(400, 40010000, "request was cut off")
     except Exception:  # the outermost frame of a request
         logging.getLogger("rbtlive.venue").exception("a request failed")
         return refusal(500, 50010000, "internal server error occurred")
@@ -77,7 +79,7 @@ async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     answer = await _strike(request, before)
     if answer is not None:
         return answer
-    response = await handler(request)
+    response = await told_errors(request, handler)  # a "no" can be lost on its way as well
     return await _strike(request, after) or response
 
 

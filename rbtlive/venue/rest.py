@@ -35,9 +35,9 @@ async def read_json(request: web.Request) -> Any:
     Raises:
         Refused: it is no JSON.
     """
-    text = await request.text()
+    body = await request.read()
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(body.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, ArithmeticError, RecursionError):
         raise Refused(400, 40010000, "request body format is invalid") from None
 

@@ -9,7 +9,6 @@ The rule: it listens on 127.0.0.1 and nowhere else.
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from collections.abc import Callable
 
@@ -76,7 +75,7 @@ async def get_faults(request: web.Request) -> web.Response:
 
 async def post_faults(request: web.Request) -> web.Response:
     """Replace the faults that are switched on by a list of others; an empty one switches all off."""
-    body = await request.json(loads=_plain_json)
+    body = await rest.read_json(request)
     if not isinstance(body, list) or not all(isinstance(spec, dict) for spec in body):
         raise Refused(422, 40010001, "faults must be a list of objects")
     try:
@@ -101,13 +100,6 @@ async def post_reset(request: web.Request) -> web.Response:
     """Begin a new book, without faults."""
     request.app[VENUE].reset()
     return web.json_response(_state(request.app[VENUE]))
-
-
-def _plain_json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused(400, 40010000, "request body format is invalid") from None
 
 
 def _state(venue: Venue) -> dict[str, object]:

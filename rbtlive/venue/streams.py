@@ -83,7 +83,7 @@ class TradeStreams:
                 return False
             body = _read_json(said)
             action = body.get("action")
-            if action in {"authenticate", "auth"}:
+            if action in ("authenticate", "auth"):  # whatever was sent may be unhashable
                 keys = body.get("data") if action == "authenticate" else body
                 keys = keys if isinstance(keys, dict) else {}
                 ok = self._knows(
@@ -92,9 +92,7 @@ class TradeStreams:
             else:
                 ok = False
             status = "authorized" if ok else "unauthorized"
-            outlet.reply(
-                {"stream": "authorization", "data": {"status": status, "action": action or "unknown"}}
-            )
+            outlet.reply({"stream": "authorization", "data": {"status": status, "action": "authenticate"}})
             if ok:
                 return True
 
@@ -180,7 +178,7 @@ class MarketStreams:
         fine = all(
             isinstance(names, list) and all(isinstance(n, str) for n in names) for names in asked.values()
         )
-        if action not in {"subscribe", "unsubscribe"} or not fine:
+        if action not in ("subscribe", "unsubscribe") or not fine:
             outlet.reply([{"T": "error", "code": 400, "msg": "invalid syntax"}])
             return
         for channel, names in asked.items():
