@@ -28,8 +28,9 @@ LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
     # A venue may report a fill that crossed our cancel on the wire: late, and legal.
     _S.CANCELED: frozenset({_S.CANCELED, _S.FILLED}),
     _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
+    # One that was given up as never arrived may arrive after all, and what it traded is real.
+    _S.REJECTED: frozenset({_S.REJECTED, _S.FILLED}),
     _S.FILLED: frozenset(),
-    _S.REJECTED: frozenset(),
     _S.DENIED: frozenset(),
 }
 """From each state, the states an order may go to. CREATED → FILLED is a split that leaves nothing to trade."""
@@ -122,7 +123,7 @@ class Order:
         elif self.state in OPEN_STATES:
             state = OrderState.PARTIALLY_FILLED
         else:
-            state = self.state  # a late part of a cancelled order
+            state = self.state  # a late part of an order that has ended
         self.move(state, dt)
         self.filled = filled
         self.commission += commission

@@ -123,13 +123,14 @@ class OrderManager:
     def apply_update(self, event: OrderUpdateEvent) -> bool:
         """Move an order to the state the venue reports; return whether anything changed.
 
-        What a venue says late or twice (accepted after filled, cancelled after cancelled) changes nothing.
+        What a venue says late or twice (accepted after filled, cancelled after cancelled) changes nothing; nor does its
+        saying that an order is filled, which may overtake the fill itself.
         """
         order = self._known(event.order_id)
         if event.broker_order_id is not None:
             order.broker_order_id = event.broker_order_id
             self._by_broker_id[event.broker_order_id] = order.id
-        if event.status is order.state or (
+        if event.status in {order.state, OrderState.FILLED} or (
             order.state not in OPEN_STATES or _is_step_back(order.state, event.status)
         ):
             return False

@@ -22,6 +22,7 @@ from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
+    OrderFillEvent,
     OrderRejectEvent,
     OrderUpdateEvent,
     SystemErrorEvent,
@@ -163,11 +164,20 @@ class BrokerLink:
                 self._tell(_from_broker(event))
                 continue
             order_id = facts.sequence_of(told, self._run_id)
-            if order_id is not None and self._core().orders.get_order(order_id) is not None:
-                self._tell(event.model_copy(update={"order_id": order_id}))
+            order = None if order_id is None else self._core().orders.get_order(order_id)
+            if order is not None and isinstance(event, OrderFillEvent) and self._is_too_much(order, event):
+                self._trouble_once(
+                    f"order {order.id}", BrokerError(f"{event.execution_id} fills more than was ordered")
+                )
+            elif order is not None:
+                self._tell(event.model_copy(update={"order_id": order.id}))
             elif told not in self._reported:
                 self._reported.add(told)
                 self._note("ExternalOrder", {"client_order_id": told})
+
+    def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
+        booked = fill.execution_id in self._core().orders.executions
+        return not booked and abs(order.filled + fill.amount) > abs(order.amount)
 
     # -- asking ----------------------------------------------------------------------------------------------
 
