@@ -251,6 +251,8 @@ class TradingEngine:
         self._start_task(self._pump_feed(), "feed")
         self._start_task(self._watch_lag(), "lag")
         if self.feed.is_live:
+            if self._last_slice is not None:  # a feed that stays silent from the start is noticed too
+                self.timekeeper.note_slice(self._last_slice, self.core.settings.frequency)
             self._start_task(self.timekeeper.run(lambda: self.core), "clock")
 
     async def _connect(self) -> None:
@@ -437,7 +439,8 @@ class TradingEngine:
             return
         self._hand_over(self.core.process(event))
         if isinstance(event, MarketDataEvent):
-            self.timekeeper.note_slice(event.timestamp, self.core.settings.frequency)
+            frequency = self.core.settings.frequency
+            self.timekeeper.note_slice(event.timestamp, frequency, empty=not event.bars)
             tripped = self.breakers.check(self.core)
             if tripped is not None:
                 self.enqueue(tripped)

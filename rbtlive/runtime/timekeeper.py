@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rbtlive.core.corporate_actions import before_trading_start_us
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.data.feed import DataFeed
 from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
 from rbtlive.runtime.clock import Clock
@@ -28,44 +28,46 @@ _PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
 
 
 class Timekeeper:
-    """Watches the wall clock for one engine.
+    """Watches the time for one engine.
+
+    The feed's own stamps and the time passed since say what time it is; wall time only holds it back. A wall clock that
+    jumps forward closes no slice whose bars may still come.
 
     Args:
         feed: The live feed.
-        clock: Tells wall time.
+        clock: Tells wall time, and time passed.
         tell: Takes events for the queue.
         grace_s: How late a slice's bars may come before the clock closes it.
 
     Attributes:
         stale: Whether no bar has come for two intervals of open hours.
+        is_present: Whether the feed's bars were of now when they came.
     """
 
     def __init__(
         self, feed: DataFeed, clock: Clock, tell: Callable[[Event], None], *, grace_s: float = GRACE_S
     ) -> None:
         self.stale = False
+        self.is_present = False
         self._feed = feed
         self._clock = clock
         self._tell = tell
         self._grace = timedelta(seconds=grace_s)
-        self._last_slice: datetime | None = None
-        self._last_bar_at: datetime | None = None
+        self._lead_us: int | None = None
+        self._last_bar_us = 0
         self._frequency = "1m"
         self._opened_session = -1
 
-    def note_slice(self, timestamp: datetime, frequency: str) -> None:
-        """Take notice of a slice that was processed."""
-        self._last_slice = timestamp
+    def note_slice(self, timestamp: datetime, frequency: str, *, empty: bool = False) -> None:
+        """Take notice of a slice that was processed; one without bars says nothing of the feed."""
+        if empty:
+            return
         self._frequency = frequency
-        self._last_bar_at = self._clock.now()
+        self._last_bar_us = self._passed_us()
+        lead_us = us_of(timestamp) - self._last_bar_us
+        self._lead_us = lead_us if self._lead_us is None else max(self._lead_us, lead_us)
+        self.is_present = abs(self._clock.now() - timestamp) <= _PRESENT[frequency]
         self.stale = False
-
-    @property
-    def is_present(self) -> bool:
-        """Whether the feed's bars are of now."""
-        if self._last_slice is None:
-            return False
-        return abs(self._clock.now() - self._last_slice) <= _PRESENT[self._frequency]
 
     async def run(self, core: Callable[[], TradingCore]) -> None:
         """Watch, for ever."""
@@ -76,26 +78,39 @@ class Timekeeper:
 
     def tick(self, core: TradingCore) -> None:
         """Do what is due now."""
-        now = self._clock.now()
+        now = self._now()
         now_us = us_of(now)
         self._feed.close_through(now - self._grace)
         session = core.calendar.coming_session(now_us)
         if session > self._opened_session and now_us >= before_trading_start_us(core.calendar, session):
             self._opened_session = session
-            self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
+            if _is_ahead(core, session):
+                self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
         self._watch_silence(core, now, session)
 
     def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
-        if self.stale or self._last_bar_at is None or self._frequency == "1d":
+        if self.stale or self._lead_us is None or self._frequency == "1d":
             return
-        opened = core.calendar.open(session)
-        silent_for = now - max(self._last_bar_at, opened)
-        if now > opened and silent_for > _INTERVAL[self._frequency] * STALE_INTERVALS + self._grace:
+        silent_s = (self._passed_us() - self._last_bar_us) / 1e6
+        open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
+        if open_s > (_INTERVAL[self._frequency] * STALE_INTERVALS + self._grace).total_seconds():
             self.stale = True
             self._tell(
                 CircuitBreakerEvent(
-                    timestamp=now,
-                    name="stale data",
-                    reason=f"no bar for {silent_for.total_seconds():.0f} s of open hours",
+                    timestamp=now, name="stale data", reason=f"no bar for {open_s:.0f} s of open hours"
                 )
             )
+
+    def _now(self) -> datetime:
+        wall = self._clock.now()
+        return wall if self._lead_us is None else min(wall, datetime_of(self._lead_us + self._passed_us()))
+
+    def _passed_us(self) -> int:
+        return self._clock.monotonic_ns() // 1000
+
+
+def _is_ahead(core: TradingCore, session: int) -> bool:
+    # The bars may be ahead of a wall clock that was set back: no session is entered twice.
+    if core.in_session or not core.record.sessions:
+        return session >= core.market.session
+    return session > core.market.session
