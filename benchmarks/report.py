@@ -36,8 +36,8 @@ def _head(repeats: int, *, quick: bool) -> str:
     size = "A tenth of the bars (--quick): ratios say little. " if quick else ""
     return (
         f"# Results\n\n{size}{day}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, polars "
-        f"{version('polars')}. Peers: {peers}. CPU seconds (not wall time) of the engine's run, median of {repeats}; contenders "
-        "interleaved, each in a process of its own. rbtlive's time includes checking the frame it is given; of the peers' own "
+        f"{version('polars')}. Peers: {peers}. CPU seconds (not wall time) of the engine's run, median of {repeats} (of one for "
+        "the slow peers that no target is measured against); contenders interleaved, each in a process of its own. rbtlive's time includes checking the frame it is given; of the peers' own "
         "preparation (`prepare`) nothing is counted in the ratios. Written by `python benchmarks/run.py`."
     )
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,6 +44,11 @@ LIVE = {
     "rbtlive, any iterator, no journal": "flood-stream",
     "rbtlive, any iterator, journal": "flood-stream-journal",
 }
+ONCE = {
+    "A1": {"bt", "basana", "backtrader", "nautilus_trader"},
+    "A2": {"basana", "backtrader", "nautilus_trader"},
+}
+"""Slow peers that no target is measured against: one run tells enough."""
 PARTS = ("A1", "A2", "live", "linearity", "import")
 FIRST_CALLS = """
 import time
@@ -85,11 +91,15 @@ def merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {**good[-1], **{name: median(facts[name] for facts in good) for name in numbers}}
 
 
-def interleaved(jobs: dict[str, tuple[Any, ...]], repeats: int) -> dict[str, dict[str, Any]]:
-    """Run every job `repeats` times, in turn: A B C A B C."""
+def interleaved(
+    jobs: dict[str, tuple[Any, ...]], repeats: int, *, once: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """Run every job `repeats` times, in turn: A B C A B C; those named in `once` in the first turn only."""
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
     for turn in range(repeats):
         for name, arguments in jobs.items():
+            if turn and name in once:
+                continue
             print(f"  {name} ({turn + 1} of {repeats})", file=sys.stderr, flush=True)
             runs[name].append(run(*arguments))
     return {name: merged(facts) for name, facts in runs.items()}
@@ -114,12 +124,12 @@ def backtests(name: str, root: Path, *, repeats: int, peers: bool, quick: bool) 
         for label, (environment, script) in PEERS[name].items():
             jobs[label] = (environments.python_of(environment, root), CONTENDERS / script, name, data)
     jobs["bare loop"] = (sys.executable, CONTENDERS / "bare_loop.py", name, data)
-    return interleaved(jobs, repeats)
+    return interleaved(jobs, repeats, once=ONCE[name])
 
 
 def live(root: Path, *, repeats: int, peers: bool, quick: bool) -> dict[str, Any]:
     """Run the live path: floods without and with a journal, then a thousand events a second."""
-    data = stored("A1", root, bars=(10 if quick else 100) * 1_440)
+    data = stored("A1", root, bars=(10 if quick else 50) * 1_440)
     jobs: dict[str, tuple[Any, ...]] = {
         label: (sys.executable, CONTENDERS / "rbtlive_live.py", variant, data)
         for label, variant in LIVE.items()
@@ -162,6 +172,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--from-facts",
+        type=Path,
+        nargs="+",
+        help="make the table of facts that were stored before, and run nothing",
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="run some parts only")
     parser.add_argument(
         "--repeats", type=int, default=3, help="runs of each contender, of which the median counts (3)"
@@ -183,7 +199,9 @@ def main() -> None:
         {"repeats": chosen.repeats, "peers": not chosen.no_peers, "quick": chosen.quick},
     )
     facts: dict[str, Any] = {}
-    for name in chosen.only:
+    for path in chosen.from_facts or ():
+        facts |= json.loads(path.read_text())
+    for name in () if chosen.from_facts else chosen.only:
         print(name, file=sys.stderr)
         if name in OWN:
             facts[name] = backtests(name, root, **how)
@@ -193,6 +211,7 @@ def main() -> None:
             facts[name] = linearity(root, repeats=chosen.repeats, quick=chosen.quick)
         else:
             facts[name] = first_calls(chosen.repeats)
+        (root / f"facts-{name}.json").write_text(json.dumps({name: facts[name]}))
     text = report.tables(facts, repeats=chosen.repeats, quick=chosen.quick)
     print(text)
     if not (chosen.no_write or chosen.quick):
