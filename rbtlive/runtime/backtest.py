@@ -5,6 +5,7 @@ The rule: it decides nothing. What it does not do for a backtest, no other drive
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -177,7 +178,9 @@ INTERRUPTED: ContextVar[Callable[[], bool] | None] = ContextVar("rbtlive_interru
 
 
 def _somebody_looks() -> bool:
-    # A notebook's output is no terminal, and is looked at all the same.
+    # A notebook's output is no terminal, and is looked at all the same. Who runs notebooks unwatched says so by tqdm's variable.
+    if os.environ.get("TQDM_DISABLE"):
+        return False
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return sys.stderr.isatty() or hasattr(shell, "kernel")
