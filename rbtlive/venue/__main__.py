@@ -107,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from rbtlive.venue.server import serve
             from rbtlive.venue.venue import VenueSettings
         except ImportError as missing:
+            if (missing.name or "").partition(".")[0] not in {"aiohttp", "msgpack"}:
+                raise
             raise MissingExtra(
                 f"the venue needs the packages of an extra, {missing.name} is missing: pip install 'rbtlive[venue]'"
             ) from None

@@ -1,16 +1,21 @@
 """The adapter trades at a real venue process, which goes wrong in every way it can be told to."""
 
 import asyncio
+import os
+import sys
 from decimal import Decimal
 
 import pytest
 
 from rbtlive.brokers.alpaca_http import NoAnswer
-from rbtlive.errors import BrokerError, InvalidSetting, OrderRefused
+from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra, OrderRefused
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent, SystemErrorEvent
 from rbtlive.model.order import OrderState
 from tests.brokers.alpaca_session import QUICK, broker_at, connected, fills, order
 from tests.venue.process import KEY, until, within
+
+CASES = int(os.environ.get("RBTLIVE_FAULT_CASES", "60"))
+"""How many submits and disconnects go wrong; more by setting the variable."""
 
 
 def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
@@ -211,6 +216,35 @@ def test_a_submit_whose_answer_was_lost_is_found_and_never_doubled(venue, fault)
     assert venue.control("state")["orders"] == 1
 
 
+def test_many_submits_that_went_wrong_double_nothing_and_lose_nothing(venue):
+    venue.faults(
+        {"kind": "reset_after", "where": "submit", "probability": 0.3, "seed": 1},
+        {"kind": "error_after", "where": "submit", "probability": 0.3, "seed": 2},
+        {"kind": "reset_before", "where": "submit", "probability": 0.2, "seed": 3},
+        {"kind": "drop", "where": "trade_updates", "probability": 0.8, "seed": 4},
+    )
+
+    async def trade():
+        arrived, lost = set(), set()
+        async with connected(venue) as (broker, _told):
+            for number in range(CASES):
+                name = f"RUN-{number}"
+                try:
+                    await broker.submit_order(order(1 if number % 2 else -1), client_order_id=name)
+                    arrived.add(name)
+                except NoAnswer:
+                    (lost if await broker.find_order(name) is None else arrived).add(name)
+            booked = await broker.orders(prefix="RUN-")
+            return arrived, lost, booked, await broker.positions()
+
+    arrived, lost, booked, positions = within(trade(), seconds=120)
+
+    assert lost
+    assert len(arrived) + len(lost) == CASES
+    assert sorted(o.client_order_id for o in booked) == sorted(arrived)
+    assert sum(o.filled for o in booked) == positions.get("IBM", 0)
+
+
 def test_an_id_that_is_taken_by_another_order_is_a_no(venue):
     venue.place("RUN-1", qty="3")
 
@@ -352,17 +386,17 @@ def test_a_broken_stream_is_opened_again_and_says_so(venue, how):
     assert [fill.order_id for fill in fills(told)] == ["RUN-1"]
 
 
-def test_a_hundred_disconnects_lose_no_subscription(venue):
+def test_disconnects_lose_no_subscription(venue):
     async def survive():
         async with connected(venue) as (broker, told):
             broker._stream._backoff = type(QUICK)(initial_s=0.001, limit_s=0.002)
-            for number in range(100):
+            for number in range(CASES):
                 await asyncio.to_thread(venue.control, "disconnect")
                 await until(lambda number=number: broker.stats()["reconnects"] == number + 1, every=0.001)
             await broker.submit_order(order(5), client_order_id="RUN-1")
             await until(lambda: fills(told))
 
-    within(survive())
+    within(survive(), seconds=120)
 
 
 # -- settings --------------------------------------------------------------------------------------------------
@@ -391,6 +425,15 @@ def test_a_venue_that_is_not_there_is_told_at_connect():
         await broker.disconnect()
 
     within(connect())
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    from rbtlive.brokers import AlpacaBroker
+
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+
+    with pytest.raises(MissingExtra, match=r"rbtlive\[alpaca\]"):
+        within(AlpacaBroker("a", "b").connect())
 
 
 def test_paper_is_the_default_and_nothing_else_differs(monkeypatch):

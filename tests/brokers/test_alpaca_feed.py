@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,8 @@ from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
 from tests.brokers.alpaca_session import QUICK, broker_at
 from tests.venue.process import KEY, SECRET, until, within
 
+DROPS = int(os.environ.get("RBTLIVE_FEED_DROPS", "30"))
+"""How often the market stream is cut; more by setting the variable, 150 at most."""
 XNYS = get_calendar("XNYS")
 OPEN = datetime(2024, 1, 3, 14, 30, tzinfo=UTC)
 
@@ -104,17 +107,17 @@ def test_many_disconnects_leave_no_gap_and_no_double(minute_venue):
     async def watch():
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, _troubles):
             await listening(feed)
-            for number in range(30):
+            for number in range(DROPS):
                 await asyncio.to_thread(minute_venue.advance, 2)
                 while not (await asyncio.to_thread(minute_venue.control, "disconnect"))["cut"]:  # noqa: ASYNC110 - it is elsewhere
                     await asyncio.sleep(0)  # it is on its way back from the last time
                 await until(lambda number=number: feed.stats()["drops"] > number, every=0.002)
-            await until(lambda: len(slices) >= 59)
+            await until(lambda: len(slices) >= 2 * DROPS - 1)
             return slices, feed.stats()
 
-    slices, stats = within(watch())
+    slices, stats = within(watch(), seconds=120)
 
-    assert minutes(slices) == list(range(2, 61))
+    assert minutes(slices) == list(range(2, 2 * DROPS + 1))
     assert all(len(one.bars) == 2 for one in slices)
     assert (stats["quarantined"], stats["empty"]) == (0, 0)
 

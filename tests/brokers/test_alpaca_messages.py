@@ -25,7 +25,7 @@ from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
 from rbtlive.model.events import OrderFillEvent, OrderRejectEvent, OrderUpdateEvent, SystemErrorEvent
 from rbtlive.model.order import OrderState
 
-CASES = int(os.environ.get("RBTLIVE_FUZZ_CASES", "300"))
+CASES = int(os.environ.get("RBTLIVE_FUZZ_CASES", "200"))
 """How many damaged messages are tried; more by setting the variable."""
 NOON = datetime(2024, 1, 3, 17, tzinfo=UTC)
 ORDER = {

@@ -1,11 +1,14 @@
 """What the venue has taken it keeps: killed and started again, it is where it was."""
 
+import asyncio
+import sys
+
 import pytest
 
 from rbtlive.errors import InvalidSetting
 from rbtlive.venue.__main__ import main
 from rbtlive.venue.state import InputLog
-from tests.venue.process import VenueProcess
+from tests.venue.process import VenueProcess, within
 
 SPAN = ("--start", "2005-01-03", "--end", "2005-06-30")
 
@@ -98,6 +101,33 @@ def test_what_cannot_be_is_told_in_one_line(tmp_path, capsys, arguments, words):
     told = capsys.readouterr()
     assert words in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    for name in [
+        name
+        for name in sys.modules
+        if name in {"rbtlive.venue.server", "rbtlive.venue.guards", "rbtlive.venue.rest"}
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+
+    assert main([]) == 1
+    assert "pip install 'rbtlive[venue]'" in capsys.readouterr().err
+
+
+def test_with_a_speed_bars_come_by_themselves():
+    running = VenueProcess("--start", "2005-01-03", "--end", "2005-01-06", "--speed", "1e9")
+
+    async def wait():
+        while not (await asyncio.to_thread(running.control, "state"))["ended"]:  # noqa: ASYNC110 - it is elsewhere
+            await asyncio.sleep(0.02)
+
+    within(wait())
+    state = running.control("state")
+    assert running.stop() == ""
+
+    assert state["session"] == "2005-01-06"
 
 
 def test_given_secrets_are_not_printed(venue):
