@@ -79,7 +79,7 @@ def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_
     ({"data": PRICES, "custom_loader": object()}, NotBuilt),
     ({"data": PRICES, "extensions": ["mine.py"]}, NotBuilt),
     ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
-], ids=str)  # fmt: skip
+], ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else value.__name__)  # fmt: skip
 def test_what_has_no_counterpart_is_refused(arguments, error):
     with pytest.raises(error, match=r"run_algorithm|data_frequency"):
         run_algorithm(initialize=initialize, **SPAN, **arguments)
