@@ -6,10 +6,10 @@ The rule: at most one session of a name runs in a process; a second attach takes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import threading
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -182,30 +182,38 @@ async def _run(
     if box is not None:
         box["session"], box["loop"] = session, asyncio.get_running_loop()
     if own_signals and threading.current_thread() is threading.main_thread():
-        _stop_on_signals(session)
-    await session.wait()
+        with _stopped_by_signals(session):
+            await session.wait()
+    else:
+        await session.wait()
     return session
 
 
-def _stop_on_signals(session: LiveSession) -> None:
+@contextlib.contextmanager
+def _stopped_by_signals(session: LiveSession) -> Iterator[None]:
+    # Plain handlers, not the loop's: a second Ctrl-C must get through to a callback that never returns.
     loop = asyncio.get_running_loop()
     pending: set[asyncio.Task[None]] = set()
+    at_once: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in at_once}
 
-    def on_signal() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)  # the second one leaves at once
+    def stop() -> None:
         task = loop.create_task(session.engine.graceful_shutdown())
         pending.add(task)
         task.add_done_callback(pending.discard)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, on_signal)
-        except NotImplementedError:
-            warnings.warn(
-                "this platform's loop takes no signal handlers: Ctrl-C ends the session at once", stacklevel=2
-            )
-            return
+    def on_signal(_number: int, _frame: Any) -> None:
+        for number, handler in at_once.items():
+            signal.signal(number, handler)
+        loop.call_soon_threadsafe(stop)
+
+    for number in at_once:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run_on_thread(strategy: Any, broker: BrokerAdapter, options: dict[str, Any]) -> LiveSession:
