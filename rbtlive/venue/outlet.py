@@ -9,8 +9,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from aiohttp import web
-
 from rbtlive.venue.faults import Faults
 
 MOST_WAITING = 20_000
@@ -22,16 +20,16 @@ class Outlet:
     """Sends messages to one client.
 
     Args:
-        socket: The connection, prepared.
+        transport: What the connection runs over.
         place: What its faults are called: "trade_updates" or "market_data".
         faults: The faults.
         send: Encodes a message and sends it.
     """
 
     def __init__(
-        self, socket: web.WebSocketResponse, *, place: str, faults: Faults, send: Callable[[Any], Any]
+        self, transport: asyncio.Transport | None, *, place: str, faults: Faults, send: Callable[[Any], Any]
     ) -> None:
-        self._socket = socket
+        self._transport = transport
         self._place = place
         self._faults = faults
         self._send = send
@@ -61,9 +59,8 @@ class Outlet:
 
     def abort(self) -> None:
         """Cut the connection, without a goodbye."""
-        transport = self._socket._req.transport if self._socket._req is not None else None  # noqa: SLF001 - aiohttp has no other way
-        if transport is not None:
-            transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
         self._task.cancel()
 
     async def close(self) -> None:

@@ -65,7 +65,7 @@ class TradeStreams:
         async def send(message: Any) -> None:
             await socket.send_bytes(json.dumps(message).encode())
 
-        outlet = Outlet(socket, place="trade_updates", faults=self._faults, send=send)
+        outlet = Outlet(request.transport, place="trade_updates", faults=self._faults, send=send)
         try:
             if await self._authorised(socket, outlet):
                 self._listening[outlet] = False
@@ -146,7 +146,7 @@ class MarketStreams:
             else:
                 await socket.send_str(json.dumps(message))
 
-        outlet = Outlet(socket, place="market_data", faults=self._faults, send=send)
+        outlet = Outlet(request.transport, place="market_data", faults=self._faults, send=send)
         outlet.reply([{"T": "success", "msg": "connected"}])
         try:
             if await self._authorised(socket, outlet, packed=packed):

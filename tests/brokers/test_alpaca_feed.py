@@ -176,23 +176,28 @@ def test_daily_bars_come_one_a_session(venue):
 
 def test_a_daily_bar_is_final_only_after_its_session(venue):
     feed = feed_at(venue, settle_s=60.0)
-    now = [datetime(2005, 1, 4, 20, 59, tzinfo=UTC)]
     venue.advance(1)
 
     async def watch():
         plan = {"frequency": "1d", "symbols": ("IBM",), "after": XNYS.close(XNYS.number(date(2005, 1, 3)))}
-        async with reading(feed, latest=lambda: now[0], **plan) as (slices, _troubles):
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+
+        def latest():  # half a second before the bar is taken for final, and running
+            return datetime(2005, 1, 4, 21, 0, 59, 500_000, tzinfo=UTC) + timedelta(
+                seconds=loop.time() - begun_s
+            )
+
+        async with reading(feed, latest=latest, **plan):
             await until(lambda: feed._waits)
-            waiting = dict(feed._waits)
-            now[0] = datetime(2005, 1, 4, 21, 1, tzinfo=UTC)
-            await asyncio.to_thread(venue.control, "disconnect")
+            waiting, taken = dict(feed._waits), feed.stats()["archived"]
             await until(lambda: feed.stats()["archived"] == 1)
-            await asyncio.to_thread(venue.advance, 1)
-            return waiting, slices
+            return waiting, taken, dict(feed._waits), latest()
 
-    waiting, _slices = within(watch())
+    waiting, taken, left, at = within(watch())
 
-    assert waiting == {("IBM", date(2005, 1, 4)): 0}
+    assert (waiting, taken, left) == ({("IBM", date(2005, 1, 4)): 0}, 0, {})
+    assert at >= datetime(2005, 1, 4, 21, 1, tzinfo=UTC)
 
 
 def test_prints_are_conflated_and_counted(minute_venue):
