@@ -66,19 +66,21 @@ class BrokerLink:
         run_id: Begins every client order id of the run.
         core: Gives the core.
         tell: Takes events for the queue.
+        tell_now: Takes events that have to be processed before anything that waits.
         note: Writes something down for people.
         clock: Tells wall time.
         settings: How the broker is watched.
         outside: Signed shares held outside of this run, by symbol; None until the run's first look.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
         self,
         broker: BrokerAdapter,
         *,
         run_id: str,
         core: Callable[[], TradingCore],
         tell: Callable[[Event], None],
+        tell_now: Callable[[Event], None],
         note: Callable[[str, object], None],
         clock: Clock,
         settings: LinkSettings,
@@ -91,6 +93,7 @@ class BrokerLink:
         self._run_id = run_id
         self._core = core
         self._tell = tell
+        self._tell_now = tell_now
         self._note = note
         self._clock = clock
         self._outgoing: deque[Command] = deque()
@@ -201,8 +204,8 @@ class BrokerLink:
             elif order.state is OrderState.SUBMITTED:
                 self._send_late_or_expire(order)
         for order_id in sorted(known, key=int):
-            if core.orders.get_order(order_id) is None:  # written before a torn tail: its number is taken
-                self._tell(_taken(order_id, known[order_id]))
+            if int(order_id) > core.orders.last_id:  # written before a torn tail: its number is taken, from now on
+                self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
         self._cancel_again(known)
         await self._refuse_what_lasts()

@@ -264,6 +264,7 @@ class TradingEngine:
             run_id=self.journal.run_id,
             core=lambda: self.core,
             tell=self.enqueue,
+            tell_now=self.dispatcher.dispatch_now,
             note=lambda kind, payload: self._recorder.note(kind, self.clock.now(), payload),
             clock=self.clock,
             settings=self._link_settings,
