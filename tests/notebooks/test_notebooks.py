@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,27 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CELL_TIMEOUT_S = 60
+STRICT = "01_quickstart"
+"""Every output of this one is compared; in the others those of the cells tagged `CHECKED`."""
+CHECKED = "nbval-check-output"
+LARGEST_BYTES = 300_000
 
 
 def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
-    """Run a notebook in a kernel of this interpreter, from its own folder, and compare every output."""
+    """Run a notebook in a kernel of this interpreter, from its own folder, and compare its outputs."""
     environment = {
         name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}
     }
     environment["PYTHONPATH"] = str(ROOT)
+    environment["TQDM_DISABLE"] = "1"  # a progress bar that a busy machine brings up is no difference
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(HERE / "nbval.ini"), "-p", "no:cacheprovider"),
-        *("--nbval", "--nbval-current-env", "--nbval-sanitize-with", str(HERE / "sanitize.cfg")),
+        *(
+            "--nbval" if notebook.stem == STRICT else "--nbval-lax",
+            "--nbval-current-env",
+            "--nbval-sanitize-with",
+            str(HERE / "sanitize.cfg"),
+        ),
         *("--nbval-cell-timeout", str(CELL_TIMEOUT_S), "--rootdir", str(notebook.parent), notebook.name),
     ]
     return subprocess.run(
@@ -76,6 +87,20 @@ def test_an_output_that_is_not_what_the_cell_gives_is_found(copied):
     assert "1 failed" in done.stdout
 
 
+@pytest.mark.kernel
+def test_an_output_of_a_tagged_cell_that_is_not_what_the_cell_gives_is_found(copied):
+    copy = copied(
+        ROOT / "notebooks" / "07_moving_from_zipline.ipynb",
+        old="orders_compared=140",
+        new="orders_compared=139",
+    )
+
+    done = validate(copy)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_stored_run_in_order_and_without_errors(notebook):
     cells = code_cells(notebook)
@@ -86,8 +111,39 @@ def test_a_notebook_is_stored_run_in_order_and_without_errors(notebook):
     assert {output["output_type"] for output in outputs} <= {"display_data", "execute_result", "stream"}
 
 
-def test_the_quickstart_is_there():
-    assert "01_quickstart" in {path.stem for path in NOTEBOOKS}
+@pytest.mark.parametrize(
+    "notebook", [path for path in NOTEBOOKS if path.stem != STRICT], ids=lambda path: path.stem
+)
+def test_a_third_of_the_cells_that_show_something_are_compared_and_five_at_least(notebook):
+    showing = [cell for cell in code_cells(notebook) if cell["outputs"]]
+    compared = [cell for cell in showing if CHECKED in cell["metadata"].get("tags", ())]
+
+    assert len(compared) >= 5
+    assert len(compared) * 3 >= len(showing)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_small_and_tells_nothing_of_the_machine_that_ran_it(notebook):
+    text = notebook.read_text(encoding="utf-8")
+
+    assert len(text.encode()) < LARGEST_BYTES
+    assert [word for word in ("/tmp", "/home", "/root", "site-packages", str(ROOT)) if word in text] == []
+
+
+def test_the_tutorials_are_numbered_without_a_gap():
+    numbers = [int(path.name[:2]) for path in NOTEBOOKS]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 7
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_links_to_is_there(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    prose = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)]+)\)", prose)]
+
+    assert [target for target in targets if not (notebook.parent / target).exists()] == []
 
 
 def code_cells(notebook: Path) -> list[dict]:
