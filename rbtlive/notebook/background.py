@@ -15,6 +15,9 @@ from rbtlive.research.backtesting import backtest
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import INTERRUPTED
 
+WAKE_S = 0.1
+"""How soon an interrupt is noticed."""
+
 
 async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestResult:
     """Run `backtest` on a worker thread, while the loop and the sessions on it go on.
@@ -40,7 +43,10 @@ async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestRe
         None, lambda: context.run(backtest, strategy, data, **options)
     )
     try:
-        return await asyncio.shield(work)
+        # A kernel's interrupt cancels this wait and does not wake the loop: a timer does.
+        while not (await asyncio.wait({work}, timeout=WAKE_S))[0]:
+            pass
+        return await work
     except asyncio.CancelledError as cancelled:
         given_up.set()
         await asyncio.wait({work})

@@ -411,7 +411,7 @@ function ordersPart() {
     view.show(rows.map(([id, symbol, amount, filled, limit, stop, price, state, reason, created, changed, isOpen]) => ({
       key: id,
       tone: BAD.has(state) ? "bad" : WORKING.has(state) ? "good" : "",
-      cells: [number(id), symbol, `${number(filled, 0, 6)} / ${signed(amount, 0, 6)}`, limit === null ? "" : number(limit, 2, 6),
+      cells: [number(id), symbol, `${signed(filled, 0, 6)} / ${signed(amount, 0, 6)}`, limit === null ? "" : number(limit, 2, 6),
         stop === null ? "" : number(stop, 2, 6), price === null ? "" : number(price, 2, 4),
         `${STATES[state] || "?"} ${state.replaceAll("_", " ")}`, span((isOpen ? Math.max(now, created) : changed) - created), reason],
     })));

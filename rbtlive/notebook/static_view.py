@@ -172,7 +172,7 @@ def _order(row: Sequence[Any]) -> tuple[str, ...]:
     return (
         str(order_id),
         html.escape(symbol),
-        f"{number(filled, 0, 6)} / {signed(amount, 0, 6)}",
+        f"{signed(filled, 0, 6)} / {signed(amount, 0, 6)}",
         "" if limit is None else number(limit, 2, 6),
         "" if stop is None else number(stop, 2, 6),
         "" if price is None else number(price, 2, 4),

@@ -65,9 +65,12 @@ def browser(chromium):
 
 
 @contextlib.contextmanager
-def watched_page(browser, *, width=1600, height=1250):
-    """Open a page that must ask for nothing outside, and must not complain on the console."""
-    context = browser.new_context(viewport={"width": width, "height": height})
+def watched_page(browser):
+    """Open a page that must ask for nothing outside, and must not complain on the console.
+
+    The page's `complaints` are what its console said.
+    """
+    context = browser.new_context(viewport={"width": 1600, "height": 1250})
     context.set_default_timeout(20_000)
     page = context.new_page()
     outside, complaints = [], []
@@ -77,15 +80,16 @@ def watched_page(browser, *, width=1600, height=1250):
         "console",
         lambda m: complaints.append(m.text) if m.type == "error" and not NOT_OURS.search(m.text) else None,
     )
+    page.complaints = complaints
     yield page
     context.close()
     assert outside == []
     assert complaints == []
 
 
-def open_notebook(page, server, *, name, kernel):
-    """Open a notebook in JupyterLab and wait until its kernel is connected."""
-    page.goto(f"{server.base}/lab/tree/{name}?token={TOKEN}&reset")
+def open_notebook(page, server, *, name, kernel, place="lab/tree"):
+    """Open a notebook in JupyterLab (or where else the server shows one) and wait until its kernel is connected."""
+    page.goto(f"{server.base}/{place}/{name}?token={TOKEN}&reset")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     wait_until(lambda: server.is_connected(kernel), "the page to connect to its kernel")
 

@@ -205,7 +205,9 @@ def test_nothing_is_cut_off_and_everything_is_readable(shared, screenshots, them
         page.keyboard.press("Control+b")
     page.set_viewport_size({"width": width, "height": 1300 if width > 1000 else 1500})
     menu(page, "Settings", "Theme", f"JupyterLab {theme}")
-    page.locator(f'body[data-jp-theme-light="{"true" if theme == "Light" else "false"}"]').wait_for()
+    page.locator(f'body[data-jp-theme-light="{"true" if theme == "Light" else "false"}"]').wait_for(
+        state="attached"
+    )
     panel.evaluate("panel => panel.scrollIntoView({block: 'start'})")
     wait_until(
         lambda: panel.evaluate("p => p.getBoundingClientRect().right <= innerWidth"),

@@ -45,7 +45,7 @@ class Kernel:
             "user_expressions": {},
             "allow_stdin": False,
         }
-        return self.send("execute_request", {**content, "stop_on_error": True})
+        return self.send("execute_request", {**content, "stop_on_error": False})
 
     def finish(self, cell):
         """Return a cell's reply once it has one."""

@@ -206,3 +206,37 @@ def test_an_interrupted_wait_leaves_session_and_panel_alive(kernel, shown):
     before = len(shown.of_kind("delta"))
     kernel.listen(lambda: len(shown.of_kind("delta")) > before + 3)
     assert kernel.run("print(session.state)").strip() == "running"
+
+
+def test_an_interrupted_backtest_leaves_the_result_of_its_finished_sessions(kernel):
+    kernel.said.clear()
+    cell = kernel.start(
+        "import time\n"
+        "def handle_data(context, data):\n"
+        "    print('bar')\n"
+        "    time.sleep(0.02)\n"
+        "rbt.backtest({'__name__': 'slow', 'handle_data': handle_data}, bars)"
+    )
+    kernel.listen(lambda: "".join(m["text"] for m in kernel.messages("stream")).count("bar") > 5)
+
+    kernel.interrupt()
+    reply = kernel.finish(cell)
+
+    assert reply["ename"] == "KeyboardInterrupt"
+    assert "what it did until then is this exception's .result" in "\n".join(reply["traceback"])
+    sessions = kernel.run("import sys; print(sys.last_value.result.performance.height)")
+    assert int(sessions) >= 5
+
+
+def test_interrupting_the_wait_for_a_backtest_beside_the_loop_leaves_its_result_too(kernel):
+    kernel.said.clear()
+    kernel.run("import sys, time\ndef handle_data(context, data):\n    print('bar')\n    time.sleep(0.02)\n")
+    cell = kernel.start("await rbt.backtest_async({'__name__': 'slow', 'handle_data': handle_data}, bars)")
+    kernel.listen(lambda: "".join(m["text"] for m in kernel.messages("stream")).count("bar") > 5)
+
+    kernel.interrupt()
+    reply = kernel.finish(cell)
+
+    assert reply["status"] == "error"
+    sessions = kernel.run("print(sys.last_value.result.performance.height)")
+    assert int(sessions) >= 5
