@@ -65,7 +65,7 @@ class SessionBooks:
         self._apply_cancel_policy()  # in daily runs these orders are news of the next session, as in zipline
         if core.account_controls:
             self._check_account()
-        core.mark_now()
+        core.marks.mark_now()
         row = self._row()
         core.record.sessions.append(row)
         return row
@@ -78,12 +78,14 @@ class SessionBooks:
             asset = position.asset
             if not self._leaves(asset.index):
                 continue
-            price = core.value_of(asset)
+            price = core.marks.value_of(asset)
             price = position.last_sale_price if price is None else price
             amount = -position.amount
             core.portfolio.book_transaction(asset, amount, price=price, dt=core.now)
             core.record.transactions.append(
-                Transaction(core.now, asset, amount, price, ZERO, None, f"close-{asset.sid}-{core.session_label}")
+                Transaction(
+                    core.now, asset, amount, price, ZERO, None, f"close-{asset.sid}-{core.session_label}"
+                )
             )
         for order in core.orders.get_active_orders():
             if self._leaves(order.asset.index):
@@ -122,13 +124,13 @@ class SessionBooks:
 
     def _check_account(self) -> None:
         core = self._core
-        core.mark_now()
+        core.marks.mark_now()
         now = core.frames.timestamp(core.market.now_us)
         for control in core.account_controls:
             try:
                 control.validate(core.portfolio_view, core.account_view, now, core.data)
             except Exception as failure:  # noqa: BLE001 - a control ends the run as a failing callback does
-                core.survive(failure)
+                core.callbacks.survive(failure)
 
     def _row(self) -> SessionRow:
         core = self._core
@@ -151,7 +153,9 @@ class SessionBooks:
             portfolio_value=value,
             pnl=total_pnl - self._previous_pnl,
             total_pnl=total_pnl,
-            returns=(1.0 + total_return) / (1.0 + self._previous_return) - 1.0 if self._previous_return != -1.0 else 0.0,
+            returns=(1.0 + total_return) / (1.0 + self._previous_return) - 1.0
+            if self._previous_return != -1.0
+            else 0.0,
             total_return=total_return,
             gross_leverage=gross,
             net_leverage=net,
@@ -228,11 +232,14 @@ class SessionBooks:
             first = core.calendar.number(picture.sessions[0].label)
             returns = core.market.benchmark_returns(core.benchmark.index, first, len(picture.sessions))
             picture.sessions = [
-                replace(row, benchmark_return=value) for row, value in zip(picture.sessions, returns, strict=True)
+                replace(row, benchmark_return=value)
+                for row, value in zip(picture.sessions, returns, strict=True)
             ]
         elif core.benchmark_returns is not None:
             given = core.benchmark_returns
-            picture.sessions = [replace(row, benchmark_return=given.get(row.label, 0.0)) for row in picture.sessions]
+            picture.sessions = [
+                replace(row, benchmark_return=given.get(row.label, 0.0)) for row in picture.sessions
+            ]
         return picture
 
 

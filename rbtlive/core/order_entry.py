@@ -24,6 +24,7 @@ from rbtlive.model.number import to_decimal
 from rbtlive.model.order import OrderState
 
 if TYPE_CHECKING:
+    from rbtlive.core.callbacks import Callbacks
     from rbtlive.core.controls import TradingControl
     from rbtlive.core.fetcher import FetchedValues, FetchOptions
     from rbtlive.core.frames import Frames
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from rbtlive.core.portfolio import Portfolio
     from rbtlive.core.quirks import Quirks
     from rbtlive.core.settings import RunSettings
-    from rbtlive.core.trading_core import TradingState, Venue
+    from rbtlive.core.trading_core import TradingState
+    from rbtlive.core.venue_port import Venue
     from rbtlive.core.views import PortfolioView
     from rbtlive.data.calendar import TradingCalendar
     from rbtlive.data.market import Market
@@ -49,6 +51,7 @@ class OrderEntry:
     frames: Frames
     assets: tuple[Asset, ...]
     orders: OrderManager
+    callbacks: Callbacks
     portfolio: Portfolio
     portfolio_view: PortfolioView
     data: Any
@@ -71,7 +74,6 @@ class OrderEntry:
         @property
         def session_label(self) -> date: ...  # noqa: D102
         def mark(self) -> None: ...  # noqa: D102
-        def _notice(self, hook: str, order: Order, *args: Any) -> None: ...
         def _changed(self, order: Order) -> None: ...
 
     # -- which asset -----------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ class OrderEntry:
         reason = self._denial(order)
         if reason is not None:
             self.orders.deny(order, reason, self.now)
-            self._notice("on_order_reject", order, reason)
+            self.callbacks.notice("on_order_reject", order, reason)
             return order.id
         self._changed(order)
         self._commands.append(
@@ -250,13 +252,15 @@ class OrderEntry:
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:
         """Mark an order cancelled now; `report` puts it among the session's changed orders."""
         if order.state is OrderState.CREATED:
-            self._commands = [c for c in self._commands if c.order_id != order.id]  # never sent, never to be sent
+            self._commands = [
+                c for c in self._commands if c.order_id != order.id
+            ]  # never sent, never to be sent
         self.orders.move(order, OrderState.CANCELED, self.now, reason=reason)
         if report:
             self._changed(order)
         else:
             self._new_orders.pop(order.id, None)
-        self._notice("on_order_cancel", order, reason)
+        self.callbacks.notice("on_order_cancel", order, reason)
 
     def cancel_everything(self, reason: str) -> None:
         """Cancel every open order."""

@@ -39,7 +39,7 @@ def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
             f"{asset.symbol} cannot be ordered by value: it stopped trading on {asset.end_date}, "
             f"and the session is {core.session_label}"
         )
-    price = core.price_of(asset)
+    price = core.marks.price_of(asset)
     if price is None:
         raise CannotOrderDelistedAsset(
             f"{asset.symbol} cannot be ordered by value on {core.now}: no price is known yet; "

@@ -7,20 +7,21 @@ callback asked for leaves as commands when the event is done. No I/O, no clock, 
 from __future__ import annotations
 
 import decimal
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from rbtlive.core import corporate_actions
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.books import SessionBooks
 from rbtlive.core.bound import ACTIVE
+from rbtlive.core.callbacks import Callbacks
 from rbtlive.core.context import Context
 from rbtlive.core.controls import AccountControl, TradingControl
 from rbtlive.core.frames import get_frames
+from rbtlive.core.marking import Marks
 from rbtlive.core.order import Order
 from rbtlive.core.order_entry import OrderEntry
 from rbtlive.core.order_manager import OrderManager
@@ -30,10 +31,11 @@ from rbtlive.core.record import RunRecord, SessionRow
 from rbtlive.core.schedule import ScheduledFunction
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.venue_port import RemoteVenue, Venue
 from rbtlive.core.views import AccountView, OrderView, PortfolioView, TransactionView
 from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.data.market import Market
-from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar, TooManyErrors
+from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
 from rbtlive.finance.commission import PerShare
@@ -51,51 +53,13 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
+from rbtlive.model.number import ENGINE_CONTEXT
 from rbtlive.model.order import OrderState, Transaction
 from rbtlive.sim.matching import SimVenue
 
 TradingState = Literal["running", "reducing", "halted"]
-KEPT_FAILURES = 100
 BROKER_SOURCE = "broker "
 """Begins the source of a system error that is a message of a real broker."""
-
-
-class Venue(Protocol):
-    """Where orders go, as far as the core must know."""
-
-    cancels_at_once: bool
-
-    def match(
-        self,
-        book: Any,
-        *,
-        data: Any,
-        now: datetime,
-        emit: Callable[[OrderFillEvent], None],
-        version: int,
-        close_of: Callable[[int], float],
-    ) -> None:
-        """Fill what fills on the current bar; see SimVenue."""
-        ...
-
-
-class RemoteVenue:
-    """A venue elsewhere: it fills nothing here, and answers through events."""
-
-    cancels_at_once = False
-
-    def match(
-        self,
-        book: Any,
-        *,
-        data: Any,
-        now: datetime,
-        emit: Callable[[OrderFillEvent], None],
-        version: int,
-        close_of: Callable[[int], float],
-    ) -> None:
-        """Fill nothing."""
 
 
 class TradingCore(OrderEntry):
@@ -133,6 +97,7 @@ class TradingCore(OrderEntry):
         self._own_assets = {id(asset) for asset in self.assets}
         self.orders = OrderManager()
         self.portfolio = Portfolio(settings.capital_base)
+        self.marks = Marks(market, self.portfolio)
         self.restrictions: Restrictions = NoRestrictions()
         self.cancel_policy: CancelPolicy = NeverCancel()
         self.trading_controls: list[TradingControl] = []
@@ -146,8 +111,6 @@ class TradingCore(OrderEntry):
         self.paused = False
         self.initializing = True
         self.in_before_trading_start = False
-        self.failures: deque[BaseException] = deque(maxlen=KEPT_FAILURES)
-        self.failure_count = 0
         self.on_message = on_message or (lambda _level, _text: None)
         self.emit: Callable[[OrderFillEvent], None] = self._apply_fill
         self.on_session_closed: Callable[[SessionRow], None] = lambda _row: None
@@ -170,12 +133,11 @@ class TradingCore(OrderEntry):
 
         self._commands: list[Command] = []
         self._new_orders: dict[str, Order] = {}
-        self._notices: deque[tuple[str, tuple[Any, ...]]] = deque()
         self._unbooked_commissions: list[tuple[Asset, Decimal]] = []
-        self._decimals: dict[float, Decimal] = {}
-        self._marked_us: int | None = None
-        self._now, self._label = (0, datetime_of(0)), (market.first_session, market.calendar.label(market.first_session))
-        self._failures_in_row = 0
+        self._now, self._label = (
+            (0, datetime_of(0)),
+            (market.first_session, market.calendar.label(market.first_session)),
+        )
         self._depth = 0
         self._over = self._session_open = False
         self._session_span = (0, 0)
@@ -185,7 +147,9 @@ class TradingCore(OrderEntry):
 
     def _bind_callbacks(self, strategy: StrategyExecutor) -> None:
         strategy.bind_core(self)
-        self._hooks = {name: strategy.callback(name) for name in _HOOKS}
+        self.callbacks = Callbacks(self)
+        self._call = self.callbacks.call
+        self._notices, self._deliver_notices = self.callbacks.waiting, self.callbacks.deliver
         self._handle_data = strategy.callback("handle_data")
         self._before_start = strategy.callback("before_trading_start")
 
@@ -367,9 +331,9 @@ class TradingCore(OrderEntry):
             if order is not None:
                 self._changed(order)
                 if order.state in {OrderState.CANCELED, OrderState.EXPIRED}:
-                    self._notice("on_order_cancel", order, event.reason)
+                    self.callbacks.notice("on_order_cancel", order, event.reason)
                 elif order.state is OrderState.REJECTED:
-                    self._notice("on_order_reject", order, event.reason)
+                    self.callbacks.notice("on_order_reject", order, event.reason)
 
     def _on_reject(self, event: OrderRejectEvent) -> None:
         self._on_update(
@@ -382,7 +346,7 @@ class TradingCore(OrderEntry):
         )
 
     def _on_system_error(self, event: SystemErrorEvent) -> None:
-        callback = self._hooks["on_broker_message"]
+        callback = self.callbacks.hook("on_broker_message")
         if callback is not None and event.source.startswith(BROKER_SOURCE) and not self.paused:
             self._call(callback, self.context, event.message)
 
@@ -408,7 +372,7 @@ class TradingCore(OrderEntry):
             self.paused = False
             self.trading_state = "running"
             self.halt_reason = ""
-            self._failures_in_row = 0
+            self.callbacks.failures_in_row = 0
         elif event.action == "reduce":
             self.trading_state = "reducing"
             self.halt_reason = "reducing only, by the operator"
@@ -529,9 +493,9 @@ class TradingCore(OrderEntry):
             try:
                 self._handle_data(self.context, self.data)
             except Exception as failure:  # noqa: BLE001 - around a user's callback
-                self.survive(failure)
+                self.callbacks.survive(failure)
             else:
-                self._failures_in_row = 0
+                self.callbacks.failures_in_row = 0
             if self._notices:
                 self._deliver_notices()
         if self.scheduled:
@@ -571,7 +535,7 @@ class TradingCore(OrderEntry):
         )
         self.record.transactions.append(transaction)
         self.orders.touch((order,))
-        if self._hooks["on_order_fill"] is not None:
+        if self.callbacks.hook("on_order_fill") is not None:
             view = TransactionView(
                 order,
                 self.frames,
@@ -595,83 +559,15 @@ class TradingCore(OrderEntry):
                 f"cash and positions do not balance: off by {self.portfolio.conservation_error()} at {self.now}"
             )
 
-    # -- callbacks -------------------------------------------------------------------------------------------
-
-    def _call(self, callback: Callable[..., Any], *args: Any) -> None:
-        try:
-            callback(*args)
-        except Exception as failure:  # noqa: BLE001 - around a user's callback
-            self.survive(failure)
-        else:
-            self._failures_in_row = 0
-        if self._notices:
-            self._deliver_notices()
-
-    def survive(self, failure: Exception) -> None:
-        """End the run by `failure`, or keep it and go on: what on_error asks for.
-
-        Raises:
-            Exception: `failure` itself, with on_error="raise".
-        """
-        if self.settings.on_error == "raise":
-            raise failure
-        self.failures.append(failure)
-        self.failure_count += 1
-        self._failures_in_row += 1
-        self.on_message("error", f"a callback failed at {self.now}: {type(failure).__name__}: {failure}")
-        if self._failures_in_row == self.settings.max_errors:
-            self.failures.append(
-                TooManyErrors(
-                    f"{self._failures_in_row} callbacks in a row failed: trading is halted until resume()"
-                )
-            )
-            self.halt(f"{self._failures_in_row} callbacks in a row failed")
-
-    def _notice(self, hook: str, order: Order, *args: Any) -> None:
-        if self._hooks[hook] is not None:
-            self._notices.append((hook, (OrderView(order, self.frames), *args)))
-
-    def _deliver_notices(self) -> None:
-        while self._notices:
-            hook, args = self._notices.popleft()
-            callback = self._hooks[hook]
-            if callback is not None and not self.paused:
-                self._call(callback, self.context, *args)
+    def mark(self) -> None:
+        """Mark the portfolio at the current step; once a step is enough."""
+        self.marks.mark()
 
     # -- what methods and views ask --------------------------------------------------------------------------
 
     def add_indicator(self, name: str, expression: Any) -> None:
         """Make a column computed from each asset's bars readable."""
         self.market.add_column(name, expression)
-
-    def price_of(self, asset: Asset) -> Decimal | None:
-        """Return the last known price, or None."""
-        return self._exactly(self.market.price(asset.index))
-
-    def value_of(self, asset: Asset) -> Decimal | None:
-        """Return the price a position in `asset` is valued at, or None."""
-        price = self.market.value_price(asset.index)
-        known = self._decimals.get(price)
-        return self._exactly(price) if known is None else known
-
-    def _exactly(self, price: float) -> Decimal | None:
-        if price != price:  # noqa: PLR0124 - NaN
-            return None
-        exact = self._decimals.get(price)
-        if exact is None:
-            exact = self._decimals[price] = to_decimal(price)
-        return exact
-
-    def mark(self) -> None:
-        """Mark the portfolio at the current step; once a step is enough."""
-        if self._marked_us != self.market.now_us:
-            self.mark_now()
-
-    def mark_now(self) -> None:
-        """Mark the portfolio at the current step, even if it was marked before."""
-        self._marked_us = self.market.now_us
-        if self.portfolio.positions:
-            self.portfolio.mark(self.value_of, self.now)
 
     def _is_restricted(self, asset: Asset, now: Any) -> bool:
         return bool(self.restrictions.is_restricted(asset, now))
@@ -689,8 +585,6 @@ class TradingCore(OrderEntry):
                     order.move(OrderState.SUBMITTED, order.dt)
         return commands
 
-
-_HOOKS = ("on_order_fill", "on_order_cancel", "on_order_reject", "on_broker_message")
 
 _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
     MarketDataEvent: TradingCore._on_market_data,  # noqa: SLF001

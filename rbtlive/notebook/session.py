@@ -23,6 +23,7 @@ from rbtlive.model.events import OperatorEvent, SystemErrorEvent
 from rbtlive.notebook.loaded import loaded, remember
 from rbtlive.notebook.panel import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
+from rbtlive.research.frames import positions_frame
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
@@ -294,7 +295,7 @@ class LiveSession:
             "conflated": feed.get("conflated", 0),
             "dropped": feed.get("quarantined", 0),
             "reconnects": feed.get("reconnects", 0),
-            "errors": meters.errors + engine.core.failure_count,
+            "errors": meters.errors + engine.core.callbacks.failure_count,
             "journal_bytes": engine.journal.size_bytes(),
         }
 
@@ -329,7 +330,7 @@ class LiveSession:
         self.logs.append(f"{level}: {text}")
 
     def _note_message(self, level: str, text: str) -> None:
-        failures = self.engine.core.failures
+        failures = self.engine.core.callbacks.failures
         traced = f"\n{_traced(failures[-1])}" if level == "error" and failures else ""
         self._log(level, text + traced)
 
@@ -354,5 +355,3 @@ class LiveSession:
 
 def _traced(failure: BaseException) -> str:
     return "".join(traceback.format_exception(failure)).rstrip()
-
-

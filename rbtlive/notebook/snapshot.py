@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.trading_core import KEPT_FAILURES
+from rbtlive.core.callbacks import KEPT_FAILURES
 from rbtlive.data.calendar import us_of
 from rbtlive.model.events import Priority
 from rbtlive.notebook.panel_rows import (
@@ -241,7 +241,7 @@ class PanelState:
             plain(self._quantiles[1], 1),
             plain(meters.loop_lag_ms, 1),
             plain(max(self._lags), 1),
-            meters.errors + self._core.failure_count + engine.dispatcher.failed,
+            meters.errors + self._core.callbacks.failure_count + engine.dispatcher.failed,
         ]
 
     def _feed(self) -> State:
@@ -276,7 +276,7 @@ class PanelState:
     def _all_failures(self) -> dict[str, deque[BaseException]]:
         engine = self._session.engine
         return {
-            "callbacks": self._core.failures,
+            "callbacks": self._core.callbacks.failures,
             "handlers": deque((failure.error for failure in engine.dispatcher.failures), KEPT_FAILURES),
             "engine": deque([] if engine.failure is None else [engine.failure]),
         }

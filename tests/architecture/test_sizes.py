@@ -12,7 +12,6 @@ from tests.architecture.sources import ROOT, modules, parsed, told
 LIMITS = {"function": 70, "file": 600, "class": 20}
 EXCEPTIONS = {
     "rbtlive/core/api_setup.py:SetupMethods": 26,  # zipline's API, a method a function
-    "rbtlive/core/trading_core.py": 644,
     "rbtlive/data/market.py:Market": 33,
     "rbtlive/runtime/launch.py:prepare": 81,
     "tests/data/test_market.py": 631,

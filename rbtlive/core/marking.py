@@ -1,0 +1,55 @@
+"""What positions are worth now: prices as exact numbers, and the portfolio marked at them once a step."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rbtlive.data.calendar import datetime_of
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+
+if TYPE_CHECKING:
+    from rbtlive.core.portfolio import Portfolio
+    from rbtlive.data.market import Market
+
+
+class Marks:
+    """Marks a portfolio at the market; each distinct price is made exact once."""
+
+    __slots__ = ("_decimals", "_marked_us", "_market", "_portfolio")
+
+    def __init__(self, market: Market, portfolio: Portfolio) -> None:
+        self._market = market
+        self._portfolio = portfolio
+        self._decimals: dict[float, Decimal] = {}
+        self._marked_us: int | None = None
+
+    def price_of(self, asset: Asset) -> Decimal | None:
+        """Return the last known price, or None."""
+        return self._exactly(self._market.price(asset.index))
+
+    def value_of(self, asset: Asset) -> Decimal | None:
+        """Return the price a position in `asset` is valued at, or None."""
+        price = self._market.value_price(asset.index)
+        known = self._decimals.get(price)
+        return self._exactly(price) if known is None else known
+
+    def mark(self) -> None:
+        """Mark the portfolio at the current step; once a step is enough."""
+        if self._marked_us != self._market.now_us:
+            self.mark_now()
+
+    def mark_now(self) -> None:
+        """Mark the portfolio at the current step, even if it was marked before."""
+        self._marked_us = self._market.now_us
+        if self._portfolio.positions:
+            self._portfolio.mark(self.value_of, datetime_of(self._market.now_us))
+
+    def _exactly(self, price: float) -> Decimal | None:
+        if price != price:  # noqa: PLR0124 - NaN
+            return None
+        exact = self._decimals.get(price)
+        if exact is None:
+            exact = self._decimals[price] = to_decimal(price)
+        return exact

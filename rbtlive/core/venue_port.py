@@ -1,0 +1,49 @@
+"""Where orders go, as far as the core must know: a venue in memory, or one elsewhere.
+
+The rule: the core never asks which of the two it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from rbtlive.model.events import OrderFillEvent
+
+
+class Venue(Protocol):
+    """A venue; `SimVenue` is one."""
+
+    cancels_at_once: bool
+
+    def match(
+        self,
+        book: Any,
+        *,
+        data: Any,
+        now: datetime,
+        emit: Callable[[OrderFillEvent], None],
+        version: int,
+        close_of: Callable[[int], float],
+    ) -> None:
+        """Fill what fills on the current bar; see SimVenue."""
+        ...
+
+
+class RemoteVenue:
+    """A venue elsewhere: it fills nothing here, and answers through events."""
+
+    cancels_at_once = False
+
+    def match(
+        self,
+        book: Any,
+        *,
+        data: Any,
+        now: datetime,
+        emit: Callable[[OrderFillEvent], None],
+        version: int,
+        close_of: Callable[[int], float],
+    ) -> None:
+        """Fill nothing."""
