@@ -64,6 +64,12 @@ def _moment(ms: int | None) -> str:
     return _NOTHING if not ms else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def _micros(us: float | None) -> str:
+    if us is None:
+        return _NOTHING
+    return f"{number(us)}{_THIN}µs" if us < 1000 else f"{number(us / 1000, 1)}{_THIN}ms"
+
+
 def _head(state: State) -> str:
     head = state["head"]
     about = f"{head['strategy']} on {head['broker']}"
@@ -94,7 +100,7 @@ def _figures(state: State) -> str:
         ),
         ("Fills", number(fills)),
         ("Events", number(events)),
-        ("Latency", f"p50 {number(p50)}{_THIN}µs, p99 {number(p99)}{_THIN}µs"),
+        ("Latency", f"p50 {_micros(p50)}, p99 {_micros(p99)}"),
         ("Worst lag", f"{number(worst, 1)}{_THIN}ms"),
         ("Errors", number(errors)),
         ("Last bar", _moment(state["feed"]["bar"])),
@@ -123,7 +129,7 @@ def _course(state: State) -> str:
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" width="{_WIDTH:.0f}" height="{_HEIGHT:.0f}" role="img" '
         f'style="max-width:100%" aria-label="Portfolio value">'
         f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"/>{marks}</svg>'
-        f'<div style="opacity:.7;font-size:12px">{_moment(x0)} to {_moment(x1)}, {number(low)} to {number(high)}; '
+        f'<div style="font-size:12px"><span style="opacity:.7">{_moment(x0)} to {_moment(x1)}, {number(low)} to {number(high)}</span> '
         f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span></div>'
     )
 
