@@ -240,7 +240,7 @@ class Panel:
     def _grow(self, session: int, us: int) -> int:
         if session != self._ends_of:
             self._ends_of, self._ends = session, self._row_ends(session)
-        place = int(np.searchsorted(self._ends, us))
+        place = int(self._ends.searchsorted(us))
         last = int(self._us[self.rows - 1]) if self.rows else -1
         if place == len(self._ends) or int(self._ends[place]) != us or us <= last:
             kind = "session" if self.frequency == "1d" else "minute"

@@ -23,7 +23,7 @@ EXPRESSIONS = st.sampled_from(
         CLOSE.pct_change(),
         CLOSE.shift(2),
         (CLOSE * pl.col("volume")).cum_sum() / pl.col("volume").cum_sum(),
-        pl.when(CLOSE > pl.col("open")).then(1).otherwise(-1),
+        pl.when(pl.col("open") < CLOSE).then(1).otherwise(-1),
         pl.col("price").rolling_mean(2),
     ]
 )
