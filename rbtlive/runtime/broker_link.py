@@ -204,7 +204,7 @@ class BrokerLink:
             elif order.state is OrderState.SUBMITTED:
                 self._send_late_or_expire(order)
         for order_id in sorted(known, key=int):
-            if int(order_id) > core.orders.last_id:  # written before a torn tail: its number is taken, from now on
+            if int(order_id) > core.orders.last_id:  # written before a torn tail: its number is taken
                 self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
         self._cancel_again(known)

@@ -1,0 +1,105 @@
+"""The market of a simulated world: two assets, a bar each a minute, round a midnight.
+
+The rule: the bars follow from their minute alone; every world of the same length sees the same market.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.bar import Bar
+from tests.simulation.wire import Wire
+
+SYMBOLS = ("AAA", "BBB")
+START = datetime(2024, 3, 5, 23, 54, tzinfo=UTC)
+"""When a world begins: a session of the 24/7 calendar ends six minutes later."""
+MINUTE_S = 60.0
+
+
+def bar(symbol: int, minute: int) -> Bar:
+    """Return the bar that ends `minute` minutes after the start."""
+
+    def close(number: int) -> Decimal:
+        swing = (number * (7 + 3 * symbol)) % 23 - (number * (5 + symbol)) % 19
+        return Decimal(5000 * (symbol + 1) + swing * 25) / 100
+
+    before, after = close(minute - 1), close(minute)
+    return Bar(
+        symbol=SYMBOLS[symbol],
+        timestamp=START + timedelta(minutes=minute),
+        open=before,
+        high=max(before, after) + Decimal("0.4"),
+        low=min(before, after) - Decimal("0.4"),
+        close=after,
+        volume=Decimal(10_000),
+    )
+
+
+@lru_cache(maxsize=256)
+def slice_of(minute: int) -> tuple[Bar, ...]:
+    """Return a minute's bars."""
+    return tuple(bar(symbol, minute) for symbol in range(len(SYMBOLS)))
+
+
+@lru_cache(maxsize=1)
+def history() -> PolarsDataPortal:
+    """Return the portal that a session knows its assets from: the ten minutes before the start."""
+    rows = [dict(one) for minute in range(-9, 1) for one in slice_of(minute)]
+    for row in rows:
+        row |= {name: float(row[name]) for name in ("open", "high", "low", "close", "volume")}
+    frame = pl.DataFrame(rows).with_columns(pl.col("timestamp").cast(pl.Datetime("us", "UTC")))
+    return PolarsDataPortal.coerce(frame, frequency="1m", calendar="24/7")
+
+
+class Tape:
+    """The sender of bars.
+
+    Args:
+        wire: What they go over.
+        whole: Whether the bars of a minute go as one message, or one by one.
+    """
+
+    def __init__(self, wire: Wire, *, whole: bool) -> None:
+        self.minute = 0
+        self._wire = wire
+        self._whole = whole
+
+    def publish(self) -> list[Bar]:
+        """Send the bars of the next minute, and return them."""
+        self.minute += 1
+        bars = list(slice_of(self.minute))
+        for part in [bars] if self._whole else [[one] for one in bars]:
+            self._wire.publish("bars", json.dumps([one.model_dump(mode="json") for one in part]))
+        return bars
+
+    async def listen(self) -> AsyncIterator[Any]:
+        """Yield what a client of the stream yields: first what was sent before, then what comes.
+
+        Raises:
+            ConnectionResetError: the connection broke.
+            ValueError: a message was cut.
+        """
+        pipe = self._wire.connect("bars")
+        try:
+            for minute in range(1, self.minute + 1):
+                yield list(slice_of(minute)) if self._whole else slice_of(minute)[0]
+                if not self._whole:
+                    yield slice_of(minute)[1]
+            async for text in pipe:
+                bars = [_bar_of(facts) for facts in json.loads(text)]
+                yield bars if self._whole else bars[0]
+        finally:
+            pipe.close()
+
+
+def _bar_of(facts: dict[str, Any]) -> dict[str, Any]:
+    numbers = {name: Decimal(facts[name]) for name in ("open", "high", "low", "close", "volume")}
+    return {**facts, **numbers, "timestamp": datetime.fromisoformat(facts["timestamp"])}

@@ -1,0 +1,153 @@
+"""What once went wrong in a simulated world, each with the faults that it took."""
+
+from dataclasses import replace
+
+import pytest
+
+from rbtlive.model.order import OrderState
+from tests.simulation.faults import Fault
+from tests.simulation.venue import Venue
+from tests.simulation.world import Scenario, World, run
+
+QUOTES = Scenario(seed=0, strategy="Quotes")
+STEADY = Scenario(seed=0, strategy="Steady")
+
+
+def world_of(scenario, *faults, **facts):
+    """Run a world with these faults and return it."""
+    world = World(replace(scenario, faults=faults, **facts))
+    world.run()
+    return world
+
+
+@pytest.mark.parametrize("what", ["reset before", "server error", "lost", "refused"])
+def test_a_cancel_that_fails_is_asked_for_again_and_a_replay_knows_it(what):
+    world = world_of(QUOTES, *(Fault("cancel", number, what) for number in range(1, 8)))
+
+    assert world.outcome.wrong == []
+    assert world.outcome.struck[f"cancel: {what}"] == 7
+
+
+def test_a_refused_cancel_does_not_end_the_order_here():
+    world = world_of(QUOTES, *(Fault("cancel", number, "refused") for number in range(1, 200)))
+
+    states = {order.state for order in world.process.engine.core.orders}
+    assert world.outcome.wrong == []
+    assert OrderState.REJECTED not in {
+        order.state for order in world.process.engine.core.orders if order.reason == "not now"
+    }
+    assert OrderState.CANCELED in states
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_a_cancel_that_was_written_and_never_sent_is_sent_after_a_restart(number):
+    assert world_of(QUOTES, Fault("before send", number, "kill", 3.0)).outcome.wrong == []
+
+
+def test_what_was_sent_before_a_restart_may_arrive_after_it_and_is_not_rejected_then():
+    late, killed = Fault("submit", 1, "late", 4.2), Fault("time", 62, "killed", 2.0)
+
+    world = world_of(STEADY, late, killed, latency_s=0.4)
+
+    assert world.outcome.wrong == []
+    assert world.venue.repeats == {"SIMULATE-1": 1}
+    assert world.process.engine.core.orders.get_order("1").state is OrderState.FILLED
+
+
+@pytest.mark.parametrize("poll_s", [2.0, 9.0])
+def test_an_order_that_arrives_after_it_was_given_up_is_cancelled_and_its_fills_are_booked(poll_s):
+    world = world_of(STEADY, Fault("submit", 1, "late", 59.0), poll_s=poll_s)
+
+    order = world.process.engine.core.orders.get_order("1")
+    assert world.outcome.wrong == []
+    assert order.reason == "never arrived"
+    assert world.venue.book["SIMULATE-1"].filled == order.filled
+    assert world.venue.book["SIMULATE-1"].state in {OrderState.CANCELED, OrderState.FILLED}
+
+
+def test_a_fill_between_two_questions_does_not_keep_a_session_from_starting():
+    world = world_of(STEADY, Fault("time", 122, "killed", 1.3), latency_s=0.4)
+
+    assert world.outcome.wrong == []
+    assert world.outcome.starts == 2
+
+
+def test_a_feed_that_falls_silent_halts_trading_although_the_clock_closes_its_slices():
+    outcome = world_of(STEADY, Fault("time", 100, "bars fall silent", 240.0)).outcome
+
+    assert outcome.wrong == []
+    assert outcome.figures["halts"] == 1
+
+
+def test_a_feed_that_is_silent_from_the_start_of_a_process_is_noticed():
+    silent, killed = Fault("time", 100, "bars fall silent", 240.0), Fault("time", 110, "killed", 2.0)
+
+    outcome = world_of(STEADY, silent, killed).outcome
+
+    assert outcome.wrong == []
+    assert outcome.figures["halts"] == 1
+
+
+@pytest.mark.parametrize("what", ["clock jumps", "clock jumps back"])
+@pytest.mark.parametrize("jump_s", [45.0, 300.0])
+@pytest.mark.parametrize("whole_slices", [True, False])
+def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, whole_slices):
+    outcome = world_of(STEADY, Fault("time", 100, what, jump_s), whole_slices=whole_slices).outcome
+
+    assert outcome.wrong == []
+    assert outcome.figures["halts"] == 0
+    unbroken = run(replace(STEADY, whole_slices=whole_slices))
+    assert (outcome.orders, outcome.cash) == (unbroken.orders, unbroken.cash)
+
+
+def test_a_clock_set_back_over_midnight_enters_no_session_twice():
+    back, killed = Fault("time", 365, "clock jumps back", 90.0), Fault("time", 366, "killed", 1.0)
+
+    assert world_of(STEADY, back, killed).outcome.wrong == []
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("strategy", ["Steady", "Reacting"])
+def test_numbers_of_orders_that_a_torn_journal_lost_are_not_given_again(number, strategy):
+    world = world_of(replace(STEADY, strategy=strategy), Fault("after send", number, "tear", 3.0))
+
+    assert world.outcome.wrong == []
+    assert world.venue.repeats.total() <= 1  # the last intent may come back as it was, under its own id
+
+
+class Generous(Venue):
+    """A venue whose stream tells of executions that its books do not have."""
+
+    def _tell(self, order, **fill):
+        super()._tell(order, **fill)
+        if fill:
+            super()._tell(order, **{**fill, "execution_id": fill["execution_id"] + "again"})
+
+
+class GenerousWorld(World):
+    venue_type = Generous
+
+    def note_booking(self, event):
+        """Time nothing: the books do not have every execution."""
+
+
+def test_executions_that_the_books_of_the_venue_do_not_have_halt_trading_and_end_no_run():
+    world = GenerousWorld(STEADY)
+    world.run()
+
+    engine = world.process.engine
+    assert world.outcome.starts == 1
+    assert any("halted without a cause: reconciliation" in sentence for sentence in world.outcome.wrong)
+    assert any(
+        "fills more than was ordered" in row.payload for row in rows(world) if row.type == "SystemErrorEvent"
+    )
+    assert engine.core.portfolio.conservation_error() == 0
+    assert all(abs(order.filled) <= abs(order.amount) for order in engine.core.orders)
+
+
+def rows(world):
+    """Return the rows of a world's journal."""
+    journal = world.disk.open(dict, clock=world.clock, reached=lambda _point: None)
+    found = list(journal.rows())
+    journal.close()
+    return found

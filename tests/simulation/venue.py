@@ -1,0 +1,231 @@
+"""A venue that is not ours: its own book, its own rules, its own idea of what was traded.
+
+The rule: what it fills, and when, follows from the bars and from an order's own number alone, so that a fault on the wire
+changes when a message comes and never what it says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.brokers.base import BrokerExecution, BrokerOrder
+from rbtlive.errors import OrderRefused
+from rbtlive.model.bar import Bar
+from rbtlive.model.order import CLOSED_STATES, OrderState
+
+COMMISSION = Decimal("0.35")
+FOREIGN_ID = "typed-by-hand-1"
+HELD_BEFORE = {"AAA": Decimal(100)}
+"""Shares that were in the account before the run began."""
+
+
+@dataclass(slots=True)
+class Resting:
+    """An order in the venue's book."""
+
+    client_id: str
+    broker_id: str
+    symbol: str
+    amount: Decimal
+    limit: Decimal | None
+    stop: Decimal | None
+    updated_at: datetime
+    state: OrderState = OrderState.PENDING
+    reason: str = ""
+    executions: list[BrokerExecution] = field(default_factory=list)
+
+    @property
+    def filled(self) -> Decimal:
+        """Signed shares filled."""
+        return sum((e.amount for e in self.executions), Decimal(0))
+
+    @property
+    def number(self) -> int:
+        """Number of the order within its run."""
+        digits = self.client_id.rpartition("-")[2]
+        return int(digits) if digits.isdigit() else 0
+
+    def seen_from_outside(self, *, executions: bool) -> BrokerOrder:
+        """Return the order as an answer tells it."""
+        return BrokerOrder(
+            client_order_id=self.client_id,
+            broker_order_id=self.broker_id,
+            symbol=self.symbol,
+            amount=self.amount,
+            filled=self.filled,
+            average_price=None,
+            state=self.state,
+            updated_at=self.updated_at,
+            limit=self.limit,
+            stop=self.stop,
+            reason=self.reason,
+            executions=tuple(self.executions) if executions else (),
+        )
+
+
+class Venue:
+    """The venue.
+
+    Args:
+        now: Tells the true time.
+        publish: Sends a message down the stream.
+        lists_executions: Whether a list of orders tells their executions; a single order always does.
+        spread_s: Over how many seconds after a bar its fills are spread.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        publish: Callable[[str], None],
+        lists_executions: bool,
+        spread_s: float = 50.0,
+    ) -> None:
+        self.book: dict[str, Resting] = {}
+        self.refused: list[str] = []
+        self.repeats: Counter[str] = Counter()
+        self.filled_at: dict[str, float] = {}
+        self.liquid = False
+        self._now = now
+        self._publish = publish
+        self._lists_executions = lists_executions
+        self._spread_s = spread_s
+        self._held: dict[str, Decimal] = dict(HELD_BEFORE)
+        self._bars: dict[str, Bar] = {}
+        self._place(FOREIGN_ID, "BBB", Decimal(7), limit=Decimal("0.01"), stop=None)
+
+    # -- what clients ask --------------------------------------------------------------------------------------
+
+    def submit(
+        self, client_id: str, symbol: str, amount: Decimal, limit: Decimal | None, stop: Decimal | None
+    ) -> str:
+        """Take an order; a client id is taken once.
+
+        Raises:
+            OrderRefused: the id was used, or the amount is one this venue does not like.
+        """
+        if client_id in self.book or client_id in self.refused:
+            self.repeats[client_id] += 1
+            raise OrderRefused("client_order_id must be unique")
+        if abs(amount) % 13 == 0:
+            self.refused.append(client_id)
+            raise OrderRefused(f"{amount} shares cannot be traded here")
+        order = self._place(client_id, symbol, amount, limit=limit, stop=stop)
+        if abs(amount) % 17 == 0:
+            asyncio.get_running_loop().call_later(
+                0.5, self._end, order, OrderState.REJECTED, "on second thoughts"
+            )
+        return order.broker_id
+
+    def cancel(self, client_id: str) -> None:
+        """Cancel what is left of an order.
+
+        Raises:
+            OrderRefused: there is no such order.
+        """
+        order = self.book.get(client_id)
+        if order is None:
+            raise OrderRefused("order not found")
+        self._end(order, OrderState.CANCELED, "as asked")
+
+    def find(self, client_id: str) -> BrokerOrder | None:
+        """Return one order."""
+        order = self.book.get(client_id)
+        return None if order is None else order.seen_from_outside(executions=True)
+
+    def orders(self, prefix: str, *, open_only: bool) -> list[BrokerOrder]:
+        """Return orders by the beginning of their client ids."""
+        return [
+            order.seen_from_outside(executions=self._lists_executions)
+            for order in self.book.values()
+            if order.client_id.startswith(prefix) and not (open_only and order.state in CLOSED_STATES)
+        ]
+
+    def positions(self) -> dict[str, Decimal]:
+        """Return what is held."""
+        return {symbol: amount for symbol, amount in self._held.items() if amount}
+
+    # -- what happens ------------------------------------------------------------------------------------------
+
+    def take_bars(self, bars: list[Bar], minute: int) -> None:
+        """Fill what fills on the bars of a minute, in parts, in the course of the minute after it."""
+        self._bars = {bar.symbol: bar for bar in bars}
+        loop = asyncio.get_running_loop()
+        for order in list(self.book.values()):
+            bar = self._bars.get(order.symbol)
+            price = None if bar is None or order.state in CLOSED_STATES else _price(order, bar)
+            if price is None:
+                continue
+            number = order.number
+            shares = abs(order.amount) if self.liquid else Decimal(5 + (number * 11 + minute * 7) % 60)
+            when_s = 0.0 if self.liquid else (number * 7 + minute * 3) % 12 / 12 * self._spread_s
+            loop.call_later(when_s, self._execute, order, shares, price)
+
+    def _execute(self, order: Resting, shares: Decimal, price: Decimal) -> None:
+        left = abs(order.amount) - abs(order.filled)
+        if order.state in CLOSED_STATES or left <= 0:
+            return
+        amount = min(shares, left).copy_sign(order.amount)
+        execution = BrokerExecution(
+            execution_id=f"{order.broker_id}.{len(order.executions) + 1}",
+            amount=amount,
+            price=price,
+            at=self._now(),
+            commission=COMMISSION,
+        )
+        order.executions.append(execution)
+        order.updated_at = execution.at
+        order.state = OrderState.FILLED if order.filled == order.amount else OrderState.PARTIALLY_FILLED
+        self._held[order.symbol] = self._held.get(order.symbol, Decimal(0)) + amount
+        self.filled_at[execution.execution_id] = asyncio.get_running_loop().time()
+        self._tell(
+            order,
+            execution_id=execution.execution_id,
+            amount=str(amount),
+            price=str(price),
+            commission=str(COMMISSION),
+        )
+        self._tell(order)
+
+    def _place(
+        self, client_id: str, symbol: str, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+    ) -> Resting:
+        order = Resting(client_id, f"v{len(self.book) + 1}", symbol, amount, limit, stop, self._now())
+        self.book[client_id] = order
+        self._tell(order)
+        return order
+
+    def _end(self, order: Resting, state: OrderState, reason: str) -> None:
+        if order.state in CLOSED_STATES:
+            return
+        order.state, order.reason, order.updated_at = state, reason, self._now()
+        self._tell(order)
+
+    def _tell(self, order: Resting, **fill: str) -> None:
+        facts: dict[str, Any] = {
+            "client_order_id": order.client_id,
+            "broker_order_id": order.broker_id,
+            "state": order.state.value,
+            "reason": order.reason,
+            "at": self._now().isoformat(),
+            **fill,
+        }
+        self._publish(json.dumps(facts))
+
+
+def _price(order: Resting, bar: Bar) -> Decimal | None:
+    buy = order.amount > 0
+    if order.stop is not None and (bar.high < order.stop if buy else bar.low > order.stop):
+        return None
+    if order.limit is None:
+        return bar.close
+    if bar.low > order.limit if buy else bar.high < order.limit:
+        return None
+    return min(order.limit, bar.close) if buy else max(order.limit, bar.close)
