@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -394,8 +394,17 @@ class TradingEngine:
                 await self._wakeup.wait()
 
     async def _pump_feed(self) -> None:
+        stream = aiter(self.feed)
+        try:
+            await self._pump(stream)
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:  # now, not when it is collected: what it holds goes back before what waits here
+                await close()
+
+    async def _pump(self, stream: AsyncIterator[Event]) -> None:
         breath = _Breath(self.clock)
-        async for event in self.feed:
+        async for event in stream:
             self._in_hand = event
             if self._stopping:
                 return
