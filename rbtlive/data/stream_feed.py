@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from rbtlive.data.feed_base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.slices import SliceBuilder, SlotAxis
 from rbtlive.errors import FeedDisconnected, FeedError
-from rbtlive.model.events import Event, SystemErrorEvent
+from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 
 Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
 """Opens a source for some symbols, or for all it has if None."""
@@ -84,6 +84,7 @@ class StreamFeed(DataFeed):
         self._chance = chance
         self._builder: SliceBuilder | None = None
         self._left = _read_ahead_of(source)
+        self._saying: Iterator[Event] = iter(())
         self._signal: asyncio.Event | None = None
         self._close_to: datetime | None = None
         self._reopen = False
@@ -141,7 +142,9 @@ class StreamFeed(DataFeed):
                 yield event
         finally:
             self._signal = None
-            self._left.extendleft(reversed(builder.open_bars()))  # of a slice that nobody got
+            # What was to be said next, then the bars of the slice that was open: nobody got them.
+            unsaid = [event for event in self._saying if isinstance(event, MarketDataEvent)]
+            self._left.extendleft(reversed([*unsaid, *builder.open_bars()]))
 
     def take_back(self, slices: Sequence[Event]) -> None:
         """Take back slices that were given and not processed, oldest first: whoever reads the source next gets them."""
@@ -171,7 +174,8 @@ class StreamFeed(DataFeed):
         while True:
             signal.clear()
             while reader.items and not builder.ended:
-                for event in builder.add(reader.take()):
+                self._saying = builder.add(reader.take())
+                for event in self._saying:
                     yield event
             for event in self._overdue(builder):
                 yield event
