@@ -215,7 +215,7 @@ def test_a_stopped_session_is_carried_on_from_the_same_iterator(tmp_path, form):
                 bundle = next(days)
                 for item in [bundle] if form == "lists" else bundle:
                     source.items.put_nowait(item)
-            await until(source.items.empty)
+            await until(lambda session=session: session.engine.failure or source.items.empty())
             await session.stop()
         source.items.put_nowait(None)
         return await whole(Churn, tmp_path, feed=source, data=assets)
