@@ -37,6 +37,7 @@ class Resting:
     limit: Decimal | None
     stop: Decimal | None
     updated_at: datetime
+    placed_at: datetime
     state: OrderState = OrderState.PENDING
     reason: str = ""
     executions: list[BrokerExecution] = field(default_factory=list)
@@ -197,7 +198,8 @@ class Venue:
     def _place(
         self, client_id: str, symbol: str, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
     ) -> Resting:
-        order = Resting(client_id, f"v{len(self.book) + 1}", symbol, amount, limit, stop, self._now())
+        now = self._now()
+        order = Resting(client_id, f"v{len(self.book) + 1}", symbol, amount, limit, stop, now, now)
         self.book[client_id] = order
         self._tell(order)
         return order
