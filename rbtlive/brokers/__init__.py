@@ -1,9 +1,16 @@
-"""Where orders go: the asynchronous port, the paper broker, and one file per real broker."""
+"""Where orders go: the asynchronous port, the paper broker, and one file per real broker.
 
-from rbtlive.brokers.alpaca import AlpacaBroker
-from rbtlive.brokers.alpaca_feed import AlpacaFeed
+Real brokers are imported when they are asked for: a backtest needs none.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerExecution, BrokerOrder
 from rbtlive.brokers.paper import PaperBroker
+
+if TYPE_CHECKING:
+    from rbtlive.brokers.alpaca import AlpacaBroker
+    from rbtlive.brokers.alpaca_feed import AlpacaFeed
 
 __all__ = [
     "AlpacaBroker",
@@ -14,3 +21,19 @@ __all__ = [
     "BrokerOrder",
     "PaperBroker",
 ]
+
+_ELSEWHERE = {"AlpacaBroker": "rbtlive.brokers.alpaca", "AlpacaFeed": "rbtlive.brokers.alpaca_feed"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a real broker on first use."""
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_ELSEWHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name what `__getattr__` brings, too."""
+    return sorted({*globals(), *__all__})
