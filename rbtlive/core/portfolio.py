@@ -218,7 +218,9 @@ class Portfolio:
         whole, fraction = split_amount(position.amount, ratio, asset.lot_size)
         basis = round(float(position.cost_basis) * float(ratio), 2)
         cash = to_money(round(float(fraction) * basis, 2))
-        removed = position.fill_cost if not whole else to_money(position.fill_cost * fraction / (whole + fraction))
+        removed = (
+            position.fill_cost if not whole else to_money(position.fill_cost * fraction / (whole + fraction))
+        )
         position.fill_cost -= removed
         position.amount = whole
         position.basis_cost = whole * to_money(basis)

@@ -108,7 +108,9 @@ class PolarsDataPortal:
         life = _life(frames, symbols, self.calendar)
         self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
         self._ends_given = frozenset(
-            row["symbol"] for row in ([] if tables[0] is None else tables[0].rows()) if row.get("end_date") is not None
+            row["symbol"]
+            for row in ([] if tables[0] is None else tables[0].rows())
+            if row.get("end_date") is not None
         )
         self._name_assets()
         frames = [_indexed(frame, [self._by_symbol.get(symbol) for symbol in symbols]) for frame in frames]

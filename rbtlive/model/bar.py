@@ -62,5 +62,7 @@ class Bar(BaseModel):
     @model_validator(mode="after")
     def _high_is_not_below_low(self) -> Bar:
         if self.high < self.low:
-            raise ValueError(f"high must not be below low: high was {self.high}, low {self.low} for {self.symbol}")
+            raise ValueError(
+                f"high must not be below low: high was {self.high}, low {self.low} for {self.symbol}"
+            )
         return self

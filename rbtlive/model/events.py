@@ -47,7 +47,9 @@ class Event(BaseModel):
         """Fill in what the class, not the caller, decides; refuse a caller who says otherwise."""
         cls = type(self)
         if self.priority not in (-1, cls.default_priority):
-            raise ValueError(f"priority of {cls.__name__} is {int(cls.default_priority)}: was {self.priority}")
+            raise ValueError(
+                f"priority of {cls.__name__} is {int(cls.default_priority)}: was {self.priority}"
+            )
         if self.event_type not in ("", cls.__name__):
             raise ValueError(f"event_type of {cls.__name__} is its class name: was {self.event_type!r}")
         object.__setattr__(self, "priority", int(cls.default_priority))

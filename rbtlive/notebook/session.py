@@ -267,7 +267,8 @@ class LiveSession:
             return closed
         core.mark()
         held = [
-            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price) for p in core.portfolio
+            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price)
+            for p in core.portfolio
         ]
         return pl.concat([closed, positions_frame([(core.session_label, held)])])
 

@@ -91,7 +91,10 @@ class Breakers:
         ):
             return "order rate", f"more than {self.max_orders_per_minute} orders within a minute"
         if self.max_errors is not None and core.callbacks.failure_count > self.max_errors:
-            return "error rate", f"{core.callbacks.failure_count} callbacks failed, the limit is {self.max_errors}"
+            return (
+                "error rate",
+                f"{core.callbacks.failure_count} callbacks failed, the limit is {self.max_errors}",
+            )
         return None, ""
 
     def _orders_in_a_minute(self, core: TradingCore) -> int:

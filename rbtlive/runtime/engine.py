@@ -399,7 +399,9 @@ class TradingEngine:
             await self._pump(stream)
         finally:
             close = getattr(stream, "aclose", None)
-            if close is not None:  # now, not when it is collected: what it holds goes back before what waits here
+            if (
+                close is not None
+            ):  # now, not when it is collected: what it holds goes back before what waits here
                 await close()
 
     async def _pump(self, stream: AsyncIterator[Event]) -> None:

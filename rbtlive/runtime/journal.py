@@ -345,7 +345,9 @@ class Journal(RecordedRun):
             JournalUnwritable: it holds rows.
         """
         if self.last_seq:
-            raise JournalUnwritable(f"a journal is removed only while it is empty: this one holds {self.last_seq} rows")
+            raise JournalUnwritable(
+                f"a journal is removed only while it is empty: this one holds {self.last_seq} rows"
+            )
         if self._closed:
             return
         self._closed = True

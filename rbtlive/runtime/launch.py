@@ -130,7 +130,9 @@ class Launch:
             elif self.on_divergence == "positions":
                 self._go_on(journal)
             else:
-                where = first_divergence(journal, segment, lambda: self._core_of(journal, self.strategy, self.settings))
+                where = first_divergence(
+                    journal, segment, lambda: self._core_of(journal, self.strategy, self.settings)
+                )
                 raise StrategyChanged(f"{change}; first difference: {where or 'none'}") from None
 
     def _go_on(self, journal: Journal) -> None:
@@ -142,7 +144,9 @@ class Launch:
         self._begin_segment(journal, dict(state))
 
     def _begin_segment(self, journal: Journal, state: dict[str, Any]) -> None:
-        facts = swap_facts(self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state)
+        facts = swap_facts(
+            self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
+        )
         journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
         journal.commit(durable=True)
 

@@ -98,8 +98,10 @@ class SimVenue:
         # A model with a loop of its own decides for itself which orders it looks at.
         may_skip = getattr(type(self.slippage), "simulate", None) is SlippageModel.simulate
         for asset, orders in list(book.items()):
-            if close_of is not None and may_skip and not self._resting.may_touch(
-                asset, orders, version=version, close=close_of(asset.index)
+            if (
+                close_of is not None
+                and may_skip
+                and not self._resting.may_touch(asset, orders, version=version, close=close_of(asset.index))
             ):
                 continue
             views = [self._order_view(order) for order in orders]
