@@ -68,7 +68,7 @@ class Breakers:
         value = core.portfolio.portfolio_value
         session = core.market.session
         if session != self._session:
-            self._session, self._session_value = session, self._last_value or value
+            self._session, self._session_value = session, _value_at_start(core)
         if self._last_value is None:  # a run that is carried on remembers its highest value
             self._peak = max((row.portfolio_value for row in core.record.sessions), default=value)
         self._peak = max(self._peak, value)
@@ -104,3 +104,10 @@ class Breakers:
             self._orders.popleft()
         before = self._orders[0][1] if len(self._orders) > 1 else 0
         return placed - before
+
+
+def _value_at_start(core: TradingCore) -> Decimal:
+    # Of the books, so that a restart within a session forgets no loss; the session itself may be closed already.
+    before = (row for row in reversed(core.record.sessions) if row.label < core.session_label)
+    row = next(before, None)
+    return core.portfolio.capital_base if row is None else row.portfolio_value

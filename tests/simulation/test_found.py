@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from rbtlive.model.order import OrderState
+from rbtlive.runtime.breakers import Breakers
 from tests.simulation.faults import Fault
+from tests.simulation.strategies import KINDS
 from tests.simulation.venue import Venue
 from tests.simulation.world import Scenario, World, run
 
@@ -155,3 +157,17 @@ def rows(world):
     found = list(journal.rows())
     journal.close()
     return found
+
+
+def test_a_restart_within_a_session_forgets_no_loss_of_the_day():
+    losses = {}
+    for strategy in KINDS:
+        core = world_of(replace(STEADY, strategy=strategy)).process.engine.core
+        core.mark()
+        losses[strategy] = core.record.sessions[-1].portfolio_value - core.portfolio.portfolio_value
+        if losses[strategy] > 0:
+            begun_anew = Breakers(max_daily_loss=float(losses[strategy]) / 2)
+            assert begun_anew.check(core).name == "daily loss"
+            assert Breakers(max_daily_loss=float(losses[strategy]) * 2).check(core) is None
+
+    assert max(losses.values()) > 0
