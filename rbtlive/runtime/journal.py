@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
-from rbtlive.errors import JournalCorrupt, JournalUnwritable
+from rbtlive.errors import JournalCorrupt, JournalUnwritable, RunNotFound
 from rbtlive.model.events import Event
 from rbtlive.runtime import journal_store as store
 from rbtlive.runtime.clock import Clock, SystemClock
@@ -104,6 +104,10 @@ class RecordedRun:
         self.cut: TailCut | None = None
         self._connection = store.connect_read_only(path)
         try:
+            if store.is_blank(
+                self._connection
+            ):  # its session is making it at this moment, or died while it did
+                raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
             self.header, seed = store.read_header(self._connection, path)
             self._chain, self.cut = store.follow(self._connection, path=path, seed=seed)
         except BaseException:
@@ -461,6 +465,12 @@ def open_journal(
     except BaseException:
         lock.release()
         raise
+
+
+def _refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
+    # Its session is making it at this moment, or died while it did.
+    if store.is_blank(connection):
+        raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
 
 
 def open_run(folder: StateFolder, name: str, run: int | None = None) -> RecordedRun:

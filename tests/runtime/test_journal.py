@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,6 +21,7 @@ from rbtlive.errors import (
 from rbtlive.model.bar import Bar
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import MarketDataEvent, OperatorEvent
+from rbtlive.runtime import journal_store
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal import Journal, RowKind, open_journal, open_run
 from rbtlive.runtime.run_files import StateFolder, client_order_id, new_run_id
@@ -493,3 +495,13 @@ def test_bars_behind_a_link_are_refused(folder, tmp_path):
 
     with pytest.raises(UnsafeStateFolder, match="bars"):
         folder.store_bars(pl.DataFrame({"x": [1]}))
+
+
+def test_a_run_whose_header_is_not_written_yet_is_not_there_yet(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    folder.make()
+    journal_store.create_file(folder.journal_path("young"))
+    journal_store.connect(folder.journal_path("young")).close()
+
+    with pytest.raises(RunNotFound, match="has not begun"):
+        open_run(folder, "young")
