@@ -104,10 +104,7 @@ class RecordedRun:
         self.cut: TailCut | None = None
         self._connection = store.connect_read_only(path)
         try:
-            if store.is_blank(
-                self._connection
-            ):  # its session is making it at this moment, or died while it did
-                raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
+            _refuse_blank(self._connection, path)
             self.header, seed = store.read_header(self._connection, path)
             self._chain, self.cut = store.follow(self._connection, path=path, seed=seed)
         except BaseException:
