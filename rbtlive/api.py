@@ -16,7 +16,6 @@ from rbtlive.core.context import TradingMethods
 from rbtlive.core.schedule import calendars, date_rules, time_rules
 from rbtlive.errors import CalledOutsideStrategy
 from rbtlive.finance import cancel_policy, commission, execution, slippage
-from rbtlive.finance import shared as math_utils
 from rbtlive.finance.asset_restrictions import (
     RESTRICTION_STATES,
     HistoricalRestrictions,
@@ -25,6 +24,7 @@ from rbtlive.finance.asset_restrictions import (
 )
 from rbtlive.finance.cancel_policy import EODCancel, NeverCancel
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, FixedSlippage, VolumeShareSlippage
+from rbtlive.utils import math_utils
 
 P = ParamSpec("P")
 R = TypeVar("R")

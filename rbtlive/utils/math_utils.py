@@ -1,0 +1,51 @@
+"""zipline's `zipline.utils.math_utils`: small numeric helpers that strategies import; NaN-aware sums are numpy's."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import SupportsFloat
+
+from numpy import nanargmax, nanargmin, nanmax, nanmean, nanmedian, nanmin, nanstd, nansum
+
+__all__ = [
+    "nanargmax",
+    "nanargmin",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanstd",
+    "nansum",
+    "number_of_decimal_places",
+    "round_if_near_integer",
+    "tolerant_equals",
+]
+
+
+def tolerant_equals(
+    a: SupportsFloat,
+    b: SupportsFloat,
+    atol: float = 1e-6,
+    rtol: float = 1e-6,
+    equal_nan: bool = False,
+) -> bool:
+    """Say whether two numbers are equal within `atol`, or within `rtol` of the larger one."""
+    left, right = float(a), float(b)
+    if math.isnan(left) and math.isnan(right):
+        return equal_nan
+    return math.isclose(left, right, rel_tol=rtol, abs_tol=atol)
+
+
+def round_if_near_integer(a: float, epsilon: float = 1e-4) -> float:
+    """Return the nearest integer if it is within `epsilon`, else the number itself."""
+    nearest = round(a)
+    return nearest if abs(a - nearest) <= epsilon else a
+
+
+def number_of_decimal_places(n: object) -> int:
+    """Return how many digits the shortest decimal text of a number has behind the point."""
+    exponent = Decimal(str(n)).as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError(f"a finite number is expected: was {n!r}")  # noqa: TRY004 - a number, and not a finite one
+    return -exponent
