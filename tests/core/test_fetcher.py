@@ -65,7 +65,9 @@ def test_a_series_of_its_own_is_asked_for_by_its_name():
 def test_functions_before_and_after_see_pandas_frames_and_may_return_polars_ones():
     seen = scores(
         ROWS,
-        pre_func=lambda rows: pl.from_pandas(rows).with_columns(pl.col("score") * 2),
+        pre_func=lambda rows: pl.DataFrame({name: rows[name].tolist() for name in rows}).with_columns(
+            pl.col("score") * 2
+        ),
         post_func=lambda rows: rows.assign(twice=rows["score"] * 2),
         column="twice",
     )
