@@ -146,6 +146,15 @@ class RecordedRun:
         except store.SQLITE_ERRORS as error:
             raise store.as_journal_error(error, self.path) from error
 
+    def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
+        """Yield the rows of one kind, in order."""
+        try:
+            numbers = store.numbers_of_kind(self._connection, kind, last=self._stored_seq)
+        except store.SQLITE_ERRORS as error:
+            raise store.as_journal_error(error, self.path) from error
+        for number in numbers:
+            yield next(self.rows(after=number - 1))
+
     def events(self, *, kind: str = RowKind.INPUT, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield number and event of each row of a kind.
 
@@ -316,6 +325,14 @@ class Journal(RecordedRun):
         for seq, kind, type_name, ts, payload, _checksum, wall_us in waiting:
             if isinstance(seq, int) and seq > after:
                 yield JournalRow(seq, str(kind), str(type_name), str(ts), str(payload), int(str(wall_us)))
+
+    def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
+        """Yield the rows of one kind, in order, those not yet committed included."""
+        after = 0
+        for row in super().rows_of_kind(kind):
+            yield row
+            after = row.seq
+        yield from (row for row in self.rows(after=max(after, self._committed_seq)) if row.kind == kind)
 
     @property
     def failure(self) -> str | None:

@@ -220,6 +220,12 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
         raise as_journal_error(error, path) from error
 
 
+def numbers_of_kind(connection: sqlite3.Connection, kind: str, *, last: int) -> list[int]:
+    """Return the numbers of the stored rows of a kind up to a number, without reading the others."""
+    found = connection.execute("SELECT seq FROM rows WHERE kind = ? AND seq <= ? ORDER BY seq", (kind, last))
+    return [number for (number,) in found]
+
+
 def read_rows(connection: sqlite3.Connection, *, after: int, last: int) -> Iterator[RawRow]:
     """Yield the stored rows after one number up to another, in order; other statements may run in between."""
     while after < last:

@@ -52,8 +52,8 @@ def segments_of(run: RecordedRun) -> list[Segment]:
     """Return the segments of a run, oldest first."""
     header = run.header
     found = [Segment(0, header["strategy"], header["source"], header["settings"], None)]
-    for row in run.rows():
-        if row.kind == RowKind.STATE and row.type == SWAPPED:
+    for row in run.rows_of_kind(RowKind.STATE):
+        if row.type == SWAPPED:
             facts = row.data()
             found.append(
                 Segment(row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"])

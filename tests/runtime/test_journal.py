@@ -505,3 +505,17 @@ def test_a_run_whose_header_is_not_written_yet_is_not_there_yet(tmp_path: Path) 
 
     with pytest.raises(RunNotFound, match="has not begun"):
         open_run(folder, "young")
+
+
+def test_rows_of_one_kind_are_found_on_disk_and_in_memory(tmp_path: Path) -> None:
+    at = datetime(2020, 1, 2, tzinfo=UTC)
+    with open_journal(StateFolder(tmp_path), "kinds", header=dict) as journal:
+        for number in range(6):
+            kind = RowKind.STATE if number % 2 else RowKind.NOTE
+            journal.append(kind, "Fact", timestamp=at, payload={"number": number})
+            if number == 3:
+                journal.commit()
+
+        found = [row.data()["number"] for row in journal.rows_of_kind(RowKind.STATE)]
+
+    assert found == [1, 3, 5]
