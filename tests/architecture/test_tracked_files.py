@@ -10,7 +10,7 @@ from tests.architecture.sources import told, tracked_files
 
 MACHINE_PATH = re.compile(rb"(?<![\w./~$}:-])/(?:home|mnt|opt|root|srv|tmp|Users|work)/\w")
 REGISTRY = re.compile(
-    rb"(?i)files\.pythonhosted\.org|(?:extra-)?index-url|/simple/|artifactory|devpi|nexus\."
+    rb"(?i)files\.pythonhosted\.org|pypi\.org|registry\.npmjs|deb\.debian|(?:extra-)?index-url|/simple/|artifactory|devpi|nexus\."
 )
 
 
@@ -41,6 +41,7 @@ def test_no_tracked_file_names_a_machine_or_a_registry():
         "PATH=/opt/tool/bin",
         "pip --index-url x",
         "https://files.pythonhosted.org/p",
+        "https://pypi.org/project/x",
     ],
 )
 def test_a_machine_path_or_registry_is_found(tmp_path, text):
