@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from math import isnan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -238,6 +239,11 @@ def _record_name(name: Any) -> str:
     return name.symbol if isinstance(name, Asset) else str(name)
 
 
+# One object stands for an asset in all runs over its portal, so that frames of two runs hold equal assets. Its key is
+# alive as long as the portal; an asset that is presented already stands for itself.
+_PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
+
+
 class PandasFrames:
     """zipline's own kinds: floats, ints, pandas Timestamps, Series and DataFrames."""
 
@@ -247,7 +253,6 @@ class PandasFrames:
         import pandas as pd
 
         self._pd = pd
-        self._assets: dict[Asset, Asset] = {}
 
     def number(self, value: Decimal) -> float:
         """Return money as a float."""
@@ -287,14 +292,16 @@ class PandasFrames:
 
     def present_asset(self, asset: Asset) -> Asset:
         """Return the asset with Timestamps for its dates; the same object each time."""
-        known = self._assets.get(asset)
+        if isinstance(asset.start_date, self._pd.Timestamp):
+            return asset
+        known = _PRESENTED.get(asset)
         if known is None:
             values = {part.name: getattr(asset, part.name) for part in fields(asset)}
             for name in ("start_date", "end_date", "auto_close_date"):
                 values[name] = self.session(values[name])
             values["tick_size"] = float(values["tick_size"])
             known = type(asset)(**values)
-            self._assets[asset] = self._assets[known] = known
+            _PRESENTED[asset] = known
         return known
 
     def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: Any) -> pd.Series[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -12,6 +12,7 @@ import pytest
 from rbtlive.core.frames import PandasFrames, PolarsFrames, get_frames
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
+from rbtlive.model.asset import Equity
 from rbtlive.model.number import Number
 from tests.data.markets import DAYS, bars
 
@@ -75,3 +76,12 @@ def test_ids_weights_and_names_have_each_frames_shape() -> None:
     assert pandas.weights({asset: Decimal("0.5")})[asset] == 0.5
     assert polars.record_name(asset) == pandas.record_name(asset) == "A"
     assert polars.record_name(7) == "7"
+
+
+def test_two_runs_over_one_portal_show_the_same_asset_objects() -> None:
+    asset = Equity(7, "A", date(2020, 1, 2), date(2020, 6, 30), date(2020, 7, 1))
+
+    first, second = get_frames("pandas").present_asset(asset), get_frames("pandas").present_asset(asset)
+
+    assert first is second
+    assert get_frames("pandas").present_asset(first) is first
