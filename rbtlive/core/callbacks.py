@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 KEPT_FAILURES = 100
+BROKER_SOURCE = "broker "
+"""Begins the source of a system error that is a message of a real broker."""
 HOOKS = ("on_order_fill", "on_order_cancel", "on_order_reject", "on_broker_message")
 
 

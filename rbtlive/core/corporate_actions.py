@@ -6,33 +6,20 @@ Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 153-182 and finance/ledg
 
 from __future__ import annotations
 
-from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from rbtlive.core.quirks import Quirks
-from rbtlive.data.calendar import TradingCalendar, us_of
 from rbtlive.model.number import ZERO, plain_text, to_money
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
-_NEW_YORK = ZoneInfo("America/New_York")
-_BEFORE_TRADING_START = time(8, 45)
-
-
-def before_trading_start_us(calendar: TradingCalendar, session: int) -> int:
-    """Return when `before_trading_start` runs: 08:45 New York on the session's date, for every exchange, as in zipline."""
-    local = datetime.combine(calendar.label(session), _BEFORE_TRADING_START, tzinfo=_NEW_YORK)
-    return us_of(local)
-
 
 class Dividends:
     """Dividends earned and not paid yet."""
 
-    def __init__(self, calendar: TradingCalendar, *, quirks: Quirks) -> None:
-        self._calendar = calendar
+    def __init__(self, *, quirks: Quirks) -> None:
         self._lose_off_session = quirks.lose_dividend_off_session
         self._owed: dict[int, list[Decimal]] = {}
 

@@ -237,16 +237,12 @@ class OrderEntry:
         order = self.orders.get_order(order_id)
         if order is None or not order.is_open or order.cancel_requested:
             return
-        if order.state is OrderState.CREATED:
-            pass  # withdrawn before it was sent
-        elif not self.venue.cancels_at_once:
-            order.cancel_requested = True
+        if order.state is not OrderState.CREATED:
+            # Where it is done at once, the command is still to be written down.
             self._commands.append(CancelOrder(order_id=order_id))
-            return
-        else:
-            self._commands.append(
-                CancelOrder(order_id=order_id)
-            )  # done already, and still to be written down
+            if not self.venue.cancels_at_once:
+                order.cancel_requested = True
+                return
         self.end_order(order, reason)
 
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:

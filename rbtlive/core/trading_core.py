@@ -17,7 +17,7 @@ from rbtlive.core import corporate_actions
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.books import SessionBooks
 from rbtlive.core.bound import ACTIVE
-from rbtlive.core.callbacks import Callbacks
+from rbtlive.core.callbacks import BROKER_SOURCE, Callbacks
 from rbtlive.core.context import Context
 from rbtlive.core.controls import AccountControl, TradingControl
 from rbtlive.core.frames import get_frames
@@ -33,7 +33,7 @@ from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.venue_port import RemoteVenue, Venue
 from rbtlive.core.views import AccountView, OrderView, PortfolioView, TransactionView
-from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.data.calendar import datetime_of, morning_us, us_of
 from rbtlive.data.market import Market
 from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
@@ -58,8 +58,6 @@ from rbtlive.model.order import OrderState, Transaction
 from rbtlive.sim.matching import SimVenue
 
 TradingState = Literal["running", "reducing", "halted"]
-BROKER_SOURCE = "broker "
-"""Begins the source of a system error that is a message of a real broker."""
 
 
 class TradingCore(OrderEntry):
@@ -128,7 +126,7 @@ class TradingCore(OrderEntry):
         self.account_view = AccountView(self.portfolio, self.frames)
         self.venue: Venue = self._sim_venue() if simulated else RemoteVenue()
         self.record = RunRecord(strategy.name, settings, self.assets)
-        self.dividends = corporate_actions.Dividends(market.calendar, quirks=self.quirks)
+        self.dividends = corporate_actions.Dividends(quirks=self.quirks)
         self.books = SessionBooks(self)
 
         self._commands: list[Command] = []
@@ -410,11 +408,15 @@ class TradingCore(OrderEntry):
             )
         self.market.open_session(session)
         self._session_open = True
-        self._session_span = (int(self.calendar.opens_us[session]), int(self.calendar.closes_us[session]))
+        self._note_times(session)
         self._start_hook_done = self._before_start is None
         self.books.open(session)
         corporate_actions.start_session(self, session)
-        self._bts_us = corporate_actions.before_trading_start_us(self.calendar, session)
+
+    def _note_times(self, session: int) -> None:
+        calendar = self.calendar
+        self._session_span = (int(calendar.opens_us[session]), int(calendar.closes_us[session]))
+        self._bts_us = morning_us(calendar.label(session))
 
     def _start_hook_if_due(self, us: int) -> None:
         if self._start_hook_done or us < self._bts_us:
@@ -455,9 +457,8 @@ class TradingCore(OrderEntry):
         if facts["last_slice_us"] is not None:
             self.market.advance(self.market.row_at(facts["last_slice_us"]))
         self._session_open = facts["session_open"]
-        self._session_span = (int(self.calendar.opens_us[session]), int(self.calendar.closes_us[session]))
+        self._note_times(session)
         self._start_hook_done = facts["start_hook_done"]
-        self._bts_us = corporate_actions.before_trading_start_us(self.calendar, session)
         if not self._session_open:
             self.market.end_session(session)
 

@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -75,6 +76,18 @@ def us_of(moment: datetime) -> int:
 def datetime_of(us: int) -> datetime:
     """Return the aware UTC date-time of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=int(us))
+
+
+MORNING: Final = time(8, 45)
+MORNING_ZONE: Final = ZoneInfo("America/New_York")
+
+
+def morning_us(label: date) -> int:
+    """Return when `before_trading_start` runs: 08:45 New York on the session's date, on every calendar, µs UTC.
+
+    Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
+    """
+    return us_of(datetime.combine(label, MORNING, MORNING_ZONE))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from rbtlive.data.adjustments import Adjustments
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendar import morning_us, us_of
 from rbtlive.data.history import History
 from rbtlive.data.indicators import Indicators
 from rbtlive.data.panel import FIELDS, Floats, Frequency, to_series
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
     from rbtlive.data.corporate import Dividend, Split
     from rbtlive.data.portal import PolarsDataPortal
     from rbtlive.model.bar import Bar
-
-MORNING: Final = time(8, 45)
-MORNING_ZONE: Final = ZoneInfo("America/New_York")
-"""When `before_trading_start` runs, on every calendar.
-
-Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
-"""
 
 NAN: Final = float("nan")
 
@@ -183,8 +175,7 @@ class Market:
 
     def before_trading_start(self, session: int) -> None:
         """Move to the morning of a session: what is seen is the bar before, as it looks this morning."""
-        label = self.calendar.label(session)
-        self.now_us = us_of(datetime.combine(label, MORNING, MORNING_ZONE))
+        self.now_us = morning_us(self.calendar.label(session))
         self.before_open = True
         coming = session - self.panel.first_session - self._lag
         if self._look_ahead and self.frequency == "1d" and coming < self.panel.rows:

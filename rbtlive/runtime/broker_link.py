@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import Literal
 
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
+from rbtlive.core.callbacks import BROKER_SOURCE
 from rbtlive.core.order import Order
-from rbtlive.core.trading_core import BROKER_SOURCE, TradingCore
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (

@@ -20,7 +20,6 @@ from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.record import SessionRow
 from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture, session_facts
 from rbtlive.core.strategy_executor import strategy_name
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, FeedPlan, StreamFeed, as_feed
@@ -47,7 +46,7 @@ from rbtlive.runtime.journal import Journal, RowKind
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.meters import Meters
 from rbtlive.runtime.recorded import Facts, carry_on, segments_of
-from rbtlive.runtime.recorder import SESSION_CLOSED, Recorder
+from rbtlive.runtime.recorder import Recorder, moment_of
 from rbtlive.runtime.timekeeper import Timekeeper
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
@@ -468,9 +467,7 @@ class TradingEngine:
     def _hand_over(self, commands: list[Command]) -> None:
         if not commands:
             return
-        when = self._now()
-        for command in commands:
-            self._recorder.intent(command, when)
+        self._recorder.intents(self.core, commands)
         if self._recorder.replaying:
             if self.broker.simulated:
                 self.core.acknowledge(commands)
@@ -482,13 +479,10 @@ class TradingEngine:
             self.link.send(commands)
 
     def _write_row(self, row: SessionRow) -> None:
-        core = self.core
-        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
-        self._recorder.derived(SESSION_CLOSED, row.close, facts)
+        self._recorder.session_closed(self.core, row)
 
     def _now(self) -> datetime:
-        core = self.core
-        return core.now if core.market.now_us else core.calendar.open(core.market.session)
+        return moment_of(self.core)
 
     # -- ending ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from rbtlive.core.record import SessionRow
+from rbtlive.core.state import capture, session_facts
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import Event, OrderFillEvent
@@ -72,13 +75,16 @@ class Recorder:
         """Write down, or check, a fill that the simulated venue made."""
         self._output(RowKind.DERIVED, event.event_type, event.timestamp, encode_event(event))
 
-    def derived(self, type_name: str, timestamp: datetime, payload: object) -> None:
-        """Write down, or check, another fact that follows from the inputs."""
-        self._output(RowKind.DERIVED, type_name, timestamp, canonical_json(payload))
+    def session_closed(self, core: TradingCore, row: SessionRow) -> None:
+        """Write down, or check, a session's books and the core's state after it."""
+        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
+        self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, canonical_json(facts))
 
-    def intent(self, command: Command, timestamp: datetime) -> None:
+    def intents(self, core: TradingCore, commands: list[Command]) -> None:
         """Write down, or check, what the strategy wants of a venue."""
-        self._output(RowKind.INTENT, type(command).__name__, timestamp, canonical_json(command))
+        when = moment_of(core)
+        for command in commands:
+            self._output(RowKind.INTENT, type(command).__name__, when, canonical_json(command))
 
     def note(self, type_name: str, timestamp: datetime, payload: object) -> None:
         """Write something down for people; replays pass over it."""
@@ -103,6 +109,11 @@ class Recorder:
         while row is not None and (row.kind == RowKind.NOTE or row.type == RUN_ENDED):
             row = next(self._rows, None)
         self._next = row
+
+
+def moment_of(core: TradingCore) -> datetime:
+    """Return the time of a core's current step; the open of its session before the first one."""
+    return core.now if core.market.now_us else core.calendar.open(core.market.session)
 
 
 def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:

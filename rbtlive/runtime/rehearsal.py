@@ -10,15 +10,13 @@ import io
 from collections.abc import Callable
 from datetime import datetime
 
-from rbtlive.core.record import SessionRow
-from rbtlive.core.state import capture, session_facts
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.runtime.journal import Journal, RowKind
 from rbtlive.runtime.recorded import Facts, Segment, carry_on
-from rbtlive.runtime.recorder import SESSION_CLOSED, Recorder
+from rbtlive.runtime.recorder import Recorder
 
 
 class _Reader(Recorder):
@@ -42,18 +40,13 @@ def first_divergence(journal: Journal, segment: Segment, new_core: Callable[[], 
         recorder.derived_fill(event)
         core.process(event)
 
-    def write_row(row: SessionRow) -> None:
-        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
-        recorder.derived(SESSION_CLOSED, row.close, facts)
-
     def hand_over(commands: list[Command]) -> None:
-        opening = core.calendar.open(core.market.session)
-        for command in commands:
-            recorder.intent(command, core.now if core.market.now_us else opening)
+        recorder.intents(core, commands)
         if core.venue.cancels_at_once:
             core.acknowledge(commands)
 
-    core.emit, core.on_session_closed = emit, write_row
+    core.emit = emit
+    core.on_session_closed = lambda row: recorder.session_closed(core, row)
     core.on_message = lambda _level, _text: None
     try:
         with contextlib.redirect_stdout(io.StringIO()):

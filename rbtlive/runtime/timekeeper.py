@@ -11,8 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rbtlive.core.corporate_actions import before_trading_start_us
-from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.data.calendar import datetime_of, morning_us, us_of
 from rbtlive.data.feed import DataFeed
 from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
 from rbtlive.runtime.clock import Clock
@@ -82,7 +81,7 @@ class Timekeeper:
         now_us = us_of(now)
         self._feed.close_through(now - self._grace)
         session = core.calendar.coming_session(now_us)
-        if session > self._opened_session and now_us >= before_trading_start_us(core.calendar, session):
+        if session > self._opened_session and now_us >= morning_us(core.calendar.label(session)):
             self._opened_session = session
             if _is_ahead(core, session):
                 self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
