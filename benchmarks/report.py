@@ -32,7 +32,7 @@ def tables(facts: dict[str, Any], *, repeats: int, quick: bool) -> str:
 
 def _head(repeats: int, *, quick: bool) -> str:
     peers = ", ".join(pin for pins in REQUIREMENTS.values() for pin in pins if "==" in pin)
-    day = datetime.now(UTC).date()  # noqa: DTZ011, TID251 - a report is dated by the wall clock
+    day = datetime.now(UTC).date()  # noqa: TID251 - a report is dated by the wall clock
     size = "A tenth of the bars (--quick): ratios say little. " if quick else ""
     return (
         f"# Results\n\n{size}{day}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, polars "

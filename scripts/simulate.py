@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.simulation.world import run, scenario_of, told, wrong_in  # noqa: E402 - found by the line above
+from tests.simulation.world import run, scenario_of, told, wrong_in
 
 
 def seeds_of(text: str) -> list[int]:

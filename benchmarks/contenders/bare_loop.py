@@ -34,7 +34,7 @@ def crossover(ready):
             held += waiting
             trades += 1
             waiting = 0
-        if slow != slow:  # noqa: PLR0124
+        if slow != slow:
             continue
         above = fast > slow
         if was_above is not None and above != was_above:

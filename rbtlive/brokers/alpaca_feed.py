@@ -186,7 +186,7 @@ class AlpacaFeed(StreamFeed):
     async def _source(self, symbols: frozenset[str] | None) -> AsyncIterator[BarFacts]:
         # One connection, from its opening to its end: subscribe, catch up from the archive, then what the stream tells.
         plan = self._plan
-        assert plan is not None  # noqa: S101 - a feed is configured before it is read
+        assert plan is not None
         names = sorted(symbols if symbols is not None else plan.symbols or ())
         if not names:
             raise NoFeed("the feed has no symbols: pass symbols=, or data= with the session's assets")
@@ -225,7 +225,7 @@ class AlpacaFeed(StreamFeed):
 
     @property
     def _frequency(self) -> Frequency:
-        assert self._plan is not None  # noqa: S101 - a feed is configured before it is read
+        assert self._plan is not None
         return self._plan.frequency
 
     async def _begin(self, names: list[str], axis: SlotAxis) -> None:

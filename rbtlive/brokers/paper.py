@@ -48,7 +48,7 @@ class PaperBroker(BrokerAdapter):
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
         """Return None: the engine holds the paper book itself."""
         del client_order_id
-        return None  # noqa: RET501 - the answer is None
+        return None
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
         """Return nothing: the engine holds the paper book itself."""

@@ -353,7 +353,7 @@ class SliceBuilder:
         return chain(closing, gap)
 
     def _close_open(self) -> Iterator[Event]:
-        assert self._open_us is not None  # noqa: S101 - callers have looked
+        assert self._open_us is not None
         slot_us, bars = self._open_us, self._open_bars
         self._open_us, self._open_bars = None, {}
         self._closed_us = slot_us
@@ -362,7 +362,7 @@ class SliceBuilder:
 
     def _gap(self, before_us: int) -> Iterator[Event]:
         # Closes, empty, every slice between the last closed one and `before_us`.
-        assert self._closed_us is not None  # noqa: S101 - callers have looked
+        assert self._closed_us is not None
         after_us = self._closed_us
         self._closed_us = max(after_us, before_us - 1)
         return self._empty_slices(after_us, before_us)

@@ -229,7 +229,7 @@ class StreamFeed(DataFeed):
     def _opened(self) -> AsyncIterable[object]:
         self._reopen = False
         if self._connect is None:
-            assert self._stream is not None  # noqa: S101 - the constructor sets one of the two
+            assert self._stream is not None
             return self._stream
         return _Opening(self._connect, self.subscriptions)
 

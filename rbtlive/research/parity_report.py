@@ -137,7 +137,7 @@ def parity_report(
     first: Difference | None = None
     for one, other in _pairs(ours, theirs):
         fact = one or other
-        assert fact is not None  # noqa: S101 - _pairs never yields two gaps
+        assert fact is not None
         orders += fact.kind in {_ORDER, _DENIAL}
         fills += fact.kind == _FILL
         first = _difference(one, other, sequences or {})
@@ -238,7 +238,7 @@ def _difference(
 ) -> Difference | None:
     if one is None or other is None:
         fact = one or other
-        assert fact is not None  # noqa: S101 - _pairs never yields two gaps
+        assert fact is not None
         there = _summary(fact)
         session, backtest = (there, MISSING) if other is None else (MISSING, there)
         return Difference(sequences.get(fact.time), fact.time, fact.name, session, backtest)

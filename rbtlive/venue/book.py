@@ -313,7 +313,7 @@ class VenueBook:
 
     def _fill(self, event: OrderFillEvent) -> None:
         order = self._manager.apply_fill(event)
-        assert order is not None  # noqa: S101 - the venue in memory never repeats an execution
+        assert order is not None
         placed = self._by_number[order.id]
         self.portfolio.book_transaction(order.asset, event.amount, price=event.price, dt=event.timestamp)
         self.portfolio.book_commission(order.asset, event.commission)

@@ -125,7 +125,7 @@ def _commissions(
 
 
 # Walks two described values side by side and yields the leaves that differ; the path becomes row and column.
-def _differ(case: str, table: str, row: str, column: str, expected: Any, actual: Any) -> Iterator[Mismatch]:  # noqa: PLR0913
+def _differ(case: str, table: str, row: str, column: str, expected: Any, actual: Any) -> Iterator[Mismatch]:
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         for key in [*expected, *(key for key in actual if key not in expected)]:
             path = f"{column}.{key}" if column else str(key)
@@ -158,7 +158,7 @@ def _columns(
             yield Mismatch(case, table, "", column, "no such column", "a column")
 
 
-def _column(  # noqa: PLR0913
+def _column(
     case: str,
     table: str,
     column: str,

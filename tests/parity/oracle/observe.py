@@ -52,7 +52,7 @@ def label(key: Any) -> str:
     return str(describe(key))
 
 
-def describe(value: Any) -> Any:  # noqa: PLR0911 - one row a type
+def describe(value: Any) -> Any:
     """Return `value` as plain JSON: NaN, NaT and None are null, infinities are text, frames keep
     their labels and mappings, written as pairs, their order.
 
