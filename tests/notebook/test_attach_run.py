@@ -19,7 +19,7 @@ from tests.builders import Churn, Hold, daily_frame, moments, run, same, whole
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
-    import asyncio, sys, time
+    import asyncio, signal, sys, time
     import rbtlive as rbt
     from tests.builders import Churn, Gated, daily_frame
 
@@ -27,19 +27,19 @@ SCRIPT = """
         def handle_data(self, context, data):
             super().handle_data(context, data)
             if context.bars == 7:
+                ours = signal.getsignal(signal.SIGINT)  # before anybody can be told to interrupt
                 print("seven", flush=True)
                 {stuck}
 
         def analyze(self, context, perf):
             print("analyzed", flush=True)
 
-    def loop():
-        import signal
-        ours = signal.getsignal(signal.SIGINT)
-        while signal.getsignal(signal.SIGINT) is ours:
+    def loop(ours):
+        end = time.monotonic() + 30  # a test that fails must end, too
+        while signal.getsignal(signal.SIGINT) is ours and time.monotonic() < end:
             pass
         print("interrupted once", flush=True)
-        while True:
+        while time.monotonic() < end:
             pass
 
     try:
@@ -110,7 +110,7 @@ STUBBORN = """
 
 
 def test_a_callback_that_never_returns_is_left_by_the_second_interrupt(tmp_path):
-    process = script(tmp_path, stuck="loop()")
+    process = script(tmp_path, stuck="loop(ours)")
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "interrupted once\n"
 
