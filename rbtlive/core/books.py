@@ -117,8 +117,8 @@ class SessionBooks:
                 if warn:
                     core.on_message(
                         "warning",
-                        f"order {order.id} for {order.amount} {asset.symbol} was cancelled at the session's end, "
-                        f"{order.filled} filled",
+                        f"order {order.id} for {plain_text(order.amount)} {asset.symbol} was cancelled at the "
+                        f"session's end, {plain_text(order.filled)} filled",
                     )
         core.orders.prune()
 

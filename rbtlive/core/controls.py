@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,7 +17,7 @@ from typing import Any
 
 from rbtlive.errors import AccountControlViolation, RbtliveWarning, TradingControlViolation
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
+from rbtlive.model.number import ENGINE_CONTEXT, plain_text, to_decimal
 
 _ON_ERROR = ("fail", "log")
 
@@ -29,7 +30,8 @@ class TradingControl(abc.ABC):
     """Base of controls that are asked before each order; derive from it and write `validate`.
 
     Args:
-        on_error: "fail" raises TradingControlViolation; "log" reports the violation and lets the order pass.
+        on_error: "fail" raises TradingControlViolation; "log" reports the violation and lets the order pass. An
+            asset's first violation is reported, then its 10th, 100th and so on, with their number.
         **parameters: The control's parameters, for messages.
 
     Attributes:
@@ -46,6 +48,7 @@ class TradingControl(abc.ABC):
             raise ValueError(f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}')
         self.on_error = on_error
         self.report: Callable[[str], None] = _warn
+        self._times: Counter[int] = Counter()
         self._parameters = parameters
 
     @abc.abstractmethod
@@ -78,13 +81,20 @@ class TradingControl(abc.ABC):
         """
         constraint = repr(self) + (f" (Metadata: {metadata})" if metadata else "")
         message = (
-            f"an order for {amount} shares of {asset} at {datetime} breaks the trading control {constraint}"
+            f"an order for {_shown(amount)} of {asset} at {datetime} breaks the trading control {constraint}"
         )
         if self.on_error == "fail":
             raise TradingControlViolation(
                 message, asset=asset, amount=amount, datetime=datetime, constraint=constraint
             )
-        self.report(message)
+        self._times[int(asset)] += 1
+        times = self._times[int(asset)]
+        if times == 1:
+            self.report(message)
+        elif times == 10 ** (
+            len(str(times)) - 1
+        ):  # a strategy that does it at every bar does not fill the log
+            self.report(f"{message} ({times:,} times so far)")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._parameters})"
@@ -164,6 +174,7 @@ class _SizeLimit(TradingControl):
     def _limit(self, asset: Asset, amount: Any, size: Decimal, when: datetime, data: Any) -> None:
         if self._most_shares is not None and abs(size) > self._most_shares:
             self.handle_violation(asset, amount, when)
+            return  # one order is told of once, whatever it breaks
         if self._most_notional is None:
             return
         price = data.current(asset, "price")
@@ -369,6 +380,15 @@ class MinLeverage(AccountControl):
 
 def _position(portfolio: Any, asset: Asset) -> Decimal:
     return to_decimal(portfolio.positions[asset].amount)
+
+
+def _shown(amount: Any) -> str:
+    # A control of the user's own may hand over anything.
+    try:
+        shares = plain_text(to_decimal(amount))
+    except TypeError:
+        return f"{amount} shares"
+    return f"{shares} share" if shares in {"1", "-1"} else f"{shares} shares"
 
 
 def _day(day: date) -> date:

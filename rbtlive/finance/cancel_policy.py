@@ -27,7 +27,7 @@ class CancelPolicy(abc.ABC):
     """Base of cancel policies.
 
     Attributes:
-        warn_on_cancel: Whether an order that the policy cancels is told to the user.
+        warn_on_cancel: Whether a warning is logged for each order that the policy cancels.
     """
 
     warn_on_cancel: bool = False
@@ -45,10 +45,10 @@ class CancelPolicy(abc.ABC):
 
 
 class EODCancel(CancelPolicy):
-    """Cancel open orders at the end of every session.
+    """Cancel every order that is still open when a session ends: day orders.
 
     Args:
-        warn_on_cancel: Whether each cancelled order is told to the user.
+        warn_on_cancel: Log one warning for each order it cancels, with how much of it was filled.
     """
 
     def __init__(self, warn_on_cancel: bool = True) -> None:

@@ -79,7 +79,7 @@ def _activity(record: RunRecord) -> dict[str, Any]:
         "orders": len(record.orders),
         "denied": len(record.denied),
         "fills": len(record.transactions),
-        "commission": math.fsum(float(t.commission) for t in record.transactions),
+        "commission": float(sum(t.commission for t in record.transactions)),  # exact: 0.1 + 0.2 is 0.3
         "turnover": traded / 2 / mean / (len(sessions) / 252) if mean > 0 else None,
         "max_gross_leverage": max((row.gross_leverage for row in sessions), default=None),
         "final_value": values[-1] if values else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -151,8 +152,40 @@ def test_with_log_a_violation_is_reported_and_the_order_passes() -> None:
 
     control.validate(ALFA, 11, Holding(), NOW, ABar(close=10))
 
-    assert len(told) == 2  # shares and value, each on its own, as zipline does
-    assert all("11 shares" in message and "MaxOrderSize" in message for message in told)
+    (message,) = told  # of shares and of value: one order is told of once
+    assert message.startswith("an order for 11 shares of Equity(1 [ALFA]) at ")
+    assert "MaxOrderSize" in message
+
+
+def test_with_log_an_assets_violations_are_told_by_the_first_the_10th_the_100th() -> None:
+    control, told = MaxOrderSize("log", max_shares=10), []
+    control.report = told.append
+
+    for number in range(1, 1001):
+        control.validate(ALFA, 10 + number, Holding(), NOW, ABar())
+    control.validate(BETA, 11, Holding(), NOW, ABar())
+
+    assert [message.split(" shares")[0] for message in told] == [
+        f"an order for {amount}" for amount in (11, 20, 110, 1010, 11)
+    ]
+    assert [re.findall(r"\(([\d,]+) times so far\)", message) for message in told] == [
+        [], ["10"], ["100"], ["1,000"], [],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        (Decimal("-0"), "0 shares"),
+        (Decimal("513.000000000000"), "513 shares"),
+        (Number("-1.0"), "-1 share"),
+        (2.5, "2.5 shares"),
+        ("too many", "too many shares"),
+    ],
+)
+def test_a_message_shows_an_amount_as_a_plain_number(amount, shown) -> None:
+    with pytest.raises(TradingControlViolation, match=f"^an order for {re.escape(shown)} of Equity"):
+        LongOnly("fail").handle_violation(ALFA, amount, NOW)
 
 
 def test_with_log_an_order_beyond_the_count_is_counted_too() -> None:
@@ -162,7 +195,8 @@ def test_with_log_an_order_beyond_the_count_is_counted_too() -> None:
     for _ in range(3):
         control.validate(ALFA, 1, Holding(), NOW, ABar())
 
-    assert len(told) == 2
+    assert len(told) == 1
+    assert control.orders_placed == 3
     assert control.orders_placed == 3
 
 

@@ -319,3 +319,12 @@ def test_a_session_in_utc_keeps_its_time():
     moment = BacktestResult(run_with_trades()).transactions["dt"][0]
 
     assert moment == datetime(2012, 2, 3, 21, tzinfo=UTC)
+
+
+def test_the_commission_of_a_run_is_added_without_the_noise_of_floats():
+    record = run_with_trades()
+    record.transactions = [
+        replace(t, commission=Decimal(c)) for t, c in zip(record.transactions, ("0.1", "0.2"), strict=True)
+    ]
+
+    assert BacktestResult(record).metrics["commission"] == 0.3
