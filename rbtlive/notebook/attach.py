@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.errors import NoRunningLoop
+from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
@@ -115,7 +116,8 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         reconciliation=reconciliation,
         breakers=breakers,
     )
-    return _start(launch)
+    with interrupt_held_back():
+        return _start(launch)
 
 
 def _require_loop() -> None:

@@ -1,5 +1,6 @@
 """A real kernel for tests: run cells, send what a front end sends, read everything the kernel says."""
 
+import contextlib
 import os
 import queue
 import time
@@ -21,7 +22,8 @@ class Kernel:
     def __init__(self, home):
         self._manager = KernelManager(kernel_name="python3")
         environment = {**os.environ, "RBTLIVE_HOME": str(home / "state"), "IPYTHONDIR": str(home / "ipython")}
-        environment["PYTHONPATH"] = str(ROOT)
+        before = os.environ.get("PYTHONPATH")  # where another ipykernel may lie
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
         self._manager.start_kernel(env=environment, cwd=str(home))
         self._client = self._manager.client()
         self._client.start_channels()
@@ -82,6 +84,16 @@ class Kernel:
             except queue.Empty:
                 continue
 
+    def ask(self, kind, **content):
+        """Send a request on the shell channel, and return the reply's content."""
+        return self.finish(self.send(kind, content))
+
+    def subshell(self):
+        """Return the id of a new subshell; None for a kernel that has none and does all its work on one thread."""
+        if "kernel subshells" not in self.ask("kernel_info_request").get("supported_features", ()):
+            return None
+        return self.control("create_subshell_request")["subshell_id"]
+
     def control(self, kind):
         """Send a message on the control channel, and return the reply."""
         message = self._client.session.msg(kind, {})
@@ -95,6 +107,22 @@ class Kernel:
         """Interrupt as the stop button does."""
         self._manager.interrupt_kernel()
 
+    def listen_for(self, seconds):
+        """Read what the kernel says for some time."""
+        end_s = time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self.said.append(self._client.get_iopub_msg(timeout=left_s))
+
+    def restart(self):
+        """Restart as the menu does, and wait until the new kernel answers."""
+        self._manager.restart_kernel(now=False)
+        self._client.wait_for_ready(timeout=PATIENCE_S)
+
+    def shut_down(self):
+        """Shut the kernel down as the menu does."""
+        self._manager.shutdown_kernel(now=False)
+
     def messages(self, kind):
         """Return the contents of the messages of a kind."""
         return [message["content"] for message in self.said if message["msg_type"] == kind]
@@ -104,10 +132,17 @@ class Kernel:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
 
+    def is_busy(self, cell):
+        """Say whether a cell has begun."""
+        return self._was_told(cell, "busy")
+
     def _is_idle(self, cell):
+        return self._was_told(cell, "idle")
+
+    def _was_told(self, cell, state):
         return any(
             message["msg_type"] == "status"
-            and message["content"]["execution_state"] == "idle"
+            and message["content"]["execution_state"] == state
             and message["parent_header"].get("msg_id") == cell
             for message in self.said
         )
