@@ -19,7 +19,6 @@ from benchmarks.workloads import Bars
 from rbtlive.brokers.paper import PaperBroker
 from rbtlive.data.feed import DataFeed, StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.bar import Bar
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import Journal, open_journal
@@ -75,7 +74,7 @@ class Adapter(DataFeed):
 
     async def __aiter__(self):
         for row in self.rows:
-            yield MarketDataEvent(timestamp=row["timestamp"], bars={row["symbol"]: Bar(**row)})
+            yield MarketDataEvent.of(row)
 
 
 async def stream(rows):

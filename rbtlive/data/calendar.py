@@ -64,13 +64,14 @@ _TIME_ZONES: Final = {
 _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Micros = NDArray[np.int64]
 
 
 def us_of(moment: datetime) -> int:
     """Return microseconds since 1970 of an aware date-time."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def datetime_of(us: int) -> datetime:

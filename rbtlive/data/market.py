@@ -224,13 +224,7 @@ class Market:
                     f"a bar must be of an asset of the run: was {symbol!r}; subscribe to known symbols"
                 )
             if self._first[index] <= session <= self._last[index]:
-                values[index] = (
-                    float(bar.open),
-                    float(bar.high),
-                    float(bar.low),
-                    float(bar.close),
-                    float(bar.volume),
-                )
+                values[index] = (bar.open, bar.high, bar.low, bar.close, bar.volume)
         row = self.panel.append(session, us, values)
         if self._generation != self.panel.generation:
             self._bind()

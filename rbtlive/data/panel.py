@@ -7,7 +7,7 @@ is NaN and a missing volume is 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, SupportsFloat, cast
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rbtlive.data.calendar import TradingCalendar, datetime_of
 
 Floats = NDArray[np.float64]
+Real = SupportsFloat | float
+"""What is kept as a float: a decimal, for one."""
 Frequency = Literal["1d", "1m"]
 
 FIELDS: Final = ("open", "high", "low", "close", "volume")
@@ -87,6 +89,8 @@ class Panel:
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.generation = 0
+        self._laid_out = self._starts[-1]
+        self._note_cells()
         self._ends_of, self._ends = -1, np.empty(0, dtype=np.int64)  # of the session last appended to
 
     # The rows of consecutive sessions; notes where each session begins.
@@ -202,15 +206,13 @@ class Panel:
         row = low + int(np.searchsorted(self._us[low:high], us))
         return row if row < high and int(self._us[row]) == us else -1
 
-    def append(
-        self, session: int, us: int, bars: Mapping[int, tuple[float, float, float, float, float]]
-    ) -> int:
+    def append(self, session: int, us: int, bars: Mapping[int, tuple[Real, Real, Real, Real, Real]]) -> int:
         """Add the row that ends at `us`, and empty rows for whatever lies between it and the last one.
 
         Args:
             session: Session of the row.
             us: END of the row, µs UTC.
-            bars: open, high, low, close, volume by asset index; assets left out have no bar.
+            bars: open, high, low, close, volume by asset index, decimals or floats; assets left out have no bar.
 
         Returns:
             The row.
@@ -220,10 +222,15 @@ class Panel:
         """
         if self.frozen:
             raise ValueError("a frozen panel takes no rows: it was made with all of them")
-        row = self._grow(session, us)
+        row = self.rows
+        if row < self._laid_out and self._next_us[row] == us:
+            self.rows = row + 1
+        else:
+            row = self._grow(session, us)
+        opens, highs, lows, closes, volumes = self._cells
         for index, values in bars.items():
-            for field, value in zip(FIELDS, values, strict=True):
-                self._matrices[field][row, index] = value
+            at = row * self.width + index
+            opens[at], highs[at], lows[at], closes[at], volumes[at] = values
         if self._thousandths and bars:
             columns = list(bars)
             for field in FIELDS:
@@ -271,6 +278,7 @@ class Panel:
             self._reserve(max(need, 2 * len(self._us), 64))
         self._us[self.rows : need] = us
         self._sessions[self.rows : need] = sessions
+        self._laid_out = need
 
     def _reserve(self, capacity: int) -> None:
         def longer(array: NDArray[Any], blank: float) -> NDArray[Any]:
@@ -282,6 +290,12 @@ class Panel:
         self._us = longer(self._us, 0)
         self._sessions = longer(self._sessions, 0)
         self._matrices = {field: longer(matrix, _EMPTY[field]) for field, matrix in self._matrices.items()}
+        self._note_cells()
+
+    # Writing a number through a view costs a third of writing it into the array.
+    def _note_cells(self) -> None:
+        self._next_us = self.flat_us()
+        self._cells: tuple[Any, ...] = tuple(self.flat(field) for field in FIELDS)
 
 
 def to_series(name: str, values: Floats) -> pl.Series:

@@ -18,10 +18,10 @@ import polars as pl
 from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.data.feed_base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.slices import Frequency, SlotAxis, trusted_bar, trusted_slice
+from rbtlive.data.slices import Frequency, SlotAxis
 from rbtlive.errors import BadFrequency, SettingsError
-from rbtlive.model.bar import Bar
-from rbtlive.model.events import Event, MarketDataEvent
+from rbtlive.model.bar import Bar, trusted_bar
+from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
 
 _CHUNK_ROWS = 20_000
 _FIELDS = ("open", "high", "low", "close", "volume")

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from rbtlive.data.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import BadFrequency, InvalidBar
 from rbtlive.model.bar import Bar, aware_utc
-from rbtlive.model.events import Event, MarketDataEvent, Priority, SystemErrorEvent
+from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent, trusted_slice
 from rbtlive.model.number import to_decimal
 
 Frequency = Literal["1d", "1m"]
@@ -29,43 +29,6 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 _REQUIRED = ("symbol", "timestamp", *_FIELDS)
 _LARGEST_EXPONENT = 30
 _MOST_DIGITS = 38
-
-_MARKET_DATA = int(Priority.MARKET_DATA)
-_SLICE_FIELDS = {"timestamp", "bars"}
-_new_bar = Bar.__new__
-_new_event = MarketDataEvent.__new__
-_set = object.__setattr__
-_ALL_FIELDS = set(Bar.model_fields)
-
-
-def trusted_bar(values: dict[str, Any]) -> Bar:
-    """Return a bar of values that are known to be valid, without checking them again.
-
-    Args:
-        values: Every field of a bar, with its final type; the bar keeps this very mapping.
-    """
-    bar = _new_bar(Bar)
-    _set(bar, "__dict__", values)
-    _set(bar, "__pydantic_fields_set__", _ALL_FIELDS)
-    _set(bar, "__pydantic_extra__", None)
-    _set(bar, "__pydantic_private__", None)
-    return bar
-
-
-def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
-    """Return the event of a slice whose time, UTC, and bars are known to be valid, without checking them again."""
-    event = _new_event(MarketDataEvent)
-    values = {
-        "timestamp": timestamp,
-        "priority": _MARKET_DATA,
-        "event_type": MarketDataEvent.__name__,
-        "bars": bars,
-    }
-    _set(event, "__dict__", values)
-    _set(event, "__pydantic_fields_set__", _SLICE_FIELDS)
-    _set(event, "__pydantic_extra__", None)
-    _set(event, "__pydantic_private__", None)
-    return event
 
 
 class SlotAxis:

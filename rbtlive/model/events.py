@@ -5,13 +5,24 @@ The rule: an event is named for what happened, carries aware UTC time, and is ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rbtlive.model.bar import Bar, Exact, UtcDatetime
+from rbtlive.model.bar import (
+    Bar,
+    Exact,
+    UtcDatetime,
+    make,
+    set_extra,
+    set_names,
+    set_private,
+    set_values,
+)
 from rbtlive.model.order import OrderState
 
 
@@ -62,6 +73,19 @@ class MarketDataEvent(Event):
     default_priority = Priority.MARKET_DATA
     bars: dict[str, Bar]
 
+    @staticmethod
+    def of(facts: Mapping[str, Any]) -> MarketDataEvent:
+        """Return the slice of one bar; what `MarketDataEvent(timestamp=..., bars={symbol: Bar(**facts)})` returns.
+
+        Args:
+            facts: Every field of the bar by its name, as for `Bar.of`.
+
+        Raises:
+            ValidationError: as for `Bar(**facts)`.
+        """
+        bar = Bar.of(facts)
+        return trusted_slice(bar.timestamp, {bar.symbol: bar})
+
 
 class OrderFillEvent(Event):
     """An execution at the venue. `amount` is signed; `commission` is what this execution cost."""
@@ -108,7 +132,13 @@ class SystemErrorEvent(Event):
 
 
 class CircuitBreakerEvent(Event):
-    """A breaker tripped: new orders are denied with its reason until trading is resumed."""
+    """A breaker tripped: new orders are denied with its reason until trading is resumed.
+
+    Attributes:
+        name: Which one.
+        reason: What it saw.
+        action: What it does: "halt" all trading, "flatten" first, or let orders "reduce" positions only.
+    """
 
     default_priority = Priority.OPERATOR
     name: str
@@ -136,3 +166,22 @@ EVENT_TYPES: dict[str, type[Event]] = {
     )
 }
 """Every event class by its `event_type`."""
+
+_MARKET_DATA: Final = int(Priority.MARKET_DATA)
+_SLICE_FIELDS: Final = {"timestamp", "bars"}
+
+
+def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
+    """Return the event of a slice whose time, UTC, and bars are known to be valid, without checking them again."""
+    event: MarketDataEvent = make(MarketDataEvent)
+    values = {
+        "timestamp": timestamp,
+        "priority": _MARKET_DATA,
+        "event_type": "MarketDataEvent",
+        "bars": bars,
+    }
+    set_values(event, values)
+    set_names(event, _SLICE_FIELDS)
+    set_extra(event, None)
+    set_private(event, None)
+    return event

@@ -20,10 +20,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from rbtlive.data.slices import trusted_bar, trusted_slice
 from rbtlive.errors import JournalCorrupt, JournalVersion
-from rbtlive.model.bar import Bar, aware_utc
-from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent
+from rbtlive.model.bar import Bar, aware_utc, trusted_bar
+from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent, trusted_slice
 
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _INFINITY = Decimal("Infinity")

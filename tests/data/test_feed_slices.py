@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.data.calendar import get_calendar
-from rbtlive.data.slices import SliceBuilder, SlotAxis, trusted_bar, trusted_slice
+from rbtlive.data.slices import SliceBuilder, SlotAxis
 from rbtlive.errors import BadFrequency
-from rbtlive.model.bar import Bar
-from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
+from rbtlive.model.bar import Bar, trusted_bar
+from rbtlive.model.events import MarketDataEvent, SystemErrorEvent, trusted_slice
 
 XNYS = get_calendar("XNYS")
 DAILY = SlotAxis(XNYS, frequency="1d")

@@ -1,0 +1,129 @@
+"""`Bar.of` and `MarketDataEvent.of` give what the models give, and refuse what they refuse."""
+
+import copy
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from rbtlive.model import bar as bar_module
+from rbtlive.model.bar import Bar
+from rbtlive.model.events import MarketDataEvent
+
+STAMP = datetime(2020, 1, 2, 21, tzinfo=UTC)
+FACTS = {
+    "symbol": "A",
+    "timestamp": STAMP,
+    "open": 100.1,
+    "high": 100.25,
+    "low": 99.0,
+    "close": 100.0,
+    "volume": 1e6,
+}
+
+numbers = (
+    st.sampled_from([0.0, -0.0, 0, 1, True, "1.5", Decimal("1.50"), np.float64(2.5), None, float("nan")])
+    | st.floats()
+    | st.floats(0, 1000)
+    | st.integers(-5, 500)
+)
+stamps = (
+    st.just(STAMP)
+    | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=9))]))
+    | st.datetimes()
+    | st.none()
+)
+facts_of_bars = st.fixed_dictionaries(
+    {
+        "symbol": st.sampled_from(["A", "", "BRK.B", "\N{SNOWMAN}", "\ud800", None, 5]),
+        "timestamp": stamps,
+        "open": numbers,
+        "high": numbers,
+        "low": numbers,
+        "close": numbers,
+        "volume": numbers,
+    },
+    optional={"extra": st.just(1)},
+)
+
+
+def made_by(make, facts):
+    """Return what a maker makes, as text where it refuses."""
+    try:
+        return make(facts)
+    except (ValueError, TypeError) as refusal:
+        return str(refusal)
+
+
+@given(facts_of_bars)
+def test_the_quick_way_gives_what_the_model_gives(facts):
+    quick, checked = (made_by(make, facts) for make in (Bar.of, lambda values: Bar(**values)))
+
+    assert quick == checked
+    assert repr(quick) == repr(checked)
+
+
+@given(st.lists(facts_of_bars, max_size=5))
+def test_what_was_made_before_changes_nothing(many):
+    for facts in [*many, FACTS, *reversed(many)]:
+        quick, checked = (made_by(make, facts) for make in (Bar.of, lambda values: Bar(**values)))
+
+        assert repr(quick) == repr(checked)
+
+
+@pytest.mark.parametrize("missing", list(FACTS))
+def test_a_missing_field_is_named(missing):
+    facts = {name: value for name, value in FACTS.items() if name != missing}
+
+    with pytest.raises(ValidationError, match=missing):
+        Bar.of(facts)
+
+
+def test_a_quick_bar_is_copied_pickled_and_dumped_as_any_other():
+    quick, checked = Bar.of(FACTS), Bar(**FACTS)
+
+    assert hash(quick) == hash(checked)
+    assert pickle.loads(pickle.dumps(quick)) == copy.deepcopy(quick) == checked
+    assert quick.model_copy(update={"close": Decimal(100)}) == checked
+    assert quick.model_dump() == checked.model_dump()
+    assert quick.model_dump_json() == checked.model_dump_json()
+    assert quick.model_fields_set == checked.model_fields_set
+
+
+def test_a_quick_bar_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        Bar.of(FACTS).close = Decimal(1)
+
+
+def test_a_subclass_makes_its_own_bars():
+    class Labelled(Bar):
+        label: str = "none"
+
+    assert Labelled.of(FACTS) == Labelled(**FACTS)
+
+
+def test_a_quick_slice_is_the_event_of_its_bar():
+    checked = MarketDataEvent(timestamp=STAMP, bars={"A": Bar(**FACTS)})
+
+    quick = MarketDataEvent.of(FACTS)
+
+    assert quick == checked
+    assert repr(quick) == repr(checked)
+    assert pickle.loads(pickle.dumps(quick)) == checked
+    assert quick.model_fields_set == checked.model_fields_set
+
+
+def test_what_is_remembered_of_numbers_is_bounded(monkeypatch):
+    monkeypatch.setattr(bar_module, "_MOST_KNOWN", 40)
+    bar_module._known.clear()
+
+    for number in range(100):
+        price = 1.0 + number / 64
+        assert Bar.of({**FACTS, "low": 0.5, "close": price}).close == Decimal(repr(price))
+
+    assert len(bar_module._known) <= 40
