@@ -70,16 +70,24 @@ class Timekeeper:
 
     async def run(self, core: Callable[[], TradingCore]) -> None:
         """Watch, for ever."""
+        loop = asyncio.get_running_loop()
         while True:
+            due_s = loop.time() + TICK_S
             await asyncio.sleep(TICK_S)
             if self.is_present:
-                self.tick(core())
+                self.tick(core(), blocked=loop.time() > due_s + TICK_S)
 
-    def tick(self, core: TradingCore) -> None:
-        """Do what is due now."""
+    def tick(self, core: TradingCore, *, blocked: bool = False) -> None:
+        """Do what is due now.
+
+        Args:
+            core: The core that trades.
+            blocked: Whether the loop stood still until now: bars that came meanwhile are read before slices are closed.
+        """
         now = self._now()
         now_us = us_of(now)
-        self._feed.close_through(now - self._grace)
+        if not blocked:
+            self._feed.close_through(now - self._grace)
         session = core.calendar.coming_session(now_us)
         if session > self._opened_session and now_us >= morning_us(core.calendar.label(session)):
             self._opened_session = session

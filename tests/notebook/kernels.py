@@ -3,13 +3,20 @@
 import contextlib
 import os
 import queue
+import re
 import time
 from pathlib import Path
 
 from jupyter_client.manager import KernelManager
 
 PATIENCE_S = 60
+VIEW = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).parents[2]
+
+
+def plain(text):
+    """Return a text without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 class Kernel:
@@ -62,7 +69,7 @@ class Kernel:
         """Run a cell, and return what it printed or the value it ended in."""
         cell = self.start(code)
         reply = self.finish(cell)
-        assert reply["status"] == "ok", "\n".join(reply.get("traceback", [str(reply)]))
+        assert reply["status"] == "ok", plain("\n".join(reply.get("traceback", [str(reply)])))
         self.listen(lambda: self._is_idle(cell))
         return "".join(self._texts(cell))
 
@@ -72,7 +79,7 @@ class Kernel:
         reply = self.finish(cell)
         assert reply["status"] == "error", reply
         self.listen(lambda: self._is_idle(cell))
-        return reply["ename"], reply["evalue"], "\n".join(reply["traceback"])
+        return reply["ename"], reply["evalue"], plain("\n".join(reply["traceback"]))
 
     def listen(self, until):
         """Read what the kernel says until a condition holds."""
