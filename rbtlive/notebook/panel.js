@@ -352,7 +352,8 @@ function showFeed(part, st) {
 function equityPart() {
   const svg = s("svg", { class: "rbt-course", role: "img", preserveAspectRatio: "none" });
   const [high, low, from, to] = [h("span"), h("span"), h("span"), h("span")];
-  const legend = h("span", { class: "rbt-legend" }, h("span", { class: "rbt-good" }, "▲ bought"), " ", h("span", { class: "rbt-bad" }, "▼ sold"));
+  const latest = h("span");
+  const legend = h("span", { class: "rbt-legend" }, h("span", { class: "rbt-good" }, "▲ bought"), " ", h("span", { class: "rbt-bad" }, "▼ sold"), latest);
   const part = section("Equity", "equity",
     h("div", { class: "rbt-plot" }, h("div", { class: "rbt-scale" }, high, low), svg), h("div", { class: "rbt-axis" }, from, legend, to));
   function show(st) {
@@ -361,6 +362,7 @@ function equityPart() {
     say(low, facts ? number(facts.low) : "");
     const dateOnly = facts && facts.x1 - facts.x0 > 3 * 86400000;
     say(from, facts ? moment(facts.x0, dateOnly) : "no course yet");
+    say(latest, st.counts[3] > st.marks.length ? ` · latest ${number(st.marks.length)} of ${number(st.counts[3])} fills` : "");
     say(to, facts ? moment(facts.x1, dateOnly) : "");
     set(svg, "aria-label", facts ? `Portfolio value from ${moment(facts.x0)} to ${moment(facts.x1)}, between ${number(facts.low)} and ${number(facts.high)}` : "No course yet");
   }

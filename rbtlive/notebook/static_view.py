@@ -1,6 +1,7 @@
 """A session's state as still HTML: what stays in a saved notebook, in an export, and where no widget can live.
 
-The rule: every text is escaped, styles are inline, nothing is loaded, and the size is bounded.
+The rule: every text is escaped, styles are inline, nothing is loaded, and the size is bounded. A page that takes styles
+away (GitHub does) leaves plain tables and text that still read well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rbtlive.research.picture import Course, course_html
+
 ORDERS_SHOWN = 20
 POSITIONS_SHOWN = 20
 LINES_SHOWN = 8
@@ -18,7 +21,7 @@ _THIN = "\u202f"
 _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
 _BOX = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums;max-width:1100px"
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
-_WIDTH, _HEIGHT = 640.0, 110.0
+_DAYS_ALONE_MS = 3 * 86_400_000
 _BAD_STATES = {"rejected", "denied", "unknown"}
 
 State = dict[str, Any]
@@ -60,8 +63,9 @@ def _gain(value: float | None) -> str:
     return f'<span style="color:{colour}">{arrow} {signed(value, 2)}</span>'
 
 
-def _moment(ms: int | None) -> str:
-    return _NOTHING if not ms else datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+def _moment(ms: float | None, *, date_only: bool = False) -> str:
+    form = "%Y-%m-%d" if date_only else "%Y-%m-%d %H:%M"
+    return _NOTHING if not ms else datetime.fromtimestamp(ms / 1000, UTC).strftime(form)
 
 
 def _micros(us: float | None) -> str:
@@ -105,41 +109,33 @@ def _figures(state: State) -> str:
         ("Errors", number(errors)),
         ("Last bar", _moment(state["feed"]["bar"])),
     ]
-    cells = "".join(
-        f'<span style="display:inline-block;margin:.2em 1.6em .2em 0"><span style="opacity:.7">{label}</span> {text}</span>'
+    cells = " · ".join(
+        f'<span style="white-space:nowrap"><span style="opacity:.7">{label}</span> {text}</span>'
         for label, text in facts
     )
-    return f'<div style="margin:.4em 0">{cells}</div>'
+    return f'<p style="margin:.4em 0">{cells}</p>'
 
 
 def _course(state: State) -> str:
     points = [*state["equity"], *([state["live"]] if state.get("live") else [])]
     if len(points) < 2:
         return ""
-    (x0, _), (x1, _) = points[0], points[-1]
-    low, high = min(p[1] for p in points), max(p[1] for p in points)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - x0) / ((x1 - x0) or 1) * (_WIDTH - 12) + 6
-        return across, _HEIGHT - 8 - (y - low) / ((high - low) or 1) * (_HEIGHT - 16)
-
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*p) for p in points))
-    marks = "".join(_mark(fill, points, place) for fill in state["marks"] if x0 <= fill[0] <= x1)
-    return (
-        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" width="{_WIDTH:.0f}" height="{_HEIGHT:.0f}" role="img" '
-        f'style="max-width:100%" aria-label="Portfolio value">'
-        f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"/>{marks}</svg>'
-        f'<div style="font-size:12px"><span style="opacity:.7">{_moment(x0)} to {_moment(x1)}, {number(low)} to {number(high)}</span> '
-        f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span></div>'
+    days = points[-1][0] - points[0][0] > _DAYS_ALONE_MS
+    drawing = course_html(
+        Course(
+            points=points,
+            first=_moment(points[0][0], date_only=days),
+            last=_moment(points[-1][0], date_only=days),
+            marks=[(when, amount > 0) for when, amount, *_rest in state["marks"]],
+            width=720,
+        )
     )
-
-
-def _mark(fill: Sequence[Any], points: Sequence[Sequence[float]], place: Any) -> str:
-    when, amount = fill[0], fill[1]
-    y = next(p[1] for p in points if p[0] >= when)
-    x, y = place(when, y)
-    tip, foot = (y + 3, 6) if amount > 0 else (y - 3, -6)
-    return f'<path d="M{x:.1f} {tip:.1f}l-3.5 {foot}h7z" fill="{_GOOD if amount > 0 else _BAD}"/>'
+    if not drawing or not state["marks"]:
+        return drawing
+    fills, marked = (state.get("counts") or [0] * 5)[3], len(state["marks"])
+    latest = f" the latest {number(marked)} of {number(fills)} fills" if fills > marked else ""
+    legend = f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span>'
+    return f'{drawing}<div style="font-size:12px">{legend}<span style="opacity:.7">{latest}</span></div>'
 
 
 def _positions(state: State) -> str:
@@ -209,13 +205,13 @@ def _table(
         return ""
     sides = ["left" if i in set(left) else "right" for i in range(len(columns))]
     head = "".join(
-        f'<th scope="col" style="{_RULE};text-align:{side};font-weight:normal;opacity:.7;padding:.1em .7em">{column}</th>'
+        f'<th scope="col" align="{side}" style="{_RULE};text-align:{side};font-weight:normal;opacity:.7;padding:.1em .7em">{column}</th>'
         for column, side in zip(columns, sides, strict=True)
     )
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="border:0;text-align:{side};padding:.1em .7em">{cell}</td>'
+            f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em">{cell}</td>'
             for cell, side in zip(row, sides, strict=True)
         )
         + "</tr>"

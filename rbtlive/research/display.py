@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from rbtlive.core.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.frames import daily_returns
+from rbtlive.research.picture import Course, course_html
 
+_BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:center"
 _TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
 _LABEL = "text-align:left;padding:.15em 1.2em .15em 0;opacity:.7;font-weight:normal"
 _CELL = "text-align:right;padding:.15em 0"
@@ -29,8 +31,10 @@ def result_text(record: RunRecord) -> str:
 
 
 def result_html(record: RunRecord) -> str:
-    """Return a result as a small HTML table."""
-    return table_html(record.strategy_name, _result_rows(record))
+    """Return a result as a small HTML table, with a picture of its course beside it."""
+    table = table_html(record.strategy_name, _result_rows(record))
+    picture = course_html(_course(record))
+    return f'<div style="{_BESIDE}">{table}<div>{picture}</div></div>' if picture else table
 
 
 def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
@@ -38,18 +42,29 @@ def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
     rows = list(rows)
     width = max((len(row) for row in rows), default=2)
     lines = [
-        f'<tr><th scope="row" style="{_LABEL}">{html.escape(row[0])}</th>'
-        + "".join(f'<td style="{_CELL}">{html.escape(cell)}</td>' for cell in row[1:])
+        f'<tr><th scope="row" align="left" style="{_LABEL}">{html.escape(row[0])}</th>'
+        + "".join(f'<td align="right" style="{_CELL}">{html.escape(cell)}</td>' for cell in row[1:])
         + "</tr>"
         for row in rows
     ]
-    head = f'<tr><th colspan="{width}" style="{_TITLE}">{html.escape(title)}</th></tr>'
+    head = f'<tr><th colspan="{width}" align="left" style="{_TITLE}">{html.escape(title)}</th></tr>'
     return f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
 
 
 def percent(value: float) -> str:
     """Return a fraction as percent with two decimals, a dash if there is none."""
     return f"{round(value * 100, 2) + 0.0:,.2f} %" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash for nothing
+
+
+def _course(record: RunRecord) -> Course:
+    sessions = record.sessions
+    return Course(
+        points=[(float(number), float(row.portfolio_value)) for number, row in enumerate(sessions)],
+        first=str(sessions[0].label) if sessions else "",
+        last=str(sessions[-1].label) if sessions else "",
+        base=float(record.settings.capital_base),
+        depths=expanding.drawdowns(daily_returns(sessions)).tolist(),
+    )
 
 
 def _result_rows(record: RunRecord) -> list[tuple[str, str]]:

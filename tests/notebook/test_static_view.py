@@ -1,0 +1,110 @@
+"""The still picture of a session where styles, scripts and images are taken away: it reads as plain text and tables."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from rbtlive.notebook.static_view import static_html
+from rbtlive.research.parity_report import ParityReport
+
+DAY_MS = 86_400_000
+STATE = {
+    "head": {
+        "name": "rotation",
+        "strategy": "Rotation",
+        "broker": "paper",
+        "state": "running",
+        "trading": "halted",
+        "reason": "flatten by the operator",
+        "failure": "",
+    },
+    "money": [211034.26, -225660.24, 111034.26, 1.110343, 3.25],
+    "counts": [716, 64, 2, 652, 1],
+    "meters": [504, 27.0, 35.5, 1200.0, 0.5, 2.6, 9],
+    "feed": {"bar": 1_135_980_000_000},
+    "equity": [[1_135_000_000_000 + DAY_MS * n, 100_000 + n] for n in range(10)],
+    "live": None,
+    "marks": [[1_135_000_000_000 + DAY_MS, 5, 80.0, "IBM"]],
+    "positions": [["IBM", 2340, 84.0123, 82.2, 192348.0, -4240.89]],
+    "orders": [[716, "IBM", 25, 0, 79.73, None, None, "pending", "", 0, 0, 1]],
+    "failures": [[1, 9, "ValueError: no price", "In[2], line 17"]],
+    "logs": ["warning: trading is halted"],
+}
+KEPT = {"align", "alt", "colspan", "scope"}
+"""Attributes that the strictest known page keeps; of elements it takes the drawing ones, scripts and styles away."""
+
+
+class Cleaner(HTMLParser):
+    """Shows what is left of HTML on a page that trusts nothing: a line of text a block, cells apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = [""]
+        self.sides = []
+
+    def handle_starttag(self, tag, attributes):
+        kept = {name: value for name, value in attributes if name in KEPT}
+        if tag in {"div", "p", "tr", "table", "details", "pre", "img"}:
+            self.lines.append("")
+        if tag in {"td", "th"}:
+            self.lines[-1] += " | "
+            self.sides.append(kept.get("align"))
+        if tag == "img":
+            self.lines[-1] += f"({kept['alt']})"
+            self.lines.append("")
+
+    def handle_data(self, data):
+        self.lines[-1] += data
+
+
+def cleaned(html):
+    cleaner = Cleaner()
+    cleaner.feed(html)
+    return cleaner, [re.sub(r"\s+", " ", line).strip() for line in cleaner.lines if line.strip()]
+
+
+def test_a_still_picture_reads_as_text_and_tables_without_any_style():
+    cleaner, lines = cleaned(static_html(STATE))
+
+    assert lines == [
+        "rotation Rotation on paper · running",
+        "⚠ Trading is halted: flatten by the operator",
+        (
+            "Portfolio 211 034.26 · Cash \u2212225 660.24 · Profit ▲ +111 034.26 (+111.03 %) · Orders 716, 64 open, 2 denied"
+            " · Fills 652 · Events 504 · Latency p50 36 µs, p99 1.2 ms · Worst lag 2.6 ms · Errors 9 · Last bar 2005-12-30 22:00"
+        ),
+        "(Portfolio value from 2005-12-19 to 2005-12-28, between 100,000 and 100,009)",
+        "▲ bought ▼ sold the latest 1 of 652 fills",
+        "Positions",
+        "| Symbol | Amount | Cost | Price | Value | Profit",
+        "| IBM | +2 340 | 84.0123 | 82.20 | 192 348.00 | ▼ \u22124 240.89",
+        "Orders 1 of 716",
+        "| # | Symbol | Filled / amount | Limit | Stop | Price | Status | Reason",
+        "| 716 | IBM | 0 / +25 | 79.73 | | | pending |",
+        "Errors",
+        "ValueError: no price (9 times)",
+        "In[2], line 17",
+        "Log",
+        "warning: trading is halted",
+    ]
+    assert cleaner.sides[:6] == ["left", *["right"] * 5]
+
+
+@pytest.mark.parametrize("part", ["equity", "marks", "positions", "orders", "failures", "logs"])
+def test_a_part_that_is_empty_is_left_out(part):
+    shown = static_html({**STATE, part: []})
+
+    assert len(shown) < len(static_html(STATE))
+    assert "None" not in shown
+
+
+def test_a_report_reads_without_any_style_too():
+    _cleaner, lines = cleaned(ParityReport(True, 82, 82, 0)._repr_html_())
+
+    assert lines == [
+        "| The session and its backtest are identical: 82 orders and 82 fills, digit for digit.",
+        "| orders compared | 82",
+        "| fills compared | 82",
+        "| interventions | 0",
+    ]
