@@ -71,7 +71,7 @@ class EventDispatcher:
         self._sink = sink
         self._report = report
         self._registrations: tuple[_Registration, ...] = ()
-        self._routes: dict[type[Event], tuple[_Registration, ...]] = {}
+        self._routes: dict[type[Event], tuple[tuple[Handler, bool], ...]] = {}
         self._waiting: deque[Event] = deque()
         self._busy = False
 
@@ -129,11 +129,12 @@ class EventDispatcher:
         Raises:
             Exception: what recording or a critical handler raised.
         """
-        self._waiting.append(event)
         if self._busy:
+            self._waiting.append(event)
             return
         self._busy = True
         try:
+            self._process(event)
             while self._waiting:
                 self._process(self._waiting.popleft())
         finally:
@@ -148,12 +149,12 @@ class EventDispatcher:
         if self._record is not None:
             self._record(event)
         self.dispatched += 1
-        for entry in self._route(type(event)):
+        for handler, critical in self._routes.get(type(event)) or self._route(type(event)):
             try:
-                entry.handler(event)
+                handler(event)
             except Exception as error:
-                self._survive(HandlerFailure(event, _name(entry.handler), error))
-                if entry.critical:
+                self._survive(HandlerFailure(event, _name(handler), error))
+                if critical:
                     raise
 
     def _survive(self, failure: HandlerFailure) -> None:
@@ -168,11 +169,13 @@ class EventDispatcher:
         if self._sink is not None and not isinstance(failure.event, SystemErrorEvent):
             self._sink(_as_event(failure))
 
-    def _route(self, kind: type[Event]) -> tuple[_Registration, ...]:
-        route = self._routes.get(kind)
-        if route is None:
-            route = tuple(entry for entry in self._registrations if issubclass(kind, entry.event_type))
-            self._routes[kind] = route
+    def _route(self, kind: type[Event]) -> tuple[tuple[Handler, bool], ...]:
+        route = tuple(
+            (entry.handler, entry.critical)
+            for entry in self._registrations
+            if issubclass(kind, entry.event_type)
+        )
+        self._routes[kind] = route
         return route
 
     def _find(self, event_type: type[Event], handler: Handler) -> _Registration | None:

@@ -21,13 +21,23 @@ class EventQueue:
 
     Attributes:
         maxsize: Number of waiting events from which on market data is refused.
-        accepted: Events taken in since the queue was made.
+        size: Events that wait; `len()` gives it too.
         refused: Market data refused since the queue was made.
         taken: Events handed out since the queue was made.
         high_water: The most events that ever waited together.
     """
 
-    __slots__ = ("_lanes", "_size", "accepted", "high_water", "maxsize", "refused", "taken")
+    __slots__ = (
+        "_bars",
+        "_lane_of",
+        "_lanes",
+        "_urgent",
+        "high_water",
+        "maxsize",
+        "refused",
+        "size",
+        "taken",
+    )
 
     def __init__(self, maxsize: int = 1024) -> None:
         if isinstance(maxsize, bool) or not isinstance(maxsize, int) or maxsize < 1:
@@ -35,9 +45,12 @@ class EventQueue:
                 f"maxsize of the event queue must be a whole number from 1 on: was {maxsize!r}; pass e.g. 1024"
             )
         self.maxsize = maxsize
-        self.accepted = self.refused = self.taken = self.high_water = 0
+        self.refused = self.taken = self.high_water = 0
         self._lanes: tuple[deque[Event], ...] = tuple(deque() for _ in Priority)
-        self._size = 0
+        self._bars = self._lanes[_MARKET_DATA]
+        self._lane_of: dict[type, int] = {}
+        self.size = 0
+        self._urgent = 0  # how many of those that wait go before market data
 
     def put(self, event: Event) -> None:
         """Take an event in.
@@ -46,21 +59,24 @@ class EventQueue:
             QueueFull: `event` is market data and `maxsize` events wait already; nothing has changed.
             TypeError: `event` is no event, or has a priority that does not exist.
         """
-        lane = event.priority if isinstance(event, Event) else -1
-        if not 0 <= lane <= _MARKET_DATA:
-            raise TypeError(
-                f"the queue takes events with a priority of 0 to {_MARKET_DATA}: was {event!r:.200}"
-            )
-        if lane == _MARKET_DATA and self._size >= self.maxsize:
+        lane = self._lane_of.get(type(event))
+        if lane is None:
+            lane = self._learn(event)
+        size = self.size
+        if lane != _MARKET_DATA:
+            self._lanes[lane].append(event)
+            self._urgent += 1
+        elif size < self.maxsize:
+            self._bars.append(event)
+        else:
             self.refused += 1
             raise QueueFull(
-                f"the event queue is full: {self._size} events wait, the limit for market data is {self.maxsize}; "
+                f"the event queue is full: {size} events wait, the limit for market data is {self.maxsize}; "
                 "let the engine process some, then put it again"
             )
-        self._lanes[lane].append(event)
-        self._size += 1
-        self.accepted += 1
-        self.high_water = max(self.high_water, self._size)
+        self.size = size = size + 1
+        if size > self.high_water:  # noqa: PLR1730 - `max` costs more than all the rest
+            self.high_water = size
 
     def get(self) -> Event:
         """Hand out the event that waits longest among those of the lowest priority number.
@@ -68,21 +84,38 @@ class EventQueue:
         Raises:
             QueueEmpty: nothing waits.
         """
-        for lane in self._lanes:
-            if lane:
-                self._size -= 1
-                self.taken += 1
-                return lane.popleft()
-        raise QueueEmpty("the event queue is empty: check len() first, or wait for the next event")
+        if not self.size:
+            raise QueueEmpty("the event queue is empty: check len() first, or wait for the next event")
+        lane = self._bars
+        if self._urgent:
+            self._urgent -= 1
+            lane = next(lane for lane in self._lanes if lane)
+        self.size -= 1
+        self.taken += 1
+        return lane.popleft()
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
+
+    @property
+    def accepted(self) -> int:
+        """Events taken in since the queue was made."""
+        return self.taken + self.size
 
     @property
     def is_full(self) -> bool:
         """Whether market data would be refused now."""
-        return self._size >= self.maxsize
+        return self.size >= self.maxsize
 
     def depth_by_priority(self) -> dict[Priority, int]:
         """Return how many events wait in each priority, empty ones included."""
         return {priority: len(self._lanes[priority]) for priority in Priority}
+
+    def _learn(self, event: Event) -> int:
+        lane = int(event.priority) if isinstance(event, Event) else -1
+        if not 0 <= lane <= _MARKET_DATA:
+            raise TypeError(
+                f"the queue takes events with a priority of 0 to {_MARKET_DATA}: was {event!r:.200}"
+            )
+        self._lane_of[type(event)] = lane  # the class decides, not the event
+        return lane
