@@ -22,6 +22,15 @@ BROKER_SOURCE = "broker "
 HOOKS = ("on_order_fill", "on_order_cancel", "on_order_reject", "on_broker_message")
 
 
+def told(failure: BaseException) -> str:
+    """Return an exception's class and text; a user's own may even fail to print."""
+    try:
+        text = str(failure)
+    except Exception as unprintable:  # noqa: BLE001 - around a user's code
+        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
+
+
 class Callbacks:
     """Calls one strategy's callbacks.
 
@@ -69,7 +78,7 @@ class Callbacks:
         self.failures.append(failure)
         self.failure_count += 1
         self.failures_in_row += 1
-        core.on_message("error", f"a callback failed at {core.now}: {type(failure).__name__}: {failure}")
+        core.on_message("error", f"a callback failed at {core.now}: {told(failure)}")
         if self.failures_in_row == core.settings.max_errors:
             text = f"{self.failures_in_row} callbacks in a row failed"
             self.failures.append(TooManyErrors(f"{text}: trading is halted until resume()"))

@@ -143,6 +143,7 @@ class CircuitBreakerEvent(Event):
     default_priority = Priority.OPERATOR
     name: str
     reason: str
+    action: Literal["halt", "reduce", "flatten"] = "halt"
 
 
 class OperatorEvent(Event):

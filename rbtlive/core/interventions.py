@@ -1,0 +1,57 @@
+"""What people and breakers do to a run: pause, halt, let it only reduce, flatten, resume.
+
+The rule: they decide what may be traded from now on, and change nothing that was booked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rbtlive.model.events import CircuitBreakerEvent, OperatorEvent
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+
+def operate(core: TradingCore, event: OperatorEvent) -> None:
+    """Do what a person asked for."""
+    if event.action == "pause":
+        core.paused = True
+    elif event.action == "resume":
+        core.paused = False
+        core.trading_state = "running"
+        core.halt_reason = ""
+        core.callbacks.failures_in_row = 0
+    elif event.action == "reduce":
+        core.trading_state = "reducing"
+        core.halt_reason = "reducing only, by the operator"
+    elif event.action == "halt":
+        core.halt("halted by the operator")
+    elif event.action == "cancel_all":
+        core.cancel_everything("cancelled by the operator")
+    elif event.action == "kill":
+        core.cancel_everything("kill by the operator")
+        core.halt("kill by the operator")
+    elif event.action == "flatten":
+        _flatten(core, "flatten by the operator")
+
+
+def trip(core: TradingCore, event: CircuitBreakerEvent) -> None:
+    """Do what a breaker that has tripped says; one that only reduces loosens no halt."""
+    reason = f"{event.name}: {event.reason}"
+    if event.action == "flatten":
+        _flatten(core, reason)
+    elif event.action == "halt":
+        core.halt(reason)
+    elif core.trading_state == "running":
+        core.trading_state = "reducing"
+        core.halt_reason = reason
+        core.on_message("warning", f"only orders that reduce a position are taken: {reason}")
+
+
+def _flatten(core: TradingCore, reason: str) -> None:
+    core.cancel_everything(reason)
+    core.trading_state = "reducing"  # even a halted run may close what it holds
+    for position in list(core.portfolio):
+        core.enter(position.asset, -position.amount)
+    core.halt(reason)
