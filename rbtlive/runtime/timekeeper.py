@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 GRACE_S = 5.0
-STALE_INTERVALS = 2
+STALE_AFTER_BARS = 2.0
 _INTERVAL = {"1m": timedelta(minutes=1), "1d": timedelta(days=1)}
 _PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
 
@@ -37,14 +37,21 @@ class Timekeeper:
         clock: Tells wall time, and time passed.
         tell: Takes events for the queue.
         grace_s: How late a slice's bars may come before the clock closes it.
+        stale_after_bars: Bar intervals of open hours without a bar, after which prices are stale; None never finds them so.
 
     Attributes:
-        stale: Whether no bar has come for two intervals of open hours.
+        stale: Whether no bar has come for so long.
         is_present: Whether the feed's bars were of now when they came.
     """
 
     def __init__(
-        self, feed: DataFeed, clock: Clock, tell: Callable[[Event], None], *, grace_s: float = GRACE_S
+        self,
+        feed: DataFeed,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        *,
+        grace_s: float = GRACE_S,
+        stale_after_bars: float | None = STALE_AFTER_BARS,
     ) -> None:
         self.stale = False
         self.is_present = False
@@ -52,6 +59,7 @@ class Timekeeper:
         self._clock = clock
         self._tell = tell
         self._grace = timedelta(seconds=grace_s)
+        self._stale_after_bars = stale_after_bars
         self._lead_us: int | None = None
         self._last_bar_us = 0
         self._frequency = "1m"
@@ -96,11 +104,12 @@ class Timekeeper:
         self._watch_silence(core, now, session)
 
     def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
-        if self.stale or self._lead_us is None or self._frequency == "1d":
+        limit = self._stale_after_bars
+        if self.stale or limit is None or self._lead_us is None or self._frequency == "1d":
             return
         silent_s = (self._passed_us() - self._last_bar_us) / 1e6
         open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
-        if open_s > (_INTERVAL[self._frequency] * STALE_INTERVALS + self._grace).total_seconds():
+        if open_s > _INTERVAL[self._frequency].total_seconds() * limit + self._grace.total_seconds():
             self.stale = True
             self._tell(
                 CircuitBreakerEvent(

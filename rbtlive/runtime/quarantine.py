@@ -1,0 +1,37 @@
+"""Executions that cannot be: named before they are written down, and kept out of the books.
+
+The rule: what a broker tells is not believed against what was ordered; the difference stays one for the reconciliation.
+"""
+
+from __future__ import annotations
+
+from rbtlive.core.order_manager import OrderManager
+from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.number import plain_text
+from rbtlive.model.order import OrderState
+
+
+def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:
+    """Return why an execution cannot be one of this run's, or None if it can.
+
+    Args:
+        orders: The run's, as they are when the execution is about to be booked.
+        fill: What was told; one that is booked already is no objection, it is booked once.
+    """
+    if fill.execution_id in orders.executions:
+        return None
+    order = orders.get_order(fill.order_id)
+    what = f"execution {fill.execution_id} of {plain_text(fill.amount)}"
+    if order is None:
+        return f"{what} is of order {fill.order_id}, which this run does not have: it is not booked"
+    name = f"order {order.id} ({order.asset.symbol})"
+    if order.state is OrderState.DENIED:
+        return f"{name}: {what} is of an order that was denied and never sent: it is not booked"
+    if fill.amount * order.amount <= 0:
+        return f"{name}: {what} does not go its way, {plain_text(order.amount)}: it is not booked"
+    if abs(order.filled + fill.amount) > abs(order.amount):
+        return (
+            f"{name}: {what} fills more than was ordered, {plain_text(order.amount)} with "
+            f"{plain_text(order.filled)} filled: it is not booked"
+        )
+    return None
