@@ -66,7 +66,8 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
                 timestamp=known.updated_at,
                 order_id=order.id,
                 status=known.state,
-                reason=known.reason,
+                reason=known.reason
+                or (f"{known.state} by the broker" if known.state in CLOSED_STATES else ""),
                 broker_order_id=known.broker_order_id,
             )
         )

@@ -1,0 +1,245 @@
+"""A session that trades at a venue, both processes of their own: driven bar by bar, killed, and judged by what is left.
+
+The rule: the venue moves on only when the session has settled, so that every run has one right outcome, however often the
+session died on its way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from rbtlive.runtime.journal import open_run
+from rbtlive.runtime.run_files import StateFolder
+from tests.faults.venue_host import EVENING, FINAL, NAME, NO_VENUE, POINTS, frame, moments
+from tests.venue.process import VenueProcess
+
+ROOT = Path(__file__).parents[2]
+KILLED = -signal.SIGKILL
+QUIET_MINUTES = 390 - EVENING
+"""How many minutes of the first session have no bars; the venue is at the first of them when it begins."""
+LONGEST_S = 120.0
+"""No life of a session takes as long; one that hangs is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How one life of a session ends: at a point, at an instant, or, if neither is given, with the bars.
+
+    Attributes:
+        point: One of `POINTS`.
+        number: The how many-th time the session comes there.
+        after_s: Seconds after its beginning, or after so many `bars` have settled, when a process is killed.
+        who: Which process then: "session", "venue" or "both"; a venue is started again at once, with its state.
+    """
+
+    point: str | None = None
+    number: int = 1
+    after_s: float | None = None
+    bars: int = 0
+    who: str = "session"
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run came to.
+
+    Attributes:
+        final: The session's books when the bars had ended.
+        ids: Ids of the orders at the venue, in its order, without the run's.
+        venue: Position by symbol, cash, and filled shares by order id, at the venue.
+        intents: Ids of the orders whose submission was journaled.
+        deaths: At which point the session died, and how often.
+        killed: Which process was killed at a random instant, and how often.
+        resumed: How often rows from before were replayed.
+        missed: Points at which no session died although it was told to.
+        seconds: How long it took.
+    """
+
+    final: dict = field(default_factory=dict)
+    ids: list[str] = field(default_factory=list)
+    venue: dict = field(default_factory=dict)
+    intents: list[str] = field(default_factory=list)
+    deaths: Counter = field(default_factory=Counter)
+    killed: Counter = field(default_factory=Counter)
+    resumed: int = 0
+    missed: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def wrong(self, unbroken: Run | None = None) -> list[str]:
+        """Return what is not as it must be, in words."""
+        final = self.final
+        # Refused orders, and those that never arrived, are rejected; one that was never sent has expired.
+        elsewhere = {
+            o["id"]
+            for o in final["orders"]
+            if o["state"] == "rejected" or (o["state"], o["reason"]) == ("expired", "never sent")
+        }
+        ours = {i for i in self.intents if i not in elsewhere.union(final["denied"])}
+        filled = {o["id"]: o["filled"] for o in final["orders"] if o["id"] in ours}
+        facts = {
+            "ids at the venue, each once": (self.ids, sorted(set(self.ids), key=int)),
+            "ids of intents": (set(self.ids), ours),
+            "filled shares": (self.venue["filled"], filled),
+            "positions": (self.venue["positions"], final["positions"]),
+            "cash": (Decimal(self.venue["cash"]), Decimal(final["cash"])),
+            "what the books lack": (0, Decimal(final["unbalanced"])),
+        }
+        if unbroken is not None:
+            facts |= {
+                f"{name} of the unbroken run": (was, final[name]) for name, was in unbroken.final.items()
+            }
+        return [
+            f"{what}: {is_} is not {expected}" for what, (expected, is_) in facts.items() if is_ != expected
+        ]
+
+
+class Ground:
+    """A venue and a host of sessions; runs one run after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._bars = folder / "bars.parquet"
+        frame(moments()).write_parquet(self._bars)
+        self._arguments = (
+            "--bars", self._bars, "--frequency", "1m", "--fills", "next", "--slippage", "basis-points",
+            "--state", folder / "venue.sqlite",
+        )  # fmt: skip
+        self.venue = VenueProcess(*self._arguments)
+        self._folder = folder
+        self._runs = 0
+        self._host = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.venue_host"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0,
+        )  # fmt: skip
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._host.stdout, selectors.EVENT_READ)
+        self._read = b""
+
+    def run(self, lives: list[Life]) -> Run:
+        """Let a session live these lives, and a last one to the end of the bars."""
+        began = time.monotonic()
+        self._runs += 1
+        folder = self._folder / str(self._runs)
+        folder.mkdir()
+        self.venue.control("reset")
+        self.venue.advance(QUIET_MINUTES)
+        run = Run()
+        for life in [*lives, Life()]:
+            code = self._live(life, folder, killed=run.killed)
+            if code == KILLED and life.point is not None:
+                run.deaths[life.point] += 1
+            elif code not in {0, KILLED} and (code, life.who) != (NO_VENUE, "venue"):
+                raise AssertionError(f"the session ended with {code} in {life}")
+            elif life.point is not None:
+                run.missed.append(life.point)
+        run.final = json.loads((folder / FINAL).read_text())
+        self._look(run, folder)
+        run.seconds = time.monotonic() - began
+        return run
+
+    def close(self) -> None:
+        """End both processes."""
+        self._host.stdin.close()
+        self._host.wait(timeout=30)
+        self._selector.close()
+        self._host.stdout.close()
+        self.venue.kill()
+
+    def _live(self, life: Life, folder: Path, *, killed: Counter) -> int:
+        # Returns the exit code of the session's process, negative if a signal ended it.
+        order = {"folder": str(folder), "url": self.venue.url, "point": life.point, "number": life.number}
+        order["impatient"] = life.who == "venue"
+        self._host.stdin.write(json.dumps(order).encode() + b"\n")
+        pid = int(self._line(time.monotonic() + LONGEST_S).split()[1])
+        now = time.monotonic()
+        bars_left = life.bars
+        die_at = now + life.after_s if life.after_s is not None and not bars_left else None
+        while True:
+            line = self._line(now + LONGEST_S if die_at is None else die_at)
+            if line is None:
+                if die_at is None:
+                    os.kill(pid, signal.SIGKILL)
+                    raise AssertionError(f"the session hangs in {life}")
+                self._kill(pid, life.who)
+                killed[life.who] += 1
+                die_at = None
+            elif line.startswith("ended "):
+                return int(line.split()[1])
+            elif line == f"settled {self._venue_now()}":
+                self.venue.advance()
+                bars_left -= 1
+                if bars_left == 0 and life.after_s is not None:
+                    die_at = time.monotonic() + life.after_s
+
+    def _kill(self, pid: int, who: str) -> None:
+        if who != "venue":
+            os.kill(pid, signal.SIGKILL)
+        if who != "session":
+            self.venue.kill()
+            self.venue = VenueProcess(*self._arguments, port=self.venue.port)
+
+    def _venue_now(self) -> str:
+        return self.venue.control("state")["now"]
+
+    def _line(self, until: float) -> str | None:
+        # The next line of the host or of a session; None if none comes in time.
+        while b"\n" not in self._read:
+            if not self._selector.select(max(0.0, until - time.monotonic())):
+                return None
+            part = os.read(self._host.stdout.fileno(), 65536)
+            assert part, "the host has died"
+            self._read += part
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode()
+
+    def _look(self, run: Run, folder: Path) -> None:
+        _status, orders = self.venue.request("/v2/orders?status=all&limit=500&direction=asc", keys=True)
+        _status, positions = self.venue.request("/v2/positions", keys=True)
+        _status, account = self.venue.request("/v2/account", keys=True)
+        run.ids = [order["client_order_id"].rpartition("-")[2] for order in orders]
+        run.venue = {
+            "filled": dict(zip(run.ids, map(_signed, orders), strict=True)),
+            "positions": {p["symbol"]: p["qty"] for p in positions},
+            "cash": account["cash"],
+        }
+        with open_run(StateFolder(folder), NAME) as recorded:
+            rows = list(recorded.rows())
+        run.intents = [row.data()["order_id"] for row in rows if row.type == "SubmitOrder"]
+        run.resumed = sum(row.type == "Attached" and row.data()["replayed"] > 0 for row in rows)
+
+
+def _signed(order: dict) -> str:
+    filled = order["filled_qty"]
+    return filled if order["side"] == "buy" or filled == "0" else f"-{filled}"
+
+
+def random_lives(chance: random.Random, deaths: int, *, who: str = "session") -> list[Life]:
+    """Return lives that end at random instants: while they begin, or within some bars."""
+    lives = []
+    for _death in range(deaths):
+        bars = chance.choice((0, 1, 1, 2, 3))
+        lives.append(Life(bars=bars, after_s=chance.uniform(0.0, 0.04 if bars else 0.25), who=who))
+    return lives
+
+
+def lives_at_every_point(chance: random.Random) -> list[Life]:
+    """Return lives that end at the named points, each once; those of the session's close come at its close."""
+    names = [name for name in POINTS if "snapshot" not in name]
+    chance.shuffle(names)
+    snapshots = [Life("before snapshot"), Life("mid-snapshot")]
+    early, late = names[: len(names) // 2], names[len(names) // 2 :]
+    return (
+        [Life(name, chance.randint(1, 2)) for name in early]
+        + snapshots
+        + [Life(name, chance.randint(1, 2)) for name in late]
+    )
