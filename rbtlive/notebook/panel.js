@@ -2,6 +2,9 @@
 //
 // The rule: every text goes into the page as text, never as markup, and nothing is loaded from anywhere. The kernel
 // sends numbered changes; after a gap or a reload the panel asks for the whole.
+//
+// What a notebook stores is a still picture as HTML. Where this code runs beside the page (JupyterLab, Notebook 7) it
+// puts the live view in the picture's place, wherever one is; elsewhere the live view is rendered as a widget.
 
 const PRIORITIES = ["operator", "system error", "order fill", "order update", "trigger", "market data"];
 const ENDED = new Set(["stopped", "failed"]);
@@ -15,6 +18,8 @@ const KEPT = { marks: 200, depths: 150, logs: 50, failures: 5 };
 const HERE_MS = 30000; // tells the kernel that somebody looks
 const SILENCE_MS = 5000; // the kernel says something every two seconds
 const PICTURE_MS = 5000; // how often the state to be saved with the notebook is renewed
+const LOOK_MS = 250; // how often new places for the view are looked for
+const GONE_LOOKS = 60; // a place that left the page may come back: notebooks take out what is scrolled away
 const THIN = "\u202f";
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -476,6 +481,7 @@ function reportPart() {
 
 function quietness(st) {
   if (ENDED.has(st.head.state)) return "";
+  if (st.gone) return "the kernel has gone: this is the last state";
   if (!st.linked) return st.waited ? "no kernel: as it was when saved" : "";
   const quiet = Date.now() - st.heard;
   return quiet > SILENCE_MS ? `kernel is busy: no news for ${span(quiet)}` : "";
@@ -501,6 +507,70 @@ function buildView(st, act) {
   return { root, show };
 }
 
+// Puts back what moving a node in the page loses: where its boxes were scrolled to, and the focus.
+function keepPlace(root) {
+  const scrolled = new Map();
+  let focused = null;
+  root.addEventListener("scroll", ({ target }) => scrolled.set(target, target.scrollTop), true);
+  root.addEventListener("focusin", ({ target }) => { focused = target; });
+  root.addEventListener("focusout", () => { if (root.isConnected) focused = null; });
+  return () => {
+    for (const [box, top] of scrolled) box.scrollTop = top;
+    if (focused && root.contains(focused)) focused.focus({ preventScroll: true });
+  };
+}
+
+// A view that draws itself when asked to, at most once a frame.
+function liveView(st, act) {
+  const { root, show } = buildView(st, act);
+  const putBack = keepPlace(root);
+  let waiting = 0;
+  const request = () => {
+    if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; if (root.isConnected) show(); });
+  };
+  const sizes = new ResizeObserver(request);
+  sizes.observe(root);
+  const clock = setInterval(request, 1000);
+  const close = () => { sizes.disconnect(); clearInterval(clock); cancelAnimationFrame(waiting); root.remove(); };
+  return { root, request, putBack, close };
+}
+
+// Keeps a view in the place of each still picture with the panel's key.
+function placeViews(key, newView, dropView) {
+  const places = document.getElementsByClassName(`rbt-at-${key}`);
+  const taken = new Map(); // place → its view, and how often it was not found in the page
+  const watch = new MutationObserver(() => look());
+
+  function free() {
+    for (const [place, { view }] of taken) if (!place.isConnected) { taken.delete(place); return view; }
+    return newView();
+  }
+
+  function take(place) {
+    const view = free();
+    for (const child of place.children) child.style.display = "none";
+    place.append(view.root);
+    view.putBack();
+    taken.set(place, { view, missed: 0 });
+    view.request();
+    watch.disconnect();
+    // A picture that is renewed takes the view out of the page; it is put back before the page is painted.
+    for (const known of taken.keys()) if (known.parentElement) watch.observe(known.parentElement, { childList: true });
+  }
+
+  function look() {
+    for (const place of [...places]) if (!taken.has(place)) take(place);
+    for (const [place, kept] of taken) {
+      kept.missed = place.isConnected ? 0 : kept.missed + 1;
+      if (kept.missed > GONE_LOOKS) { taken.delete(place); dropView(kept.view); }
+    }
+  }
+
+  const clock = setInterval(look, LOOK_MS);
+  look();
+  return () => { clearInterval(clock); watch.disconnect(); for (const { view } of taken.values()) dropView(view); };
+}
+
 // -- the model: one a session and page, however many views -------------------------------------------------------------
 
 export default () => {
@@ -509,7 +579,7 @@ export default () => {
   let savedAt = 0;
 
   function refresh() {
-    for (const view of views) view();
+    for (const view of views) view.request();
   }
 
   function send(model, message) {
@@ -543,32 +613,44 @@ export default () => {
     refresh();
   }
 
+  function newView(model) {
+    const act = (action) => { st.answer = `${action} …`; send(model, { t: "do", action }); refresh(); };
+    const view = liveView(st, act);
+    views.add(view);
+    return view;
+  }
+
+  function dropView(view) {
+    views.delete(view);
+    view.close();
+  }
+
   return {
     initialize({ model }) {
       const picture = model.get("picture");
       if (picture && picture.head) { takeWhole(st, picture); st.seq = -1; }
       const listen = (m) => take(model, m);
+      const lose = () => { st.linked = false; st.gone = true; refresh(); };
       model.on("msg:custom", listen);
+      model.on("comm_live_update", lose);
       resync(model);
-      const here = setInterval(() => { if (views.size) send(model, { t: "here" }); }, HERE_MS);
+      const here = setInterval(() => { if ([...views].some((view) => view.root.isConnected)) send(model, { t: "here" }); }, HERE_MS);
       const wait = setTimeout(() => { st.waited = true; refresh(); }, SILENCE_MS);
-      return () => { model.off("msg:custom", listen); clearInterval(here); clearTimeout(wait); };
+      const leave = placeViews(model.get("key"), () => newView(model), dropView);
+      return () => {
+        leave();
+        model.off("msg:custom", listen);
+        model.off("comm_live_update", lose);
+        clearInterval(here);
+        clearTimeout(wait);
+      };
     },
 
     render({ model, el }) {
-      const act = (action) => { st.answer = `${action} …`; send(model, { t: "do", action }); refresh(); };
-      const { root, show } = buildView(st, act);
-      el.append(root);
-      let waiting = 0;
-      const request = () => {
-        if (!waiting) waiting = requestAnimationFrame(() => { waiting = 0; if (root.isConnected) show(); });
-      };
-      views.add(request);
-      const sizes = new ResizeObserver(request);
-      sizes.observe(root);
-      const clock = setInterval(request, 1000);
-      request();
-      return () => { views.delete(request); sizes.disconnect(); clearInterval(clock); cancelAnimationFrame(waiting); };
+      const view = newView(model);
+      el.append(view.root);
+      view.request();
+      return () => dropView(view);
     },
   };
 };

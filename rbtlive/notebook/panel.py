@@ -2,6 +2,9 @@
 
 The rule: the panel looks at the session on the session's own loop and nowhere else. Whatever a view sends may come on
 any thread, and hops to that loop before it is heard.
+
+What is displayed, and therefore stored, is a still picture as HTML; the widget's code puts its live view in the
+picture's place. So a notebook whose kernel has gone, an export, and a page without widgets show the last state.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Coroutine
 from importlib.resources import files
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from rbtlive.errors import RbtliveError
@@ -33,6 +37,8 @@ UNHEARD_S = 90.0
 """The feeding ends if no view was heard of for so long; views say that they are there every half minute."""
 SLOW_TICK_S = 2.0
 """While a cell runs, views may be there and not get through: the feeding then only slows down."""
+PICTURES_S = (2.0, 30.0)
+"""While somebody looks, the picture that a notebook stores is renewed, soon at first and then every half minute."""
 VIEWS_KEPT = 20
 ENDED_KEPT = 20
 _VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
@@ -50,7 +56,8 @@ def show(session: LiveSession) -> None:
     if panel is None:
         publish(_still(session), raw=True)
     else:
-        panel.add_view(publish(panel.bundle(), raw=True, display_id=True))
+        bundle = panel.bundle() if _renders_widgets_only() else panel.picture()
+        panel.add_view(publish(bundle, raw=True, display_id=True))
 
 
 def mimebundle(session: LiveSession) -> dict[str, Any]:
@@ -79,6 +86,13 @@ def _panel_of(session: LiveSession) -> Panel | None:
     return panel
 
 
+def _renders_widgets_only() -> bool:
+    # VS Code and Colab run a widget's code where the widget is displayed, apart from the notebook's page.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return "google.colab" in sys.modules or (shell is not None and "__vsc_ipynb_file__" in shell.user_ns)
+
+
 def _can_be_live() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets", "IPython"))
 
@@ -93,13 +107,22 @@ def _widget_class() -> Any:
     class PanelWidget(anywidget.AnyWidget):
         _esm = (here / "panel.js").read_text(encoding="utf-8")
         _css = (here / "panel.css").read_text(encoding="utf-8")
+        key = traitlets.Unicode().tag(sync=True)
         picture = traitlets.Dict().tag(sync=True)
 
     return PanelWidget
 
 
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class _CellWatch:
-    # Whether a cell is running: views on the kernel's main channel are not heard then.
+    # Whether a cell is running: views on the kernel's main channel are not heard then. Programs that run a notebook from
+    # top to bottom take in what the running cell says and nothing else: at its end pictures are renewed.
     def __init__(self) -> None:
         self.busy = False
         ipython = sys.modules.get("IPython")
@@ -107,10 +130,15 @@ class _CellWatch:
         if shell is not None:
             self.busy = True  # the panel is being shown by a cell
             shell.events.register("pre_run_cell", lambda _info: self._set(busy=True))
-            shell.events.register("post_run_cell", lambda _result: self._set(busy=False))
+            shell.events.register("post_run_cell", lambda _result: self._end())
 
     def _set(self, *, busy: bool) -> None:
         self.busy = busy
+
+    def _end(self) -> None:
+        self.busy = False
+        for panel in [*_PANELS.values(), *_ENDED]:
+            panel.renew_picture(in_cell=True)
 
 
 _cell_watch = functools.cache(_CellWatch)
@@ -127,30 +155,38 @@ class Panel:
     def __init__(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
         self._session: LiveSession | None = session
         self._loop = loop
-        self._state: PanelState | None = PanelState(session)
+        state = PanelState(session)
+        self._state: PanelState | None = state
         self._text = repr(session)
-        self._picture = PanelState(session).whole()
+        self._picture = state.whole()
         self._cells = _cell_watch()
         self._feeding: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
         self._views: deque[Any] = deque(maxlen=VIEWS_KEPT)
-        self._heard_s = self._sent_s = monotonic()
-        self.widget = _widget_class()(picture=self._picture)
+        self._heard_s = self._sent_s = self._pictured_s = monotonic()
+        self._picture_again_s = PICTURES_S[0]
+        self._pictured = self._pictured_in_cell = self._moment()
+        self._key = uuid4().hex
+        self.widget = _widget_class()(key=self._key, picture=self._picture)
         self.widget.on_msg(self._on_message)
         task = session._task  # noqa: SLF001 - a session and its panel are of one piece
         if task is not None:
             loop.call_soon_threadsafe(task.add_done_callback, lambda _task: self._finish())
 
+    def picture(self) -> dict[str, Any]:
+        """Return the state as text and still HTML, in whose place the live view is put while the session runs."""
+        still = static_html(self._picture)
+        if self._session is not None:
+            still = f'<div class="rbt-at-{self._key}">{still}</div>'
+        return {"text/plain": self._text, "text/html": still}
+
     def bundle(self) -> dict[str, Any]:
-        """Return the views of this panel in every form: the live one goes with the widget's id."""
-        return {
-            "text/plain": self._text,
-            "text/html": static_html(self._picture),
-            _VIEW_TYPE: {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id},
-        }
+        """Return the picture, and with it the widget's id for front ends that display widgets alone."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return {**self.picture(), _VIEW_TYPE: view}
 
     def add_view(self, handle: Any) -> None:
-        """Keep a display's handle: at the end its live view gives way to a still picture."""
+        """Keep a display's handle: its picture is renewed now and then, and for the last time at the session's end."""
         self._views.append(handle)
 
     # -- from the views --------------------------------------------------------------------------------------
@@ -227,6 +263,10 @@ class Panel:
                         return
                     await asyncio.sleep(SLOW_TICK_S)
                 self.tick()
+                if monotonic() - self._pictured_s >= self._picture_again_s:
+                    await asyncio.sleep(0)  # a step of its own: it costs more than a tick
+                    self._picture_again_s = min(2 * self._picture_again_s, PICTURES_S[1])
+                    self.renew_picture()
         except Exception as failure:  # noqa: BLE001 - the outermost frame of this task: the session goes on without a picture
             if self._session is not None:
                 self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
@@ -257,16 +297,43 @@ class Panel:
         session, state = self._session, self._state
         if session is None or state is None:
             return
-        final = state.last()
-        self._session, self._state, self._picture = None, None, final
+        self._picture = state.last()
+        self._session = self._state = None
         if self._feeding is not None:
             self._feeding.cancel()
-            self._send(final)
-        still = {"text/plain": self._text, "text/html": static_html(final)}
-        for handle in self._views:
-            handle.update(still, raw=True)
-        self._views.clear()
+            self._send(self._picture)
+        self.renew_picture()
         _PANELS.pop(session, None)
         _ENDED.append(self)
         while len(_ENDED) > ENDED_KEPT:
             _ENDED.popleft().widget.close()
+
+    # -- the stored picture ----------------------------------------------------------------------------------
+
+    def renew_picture(self, *, in_cell: bool = False) -> None:
+        """Replace the picture in all displays of this panel, if the session has moved since.
+
+        Args:
+            in_cell: A cell is ending: what was told outside of cells is told again, in its name.
+        """
+        moment = self._moment()
+        if not self._views or moment == (self._pictured_in_cell if in_cell else self._pictured):
+            return
+        if self._session is not None and _running_loop() is not self._loop:
+            return
+        self._pictured = moment
+        if in_cell:
+            self._pictured_in_cell = moment
+        self._pictured_s = monotonic()
+        if self._state is not None:
+            fed = self._feeding is not None and not self._feeding.done()
+            self._picture = self._state.told() if fed else self._state.whole()
+        picture = self.bundle() if self._session is not None and _renders_widgets_only() else self.picture()
+        for handle in self._views:
+            handle.update(picture, raw=True)
+
+    def _moment(self) -> tuple[Any, ...]:
+        session = self._session
+        if session is None:
+            return ("ended",)
+        return (session.state, session.trading_state, session.engine.meters.events, len(session.logs))

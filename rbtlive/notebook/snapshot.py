@@ -73,13 +73,13 @@ class PanelState:
     def whole(self) -> State:
         """Return everything, as it is now."""
         self._look()
-        return self._whole()
+        return self.told()
 
     def delta(self) -> State | None:
         """Return what changed since the last call, or None if nothing did."""
         changes = self._look()
         if changes is None:
-            return self._whole()
+            return self.told()
         if not changes:
             return None
         self.seq += 1
@@ -90,7 +90,8 @@ class PanelState:
         self.seq += 1
         return {"t": "delta", "seq": self.seq}
 
-    def _whole(self) -> State:
+    def told(self) -> State:
+        """Return everything as it was at the last look: changes that are still to be told are not lost."""
         return {
             "t": "whole",
             "seq": self.seq,

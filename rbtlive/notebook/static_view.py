@@ -22,6 +22,7 @@ _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
 _BOX = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums;max-width:1100px"
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
 _DAYS_ALONE_MS = 3 * 86_400_000
+_ENDED_STATES = {"stopped", "failed"}
 _BAD_STATES = {"rejected", "denied", "unknown"}
 
 State = dict[str, Any]
@@ -78,8 +79,9 @@ def _head(state: State) -> str:
     head = state["head"]
     about = f"{head['strategy']} on {head['broker']}"
     title = f'<b style="font-size:15px">{html.escape(head["name"])}</b>'
+    state_text = head["state"] if head["state"] in _ENDED_STATES else f"{head['state']} when this was saved"
     lines = [
-        f'<div>{title} <span style="opacity:.7">{html.escape(about)}</span> · {html.escape(head["state"])}</div>'
+        f'<div>{title} <span style="opacity:.7">{html.escape(about)}</span> · {html.escape(state_text)}</div>'
     ]
     if head["failure"]:
         lines.append(f'<div style="color:{_BAD}">⚠ Failed: {html.escape(head["failure"])}</div>')

@@ -150,7 +150,7 @@ def test_the_panel_comes_back_after_the_page_is_reloaded(own, lab):
     page, live = own, panel_of(own)
     wait_until(lambda: number_of(live) > 10, "some messages")
     page.keyboard.press("Control+s")
-    wait_until(lambda: "widget-view" in (lab.root / "own.ipynb").read_text(), "the notebook to be saved")
+    wait_until(lambda: "rbt-at-" in (lab.root / "own.ipynb").read_text(), "the notebook to be saved")
     before = number_of(live)
 
     page.reload()

@@ -164,6 +164,12 @@ class Kernel:
                     yield content["data"]["text/plain"]
 
 
+def opened(kernel):
+    """Return the id and the state of the panel's widget that was opened last."""
+    widgets = [m for m in kernel.messages("comm_open") if "_esm" in m["data"].get("state", {})]
+    return widgets[-1]["comm_id"], widgets[-1]["data"]["state"]
+
+
 class Panel:
     """The front end's side of a panel: sends what a view sends, and follows the numbered changes."""
 

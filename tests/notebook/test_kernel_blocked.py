@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.notebook.kernels import VIEW, Kernel, Panel
+from tests.notebook.kernels import Kernel, Panel, opened
 
 pytestmark = pytest.mark.kernel
 
@@ -35,7 +35,7 @@ def test_a_blocked_session_shows_its_lag_loses_nothing_and_goes_on(kernel):
         "session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars, speed=2e6), name='blocked')\n"
         "session"
     )
-    panel = Panel(kernel, kernel.messages("display_data")[-1]["data"][VIEW]["model_id"])
+    panel = Panel(kernel, opened(kernel)[0])
     panel.send(t="resync")
     kernel.listen(lambda: panel.of_kind("delta"))
     before = int(kernel.run("print(session.stats['events'])"))

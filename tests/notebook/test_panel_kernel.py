@@ -1,10 +1,11 @@
 """The panel in a real kernel: what goes over the wire, from which thread, how much, and for how long."""
 
 import json
+import re
 
 import pytest
 
-from tests.notebook.kernels import Kernel, Panel
+from tests.notebook.kernels import VIEW, Kernel, Panel, opened
 
 pytestmark = pytest.mark.kernel
 
@@ -31,7 +32,6 @@ async def slowly(pause_s=0.05):
 def start(name):
     return rbt.attach(Buyer, rbt.PaperBroker(), feed=slowly(), data=bars, name=name, fresh=True)
 """
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="module")
@@ -47,24 +47,65 @@ def shown(kernel):
     """A session that trades, its panel displayed, and nobody looking yet."""
     kernel.said.clear()
     kernel.run("session = start('shown')\nsession")
-    bundle = kernel.messages("display_data")[-1]["data"]
-    yield Panel(kernel, bundle[VIEW]["model_id"])
+    yield Panel(kernel, opened(kernel)[0])
     kernel.run("await session.stop()")
 
 
-def test_a_session_shows_as_text_still_html_and_a_live_view_with_all_its_code(kernel, shown):
+def test_a_session_shows_as_text_and_still_html_in_whose_place_the_widgets_code_puts_a_live_view(
+    kernel, shown
+):
     bundle = kernel.messages("display_data")[-1]["data"]
-    state = next(
-        m["data"]["state"] for m in kernel.messages("comm_open") if "_esm" in m["data"].get("state", {})
-    )
+    _comm, state = opened(kernel)
 
+    assert set(bundle) == {"text/plain", "text/html"}
     assert bundle["text/plain"] == "<LiveSession shown>"
+    assert bundle["text/html"].startswith(f'<div class="rbt-at-{state["key"]}">')
     assert "Buyer on paper" in bundle["text/html"]
-    assert bundle[VIEW]["version_major"] == 2
     assert "export default" in state["_esm"]
     assert ".rbt-panel" in state["_css"]
     assert "http://" not in state["_esm"].replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in state["_esm"] + state["_css"] + bundle["text/html"]
+
+
+@pytest.mark.parametrize(
+    "mark", ["__vsc_ipynb_file__ = 'a.ipynb'", "import sys; sys.modules['google.colab'] = sys"]
+)
+def test_where_widgets_are_displayed_apart_from_the_page_the_widget_itself_is_displayed(tmp_path, mark):
+    own = Kernel(tmp_path)
+    try:
+        own.run(f"{SETUP}\n{mark}")
+        own.run("session = start('shown')\nsession")
+        bundle = own.messages("display_data")[-1]["data"]
+
+        assert bundle[VIEW] == {"version_major": 2, "version_minor": 0, "model_id": opened(own)[0]}
+        assert "Buyer on paper" in bundle["text/html"]
+        own.run("await session.stop()")
+    finally:
+        own.close()
+
+
+def test_the_stored_picture_is_renewed_at_the_end_of_each_cell_in_which_the_session_moved(kernel, shown):
+    kernel.run("moved = session.stats['events']")
+    kernel.run("while session.stats['events'] < moved + 3: await asyncio.sleep(0.01)")
+    fills = int(kernel.run("print(len(session.result().transactions)); session.pause()"))
+    kernel.run("await asyncio.sleep(0)")
+
+    pictures = [m["data"]["text/html"] for m in kernel.messages("update_display_data")]
+    assert len(pictures) >= 2
+    assert all(f'class="rbt-at-{opened(kernel)[1]["key"]}"' in picture for picture in pictures)
+    assert fills > 0
+    assert re.search(r"Fills</span> [1-9]", pictures[-1])
+    (transient,) = {m["transient"]["display_id"] for m in kernel.messages("update_display_data")}
+    assert transient == kernel.messages("display_data")[-1]["transient"]["display_id"]
+
+
+def test_while_somebody_looks_the_stored_picture_is_renewed_between_cells_too(kernel, shown):
+    kernel.said.clear()
+    shown.send(t="resync")
+
+    kernel.listen(lambda: kernel.messages("update_display_data"))
+
+    assert "running when this was saved" in kernel.messages("update_display_data")[-1]["data"]["text/html"]
 
 
 def test_nothing_is_sent_while_nobody_looks(kernel, shown):
@@ -150,14 +191,14 @@ def test_a_message_from_a_subshells_thread_reaches_the_engine(kernel, shown):
 def test_the_end_is_told_once_and_a_still_picture_takes_the_displays_place(kernel):
     kernel.said.clear()
     kernel.run("session = start('ending')\nsession")
-    panel = Panel(kernel, kernel.messages("display_data")[-1]["data"][VIEW]["model_id"])
+    panel = Panel(kernel, opened(kernel)[0])
     panel.send(t="resync")
     kernel.listen(lambda: panel.of_kind("delta"))
 
     kernel.run("await session.stop()")
     kernel.listen(lambda: kernel.messages("update_display_data"))
 
-    (update,) = kernel.messages("update_display_data")
+    update = kernel.messages("update_display_data")[-1]
     told = [m for m in panel.heard if m.get("head", {}).get("state") == "stopped"]
     assert len(told) == 1
     assert set(update["data"]) == {"text/plain", "text/html"}

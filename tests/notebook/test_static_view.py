@@ -68,7 +68,7 @@ def test_a_still_picture_reads_as_text_and_tables_without_any_style():
     cleaner, lines = cleaned(static_html(STATE))
 
     assert lines == [
-        "rotation Rotation on paper · running",
+        "rotation Rotation on paper · running when this was saved",
         "⚠ Trading is halted: flatten by the operator",
         (
             "Portfolio 211 034.26 · Cash \u2212225 660.24 · Profit ▲ +111 034.26 (+111.03 %) · Orders 716, 64 open, 2 denied"
