@@ -56,7 +56,10 @@ class BarData:
             "high": market.high,
             "low": market.low,
         }
-        self._indicators = market.indicators.expressions
+        self._shown_as: dict[str, Callable[[float], Any]] = {
+            **dict.fromkeys(self._prices, frames.price),
+            "volume": frames.volume,
+        }
         self._exact_series = isinstance(frames, PolarsFrames)
 
     # --- now ------------------------------------------------------------------------------------------------------
@@ -77,20 +80,28 @@ class BarData:
             TypeError: `assets` or `fields` is of the wrong type.
             KeyError: there is no such field.
         """
-        if type(fields) is str and not self._market.looks_back:
-            try:
-                index = self._index.get(assets)
-            except TypeError:  # several assets: lists cannot be looked up
-                index = None
-            if index is not None:
-                read = self._prices.get(fields)
-                if read is not None:
-                    return self._frames.price(read(index))
-                if fields == "volume":
-                    return self._frames.volume(self._market.volume(index))
-                if fields in self._indicators:
-                    return self._market.column_value(index, fields)
-        return self._current(assets, fields)
+        market = self._market
+        if market.looks_back:
+            return self._current(assets, fields)
+        try:
+            flat, width, index, show = market.quick.numbers[fields][assets]
+        except (KeyError, TypeError):  # not asked for before; or several: lists cannot be looked up
+            self._make_quick(assets, fields)
+            return self._current(assets, fields)
+        value = flat[market.row * width + index]
+        if value != value:  # noqa: PLR0124 - NaN
+            return self._current(assets, fields)
+        return value if show is None else show(value)
+
+    # From the second time on, a number of one asset is one index into a column, until the market moves its columns.
+    def _make_quick(self, assets: Any, fields: Any) -> None:
+        index = self._index_of(assets)
+        if index is None or type(fields) is not str:
+            return
+        quick = self._market.quick
+        column = quick.column(index, fields)
+        if column is not None:
+            quick.numbers.setdefault(fields, {})[assets] = (*column, self._shown_as.get(fields))
 
     def _current(self, assets: Any, fields: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
@@ -219,12 +230,31 @@ class BarData:
             TypeError: an argument is of the wrong type.
             ValueError: a field, the frequency or the bar count is impossible.
         """
+        market = self._market
+        if dtype is None and frequency == market.frequency and not market.looks_back:
+            try:
+                cut, first = market.quick.windows[fields][assets]
+                low = market.row + 1 - bar_count
+                if first <= low <= market.row:
+                    return cut(low, bar_count)
+            except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
+                self._make_quick_window(assets, fields)
         plain = type(bar_count) is int and bar_count > 0 and type(fields) is str and type(frequency) is str
         if plain and dtype is None and self._exact_series and fields in _SLICED:
             index = self._index_of(assets)
             if index is not None:
-                return self._market.recent(index, fields, bar_count, frequency)
+                return market.series(index, fields, market.span(bar_count, frequency))
         return self._history(assets, fields, self._count(bar_count, "history"), frequency, dtype)
+
+    # As with numbers: from the second time on a window is one slice of a column.
+    def _make_quick_window(self, assets: Any, fields: Any) -> None:
+        index = self._index_of(assets)
+        if index is None or not self._exact_series or type(fields) is not str or fields not in _SLICED:
+            return
+        quick = self._market.quick
+        window = quick.window(index, fields)
+        if window is not None:
+            quick.windows.setdefault(fields, {})[assets] = window
 
     # None for several assets (lists cannot be looked up) and for what is no asset of the run.
     def _index_of(self, assets: Any) -> int | None:

@@ -7,14 +7,13 @@ Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.record import HeldRows, RunRecord, SessionRow
 from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
@@ -22,7 +21,6 @@ from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
-    from rbtlive.core.portfolio import Position
     from rbtlive.core.trading_core import TradingCore
 
 
@@ -165,8 +163,8 @@ class SessionBooks:
             shorts_count=totals.shorts_count,
             benchmark_return=None,
             recorded=dict(core.recorded),
-            positions=tuple([_position_row(position) for position in portfolio]),
-            orders=tuple([copy.copy(order) for order in core.orders.touched.values()]),
+            positions=HeldRows(portfolio.held(), tuple([p.last_sale_price for p in portfolio])),
+            orders=tuple([order.picture() for order in core.orders.touched.values()]),
             transactions=(self._first_transaction, len(core.record.transactions)),
         )
         self._previous_cash_flow = portfolio.cash_flow
@@ -241,20 +239,3 @@ class SessionBooks:
                 replace(row, benchmark_return=given.get(row.label, 0.0)) for row in picture.sessions
             ]
         return picture
-
-
-_set_symbol, _set_sid, _set_amount, _set_basis, _set_price = (
-    vars(PositionRow)[name].__set__ for name in ("symbol", "sid", "amount", "cost_basis", "last_sale_price")
-)
-
-
-# One a position and session: a frozen dataclass sets its fields at three times the cost of its own slots.
-def _position_row(position: Position) -> PositionRow:
-    row = PositionRow.__new__(PositionRow)
-    asset = position.asset
-    _set_symbol(row, asset.symbol)
-    _set_sid(row, asset.sid)
-    _set_amount(row, position.amount)
-    _set_basis(row, position.cost_basis)
-    _set_price(row, position.last_sale_price)
-    return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,16 @@ class Marks:
     def mark_now(self) -> None:
         """Mark the portfolio at the current step, even if it was marked before."""
         self._marked_us = self._market.now_us
-        if self._portfolio.positions:
-            self._portfolio.mark(self.value_of, datetime_of(self._market.now_us))
+        positions = self._portfolio.positions
+        if positions:
+            self._portfolio.mark(self._values(positions), datetime_of(self._market.now_us))
+
+    # A close of this very bar that was made exact before is most of what is asked for.
+    def _values(self, assets: Iterable[Asset]) -> list[Decimal | None]:
+        if not self._market.values_are_closes:
+            return [self.value_of(asset) for asset in assets]
+        close_of, known = self._market.close, self._decimals
+        return [known.get(close_of(asset.index)) or self.value_of(asset) for asset in assets]
 
     def _exactly(self, price: float) -> Decimal | None:
         if price != price:  # noqa: PLR0124 - NaN

@@ -17,6 +17,10 @@ from rbtlive.model.number import ZERO, to_decimal
 from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
 
 _S = OrderState
+_FILLED, _PARTIALLY_FILLED = (
+    _S.FILLED,
+    _S.PARTIALLY_FILLED,
+)  # an enum's attributes are looked up by a function
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
 LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
@@ -84,6 +88,11 @@ class Order:
         return self.amount - self.filled
 
     @property
+    def direction(self) -> float:
+        """1.0 for a buy, -1.0 for a sell."""
+        return 1.0 if self.amount > 0 else -1.0
+
+    @property
     def is_open(self) -> bool:
         """Whether it may still fill."""
         return self.state in OPEN_STATES
@@ -96,6 +105,10 @@ class Order:
     def __copy__(self) -> Order:
         # A session keeps a picture of each order it touched: `copy` finds its way through slots at four times the cost.
         return Order(*_every_field(self))
+
+    def picture(self) -> Order:
+        """Return the order as it is now, for good: itself once nothing can change it any more."""
+        return self if self.state is _FILLED else Order(*_every_field(self))
 
     def move(self, state: OrderState, dt: datetime) -> None:
         """Go to `state` at `dt`.
@@ -118,10 +131,10 @@ class Order:
             IllegalTransition: an order in this state cannot fill.
         """
         filled = self.filled + amount
-        if abs(filled) >= abs(self.amount):
-            state = OrderState.FILLED
+        if filled == self.amount or abs(filled) >= abs(self.amount):
+            state = _FILLED
         elif self.state in OPEN_STATES:
-            state = OrderState.PARTIALLY_FILLED
+            state = _PARTIALLY_FILLED
         else:
             state = self.state  # a late part of an order that has ended
         self.move(state, dt)

@@ -17,9 +17,9 @@ from rbtlive.core.fetcher import Fetcher
 from rbtlive.core.order import Order
 from rbtlive.core.views import OrderView
 from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrderParameters
-from rbtlive.finance.execution import LimitOrder, MarketOrder, StopLimitOrder, StopOrder
+from rbtlive.finance.execution import LimitOrder, StopLimitOrder, StopOrder
 from rbtlive.model.asset import Asset
-from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.commands import CancelOrder
 from rbtlive.model.number import to_decimal
 from rbtlive.model.order import OrderState
 
@@ -63,7 +63,7 @@ class OrderEntry:
     initializing: bool
     on_message: Callable[[str, str], None]
     _own_assets: set[int]
-    _commands: list[Command]
+    _asked: list[Order | CancelOrder]
     _new_orders: dict[str, Order]
     _fetcher: Fetcher | None = None
 
@@ -129,7 +129,7 @@ class OrderEntry:
             UnsupportedOrderParameters: not an asset.
             OrderDuringInitialize: no bar has come yet.
         """
-        known = self.resolve(asset, method)
+        known: Asset = asset if id(asset) in self._own_assets else self.resolve(asset, method)
         if self.initializing:
             if self.quirks.loose_initialize_errors:
                 raise AssertionError("Algorithm should have a timezone.utc datetime, None")
@@ -147,8 +147,8 @@ class OrderEntry:
 
     def has_left(self, asset: Asset) -> bool:
         """Say whether the current session is after the asset's last one, or after its auto-close date."""
-        facts = self.market.assets[asset.index]
-        return self.session_label > min(facts.end_date, facts.auto_close_date)
+        session, lives = self.market.session, self.market.lives
+        return session > lives.last[asset.index] or session > lives.auto_close[asset.index]
 
     def fetch_csv(self, source: Any, options: FetchOptions, read_options: dict[str, Any]) -> FetchedValues:
         """Read values from a CSV file or a frame and make them readable through `data.current`."""
@@ -164,15 +164,17 @@ class OrderEntry:
     ) -> str | None:
         """Check and place an order; return its id, or None for zero shares."""
         shares = sizing.whole_lots(amount, asset.lot_size, binary=self.quirks.round_in_binary)
-        if style is not None and (limit_price is not None or stop_price is not None):
+        at_market = limit_price is None and stop_price is None
+        if style is not None and not at_market:
             given = "limit_price" if limit_price is not None else "stop_price"
             raise UnsupportedOrderParameters(
                 f"order() takes a style or prices, not both: style was {style!r} and {given} was given; put it in the style"
             )
         if self.trading_controls:
             self._check_controls(asset, shares)
-        style = style or _style(asset, limit_price, stop_price)
-        return self._enter_style(asset, shares, style)
+        if style is None and at_market:
+            return self.enter(asset, shares) if _is_order(asset, shares) else None
+        return self._enter_style(asset, shares, style or _style(asset, limit_price, stop_price))
 
     def _check_controls(self, asset: Asset, shares: Decimal) -> None:
         self.mark()
@@ -181,12 +183,8 @@ class OrderEntry:
             control.validate(asset, self.frames.amount(shares), self.portfolio_view, now, self.data)
 
     def _enter_style(self, asset: Asset, shares: Decimal, style: Any) -> str | None:
-        if shares == 0:
+        if not _is_order(asset, shares):
             return None
-        if shares > MAX_SHARES:
-            raise OverflowError(
-                f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()"
-            )
         if hasattr(style, "for_asset"):
             style = style.for_asset(asset, binary_ticks=self.quirks.round_history)
         is_buy = shares > 0
@@ -200,30 +198,25 @@ class OrderEntry:
 
     def place_batch(self, counts: list[tuple[Asset, Decimal]]) -> list[str]:
         """Place market orders for all of `counts`, past the controls; return the ids."""
-        ids = [self._enter_style(self.resolve(a, "batch_market_order"), n, MarketOrder()) for a, n in counts]
-        return [order_id for order_id in ids if order_id is not None]
+        orders = [(self.resolve(asset, "batch_market_order"), shares) for asset, shares in counts]
+        return [self.enter(asset, shares) for asset, shares in orders if _is_order(asset, shares)]
 
     def enter(
         self, asset: Asset, shares: Decimal, *, limit: Decimal | None = None, stop: Decimal | None = None
     ) -> str:
         """Put an order in the book and ask for its submission, unless trading is halted."""
         order = self.orders.submit_order(asset, shares, dt=self.now, limit=limit, stop=stop)
-        reason = self._denial(order)
-        if reason is not None:
-            self.orders.deny(order, reason, self.now)
-            self.callbacks.notice("on_order_reject", order, reason)
-            return order.id
-        self._changed(order)
-        self._commands.append(
-            SubmitOrder.model_construct(
-                order_id=order.id, symbol=asset.symbol, amount=shares, limit=limit, stop=stop
-            )
-        )
+        if self.trading_state != "running":
+            reason = self._denial(order)
+            if reason is not None:
+                self.orders.deny(order, reason, order.created)
+                self.callbacks.notice("on_order_reject", order, reason)
+                return order.id
+        self._new_orders[order.id] = order
+        self._asked.append(order)
         return order.id
 
     def _denial(self, order: Order) -> str | None:
-        if self.trading_state == "running":
-            return None
         if self.trading_state == "reducing":
             held = self.portfolio.amount_of(order.asset)
             if held * order.amount < 0 and abs(order.amount) <= abs(held):
@@ -239,7 +232,7 @@ class OrderEntry:
             return
         if order.state is not OrderState.CREATED:
             # Where it is done at once, the command is still to be written down.
-            self._commands.append(CancelOrder(order_id=order_id))
+            self._asked.append(CancelOrder(order_id=order_id))
             if not self.venue.cancels_at_once:
                 order.cancel_requested = True
                 return
@@ -248,9 +241,8 @@ class OrderEntry:
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:
         """Mark an order cancelled now; `report` puts it among the session's changed orders."""
         if order.state is OrderState.CREATED:
-            self._commands = [
-                c for c in self._commands if c.order_id != order.id
-            ]  # never sent, never to be sent
+            # Never sent, never to be sent.
+            self._asked = [asked for asked in self._asked if asked is not order]
         self.orders.move(order, OrderState.CANCELED, self.now, reason=reason)
         if report:
             self._changed(order)
@@ -295,14 +287,20 @@ class OrderEntry:
         }
 
 
+def _is_order(asset: Asset, shares: Decimal) -> bool:
+    if shares > MAX_SHARES:
+        raise OverflowError(
+            f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()"
+        )
+    return bool(shares)
+
+
 def _style(asset: Asset, limit_price: Any, stop_price: Any) -> Any:
     if limit_price is not None and stop_price is not None:
         return StopLimitOrder(limit_price, stop_price, asset=asset)
     if limit_price is not None:
         return LimitOrder(limit_price, asset=asset)
-    if stop_price is not None:
-        return StopOrder(stop_price, asset=asset)
-    return MarketOrder()
+    return StopOrder(stop_price, asset=asset)
 
 
 def _plain(label: date) -> date:

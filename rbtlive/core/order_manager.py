@@ -5,6 +5,7 @@ The rule: the book is changed only here, and only by what happened (`submit_orde
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -101,7 +102,7 @@ class OrderManager:
         return [order for orders in self._open.values() for order in orders]
 
     def open_by_asset(self) -> dict[Asset, list[Order]]:
-        """Return the book itself: assets in the order of their first open order. Read, do not change."""
+        """Return the book itself, always the same object: assets in the order of their first open order. Read, do not change."""
         return self._open
 
     def apply_fill(self, event: OrderFillEvent) -> Order | None:
@@ -114,11 +115,19 @@ class OrderManager:
         order = self._known(event.order_id)
         if event.execution_id in self.executions:
             return None
-        order.apply_fill(event.amount, event.commission, event.timestamp)
+        self.fill(order, event.amount, event.commission, event.timestamp)
         self.executions.add(event.execution_id)
-        if order.state is OrderState.FILLED:
-            self._take_from_book(order)
         return order
+
+    def fill(self, order: Order, amount: Decimal, commission: Decimal, dt: datetime) -> None:
+        """Book an execution that nobody can report twice.
+
+        Raises:
+            IllegalTransition: the order cannot fill in its state; nothing has changed then.
+        """
+        order.apply_fill(amount, commission, dt)
+        if order.state not in OPEN_STATES:
+            self._take_from_book(order)
 
     def apply_update(self, event: OrderUpdateEvent) -> bool:
         """Move an order to the state the venue reports; return whether anything changed.
@@ -128,6 +137,10 @@ class OrderManager:
         """
         order = self._known(event.order_id)
         if event.broker_order_id is not None:
+            if order.state is OrderState.FILLED:  # pictures of it are itself, and stay as they were
+                order = self._orders[order.id] = copy.copy(order)
+                if order.id in self.touched:
+                    self.touched[order.id] = order
             order.broker_order_id = event.broker_order_id
             self._by_broker_id[event.broker_order_id] = order.id
         if event.status in {order.state, OrderState.FILLED} or (
@@ -190,7 +203,7 @@ class OrderManager:
         self._orders = {order_id: known[order_id] for order_id in sorted(known, key=int)}
         self._by_broker_id = {o.broker_order_id: o.id for o in self if o.broker_order_id is not None}
         self.touched = changed
-        self._open = {}
+        self._open.clear()
         self.version += 1
         for order in book.values():
             self._open.setdefault(order.asset, []).append(order)
@@ -222,14 +235,14 @@ class OrderManager:
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""
-        for asset in [asset for asset, orders in self._open.items() if not orders]:
+        empty = [asset for asset, orders in self._open.items() if not orders]
+        for asset in empty:
             del self._open[asset]
 
-    def touch(self, orders: Iterable[Order]) -> None:
-        """Note that `orders` changed in this session, the latest last."""
-        for order in orders:
-            self.touched.pop(order.id, None)
-            self.touched[order.id] = order
+    def touch(self, order: Order) -> None:
+        """Note that `order` changed in this session, the latest last."""
+        self.touched.pop(order.id, None)
+        self.touched[order.id] = order
 
     def _known(self, order_id: str) -> Order:
         order = self.get_order(order_id)
@@ -242,7 +255,7 @@ class OrderManager:
 
     def _take_from_book(self, order: Order) -> None:
         orders = self._open.get(order.asset)
-        if orders is not None and order in orders:
+        if orders and order in orders:
             orders.remove(order)
             self.version += 1
 

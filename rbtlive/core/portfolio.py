@@ -7,7 +7,7 @@ is kept beside the fill cost that the books balance with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -80,6 +80,7 @@ class Portfolio:
         self.positions: dict[Asset, Position] = {}
         self.version = 0
         self._totals: PositionTotals | None = None
+        self._held: tuple[tuple[str, int, Decimal, Decimal], ...] | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -90,6 +91,14 @@ class Portfolio:
         """Return the signed shares held of `asset`."""
         position = self.positions.get(asset)
         return ZERO if position is None else position.amount
+
+    def held(self) -> tuple[tuple[str, int, Decimal, Decimal], ...]:
+        """Return symbol, sid, signed amount and cost basis of every position; made anew only when one has changed."""
+        if self._held is None:
+            self._held = tuple(
+                [(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis) for p in self.positions.values()]
+            )
+        return self._held
 
     def totals(self) -> PositionTotals:
         """Return the sums over the positions at their last sale prices."""
@@ -229,14 +238,18 @@ class Portfolio:
         if not whole:
             del self.positions[asset]
 
-    def mark(self, price_of: Callable[[Asset], Decimal | None], dt: datetime) -> None:
-        """Set every position's last sale price to what is known at `dt`; an unknown price leaves the last one."""
-        for position in self.positions.values():
-            price = price_of(position.asset)
+    def mark(self, prices: Iterable[Decimal | None], dt: datetime) -> None:
+        """Set every position's last sale price to what is known at `dt`; an unknown price leaves the last one.
+
+        Args:
+            prices: One a position, in the order of the positions.
+            dt: When they are known, UTC.
+        """
+        for position, price in zip(self.positions.values(), prices, strict=True):
             if price is not None:
                 position.last_sale_price = price
                 position.last_sale_date = dt
-        self.note_change()
+        self._totals = None
 
     def deposit(self, amount: Decimal) -> None:
         """Add `amount` to capital and cash."""
@@ -251,5 +264,5 @@ class Portfolio:
 
     def note_change(self) -> None:
         """Forget sums that may have changed."""
-        self._totals = None
+        self._totals = self._held = None
         self.version += 1

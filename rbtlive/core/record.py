@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import overload
 
 from rbtlive.core.order import Order
 from rbtlive.core.settings import RunSettings
@@ -22,6 +23,49 @@ class PositionRow:
     amount: Decimal
     cost_basis: Decimal
     last_sale_price: Decimal
+
+
+class HeldRows(Sequence[PositionRow]):
+    """The positions at a session's close, as rows made when they are read.
+
+    Sessions in which nothing traded share what is held, and differ in prices alone.
+
+    Args:
+        held: Symbol, sid, signed amount and cost basis of each position.
+        prices: Last sale price of each.
+    """
+
+    __slots__ = ("_held", "_prices")
+
+    def __init__(
+        self, held: tuple[tuple[str, int, Decimal, Decimal], ...], prices: tuple[Decimal, ...]
+    ) -> None:
+        self._held = held
+        self._prices = prices
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[PositionRow]:
+        for held, price in zip(self._held, self._prices, strict=True):
+            yield PositionRow(*held, price)
+
+    @overload
+    def __getitem__(self, place: int) -> PositionRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[PositionRow]: ...
+    def __getitem__(self, place: int | slice) -> PositionRow | Sequence[PositionRow]:
+        if isinstance(place, slice):
+            return HeldRows(self._held[place], self._prices[place])
+        return PositionRow(*self._held[place], self._prices[place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its rows
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +107,7 @@ class SessionRow:
     shorts_count: int
     benchmark_return: float | None
     recorded: dict[str, object]
-    positions: tuple[PositionRow, ...]
+    positions: Sequence[PositionRow]
     orders: tuple[Order, ...]
     transactions: tuple[int, int]
 
@@ -99,6 +143,6 @@ class RunRecord:
             self.assets,
             list(self.sessions),
             list(self.transactions),
-            [copy.copy(order) for order in self.orders],
-            [copy.copy(order) for order in self.denied],
+            [order.picture() for order in self.orders],
+            [order.picture() for order in self.denied],
         )

@@ -60,7 +60,8 @@ def shares_to_target(core: TradingCore, asset: Asset, target: Any) -> Decimal:
     """Return `target` shares minus what is held and, unless zipline's quirk is wanted, what is on order."""
     missing = number(target, "target") - core.portfolio.amount_of(asset)
     if not core.quirks.target_ignores_open_orders:
-        missing -= sum((o.open_amount for o in core.orders.get_active_orders(asset)), ZERO)
+        for order in core.orders.open_by_asset().get(asset, ()):
+            missing -= order.open_amount
     return missing
 
 
@@ -97,8 +98,10 @@ def number(value: Any, name: str) -> Decimal:
     Raises:
         TypeError: it is no number.
     """
+    if type(value) is Decimal:
+        return value
     try:
-        return Decimal(to_decimal(value))
+        return Decimal(to_decimal(value))  # plain: a strategy's own numbers would slow the ledger down
     except TypeError:
         raise TypeError(f"{name} must be a number: was {value!r} ({type(value).__name__})") from None
 

@@ -10,16 +10,16 @@ import decimal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Literal
 
-from rbtlive.core import corporate_actions
+from rbtlive.core import corporate_actions, interventions
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.books import SessionBooks
 from rbtlive.core.bound import ACTIVE
-from rbtlive.core.callbacks import BROKER_SOURCE, Callbacks
+from rbtlive.core.callbacks import BROKER_SOURCE, Callbacks, told
 from rbtlive.core.context import Context
 from rbtlive.core.controls import AccountControl, TradingControl
+from rbtlive.core.fills import Fills
 from rbtlive.core.frames import get_frames
 from rbtlive.core.marking import Marks
 from rbtlive.core.order import Order
@@ -41,7 +41,7 @@ from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.asset import Asset
-from rbtlive.model.commands import Command, SubmitOrder
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
@@ -54,10 +54,13 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ENGINE_CONTEXT
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order import OrderState
+from rbtlive.model.trusted import trusted
 from rbtlive.sim.matching import SimVenue
 
 TradingState = Literal["running", "reducing", "halted"]
+_SUBMIT_FIELDS = set(SubmitOrder.model_fields)
+_CREATED, _SUBMITTED, _PENDING = OrderState.CREATED, OrderState.SUBMITTED, OrderState.PENDING
 
 
 class TradingCore(OrderEntry):
@@ -94,6 +97,7 @@ class TradingCore(OrderEntry):
         self.assets: tuple[Asset, ...] = tuple(self.frames.present_asset(a) for a in market.assets)
         self._own_assets = {id(asset) for asset in self.assets}
         self.orders = OrderManager()
+        self._book = self.orders.open_by_asset()
         self.portfolio = Portfolio(settings.capital_base)
         self.marks = Marks(market, self.portfolio)
         self.restrictions: Restrictions = NoRestrictions()
@@ -110,7 +114,7 @@ class TradingCore(OrderEntry):
         self.initializing = True
         self.in_before_trading_start = False
         self.on_message = on_message or (lambda _level, _text: None)
-        self.emit: Callable[[OrderFillEvent], None] = self._apply_fill
+        self.emit: Callable[[OrderFillEvent], None] | None = None
         self.on_session_closed: Callable[[SessionRow], None] = lambda _row: None
 
         self.data = BarData(
@@ -129,17 +133,16 @@ class TradingCore(OrderEntry):
         self.dividends = corporate_actions.Dividends(quirks=self.quirks)
         self.books = SessionBooks(self)
 
-        self._commands: list[Command] = []
+        self._asked: list[Order | CancelOrder] = []
         self._new_orders: dict[str, Order] = {}
-        self._unbooked_commissions: list[tuple[Asset, Decimal]] = []
         self._now, self._label = (
             (0, datetime_of(0)),
             (market.first_session, market.calendar.label(market.first_session)),
         )
         self._depth = 0
-        self._over = self._session_open = False
+        self._failure: BaseException | None = None
+        self._session_open = False
         self._session_span = (0, 0)
-        self._balanced_version = -1
         self._start_hook_done = True
         self._bind_callbacks(strategy)
 
@@ -148,6 +151,8 @@ class TradingCore(OrderEntry):
         self.callbacks = Callbacks(self)
         self._call = self.callbacks.call
         self._notices, self._deliver_notices = self.callbacks.waiting, self.callbacks.deliver
+        self.fills = Fills(self)
+        self._match = self.fills.match
         self._handle_data = strategy.callback("handle_data")
         self._before_start = strategy.callback("before_trading_start")
 
@@ -164,12 +169,12 @@ class TradingCore(OrderEntry):
     def set_slippage(self, model: Any) -> None:
         """Fill from now on by `model`; a venue elsewhere has its own."""
         if isinstance(self.venue, SimVenue):
-            self.venue.slippage = model
+            self.venue.set_models(slippage=model)
 
     def set_commission(self, model: Any) -> None:
         """Charge from now on by `model`; a venue elsewhere has its own."""
         if isinstance(self.venue, SimVenue):
-            self.venue.commission = model
+            self.venue.set_models(commission=model)
 
     # -- time ------------------------------------------------------------------------------------------------
 
@@ -225,10 +230,11 @@ class TradingCore(OrderEntry):
         Raises:
             EngineStopped: an earlier event failed; state would be a guess from then on.
         """
-        if self._over:
+        if self._failure is not None:
             raise EngineStopped(
-                "this core failed on an earlier event and takes no more: attach again to recover"
-            )
+                f"this core failed on an earlier event with {told(self._failure)} and takes no more: "
+                "attach again to recover"
+            ) from self._failure
         handler = _HANDLERS.get(type(event))
         if handler is None:
             return []
@@ -240,11 +246,11 @@ class TradingCore(OrderEntry):
         try:
             decimal.setcontext(ENGINE_CONTEXT.copy())
             handler(self, event)
-            self._flush_commissions()
+            self.fills.settle()
             self._deliver_notices()
             return self._take_commands()
-        except BaseException:
-            self._over = True
+        except BaseException as failure:
+            self._failure = failure
             raise
         finally:
             self._depth = 0
@@ -260,12 +266,12 @@ class TradingCore(OrderEntry):
         first, last = self.market.panel.rows_of_session(session)
         bar = self._bar
         for row in range(first, last):
-            if self._commands:
-                self.acknowledge(self._take_commands())
+            if self._asked:
+                self._rest_orders()
             bar(row)
         self._finish_session()
-        if self._commands:
-            self.acknowledge(self._take_commands())
+        if self._asked:
+            self._rest_orders()
 
     def take_in(self, event: MarketDataEvent) -> None:
         """Give the market a slice of before, without acting on it."""
@@ -279,8 +285,16 @@ class TradingCore(OrderEntry):
         """Take the simulated venue's word for it: every submitted order rests."""
         for command in commands:
             order = self.orders.get_order(command.order_id)
-            if order is not None and order.state is OrderState.SUBMITTED:
-                order.move(OrderState.PENDING, order.dt)
+            if order is not None and order.state is _SUBMITTED:
+                order.move(_PENDING, order.dt)
+
+    # What taking commands and acknowledging them does to orders; nobody wants the commands themselves.
+    def _rest_orders(self) -> None:
+        for asked in self._asked:
+            if type(asked) is Order and asked.state is _CREATED:
+                asked.move(_SUBMITTED, asked.dt)
+                asked.move(_PENDING, asked.dt)
+        self._asked.clear()
 
     def finish(self) -> RunRecord:
         """Close the books of a session still open, and return what the run did."""
@@ -316,7 +330,7 @@ class TradingCore(OrderEntry):
             self._finish_session()
 
     def _on_fill(self, event: OrderFillEvent) -> None:
-        self._apply_fill(event)
+        self.fills.take(event)
 
     def _on_update(self, event: OrderUpdateEvent) -> None:
         if self.orders.get_order(event.order_id) is None and self.orders.reserve(event.order_id):
@@ -360,40 +374,11 @@ class TradingCore(OrderEntry):
         elif event.name == "session_end" and self._session_open:
             self._finish_session()
 
-    def _on_breaker(self, event: CircuitBreakerEvent) -> None:
-        self.halt(f"{event.name}: {event.reason}")
-
-    def _on_operator(self, event: OperatorEvent) -> None:
-        if event.action == "pause":
-            self.paused = True
-        elif event.action == "resume":
-            self.paused = False
-            self.trading_state = "running"
-            self.halt_reason = ""
-            self.callbacks.failures_in_row = 0
-        elif event.action == "reduce":
-            self.trading_state = "reducing"
-            self.halt_reason = "reducing only, by the operator"
-        elif event.action == "halt":
-            self.halt("halted by the operator")
-        elif event.action == "cancel_all":
-            self.cancel_everything("cancelled by the operator")
-        elif event.action in {"flatten", "kill"}:
-            self.cancel_everything(f"{event.action} by the operator")
-            if event.action == "flatten":
-                self.trading_state = "reducing"  # even a halted run may close what it holds
-                self._close_all_positions()
-            self.halt(f"{event.action} by the operator")
-
     def halt(self, reason: str) -> None:
         """Deny every new order from now on, with this reason."""
         self.trading_state = "halted"
         self.halt_reason = reason
         self.on_message("warning", f"trading is halted: {reason}")
-
-    def _close_all_positions(self) -> None:
-        for position in list(self.portfolio):
-            self.enter(position.asset, -position.amount)
 
     # -- a session -------------------------------------------------------------------------------------------
 
@@ -465,22 +450,11 @@ class TradingCore(OrderEntry):
     # -- a bar -----------------------------------------------------------------------------------------------
 
     def _bar(self, row: int) -> None:
-        market = self.market
         if not self._start_hook_done:
-            self._start_hook_if_due(int(market.panel.row_us[row]))
-        market.advance(row)
-        book = self.orders.open_by_asset()
-        if book:
-            self.venue.match(
-                book,
-                data=self.data,
-                now=self.now,
-                emit=self.emit,
-                version=self.orders.version,
-                close_of=market.close,
-            )
-            self.orders.prune()
-            self._flush_commissions()
+            self._start_hook_if_due(int(self.market.panel.row_us[row]))
+        self.market.advance(row)
+        if self._book:
+            self._match(self._book)
         if self._notices:
             self._deliver_notices()
         if not self.paused:
@@ -504,7 +478,10 @@ class TradingCore(OrderEntry):
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""
-        self.orders.touch(self._new_orders.values())
+        touched = self.orders.touched
+        for order_id, order in self._new_orders.items():
+            touched.pop(order_id, None)
+            touched[order_id] = order
         self._new_orders.clear()
 
     def _run_scheduled(self) -> None:
@@ -515,50 +492,6 @@ class TradingCore(OrderEntry):
                 session = function.calendar.session_of_us(market.now_us)
             if session >= 0 and function.is_due(session, market.now_us):
                 self._call(function.callback, self.context, self.data)
-
-    # -- fills -----------------------------------------------------------------------------------------------
-
-    def _apply_fill(self, event: OrderFillEvent) -> None:
-        order = self.orders.apply_fill(event)
-        if order is None:
-            return  # this execution was booked before
-        self.portfolio.book_transaction(order.asset, event.amount, price=event.price, dt=event.timestamp)
-        if event.commission:
-            self._unbooked_commissions.append((order.asset, event.commission))
-        transaction = Transaction(
-            event.timestamp,
-            order.asset,
-            event.amount,
-            event.price,
-            event.commission,
-            order.id,
-            event.execution_id,
-        )
-        self.record.transactions.append(transaction)
-        self.orders.touch((order,))
-        if self.callbacks.hook("on_order_fill") is not None:
-            view = TransactionView(
-                order,
-                self.frames,
-                amount=event.amount,
-                price=event.price,
-                dt=event.timestamp,
-                commission=event.commission,
-            )
-            self._notices.append(("on_order_fill", (OrderView(order, self.frames), view)))
-
-    def _flush_commissions(self) -> None:
-        # All of a bar's transactions come before all of its commissions: cost basis depends on it.
-        for asset, cost in self._unbooked_commissions:
-            self.portfolio.book_commission(asset, cost)
-        self._unbooked_commissions.clear()
-        if self._balanced_version == self.portfolio.version:
-            return
-        self._balanced_version = self.portfolio.version
-        if self.portfolio.conservation_error():
-            raise InvariantBroken(
-                f"cash and positions do not balance: off by {self.portfolio.conservation_error()} at {self.now}"
-            )
 
     def mark(self) -> None:
         """Mark the portfolio at the current step; once a step is enough."""
@@ -578,13 +511,22 @@ class TradingCore(OrderEntry):
         self._new_orders[order.id] = order
 
     def _take_commands(self) -> list[Command]:
-        commands, self._commands = self._commands, []
-        for command in commands:
-            if isinstance(command, SubmitOrder):
-                order = self.orders.get_order(command.order_id)
-                if order is not None and order.state is OrderState.CREATED:
-                    order.move(OrderState.SUBMITTED, order.dt)
-        return commands
+        if not self._asked:
+            return []
+        asked, self._asked = self._asked, []
+        return [self._submission(what) if isinstance(what, Order) else what for what in asked]
+
+    def _submission(self, order: Order) -> SubmitOrder:
+        if order.state is _CREATED:
+            order.move(_SUBMITTED, order.dt)
+        facts = {
+            "order_id": order.id,
+            "symbol": order.asset.symbol,
+            "amount": order.amount,
+            "limit": order.limit,
+            "stop": order.stop,
+        }
+        return trusted(SubmitOrder, facts, _SUBMIT_FIELDS)
 
 
 _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
@@ -593,7 +535,7 @@ _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
     OrderUpdateEvent: TradingCore._on_update,  # noqa: SLF001
     OrderRejectEvent: TradingCore._on_reject,  # noqa: SLF001
     ScheduledTriggerEvent: TradingCore._on_trigger,  # noqa: SLF001
-    CircuitBreakerEvent: TradingCore._on_breaker,  # noqa: SLF001
-    OperatorEvent: TradingCore._on_operator,  # noqa: SLF001
+    CircuitBreakerEvent: interventions.trip,
+    OperatorEvent: interventions.operate,
     SystemErrorEvent: TradingCore._on_system_error,  # noqa: SLF001
 }

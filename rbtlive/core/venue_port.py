@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
-
-from rbtlive.model.events import OrderFillEvent
 
 
 class Venue(Protocol):
@@ -23,7 +22,7 @@ class Venue(Protocol):
         *,
         data: Any,
         now: datetime,
-        emit: Callable[[OrderFillEvent], None],
+        emit: Callable[[Any, Decimal, Decimal, Decimal], None],
         version: int,
         close_of: Callable[[int], float],
     ) -> None:
@@ -42,7 +41,7 @@ class RemoteVenue:
         *,
         data: Any,
         now: datetime,
-        emit: Callable[[OrderFillEvent], None],
+        emit: Callable[[Any, Decimal, Decimal, Decimal], None],
         version: int,
         close_of: Callable[[int], float],
     ) -> None:

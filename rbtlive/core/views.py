@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Portfolio, Position
 from rbtlive.data.calendar import us_of
+from rbtlive.finance.shared import plain_moment
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, to_decimal
 from rbtlive.model.order import OrderStatus
@@ -170,8 +171,7 @@ class OrderView:
 
     def check_triggers(self, price: Any, dt: Any) -> None:
         """Latch stop and limit at `price`; slippage models call this."""
-        when = dt.to_pydatetime() if hasattr(dt, "to_pydatetime") else dt
-        self.raw.check_triggers(to_decimal(price), when)
+        self.raw.check_triggers(to_decimal(price), plain_moment(dt))
 
     def __repr__(self) -> str:
         o = self.raw

@@ -5,7 +5,6 @@ The rule: a window is cut from rows that have happened; what is cached of later 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,9 +50,7 @@ class History:
         self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
         self._all_clear_from = 0
         self._plain = panel.frozen and decimals is None
-        self._clean_from = [
-            0 if self._plain else sys.maxsize
-        ] * panel.width  # windows that are slices of the bars themselves
+        self._clean_from = [0] * panel.width  # windows that are slices of the bars themselves, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
@@ -100,11 +97,11 @@ class History:
             return panel.series(index, field).slice(low, high - low)
         return self._whole(index, field, adjusted=low < self._clear_from[index]).slice(low, high - low)
 
-    def clean(self, index: int, field: str, low: int, rows: int) -> pl.Series | None:
-        """Return a window that needs no adjusting, rounding or filling; None where it needs one, or begins too early."""
-        if low < self._clean_from[index] or low < self.first_row or field == "price":
+    def clean_from(self, index: int, field: str) -> int | None:
+        """Return the first row from which windows are slices of the bars, neither adjusted, rounded nor filled; None if never."""
+        if not self._plain or field == "price":
             return None
-        return self.panel.series(index, field).slice(low, rows)
+        return max(self._clean_from[index], self.first_row)
 
     # The whole column as it looks now; kept until the next factor.
     def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:

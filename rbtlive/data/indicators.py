@@ -65,6 +65,12 @@ class Indicators:
             del self._columns[key]
             self._flat.pop(key, None)
 
+    def flat(self, index: int, name: str) -> Sequence[float] | None:
+        """Return a column as one run of floats, good until factors are noted; None where it ends with the rows of today."""
+        if not self._history.panel.frozen:
+            return None
+        return cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
+
     def value(self, index: int, name: str, row: int) -> float:
         """Return the value at a row; NaN if there is none."""
         known = self._flat.get((index, name))

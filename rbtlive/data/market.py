@@ -18,6 +18,7 @@ from rbtlive.data.history import History
 from rbtlive.data.indicators import Indicators
 from rbtlive.data.panel import FIELDS, Floats, Frequency, to_series
 from rbtlive.data.panels import Lives, PanelMaker
+from rbtlive.data.quick import Quick
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
 from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
 from rbtlive.model.asset import Asset
@@ -74,6 +75,7 @@ class Market:
         looks_back: True while what is seen is a bar of an earlier session.
         lives: From when to when each asset is listed.
         indicators: What `add_column` added.
+        quick: Short ways to numbers and windows of the row that is seen, good while nothing `looks_back`.
         sources: What `add_source` added, by field.
         panel: The bars of the run's frequency.
         daily: One row a session; the same as `panel` in a daily run.
@@ -122,7 +124,8 @@ class Market:
         )
         self._make_readers()
         self._learn_actions()
-        self.session, self.now_us, self.before_open = -1, 0, False
+        self.session, self.now_us = -1, 0
+        self.before_open = self.looks_back = False
         self.row = self.panel.rows_of_session(first_session)[0] - 1
         self._apply_actions(first_session - 1)
         self._bind()
@@ -154,6 +157,7 @@ class Market:
         for history in (self._history, self._daily_history):
             history.first_row = history.panel.rows_of_session(self._data_start)[0]
         self.indicators = Indicators(self._history, self._first)
+        self.quick = Quick(self.panel, self._history, self.indicators)
         self._known = LastRows(self.panel, "close")
         self._traded = LastRows(self.panel, "volume")
         self._so_far = TodaySoFar(self.panel)
@@ -187,11 +191,12 @@ class Market:
         """Move to a row of the main panel, which is in the current session."""
         self.row = self._view = row
         self._offset = row * self._width
-        self._view_session = self.session
-        self.looks_back = self.before_open = False
         self.now_us = self._us[row]
-        if self._lag:
-            self._look_back_at(row - 1)
+        if self.looks_back:  # the first bar of a session; with a lag each
+            self._view_session = self.session
+            self.looks_back = self.before_open = False
+            if self._lag:
+                self._look_back_at(row - 1)
 
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
@@ -217,14 +222,14 @@ class Market:
         if self.frequency == "1d" and session >= 0:
             us = int(self.calendar.closes_us[session])
         values = {}
-        for symbol, bar in (bars or {}).items():
+        for symbol, bar in bars.items() if bars else ():
             index = self._index.get(symbol)
             if index is None:
                 raise UnknownSymbol(
                     f"a bar must be of an asset of the run: was {symbol!r}; subscribe to known symbols"
                 )
             if self._first[index] <= session <= self._last[index]:
-                values[index] = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+                values[index] = bar.floats()
         row = self.panel.append(session, us, values)
         if self._generation != self.panel.generation:
             self._bind()
@@ -254,6 +259,7 @@ class Market:
         self._fields = {field: self.panel.flat(field) for field in FIELDS}
         self._open, self._high, self._low = (self._fields[field] for field in ("open", "high", "low"))
         self._close, self._volume = self._fields["close"], self._fields["volume"]
+        self.quick.forget()
 
     def _ends_at_midnight(self, session: int) -> bool:
         label = datetime.combine(self.calendar.label(session), time(), UTC)
@@ -269,6 +275,7 @@ class Market:
     def _apply_actions(self, session: int) -> None:
         fresh = self._adjustments.advance(session)
         if fresh:
+            self.quick.forget()
             self._history.note(fresh)
             if self._daily_history is not self._history:
                 self._daily_history.note(fresh)
@@ -351,6 +358,11 @@ class Market:
         self._look_back_at(view)
         return price
 
+    @property
+    def values_are_closes(self) -> bool:
+        """Whether `value_price` is the close of the row that is seen, where that traded."""
+        return not (self.looks_back or self.before_open or self._lag)
+
     # Where a morning lies within a session (24/7), zipline values positions at the minute that ends then.
     def _row_ending_now(self, row: int) -> int:
         found = self.row_at(self.now_us)
@@ -399,6 +411,7 @@ class Market:
         Raises:
             StrategyError: the name is that of a field, or `expression` is no Polars expression.
         """
+        self.quick.forget()
         self.indicators.add(name, expression)
 
     def column_value(self, index: int, name: str) -> float:
@@ -486,19 +499,6 @@ class Market:
     @property
     def _whole_windows(self) -> bool:
         return not (self.looks_back and self.round_history)
-
-    def recent(self, index: int, field: str, bar_count: int, frequency: str) -> pl.Series:
-        """Return the last `bar_count` bars of one asset, as `series` does; the short way where there is one.
-
-        Raises:
-            HistoryWindowStartsBeforeData: the data begins later.
-        """
-        if frequency == self.frequency and not self.looks_back:
-            high = self._view + 1
-            clean = self._history.clean(index, field, high - bar_count, bar_count)
-            if clean is not None:
-                return clean
-        return self.series(index, field, self.span(bar_count, frequency))
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
         """Return a window of one asset as a Float64 Series named by symbol, null where missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -84,6 +85,12 @@ def checked_number(
     if not math.isfinite(number) or too_low:
         raise ValueError(f"{name} of {owner} must be {expected}: was {value!r}")
     return number
+
+
+def plain_moment(moment: Any) -> datetime:
+    """Return a moment, which may be a pandas Timestamp, as a date-time."""
+    plain: datetime = moment.to_pydatetime() if hasattr(moment, "to_pydatetime") else moment
+    return plain
 
 
 def whole_lots(quantity: Any, lot_size: Decimal) -> Decimal:

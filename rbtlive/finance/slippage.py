@@ -21,7 +21,7 @@ from rbtlive.errors import (
     TransactionVolumeExceedsOrder,
     TransactionWithWrongDirection,
 )
-from rbtlive.finance.shared import FinancialModel, Future, checked_number, whole_lots
+from rbtlive.finance.shared import FinancialModel, Future, checked_number, plain_moment, whole_lots
 from rbtlive.finance.views import BarView, OrderView
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import to_decimal
@@ -130,20 +130,22 @@ class SlippageModel(FinancialModel, abc.ABC):
         the order open for ever.
         """
         self._volume_for_bar = 0
-        if data.current(asset, "volume") == 0:
+        if float(data.current(asset, "volume")) == 0:
             return
         close = data.current(asset, "close")
         if math.isnan(close):
             return
         done = Decimal(0)
         for order in orders_for_asset:
-            if order.open_amount == 0:
+            left = order.open_amount
+            if left == 0:
                 continue
-            order.check_triggers(close, data.current_dt)
             if not order.triggered:
-                continue
+                order.check_triggers(to_decimal(close), plain_moment(data.current_dt))
+                if not order.triggered:
+                    continue
             try:
-                fill = self._fill(data, order, asset.lot_size)
+                fill = self._fill(data, order, left, asset.lot_size)
             except LiquidityExceeded:
                 break
             if fill is not None:
@@ -158,7 +160,7 @@ class SlippageModel(FinancialModel, abc.ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _fill(self, data: Any, order: Any, lot_size: Decimal) -> Fill | None:
+    def _fill(self, data: Any, order: Any, left: Any, lot_size: Decimal) -> Fill | None:
         result = self.process_order(data, order)
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
@@ -168,11 +170,12 @@ class SlippageModel(FinancialModel, abc.ABC):
         price, amount = result
         if price is None:
             return None
-        return Fill(order, price, self._checked_amount(amount, order, lot_size))
+        if type(amount) is Decimal and type(left) is Decimal and amount == left:
+            return Fill(order, price, amount)  # all of it: an order is of whole lots
+        return Fill(order, price, self._checked_amount(amount, order, to_decimal(left), lot_size=lot_size))
 
-    def _checked_amount(self, amount: Any, order: Any, lot_size: Decimal) -> Decimal:
+    def _checked_amount(self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal) -> Decimal:
         cut = whole_lots(amount, lot_size)
-        left = to_decimal(order.open_amount)
         if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
             return cut
         told = (

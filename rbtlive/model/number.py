@@ -18,6 +18,7 @@ ENGINE_CONTEXT = decimal.Context(
 )
 """The decimal context that core and callbacks run in, whatever the user's own context says."""
 
+_quantize, _normalize = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize
 MONEY_QUANTUM = Decimal("1E-12")
 NAN = Decimal("NaN")
 ZERO = Decimal(0)
@@ -32,6 +33,11 @@ def to_decimal(value: object) -> Decimal:
     Raises:
         TypeError: `value` is no number (a bool is none either).
     """
+    kind = type(value)
+    if kind is float:
+        return Decimal(repr(value))
+    if kind is int:
+        return Decimal(cast(int, value))
     if isinstance(value, Decimal):
         return value
     if isinstance(value, float):  # numpy.float64 is a float; its own repr would name its type
@@ -51,10 +57,10 @@ def to_decimal(value: object) -> Decimal:
 
 def to_money(value: object) -> Decimal:
     """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices, commissions, cash flows."""
-    exact = to_decimal(value)
+    exact = value if type(value) is Decimal else to_decimal(value)
     if not exact.is_finite():
         raise ValueError(f"an amount of money must be finite: was {value!r}")
-    return exact.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT).normalize(ENGINE_CONTEXT) + ZERO
+    return _normalize(_quantize(exact, MONEY_QUANTUM)) + ZERO
 
 
 def plain_text(value: Decimal) -> str:

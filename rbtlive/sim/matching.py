@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO, to_decimal, to_money
+from rbtlive.model.trusted import trusted
 from rbtlive.sim.resting import RestingBounds
 
 
@@ -26,6 +27,10 @@ class RestingOrder(Protocol):
     amount: Decimal
     limit: Decimal | None
     executions: int
+
+
+Emit = Callable[[Any, Decimal, Decimal, Decimal], None]
+"""Books an execution: order, signed amount, price a share, commission."""
 
 
 class Slippage(Protocol):
@@ -53,8 +58,8 @@ class SimVenue:
         slippage: Model that decides price and amount.
         commission: Model that decides the cost of a fill.
         cap_limit_price: Never fill a limit order worse than its limit (off: as the slippage model says).
-        order_view: Turns an order into what models may look at.
-        transaction_view: Turns an execution into what commission models may look at.
+        order_view: Turns an order into what models of others may look at; our own look at the order itself.
+        transaction_view: Turns an execution into what commission models of others may look at.
     """
 
     cancels_at_once = True
@@ -68,12 +73,22 @@ class SimVenue:
         order_view: Callable[[Any], Any],
         transaction_view: Callable[..., Any],
     ) -> None:
-        self.slippage = slippage
-        self.commission = commission
+        self.set_models(slippage, commission)
         self._cap_limit_price = cap_limit_price
         self._order_view = order_view
         self._transaction_view = transaction_view
         self._resting = RestingBounds()
+
+    def set_models(self, slippage: Slippage | None = None, commission: Commission | None = None) -> None:
+        """Fill by `slippage` and charge by `commission` from now on; None keeps the present one."""
+        if slippage is not None:
+            self.slippage = slippage
+            self._shows_orders = not _is_ours(slippage)
+            # A model with a loop of its own decides for itself which orders it looks at.
+            self._may_skip = getattr(type(slippage), "simulate", None) is SlippageModel.simulate
+        if commission is not None:
+            self.commission = commission
+            self._shows_fills = not _is_ours(commission)
 
     def match(
         self,
@@ -81,7 +96,7 @@ class SimVenue:
         *,
         data: Any,
         now: datetime,
-        emit: Callable[[OrderFillEvent], None],
+        emit: Emit,
         version: int = 0,
         close_of: Callable[[int], float] | None = None,
     ) -> None:
@@ -93,59 +108,83 @@ class SimVenue:
             close_of: Gives the bar's close of an asset's index, NaN if it has none; None looks at every order.
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
-            emit: Books an execution.
+            emit: Books an execution: order, signed amount, price a share, commission.
         """
-        # A model with a loop of its own decides for itself which orders it looks at.
-        may_skip = getattr(type(self.slippage), "simulate", None) is SlippageModel.simulate
+        may_skip = self._may_skip and close_of is not None
         for asset, orders in list(book.items()):
             if (
-                close_of is not None
-                and may_skip
+                may_skip
+                and close_of is not None
                 and not self._resting.may_touch(asset, orders, version=version, close=close_of(asset.index))
             ):
                 continue
-            views = [self._order_view(order) for order in orders]
-            for view, price, amount in self.slippage.simulate(data, asset, views):
-                emit(self._execution(view, price, amount=amount, now=now))
+            shown = [self._order_view(order) for order in orders] if self._shows_orders else list(orders)
+            for order, price, amount in self.slippage.simulate(data, asset, shown):
+                self._execute(order, price, amount=amount, now=now, emit=emit)
             self._resting.forget(asset)
 
-    def _execution(self, view: Any, price: Any, *, amount: Any, now: datetime) -> OrderFillEvent:
-        order: RestingOrder = view.raw
-        signed = Decimal(to_decimal(amount))  # plain: a strategy's own numbers would slow the ledger down
+    def _execute(self, shown: Any, price: Any, *, amount: Any, now: datetime, emit: Emit) -> None:
+        order: RestingOrder = shown.raw if self._shows_orders else shown
+        # Plain: a strategy's own numbers would slow the ledger down.
+        signed = amount if type(amount) is Decimal else Decimal(to_decimal(amount))
         exact_price = to_money(price)
         if self._cap_limit_price and order.limit is not None:
             exact_price = min(exact_price, order.limit) if signed > 0 else max(exact_price, order.limit)
-        transaction = self._transaction_view(order, amount=signed, price=exact_price, dt=now)
-        cost = to_money(self.commission.calculate(view, transaction))
+        cost = to_money(self._cost(shown, order, amount=signed, price=exact_price, now=now))
         if exact_price < ZERO or not signed.is_finite():
             raise ValueError(
                 f"a fill must have a finite amount and no negative price: was {signed} at {exact_price} for order {order.id} "
                 f"({order.asset.symbol}); see the slippage model"
             )
-        return _trusted_fill(
-            {
-                "timestamp": now,
-                "priority": _FILL_PRIORITY,
-                "event_type": _FILL_TYPE,
-                "order_id": order.id,
-                "execution_id": f"{order.id}-{order.executions + 1}",
-                "amount": signed,
-                "price": exact_price,
-                "commission": max(cost, ZERO),
-            }
+        emit(order, signed, exact_price, max(ZERO, cost))
+
+    def _cost(self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime) -> Any:
+        if not self._shows_fills:
+            return self.commission.calculate(order, _Trade(amount, price))
+        view = shown if self._shows_orders else self._order_view(order)
+        return self.commission.calculate(
+            view, self._transaction_view(order, amount=amount, price=price, dt=now)
         )
+
+
+class _Trade(NamedTuple):
+    amount: Decimal
+    price: Decimal
+
+
+# Our own models read orders and fills as they are; others get views, which cost three times the fill itself.
+def _is_ours(model: object) -> bool:
+    return type(model).__module__.startswith(_OURS)
+
+
+_OURS = "rbtlive.finance."
+
+
+def execution_id(order: RestingOrder) -> str:
+    """Return the name of an order's next execution."""
+    return f"{order.id}-{order.executions + 1}"
+
+
+def fill_event(
+    order: RestingOrder, amount: Decimal, price: Decimal, commission: Decimal, *, now: datetime
+) -> OrderFillEvent:
+    """Return the event that tells of an execution, which must not be booked yet."""
+    return trusted(
+        OrderFillEvent,
+        {
+            "timestamp": now,
+            "priority": _FILL_PRIORITY,
+            "event_type": _FILL_TYPE,
+            "order_id": order.id,
+            "execution_id": execution_id(order),
+            "amount": amount,
+            "price": price,
+            "commission": commission,
+        },
+        _FILL_FIELDS,
+    )
 
 
 _FILL_TYPE = OrderFillEvent.__name__
 _FILL_PRIORITY = int(OrderFillEvent.default_priority)
 _FILL_FIELDS = {"timestamp", "order_id", "execution_id", "amount", "price", "commission"}
-
-
-# Every value is of its final type already; checking them again would cost more than deciding the fill.
-def _trusted_fill(values: dict[str, Any]) -> OrderFillEvent:
-    event = OrderFillEvent.__new__(OrderFillEvent)
-    object.__setattr__(event, "__dict__", values)
-    object.__setattr__(event, "__pydantic_fields_set__", _FILL_FIELDS)
-    object.__setattr__(event, "__pydantic_extra__", None)
-    object.__setattr__(event, "__pydantic_private__", None)
-    return event

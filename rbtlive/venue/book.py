@@ -22,10 +22,9 @@ from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.views import OrderView, TransactionView
 from rbtlive.data.calendar import datetime_of
 from rbtlive.model.asset import Asset
-from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 from rbtlive.model.order import OrderState
-from rbtlive.sim.matching import SimVenue
+from rbtlive.sim.matching import SimVenue, execution_id
 from rbtlive.venue.bars import VenueMarket
 from rbtlive.venue.tickets import Refused, Ticket
 
@@ -311,25 +310,25 @@ class VenueBook:
         )
         self._mark()
 
-    def _fill(self, event: OrderFillEvent) -> None:
-        order = self._manager.apply_fill(event)
-        assert order is not None
+    def _fill(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
+        name = execution_id(order)
+        self._manager.fill(order, amount, commission, self._now)
         placed = self._by_number[order.id]
-        self.portfolio.book_transaction(order.asset, event.amount, price=event.price, dt=event.timestamp)
-        self.portfolio.book_commission(order.asset, event.commission)
+        self.portfolio.book_transaction(order.asset, amount, price=price, dt=self._now)
+        self.portfolio.book_commission(order.asset, commission)
         execution = Execution(
-            id=uuid5(self.id, f"execution/{event.execution_id}"),
+            id=uuid5(self.id, f"execution/{name}"),
             order=placed,
-            amount=event.amount,
-            price=event.price,
-            at=event.timestamp,
+            amount=amount,
+            price=price,
+            at=self._now,
             cumulative=abs(order.filled),
             leaves=abs(order.open_amount),
         )
         placed.executions.append(execution)
         self.executions.append(execution)
         if order.state is OrderState.FILLED:
-            placed.ended = event.timestamp
+            placed.ended = self._now
         self._tell("partial_fill" if order.is_open else "fill", placed, execution)
 
     def _end(self, placed: VenueOrder, state: OrderState, event: str) -> None:
@@ -346,7 +345,7 @@ class VenueBook:
 
     def _mark(self) -> None:
         if self.portfolio.positions:
-            self.portfolio.mark(self.market.price, self._now)
+            self.portfolio.mark([self.market.price(asset) for asset in self.portfolio.positions], self._now)
 
     # -- what orders may cost --------------------------------------------------------------------------------
 

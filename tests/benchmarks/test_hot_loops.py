@@ -20,9 +20,9 @@ from tests.benchmarks.counting import (
     calls_per_order,
 )
 
-HISTORIES_A_BAR = 36.0
-INDICATORS_A_BAR = 20.5
-AN_ORDER = 296.0
+HISTORIES_A_BAR = 19.5
+INDICATORS_A_BAR = 8.0
+AN_ORDER = 143.0
 AN_EVENT = 126.0
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rbtlive.sim.matching import SimVenue
+from rbtlive.sim.matching import SimVenue, fill_event
 
 NOW = datetime(2017, 1, 4, 21, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def matched(sim, *orders):
     book, fills = {}, []
     for order in orders:
         book.setdefault(order.asset, []).append(order)
-    sim.match(book, data=None, now=NOW, emit=fills.append)
+    sim.match(book, data=None, now=NOW, emit=lambda *fill: fills.append(fill_event(*fill, now=NOW)))
     return fills
 
 
@@ -104,8 +104,8 @@ def test_executions_are_numbered_within_their_order():
     fills = []
     sim = venue(Prices(("4", 10, 1), ("4", 10, 2)))
 
-    def emit(fill):
-        fills.append(fill)
+    def emit(*fill):
+        fills.append(fill_event(*fill, now=NOW))
         order.executions += 1
 
     sim.match({ONE: [order]}, data=None, now=NOW, emit=emit)

@@ -1,0 +1,95 @@
+"""Short ways to what strategies ask for most: a number of one asset, and a window that is a plain slice of its bars.
+
+The rule: a short way gives what the long one gives; when that may be another value, all short ways are forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from rbtlive.data.history import History
+    from rbtlive.data.indicators import Indicators
+    from rbtlive.data.panel import Panel
+
+Cut = Callable[[int, int], pl.Series]
+"""Cuts a window out of a column: first row, number of rows."""
+
+
+class Quick:
+    """What was asked for once, found again in two look-ups.
+
+    Args:
+        panel: The bars of the run's frequency.
+        history: Its windows.
+        indicators: Columns computed from them.
+
+    Attributes:
+        numbers: By field, then by asset: a run of floats, step, offset (a row's value is at row * step + offset), and how the
+            reader shows it. Filled by the reader.
+        windows: By field, then by asset: what cuts a window, and the first row one may begin at. Filled by the reader.
+    """
+
+    __slots__ = ("_history", "_indicators", "_panel", "numbers", "windows")
+
+    def __init__(self, panel: Panel, history: History, indicators: Indicators) -> None:
+        self._panel = panel
+        self._history = history
+        self._indicators = indicators
+        self.numbers: dict[str, dict[Any, tuple[Sequence[float], int, int, Any]]] = {}
+        self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
+
+    def column(self, index: int, field: str) -> tuple[Sequence[float], int, int] | None:
+        """Return an asset's field as floats, step and offset; None if it is no column that keeps its values."""
+        if field in self._indicators:
+            flat = self._indicators.flat(index, field)
+            return None if flat is None else (flat, 1, 0)
+        if field not in _COLUMNS:
+            return None
+        return self._panel.flat(_COLUMNS[field]), self._panel.width, index
+
+    def window(self, index: int, field: str) -> tuple[Cut, int] | None:
+        """Return what cuts windows of a field, and the first row they may begin at; None where they are no plain slices."""
+        first = self._history.clean_from(index, field)
+        return None if first is None else (cutter(self._panel.series(index, field)), first)
+
+    def forget(self) -> None:
+        """Forget all: columns have moved, or look otherwise from now on."""
+        self.numbers.clear()
+        self.windows.clear()
+
+
+_COLUMNS = {name: name for name in ("open", "high", "low", "close", "volume")} | {"price": "close"}
+
+
+def cutter(series: pl.Series) -> Cut:
+    """Return what cuts windows out of `series`: what `Series.slice` does, at a third of its cost.
+
+    A Series is a shell around a column of the compiled part of Polars, so a window is a cut column in a shell of its own.
+    Both names are Polars' own and may go; `Series.slice` does it then.
+    """
+    try:
+        cut = series._s.slice  # noqa: SLF001 - see above
+        if not _shelled(cut(0, len(series))).equals(series):
+            return series.slice
+    except (AttributeError, TypeError):
+        return series.slice
+
+    def window(low: int, rows: int) -> pl.Series:
+        made = _new(pl.Series)
+        made._s = cut(low, rows)  # noqa: SLF001 - see above
+        return made
+
+    return window
+
+
+def _shelled(column: Any) -> pl.Series:
+    made = _new(pl.Series)
+    made._s = column  # noqa: SLF001 - see above
+    return made
+
+
+_new = pl.Series.__new__
