@@ -91,6 +91,7 @@ class Bar(BaseModel):
                     "low": _known_exact(low) or _exact(low),
                     "close": _known_exact(last) or _exact(last),
                     "volume": _known_exact(volume) or _exact(volume),
+                    "_floats": (first, high, low, last, volume),
                 }
                 bar = make(Bar)
                 set_values(bar, values)
@@ -101,6 +102,21 @@ class Bar(BaseModel):
         except (KeyError, TypeError, ValueError):
             pass  # the model says in its own words what is wrong
         return cls(**facts)
+
+    def floats(self) -> tuple[float, float, float, float, float]:
+        """Return open, high, low, close and volume as floats."""
+        values = self.__dict__
+        known: tuple[float, float, float, float, float] | None = values.get("_floats")
+        if known is not None:
+            return known
+        first, high, low, last, volume = _numbers_of(values)
+        return float(first), float(high), float(low), float(last), float(volume)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with some fields replaced."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_floats", None)  # they are of the bar that was copied
+        return copied
 
     @model_validator(mode="after")
     def _high_is_not_below_low(self) -> Bar:
@@ -123,6 +139,7 @@ _FIELD_COUNT: Final = len(_FIELDS)
 _INFINITY: Final = float("inf")
 _MOST_KNOWN: Final = 1 << 15
 _all_of: Final = itemgetter("symbol", "timestamp", "open", "high", "low", "close", "volume")
+_numbers_of: Final = itemgetter("open", "high", "low", "close", "volume")
 _known: Final[dict[float, Decimal]] = {}
 _known_exact: Final = _known.get
 
@@ -131,7 +148,8 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
     """Return a bar of values that are known to be valid, without checking them again.
 
     Args:
-        values: Every field of a bar, with its final type; the bar keeps this very mapping.
+        values: Every field of a bar, with its final type, and the numbers once more as `_floats` where they are known; the
+            bar keeps this very mapping.
     """
     bar: Bar = make(Bar)
     set_values(bar, values)

@@ -127,3 +127,23 @@ def test_what_is_remembered_of_numbers_is_bounded(monkeypatch):
         assert Bar.of({**FACTS, "low": 0.5, "close": price}).close == Decimal(repr(price))
 
     assert len(bar_module._known) <= 40
+
+
+@given(facts_of_bars)
+def test_the_floats_of_a_bar_are_those_of_its_decimals(facts):
+    bars = [
+        made
+        for make in (Bar.of, lambda values: Bar(**values))
+        if isinstance(made := made_by(make, facts), Bar)
+    ]
+
+    for bar in bars:
+        numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        assert bar.floats() == tuple(map(float, numbers))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_with_another_price_has_the_floats_of_that_price(deep):
+    changed = Bar.of(FACTS).model_copy(update={"close": Decimal("99.5")}, deep=deep)
+
+    assert changed.floats() == (100.1, 100.25, 99.0, 99.5, 1e6)
