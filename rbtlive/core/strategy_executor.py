@@ -5,14 +5,17 @@ The rule: the user's object is a template. A run works on its own copy and leave
 
 from __future__ import annotations
 
+import ast
 import copy
 import difflib
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from types import CodeType, ModuleType
+from functools import update_wrapper
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from rbtlive.core.context import TradingAlgorithm
@@ -81,14 +84,18 @@ class StrategyExecutor:
         owner = self._algorithm
         if owner is not None and inspect.isfunction(function):
             parts = function.__qualname__.rsplit(".", 1)
-            if len(parts) == 2 and getattr(type(owner), parts[1], None) is function:
-                return function.__get__(owner)  # type: ignore[no-any-return]
+            if len(parts) == 2 and getattr(type(owner).__base__, parts[1], None) is function:
+                return getattr(owner, parts[1])  # type: ignore[no-any-return]
         return function
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the callbacks' source (their code objects where there is no source)."""
+        """Return a SHA-256 over the source: the class's, the module's or the cell's, else the callbacks'.
+
+        Where there is no source the code objects stand for it.
+        """
         digest = hashlib.sha256()
         subject = self.template if isinstance(self.template, type) else type(self.template)
+        digest.update(_source_around(self.template).encode())
         if self._algorithm is not None:
             for owner in subject.__mro__:
                 if owner not in TradingAlgorithm.__mro__:
@@ -110,6 +117,7 @@ class StrategyExecutor:
                 f"strategy must be a subclass of TradingAlgorithm, a module or a dict of functions: was class {cls.__name__}"
             )
         algorithm: TradingAlgorithm = strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
+        algorithm.__class__ = _with_code_of_its_own(cls)
         known = _parameters_of(cls) | set(vars(algorithm))
         for name, value in self.params.items():
             _check_parameter(name, known, where=cls.__name__)
@@ -139,7 +147,7 @@ class StrategyExecutor:
                 continue
             if not callable(function):
                 raise NotAStrategy(f"{name} of strategy {self.name!r} must be a function: was {function!r}")
-            callbacks[name] = function
+            callbacks[name] = _copied(function)
         if self.params:
             known = _defaults_of(callbacks.get("initialize"))
             for name in self.params:
@@ -156,6 +164,31 @@ def strategy_name(strategy: Any) -> str:
         return str(strategy.get("__name__", ""))
     name = getattr(strategy, "__name__", None)
     return name.rsplit(".", 1)[-1] if isinstance(name, str) else type(strategy).__name__
+
+
+# Reloading a module rewrites its functions and classes where they are, under whatever runs; so a run has its own.
+def _with_code_of_its_own(cls: type) -> Any:
+    names: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+    }
+    for owner in reversed(cls.__mro__):
+        if owner not in TradingAlgorithm.__mro__:
+            names |= {
+                name: _copied(value) for name, value in vars(owner).items() if not name.startswith("__")
+            }
+    return type(cls)(cls.__name__, (cls,), names)
+
+
+def _copied(value: Any) -> Any:
+    if not inspect.isfunction(value):
+        return value
+    copied = FunctionType(
+        value.__code__, value.__globals__, value.__name__, value.__defaults__, value.__closure__
+    )
+    copied.__kwdefaults__ = value.__kwdefaults__
+    return update_wrapper(copied, value)
 
 
 def _parameters_of(cls: type) -> set[str]:
@@ -183,15 +216,39 @@ def _check_parameter(name: str, known: set[str], *, where: str) -> None:
     raise UnknownParameter(f"{where} has no parameter {name!r}: {hint}")
 
 
+# What a module's or a cell's functions lean on, their constants and helpers, is as much the strategy as they are.
+def _source_around(template: Any) -> str:
+    if isinstance(template, ModuleType):
+        try:
+            return inspect.getsource(template)
+        except (OSError, TypeError):
+            return ""
+    return str(getattr(template, "__source__", ""))
+
+
 def _source_of(subject: Any) -> str:
     try:
-        return inspect.getsource(subject)
+        source = inspect.getsource(subject)
+        return _function_source(inspect.unwrap(subject), source) if inspect.isfunction(subject) else source
     except (OSError, TypeError):
         code = getattr(subject, "__code__", None)
         if code is None:
             functions = sorted(_source_of(v) for v in vars(subject).values() if inspect.isfunction(v))
             return repr(functions) + _plain_values(vars(subject))
         return _code_text(code)
+
+
+# IPython's autoreload puts new code into a function with line numbers that lead to another one.
+def _function_source(function: Any, source: str) -> str:
+    name = function.__name__
+    if name == "<lambda>" or re.search(rf"^\s*(async\s+)?def\s+{re.escape(name)}\b", source, re.MULTILINE):
+        return source
+    lines = inspect.findsource(function)[0]
+    for node in reversed(ast.parse("".join(lines)).body):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "".join(lines[first - 1 : node.end_lineno])
+    return source
 
 
 # A parameter is a class attribute, and a class that was typed into a cell has no source to read it from.

@@ -16,6 +16,7 @@ from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.errors import NoRunningLoop
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.nested import warn_of_archived_patch
+from rbtlive.notebook.reloading import warn_of_unread_edits
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
 from rbtlive.runtime.breakers import Breakers
@@ -90,6 +91,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     """
     _require_loop()
     warn_of_archived_patch()
+    warn_of_unread_edits(strategy)
     launch = prepare(
         strategy,
         broker,

@@ -16,10 +16,14 @@ from rbtlive.errors import NoCallbacks, NotAStrategy
 
 
 class CellStrategy:
-    """The functions of a cell, under the name the cell was given."""
+    """The functions of a cell, under the name the cell was given.
 
-    def __init__(self, name: str, callbacks: dict[str, Callable[..., Any]]) -> None:
+    `__source__` is the whole cell: editing a constant or a helper of it is an edit of the strategy.
+    """
+
+    def __init__(self, name: str, callbacks: dict[str, Callable[..., Any]], *, source: str) -> None:
         self.__name__ = name
+        self.__source__ = source
         self._names = tuple(callbacks)
         vars(self).update(callbacks)
 
@@ -66,10 +70,11 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
             f"a cell is one strategy: this one defines {found}; put each into a cell of its own"
         )
     if classes:
+        classes[0].__source__ = cell
         return classes[0]
     if not callbacks.keys() & set(ACTING):
         raise NoCallbacks(_what_is_missing(name, names))
-    return CellStrategy(name, callbacks)
+    return CellStrategy(name, callbacks, source=cell)
 
 
 def _what_is_missing(name: str, names: dict[str, Any]) -> str:

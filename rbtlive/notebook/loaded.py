@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.core.settings import RunSettings
+from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.runtime.launch import Launch
 from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_header import settings_facts
@@ -24,8 +25,14 @@ def remember(launch: Launch) -> None:
 
 
 def loaded(segment: Segment) -> tuple[Any, RunSettings] | None:
-    """Return the strategy and the settings of a segment, or None if they were not attached in this process."""
-    return _SEEN.get(_identity(segment.strategy, segment.source, dict(segment.settings)))
+    """Return the strategy and the settings of a segment, or None if its code is not loaded in this process.
+
+    It may never have been, or a reload of its module has put other code in its place.
+    """
+    seen = _SEEN.get(_identity(segment.strategy, segment.source, dict(segment.settings)))
+    if seen is None or StrategyExecutor(seen[0]).fingerprint() != segment.source:
+        return None
+    return seen
 
 
 def _identity(strategy: str, source: str, settings: dict[str, Any]) -> tuple[str, str, str]:
