@@ -70,7 +70,7 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
             f"a cell is one strategy: this one defines {found}; put each into a cell of its own"
         )
     if classes:
-        classes[0].__source__ = cell  # type: ignore[attr-defined] - the fingerprint looks for it
+        classes[0].__source__ = cell  # type: ignore[attr-defined]  # the fingerprint looks for it
         return classes[0]
     if not callbacks.keys() & set(ACTING):
         raise NoCallbacks(_what_is_missing(name, names))
