@@ -21,6 +21,7 @@ from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
 from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.launch import Launch, prepare
+from rbtlive.runtime.swap import Begun
 
 _RUNNING: dict[str, LiveSession] = {}
 stop_at_exit(lambda: list(sessions().values()))
@@ -118,8 +119,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         reconciliation=reconciliation,
         breakers=breakers,
     )
-    with interrupt_held_back():
-        return _start(launch)
+    return _start(launch)
 
 
 def _require_loop() -> None:
@@ -133,18 +133,24 @@ def _require_loop() -> None:
 
 
 def _start(launch: Launch) -> LiveSession:
-    before = _RUNNING.get(launch.name)
-    replaces = before is not None and before.state not in {"stopped", "failed"}
-    if before is not None and replaces:
+    before = sessions().get(launch.name)
+    begun = None
+    if before is not None:
         before.refuse_other_strategy(launch)
+        begun = launch.begin_swap(before.engine)  # runs the user's code: if it fails, `before` goes on
+    with interrupt_held_back():
+        return _take_over(launch, before, begun)
+
+
+def _take_over(launch: Launch, before: LiveSession | None, begun: Begun | None) -> LiveSession:
+    if before is not None:
         before.release()
-    engine = launch.engine(swap_from=before.engine.core if before is not None and replaces else None)
-    session = LiveSession(launch, engine)
-    if replaces:
+    session = LiveSession(launch, launch.engine(begun))
+    if before is not None:
         session.logs.append(f"info: this session replaces the one that was running as {launch.name!r}")
         print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
     _RUNNING[launch.name] = session
-    session.start(after=before if replaces else None)
+    session.start(after=before)
     return session
 
 

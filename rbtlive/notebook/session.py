@@ -6,9 +6,10 @@ The rule: every method returns at once or is awaitable; nothing here can stop th
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +56,42 @@ class OperatorReport:
     open_orders: tuple[str, ...]
     positions: Mapping[str, Any]
     confirmed: bool
+
+
+class Awaited:
+    """The report of `flatten()` or `kill()` to come: awaited in a coroutine, on whatever loop, or waited for in a thread.
+
+    Args:
+        future: What the session's loop will fill.
+        loop: The session's loop.
+    """
+
+    def __init__(
+        self, future: concurrent.futures.Future[OperatorReport], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._future = future
+        self._loop = loop
+
+    def __await__(self) -> Generator[Any, None, OperatorReport]:
+        return asyncio.wrap_future(self._future).__await__()
+
+    def done(self) -> bool:
+        """Say whether the report is there."""
+        return self._future.done()
+
+    def result(self, timeout: float | None = None) -> OperatorReport:
+        """Wait for the report in a thread that has no loop.
+
+        Args:
+            timeout: Seconds to wait at most; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: it has not come by then.
+            EngineStopped: this is the session's own loop, which would wait for itself: `await` it here.
+        """
+        if not self._future.done() and _running_loop() is self._loop:
+            raise EngineStopped("the report comes over the loop that runs here: await it instead of result()")
+        return self._future.result(timeout)
 
 
 class LiveSession:
@@ -155,12 +192,17 @@ class LiveSession:
 
     async def wait(self) -> None:
         """Wait until the session has ended, and raise what ended it; interrupting the wait leaves it running."""
-        if self._task is not None and not self._task.done():
+        if self._is_elsewhere():
+            await self._hopped(self.wait())
+        elif self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
         self._raise_failure()
 
     async def stop(self) -> None:
         """Stop gracefully: intake first, then what waits is processed, then the journal is closed."""
+        if self._is_elsewhere():
+            await self._hopped(self.stop())
+            return
         await self.engine.graceful_shutdown()
         await self.wait()
 
@@ -179,28 +221,38 @@ class LiveSession:
         """Call the callbacks again, and take orders again after a halt."""
         self._operate("resume")
 
-    def flatten(self) -> Awaitable[OperatorReport]:
+    def flatten(self) -> Awaited:
         """Cancel all orders, close all positions and halt; the awaitable reports once nothing rests or is held.
 
         What has not filled by then is reported too, unconfirmed, after `REPORT_WITHIN_S` seconds: orders wait for a bar.
         """
         return self._operate_and_report("flatten")
 
-    def kill(self, flatten: bool = False) -> Awaitable[OperatorReport]:
+    def kill(self, flatten: bool = False) -> Awaited:
         """Cancel all orders and halt, closing all positions too if asked; the awaitable reports what still rests."""
         return self._operate_and_report("flatten" if flatten else "kill")
 
     def _operate(self, action: Any) -> None:
         if self.engine.state not in {"starting", "running"}:
             raise EngineStopped(
-                f"session {self.name!r} has {self.engine.state}: attach again to carry its run on"
+                f"session {self.name!r} has {self.engine.ending}: attach again to carry its run on"
             )
         event = OperatorEvent(timestamp=self.engine.core.now, action=action)
-        self._on_loop(lambda: self.engine.enqueue(event))
+        if self._loop is None or not self._is_elsewhere():
+            self.engine.enqueue(event)
+        else:
+            self._loop.call_soon_threadsafe(self._enqueue_late, event)
 
-    def _operate_and_report(self, action: str) -> Awaitable[OperatorReport]:
+    def _enqueue_late(self, event: OperatorEvent) -> None:
+        try:
+            self.engine.enqueue(event)
+        except EngineStopped as stopped:  # it ended while the word was on its way from another thread
+            self._log("warning", f"{event.action} came too late: {stopped}")
+
+    def _operate_and_report(self, action: str) -> Awaited:
         self._operate(action)
-        return asyncio.ensure_future(self._report(action))
+        loop = self._loop or asyncio.get_running_loop()
+        return Awaited(asyncio.run_coroutine_threadsafe(self._report(action), loop), loop)
 
     async def _report(self, action: str) -> OperatorReport:
         now_ns = self.engine.clock.monotonic_ns
@@ -225,16 +277,14 @@ class LiveSession:
             return False
         return action == "kill" or not core.portfolio.positions
 
-    def _on_loop(self, act: Any) -> None:
-        # Widget callbacks may come on another thread with another loop: hop.
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if self._loop is None or here is self._loop:
-            act()
-        else:
-            self._loop.call_soon_threadsafe(act)
+    def _is_elsewhere(self) -> bool:
+        # Widget callbacks may come on another thread, with another loop or none.
+        loop = self._loop
+        return loop is not None and loop.is_running() and _running_loop() is not loop
+
+    async def _hopped(self, work: Any) -> None:
+        assert self._loop is not None
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     # -- looking ---------------------------------------------------------------------------------------------
 
@@ -293,6 +343,7 @@ class LiveSession:
             "latency_p50_us": meters.latency_us(0.5),
             "latency_p99_us": meters.latency_us(0.99),
             "loop_lag_ms": meters.loop_lag_ms,
+            "loop_lag_max_ms": meters.loop_lag_max_ms,
             "conflated": feed.get("conflated", 0),
             "dropped": feed.get("quarantined", 0),
             "reconnects": feed.get("reconnects", 0),
@@ -352,6 +403,13 @@ class LiveSession:
 
     def _ipython_display_(self) -> None:
         show(self)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _traced(failure: BaseException) -> str:

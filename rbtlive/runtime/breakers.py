@@ -1,15 +1,15 @@
-"""Breakers: limits that halt trading by themselves, checked after each slice.
+"""Breakers: limits that halt trading by themselves.
 
-The rule: a breaker decides on event time and books, and acts only through a CircuitBreakerEvent, which is journaled like
-everything else; a replay takes the event and asks no breaker.
+The rule: a breaker acts only through a CircuitBreakerEvent, which is journaled like everything else; a replay takes the
+event and asks no breaker. What looks at wall time does so on live feeds alone.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.events import CircuitBreakerEvent
@@ -18,92 +18,169 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 MINUTE_US = 60_000_000
+KEPT_SLICES = 10_000
+ACTIONS = ("halt", "reduce", "flatten")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Breakers:
-    """What halts trading by itself; None is no limit.
+    """What stops trading by itself; None is no limit.
+
+    `session.resume()` lets trading go on, and counts anew from there: a fall, a loss or errors of before trip nothing twice.
 
     Attributes:
         max_drawdown: Fall of the portfolio's value from its highest, as a fraction (0.2 is a fifth).
         max_daily_loss: Loss since the session's start, in money.
         max_orders_per_minute: Orders placed within a minute of event time.
         max_errors: Callbacks that failed since the run began.
+        max_callback_s: Seconds that the callbacks of one event may take; on live feeds only.
+        max_loop_lag_s: Seconds for which something else, such as a cell, may hold the loop; on live feeds only.
+        stale_after_bars: Bar intervals of open hours without a bar, after which prices are stale; on live feeds of minutes
+            only. Stale data halts whatever `action` says.
+        action: What the others do: "halt" all trading, let orders "reduce" positions only, or "flatten", which cancels all
+            orders, closes all positions and halts.
     """
 
     max_drawdown: float | None = None
     max_daily_loss: float | None = None
     max_orders_per_minute: int | None = None
     max_errors: int | None = None
-    _peak: Decimal = field(default=Decimal(0), repr=False)
-    _session: int = field(default=-1, repr=False)
-    _session_value: Decimal = field(default=Decimal(0), repr=False)
-    _last_value: Decimal | None = field(default=None, repr=False)
-    _orders: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=10_000), repr=False)
+    max_callback_s: float | None = None
+    max_loop_lag_s: float | None = None
+    stale_after_bars: float | None = 2.0
+    action: Literal["halt", "reduce", "flatten"] = "halt"
 
     def __post_init__(self) -> None:
-        for name in ("max_drawdown", "max_daily_loss", "max_orders_per_minute", "max_errors"):
+        if self.action not in ACTIONS:
+            raise InvalidSetting(
+                f"action of Breakers must be one of {', '.join(map(repr, ACTIONS))}: was {self.action!r}"
+            )
+        for name in self.__slots__:
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if name == "action" or value is None:
+                continue
+            if isinstance(value, (bool, str)) or not value > 0:
                 raise InvalidSetting(
-                    f"{name} of Breakers must be above zero: was {value!r}; leave it out for no limit"
+                    f"{name} of Breakers must be a number above zero: was {value!r}; pass None for no limit"
                 )
 
     @property
-    def idle(self) -> bool:
-        """Whether no limit is set."""
-        return (self.max_drawdown, self.max_daily_loss, self.max_orders_per_minute, self.max_errors) == (
-            None,
-        ) * 4
+    def look_at_books(self) -> bool:
+        """Whether a limit is set that is checked after each slice."""
+        limits = (self.max_drawdown, self.max_daily_loss, self.max_orders_per_minute, self.max_errors)
+        return any(limit is not None for limit in limits)
+
+
+class BreakerWatch:
+    """Holds one run against its limits.
+
+    Args:
+        limits: The limits; several runs may share them.
+    """
+
+    def __init__(self, limits: Breakers) -> None:
+        self.limits = limits
+        self._looks_at_books = limits.look_at_books
+        self._peak = Decimal(0)
+        self._sessions_before = self._errors_before = self._orders_before = 0
+        self._session = -1
+        self._session_value = Decimal(0)
+        self._orders: deque[tuple[int, int]] = deque(maxlen=KEPT_SLICES)
+
+    def begin(self, core: TradingCore) -> None:
+        """Take a run's highest value and its orders so far; to be called before its first new event."""
+        since = core.record.sessions[self._sessions_before :]
+        first = self._peak or core.portfolio.capital_base
+        self._peak = max([first, *(row.portfolio_value for row in since)])
+        self._orders_before = core.orders.last_id
 
     def check(self, core: TradingCore) -> CircuitBreakerEvent | None:
-        """Return the event of the first limit that is passed, or None; a halted run trips nothing."""
-        if self.idle or core.trading_state == "halted":
+        """Return the event of the first limit of the books that is passed, or None; to be called after each slice."""
+        if not self._looks_at_books or not self._may_trip(core):
             return None
-        name, reason = self._first_passed(core)
-        return None if name is None else CircuitBreakerEvent(timestamp=core.now, name=name, reason=reason)
+        return self._check_books(core) or self._check_counts(core)
 
-    def _first_passed(self, core: TradingCore) -> tuple[str | None, str]:
+    def check_callbacks(self, core: TradingCore, took_s: float) -> CircuitBreakerEvent | None:
+        """Return the event of a strategy that was too slow, or None.
+
+        Args:
+            core: The run's.
+            took_s: Seconds of wall time that the callbacks of one event took.
+        """
+        limit = self.limits.max_callback_s
+        if limit is None or took_s <= limit or not self._may_trip(core):
+            return None
+        return self._trip(
+            core, "slow strategy", f"the callbacks of one event took {took_s:.3g} s, the limit is {limit:g} s"
+        )
+
+    def check_lag(self, core: TradingCore, lag_s: float) -> CircuitBreakerEvent | None:
+        """Return the event of a loop that was held for too long, or None.
+
+        Args:
+            core: The run's.
+            lag_s: Seconds for which the loop was held.
+        """
+        limit = self.limits.max_loop_lag_s
+        if limit is None or lag_s <= limit or not self._may_trip(core):
+            return None
+        return self._trip(core, "loop lag", f"the loop was held for {lag_s:.3g} s, the limit is {limit:g} s")
+
+    def note_resumed(self, core: TradingCore) -> None:
+        """Count anew from here: a person has seen what tripped, and lets trading go on."""
+        core.mark()
+        self._peak = self._session_value = core.portfolio.portfolio_value
+        self._session = core.market.session
+        self._sessions_before = len(core.record.sessions)
+        self._errors_before = core.callbacks.failure_count
+        self._orders_before = core.orders.last_id
+        self._orders.clear()
+
+    def _may_trip(self, core: TradingCore) -> bool:
+        state = core.trading_state
+        return state == "running" or (state == "reducing" and self.limits.action != "reduce")
+
+    def _trip(self, core: TradingCore, name: str, reason: str) -> CircuitBreakerEvent:
+        return CircuitBreakerEvent(timestamp=core.now, name=name, reason=reason, action=self.limits.action)
+
+    def _check_books(self, core: TradingCore) -> CircuitBreakerEvent | None:
+        limits = self.limits
         core.mark()
         value = core.portfolio.portfolio_value
-        session = core.market.session
-        if session != self._session:
-            self._session, self._session_value = session, _value_at_start(core)
-        if self._last_value is None:  # a run that is carried on remembers its highest value
-            self._peak = max((row.portfolio_value for row in core.record.sessions), default=value)
-        self._peak = max(self._peak, value)
-        self._last_value = value
-        fall = float((self._peak - value) / self._peak) if self._peak > 0 else 0.0
-        if self.max_drawdown is not None and fall > self.max_drawdown:
-            return (
+        if core.market.session != self._session:
+            self._session, self._session_value = core.market.session, _value_at_start(core)
+        self._peak = peak = max(self._peak, value)
+        fall = float((peak - value) / peak) if peak > 0 else 0.0
+        if limits.max_drawdown is not None and fall > limits.max_drawdown:
+            return self._trip(
+                core,
                 "drawdown",
-                f"portfolio value fell {fall:.1%} from its highest, the limit is {self.max_drawdown:.1%}",
+                f"portfolio value fell {fall:.1%} from its highest, the limit is {limits.max_drawdown:.1%}",
             )
         loss = float(self._session_value - value)
-        if self.max_daily_loss is not None and loss > self.max_daily_loss:
-            return (
+        if limits.max_daily_loss is not None and loss > limits.max_daily_loss:
+            return self._trip(
+                core,
                 "daily loss",
-                f"{loss:,.2f} lost since the session's start, the limit is {self.max_daily_loss:,.2f}",
+                f"{loss:,.2f} lost since the session's start, the limit is {limits.max_daily_loss:,.2f}",
             )
-        if (
-            self.max_orders_per_minute is not None
-            and self._orders_in_a_minute(core) > self.max_orders_per_minute
-        ):
-            return "order rate", f"more than {self.max_orders_per_minute} orders within a minute"
-        if self.max_errors is not None and core.callbacks.failure_count > self.max_errors:
-            return (
-                "error rate",
-                f"{core.callbacks.failure_count} callbacks failed, the limit is {self.max_errors}",
-            )
-        return None, ""
+        return None
+
+    def _check_counts(self, core: TradingCore) -> CircuitBreakerEvent | None:
+        most_orders, most_errors = self.limits.max_orders_per_minute, self.limits.max_errors
+        if most_orders is not None and self._orders_in_a_minute(core) > most_orders:
+            return self._trip(core, "order rate", f"more than {most_orders} orders within a minute")
+        errors = core.callbacks.failure_count - self._errors_before
+        if most_errors is not None and errors > most_errors:
+            return self._trip(core, "error rate", f"{errors} callbacks failed, the limit is {most_errors}")
+        return None
 
     def _orders_in_a_minute(self, core: TradingCore) -> int:
         now_us, placed = core.market.now_us, core.orders.last_id
+        while self._orders and self._orders[0][0] <= now_us - MINUTE_US:
+            self._orders_before = self._orders.popleft()[1]
         self._orders.append((now_us, placed))
-        while len(self._orders) > 1 and self._orders[0][0] <= now_us - MINUTE_US:
-            self._orders.popleft()
-        before = self._orders[0][1] if len(self._orders) > 1 else 0
-        return placed - before
+        return placed - self._orders_before
 
 
 def _value_at_start(core: TradingCore) -> Decimal:

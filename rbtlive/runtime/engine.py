@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from time import perf_counter, perf_counter_ns
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.callbacks import told
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.record import SessionRow
 from rbtlive.core.settings import RunSettings
+from rbtlive.core.state import capture, recorded_fact
 from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import DataFeed, FeedPlan, StreamFeed, as_feed
-from rbtlive.errors import EngineStopped, QueueFull, StrategyChanged
+from rbtlive.errors import EngineStopped, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -37,7 +39,8 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
-from rbtlive.runtime.breakers import Breakers
+from rbtlive.runtime.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.breath import Breath, watch_lag
 from rbtlive.runtime.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.dispatcher import EventDispatcher, HandlerFailure
@@ -45,17 +48,17 @@ from rbtlive.runtime.event_queue import EventQueue
 from rbtlive.runtime.journal import Journal, RowKind
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.meters import Meters
+from rbtlive.runtime.pump import FeedPump
+from rbtlive.runtime.quarantine import objection
 from rbtlive.runtime.recorded import Facts, carry_on, segments_of
-from rbtlive.runtime.recorder import Recorder, moment_of
+from rbtlive.runtime.recorder import FAILED, STOPPED, Recorder, moment_of
+from rbtlive.runtime.swap import Begun
 from rbtlive.runtime.timekeeper import Timekeeper
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
-SLICE_NS = 5_000_000
-"""How long the engine may hold the loop before it gives it back."""
-PAUSE_S = 0.001
-"""A real timer: `sleep(0)` lets a busy engine starve everything that waits for the loop's selector."""
-LAG_PERIOD_S = 0.25
+TOLD_LAG_S = 1.0
+"""A loop that was held for so long is told of in the log."""
 ACCOUNT_OPENED = "AccountOpened"
 """Type of the note that holds the equity a run on a real account began with."""
 _CORE_EVENTS = (
@@ -83,7 +86,8 @@ class TradingEngine:
         open_orders: What happens to open orders on shutdown.
         own_capital: Take the account's equity as the capital base; for real brokers.
         link: How a real broker is watched.
-        breakers: What halts trading by itself.
+        breakers: What stops trading by itself.
+        begun: A segment that has begun already; None restores the run from its journal.
         go_on: Begins a segment from the journal's positions if a replay goes another way; None lets it fail.
         queue_size: Number of waiting events from which on the feed is slowed.
         clock: Tells wall time.
@@ -104,6 +108,7 @@ class TradingEngine:
         own_capital: bool = False,
         link: LinkSettings | None = None,
         breakers: Breakers | None = None,
+        begun: Begun | None = None,
         go_on: Callable[[Journal], None] | None = None,
         queue_size: int = 512,
         clock: Clock | None = None,
@@ -128,14 +133,14 @@ class TradingEngine:
         self.replayed = 0
         self._open_orders = open_orders
         self._go_on = go_on
+        self._begun = begun
         self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
         self._last_slice: datetime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
-        self._space = asyncio.Event()
-        self._feed_done = False
-        self._in_hand: Event | None = None
+        self._pump = FeedPump(self.feed, self.queue, clock=self.clock, wake=self._wakeup.set)
+        self._heard: datetime | None = None
         self._stopping = False
         self._given_up = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -144,11 +149,20 @@ class TradingEngine:
         self._own_capital = own_capital
         self._link_settings = link or LinkSettings()
         self.link: BrokerLink | None = None
-        self.breakers = breakers or Breakers()
-        self.timekeeper = Timekeeper(self.feed, self.clock, self.enqueue)
-        self._take_over(self._settings.start, self._settings.capital_base)
+        limits = breakers or Breakers()
+        self.breakers = BreakerWatch(limits)
+        self._times_callbacks = self.feed.is_live and limits.max_callback_s is not None
+        self.timekeeper = Timekeeper(
+            self.feed, self.clock, self.enqueue, stale_after_bars=limits.stale_after_bars
+        )
+        if begun is None:
+            self._take_over(self._settings.start, self._settings.capital_base)
+        else:
+            self._use(begun.core)
+            self._last_slice = begun.last_slice
         for event_type in _CORE_EVENTS:
-            self.dispatcher.register_handler(event_type, self._to_core, critical=True)
+            handler = self._slice_to_core if event_type is MarketDataEvent else self._to_core
+            self.dispatcher.register_handler(event_type, handler, critical=True)
 
     def _take_over(self, start: date, capital_base: Decimal) -> None:
         settings = replace(self._settings, start=start, capital_base=capital_base)
@@ -159,6 +173,10 @@ class TradingEngine:
         if before is not None:  # what an operator said before the first bar still holds
             core.paused, core.trading_state = before.paused, before.trading_state
             core.halt_reason = before.halt_reason
+            core.orders.reserve(str(before.orders.last_id))  # the venue knows orders of these numbers
+        self._use(core)
+
+    def _use(self, core: TradingCore) -> None:
         self.core = core
         core.on_message = self.on_message
         core.emit = self._emit_fill
@@ -174,6 +192,16 @@ class TradingEngine:
         """Cash and positions."""
         return self.core.portfolio
 
+    @property
+    def is_recovering(self) -> bool:
+        """Whether rows of before are still to be replayed, so that the core does not stand where the run does."""
+        return self._begun is None and self._recorder.replaying
+
+    @property
+    def ending(self) -> str:
+        """State, and what it failed with, as words of a sentence."""
+        return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
+
     # -- the outside's side ----------------------------------------------------------------------------------
 
     def enqueue(self, event: Event) -> None:
@@ -184,7 +212,7 @@ class TradingEngine:
             EngineStopped: nobody takes events any more.
         """
         if self.state in {"stopped", "failed"}:
-            raise EngineStopped(f"the engine has {self.state} and takes no events: attach again")
+            raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
         self.queue.put(event)
         self._wakeup.set()
 
@@ -197,7 +225,7 @@ class TradingEngine:
             await self._initialize()
             self.state = "running"
             await self._consume()
-            self.ended = self._feed_done and not self._stopping
+            self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
             raise
@@ -216,7 +244,7 @@ class TradingEngine:
         self._stopping = True
         self.state = "stopping"
         self._wakeup.set()
-        self._space.set()
+        self._pump.stop()
 
     def abandon(self) -> None:
         """Let go of everything at once, without waiting: another engine takes over the run, or the process ends."""
@@ -227,7 +255,7 @@ class TradingEngine:
         for task in self._tasks:
             task.cancel()
         self._wakeup.set()
-        self._space.set()
+        self._pump.stop()
         self.journal.close()
 
     # -- starting --------------------------------------------------------------------------------------------
@@ -247,8 +275,8 @@ class TradingEngine:
             self._start_task(self.link.keep_listening(), "broker events")
             self._start_task(self.link.keep_asking(), "reconciliation")
         self.feed.configure(self._plan())
-        self._start_task(self._pump_feed(), "feed")
-        self._start_task(self._watch_lag(), "lag")
+        self._start_task(self._pump.run(), "feed")
+        self._start_task(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
             if self._last_slice is not None:  # a feed that stays silent from the start is noticed too
                 self.timekeeper.note_slice(self._last_slice, self.core.settings.frequency)
@@ -269,7 +297,7 @@ class TradingEngine:
             settings=self._link_settings,
             outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
         )
-        if self._own_capital:
+        if self._own_capital and self._begun is None:
             opened = notes.get(ACCOUNT_OPENED)
             if opened is None:
                 opened = {"equity": (await self.broker.account()).equity}
@@ -291,6 +319,22 @@ class TradingEngine:
     async def _restore(self) -> None:
         # Start and recovery are one: rows from before are given to the core again, prints suppressed.
         recorder = self._recorder
+        if self._begun is not None:
+            for level, text in self._begun.messages:
+                self.on_message(level, text)
+            self._hand_over(self._begun.commands)
+        else:
+            self._begin()
+        breath = Breath(self.clock)
+        inputs = recorder.inputs()
+        while self._replay_until(breath.is_due, inputs):
+            await breath.take()
+        recorder.finish_replay()
+        self.breakers.begin(self.core)
+        recorder.note("Attached", self._now(), {"replayed": self.replayed})
+        self.journal.commit(durable=True)
+
+    def _begin(self) -> None:
         self._start_where_it_began()
         if self._segment is not None and self._segment.state is not None:
             assets = {asset.symbol: asset for asset in self.core.assets}
@@ -300,13 +344,6 @@ class TradingEngine:
                 self._last_slice = facts.slices[-1].timestamp
         with self._prints_suppressed():
             self._hand_over(self.core.start())
-        breath = _Breath(self.clock)
-        inputs = recorder.inputs()
-        while self._replay_until(breath.is_due, inputs):
-            await breath.take()
-        recorder.finish_replay()
-        recorder.note("Attached", self._now(), {"replayed": self.replayed})
-        self.journal.commit(durable=True)
 
     def _replay_until(self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]) -> bool:
         # Whether more is to come; one redirection serves all events between two breaths.
@@ -314,7 +351,7 @@ class TradingEngine:
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
                     self._last_slice = event.timestamp
-                self._hand_over(self.core.process(event))
+                self._process(event)
                 self.replayed += 1
                 if is_due():
                     return True
@@ -369,15 +406,11 @@ class TradingEngine:
 
     async def _consume(self) -> None:
         queue = self.queue
-        breath = _Breath(self.clock)
+        breath = Breath(self.clock)
         while not self._given_up:
-            while len(queue) and not self._given_up:
-                started_ns = perf_counter_ns()
-                event = queue.get()
-                self.dispatcher.dispatch_now(event)
-                self.meters.note(started_ns)
-                if not self._space.is_set() and len(queue) <= queue.maxsize // 2:
-                    self._space.set()
+            while queue.size and not self._given_up:
+                self._drain(breath)
+                self._pump.note_taken()
                 if breath.is_due():
                     self.journal.commit()
                     await breath.take()
@@ -386,75 +419,98 @@ class TradingEngine:
             self.journal.commit()
             if self.failure is not None:
                 raise self.failure
-            if self._stopping or (self._feed_done and not len(queue)):
+            if self._stopping or (self._pump.done and not queue.size):
                 return
             self._wakeup.clear()
-            if not len(queue):
+            if not queue.size:
                 await self._wakeup.wait()
 
-    async def _pump_feed(self) -> None:
-        stream = aiter(self.feed)
+    def _drain(self, breath: Breath) -> None:
+        # Processes what waits, until nothing does or the loop is to be given back. One reading of the clock ends an event
+        # and begins the next.
+        queue, dispatch, now_ns = self.queue, self.dispatcher.dispatch_now, self.clock.monotonic_ns
+        keep, count, self._heard = self.meters.latencies_ns.append, 0, None
+        began_ns = now_ns()
         try:
-            await self._pump(stream)
-        finally:
-            close = getattr(stream, "aclose", None)
-            if (
-                close is not None
-            ):  # now, not when it is collected: what it holds goes back before what waits here
-                await close()
-
-    async def _pump(self, stream: AsyncIterator[Event]) -> None:
-        breath = _Breath(self.clock)
-        async for event in stream:
-            self._in_hand = event
-            if self._stopping:
-                return
-            while True:
-                try:
-                    self.enqueue(event)
+            while queue.size and not self._given_up:
+                event = queue.get()
+                dispatch(event if type(event) is MarketDataEvent else self._believed(event))
+                count += 1
+                ended_ns = now_ns()
+                keep(ended_ns - began_ns)
+                began_ns = ended_ns
+                if ended_ns >= breath.due_ns:
                     break
-                except QueueFull:
-                    # Bars are never dropped: the feed waits until the engine has caught up.
-                    self._space.clear()
-                    await self._space.wait()
-                    if self._stopping:
-                        return
-            self._in_hand = None
-            await breath.maybe()
-        self._feed_done = True
-        self._wakeup.set()
+        finally:
+            self.meters.events += count
+        if self._heard is not None:  # of slices that came together, the last one tells of the feed
+            self.timekeeper.note_slice(self._heard, self.core.settings.frequency)
 
-    async def _watch_lag(self) -> None:
-        while True:
-            before_s = perf_counter()
-            await asyncio.sleep(LAG_PERIOD_S)
-            self.meters.loop_lag_ms = max(0.0, perf_counter() - before_s - LAG_PERIOD_S) * 1000
+    def _note_lag(self, lag_s: float) -> None:
+        self.meters.note_lag(lag_s)
+        if lag_s >= TOLD_LAG_S:
+            self.on_message(
+                "warning", f"the loop was held for {lag_s:.1f} s: nothing was processed meanwhile"
+            )
+        if self.feed.is_live:
+            self._enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
     # -- an event --------------------------------------------------------------------------------------------
 
     def _record(self, event: Event) -> None:
-        if id(event) in self._own_fills:
+        if self._own_fills and id(event) in self._own_fills:
             self._own_fills.discard(id(event))
             return  # written as a derived row when the venue made it
-        self._recorder.input(event)
+        self.journal.append_event(event)
+
+    def _believed(self, event: Event) -> Event:
+        # Judged when its turn has come: two executions may each be right, and too much together.
+        wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
+        if wrong is None:
+            return event
+        return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
+
+    def _slice_to_core(self, event: MarketDataEvent) -> None:
+        if self._last_slice is None and self._start_at(event):
+            with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
+                self._hand_over(self.core.start())
+        self._last_slice = event.timestamp
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            commands = self.core.process(event)
+            if commands:
+                self._hand_over(commands)
+        if event.bars:  # an empty one says nothing of the feed
+            self._heard = event.timestamp
+        self._enqueue_if(self.breakers.check(self.core))
 
     def _to_core(self, event: Event) -> None:
         if isinstance(event, SystemErrorEvent):
             self.meters.errors += 1
-        if isinstance(event, MarketDataEvent):
-            if self._last_slice is None and self._start_at(event):
-                with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
-                    self._hand_over(self.core.start())
-            self._last_slice = event.timestamp
         elif isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions:
             return
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            self._process(event)
+
+    def _process_timed(self, event: Event) -> None:
+        started_ns = self.clock.monotonic_ns()
+        self._process(event)
+        took_s = (self.clock.monotonic_ns() - started_ns) / 1e9
+        self._enqueue_if(self.breakers.check_callbacks(self.core, took_s))
+
+    def _process(self, event: Event) -> None:
+        resumes = isinstance(event, OperatorEvent) and event.action == "resume"
+        stood_still = resumes and self.core.trading_state != "running"
         self._hand_over(self.core.process(event))
-        if isinstance(event, MarketDataEvent):
-            frequency = self.core.settings.frequency
-            self.timekeeper.note_slice(event.timestamp, frequency, empty=not event.bars)
-            tripped = self.breakers.check(self.core)
-            if tripped is not None:
-                self.enqueue(tripped)
+        if stood_still:
+            self.breakers.note_resumed(self.core)
+
+    def _enqueue_if(self, event: Event | None) -> None:
+        if event is not None:
+            self.enqueue(event)
 
     def _emit_fill(self, event: OrderFillEvent) -> None:
         # The simulated venue's fill is written, booked, and then shown to whoever listens.
@@ -491,25 +547,21 @@ class TradingEngine:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        self._give_back()
+        self._pump.give_back()
         if self._given_up:
             return
         try:
+            if self._recorder.replaying:
+                return  # nothing has happened since the run was left
             if self.failure is None:
                 self._close_run()
+            else:
+                self._note_failure(self.failure)
         except BaseException as failure:
             self.failure = self.failure or failure
             raise
         finally:
             await self._let_go()
-
-    def _give_back(self) -> None:
-        # What the feed gave and nobody processed: an iterator cannot be asked for it twice.
-        waiting = [self.queue.get() for _ in range(len(self.queue))]
-        slices = [event for event in waiting if isinstance(event, MarketDataEvent)]
-        if isinstance(self._in_hand, MarketDataEvent):
-            slices.append(self._in_hand)
-        self.feed.take_back(slices)
 
     async def _let_go(self) -> None:
         try:
@@ -539,26 +591,10 @@ class TradingEngine:
         if self.ended:
             self.journal.end(timestamp=self._now(), reason="the feed ended")
         else:
-            self._recorder.note("Stopped", self._now(), {})
+            self._recorder.note(STOPPED, self._now(), {"state": capture(self.core, since_last=True)})
             self.journal.commit(durable=True)
 
-
-class _Breath:
-    """Gives the loop back after a slice of time."""
-
-    __slots__ = ("_now_ns", "_since_ns")
-
-    def __init__(self, clock: Clock) -> None:
-        self._now_ns = clock.monotonic_ns
-        self._since_ns = self._now_ns()
-
-    def is_due(self) -> bool:
-        return self._now_ns() - self._since_ns >= SLICE_NS
-
-    async def take(self) -> None:
-        await asyncio.sleep(PAUSE_S)
-        self._since_ns = self._now_ns()
-
-    async def maybe(self) -> None:
-        if self.is_due():
-            await self.take()
+    def _note_failure(self, failure: BaseException) -> None:
+        if self.journal.last_seq and self.journal.failure is None:
+            recorded = {str(name): recorded_fact(value) for name, value in self.core.recorded.items()}
+            self._recorder.note(FAILED, self._now(), {"error": told(failure), "recorded": recorded})

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
@@ -33,6 +32,7 @@ from rbtlive.runtime.recorder import SWAPPED
 from rbtlive.runtime.rehearsal import first_divergence
 from rbtlive.runtime.run_files import StateFolder, check_session_name
 from rbtlive.runtime.run_header import check_header, make_header, settings_facts
+from rbtlive.runtime.swap import Begun, begin
 
 DEFAULT_CAPITAL = Decimal(100_000)
 
@@ -74,11 +74,42 @@ class Launch:
     reconciliation: Policy
     breakers: Breakers | None
 
-    def engine(self, *, swap_from: TradingCore | None = None) -> TradingEngine:
+    def begin_swap(self, running: TradingEngine) -> Begun | None:
+        """Run the `initialize` of edited code where a running session stands; None if the code is the same.
+
+        The running session is left as it is: if this raises, it goes on.
+
+        Args:
+            running: The engine of the session that is to be replaced.
+
+        Raises:
+            JournalError: the session's run is of another strategy, or it is still being recovered.
+            Exception: what `initialize` raised.
+        """
+        journal = running.journal
+        if self.fresh or not self._is_edit(journal):
+            return None
+        if running.is_recovering:
+            raise StrategyChanged(
+                f"session {self.name!r} is still being recovered, {running.replayed} events so far: edited code takes over "
+                "where a session stands, and that is not known yet; attach it again in a moment"
+            )
+        capital = running.core.settings.capital_base if self.own_capital else self.settings.capital_base
+        settings = replace(self.settings, capital_base=capital)
+        return begin(journal, running.core, lambda: self._core_of(journal, self.strategy, settings))
+
+    def _is_edit(self, journal: Journal) -> bool:
+        try:
+            check_header(journal.header, segments_of(journal)[-1], self.executor, self.settings)
+        except StrategyChanged:
+            return True
+        return False
+
+    def engine(self, begun: Begun | None = None) -> TradingEngine:
         """Open the journal and return the engine.
 
         Args:
-            swap_from: The core of the session that this one replaces: edited code goes on from its state.
+            begun: What `begin_swap` gave, if edited code goes on from a running session's state.
 
         Raises:
             JournalError: the journal is held, damaged, or of another strategy, settings or version.
@@ -96,12 +127,14 @@ class Launch:
             ),
             fresh=self.fresh,
         )
-        return self._engine_over(journal, swap_from)
+        return self._engine_over(journal, begun)
 
-    def _engine_over(self, journal: Journal, swap: TradingCore | None) -> TradingEngine:
+    def _engine_over(self, journal: Journal, begun: Begun | None) -> TradingEngine:
         try:
-            if journal.resumed:
-                self._check(journal, swap=swap)
+            if begun is not None:
+                self._begin_segment(journal, begun.state)
+            elif journal.resumed:
+                self._check(journal)
             return TradingEngine(
                 self.strategy,
                 self.broker,
@@ -112,6 +145,7 @@ class Launch:
                 link=LinkSettings(policy=self.reconciliation),
                 breakers=self.breakers,
                 journal=journal,
+                begun=begun,
                 go_on=self._go_on if self.on_divergence == "positions" else None,
                 open_orders=self.open_orders,
                 on_failure=failure_sink(self.name),
@@ -120,14 +154,12 @@ class Launch:
             journal.close()
             raise
 
-    def _check(self, journal: Journal, *, swap: TradingCore | None) -> None:
+    def _check(self, journal: Journal) -> None:
         segment = segments_of(journal)[-1]
         try:
             check_header(journal.header, segment, self.executor, self.settings)
         except StrategyChanged as change:
-            if swap is not None:
-                self._begin_segment(journal, capture(swap))
-            elif self.on_divergence == "positions":
+            if self.on_divergence == "positions":
                 self._go_on(journal)
             else:
                 where = first_divergence(
@@ -140,10 +172,14 @@ class Launch:
         nothing = {"__name__": self.executor.name, "handle_data": lambda _context, _data: None}
         settings = replace(self.settings, params={})
         facts = Facts(journal, {asset.symbol: asset for asset in self.portal.assets})
-        state = state_at_end(facts, lambda: self._core_of(journal, nothing, settings, simulated=False))
-        self._begin_segment(journal, dict(state))
+        state = state_at_end(
+            facts,
+            lambda: self._core_of(journal, nothing, settings, simulated=False),
+            latches=self.broker.simulated,
+        )
+        self._begin_segment(journal, state)
 
-    def _begin_segment(self, journal: Journal, state: dict[str, Any]) -> None:
+    def _begin_segment(self, journal: Journal, state: Mapping[str, Any]) -> None:
         facts = swap_facts(
             self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
         )

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from time import perf_counter, perf_counter_ns
+from collections import deque
+from time import perf_counter
 
 _KEPT = 4096
 _RATE_WINDOW_S = 2.0
 
 
 class Meters:
-    """Counters of one engine; reading them costs, writing them hardly does."""
+    """Counters of one engine; reading them costs, writing them hardly does.
+
+    Attributes:
+        events: Events processed.
+        latencies_ns: How long the latest took, the oldest first.
+    """
 
     __slots__ = (
-        "_at",
-        "_latencies_ns",
         "_rate",
         "_rate_events",
         "_rate_since_s",
         "errors",
         "events",
+        "latencies_ns",
+        "loop_lag_max_ms",
         "loop_lag_ms",
     )
 
@@ -26,17 +32,16 @@ class Meters:
         self.events = 0
         self.errors = 0
         self.loop_lag_ms = 0.0
-        self._latencies_ns = [0] * _KEPT
-        self._at = 0
+        self.loop_lag_max_ms = 0.0
+        self.latencies_ns: deque[int] = deque(maxlen=_KEPT)
         self._rate = 0.0
         self._rate_events = 0
         self._rate_since_s = perf_counter()
 
-    def note(self, started_ns: int) -> None:
-        """Count an event whose processing began at `started_ns` of the performance counter."""
-        self._latencies_ns[self._at % _KEPT] = perf_counter_ns() - started_ns
-        self._at += 1
-        self.events += 1
+    def note_lag(self, lag_s: float) -> None:
+        """Take notice of how long the loop was held."""
+        self.loop_lag_ms = lag_s * 1000
+        self.loop_lag_max_ms = max(self.loop_lag_max_ms, self.loop_lag_ms)
 
     def events_per_s(self) -> float:
         """Return the rate since it was last asked for, over two seconds at least."""
@@ -49,5 +54,5 @@ class Meters:
 
     def latency_us(self, quantile: float) -> float:
         """Return a quantile of the latest processing times, in microseconds."""
-        known = sorted(self._latencies_ns[: min(self._at, _KEPT)])
+        known = sorted(self.latencies_ns)
         return known[min(int(quantile * len(known)), len(known) - 1)] / 1000 if known else 0.0

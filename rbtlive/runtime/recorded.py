@@ -18,10 +18,16 @@ from rbtlive.core.state import capture, order_of, restore, session_of
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder, SubmitOrder
-from rbtlive.model.events import Event, MarketDataEvent, OrderFillEvent, SystemErrorEvent
+from rbtlive.model.events import (
+    Event,
+    MarketDataEvent,
+    OrderFillEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
 from rbtlive.model.order import OrderState, Transaction
-from rbtlive.runtime.journal import RUN_ENDED, JournalRow, RecordedRun, RowKind
-from rbtlive.runtime.recorder import SESSION_CLOSED, SWAPPED
+from rbtlive.runtime.journal import JournalRow, RecordedRun, RowKind
+from rbtlive.runtime.recorder import FAILED, SESSION_CLOSED, STOPPED, SWAPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class Facts:
         self.slices: list[MarketDataEvent] = []
         self.tail: list[JournalRow] = []
         self.state: Mapping[str, Any] | None = None
+        # What the end of the run had to say, if nothing happened after it.
+        self.ending: Mapping[str, Any] = {}
         self._assets = assets
         self._symbols: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
@@ -93,13 +101,18 @@ class Facts:
             self._take(row)
 
     def _take(self, row: JournalRow) -> None:
+        if row.kind == RowKind.NOTE:
+            if row.type in {STOPPED, FAILED}:
+                self.ending = row.data()
+            return
+        self.ending = {}
         if row.type == SESSION_CLOSED:
             facts = row.data()
             del self.transactions[self.closed_transactions :]
             session, transactions = session_of(facts["row"], self._assets, len(self.transactions))
             self.sessions.append(session)
             self.transactions += transactions
-            self.state = self._whole(facts["state"])
+            self.state = self.whole(facts["state"])
             self._orders |= {order.id: order for order in session.orders}
             self.tail = []
             return
@@ -114,8 +127,8 @@ class Facts:
         elif row.type == OrderFillEvent.__name__:
             self._fill(row)
 
-    def _whole(self, state: dict[str, Any]) -> dict[str, Any]:
-        # Rows tell of open orders what changed; together they tell all.
+    def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a state with all open orders in it: a row tells of those that changed since the one before."""
         self._open |= {order["id"]: order for order in state["open_orders"]}
         self._open = {order_id: self._open[order_id] for order_id in state["open_ids"]}
         return {**state, "open_orders": list(self._open.values())}
@@ -181,24 +194,42 @@ def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
     restore(core, state, facts.sessions)
 
 
-def state_at_end(facts: Facts, new_core: Callable[[], TradingCore]) -> Mapping[str, Any]:
+def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, latches: bool) -> Mapping[str, Any]:
     """Return the state a run stopped in, from its rows alone.
+
+    A run that was stopped has told it; one that failed or was killed is put together from its last session's close and what
+    happened since. Only what its callbacks recorded since then is lost, if it was killed.
 
     Args:
         facts: The run's.
         new_core: Makes a core whose strategy does nothing, on a venue elsewhere.
+        latches: Whether stop and limit prices are watched here, and not at a venue elsewhere.
     """
+    if "state" in facts.ending:
+        return facts.whole(facts.ending["state"])
     core = new_core()
     if facts.state is not None:
         carry_on(core, _before_tail(facts), facts.state)
     for row in facts.tail:
-        if row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != RUN_ENDED:
-            event = row.event()
-            if not isinstance(event, SystemErrorEvent):
-                core.process(event)
-        elif row.kind == RowKind.INTENT:
+        if row.kind == RowKind.INTENT:
             _apply_intent(core, row.data(), row)
+        elif row.type == MarketDataEvent.__name__:
+            _take_bar(core, row.event(), latches=latches)
+        elif row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != SystemErrorEvent.__name__:
+            core.process(row.event())
+    core.recorded = dict(facts.ending.get("recorded", core.recorded))
     return capture(core)
+
+
+# A session's last bar leaves it open: what it filled comes after it, and the next segment closes the session.
+def _take_bar(core: TradingCore, event: Event, *, latches: bool) -> None:
+    assert isinstance(event, MarketDataEvent)
+    core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
+    core.take_in(event)
+    for order in core.orders.get_active_orders() if latches else ():
+        bar = event.bars.get(order.asset.symbol)
+        if bar is not None and bar.volume:
+            order.check_triggers(bar.close, event.timestamp)
 
 
 def _before_tail(facts: Facts) -> Facts:

@@ -25,6 +25,11 @@ SESSION_CLOSED = "SessionClosed"
 SWAPPED = "Swapped"
 """Type of the state row that begins a segment: another strategy goes on from the state it holds."""
 
+STOPPED = "Stopped"
+"""Type of the note that holds the core's state where a run was stopped, for code that cannot replay it."""
+FAILED = "Failed"
+"""Type of the note that tells what a run failed with, and what its callbacks had recorded."""
+
 
 class Recorder:
     """Writes the rows of one run.
@@ -66,10 +71,6 @@ class Recorder:
         if self._next is not None:
             raise _diverged(self._next, made=None)
         self._rows = None
-
-    def input(self, event: Event) -> None:
-        """Write an event from outside down, before anybody sees it."""
-        self.journal.append_event(event)
 
     def derived_fill(self, event: OrderFillEvent) -> None:
         """Write down, or check, a fill that the simulated venue made."""

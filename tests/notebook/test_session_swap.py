@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 import pytest
 
@@ -162,22 +163,90 @@ def test_a_segment_whose_code_is_not_loaded_is_named_as_not_compared(tmp_path, m
         assert f"segment {missing} (Edited)" in report.not_compared[0]
 
 
-def test_a_swap_to_code_that_fails_at_once_says_so_and_is_taken_back_from_its_positions(tmp_path):
+def test_a_swap_to_code_whose_initialize_fails_is_refused_and_the_session_goes_on_unharmed(tmp_path):
     bars = daily_frame(12)
     one, broken = defined(FIRST, "Edited"), defined(BROKEN, "Edited")
 
     async def typo():
         feed = Gated(bars, 6)
-        await processed(rbt.attach(one, rbt.PaperBroker(), feed=feed, journal=tmp_path), 6)
-        session = rbt.attach(broken, rbt.PaperBroker(), feed=Gated(bars, 0), journal=tmp_path)
-        with pytest.raises(errors.SymbolNotFound, match="NOPE"):
-            await session.wait()
-        return await whole(one, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions")
+        session = rbt.attach(one, rbt.PaperBroker(), feed=feed, journal=tmp_path)
+        await processed(session, 6)
+        rows = rows_of(tmp_path, "Edited")
+        with pytest.raises(errors.SymbolNotFound, match="NOPE") as caught:
+            rbt.attach(broken, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
+        assert rows_of(tmp_path, "Edited") == rows
+        assert rbt.sessions() == {"Edited": session}
+        feed.allow(100)
+        await session.wait()
+        return session, caught
 
-    session = run(typo())
+    session, caught = run(typo())
 
-    assert len(session.result().performance) == 12
-    assert session.parity().not_compared == ()
+    lines = [(f.filename, f.lineno, f.name) for f in traceback.extract_tb(caught.tb)]
+    assert ("<cell of Edited>", 7, "initialize") in lines
+    assert same(rbt.backtest(one, bars), session.result())
+    assert session.parity().identical
+
+
+def test_initialize_of_edited_code_runs_once_prints_once_and_stands_where_the_session_stood(tmp_path, capsys):
+    bars = daily_frame(12)
+    telling = FIRST.replace(
+        "context.bars = 0",
+        "context.bars = 0; context.stood = context.portfolio.cash; print('initialized at', context.stood)",
+    ).replace("200", "100")
+    one, two = defined(FIRST, "Edited"), defined(telling, "Edited")
+
+    async def swap():
+        session = rbt.attach(one, rbt.PaperBroker(), feed=Gated(bars, 6), journal=tmp_path)
+        await processed(session, 6)
+        cash = session.engine.portfolio.cash
+        return cash, await whole(two, tmp_path, feed=rbt.ReplayFeed(bars))
+
+    cash, session = run(swap())
+
+    assert session.context.stood == cash < 100_000
+    assert capsys.readouterr().out.count("initialized at") == 1
+    assert session.parity().identical
+
+
+def test_edited_code_is_refused_while_the_session_is_still_being_recovered(tmp_path):
+    bars = daily_frame(12)
+    one, two = defined(FIRST, "Edited"), defined(SECOND, "Edited")
+    stopped_run(tmp_path, bars, one, 8)
+
+    async def early():
+        session = rbt.attach(one, rbt.PaperBroker(), feed=Gated(bars, 2), journal=tmp_path)
+        with pytest.raises(
+            errors.StrategyChanged, match=r"still being recovered, 0 events so far.*in a moment"
+        ):
+            rbt.attach(two, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
+        assert rbt.sessions() == {"Edited": session}
+        again = rbt.attach(one, rbt.PaperBroker(), feed=Gated(bars, 2), journal=tmp_path)  # the same code may
+        await processed(again, 2)
+        return await whole(two, tmp_path, feed=rbt.ReplayFeed(bars))
+
+    session = run(early())
+
+    beside = run(swapped(tmp_path / "beside", bars, [one, two], after=[10]))
+    assert same(beside.result(), session.result())
+    assert session.parity().identical
+
+
+def test_a_cell_with_an_edit_that_is_run_twice_at_once_swaps_twice(tmp_path):
+    bars = daily_frame(12)
+    one, two, three = defined(FIRST, "Edited"), defined(SECOND, "Edited"), defined(FIRST, "Edited")
+
+    async def twice():
+        session = rbt.attach(one, rbt.PaperBroker(), feed=Gated(bars, 6), journal=tmp_path)
+        await processed(session, 6)
+        rbt.attach(two, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
+        return await whole(three, tmp_path, feed=rbt.ReplayFeed(bars))
+
+    session = run(twice())
+
+    assert session.result().performance["bars"].to_list() == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]
+    assert [row[1] for row in rows_of(tmp_path, "Edited")].count("Swapped") == 2
+    assert session.parity().identical
 
 
 def stopped_run(folder, bars, strategy, seen, **options):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rbtlive.model.order import OrderState
-from rbtlive.runtime.breakers import Breakers
+from rbtlive.runtime.breakers import Breakers, BreakerWatch
 from tests.simulation.faults import Fault
 from tests.simulation.strategies import KINDS
 from tests.simulation.venue import Venue
@@ -166,8 +166,10 @@ def test_a_restart_within_a_session_forgets_no_loss_of_the_day():
         core.mark()
         losses[strategy] = core.record.sessions[-1].portfolio_value - core.portfolio.portfolio_value
         if losses[strategy] > 0:
-            begun_anew = Breakers(max_daily_loss=float(losses[strategy]) / 2)
-            assert begun_anew.check(core).name == "daily loss"
-            assert Breakers(max_daily_loss=float(losses[strategy]) * 2).check(core) is None
+            half, twice = (
+                BreakerWatch(Breakers(max_daily_loss=float(losses[strategy]) * part)) for part in (0.5, 2)
+            )
+            assert half.check(core).name == "daily loss"
+            assert twice.check(core) is None
 
     assert max(losses.values()) > 0
