@@ -22,29 +22,39 @@ if TYPE_CHECKING:
 
 
 class Fills:
-    """Books the executions of one run."""
+    """Books the executions of one run.
 
-    __slots__ = ("_balanced_version", "_core", "_heard", "_unbooked")
+    Attributes:
+        balanced_version: The portfolio's version when its books were last found to balance.
+    """
+
+    __slots__ = ("_core", "_heard", "_now", "_unbooked", "balanced_version")
 
     def __init__(self, core: TradingCore) -> None:
         self._core = core
         self._heard = core.callbacks.hook("on_order_fill") is not None
         self._unbooked: list[tuple[Asset, Decimal]] = []
-        self._balanced_version = -1
+        self.balanced_version = -1
+        self._now = core.now
 
     def match(self, book: dict[Asset, list[Order]]) -> None:
         """Let the venue fill what fills on the current bar."""
         core = self._core
+        self._now = core.now
+        version = core.orders.version
         core.venue.match(
             book,
             data=core.data,
-            now=core.now,
+            now=self._now,
             emit=self._book if core.emit is None else self._tell,
-            version=core.orders.version,
+            version=version,
             close_of=core.market.close,
         )
-        core.orders.prune()
+        if core.orders.version != version:
+            core.orders.prune()
         self.settle()
+        if core.callbacks.waiting:
+            core.callbacks.deliver()
 
     def take(self, event: OrderFillEvent) -> None:
         """Book an execution that was told of, unless it was booked before.
@@ -78,15 +88,15 @@ class Fills:
         for asset, cost in self._unbooked:
             portfolio.book_commission(asset, cost)
         self._unbooked.clear()
-        if self._balanced_version != portfolio.version:
-            self._balanced_version = portfolio.version
+        if self.balanced_version != portfolio.version:
+            self.balanced_version = portfolio.version
             off = portfolio.conservation_error()
             if off:
                 raise InvariantBroken(f"cash and positions do not balance: off by {off} at {self._core.now}")
 
     # Where nobody else has to hear of it no event is made: a backtest has a third of an order's cost less.
     def _book(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
-        name, now = execution_id(order), self._core.now
+        name, now = execution_id(order), self._now
         self._core.orders.fill(order, amount, commission, now)
         self._note(
             order,
@@ -104,7 +114,7 @@ class Fills:
     def _tell(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
         emit = self._core.emit
         assert emit is not None
-        emit(fill_event(order, amount, price, commission, now=self._core.now))
+        emit(fill_event(order, amount, price, commission, now=self._now))
 
     def _note(self, order: Order, fill: Transaction) -> None:
         core = self._core

@@ -246,9 +246,11 @@ class TradingCore(OrderEntry):
         try:
             decimal.setcontext(ENGINE_CONTEXT.copy())
             handler(self, event)
-            self.fills.settle()
-            self._deliver_notices()
-            return self._take_commands()
+            if self.fills.balanced_version != self.portfolio.version:
+                self.fills.settle()
+            if self._notices:
+                self._deliver_notices()
+            return self._take_commands() if self._asked else []
         except BaseException as failure:
             self._failure = failure
             raise
@@ -314,16 +316,17 @@ class TradingCore(OrderEntry):
 
     def _on_market_data(self, event: MarketDataEvent) -> None:
         us = us_of(event.timestamp)
-        session = self.market.session
-        if not self._session_span[0] < us <= self._session_span[1]:
-            session = self.calendar.session_of_us(us)
-        if session < 0:
-            raise OutsideCalendar(
-                f"a slice at {event.timestamp.isoformat()} lies in no session of {self.calendar.name}: "
-                "feeds must close slices by the run's calendar"
-            )
-        self._enter_session(session)
         market = self.market
+        session = market.session
+        opens_us, closes_us = self._session_span
+        if not (self._session_open and opens_us < us <= closes_us):
+            session = self.calendar.session_of_us(us)
+            if session < 0:
+                raise OutsideCalendar(
+                    f"a slice at {event.timestamp.isoformat()} lies in no session of {self.calendar.name}: "
+                    "feeds must close slices by the run's calendar"
+                )
+            self._enter_session(session)
         row = market.row_at(us) if market.preload else market.append_slice(us, event.bars, session=session)
         self._bar(row)
         if us >= self._session_span[1]:
@@ -455,26 +458,21 @@ class TradingCore(OrderEntry):
         self.market.advance(row)
         if self._book:
             self._match(self._book)
-        if self._notices:
-            self._deliver_notices()
         if not self.paused:
-            self._decide()
+            # `handle_data` is the one callback of every bar: called here and not by `_call`, at half the cost.
+            if self._handle_data is not None:
+                try:
+                    self._handle_data(self.context, self.data)
+                except Exception as failure:  # noqa: BLE001 - around a user's callback
+                    self.callbacks.survive(failure)
+                else:
+                    self.callbacks.failures_in_row = 0
+                if self._notices:
+                    self._deliver_notices()
+            if self.scheduled:
+                self._run_scheduled()
         if self._new_orders:
             self.flush_new_orders()
-
-    # `handle_data` is the one callback of every bar: called here and not by `_call`, at half the cost.
-    def _decide(self) -> None:
-        if self._handle_data is not None:
-            try:
-                self._handle_data(self.context, self.data)
-            except Exception as failure:  # noqa: BLE001 - around a user's callback
-                self.callbacks.survive(failure)
-            else:
-                self.callbacks.failures_in_row = 0
-            if self._notices:
-                self._deliver_notices()
-        if self.scheduled:
-            self._run_scheduled()
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""

@@ -15,6 +15,10 @@ from rbtlive.runtime.breath import Breath
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.event_queue import EventQueue
 
+BATCH = 64
+"""After so many events the other side has its turn: few enough to stay in the processor's cache and below the threshold of a
+garbage collection."""
+
 
 class FeedPump:
     """Carries the events of one feed into a queue.
@@ -86,6 +90,8 @@ class FeedPump:
             self._in_hand = None
             if queue.size == 1:  # else whoever takes them was woken by the first
                 self._wake()
+            elif not queue.size % BATCH:
+                await asyncio.sleep(0)
             if breath.is_due():
                 await breath.take()
         self.done = True
