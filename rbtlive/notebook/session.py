@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -33,7 +33,6 @@ from rbtlive.runtime.journal import RecordedRun
 from rbtlive.runtime.launch import Launch
 from rbtlive.runtime.replay import find_recorded
 
-SessionState = Literal["starting", "running", "paused", "stopping", "stopped", "failed"]
 KEPT_LOGS = 1000
 REPORT_WITHIN_S = 5.0
 """How long the report of `flatten` and `kill` waits for what was asked to be done."""
@@ -179,8 +178,8 @@ class LiveSession:
         return self._loop
 
     @property
-    def state(self) -> SessionState:
-        """Where the session stands."""
+    def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
+        """Where the session stands: starting, running, paused, stopping, stopped or failed."""
         if self.engine.state == "running" and self.engine.core.paused:
             return "paused"
         return self.engine.state

@@ -45,7 +45,7 @@ class Kernel:
         self._client.shell_channel.send(message)
         return message["header"]["msg_id"]
 
-    def start(self, code):
+    def start(self, code, *, subshell=None):
         """Start a cell, and return its id."""
         content = {
             "code": code,
@@ -54,7 +54,7 @@ class Kernel:
             "user_expressions": {},
             "allow_stdin": False,
         }
-        return self.send("execute_request", {**content, "stop_on_error": False})
+        return self.send("execute_request", {**content, "stop_on_error": False}, subshell=subshell)
 
     def finish(self, cell):
         """Return a cell's reply once it has one."""
@@ -65,9 +65,9 @@ class Kernel:
                 return reply["content"]
         raise AssertionError("no reply came")
 
-    def run(self, code):
+    def run(self, code, *, subshell=None):
         """Run a cell, and return what it printed or the value it ended in."""
-        cell = self.start(code)
+        cell = self.start(code, subshell=subshell)
         reply = self.finish(cell)
         assert reply["status"] == "ok", plain("\n".join(reply.get("traceback", [str(reply)])))
         self.listen(lambda: self._is_idle(cell))
