@@ -175,7 +175,7 @@ class Launch:
         state = state_at_end(
             facts,
             lambda: self._core_of(journal, nothing, settings, simulated=False),
-            latches=self.broker.simulated,
+            simulated=self.broker.simulated,
         )
         self._begin_segment(journal, state)
 

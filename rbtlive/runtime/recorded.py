@@ -194,7 +194,7 @@ def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
     restore(core, state, facts.sessions)
 
 
-def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, latches: bool) -> Mapping[str, Any]:
+def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool) -> Mapping[str, Any]:
     """Return the state a run stopped in, from its rows alone.
 
     A run that was stopped has told it; one that failed or was killed is put together from its last session's close and what
@@ -203,7 +203,7 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, latches: 
     Args:
         facts: The run's.
         new_core: Makes a core whose strategy does nothing, on a venue elsewhere.
-        latches: Whether stop and limit prices are watched here, and not at a venue elsewhere.
+        simulated: Whether the run's orders were at the venue in memory, which answers at once and watches prices itself.
     """
     if "state" in facts.ending:
         return facts.whole(facts.ending["state"])
@@ -212,9 +212,9 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, latches: 
         carry_on(core, _before_tail(facts), facts.state)
     for row in facts.tail:
         if row.kind == RowKind.INTENT:
-            _apply_intent(core, row.data(), row)
+            _apply_intent(core, row.data(), row, simulated=simulated)
         elif row.type == MarketDataEvent.__name__:
-            _take_bar(core, row.event(), latches=latches)
+            _take_bar(core, row.event(), simulated=simulated)
         elif row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != SystemErrorEvent.__name__:
             core.process(row.event())
     core.recorded = dict(facts.ending.get("recorded", core.recorded))
@@ -222,11 +222,11 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, latches: 
 
 
 # A session's last bar leaves it open: what it filled comes after it, and the next segment closes the session.
-def _take_bar(core: TradingCore, event: Event, *, latches: bool) -> None:
+def _take_bar(core: TradingCore, event: Event, *, simulated: bool) -> None:
     assert isinstance(event, MarketDataEvent)
     core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
     core.take_in(event)
-    for order in core.orders.get_active_orders() if latches else ():
+    for order in core.orders.get_active_orders() if simulated else ():
         bar = event.bars.get(order.asset.symbol)
         if bar is not None and bar.volume:
             order.check_triggers(bar.close, event.timestamp)
@@ -239,24 +239,35 @@ def _before_tail(facts: Facts) -> Facts:
     return facts
 
 
-def _apply_intent(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> None:
+def _apply_intent(core: TradingCore, facts: Mapping[str, Any], row: JournalRow, *, simulated: bool) -> None:
+    order = core.orders.get_order(facts["order_id"])
     if row.type == CancelOrder.__name__:
-        order = core.orders.get_order(facts["order_id"])
-        if order is not None and order.is_open:
+        if order is not None and order.is_open and simulated:
             core.orders.move(order, OrderState.CANCELED, row.timestamp)
+            core.orders.touch(order)
+        elif order is not None and order.is_open:
+            order.cancel_requested = True
         return
+    if order is None:
+        order = _order_of(core, facts, row)
+        core.orders.adopt(order)
+        core.orders.touch(order)
+    if order.state is OrderState.CREATED:
+        order.move(OrderState.SUBMITTED, order.dt)
+    if simulated and order.state is OrderState.SUBMITTED:
+        order.move(OrderState.PENDING, order.dt)
+
+
+def _order_of(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> Order:
     symbol = {asset.symbol: asset for asset in core.assets}
-    core.orders.adopt(
-        Order(
-            facts["order_id"],
-            symbol[facts["symbol"]],
-            Decimal(facts["amount"]),
-            row.timestamp,
-            row.timestamp,
-            None if facts["limit"] is None else Decimal(facts["limit"]),
-            None if facts["stop"] is None else Decimal(facts["stop"]),
-            state=OrderState.PENDING,
-        )
+    return Order(
+        facts["order_id"],
+        symbol[facts["symbol"]],
+        Decimal(facts["amount"]),
+        row.timestamp,
+        row.timestamp,
+        None if facts["limit"] is None else Decimal(facts["limit"]),
+        None if facts["stop"] is None else Decimal(facts["stop"]),
     )
 
 
