@@ -20,6 +20,7 @@ const SILENCE_MS = 5000; // the kernel says something every two seconds
 const PICTURE_MS = 5000; // how often the state to be saved with the notebook is renewed
 const LOOK_MS = 250; // how often new places for the view are looked for
 const GONE_LOOKS = 60; // a place that left the page may come back: notebooks take out what is scrolled away
+const ANSWER_MS = 20000; // how long the answer to a button stays
 const THIN = "\u202f";
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -39,6 +40,10 @@ function number(value, digits = 0, most = digits) {
 function signed(value, digits, most) {
   const text = number(value, digits, most);
   return value > 0 && /[1-9]/.test(text) ? "+" + text : text;
+}
+
+function money(value) {
+  return number(value, Math.abs(value) < 1e6 ? 2 : 0);
 }
 
 function arrow(value) {
@@ -138,7 +143,7 @@ function scroller(label, ...children) {
 
 function emptyState() {
   return {
-    seq: -1, asked: false, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: [], feed: {}, money: [], counts: [],
+    seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: [], feed: {}, money: [], counts: [],
     live: null, orders: new Map(), positions: new Map(), equity: [], marks: [], depths: [], logs: [], failures: new Map(),
   };
 }
@@ -198,16 +203,19 @@ function drawCourse(svg, st, width, height) {
   const line = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(" ");
   svg.append(s("polyline", { class: "rbt-line", points: line }));
   const half = st.marks.length > 60 ? 2.5 : 3.5;
+  const drawn = { true: -Infinity, false: -Infinity }; // where they crowd, marks of one side are left out
   let at = 0;
   for (const [x, amount, price, symbol] of st.marks) {
-    if (x < x0 || x > x1) continue;
+    const across = px(x);
+    if (x < x0 || x > x1 || across - drawn[amount > 0] < 1.6 * half) continue;
+    drawn[amount > 0] = across;
     while (at < points.length - 2 && points[at + 1][0] < x) at += 1;
     const [a, b] = [points[at], points[at + 1]];
     const y = py(a[1] + ((b[1] - a[1]) * (x - a[0])) / (b[0] - a[0] || 1));
     const up = amount > 0;
     const [tip, foot] = up ? [y + 3, y + 3 + 1.7 * half] : [y - 3, y - 3 - 1.7 * half];
     const mark = s("path", { class: up ? "rbt-buy" : "rbt-sell",
-      d: `M${px(x).toFixed(1)} ${tip.toFixed(1)}l${-half} ${(foot - tip).toFixed(1)}h${2 * half}z` });
+      d: `M${across.toFixed(1)} ${tip.toFixed(1)}l${-half} ${(foot - tip).toFixed(1)}h${2 * half}z` });
     const hint = s("title");
     hint.textContent = `${signed(amount, 0, 6)} ${symbol} at ${number(price, 2, 4)}, ${moment(x)}`;
     mark.append(hint);
@@ -322,9 +330,9 @@ function figures() {
   function show(st) {
     const [value, cash, gain, share] = st.money;
     const [events, rate, p50, p99, lag, worst, errors] = st.meters;
-    say(parts.value.value, number(value, 2));
-    say(parts.value.note, `cash ${number(cash, 2)}`);
-    say(parts.profit.value, arrow(gain) + signed(gain, 2));
+    say(parts.value.value, money(value));
+    say(parts.value.note, `cash ${money(cash)}`);
+    say(parts.profit.value, arrow(gain) + (gain > 0 ? "+" : "") + money(gain));
     say(parts.profit.note, share === null || share === undefined ? "" : `${signed(share * 100, 2)}${THIN}%`);
     set(parts.profit.value, "data-tone", gain > 0 ? "good" : gain < 0 ? "bad" : "");
     say(parts.rate.value, `${number(rate, rate < 10 ? 1 : 0)}${THIN}/s`);
@@ -451,16 +459,14 @@ function reportPart() {
   const list = h("div");
   const failures = section("Errors", "failures", list);
   const kept = new Map();
-  let shown = "";
+  const box = log.parentElement;
+  const atEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight < 8;
+  let pinned = true; // to the last line, until somebody scrolls away from it
+  box.addEventListener("scroll", () => { if (box.isConnected) pinned = atEnd(); });
   function show(st) {
     const text = st.logs.join("\n");
-    if (text !== shown) {
-      shown = text;
-      const box = log.parentElement;
-      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 8;
-      say(log, text);
-      if (atEnd) box.scrollTop = box.scrollHeight;
-    }
+    say(log, text);
+    if (pinned && !atEnd()) box.scrollTop = box.scrollHeight;
     logs.node.hidden = !text;
     failures.node.hidden = st.failures.size === 0;
     for (const [key, [, times, title, trace]] of st.failures) {
@@ -501,7 +507,7 @@ function buildView(st, act) {
     set(root, "data-seq", String(st.seq));
     head.show(st, quietness(st));
     buttons.show(st, st.linked);
-    say(answer, st.answer || "");
+    say(answer, Date.now() - st.answered < ANSWER_MS ? st.answer : "");
     for (const part of parts) part.show(st);
   }
   return { root, show };
@@ -606,7 +612,7 @@ export default () => {
     st.linked = true;
     st.heard = Date.now();
     if (m.t === "whole") takeWhole(st, m);
-    else if (m.t === "answer") st.answer = m.text;
+    else if (m.t === "answer") [st.answer, st.answered] = [m.text, Date.now()];
     else if (m.t === "delta" && (st.seq < 0 || m.seq !== st.seq + 1)) resync(model);
     else if (m.t === "delta") takeDelta(st, m);
     keepPicture(model);
@@ -614,7 +620,7 @@ export default () => {
   }
 
   function newView(model) {
-    const act = (action) => { st.answer = `${action} …`; send(model, { t: "do", action }); refresh(); };
+    const act = (action) => { [st.answer, st.answered] = [`${action} …`, Date.now()]; send(model, { t: "do", action }); refresh(); };
     const view = liveView(st, act);
     views.add(view);
     return view;

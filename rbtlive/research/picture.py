@@ -135,7 +135,8 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     kept = [points[0]]
     for n in range(_BUCKETS):
         stretch = points[n * len(points) // _BUCKETS : (n + 1) * len(points) // _BUCKETS]
-        kept += sorted({min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])})
+        extremes = min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])
+        kept += sorted(extremes)
     return [*kept, points[-1]]
 
 

@@ -36,6 +36,8 @@ CONTRAST = """panel => {
     }
     return poor;
 }"""
+ROW_COLOURS = """panel => [...new Set([...panel.querySelectorAll("tbody tr")].map((row) => getComputedStyle(row).backgroundColor))]"""
+"""The notebook stripes the tables of its outputs; the panel's are plain."""
 TOO_WIDE = """panel => [...panel.querySelectorAll(":scope > *, section")]
     .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.className)"""
 
@@ -219,6 +221,7 @@ def test_nothing_is_cut_off_and_everything_is_readable(shared, screenshots, them
     assert panel.evaluate(TOO_WIDE) == []
     assert panel.evaluate(CONTRAST) == []
     assert panel.evaluate("p => getComputedStyle(p.querySelector('td.num')).textAlign") == "right"
+    assert panel.evaluate(ROW_COLOURS) == ["rgba(0, 0, 0, 0)"]
     assert "tabular-nums" in panel.evaluate(
         "p => getComputedStyle(p.querySelector('td.num')).fontVariantNumeric"
     )

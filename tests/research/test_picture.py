@@ -64,8 +64,8 @@ def test_a_line_at_the_capital_is_drawn_where_the_course_crosses_it():
 
 
 def test_a_long_course_keeps_its_extremes_and_stays_small():
-    points = [(float(x), 100 + math.sin(x / 500)) for x in range(100_000)]
-    points[77_777] = (77_777.0, 200.0)
+    points = [[float(x), 100 + math.sin(x / 500)] for x in range(100_000)]
+    points[77_777][1] = 200.0
     depths = [0.0] * len(points)
     depths[33_333] = -0.5
 
