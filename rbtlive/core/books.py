@@ -141,7 +141,7 @@ class SessionBooks:
         session = core.market.session
         row = SessionRow(
             label=core.session_label,
-            open=datetime_of(int(core.calendar.minutes_us(session)[0])),
+            open=datetime_of(core.calendar.first_minute_us(session)),
             close=core.now,
             starting_cash=self._starting_cash,
             ending_cash=portfolio.cash,

@@ -41,17 +41,15 @@ class Fills:
         """Let the venue fill what fills on the current bar."""
         core = self._core
         self._now = core.now
-        version = core.orders.version
         core.venue.match(
             book,
             data=core.data,
             now=self._now,
             emit=self._book if core.emit is None else self._tell,
-            version=version,
+            version=core.orders.version,
             close_of=core.market.close,
         )
-        if core.orders.version != version:
-            core.orders.prune()
+        core.orders.prune()
         self.settle()
         if core.callbacks.waiting:
             core.callbacks.deliver()

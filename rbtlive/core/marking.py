@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rbtlive.data.market import Market
 
 
+KEPT_PRICES = 200_000
+
+
 class Marks:
     """Marks a portfolio at the market; each distinct price is made exact once."""
 
@@ -52,13 +55,15 @@ class Marks:
     def _values(self, assets: Iterable[Asset]) -> list[Decimal | None]:
         if not self._market.values_are_closes:
             return [self.value_of(asset) for asset in assets]
-        close_of, known = self._market.close, self._decimals
-        return [known.get(close_of(asset.index)) or self.value_of(asset) for asset in assets]
+        closes, known = self._market.closes(), self._decimals
+        return [known.get(closes[asset.index]) or self.value_of(asset) for asset in assets]
 
     def _exactly(self, price: float) -> Decimal | None:
         if price != price:  # noqa: PLR0124 - NaN
             return None
         exact = self._decimals.get(price)
         if exact is None:
+            if len(self._decimals) >= KEPT_PRICES:
+                self._decimals.clear()
             exact = self._decimals[price] = to_decimal(price)
         return exact

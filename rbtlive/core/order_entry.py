@@ -136,7 +136,8 @@ class OrderEntry:
             raise OrderDuringInitialize(
                 f"{method}() cannot be called in initialize: no bar has come yet; order in handle_data"
             )
-        if self.has_left(known):
+        session, lives = self.market.session, self.market.lives
+        if session > lives.last[known.index] or session > lives.auto_close[known.index]:
             self.on_message(
                 "warning",
                 f"{known.symbol} has left the market and cannot be ordered; a position in it is closed on "
@@ -144,11 +145,6 @@ class OrderEntry:
             )
             return None
         return known
-
-    def has_left(self, asset: Asset) -> bool:
-        """Say whether the current session is after the asset's last one, or after its auto-close date."""
-        session, lives = self.market.session, self.market.lives
-        return session > lives.last[asset.index] or session > lives.auto_close[asset.index]
 
     def fetch_csv(self, source: Any, options: FetchOptions, read_options: dict[str, Any]) -> FetchedValues:
         """Read values from a CSV file or a frame and make them readable through `data.current`."""
@@ -280,7 +276,7 @@ class OrderEntry:
         return {
             "arena": "backtest",
             "data_frequency": "minute" if self.settings.intraday else "daily",
-            "start": self.frames.timestamp(int(self.calendar.minutes_us(first)[0])),
+            "start": self.frames.timestamp(self.calendar.first_minute_us(first)),
             "end": None if last is None else self.frames.timestamp(int(self.calendar.closes_us[last])),
             "capital_base": self.frames.number(self.settings.capital_base),
             "platform": "zipline",

@@ -111,10 +111,10 @@ class Portfolio:
         longs = shorts = 0
         for position in self.positions.values():
             value = position.amount * position.last_sale_price
-            if value > 0:
+            if value > ZERO:
                 long_value += value
                 longs += 1
-            elif value < 0:
+            elif value < ZERO:
                 short_value += value
                 shorts += 1
         return PositionTotals(long_value, short_value, longs, shorts)
@@ -260,7 +260,8 @@ class Portfolio:
     def _move_cash(self, amount: Decimal) -> None:
         self.cash += amount
         self.cash_flow += amount
-        self.note_change()
+        self._totals = self._held = None
+        self.version += 1
 
     def note_change(self) -> None:
         """Forget sums that may have changed."""

@@ -142,7 +142,7 @@ class TradingCore(OrderEntry):
         self._depth = 0
         self._failure: BaseException | None = None
         self._session_open = False
-        self._session_span = (0, 0)
+        self._session_span, self._bts_us = (0, 0), 0
         self._start_hook_done = True
         self._bind_callbacks(strategy)
 
@@ -222,6 +222,8 @@ class TradingCore(OrderEntry):
                 initialize(self.context)
             self.initializing = False
             self.books.check_benchmark()
+            if self._session_open and self.market.now_us >= self._session_span[1]:
+                self._finish_session()  # a callback of its last bar ended the run before
             return self._take_commands()
 
     def process(self, event: Event) -> list[Command]:
@@ -338,7 +340,7 @@ class TradingCore(OrderEntry):
     def _on_update(self, event: OrderUpdateEvent) -> None:
         if self.orders.get_order(event.order_id) is None and self.orders.reserve(event.order_id):
             self.on_message(
-                "warning", f"order {event.order_id} is known to the venue only: {event.reason}; left alone"
+                "warning", f"order {event.order_id} is known to the venue only: {event.reason}"
             )
             return
         if self.orders.apply_update(event):
@@ -404,7 +406,8 @@ class TradingCore(OrderEntry):
     def _note_times(self, session: int) -> None:
         calendar = self.calendar
         self._session_span = (int(calendar.opens_us[session]), int(calendar.closes_us[session]))
-        self._bts_us = morning_us(calendar.label(session))
+        if self._before_start is not None:
+            self._bts_us = morning_us(calendar.label(session))
 
     def _start_hook_if_due(self, us: int) -> None:
         if self._start_hook_done or us < self._bts_us:

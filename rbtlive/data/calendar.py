@@ -200,6 +200,10 @@ class TradingCalendar:
         inside: Micros = minutes[(minutes <= start) | (minutes > end)]
         return inside
 
+    def first_minute_us(self, session: int) -> int:
+        """Return the END of a session's first minute, µs UTC."""
+        return int(self.opens_us[session]) + MINUTE_US
+
     def minute_count(self, session: int) -> int:
         """Return how many minutes a session has, lunch break left out."""
         span = int(self.closes_us[session] - self.opens_us[session])

@@ -308,6 +308,10 @@ class Market:
         """Return the close of the row that is seen."""
         return self._close[self._offset + index] if self._view >= 0 else NAN
 
+    def closes(self) -> Sequence[float]:
+        """Return the close of the row that is seen by asset index; there must be such a row."""
+        return self._close[self._offset : self._offset + self._width]
+
     def volume(self, index: int) -> float:
         """Return the volume of the row that is seen; 0 if nothing traded."""
         return self._volume[self._offset + index] if self._view >= 0 else 0.0
@@ -361,7 +365,7 @@ class Market:
     @property
     def values_are_closes(self) -> bool:
         """Whether `value_price` is the close of the row that is seen, where that traded."""
-        return not (self.looks_back or self.before_open or self._lag)
+        return self._view >= 0 and not (self.looks_back or self.before_open or self._lag)
 
     # Where a morning lies within a session (24/7), zipline values positions at the minute that ends then.
     def _row_ending_now(self, row: int) -> int:

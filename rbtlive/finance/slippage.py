@@ -10,7 +10,7 @@ import abc
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,18 +54,8 @@ DEFAULT_ETA = 0.049018143225019836
 _NO_FILL = (None, None)
 
 
-class Fill(NamedTuple):
-    """What a model lets an order have in one bar.
-
-    Attributes:
-        order: The order that fills.
-        price: Price a share, as the model gave it.
-        amount: Signed amount, a multiple of the asset's lot size.
-    """
-
-    order: Any
-    price: Any
-    amount: Decimal
+Fill = tuple[Any, Any, Decimal]
+"""What a model lets an order have in one bar: the order, price a share as the model gave it, signed amount in whole lots."""
 
 
 def fill_price_worse_than_limit_price(fill_price: Any, order: OrderView) -> bool:
@@ -149,7 +139,7 @@ class SlippageModel(FinancialModel, abc.ABC):
             except LiquidityExceeded:
                 break
             if fill is not None:
-                done += abs(fill.amount)
+                done += abs(fill[2])
                 self._volume_for_bar = int(done) if asset.lot_size == 1 else float(done)
                 yield fill
 
@@ -171,8 +161,8 @@ class SlippageModel(FinancialModel, abc.ABC):
         if price is None:
             return None
         if type(amount) is Decimal and type(left) is Decimal and amount == left:
-            return Fill(order, price, amount)  # all of it: an order is of whole lots
-        return Fill(order, price, self._checked_amount(amount, order, to_decimal(left), lot_size=lot_size))
+            return order, price, amount  # all of it: an order is of whole lots
+        return order, price, self._checked_amount(amount, order, to_decimal(left), lot_size=lot_size)
 
     def _checked_amount(self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal) -> Decimal:
         cut = whole_lots(amount, lot_size)

@@ -37,7 +37,7 @@ def to_decimal(value: object) -> Decimal:
     if kind is float:
         return Decimal(repr(value))
     if kind is int:
-        return Decimal(cast(int, value))
+        return Decimal(value)  # type: ignore[arg-type]  # mypy does not follow `kind`
     if isinstance(value, Decimal):
         return value
     if isinstance(value, float):  # numpy.float64 is a float; its own repr would name its type

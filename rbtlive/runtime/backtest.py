@@ -33,6 +33,7 @@ from rbtlive.errors import (
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
 from rbtlive.runtime.log import message_sink
+from rbtlive.utils.collector import rare_collections
 
 
 def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
@@ -201,6 +202,7 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
     # The bar appears only if the run takes longer than a second.
     with (
         core.activated(),
+        rare_collections(),
         tqdm(
             total=last - first + 1,
             unit="session",

@@ -111,6 +111,7 @@ class SimVenue:
             emit: Books an execution: order, signed amount, price a share, commission.
         """
         may_skip = self._may_skip and close_of is not None
+        seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):
             if (
                 may_skip
@@ -119,7 +120,7 @@ class SimVenue:
             ):
                 continue
             shown = [self._order_view(order) for order in orders] if self._shows_orders else list(orders)
-            for order, price, amount in self.slippage.simulate(data, asset, shown):
+            for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
             self._resting.forget(asset)
 

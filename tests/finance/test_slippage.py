@@ -378,14 +378,14 @@ def test_fractional_lots_share_the_volume_without_a_binary_rest(model) -> None:
     coin = an_asset(lot_size="0.1")
     orders = [AnOrder(Decimal(text), filled=Decimal(0), asset=coin) for text in ("0.1", "-0.2", "9")]
 
-    amounts = [str(fill.amount) for fill in booked(model, ABar(volume=4.43), coin, orders)]
+    amounts = [str(fill[2]) for fill in booked(model, ABar(volume=4.43), coin, orders)]
 
     assert amounts == ["0.1", "-0.2", "0.8"]
 
 
 def booked(model, bar, asset, orders):
     for fill in model.simulate(bar, asset, orders):
-        fill.order.filled += fill.amount
+        fill[0].filled += fill[2]
         yield fill
 
 

@@ -1,0 +1,43 @@
+"""The garbage collector has its thresholds back after a backtest, however it ended."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from rbtlive.utils.collector import RARE, rare_collections
+
+
+def test_blocks_may_overlap_and_the_last_one_restores() -> None:
+    before = gc.get_threshold()
+
+    with rare_collections():
+        with rare_collections():
+            assert gc.get_threshold() == RARE
+        assert gc.get_threshold() == RARE
+
+    assert gc.get_threshold() == before
+
+
+def test_an_exception_restores_too() -> None:
+    before = gc.get_threshold()
+
+    with pytest.raises(KeyboardInterrupt), rare_collections():
+        raise KeyboardInterrupt
+
+    assert gc.get_threshold() == before
+
+
+def test_a_collector_that_is_off_or_was_set_inside_is_left_alone() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(0)
+        with rare_collections():
+            assert gc.get_threshold()[0] == 0
+        gc.set_threshold(*before)
+        with rare_collections():
+            gc.set_threshold(123, 4, 5)
+        assert gc.get_threshold() == (123, 4, 5)
+    finally:
+        gc.set_threshold(*before)
