@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from importlib.resources import files
 
 import polars as pl
 
@@ -41,5 +40,7 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
 
 
 def _frame(sample: str, table: str) -> pl.DataFrame:
+    from importlib.resources import files
+
     path = files("rbtlive.data").joinpath("samples", f"{sample.replace('-', '_')}_{table}.parquet")
     return pl.read_parquet(io.BytesIO(path.read_bytes()))

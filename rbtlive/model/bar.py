@@ -51,7 +51,7 @@ class Bar(BaseModel):
         volume: Traded amount; not negative.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     symbol: str
     timestamp: UtcDatetime

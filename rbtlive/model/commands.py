@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Command(BaseModel):
     """Something a venue is asked to do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     order_id: str
 

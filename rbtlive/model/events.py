@@ -46,7 +46,7 @@ class Event(BaseModel):
         event_type: Name of the kind, given by the class.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     default_priority: ClassVar[Priority] = Priority.SYSTEM_ERROR
 

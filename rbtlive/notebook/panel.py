@@ -15,7 +15,6 @@ import importlib.util
 import sys
 from collections import deque
 from collections.abc import Coroutine
-from importlib.resources import files
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -99,6 +98,8 @@ def _can_be_live() -> bool:
 
 @functools.cache
 def _widget_class() -> Any:
+    from importlib.resources import files
+
     import anywidget
     import traitlets
 
