@@ -73,6 +73,16 @@ class Kernel:
         self.listen(lambda: self._is_idle(cell))
         return "".join(self._texts(cell))
 
+    def replied(self, cells, *, within_s):
+        """Return which of some cells have their reply by then, in the order of the replies; no more wait than that."""
+        found, end_s = [], time.monotonic() + within_s
+        while len(found) < len(cells) and (left_s := end_s - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                cell = self._client.get_shell_msg(timeout=left_s)["parent_header"].get("msg_id")
+                if cell in cells:
+                    found.append(cell)
+        return found
+
     def fail(self, code):
         """Run a cell that must fail, and return its error: name, text, traceback without colours."""
         cell = self.start(code)
