@@ -76,6 +76,7 @@ class AlpacaFeed(StreamFeed):
     """
 
     is_live = True
+    says_when_caught_up = True
 
     def __init__(  # noqa: PLR0913 - settings, all but the first by name
         self,
@@ -201,6 +202,7 @@ class AlpacaFeed(StreamFeed):
                     await self._introduce(socket, names)
                 for bar in await self._missed(names, axis):
                     yield bar
+                self.caught_up()
                 async for bar in self._told(socket, names, axis=axis):
                     yield bar
                 failure = "the market data stream was closed"

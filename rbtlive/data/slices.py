@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,8 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 _REQUIRED = ("symbol", "timestamp", *_FIELDS)
 _LARGEST_EXPONENT = 30
 _MOST_DIGITS = 38
+_MOST_BY_CLOCK = 1000
+"""Of how many slices that the clock closed it is known which bars they lack."""
 
 
 class SlotAxis:
@@ -150,6 +152,7 @@ class SliceBuilder:
         self._open_us: int | None = None
         self._open_bars: dict[str, Bar] = {}
         self._repeats_us = self._closed_us
+        self._by_clock: dict[int, set[str]] = {}
 
     def add(self, item: object) -> Iterator[Event]:
         """Take what a source gave, and return what follows from it.
@@ -175,8 +178,17 @@ class SliceBuilder:
         if self._open_us is None and self._closed_us is None:  # nothing has begun that could be closed
             self._closed_us = last_us
             return iter(())
+        self._note_closed_by_clock(last_us)
         closing = self._close_open() if self._open_us is not None and self._open_us <= last_us else iter(())
         return chain(closing, self._gap(last_us + 1))
+
+    def _note_closed_by_clock(self, last_us: int) -> None:
+        # Of these slices bars may come late, which are no repetitions: a source that is opened again gives them first.
+        slots = self._axis.slots(after_us=self._closed_us or self._open_us or 0, before_us=last_us + 1)
+        for slot_us in islice(slots, _MOST_BY_CLOCK):
+            self._by_clock[slot_us] = set(self._open_bars) if slot_us == self._open_us else set()
+        for slot_us in list(self._by_clock)[:-_MOST_BY_CLOCK]:
+            del self._by_clock[slot_us]
 
     def finish(self) -> Iterator[Event]:
         """Close the slice that is open: the source has ended."""
@@ -287,7 +299,11 @@ class SliceBuilder:
         if self._repeats_us is None:
             return False
         if slot_us <= self._repeats_us:
-            return True
+            there = self._by_clock.get(slot_us)
+            if there is None or bar.symbol in there:
+                return True
+            there.add(bar.symbol)  # it is named once
+            return False
         if slot_us == self._open_us and self._open_bars.get(bar.symbol) == bar:
             return True
         if self._closed_us is None or slot_us > self._closed_us:

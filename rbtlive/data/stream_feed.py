@@ -1,7 +1,7 @@
 """Any asynchronous source of bars as a feed.
 
 Its rule: what a source does wrong comes out of the feed as a SystemErrorEvent at its place, and a source that drops is
-opened again while the calendar goes on.
+opened again. Until it is back where the clock is, the clock closes no slice: what the source missed may still come.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from inspect import isasyncgen
+from itertools import chain
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from rbtlive.data.feed_base import DataFeed, FeedPlan, Sleep
@@ -25,6 +27,8 @@ Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
 """Opens a source for some symbols, or for all it has if None."""
 
 _READ_AHEAD = 64
+_PATIENCE = timedelta(seconds=10)
+"""How long a source that was opened again may say nothing before the clock goes on without what it missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,13 @@ class StreamFeed(DataFeed):
         max_attempts: How often in a row a source is opened again before the feed gives up; None never does.
         sleep: Waits for some seconds; by default the loop's own.
         chance: Gives random numbers from 0 to 1 for the jitter.
+
+    Attributes:
+        says_when_caught_up: Whether the source calls `caught_up` each time it has given what it missed; of another the
+            feed judges by what it gives.
     """
+
+    says_when_caught_up: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -88,6 +98,9 @@ class StreamFeed(DataFeed):
         self._signal: asyncio.Event | None = None
         self._close_to: datetime | None = None
         self._reopen = False
+        self._behind = self._caught_up = False
+        self._slices_before = 0
+        self._quiet_from: datetime | None = None
         self._reconnects = self._drops = self._resubscribed = 0
 
     def configure(self, plan: FeedPlan) -> None:
@@ -101,11 +114,20 @@ class StreamFeed(DataFeed):
             until=None if last is None else plan.calendar.close(last),
             latest=plan.latest,
         )
+        self._behind = self.says_when_caught_up and plan.after is not None
+        self._slices_before = 0
+
+    def caught_up(self) -> None:
+        """Say that the source has given everything it missed while it was away."""
+        self._caught_up = True
+        if self._signal is not None:
+            self._signal.set()
 
     def close_through(self, moment: datetime) -> None:
         """Close the slices that are over at a moment although nothing later came; bars for them are late.
 
-        They come out of the iteration, in their place.
+        They come out of the iteration, in their place. While the source is away, and until it has given what it missed,
+        they stay open.
         """
         self._close_to = moment if self._close_to is None else max(moment, self._close_to)
         if self._signal is not None:
@@ -128,15 +150,14 @@ class StreamFeed(DataFeed):
                 if builder.ended or (reader.finished and reader.error is None):
                     break
                 builder.take_up_again()
+                attempt = 1 if reader.received or self._caught_up else attempt + 1
+                self._fall_behind(builder)
                 if reader.error is None:  # only the subscriptions changed
                     self._resubscribed += 1
                     continue
-                attempt = 1 if reader.received else attempt + 1
                 delay_s = self._survive(reader.error, attempt=attempt)
-                yield self._notice(builder, f"{_text(reader.error)}; opening it again in {delay_s:.1f} s")
-                async with aclosing(self._wait_out(delay_s, builder=builder, signal=signal)) as events:
-                    async for event in events:
-                        yield event
+                yield _notice(builder, f"dropped: {_text(reader.error)}; opening it again in {delay_s:.1f} s")
+                await self._sleep(delay_s)
                 self._reconnects += 1
             for event in builder.finish():
                 yield event
@@ -174,6 +195,7 @@ class StreamFeed(DataFeed):
         while True:
             signal.clear()
             while reader.items and not builder.ended:
+                self._quiet_from = None
                 self._saying = builder.add(reader.take())
                 for event in self._saying:
                     yield event
@@ -185,30 +207,33 @@ class StreamFeed(DataFeed):
                 return
             await signal.wait()
 
-    async def _wait_out(
-        self, delay_s: float, *, builder: SliceBuilder, signal: asyncio.Event
-    ) -> AsyncGenerator[Event, None]:
-        # The clock goes on closing slices while there is no source.
-        async def sleep() -> None:
-            await self._sleep(delay_s)
-
-        sleeper = asyncio.get_running_loop().create_task(sleep(), name="rbtlive feed backoff")
-        sleeper.add_done_callback(lambda _task: signal.set())
-        try:
-            while not sleeper.done():
-                await signal.wait()
-                signal.clear()
-                for event in self._overdue(builder):
-                    yield event
-            await sleeper
-        finally:
-            sleeper.cancel()
-
     def _overdue(self, builder: SliceBuilder) -> Iterator[Event]:
-        if self._close_to is None:
+        moment = self._close_to
+        if moment is None:
             return iter(())
-        moment, self._close_to = self._close_to, None
-        return builder.close_through(moment)
+        back: list[Event] = []
+        if self._behind:
+            if not self._is_back(builder, moment):
+                return iter(())
+            late = builder.slices - self._slices_before
+            if late:
+                back.append(
+                    _notice(builder, f"is back: {late} slices up to {builder.now.isoformat()} came late")
+                )
+        self._close_to = None
+        return chain(back, builder.close_through(moment))
+
+    def _fall_behind(self, builder: SliceBuilder) -> None:
+        if not self._behind:
+            self._behind, self._slices_before = True, builder.slices
+        self._caught_up, self._quiet_from = False, None
+
+    def _is_back(self, builder: SliceBuilder, moment: datetime) -> bool:
+        # The source is where the clock is, or says so, or has had time enough to say something.
+        self._quiet_from = self._quiet_from or moment
+        quiet = not self.says_when_caught_up and moment - self._quiet_from >= _PATIENCE
+        self._behind = not (quiet or self._caught_up or builder.now > moment)
+        return not self._behind
 
     def _ready(self) -> SliceBuilder:
         if self._builder is None:
@@ -248,10 +273,6 @@ class StreamFeed(DataFeed):
                 f"the feed's source did not come back after {self._max_attempts} attempts: {_text(error)}"
             ) from error
         return self._backoff.delay_s(attempt, chance=self._chance())
-
-    def _notice(self, builder: SliceBuilder, what: str) -> SystemErrorEvent:
-        message = f"the feed's source dropped: {what}".encode("utf-8", "backslashreplace").decode("utf-8")
-        return SystemErrorEvent(timestamp=builder.now, message=message[:500], source="feed")
 
     def _subscriptions_changed(self) -> None:
         if self._connect is not None and self._signal is not None:
@@ -326,6 +347,11 @@ async def _close(stream: object) -> None:
     close = getattr(stream, "aclose", None)
     if close is not None:
         await close()
+
+
+def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:
+    message = f"the feed's source {what}".encode("utf-8", "backslashreplace").decode("utf-8")
+    return SystemErrorEvent(timestamp=builder.now, message=message[:500], source="feed")
 
 
 def _text(error: Exception) -> str:

@@ -97,10 +97,10 @@ class Timekeeper:
         if not blocked:
             self._feed.close_through(now - self._grace)
         session = core.calendar.coming_session(now_us)
-        if session > self._opened_session and now_us >= morning_us(core.calendar.label(session)):
+        morning = session > self._opened_session and now_us >= morning_us(core.calendar.label(session))
+        if morning and _is_next(core, session):
             self._opened_session = session
-            if _is_ahead(core, session):
-                self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
+            self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
         self._watch_silence(core, now, session)
 
     def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
@@ -125,8 +125,10 @@ class Timekeeper:
         return self._clock.monotonic_ns() // 1000
 
 
-def _is_ahead(core: TradingCore, session: int) -> bool:
-    # The bars may be ahead of a wall clock that was set back: no session is entered twice.
-    if core.in_session or not core.record.sessions:
-        return session >= core.market.session
-    return session > core.market.session
+def _is_next(core: TradingCore, session: int) -> bool:
+    # The bars may be ahead of a wall clock that was set back, or behind it while their feed is away: no session is entered
+    # twice, and none before the one before it is over.
+    entered = core.market.session
+    if core.in_session:
+        return session == entered
+    return session >= entered if not core.record.sessions else session == entered + 1

@@ -100,6 +100,32 @@ def test_a_gap_is_filled_from_the_archive_without_repetition(minute_venue):
     assert (stats["reconnects"], stats["quarantined"], stats["archived"]) == (1, 0, 10)
 
 
+def test_an_outage_that_the_clock_finds_too_long_costs_no_bar(minute_venue):
+    back = asyncio.Event()
+    feed = feed_at(minute_venue, sleep=lambda _delay_s: back.wait())
+
+    async def watch():
+        async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
+            await listening(feed)
+            await asyncio.to_thread(minute_venue.advance, 3)
+            await until(lambda: len(slices) == 2)
+            await asyncio.to_thread(minute_venue.control, "disconnect")
+            await until(lambda: troubles)
+            await asyncio.to_thread(minute_venue.advance, 5)
+            feed.close_through(OPEN + timedelta(minutes=9, seconds=30))
+            back.set()
+            await until(lambda: len(slices) == 8)
+            return slices, troubles, feed.stats()
+
+    slices, troubles, stats = within(watch())
+
+    assert minutes(slices) == list(range(2, 10))
+    assert all(len(one.bars) == 2 for one in slices)
+    assert "dropped" in troubles[0].message
+    assert "is back: 5 slices up to 2024-01-03T14:39:00+00:00 came late" in troubles[1].message
+    assert (stats["empty"], stats["skipped"], stats["quarantined"]) == (0, 0, 0)
+
+
 def test_many_disconnects_leave_no_gap_and_no_double(minute_venue):
     feed = feed_at(minute_venue)
     feed._backoff = type(QUICK)(initial_s=0.001, limit_s=0.002)

@@ -9,6 +9,7 @@ from rbtlive.data.calendar import get_calendar
 from rbtlive.data.feed import Backoff, FeedPlan, StreamFeed, as_feed
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import MarketDataEvent
+from tests.builders import until
 
 XNYS = get_calendar("XNYS")
 FIRST = XNYS.number(datetime(2020, 1, 2, tzinfo=UTC).date())
@@ -165,33 +166,144 @@ def test_the_clock_closes_slices_of_a_silent_source_and_what_comes_later_is_late
     assert seen[3:] == [(3, ""), (4, "A")]
 
 
-def test_the_clock_goes_on_closing_slices_while_the_source_is_away():
+class Outage:
+    """A feed whose source drops after its first bar, and the clock, which asks for slices meanwhile.
+
+    Attributes:
+        seen: What the feed gave.
+    """
+
+    def __init__(self, *then, clock=(), promises=False):
+        self._then, self._clock, self._opened, self.seen = then, clock, 0, []
+        self.silent = asyncio.Event()
+        self.feed = configured(self._connect, sleep=self._sleep)
+        if promises:
+            self.feed.says_when_caught_up = True
+
+    async def _sleep(self, _delay_s):
+        for moment in self._clock:
+            self.feed.close_through(moment)
+            await asyncio.sleep(0)
+
+    async def _connect(self, _symbols):
+        self._opened += 1
+        if self._opened == 1:
+            yield bar(0)
+            raise ConnectionError("gone")
+        for item in self._then:
+            yield item
+        await self.silent.wait()
+
+    async def read(self, count):
+        """Read until so many events came."""
+        async for event in self.feed:
+            self.seen.append(event)
+            if len(self.seen) == count:
+                break
+        return told(self.seen)
+
+
+def test_while_the_source_is_away_the_clock_closes_nothing_and_what_was_missed_comes_in_its_place():
+    outage = Outage(bar(1), bar(2), bar(3), bar(4), clock=[CLOSES[1], CLOSES[2]])
+
+    seen = asyncio.run(outage.read(6))
+
+    assert "ConnectionError" in seen[0]
+    assert seen[1:5] == [(0, "A"), (1, "A"), (2, "A"), (3, "A")]
+    assert f"is back: 4 slices up to {CLOSES[4].isoformat()} came late" in seen[5]
+    assert outage.feed.stats()["empty"] == outage.feed.stats()["skipped"] == 0
+
+
+def test_a_source_that_is_back_and_has_nothing_to_tell_of_the_time_between_holds_the_clock_up_for_a_while_only():
+    outage = Outage(bar(1), clock=[CLOSES[3]])
+
     async def scenario():
-        away = asyncio.Event()
-
-        async def sleep(delay_s):
-            feed.close_through(CLOSES[2])
-            await away.wait()
-
-        opened = []
-
-        async def connect(symbols):
-            opened.append(symbols)
-            yield bar(0) if len(opened) == 1 else bar(3)
-            if len(opened) == 1:
-                raise ConnectionError("gone")
-
-        feed, seen = configured(connect, sleep=sleep), []
-        async for event in feed:
-            seen.append(event)
-            if len(seen) == 4:
-                away.set()
-        return told(seen)
+        reading = asyncio.create_task(outage.read(6))
+        async with asyncio.timeout(5):
+            await until(lambda: len(outage.seen) == 2)
+        for seconds in (9, 11, 25):
+            outage.feed.close_through(CLOSES[3] + timedelta(seconds=seconds))
+            for _turn in range(20):
+                await asyncio.sleep(0)
+            if seconds == 9:
+                assert len(outage.seen) == 2, "it may still tell"
+        return await reading
 
     seen = asyncio.run(scenario())
 
-    assert "ConnectionError" in seen[0]
-    assert seen[1:] == [(0, "A"), (1, ""), (2, ""), (3, "A")]
+    assert seen[1] == (0, "A")
+    assert "is back: 1 slices" in seen[2]
+    assert seen[3:] == [(1, "A"), (2, ""), (3, "")]
+
+
+def test_a_source_that_promises_to_say_when_it_has_caught_up_is_waited_for_until_it_does():
+    outage = Outage(bar(1), clock=[CLOSES[2]], promises=True)
+
+    async def scenario():
+        reading = asyncio.create_task(outage.read(6))
+        async with asyncio.timeout(5):
+            await until(lambda: len(outage.seen) == 2)
+            outage.feed.close_through(CLOSES[2] + timedelta(hours=5))
+            for _turn in range(20):
+                await asyncio.sleep(0)
+            assert len(outage.seen) == 2
+            outage.feed.caught_up()
+            outage.feed.close_through(CLOSES[3])
+            return await reading
+
+    assert asyncio.run(scenario())[3:] == [(1, "A"), (2, ""), (3, "")]
+
+
+def test_waits_begin_anew_after_a_source_that_came_back_without_a_bar():
+    waits = Waits()
+
+    async def connect(_symbols):
+        feed.caught_up()
+        if len(waits.delays) == 4:
+            yield bar(0)
+            yield bar(1)
+            return
+        raise ConnectionError("gone before the first bar")
+
+    feed = configured(connect, sleep=waits, chance=lambda: 0.0)
+    asyncio.run(collect(feed))
+
+    assert waits.delays == [0.5] * 4
+
+
+def test_a_bar_of_a_slice_that_the_clock_closed_before_the_drop_was_seen_is_named_and_not_skipped_in_silence():
+    async def scenario():
+        opened, silent = [], asyncio.Event()
+
+        async def connect(_symbols):
+            opened.append(1)
+            yield bar(0)
+            yield bar(0, "B")
+            if len(opened) == 1:
+                yield bar(1, "B")
+                await silent.wait()
+                raise ConnectionError("found to be gone")
+            for n in (1, 2, 3):
+                yield bar(n)
+                yield bar(n, "B")
+
+        feed, seen = configured(connect, sleep=Waits()), []
+        async for event in feed:
+            seen.append(event)
+            if len(seen) == 1:
+                feed.close_through(CLOSES[2])
+            if len(seen) == 3:
+                silent.set()
+        return told(seen), feed.stats()
+
+    seen, stats = asyncio.run(scenario())
+
+    assert seen[:3] == [(0, "AB"), (1, "B"), (2, "")]
+    assert "ConnectionError" in seen[3]
+    assert [text.count("it came late") for text in seen[4:7]] == [1, 1, 1]
+    assert seen[7:] == [(3, "AB")]
+    assert stats["quarantined_out_of_order"] == 3
+    assert stats["skipped"] == 3
 
 
 def test_subscribing_while_running_opens_the_source_again_for_the_new_symbols():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from rbtlive.model.events import MarketDataEvent
 from tests.simulation.faults import Fault
 from tests.simulation.strategies import KINDS
 from tests.simulation.world import Scenario, World, run
@@ -70,3 +71,30 @@ def test_five_hundred_disconnects_of_each_stream_leave_no_gap_and_lose_no_fill(w
         unbroken.positions,
         unbroken.cash,
     )
+
+
+@pytest.mark.parametrize("whole_slices", [True, False])
+@pytest.mark.parametrize(("away_s", "halts"), [(8.0, 0), (55.0, 0), (300.0, 1)])
+def test_an_outage_of_the_bars_costs_none_however_long_it_is_and_a_long_one_halts_trading(
+    away_s, halts, whole_slices
+):
+    away = Fault("time", 175, "bars are away", away_s)
+    world = World(Scenario(seed=1, faults=(away,), whole_slices=whole_slices))
+    world.whole_bars = True
+    outcome = world.run()
+
+    assert outcome.wrong == []
+    assert outcome.figures["halts"] == halts
+
+
+def test_bars_that_a_stream_lost_in_silence_are_named_when_it_is_opened_again():
+    world = World(Scenario(seed=1, faults=(Fault("time", 115, "bars fall silent", 100.0),)))
+    outcome = world.run()
+
+    assert outcome.wrong == []
+    journal = world.disk.open(dict, clock=world.clock, reached=lambda _point: None)
+    named = [row for row in journal.rows() if row.type == "SystemErrorEvent" and "came late" in row.payload]
+    empty = [e for _seq, e in journal.events() if isinstance(e, MarketDataEvent) and not e.bars]
+    journal.close()
+    assert empty
+    assert len(named) == 2 * len(empty)

@@ -228,6 +228,11 @@ class World:
             await asyncio.sleep(fault.size)
             self.wire.silent.discard("bars")
             self.wire.disconnect("bars")
+        elif fault.what == "bars are away":
+            self.wire.silent.add("bars")
+            self.wire.disconnect("bars")
+            await asyncio.sleep(fault.size)
+            self.wire.silent.discard("bars")
         else:
             self.wire.disconnect("news" if fault.what == "news disconnects" else "bars")
 
