@@ -6,11 +6,9 @@ The rule: a window is cut from rows that have happened; what is cached of later 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.data.adjustments import Factor
 from rbtlive.data.calendar import DAY_US
@@ -56,7 +54,7 @@ class History:
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         self._matrices: dict[tuple[tuple[int, ...], str], Floats] = {}
         self._everything = tuple(range(panel.width))
-        self._closes = panel.flat("close")
+        self._generation = panel.generation
         self.first_row = 0
         self.changes = 0
 
@@ -78,8 +76,11 @@ class History:
 
     def bars(self, index: int, low: int) -> pl.DataFrame:
         """Return an asset's bars from row `low` on: open, high, low, close, volume, price (Float64, null where missing)."""
-        rows = self.panel.rows
-        return pl.DataFrame([to_series(field, self.values(index, field, low, rows)) for field in BASE_FIELD])
+        columns = []
+        for field, base in BASE_FIELD.items():
+            values = self._seen(self.panel.whole_column(index, base)[low:], index, field, low=low)
+            columns.append(to_series(field, values))
+        return pl.DataFrame(columns)
 
     def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
         """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series named by symbol.
@@ -89,13 +90,16 @@ class History:
         panel = self.panel
         if not panel.frozen:
             return to_series(panel.symbols[index], self.values(index, field, low, high))
+        if low < panel.base:
+            panel.hold_from(low)
         if field == "price":
-            close = self._closes[low * panel.width + index]
+            close = panel.value(index, "close", low)
             if close != close:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
                 return to_series(panel.symbols[index], self.values(index, field, low, high))
         elif self._decimals is None and low >= self._clear_from[index]:
-            return panel.series(index, field).slice(low, high - low)
-        return self._whole(index, field, adjusted=low < self._clear_from[index]).slice(low, high - low)
+            return panel.series(index, field, low, high - low)
+        whole = self._whole(index, field, adjusted=low < self._clear_from[index])
+        return whole.slice(low - panel.base, high - low)
 
     def clean_from(self, index: int, field: str) -> int | None:
         """Return the first row from which windows are slices of the bars, neither adjusted, rounded nor filled; None if never."""
@@ -103,25 +107,33 @@ class History:
             return None
         return max(self._clean_from[index], self.first_row)
 
-    # The whole column as it looks now; kept until the next factor.
+    # The column as it looks now, of the rows that are held; kept until the next factor, or until they are others.
     def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:
+        self._forget_what_moved()
         key = (index, field if adjusted else field + " as it was")
         factors = self._factors[index] if adjusted else []
         known = self._adjusted.get(key)
         if known is not None and known[0] == len(factors):
             return known[2]
+        base = self.panel.base
         done, values = (known[0], known[1].copy()) if known else (0, self._raw(index, field))
         for row, factor in factors[done:]:
-            values[:row] *= factor.volume if field == "volume" else factor.price
+            values[: max(0, row - base)] *= factor.volume if field == "volume" else factor.price
         shown = self._rounded(values)
         if field == "price":
-            shown = self._forward_filled(shown, index, low=0)
+            shown = self._forward_filled(shown, index, low=base)
         series = to_series(self.panel.symbols[index], shown)
         self._adjusted[key] = (len(factors), values, series)
         return series
 
+    def _forget_what_moved(self) -> None:
+        if self._generation != self.panel.generation:
+            self._generation = self.panel.generation
+            for kept in (self._adjusted, self._frames, self._matrices):
+                kept.clear()
+
     def _raw(self, index: int, field: str) -> Floats:
-        return self.panel.column(index, BASE_FIELD[field]).copy()
+        return self.panel.column(index, BASE_FIELD[field], self.panel.base, self.panel.end).copy()
 
     def _rounded(self, values: Floats) -> Floats:
         return values if self._decimals is None else values.round(self._decimals)
@@ -146,7 +158,19 @@ class History:
             seen_from: Leave out factors of sessions after this one.
             tail: Value of one more row, as it is.
         """
-        values: Floats = self.panel.column(index, BASE_FIELD[field])[low:high]
+        values = self.panel.column(index, BASE_FIELD[field], low, high)
+        return self._seen(values, index, field, low=low, seen_from=seen_from, tail=tail)
+
+    def _seen(
+        self,
+        values: Floats,
+        index: int,
+        field: str,
+        *,
+        low: int,
+        seen_from: int | None = None,
+        tail: float | None = None,
+    ) -> Floats:
         if low < self._clear_from[index]:
             values = values.copy()
             for row, factor in self._factors[index]:
@@ -163,15 +187,15 @@ class History:
     def _filled(self, values: Floats, index: int, *, low: int, seen_from: int | None) -> Floats:
         values = values.copy()
         if np.isnan(values[0]):
-            traded = last_nonzero(self.panel.column(index, "volume"), low - 1)
+            traded = self.panel.last_known(index, "volume", low=0, high=low - 1)
             if traded > 0 and self._midnight_is_yesterdays(traded):
-                traded = last_nonzero(~np.isnan(self.panel.column(index, "close")[:traded]), traded - 1)
+                traded = self.panel.last_known(index, "close", low=0, high=traded - 1)
             if traded >= 0:
                 values[0] = self._close_seen_from(index, traded, seen_from)
         return self._forward_filled(values, index, low=low)
 
     def _close_seen_from(self, index: int, row: int, seen_from: int | None) -> float:
-        value = float(self.panel.column(index, "close")[row])
+        value = self.panel.value(index, "close", row)
         for first_clear, factor in self._factors[index]:
             if first_clear > row and (seen_from is None or factor.session <= seen_from):
                 value *= factor.price
@@ -214,8 +238,8 @@ class History:
         """Return a field of several assets over rows `low` to `high` - 1 as a read-only array, rows x assets."""
         clear = low >= self._all_clear_from and self._decimals is None
         if clear and self.panel.frozen and field != "price":
-            return self._columns(indices, field)[low:high]
-        window: Floats = self.panel.values(BASE_FIELD[field])[low:high][:, indices]  # a copy
+            return self._columns(indices, field, low, high)
+        window: Floats = self.panel.values(BASE_FIELD[field], low, high)[:, indices]  # a copy
         if not clear:
             self._adjust(window, indices, low=low, volume=field == "volume")
             window = self._rounded(window)
@@ -234,51 +258,47 @@ class History:
             for place in [factor.asset] if indices == self._everything else _places(indices, factor.asset):
                 window[: row - low, place] *= factor.volume if volume else factor.price
 
-    def _columns(self, indices: tuple[int, ...], field: str) -> Floats:
+    def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
+        panel = self.panel
         if indices == self._everything:
-            return self.panel.values(field)
+            return panel.values(field, low, high)
+        if low < panel.base:
+            panel.hold_from(low)
+        self._forget_what_moved()
         key = (indices, field)
         chosen = self._matrices.get(key)
         if chosen is None:
-            chosen = np.ascontiguousarray(self.panel.values(field)[:, indices])
+            chosen = np.ascontiguousarray(panel.values(field, panel.base, panel.end)[:, indices])
             chosen.setflags(write=False)
             self._matrices[key] = chosen
-        return chosen
+        return chosen[low - panel.base : high - panel.base]
 
     def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
         """Return `date` and one Float64 column an asset, named by symbol, over rows `low` to `high` - 1."""
         if not self.panel.frozen or field == "price":
             columns = [self.series(index, field, low, high) for index in indices]
             return pl.DataFrame([self.panel.dates(low, high), *columns])
+        panel = self.panel
+        if low < panel.base:
+            panel.hold_from(low)
+        self._forget_what_moved()
         key, version = (indices, field), len(self._log)
         known, whole = self._frames.get(key, (-1, None))
         if whole is None:
             columns = [self._now(index, field) for index in indices]
-            whole = pl.DataFrame([self.panel.dates(0, self.panel.rows), *columns])
+            whole = pl.DataFrame([panel.dates(panel.base, panel.end), *columns])
         elif known != version:
             changed = {factor.asset for _, factor in self._log[known:]}.intersection(indices)
             whole = whole.with_columns([self._now(index, field) for index in changed])
         if known != version:
             self._frames[key] = (version, whole)
-        return whole.slice(low, high - low)
+        return whole.slice(low - panel.base, high - low)
 
     def _now(self, index: int, field: str) -> pl.Series:
         if self._decimals is None and not self._factors[index]:
-            return self.panel.series(index, field)
+            return self.panel.held_series(index, field)
         return self._whole(index, field, adjusted=bool(self._factors[index]))
 
 
 def _places(indices: tuple[int, ...], asset: int) -> list[int]:
     return [place for place, index in enumerate(indices) if index == asset]
-
-
-def last_nonzero(volumes: NDArray[Any], row: int) -> int:
-    """Return the last row up to `row` in which something traded; -1 if there is none."""
-    high, step = row + 1, 64
-    while high > 0:
-        low = max(0, high - step)
-        traded = np.flatnonzero(volumes[low:high])
-        if len(traded):
-            return low + int(traded[-1])
-        high, step = low, step * 4
-    return -1

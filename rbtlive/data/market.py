@@ -127,6 +127,7 @@ class Market:
         self.session, self.now_us = -1, 0
         self.before_open = self.looks_back = False
         self.row = self.panel.rows_of_session(first_session)[0] - 1
+        self.panel.reach(first_session, back_to=self.row)
         self._apply_actions(first_session - 1)
         self._bind()
         self._look_back_at(self.row)
@@ -164,7 +165,7 @@ class Market:
 
     def _close_before(self, asset: int, session: int) -> float:
         row = session - 1 - self.daily.first_session
-        return float(self.daily.column(asset, "close")[row]) if 0 <= row < self.daily.rows else NAN
+        return self.daily.value(asset, "close", row) if 0 <= row < self.daily.rows else NAN
 
     # --- the cursor -----------------------------------------------------------------------------------------------
 
@@ -174,6 +175,9 @@ class Market:
         self.before_open = False
         if not self.preload and self.frequency == "1m":
             self._complete_days(session - 1)
+        self.panel.reach(session, back_to=self.row)
+        if self._generation != self.panel.generation:
+            self._bind()
         self._apply_actions(session)
         self._look_back_at(self.row)
 
@@ -190,7 +194,7 @@ class Market:
     def advance(self, row: int) -> None:
         """Move to a row of the main panel, which is in the current session."""
         self.row = self._view = row
-        self._offset = row * self._width
+        self._offset = row * self._width - self._shift
         self.now_us = self._us[row]
         if self.looks_back:  # the first bar of a session; with a lag each
             self._view_session = self.session
@@ -255,6 +259,7 @@ class Market:
     def _bind(self) -> None:
         self._generation = self.panel.generation
         self._width = self.panel.width
+        self._shift = self.panel.base * self._width
         self._us = self.panel.flat_us()
         self._fields = {field: self.panel.flat(field) for field in FIELDS}
         self._open, self._high, self._low = (self._fields[field] for field in ("open", "high", "low"))
@@ -268,7 +273,7 @@ class Market:
     # Sees a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
         self._view = row
-        self._offset = row * self._width
+        self._offset = row * self._width - self._shift
         self._view_session = self.panel.session_at(row) if row >= 0 else self.session - 1
         self.looks_back = True
 
@@ -338,12 +343,13 @@ class Market:
         row = self._view
         if row < 0 or self._view_session > self._last[index]:
             return NAN
-        close = self.panel.column(index, "close")
-        if np.isnan(close[row]):
+        close = self.panel.value(index, "close", row)
+        if np.isnan(close):
             row = (self._known if self.frequency == "1d" else self._traded).find(index, row)
             if row < 0:
                 return NAN
-        return float(close[row]) * self._adjustments.ratio(index, self.panel.session_at(row))
+            close = self.panel.value(index, "close", row)
+        return close * self._adjustments.ratio(index, self.panel.session_at(row))
 
     def value_price(self, index: int) -> float:
         """Return the price that positions are valued at: `price`, but never late, and with zipline's look-ahead early."""
@@ -549,7 +555,7 @@ class Market:
         prices = self._daily_history.values(index, "price", low - listed_before, low + count)
         returns: list[float] = (prices[1:] / prices[:-1] - 1.0).tolist()
         if not listed_before:
-            opened = float(self.daily.column(index, "open")[low])
-            closed = float(self.daily.column(index, "close")[low])
+            opened = self.daily.value(index, "open", low)
+            closed = self.daily.value(index, "close", low)
             returns.insert(0, (closed - opened) / opened)
         return returns

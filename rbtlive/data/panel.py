@@ -53,11 +53,13 @@ class Panel:
         last_session: Session of the last row; below `first_session` for a panel that starts empty.
         frozen: No row is ever added or changed: whole columns are converted once and kept.
         thousandths: Keep prices as zipline's files do.
+        rolls: Hold no rows yet.
 
     Attributes:
         rows: How many rows there are.
         width: How many assets there are.
-        generation: Grows when the arrays are moved to a larger place, and views of them end.
+        base: First row that is held; all are unless the panel rolls.
+        generation: Grows when the arrays are moved to another place, and views of them are no longer followed.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Panel:
         last_session: int,
         frozen: bool,
         thousandths: bool = False,
+        rolls: bool = False,
     ) -> None:
         self.frequency: Frequency = frequency
         self.calendar = calendar
@@ -83,9 +86,8 @@ class Panel:
         self.rows = len(us)
         self._us = us
         self._sessions = sessions
-        self._matrices = {
-            field: np.full((self.rows, self.width), _EMPTY[field], dtype=np.float64) for field in FIELDS
-        }
+        self.base = 0
+        self._matrices = self._blank(0 if rolls else self.rows)
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.generation = 0
@@ -107,14 +109,19 @@ class Panel:
         self._starts.extend((self._starts[-1] + np.cumsum(counts)).tolist())
         return np.concatenate(minutes), np.repeat(sessions, counts)
 
+    def _blank(self, rows: int) -> dict[str, Floats]:
+        return {field: np.full((rows, self.width), _EMPTY[field], dtype=np.float64) for field in FIELDS}
+
     def fill(self, bars: pl.DataFrame) -> None:
         """Put bars into their rows; bars outside the axis are left out.
 
         Args:
             bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and open, high, low, close, volume (Float64).
         """
-        last = self.last_session
-        bars = bars.filter(pl.col("session").is_between(self.first_session, last))
+        bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
+        self._put(bars, self._matrices, base=0)
+
+    def _put(self, bars: pl.DataFrame, matrices: Mapping[str, Floats], *, base: int) -> None:
         if self.frequency == "1d":
             row = bars["session"].to_numpy().astype(np.int64) - self.first_session
         else:
@@ -122,12 +129,18 @@ class Panel:
         column = bars["asset"].to_numpy()
         for field in FIELDS:
             values = bars[field].cast(pl.Float64).to_numpy()
-            self._matrices[field][row, column] = (
+            matrices[field][row - base, column] = (
                 in_thousandths(values, field) if self._thousandths else values
             )
+
+    def seal(self) -> None:
+        """Make the rows of a frozen panel unchangeable."""
         if self.frozen:
             for matrix in self._matrices.values():
                 matrix.setflags(write=False)
+
+    def reach(self, session: int, *, back_to: int) -> None:
+        """Have the rows of a session held from now on, and those before it from `back_to` on."""
 
     @property
     def last_session(self) -> int:
@@ -148,31 +161,59 @@ class Panel:
         """Return the session of a row."""
         return int(self._sessions[row])
 
-    def values(self, field: str) -> Floats:
-        """Return a field as rows x assets, C order; NaN is a missing price. It is read-only in a frozen panel."""
-        return self._matrices[field][: self.rows]
+    @property
+    def end(self) -> int:
+        """Row after the last that is held."""
+        return self.rows
+
+    def hold_from(self, row: int) -> None:
+        """Have all rows from this one to the last that is held be held."""
+
+    def values(self, field: str, low: int, high: int) -> Floats:
+        """Return a field over rows `low` to `high` - 1, rows x assets, C order; NaN is a missing price.
+
+        It is read-only in a frozen panel.
+        """
+        return self._matrices[field][low:high]
 
     def flat(self, field: str) -> Sequence[float]:
-        """Return a field as one run of floats: the value of a row and an asset is at row * width + asset."""
+        """Return a field as one run of floats: the value of a row and an asset is at (row - base) * width + asset."""
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
 
     def flat_us(self) -> Sequence[int]:
         """Return the END of each row as one run of ints."""
         return cast(Sequence[int], memoryview(cast(Any, self._us)))
 
-    def column(self, index: int, field: str) -> Floats:
-        """Return a field of one asset, one value a row."""
-        return self._matrices[field][: self.rows, index]
+    def value(self, index: int, field: str, row: int) -> float:
+        """Return a field of one asset at a row."""
+        return float(self._matrices[field][row, index])
 
-    def series(self, index: int, field: str) -> pl.Series:
-        """Return a field of one asset as a Float64 Series named by symbol, null where a price is missing."""
+    def column(self, index: int, field: str, low: int, high: int) -> Floats:
+        """Return a field of one asset over rows `low` to `high` - 1."""
+        return self._matrices[field][low:high, index]
+
+    def whole_column(self, index: int, field: str) -> Floats:
+        """Return a field of one asset over all rows."""
+        return self.column(index, field, 0, self.rows)
+
+    def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
+        """Return the last row from `low` to `high` in which an asset has a price, or a volume other than 0; -1 if there is none."""
+        return last_known(self._matrices[field][low : high + 1, index], field, low)
+
+    def held_series(self, index: int, field: str) -> pl.Series:
+        """Return a field of one asset from row `base` on, as a Float64 Series named by symbol, null where a price is missing."""
         key = (index, field)
         cached = self._series.get(key)
         if cached is None:
-            cached = to_series(self.symbols[index], self.column(index, field))
+            cached = to_series(self.symbols[index], self.column(index, field, self.base, self.end))
             if self.frozen:
                 self._series[key] = cached
         return cached
+
+    def series(self, index: int, field: str, low: int, rows: int) -> pl.Series:
+        """Return `rows` values of a field of one asset from row `low` on, as a Float64 Series; null where a price is missing."""
+        known = self._series.get((index, field))
+        return (self.held_series(index, field) if known is None else known).slice(low, rows)
 
     def dates(self, low: int, high: int) -> pl.Series:
         """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs of minutes in UTC."""
@@ -301,3 +342,19 @@ class Panel:
 def to_series(name: str, values: Floats) -> pl.Series:
     """Return floats as a Float64 Series whose missing values are null."""
     return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64, nan_to_null=True)
+
+
+def last_known(values: Floats, field: str, low: int) -> int:
+    """Return `low` plus the last place with a price, or a volume other than 0; -1 if there is none.
+
+    It looks at few values where the last of them are known.
+    """
+    high, step = len(values), 64
+    while high > 0:
+        begin = max(0, high - step)
+        window = values[begin:high]
+        known = np.flatnonzero(window if field == "volume" else ~np.isnan(window))
+        if len(known):
+            return low + begin + int(known[-1])
+        high, step = begin, step * 4
+    return -1

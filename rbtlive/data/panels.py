@@ -5,7 +5,7 @@ The rule: a bar outside its asset's life is no bar.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,9 @@ import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar
+from rbtlive.data.minutes import StoredMinutes
 from rbtlive.data.panel import Frequency, Panel
+from rbtlive.data.rolling import RollingPanel
 from rbtlive.data.sessions import session_bar
 from rbtlive.model.asset import Asset
 
@@ -86,12 +88,13 @@ class PanelMaker:
         self._data_start = data_start
         self._frozen = frozen
         self._thousandths = thousandths
+        self._symbols = tuple(asset.symbol for asset in portal.assets)
 
     def _empty(self, frequency: Frequency, first: int) -> Panel:
         return Panel(
             frequency=frequency,
             calendar=self._portal.calendar,
-            symbols=tuple(asset.symbol for asset in self._portal.assets),
+            symbols=self._symbols,
             first_session=first,
             last_session=self._end,
             frozen=self._frozen,
@@ -103,15 +106,31 @@ class PanelMaker:
 
         Minutes of the last sessions that only have daily bars are missing bars, not the end of the data.
         """
-        bars = self._portal.daily if frequency == "1d" else self._portal.minute
-        first = self._first_session
-        if bars is not None and len(bars):
-            first = min(first, int(bars["session"][0]))
-        if frequency == "1m":
-            first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
-        panel = self._empty(frequency, first)
-        if bars is not None:
+        first, minutes = self._first_session, self._portal.minutes
+        if frequency == "1d":
+            if len(self._portal.daily):
+                first = min(first, int(self._portal.daily["session"][0]))
+            return self._filled(self._empty("1d", first), [self._portal.daily])
+        if minutes is not None:
+            first = min(first, minutes.first_session)
+        first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
+        if self._frozen and isinstance(minutes, StoredMinutes):
+            return RollingPanel(
+                calendar=self._portal.calendar,
+                symbols=self._symbols,
+                first_session=first,
+                last_session=self._end,
+                thousandths=self._thousandths,
+                minutes=minutes,
+                keep=self._lives.keep,
+            )
+        parts = [] if minutes is None else minutes.parts(first, self._end)
+        return self._filled(self._empty("1m", first), parts)
+
+    def _filled(self, panel: Panel, parts: Iterable[pl.DataFrame]) -> Panel:
+        for bars in parts:
             panel.fill(self._lives.keep(bars))
+        panel.seal()
         return panel
 
     def daily_beside(self, minutes: Panel, known_sessions: set[int]) -> Panel:
@@ -120,6 +139,6 @@ class PanelMaker:
         daily = self._empty("1d", first)
         for session in range(minutes.first_session, self._end + 1):
             if session not in known_sessions:
+                minutes.reach(session, back_to=minutes.rows_of_session(session)[0])
                 daily.set_row(session - first, session_bar(minutes, session))
-        daily.fill(self._lives.keep(self._portal.daily))
-        return daily
+        return self._filled(daily, [self._portal.daily])

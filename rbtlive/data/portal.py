@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
@@ -27,6 +27,8 @@ from rbtlive.data.corporate import (
     read_splits,
     unknown_symbol_words,
 )
+from rbtlive.data.minutes import HeldMinutes, MinuteBars
+from rbtlive.data.scanning import Survey, store, survey
 from rbtlive.data.schema import TypedBars, aggregate_by_session, daily_frame, minute_frame, typed_bars
 from rbtlive.errors import (
     BadFrequency,
@@ -50,8 +52,13 @@ NO_END = date(9999, 12, 31)
 class PolarsDataPortal:
     """Bars of many assets, checked, with what is known of the assets.
 
-    Frames may be polars (eager or lazy) or pandas, or paths to Parquet or CSV; long form, rows in any order, further columns
-    ignored. A row whose close is NaN or null is a missing bar.
+    Frames may be polars (eager or lazy) or pandas, or paths: a Parquet or CSV file, a folder of Parquet files, a pattern such as
+    "minutes/*.parquet". Long form, rows in any order, further columns ignored. A row whose close is NaN or null is a missing bar.
+
+    Minute bars of Parquet files and lazy frames are left on the disk if there are more than a million of them. They are checked in
+    one look, a part at a time, and backtests read the sessions they are in, so that memory is bounded by those and by the longest
+    window asked for. Files whose rows are in the order of time are read where they are and must stay as they are; bars in another
+    order, and those of a lazy frame, are copied into a temporary folder (TMPDIR) for as long as the portal lives: 56 bytes a bar.
 
     Args:
         bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's END), `symbol`, `open`, `high`, `low`,
@@ -64,12 +71,14 @@ class PolarsDataPortal:
         splits: `symbol`, `effective_date`, `ratio` (new price / old price: 0.5 is two for one).
         dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money a share).
         calendar: Name of the exchange's calendar, e.g. "XNYS" or "24/7".
+        in_memory: Whether minute bars are held in memory, whatever they come from and however many they are. None decides as said
+            above.
 
     Attributes:
         calendar: The calendar, reaching at least to the last date in the data.
         assets: All assets in the order of their sids; `asset.index` is the place here.
         daily: `session`, `asset` (Int32), `open`, `high`, `low`, `close`, `volume` (Float64), sorted by session and asset.
-        minute: The same behind `us` (Int64, µs UTC), sorted by us and asset; None without minute bars.
+        minutes: The minute bars, to be read a part at a time; None without minute bars.
         splits: All splits.
         dividends: All dividends.
         first_session: Number of the first session with a bar.
@@ -81,31 +90,37 @@ class PolarsDataPortal:
 
     __slots__ = (
         "_by_symbol", "_by_upper", "_ends_given", "_fingerprint", "assets", "calendar", "daily", "dividends", "first_session", "last_session",
-        "minute", "splits",
+        "minutes", "splits",
     )  # fmt: skip
 
     def __init__(
         self, bars: Any, *, minute_bars: Any = None, assets: Any = None, splits: Any = None, dividends: Any = None,
-        calendar: str = "XNYS",
+        calendar: str = "XNYS", in_memory: bool | None = None,
     ) -> None:  # fmt: skip
         get_calendar(calendar)  # a wrong name is told before a long look at the bars
+        if bars is None and minute_bars is None:
+            raise EmptyData("bars or minute_bars must be given: were both None; pass a frame or a path")
         daily = None if bars is None else typed_bars(bars, what="bars")
-        minute = None if minute_bars is None else typed_bars(minute_bars, what="minute_bars")
+        seen = None if minute_bars is None else survey(minute_bars, in_memory=in_memory)
+        minute = None if minute_bars is None or seen else typed_bars(minute_bars, what="minute_bars")
         tables = (
             None if assets is None else read_assets(assets),
             None if splits is None else read_splits(splits),
             None if dividends is None else read_dividends(dividends),
         )
-        self.calendar: TradingCalendar = _calendar_through(calendar, [daily, minute, *tables[1:]])
+        self.calendar: TradingCalendar = _calendar_through(calendar, [daily, minute, seen, *tables[1:]])
+        stored = None if seen is None else store(seen, calendar=self.calendar)
         symbols = _symbols(daily, minute)
         code = {symbol: number for number, symbol in enumerate(symbols)}
-        frames: list[pl.DataFrame] = []
+        frames: list[tuple[pl.DataFrame, Sequence[str]]] = []
         if daily is not None:
-            frames.append(daily_frame(daily, calendar=self.calendar, asset_of=code))
+            frames.append((daily_frame(daily, calendar=self.calendar, asset_of=code), symbols))
         if minute is not None:
-            frames.append(minute_frame(minute, calendar=self.calendar, asset_of=code))
+            frames.append((minute_frame(minute, calendar=self.calendar, asset_of=code), symbols))
+        if stored is not None:
+            frames.append((stored.daily, stored.symbols))
 
-        life = _life(frames, symbols, self.calendar)
+        life = _life(frames, self.calendar)
         self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
         self._ends_given = frozenset(
             row["symbol"]
@@ -113,15 +128,25 @@ class PolarsDataPortal:
             if row.get("end_date") is not None
         )
         self._name_assets()
-        frames = [_indexed(frame, [self._by_symbol.get(symbol) for symbol in symbols]) for frame in frames]
-        self.minute: pl.DataFrame | None = None if minute is None else frames[-1]
-        self.daily: pl.DataFrame = aggregate_by_session(frames[-1]) if daily is None else frames[0]
+        indexed = [_indexed(frame, self._places(names)) for frame, names in frames]
+        self.minutes: MinuteBars | None = None if minute is None else HeldMinutes(indexed[-1])
+        if stored is not None:
+            stored.number(self._places(stored.symbols))
+            self.minutes = stored
+        self.daily: pl.DataFrame = (
+            indexed[0] if daily is not None or stored is not None else aggregate_by_session(indexed[-1])
+        )
         index = {asset.symbol: asset.index for asset in self.assets}
         self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
         self.dividends: tuple[Dividend, ...] = make_dividends(tables[2], index=index, calendar=self.calendar)
-        self.first_session = min(int(frame["session"][0]) for frame in frames)
-        self.last_session = max(int(frame["session"][-1]) for frame in frames)
+        self.first_session = min(int(frame["session"][0]) for frame in indexed)
+        self.last_session = max(int(frame["session"][-1]) for frame in indexed)
         self._fingerprint: str | None = None
+
+    # A symbol whose bars were all left out has no asset, and no row either.
+    def _places(self, symbols: Sequence[str]) -> list[int]:
+        known = self._by_symbol
+        return [known[symbol].index if symbol in known else -1 for symbol in symbols]
 
     def _name_assets(self) -> None:
         self._by_symbol = {asset.symbol: asset for asset in self.assets}
@@ -174,7 +199,7 @@ class PolarsDataPortal:
                 f"calendar must be that of the portal, {data.calendar.name}: was {calendar!r}; leave it out, or make the portal "
                 f"with calendar={calendar!r}"
             )
-        if frequency == "1m" and data.minute is None:
+        if frequency == "1m" and data.minutes is None:
             raise BadFrequency(
                 "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= to the portal"
             )
@@ -205,21 +230,30 @@ class PolarsDataPortal:
             raise UnknownSymbol(unknown_symbol_words(symbol, self._by_symbol, where="the portal"))
         return alike[0]
 
+    @property
+    def minute(self) -> pl.DataFrame | None:
+        """All minute bars: the columns of `daily` behind `us` (Int64, µs UTC), sorted by us and asset; None without minute bars.
+
+        What is not held in memory is read, each time.
+        """
+        return None if self.minutes is None else self.minutes.whole()
+
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, of the normalised content: equal for equal data, whatever its source and row order."""
         if self._fingerprint is None:
             digest = hashlib.sha256()
             for line in self._facts():
                 digest.update(line.encode() + b"\n")
-            for frame in (self.daily, self.minute):
-                for column in [] if frame is None else frame.get_columns():
-                    digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
-                    digest.update(_bytes(column))
+            for column in self.daily.get_columns():
+                digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
+                digest.update(_bytes(column))
+            if self.minutes is not None:
+                _digest_minutes(self.minutes, digest)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
     def __repr__(self) -> str:
-        minutes = "" if self.minute is None else f", {self.minute.height} minute bars"
+        minutes = "" if self.minutes is None else f", {self.minutes.height} minute bars"
         first, last = self.calendar.label(self.first_session), self.calendar.label(self.last_session)
         return (
             f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} daily bars{minutes}, {first} to {last}, "
@@ -244,13 +278,11 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     for one in bars:
         if one is not None:
             names.update(one.frame["symbol"].unique())
-    if not names:
-        raise EmptyData("bars or minute_bars must be given: were both None; pass a frame or a path")
     return sorted(names)
 
 
 # Where a calendar is not known far enough, the rows beyond it are what is wrong, and are named when their turn comes.
-def _calendar_through(name: str, parts: Iterable[TypedBars | Table | None]) -> TradingCalendar:
+def _calendar_through(name: str, parts: Iterable[TypedBars | Survey | Table | None]) -> TradingCalendar:
     ends = [part.last_date() for part in parts if part is not None]
     try:
         return get_calendar(
@@ -261,26 +293,37 @@ def _calendar_through(name: str, parts: Iterable[TypedBars | Table | None]) -> T
 
 
 def _life(
-    frames: list[pl.DataFrame], symbols: list[str], calendar: TradingCalendar
+    frames: Iterable[tuple[pl.DataFrame, Sequence[str]]], calendar: TradingCalendar
 ) -> dict[str, tuple[date, date]]:
-    spans = pl.concat([frame.select("asset", "session") for frame in frames]).group_by("asset").agg(
-        first=pl.col("session").min(), last=pl.col("session").max()
-    )  # fmt: skip
-    return {
-        symbols[row["asset"]]: (calendar.label(row["first"]), calendar.label(row["last"]))
-        for row in spans.iter_rows(named=True)
-    }
+    life: dict[str, tuple[date, date]] = {}
+    for frame, symbols in frames:
+        spans = frame.group_by("asset").agg(first=pl.col("session").min(), last=pl.col("session").max())
+        for row in spans.iter_rows(named=True):
+            symbol, first, last = (
+                symbols[row["asset"]],
+                calendar.label(row["first"]),
+                calendar.label(row["last"]),
+            )
+            known = life.get(symbol, (first, last))
+            life[symbol] = min(first, known[0]), max(last, known[1])
+    return life
 
 
-# Frames are checked before assets are known, so they come numbered by symbol; sids may say another order. A symbol whose
-# bars were all left out has no asset, and no row either.
-def _indexed(frame: pl.DataFrame, assets: list[Equity | None]) -> pl.DataFrame:
-    places = [-1 if asset is None else asset.index for asset in assets]
+# Frames are checked before assets are known, so they come numbered by symbol; sids may say another order.
+def _indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
     if places == list(range(len(places))):
         return frame
     time = frame.columns[0]
     renamed = frame.with_columns(pl.Series(places, dtype=pl.Int32).gather(frame["asset"]).alias("asset"))
     return renamed.sort(time, "asset").rechunk()
+
+
+# Column by column, as if all were held: once through the bars for each of them.
+def _digest_minutes(minutes: MinuteBars, digest: Any) -> None:
+    for number, (name, dtype) in enumerate(minutes.part(0, -1).schema.items()):
+        digest.update(f"{name} {dtype} {minutes.height}\n".encode())
+        for part in minutes.parts(minutes.first_session, minutes.last_session):
+            digest.update(_bytes(part.to_series(number)))
 
 
 def _bytes(column: pl.Series) -> bytes:

@@ -49,12 +49,16 @@ class Quick:
             return None if flat is None else (flat, 1, 0)
         if field not in _COLUMNS:
             return None
-        return self._panel.flat(_COLUMNS[field]), self._panel.width, index
+        panel = self._panel
+        return panel.flat(_COLUMNS[field]), panel.width, index - panel.base * panel.width
 
     def window(self, index: int, field: str) -> tuple[Cut, int] | None:
         """Return what cuts windows of a field, and the first row they may begin at; None where they are no plain slices."""
-        first = self._history.clean_from(index, field)
-        return None if first is None else (cutter(self._panel.series(index, field)), first)
+        first, base = self._history.clean_from(index, field), self._panel.base
+        if first is None:
+            return None
+        cut = cutter(self._panel.held_series(index, field))
+        return (cut, first) if base == 0 else (lambda low, rows: cut(low - base, rows), max(first, base))
 
     def forget(self) -> None:
         """Forget all: columns have moved, or look otherwise from now on."""

@@ -6,6 +6,7 @@ The rule: a value is either read exactly or refused with an error that names col
 from __future__ import annotations
 
 import difflib
+import glob
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -34,6 +35,14 @@ TEXT_COLUMNS: Final = frozenset(
 
 _PARQUET: Final = (".parquet", ".pq")
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst")
+READ_ERRORS: Final = (
+    pl.exceptions.ComputeError,
+    pl.exceptions.NoDataError,
+    pl.exceptions.SchemaError,
+    OSError,
+)
+"""What polars raises of a file that is broken."""
+
 _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
 
 
@@ -41,13 +50,14 @@ def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFra
     """Return those of the wanted columns that a source has, as a polars frame in the source's order.
 
     Args:
-        source: A frame of polars (eager or lazy) or pandas, or a path to Parquet or CSV.
+        source: A frame of polars (eager or lazy) or pandas, or a path: a Parquet or CSV file, a folder of Parquet files, or a
+            pattern such as "minutes/*.parquet".
         what: How messages call it, e.g. "bars".
         wanted: Column names; others are ignored. In CSV those outside `TEXT_COLUMNS` are read as numbers.
 
     Raises:
         NotAFrame: `source` is something else.
-        UnreadableFile: the file is missing, or neither Parquet nor CSV.
+        UnreadableFile: the file is missing or broken, or neither Parquet nor CSV.
         WrongColumnType: text in a CSV column of numbers, or a pandas column that polars has no type for.
     """
     if isinstance(source, (str, Path)):
@@ -207,26 +217,62 @@ def _is_pandas(source: Any) -> bool:
     return "pandas.DataFrame" in kinds
 
 
+def parquet_files(source: Any) -> list[Path]:
+    """Return the Parquet files that a path means, in order: itself, those below it, or those of its pattern; else none."""
+    if not isinstance(source, (str, Path)):
+        return []
+    path = Path(source)
+    if path.is_dir():
+        found = (file for file in path.rglob("*") if file.is_file())
+    elif path.exists() or not glob.has_magic(str(path)):
+        found = (file for file in (path,) if file.is_file())
+    else:
+        found = (Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207 - it may be absolute
+    return sorted(file for file in found if file.name.lower().endswith(_PARQUET))
+
+
+def scan_files(files: Sequence[Path], *, below: Path) -> pl.LazyFrame:
+    """Return a lazy frame over Parquet files; in a folder, names like `symbol=AAPL` are columns.
+
+    Args:
+        files: What `parquet_files` gave.
+        below: The path it gave them for.
+    """
+    return pl.scan_parquet(list(files), glob=False, hive_partitioning=below.is_dir())
+
+
 def _read_file(path: Path, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
-    name = path.name.lower()
-    if not name.endswith(_PARQUET + _CSV):
+    files = parquet_files(path)
+    if not files:
+        _refuse_path(path, what=what)
+    try:
+        if files:
+            return read_frame(scan_files(files, below=path), what=what, wanted=wanted)
+        texts = read_frame(pl.scan_csv(path, infer_schema=False, glob=False), what=what, wanted=wanted)
+    except READ_ERRORS as error:
+        raise unreadable(path, error, what=what) from error
+    for column in texts.columns:
+        if column not in TEXT_COLUMNS:
+            texts = texts.with_columns(_number_of_text(texts, column, what=what))
+    return texts
+
+
+def _refuse_path(path: Path, *, what: str) -> None:
+    if path.is_dir() or (glob.has_magic(str(path)) and not path.exists()):
+        raise UnreadableFile(
+            f"{what} must name Parquet files: was {str(path)!r}, where none exists; check the path"
+        )
+    if not path.name.lower().endswith(_PARQUET + _CSV):
         raise UnreadableFile(
             f"{what} must be a Parquet or CSV file: was {str(path)!r}; convert it, or pass a frame"
         )
     if not path.is_file():
         raise UnreadableFile(f"{what} must be a file that exists: was {str(path)!r}; check the path")
-    try:
-        if name.endswith(_PARQUET):
-            return read_frame(pl.scan_parquet(path, glob=False), what=what, wanted=wanted)
-        texts = read_frame(pl.scan_csv(path, infer_schema=False, glob=False), what=what, wanted=wanted)
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError, OSError) as error:
-        raise UnreadableFile(
-            f"{what} cannot be read from {str(path)!r}: {error}; check that the file is whole"
-        ) from error
-    for column in texts.columns:
-        if column not in TEXT_COLUMNS:
-            texts = texts.with_columns(_number_of_text(texts, column, what=what))
-    return texts
+
+
+def unreadable(path: object, error: Exception, *, what: str) -> UnreadableFile:
+    """Return the error for a file that polars cannot read."""
+    return UnreadableFile(f"{what} cannot be read from {str(path)!r}: {error}; check that the file is whole")
 
 
 def _number_of_text(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
@@ -339,10 +385,10 @@ def _names_of(source: Any, frame: pl.DataFrame) -> list[str]:
     if isinstance(source, pl.LazyFrame):
         return source.collect_schema().names()
     if isinstance(source, (str, Path)):
-        name = str(source).lower()
+        files = parquet_files(source)
         lazy = (
-            pl.scan_parquet(source, glob=False)
-            if name.endswith(_PARQUET)
+            scan_files(files, below=Path(source))
+            if files
             else pl.scan_csv(source, infer_schema=False, glob=False)
         )
         return lazy.collect_schema().names()

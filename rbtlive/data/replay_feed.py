@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -100,8 +100,7 @@ class ReplayFeed(DataFeed):
         plan = self._plan or FeedPlan(
             calendar=self.portal.calendar, frequency=self._frequency or self._natural()
         )
-        frame = self.portal.minute if plan.frequency == "1m" else self.portal.daily
-        if frame is None:
+        if plan.frequency == "1m" and self.portal.minutes is None:
             raise BadFrequency(
                 f"a replay needs bars of its frequency: there are none for {plan.frequency!r}; pass some"
             )
@@ -114,7 +113,7 @@ class ReplayFeed(DataFeed):
         axis = SlotAxis(self.portal.calendar, frequency=plan.frequency)
         slots = axis.slots(after_us=begin_us, before_us=us_of(self.portal.calendar.close(last)) + 1)
         self._subscriptions_changed()
-        yield from self._merged(slots, self._rows(frame, axis=axis, after_us=begin_us))
+        yield from self._merged(slots, self._rows(axis, after_us=begin_us, last=last))
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the slices, each when it is due."""
@@ -149,21 +148,27 @@ class ReplayFeed(DataFeed):
         if self._portal is not None:
             self._allowed = [self.wants(asset.symbol) for asset in self._portal.assets]
 
-    def _rows(self, frame: pl.DataFrame, *, axis: SlotAxis, after_us: int) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, axis: SlotAxis, *, after_us: int, last: int) -> Iterator[tuple[Any, ...]]:
         # (END of the slice, asset, open, high, low, close, volume), in order; decimals made a chunk at a time.
-        if axis.frequency == "1m":
-            ends = frame["us"].to_numpy()
-        else:
-            ends = axis.calendar.closes_us[frame["session"].to_numpy()]
-        begin = int(np.searchsorted(ends, after_us, side="right"))
-        for start in range(begin, len(ends), _CHUNK_ROWS):
-            chunk = frame.slice(start, _CHUNK_ROWS)
-            yield from zip(
-                ends[start : start + _CHUNK_ROWS].tolist(),
-                chunk["asset"].to_list(),
-                *(_decimals(chunk[name].to_numpy()) for name in _FIELDS),
-                strict=True,
-            )
+        for frame in self._frames(axis, axis.calendar.coming_session(after_us), last):
+            if axis.frequency == "1m":
+                ends = frame["us"].to_numpy()
+            else:
+                ends = axis.calendar.closes_us[frame["session"].to_numpy()]
+            begin = int(np.searchsorted(ends, after_us, side="right"))
+            for start in range(begin, len(ends), _CHUNK_ROWS):
+                chunk = frame.slice(start, _CHUNK_ROWS)
+                yield from zip(
+                    ends[start : start + _CHUNK_ROWS].tolist(),
+                    chunk["asset"].to_list(),
+                    *(_decimals(chunk[name].to_numpy()) for name in _FIELDS),
+                    strict=True,
+                )
+
+    def _frames(self, axis: SlotAxis, first: int, last: int) -> Iterable[pl.DataFrame]:
+        if axis.frequency == "1m" and self.portal.minutes is not None:
+            return self.portal.minutes.parts(first, last)
+        return [self.portal.daily]
 
     def _merged(self, slots: Iterator[int], rows: Iterator[tuple[Any, ...]]) -> Iterator[MarketDataEvent]:
         symbols = [asset.symbol for asset in self.portal.assets]

@@ -38,6 +38,8 @@ from rbtlive.errors import (
 
 PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")
+COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
+"""What is read of a source of bars."""
 
 Kind = Literal["bars", "minute_bars"]
 
@@ -75,18 +77,32 @@ def typed_bars(source: Any, *, what: Kind) -> TypedBars:
     Raises:
         DataError: one of its subclasses, naming column, row and value.
     """
-    raw = read_frame(source, what=what, wanted=("date", "timestamp", "symbol", *FIELDS))
-    time_name = (
-        "date"
-        if what == "bars" and ("date" in raw.columns or "timestamp" not in raw.columns)
-        else "timestamp"
-    )
+    raw = read_frame(source, what=what, wanted=COLUMNS)
+    time_name = _time_name(raw, what)
     require_columns(raw, (time_name, "symbol", *FIELDS), what=what, source=source)
+    bars = typed_part(raw, what=what)
+    if bars is None:
+        raise EmptyData(f"{what} must have at least one bar with a close: was empty; pass bars")
+    return bars
+
+
+def _time_name(raw: pl.DataFrame, what: Kind) -> str:
+    daily = what == "bars" and ("date" in raw.columns or "timestamp" not in raw.columns)
+    return "date" if daily else "timestamp"
+
+
+def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
+    """Check every value of a frame that has all columns; None if it has no bar with a close.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    time_name = _time_name(raw, what)
     raw = raw.with_columns(number_column(raw, "close", what=what))
     if raw["close"].null_count() or raw["close"].is_nan().any():
         raw = raw.filter(pl.col("close").is_not_null() & pl.col("close").is_not_nan())
     if raw.is_empty():
-        raise EmptyData(f"{what} must have at least one bar with a close: was empty; pass bars")
+        return None
     refuse_null(raw, time_name, what=what)
     symbols = symbol_column(raw, what=what)
     if time_name == "date":
@@ -154,7 +170,7 @@ def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[st
             f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); leave such rows out, or pass "
             'calendar="24/7" for what trades every day'
         )  # fmt: skip
-    assets = _asset_column(bars.frame["symbol"], asset_of)
+    assets = asset_column(bars.frame["symbol"], asset_of)
     frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
@@ -170,32 +186,56 @@ def minute_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[s
         EmptyData: no bar is within the calendar's minutes.
         DuplicateBar: two bars stand for the same minute and symbol.
     """
-    sessions = calendar.sessions_of_minutes(bars.frame["timestamp"].to_numpy())
-    inside = sessions >= 0
-    frame = bars.frame
-    if not inside.all():
-        _warn_of_left_out(bars, outside=~inside, calendar=calendar)
-        frame, sessions = frame.filter(pl.Series(inside)), sessions[inside]
-    assets = _asset_column(frame["symbol"], asset_of)
-    frame = frame.select(pl.col("timestamp").alias("us"), pl.Series("session", sessions), assets, *FIELDS)
+    frame, outside = numbered_minutes(bars, calendar=calendar)
+    if outside.count:
+        outside.tell(calendar, stacklevel=4)
+    assets = asset_column(frame["symbol"], asset_of)
+    frame = frame.select("us", "session", assets, *FIELDS)
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
 
 
-def _warn_of_left_out(bars: TypedBars, *, outside: NDArray[np.bool_], calendar: TradingCalendar) -> None:
-    count = int(outside.sum())
-    first = _named(bars.frame.row(int(outside.argmax()), named=True))
-    expected = f"the END of a minute in which {calendar.name} is open (UTC)"
-    if count == len(outside):
-        raise EmptyData(
-            f"timestamp must be {expected}: was no such minute in any of the {count} minute_bars, the first is {first}; "
-            f"check the time zone, or pass another calendar"
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Minute bars outside the calendar's minutes: how many of how many, and the first in words."""
+
+    count: int
+    total: int
+    first: str
+
+    def tell(self, calendar: TradingCalendar, *, stacklevel: int) -> None:
+        """Warn of them where the portal is made, `stacklevel` frames up.
+
+        Raises:
+            EmptyData: no bar is within the calendar's minutes.
+        """
+        expected = f"the END of a minute in which {calendar.name} is open (UTC)"
+        if self.count == self.total:
+            raise EmptyData(
+                f"timestamp must be {expected}: was no such minute in any of the {self.count} minute_bars, the first is "
+                f"{self.first}; check the time zone, or pass another calendar"
+            )
+        warnings.warn(
+            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not {expected}; the first is {self.first}",
+            DataWarning,
+            stacklevel=stacklevel,
         )
-    warnings.warn(
-        f"{count} of {len(outside)} minute_bars are left out: their timestamp is not {expected}; the first is {first}",
-        DataWarning,
-        stacklevel=4,  # where the portal is made
-    )
+
+
+def numbered_minutes(bars: TypedBars, *, calendar: TradingCalendar) -> tuple[pl.DataFrame, LeftOut]:
+    """Return the minute bars within the calendar's minutes, in their order, and what is left out.
+
+    Returns:
+        us (Int64), session (Int32), symbol, the five fields; and the bars outside.
+    """
+    frame = bars.frame.rename({"timestamp": "us"})
+    sessions = calendar.sessions_of_minutes(frame["us"].to_numpy())
+    frame = frame.select("us", pl.Series("session", sessions), "symbol", *FIELDS)
+    inside = sessions >= 0
+    if inside.all():
+        return frame, LeftOut(0, len(inside), "")
+    first = _named(bars.frame.row(int((~inside).argmax()), named=True))
+    return frame.filter(pl.Series(inside)), LeftOut(int((~inside).sum()), len(inside), first)
 
 
 # A daily bar's timestamp is its END; midnight outside any session can only mean the label itself.
@@ -209,7 +249,8 @@ def _daily_sessions(bars: TypedBars, calendar: TradingCalendar) -> NDArray[np.in
     return sessions
 
 
-def _asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
+def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
+    """Return the number of each symbol as `asset` (Int32)."""
     codes = symbols.cast(pl.Enum(list(asset_of))).to_physical()
     places = pl.Series(list(asset_of.values()), dtype=pl.Int32)
     return places.gather(codes).alias("asset")
@@ -222,11 +263,12 @@ def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.Da
         frame = frame.drop("key")
     again = (key == key.shift(1)).fill_null(value=False)
     if again.any():
-        raise DuplicateBar(_first_duplicate(bars, int(again.sum())))
+        raise DuplicateBar(first_duplicate(bars, int(again.sum())))
     return frame.rechunk()
 
 
-def _first_duplicate(bars: TypedBars, count: int) -> str:
+def first_duplicate(bars: TypedBars, count: int) -> str:
+    """Return the message for bars of which `count` stand for a time and symbol that another one stands for."""
     keys = [bars.time_column, "symbol"]
     twice = bars.frame.filter(pl.struct(keys).is_duplicated())
     if twice.is_empty():  # two timestamps within one session

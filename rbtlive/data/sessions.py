@@ -16,8 +16,8 @@ def session_bar(panel: Panel, session: int) -> dict[str, Floats]:
     Open is the first, close the last price known, high and low the extremes, volume the sum.
     """
     low, high = panel.rows_of_session(session)
-    bar = {field: _fold(field, panel.values(field)[low:high]) for field in FIELDS}
-    bar["volume"] = panel.values("volume")[low:high].sum(axis=0)
+    bar = {field: _fold(field, panel.values(field, low, high)) for field in FIELDS}
+    bar["volume"] = panel.values("volume", low, high).sum(axis=0)
     return bar
 
 
@@ -49,7 +49,7 @@ class TodaySoFar:
         if start != first or done > row:
             done, value = first - 1, 0.0 if field == "volume" else np.nan
         if done < row:
-            value = self._forward(field, value, self._panel.column(index, field)[done + 1 : row + 1])
+            value = self._forward(field, value, self._panel.column(index, field, done + 1, row + 1))
             self._known[index, field] = (first, row, value)
         return value
 
@@ -80,14 +80,10 @@ class LastRows:
         done, found = self._known.get(index, (-1, -1))
         if done == row:
             return found
+        last_known = self._panel.last_known
         if done > row:
-            return self._scan(index, 0, row)
-        later = self._scan(index, done + 1, row)
+            return last_known(index, self._field, low=0, high=row)
+        later = last_known(index, self._field, low=done + 1, high=row)
         found = later if later >= 0 else found
         self._known[index] = (row, found)
         return found
-
-    def _scan(self, index: int, low: int, high: int) -> int:
-        window = self._panel.column(index, self._field)[low : high + 1]
-        known = np.flatnonzero(window if self._field == "volume" else ~np.isnan(window))
-        return low + int(known[-1]) if len(known) else -1

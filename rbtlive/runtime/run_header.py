@@ -207,9 +207,9 @@ def daily_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None
 
 def minute_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None:
     """Return the portal's minute bars of sessions below `before`, in the form a portal takes."""
-    if portal.minute is None:
+    if portal.minutes is None:
         return None
-    bars = portal.minute.filter(pl.col("session") < before)
+    bars = portal.minutes.part(portal.minutes.first_session, before - 1)
     return _named(portal, bars, bars["us"].cast(pl.Datetime("us", "UTC")).alias("timestamp"))
 
 

@@ -59,6 +59,32 @@ def test_a_path_with_wildcards_in_its_name_is_one_file(tmp_path, expected):
     assert same(PolarsDataPortal(path), expected)
 
 
+def test_a_folder_of_parquet_files_and_a_pattern_are_read(tmp_path, expected):
+    folder = tmp_path / "bars"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "readme.txt").write_text("no bars")
+    daily().head(2).write_parquet(folder / "a.parquet")
+    daily().tail(-2).write_parquet(folder / "deeper" / "b.pq")
+
+    assert same(PolarsDataPortal(folder), expected)
+    assert same(PolarsDataPortal(f"{folder}/**/*.p*q*"), expected)
+
+
+def test_the_names_of_folders_may_hold_a_column(tmp_path, expected):
+    for symbol in ("AAPL", "MSFT"):
+        (tmp_path / f"symbol={symbol}").mkdir()
+        only = daily().filter(pl.col("symbol") == symbol).drop("symbol")
+        only.write_parquet(tmp_path / f"symbol={symbol}" / "bars.parquet")
+
+    assert same(PolarsDataPortal(tmp_path), expected)
+
+
+def test_a_pattern_or_folder_without_parquet_files_is_an_error(tmp_path):
+    for path in (tmp_path, tmp_path / "*.parquet"):
+        with pytest.raises(UnreadableFile, match="where none exists"):
+            PolarsDataPortal(path)
+
+
 def test_a_symbol_that_looks_like_a_number_or_a_gap_stays_text(tmp_path):
     path = tmp_path / "bars.csv"
     daily(["007", "NA", "TRUE"]).write_csv(path)
