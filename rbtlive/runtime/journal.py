@@ -34,6 +34,7 @@ from rbtlive.runtime.session_lock import SessionLock
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096
 _MOST_BUFFERED = 4096
+_INPUT = "input"  # RowKind.INPUT, as a plain string
 RUN_ENDED = "RunEnded"
 """Type of the row that ends a run; after it nothing is written."""
 
@@ -110,6 +111,7 @@ class RecordedRun:
         except BaseException:
             self._connection.close()
             raise
+        self._last_seq = self._chain.seq
 
     @property
     def run_id(self) -> str:
@@ -119,11 +121,7 @@ class RecordedRun:
     @property
     def last_seq(self) -> int:
         """Number of the last row; 0 if there is none."""
-        return self._chain.seq
-
-    @property
-    def _stored_seq(self) -> int:
-        return self._chain.seq
+        return self._last_seq
 
     @property
     def ended(self) -> bool:
@@ -137,7 +135,7 @@ class RecordedRun:
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, up to the last one that is good now."""
-        stored = store.read_rows(self._connection, after=after, last=self._stored_seq)
+        stored = store.read_rows(self._connection, after=after, last=self._chain.seq)
         try:
             for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:
                 yield JournalRow(
@@ -149,7 +147,7 @@ class RecordedRun:
     def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
         """Yield the rows of one kind, in order."""
         try:
-            numbers = store.numbers_of_kind(self._connection, kind, last=self._stored_seq)
+            numbers = store.numbers_of_kind(self._connection, kind, last=self._chain.seq)
         except store.SQLITE_ERRORS as error:
             raise store.as_journal_error(error, self.path) from error
         for number in numbers:
@@ -212,14 +210,13 @@ class Journal(RecordedRun):
         self._chain = chain
         self._now_us = clock.now_us
         self._lock = lock
-        self._buffer: list[tuple[object, ...]] = []
-        self._committed_seq = chain.seq
-        self._durable_seq = chain.seq
+        self._buffer: list[store.WaitingRow] = []
+        self._last_seq = self._durable_seq = chain.seq
         self._level = ""
         self._failure: str | None = None
         self._committing = False
         self._closed = False
-        self._words: set[str] = set()
+        self._words: dict[str, str] = {}
         self._over = super().ended
 
     @classmethod
@@ -241,11 +238,11 @@ class Journal(RecordedRun):
         """Whether the run is over, so that the next attach starts another."""
         return self._over
 
-    @property
-    def _stored_seq(self) -> int:
-        return self._committed_seq
+    def hash(self) -> str:
+        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order, one a line."""
+        return str(self._chain.seal(self._buffer)[1].digest.hexdigest())
 
-    def append_event(self, event: Event, *, kind: str = RowKind.INPUT) -> int:
+    def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
         """Write an event down and return its row's number."""
         return self._append(kind, event.event_type, event.timestamp, encode_event(event))
 
@@ -286,33 +283,33 @@ class Journal(RecordedRun):
             JournalUnwritable: it cannot be written: disk full, read-only, locked. Nothing is taken from then on.
         """
         self._check()
-        if not self._buffer and not (durable and self._durable_seq < self._committed_seq):
+        if not self._buffer and not (durable and self._durable_seq < self._chain.seq):
             return
         try:
             if self._committing:
                 self._tidy_after_interrupt()
             self._committing = True
             self._refuse_half_a_row()
+            rows, chain = self._chain.seal(self._buffer)
             level = "FULL" if durable else "NORMAL"
             if level != self._level:
                 self._connection.execute(f"PRAGMA synchronous = {level}")
                 self._level = level
             self._connection.execute("BEGIN IMMEDIATE")
-            if self._buffer:
-                self._connection.executemany(store.INSERT_ROW, self._buffer)
+            if rows:
+                self._connection.executemany(store.INSERT_ROW, rows)
             else:  # a write of its own makes SQLite sync the rows that were committed without
-                self._connection.execute(store.INSERT_TOUCH, (self._committed_seq,))
+                self._connection.execute(store.INSERT_TOUCH, (self._chain.seq,))
             self._connection.execute("COMMIT")
         except (*store.SQLITE_ERRORS, JournalUnwritable) as error:
             self._fail(error)
-        self._buffer.clear()
-        self._committed_seq = self._chain.seq
-        self._committing = False
+        # No call between these, so that no interrupt can come between them either.
+        self._chain, self._buffer, self._committing = chain, [], False
         if durable:
-            self._durable_seq = self._committed_seq
+            self._durable_seq = self._chain.seq
         if self._lock is not None:
             try:
-                self._lock.mark(self.run_id, self._committed_seq)
+                self._lock.mark(self.run_id, self._chain.seq)
             except JournalUnwritable as error:
                 self._fail(error)
 
@@ -322,9 +319,7 @@ class Journal(RecordedRun):
         for row in super().rows(after=after):
             yield row
             after = row.seq
-        for seq, kind, type_name, ts, payload, _checksum, wall_us in waiting:
-            if isinstance(seq, int) and seq > after:
-                yield JournalRow(seq, str(kind), str(type_name), str(ts), str(payload), int(str(wall_us)))
+        yield from (JournalRow(*row) for row in waiting if row[0] > after)
 
     def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
         """Yield the rows of one kind, in order, those not yet committed included."""
@@ -332,7 +327,7 @@ class Journal(RecordedRun):
         for row in super().rows_of_kind(kind):
             yield row
             after = row.seq
-        yield from (row for row in self.rows(after=max(after, self._committed_seq)) if row.kind == kind)
+        yield from (row for row in self.rows(after=max(after, self._chain.seq)) if row.kind == kind)
 
     @property
     def failure(self) -> str | None:
@@ -378,30 +373,28 @@ class Journal(RecordedRun):
                 self._lock.release()
 
     def _append(self, kind: str, type_name: str, timestamp: datetime, payload: str) -> int:
-        self._check()
-        words = self._words
-        if kind not in words or type_name not in words:
-            self._learn(kind, type_name)
+        if self._failure is not None or self._closed:
+            self._check()
+        known = self._words.get
+        kind, type_name = known(kind) or self._learn(kind), known(type_name) or self._learn(type_name)
         if self._over:
             raise JournalUnwritable(
                 f"run {self.run_id} has ended: {type_name} cannot be written; start a new run"
             )
-        ts = datetime_text(timestamp)
-        seq = self._chain.seq + 1
-        row = store.row_bytes(seq=seq, kind=kind, type_name=type_name, ts=ts, payload=payload)
-        self._buffer.append((seq, kind, type_name, ts, payload, self._chain.extend(row), self._now_us()))
-        if len(self._buffer) >= _MOST_BUFFERED:
+        buffer, seq = self._buffer, self._last_seq + 1
+        buffer.append((seq, kind, type_name, datetime_text(timestamp), payload, self._now_us()))
+        self._last_seq = seq
+        if len(buffer) >= _MOST_BUFFERED:
             self.commit()
         return seq
 
-    def _learn(self, *words: str) -> None:
-        for word in words:
-            if not isinstance(word, str) or _WORD.fullmatch(word) is None:
-                raise ValueError(
-                    f"kind and type of a row are made of letters, digits and '_': was {word!r:.80}"
-                )
-            if len(self._words) < _MOST_WORDS:
-                self._words.add(str(word))
+    # Returns a plain string, whatever enumeration it is a member of: SQLite takes three times as long to bind others.
+    def _learn(self, word: str) -> str:
+        if not isinstance(word, str) or _WORD.fullmatch(word) is None:
+            raise ValueError(f"kind and type of a row are made of letters, digits and '_': was {word!r:.80}")
+        if len(self._words) < _MOST_WORDS:
+            self._words[word] = str(word)
+        return str(word)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -410,7 +403,7 @@ class Journal(RecordedRun):
             raise JournalUnwritable("the journal is closed and takes nothing more; attach again to go on")
 
     def _refuse_half_a_row(self) -> None:
-        if len(self._buffer) != self._chain.seq - self._committed_seq:
+        if len(self._buffer) != self._last_seq - self._chain.seq:
             raise JournalUnwritable("an interrupt came while a row was written; attach again to go on")
 
     def _tidy_after_interrupt(self) -> None:
@@ -418,8 +411,9 @@ class Journal(RecordedRun):
         if self._connection.in_transaction:
             self._connection.rollback()
         (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
-        del self._buffer[: max(0, stored - self._chain.seq + len(self._buffer))]
-        self._committed_seq = stored
+        written = [row for row in self._buffer if row[0] <= stored]
+        chain = self._chain.seal(written)[1]
+        self._chain, self._buffer = chain, self._buffer[len(written) :]
 
     def _fail(self, error: Exception) -> NoReturn:
         failure = error if isinstance(error, JournalUnwritable) else store.as_journal_error(error, self.path)

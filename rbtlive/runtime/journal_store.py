@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,12 @@ _SELECT: Final = (
 
 _SELECT_ONE: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq = ?"
 
+WaitingRow = tuple[int, str, str, str, str, int]
+"""A row that is not stored yet: seq, kind, type, ts, payload, wall_us."""
+
+SealedRow = tuple[int, str, str, str, str, bytes, int]
+"""A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
+
 RawRow = tuple[int, bytes, bytes, bytes, bytes, bytes, int]
 """A row as it is stored, with texts undecoded: seq, kind, type, ts, payload, checksum, wall_us."""
 
@@ -76,6 +82,20 @@ class Chain:
         self.checksum = hashlib.sha256(self.checksum + row).digest()
         self.seq += 1
         return self.checksum
+
+    def seal(self, rows: Sequence[WaitingRow]) -> tuple[list[SealedRow], Chain]:
+        """Return rows with their checksums, and the chain that ends with them; this one stays as it is."""
+        sha256, checksum, seq = hashlib.sha256, self.checksum, self.seq
+        sealed: list[SealedRow] = []
+        texts: list[bytes] = []
+        for seq, kind, type_name, ts, payload, wall_us in rows:
+            text = row_bytes(seq=seq, kind=kind, type_name=type_name, ts=ts, payload=payload)
+            texts.append(text)
+            checksum = sha256(checksum + text).digest()
+            sealed.append((seq, kind, type_name, ts, payload, checksum, wall_us))
+        digest = self.digest.copy()
+        digest.update(b"".join(texts))
+        return sealed, Chain(checksum, seq, digest)
 
 
 @dataclass(frozen=True, slots=True)

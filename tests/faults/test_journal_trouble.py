@@ -183,7 +183,7 @@ def test_a_running_session_can_be_read_by_others(tmp_path):
         feed = Gated(daily_frame(BARS), 12)
         session = rbt.attach(Churn, rbt.PaperBroker(), feed=feed, journal=tmp_path)
         await processed(session, 12)
-        await until(lambda: session.engine.journal._committed_seq == session.engine.journal.last_seq)
+        await until(lambda: session.engine.journal._chain.seq == session.engine.journal.last_seq)
         with open_run(StateFolder(tmp_path), "Churn") as recorded:
             assert len([row for row in recorded.rows() if row.type == "MarketDataEvent"]) == 12
         recorded = rbt.open_session("Churn", journal=tmp_path)
