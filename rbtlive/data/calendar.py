@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rbtlive.errors import NotASession, OutsideCalendar, UnknownCalendar
+from rbtlive.errors import InvalidSetting, NotASession, OutsideCalendar, UnknownCalendar
 
 FIRST_LABEL: Final = date(1970, 1, 2)
 LAST_LABEL: Final = date(2030, 12, 31)
@@ -77,6 +76,22 @@ def us_of(moment: datetime) -> int:
 def datetime_of(us: int) -> datetime:
     """Return the aware UTC date-time of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=int(us))
+
+
+def as_label(value: Any, name: str) -> date:
+    """Return a session label from a date, a date-time or text like "2005-01-03".
+
+    Raises:
+        InvalidSetting: it is none of these; `name` is how the message calls it.
+    """
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return datetime.fromisoformat(str(value)).date()
+    except ValueError:
+        raise InvalidSetting(f"{name} must be a date or text like '2005-01-03': was {value!r}") from None
 
 
 MORNING: Final = time(8, 45)
@@ -267,6 +282,8 @@ def _calendar(name: str, last: date) -> TradingCalendar:
         canonical = _library_name(name)
         tz = str(_library_calendar(canonical, last).tz)
         return _from_table(name=canonical, tz=tz, table=library_sessions(canonical, last=last))
+    from importlib.resources import files
+
     source = TABLES[name]
     table = pl.read_parquet(files(__package__).joinpath("calendars", f"{source}.parquet").read_bytes())
     if last > LAST_LABEL:  # the shipped sessions stay as they are, so that no number ever changes

@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
-from rbtlive.data.calendar import TradingCalendar, get_calendar
+from rbtlive.data.calendar import TradingCalendar, as_label, get_calendar
 from rbtlive.data.corporate import (
     Dividend,
     Split,
@@ -29,7 +30,7 @@ from rbtlive.data.corporate import (
 )
 from rbtlive.data.minutes import HeldMinutes, MinuteBars
 from rbtlive.data.scanning import Survey, store, survey
-from rbtlive.data.schema import TypedBars, aggregate_by_session, daily_frame, minute_frame, typed_bars
+from rbtlive.data.schema import FIELDS, TypedBars, aggregate_by_session, daily_frame, minute_frame, typed_bars
 from rbtlive.errors import (
     BadFrequency,
     EmptyData,
@@ -237,6 +238,66 @@ class PolarsDataPortal:
         What is not held in memory is read, each time.
         """
         return None if self.minutes is None else self.minutes.whole()
+
+    def to_frame(
+        self,
+        frequency: Literal["1d", "1m"] = "1d",
+        *,
+        symbols: str | Iterable[str] | None = None,
+        start: Any = None,
+        end: Any = None,
+    ) -> pl.DataFrame:
+        """Return bars as people read them, in the form that a portal takes.
+
+        Args:
+            frequency: "1d" or "1m".
+            symbols: A symbol or several, in upper or lower case; all by default.
+            start: First session, a date or text like "2005-01-03"; by default the first with a bar.
+            end: Last session; by default the last with a bar.
+
+        Returns:
+            `date` (Date, the session's label) or `timestamp` (Datetime µs UTC, the bar's END), `symbol` (String), `open`, `high`, `low`,
+            `close`, `volume` (Float64); sorted by time, then by sid. Unadjusted, as they were given.
+
+        Raises:
+            BadFrequency: the frequency is neither, or there are no minute bars.
+            UnknownSymbol: there is no such asset.
+            InvalidSetting: `start` or `end` is no date.
+        """
+        if frequency not in ("1d", "1m"):
+            raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them")
+        if frequency == "1m" and self.minutes is None:
+            raise BadFrequency(
+                "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= to the portal"
+            )
+        labels = self.calendar.labels
+        first, last = self.first_session, self.last_session
+        if start is not None:
+            first = max(first, int(np.searchsorted(labels, np.datetime64(as_label(start, "start")))))
+        if end is not None:
+            last = min(
+                last, int(np.searchsorted(labels, np.datetime64(as_label(end, "end")), side="right")) - 1
+            )
+        wanted = None
+        if symbols is not None:
+            names = [symbols] if isinstance(symbols, str) else symbols
+            wanted = pl.Series([self.asset(name).index for name in names], dtype=pl.Int32)
+        if frequency == "1d" or self.minutes is None:
+            parts: Iterable[pl.DataFrame] = [self.daily.filter(pl.col("session").is_between(first, last))]
+        else:
+            parts = [self.minutes.part(0, -1), *self.minutes.parts(first, last)]
+        chosen = [
+            part if wanted is None else part.filter(part["asset"].is_in(wanted.implode())) for part in parts
+        ]
+        return self._readable(pl.concat(chosen), frequency)
+
+    def _readable(self, bars: pl.DataFrame, frequency: str) -> pl.DataFrame:
+        symbols = pl.Series("symbol", [asset.symbol for asset in self.assets], dtype=pl.String)
+        if frequency == "1d":
+            time = pl.Series("date", self.calendar.labels[bars["session"].to_numpy()], dtype=pl.Date)
+        else:
+            time = bars["us"].cast(pl.Datetime("us", "UTC")).alias("timestamp")
+        return bars.select(time, symbols.gather(bars["asset"]), *FIELDS)
 
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, of the normalised content: equal for equal data, whatever its source and row order."""

@@ -9,15 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import date, datetime
 from typing import Any, Literal, cast
-
-from tqdm.auto import tqdm
 
 from rbtlive.core.quirks import quirks
 from rbtlive.core.settings import Frequency, RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendar import as_label
 from rbtlive.data.feed import DataFeed, ReplayFeed
 from rbtlive.data.market import Market
 from rbtlive.data.portal import PolarsDataPortal
@@ -117,22 +115,6 @@ def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> t
     return first, last
 
 
-def as_label(value: Any, name: str) -> date:
-    """Return a session label from a date, a date-time or text like "2005-01-03".
-
-    Raises:
-        InvalidSetting: it is none of these.
-    """
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return datetime.fromisoformat(str(value)).date()
-    except ValueError:
-        raise InvalidSetting(f"{name} must be a date or text like '2005-01-03': was {value!r}") from None
-
-
 def _model(model: Any, name: str, method: str) -> Any:
     if model is not None and not callable(getattr(model, method, None)):
         raise InvalidSetting(f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}")
@@ -194,6 +176,8 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         core: The core, fresh.
         progress: Show a progress bar once a second has passed; None shows one in a terminal and in a notebook.
     """
+    from tqdm.auto import tqdm  # asks what it runs in: not before something runs
+
     calendar, settings = core.calendar, core.settings
     if settings.end is None:
         raise SettingsError("a backtest needs an end: settings have none")

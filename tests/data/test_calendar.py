@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
+from importlib.resources import files
 
 import exchange_calendars
 import numpy as np
@@ -164,7 +165,7 @@ def test_a_session_that_closes_before_lunch_has_no_break():
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_the_shipped_tables_are_those_of_exchange_calendars(name):
     source = TABLES[name]
-    path = module.files("rbtlive.data").joinpath("calendars", f"{source}.parquet")
+    path = files("rbtlive.data").joinpath("calendars", f"{source}.parquet")
     made_with = pl.read_parquet_metadata(path.read_bytes())["exchange_calendars"]
     shipped = pl.read_parquet(path.read_bytes())
     # Another version may know of closures that were announced since; the years before the tables were made are settled.

@@ -20,6 +20,7 @@ from rbtlive.errors import (
     EmptyData,
     InvalidAsset,
     InvalidDividend,
+    InvalidSetting,
     InvalidSplit,
     MissingColumn,
     MissingValue,
@@ -31,7 +32,7 @@ from rbtlive.errors import (
     UnknownSymbol,
     WrongColumnType,
 )
-from tests.data.frames import DAYS, at, daily, minutes, with_value
+from tests.data.frames import COLUMNS, DAYS, at, daily, minutes, with_value
 
 SPLITS = {"symbol": ["MSFT"], "effective_date": [date(2012, 11, 24)], "ratio": [0.5]}
 DIVIDENDS = {"symbol": ["AAPL"], "ex_date": [DAYS[1]], "pay_date": [date(2012, 12, 1)], "amount": [0.41]}
@@ -447,3 +448,55 @@ def test_a_portal_says_what_it_holds():
     assert repr(PolarsDataPortal(daily())) == (
         "PolarsDataPortal(2 assets, 6 daily bars, 2012-11-21 to 2012-11-26, calendar XNYS)"
     )
+
+
+# As people read them
+
+
+def test_bars_are_shown_with_dates_and_symbols():
+    portal = PolarsDataPortal(daily()[[3, 0, 2, 1, 5, 4]])
+
+    shown = portal.to_frame()
+
+    assert shown.schema == {"date": pl.Date, "symbol": pl.String, **dict.fromkeys(COLUMNS, pl.Float64)}
+    assert shown.equals(daily().cast(dict.fromkeys(COLUMNS, pl.Float64)))
+    assert PolarsDataPortal(shown).fingerprint() == portal.fingerprint()
+
+
+def test_minute_bars_are_shown_with_their_end():
+    stamps = [at(14, 32), at(14, 31), at(14, 31, day=DAYS[2])]
+    portal = PolarsDataPortal(None, minute_bars=minutes(stamps, ["MSFT", "AAPL"]))
+
+    shown = portal.to_frame("1m")
+
+    assert shown.equals(minutes(stamps, ["MSFT", "AAPL"]).sort("timestamp", "symbol"))
+    assert shown.schema["timestamp"] == pl.Datetime("us", "UTC")
+    assert portal.to_frame("1m", symbols="aapl", start=DAYS[1])["close"].to_list() == [203.0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"symbols": "msft"}, [("MSFT", day) for day in DAYS]),
+        ({"symbols": ["MSFT", "AAPL"], "end": "2012-11-22"}, [("AAPL", DAYS[0]), ("MSFT", DAYS[0])]),
+        ({"start": DAYS[1], "end": DAYS[1]}, [("AAPL", DAYS[1]), ("MSFT", DAYS[1])]),
+        ({"start": "2012-11-24", "symbols": ["AAPL"]}, [("AAPL", DAYS[2])]),
+        ({"start": "2013-01-01"}, []),
+        ({"symbols": []}, []),
+    ],
+)
+def test_some_symbols_and_dates_are_shown(wanted, expected):
+    assert PolarsDataPortal(daily()).to_frame(**wanted).select("symbol", "date").rows() == expected
+
+
+def test_what_cannot_be_shown_is_an_error():
+    portal = PolarsDataPortal(daily())
+
+    with pytest.raises(BadFrequency, match="portal without minute bars: was '1m'"):
+        portal.to_frame("1m")
+    with pytest.raises(BadFrequency, match="must be '1d' or '1m': was '1h'"):
+        portal.to_frame("1h")
+    with pytest.raises(UnknownSymbol, match="did you mean 'AAPL'"):
+        portal.to_frame(symbols=["APPL"])
+    with pytest.raises(InvalidSetting, match="start must be a date"):
+        portal.to_frame(start="long ago")
