@@ -277,16 +277,16 @@ class BrokerLink:
                 del self._unknown_since[order_id]
 
     def _cancel_again(self, known: dict[str, BrokerOrder]) -> None:
-        # A cancel that failed is asked for until the order has ended; so is one for what has ended here and rests there.
+        # A cancel that failed is asked for until the order has ended; so is one for what has ended here and rests there, and
+        # for what the journal has lost: the strategy decides again, and both would fill.
         orders = self._core().orders
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)
-            if order is None or theirs.state in CLOSED_STATES:
+            if theirs.state in CLOSED_STATES:
                 self._cancels_lost.discard(order_id)
-            elif order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
-                self._trouble_once(
-                    f"order {order_id}", BrokerError(f"is {order.state} here and rests there: cancelling")
-                )
+            elif order is None or order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
+                here = "lost from the journal" if order is None else f"{order.state} here"
+                self._trouble_once(f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling"))
                 self._cancels_lost.add(order_id)
         for order_id in sorted(self._cancels_lost & known.keys(), key=int):
             self._cancels_lost.discard(order_id)

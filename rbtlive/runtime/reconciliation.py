@@ -75,11 +75,13 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
 
 
 def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:
-    # Never beyond what the broker says is filled: two of its channels may name one execution differently.
+    # Never beyond what the broker says is filled: two of its channels may name one execution differently. Nor beyond what was
+    # ordered: that is a difference of positions, for the policy to judge.
+    most = min(abs(known.filled), abs(order.amount))
     filled = order.filled
     fills: list[Event] = []
     for execution in known.executions:
-        if execution.execution_id in seen or abs(filled + execution.amount) > abs(known.filled):
+        if execution.execution_id in seen or abs(filled + execution.amount) > most:
             continue
         filled += execution.amount
         fills.append(
