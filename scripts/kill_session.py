@@ -25,7 +25,7 @@ from tests.faults.venue_killing import Ground, Life, Run, random_lives
 
 DEATHS_A_RUN = 8
 LATEST_TIMES = 4
-"""A point of a run is met at least so often, those of a session's close once."""
+"""A point of a run is met at least so often, those of a session's close and of refusals once."""
 
 
 class Tally:
@@ -94,8 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _kill_at_points(ground: Ground, tally: Tally, unbroken: Run, *, times: int) -> None:
     for point in POINTS:
         for number in range(1, times + 1):
-            # A session has one close in these bars: there it dies again and again in one run.
-            once = "snapshot" in point
+            # These bars have one close, and few refusals: there a session dies again and again in one run.
+            once = "snapshot" in point or "refusal" in point
             lives = [Life(point)] * number if once else [Life(point, 1 + (number - 1) % LATEST_TIMES)]
             tally.take(ground.run(lives), unbroken=unbroken, what=f"{point}, {number}")
 

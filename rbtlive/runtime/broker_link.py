@@ -7,6 +7,7 @@ answers, and is never sent again under another.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -340,6 +341,13 @@ class BrokerLink:
         elif text not in self._reported:
             self._reported.add(text)
             self._tell(SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation"))
+
+    # -- ending ----------------------------------------------------------------------------------------------
+
+    async def hang_up(self) -> None:
+        """Disconnect without a word: another engine has the run by now, and nobody could be told of a failure."""
+        with contextlib.suppress(Exception):
+            await self.broker.disconnect()
 
     # -- small things ----------------------------------------------------------------------------------------
 

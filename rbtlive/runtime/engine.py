@@ -18,7 +18,6 @@ from typing import Any, Literal
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.callbacks import told
 from rbtlive.core.portfolio import Portfolio
-from rbtlive.core.record import SessionRow
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.state import capture, recorded_fact
 from rbtlive.core.strategy_executor import strategy_name
@@ -180,7 +179,7 @@ class TradingEngine:
         self.core = core
         core.on_message = self.on_message
         core.emit = self._emit_fill
-        core.on_session_closed = self._write_row
+        core.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
 
     @property
     def order_manager(self) -> Any:
@@ -534,9 +533,6 @@ class TradingEngine:
         else:
             self.link.send(commands)
 
-    def _write_row(self, row: SessionRow) -> None:
-        self._recorder.session_closed(self.core, row)
-
     def _now(self) -> datetime:
         return moment_of(self.core)
 
@@ -549,6 +545,8 @@ class TradingEngine:
             await asyncio.wait(self._tasks)
         self._pump.give_back()
         if self._given_up:
+            if self.link is not None:
+                await self.link.hang_up()
             return
         try:
             if self._recorder.replaying:

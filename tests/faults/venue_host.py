@@ -30,7 +30,7 @@ from rbtlive.data.calendar import us_of
 from rbtlive.data.feed import Backoff
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.slices import SlotAxis
-from rbtlive.errors import BrokerError
+from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.broker_link import LinkSettings
@@ -201,6 +201,19 @@ def _note_orders(broker, *_args, **_kwargs):
     WATCHED["orders"] = _control(broker.url)["orders"]
 
 
+def _after_refusal(death):
+    submit = AlpacaBroker.submit_order
+
+    async def watched(broker, order, *, client_order_id):
+        try:
+            return await submit(broker, order, client_order_id=client_order_id)
+        except OrderRefused:
+            death.come()
+            raise
+
+    AlpacaBroker.submit_order = watched
+
+
 def _accepted(death):
     _around(AlpacaBroker, "submit_order", before=_note_orders)
     _after_sending(death, accepted=True)
@@ -218,6 +231,7 @@ POINTS = {
     "after answer, before journal": lambda d: _around(
         AlpacaBroker, "submit_order", after=lambda *_a, **_k: d.come()
     ),
+    "after refusal, before journal": _after_refusal,
     "before cancel": lambda d: _around(AlpacaBroker, "cancel_order", before=lambda *_a, **_k: d.come()),
     "after cancel": lambda d: _around(AlpacaBroker, "cancel_order", after=lambda *_a, **_k: d.come()),
     "before fill": lambda d: _around(TradingCore, "process", before=_fill(d)),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
 QUIET_MINUTES = 390 - EVENING
 """How many minutes of the first session have no bars; the venue is at the first of them when it begins."""
+BARS_BEFORE_DEATH = 3
 LONGEST_S = 120.0
 """No life of a session takes as long; one that hangs is an error."""
 
@@ -134,7 +135,10 @@ class Ground:
         self.venue.control("reset")
         self.venue.advance(QUIET_MINUTES)
         run = Run()
-        for life in [*lives, Life()]:
+        for number, life in enumerate([*lives, Life()]):
+            if number == 0 and life.after_s is not None:
+                # Before its first bar is journaled a run has no past: attached again it would begin later.
+                life = replace(life, bars=max(life.bars, BARS_BEFORE_DEATH))  # noqa: PLW2901
             code = self._live(life, folder, killed=run.killed)
             if code == KILLED and life.point is not None:
                 run.deaths[life.point] += 1
@@ -234,12 +238,7 @@ def random_lives(chance: random.Random, deaths: int, *, who: str = "session") ->
 
 def lives_at_every_point(chance: random.Random) -> list[Life]:
     """Return lives that end at the named points, each once; those of the session's close come at its close."""
-    names = [name for name in POINTS if "snapshot" not in name]
-    chance.shuffle(names)
-    snapshots = [Life("before snapshot"), Life("mid-snapshot")]
-    early, late = names[: len(names) // 2], names[len(names) // 2 :]
-    return (
-        [Life(name, chance.randint(1, 2)) for name in early]
-        + snapshots
-        + [Life(name, chance.randint(1, 2)) for name in late]
-    )
+    rare = [Life(name) for name in POINTS if "snapshot" in name or "refusal" in name]
+    often = [Life(name, chance.randint(1, 2)) for name in POINTS if name not in {life.point for life in rare}]
+    chance.shuffle(often)
+    return often[: len(often) // 2] + rare + often[len(often) // 2 :]
