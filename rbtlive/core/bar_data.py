@@ -22,6 +22,7 @@ from rbtlive.model.asset import Asset
 CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
 HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
+_KEPT_FRAMES: Final = 64
 
 
 class BarData:
@@ -234,6 +235,8 @@ class BarData:
         """
         market = self._market
         if dtype is None and frequency == market.frequency and not market.looks_back:
+            if type(assets) is list:
+                return self._quick_frame(assets, fields, bar_count, frequency)
             try:
                 cut, first = self._windows[fields][assets]
                 low = market.row + 1 - bar_count
@@ -247,6 +250,27 @@ class BarData:
             if index is not None:
                 return market.series(index, fields, market.span(bar_count, frequency))
         return self._history(assets, fields, self._count(bar_count, "history"), frequency, dtype)
+
+    # As with one asset: assets asked for together before need no look at each of them.
+    def _quick_frame(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
+        market, chosen = self._market, tuple(assets)
+        try:
+            cut, first = market.quick.frames[fields][chosen]
+            low = market.row + 1 - bar_count
+            if first <= low <= market.row:
+                return cut(low, bar_count)
+        except (KeyError, TypeError):  # not asked for before; or several fields; or no number of bars
+            pass
+        shown = self._history(assets, fields, self._count(bar_count, "history"), frequency, None)
+        if self._exact_series and type(fields) is str and fields in _SLICED:
+            quick = market.quick
+            found = quick.frame(tuple(asset.index for asset in assets), fields)
+            if found is not None:
+                known = quick.frames.setdefault(fields, {})
+                if len(known) >= _KEPT_FRAMES:  # a universe that changes every day
+                    known.clear()
+                known[chosen] = found
+        return shown
 
     # As with numbers: from the second time on a window is one slice of a column.
     def _make_quick_window(self, assets: Any, fields: Any) -> None:

@@ -25,6 +25,10 @@ BASE_FIELD = {
 """The fields of a history, and the column each is made of."""
 
 
+KEPT_FRAMES = 64
+"""How many sets of assets that were asked for together are remembered."""
+
+
 class History:
     """Adjusted windows over one panel.
 
@@ -291,6 +295,8 @@ class History:
             changed = {factor.asset for _, factor in self._log[known:]}.intersection(indices)
             whole = whole.with_columns([self._now(index, field) for index in changed])
         if known != version:
+            if len(self._frames) >= KEPT_FRAMES:
+                self._frames.clear()
             self._frames[key] = (version, whole)
         return whole.slice(low - panel.base, high - low)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Cut = Callable[[int, int], pl.Series]
 """Cuts a window out of a column: first row, number of rows."""
 
+FrameCut = Callable[[int, int], pl.DataFrame]
+"""The same for several assets."""
+
 
 class Quick:
     """What was asked for once, found again in two look-ups.
@@ -31,9 +34,10 @@ class Quick:
         numbers: By field, then by asset: a run of floats, step, offset (a row's value is at row * step + offset), and how the
             reader shows it. Filled by the reader.
         windows: By field, then by asset: what cuts a window, and the first row one may begin at. Filled by the reader.
+        frames: The same by field, then by assets, for windows of several.
     """
 
-    __slots__ = ("_history", "_indicators", "_panel", "numbers", "windows")
+    __slots__ = ("_history", "_indicators", "_panel", "frames", "numbers", "windows")
 
     def __init__(self, panel: Panel, history: History, indicators: Indicators) -> None:
         self._panel = panel
@@ -41,6 +45,7 @@ class Quick:
         self._indicators = indicators
         self.numbers: dict[str, dict[Any, tuple[Sequence[float], int, int, Any]]] = {}
         self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
+        self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
 
     def column(self, index: int, field: str) -> tuple[Sequence[float], int, int] | None:
         """Return an asset's field as floats, step and offset; None if it is no column that keeps its values."""
@@ -60,10 +65,18 @@ class Quick:
         cut = cutter(self._panel.held_series(index, field))
         return (cut, first) if base == 0 else (lambda low, rows: cut(low - base, rows), max(first, base))
 
+    def frame(self, indices: tuple[int, ...], field: str) -> tuple[FrameCut, int] | None:
+        """Return what gives windows of several assets, and the first row they may begin at; None where days are rounded."""
+        history = self._history
+        if history.clean_from(0, field) is None:
+            return None
+        return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
+
     def forget(self) -> None:
         """Forget all: columns have moved, or look otherwise from now on."""
         self.numbers.clear()
         self.windows.clear()
+        self.frames.clear()
 
 
 _COLUMNS = {name: name for name in ("open", "high", "low", "close", "volume")} | {"price": "close"}
