@@ -30,6 +30,7 @@ LINES_KEPT = 50
 FAILURES_KEPT = 5
 FILLS_A_TICK = 2000
 """How many executions one tick looks at; what is left over waits for the next."""
+_SETTLED_STEPS = 5
 _PRICES_KEPT = 4 * ORDERS_SHOWN
 _TEXT_LIMIT = 400
 _FRAMES_SHOWN = 6
@@ -43,6 +44,8 @@ def plain(value: Decimal | float | None, digits: int = 6) -> float | int | None:
     if value is None:
         return None
     number = float(value)
+    if number.is_integer():
+        return int(number)
     if not math.isfinite(number):
         return None
     rounded = round(number, digits)
@@ -71,7 +74,7 @@ class Fills:
             len(transactions) - first > 10 * FILLS_A_TICK
         ):  # far behind: what is seen no more is not caught up on
             first, last = len(transactions) - FILLS_A_TICK, len(transactions)
-        for fill in islice(transactions, first, last):
+        for fill in transactions[first:last]:
             if fill.order_id is not None:
                 amount, money = self._sums.get(fill.order_id, (Decimal(0), Decimal(0)))
                 self._sums[fill.order_id] = amount + fill.amount, money + fill.amount * fill.price
@@ -108,7 +111,9 @@ class OrderRows:
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
-        self._seen: dict[str, tuple[Any, ...]] = {}
+        self._facts: dict[str, tuple[Any, ...]] = {}
+        self._settled: set[str] = set()
+        self._steps = 0
         self._latest: deque[Order] = deque(maxlen=2 * ORDERS_SHOWN)
         self._last_id = 0
 
@@ -117,32 +122,44 @@ class OrderRows:
 
         A row is [id, symbol, amount, filled, limit, stop, mean price, state, reason, created ms, changed ms, open].
         """
-        changed: list[Row] = []
-        seen: dict[str, tuple[Any, ...]] = {}
-        before = self._seen
-        for order in self._shown(orders):
-            key = order.id
-            facts = (
-                order.state,
-                order.executions,
-                order.amount,
-                order.limit,
-                order.stop,
-                order.reason,
-                order.dt,
-            )
-            seen[key] = facts
-            # A price may come later than the fill it belongs to: executions are taken in a number at a time.
-            if before.get(key) != facts or (order.executions and self.rows[key][6] is None):
-                row = _order_row(order, fills.mean_price(order) if order.executions else None)
-                if self.rows.get(key) != row:
-                    self.rows[key] = row
-                    changed.append(row)
-        gone = [key for key in before if key not in seen]
+        self._steps += 1
+        if self._steps % _SETTLED_STEPS == 0:
+            self._settled.clear()  # an order that has ended can still change: a fill that comes late
+        shown = self._shown(orders)
+        settled = self._settled
+        changed = [row for order in shown if order.id not in settled and (row := self._changed(order, fills))]
+        gone = self._facts.keys() - {order.id for order in shown} if len(shown) < len(self._facts) else ()
         for key in gone:
-            del self.rows[key]
-        self._seen = seen
+            del self.rows[key], self._facts[key]
+            settled.discard(key)
         return changed, [int(key) for key in gone]
+
+    def _changed(self, order: Order, fills: Fills) -> Row | None:
+        # By identity, at what every change of an order renews.
+        key = order.id
+        facts = self._facts.get(key)
+        if (
+            facts is not None
+            and order.dt is facts[0]
+            and order.executions == facts[1]
+            and order.state is facts[2]
+            and order.amount is facts[3]
+            and order.limit is facts[4]
+            and order.stop is facts[5]
+        ):
+            if order.state not in OPEN_STATES:
+                self._settled.add(key)
+            return None
+        price = fills.mean_price(order) if order.executions else None
+        same_terms = facts is not None and (order.amount, order.limit, order.stop) == facts[3:]
+        row = _order_row(order, price, self.rows.get(key) if same_terms else None)
+        # A price may come later than the fill it belongs to: executions are taken in a number at a time.
+        executions = order.executions if price is not None or not order.executions else -1
+        self._facts[key] = (order.dt, executions, order.state, order.amount, order.limit, order.stop)
+        if self.rows.get(key) == row:
+            return None
+        self.rows[key] = row
+        return row
 
     def _shown(self, orders: OrderManager) -> list[Order]:
         # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones included; the newest come first.
@@ -166,18 +183,21 @@ class OrderRows:
         return shown
 
 
-def _order_row(order: Order, price: float | None) -> Row:
+def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
+    # An order's row `before` of the same terms spares putting them into words again.
+    if before is None:
+        placed = [int(order.id), order.asset.symbol, plain(order.amount)]
+        limits, created = [plain(order.limit), plain(order.stop)], us_of(order.created) // 1000
+    else:
+        placed, limits, created = before[:3], before[4:6], before[9]
     return [
-        int(order.id),
-        order.asset.symbol,
-        plain(order.amount),
-        plain(order.filled),
-        plain(order.limit),
-        plain(order.stop),
+        *placed,
+        plain(order.filled) if order.executions else 0,
+        *limits,
         price,
         order.state.value,
         cut(order.reason or ""),
-        us_of(order.created) // 1000,
+        created,
         us_of(order.dt) // 1000,
         int(order.is_open),
     ]
