@@ -24,6 +24,7 @@ class Kernel:
 
     Attributes:
         said: Every message on the public channel, in order.
+        replies: Contents of the replies to cells that were waited for together or interrupted, by cell.
     """
 
     def __init__(self, home):
@@ -36,6 +37,7 @@ class Kernel:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=PATIENCE_S)
         self.said = []
+        self.replies = {}
 
     def send(self, kind, content, *, subshell=None):
         """Send a message on the shell channel, and return its id."""
@@ -78,7 +80,9 @@ class Kernel:
         found, end_s = [], time.monotonic() + within_s
         while len(found) < len(cells) and (left_s := end_s - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
-                cell = self._client.get_shell_msg(timeout=left_s)["parent_header"].get("msg_id")
+                reply = self._client.get_shell_msg(timeout=left_s)
+                cell = reply["parent_header"].get("msg_id")
+                self.replies[cell] = reply["content"]
                 if cell in cells:
                     found.append(cell)
         return found
@@ -123,6 +127,17 @@ class Kernel:
     def interrupt(self):
         """Interrupt as the stop button does."""
         self._manager.interrupt_kernel()
+
+    def interrupt_until_replied(self, cell):
+        """Interrupt a cell, and again after a second if need be, and return its reply's content.
+
+        A kernel ignores an interrupt between saying that a cell has begun and beginning it.
+        """
+        for _ in range(PATIENCE_S):
+            self.interrupt()
+            if self.replied({cell}, within_s=1):
+                return self.replies[cell]
+        raise AssertionError("no reply came")
 
     def listen_for(self, seconds):
         """Read what the kernel says for some time."""

@@ -55,8 +55,7 @@ def test_a_run_in_a_cell_blocks_that_cell_and_is_interrupted_gracefully(kernel):
     kernel.listen(lambda: kernel.is_busy(cell))
     kernel.listen_for(0.5)
 
-    kernel.interrupt()
-    reply = kernel.finish(cell)
+    reply = kernel.interrupt_until_replied(cell)
     state = kernel.run("print(rbt.sessions(), rbt.open_session('blocking').ended)")
     finished = "rbt.run(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), name='blocking')"
 
@@ -77,8 +76,7 @@ def test_a_long_backtest_shows_its_progress_and_leaves_what_it_had_when_it_is_in
     kernel.listen(lambda: len(kernel.messages("comm_msg")) > opened + 2)
 
     kernel.listen_for(0.5)
-    kernel.interrupt()
-    reply = kernel.finish(cell)
+    reply = kernel.interrupt_until_replied(cell)
     kernel.run("partial, whole = sys.last_value.result, rbt.backtest(Churn, daily_frame(150))")
     kernel.run("count, value = len(partial.performance), 'portfolio_value'")
 

@@ -140,8 +140,11 @@ def test_changes_come_at_most_five_times_a_second_and_are_small(kernel, shown):
 
 
 def test_a_second_resync_brings_the_picture_that_the_changes_led_to(kernel, shown):
+    def ended_meanwhile():
+        return {row[0] for m in shown.of_kind("delta") for row in m.get("orders", ()) if not row[11]}
+
     shown.send(t="resync")
-    kernel.listen(lambda: len(shown.of_kind("delta")) >= 8)
+    kernel.listen(lambda: len(shown.of_kind("delta")) >= 8 and len(ended_meanwhile()) > 3)
     shown.send(t="resync")
     kernel.listen(lambda: len(shown.of_kind("whole")) >= 2)
 
@@ -177,7 +180,7 @@ def test_buttons_steer_the_engine(kernel, shown):
 
 
 def test_a_message_from_a_subshells_thread_reaches_the_engine(kernel, shown):
-    subshell = kernel.control("create_subshell_request")["subshell_id"]
+    subshell = kernel.subshell()
     cell = kernel.start("await asyncio.sleep(3)")
 
     shown.send(t="do", action="pause", subshell=subshell)
