@@ -90,36 +90,11 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         NoRunningLoop: no event loop runs here; scripts use `rbtlive.run`.
         RbtliveError: something cannot be; each kind has a class of its own, and nothing is left half made.
     """
+    asked = dict(locals())  # what this takes is what `prepare` takes, said once
     _require_loop()
     warn_of_archived_patch()
     warn_of_unread_edits(strategy)
-    launch = prepare(
-        strategy,
-        broker,
-        feed=feed,
-        data=data,
-        name=name,
-        journal=journal,
-        fresh=fresh,
-        on_error=on_error,
-        max_errors=max_errors,
-        on_divergence=on_divergence,
-        open_orders=open_orders,
-        capital_base=capital_base,
-        start=start,
-        end=end,
-        frequency=frequency,
-        calendar=calendar,
-        params=params,
-        commission=commission,
-        slippage=slippage,
-        benchmark=benchmark,
-        frames=frames,
-        zipline_quirks=zipline_quirks,
-        reconciliation=reconciliation,
-        breakers=breakers,
-    )
-    return _start(launch)
+    return _start(prepare(**asked))
 
 
 def _require_loop() -> None:

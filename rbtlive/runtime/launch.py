@@ -206,26 +206,20 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     name: str | None,
     journal: Any,
     fresh: bool,
-    on_error: Literal["raise", "continue"],
-    max_errors: int,
     on_divergence: Literal["raise", "positions"],
     open_orders: Literal["keep", "cancel"],
     capital_base: Any,
     start: Any,
-    end: Any,
     frequency: Literal["1d", "1m"],
     calendar: str | None,
-    params: Mapping[str, Any] | None,
-    commission: Any,
-    slippage: Any,
-    benchmark: Any,
-    frames: Literal["polars", "pandas"],
-    zipline_quirks: bool,
     reconciliation: Policy,
     breakers: Breakers | None,
     clock: Clock | None = None,
+    **settings: Any,
 ) -> Launch:
     """Check everything that can be checked before a session starts.
+
+    The arguments are those of `attach`; `settings` are those that `prepare_settings` takes as they are.
 
     Raises:
         RbtliveError: something cannot be; each kind has a class of its own.
@@ -234,13 +228,18 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         raise InvalidSetting(
             f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
         )
-    _check_choice(on_error, "on_error", ("continue", "raise"))
+    _check_choice(settings["on_error"], "on_error", ("continue", "raise"))
     _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
     _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt"))
     _check_choice(open_orders, "open_orders", ("keep", "cancel"))
+    max_errors = settings["max_errors"]
     if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
         raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
-    executor = StrategyExecutor(strategy, params)
+    if breakers is not None and not isinstance(breakers, Breakers):
+        raise InvalidSetting(
+            f"breakers must be Breakers: was {breakers!r}; pass e.g. rbtlive.Breakers(max_drawdown=0.2)"
+        )
+    executor = StrategyExecutor(strategy, settings["params"])
     session_name = check_session_name(_name_of(executor, name))
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
@@ -248,29 +247,20 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
             f"{broker.name} has no market data of its own: pass feed=, e.g. rbtlive.ReplayFeed(bars) or an async iterator"
         )
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
-    settings = prepare_settings(
-        portal,
-        start=_coming_session(portal, clock) if source.is_live else start,
-        end=end,
-        capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
-        frequency=frequency,
-        params=params,
-        commission=commission,
-        slippage=slippage,
-        benchmark=benchmark,
-        frames=frames,
-        zipline_quirks=zipline_quirks,
-        on_error=on_error,
-        max_errors=max_errors,
-        endless=source.is_live,
-    )
     return Launch(
         strategy=strategy,
         executor=executor,
         broker=broker,
         feed=source,
         portal=portal,
-        settings=settings,
+        settings=prepare_settings(
+            portal,
+            start=_coming_session(portal, clock) if source.is_live else start,
+            capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
+            frequency=frequency,
+            endless=source.is_live,
+            **settings,
+        ),
         name=session_name,
         folder=StateFolder(journal),
         fresh=fresh,

@@ -427,6 +427,12 @@ def test_an_action_that_does_not_exist_is_refused():
         rbt.Breakers(action="panic")
 
 
+@pytest.mark.parametrize("thing", [0.2, {"max_drawdown": 0.2}, rbt.Breakers])
+def test_what_is_no_breakers_is_refused_before_a_session_begins(tmp_path, thing):
+    with pytest.raises(errors.InvalidSetting, match="breakers must be Breakers: was"):
+        replayed(tmp_path, daily_frame(3), thing)
+
+
 def test_every_setting_is_in_the_documentation():
     text = DOCS.read_text(encoding="utf-8")
 
