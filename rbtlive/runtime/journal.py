@@ -91,6 +91,13 @@ class JournalRow(NamedTuple):
         return decode_event(self.type, timestamp=self.timestamp, payload=self.payload)
 
 
+class _Words(dict[bytes, str]):
+    # Kinds and types come again in every row.
+    def __missing__(self, word: bytes) -> str:
+        self[word] = text = word.decode()
+        return text
+
+
 class RecordedRun:
     """A run as its journal tells it, for reading alone; its session may still be running elsewhere.
 
@@ -136,11 +143,11 @@ class RecordedRun:
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, up to the last one that is good now."""
         stored = store.read_rows(self._connection, after=after, last=self._chain.seq)
+        make, words = tuple.__new__, _Words()
         try:
             for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:
-                yield JournalRow(
-                    seq, kind.decode(), type_name.decode(), ts.decode(), payload.decode(), wall_us
-                )
+                parts = (seq, words[kind], words[type_name], ts.decode(), payload.decode(), wall_us)
+                yield make(JournalRow, parts)
         except store.SQLITE_ERRORS as error:
             raise store.as_journal_error(error, self.path) from error
 

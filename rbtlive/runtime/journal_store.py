@@ -76,12 +76,11 @@ class Chain:
     seq: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
 
-    def extend(self, row: bytes) -> bytes:
-        """Follow one row further and return its checksum."""
-        self.digest.update(row)
-        self.checksum = hashlib.sha256(self.checksum + row).digest()
+    def follow(self, text: bytes, checksum: bytes) -> None:
+        """Follow one row further, whose checksum is known."""
+        self.digest.update(text)
+        self.checksum = checksum
         self.seq += 1
-        return self.checksum
 
     def seal(self, rows: Sequence[WaitingRow]) -> tuple[list[SealedRow], Chain]:
         """Return rows with their checksums, and the chain that ends with them; this one stays as it is."""
@@ -284,13 +283,15 @@ def follow(
         for row in connection.execute(
             _SELECT, (0, -1)
         ):  # one by one: what lies before a missing page is good
-            if damaged is None and _fits(row, seq=chain.seq + 1, checksum=chain.checksum):
-                chain.extend(_raw_bytes(row))
-                if keep is not None:
-                    keep(row)
-            elif damaged is None:
-                damaged = f"row {chain.seq + 1} is not what was written"
-            elif before is not None and _fits(row, seq=before[0] + 1, checksum=before[5]):
+            if damaged is None:
+                text = _fitting(row, seq=chain.seq + 1, checksum=chain.checksum)
+                if text is None:
+                    damaged = f"row {chain.seq + 1} is not what was written"
+                else:
+                    chain.follow(text, row[5])
+                    if keep is not None:
+                        keep(row)
+            elif before is not None and _fitting(row, seq=before[0] + 1, checksum=before[5]):
                 raise JournalCorrupt(
                     f"journal {_called(path)} is damaged in its middle: {damaged}, but row {row[0]} follows; "
                     "restore it from a copy, or attach with fresh=True"
@@ -418,14 +419,14 @@ def _all_rows(connection: sqlite3.Connection, *, one_by_one: bool) -> Iterator[R
         seq += 1
 
 
-def _raw_bytes(row: RawRow) -> bytes:
-    return b'[%d,"%b","%b","%b",%b]\n' % row[:5]
-
-
-def _fits(row: RawRow, *, seq: int, checksum: bytes) -> bool:
-    if row[0] != seq or not all(isinstance(part, bytes) for part in (checksum, *row[1:6])):
-        return False
-    return hashlib.sha256(checksum + _raw_bytes(row)).digest() == row[5]
+# The canonical JSON of a row if it is the one that a number and the checksum before call for, else None.
+def _fitting(row: RawRow, *, seq: int, checksum: bytes) -> bytes | None:
+    try:
+        text = b'[%d,"%b","%b","%b",%b]\n' % row[:5]
+        good = row[0] == seq and hashlib.sha256(checksum + text).digest() == row[5]
+    except TypeError:  # a damaged column may hold anything
+        return None
+    return text if good else None
 
 
 def _as_written(row: RawRow) -> tuple[object, ...]:

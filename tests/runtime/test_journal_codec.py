@@ -31,6 +31,7 @@ from rbtlive.runtime.journal_codec import (
     decimal_text,
     decode_event,
     encode_event,
+    parse_datetime,
 )
 
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
@@ -87,6 +88,17 @@ events = st.one_of(
 )
 
 
+def priced(price):
+    """Return a slice of one bar made of a float."""
+    facts = {
+        "symbol": "A",
+        "timestamp": NOW,
+        "volume": 1e6,
+        **dict.fromkeys(("open", "high", "low", "close"), price),
+    }
+    return MarketDataEvent.of(facts)
+
+
 def decoded(event):
     return decode_event(event.event_type, timestamp=event.timestamp, payload=encode_event(event))
 
@@ -107,6 +119,23 @@ def test_what_is_written_is_canonical_json(event):
     plain = json.loads(text)
     assert text == json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     assert text.isascii()
+
+
+@given(slices() | st.floats(0, 10**9).map(priced))
+def test_every_number_of_a_bar_has_its_one_plain_text(event):
+    written = json.loads(encode_event(event))["bars"]
+
+    for symbol, bar in event.bars.items():
+        for name in ("open", "high", "low", "close", "volume"):
+            assert written[symbol][name] == plain_text(getattr(bar, name))
+
+
+@given(moments, st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=9))]))
+def test_a_moment_has_the_text_of_its_iso_form_in_utc(moment, zone):
+    text = datetime_text(moment.astimezone(zone))
+
+    assert text == moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    assert parse_datetime(text) == moment
 
 
 @given(slices())
@@ -196,6 +225,13 @@ def test_an_unknown_type_of_event_is_a_matter_of_version():
         ("OperatorEvent", '{"action":"__import__(\'os\')"}'),
         ("OperatorEvent", "[1]"),
         ("OperatorEvent", "not json"),
+        ("OperatorEvent", '{"action":"halt"} '),
+        ("OperatorEvent", '{"action":"halt"}{}'),
+        ("OperatorEvent", ""),
+        (
+            "MarketDataEvent",
+            '{"bars":{"A":{"close":"1","high":"3","low":"2","open":"1","volume":"Infinity"}}}',
+        ),
     ],
 )
 def test_a_payload_that_describes_no_event_is_corrupt(kind, payload):
