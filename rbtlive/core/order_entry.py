@@ -215,9 +215,16 @@ class OrderEntry:
     def _denial(self, order: Order) -> str | None:
         if self.trading_state == "reducing":
             held = self.portfolio.amount_of(order.asset)
-            if held * order.amount < 0 and abs(order.amount) <= abs(held):
+            if held * order.amount < 0 and abs(order.amount + self._leaving(order, held)) <= abs(held):
                 return None
         return self.halt_reason
+
+    # What other orders will take off a position, those aside that were told to end: together they must not turn it around.
+    def _leaving(self, order: Order, held: Decimal) -> Decimal:
+        others = (o for o in self.orders.get_active_orders(order.asset) if o is not order)
+        return sum(
+            (o.open_amount for o in others if o.amount * held < 0 and not o.cancel_requested), Decimal(0)
+        )
 
     # -- cancelling ------------------------------------------------------------------------------------------
 

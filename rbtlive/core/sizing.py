@@ -58,7 +58,10 @@ def shares_for_percent(core: TradingCore, asset: Asset, percent: Any) -> Decimal
 
 def shares_to_target(core: TradingCore, asset: Asset, target: Any) -> Decimal:
     """Return `target` shares minus what is held and, unless zipline's quirk is wanted, what is on order."""
-    missing = number(target, "target") - core.portfolio.amount_of(asset)
+    missing = number(target, "target")
+    position = core.portfolio.positions.get(asset)
+    if position is not None:
+        missing -= position.amount
     if not core.quirks.target_ignores_open_orders:
         for order in core.orders.open_by_asset().get(asset, ()):
             missing -= order.open_amount
@@ -78,7 +81,9 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
     """
     if binary and isinstance(amount, (bool, np.bool_)):
         amount = int(amount)  # as in zipline; else a bool is no number
-    lots = number(amount, "amount") / lot if lot != 1 else number(amount, "amount")
+    lots = amount if type(amount) is Decimal else number(amount, "amount")
+    if lot != 1:
+        lots /= lot
     if binary:
         text = float(lots)
         return Decimal(int(round(text) if abs(text - round(text)) <= 1e-4 else text)) * lot

@@ -26,6 +26,7 @@ class RestingOrder(Protocol):
     asset: Asset
     amount: Decimal
     limit: Decimal | None
+    stop: Decimal | None
     executions: int
 
 
@@ -116,6 +117,7 @@ class SimVenue:
             if (
                 may_skip
                 and close_of is not None
+                and not _begins_at_market(orders)
                 and not self._resting.may_touch(asset, orders, version=version, close=close_of(asset.index))
             ):
                 continue
@@ -146,6 +148,11 @@ class SimVenue:
         return self.commission.calculate(
             view, self._transaction_view(order, amount=amount, price=price, dt=now)
         )
+
+
+# A market order fills on any bar that has a close: no bound has to be looked up.
+def _begins_at_market(orders: Sequence[Any]) -> bool:
+    return bool(orders) and orders[0].limit is None and orders[0].stop is None
 
 
 class _Trade(NamedTuple):

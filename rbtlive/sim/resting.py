@@ -30,9 +30,6 @@ class RestingBounds:
             version: Changes whenever an open order may have been added, ended or restated.
             close: The bar's close; NaN touches nothing.
         """
-        first = orders[0] if orders else None
-        if first is not None and first.limit is None and first.stop is None:
-            return close == close  # noqa: PLR0124 - NaN; a market order fills on any bar that has a close
         known = self._bounds.get(asset)
         if known is None or known[0] != version:
             known = self._bounds[asset] = (version, *_quiet_range(orders))

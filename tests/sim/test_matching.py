@@ -29,6 +29,7 @@ class Resting:
     asset: Stock
     amount: Decimal
     limit: Decimal | None = None
+    stop: Decimal | None = None
     executions: int = 0
 
 
