@@ -1,0 +1,62 @@
+"""What a session keeps of the events it has processed: bars and orders, and nothing else.
+
+`python -m benchmarks.memory` shows it over a million events.
+"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+from benchmarks import memory
+from rbtlive.model.events import MarketDataEvent
+
+WARM = 4_200
+"""Events until the window of latencies, the largest, is full."""
+EVENTS = 1_500
+BYTES_AN_EVENT = 20
+"""20 MB a million."""
+
+
+def growth(folder, *, order_every=0, leak=None):
+    """Return by how many bytes a session grows over `EVENTS` events, stored bars apart, and its orders then."""
+    seen = []
+
+    def look(engine):
+        gc.collect()
+        seen.append(
+            (tracemalloc.get_traced_memory()[0], memory.stored_bytes(engine), len(engine.core.orders))
+        )
+        if leak is not None:
+            engine.dispatcher.register_handler(MarketDataEvent, leak)
+
+    looker = memory.Looker(look, at={WARM, WARM + EVENTS}, order_every=order_every)
+    tracemalloc.start()
+    try:
+        memory.feed_session(looker, folder, events=WARM + EVENTS + 1)
+    finally:
+        tracemalloc.stop()
+    (before, stored, orders), (after, stored_after, orders_after) = seen
+    return after - before - (stored_after - stored), orders_after - orders
+
+
+def test_events_that_were_processed_leave_nothing_behind_but_their_bars(tmp_path):
+    grown, _orders = growth(tmp_path)
+
+    assert grown < BYTES_AN_EVENT * EVENTS
+
+
+def test_an_order_leaves_itself_and_its_fill_behind(tmp_path):
+    grown, orders = growth(tmp_path, order_every=10)
+
+    assert orders == EVENTS // 10
+    assert grown < BYTES_AN_EVENT * EVENTS + 3_000 * orders
+
+
+def test_a_session_that_kept_its_events_would_be_found(tmp_path):
+    kept = []
+
+    grown, _orders = growth(tmp_path, leak=kept.append)
+
+    assert len(kept) > EVENTS // 2
+    assert grown > BYTES_AN_EVENT * EVENTS
