@@ -19,10 +19,10 @@ from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.frames import benchmark_returns, daily_returns
 
-_EQUITY = "#1f77b4"
-_BENCHMARK = "#8c8c8c"
-_LOSS = "#d62728"
-_GAIN = "#2ca02c"
+# Read on light and dark pages alike, and told apart by those who do not see red and green.
+_EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"
+_GAIN, _LOSS = "#2f86c9", "#d9730d"
+_TEXT, _GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
 _FILLS_NAMED = 12  # fills listed in one marker's text; a busy session names the rest by number
 
 
@@ -48,9 +48,14 @@ def figure_of(record: RunRecord) -> Any:
     figure.add_trace(_drawdown_trace(go, record), row=2, col=1)
     figure.update_yaxes(title_text="Portfolio value", row=1, col=1)
     figure.update_yaxes(title_text="Drawdown", tickformat=".0%", row=2, col=1)
+    figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
+    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     figure.update_layout(
         title_text=html.escape(record.strategy_name),
-        template="plotly_white",
+        template="none",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": _TEXT},
         hovermode="closest",
         height=560,
         margin={"l": 70, "r": 20, "t": 60, "b": 40},

@@ -73,7 +73,8 @@ class _Drawing:
         self.low, self.high = min(values), max(values)
         self.depths = [depth if math.isfinite(depth) else 0.0 for depth in course.depths]
         self.deepest = min(self.depths, default=0.0)
-        self.height = (_DEEP_BOTTOM if self.deepest < 0 else _BOTTOM) + 30
+        room = 44 if course.marks and self.deepest == 0 else 30  # marks may hang below the line
+        self.height = (_DEEP_BOTTOM if self.deepest < 0 else _BOTTOM) + room
         self.labels = [(f"{self.high:,.0f}", _TOP + 8), (f"{self.low:,.0f}", _BOTTOM)]
         if self.low == self.high:
             self.labels = [(f"{self.low:,.0f}", (_TOP + _BOTTOM) // 2 + 8)]
