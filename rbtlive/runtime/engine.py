@@ -321,6 +321,8 @@ class TradingEngine:
         if self._begun is not None:
             for level, text in self._begun.messages:
                 self.on_message(level, text)
+            for row, text in self._begun.closed:
+                recorder.closed_session(row, text)
             self._hand_over(self._begun.commands)
         else:
             self._begin()

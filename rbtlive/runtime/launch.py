@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.settings import RunSettings
+from rbtlive.core.state import capture
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import us_of
@@ -24,7 +25,7 @@ from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
 from rbtlive.runtime.breakers import Breakers
 from rbtlive.runtime.broker_link import LinkSettings, Policy
 from rbtlive.runtime.clock import Clock, SystemClock
-from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.engine import ACCOUNT_OPENED, TradingEngine
 from rbtlive.runtime.journal import Journal, RowKind, open_journal
 from rbtlive.runtime.log import failure_sink
 from rbtlive.runtime.recorded import Facts, segments_of, state_at_end, swap_facts
@@ -94,9 +95,14 @@ class Launch:
                 f"session {self.name!r} is still being recovered, {running.replayed} events so far: edited code takes over "
                 "where a session stands, and that is not known yet; attach it again in a moment"
             )
-        capital = running.core.settings.capital_base if self.own_capital else self.settings.capital_base
+        return self._begin(journal, capture(running.core))
+
+    def _begin(self, journal: Journal, stands: Mapping[str, Any]) -> Begun:
+        opened = (row.data() for row in journal.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED)
+        equity = next(opened, None) if self.own_capital else None
+        capital = self.settings.capital_base if equity is None else Decimal(equity["equity"])
         settings = replace(self.settings, capital_base=capital)
-        return begin(journal, running.core, lambda: self._core_of(journal, self.strategy, settings))
+        return begin(journal, stands, lambda: self._core_of(journal, self.strategy, settings))
 
     def _is_edit(self, journal: Journal) -> bool:
         try:
@@ -131,10 +137,10 @@ class Launch:
 
     def _engine_over(self, journal: Journal, begun: Begun | None) -> TradingEngine:
         try:
+            if begun is None and journal.resumed:
+                begun = self._checked(journal)
             if begun is not None:
-                self._begin_segment(journal, begun.state)
-            elif journal.resumed:
-                self._check(journal)
+                self._write_segment(journal, begun.state)
             return TradingEngine(
                 self.strategy,
                 self.broker,
@@ -154,32 +160,35 @@ class Launch:
             journal.close()
             raise
 
-    def _check(self, journal: Journal) -> None:
+    # What begins where the run was left, if this is other code and may go on from there; None carries the run on.
+    def _checked(self, journal: Journal) -> Begun | None:
         segment = segments_of(journal)[-1]
         try:
             check_header(journal.header, segment, self.executor, self.settings)
         except StrategyChanged as change:
             if self.on_divergence == "positions":
-                self._go_on(journal)
-            else:
-                where = first_divergence(
-                    journal, segment, lambda: self._core_of(journal, self.strategy, self.settings)
-                )
-                raise StrategyChanged(f"{change}; first difference: {where or 'none'}") from None
+                return self._begin(journal, self._state_at_end(journal))
+            where = first_divergence(
+                journal, segment, lambda: self._core_of(journal, self.strategy, self.settings)
+            )
+            raise StrategyChanged(f"{change}; first difference: {where or 'none'}") from None
+        return None
 
     def _go_on(self, journal: Journal) -> None:
-        # A new segment from the state the run stopped in, as its rows tell it.
+        # A replay went another way: a new segment from the state the run stopped in, as its rows tell it.
+        self._write_segment(journal, self._state_at_end(journal))
+
+    def _state_at_end(self, journal: Journal) -> Mapping[str, Any]:
         nothing = {"__name__": self.executor.name, "handle_data": lambda _context, _data: None}
         settings = replace(self.settings, params={})
         facts = Facts(journal, {asset.symbol: asset for asset in self.portal.assets})
-        state = state_at_end(
+        return state_at_end(
             facts,
             lambda: self._core_of(journal, nothing, settings, simulated=False),
             simulated=self.broker.simulated,
         )
-        self._begin_segment(journal, state)
 
-    def _begin_segment(self, journal: Journal, state: Mapping[str, Any]) -> None:
+    def _write_segment(self, journal: Journal, state: Mapping[str, Any]) -> None:
         facts = swap_facts(
             self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
         )

@@ -78,8 +78,11 @@ class Recorder:
 
     def session_closed(self, core: TradingCore, row: SessionRow) -> None:
         """Write down, or check, a session's books and the core's state after it."""
-        facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
-        self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, canonical_json(facts))
+        self.closed_session(row, closing_text(core, row))
+
+    def closed_session(self, row: SessionRow, text: str) -> None:
+        """Write down, or check, a session's close, as `closing_text` told it when it happened."""
+        self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, text)
 
     def intents(self, core: TradingCore, commands: list[Command]) -> None:
         """Write down, or check, what the strategy wants of a venue."""
@@ -110,6 +113,12 @@ class Recorder:
         while row is not None and (row.kind == RowKind.NOTE or row.type == RUN_ENDED):
             row = next(self._rows, None)
         self._next = row
+
+
+def closing_text(core: TradingCore, row: SessionRow) -> str:
+    """Return a session's books and the core's state after it, as canonical JSON; to be called when it closes."""
+    facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
+    return canonical_json(facts)
 
 
 def moment_of(core: TradingCore) -> datetime:

@@ -1,6 +1,6 @@
-"""Edited code takes over where a running session stands.
+"""Edited code takes over where a session stands.
 
-The rule: the new code's `initialize` runs before anything of the running session is touched. If it fails, that goes on.
+The rule: the new code's `initialize` runs before anything of the session is touched. If it fails, all is as it was.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rbtlive.core.state import capture
+from rbtlive.core.record import SessionRow
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.commands import Command
 from rbtlive.runtime.journal import Journal
 from rbtlive.runtime.journal_codec import canonical_json
 from rbtlive.runtime.recorded import Facts, carry_on
+from rbtlive.runtime.recorder import closing_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,40 +25,45 @@ class Begun:
     """A segment that has begun, and is not written down yet.
 
     Attributes:
-        core: Its core, in the running session's state; `initialize` has run.
+        core: Its core, in the session's state; `initialize` has run.
         commands: What `initialize` asked for.
+        closed: Sessions that were over and are closed by it: their rows, and what the journal says of them.
         messages: What it had to say: level and text.
-        state: The running session's state, as facts.
+        state: The session's state, as facts.
         last_slice: END of the last slice that session saw, None if it saw none.
     """
 
     core: TradingCore
     commands: list[Command]
+    closed: list[tuple[SessionRow, str]]
     messages: list[tuple[str, str]]
     state: Mapping[str, Any]
     last_slice: datetime | None
 
 
-def begin(journal: Journal, running: TradingCore, new_core: Callable[[], TradingCore]) -> Begun:
-    """Begin a segment where a running session stands, without writing anything.
+def begin(journal: Journal, stands: Mapping[str, Any], new_core: Callable[[], TradingCore]) -> Begun:
+    """Begin a segment where a session stands, without writing anything.
 
     Args:
         journal: The session's.
-        running: Its core.
+        stands: Its state, as facts.
         new_core: Makes a core with the edited code.
 
     Raises:
         Exception: what `initialize` raised.
     """
-    state: dict[str, Any] = json.loads(canonical_json(capture(running)))  # as a recovery will read it
+    state: dict[str, Any] = json.loads(canonical_json(stands))  # as a recovery will read it
     core = new_core()
     messages: list[tuple[str, str]] = []
+    closed: list[tuple[SessionRow, str]] = []
+    core.on_session_closed = lambda row: closed.append((row, closing_text(core, row)))
     core.on_message = lambda level, text: messages.append((level, text))
     facts = Facts(journal, {asset.symbol: asset for asset in core.assets})
     carry_on(core, facts, state)
     return Begun(
         core=core,
         commands=core.start(),
+        closed=closed,
         messages=messages,
         state=state,
         last_slice=facts.slices[-1].timestamp if facts.slices else None,

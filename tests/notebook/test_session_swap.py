@@ -275,6 +275,20 @@ def test_positions_carry_a_stopped_run_on_under_edited_code(tmp_path, seen):
     assert session.parity().identical
 
 
+def test_code_whose_initialize_fails_in_a_new_process_leaves_the_run_as_it_was(tmp_path):
+    bars = daily_frame(12)
+    one, broken = defined(FIRST, "Edited"), defined(BROKEN, "Edited")
+    stopped_run(tmp_path, bars, one, 6)
+    rows = rows_of(tmp_path, "Edited")
+
+    with pytest.raises(errors.SymbolNotFound, match="NOPE"):
+        run(whole(broken, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions"))
+
+    assert rows_of(tmp_path, "Edited") == rows
+    assert rbt.sessions() == {}
+    assert same(rbt.backtest(one, bars), run(whole(one, tmp_path, feed=rbt.ReplayFeed(bars))).result())
+
+
 @pytest.mark.parametrize("seen", [100, 389, 391, 450])
 def test_positions_carry_a_run_on_from_the_middle_of_a_session(tmp_path, seen):
     bars = minute_frame(2)

@@ -160,6 +160,32 @@ def test_a_breaker_halts_reduces_or_flattens_as_it_was_told(tmp_path, action, st
     assert session.parity().identical
 
 
+def test_what_only_reduces_never_turns_a_position_around_however_many_orders_there_are(tmp_path):
+    class Leaver(rbt.TradingAlgorithm):
+        def initialize(self, context):
+            context.bars, context.asset = 0, self.symbol("AAA")
+
+        def handle_data(self, context, data):
+            context.bars += 1
+            if context.bars == 1:
+                self.order(context.asset, 1000)
+            elif context.bars > 4:
+                for _time in range(3):
+                    self.order(context.asset, -400)
+
+    bars = falling(100, 100, 100, 80, 80, 80, 80, 80)
+    limits = rbt.Breakers(max_drawdown=0.05, action="reduce")
+
+    session = run(whole(Leaver, tmp_path, feed=rbt.ReplayFeed(bars), breakers=limits))
+
+    core = session.engine.core
+    assert core.trading_state == "reducing"
+    assert core.portfolio.amount_of(core.assets[0]) == 200
+    assert session.orders["amount"].to_list() == [1000, -400, -400]
+    assert len(session.result().denied) == 10
+    assert session.parity().identical
+
+
 def test_resume_lets_trading_go_on_and_counts_anew_after_a_restart_too(tmp_path):
     bars = falling(100, 100, 100, 80, 80, 79, 79, 79, 60, 60)
     limits = rbt.Breakers(max_drawdown=0.01)
