@@ -84,8 +84,9 @@ class DataFeed(ABC):
 
     def wants(self, symbol: str) -> bool:
         """Say whether bars of a symbol are asked for."""
-        name = symbol.upper()
-        return name not in self._unwanted if self._wanted is None else name in self._wanted
+        if self._wanted is None:
+            return not self._unwanted or symbol.upper() not in self._unwanted
+        return symbol.upper() in self._wanted
 
     @abstractmethod
     def configure(self, plan: FeedPlan) -> None:

@@ -142,9 +142,10 @@ class StreamFeed(DataFeed):
             while True:
                 reader = _Reader(self._opened(), signal=signal, items=self._left)
                 try:
-                    async with aclosing(self._drain(reader, builder=builder, signal=signal)) as events:
-                        async for event in events:
-                            yield event
+                    async with aclosing(self._drain(reader, builder=builder, signal=signal)) as stretches:
+                        async for events in stretches:
+                            for event in events:
+                                yield event
                 finally:
                     await reader.close(stream_too=self._connect is not None)
                 if builder.ended or (reader.finished and reader.error is None):
@@ -190,22 +191,25 @@ class StreamFeed(DataFeed):
 
     async def _drain(
         self, reader: _Reader, *, builder: SliceBuilder, signal: asyncio.Event
-    ) -> AsyncGenerator[Event, None]:
+    ) -> AsyncGenerator[Iterator[Event], None]:
         # Until the source ends, drops or has to be opened anew.
         while True:
             signal.clear()
-            while reader.items and not builder.ended:
-                self._quiet_from = None
-                self._saying = builder.add(reader.take())
-                for event in self._saying:
-                    yield event
-            for event in self._overdue(builder):
-                yield event
+            yield self._said(reader, builder)
+            yield self._overdue(builder)
             if reader.items and not builder.ended:
                 continue
             if reader.finished or builder.ended or self._reopen:
                 return
             await signal.wait()
+
+    def _said(self, reader: _Reader, builder: SliceBuilder) -> Iterator[Event]:
+        items = reader.items
+        while items and not builder.ended:
+            self._quiet_from = None
+            self._saying = builder.add(items.popleft())
+            yield from self._saying
+        reader.go_on()
 
     def _overdue(self, builder: SliceBuilder) -> Iterator[Event]:
         moment = self._close_to
@@ -318,9 +322,8 @@ class _Reader:
         self._space = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._read(), name="rbtlive feed")
 
-    def take(self) -> object:
+    def go_on(self) -> None:
         self._space.set()
-        return self.items.popleft()
 
     async def close(self, *, stream_too: bool) -> None:
         self._task.cancel()
@@ -329,12 +332,13 @@ class _Reader:
             await _close(self._stream)
 
     async def _read(self) -> None:
+        items, signal = self.items, self._signal
         try:
             async for item in self._stream:
-                self.items.append(item)
+                items.append(item)
                 self.received += 1
-                self._signal.set()
-                while len(self.items) >= _READ_AHEAD:
+                signal.set()
+                while len(items) >= _READ_AHEAD:
                     self._space.clear()
                     await self._space.wait()
         except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what it means

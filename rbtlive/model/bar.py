@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import copysign
 from operator import itemgetter
 from typing import Annotated, Any, Final, Self
 
@@ -103,6 +104,11 @@ class Bar(BaseModel):
             pass  # the model says in its own words what is wrong
         return cls(**facts)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it was made of floats of a size that can be traded; then each has its shortest text."""
+        return "_floats" in self.__dict__
+
     def floats(self) -> tuple[float, float, float, float, float]:
         """Return open, high, low, close and volume as floats."""
         values = self.__dict__
@@ -136,7 +142,7 @@ set_values, set_names, set_extra, set_private = (
 
 _FIELDS: Final = set(Bar.model_fields)
 _FIELD_COUNT: Final = len(_FIELDS)
-_INFINITY: Final = float("inf")
+_SMALLEST, _BEYOND = 1e-30, 1e31
 _MOST_KNOWN: Final = 1 << 15
 _all_of: Final = itemgetter("symbol", "timestamp", "open", "high", "low", "close", "volume")
 _numbers_of: Final = itemgetter("open", "high", "low", "close", "volume")
@@ -161,11 +167,9 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
 
 # Prices come again and again: each is turned into a decimal, and checked, once.
 def _exact(value: float) -> Decimal:
-    if not 0.0 <= value < _INFINITY:
+    if not _SMALLEST <= value < _BEYOND and (value != 0.0 or copysign(1.0, value) < 0.0):
         raise ValueError(value)
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
-    exact = Decimal(float.__repr__(value))
-    if exact:  # -0.0 is found under 0.0, and is no such text
-        _known[value] = exact
+    exact = _known[value] = Decimal(float.__repr__(value))
     return exact

@@ -395,3 +395,69 @@ def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is
     for event in events:
         if isinstance(event, MarketDataEvent):
             assert all(b.timestamp == event.timestamp and b.low <= b.high for b in event.bars.values())
+
+
+class Thorough(SliceBuilder):
+    """Looks at every bar in full."""
+
+    def _add_in_order(self, item):
+        del item
+
+
+EDGES = {
+    "XNYS": at("2020-01-02T20:57:00"),
+    "XHKG": at("2020-01-02T03:57:00"),  # the lunch break begins at 04:00 UTC and ends at 05:00
+    "24/7": at("2020-01-02T23:57:00"),
+}
+minute_steps = st.sampled_from([0, 0, 0, 1, 1, 1, 1, 1, 2, -1, 0.5, 59, 62, 1050])
+prices = st.sampled_from(
+    [1.5, 2.0, 0.0, -0.0, 100.25, 1e-31, 1e31, 1e30, 3, "2.5", Decimal("1.10"), math.nan, -1.0]
+)
+minute_bars = st.tuples(
+    minute_steps,
+    st.sampled_from(["A", "B", "a", "C"]),
+    st.sampled_from([1.5, 1.5, 1.5]) | prices,
+    st.sampled_from(["mapping", "mapping", "with more", "bar", "list"]),
+)
+
+
+def as_item(stamp, symbol, price, shape):
+    facts = {
+        "symbol": symbol, "timestamp": stamp, "open": price, "high": price, "low": price, "close": price, "volume": 1e6
+    }  # fmt: skip
+    if shape == "bar":
+        try:
+            return Bar.of(facts)
+        except (ValueError, ArithmeticError):
+            return facts
+    return {"mapping": facts, "with more": {**facts, "trades": 7}, "list": [facts]}.get(shape)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.sampled_from(sorted(EDGES)),
+    st.lists(minute_bars, max_size=30),
+    st.booleans(),
+    st.sampled_from([None, 3, 70]),
+)
+def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(calendar, steps, resumed, until):
+    axis = SlotAxis(get_calendar(calendar), frequency="1m")
+    first = EDGES[calendar]
+    facts = {
+        "symbols": ["A", "B", "C"],
+        "wants": lambda symbol: symbol != "C",
+        "after": first if resumed else None,
+        "until": None if until is None else first + timedelta(minutes=until),
+    }
+    quick, thorough = SliceBuilder(axis, **facts), Thorough(axis, **facts)
+    stamp = first
+
+    for step, symbol, price, shape in steps:
+        stamp += timedelta(minutes=step)
+        item = as_item(stamp, symbol, price, shape)
+        told_by_one, told_by_other = (list(builder.add(item)) for builder in (quick, thorough))
+
+        assert told_by_one == told_by_other
+        for name in ("bars", "slices", "empty", "skipped", "quarantined", "ended", "now"):
+            assert getattr(quick, name) == getattr(thorough, name)
+    assert list(quick.finish()) == list(thorough.finish())
