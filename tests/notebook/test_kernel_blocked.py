@@ -100,14 +100,14 @@ known = pl.DataFrame({"timestamp": [clock.start - timedelta(minutes=5)], "symbol
                       "close": [9.0], "volume": [100.0]}).with_columns(pl.col("timestamp").dt.cast_time_unit("us"))
 portal = rbt.PolarsDataPortal(None, minute_bars=known, calendar="24/7")
 engine = rbt.TradingEngine(Buyer, rbt.PaperBroker(), feed=bars(), portal=portal, frequency="1m", clock=clock)
-engine.timekeeper._grace = timedelta(seconds=30)
+engine.timekeeper._grace = timedelta(minutes=1)
 task = asyncio.create_task(engine.run())
 threading.Thread(target=send, daemon=True).start()
 """
 
 
 def test_data_that_went_stale_while_a_cell_blocked_halt_trading_and_no_bar_is_lost(kernel):
-    kernel.run(f"FACTOR = {190 / BLOCKED_S}\n{LIVE}")
+    kernel.run(f"FACTOR = {200 / BLOCKED_S}\n{LIVE}")
     kernel.run("await until(lambda: len(engine.core.context.seen) >= 2)")
     state = kernel.run("print(engine.core.trading_state)").strip()
 
