@@ -9,7 +9,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,14 @@ from numpy.typing import NDArray
 
 from rbtlive.data.schema import FIELDS
 
-_RECORD: Final = np.dtype(
-    [("us", "<i8"), ("session", "<i4"), ("asset", "<i4"), *((name, "<f8") for name in FIELDS)]
-)
+_COLUMNS: Final[dict[str, np.dtype[Any]]] = {
+    "us": np.dtype(np.int64),
+    "session": np.dtype(np.int32),
+    "asset": np.dtype(np.int32),
+    **dict.fromkeys(FIELDS, np.dtype(np.float64)),
+}
+_MOST_BLOCKS: Final = 1_000
+"""Bars that go to more places than these are sorted by place before they are written."""
 
 
 def temporary_folder(owner: object, purpose: str) -> tuple[Path, Callable[[], object]]:
@@ -173,6 +178,8 @@ class StoredMinutes(MinuteBars):
 class Spill:
     """Parts in files of a temporary folder, which goes when it is no longer used.
 
+    A file is a run of blocks: a number of bars, then their columns one after the other.
+
     Args:
         layout: Says which bar goes where.
 
@@ -192,23 +199,34 @@ class Spill:
         """
         if frame.is_empty():
             return
-        records = np.empty(frame.height, dtype=_RECORD)
-        for name in _RECORD.names or ():
-            records[name] = frame[name].to_numpy()
-        parts = self._layout.parts_of(records["session"])
-        if (parts[1:] < parts[:-1]).any():
-            order = np.argsort(parts, kind="stable")
-            parts, records = parts[order], records[order]
+        columns = [frame[name].to_numpy() for name in _COLUMNS]
+        parts = self._layout.parts_of(columns[1])
         starts = np.flatnonzero(np.diff(parts, prepend=-1))
+        if len(starts) > _MOST_BLOCKS:
+            order = np.argsort(parts, kind="stable")
+            parts, columns = parts[order], [column[order] for column in columns]
+            starts = np.flatnonzero(np.diff(parts, prepend=-1))
         for begin, end in zip(starts, [*starts[1:], len(parts)], strict=True):
             with self._file(int(parts[begin])).open("ab") as file:
-                file.write(records[begin:end].data)
+                file.write(np.array([end - begin], dtype=np.int64).data)
+                for column in columns:
+                    file.write(np.ascontiguousarray(column[begin:end]).data)
 
     def read(self, part: int) -> pl.DataFrame:
         """Return a part, in the order its bars were added."""
         file = self._file(part)
-        records = np.fromfile(file, dtype=_RECORD) if file.exists() else np.empty(0, dtype=_RECORD)
-        return pl.DataFrame({name: np.ascontiguousarray(records[name]) for name in _RECORD.names or ()})
+        data = file.read_bytes() if file.exists() else b""
+        blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in _COLUMNS.values()]]
+        place = 0
+        while place < len(data):
+            rows = int(np.frombuffer(data, dtype=np.int64, count=1, offset=place)[0])
+            place += 8
+            blocks.append([])
+            for dtype in _COLUMNS.values():
+                blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=place))
+                place += rows * dtype.itemsize
+        columns = zip(_COLUMNS, zip(*blocks, strict=True), strict=True)
+        return pl.DataFrame({name: np.concatenate(values) for name, values in columns})
 
     def _file(self, part: int) -> Path:
         return self._folder / f"{part}.bars"

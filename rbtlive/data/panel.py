@@ -126,12 +126,10 @@ class Panel:
             row = bars["session"].to_numpy().astype(np.int64) - self.first_session
         else:
             row = np.searchsorted(self._us[: self.rows], bars["us"].to_numpy())
-        column = bars["asset"].to_numpy()
+        cell = (row - base) * self.width + bars["asset"].to_numpy()
         for field in FIELDS:
             values = bars[field].cast(pl.Float64).to_numpy()
-            matrices[field][row - base, column] = (
-                in_thousandths(values, field) if self._thousandths else values
-            )
+            matrices[field].reshape(-1)[cell] = in_thousandths(values, field) if self._thousandths else values
 
     def seal(self) -> None:
         """Make the rows of a frozen panel unchangeable."""

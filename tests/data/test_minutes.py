@@ -333,3 +333,18 @@ def test_indicators_read_whole_columns_from_a_file_of_their_own(tmp_path: Path) 
     del market
     gc.collect()
     assert copies(tmp_path) == []
+
+
+def test_a_session_has_the_same_history_as_one_over_bars_in_memory(tmp_path: Path) -> None:
+    panels = [
+        Market(portal, frequency="1m", first_session=FIRST + 5, last_session=None, preload=False).panel
+        for portal in (
+            portal_of(written(shuffled(bars()), tmp_path)),
+            PolarsDataPortal(None, minute_bars=bars()),
+        )
+    ]
+
+    assert [panel.rows for panel in panels] == [5 * 390] * 2
+    for field in ("open", "high", "low", "close", "volume"):
+        ours, theirs = (panel.values(field, 0, panel.rows) for panel in panels)
+        assert np.array_equal(ours, theirs, equal_nan=True)
