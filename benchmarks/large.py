@@ -1,8 +1,8 @@
 """A minute backtest of many assets over a year from Parquet: its time, its memory, its progress bar.
 
-    python benchmarks/large.py [--assets 100] [--days 252] [--folder .bench]
+    python benchmarks/large.py [--assets 100] [--days 126 252 504] [--order asset time] [--folder .bench]
 
-Its rule: the bars are written asset by asset into one file and never held whole by this script.
+Its rule: each run has a process of its own, so that its peak of memory is its own, and no process holds the bars whole.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import resource
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,8 +28,8 @@ from rbtlive.data.calendar import get_calendar
 FIRST = "2019-01-02"
 
 
-def write(path: Path, *, assets: int, days: int) -> int:
-    """Write random walks for the minutes of `days` sessions of XNYS; return the number of bars."""
+def write(path: Path, *, assets: int, days: int) -> None:
+    """Write random walks for the minutes of `days` sessions of XNYS, asset by asset."""
     calendar = get_calendar("XNYS")
     first = int(np.searchsorted(calendar.labels, np.datetime64(FIRST)))
     stamps = np.concatenate([calendar.minutes_us(session) for session in range(first, first + days)])
@@ -55,7 +56,22 @@ def write(path: Path, *, assets: int, days: int) -> int:
         frame.write_parquet(parts[-1])
     pl.scan_parquet(parts).sink_parquet(path)
     shutil.rmtree(folder)
-    return len(stamps) * assets
+
+
+def write_in_order(path: Path, source: Path, *, days: int) -> None:
+    """Write the bars of a file again, minute by minute."""
+    calendar = get_calendar("XNYS")
+    first = int(np.searchsorted(calendar.labels, np.datetime64(FIRST)))
+    folder = path.with_suffix(".parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = []
+    for begin in range(first, first + days, 21):
+        opens, closes = calendar.open(begin), calendar.close(min(begin + 20, first + days - 1))
+        month = pl.scan_parquet(source).filter(pl.col("timestamp").is_between(opens, closes))
+        parts.append(folder / f"{begin}.parquet")
+        month.collect(engine="streaming").sort("timestamp", "symbol").write_parquet(parts[-1])
+    pl.scan_parquet(parts).sink_parquet(path)
+    shutil.rmtree(folder)
 
 
 class Momentum(rbt.TradingAlgorithm):
@@ -77,21 +93,43 @@ class Momentum(rbt.TradingAlgorithm):
 
 
 def main() -> None:
-    """Write the bars if they are not there, run, print."""
+    """Write the bars that are not there, and run each size and order in a process of its own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--assets", type=int, default=100)
-    parser.add_argument("--days", type=int, default=252)
+    parser.add_argument("--days", type=int, nargs="+", default=[126, 252, 504])
+    parser.add_argument("--order", nargs="+", choices=("asset", "time"), default=["asset", "time"])
     parser.add_argument("--folder", type=Path, default=environments.folder())
+    parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    path = chosen.folder / f"minutes-{chosen.assets}-{chosen.days}.parquet"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(path, assets=chosen.assets, days=chosen.days)
+    if chosen.run is not None:
+        run(chosen.run, assets=chosen.assets)
+        return
+    for days in chosen.days:
+        by_asset, by_time = (
+            chosen.folder / f"minutes-{chosen.assets}-{days}-by-{order}.parquet"
+            for order in ("asset", "time")
+        )
+        if chosen.write:
+            chosen.folder.mkdir(parents=True, exist_ok=True)
+            if not by_asset.exists():
+                write(by_asset, assets=chosen.assets, days=days)
+            if not by_time.exists():
+                write_in_order(by_time, by_asset, days=days)
+            continue
+        again = [sys.executable, __file__, "--assets", str(chosen.assets), "--folder", str(chosen.folder)]
+        subprocess.run([*again, "--days", str(days), "--write"], check=True)
+        for order in chosen.order:
+            subprocess.run([*again, "--run", by_asset if order == "asset" else by_time], check=True)
+
+
+def run(path: Path, *, assets: int) -> None:
+    """Run over a file, and print what it took."""
     bars = pl.scan_parquet(path).select(pl.len()).collect().item()
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    strategy = type("Momentum", (Momentum,), {"initialize": _with_width(chosen.assets)})
+    strategy = type("Momentum", (Momentum,), {"initialize": _with_width(assets)})
     begun = time.process_time()
     portal = rbt.PolarsDataPortal(None, minute_bars=path)
     read = time.process_time()
@@ -100,9 +138,10 @@ def main() -> None:
     ended = time.process_time()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{bars:,} bars of {chosen.assets} assets in {path.stat().st_size / 1e6:.0f} MB: portal {read - begun:.1f} s CPU and "
-        f"{portal_mb:.0f} MB peak (the process before: {before_mb:.0f} MB), backtest {ended - read:.1f} s CPU and {peak_mb:.0f} MB "
-        f"peak, {bars / (ended - begun) / 1e3:,.0f} k asset-bars/s in all, {result.transactions.height:,} trades"
+        f"{path.stem}: {bars:,} bars in {path.stat().st_size / 1e6:.0f} MB; portal {read - begun:.1f} s CPU, {portal_mb:.0f} MB peak "
+        f"(the process before: {before_mb:.0f} MB); backtest {ended - read:.1f} s CPU, {peak_mb:.0f} MB peak; "
+        f"{bars / (ended - begun) / 1e3:,.0f} k asset-bars/s in all; {result.transactions.height:,} trades, final value "
+        f"{result.performance['portfolio_value'][-1]:,.2f}"
     )
 
 
