@@ -138,7 +138,8 @@ class TradingEngine:
         self._last_slice: datetime | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
-        self._pump = FeedPump(self.feed, self.queue, clock=self.clock, wake=self._wakeup.set)
+        self._breath = Breath(self.clock)
+        self._pump = FeedPump(self.feed, self.queue, breath=self._breath, wake=self._wakeup.set)
         self._heard: datetime | None = None
         self._stopping = False
         self._given_up = False
@@ -406,8 +407,7 @@ class TradingEngine:
     # -- the loop --------------------------------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        queue = self.queue
-        breath = Breath(self.clock)
+        queue, breath = self.queue, self._breath
         while not self._given_up:
             while queue.size and not self._given_up:
                 self._drain(breath)

@@ -12,7 +12,6 @@ from rbtlive.data.feed import DataFeed
 from rbtlive.errors import QueueFull
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.breath import Breath
-from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.event_queue import EventQueue
 
 BATCH = 64
@@ -26,18 +25,20 @@ class FeedPump:
     Args:
         feed: Where they come from.
         queue: Where they go.
-        clock: Tells how long the loop was held.
+        breath: Shared with whoever takes them out, so that both rest at the same time and the queue stays short.
         wake: Wakes whoever takes them out.
 
     Attributes:
         done: Whether the feed has ended.
     """
 
-    def __init__(self, feed: DataFeed, queue: EventQueue, *, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, feed: DataFeed, queue: EventQueue, *, breath: Breath, wake: Callable[[], None]
+    ) -> None:
         self.done = False
         self._feed = feed
         self._queue = queue
-        self._clock = clock
+        self._breath = breath
         self._wake = wake
         self._space = asyncio.Event()
         self._stopping = False
@@ -73,7 +74,7 @@ class FeedPump:
         self._feed.take_back([event for event in waiting if isinstance(event, MarketDataEvent)])
 
     async def _carry(self, stream: AsyncIterator[Event]) -> None:
-        breath, queue, put = Breath(self._clock), self._queue, self._queue.put
+        breath, queue, put = self._breath, self._queue, self._queue.put
         async for event in stream:
             self._in_hand = event
             if self._stopping:

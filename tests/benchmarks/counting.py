@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 import rbtlive as rbt
+from rbtlive.data.calendar import get_calendar
+from rbtlive.data.slices import SliceBuilder, SlotAxis
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
-from rbtlive.model.bar import Bar
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.engine import TradingEngine
 
@@ -124,7 +125,7 @@ def calls_per_order(strategy: Any) -> float:
 
 
 def calls_per_event() -> float:
-    """Return the calls that an event costs from the queue through journal and core to the strategy's callback."""
+    """Return the calls that an event costs from a dictionary of floats through queue, journal and core to the callback."""
 
     async def drive(count: int) -> int:
         bars = minute_bars(count)
@@ -136,19 +137,30 @@ def calls_per_event() -> float:
             ),
             frequency="1m",
         )
-        events = [
-            MarketDataEvent(timestamp=row["timestamp"], bars={"A": Bar(**row)})
-            for row in bars.iter_rows(named=True)
-        ]
+        rows = list(bars.iter_rows(named=True))
         engine.core.start()
 
         def work() -> None:
-            for event in events:
-                engine.queue.put(event)
+            for row in rows:
+                engine.queue.put(MarketDataEvent.of(row))
                 engine.dispatcher.dispatch_now(engine.queue.get())
 
         made = calls_of(work)
         engine.journal.close()
         return made
 
+    asyncio.run(drive(2))  # what is made once a process is made here
     return (asyncio.run(drive(DAY)) - asyncio.run(drive(DAY // 2))) / (DAY // 2)
+
+
+def calls_per_bar_of_a_stream() -> float:
+    """Return the calls that a bar of any source costs until it leaves the slice builder in its slice."""
+    axis = SlotAxis(get_calendar("24/7"), frequency="1m")
+
+    def taken(count: int) -> int:
+        rows = list(minute_bars(count).iter_rows(named=True))
+        builder = SliceBuilder(axis, symbols=["A"])
+        return calls_of(lambda: [list(builder.add(row)) for row in rows])
+
+    taken(2)  # what is made once a process is made here
+    return (taken(DAY) - taken(DAY // 2)) / (DAY // 2)

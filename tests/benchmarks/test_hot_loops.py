@@ -12,10 +12,13 @@ import pytest
 
 from rbtlive.core.order import Order
 from rbtlive.data.market import Market
+from rbtlive.model.events import Event
+from rbtlive.runtime.event_queue import EventQueue
 from tests.benchmarks.counting import (
     Crossover,
     CrossoverOfIndicators,
     calls_per_bar,
+    calls_per_bar_of_a_stream,
     calls_per_event,
     calls_per_order,
 )
@@ -23,7 +26,8 @@ from tests.benchmarks.counting import (
 HISTORIES_A_BAR = 19.5
 INDICATORS_A_BAR = 8.0
 AN_ORDER = 143.0
-AN_EVENT = 126.0
+AN_EVENT = 79.0
+A_STREAMED_BAR = 29.0
 
 
 def test_a_bar_with_two_histories_stays_within_its_calls() -> None:
@@ -42,6 +46,10 @@ def test_an_event_of_a_session_stays_within_its_calls() -> None:
     assert calls_per_event() <= AN_EVENT
 
 
+def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
+    assert calls_per_bar_of_a_stream() <= A_STREAMED_BAR
+
+
 def test_counting_twice_gives_the_same_number() -> None:
     assert calls_per_bar(CrossoverOfIndicators) == calls_per_bar(CrossoverOfIndicators)
 
@@ -58,6 +66,18 @@ def test_a_slower_step_of_every_bar_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Market, "advance", slow)
 
     assert calls_per_bar(CrossoverOfIndicators) > INDICATORS_A_BAR
+
+
+def test_a_second_look_at_every_event_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = EventQueue.put
+
+    def slow(queue: EventQueue, event: Event) -> None:
+        event.model_copy()
+        quick(queue, event)
+
+    monkeypatch.setattr(EventQueue, "put", slow)
+
+    assert calls_per_event() > AN_EVENT
 
 
 def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
