@@ -204,6 +204,35 @@ def test_a_still_picture_is_bounded_and_loads_nothing(tmp_path):
     assert html.count("<img") == html.count('src="data:image/svg+xml,') == 1
 
 
+def test_what_is_told_and_what_is_stored_do_not_grow_with_the_ticks(tmp_path):
+    sizes, kept = [], {}
+
+    class Trader(rbt.TradingAlgorithm):
+        def initialize(self, context):
+            context.shares = [self.symbol(name) for name in ("AAPL", "IBM", "MSFT")]
+            context.bars = 0
+
+        def handle_data(self, context, data):
+            context.bars += 1
+            for share in context.shares:
+                self.order(share, 5 if context.bars % 2 else -5)
+            if context.bars % 7 == 0:
+                raise ValueError(f"failure at bar {context.bars}")
+
+    def look(session):
+        state = kept.setdefault("state", PanelState(session))
+        sizes.append(len(json.dumps(state.delta())))
+        if len(sizes) in {400, 1200}:
+            kept[len(sizes)] = len(json.dumps(state.told())), len(static_html(state.told()))
+
+    session_of(Trader, tmp_path, look=look, start="2000-03-01", end="2004-12-31")
+
+    assert max(sizes[1:]) < 8_000  # a course that is thinned is told anew
+    assert sum(sizes[800:1200]) <= 1.1 * sum(sizes[400:800])
+    for early, late in zip(kept[400], kept[1200], strict=True):
+        assert late <= 1.1 * early < 80_000
+
+
 def test_a_course_stays_bounded_keeps_its_ends_and_its_order():
     course = Course()
 
