@@ -295,7 +295,8 @@ class BrokerLink:
 
     async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
         core = self._core()
-        mismatches = facts.order_mismatches(core.orders, known) if starting else []
+        mismatches = facts.order_mismatches(core.orders, known)
+        adoptable = starting and bool(mismatches)
         news = await self._news(known)
         for event in news:
             self._tell(event)
@@ -306,10 +307,12 @@ class BrokerLink:
             self._note("HeldOutside", self.outside)
         if not news and not any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
             # positions are compared when nothing is on its way
-            mismatches += facts.position_mismatches(core.portfolio, held, self.outside)
+            differing = facts.position_mismatches(core.portfolio, held, self.outside)
+            mismatches += differing
+            adoptable |= bool(differing)
         lasting = self._seen_before.intersection(mismatches)
         self._seen_before = set(mismatches)
-        if mismatches and self.settings.policy == "adopt":
+        if adoptable and self.settings.policy == "adopt":
             self._adopt(held)
         elif lasting and not starting:  # one look may fall between a fill and its message
             self._judge(lasting)

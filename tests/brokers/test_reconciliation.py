@@ -69,6 +69,22 @@ def test_a_difference_while_trading_does_what_the_policy_says_and_is_never_silen
         assert notes[-1] == ("HeldOutside", {"AAA": "5"})
 
 
+def test_an_order_that_the_broker_has_forgotten_halts_trading():
+    broker = BookBroker()
+
+    async def work(engine, told):
+        broker.book.clear()
+        await until(lambda: told)
+
+    engine, told, _notes = run(trading(broker, work, policy="halt"))
+
+    assert engine.core.trading_state == "halted"
+    assert (told[0].name, told[0].reason) == (
+        "reconciliation",
+        "order 1 (AAA): is pending here and unknown at the broker",
+    )
+
+
 def test_orders_of_others_are_written_down_and_left_alone():
     broker = BookBroker()
 
