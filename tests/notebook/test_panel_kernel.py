@@ -47,6 +47,8 @@ def shown(kernel):
     """A session that trades, its panel displayed, and nobody looking yet."""
     kernel.said.clear()
     kernel.run("session = start('shown')\nsession")
+    # A stream's first bar says where its run begins: then everything is told anew.
+    kernel.run("while not session.stats['events']:\n    await asyncio.sleep(0.01)")
     yield Panel(kernel, opened(kernel)[0])
     kernel.run("await session.stop()")
 
