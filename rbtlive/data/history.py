@@ -5,7 +5,7 @@ The rule: a window is cut from rows that have happened; what is cached of later 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -78,11 +78,13 @@ class History:
         """Return how many factors of an asset are in effect."""
         return len(self._factors[index])
 
-    def bars(self, index: int, low: int) -> pl.DataFrame:
-        """Return an asset's bars from row `low` on: open, high, low, close, volume, price (Float64, null where missing)."""
+    def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
+        """Return an asset's bars from row `low` on: some or all of open, high, low, close, volume, price (null where missing)."""
         columns = []
-        for field, base in BASE_FIELD.items():
-            values = self._seen(self.panel.whole_column(index, base)[low:], index, field, low=low)
+        for field in fields:
+            values = self._seen(
+                self.panel.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
+            )
             columns.append(to_series(field, values))
         return pl.DataFrame(columns)
 

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars import selectors
 
 import rbtlive as rbt
 from rbtlive.errors import LookAheadIndicator
@@ -25,6 +26,8 @@ EXPRESSIONS = st.sampled_from(
         (CLOSE * pl.col("volume")).cum_sum() / pl.col("volume").cum_sum(),
         pl.when(pl.col("open") < CLOSE).then(1).otherwise(-1),
         pl.col("price").rolling_mean(2),
+        CLOSE + pl.sum_horizontal(pl.all()),
+        pl.sum_horizontal(selectors.starts_with("c", "o")),
     ]
 )
 CENTS = st.one_of(st.none(), st.integers(100, 90_000))
