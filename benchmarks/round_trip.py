@@ -2,8 +2,9 @@
 
 Run it by `python benchmarks/round_trip.py [--rate 10000] [--trips 300]`. A real kernel is started, a session is attached in it to
 a source that gives minute bars at the rate, each a dictionary of floats, its journal written to a file; meanwhile cells with
-`1+1` are run one after the other, and the kernel is asked for its information. Wall milliseconds, first of the idle kernel;
-the load of the machine is printed because it is in every figure.
+`1+1` are run one after the other, and the kernel is asked for its information. Wall milliseconds, first of the idle kernel; the
+load of the machine is in these figures, so it is printed. It is not in the last ones: the CPU milliseconds that the loop's
+thread is busy between two turns of a task that sleeps for one.
 """
 
 import argparse
@@ -46,8 +47,20 @@ async def source(rate):
                    "close": price, "volume": 1000.0}
         await asyncio.sleep(0.001)
 
+turns_ms = []
+
+async def probe():
+    while True:
+        before_s = time.thread_time()
+        await asyncio.sleep(0.001)
+        turns_ms.append((time.thread_time() - before_s) * 1000)
+
 known = pl.DataFrame([{"timestamp": BEGIN, "symbol": "A", "open": 100.0, "high": 100.0, "low": 100.0, "close": 100.0, "volume": 1.0}])
 portal = rbt.PolarsDataPortal(None, minute_bars=known, calendar="24/7").without_end()
+"""
+TURNS = """
+watching.cancel()
+print(*turns_ms)
 """
 ATTACH = """
 session = rbt.attach(Watcher, rbt.PaperBroker(), feed=source({rate}), data=portal, frequency="1m", calendar="24/7", fresh=True)
@@ -111,12 +124,14 @@ def measure(asker, options):
     told("idle kernel, kernel_info", asker.infos_ms(options.trips))
     asker.run(ATTACH.format(rate=options.rate))
     asker.run("await asyncio.sleep(1)")
+    asker.run("watching = asyncio.create_task(probe())")
     before = asker.run(STATE).split()
     cells_ms, infos_ms = asker.cells_ms(options.trips), asker.infos_ms(options.trips)
     after = asker.run(STATE).split()
     wall_s, cpu_s, events = (float(after[n]) - float(before[n]) for n in range(3))
     told("session trades, 1+1", cells_ms)
     told("session trades, kernel_info", infos_ms)
+    told("CPU between two turns of the loop", sorted(map(float, asker.run(TURNS).split())))
     print(
         f"{events / wall_s:,.0f} events a second for {wall_s:.1f} s, {cpu_s / wall_s:.0%} of a processor, longest queue {after[3]} of "
         f"{after[4]}, an event p50 {float(after[5]):.0f} µs and p99 {float(after[6]):.0f} µs, session {after[7]}"

@@ -67,7 +67,7 @@ CELLS = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_cells_run_in_any_order_work_or_say_what_is_wrong(kernel, seed):
     drawn = random.Random(seed).choices(sorted(CELLS), k=30)
     kernel.run("session = attach('any-order', Gated(bars, 2), fresh=True)")
@@ -106,7 +106,7 @@ def test_interrupts_at_any_moment_end_the_cell_and_nothing_else(kernel):
     chance = random.Random(7)
     kernel.run("session = attach('interrupted', rbt.ReplayFeed(bars, speed=2e6))")
 
-    for kind in chance.sample([*BUSY] * 4, k=4 * len(BUSY)):
+    for kind in chance.sample([*BUSY] * 3, k=3 * len(BUSY)):
         cell = None if BUSY[kind] is None else kernel.start(BUSY[kind])
         if cell is not None:
             kernel.listen(lambda cell=cell: kernel.is_busy(cell))
