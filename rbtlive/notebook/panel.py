@@ -139,7 +139,7 @@ class _CellWatch:
     def _end(self) -> None:
         self.busy = False
         for panel in [*_PANELS.values(), *_ENDED]:
-            panel.renew_picture(in_cell=True)
+            panel.renew_after_cell()
 
 
 _cell_watch = functools.cache(_CellWatch)
@@ -269,9 +269,12 @@ class Panel:
                     self._picture_again_s = min(2 * self._picture_again_s, PICTURES_S[1])
                     self.renew_picture()
         except Exception as failure:  # noqa: BLE001 - the outermost frame of this task: the session goes on without a picture
-            if self._session is not None:
-                self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
-            self._answer(f"the panel stands still: {type(failure).__name__}: {failure}")
+            self._stand_still(failure)
+
+    def _stand_still(self, failure: Exception) -> None:
+        if self._session is not None:
+            self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
+        self._answer(f"the panel stands still: {type(failure).__name__}: {failure}")
 
     def tick(self) -> None:
         """Look at the session and send what changed; to be called on the session's loop."""
@@ -310,6 +313,14 @@ class Panel:
             _ENDED.popleft().widget.close()
 
     # -- the stored picture ----------------------------------------------------------------------------------
+
+    def renew_after_cell(self) -> None:
+        """Renew the picture in the name of the cell that ends; a failure is the panel's and not the cell's."""
+        try:
+            self.renew_picture(in_cell=True)
+        except Exception as failure:  # noqa: BLE001 - the display hook: the user's cell has nothing to do with it
+            self._views.clear()
+            self._stand_still(failure)
 
     def renew_picture(self, *, in_cell: bool = False) -> None:
         """Replace the picture in all displays of this panel, if the session has moved since.

@@ -286,3 +286,25 @@ def test_interrupting_the_wait_for_a_backtest_beside_the_loop_leaves_its_result_
     assert reply["status"] == "error"
     sessions = kernel.run("print(sys.last_value.result.performance.height)")
     assert int(sessions) >= 5
+
+
+def test_a_picture_that_fails_is_said_in_the_panel_and_leaves_the_users_cell_alone(kernel, shown):
+    shown.send(t="resync")
+    kernel.listen(lambda: shown.of_kind("delta"))
+    kernel.run(
+        "from rbtlive.notebook import panel as panels\n"
+        "def broken(_state): raise ValueError('no picture')\n"
+        "kept, panels.static_html = panels.static_html, broken"
+    )
+
+    seen = kernel.run(
+        "moved = session.stats['events']\nwhile session.stats['events'] < moved + 2: await asyncio.sleep(0.01)\nprint('fine')"
+    )
+    kernel.run("panels.static_html = kept")
+    kernel.listen(
+        lambda: any("stands still: ValueError: no picture" in m["text"] for m in shown.of_kind("answer"))
+    )
+
+    assert seen == "fine\n"
+    assert "no picture" in kernel.run("print([line for line in session.logs if 'stands still' in line])")
+    assert kernel.run("print(session.state)").strip() == "running"
