@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 from decimal import Decimal
+from operator import index as as_index
 from typing import Any, SupportsFloat, cast
 
 import numpy as np
@@ -125,6 +126,25 @@ class Number(Decimal):
     def __rpow__(self, other: Any, modulo: Any = None) -> Any:
         return _binary(lambda a, b: Decimal.__rpow__(a, b, modulo), self, other)
 
+    def __divmod__(self, other: Any) -> Any:
+        return _pair(Decimal.__divmod__, self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return _pair(Decimal.__rdivmod__, self, other)
+
+    def __round__(self, ndigits: Any = None) -> Any:
+        if ndigits is None:
+            return Decimal.__round__(self)
+        return Number(Decimal.__round__(self, as_index(ndigits)))
+
+    def quantize(self, *args: Any, **kwargs: Any) -> Number:
+        """Return the number with the exponent of another, as `Decimal.quantize` does."""
+        return Number(Decimal.quantize(self, *args, **kwargs))
+
+    def rint(self) -> Number:
+        """Return the nearest whole number, half to even: numpy's `round` asks for it."""
+        return Number(Decimal.to_integral_value(self, rounding=decimal.ROUND_HALF_EVEN))
+
     def __neg__(self) -> Number:
         return Number(Decimal.__neg__(self))
 
@@ -156,7 +176,7 @@ class Number(Decimal):
         """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in the four operations."""
         operator = _SCALAR_OPERATORS.get(ufunc.__name__)
         if operator is not None and method == "__call__" and all(np.ndim(x) == 0 for x in inputs):
-            left, right = (x if isinstance(x, Number) else Number(to_decimal(x)) for x in inputs)
+            left, right = (x if isinstance(x, Number) else Number(to_decimal(_scalar(x))) for x in inputs)
             return operator(left, right)
         floats = [float(x) if isinstance(x, Number) else x for x in inputs]
         return getattr(ufunc, method)(*floats, **kwargs)
@@ -179,6 +199,11 @@ _SCALAR_OPERATORS = {
 }
 
 
+# A scalar that numpy compares comes as an array of no dimensions.
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray) else value
+
+
 def _operand(other: object) -> Decimal | None:
     # Arrays, Series and strings are not ours: None makes Python ask the other side.
     if isinstance(other, Decimal):
@@ -198,6 +223,14 @@ def _binary(operation: Any, number: Number, other: object) -> Any:
         return NotImplemented
     result = operation(number, operand)
     return Number(result) if isinstance(result, Decimal) else result
+
+
+def _pair(operation: Any, number: Number, other: object) -> Any:
+    operand = _operand(other)
+    if operand is None:
+        return NotImplemented
+    quotient, rest = operation(number, operand)
+    return Number(quotient), Number(rest)
 
 
 def _compare(operation: Any, number: Number, other: object) -> bool:

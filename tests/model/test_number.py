@@ -1,0 +1,69 @@
+"""Numbers of strategies stay decimal whatever they meet."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from rbtlive.model.number import Number
+
+PRICE = Number("10.25")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (np.float64(3.0) > PRICE, False),
+        (np.float64(3.0) < PRICE, True),
+        (np.float64(10.25) == PRICE, True),
+        (np.float64(10.25) != PRICE, False),
+        (np.int64(11) >= PRICE, True),
+        (np.float32(10.25) <= PRICE, True),
+        (np.float64("nan") > PRICE, False),
+        (np.float64("nan") == PRICE, False),
+        (np.float64(1.0) < Number("NaN"), False),
+    ],
+)
+def test_a_numpy_scalar_on_the_left_compares_as_one_on_the_right(answer, expected):
+    """A close of a window is such a scalar: `window[-1, 0] > price` is what strategies write."""
+    assert bool(answer) is expected
+
+
+def test_the_least_of_numbers_of_several_kinds_is_found():
+    """The built-in functions put either side first."""
+    assert min(PRICE, np.float64(2.0)) == 2
+    assert max(np.float64(2.0), PRICE) == PRICE
+
+
+@pytest.mark.parametrize(
+    ("rounded", "expected"),
+    [
+        (round(PRICE, 1), "10.2"),
+        (round(Number("10.123"), np.int64(2)), "10.12"),
+        (PRICE.quantize(Decimal("0.1")), "10.2"),
+        (np.round(PRICE, 1), "10.2"),
+        (np.round(PRICE), "10"),
+    ],
+)
+def test_what_is_rounded_goes_on_in_arithmetic_with_floats(rounded, expected):
+    """A limit price is often a rounded one, moved a little."""
+    assert rounded == Decimal(expected)
+    assert rounded * 0.5 == Decimal(expected) / 2
+    assert type(rounded * 0.5) is Number
+
+
+def test_rounding_without_digits_gives_an_int():
+    """As with every number of Python."""
+    assert round(PRICE) == 10
+    assert type(round(PRICE)) is int
+
+
+def test_quotient_and_remainder_stay_decimal():
+    """Whole lots and what is left over."""
+    lots, rest = divmod(Number(105), 10.0)
+
+    assert (lots, rest) == (10, 5)
+    assert divmod(105.0, Number(10)) == (10, 5)
+    assert type(rest * 0.5) is Number
