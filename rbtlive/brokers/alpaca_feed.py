@@ -53,7 +53,8 @@ class AlpacaFeed(StreamFeed):
     """Minute or daily bars from Alpaca, live.
 
     Minute bars come as the stream tells them, those of the regular hours only. A daily bar is told again and again while its
-    session lasts; it is taken when the session has been over for `settle_s`, from the archive.
+    session lasts; it is taken when the session has been over for `settle_s`, from the archive. A slice is over once every
+    symbol has told of it; one in which some did not trade waits for a later bar, or for the clock.
 
     Args:
         symbols: What to give bars of; None is whatever the session's assets are.
@@ -111,6 +112,8 @@ class AlpacaFeed(StreamFeed):
         self._start_us: int | None = None
         self._reach_us: int | None = None
         self._waits: dict[tuple[str, date], int] = {}
+        self._telling_us: int | None = None
+        self._silent: set[str] = set()
         self._counts: Counter[str] = Counter()
         self.last_trades: dict[str, Trade] = {}
         if symbols is not None:
@@ -201,9 +204,11 @@ class AlpacaFeed(StreamFeed):
                 async with asyncio.timeout(ANSWER_S):
                     await self._introduce(socket, names)
                 for bar in await self._missed(names, axis):
+                    self._note_told(bar, names, axis=axis)
                     yield bar
                 self.caught_up()
                 async for bar in self._told(socket, names, axis=axis):
+                    self._note_told(bar, names, axis=axis)
                     yield bar
                 failure = "the market data stream was closed"
         except TimeoutError:
@@ -261,6 +266,10 @@ class AlpacaFeed(StreamFeed):
                 for bar in await self._missed(names, axis):
                     yield bar
                 self._ask_later()
+                if (
+                    not self._waits and self._reach_us is not None
+                ):  # who has told nothing by now did not trade
+                    self.close_through(datetime_of(self._reach_us))
                 continue
             except _Closed:
                 return
@@ -268,6 +277,17 @@ class AlpacaFeed(StreamFeed):
                 told = self._take(message)
                 if told is not None and self._is_fresh(told, axis):
                     yield told
+
+    def _note_told(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
+        # A slice of which every symbol has told is over at once, and does not wait for a later bar or the clock.
+        slot_us = axis.slot_of(bar["timestamp"])
+        if slot_us is None:
+            return
+        if slot_us != self._telling_us:
+            self._telling_us, self._silent = slot_us, set(names)
+        self._silent.discard(str(bar["symbol"]))
+        if not self._silent:
+            self.close_through(datetime_of(slot_us))
 
     def _ask_later(self) -> None:
         # The archive may be late with a daily bar: it is asked again, but not for ever.

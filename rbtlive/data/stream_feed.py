@@ -219,7 +219,7 @@ class StreamFeed(DataFeed):
         if self._behind:
             if not self._is_back(builder, moment):
                 return iter(())
-            late = builder.slices - self._slices_before
+            late = _begun(builder) - self._slices_before
             if late:
                 back.append(
                     _notice(builder, f"is back: {late} slices up to {builder.now.isoformat()} came late")
@@ -229,7 +229,7 @@ class StreamFeed(DataFeed):
 
     def _fall_behind(self, builder: SliceBuilder) -> None:
         if not self._behind:
-            self._behind, self._slices_before = True, builder.slices
+            self._behind, self._slices_before = True, _begun(builder)
         self._caught_up, self._quiet_from = False, None
 
     def _is_back(self, builder: SliceBuilder, moment: datetime) -> bool:
@@ -351,6 +351,10 @@ async def _close(stream: object) -> None:
     close = getattr(stream, "aclose", None)
     if close is not None:
         await close()
+
+
+def _begun(builder: SliceBuilder) -> int:
+    return builder.slices + bool(builder.open_bars())
 
 
 def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:

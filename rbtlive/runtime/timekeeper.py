@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 GRACE_S = 5.0
+DAILY_GRACE_S = 900.0
+"""Daily bars are told minutes after the close, and nobody trades before the next open."""
 STALE_AFTER_BARS = 2.0
 _INTERVAL = {"1m": timedelta(minutes=1), "1d": timedelta(days=1)}
 _PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
@@ -36,7 +38,7 @@ class Timekeeper:
         feed: The live feed.
         clock: Tells wall time, and time passed.
         tell: Takes events for the queue.
-        grace_s: How late a slice's bars may come before the clock closes it.
+        grace_s: How late a slice's bars may come before the clock closes it; those of days at least `DAILY_GRACE_S`.
         stale_after_bars: Bar intervals of open hours without a bar, after which prices are stale; None never finds them so.
 
     Attributes:
@@ -95,7 +97,8 @@ class Timekeeper:
         now = self._now()
         now_us = us_of(now)
         if not blocked:
-            self._feed.close_through(now - self._grace)
+            daily = timedelta(seconds=DAILY_GRACE_S) if self._frequency == "1d" else self._grace
+            self._feed.close_through(now - max(self._grace, daily))
         session = core.calendar.coming_session(now_us)
         morning = session > self._opened_session and now_us >= morning_us(core.calendar.label(session))
         if morning and _is_next(core, session):

@@ -61,17 +61,33 @@ def test_minutes_come_as_slices_of_all_symbols(minute_venue):
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 4)
-            await until(lambda: len(slices) == 3)  # a slice is over when a later one begins
+            await until(lambda: len(slices) == 4)  # a slice is over once all symbols have told
             return slices, troubles
 
     slices, troubles = within(watch())
 
-    assert minutes(slices) == [2, 3, 4]
+    assert minutes(slices) == [2, 3, 4, 5]
     assert {symbol: bar.close for symbol, bar in slices[0].bars.items()} == {
         "AAA": Decimal("100.01"),
         "BBB": Decimal("200.01"),
     }
     assert troubles == []
+
+
+def test_a_slice_in_which_a_symbol_did_not_trade_waits_for_a_later_bar_or_the_clock():
+    frames = [json.dumps([bar(1), bar(1, S="BBB")]), json.dumps([bar(2)])]
+
+    async def watch():
+        async with talking(*frames) as url:
+            feed = AlpacaFeed(key="a", secret="b", url_override=url)
+            async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, _troubles):
+                await until(lambda: slices and feed.stats()["bars"] == 3)
+                before = minutes(slices)
+                feed.close_through(OPEN + timedelta(minutes=2, seconds=5))
+                await until(lambda: len(slices) == 2)
+                return before, minutes(slices)
+
+    assert within(watch()) == ([1], [1, 2])
 
 
 def test_a_gap_is_filled_from_the_archive_without_repetition(minute_venue):
@@ -81,22 +97,23 @@ def test_a_gap_is_filled_from_the_archive_without_repetition(minute_venue):
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 3)
-            await until(lambda: len(slices) == 2)
+            await until(lambda: len(slices) == 3)
             await asyncio.to_thread(minute_venue.faults, {"kind": "drop", "where": "market_data"})
             await asyncio.to_thread(minute_venue.advance, 5)
             await asyncio.to_thread(minute_venue.faults)
             await asyncio.to_thread(minute_venue.control, "disconnect")
             await until(lambda: feed.stats()["archived"] > 0)
             await asyncio.to_thread(minute_venue.advance, 2)
-            await until(lambda: len(slices) == 9)
+            await until(lambda: len(slices) == 10)
             return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
-    assert minutes(slices) == list(range(2, 11))
+    assert minutes(slices) == list(range(2, 12))
     assert all(len(one.bars) == 2 for one in slices)
-    assert [type(trouble) for trouble in troubles] == [SystemErrorEvent]
+    assert [type(trouble) for trouble in troubles] == [SystemErrorEvent] * 2
     assert "stream was closed" in troubles[0].message or "broke" in troubles[0].message
+    assert "is back: 5 slices up to 2024-01-03T14:39:00+00:00 came late" in troubles[1].message
     assert (stats["reconnects"], stats["quarantined"], stats["archived"]) == (1, 0, 10)
 
 
@@ -108,7 +125,7 @@ def test_an_outage_that_the_clock_finds_too_long_costs_no_bar(minute_venue):
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 3)
-            await until(lambda: len(slices) == 2)
+            await until(lambda: len(slices) == 3)
             await asyncio.to_thread(minute_venue.control, "disconnect")
             await until(lambda: troubles)
             await asyncio.to_thread(minute_venue.advance, 5)
@@ -138,12 +155,12 @@ def test_many_disconnects_leave_no_gap_and_no_double(minute_venue):
                 while not (await asyncio.to_thread(minute_venue.control, "disconnect"))["cut"]:  # noqa: ASYNC110 - it is elsewhere
                     await asyncio.sleep(0)  # it is on its way back from the last time
                 await until(lambda number=number: feed.stats()["drops"] > number, every=0.002)
-            await until(lambda: len(slices) >= 2 * DROPS - 1)
+            await until(lambda: len(slices) >= 2 * DROPS)
             return slices, feed.stats()
 
     slices, stats = within(watch(), seconds=120)
 
-    assert minutes(slices) == list(range(2, 2 * DROPS + 1))
+    assert minutes(slices) == list(range(2, 2 * DROPS + 2))
     assert all(len(one.bars) == 2 for one in slices)
     assert (stats["quarantined"], stats["empty"]) == (0, 0)
 
@@ -155,12 +172,12 @@ def test_a_run_that_goes_on_gets_what_it_missed_first(minute_venue):
     async def watch():
         after = OPEN + timedelta(minutes=4)
         async with reading(feed, frequency="1m", symbols=("AAA",), after=after) as (slices, _troubles):
-            await until(lambda: len(slices) == 5)
-            await asyncio.to_thread(minute_venue.advance, 1)
             await until(lambda: len(slices) == 6)
+            await asyncio.to_thread(minute_venue.advance, 1)
+            await until(lambda: len(slices) == 7)
             return slices
 
-    assert minutes(within(watch())) == [5, 6, 7, 8, 9, 10]
+    assert minutes(within(watch())) == [5, 6, 7, 8, 9, 10, 11]
 
 
 @pytest.mark.parametrize("kind", ["duplicate", "delay"])
@@ -172,12 +189,12 @@ def test_doubled_and_late_messages_change_nothing(minute_venue, kind):
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 4)
-            await until(lambda: len(slices) == 3)
+            await until(lambda: len(slices) == 4)
             return slices, troubles
 
     slices, troubles = within(watch())
 
-    assert minutes(slices) == [2, 3, 4]
+    assert minutes(slices) == [2, 3, 4, 5]
     assert troubles == []
 
 
@@ -191,12 +208,13 @@ def test_daily_bars_come_one_a_session(venue):
             await asyncio.to_thread(venue.control, "disconnect")
             await until(lambda: feed.stats()["drops"] == 1)
             await asyncio.to_thread(venue.advance, 2)
-            await until(lambda: len(slices) == 3)
+            await until(lambda: len(slices) == 4)
             return slices
 
     slices = within(watch())
 
-    assert [str(one.timestamp.date()) for one in slices] == ["2005-01-04", "2005-01-05", "2005-01-06"]
+    days = ["2005-01-04", "2005-01-05", "2005-01-06", "2005-01-07"]
+    assert [str(one.timestamp.date()) for one in slices] == days
     assert all(set(one.bars) == {"IBM", "AAPL"} for one in slices)
 
 
@@ -318,12 +336,12 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
         async with talking(*frames) as url:
             feed = AlpacaFeed(key="a", secret="b", url_override=url)
             async with reading(feed, frequency="1m", symbols=("AAA",)) as (slices, troubles):
-                await until(lambda: len(slices) == 9)
+                await until(lambda: len(slices) == 10)
                 return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
-    assert minutes(slices) == list(range(1, 10))
-    assert [number for number, one in zip(minutes(slices), slices, strict=True) if one.bars] == [1, 7, 8]
+    assert minutes(slices) == list(range(1, 11))
+    assert [number for number, one in zip(minutes(slices), slices, strict=True) if one.bars] == [1, 7, 8, 10]
     assert len(troubles) == stats["quarantined"] == 4
     assert (stats["untranslatable"], stats["outside_hours"]) == (1, 1)

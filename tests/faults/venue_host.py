@@ -255,8 +255,8 @@ def _control(url):
 
 
 def live_in_the_past(url):
-    """Set this process's clock to a minute before the venue's, where the last closed slice is; it runs on from there."""
-    here = datetime.fromisoformat(_control(url)["now"]) - MINUTE
+    """Set this process's clock to the venue's; it runs on from there."""
+    here = datetime.fromisoformat(_control(url)["now"])
     began_ns = time.monotonic_ns()
     SystemClock.now = lambda _clock: here + timedelta(microseconds=(time.monotonic_ns() - began_ns) // 1000)
 
@@ -295,16 +295,17 @@ async def tell(running, folder):
 
 
 def has_settled(engine, now_us, theirs):
-    """Say whether the slice before the venue's last bar was processed, and everything that came of it is known."""
+    """Say whether the slice of the venue's last bar was processed, and everything that came of it is known."""
     begun_us, ours = engine.feed._start_us, engine.core.orders
     if len(engine.queue) or begun_us is None or any(map(is_on_its_way, ours)):
         return False
     axis = SlotAxis(engine.core.calendar, frequency="1m")
-    before_us = axis.last_at(axis.last_at(now_us) - 1)
     done_us = begun_us if engine._last_slice is None else us_of(engine._last_slice)
     known = {(one.client_order_id.rpartition("-")[2], one.state, one.filled) for one in theirs}
     gone = {OrderState.REJECTED, OrderState.EXPIRED}
-    return done_us >= before_us and known == {(o.id, o.state, o.filled) for o in ours if o.state not in gone}
+    return done_us >= axis.last_at(now_us) and known == {
+        (o.id, o.state, o.filled) for o in ours if o.state not in gone
+    }
 
 
 def is_on_its_way(order):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+
+import pytest
 
 import rbtlive as rbt
 from rbtlive.data.feed import StreamFeed
@@ -11,7 +14,7 @@ from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.timekeeper import Timekeeper
-from tests.builders import START, minute_frame, slices
+from tests.builders import START, daily_frame, minute_frame, run, slices
 
 
 class Idle(rbt.TradingAlgorithm):
@@ -75,3 +78,63 @@ def test_no_session_is_opened_while_bars_of_the_one_before_are_still_to_come():
         core.process(MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars}))
     keeper.tick(core)
     assert triggers(told) == [clock.now()]
+
+
+@pytest.mark.parametrize("late_s", [1.0, 61.0, 240.0])
+def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(late_s):
+    days = slices(daily_frame(5))
+    clock, items, told = VirtualClock(days[0][0].timestamp), asyncio.Queue(), []
+
+    async def source():
+        while True:
+            yield await items.get()
+
+    async def some_turns():
+        for _turn in range(30):
+            await asyncio.sleep(0)
+
+    async def watched_by_hand():
+        engine = rbt.TradingEngine(
+            Idle, rbt.PaperBroker(), feed=source(), portal=PolarsDataPortal(daily_frame()), clock=clock
+        )
+        engine.dispatcher.register_handler(MarketDataEvent, told.append)
+        running = asyncio.create_task(engine.run())
+        for number, day in enumerate(days):
+            told_at = day[0].timestamp + timedelta(seconds=late_s if number else 1.0)
+            for after_s in (2.0, 7.0, 65.0, 130.0, 250.0, 1000.0):
+                due = day[0].timestamp + timedelta(seconds=after_s)
+                if clock.now() < told_at <= due:
+                    items.put_nowait(day)
+                clock.advance((due - clock.now()).total_seconds())
+                await some_turns()
+                if engine.timekeeper.is_present:
+                    engine.timekeeper.tick(engine.core)
+                await some_turns()
+        await engine.graceful_shutdown()
+        await running
+        return engine.feed.stats()
+
+    stats = run(watched_by_hand())
+
+    assert [(event.timestamp, len(event.bars)) for event in told] == [(day[0].timestamp, 2) for day in days]
+    assert (stats["quarantined"], stats["empty"]) == (0, 0)
+
+
+def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
+    days = slices(daily_frame(2))
+    told, closed = [], []
+    portal = PolarsDataPortal(daily_frame())
+    core = new_core(
+        Idle, portal, prepare_settings(portal, start=START, endless=True), preload=False, simulated=True
+    )
+    core.start()
+    clock = VirtualClock(days[0][0].timestamp)
+    feed = StreamFeed(_nothing())
+    feed.close_through = closed.append
+    keeper = Timekeeper(feed, clock, told.append)
+    keeper.note_slice(days[0][0].timestamp, "1d")
+    clock.advance((days[1][0].timestamp - clock.now()).total_seconds() + 900)
+
+    keeper.tick(core)
+
+    assert closed == [days[1][0].timestamp]
