@@ -18,6 +18,7 @@ POSITIONS_SHOWN = 20
 LINES_SHOWN = 8
 _GOOD, _BAD, _SOFT = "#2f7fc4", "#c8620a", "rgba(128,128,128,.35)"
 _THIN = "\u202f"
+_STAY = "\u00a0"  # between words that stay on one line, also where styles are taken away
 _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
 _BOX = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums;max-width:1100px"
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
@@ -61,7 +62,7 @@ def _gain(value: float | None) -> str:
     if not value:
         return number(value, 2)
     colour, arrow = (_GOOD, "▲") if value > 0 else (_BAD, "▼")
-    return f'<span style="color:{colour}">{arrow} {signed(value, 2)}</span>'
+    return f'<span style="color:{colour}">{arrow}{_STAY}{signed(value, 2)}</span>'
 
 
 def _moment(ms: float | None, *, date_only: bool = False) -> str:
@@ -165,22 +166,22 @@ def _positions(state: State) -> str:
 def _orders(state: State) -> str:
     rows = sorted(state["orders"], key=lambda row: (-row[11], -row[0]))
     shown = [_order(row) for row in rows[:ORDERS_SHOWN]]
-    titles = ("#", "Symbol", "Filled / amount", "Limit", "Stop", "Price", "Status", "Reason")
+    titles = ("#", "Symbol", f"Filled{_STAY}/{_STAY}amount", "Limit", "Stop", "Price", "Status", "Reason")
     total = (state.get("counts") or [len(rows)])[0]
     return _table("Orders", titles, shown, left=(1, 6, 7), all_rows=max(total, len(rows)))
 
 
 def _order(row: Sequence[Any]) -> tuple[str, ...]:
     order_id, symbol, amount, filled, limit, stop, price, status, reason = row[:9]
-    words = html.escape(status.replace("_", " "))
+    words = html.escape(status.replace("_", _STAY))
     return (
         str(order_id),
         html.escape(symbol),
-        f"{signed(filled, 0, 6)} / {signed(amount, 0, 6)}",
+        f"{signed(filled, 0, 6)}{_STAY}/{_STAY}{signed(amount, 0, 6)}",
         "" if limit is None else number(limit, 2, 6),
         "" if stop is None else number(stop, 2, 6),
         "" if price is None else number(price, 2, 4),
-        f'<span style="color:{_BAD}">✕ {words}</span>' if status in _BAD_STATES else words,
+        f'<span style="color:{_BAD}">✕{_STAY}{words}</span>' if status in _BAD_STATES else words,
         html.escape(reason),
     )
 
@@ -188,15 +189,19 @@ def _order(row: Sequence[Any]) -> tuple[str, ...]:
 def _failures(state: State) -> str:
     parts = [
         f'<details><summary style="color:{_BAD}">{html.escape(title)}{f" ({times} times)" if times > 1 else ""}</summary>'
-        f"<pre>{html.escape(trace)}</pre></details>"
+        f"{_pre(trace)}</details>"
         for _number, times, title, trace in reversed(state["failures"])
     ]
     return f'<div style="margin-top:.6em"><b>Errors</b>{"".join(parts)}</div>' if parts else ""
 
 
+def _pre(text: str) -> str:
+    return f'<pre style="white-space:pre-wrap">{html.escape(text)}</pre>'
+
+
 def _logs(state: State) -> str:
     lines = "\n".join(state["logs"][-LINES_SHOWN:])
-    return f'<div style="margin-top:.6em"><b>Log</b><pre>{html.escape(lines)}</pre></div>' if lines else ""
+    return f'<div style="margin-top:.6em"><b>Log</b>{_pre(lines)}</div>' if lines else ""
 
 
 def _table(
