@@ -122,3 +122,42 @@ def test_interrupts_at_any_moment_end_the_cell_and_nothing_else(kernel):
     kernel.run("await until(lambda: engines('interrupted') == 1)")
     kernel.run("session = attach('interrupted', rbt.ReplayFeed(bars))")
     assert kernel.run("print(await ended(session), rows('interrupted', 'Swapped'))").strip() == "True 0"
+
+
+EDITING = """\
+while True:
+    edits += 1
+    try:
+        session = attach('edits', rbt.ReplayFeed(bars, speed=2e6), params={'step': 2 + edits % 3})
+    except rbt.errors.StrategyChanged as early:
+        assert 'still being recovered' in str(early)
+    await asyncio.sleep(0.02)
+"""
+LAST_EDIT = """\
+while session.engine.is_recovering:
+    await asyncio.sleep(0.01)
+session = attach('edits', rbt.ReplayFeed(bars), params={'step': 3})
+await session.wait()
+"""
+
+
+def test_edits_that_are_interrupted_at_any_moment_leave_a_run_of_which_every_segment_is_proved(kernel):
+    chance = random.Random(3)
+    kernel.run("edits, session = 0, attach('edits', rbt.ReplayFeed(bars, speed=2e6), params={'step': 3})")
+
+    for _ in range(8):
+        cell = kernel.start(EDITING)
+        kernel.listen(lambda cell=cell: kernel.is_busy(cell))
+        kernel.listen_for(chance.uniform(0, 0.3))
+        assert kernel.interrupt_until_replied(cell)["ename"] in {"KeyboardInterrupt", "CancelledError"}
+        assert kernel.run("print(list(rbt.sessions()), session.engine.failure)").split() == [
+            "['edits']",
+            "None",
+        ]
+    kernel.run(LAST_EDIT)
+
+    seen = kernel.run(
+        "print(session.parity().identical, len(session.result().performance), session.parity())"
+    )
+    assert seen.split()[:2] == ["True", "150"], seen
+    assert int(kernel.run("print(rows('edits', 'Swapped'))")) >= 4
