@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.order import Order
 from rbtlive.core.record import RunRecord, SessionRow
 from rbtlive.core.settings import RunSettings
@@ -92,6 +93,7 @@ class Facts:
         # What the end of the run had to say, if nothing happened after it.
         self.ending: Mapping[str, Any] = {}
         self._assets = assets
+        self._simulated = run.header.get("broker") == PaperBroker.name
         self._symbols: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
         self._open: dict[str, Any] = {}
@@ -159,12 +161,25 @@ class Facts:
         """Return the latest picture of every order of a session that is over, and those open at its end."""
         known = dict(self._orders)
         if self.state is not None:
-            known |= {o["id"]: order_of(o, self._assets) for o in self.state["open_orders"]}
+            changed = (*self.state["open_orders"], *self.state["news"])
+            known |= {order["id"]: order_of(order, self._assets) for order in changed}
+        self._send(known)
         return [
             known[order_id]
             for order_id in sorted(known, key=int)
             if known[order_id].state != OrderState.DENIED
         ]
+
+    # What the last callbacks asked for left when their session's books were closed already.
+    def _send(self, known: Mapping[str, Order]) -> None:
+        for row in self.tail:
+            if row.kind != RowKind.INTENT or row.type != SubmitOrder.__name__:
+                continue
+            order = known.get(row.data()["order_id"])
+            if order is not None and order.state is OrderState.CREATED:
+                order.move(OrderState.SUBMITTED, order.dt)
+                if self._simulated:
+                    order.move(OrderState.PENDING, order.dt)
 
     def record(self, strategy: str, settings: RunSettings) -> RunRecord:
         """Return the run's record up to the end of its last session."""

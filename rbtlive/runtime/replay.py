@@ -6,6 +6,7 @@ The rule: the bars are those that the session saw, taken from its journal, never
 from __future__ import annotations
 
 import contextlib
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from rbtlive.runtime.journal import RecordedRun, open_run
 from rbtlive.runtime.run_files import StateFolder
 
 _PRICES = ("open", "high", "low", "close", "volume")
+_MOST_DIGITS = 38
 
 
 def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
@@ -71,8 +73,18 @@ def _facts(rows: list[dict[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame |
         return None
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         pl.col(*dates).cast(pl.String).str.to_date(),
-        *(pl.col(name).cast(pl.Decimal(38, 12)) for name in ("ratio", "amount") if name in rows[0]),
+        *(_exactly(name, [row[name] for row in rows]) for name in ("ratio", "amount") if name in rows[0]),
     )
+
+
+# To the last digit: a ratio of one third has sixteen, and positions are valued with all of them.
+def _exactly(name: str, texts: list[str]) -> pl.Series:
+    numbers = [Decimal(text) for text in texts]
+    digits = [len(text.partition(".")[2]) for text in texts]
+    whole = max(number.adjusted() + 1 for number in numbers)
+    if max(digits) + max(whole, 1) > _MOST_DIGITS:  # of such a spread they can only have been floats
+        return pl.Series(name, [float(number) for number in numbers], dtype=pl.Float64)
+    return pl.Series(name, numbers, dtype=pl.Decimal(_MOST_DIGITS, max(digits)))
 
 
 def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:

@@ -1,0 +1,84 @@
+"""What is read out of a run's journal is what its session said, to the last digit and the last order."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.finance.cancel_policy import EODCancel
+from tests.builders import daily_frame, run, same, whole
+
+THIRD_BAR = date(2017, 1, 5)
+
+
+class Holder(rbt.TradingAlgorithm):
+    """Buys on the first bar and holds over a split and a dividend."""
+
+    def initialize(self, context):
+        context.share = self.symbol("AAA")
+        context.bought = False
+
+    def handle_data(self, context, data):
+        if not context.bought:
+            context.bought = True
+            self.order(context.share, 7)
+
+
+class LastMinute(rbt.TradingAlgorithm):
+    """Orders on every bar, never fills by its limit, and cancels what the last bar but one left."""
+
+    cancel_at_close = False
+
+    def initialize(self, context):
+        context.share = self.symbol("AAA")
+        if self.cancel_at_close:
+            self.set_cancel_policy(EODCancel(warn_on_cancel=False))
+
+    def handle_data(self, context, data):
+        for order in self.get_open_orders(context.share):
+            self.cancel_order(order)
+        self.order(context.share, 1, limit_price=0.01)
+        self.order(context.share, 1, limit_price=0.02)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "amount"),
+    [(1 / 3, 0.25), (0.5, 0.1234567890123456), (2 / 3, 1e-15), (0.1, 12.3), (10.0, 1.2345678901234567e-24)],
+)
+def test_parity_holds_over_splits_and_dividends_of_any_number_of_digits(tmp_path, ratio, amount):
+    """A split of three for one has a ratio of sixteen digits, and a price that is carried over it as many."""
+    bars = daily_frame(12, 1).filter(pl.col("date") != THIRD_BAR)
+    portal = rbt.PolarsDataPortal(
+        bars,
+        splits=pl.DataFrame({"symbol": ["AAA"], "effective_date": [THIRD_BAR], "ratio": [ratio]}),
+        dividends=pl.DataFrame(
+            {
+                "symbol": ["AAA"],
+                "ex_date": [date(2017, 1, 9)],
+                "pay_date": [date(2017, 1, 11)],
+                "amount": [amount],
+            }
+        ),
+    )
+
+    session = run(whole(Holder, tmp_path, feed=rbt.ReplayFeed(portal)))
+
+    report = session.parity()
+    assert report.identical, str(report)
+    assert report.fills_compared == 1
+
+
+@pytest.mark.parametrize("at_close", [False, True])
+def test_orders_of_the_last_bar_are_read_as_the_session_left_them(tmp_path, at_close):
+    """The books of a session are closed before its last orders leave, and what its close cancels is news of the next."""
+    bars = daily_frame(5, 1)
+    options = {"params": {"cancel_at_close": at_close}}
+
+    session = run(whole(LastMinute, tmp_path, feed=rbt.ReplayFeed(bars), name="last", **options))
+
+    read = rbt.open_session("last", journal=tmp_path).result()
+    assert same(session.result(), read)
+    assert read.orders["status"][-1] == ("canceled" if at_close else "pending")
