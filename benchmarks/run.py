@@ -42,8 +42,10 @@ OWN = {
 LIVE = {
     "rbtlive, no journal": "flood",
     "rbtlive, journal": "flood-journal",
+    "rbtlive, journal, an order every 100 bars": "flood-orders",
     "rbtlive, any iterator, no journal": "flood-stream",
     "rbtlive, any iterator, journal": "flood-stream-journal",
+    "rbtlive, queue and dispatcher alone": "data-path",
 }
 ONCE = {
     "A1": {"bt", "basana", "backtrader", "nautilus_trader"},

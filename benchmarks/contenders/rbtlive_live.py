@@ -20,8 +20,13 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.data.feed import DataFeed, StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent
+from rbtlive.runtime.breath import Breath
+from rbtlive.runtime.clock import SystemClock
+from rbtlive.runtime.dispatcher import EventDispatcher
 from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.event_queue import EventQueue
 from rbtlive.runtime.journal import Journal, open_journal
+from rbtlive.runtime.pump import FeedPump
 from rbtlive.runtime.run_files import StateFolder
 
 
@@ -99,6 +104,15 @@ class Counter:
         self.close = data.current(self.asset, "close")
 
 
+class Trader(Counter):
+    """The same, with an order every hundred bars: each is forced to the disk before the venue hears of it."""
+
+    def handle_data(self, context, data):
+        super().handle_data(context, data)
+        if self.seen % 100 == 0:
+            context.order(self.asset, 1)
+
+
 def engine_over(strategy, bars, feed, journal):
     first = bars[0]
     before = {**first, "timestamp": first["timestamp"] - timedelta(days=1)}
@@ -128,17 +142,43 @@ def journal_of(kind):
     return open_journal(StateFolder(os.environ["RBTLIVE_HOME"]), "bench", header=dict)
 
 
-def flood(kind, make_feed):
+async def probe(delays):
+    """Note, for ever, by how many milliseconds a timer on the loop is late."""
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(0.001)
+        delays.append((time.perf_counter() - before - 0.001) * 1000)
+
+
+def data_path(bars):
+    """Queue, dispatcher and a handler, without core and strategy: what the peer's data engine does."""
+    rows, seen, queue, dispatcher = dictionaries(bars), [], EventQueue(512), EventDispatcher()
+    dispatcher.register_handler(MarketDataEvent, lambda event: seen.append(event.bars["A000"].close))
+
+    async def live():
+        woken, breath = asyncio.Event(), Breath(SystemClock())
+        pump = FeedPump(Adapter(rows), queue, breath=breath, wake=woken.set)
+        begun = time.process_time()
+        feeding = asyncio.create_task(pump.run())
+        while not (pump.done and not queue.size):
+            while queue.size:
+                dispatcher.dispatch_now(queue.get())
+            pump.note_taken()
+            await breath.maybe()
+            woken.clear()
+            if not (queue.size or pump.done):
+                await woken.wait()
+        await feeding
+        return {"events": len(seen), "run_s": time.process_time() - begun}
+
+    return asyncio.run(live())
+
+
+def flood(kind, make_feed, strategy_class=Counter):
     """All bars at once; returns the CPU seconds and what the loop's own round trips took meanwhile."""
 
     def run(bars):
-        rows, strategy = dictionaries(bars), Counter()
-
-        async def probe(delays):
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(0.001)
-                delays.append((time.perf_counter() - before - 0.001) * 1000)
+        rows, strategy = dictionaries(bars), strategy_class()
 
         async def live():
             delays = []
@@ -149,6 +189,7 @@ def flood(kind, make_feed):
             used, wall = time.process_time() - begun, time.perf_counter() - wall
             watcher.cancel()
             delays.sort()
+            transactions = engine.core.record.transactions
             return {
                 "events": strategy.seen,
                 "run_s": used,
@@ -157,6 +198,9 @@ def flood(kind, make_feed):
                 "queue_limit": engine.queue.maxsize,
                 "round_trip_p99_ms": delays[int(0.99 * (len(delays) - 1))] if delays else 0.0,
                 "engine_p50_us": engine.meters.latency_us(0.5),
+                "engine_p99_us": engine.meters.latency_us(0.99),
+                "orders": len(engine.order_manager),
+                "fills": len(transactions),
             }
 
         return asyncio.run(live())
@@ -199,6 +243,8 @@ if __name__ == "__main__":
         {
             "flood": flood("none", Adapter),
             "flood-journal": flood("file", Adapter),
+            "flood-orders": flood("file", Adapter, Trader),
+            "data-path": data_path,
             "flood-stream": flood("none", lambda rows: StreamFeed(stream(rows))),
             "flood-stream-journal": flood("file", lambda rows: StreamFeed(stream(rows))),
             "paced": paced(1_000),

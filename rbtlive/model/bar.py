@@ -94,6 +94,7 @@ class Bar(BaseModel):
                     "close": _known_exact(last) or _exact(last),
                     "volume": _known_exact(volume) or _exact(volume),
                     "_floats": (first, high, low, last, volume),
+                    "_plain": True,
                 }
                 bar = make(Bar)
                 set_values(bar, values)
@@ -108,7 +109,7 @@ class Bar(BaseModel):
     @property
     def is_plain(self) -> bool:
         """Whether it was made of floats of a size that can be traded; then each has its shortest text."""
-        return "_floats" in self.__dict__
+        return "_plain" in self.__dict__
 
     def floats(self) -> tuple[float, float, float, float, float]:
         """Return open, high, low, close and volume as floats."""
@@ -122,7 +123,8 @@ class Bar(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with some fields replaced."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("_floats", None)  # they are of the bar that was copied
+        for name in ("_floats", "_plain"):  # they tell of the bar that was copied
+            copied.__dict__.pop(name, None)
         return copied
 
     @model_validator(mode="after")

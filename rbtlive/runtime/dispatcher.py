@@ -133,29 +133,30 @@ class EventDispatcher:
             self._waiting.append(event)
             return
         self._busy = True
+        waiting = self._waiting
         try:
-            self._process(event)
-            while self._waiting:
-                self._process(self._waiting.popleft())
+            while True:
+                if self._record is not None:
+                    self._record(event)
+                self.dispatched += 1
+                kind = type(event)
+                for handler, critical in self._routes.get(kind) or self._route(kind):
+                    try:
+                        handler(event)
+                    except Exception as error:
+                        self._survive(HandlerFailure(event, _name(handler), error))
+                        if critical:
+                            raise
+                if not waiting:
+                    return
+                event = waiting.popleft()
         finally:
             self._busy = False
-            self._waiting.clear()
+            waiting.clear()
 
     async def dispatch(self, event: Event) -> None:
         """Do what `dispatch_now` does; never suspends."""
         self.dispatch_now(event)
-
-    def _process(self, event: Event) -> None:
-        if self._record is not None:
-            self._record(event)
-        self.dispatched += 1
-        for handler, critical in self._routes.get(type(event)) or self._route(type(event)):
-            try:
-                handler(event)
-            except Exception as error:
-                self._survive(HandlerFailure(event, _name(handler), error))
-                if critical:
-                    raise
 
     def _survive(self, failure: HandlerFailure) -> None:
         self.failed += 1

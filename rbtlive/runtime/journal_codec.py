@@ -27,7 +27,8 @@ from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent, trusted_sl
 _scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
 _numbers_of = itemgetter("open", "high", "low", "close", "volume")
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
-_ZERO, _INFINITY = Decimal(0), float("inf")
+_MOST_KNOWN = 1 << 14
+_known: dict[str, tuple[Decimal, float]] = {}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 _TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
 _MOST_DATES = 4096
@@ -186,20 +187,34 @@ def _bars(facts: dict[str, Any], moment: datetime) -> dict[str, Bar]:
 
 
 def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
-    texts = _numbers_of(values)
-    first, high, low, last, volume = map(Decimal, texts)
-    stamp, floats = values.get("timestamp"), tuple(map(float, texts))
-    bar: dict[str, Any] = {
+    first, high, low, last, volume = _numbers_of(values)
+    known = _known.get
+    opened, highest = known(first) or _learn(first), known(high) or _learn(high)
+    lowest, closed = known(low) or _learn(low), known(last) or _learn(last)
+    traded = known(volume) or _learn(volume)
+    stamp = values.get("timestamp")
+    bar = {
         "symbol": values.get("symbol", symbol),
         "timestamp": moment if stamp is None else parse_datetime(stamp),
-        "open": first,
-        "high": high,
-        "low": low,
-        "close": last,
-        "volume": volume,
+        "open": opened[0],
+        "high": highest[0],
+        "low": lowest[0],
+        "close": closed[0],
+        "volume": traded[0],
+        "_floats": (opened[1], highest[1], lowest[1], closed[1], traded[1]),
     }
-    not_negative = low >= _ZERO and first >= _ZERO and last >= _ZERO and volume >= _ZERO
-    if not_negative and low <= high and max(floats) < _INFINITY:
-        bar["_floats"] = floats
+    if lowest[0] <= highest[0]:
         return trusted_bar(bar)
-    return Bar(**bar)  # the model says in its own words what is wrong
+    del bar["_floats"]
+    return Bar(**bar)  # which says in its own words what is wrong
+
+
+# Numbers come again and again: the decimal and the float of each text are made, and checked, once.
+def _learn(text: str) -> tuple[Decimal, float]:
+    exact = Decimal(text)
+    if not (exact >= 0 and exact.is_finite()):
+        raise ValueError(f"a price or volume must be finite and not negative: was {text:.40}")
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    pair = _known[text] = (exact, float(exact))
+    return pair

@@ -147,3 +147,12 @@ def test_a_copy_with_another_price_has_the_floats_of_that_price(deep):
     changed = Bar.of(FACTS).model_copy(update={"close": Decimal("99.5")}, deep=deep)
 
     assert changed.floats() == (100.1, 100.25, 99.0, 99.5, 1e6)
+    assert not changed.is_plain
+
+
+def test_only_a_bar_of_tradable_floats_is_plain():
+    assert Bar.of(FACTS).is_plain
+    assert not Bar(**FACTS).is_plain
+    assert not Bar.of({**FACTS, "high": 1e31}).is_plain
+    assert not Bar.of({**FACTS, "low": 1e-31}).is_plain
+    assert not Bar.of({**FACTS, "low": -0.0}).is_plain
