@@ -10,6 +10,7 @@ import linecache
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -62,19 +63,27 @@ def _path_of(function: FunctionType) -> str | None:
 
 
 def _stale(path: str, functions: Iterable[FunctionType]) -> str:
-    linecache.checkcache(path)
-    lines = linecache.getlines(path)
     try:
-        whole = compile("".join(lines), path, "exec", dont_inherit=True)
+        age = Path(path).stat()
+    except OSError:
+        return ""  # there is nothing to be seen
+    try:
+        written = _written(path, age.st_mtime_ns, age.st_size)
     except SyntaxError as error:
         return f"line {error.lineno} is no Python, and everything"
-    written: dict[str, list[CodeType]] = {}
-    _note_all(whole, written)
     for function in functions:
         codes = written.get(function.__qualname__, ())
         if not any(_alike(function.__code__, code) for code in codes):
             return f"{function.__qualname__}()"
     return ""
+
+
+@lru_cache(maxsize=32)
+def _written(path: str, _mtime_ns: int, _size: int) -> dict[str, list[CodeType]]:
+    linecache.checkcache(path)
+    written: dict[str, list[CodeType]] = {}
+    _note_all(compile("".join(linecache.getlines(path)), path, "exec", dont_inherit=True), written)
+    return written
 
 
 def _note_all(code: CodeType, written: dict[str, list[CodeType]]) -> None:
