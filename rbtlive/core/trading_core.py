@@ -339,9 +339,7 @@ class TradingCore(OrderEntry):
 
     def _on_update(self, event: OrderUpdateEvent) -> None:
         if self.orders.get_order(event.order_id) is None and self.orders.reserve(event.order_id):
-            self.on_message(
-                "warning", f"order {event.order_id} is known to the venue only: {event.reason}"
-            )
+            self.on_message("warning", f"order {event.order_id} is known to the venue only: {event.reason}")
             return
         if self.orders.apply_update(event):
             order = self.orders.get_order(event.order_id)
