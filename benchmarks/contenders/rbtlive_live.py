@@ -3,7 +3,8 @@
 # ruff: noqa: ARG002 - signatures are the engine's
 
 import asyncio
-import os
+import atexit
+import shutil
 import sys
 import tempfile
 import time
@@ -138,8 +139,9 @@ def journal_of(kind):
         journal = Journal.in_memory()
         journal.__class__ = Unwritten
         return journal
-    os.environ["RBTLIVE_HOME"] = tempfile.mkdtemp(prefix="rbtlive-bench-")
-    return open_journal(StateFolder(os.environ["RBTLIVE_HOME"]), "bench", header=dict)
+    folder = tempfile.mkdtemp(prefix="rbtlive-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return open_journal(StateFolder(Path(folder)), "bench", header=dict)
 
 
 async def probe(delays):
