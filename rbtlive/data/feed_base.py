@@ -100,6 +100,11 @@ class DataFeed(ABC):
     def stats(self) -> dict[str, int]:
         """Return what was counted: slices, bars, quarantined, reconnects and the like."""
 
+    @property
+    def reached(self) -> datetime | None:
+        """END of the latest slice that has begun, of which some bars may not have come yet; None before the first."""
+        return None
+
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
         """Close the slices that are over at a moment although nothing later came; bars for them are late."""
 

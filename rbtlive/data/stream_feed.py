@@ -117,6 +117,12 @@ class StreamFeed(DataFeed):
         self._behind = self.says_when_caught_up and plan.after is not None
         self._slices_before = 0
 
+    @property
+    def reached(self) -> datetime | None:
+        """END of the latest slice that has begun, of which some bars may not have come yet; None before the first."""
+        builder = self._builder
+        return None if builder is None or not _begun(builder) else builder.now
+
     def caught_up(self) -> None:
         """Say that the source has given everything it missed while it was away."""
         self._caught_up = True

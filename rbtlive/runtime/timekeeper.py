@@ -73,8 +73,7 @@ class Timekeeper:
             return
         self._frequency = frequency
         self._last_bar_us = self._passed_us()
-        lead_us = us_of(timestamp) - self._last_bar_us
-        self._lead_us = lead_us if self._lead_us is None else max(self._lead_us, lead_us)
+        self._note_lead(timestamp)
         self.is_present = abs(self._clock.now() - timestamp) <= _PRESENT[frequency]
         self.stale = False
 
@@ -94,6 +93,10 @@ class Timekeeper:
             core: The core that trades.
             blocked: Whether the loop stood still until now: bars that came meanwhile are read before slices are closed.
         """
+        if (
+            self._feed.reached is not None
+        ):  # a slice that is told bar by bar is processed when it is over, and begins before
+            self._note_lead(self._feed.reached)
         now = self._now()
         now_us = us_of(now)
         if not blocked:
@@ -119,6 +122,10 @@ class Timekeeper:
                     timestamp=now, name="stale data", reason=f"no bar for {open_s:.0f} s of open hours"
                 )
             )
+
+    def _note_lead(self, told: datetime) -> None:
+        lead_us = us_of(told) - self._passed_us()
+        self._lead_us = lead_us if self._lead_us is None else max(self._lead_us, lead_us)
 
     def _now(self) -> datetime:
         wall = self._clock.now()

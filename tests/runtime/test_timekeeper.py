@@ -14,7 +14,7 @@ from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.timekeeper import Timekeeper
-from tests.builders import START, daily_frame, minute_frame, run, slices
+from tests.builders import START, daily_frame, minute_frame, run, slices, until
 
 
 class Idle(rbt.TradingAlgorithm):
@@ -138,3 +138,38 @@ def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     keeper.tick(core)
 
     assert closed == [days[1][0].timestamp]
+
+
+def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_the_next_bar():
+    minutes = slices(minute_frame(1))[:6]
+    clock, items, told = VirtualClock(minutes[0][0].timestamp), asyncio.Queue(), []
+
+    async def source():
+        while True:
+            yield await items.get()
+
+    async def watched_by_hand():
+        engine = rbt.TradingEngine(
+            Idle, rbt.PaperBroker(), feed=source(), frequency="1m", clock=clock,
+            portal=PolarsDataPortal(None, minute_bars=minute_frame(1)),
+        )  # fmt: skip
+        engine.dispatcher.register_handler(MarketDataEvent, lambda event: told.append((event, clock.now())))
+        running = asyncio.create_task(engine.run())
+        for number, bars in enumerate(minutes):
+            clock.advance((bars[0].timestamp - clock.now()).total_seconds() + 0.5)
+            items.put_nowait(bars[0])  # the other symbol does not trade
+            # The first slice is closed by the bar after it: until then nothing is known of the feed.
+            await until(lambda n=number: engine.feed.stats()["bars"] == n + 1 and len(told) == n)
+            if number:
+                await until(lambda: engine.timekeeper.is_present)
+                engine.timekeeper.tick(engine.core)
+                clock.advance(5.0)
+                engine.timekeeper.tick(engine.core)
+                await until(lambda n=number: len(told) == n + 1)
+        await engine.graceful_shutdown()
+        await running
+
+    run(watched_by_hand())
+
+    assert [event.timestamp for event, _at in told] == [bars[0].timestamp for bars in minutes]
+    assert all(at - event.timestamp == timedelta(seconds=5.5) for event, at in told[1:])

@@ -103,7 +103,10 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
     assert outcome.wrong == []
     assert outcome.figures["halts"] == 0
     unbroken = run(replace(STEADY, whole_slices=whole_slices))
-    assert (outcome.orders, outcome.cash) == (unbroken.orders, unbroken.cash)
+    assert outcome.orders == unbroken.orders
+    if whole_slices or what == "clock jumps":
+        assert outcome.cash == unbroken.cash
+    # A clock that was set back closes no slice: what is told bar by bar is over with the next minute's, and fills later.
 
 
 def test_a_clock_set_back_over_midnight_enters_no_session_twice():
