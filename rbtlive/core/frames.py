@@ -239,6 +239,8 @@ def _record_name(name: Any) -> str:
     return name.symbol if isinstance(name, Asset) else str(name)
 
 
+_LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies far behind it
+
 # One object stands for an asset in all runs over its portal, so that frames of two runs hold equal assets. Its key is
 # alive as long as the portal; an asset that is presented already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
@@ -278,8 +280,9 @@ class PandasFrames:
         return self._pd.Timestamp(us * 1000, tz="UTC")
 
     def session(self, label: date) -> pd.Timestamp:
-        """Return a session label as a naive midnight Timestamp."""
-        return self._pd.Timestamp(label).as_unit("ns")
+        """Return a session label as a naive midnight Timestamp; a date beyond what pandas can tell as the last one it can."""
+        known = label if label.year < _LAST_PANDAS_DATE.year else _LAST_PANDAS_DATE
+        return self._pd.Timestamp(known).as_unit("ns")
 
     def no_time(self) -> Any:
         """Return NaT."""

@@ -16,7 +16,7 @@ from rbtlive.core.settings import RunSettings
 from rbtlive.core.state import capture
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendar import as_label, us_of
 from rbtlive.data.feed import DataFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
@@ -264,7 +264,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         portal=portal,
         settings=prepare_settings(
             portal,
-            start=_coming_session(portal, clock) if source.is_live else start,
+            start=_first_live_session(portal, clock, settings["end"]) if source.is_live else start,
             capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
             frequency=frequency,
             endless=source.is_live,
@@ -281,11 +281,15 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     )
 
 
-def _coming_session(portal: PolarsDataPortal, clock: Clock | None) -> date:
-    # A live run begins with the session that is going on, or the next one.
+def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
+    # A live run begins with the session that is going on, or the next one, until its first bar says otherwise. Whoever gives
+    # bars of the past may name the last session in the past too.
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())
-    return calendar.label(calendar.coming_session(now_us))
+    coming = calendar.coming_session(now_us)
+    if end is not None:
+        coming = min(coming, calendar.at_or_before(as_label(end, "end")))
+    return calendar.label(coming)
 
 
 def _name_of(executor: StrategyExecutor, name: str | None) -> str:

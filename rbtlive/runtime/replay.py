@@ -49,7 +49,9 @@ def recorded_portal(run: RecordedRun, folder: StateFolder, settings: RunSettings
         opening = calendar.open(calendar.number(settings.start))
         stored["minute"] = stored["minute"].filter(pl.col("timestamp") <= opening)
     seen = _seen_bars(run, settings)
-    daily, minute = stored["daily"], stored["minute"]
+    daily, minute = (
+        None if bars is None or bars.is_empty() else bars for bars in (stored["daily"], stored["minute"])
+    )
     if settings.intraday:
         minute = seen if minute is None else pl.concat([minute, seen])
     else:
