@@ -1,10 +1,12 @@
 """Which strategies this process has seen attached, so that recorded runs can be judged by their own code.
 
-The rule: a strategy is known by name, source hash and settings; a journal never brings code along.
+The rule: a strategy is known by name, source hash and settings; a journal never brings code along. Of several that have
+these in common, as functions from one factory have, a session means its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rbtlive.core.settings import RunSettings
@@ -13,23 +15,28 @@ from rbtlive.runtime.launch import Launch
 from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_header import settings_facts
 
-_SEEN: dict[tuple[str, str, str], tuple[Any, RunSettings]] = {}
+_SEEN: dict[tuple[str | None, str, str, str], tuple[Any, RunSettings]] = {}
+"""By session, or None for the latest of any session; name, source hash and settings of the strategy."""
 
 
 def remember(launch: Launch) -> None:
     """Note the strategy and the settings of a session that begins."""
-    _SEEN[_identity(launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings))] = (
-        launch.strategy,
-        launch.settings,
-    )
+    identity = _identity(launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings))
+    for session in (launch.name, None):
+        _SEEN[session, *identity] = (launch.strategy, launch.settings)
 
 
-def loaded(segment: Segment) -> tuple[Any, RunSettings] | None:
-    """Return the strategy and the settings of a segment, or None if its code is not loaded in this process.
+def loaded_by(session: str) -> Callable[[Segment], tuple[Any, RunSettings] | None]:
+    """Return what gives the strategy and the settings of a session's segment, or None if its code is not loaded in this process.
 
     It may never have been, or a reload of its module has put other code in its place.
     """
-    seen = _SEEN.get(_identity(segment.strategy, segment.source, dict(segment.settings)))
+    return lambda segment: _loaded(session, segment)
+
+
+def _loaded(session: str, segment: Segment) -> tuple[Any, RunSettings] | None:
+    identity = _identity(segment.strategy, segment.source, dict(segment.settings))
+    seen = _SEEN.get((session, *identity)) or _SEEN.get((None, *identity))
     if seen is None or StrategyExecutor(seen[0]).fingerprint() != segment.source:
         return None
     return seen

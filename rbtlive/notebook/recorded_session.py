@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rbtlive.notebook.loaded import loaded
+from rbtlive.notebook.loaded import loaded_by
 from rbtlive.research.display import table_html
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
@@ -38,17 +38,17 @@ class RecordedSession:
     def result(self) -> BacktestResult:
         """Return what the run did, up to the end of its last session."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
-            return BacktestResult(Proof(recorded, self._folder, loaded).record())
+            return BacktestResult(Proof(recorded, self._folder, loaded_by(self.name)).record())
 
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the run saw, and compare orders, fills and books exactly."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
-            return Proof(recorded, self._folder, loaded).parity()
+            return Proof(recorded, self._folder, loaded_by(self.name)).parity()
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy over the slices the run saw, without its interventions."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
-            return Proof(recorded, self._folder, loaded).replay(strategy)
+            return Proof(recorded, self._folder, loaded_by(self.name)).replay(strategy)
 
     def __repr__(self) -> str:
         return f"<RecordedSession {self.name}>"

@@ -21,7 +21,7 @@ from rbtlive.core.record import PositionRow
 from rbtlive.core.views import AccountView, PortfolioView
 from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent, SystemErrorEvent
-from rbtlive.notebook.loaded import loaded, remember
+from rbtlive.notebook.loaded import loaded_by, remember
 from rbtlive.notebook.panel import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
 from rbtlive.research.frames import positions_frame
@@ -364,12 +364,12 @@ class LiveSession:
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the session saw, and compare orders, fills and books exactly."""
         with self._recorded() as recorded:
-            return Proof(recorded, self._launch.folder, loaded).parity()
+            return Proof(recorded, self._launch.folder, loaded_by(self.name)).parity()
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy (by default the session's own) over the slices the session saw, without its interventions."""
         with self._recorded() as recorded:
-            return Proof(recorded, self._launch.folder, loaded).replay(strategy)
+            return Proof(recorded, self._launch.folder, loaded_by(self.name)).replay(strategy)
 
     def _recorded(self) -> RecordedRun:
         # The journal as it lies on disk: under its own name, or set aside by a later run of the same name.
