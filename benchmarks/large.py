@@ -8,7 +8,6 @@ Its rule: each run has a process of its own, so that its peak of memory is its o
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import polars as pl
 
 import rbtlive as rbt
 from benchmarks import environments
+from benchmarks.measure import peak_mb
 from benchmarks.workloads import symbols
 from rbtlive.data.calendar import get_calendar
 
@@ -128,18 +128,18 @@ def main() -> None:
 def run(path: Path, *, assets: int) -> None:
     """Run over a file, and print what it took."""
     bars = pl.scan_parquet(path).select(pl.len()).collect().item()
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before_mb = peak_mb()
     strategy = type("Momentum", (Momentum,), {"initialize": _with_width(assets)})
     begun = time.process_time()
     portal = rbt.PolarsDataPortal(None, minute_bars=path)
     read = time.process_time()
-    portal_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    portal_mb = peak_mb()
     result = rbt.backtest(strategy, portal, frequency="1m", progress=True)
     ended = time.process_time()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    most_mb = peak_mb()
     print(
         f"{path.stem}: {bars:,} bars in {path.stat().st_size / 1e6:.0f} MB; portal {read - begun:.1f} s CPU, {portal_mb:.0f} MB peak "
-        f"(the process before: {before_mb:.0f} MB); backtest {ended - read:.1f} s CPU, {peak_mb:.0f} MB peak; "
+        f"(the process before: {before_mb:.0f} MB); backtest {ended - read:.1f} s CPU, {most_mb:.0f} MB peak; "
         f"{bars / (ended - begun) / 1e3:,.0f} k asset-bars/s in all; {result.transactions.height:,} trades, final value "
         f"{result.performance['portfolio_value'][-1]:,.2f}"
     )
