@@ -53,7 +53,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.number import ENGINE_CONTEXT
+from rbtlive.model.number import EngineContext
 from rbtlive.model.order import OrderState
 from rbtlive.model.trusted import trusted
 from rbtlive.sim.matching import SimVenue
@@ -140,6 +140,7 @@ class TradingCore(OrderEntry):
             (market.first_session, market.calendar.label(market.first_session)),
         )
         self._depth = 0
+        self._decimals = EngineContext()
         self._failure: BaseException | None = None
         self._session_open = False
         self._session_span, self._bts_us = (0, 0), 0
@@ -246,7 +247,7 @@ class TradingCore(OrderEntry):
         self._depth = 1
         token, before = ACTIVE.set(self.context), decimal.getcontext()
         try:
-            decimal.setcontext(ENGINE_CONTEXT.copy())
+            decimal.setcontext(self._decimals)
             handler(self, event)
             if self.fills.balanced_version != self.portfolio.version:
                 self.fills.settle()
@@ -266,6 +267,7 @@ class TradingCore(OrderEntry):
 
         The caller must hold `activated()`.
         """
+        decimal.setcontext(self._decimals)  # a callback may have put another one in its place
         self._enter_session(session)
         first, last = self.market.panel.rows_of_session(session)
         bar = self._bar
@@ -307,11 +309,12 @@ class TradingCore(OrderEntry):
     @contextmanager
     def activated(self) -> Iterator[None]:
         """Make this run the one that `rbtlive.api` acts on, in the engine's own decimal context."""
-        token = ACTIVE.set(self.context)
+        token, before = ACTIVE.set(self.context), decimal.getcontext()
         try:
-            with decimal.localcontext(ENGINE_CONTEXT):
-                yield
+            decimal.setcontext(self._decimals)
+            yield
         finally:
+            decimal.setcontext(before)
             ACTIVE.reset(token)
 
     # -- events ----------------------------------------------------------------------------------------------

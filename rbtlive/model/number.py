@@ -12,12 +12,26 @@ from typing import Any, SupportsFloat, cast
 
 import numpy as np
 
-ENGINE_CONTEXT = decimal.Context(
-    prec=38,
-    rounding=decimal.ROUND_HALF_EVEN,
-    traps=[decimal.DivisionByZero, decimal.Overflow, decimal.InvalidOperation],
-)
-"""The decimal context that core and callbacks run in, whatever the user's own context says."""
+
+class EngineContext(decimal.Context):
+    """The decimal context that core and callbacks run in: what a strategy sets of it changes nothing.
+
+    Whoever wants another precision for numbers of their own has `decimal.localcontext()`, which works on a copy.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            prec=38,
+            rounding=decimal.ROUND_HALF_EVEN,
+            traps=[decimal.DivisionByZero, decimal.Overflow, decimal.InvalidOperation],
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Leave everything as it is."""
+
+
+ENGINE_CONTEXT = EngineContext()
+"""For single operations outside of a run."""
 
 _quantize, _normalize = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize
 MONEY_QUANTUM = Decimal("1E-12")
