@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rbtlive.model.number import to_decimal
+from rbtlive.model.trusted import make, set_extra, set_names, set_private, set_values, trusted
 
 
 def aware_utc(value: Any) -> Any:
@@ -136,13 +137,6 @@ class Bar(BaseModel):
         return self
 
 
-# Setting the four slots of a model one by one is the quickest way to make one of values that are known to be valid.
-make: Final[Any] = object.__new__
-set_values, set_names, set_extra, set_private = (
-    BaseModel.__dict__[name].__set__
-    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-)
-
 _FIELDS: Final = set(Bar.model_fields)
 _FIELD_COUNT: Final = len(_FIELDS)
 _SMALLEST, _BEYOND = 1e-30, 1e31
@@ -160,12 +154,7 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
         values: Every field of a bar, with its final type, and the numbers once more as `_floats` where they are known; the
             bar keeps this very mapping.
     """
-    bar: Bar = make(Bar)
-    set_values(bar, values)
-    set_names(bar, _FIELDS)
-    set_extra(bar, None)
-    set_private(bar, None)
-    return bar
+    return trusted(Bar, values, _FIELDS)
 
 
 # Prices come again and again: each is turned into a decimal, and checked, once.

@@ -13,17 +13,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rbtlive.model.bar import (
-    Bar,
-    Exact,
-    UtcDatetime,
-    make,
-    set_extra,
-    set_names,
-    set_private,
-    set_values,
-)
+from rbtlive.model.bar import Bar, Exact, UtcDatetime
 from rbtlive.model.order import OrderState
+from rbtlive.model.trusted import make, set_extra, set_names, set_private, set_values
 
 
 class Priority(IntEnum):

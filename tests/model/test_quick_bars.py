@@ -56,7 +56,7 @@ def made_by(make, facts):
     """Return what a maker makes, as text where it refuses."""
     try:
         return make(facts)
-    except (ValueError, TypeError) as refusal:
+    except (ValueError, TypeError, OverflowError) as refusal:
         return str(refusal)
 
 
