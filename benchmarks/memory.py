@@ -88,6 +88,9 @@ def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
             start=BEGIN.date(),
             frequency="1m",
         )
+        engine.on_message = engine.core.on_message = lambda _level, _text: (
+            None
+        )  # loading a logger would be counted
         looker.engine = engine
         await engine.run()
         return engine
