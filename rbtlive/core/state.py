@@ -129,7 +129,7 @@ def session_of(
         longs_count=facts["longs_count"],
         shorts_count=facts["shorts_count"],
         benchmark_return=None,
-        recorded=dict(facts["recorded"]),
+        recorded=recorded_of(facts["recorded"]),
         positions=tuple(
             PositionRow(symbol, sid, Decimal(amount), Decimal(basis), Decimal(price))
             for symbol, sid, amount, basis, price in facts["positions"]
@@ -140,9 +140,17 @@ def session_of(
     return row, transactions
 
 
+_NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
 def recorded_fact(value: object) -> object:
-    """Return a recorded variable as something a journal can hold: numbers stay numbers, the rest becomes text."""
-    if value is None or isinstance(value, (bool, int, str)):
+    """Return a recorded variable as something a journal can hold: numbers stay numbers, the rest becomes text.
+
+    JSON knows finite numbers only: the texts that stand for the others are these numbers, whoever wrote them.
+    """
+    if isinstance(value, str):
+        return _NOT_FINITE.get(value, value)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, float):
         return float(value)
@@ -151,6 +159,11 @@ def recorded_fact(value: object) -> object:
     if hasattr(value, "item") and not hasattr(value, "__len__"):
         return recorded_fact(value.item())
     return repr(value)
+
+
+def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recorded variables that a journal holds."""
+    return {name: recorded_fact(value) for name, value in facts.items()}
 
 
 # -- the whole state -----------------------------------------------------------------------------------------
@@ -221,7 +234,7 @@ def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[Sessi
     core.trading_state = facts["trading_state"]
     core.halt_reason = facts["halt_reason"]
     core.paused = facts["paused"]
-    core.recorded = dict(facts["recorded"])
+    core.recorded = recorded_of(facts["recorded"])
     core.restore_cursor(facts["cursor"])
 
 

@@ -15,7 +15,7 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.order import Order
 from rbtlive.core.record import RunRecord, SessionRow
 from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture, order_of, restore, session_of
+from rbtlive.core.state import capture, order_of, recorded_of, restore, session_of
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder, SubmitOrder
@@ -232,7 +232,7 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, simulated
             _take_bar(core, row.event(), simulated=simulated)
         elif row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != SystemErrorEvent.__name__:
             core.process(row.event())
-    core.recorded = dict(facts.ending.get("recorded", core.recorded))
+    core.recorded = recorded_of(facts.ending.get("recorded", core.recorded))
     return capture(core)
 
 

@@ -82,3 +82,28 @@ def test_orders_of_the_last_bar_are_read_as_the_session_left_them(tmp_path, at_c
     read = rbt.open_session("last", journal=tmp_path).result()
     assert same(session.result(), read)
     assert read.orders["status"][-1] == ("canceled" if at_close else "pending")
+
+
+class Recording(rbt.TradingAlgorithm):
+    """Records what is not known yet, and what is beyond all bounds."""
+
+    def initialize(self, context):
+        context.share = self.symbol("AAA")
+        self.indicator("mean", pl.col("close").rolling_mean(3))
+
+    def handle_data(self, context, data):
+        self.record(
+            mean=data.current(context.share, "mean"), most=float("inf"), least=float("-inf"), text="NaN or so"
+        )
+
+
+def test_recorded_numbers_that_are_not_finite_come_back_as_numbers(tmp_path):
+    """An indicator is NaN until it has bars enough, and JSON has no such number."""
+    session = run(whole(Recording, tmp_path, feed=rbt.ReplayFeed(daily_frame(6, 1)), name="recording"))
+
+    report = session.parity()
+    assert report.identical, str(report)
+    read = rbt.open_session("recording", journal=tmp_path).result()
+    assert same(session.result(), read)
+    assert read.performance["mean"].null_count() == 2
+    assert read.performance["most"].to_list() == [float("inf")] * 6
