@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -23,17 +22,18 @@ _COLUMNS: Final[dict[str, np.dtype[Any]]] = {
     "asset": np.dtype(np.int32),
     **dict.fromkeys(FIELDS, np.dtype(np.float64)),
 }
+_BAR_BYTES: Final = sum(dtype.itemsize for dtype in _COLUMNS.values())
 _MOST_BLOCKS: Final = 1_000
 """Bars that go to more places than these are sorted by place before they are written."""
 
 
-def temporary_folder(owner: object, purpose: str) -> tuple[Path, Callable[[], object]]:
-    """Return a new folder that goes when `owner` does, or the process ends, and what removes it at once."""
-    import shutil  # a tenth of the time that rbtlive's import takes, for what few runs need
-    import tempfile
+def temporary_file(owner: object) -> IO[bytes]:
+    """Return a file that nobody else sees, gone when it is closed, its owner is, or the process is, however that ends."""
+    import tempfile  # a part of what rbtlive's import would take, for what few runs need
 
-    folder = Path(tempfile.mkdtemp(prefix=f"rbtlive-{purpose}-"))
-    return folder, weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    file = tempfile.TemporaryFile(prefix="rbtlive-")  # noqa: SIM115 - closed with its owner
+    weakref.finalize(owner, file.close)
+    return file
 
 
 class MinuteBars(ABC):
@@ -176,20 +176,25 @@ class StoredMinutes(MinuteBars):
 
 
 class Spill:
-    """Parts in files of a temporary folder, which goes when it is no longer used.
+    """Parts in a temporary file, which goes when it is no longer used, or when the process ends, even by a kill.
 
-    A file is a run of blocks: a number of bars, then their columns one after the other.
+    The file is a run of blocks: the columns of some bars of one part, one after the other.
 
     Args:
         layout: Says which bar goes where.
-
-    Attributes:
-        remove: Removes the folder at once.
     """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._folder, self.remove = temporary_folder(self, "minutes")
+        self._file = temporary_file(self)
+        self._blocks: list[list[tuple[int, int]]] = [
+            [] for _ in range(layout.parts)
+        ]  # place and rows, by part
+        self._end = 0
+
+    def close(self) -> None:
+        """Let the file go at once."""
+        self._file.close()
 
     def add(self, frame: pl.DataFrame) -> None:
         """Put bars into the files of their parts.
@@ -206,27 +211,23 @@ class Spill:
             order = np.argsort(parts, kind="stable")
             parts, columns = parts[order], [column[order] for column in columns]
             starts = np.flatnonzero(np.diff(parts, prepend=-1))
-        for begin, end in zip(starts, [*starts[1:], len(parts)], strict=True):
-            with self._file(int(parts[begin])).open("ab") as file:
-                file.write(np.array([end - begin], dtype=np.int64).data)
-                for column in columns:
-                    file.write(np.ascontiguousarray(column[begin:end]).data)
+        self._file.seek(self._end)
+        for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(parts)], strict=True):
+            self._blocks[int(parts[begin])].append((self._end, end - begin))
+            for column in columns:
+                self._file.write(np.ascontiguousarray(column[begin:end]).data)
+            self._end += (end - begin) * _BAR_BYTES
 
     def read(self, part: int) -> pl.DataFrame:
         """Return a part, in the order its bars were added."""
-        file = self._file(part)
-        data = file.read_bytes() if file.exists() else b""
         blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in _COLUMNS.values()]]
-        place = 0
-        while place < len(data):
-            rows = int(np.frombuffer(data, dtype=np.int64, count=1, offset=place)[0])
-            place += 8
+        for place, rows in self._blocks[part]:
+            self._file.seek(place)
+            data = self._file.read(rows * _BAR_BYTES)
             blocks.append([])
+            offset = 0
             for dtype in _COLUMNS.values():
-                blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=place))
-                place += rows * dtype.itemsize
+                blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=offset))
+                offset += rows * dtype.itemsize
         columns = zip(_COLUMNS, zip(*blocks, strict=True), strict=True)
         return pl.DataFrame({name: np.concatenate(values) for name, values in columns})
-
-    def _file(self, part: int) -> Path:
-        return self._folder / f"{part}.bars"

@@ -59,7 +59,7 @@ class PolarsDataPortal:
     Minute bars of Parquet files and lazy frames are left on the disk if there are more than a million of them. They are checked in
     one look, a part at a time, and backtests read the sessions they are in, so that memory is bounded by those and by the longest
     window asked for. Files whose rows are in the order of time are read where they are and must stay as they are; bars in another
-    order, and those of a lazy frame, are copied into a temporary folder (TMPDIR) for as long as the portal lives: 56 bytes a bar.
+    order, and those of a lazy frame, are copied into a temporary file (TMPDIR) for as long as the portal lives: 56 bytes a bar.
 
     Args:
         bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's END), `symbol`, `open`, `high`, `low`,

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar
-from rbtlive.data.minutes import MinuteBars, temporary_folder
+from rbtlive.data.minutes import MinuteBars, temporary_file
 from rbtlive.data.panel import FIELDS, Floats, Panel, last_known
 
 _KNOWN_BY: Final = ("close", "volume")
@@ -229,22 +229,20 @@ class ColumnFile:
     def __init__(self, *, rows: int, width: int) -> None:
         self._rows = rows
         self._width = width
-        folder, _ = temporary_folder(self, "columns")
-        self._path = folder / "columns"
-        self._path.touch()
+        self._file = temporary_file(self)
 
     def write(self, low: int, matrices: Mapping[str, Floats]) -> None:
         """Put in the rows from `low` on."""
-        with self._path.open("r+b") as file:
-            for field, matrix in matrices.items():
-                columns = np.ascontiguousarray(matrix.T)
-                for index in range(self._width):
-                    file.seek(self._offset(index, field) + 8 * low)
-                    file.write(columns[index].data)
+        for field, matrix in matrices.items():
+            columns = np.ascontiguousarray(matrix.T)
+            for index in range(self._width):
+                self._file.seek(self._offset(index, field) + 8 * low)
+                self._file.write(columns[index].data)
 
     def read(self, index: int, field: str) -> Floats:
         """Return all rows of a field of one asset."""
-        return np.fromfile(self._path, dtype=np.float64, count=self._rows, offset=self._offset(index, field))
+        self._file.seek(self._offset(index, field))
+        return np.frombuffer(self._file.read(8 * self._rows), dtype=np.float64)
 
     def _offset(self, index: int, field: str) -> int:
         return 8 * self._rows * (FIELDS.index(field) * self._width + index)

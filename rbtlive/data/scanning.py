@@ -119,7 +119,7 @@ def store(seen: Survey, *, calendar: TradingCalendar) -> StoredMinutes:
     """Look through all bars, check them, and return them as what can be read a part at a time.
 
     Files whose rows are in the order of time, more or less, are read where they are; what comes in another order is put into
-    a temporary file a part, which takes 56 bytes a bar.
+    a temporary file, which takes 56 bytes a bar.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -133,8 +133,8 @@ def store(seen: Survey, *, calendar: TradingCalendar) -> StoredMinutes:
         for batch in _batches(seen.lazy.select(_WANTED), seen.path):
             spill.add(look.number(batch))
         return look.through(spill, layout)
-    except BaseException:  # the folder goes at once, not when the traceback does
-        spill.remove()
+    except BaseException:  # the file goes at once, not when the traceback does
+        spill.close()
         raise
 
 
