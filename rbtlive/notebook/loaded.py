@@ -15,15 +15,15 @@ from rbtlive.runtime.launch import Launch
 from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_header import settings_facts
 
-_SEEN: dict[tuple[str | None, str, str, str], tuple[Any, RunSettings]] = {}
-"""By session, or None for the latest of any session; name, source hash and settings of the strategy."""
+_SEEN: dict[tuple[str, str, str, str | None], tuple[Any, RunSettings]] = {}
+"""By name, source hash and settings of the strategy, and the session, or None for the latest of any session."""
 
 
 def remember(launch: Launch) -> None:
     """Note the strategy and the settings of a session that begins."""
     identity = _identity(launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings))
     for session in (launch.name, None):
-        _SEEN[session, *identity] = (launch.strategy, launch.settings)
+        _SEEN[*identity, session] = (launch.strategy, launch.settings)
 
 
 def loaded_by(session: str) -> Callable[[Segment], tuple[Any, RunSettings] | None]:
@@ -36,7 +36,7 @@ def loaded_by(session: str) -> Callable[[Segment], tuple[Any, RunSettings] | Non
 
 def _loaded(session: str, segment: Segment) -> tuple[Any, RunSettings] | None:
     identity = _identity(segment.strategy, segment.source, dict(segment.settings))
-    seen = _SEEN.get((session, *identity)) or _SEEN.get((None, *identity))
+    seen = _SEEN.get((*identity, session)) or _SEEN.get((*identity, None))
     if seen is None or StrategyExecutor(seen[0]).fingerprint() != segment.source:
         return None
     return seen
