@@ -43,10 +43,10 @@ class SessionBooks:
         self._first_auto_close_us = min(self._auto_close_us, default=0)
 
     def open(self, session: int) -> None:
-        """Begin a session: nothing has changed in it yet."""
+        """Begin a session: what a broker elsewhere did since the last one's close is of this one."""
         del session
-        self._core.orders.touched.clear()
-        self._first_transaction = len(self._core.record.transactions)
+        closed = self._core.record.sessions
+        self._first_transaction = closed[-1].transactions[1] if closed else 0
 
     def note_start(self) -> None:
         """Take the starting figures: dividends are in, splits are not."""
@@ -66,6 +66,7 @@ class SessionBooks:
         core.marks.mark_now()
         row = self._row()
         core.record.sessions.append(row)
+        core.orders.touched.clear()
         return row
 
     def _close_delisted(self) -> None:

@@ -188,7 +188,7 @@ def capture(core: TradingCore, *, since_last: bool = False) -> dict[str, Any]:
         "last_id": orders.last_id,
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in told],
-        "touched": [order_facts(order) for order in orders.touched.values()] if core.in_session else [],
+        "touched": [order_facts(order) for order in orders.touched.values()],
         # Cancelled at a daily session's end, and to be reported with the next one.
         "news": [order_facts(order) for order in core._new_orders.values()],  # noqa: SLF001 - a part of the core in a file of its own
         "executions": sorted(orders.executions) if not core.venue.cancels_at_once else [],

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rbtlive.core.record import RunRecord
@@ -19,18 +20,29 @@ from rbtlive.core.state import recorded_fact
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.events import CircuitBreakerEvent, Event, MarketDataEvent, OperatorEvent
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    MarketDataEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+)
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.parity_report import ParityReport, parity_report
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import new_core
-from rbtlive.runtime.journal import RecordedRun
+from rbtlive.runtime.engine import ACCOUNT_OPENED
+from rbtlive.runtime.journal import RecordedRun, RowKind
 from rbtlive.runtime.recorded import Facts, Segment, carry_on, inputs_between, segments_of, settings_of
 from rbtlive.runtime.replay import recorded_portal
 from rbtlive.runtime.run_files import StateFolder
 
 Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
 """Gives the strategy and the settings of a segment, or None if its code is not loaded in this process."""
+
+_ANSWERS = (OrderFillEvent, OrderRejectEvent, OrderUpdateEvent)
 
 
 class Proof:
@@ -52,6 +64,9 @@ class Proof:
         if run.header["live"] and first is not None:
             self.settings = replace(self.settings, start=self._session_of(first))
         self._portal: PolarsDataPortal | None = None
+        opened = [row.data() for row in run.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED]
+        self._capital = Decimal(opened[-1]["equity"]) if opened else None
+        self.settings = self._with_capital(self.settings)
 
     @property
     def portal(self) -> PolarsDataPortal:
@@ -116,7 +131,9 @@ class Proof:
         # What the session said, it has said: this time is for comparing alone.
         core.on_message = lambda _level, _text: None
         with contextlib.redirect_stdout(io.StringIO()):
-            _drive(core, inputs_between(self.run, segment.after, last))
+            inputs = inputs_between(self.run, segment.after, last)
+            # What a broker elsewhere told of orders is what is compared: here the simulated venue answers.
+            _drive(core, (event for event in inputs if not isinstance(event, _ANSWERS)))
         return core.finish()
 
     # -- other strategies ------------------------------------------------------------------------------------
@@ -143,9 +160,14 @@ class Proof:
         return result_of(core)
 
     def _fresh(self, strategy: Any, settings: RunSettings) -> TradingCore:
+        settings = self._with_capital(settings)
         last = self.portal.last_session if settings.end is None else self.portal.calendar.number(settings.end)
         end = self.portal.calendar.label(max(last, self.portal.calendar.number(settings.start)))
         return new_core(strategy, self.portal, replace(settings, end=end), preload=True)
+
+    # At a broker elsewhere the account said how much there was.
+    def _with_capital(self, settings: RunSettings) -> RunSettings:
+        return settings if self._capital is None else replace(settings, capital_base=self._capital)
 
     # -- looking through the rows ----------------------------------------------------------------------------
 
