@@ -245,11 +245,22 @@ class Portfolio:
             prices: One a position, in the order of the positions.
             dt: When they are known, UTC.
         """
-        for position, price in zip(self.positions.values(), prices, strict=True):
-            if price is not None:
-                position.last_sale_price = price
+        long_value = short_value = ZERO
+        longs = shorts = 0
+        for position, known in zip(self.positions.values(), prices, strict=True):
+            if known is None:
+                price = position.last_sale_price
+            else:
+                price = position.last_sale_price = known
                 position.last_sale_date = dt
-        self._totals = None
+            value = position.amount * price
+            if value > ZERO:
+                long_value += value
+                longs += 1
+            elif value < ZERO:
+                short_value += value
+                shorts += 1
+        self._totals = PositionTotals(long_value, short_value, longs, shorts)
 
     def deposit(self, amount: Decimal) -> None:
         """Add `amount` to capital and cash."""

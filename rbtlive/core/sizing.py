@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 NEAR = Decimal("0.0001")
-NEGLIGIBLE_PRICE = 1e-6
+NEGLIGIBLE_PRICE = Decimal("0.000001")
 
 
 def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
@@ -29,12 +29,13 @@ def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
     Raises:
         CannotOrderDelistedAsset: the asset is not listed in this session, or has no price yet.
     """
-    if core.market.session < core.market.first_session_of(asset.index):
+    session, lives = core.market.session, core.market.lives
+    if session < lives.first[asset.index]:
         raise CannotOrderDelistedAsset(
             f"{asset.symbol} cannot be ordered by value: it started trading on {asset.start_date}, "
             f"and the session is {core.session_label}; order shares or wait"
         )
-    if core.market.session > core.market.last_session_of(asset.index):
+    if session > lives.last[asset.index]:
         raise CannotOrderDelistedAsset(
             f"{asset.symbol} cannot be ordered by value: it stopped trading on {asset.end_date}, "
             f"and the session is {core.session_label}"
@@ -45,7 +46,7 @@ def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
             f"{asset.symbol} cannot be ordered by value on {core.now}: no price is known yet; "
             "check data.can_trade(asset) first"
         )
-    if abs(float(price)) < NEGLIGIBLE_PRICE:
+    if abs(price) < NEGLIGIBLE_PRICE:
         return ZERO
     return number(value, "value") / price
 

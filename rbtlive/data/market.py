@@ -391,14 +391,6 @@ class Market:
         """Say whether the asset is listed in the current session."""
         return self._first[index] <= self.session <= self._last[index]
 
-    def first_session_of(self, index: int) -> int:
-        """Return the first session of an asset's life."""
-        return self._first[index]
-
-    def last_session_of(self, index: int) -> int:
-        """Return the last session of an asset's life; `NEVER` if its end is not known."""
-        return self._last[index]
-
     def exchange_is_open(self) -> bool:
         """Say whether the cursor is at a minute of the calendar."""
         if not self.before_open:

@@ -90,14 +90,14 @@ def test_nothing_is_known_before_listing_and_after_the_end(live: bool) -> None:
     before = (
         run.market.price(0),
         run.market.alive(0),
-        run.market.first_session_of(0) > run.market.session,
+        run.market.lives.first[0] > run.market.session,
         run.market.last_traded_us(0),
     )
     run.to_bar(3)
     after = (
         run.market.price(0),
         run.market.alive(0),
-        run.market.last_session_of(0) < run.market.session,
+        run.market.lives.last[0] < run.market.session,
         run.market.volume(0),
     )
 
