@@ -23,9 +23,9 @@ from tests.benchmarks.counting import (
     calls_per_order,
 )
 
-HISTORIES_A_BAR = 19.5
-INDICATORS_A_BAR = 8.0
-AN_ORDER = 143.0
+HISTORIES_A_BAR = 18.0
+INDICATORS_A_BAR = 7.0
+AN_ORDER = 130.0
 AN_EVENT = 79.0
 A_STREAMED_BAR = 29.0
 
