@@ -28,6 +28,7 @@ class OrderManager:
         self._last_id = 0
         self._told: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
+        self._denied_told = 0
         # Changes whenever an open order was added, ended or restated.
         self.version = 0
         # Orders that changed in the current session, the latest change last; emptied by the core.
@@ -232,6 +233,17 @@ class OrderManager:
                 told[o.id] = now
         self._told = told
         return changed
+
+    def denied_since_told(self) -> list[Order]:
+        """Return the orders that were denied since this was last called."""
+        fresh = list(self.denied.values())[self._denied_told :]
+        self._denied_told = len(self.denied)
+        return fresh
+
+    def restore_denied(self, denied: Iterable[Order]) -> None:
+        """Take the denied orders of a run that is carried on: they have been told of."""
+        self.denied = {order.id: order for order in denied}
+        self._denied_told = len(self.denied)
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""

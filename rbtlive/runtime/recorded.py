@@ -87,6 +87,7 @@ class Facts:
     def __init__(self, run: RecordedRun, assets: Mapping[str, Asset], *, upto: int | None = None) -> None:
         self.sessions: list[SessionRow] = []
         self.transactions: list[Transaction] = []
+        self.denied: list[Order] = []
         self.slices: list[MarketDataEvent] = []
         self.tail: list[JournalRow] = []
         self.state: Mapping[str, Any] | None = None
@@ -114,6 +115,7 @@ class Facts:
             session, transactions = session_of(facts["row"], self._assets, len(self.transactions))
             self.sessions.append(session)
             self.transactions += transactions
+            self.denied += [order_of(order, self._assets) for order in facts.get("denied", ())]
             self.state = self.whole(facts["state"])
             self._orders |= {order.id: order for order in session.orders}
             self.tail = []
@@ -190,7 +192,7 @@ class Facts:
             list(self.sessions),
             list(self.transactions),
             self.orders(),
-            [],
+            list(self.denied),
         )
 
 
@@ -207,6 +209,7 @@ def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
     refill(core, facts)
     core.record.transactions = list(facts.transactions)
     restore(core, state, facts.sessions)
+    core.orders.restore_denied(facts.denied)
 
 
 def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from rbtlive.core.record import SessionRow
-from rbtlive.core.state import capture, session_facts
+from rbtlive.core.state import capture, order_facts, session_facts
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
@@ -117,7 +117,13 @@ class Recorder:
 
 def closing_text(core: TradingCore, row: SessionRow) -> str:
     """Return a session's books and the core's state after it, as canonical JSON; to be called when it closes."""
-    facts = {"row": session_facts(row, core.record.transactions), "state": capture(core, since_last=True)}
+    facts: dict[str, Any] = {
+        "row": session_facts(row, core.record.transactions),
+        "state": capture(core, since_last=True),
+    }
+    denied = core.orders.denied_since_told()
+    if denied:
+        facts["denied"] = [order_facts(order) for order in denied]
     return canonical_json(facts)
 
 

@@ -24,7 +24,7 @@ from rbtlive.model.number import plain_text
 from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_files import StateFolder
 
-SEMANTICS = 1
+SEMANTICS = 2
 """Raised whenever the same events would give other numbers than before."""
 
 

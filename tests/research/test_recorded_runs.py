@@ -9,7 +9,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.finance.cancel_policy import EODCancel
-from tests.builders import daily_frame, run, same, whole
+from tests.builders import Gated, daily_frame, processed, run, same, whole
 
 THIRD_BAR = date(2017, 1, 5)
 
@@ -107,3 +107,52 @@ def test_recorded_numbers_that_are_not_finite_come_back_as_numbers(tmp_path):
     assert same(session.result(), read)
     assert read.performance["mean"].null_count() == 2
     assert read.performance["most"].to_list() == [float("inf")] * 6
+
+
+class Eager(rbt.TradingAlgorithm):
+    """Buys on every bar."""
+
+    def initialize(self, context):
+        context.share = self.symbol("AAA")
+
+    def handle_data(self, context, data):
+        self.order(context.share, 1)
+
+
+class Keen(Eager):
+    """Another strategy by the same name."""
+
+
+Keen.__name__ = "Eager"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_denied_orders_are_read_with_their_reasons(tmp_path, swapped):
+    """What a halt kept from being sent belongs to what a run did, before a swap and after it."""
+
+    async def halted():
+        feed = Gated(daily_frame(8, 1), 2)
+        session = rbt.attach(Eager, rbt.PaperBroker(), feed=feed, journal=tmp_path, name="halted")
+        await processed(session, 2)
+        await session.kill()
+        feed.allow(3)
+        await processed(session, 6)
+        if swapped:
+            session = rbt.attach(
+                Keen,
+                rbt.PaperBroker(),
+                feed=rbt.ReplayFeed(daily_frame(8, 1)),
+                journal=tmp_path,
+                name="halted",
+            )
+        feed.allow(3)
+        await session.wait()
+        return session
+
+    session = run(halted())
+
+    read = rbt.open_session("halted", journal=tmp_path).result()
+    assert same(session.result(), read)
+    assert read.denied["id"].to_list() == [str(number) for number in range(3, 9)]
+    assert "kill" in read.denied["reason"][0]
+    assert session.parity().identical
