@@ -118,6 +118,9 @@ class Ground:
         self.venue = VenueProcess(*self._arguments)
         self._folder = folder
         self._runs = 0
+        self._begin_host()
+
+    def _begin_host(self) -> None:
         self._host = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.venue_host"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0,
@@ -125,6 +128,14 @@ class Ground:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._host.stdout, selectors.EVENT_READ)
         self._read = b""
+
+    # What a session that went wrong still says must never be taken for the word of the next one.
+    def _end_host(self) -> None:
+        self._host.kill()
+        self._host.wait()
+        self._selector.close()
+        self._host.stdin.close()
+        self._host.stdout.close()
 
     def run(self, lives: list[Life]) -> Run:
         """Let a session live these lives, and a last one to the end of the bars."""
@@ -153,18 +164,23 @@ class Ground:
 
     def close(self) -> None:
         """End both processes."""
-        self._host.stdin.close()
-        self._host.wait(timeout=30)
-        self._selector.close()
-        self._host.stdout.close()
+        self._end_host()
         self.venue.kill()
 
     def _live(self, life: Life, folder: Path, *, killed: Counter) -> int:
         # Returns the exit code of the session's process, negative if a signal ended it.
+        try:
+            return self._live_through(life, folder, killed=killed)
+        except BaseException:
+            self._end_host()
+            self._begin_host()
+            raise
+
+    def _live_through(self, life: Life, folder: Path, *, killed: Counter) -> int:
         order = {"folder": str(folder), "url": self.venue.url, "point": life.point, "number": life.number}
         order["impatient"] = life.who == "venue"
         self._host.stdin.write(json.dumps(order).encode() + b"\n")
-        pid = int(self._line(time.monotonic() + LONGEST_S).split()[1])
+        pid = self._pid()
         now = time.monotonic()
         bars_left = life.bars
         die_at = now + life.after_s if life.after_s is not None and not bars_left else None
@@ -184,6 +200,15 @@ class Ground:
                 bars_left -= 1
                 if bars_left == 0 and life.after_s is not None:
                     die_at = time.monotonic() + life.after_s
+
+    def _pid(self) -> int:
+        line = self._line(time.monotonic() + LONGEST_S) or "nothing"
+        word, _, number = line.partition(" ")
+        if (
+            word != "pid" or int(number) <= 1
+        ):  # 0 and below would kill whole groups of processes, our own first
+            raise AssertionError(f"a session begins with its process id: was {line!r}")
+        return int(number)
 
     def _kill(self, pid: int, who: str) -> None:
         if who != "venue":
