@@ -46,11 +46,10 @@ def test_a_session_that_dies_at_every_named_point_ends_as_the_unbroken_one_does(
     assert run.wrong(unbroken) == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_session_killed_at_random_instants_ends_as_the_unbroken_one_does(ground, unbroken, seed):
-    run = ground.run(random_lives(random.Random(seed), 7))
+def test_a_session_killed_at_random_instants_ends_as_the_unbroken_one_does(ground, unbroken):
+    run = ground.run(random_lives(random.Random(1), 6))
 
-    assert run.killed["session"] >= 5
+    assert run.killed["session"] >= 4
     assert run.wrong(unbroken) == []
 
 
