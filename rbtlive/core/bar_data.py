@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rbtlive.core.frames import Frames, PolarsFrames, exactly
+from rbtlive.data.history import KEPT_FRAMES
 from rbtlive.data.market import Market, Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.asset import Asset
@@ -22,7 +23,6 @@ from rbtlive.model.asset import Asset
 CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
 HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
-_KEPT_FRAMES: Final = 64
 
 
 class BarData:
@@ -267,7 +267,7 @@ class BarData:
             found = quick.frame(tuple(asset.index for asset in assets), fields)
             if found is not None:
                 known = quick.frames.setdefault(fields, {})
-                if len(known) >= _KEPT_FRAMES:  # a universe that changes every day
+                if len(known) >= KEPT_FRAMES:  # a universe that changes every day
                     known.clear()
                 known[chosen] = found
         return shown

@@ -42,9 +42,8 @@ class SessionBooks:
         self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
         self._first_auto_close_us = min(self._auto_close_us, default=0)
 
-    def open(self, session: int) -> None:
+    def open(self) -> None:
         """Begin a session: what a broker elsewhere did since the last one's close is of this one."""
-        del session
         closed = self._core.record.sessions
         self._first_transaction = closed[-1].transactions[1] if closed else 0
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.views import OrderView, TransactionView
 from rbtlive.errors import InvariantBroken
-from rbtlive.model.order import Transaction, transaction
+from rbtlive.model.order import transaction
 from rbtlive.sim.matching import execution_id, fill_event
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rbtlive.core.order import Order
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.model.asset import Asset
@@ -64,16 +66,7 @@ class Fills:
         order = self._core.orders.apply_fill(event)
         if order is not None:
             self._note(
-                order,
-                transaction(
-                    event.timestamp,
-                    order.asset,
-                    amount=event.amount,
-                    price=event.price,
-                    commission=event.commission,
-                    order_id=order.id,
-                    execution_id=event.execution_id,
-                ),
+                order, event.amount, event.price, event.commission, event.timestamp, event.execution_id
             )
 
     def settle(self) -> None:
@@ -94,40 +87,25 @@ class Fills:
 
     # Where nobody else has to hear of it no event is made: a backtest has a third of an order's cost less.
     def _book(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
-        name, now = execution_id(order), self._now
-        self._core.orders.fill(order, amount, commission, now)
-        self._note(
-            order,
-            transaction(
-                now,
-                order.asset,
-                amount=amount,
-                price=price,
-                commission=commission,
-                order_id=order.id,
-                execution_id=name,
-            ),
-        )
+        name = execution_id(order)
+        self._core.orders.fill(order, amount, commission, self._now)
+        self._note(order, amount, price, commission, self._now, name)
 
     def _tell(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
         emit = self._core.emit
         assert emit is not None
         emit(fill_event(order, amount, price, commission, now=self._now))
 
-    def _note(self, order: Order, fill: Transaction) -> None:
-        core = self._core
-        core.portfolio.book_transaction(order.asset, fill.amount, price=fill.price, dt=fill.dt)
-        if fill.commission:
-            self._unbooked.append((order.asset, fill.commission))
-        core.record.transactions.append(fill)
+    def _note(
+        self, order: Order, amount: Decimal, price: Decimal, commission: Decimal, dt: datetime, name: str
+    ) -> None:
+        core, asset = self._core, order.asset
+        core.portfolio.book_transaction(asset, amount, price=price, dt=dt)
+        if commission:
+            self._unbooked.append((asset, commission))
+        facts = {"amount": amount, "price": price, "commission": commission}
+        core.record.transactions.append(transaction(dt, asset, order_id=order.id, execution_id=name, **facts))
         core.orders.touch(order)
         if self._heard:
-            view = TransactionView(
-                order,
-                core.frames,
-                amount=fill.amount,
-                price=fill.price,
-                dt=fill.dt,
-                commission=fill.commission,
-            )
+            view = TransactionView(order, core.frames, dt=dt, **facts)
             core.callbacks.waiting.append(("on_order_fill", (OrderView(order, core.frames), view)))

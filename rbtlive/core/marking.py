@@ -35,9 +35,7 @@ class Marks:
 
     def value_of(self, asset: Asset) -> Decimal | None:
         """Return the price a position in `asset` is valued at, or None."""
-        price = self._market.value_price(asset.index)
-        known = self._decimals.get(price)
-        return self._exactly(price) if known is None else known
+        return self._exactly(self._market.value_price(asset.index))
 
     def mark(self) -> None:
         """Mark the portfolio at the current step; once a step is enough."""

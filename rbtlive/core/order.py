@@ -17,10 +17,8 @@ from rbtlive.model.number import ZERO, to_decimal
 from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
 
 _S = OrderState
-_FILLED, _PARTIALLY_FILLED = (
-    _S.FILLED,
-    _S.PARTIALLY_FILLED,
-)  # an enum's attributes are looked up by a function
+# Each look-up of an enum's member calls a function.
+_FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
 LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {

@@ -247,8 +247,7 @@ class OrderManager:
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""
-        empty = [asset for asset, orders in self._open.items() if not orders]
-        for asset in empty:
+        for asset in [asset for asset, orders in self._open.items() if not orders]:
             del self._open[asset]
 
     def touch(self, order: Order) -> None:

@@ -245,22 +245,11 @@ class Portfolio:
             prices: One a position, in the order of the positions.
             dt: When they are known, UTC.
         """
-        long_value = short_value = ZERO
-        longs = shorts = 0
-        for position, known in zip(self.positions.values(), prices, strict=True):
-            if known is None:
-                price = position.last_sale_price
-            else:
-                price = position.last_sale_price = known
+        for position, price in zip(self.positions.values(), prices, strict=True):
+            if price is not None:
+                position.last_sale_price = price
                 position.last_sale_date = dt
-            value = position.amount * price
-            if value > ZERO:
-                long_value += value
-                longs += 1
-            elif value < ZERO:
-                short_value += value
-                shorts += 1
-        self._totals = PositionTotals(long_value, short_value, longs, shorts)
+        self._totals = None
 
     def deposit(self, amount: Decimal) -> None:
         """Add `amount` to capital and cash."""
@@ -271,8 +260,7 @@ class Portfolio:
     def _move_cash(self, amount: Decimal) -> None:
         self.cash += amount
         self.cash_flow += amount
-        self._totals = self._held = None
-        self.version += 1
+        self.note_change()
 
     def note_change(self) -> None:
         """Forget sums that may have changed."""

@@ -59,10 +59,7 @@ def shares_for_percent(core: TradingCore, asset: Asset, percent: Any) -> Decimal
 
 def shares_to_target(core: TradingCore, asset: Asset, target: Any) -> Decimal:
     """Return `target` shares minus what is held and, unless zipline's quirk is wanted, what is on order."""
-    missing = number(target, "target")
-    position = core.portfolio.positions.get(asset)
-    if position is not None:
-        missing -= position.amount
+    missing = number(target, "target") - core.portfolio.amount_of(asset)
     if not core.quirks.target_ignores_open_orders:
         for order in core.orders.open_by_asset().get(asset, ()):
             missing -= order.open_amount
@@ -82,7 +79,7 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
     """
     if binary and isinstance(amount, (bool, np.bool_)):
         amount = int(amount)  # as in zipline; else a bool is no number
-    lots = amount if type(amount) is Decimal else number(amount, "amount")
+    lots = number(amount, "amount")
     if lot != 1:
         lots /= lot
     if binary:

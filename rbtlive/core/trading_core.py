@@ -401,7 +401,7 @@ class TradingCore(OrderEntry):
         self._session_open = True
         self._note_times(session)
         self._start_hook_done = self._before_start is None
-        self.books.open(session)
+        self.books.open()
         corporate_actions.start_session(self, session)
 
     def _note_times(self, session: int) -> None:
@@ -480,10 +480,8 @@ class TradingCore(OrderEntry):
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""
-        touched = self.orders.touched
-        for order_id, order in self._new_orders.items():
-            touched.pop(order_id, None)
-            touched[order_id] = order
+        for order in self._new_orders.values():
+            self.orders.touch(order)
         self._new_orders.clear()
 
     def _run_scheduled(self) -> None:

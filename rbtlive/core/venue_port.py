@@ -35,14 +35,5 @@ class RemoteVenue:
 
     cancels_at_once = False
 
-    def match(
-        self,
-        book: Any,
-        *,
-        data: Any,
-        now: datetime,
-        emit: Callable[[Any, Decimal, Decimal, Decimal], None],
-        version: int,
-        close_of: Callable[[int], float],
-    ) -> None:
+    def match(self, book: Any, **bar: Any) -> None:
         """Fill nothing."""

@@ -150,11 +150,6 @@ class Panel:
         """END of each row, µs UTC; a session's is its close."""
         return self._us[: self.rows]
 
-    @property
-    def row_session(self) -> NDArray[np.int32]:
-        """Session of each row."""
-        return self._sessions[: self.rows]
-
     def session_at(self, row: int) -> int:
         """Return the session of a row."""
         return int(self._sessions[row])

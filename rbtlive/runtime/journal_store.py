@@ -45,7 +45,6 @@ _SELECT: Final = (
     "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 
-_SELECT_ONE: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq = ?"
 
 WaitingRow = tuple[int, str, str, str, str, int]
 """A row that is not stored yet: seq, kind, type, ts, payload, wall_us."""
@@ -407,16 +406,6 @@ def _scalar(connection: sqlite3.Connection, statement: str) -> int:
 
 def _header_checksum(texts: Mapping[str, str]) -> bytes:
     return hashlib.sha256("".join(f"{key}={texts[key]}\n" for key in sorted(texts)).encode()).digest()
-
-
-def _all_rows(connection: sqlite3.Connection, *, one_by_one: bool) -> Iterator[RawRow]:
-    if not one_by_one:
-        yield from connection.execute(_SELECT, (0, -1))
-        return
-    seq = 0  # a scan reads ahead and would fail before it gives the last row that lies before a missing page
-    while (row := connection.execute(_SELECT_ONE, (seq + 1,)).fetchone()) is not None:
-        yield row
-        seq += 1
 
 
 # The canonical JSON of a row if it is the one that a number and the checksum before call for, else None.

@@ -4,8 +4,6 @@ import random
 
 import pytest
 
-from tests.notebook.kernels import Kernel
-
 pytestmark = pytest.mark.kernel
 
 SETUP = """\
@@ -29,14 +27,6 @@ async def ended(session):
 def rows(name, kind):
     return [row[1] for row in rows_of(None, name)].count(kind)
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
-    kernel.run(SETUP)
-    yield kernel
-    kernel.close()
 
 
 def test_the_attach_cell_run_a_hundred_times_leaves_one_engine_and_places_no_order_twice(kernel):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.notebook.kernels import Kernel, Panel, opened
+from tests.notebook.kernels import Panel, opened
 
 pytestmark = pytest.mark.kernel
 
@@ -19,14 +19,6 @@ from rbtlive.model.events import OperatorEvent
 from rbtlive.runtime.clock import SystemClock
 from tests.builders import Churn, daily_frame, same, until
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
-    kernel.run(SETUP)
-    yield kernel
-    kernel.close()
 
 
 def test_a_blocked_session_shows_its_lag_loses_nothing_and_goes_on(kernel):

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from tests.notebook.kernels import Kernel
-
 pytestmark = pytest.mark.kernel
 
 SETUP = """\
@@ -19,14 +17,6 @@ bars = daily_frame(60)
 def trade(feed, **options):
     return rbt.attach(Churn, rbt.PaperBroker(), feed=feed, **options)
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
-    kernel.run(SETUP)
-    yield kernel
-    kernel.close()
 
 
 def test_a_session_is_steered_from_a_subshells_thread(kernel):

@@ -34,14 +34,6 @@ def start(name):
 """
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory):
-    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
-    kernel.run(SETUP)
-    yield kernel
-    kernel.close()
-
-
 @pytest.fixture
 def shown(kernel):
     """A session that trades, its panel displayed, and nobody looking yet."""
