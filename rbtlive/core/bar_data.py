@@ -10,15 +10,14 @@ from math import isnan
 from operator import index as as_index
 from typing import Any, Final, NoReturn
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.core.frames import Frames, PolarsFrames, exactly
 from rbtlive.data.history import KEPT_FRAMES
 from rbtlive.data.market import Market, Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.asset import Asset
+from rbtlive.utils.arrays import NDArray, np
 
 CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
 HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")

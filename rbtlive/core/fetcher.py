@@ -13,11 +13,11 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import datetime_of
 from rbtlive.errors import NotAFrame, NotBuilt, UnreadableFile
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,15 +13,14 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.data.calendar import datetime_of, us_of
 from rbtlive.data.market import Market, Span
 from rbtlive.errors import SettingsError
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Number, to_decimal
+from rbtlive.utils.arrays import NDArray, np
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
 from rbtlive.model.number import ZERO, to_decimal
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-import numpy as np
+from rbtlive.utils.arrays import np
 
 
 class SplitFact(Protocol):

@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.errors import InvalidSetting, NotASession, OutsideCalendar, UnknownCalendar
+from rbtlive.utils.arrays import NDArray, np
 
 FIRST_LABEL: Final = date(1970, 1, 2)
 LAST_LABEL: Final = date(2030, 12, 31)
@@ -65,7 +64,7 @@ _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), da
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-Micros = NDArray[np.int64]
+Micros: TypeAlias = "NDArray[np.int64]"
 
 
 def us_of(moment: datetime) -> int:

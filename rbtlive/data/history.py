@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.adjustments import Factor
 from rbtlive.data.calendar import DAY_US
 from rbtlive.data.panel import Floats, Panel, to_series
+from rbtlive.utils.arrays import np
 
 BASE_FIELD = {
     "open": "open",

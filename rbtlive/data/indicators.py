@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.history import BASE_FIELD, History
 from rbtlive.data.panel import Floats
 from rbtlive.errors import LookAheadIndicator, StrategyError
+from rbtlive.utils.arrays import np
 
 PREFIXES = 32
 """How many beginnings of a column an expression is tried on, each longer than the last by one factor: thrice the column in all."""

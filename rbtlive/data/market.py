@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.adjustments import Adjustments
@@ -22,6 +21,7 @@ from rbtlive.data.quick import Quick
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
 from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
 from rbtlive.model.asset import Asset
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.data.corporate import Dividend, Split

@@ -10,19 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final, NamedTuple, Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.data.schema import FIELDS
+from rbtlive.utils.arrays import NDArray, np
 
-_COLUMNS: Final[dict[str, np.dtype[Any]]] = {
-    "us": np.dtype(np.int64),
-    "session": np.dtype(np.int32),
-    "asset": np.dtype(np.int32),
-    **dict.fromkeys(FIELDS, np.dtype(np.float64)),
-}
-_BAR_BYTES: Final = sum(dtype.itemsize for dtype in _COLUMNS.values())
+_COLUMNS: Final = {"us": "int64", "session": "int32", "asset": "int32", **dict.fromkeys(FIELDS, "float64")}
 _MOST_BLOCKS: Final = 1_000
 """Bars that go to more places than these are sorted by place before they are written."""
 
@@ -191,6 +184,8 @@ class Spill:
             [] for _ in range(layout.parts)
         ]  # place and rows, by part
         self._end = 0
+        self._dtypes = [np.dtype(name) for name in _COLUMNS.values()]
+        self._bar_bytes = sum(dtype.itemsize for dtype in self._dtypes)
 
     def close(self) -> None:
         """Let the file go at once."""
@@ -216,17 +211,17 @@ class Spill:
             self._blocks[int(parts[begin])].append((self._end, end - begin))
             for column in columns:
                 self._file.write(np.ascontiguousarray(column[begin:end]).data)
-            self._end += (end - begin) * _BAR_BYTES
+            self._end += (end - begin) * self._bar_bytes
 
     def read(self, part: int) -> pl.DataFrame:
         """Return a part, in the order its bars were added."""
-        blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in _COLUMNS.values()]]
+        blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in self._dtypes]]
         for place, rows in self._blocks[part]:
             self._file.seek(place)
-            data = self._file.read(rows * _BAR_BYTES)
+            data = self._file.read(rows * self._bar_bytes)
             blocks.append([])
             offset = 0
-            for dtype in _COLUMNS.values():
+            for dtype in self._dtypes:
                 blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=offset))
                 offset += rows * dtype.itemsize
         columns = zip(_COLUMNS, zip(*blocks, strict=True), strict=True)

@@ -7,15 +7,15 @@ is NaN and a missing volume is 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, SupportsFloat, cast
+from math import nan
+from typing import Any, Final, Literal, SupportsFloat, TypeAlias, cast
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.data.calendar import TradingCalendar, datetime_of
+from rbtlive.utils.arrays import NDArray, np
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.float64]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
 Frequency = Literal["1d", "1m"]
@@ -23,7 +23,7 @@ Frequency = Literal["1d", "1m"]
 FIELDS: Final = ("open", "high", "low", "close", "volume")
 PRICE_FIELDS: Final = FIELDS[:4]
 
-_EMPTY: Final = {"open": np.nan, "high": np.nan, "low": np.nan, "close": np.nan, "volume": 0.0}
+_EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
 _UINT32_MAX: Final = 4_294_967_295
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar
@@ -18,6 +17,7 @@ from rbtlive.data.panel import Frequency, Panel
 from rbtlive.data.rolling import RollingPanel
 from rbtlive.data.sessions import session_bar
 from rbtlive.model.asset import Asset
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal

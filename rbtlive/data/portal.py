@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar, as_label, get_calendar
@@ -42,6 +41,7 @@ from rbtlive.errors import (
 )
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import plain_text
+from rbtlive.utils.arrays import np
 
 # A later date in data is a slip of the pen, not a reason to compute a calendar that far.
 _LAST = date(2100, 12, 31)

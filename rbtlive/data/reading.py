@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import us_of
 from rbtlive.errors import MissingColumn, MissingValue, NotAFrame, UnreadableFile, WrongColumnType
+from rbtlive.utils.arrays import np
 
 TIME_COLUMNS: Final = ("date", "timestamp", "effective_date", "ex_date")
 TEXT_COLUMNS: Final = frozenset(

@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import datetime_of, us_of
@@ -22,6 +21,7 @@ from rbtlive.data.slices import Frequency, SlotAxis
 from rbtlive.errors import BadFrequency, SettingsError
 from rbtlive.model.bar import Bar, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
+from rbtlive.utils.arrays import np
 
 _CHUNK_ROWS = 20_000
 _FIELDS = ("open", "high", "low", "close", "volume")

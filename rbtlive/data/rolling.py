@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar
 from rbtlive.data.minutes import MinuteBars, temporary_file
 from rbtlive.data.panel import FIELDS, Floats, Panel, last_known
+from rbtlive.utils.arrays import np
 
 _KNOWN_BY: Final = ("close", "volume")
 """The fields whose last known row in each session is remembered."""

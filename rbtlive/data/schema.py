@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Literal
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from rbtlive.data.calendar import DAY_US, MINUTE_US, TradingCalendar, datetime_of
 from rbtlive.data.reading import (
@@ -35,6 +33,7 @@ from rbtlive.errors import (
     InvalidVolume,
     MissingValue,
 )
+from rbtlive.utils.arrays import NDArray, np
 
 PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")

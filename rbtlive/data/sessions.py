@@ -5,9 +5,8 @@ The rule: a session so far is what its daily bar would be if it ended now.
 
 from __future__ import annotations
 
-import numpy as np
-
 from rbtlive.data.panel import FIELDS, Floats, Panel
+from rbtlive.utils.arrays import np
 
 
 def session_bar(panel: Panel, session: int) -> dict[str, Floats]:

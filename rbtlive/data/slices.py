@@ -14,7 +14,6 @@ from itertools import chain, islice
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from pydantic import ValidationError
 
 from rbtlive.data.calendar import MINUTE_US, TradingCalendar, datetime_of, us_of
@@ -22,6 +21,7 @@ from rbtlive.errors import BadFrequency, InvalidBar
 from rbtlive.model.bar import Bar, aware_utc
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent, trusted_slice
 from rbtlive.model.number import to_decimal
+from rbtlive.utils.arrays import np
 
 Frequency = Literal["1d", "1m"]
 

@@ -12,9 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rbtlive.errors import (
     HistoryWindowStartsBeforeData,
     LiquidityExceeded,
@@ -25,6 +22,7 @@ from rbtlive.finance.shared import FinancialModel, Future, checked_number, plain
 from rbtlive.finance.views import BarView, OrderView
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import to_decimal
+from rbtlive.utils.arrays import NDArray, np
 
 __all__ = [
     "DEFAULT_EQUITY_VOLUME_SLIPPAGE_BAR_LIMIT",

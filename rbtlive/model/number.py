@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import index as as_index
 from typing import Any, SupportsFloat, cast
 
-import numpy as np
+from rbtlive.utils.arrays import np
 
 
 class EngineContext(decimal.Context):

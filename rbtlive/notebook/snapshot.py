@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rbtlive.core.callbacks import KEPT_FAILURES
 from rbtlive.data.calendar import us_of
 from rbtlive.model.events import Priority
@@ -25,6 +23,7 @@ from rbtlive.notebook.panel_rows import (
     cut,
     plain,
 )
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.notebook.session import LiveSession

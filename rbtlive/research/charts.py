@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rbtlive.core.record import RunRecord
 from rbtlive.errors import MissingExtra, ResultError
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.utils.arrays import np
 
 # Read on light and dark pages alike, and told apart by those who do not see red and green.
 _EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"

@@ -6,10 +6,11 @@ NaN where that is not finite. NaN returns are left out, as empyrical leaves them
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from typing import TypeAlias
 
-Floats = npt.NDArray[np.float64]
+from rbtlive.utils.arrays import NDArray, np
+
+Floats: TypeAlias = "NDArray[np.float64]"
 
 SESSIONS_A_YEAR = 252
 _FLAT_VARIANCE = 1e-30  # below it empyrical takes the benchmark for constant

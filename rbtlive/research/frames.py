@@ -12,7 +12,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rbtlive.core.order import Order
@@ -21,6 +20,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
+from rbtlive.utils.arrays import np
 
 MONEY = pl.Decimal(38, 12)
 TIME = pl.Datetime("us", "UTC")

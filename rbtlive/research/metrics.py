@@ -10,10 +10,9 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rbtlive.core.record import RunRecord
 from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.research.expanding import Floats

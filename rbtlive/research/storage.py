@@ -21,7 +21,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from rbtlive.core.order import Order
@@ -31,6 +30,7 @@ from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState, Transaction
+from rbtlive.utils.arrays import np
 
 FORMAT = "rbtlive-result"
 VERSION = 1

@@ -17,12 +17,12 @@ from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.bar import Bar, aware_utc, trusted_bar
 from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent, trusted_slice
+from rbtlive.utils.arrays import np
 
 _scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
 _numbers_of = itemgetter("open", "high", "low", "close", "volume")

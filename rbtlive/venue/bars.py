@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import polars as pl
 
 from rbtlive.core.bar_data import BarData
@@ -23,6 +22,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
+from rbtlive.utils.arrays import np
 
 Frequency = Literal["1d", "1m"]
 

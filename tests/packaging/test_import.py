@@ -8,9 +8,9 @@ import pytest
 HEAVY = ("IPython", "anywidget", "empyrical", "exchange_calendars", "ipywidgets", "pandas", "plotly", "scipy")
 
 
-def loaded(statement: str) -> list[str]:
-    """Return which of the heavy packages a statement loads in a fresh interpreter."""
-    script = f"{statement}\nimport sys\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+def loaded(statement: str, packages: tuple[str, ...] = HEAVY) -> list[str]:
+    """Return which of the packages a statement loads in a fresh interpreter."""
+    script = f"{statement}\nimport sys\nprint(*sorted(set({packages!r}) & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
@@ -19,6 +19,28 @@ def loaded(statement: str) -> list[str]:
 
 def test_the_import_loads_no_heavy_package():
     assert loaded("import rbtlive, rbtlive.api, rbtlive.errors") == []
+
+
+def test_numpy_waits_for_the_first_array():
+    assert loaded("import rbtlive", ("numpy",)) == []
+    assert loaded("import rbtlive.utils.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
+
+
+def test_every_name_of_numpy_is_there_whichever_is_used_first():
+    script = (
+        "from rbtlive.utils.arrays import np\n"
+        "first = np.linalg\n"
+        "import numpy\n"
+        "assert first is numpy.linalg and np.random is numpy.random\n"
+        "assert all(getattr(np, name) is getattr(numpy, name) for name in numpy.__all__)\n"
+        "try:\n    np.no_such_name\n"
+        "except AttributeError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.strip() == "module 'numpy' has no attribute 'no_such_name'"
 
 
 def test_a_backtest_with_polars_frames_loads_no_heavy_package():

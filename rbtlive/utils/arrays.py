@@ -1,0 +1,28 @@
+"""NumPy, loaded when something of it is used for the first time.
+
+The rule: whoever needs NumPy takes `np` from here. Nothing needs an array before there is data, and an import that loads
+NumPy, whose linear algebra starts threads that wait busily, takes half as long again.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    NDArray = Any  # annotations are text: only type checkers look behind it
+    np = ModuleType("numpy")
+
+    def _load(name: str) -> Any:
+        loaded = import_module("numpy")
+        # With it goes `__getattr__`: from now on a name costs what it does in NumPy.
+        vars(np).update(vars(loaded))
+        return getattr(loaded, name)
+
+    np.__getattr__ = _load
+
+__all__ = ["NDArray", "np"]
