@@ -82,15 +82,16 @@ class BarData:
             TypeError: `assets` or `fields` is of the wrong type.
             KeyError: there is no such field.
         """
-        market = self._market
-        if market.looks_back:
-            return self._current(assets, fields)
         try:
             flat, width, index, show = self._numbers[fields][assets]
-        except (KeyError, TypeError):  # not asked for before; or several: lists cannot be looked up
+            value = flat[self._market.seen * width + index]
+        except (
+            KeyError,
+            TypeError,
+            IndexError,
+        ):  # new; or several, or not hashable; or an earlier bar is seen
             self._make_quick(assets, fields)
             return self._current(assets, fields)
-        value = flat[market.row * width + index]
         if value != value:  # noqa: PLR0124 - NaN
             return self._current(assets, fields)
         return value if show is None else show(value)
@@ -98,7 +99,7 @@ class BarData:
     # From the second time on, a number of one asset is one index into a column, until the market moves its columns.
     def _make_quick(self, assets: Any, fields: Any) -> None:
         index = self._index_of(assets)
-        if index is None or type(fields) is not str:
+        if index is None or type(fields) is not str or self._market.looks_back:
             return
         quick = self._market.quick
         column = quick.column(index, fields)
@@ -233,13 +234,13 @@ class BarData:
             ValueError: a field, the frequency or the bar count is impossible.
         """
         market = self._market
-        if dtype is None and frequency == market.frequency and not market.looks_back:
+        if dtype is None and frequency == market.frequency:
             if type(assets) is list:
                 return self._quick_frame(assets, fields, bar_count, frequency)
             try:
                 cut, first = self._windows[fields][assets]
-                low = market.row + 1 - bar_count
-                if first <= low <= market.row:
+                low = market.seen + 1 - bar_count
+                if first <= low <= market.seen:
                     return cut(low, bar_count)
             except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
                 self._make_quick_window(assets, fields)
@@ -255,8 +256,8 @@ class BarData:
         market, chosen = self._market, tuple(assets)
         try:
             cut, first = market.quick.frames[fields][chosen]
-            low = market.row + 1 - bar_count
-            if first <= low <= market.row:
+            low = market.seen + 1 - bar_count
+            if first <= low <= market.seen:
                 return cut(low, bar_count)
         except (KeyError, TypeError):  # not asked for before; or several fields; or no number of bars
             pass
@@ -405,21 +406,20 @@ class BarData:
 class FloatBarData:
     """The same with numbers as floats: what our own cost models read, at a third of the cost."""
 
-    __slots__ = ("_data", "_market")
+    __slots__ = ("_data", "_market", "_numbers")
 
     def __init__(self, data: BarData, market: Market) -> None:
         self._data = data
         self._market = market
+        self._numbers = market.quick.numbers
 
     def current(self, asset: Asset, field: str) -> float:
         """Return a number of one asset; NaN if it is missing."""
-        market = self._market
-        if not market.looks_back:
-            known = market.quick.numbers.get(field)
-            if known is not None and asset in known:
-                flat, width, index, _show = known[asset]
-                return flat[market.row * width + index]
-        return float(self._data.current(asset, field))  # from now on the short way is known
+        try:
+            flat, width, index, _show = self._numbers[field][asset]
+            return flat[self._market.seen * width + index]
+        except (KeyError, IndexError):
+            return float(self._data.current(asset, field))  # from now on the short way is known
 
     def history(self, assets: Any, fields: Any, bar_count: int, frequency: str) -> Any:
         """Return a window, as the data itself does."""

@@ -103,9 +103,10 @@ class Fills:
         core.portfolio.book_transaction(asset, amount, price=price, dt=dt)
         if commission:
             self._unbooked.append((asset, commission))
-        facts = {"amount": amount, "price": price, "commission": commission}
-        core.record.transactions.append(transaction(dt, asset, order_id=order.id, execution_id=name, **facts))
+        core.record.transactions.append(transaction(dt, asset, amount, price, commission, order.id, name))
         core.orders.touch(order)
         if self._heard:
-            view = TransactionView(order, core.frames, dt=dt, **facts)
+            view = TransactionView(
+                order, core.frames, dt=dt, amount=amount, price=price, commission=commission
+            )
             core.callbacks.waiting.append(("on_order_fill", (OrderView(order, core.frames), view)))

@@ -24,6 +24,7 @@ class OrderManager:
         self._orders: dict[str, Order] = {}
         self._by_broker_id: dict[str, str] = {}
         self._open: dict[Asset, list[Order]] = {}
+        self._emptied: list[Asset] = []
         self.executions: set[str] = set()
         self._last_id = 0
         self._told: dict[str, tuple[object, ...]] = {}
@@ -247,8 +248,10 @@ class OrderManager:
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""
-        for asset in [asset for asset, orders in self._open.items() if not orders]:
-            del self._open[asset]
+        for asset in self._emptied:
+            if not self._open.get(asset, True):
+                del self._open[asset]
+        self._emptied.clear()
 
     def touch(self, order: Order) -> None:
         """Note that `order` changed in this session, the latest last."""
@@ -269,6 +272,8 @@ class OrderManager:
         if orders and order in orders:
             orders.remove(order)
             self.version += 1
+            if not orders:
+                self._emptied.append(order.asset)
 
 
 _RANK = {

@@ -184,12 +184,16 @@ class Portfolio:
     def _move_cost(self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal) -> None:
         before = position.amount
         after = before + amount
-        if before == 0 or (before > 0) == (amount > 0):
+        if not before or before.is_signed() == amount.is_signed():
             position.fill_cost -= cash_flow
             position.basis_cost += amount * price
             return
-        if abs(amount) <= abs(before):  # reducing or closing
-            removed = position.fill_cost if after == 0 else to_money(position.fill_cost * (-amount / before))
+        if not after:  # closing
+            self.realized += cash_flow - position.fill_cost
+            position.fill_cost = position.basis_cost = ZERO
+            return
+        if after.is_signed() == before.is_signed():  # reducing
+            removed = to_money(position.fill_cost * (-amount / before))
             position.basis_cost = position.basis_cost * after / before
             position.fill_cost -= removed
             self.realized += cash_flow - removed
@@ -202,7 +206,7 @@ class Portfolio:
 
     def book_commission(self, asset: Asset, cost: Decimal) -> None:
         """Charge `cost`, and spread it over the position's cost basis if there still is a position."""
-        if cost == 0:
+        if not cost:
             return
         position = self.positions.get(asset)
         if position is not None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
-from rbtlive.model.number import ZERO, to_decimal
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
 from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 NEAR = Decimal("0.0001")
+_ONE = Decimal(1)
+_to_integral = ENGINE_CONTEXT.to_integral_value  # half to even
 NEGLIGIBLE_PRICE = Decimal("0.000001")
 
 
@@ -79,7 +81,7 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
     if binary and isinstance(amount, (bool, np.bool_)):
         amount = int(amount)  # as in zipline; else a bool is no number
     lots = number(amount, "amount")
-    if lot != 1:
+    if lot != _ONE:
         lots /= lot
     if binary:
         text = float(lots)
@@ -88,8 +90,8 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
         raise BadOrderParameters(
             f"amount must be finite: was {amount} in order(); check the price it was made from"
         )
-    nearest = lots.to_integral_value(rounding="ROUND_HALF_EVEN")
-    if abs(lots - nearest) <= NEAR:
+    nearest = _to_integral(lots)
+    if nearest == lots or abs(lots - nearest) <= NEAR:
         return nearest * lot
     return lots.to_integral_value(rounding="ROUND_DOWN") * lot
 
@@ -100,8 +102,11 @@ def number(value: Any, name: str) -> Decimal:
     Raises:
         TypeError: it is no number.
     """
-    if type(value) is Decimal:
-        return value
+    kind = type(value)
+    if kind is Decimal:
+        return value  # type: ignore[no-any-return]  # mypy does not follow `kind`
+    if kind is int:
+        return Decimal(value)
     try:
         return Decimal(to_decimal(value))  # plain: a strategy's own numbers would slow the ledger down
     except TypeError:

@@ -141,6 +141,7 @@ class TradingCore(OrderEntry):
         )
         self._depth = 0
         self._decimals = EngineContext()
+        self._advance = market.advance
         self._failure: BaseException | None = None
         self._session_open = False
         self._session_span, self._bts_us = (0, 0), 0
@@ -459,7 +460,7 @@ class TradingCore(OrderEntry):
     def _bar(self, row: int) -> None:
         if not self._start_hook_done:
             self._start_hook_if_due(int(self.market.panel.row_us[row]))
-        self.market.advance(row)
+        self._advance(row)
         if self._book:
             self._match(self._book)
         if not self.paused:

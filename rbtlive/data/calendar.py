@@ -74,7 +74,10 @@ def us_of(moment: datetime) -> int:
 
 def datetime_of(us: int) -> datetime:
     """Return the aware UTC date-time of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=int(us))
+    seconds, rest = divmod(us, 1_000_000)
+    if rest or seconds < 0:
+        return _EPOCH + timedelta(microseconds=int(us))
+    return datetime.fromtimestamp(seconds, UTC)  # bars end on the second; half the cost
 
 
 def as_label(value: Any, name: str) -> date:

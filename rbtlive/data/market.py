@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rbtlive.model.bar import Bar
 
 NAN: Final = float("nan")
+BEHIND: Final = -(1 << 48)
+"""A row that no column has."""
 
 
 class Span(NamedTuple):
@@ -73,6 +75,7 @@ class Market:
         now_us: Time of the cursor, µs UTC.
         before_open: True while `before_trading_start` runs.
         looks_back: True while what is seen is a bar of an earlier session.
+        seen: The row that is seen; while that `looks_back`, BEHIND every column: who reads by it then finds nothing.
         lives: From when to when each asset is listed.
         indicators: What `add_column` added.
         quick: Short ways to numbers and windows of the row that is seen, good while nothing `looks_back`.
@@ -193,8 +196,7 @@ class Market:
 
     def advance(self, row: int) -> None:
         """Move to a row of the main panel, which is in the current session."""
-        self.row = self._view = row
-        self._offset = row * self._width - self._shift
+        self.row = self._view = self.seen = row
         self.now_us = self._us[row]
         if self.looks_back:  # the first bar of a session; with a lag each
             self._view_session = self.session
@@ -272,8 +274,7 @@ class Market:
 
     # Sees a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
-        self._view = row
-        self._offset = row * self._width - self._shift
+        self._view, self.seen = row, BEHIND
         self._view_session = self.panel.session_at(row) if row >= 0 else self.session - 1
         self.looks_back = True
 
@@ -297,35 +298,40 @@ class Market:
 
     # --- what core, venue and models read -------------------------------------------------------------------------
 
+    # Where an asset's value stands in the flat columns.
+    def _place(self, index: int) -> int:
+        return self._view * self._width - self._shift + index
+
     def open_(self, index: int) -> float:
         """Return the open of the row that is seen."""
-        return self._open[self._offset + index] if self._view >= 0 else NAN
+        return self._open[self._place(index)] if self._view >= 0 else NAN
 
     def high(self, index: int) -> float:
         """Return the high of the row that is seen."""
-        return self._high[self._offset + index] if self._view >= 0 else NAN
+        return self._high[self._place(index)] if self._view >= 0 else NAN
 
     def low(self, index: int) -> float:
         """Return the low of the row that is seen."""
-        return self._low[self._offset + index] if self._view >= 0 else NAN
+        return self._low[self._place(index)] if self._view >= 0 else NAN
 
     def close(self, index: int) -> float:
         """Return the close of the row that is seen."""
-        return self._close[self._offset + index] if self._view >= 0 else NAN
+        return self._close[self._place(index)] if self._view >= 0 else NAN
 
     def closes(self) -> Sequence[float]:
         """Return the close of the row that is seen by asset index; there must be such a row."""
-        return self._close[self._offset : self._offset + self._width]
+        first = self._place(0)
+        return self._close[first : first + self._width]
 
     def volume(self, index: int) -> float:
         """Return the volume of the row that is seen; 0 if nothing traded."""
-        return self._volume[self._offset + index] if self._view >= 0 else 0.0
+        return self._volume[self._place(index)] if self._view >= 0 else 0.0
 
     def spot(self, index: int, field: str) -> float:
         """Return a field of the row that is seen, as it looks after this morning's splits and dividends."""
         if self._view < 0:
             return 0.0 if field == "volume" else NAN
-        value: float = self._fields[field][self._offset + index]
+        value: float = self._fields[field][self._place(index)]
         if not self.looks_back:
             return value
         return value * self._adjustments.ratio(index, self._view_session, volume=field == "volume")
@@ -333,7 +339,7 @@ class Market:
     def price(self, index: int) -> float:
         """Return the last known close, adjusted to now; NaN before the first and after the asset's end."""
         if not self.looks_back:
-            value: float = self._close[self._offset + index]
+            value: float = self._close[self._place(index)]
             if value == value:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
                 return value
         return self._carried(index)

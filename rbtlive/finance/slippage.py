@@ -50,6 +50,7 @@ DEFAULT_ETA = 0.049018143225019836
 """Market-impact constant of an asset without one of its own. Source: zipline-reloaded 3.2.1, finance/constants.py."""
 
 _NO_FILL = (None, None)
+_NOTHING, _ONE = Decimal(0), Decimal(1)
 
 
 Fill = tuple[Any, Any, Decimal]
@@ -74,12 +75,12 @@ class SlippageModel(FinancialModel, abc.ABC):
     """
 
     def __init__(self) -> None:
-        self._volume_for_bar: int | float = 0
+        self._filled, self._whole = _NOTHING, True
 
     @property
     def volume_for_bar(self) -> int | float:
         """Shares of the asset at hand that filled in this bar already, buys and sales together."""
-        return self._volume_for_bar
+        return int(self._filled) if self._whole else float(self._filled)
 
     @abc.abstractmethod
     def process_order(self, data: Any, order: Any) -> tuple[Any, Any]:
@@ -117,13 +118,12 @@ class SlippageModel(FinancialModel, abc.ABC):
         Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets the last two pass, and has
         the order open for ever.
         """
-        self._volume_for_bar = 0
+        self._filled, self._whole = _NOTHING, asset.lot_size == _ONE
         if float(data.current(asset, "volume")) == 0:
             return
         close = data.current(asset, "close")
         if math.isnan(close):
             return
-        done = Decimal(0)
         for order in orders_for_asset:
             left = order.open_amount
             if left == 0:
@@ -137,8 +137,7 @@ class SlippageModel(FinancialModel, abc.ABC):
             except LiquidityExceeded:
                 break
             if fill is not None:
-                done += abs(fill[2])
-                self._volume_for_bar = int(done) if asset.lot_size == 1 else float(done)
+                self._filled += abs(fill[2])
                 yield fill
 
     def asdict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 from decimal import Decimal
+from functools import lru_cache
 from operator import index as as_index
 from typing import Any, SupportsFloat, cast
 
@@ -72,10 +73,18 @@ def to_decimal(value: object) -> Decimal:
 
 def to_money(value: object) -> Decimal:
     """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices, commissions, cash flows."""
+    if type(value) is float:
+        return _money_of_float(value)
     exact = value if type(value) is Decimal else to_decimal(value)
     if not exact.is_finite():
-        raise ValueError(f"an amount of money must be finite: was {value!r}")
+        raise ValueError(f"an amount of money must be finite: was {exact}")
     return _normalize(_quantize(exact, MONEY_QUANTUM)) + ZERO
+
+
+# Prices come again and again: a market has far fewer of them than bars.
+@lru_cache(maxsize=1 << 16)
+def _money_of_float(value: float) -> Decimal:
+    return to_money(to_decimal(value))
 
 
 def plain_text(value: Decimal) -> str:

@@ -120,7 +120,6 @@ _set_dt, _set_asset, _set_amount, _set_price, _set_commission, _set_order_id, _s
 def transaction(
     dt: datetime,
     asset: Asset,
-    *,
     amount: Decimal,
     price: Decimal,
     commission: Decimal,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
@@ -79,6 +79,7 @@ class SimVenue:
         self._order_view = order_view
         self._transaction_view = transaction_view
         self._resting = RestingBounds()
+        self._trade = _Trade()
 
     def set_models(self, slippage: Slippage | None = None, commission: Commission | None = None) -> None:
         """Fill by `slippage` and charge by `commission` from now on; None keeps the present one."""
@@ -143,7 +144,9 @@ class SimVenue:
 
     def _cost(self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime) -> Any:
         if not self._shows_fills:
-            return self.commission.calculate(order, _Trade(amount, price))
+            trade = self._trade
+            trade.amount, trade.price = amount, price
+            return self.commission.calculate(order, trade)
         view = shown if self._shows_orders else self._order_view(order)
         return self.commission.calculate(
             view, self._transaction_view(order, amount=amount, price=price, dt=now)
@@ -155,12 +158,14 @@ def _begins_at_market(orders: Sequence[Any]) -> bool:
     return bool(orders) and orders[0].limit is None and orders[0].stop is None
 
 
-class _Trade(NamedTuple):
+# Our own models read orders and fills as they are, and keep neither; others get views, which cost three times the fill itself.
+class _Trade:
+    __slots__ = ("amount", "price")
+
     amount: Decimal
     price: Decimal
 
 
-# Our own models read orders and fills as they are; others get views, which cost three times the fill itself.
 def _is_ours(model: object) -> bool:
     return type(model).__module__.startswith(_OURS)
 
