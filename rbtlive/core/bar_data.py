@@ -83,13 +83,10 @@ class BarData:
             KeyError: there is no such field.
         """
         try:
-            flat, width, index, show = self._numbers[fields][assets]
-            value = flat[self._market.seen * width + index]
-        except (
-            KeyError,
-            TypeError,
-            IndexError,
-        ):  # new; or several, or not hashable; or an earlier bar is seen
+            column, show = self._numbers[fields][assets]
+            value = column[self._market.seen]
+        except (KeyError, TypeError, IndexError):
+            # Not asked for before; or several, which cannot be looked up; or an earlier bar is seen.
             self._make_quick(assets, fields)
             return self._current(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
@@ -104,7 +101,7 @@ class BarData:
         quick = self._market.quick
         column = quick.column(index, fields)
         if column is not None:
-            quick.numbers.setdefault(fields, {})[assets] = (*column, self._shown_as.get(fields))
+            quick.numbers.setdefault(fields, {})[assets] = (column, self._shown_as.get(fields))
 
     def _current(self, assets: Any, fields: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
@@ -416,8 +413,7 @@ class FloatBarData:
     def current(self, asset: Asset, field: str) -> float:
         """Return a number of one asset; NaN if it is missing."""
         try:
-            flat, width, index, _show = self._numbers[field][asset]
-            return flat[self._market.seen * width + index]
+            return self._numbers[field][asset][0][self._market.seen]
         except (KeyError, IndexError):
             return float(self._data.current(asset, field))  # from now on the short way is known
 

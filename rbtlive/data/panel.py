@@ -173,6 +173,10 @@ class Panel:
         """Return a field as one run of floats: the value of a row and an asset is at (row - base) * width + asset."""
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
 
+    def view(self, index: int, field: str) -> Sequence[float]:
+        """Return a field of one asset: the value of a row is at row - base. It ends when the arrays move."""
+        return cast(Sequence[float], memoryview(cast(Any, self._matrices[field][:, index])))
+
     def flat_us(self) -> Sequence[int]:
         """Return the END of each row as one run of ints."""
         return cast(Sequence[int], memoryview(cast(Any, self._us)))

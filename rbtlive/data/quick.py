@@ -5,8 +5,8 @@ The rule: a short way gives what the long one gives; when that may be another va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
@@ -22,6 +22,12 @@ FrameCut = Callable[[int, int], pl.DataFrame]
 """The same for several assets."""
 
 
+class Floats(Protocol):
+    """A float a row; IndexError for rows that are not held."""
+
+    def __getitem__(self, row: int, /) -> float: ...
+
+
 class Quick:
     """What was asked for once, found again in two look-ups.
 
@@ -31,8 +37,7 @@ class Quick:
         indicators: Columns computed from them.
 
     Attributes:
-        numbers: By field, then by asset: a run of floats, step, offset (a row's value is at row * step + offset), and how the
-            reader shows it. Filled by the reader.
+        numbers: By field, then by asset: a float a row, and how the reader shows it. Filled by the reader.
         windows: By field, then by asset: what cuts a window, and the first row one may begin at. Filled by the reader.
         frames: The same by field, then by assets, for windows of several.
     """
@@ -43,19 +48,19 @@ class Quick:
         self._panel = panel
         self._history = history
         self._indicators = indicators
-        self.numbers: dict[str, dict[Any, tuple[Sequence[float], int, int, Any]]] = {}
+        self.numbers: dict[str, dict[Any, tuple[Floats, Any]]] = {}
         self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
         self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
 
-    def column(self, index: int, field: str) -> tuple[Sequence[float], int, int] | None:
-        """Return an asset's field as floats, step and offset; None if it is no column that keeps its values."""
+    def column(self, index: int, field: str) -> Floats | None:
+        """Return an asset's field, a float a row; None if it is no column that keeps its values."""
         if field in self._indicators:
-            flat = self._indicators.flat(index, field)
-            return None if flat is None else (flat, 1, 0)
+            return self._indicators.flat(index, field)
         if field not in _COLUMNS:
             return None
         panel = self._panel
-        return panel.flat(_COLUMNS[field]), panel.width, index - panel.base * panel.width
+        view = panel.view(index, _COLUMNS[field])
+        return view if panel.base == 0 else _FromRow(panel.base, view)
 
     def window(self, index: int, field: str) -> tuple[Cut, int] | None:
         """Return what cuts windows of a field, and the first row they may begin at; None where they are no plain slices."""
@@ -77,6 +82,21 @@ class Quick:
         self.numbers.clear()
         self.windows.clear()
         self.frames.clear()
+
+
+class _FromRow:
+    """A column whose first rows are not held."""
+
+    __slots__ = ("_base", "_view")
+
+    def __init__(self, base: int, view: Floats) -> None:
+        self._base = base
+        self._view = view
+
+    def __getitem__(self, row: int, /) -> float:
+        if row < self._base:
+            raise IndexError(f"rows are held from {self._base} on: was {row}")
+        return self._view[row - self._base]
 
 
 _COLUMNS = {name: name for name in ("open", "high", "low", "close", "volume")} | {"price": "close"}
