@@ -9,10 +9,10 @@ from math import copysign
 from operator import itemgetter
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from rbtlive.model.number import to_decimal
-from rbtlive.model.trusted import make, set_extra, set_names, set_private, set_values, trusted
+from rbtlive.model.trusted import Flooding, make, set_values
 
 
 def aware_utc(value: Any) -> Any:
@@ -40,7 +40,7 @@ Price = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 Volume = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 
 
-class Bar(BaseModel):
+class Bar(Flooding):
     """One bar of one asset.
 
     Attributes:
@@ -73,39 +73,8 @@ class Bar(BaseModel):
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
-        try:
-            symbol, timestamp, first, high, low, last, volume = _all_of(facts)
-            if (
-                type(first) is type(high) is type(low) is type(last) is type(volume) is float
-                and low <= high
-                and type(timestamp) is datetime
-                and type(symbol) is str
-                and symbol.isascii()
-                and len(facts) == _FIELD_COUNT
-                and cls is Bar
-            ):
-                if timestamp.tzinfo is not UTC:
-                    timestamp = aware_utc(timestamp)
-                values = {
-                    "symbol": symbol,
-                    "timestamp": timestamp,
-                    "open": _known_exact(first) or _exact(first),
-                    "high": _known_exact(high) or _exact(high),
-                    "low": _known_exact(low) or _exact(low),
-                    "close": _known_exact(last) or _exact(last),
-                    "volume": _known_exact(volume) or _exact(volume),
-                    "_floats": (first, high, low, last, volume),
-                    "_plain": True,
-                }
-                bar = make(Bar)
-                set_values(bar, values)
-                set_names(bar, _FIELDS)
-                set_extra(bar, None)
-                set_private(bar, None)
-                return bar  # type: ignore[no-any-return]
-        except (KeyError, TypeError, ValueError, OverflowError):
-            pass  # the model says in its own words what is wrong
-        return cls(**facts)
+        values = plain_values(facts) if cls is Bar else None
+        return cls(**facts) if values is None else trusted_bar(values)  # type: ignore[return-value]
 
     @property
     def is_plain(self) -> bool:
@@ -137,14 +106,41 @@ class Bar(BaseModel):
         return self
 
 
-_FIELDS: Final = set(Bar.model_fields)
-_FIELD_COUNT: Final = len(_FIELDS)
+_FIELD_COUNT: Final = len(Bar.model_fields)
 _SMALLEST, _BEYOND = 1e-30, 1e31
 _MOST_KNOWN: Final = 1 << 15
-_all_of: Final = itemgetter("symbol", "timestamp", "open", "high", "low", "close", "volume")
 _numbers_of: Final = itemgetter("open", "high", "low", "close", "volume")
 _known: Final[dict[float, Decimal]] = {}
 _known_exact: Final = _known.get
+
+
+def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what `trusted_bar` makes a bar of floats of, or None where the model has to look, or to say what is wrong."""
+    try:
+        symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
+        first, high, low, last = facts["open"], facts["high"], facts["low"], facts["close"]
+        if (
+            type(first) is type(high) is type(low) is type(last) is type(volume) is float
+            and low <= high
+            and type(timestamp) is datetime
+            and type(symbol) is str
+            and symbol.isascii()
+            and len(facts) == _FIELD_COUNT
+        ):
+            return {
+                "symbol": symbol,
+                "timestamp": timestamp if timestamp.tzinfo is UTC else aware_utc(timestamp),
+                "open": _known_exact(first) or _exact(first),
+                "high": _known_exact(high) or _exact(high),
+                "low": _known_exact(low) or _exact(low),
+                "close": _known_exact(last) or _exact(last),
+                "volume": _known_exact(volume) or _exact(volume),
+                "_floats": (first, high, low, last, volume),
+                "_plain": True,
+            }
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    return None
 
 
 def trusted_bar(values: dict[str, Any]) -> Bar:
@@ -154,7 +150,9 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
         values: Every field of a bar, with its final type, and the numbers once more as `_floats` where they are known; the
             bar keeps this very mapping.
     """
-    return trusted(Bar, values, _FIELDS)
+    bar: Bar = make(Bar)
+    set_values(bar, values)
+    return bar
 
 
 # Prices come again and again: each is turned into a decimal, and checked, once.

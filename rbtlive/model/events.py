@@ -11,11 +11,11 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from rbtlive.model.bar import Bar, Exact, UtcDatetime
+from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_values, trusted_bar
 from rbtlive.model.order import OrderState
-from rbtlive.model.trusted import make, set_extra, set_names, set_private, set_values
+from rbtlive.model.trusted import Flooding, make, set_values
 
 
 class Priority(IntEnum):
@@ -29,7 +29,7 @@ class Priority(IntEnum):
     MARKET_DATA = 5
 
 
-class Event(BaseModel):
+class Event(Flooding):
     """Something that happened.
 
     Attributes:
@@ -75,8 +75,11 @@ class MarketDataEvent(Event):
         Raises:
             ValidationError: as for `Bar(**facts)`.
         """
-        bar = Bar.of(facts)
-        return trusted_slice(bar.timestamp, {bar.symbol: bar})
+        values = plain_values(facts)
+        if values is None:
+            bar = Bar(**facts)
+            return trusted_slice(bar.timestamp, {bar.symbol: bar})
+        return trusted_slice(values["timestamp"], {values["symbol"]: trusted_bar(values)})
 
 
 class OrderFillEvent(Event):
@@ -161,20 +164,18 @@ EVENT_TYPES: dict[str, type[Event]] = {
 """Every event class by its `event_type`."""
 
 _MARKET_DATA: Final = int(Priority.MARKET_DATA)
-_SLICE_FIELDS: Final = {"timestamp", "bars"}
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
     """Return the event of a slice whose time, UTC, and bars are known to be valid, without checking them again."""
     event: MarketDataEvent = make(MarketDataEvent)
-    values = {
-        "timestamp": timestamp,
-        "priority": _MARKET_DATA,
-        "event_type": "MarketDataEvent",
-        "bars": bars,
-    }
-    set_values(event, values)
-    set_names(event, _SLICE_FIELDS)
-    set_extra(event, None)
-    set_private(event, None)
+    set_values(
+        event,
+        {
+            "timestamp": timestamp,
+            "priority": _MARKET_DATA,
+            "event_type": "MarketDataEvent",
+            "bars": bars,
+        },
+    )
     return event
