@@ -147,14 +147,13 @@ class LiveSession:
         if analyze is None or self._concluded:
             return
         self._concluded = True
-        with core.activated():
-            try:
-                analyze(core.context, perf_of(self.result(), core.settings.frames))
-            except Exception as failure:  # around a user's callback
-                self.engine.failure = failure
-                self._log("error", f"analyze failed\n{_traced(failure)}")
-                if core.settings.on_error == "raise":
-                    raise
+        try:
+            core.act(lambda: analyze(core.context, perf_of(self.result(), core.settings.frames)))
+        except Exception as failure:  # around a user's callback
+            self.engine.failure = failure
+            self._log("error", f"analyze failed\n{_traced(failure)}")
+            if core.settings.on_error == "raise":
+                raise
 
     def refuse_other_strategy(self, launch: Launch) -> None:
         """Keep this session running if what would replace it is of another strategy.

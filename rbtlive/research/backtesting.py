@@ -98,8 +98,7 @@ def conclude(core: TradingCore) -> BacktestResult:
     result = result_of(core)
     analyze = core.strategy.callback("analyze")
     if analyze is not None:
-        with core.activated():
-            analyze(core.context, perf_of(result, core.settings.frames))
+        core.act(lambda: analyze(core.context, perf_of(result, core.settings.frames)))
     return result
 
 

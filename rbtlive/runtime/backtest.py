@@ -185,7 +185,6 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
     core.start()
     # The bar appears only if the run takes longer than a second.
     with (
-        core.activated(),
         rare_collections(),
         tqdm(
             total=last - first + 1,
@@ -200,7 +199,7 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         for session in range(first, last + 1):
             if interrupted is not None and interrupted():
                 raise KeyboardInterrupt
-            core.run_session(session)
+            core.act(core.run_session, session)
             bar.update()
 
 
