@@ -129,7 +129,7 @@ class OrderEntry:
             UnsupportedOrderParameters: not an asset.
             OrderDuringInitialize: no bar has come yet.
         """
-        known = self.resolve(asset, method)
+        known: Asset = asset if id(asset) in self._own_assets else self.resolve(asset, method)
         if self.initializing:
             if self.quirks.loose_initialize_errors:
                 raise AssertionError("Algorithm should have a timezone.utc datetime, None")

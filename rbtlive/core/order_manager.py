@@ -6,7 +6,7 @@ The rule: the book is changed only here, and only by what happened (`submit_orde
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -257,6 +257,12 @@ class OrderManager:
         """Note that `order` changed in this session, the latest last."""
         self.touched.pop(order.id, None)
         self.touched[order.id] = order
+
+    def touch_all(self, orders: Mapping[str, Order]) -> None:
+        """Note the same of several, by id, in their order."""
+        for order_id, order in orders.items():
+            self.touched.pop(order_id, None)
+            self.touched[order_id] = order
 
     def _known(self, order_id: str) -> Order:
         order = self.get_order(order_id)

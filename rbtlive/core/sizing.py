@@ -80,7 +80,7 @@ def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
     """
     if binary and isinstance(amount, (bool, np.bool_)):
         amount = int(amount)  # as in zipline; else a bool is no number
-    lots = number(amount, "amount")
+    lots = amount if type(amount) is Decimal else number(amount, "amount")
     if lot != _ONE:
         lots /= lot
     if binary:

@@ -112,20 +112,20 @@ class SimVenue:
             now: END of the bar, UTC.
             emit: Books an execution: order, signed amount, price a share, commission.
         """
-        may_skip = self._may_skip and close_of is not None
+        bounded_by = close_of if self._may_skip else None
         seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):
-            if (
-                may_skip
-                and close_of is not None
-                and not _begins_at_market(orders)
-                and not self._resting.may_touch(asset, orders, version=version, close=close_of(asset.index))
-            ):
-                continue
+            first = orders[0] if orders else None
+            if first is None or first.limit is not None or first.stop is not None:
+                # A market order fills on any bar that has a close: for others there are bounds.
+                if bounded_by is not None and not self._resting.may_touch(
+                    asset, orders, version=version, close=bounded_by(asset.index)
+                ):
+                    continue
+                self._resting.forget(asset)
             shown = [self._order_view(order) for order in orders] if self._shows_orders else list(orders)
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
-            self._resting.forget(asset)
 
     def _execute(self, shown: Any, price: Any, *, amount: Any, now: datetime, emit: Emit) -> None:
         order: RestingOrder = shown.raw if self._shows_orders else shown
@@ -151,11 +151,6 @@ class SimVenue:
         return self.commission.calculate(
             view, self._transaction_view(order, amount=amount, price=price, dt=now)
         )
-
-
-# A market order fills on any bar that has a close: no bound has to be looked up.
-def _begins_at_market(orders: Sequence[Any]) -> bool:
-    return bool(orders) and orders[0].limit is None and orders[0].stop is None
 
 
 # Our own models read orders and fills as they are, and keep neither; others get views, which cost three times the fill itself.
