@@ -1,20 +1,21 @@
 """Closing a session's books: delistings, cancel policy, account controls, and the session's row.
 
 The rule: at a session's end first what leaves the market is closed, then orders are cancelled by policy, then the
-account is checked, then the row is written, with everything marked at the close.
+account is checked, then everything is marked at the close, and what decides the session's row is noted.
 Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.record import HeldRows, RunRecord, SessionRow
-from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.core.closings import Closing
+from rbtlive.core.record import RunRecord, SessionRows
+from rbtlive.data.calendar import us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ZERO, plain_text
@@ -29,44 +30,51 @@ def _midnight_us(label: date) -> int:
 
 
 class SessionBooks:
-    """Keeps a session's starting figures, and turns them into its row."""
+    """Keeps a session's starting figures, and notes what its row is made of.
+
+    What is None among the figures follows from the row before, which is not made for it.
+    """
 
     def __init__(self, core: TradingCore) -> None:
         self._core = core
-        self._starting_cash = core.settings.capital_base
-        self._starting_value = ZERO
-        self._previous_pnl = ZERO
+        self._rows = SessionRows(core.calendar)
+        core.record.sessions = self._rows
+        self._starting_cash = self._starting_base = core.settings.capital_base
+        self._starting_value: Decimal | None = ZERO
+        self._previous_pnl: Decimal | None = ZERO
         self._previous_cash_flow = ZERO
-        self._previous_return = 0.0
+        self._previous_return: float | None = 0.0
         self._first_transaction = 0
+        self._before = 0  # how many rows there were at the session's start
+        self._prices: object = None  # what was held at the last close was valued at, if that may wait
         self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
         self._first_auto_close_us = min(self._auto_close_us, default=0)
 
     def open(self) -> None:
         """Begin a session: what a broker elsewhere did since the last one's close is of this one."""
-        closed = self._core.record.sessions
-        self._first_transaction = closed[-1].transactions[1] if closed else 0
+        self._first_transaction = self._rows.transactions_told
 
     def note_start(self) -> None:
         """Take the starting figures: dividends are in, splits are not."""
-        portfolio = self._core.portfolio
+        core, portfolio = self._core, self._core.portfolio
         self._starting_cash = portfolio.cash
-        self._starting_value = portfolio.positions_value
-        self._previous_pnl = portfolio.pnl
+        self._starting_base = portfolio.capital_base
+        self._before = len(self._rows)
+        # A mark that still waits is that of the close: nothing has changed the positions since.
+        untouched = self._prices is not None and core.marks.waiting is self._prices
+        self._starting_value = None if untouched else portfolio.positions_value
+        self._previous_pnl = None if untouched else portfolio.pnl
 
-    def close(self) -> SessionRow:
-        """Do a session's last steps, and write and return its row."""
+    def close(self) -> None:
+        """Do a session's last steps, and note what decides its row."""
         core = self._core
         self._close_delisted()
         core.flush_new_orders()
         self._apply_cancel_policy()  # in daily runs these orders are news of the next session, as in zipline
         if core.account_controls:
             self._check_account()
-        core.marks.mark_now()
-        row = self._row()
-        core.record.sessions.append(row)
+        self._note_close()
         core.orders.touched.clear()
-        return row
 
     def _close_delisted(self) -> None:
         core = self._core
@@ -130,55 +138,53 @@ class SessionBooks:
             except Exception as failure:  # noqa: BLE001 - a control ends the run as a failing callback does
                 core.callbacks.survive(failure)
 
-    def _row(self) -> SessionRow:
-        core = self._core
-        portfolio = core.portfolio
-        totals = portfolio.totals()
-        value = portfolio.cash + totals.net
-        total_pnl = value - portfolio.capital_base
-        total_return = float(total_pnl / portfolio.capital_base)
-        gross, net = portfolio.leverage()
-        session = core.market.session
-        row = SessionRow(
-            label=core.session_label,
-            open=datetime_of(core.calendar.first_minute_us(session)),
-            close=core.now,
-            starting_cash=self._starting_cash,
-            ending_cash=portfolio.cash,
-            starting_value=self._starting_value,
-            ending_value=totals.net,
-            capital_used=portfolio.cash_flow - self._previous_cash_flow,
-            portfolio_value=value,
-            pnl=total_pnl - self._previous_pnl,
-            total_pnl=total_pnl,
-            returns=(1.0 + total_return) / (1.0 + self._previous_return) - 1.0
-            if self._previous_return != -1.0
-            else 0.0,
-            total_return=total_return,
-            gross_leverage=gross,
-            net_leverage=net,
-            long_value=totals.long_value,
-            short_value=totals.short_value,
-            longs_count=totals.longs_count,
-            shorts_count=totals.shorts_count,
-            benchmark_return=None,
-            recorded=dict(core.recorded),
-            positions=HeldRows(portfolio.held(), tuple([p.last_sale_price for p in portfolio])),
-            orders=tuple([order.picture() for order in core.orders.touched.values()]),
-            transactions=(self._first_transaction, len(core.record.transactions)),
+    # Where somebody listens the row is read at once, and nothing has to wait.
+    def _note_close(self) -> None:
+        core, portfolio = self._core, self._core.portfolio
+        prices = None
+        if core.on_session_closed is None:
+            prices = core.marks.mark_unseen()
+        else:
+            core.marks.mark_now()
+        self._prices = prices
+        self._rows.note(
+            Closing(
+                session=core.market.session,
+                close_us=core.market.now_us,
+                starting_cash=self._starting_cash,
+                starting_base=self._starting_base,
+                starting_value=self._starting_value,
+                previous_pnl=self._previous_pnl,
+                cash=portfolio.cash,
+                capital_base=portfolio.capital_base,
+                capital_used=portfolio.cash_flow - self._previous_cash_flow,
+                previous_return=self._previous_return,
+                held=portfolio.held(),
+                prices=tuple([p.last_sale_price for p in portfolio]) if prices is None else prices,
+                totals=portfolio.totals() if prices is None else None,
+                recorded=dict(core.recorded),
+                orders=tuple([order.picture() for order in core.orders.touched.values()]),
+                transactions=(self._first_transaction, len(core.record.transactions)),
+            )
         )
         self._previous_cash_flow = portfolio.cash_flow
-        self._previous_return = total_return
-        return row
+        self._previous_return = None
 
     def facts(self) -> dict[str, Any]:
         """Return the figures that the next session's row is reckoned from."""
+        starting_value, previous_pnl = self._starting_value, self._previous_pnl
+        if starting_value is None or previous_pnl is None:
+            starting_value = self._rows[self._before - 1].ending_value
+            previous_pnl = self._starting_cash + starting_value - self._starting_base
+        previous_return = self._previous_return
         return {
             "starting_cash": plain_text(self._starting_cash),
-            "starting_value": plain_text(self._starting_value),
-            "previous_pnl": plain_text(self._previous_pnl),
+            "starting_value": plain_text(starting_value),
+            "previous_pnl": plain_text(previous_pnl),
             "previous_cash_flow": plain_text(self._previous_cash_flow),
-            "previous_return": repr(self._previous_return),
+            "previous_return": repr(
+                self._rows.last("total_return") if previous_return is None else previous_return
+            ),
             "first_transaction": self._first_transaction,
         }
 
@@ -226,16 +232,12 @@ class SessionBooks:
         record.orders = list(core.orders)
         record.denied = list(core.orders.denied.values())
         picture = record.copy()
-        if core.benchmark is not None and picture.sessions:
-            first = core.calendar.number(picture.sessions[0].label)
+        picture.sessions = rows = copy.copy(self._rows)
+        if core.benchmark is not None and rows:
+            first = core.calendar.number(rows[0].label)
             returns = core.market.benchmark_returns(core.benchmark.index, first, len(picture.sessions))
-            picture.sessions = [
-                replace(row, benchmark_return=value)
-                for row, value in zip(picture.sessions, returns, strict=True)
-            ]
+            rows.measure(returns)
         elif core.benchmark_returns is not None:
             given = core.benchmark_returns
-            picture.sessions = [
-                replace(row, benchmark_return=given.get(row.label, 0.0)) for row in picture.sessions
-            ]
+            rows.measure([given.get(label, 0.0) for label in rows.column("label")])
         return picture

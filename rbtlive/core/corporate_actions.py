@@ -31,6 +31,8 @@ class Dividends:
 
     def pay(self, session: int) -> Decimal:
         """Return the cash due in `session`, and whatever fell due before it and was not paid."""
+        if not self._owed:
+            return ZERO
         due = [s for s in self._owed if s <= session] if not self._lose_off_session else [session]
         return sum((cash for s in sorted(due) for cash in self._owed.pop(s, ())), ZERO)
 
@@ -46,15 +48,14 @@ class Dividends:
 def start_session(core: TradingCore, session: int) -> None:
     """Apply to the books what happened overnight."""
     market, portfolio = core.market, core.portfolio
-    if portfolio.positions:
-        for dividend in market.dividends_ex_at(session):
-            held = portfolio.amount_of(core.assets[dividend.asset])
-            if held:
-                core.dividends.earn(
-                    pay_session=dividend.pay_session,
-                    pay_is_session=dividend.pay_is_session,
-                    cash=to_money(held * dividend.amount),
-                )
+    for dividend in market.dividends_ex_at(session):
+        held = portfolio.amount_of(core.assets[dividend.asset])
+        if held:
+            core.dividends.earn(
+                pay_session=dividend.pay_session,
+                pay_is_session=dividend.pay_is_session,
+                cash=to_money(held * dividend.amount),
+            )
     cash = core.dividends.pay(session)
     if cash:
         portfolio.book_dividend(cash)

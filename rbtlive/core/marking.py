@@ -1,4 +1,7 @@
-"""What positions are worth now: prices as exact numbers, and the portfolio marked at them once a step."""
+"""What positions are worth now: prices as exact numbers, and the portfolio marked at them once a step.
+
+The rule: a price is made exact when somebody looks at it, and looks no different for having waited.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,34 @@ from typing import TYPE_CHECKING
 from rbtlive.data.calendar import datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
+from rbtlive.utils.arrays import NDArray, np
 
 if TYPE_CHECKING:
     from rbtlive.core.portfolio import Portfolio
     from rbtlive.data.market import Market
+    from rbtlive.data.panel import Floats
 
 
 KEPT_PRICES = 200_000
 
 
 class Marks:
-    """Marks a portfolio at the market; each distinct price is made exact once."""
+    """Marks a portfolio at the market; each distinct price is made exact once.
 
-    __slots__ = ("_decimals", "_marked_us", "_market", "_portfolio")
+    Attributes:
+        waiting: The prices of a session's close, one a position, that nobody has looked at yet; None otherwise.
+    """
+
+    __slots__ = ("_decimals", "_marked_us", "_market", "_places", "_places_version", "_portfolio", "waiting")
 
     def __init__(self, market: Market, portfolio: Portfolio) -> None:
         self._market = market
         self._portfolio = portfolio
         self._decimals: dict[float, Decimal] = {}
         self._marked_us: int | None = None
+        self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._places_version = -1
+        self.waiting: Floats | None = None
 
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
@@ -44,10 +56,50 @@ class Marks:
 
     def mark_now(self) -> None:
         """Mark the portfolio at the current step, even if it was marked before."""
+        positions = self._portfolio.positions  # as the last mark left them, which may have waited
         self._marked_us = self._market.now_us
-        positions = self._portfolio.positions
         if positions:
             self._portfolio.mark(self._values(positions), datetime_of(self._market.now_us))
+
+    def mark_unseen(self) -> Floats | None:
+        """Mark the portfolio at the current step, exactly when somebody looks; return the price of each position.
+
+        Returns:
+            The prices; None if one is not known or nothing is held: then the portfolio is marked already.
+        """
+        prices = self._prices() if self._portfolio.holdings else None
+        if prices is None:
+            self.mark_now()
+            return None
+        self._marked_us, self.waiting = self._market.now_us, prices
+        self._portfolio.mark_later(self._make_exact)
+        return prices
+
+    def _make_exact(self) -> None:
+        assert self.waiting is not None
+        assert self._marked_us is not None
+        prices, self.waiting = self.waiting, None
+        known, exactly = self._decimals, self._exactly
+        values = [known.get(price) or exactly(price) for price in prices.tolist()]
+        self._portfolio.mark(values, datetime_of(self._marked_us))
+
+    # What every position is valued at, None if there is one without a price: NaN makes any sum NaN.
+    def _prices(self) -> Floats | None:
+        market, portfolio = self._market, self._portfolio
+        if self._places_version != portfolio.version:
+            self._places = np.array([asset.index for asset in portfolio.holdings], dtype=np.intp)
+            self._places_version = portfolio.version
+        places = self._places
+        if market.values_are_closes:
+            closes: Floats = market.panel.values("close", market.row, market.row + 1)[0]
+            prices = closes.take(places)
+            if not _has_nan(prices):
+                return prices
+            for place in np.flatnonzero(np.isnan(prices)):
+                prices[place] = market.value_price(int(places[place]))
+        else:
+            prices = np.array([market.value_price(place) for place in places.tolist()], dtype=np.float64)
+        return None if _has_nan(prices) else prices
 
     # A close of this very bar that was made exact before is most of what is asked for.
     def _values(self, assets: Iterable[Asset]) -> list[Decimal | None]:
@@ -65,3 +117,9 @@ class Marks:
                 self._decimals.clear()
             exact = self._decimals[price] = to_decimal(price)
         return exact
+
+
+# The sum of squares is NaN if one of the prices is, at a third of the cost of asking each.
+def _has_nan(prices: Floats) -> bool:
+    total = prices.dot(prices)
+    return bool(total != total)  # noqa: PLR0124

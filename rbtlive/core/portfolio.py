@@ -7,7 +7,7 @@ is kept beside the fill cost that the books balance with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,8 +68,26 @@ class PositionTotals:
         return self.long_value - self.short_value
 
 
+def sum_of(values: Iterable[Decimal]) -> PositionTotals:
+    """Return the sums over the values of positions."""
+    long_value = short_value = ZERO
+    longs = shorts = 0
+    for value in values:
+        if value > ZERO:
+            long_value += value
+            longs += 1
+        elif value < ZERO:
+            short_value += value
+            shorts += 1
+    return PositionTotals(long_value, short_value, longs, shorts)
+
+
 class Portfolio:
-    """Cash and positions of one run."""
+    """Cash and positions of one run.
+
+    Attributes:
+        holdings: Positions by asset; their last sale prices may wait for `settle`.
+    """
 
     def __init__(self, capital_base: Decimal) -> None:
         self.capital_base = capital_base
@@ -77,47 +95,46 @@ class Portfolio:
         self.cash_flow = ZERO
         self.realized = ZERO
         self.commissions_paid = ZERO
-        self.positions: dict[Asset, Position] = {}
+        self.holdings: dict[Asset, Position] = {}
         self.version = 0
+        self._waiting: Callable[[], None] | None = None
         self._totals: PositionTotals | None = None
         self._held: tuple[tuple[str, int, Decimal, Decimal], ...] | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def positions(self) -> dict[Asset, Position]:
+        """Positions by asset, at the prices of the last mark."""
+        if self._waiting is not None:
+            self.settle()
+        return self.holdings
+
+    @positions.setter
+    def positions(self, positions: dict[Asset, Position]) -> None:
+        self.holdings, self._waiting = positions, None
 
     def __iter__(self) -> Iterator[Position]:
         return iter(self.positions.values())
 
     def amount_of(self, asset: Asset) -> Decimal:
         """Return the signed shares held of `asset`."""
-        position = self.positions.get(asset)
+        position = self.holdings.get(asset)
         return ZERO if position is None else position.amount
 
     def held(self) -> tuple[tuple[str, int, Decimal, Decimal], ...]:
         """Return symbol, sid, signed amount and cost basis of every position; made anew only when one has changed."""
         if self._held is None:
             self._held = tuple(
-                [(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis) for p in self.positions.values()]
+                [(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis) for p in self.holdings.values()]
             )
         return self._held
 
     def totals(self) -> PositionTotals:
         """Return the sums over the positions at their last sale prices."""
         if self._totals is None:
-            self._totals = self._sum_positions()
+            self._totals = sum_of([p.amount * p.last_sale_price for p in self.positions.values()])
         return self._totals
-
-    def _sum_positions(self) -> PositionTotals:
-        long_value = short_value = ZERO
-        longs = shorts = 0
-        for position in self.positions.values():
-            value = position.amount * position.last_sale_price
-            if value > ZERO:
-                long_value += value
-                longs += 1
-            elif value < ZERO:
-                short_value += value
-                shorts += 1
-        return PositionTotals(long_value, short_value, longs, shorts)
 
     @property
     def positions_value(self) -> Decimal:
@@ -153,7 +170,7 @@ class Portfolio:
         cash + positions at fill cost + commissions paid - realised - deposits.
         """
         at_cost = ZERO
-        for position in self.positions.values():
+        for position in self.holdings.values():
             at_cost += position.fill_cost
         return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
 
@@ -254,6 +271,19 @@ class Portfolio:
                 position.last_sale_price = price
                 position.last_sale_date = dt
         self._totals = None
+
+    def mark_later(self, mark: Callable[[], None]) -> None:
+        """Have `mark` mark every position when somebody looks at prices, or before a position changes.
+
+        It takes the place of a mark that waits: it must know the price of every position.
+        """
+        self._waiting, self._totals = mark, None
+
+    def settle(self) -> None:
+        """Mark the positions now if that waits."""
+        mark, self._waiting = self._waiting, None
+        if mark is not None:
+            mark()
 
     def deposit(self, amount: Decimal) -> None:
         """Add `amount` to capital and cash."""

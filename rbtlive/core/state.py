@@ -219,7 +219,7 @@ def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[Sessi
     portfolio.commissions_paid = Decimal(facts["commissions_paid"])
     portfolio.positions = {p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])}
     portfolio.note_change()
-    core.record.sessions = list(history)
+    core.record.sessions[:] = history
     news = [order_of(order, assets) for order in facts["news"]]
     core.orders.restore(
         [order_of(order, assets) for order in facts["open_orders"]],

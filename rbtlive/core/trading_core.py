@@ -117,7 +117,7 @@ class TradingCore(OrderEntry):
         self.in_before_trading_start = False
         self.on_message = on_message or (lambda _level, _text: None)
         self.emit: Callable[[OrderFillEvent], None] | None = None
-        self.on_session_closed: Callable[[SessionRow], None] = lambda _row: None
+        self.on_session_closed: Callable[[SessionRow], None] | None = None
 
         self.data = BarData(
             market,
@@ -433,11 +433,12 @@ class TradingCore(OrderEntry):
     def _finish_session(self) -> None:
         if not self._session_open:
             return
-        row = self.books.close()
+        self.books.close()
         self._deliver_notices()
         self.market.end_session(self.market.session)
         self._session_open = False
-        self.on_session_closed(row)
+        if self.on_session_closed is not None:
+            self.on_session_closed(self.record.sessions[-1])
 
     def cursor_facts(self) -> dict[str, Any]:
         """Return where in time the run is."""

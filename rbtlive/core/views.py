@@ -218,10 +218,11 @@ class TransactionView:
 class PositionView:
     """A position, as it is now."""
 
-    __slots__ = ("_frames", "_position")
+    __slots__ = ("_frames", "_portfolio", "_position")
 
-    def __init__(self, position: Position, frames: Frames) -> None:
+    def __init__(self, position: Position, portfolio: Portfolio, frames: Frames) -> None:
         self._position = position
+        self._portfolio = portfolio
         self._frames = frames
 
     @property
@@ -247,12 +248,14 @@ class PositionView:
     @property
     def last_sale_price(self) -> Any:
         """Latest known price; 0 for a position never held."""
+        self._portfolio.settle()
         price = self._position.last_sale_price
         return self._frames.number(Decimal(0) if price.is_nan() else price)
 
     @property
     def last_sale_date(self) -> Any:
         """When that price was known, or None."""
+        self._portfolio.settle()
         dt = self._position.last_sale_date
         return None if dt is None else self._frames.timestamp(us_of(dt))
 
@@ -273,25 +276,25 @@ class PositionsView(Mapping[Asset, PositionView]):
             raise ValueError(  # noqa: TRY004 - zipline's class
                 f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use symbol(...)"
             )
-        position = self._portfolio.positions.get(asset)
-        return PositionView(Position(asset) if position is None else position, self._frames)
+        position = self._portfolio.holdings.get(asset)
+        return PositionView(Position(asset) if position is None else position, self._portfolio, self._frames)
 
     def get(self, asset: Any, default: Any = None) -> Any:
         """Return the position in `asset`, or `default` if there is none: only `[...]` makes up an empty one."""
-        return self[asset] if asset in self._portfolio.positions else default
+        return self[asset] if asset in self._portfolio.holdings else default
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
         return dict(self.items())
 
     def __contains__(self, asset: object) -> bool:
-        return asset in self._portfolio.positions
+        return asset in self._portfolio.holdings
 
     def __iter__(self) -> Iterator[Asset]:
-        return iter(list(self._portfolio.positions))
+        return iter(list(self._portfolio.holdings))
 
     def __len__(self) -> int:
-        return len(self._portfolio.positions)
+        return len(self._portfolio.holdings)
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))

@@ -76,6 +76,8 @@ def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[Floats, Floats]:
 
     Source: empyrical.alpha_beta_aligned.
     """
+    if not np.nan_to_num(benchmark).any():  # that varies with nothing: neither exists
+        return np.full(len(returns), np.nan), np.full(len(returns), np.nan)
     paired = np.where(np.isnan(benchmark), np.nan, returns)
     factor = np.where(np.isnan(returns), np.nan, benchmark)
     count = np.maximum(np.cumsum(~np.isnan(paired)), 1)

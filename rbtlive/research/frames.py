@@ -6,7 +6,6 @@ lower-case names; figures for analysis are Float64, and what is missing is null.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -15,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
@@ -52,6 +51,40 @@ _POSITION_SCHEMA = {
     "cost_basis": MONEY,
     "last_sale_price": MONEY,
 }
+
+
+_MONEY = {
+    "portfolio_value",
+    "pnl",
+    "capital_used",
+    "starting_cash",
+    "ending_cash",
+    "starting_value",
+    "ending_value",
+    "long_value",
+    "short_value",
+}
+_BOOKS = {
+    "portfolio_value": "portfolio_value",
+    "returns": "returns",
+    "pnl": "pnl",
+    "capital_used": "capital_used",
+    "starting_cash": "starting_cash",
+    "ending_cash": "ending_cash",
+    "starting_value": "starting_value",
+    "ending_value": "ending_value",
+    "starting_exposure": "starting_value",
+    "ending_exposure": "ending_value",
+    "long_value": "long_value",
+    "short_value": "short_value",
+    "long_exposure": "long_value",
+    "short_exposure": "short_value",
+    "longs_count": "longs_count",
+    "shorts_count": "shorts_count",
+    "gross_leverage": "gross_leverage",
+    "net_leverage": "net_leverage",
+}
+"""What zipline calls a figure of the books, and what its row calls it."""
 
 
 def orders_frame(orders: Iterable[Order]) -> pl.DataFrame:
@@ -97,7 +130,7 @@ def performance_frame(record: RunRecord) -> pl.DataFrame:
     place, and a statistic takes the place of a variable, as in zipline; a variable named `date` becomes `recorded_date`.
     """
     sessions = record.sessions
-    dates = pl.Series("date", [row.label for row in sessions], dtype=pl.Date)
+    dates = pl.Series("date", column(sessions, "label"), dtype=pl.Date)
     columns = {name: _floats(name, values) for name, values in book_columns(sessions).items()}
     for name, values in recorded_columns(sessions).items():
         shown = column_name(name)
@@ -109,26 +142,11 @@ def performance_frame(record: RunRecord) -> pl.DataFrame:
 
 def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
     """Return the figures of the books by zipline's name; money as float, counts as int. Exposure equals value."""
-    return {
-        "portfolio_value": [float(row.portfolio_value) for row in sessions],
-        "returns": [row.returns for row in sessions],
-        "pnl": [float(row.pnl) for row in sessions],
-        "capital_used": [float(row.capital_used) for row in sessions],
-        "starting_cash": [float(row.starting_cash) for row in sessions],
-        "ending_cash": [float(row.ending_cash) for row in sessions],
-        "starting_value": [float(row.starting_value) for row in sessions],
-        "ending_value": [float(row.ending_value) for row in sessions],
-        "starting_exposure": [float(row.starting_value) for row in sessions],
-        "ending_exposure": [float(row.ending_value) for row in sessions],
-        "long_value": [float(row.long_value) for row in sessions],
-        "short_value": [float(row.short_value) for row in sessions],
-        "long_exposure": [float(row.long_value) for row in sessions],
-        "short_exposure": [float(row.short_value) for row in sessions],
-        "longs_count": [row.longs_count for row in sessions],
-        "shorts_count": [row.shorts_count for row in sessions],
-        "gross_leverage": [row.gross_leverage for row in sessions],
-        "net_leverage": [row.net_leverage for row in sessions],
-    }
+    columns: dict[str, Sequence[float]] = {}
+    for shown, name in _BOOKS.items():
+        values = column(sessions, name)
+        columns[shown] = [float(value) for value in values] if name in _MONEY else values
+    return columns
 
 
 def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
@@ -142,9 +160,9 @@ def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[floa
     alpha, beta = expanding.alpha_beta(returns, factor)
     with np.errstate(invalid="ignore"):
         benchmark_total = np.cumprod(1.0 + factor) - 1.0
-        leverage = np.fmax.accumulate(np.array([0.0, *(row.gross_leverage for row in sessions)]))[1:]
+        leverage = np.fmax.accumulate(np.array([0.0, *column(sessions, "gross_leverage")]))[1:]
     statistics: dict[str, Sequence[float]] = {
-        "algorithm_period_return": [row.total_return for row in sessions],
+        "algorithm_period_return": column(sessions, "total_return"),
         "benchmark_period_return": benchmark_total.tolist(),
         "algo_volatility": expanding.annual_volatility(returns).tolist(),
         "benchmark_volatility": expanding.annual_volatility(factor).tolist(),
@@ -163,20 +181,19 @@ def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[floa
 
 def daily_returns(sessions: Sequence[SessionRow]) -> expanding.Floats:
     """Return the sessions' returns, fractions."""
-    return np.array([row.returns for row in sessions], dtype=np.float64)
+    return np.array(column(sessions, "returns"), dtype=np.float64)
 
 
 def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None:
     """Return the benchmark's returns, NaN where one is missing, or None if the run had no benchmark."""
-    if all(row.benchmark_return is None for row in sessions):
-        return None
-    return np.array([row.benchmark_return for row in sessions], dtype=np.float64)
+    returns = column(sessions, "benchmark_return")
+    return None if all(value is None for value in returns) else np.array(returns, dtype=np.float64)
 
 
 def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:
     """Return the recorded variables by name, as they were at each close; None before the first record."""
-    names: dict[object, None] = {name: None for row in sessions for name in row.recorded}
-    recorded: list[Mapping[Any, Any]] = [row.recorded for row in sessions]
+    recorded: list[Mapping[Any, Any]] = column(sessions, "recorded")
+    names: dict[object, None] = {name: None for values in recorded for name in values}
     return {name: [values.get(name) for values in recorded] for name in names}
 
 
@@ -295,6 +312,6 @@ def _money_text(value: Decimal | None) -> str | None:
     return None if value.is_nan() else format(value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
 
 
-def _floats(name: str, values: Iterable[Any]) -> pl.Series:
-    numbers = [None if value is None or math.isnan(value) else float(value) for value in values]
-    return pl.Series(name, numbers, dtype=pl.Float64)
+def _floats(name: str, values: Sequence[Any]) -> pl.Series:
+    numbers = np.array(values, dtype=np.float64)  # None is NaN
+    return pl.Series(name, numbers, dtype=pl.Float64, nan_to_null=True)

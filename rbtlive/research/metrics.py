@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.record import RunRecord, column
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.utils.arrays import np
 
@@ -70,7 +70,7 @@ def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
 
 def _activity(record: RunRecord) -> dict[str, Any]:
     sessions = record.sessions
-    values = [float(row.portfolio_value) for row in sessions]
+    values = [float(value) for value in column(sessions, "portfolio_value")]
     traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
     mean = math.fsum(values) / len(values) if values else 0.0
     return {
@@ -80,7 +80,7 @@ def _activity(record: RunRecord) -> dict[str, Any]:
         "fills": len(record.transactions),
         "commission": float(sum(t.commission for t in record.transactions)),  # exact: 0.1 + 0.2 is 0.3
         "turnover": traded / 2 / mean / (len(sessions) / 252) if mean > 0 else None,
-        "max_gross_leverage": max((row.gross_leverage for row in sessions), default=None),
+        "max_gross_leverage": max(column(sessions, "gross_leverage"), default=None),
         "final_value": values[-1] if values else None,
     }
 
