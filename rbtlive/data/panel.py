@@ -87,7 +87,8 @@ class Panel:
         self._us = us
         self._sessions = sessions
         self.base = 0
-        self._matrices = self._blank(0 if rolls else self.rows)
+        self._bare = frozen and not rolls  # no rows are laid out before bars come
+        self._matrices = self._blank(0 if frozen else self.rows)
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.generation = 0
@@ -119,7 +120,33 @@ class Panel:
             bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and open, high, low, close, volume (Float64).
         """
         bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
-        self._put(bars, self._matrices, base=0)
+        if self._bare and self._are_all_rows(bars):
+            columns = {field: self._kept(bars, field) for field in FIELDS}
+            self._matrices = {field: values.reshape(self.rows, -1) for field, values in columns.items()}
+            self._bare = False
+            self._note_cells()
+        else:
+            self._lay_out()
+            self._put(bars, self._matrices, base=0)
+
+    # Whether these are a bar of each asset in each row, in order: such columns are the rows, and are taken without a copy.
+    def _are_all_rows(self, bars: pl.DataFrame) -> bool:
+        if not 0 < len(bars) == self.rows * self.width:
+            return False
+        times, axis = ("session", self._sessions) if self.frequency == "1d" else ("us", self._us)
+        rows = bars[times].to_numpy().reshape(self.rows, self.width) == axis[:, None]
+        assets = bars["asset"].to_numpy().reshape(self.rows, self.width) == np.arange(self.width)
+        return bool(rows.all() and assets.all())
+
+    def _kept(self, bars: pl.DataFrame, field: str) -> Floats:
+        values = bars[field].cast(pl.Float64).to_numpy()
+        return in_thousandths(values, field) if self._thousandths else values
+
+    def _lay_out(self) -> None:
+        if self._bare:
+            self._matrices = self._blank(self.rows)
+            self._bare = False
+            self._note_cells()
 
     def _put(self, bars: pl.DataFrame, matrices: Mapping[str, Floats], *, base: int) -> None:
         if self.frequency == "1d":
@@ -128,11 +155,11 @@ class Panel:
             row = np.searchsorted(self._us[: self.rows], bars["us"].to_numpy())
         cell = (row - base) * self.width + bars["asset"].to_numpy()
         for field in FIELDS:
-            values = bars[field].cast(pl.Float64).to_numpy()
-            matrices[field].reshape(-1)[cell] = in_thousandths(values, field) if self._thousandths else values
+            matrices[field].reshape(-1)[cell] = self._kept(bars, field)
 
     def seal(self) -> None:
         """Make the rows of a frozen panel unchangeable."""
+        self._lay_out()
         if self.frozen:
             for matrix in self._matrices.values():
                 matrix.setflags(write=False)
@@ -277,7 +304,8 @@ class Panel:
         return row
 
     def set_row(self, row: int, values: Mapping[str, Floats]) -> None:
-        """Overwrite a row of a panel that is not frozen, with one value an asset and field."""
+        """Overwrite a row of a panel that is not sealed, with one value an asset and field."""
+        self._lay_out()
         for field in FIELDS:
             self._matrices[field][row] = values[field]
 

@@ -53,6 +53,8 @@ class Lives:
     def keep(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the bars within their asset's life."""
         index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
+        if not len(session) or (max(self.first) <= session.min() and session.max() <= min(self.last)):
+            return bars
         alive = (session >= np.array(self.first)[index]) & (session <= np.array(self.last)[index])
         return bars if alive.all() else bars.filter(pl.Series(alive))
 

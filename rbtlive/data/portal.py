@@ -29,7 +29,15 @@ from rbtlive.data.corporate import (
 )
 from rbtlive.data.minutes import HeldMinutes, MinuteBars
 from rbtlive.data.scanning import Survey, store, survey
-from rbtlive.data.schema import FIELDS, TypedBars, aggregate_by_session, daily_frame, minute_frame, typed_bars
+from rbtlive.data.schema import (
+    FIELDS,
+    TypedBars,
+    aggregate_by_session,
+    daily_frame,
+    first_round,
+    minute_frame,
+    typed_bars,
+)
 from rbtlive.errors import (
     BadFrequency,
     EmptyData,
@@ -338,7 +346,7 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     names: set[str] = set()
     for one in bars:
         if one is not None:
-            names.update(one.frame["symbol"].unique())
+            names.update(first_round(one.frame["symbol"]).unique())
     return sorted(names)
 
 
@@ -358,15 +366,16 @@ def _life(
 ) -> dict[str, tuple[date, date]]:
     life: dict[str, tuple[date, date]] = {}
     for frame, symbols in frames:
-        spans = frame.group_by("asset").agg(first=pl.col("session").min(), last=pl.col("session").max())
-        for row in spans.iter_rows(named=True):
-            symbol, first, last = (
-                symbols[row["asset"]],
-                calendar.label(row["first"]),
-                calendar.label(row["last"]),
-            )
-            known = life.get(symbol, (first, last))
-            life[symbol] = min(first, known[0]), max(last, known[1])
+        bars = frame if len(symbols) > 1 else frame[[0, -1]]
+        asset, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
+        begins, ends = np.full(len(symbols), -1), np.full(len(symbols), -1)
+        ends[asset] = session  # sorted by session: of several values the last stays
+        begins[asset[::-1]] = session[::-1]
+        for symbol, begin, end in zip(symbols, begins.tolist(), ends.tolist(), strict=True):
+            if begin >= 0:
+                first, last = calendar.label(begin), calendar.label(end)
+                known = life.get(symbol, (first, last))
+                life[symbol] = min(first, known[0]), max(last, known[1])
     return life
 
 

@@ -143,10 +143,10 @@ def symbol_column(frame: pl.DataFrame, *, what: str) -> pl.Series:
         )
     column = column.cast(pl.String)
     refuse_null(frame, "symbol", what=what)
-    empty = (column.str.len_bytes() == 0).arg_max() if column.len() else None
-    if empty is not None and column[empty] == "":
+    empty = column == ""
+    if empty.any():
         raise MissingValue(
-            f"column 'symbol' of {what} must not be empty: was '' in {row_words(frame, empty)}; leave the row out"
+            f"column 'symbol' of {what} must not be empty: was '' in {row_words(frame, int(empty.arg_max() or 0))}; leave the row out"
         )
     return column
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -39,6 +40,8 @@ PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")
 COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
 """What is read of a source of bars."""
+
+_LONGEST_ROUND: Final = 10_000
 
 Kind = Literal["bars", "minute_bars"]
 
@@ -117,6 +120,21 @@ def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
 
 
 def _check_values(bars: TypedBars) -> None:
+    if not _all_possible(bars.frame):
+        _refuse_first(bars)
+
+
+# A tenth of the cost of the rules one by one. A comparison with NaN is False, and the extremes of values with a NaN are NaN.
+def _all_possible(frame: pl.DataFrame) -> bool:
+    if any(frame[name].null_count() for name in FIELDS):
+        return False
+    columns = {name: frame[name].to_numpy() for name in FIELDS}
+    return all(bool(values.min() >= 0) and bool(values.max() < inf) for values in columns.values()) and bool(
+        (columns["high"] >= columns["low"]).all()
+    )
+
+
+def _refuse_first(bars: TypedBars) -> None:
     rules: list[tuple[type[DataError], str, pl.Expr, str, str]] = []
     for name in FIELDS:
         column = pl.col(name)
@@ -171,6 +189,8 @@ def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[st
         )  # fmt: skip
     assets = asset_column(bars.frame["symbol"], asset_of)
     frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
+    if _in_order(frame["session"], frame["asset"]):
+        return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
 
@@ -190,6 +210,8 @@ def minute_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[s
         outside.tell(calendar, stacklevel=4)
     assets = asset_column(frame["symbol"], asset_of)
     frame = frame.select("us", "session", assets, *FIELDS)
+    if _in_order(frame["us"], frame["asset"]):
+        return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
 
@@ -250,9 +272,33 @@ def _daily_sessions(bars: TypedBars, calendar: TradingCalendar) -> NDArray[np.in
 
 def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
     """Return the number of each symbol as `asset` (Int32)."""
-    codes = symbols.cast(pl.Enum(list(asset_of))).to_physical()
-    places = pl.Series(list(asset_of.values()), dtype=pl.Int32)
-    return places.gather(codes).alias("asset")
+    codes = first_round(symbols).cast(pl.Enum(list(asset_of))).to_physical()
+    places = pl.Series("asset", list(asset_of.values()), dtype=pl.Int32).gather(codes)
+    if len(places) == len(symbols):
+        return places
+    rounds = np.empty((-(-len(symbols) // len(places)), len(places)), dtype=np.int32)
+    rounds[:] = places.to_numpy()
+    return pl.Series("asset", rounds.reshape(-1)[: len(symbols)])
+
+
+def first_round(symbols: pl.Series) -> pl.Series:
+    """Return the symbols up to where they begin to repeat themselves: all that there are, unless they go round and round.
+
+    Bars of one asset do, and bars of several where each of them has one at each time: then a few names say it all.
+    """
+    if symbols.is_empty():
+        return symbols
+    again = symbols.slice(1, _LONGEST_ROUND) == symbols[0]
+    rest = int(again.arg_max() or 0) + 1 if again.any() else len(symbols)
+    before = symbols[0] if rest == 1 else symbols.slice(0, len(symbols) - rest)
+    return symbols.head(rest) if (symbols.slice(rest) == before).all() else symbols
+
+
+# Whether rows are sorted by time, then asset, and no two have both in common: then there is nothing to do.
+def _in_order(times: pl.Series, assets: pl.Series) -> bool:
+    time, asset = times.to_numpy(), assets.to_numpy()
+    later = time[1:] > time[:-1]
+    return bool(later.all()) or bool((later | ((time[1:] == time[:-1]) & (asset[1:] > asset[:-1]))).all())
 
 
 def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.DataFrame:
@@ -295,20 +341,25 @@ def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
         As `daily_frame` gives it.
     """
     width = int(minute["asset"].max() or 0) + 1  # type: ignore[arg-type]
-    key = minute["session"].to_numpy().astype(np.int64) * width + minute["asset"].to_numpy()
-    order = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
-    ends = np.append(starts[1:], len(key)) - 1
+    key = minute["session"].to_numpy()
+    if width > 1:
+        key = key.astype(np.int64) * width + minute["asset"].to_numpy()
+    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+    if order is not None:
+        key = key[order]
+    ends = np.append(np.flatnonzero(key[1:] != key[:-1]), len(key) - 1)
+    starts = np.append(0, ends[:-1] + 1)
 
-    def rows(name: str) -> NDArray[np.float64]:
-        return minute[name].to_numpy()[order]
+    def rows(name: str) -> NDArray[Any]:
+        values = minute[name].to_numpy()
+        return values if order is None else values[order]
 
     # bincount adds one by one, as a session that grows bar by bar does; a sum over threads could differ in the last digit
     group = np.repeat(np.arange(len(starts)), ends - starts + 1)
     return pl.DataFrame(
         {
-            "session": minute["session"].to_numpy()[order][starts],
-            "asset": minute["asset"].to_numpy()[order][starts],
+            "session": rows("session")[starts],
+            "asset": rows("asset")[starts],
             "open": rows("open")[starts],
             "high": np.maximum.reduceat(rows("high"), starts),
             "low": np.minimum.reduceat(rows("low"), starts),

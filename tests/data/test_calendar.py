@@ -128,6 +128,38 @@ def test_dates_are_numbered_together_as_one_by_one(xnys):
     assert xnys.sessions_of_labels(labels).tolist() == [-1, friday, -1, friday + 1, -1]
 
 
+@pytest.mark.parametrize("name", ["XNYS", "XHKG", "24/7", "CMES"])
+def test_many_moments_are_numbered_as_few_are(name):
+    calendar = get_calendar(name)
+    last = len(calendar) - 1
+    begin, end = us(2018, 12, 20), us(2019, 1, 4)
+    moments = np.concatenate([np.arange(begin, end, 60_000_000), np.arange(begin + 1, end, 7_000_001)])
+    edge = np.arange(
+        int(calendar.closes_us[last]) - 1_800_000_000,
+        int(calendar.closes_us[last]) + 86_400_000_000,
+        60_000_000,
+    )
+
+    for many in (moments[::-1], edge):
+        few = [calendar.sessions_of_minutes(part) for part in np.array_split(many, len(many) // 500 + 1)]
+        assert calendar.sessions_of_minutes(many).tolist() == np.concatenate(few).tolist()
+
+
+def test_moments_far_apart_are_numbered_as_each_is(xnys):
+    moments = np.concatenate([xnys.closes_us[::10], xnys.closes_us[::10] + 60_000_000])
+
+    assert xnys.sessions_of_minutes(moments).tolist() == [xnys.session_of_us(int(one)) for one in moments]
+
+
+def test_many_dates_are_numbered_as_few_are(xnys):
+    first = xnys.labels[0]
+    within, beyond = first + np.arange(5_000), first - 100 + np.arange(5_000)
+
+    for many in (within, within[::-1], beyond):
+        few = [xnys.sessions_of_labels(part) for part in np.array_split(many, 50)]
+        assert xnys.sessions_of_labels(many).tolist() == np.concatenate(few).tolist()
+
+
 def test_round_the_clock_has_one_session_a_utc_day_that_ends_at_the_next_midnight():
     calendar = get_calendar("24/7")
     sunday = calendar.number(date(2018, 3, 4))

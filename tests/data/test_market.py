@@ -511,6 +511,28 @@ def test_storing_a_slice_does_not_move_the_cursor() -> None:
     assert window(run, "close", 2) == [10, 11]
 
 
+def test_bars_that_are_all_rows_are_taken_without_a_copy_and_cannot_be_written() -> None:
+    given = portal({"A": RISING, "B": RISING[::-1]})
+    panel = Run(given).market.panel
+
+    closes = panel.values("close", 0, panel.rows)
+
+    assert np.shares_memory(closes, given.daily["close"].to_numpy())
+    assert closes.tolist() == [[a, b] for a, b in zip(RISING, RISING[::-1], strict=True)]
+    assert not closes.flags.writeable
+
+
+def test_bars_that_are_not_all_rows_leave_the_others_empty() -> None:
+    given = portal({"A": [10.0, None, 12.0], "B": [20.0, 21.0, 22.0]})
+    panel = Run(given, last=2).market.panel
+
+    closes = panel.values("close", 0, panel.rows)
+
+    assert [shown(row) for row in closes] == [[10, 20], [None, 21], [12, 22]]
+    assert panel.values("volume", 0, panel.rows).tolist() == [[100, 100], [0, 100], [100, 100]]
+    assert not closes.flags.writeable
+
+
 # -- indicators ----------------------------------------------------------------------------------------------------------
 
 

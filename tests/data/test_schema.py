@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.schema import asset_column, first_round
 from rbtlive.errors import (
     BarOutsideSession,
     DataError,
@@ -328,6 +329,16 @@ def test_minutes_all_outside_the_session_are_an_error():
     message = told(EmptyData, minutes([at(3, 0), at(4, 0)]), minute=True)
 
     assert "in any of the 2 minute_bars, the first is AAPL on 2012-11-21 03:00:00 UTC" in message
+
+
+@pytest.mark.parametrize(
+    "line", ["", "A", "AAAA", "AAB", "ABAB", "ABABA", "ABABC", "ABBA", "ABBABBA", "ABCABD", "AABB", "BCABCA"]
+)
+def test_symbols_are_numbered_alike_whether_they_go_round_or_not(line):
+    symbols, numbers = pl.Series("symbol", list(line), dtype=pl.String), {"B": 0, "C": 1, "A": 2, "D": 3}
+
+    assert asset_column(symbols, numbers).to_list() == [numbers[symbol] for symbol in line]
+    assert set(first_round(symbols)) == set(line)
 
 
 def test_further_columns_are_ignored():
