@@ -326,6 +326,16 @@ class TradingCore(OrderEntry):
     # -- events ----------------------------------------------------------------------------------------------
 
     def _on_market_data(self, event: MarketDataEvent) -> None:
+        market = self.market
+        row = market.append_next(event.timestamp, event.bars)
+        if row < 0:
+            self._on_other_slice(event)
+            return
+        self._bar(row)
+        if market.now_us >= self._session_span[1]:
+            self._finish_session()
+
+    def _on_other_slice(self, event: MarketDataEvent) -> None:
         us = us_of(event.timestamp)
         market = self.market
         session = market.session

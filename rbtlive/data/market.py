@@ -13,6 +13,7 @@ import polars as pl
 
 from rbtlive.data.adjustments import Adjustments
 from rbtlive.data.calendar import morning_us, us_of
+from rbtlive.data.coming import ComingMinute
 from rbtlive.data.history import History
 from rbtlive.data.indicators import Indicators
 from rbtlive.data.panel import FIELDS, Floats, Frequency, to_series
@@ -80,6 +81,7 @@ class Market:
         indicators: What `add_column` added.
         quick: Short ways to numbers and windows of the row that is seen, good while nothing `looks_back`.
         sources: What `add_source` added, by field.
+        append_next: Stores the minute after the last one; another slice it leaves to `append_slice`, and gives -1.
         panel: The bars of the run's frequency.
         daily: One row a session; the same as `panel` in a daily run.
     """
@@ -128,6 +130,8 @@ class Market:
         self._make_readers()
         self._learn_actions()
         self.session, self.now_us = -1, 0
+        self._coming = ComingMinute(self.panel, self._index, self.lives)
+        self.append_next = self._coming.append
         self.before_open = self.looks_back = False
         self.row = self.panel.rows_of_session(first_session)[0] - 1
         self.panel.reach(first_session, back_to=self.row)
@@ -176,6 +180,7 @@ class Market:
         """Begin a session: the one before is complete, and this one's splits and dividends take effect."""
         self.session = session
         self.before_open = False
+        self._coming.expect_nothing()
         if not self.preload and self.frequency == "1m":
             self._complete_days(session - 1)
         self.panel.reach(session, back_to=self.row)
@@ -207,6 +212,7 @@ class Market:
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
         self.session = session
+        self._coming.expect_nothing()
 
     def append_slice(self, us: int, bars: Mapping[str, Bar] | None, *, session: int = -1) -> int:
         """Store the slice that ends at `us`; the cursor stays where it is.
@@ -239,6 +245,8 @@ class Market:
         row = self.panel.append(session, us, values)
         if self._generation != self.panel.generation:
             self._bind()
+        if self.frequency == "1m":
+            self._coming.expect_after(us, session)
         return row
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, SupportsFloat, TypeAlias, cast
 import polars as pl
 
 from rbtlive.data.calendar import TradingCalendar, datetime_of
+from rbtlive.model.bar import Bar, floats_of
 from rbtlive.utils.arrays import NDArray, np
 
 Floats: TypeAlias = "NDArray[np.float64]"
@@ -301,6 +302,33 @@ class Panel:
             for field in FIELDS:
                 matrix = self._matrices[field]
                 matrix[row, columns] = in_thousandths(matrix[row, columns], field)
+        return row
+
+    def append_next(self, us: int, bars: Mapping[str, Bar], places: Mapping[str, int]) -> int:
+        """Add the row after the last one if that is of the same session and ends at `us`.
+
+        Args:
+            us: END of the row, µs UTC.
+            bars: By symbol.
+            places: Asset index by symbol.
+
+        Returns:
+            The row; -1 if it is not so, or a bar has no place, or cannot be kept as it is: nothing has changed then.
+        """
+        row = self.rows
+        if row >= self._laid_out or self._next_us[row] != us or self._thousandths:
+            return -1
+        opens, highs, lows, closes, volumes = self._cells
+        first = row * self.width
+        for symbol, bar in bars.items():
+            index = places.get(symbol)
+            if index is None:
+                for field in FIELDS:
+                    self._matrices[field][row] = _EMPTY[field]
+                return -1
+            at = first + index
+            opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bar)
+        self.rows = row + 1
         return row
 
     def set_row(self, row: int, values: Mapping[str, Floats]) -> None:

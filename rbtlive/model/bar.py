@@ -83,12 +83,7 @@ class Bar(Flooding):
 
     def floats(self) -> tuple[float, float, float, float, float]:
         """Return open, high, low, close and volume as floats."""
-        values = self.__dict__
-        known: tuple[float, float, float, float, float] | None = values.get("_floats")
-        if known is not None:
-            return known
-        first, high, low, last, volume = _numbers_of(values)
-        return float(first), float(high), float(low), float(last), float(volume)
+        return floats_of(self)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with some fields replaced."""
@@ -153,6 +148,16 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
     bar: Bar = make(Bar)
     set_values(bar, values)
     return bar
+
+
+def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
+    """Return what `bar.floats()` returns, without looking for the method."""
+    values = bar.__dict__
+    known: tuple[float, float, float, float, float] | None = values.get("_floats")
+    if known is not None:
+        return known
+    first, high, low, last, volume = _numbers_of(values)
+    return float(first), float(high), float(low), float(last), float(volume)
 
 
 # Prices come again and again: each is turned into a decimal, and checked, once.

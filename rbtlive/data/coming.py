@@ -1,0 +1,69 @@
+"""The minute that comes next: nearly all slices of a session are, and are known by one comparison.
+
+The rule: whatever needs a look at the calendar, or at what a bar is, is left to `Market.append_slice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from rbtlive.data.calendar import datetime_of
+
+if TYPE_CHECKING:
+    from rbtlive.data.panel import Panel
+    from rbtlive.data.panels import Lives
+    from rbtlive.model.bar import Bar
+
+_MINUTE: Final = timedelta(minutes=1)
+_MINUTE_US: Final = 60_000_000
+
+
+class ComingMinute:
+    """Stores the minute after the last one.
+
+    Args:
+        panel: Where to.
+        index: Index of each asset by its symbol.
+        lives: In which sessions each is listed.
+    """
+
+    __slots__ = ("_due", "_due_us", "_index", "_listed", "_lives", "_panel", "_session")
+
+    def __init__(self, panel: Panel, index: Mapping[str, int], lives: Lives) -> None:
+        self._panel, self._index, self._lives = panel, index, lives
+        self._due: datetime | None = None  # END of the minute after the last one
+        self._due_us = 0
+        self._session, self._listed = -1, dict[str, int]()
+
+    def expect_after(self, us: int, session: int) -> None:
+        """Expect the minute after the one that ends at `us`, in the same session."""
+        self._due_us = us + _MINUTE_US
+        self._due = datetime_of(self._due_us)
+        if session != self._session:
+            first, last = self._lives.first, self._lives.last
+            self._session = session
+            self._listed = {name: i for name, i in self._index.items() if first[i] <= session <= last[i]}
+
+    def expect_nothing(self) -> None:
+        """Expect no minute until one was stored otherwise: a session has begun or ended."""
+        self._due = None
+
+    def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
+        """Store a slice as `Market.append_slice` does if it is the minute that is expected.
+
+        Args:
+            timestamp: END of the slice.
+            bars: By symbol.
+
+        Returns:
+            Its row; -1 if it is another slice, or one that has to be looked at: nothing has changed then.
+        """
+        if timestamp != self._due:
+            return -1
+        row = self._panel.append_next(self._due_us, bars, self._listed)
+        if row >= 0:
+            self._due = timestamp + _MINUTE
+            self._due_us += _MINUTE_US
+        return row
