@@ -76,11 +76,14 @@ class BreakerWatch:
 
     Args:
         limits: The limits; several runs may share them.
+
+    Attributes:
+        looks_at_books: Whether there is anything to `check`.
     """
 
     def __init__(self, limits: Breakers) -> None:
         self.limits = limits
-        self._looks_at_books = limits.look_at_books
+        self.looks_at_books = limits.look_at_books
         self._peak = Decimal(0)
         self._sessions_before = self._errors_before = self._orders_before = 0
         self._session = -1
@@ -96,7 +99,7 @@ class BreakerWatch:
 
     def check(self, core: TradingCore) -> CircuitBreakerEvent | None:
         """Return the event of the first limit of the books that is passed, or None; to be called after each slice."""
-        if not self._looks_at_books or not self._may_trip(core):
+        if not self.looks_at_books or not self._may_trip(core):
             return None
         return self._check_books(core) or self._check_counts(core)
 

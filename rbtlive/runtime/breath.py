@@ -21,23 +21,24 @@ class Breath:
     """Gives the loop back after a slice of time.
 
     Attributes:
-        due_ns: When it is to be given back, by the clock's `monotonic_ns`.
+        due_ns: When it is to be given back, by `now_ns`.
+        now_ns: The clock's `monotonic_ns`.
     """
 
-    __slots__ = ("_now_ns", "due_ns")
+    __slots__ = ("due_ns", "now_ns")
 
     def __init__(self, clock: Clock) -> None:
-        self._now_ns = clock.monotonic_ns
-        self.due_ns = self._now_ns() + SLICE_NS
+        self.now_ns = clock.monotonic_ns
+        self.due_ns = self.now_ns() + SLICE_NS
 
     def is_due(self) -> bool:
         """Say whether the loop was held for long enough."""
-        return self._now_ns() >= self.due_ns
+        return self.now_ns() >= self.due_ns
 
     async def take(self) -> None:
         """Give the loop back, for a moment."""
         await asyncio.sleep(PAUSE_S)
-        self.due_ns = self._now_ns() + SLICE_NS
+        self.due_ns = self.now_ns() + SLICE_NS
 
     async def maybe(self) -> None:
         """Give the loop back if that is due."""

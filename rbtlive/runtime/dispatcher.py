@@ -7,7 +7,7 @@ is taken. Nothing here waits, so the asynchronous form differs from the plain on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any
@@ -72,7 +72,7 @@ class EventDispatcher:
         self._report = report
         self._registrations: tuple[_Registration, ...] = ()
         self._routes: dict[type[Event], tuple[tuple[Handler, bool], ...]] = {}
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[tuple[Event, bool]] = deque()
         self._busy = False
 
     def register_handler(self, event_type: type[Event], handler: Handler, *, critical: bool = False) -> None:
@@ -120,36 +120,49 @@ class EventDispatcher:
             )
         self._set(tuple(entry for entry in self._registrations if entry is not found))
 
-    def dispatch_now(self, event: Event) -> None:
+    def dispatch_now(self, event: Event, *, recorded: bool = False) -> None:
         """Record an event, then call its handlers.
 
         An event that a handler dispatches waits until the handlers of the current one are through, and is finished
         before the outer call returns.
 
+        Args:
+            event: What happened.
+            recorded: Whether it has been recorded already.
+
         Raises:
             Exception: what recording or a critical handler raised.
         """
         if self._busy:
-            self._waiting.append(event)
-            return
+            self._waiting.append((event, recorded))
+        else:
+            self.dispatch_each((event,), recorded=recorded)
+
+    def dispatch_each(self, events: Iterable[Event], *, recorded: bool = False) -> None:
+        """Do with one event after the other what `dispatch_now` does: the next is asked for when all is done that one caused.
+
+        It is for whoever drives: a handler must not call it.
+        """
+        record, routes, waiting = self._record, self._routes, self._waiting
         self._busy = True
-        waiting = self._waiting
         try:
-            while True:
-                if self._record is not None:
-                    self._record(event)
-                self.dispatched += 1
-                kind = type(event)
-                for handler, critical in self._routes.get(kind) or self._route(kind):
-                    try:
-                        handler(event)
-                    except Exception as error:
-                        self._survive(HandlerFailure(event, _name(handler), error))
-                        if critical:
-                            raise
-                if not waiting:
-                    return
-                event = waiting.popleft()
+            for event in events:
+                current, is_recorded = event, recorded
+                while True:
+                    if not is_recorded and record is not None:
+                        record(current)
+                    self.dispatched += 1
+                    kind = type(current)
+                    for handler, critical in routes.get(kind) or self._route(kind):
+                        try:
+                            handler(current)
+                        except Exception as error:
+                            self._survive(HandlerFailure(current, _name(handler), error))
+                            if critical:
+                                raise
+                    if not waiting:
+                        break
+                    current, is_recorded = waiting.popleft()
         finally:
             self._busy = False
             waiting.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -124,7 +124,9 @@ class TradingEngine:
         self.journal = journal if journal is not None else Journal.in_memory()
         self.clock = clock or SystemClock()
         self.queue = EventQueue(queue_size)
-        self.dispatcher = EventDispatcher(record=self._record, sink=self.enqueue, report=on_failure)
+        self.dispatcher = EventDispatcher(
+            record=self.journal.append_event, sink=self.enqueue, report=on_failure
+        )
         self.meters = Meters()
         self.state: EngineState = "starting"
         self.ended = False
@@ -144,7 +146,6 @@ class TradingEngine:
         self._stopping = False
         self._given_up = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._own_fills: set[int] = set()
         self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
         self._own_capital = own_capital
         self._link_settings = link or LinkSettings()
@@ -427,15 +428,22 @@ class TradingEngine:
                 await self._wakeup.wait()
 
     def _drain(self, breath: Breath) -> None:
-        # Processes what waits, until nothing does or the loop is to be given back. One reading of the clock ends an event
-        # and begins the next.
-        queue, dispatch, now_ns = self.queue, self.dispatcher.dispatch_now, self.clock.monotonic_ns
-        keep, count, self._heard = self.meters.latencies_ns.append, 0, None
+        # Processes what waits, until nothing does or the loop is to be given back.
+        self._heard = None
+        with contextlib.closing(self._next_events(breath)) as events:
+            self.dispatcher.dispatch_each(events)
+        if self._heard is not None:  # of slices that came together, the last one tells of the feed
+            self.timekeeper.note_slice(self._heard, self.core.settings.frequency)
+
+    def _next_events(self, breath: Breath) -> Generator[Event, None, None]:
+        # Each is done when the next is asked for: one reading of the clock ends an event and begins the next.
+        queue, now_ns = self.queue, self.clock.monotonic_ns
+        keep, count = self.meters.latencies_ns.append, 0
         began_ns = now_ns()
         try:
             while queue.size and not self._given_up:
                 event = queue.get()
-                dispatch(event if type(event) is MarketDataEvent else self._believed(event))
+                yield event if type(event) is MarketDataEvent else self._believed(event)
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -444,8 +452,6 @@ class TradingEngine:
                     break
         finally:
             self.meters.events += count
-        if self._heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(self._heard, self.core.settings.frequency)
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
@@ -458,12 +464,6 @@ class TradingEngine:
 
     # -- an event --------------------------------------------------------------------------------------------
 
-    def _record(self, event: Event) -> None:
-        if self._own_fills and id(event) in self._own_fills:
-            self._own_fills.discard(id(event))
-            return  # written as a derived row when the venue made it
-        self.journal.append_event(event)
-
     def _believed(self, event: Event) -> Event:
         # Judged when its turn has come: two executions may each be right, and too much together.
         wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
@@ -475,7 +475,7 @@ class TradingEngine:
         if self._last_slice is None and self._start_at(event):
             with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
                 self._hand_over(self.core.start())
-        self._last_slice = event.timestamp
+        self._last_slice = timestamp = event.timestamp
         if self._times_callbacks:
             self._process_timed(event)
         else:
@@ -483,8 +483,9 @@ class TradingEngine:
             if commands:
                 self._hand_over(commands)
         if event.bars:  # an empty one says nothing of the feed
-            self._heard = event.timestamp
-        self._enqueue_if(self.breakers.check(self.core))
+            self._heard = timestamp
+        if self.breakers.looks_at_books:
+            self._enqueue_if(self.breakers.check(self.core))
 
     def _to_core(self, event: Event) -> None:
         if isinstance(event, SystemErrorEvent):
@@ -518,8 +519,7 @@ class TradingEngine:
         self._recorder.derived_fill(event)
         self.core.process(event)
         if not self._recorder.replaying:
-            self._own_fills.add(id(event))
-            self.dispatcher.dispatch_now(event)
+            self.dispatcher.dispatch_now(event, recorded=True)
 
     def _hand_over(self, commands: list[Command]) -> None:
         if not commands:

@@ -74,7 +74,7 @@ class FeedPump:
         self._feed.take_back([event for event in waiting if isinstance(event, MarketDataEvent)])
 
     async def _carry(self, stream: AsyncIterator[Event]) -> None:
-        breath, queue, put = self._breath, self._queue, self._queue.put
+        breath, queue, put, now_ns = self._breath, self._queue, self._queue.put, self._breath.now_ns
         async for event in stream:
             self._in_hand = event
             if self._stopping:
@@ -89,11 +89,12 @@ class FeedPump:
                     if self._stopping:
                         return
             self._in_hand = None
-            if queue.size == 1:  # else whoever takes them was woken by the first
+            waiting = queue.size
+            if waiting == 1:  # else whoever takes them was woken by the first
                 self._wake()
-            elif not queue.size % BATCH:
+            elif not waiting % BATCH:
                 await asyncio.sleep(0)
-            if breath.is_due():
+            if now_ns() >= breath.due_ns:
                 await breath.take()
         self.done = True
         self._wake()

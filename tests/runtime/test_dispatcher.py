@@ -237,3 +237,63 @@ def test_what_cannot_be_registered_is_refused_and_changes_nothing(event_type, ha
 def test_unregistering_what_was_never_registered_is_refused():
     with pytest.raises(ValueError, match="explode is not registered for MarketDataEvent"):
         EventDispatcher().unregister_handler(MarketDataEvent, explode)
+
+
+def test_of_several_events_the_next_is_asked_for_when_all_is_done_that_one_caused():
+    log = Log()
+    dispatcher = EventDispatcher(record=log.writer("record"))
+    dispatcher.register_handler(MarketDataEvent, lambda event: dispatcher.dispatch_now(FILL))
+    dispatcher.register_handler(Event, log.writer("any"))
+
+    def events():
+        for event in (BAR, TROUBLE):
+            log.append(("asked", event.event_type))
+            yield event
+
+    dispatcher.dispatch_each(events())
+
+    assert log == [
+        ("asked", "MarketDataEvent"),
+        ("record", "MarketDataEvent"),
+        ("any", "MarketDataEvent"),
+        ("record", "OrderFillEvent"),
+        ("any", "OrderFillEvent"),
+        ("asked", "SystemErrorEvent"),
+        ("record", "SystemErrorEvent"),
+        ("any", "SystemErrorEvent"),
+    ]
+    assert dispatcher.dispatched == 3
+
+
+def test_an_event_that_was_recorded_is_not_recorded_again():
+    log = Log()
+    dispatcher = EventDispatcher(record=log.writer("record"))
+    dispatcher.register_handler(MarketDataEvent, lambda event: dispatcher.dispatch_now(FILL, recorded=True))
+    dispatcher.register_handler(OrderFillEvent, log.writer("fill"))
+
+    dispatcher.dispatch_now(FILL, recorded=True)
+    dispatcher.dispatch_now(BAR)
+    dispatcher.dispatch_now(FILL)
+
+    assert log == [
+        ("fill", "OrderFillEvent"),
+        ("record", "MarketDataEvent"),
+        ("fill", "OrderFillEvent"),
+        ("record", "OrderFillEvent"),
+        ("fill", "OrderFillEvent"),
+    ]
+
+
+def test_a_critical_failure_leaves_the_rest_untaken_and_the_next_event_works():
+    log = Log()
+    dispatcher = EventDispatcher()
+    dispatcher.register_handler(SystemErrorEvent, explode, critical=True)
+    dispatcher.register_handler(MarketDataEvent, log.writer("bar"))
+    events = iter([BAR, TROUBLE, BAR, FILL])
+
+    with pytest.raises(ZeroDivisionError):
+        dispatcher.dispatch_each(events)
+    dispatcher.dispatch_now(BAR)
+
+    assert [name for name, _ in log] == ["bar", "bar"]
+    assert list(events) == [BAR, FILL]
