@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Literal, cast
 
@@ -169,6 +170,16 @@ def _somebody_looks() -> bool:
     return sys.stderr.isatty() or hasattr(shell, "kernel")
 
 
+# It appears only if the run takes longer than a second.
+def _progress_bar(core: TradingCore, sessions: int) -> AbstractContextManager[Any]:
+    from tqdm.auto import tqdm  # asks what it runs in: not before something runs
+
+    bar: AbstractContextManager[Any] = tqdm(
+        total=sessions, unit="session", disable=False, delay=1.0, desc=core.strategy.name, leave=False
+    )
+    return bar
+
+
 def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
     """Drive a core through all sessions of its settings.
 
@@ -176,31 +187,20 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         core: The core, fresh.
         progress: Show a progress bar once a second has passed; None shows one in a terminal and in a notebook.
     """
-    from tqdm.auto import tqdm  # asks what it runs in: not before something runs
-
     calendar, settings = core.calendar, core.settings
     if settings.end is None:
         raise SettingsError("a backtest needs an end: settings have none")
     first, last = calendar.number(settings.start), calendar.number(settings.end)
     core.start()
-    # The bar appears only if the run takes longer than a second.
-    with (
-        rare_collections(),
-        tqdm(
-            total=last - first + 1,
-            unit="session",
-            disable=not (_somebody_looks() if progress is None else progress),
-            delay=1.0,
-            desc=core.strategy.name,
-            leave=False,
-        ) as bar,
-    ):
+    shown = _somebody_looks() if progress is None else progress
+    with rare_collections(), _progress_bar(core, last - first + 1) if shown else nullcontext() as bar:
         interrupted = INTERRUPTED.get()
         for session in range(first, last + 1):
             if interrupted is not None and interrupted():
                 raise KeyboardInterrupt
             core.act(core.run_session, session)
-            bar.update()
+            if bar is not None:
+                bar.update()
 
 
 def new_core(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -72,6 +73,23 @@ def test_the_order_of_rows_changes_nothing(order):
 
     assert portal.daily.equals(expected.daily)
     assert portal.fingerprint() == expected.fingerprint()
+
+
+def test_a_portal_keeps_its_bars_when_what_they_came_from_is_changed():
+    prices = np.array([100.0, 101.0, 102.0])
+    columns = {"date": DAYS, "symbol": "AAPL", **dict.fromkeys(COLUMNS, prices)}
+    table = (
+        pl.DataFrame(columns).with_columns(pl.col("date").cast(pl.Datetime("us"))).to_dict(as_series=False)
+    )
+    from_array, frame = PolarsDataPortal(pl.DataFrame(columns)), pd.DataFrame(table)
+    from_pandas = PolarsDataPortal(frame)
+
+    prices[:] = 7.0
+    frame.loc[:, list(COLUMNS)] = 7.0
+
+    assert (
+        from_array.daily["close"].to_list() == from_pandas.daily["close"].to_list() == [100.0, 101.0, 102.0]
+    )
 
 
 def test_minute_bars_are_numbered_sorted_and_typed():

@@ -43,14 +43,23 @@ def test_every_name_of_numpy_is_there_whichever_is_used_first():
     assert done.stdout.strip() == "module 'numpy' has no attribute 'no_such_name'"
 
 
-def test_a_backtest_with_polars_frames_loads_no_heavy_package():
-    statement = (
+def backtested(**settings: object) -> str:
+    """Return statements that run a short backtest."""
+    given = "".join(f", {name}={value!r}" for name, value in settings.items())
+    return (
         "import rbtlive as rbt\n"
         "hold = {'handle_data': lambda context, data: context.order(context.symbol('IBM'), 1)}\n"
-        "rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', end='2005-01-07').performance"
+        f"rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', end='2005-01-07'{given}).performance"
     )
 
-    assert loaded(statement) == []
+
+def test_a_backtest_with_polars_frames_loads_no_heavy_package():
+    assert loaded(backtested()) == []
+
+
+def test_what_draws_the_progress_bar_is_loaded_only_to_be_shown():
+    assert loaded(backtested(), ("tqdm",)) == []
+    assert loaded(backtested(progress=True), ("tqdm",)) == ["tqdm"]
 
 
 @pytest.mark.parametrize("name", ["exchange_calendars", "pandas", "plotly"])
