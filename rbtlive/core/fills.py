@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.views import OrderView, TransactionView
 from rbtlive.errors import InvariantBroken
-from rbtlive.model.order import transaction
+from rbtlive.model.order import Transaction
 from rbtlive.sim.matching import execution_id, fill_event
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Fills:
         core.portfolio.book_transaction(asset, amount, price=price, dt=dt)
         if commission:
             self._unbooked.append((asset, commission))
-        core.record.transactions.append(transaction(dt, asset, amount, price, commission, order.id, name))
+        core.record.transactions.append(Transaction(dt, asset, amount, price, commission, order.id, name))
         core.orders.touch(order)
         if self._heard:
             view = TransactionView(

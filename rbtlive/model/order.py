@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
@@ -89,8 +88,7 @@ class OrderStatus(int):
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """One execution against one order.
 
     Attributes:
@@ -110,29 +108,3 @@ class Transaction:
     commission: Decimal
     order_id: str | None
     execution_id: str
-
-
-_set_dt, _set_asset, _set_amount, _set_price, _set_commission, _set_order_id, _set_execution_id = (
-    vars(Transaction)[part.name].__set__ for part in fields(Transaction)
-)
-
-
-def transaction(
-    dt: datetime,
-    asset: Asset,
-    amount: Decimal,
-    price: Decimal,
-    commission: Decimal,
-    order_id: str,
-    execution_id: str,
-) -> Transaction:
-    """Return `Transaction(...)`, at a third of the cost: a frozen class sets its fields by the long way round."""
-    made = Transaction.__new__(Transaction)
-    _set_dt(made, dt)
-    _set_asset(made, asset)
-    _set_amount(made, amount)
-    _set_price(made, price)
-    _set_commission(made, commission)
-    _set_order_id(made, order_id)
-    _set_execution_id(made, execution_id)
-    return made

@@ -125,15 +125,13 @@ _WRITE: dict[Any, _Read] = {Decimal: plain_text, OrderState: str, Asset: int}
 def _columns(row_type: type) -> dict[str, Any]:
     hints = typing.get_type_hints(row_type, localns={"Asset": Asset})
     columns = {}
-    for field in fields(row_type):
-        hint = hints[field.name]
-        if isinstance(hint, types.UnionType):
-            hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
-        if field.name in _NESTED:
+    for name, hint in hints.items():
+        if name in _NESTED:
             continue
-        if hint not in _COLUMN_TYPES:
-            raise TypeError(f"no column is known for {row_type.__name__}.{field.name}: {hint}; add its type")
-        columns[field.name] = hint
+        kinds = [part for part in typing.get_args(hint) or (hint,) if part is not types.NoneType]
+        if kinds[0] not in _COLUMN_TYPES:
+            raise TypeError(f"no column is known for {row_type.__name__}.{name}: {hint}; add its type")
+        columns[name] = kinds[0]
     return columns
 
 

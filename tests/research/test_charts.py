@@ -48,7 +48,7 @@ def test_many_fills_of_one_session_are_summed_up():
 def test_hostile_names_are_shown_as_text(tmp_path):
     record = run_with_trades(name=HOSTILE)
     asset: Asset = equity(HOSTILE)
-    record.transactions[:] = [replace(fill, asset=asset) for fill in record.transactions]
+    record.transactions[:] = [fill._replace(asset=asset) for fill in record.transactions]
     record.settings = settings(benchmark=HOSTILE)
     record.sessions[:] = [replace(row, benchmark_return=0.0) for row in record.sessions]
 

@@ -26,14 +26,14 @@ def test_two_equal_runs_are_identical():
 
 def test_the_same_number_written_otherwise_is_equal():
     other = run_with_trades()
-    other.transactions[0] = replace(other.transactions[0], price=Decimal("50.5000"))
+    other.transactions[0] = other.transactions[0]._replace(price=Decimal("50.5000"))
 
     assert parity_report(run_with_trades(), other).identical
 
 
 def test_the_last_digit_of_a_fill_price_is_a_difference():
     other = run_with_trades()
-    other.transactions[0] = replace(other.transactions[0], price=Decimal("50.5") + TINY)
+    other.transactions[0] = other.transactions[0]._replace(price=Decimal("50.5") + TINY)
 
     report = parity_report(run_with_trades(), other, sequences={close_of(2): 17})
 
@@ -46,7 +46,7 @@ def test_the_last_digit_of_a_fill_price_is_a_difference():
 def test_the_first_difference_in_time_is_named_and_counting_stops_there():
     other = run_with_trades()
     other.orders[1].amount = Decimal(-6)
-    other.transactions[1] = replace(other.transactions[1], commission=Decimal(1))
+    other.transactions[1] = other.transactions[1]._replace(commission=Decimal(1))
 
     report = parity_report(run_with_trades(), other)
 
@@ -171,7 +171,7 @@ def test_what_was_not_compared_forbids_the_word_identical():
 
 def test_the_report_in_a_terminal_says_what_differed_where():
     other = run_with_trades()
-    other.transactions[0] = replace(other.transactions[0], price=Decimal("50.6"))
+    other.transactions[0] = other.transactions[0]._replace(price=Decimal("50.6"))
 
     text = repr(parity_report(run_with_trades(), other, sequences={close_of(2): 17}))
 

@@ -62,7 +62,7 @@ def test_transactions_keep_every_digit():
 
 def test_a_closing_without_an_order_has_no_order_id():
     record = run_with_trades()
-    record.transactions[0] = replace(record.transactions[0], order_id="")
+    record.transactions[0] = record.transactions[0]._replace(order_id="")
 
     assert BacktestResult(record).transactions["order_id"].to_list() == [None, "1"]
 
@@ -324,7 +324,7 @@ def test_a_session_in_utc_keeps_its_time():
 def test_the_commission_of_a_run_is_added_without_the_noise_of_floats():
     record = run_with_trades()
     record.transactions = [
-        replace(t, commission=Decimal(c)) for t, c in zip(record.transactions, ("0.1", "0.2"), strict=True)
+        t._replace(commission=Decimal(c)) for t, c in zip(record.transactions, ("0.1", "0.2"), strict=True)
     ]
 
     assert BacktestResult(record).metrics["commission"] == 0.3
