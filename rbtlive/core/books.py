@@ -44,7 +44,7 @@ class SessionBooks:
         self._previous_pnl: Decimal | None = ZERO
         self._previous_cash_flow = ZERO
         self._previous_return: float | None = 0.0
-        self._first_transaction = 0
+        self._first_transaction = self._told = 0
         self._before = 0  # how many rows there were at the session's start
         self._prices: object = None  # what was held at the last close was valued at, if that may wait
         self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
@@ -52,7 +52,7 @@ class SessionBooks:
 
     def open(self) -> None:
         """Begin a session: what a broker elsewhere did since the last one's close is of this one."""
-        self._first_transaction = self._rows.transactions_told
+        self._first_transaction = self._told
 
     def note_start(self) -> None:
         """Take the starting figures: dividends are in, splits are not."""
@@ -169,6 +169,7 @@ class SessionBooks:
         )
         self._previous_cash_flow = portfolio.cash_flow
         self._previous_return = None
+        self._told = len(core.record.transactions)
 
     def facts(self) -> dict[str, Any]:
         """Return the figures that the next session's row is reckoned from."""
@@ -183,7 +184,7 @@ class SessionBooks:
             "previous_pnl": plain_text(previous_pnl),
             "previous_cash_flow": plain_text(self._previous_cash_flow),
             "previous_return": repr(
-                self._rows.last("total_return") if previous_return is None else previous_return
+                self._rows[-1].total_return if previous_return is None else previous_return
             ),
             "first_transaction": self._first_transaction,
         }
@@ -196,6 +197,7 @@ class SessionBooks:
         self._previous_cash_flow = Decimal(facts["previous_cash_flow"])
         self._previous_return = float(facts["previous_return"])
         self._first_transaction = facts["first_transaction"]
+        self._told = self._rows[-1].transactions[1] if self._rows else 0
 
     # -- the run as a whole ----------------------------------------------------------------------------------
 

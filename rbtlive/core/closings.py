@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FEW: Final = 8
 """Fewer closes than these are not worth arrays."""
-MANY: Final = 512
-"""More are reckoned in parts, so that what is in between stays small."""
+MANY: Final = 256
+"""More are reckoned in parts: what is in between stays small, and wakes no garbage collector."""
 
 Held = tuple[tuple[str, int, Decimal, Decimal], ...]
 """Symbol, sid, signed amount and cost basis of each position."""
@@ -85,23 +85,28 @@ class Figures(NamedTuple):
     shorts_count: int
 
 
-def reckon(closings: Sequence[Closing], *, ending_value: Decimal, total_return: float) -> Iterator[Figures]:
-    """Yield the figures of consecutive closes.
+def reckon(
+    closings: Sequence[Closing], *, ending_value: Decimal, total_return: float
+) -> dict[str, list[Any]]:
+    """Return the `Figures` of consecutive closes, each as a list.
 
     Args:
         closings: Oldest first.
         ending_value: Value of the positions at the close before.
         total_return: Return of the run up to the close before.
     """
-    for first in range(0, len(closings), MANY):
-        part = closings[first : first + MANY]
-        with decimal.localcontext(ENGINE_CONTEXT):
+    columns: list[list[Any]] = [[] for _ in Figures._fields]
+    with decimal.localcontext(ENGINE_CONTEXT):
+        for first in range(0, len(closings), MANY):
+            part = closings[first : first + MANY]
             made = []
             for closing, totals in zip(part, totals_of(part), strict=True):
                 figures = _figures(closing, totals, ending_value, total_return)
                 made.append(figures)
                 ending_value, total_return = figures.ending_value, figures.total_return
-        yield from made
+            for column, values in zip(columns, zip(*made, strict=True), strict=True):
+                column += values
+    return dict(zip(Figures._fields, columns, strict=True))
 
 
 def _figures(closing: Closing, totals: PositionTotals, ending_value: Decimal, total_return: float) -> Figures:
@@ -178,21 +183,20 @@ class _Amounts(NamedTuple):
 
 def _whole_amounts(held: Held) -> _Amounts | None:
     amounts = [amount for _, _, amount, _ in held]
-    if all(map(ZERO.same_quantum, amounts)):
-        exponents: list[Any] = [0] * len(amounts)
-    else:
+    exponents: list[Any] = [0]
+    if not all(map(ZERO.same_quantum, amounts)):
         exponents = [amount.as_tuple().exponent for amount in amounts]
-    if not all(
-        isinstance(exponent, int) and -_MOST_DECIMALS <= exponent <= _MOST_DECIMALS for exponent in exponents
-    ):
-        return None
+        if not all(isinstance(exponent, int) and abs(exponent) <= _MOST_DECIMALS for exponent in exponents):
+            return None
     scale = -min(0, *exponents)
-    whole = (
-        [int(amount.scaleb(scale)) for amount in amounts] if scale else [int(amount) for amount in amounts]
-    )
-    if max(map(abs, whole)) >= _MOST_DIGITS:
+    if scale:
+        amounts = [amount.scaleb(scale) for amount in amounts]
+    whole = list(map(int, amounts))
+    if max(whole) >= _MOST_DIGITS or min(whole) <= -_MOST_DIGITS:
         return None
-    return _Amounts(np.array(whole, dtype=np.int64), -np.array(exponents, dtype=np.int64), scale)
+    decimals = np.zeros(len(whole), dtype=np.int64)
+    decimals -= np.array(exponents)
+    return _Amounts(np.array(whole, dtype=np.int64), decimals, scale)
 
 
 # How many decimals each price is written with, one at least; 0 for a price that is not positive or has too many digits.
@@ -247,13 +251,7 @@ def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotal
         )
     values = whole * np.where(np.repeat(fits, lengths), scaled, 0.0).astype(np.int64)
     decimals += np.concatenate([part.decimals for part in amounts])
-    sides = []
-    for side in (values > 0, values < 0):
-        sides += [
-            np.add.reduceat(np.where(side, values, 0), starts).tolist(),
-            np.maximum.reduceat(np.where(side, decimals, 0), starts).tolist(),
-            np.add.reduceat(side, starts, dtype=np.int64).tolist(),
-        ]
+    sides = [*_side(values, decimals, values > 0, starts), *_side(values, decimals, values < 0, starts)]
     scales = (price_scale + np.array([part.scale for part in amounts])).tolist()
     for fit, scale, longs, long_decimals, long_count, shorts, short_decimals, short_count in zip(
         fits.tolist(), scales, *sides, strict=True
@@ -268,6 +266,20 @@ def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotal
             if fit
             else None
         )
+
+
+# Of one side of the books: the sum of each close, how many decimals it is written with, and of how many positions it is.
+def _side(
+    values: NDArray[np.int64], decimals: NDArray[np.int64], side: NDArray[np.bool_], starts: NDArray[np.int64]
+) -> Iterator[list[int]]:
+    if not side.any():
+        yield from [[0] * len(starts)] * 3
+        return
+    if not side.all():
+        values, decimals = values * side, decimals * side
+    yield np.add.reduceat(values, starts).tolist()
+    yield np.maximum.reduceat(decimals, starts).clip(0).tolist()
+    yield np.add.reduceat(side, starts, dtype=np.int64).tolist()
 
 
 # A sum in units of 10 ** -scale with as many decimals as adding Decimals would leave.

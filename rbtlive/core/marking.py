@@ -30,7 +30,9 @@ class Marks:
         waiting: The prices of a session's close, one a position, that nobody has looked at yet; None otherwise.
     """
 
-    __slots__ = ("_decimals", "_marked_us", "_market", "_places", "_places_version", "_portfolio", "waiting")
+    __slots__ = (
+        "_decimals", "_marked_us", "_market", "_places", "_places_version", "_portfolio", "_waiting_us", "waiting",
+    )  # fmt: skip
 
     def __init__(self, market: Market, portfolio: Portfolio) -> None:
         self._market = market
@@ -40,6 +42,7 @@ class Marks:
         self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._places_version = -1
         self.waiting: Floats | None = None
+        self._waiting_us = 0
 
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
@@ -56,10 +59,11 @@ class Marks:
 
     def mark_now(self) -> None:
         """Mark the portfolio at the current step, even if it was marked before."""
-        positions = self._portfolio.positions  # as the last mark left them, which may have waited
         self._marked_us = self._market.now_us
+        positions = self._portfolio.holdings
         if positions:
             self._portfolio.mark(self._values(positions), datetime_of(self._market.now_us))
+            self.waiting = None
 
     def mark_unseen(self) -> Floats | None:
         """Mark the portfolio at the current step, exactly when somebody looks; return the price of each position.
@@ -71,17 +75,17 @@ class Marks:
         if prices is None:
             self.mark_now()
             return None
-        self._marked_us, self.waiting = self._market.now_us, prices
+        self._marked_us = self._waiting_us = self._market.now_us
+        self.waiting = prices
         self._portfolio.mark_later(self._make_exact)
         return prices
 
     def _make_exact(self) -> None:
         assert self.waiting is not None
-        assert self._marked_us is not None
         prices, self.waiting = self.waiting, None
         known, exactly = self._decimals, self._exactly
         values = [known.get(price) or exactly(price) for price in prices.tolist()]
-        self._portfolio.mark(values, datetime_of(self._marked_us))
+        self._portfolio.mark(values, datetime_of(self._waiting_us))
 
     # What every position is valued at, None if there is one without a price: NaN makes any sum NaN.
     def _prices(self) -> Floats | None:
@@ -121,5 +125,5 @@ class Marks:
 
 # The sum of squares is NaN if one of the prices is, at a third of the cost of asking each.
 def _has_nan(prices: Floats) -> bool:
-    total = prices.dot(prices)
-    return bool(total != total)  # noqa: PLR0124
+    total = float(prices.dot(prices))
+    return total != total  # noqa: PLR0124

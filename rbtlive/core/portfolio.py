@@ -7,10 +7,11 @@ is kept beside the fill cost that the books balance with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from rbtlive.core.order import split_amount
 from rbtlive.model.asset import Asset
@@ -48,8 +49,7 @@ class Position:
         return self.amount * self.last_sale_price
 
 
-@dataclass(frozen=True, slots=True)
-class PositionTotals:
+class PositionTotals(NamedTuple):
     """Sums over the positions, as zipline's statistics take them: money, then counts."""
 
     long_value: Decimal
@@ -259,14 +259,19 @@ class Portfolio:
         if not whole:
             del self.positions[asset]
 
-    def mark(self, prices: Iterable[Decimal | None], dt: datetime) -> None:
+    def mark(self, prices: Sequence[Decimal | None], dt: datetime) -> None:
         """Set every position's last sale price to what is known at `dt`; an unknown price leaves the last one.
 
         Args:
             prices: One a position, in the order of the positions.
             dt: When they are known, UTC.
         """
-        for position, price in zip(self.positions.values(), prices, strict=True):
+        if (
+            self._waiting is not None and None in prices
+        ):  # what has no price now keeps that of the mark that waits
+            self.settle()
+        self._waiting = None
+        for position, price in zip(self.holdings.values(), prices, strict=True):
             if price is not None:
                 position.last_sale_price = price
                 position.last_sale_date = dt

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from rbtlive.core.closings import Closing, Held, exact, reckon
+from rbtlive.core.closings import Closing, Figures, Held, exact, reckon
 from rbtlive.core.order import Order
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.calendar import TradingCalendar, datetime_of
@@ -117,104 +118,88 @@ class SessionRow:
     transactions: tuple[int, int]
 
 
-_NAMES = tuple(part.name for part in fields(SessionRow))
-_PLACES = {name: place for place, name in enumerate(_NAMES)}
-_MOMENTS = ("open", "close")
+# What the fields of a row are called that a close has kept as they are.
+_KEPT = {"starting_cash": "starting_cash", "ending_cash": "cash", "capital_used": "capital_used", "recorded": "recorded",
+         "orders": "orders", "transactions": "transactions"}  # fmt: skip
 
 
 class SessionRows(MutableSequence[SessionRow]):
-    """The rows of a run's sessions, oldest first, made when they are read.
+    """The rows of a run's sessions, oldest first, made when one of them is read.
 
-    What nobody reads is never made: of a close its facts are kept, of many closes the figures are reckoned at once, and
-    a row is made of them when it is asked for.
+    Until then of each close is kept what decides, and columns are read without rows.
 
     Args:
         calendar: Knows the sessions by number.
         rows: Rows of sessions that were over before.
     """
 
-    __slots__ = ("_calendar", "_items", "_reckoned")
+    __slots__ = ("_benchmark", "_calendar", "_closings", "_figures", "_rows")
 
     def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
         self._calendar = calendar
-        # Rows, what rows are made of (values in the order of their fields, but the session's number for its open, and its
-        # close in µs), and closes of which nobody has read.
-        self._items: list[SessionRow | tuple[Any, ...] | Closing] = list(rows)
-        self._reckoned = len(self._items)
+        self._rows = list(rows)
+        self._closings: list[Closing] = []  # they come after the rows
+        self._figures: dict[str, list[Any]] = {}
+        self._benchmark: list[float] | None = None
 
     def note(self, closing: Closing) -> None:
-        """Add the row of the session that was closed last."""
-        self._items.append(closing)
+        """Add the session that was closed last."""
+        self._closings.append(closing)
+        self._figures = {}
 
     def column(self, name: str) -> list[Any]:
-        """Return one field of every row, without making rows."""
-        if name in _MOMENTS:
-            return [getattr(row, name) for row in self]
-        self._reckon()
-        place = _PLACES[name]
-        return [item[place] if type(item) is tuple else getattr(item, name) for item in self._items]
+        """Return one field of every row."""
+        if name not in (*_KEPT, *Figures._fields, "label", "benchmark_return"):
+            self._make()
+        made = [getattr(row, name) for row in self._rows]
+        return made + self._unmade(name) if self._closings else made
 
-    def last(self, name: str) -> Any:
-        """Return one field of the last row."""
-        self._reckon()
-        return _value(self._items[-1], name)
-
-    @property
-    def transactions_told(self) -> int:
-        """How many of the run's transactions belong to the sessions."""
-        return cast(int, _value(self._items[-1], "transactions")[1]) if self._items else 0
-
-    def measure(self, returns: Iterable[float]) -> None:
+    def measure(self, returns: Sequence[float]) -> None:
         """Put the benchmark's returns, one a session, into the rows."""
-        self._reckon()
-        place = _PLACES["benchmark_return"]
-        for number, (item, value) in enumerate(zip(self._items, returns, strict=True)):
-            if type(item) is tuple:
-                self._items[number] = (*item[:place], value, *item[place + 1 :])
-            else:
-                self._items[number] = replace(cast(SessionRow, item), benchmark_return=value)
+        self._rows = [
+            replace(row, benchmark_return=value) for row, value in zip(self._rows, returns, strict=False)
+        ]
+        self._benchmark = list(returns[len(self._rows) :])
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._rows) + len(self._closings)
 
     def __iter__(self) -> Iterator[SessionRow]:
-        number = 0
-        while number < len(self._items):
-            yield self._row(number)
-            number += 1
+        self._make()
+        return iter(self._rows)
 
     @overload
     def __getitem__(self, place: int) -> SessionRow: ...
     @overload
     def __getitem__(self, place: slice) -> list[SessionRow]: ...
     def __getitem__(self, place: int | slice) -> SessionRow | list[SessionRow]:
-        if isinstance(place, slice):
-            return [self._row(number) for number in range(*place.indices(len(self._items)))]
-        return self._row(place)
+        self._make()
+        return self._rows[place]
 
     @overload
     def __setitem__(self, place: int, row: SessionRow) -> None: ...
     @overload
     def __setitem__(self, place: slice, row: Iterable[SessionRow]) -> None: ...
     def __setitem__(self, place: int | slice, row: Any) -> None:
-        self._reckon()
-        self._items[place] = row
-        self._reckoned = len(self._items)
+        self._make()
+        self._rows[place] = row
 
     def __delitem__(self, place: int | slice) -> None:
-        self._reckon()
-        del self._items[place]
-        self._reckoned = len(self._items)
+        self._make()
+        del self._rows[place]
 
     def insert(self, place: int, row: SessionRow) -> None:
         """Put a row before another."""
-        self._reckon()
-        self._items.insert(place, row)
-        self._reckoned = len(self._items)
+        self._make()
+        self._rows.insert(place, row)
 
     def __copy__(self) -> SessionRows:
-        other = SessionRows(self._calendar)
-        other._items, other._reckoned = list(self._items), self._reckoned
+        other = SessionRows(self._calendar, self._rows)
+        other._closings, other._figures, other._benchmark = (
+            list(self._closings),
+            self._figures,
+            self._benchmark,
+        )
         return other
 
     def __eq__(self, other: object) -> bool:
@@ -225,50 +210,39 @@ class SessionRows(MutableSequence[SessionRow]):
     def __repr__(self) -> str:
         return repr(list(self))
 
-    def _row(self, place: int) -> SessionRow:
-        self._reckon()
-        item = self._items[place]
-        if isinstance(item, tuple):
-            label, session, close_us, *rest = item
-            opened = datetime_of(self._calendar.first_minute_us(session))
-            item = self._items[place] = SessionRow(label, opened, datetime_of(close_us), *rest)
-        return item
-
-    def _reckon(self) -> None:
-        first = self._reckoned
-        if first == len(self._items):
-            return
-        closings = cast("list[Closing]", self._items[first:])
-        before = self._items[first - 1] if first else None
-        labels = self._calendar.labels[[closing.session for closing in closings]].tolist()
-        figures = reckon(
-            closings,
-            ending_value=ZERO if before is None else _value(before, "ending_value"),
-            total_return=0.0 if before is None else _value(before, "total_return"),
-        )
-        self._items[first:] = [
-            (
-                label,
-                closing.session,
-                closing.close_us,
-                closing.starting_cash,
-                closing.cash,
-                *figures[:2],
-                closing.capital_used,
-                *figures[2:],
-                None,
-                closing.recorded,
-                HeldRows(closing.held, closing.prices),
-                closing.orders,
-                closing.transactions,
+    # A field of the rows that are not made.
+    def _unmade(self, name: str) -> list[Any]:
+        closings = self._closings
+        if name == "label":
+            return cast(list[Any], self._calendar.labels[[closing.session for closing in closings]].tolist())
+        if name == "benchmark_return":
+            return list(self._benchmark) if self._benchmark else [None] * len(closings)
+        if name in _KEPT:
+            return list(map(attrgetter(_KEPT[name]), closings))
+        if not self._figures:
+            before = self._rows[-1] if self._rows else None
+            self._figures = reckon(
+                closings,
+                ending_value=ZERO if before is None else before.ending_value,
+                total_return=0.0 if before is None else before.total_return,
             )
-            for label, closing, figures in zip(labels, closings, figures, strict=True)
+        return self._figures[name]
+
+    def _make(self) -> None:
+        if not self._closings:
+            return
+        names = ("label", "benchmark_return", *_KEPT, *Figures._fields)
+        columns = zip(*(self._unmade(name) for name in names), strict=True)
+        self._rows += [
+            SessionRow(
+                **dict(zip(names, values, strict=True)),
+                open=datetime_of(self._calendar.first_minute_us(closing.session)),
+                close=datetime_of(closing.close_us),
+                positions=HeldRows(closing.held, closing.prices),
+            )
+            for closing, values in zip(self._closings, columns, strict=True)
         ]
-        self._reckoned = len(self._items)
-
-
-def _value(item: SessionRow | tuple[Any, ...] | Closing, name: str) -> Any:
-    return item[_PLACES[name]] if type(item) is tuple else getattr(item, name)
+        self._closings, self._figures, self._benchmark = [], {}, None
 
 
 def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:

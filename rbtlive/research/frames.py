@@ -15,6 +15,7 @@ import polars as pl
 
 from rbtlive.core.order import Order
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column
+from rbtlive.data.calendar import us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
@@ -142,11 +143,11 @@ def performance_frame(record: RunRecord) -> pl.DataFrame:
 
 def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
     """Return the figures of the books by zipline's name; money as float, counts as int. Exposure equals value."""
-    columns: dict[str, Sequence[float]] = {}
-    for shown, name in _BOOKS.items():
-        values = column(sessions, name)
-        columns[shown] = [float(value) for value in values] if name in _MONEY else values
-    return columns
+    figures: dict[str, Sequence[float]] = {
+        name: column(sessions, name) for name in dict.fromkeys(_BOOKS.values())
+    }
+    figures |= {name: list(map(float, figures[name])) for name in _MONEY}
+    return {shown: figures[name] for shown, name in _BOOKS.items()}
 
 
 def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
@@ -296,6 +297,9 @@ def _frame_of_columns(schema: Mapping[str, pl.DataType], columns: Iterable[Seque
 def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
     if dtype == MONEY:  # polars reads decimals from text at an eighth of the cost of Python's own
         return pl.Series(name, [_money_text(value) for value in values], dtype=pl.String).cast(MONEY)
+    if dtype == TIME:  # and date-times from microseconds at a fifth
+        moments = [None if value is None else us_of(value) for value in values]
+        return pl.Series(name, moments, dtype=pl.Int64).cast(TIME)
     return pl.Series(name, values, dtype=dtype)
 
 
