@@ -74,6 +74,11 @@ class History:
                 self._clean_from[factor.asset] = row
             self._all_clear_from = max(self._all_clear_from, row)
 
+    @property
+    def noted(self) -> list[Factor]:
+        """All factors in effect, in the order in which they took effect."""
+        return [factor for _, factor in self._log]
+
     def factor_count(self, index: int) -> int:
         """Return how many factors of an asset are in effect."""
         return len(self._factors[index])

@@ -16,9 +16,10 @@ from rbtlive.data.calendar import morning_us, us_of
 from rbtlive.data.coming import ComingMinute
 from rbtlive.data.history import History
 from rbtlive.data.indicators import Indicators
-from rbtlive.data.panel import FIELDS, Floats, Frequency, to_series
+from rbtlive.data.panel import FIELDS, Floats, Frequency, Panel, to_series
 from rbtlive.data.panels import Lives, PanelMaker
 from rbtlive.data.quick import Quick
+from rbtlive.data.rolling import RollingPanel
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
 from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
 from rbtlive.model.asset import Asset
@@ -83,7 +84,6 @@ class Market:
         sources: What `add_source` added, by field.
         append_next: Stores the minute after the last one; another slice it leaves to `append_slice`, and gives -1.
         panel: The bars of the run's frequency.
-        daily: One row a session; the same as `panel` in a daily run.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Market:
         self._first, self._last = self.lives.first, self.lives.last
         self._data_start = portal.first_session if preload else min(portal.first_session, first_session)
         end = portal.last_session if last_session is None else last_session
-        maker = PanelMaker(
+        self._maker = PanelMaker(
             portal,
             self.lives,
             first_session=first_session,
@@ -122,12 +122,11 @@ class Market:
             frozen=preload,
             thousandths=round_history,
         )
-        self.panel = maker.main(frequency)
-        self._portal_sessions: set[int] = set(portal.daily["session"].unique().to_list())
-        self.daily = (
-            self.panel if frequency == "1d" else maker.daily_beside(self.panel, self._portal_sessions)
-        )
+        self.panel = self._maker.main(frequency)
+        self._portal_sessions: set[int] = set()  # those with daily bars, once there are days
         self._make_readers()
+        if not preload or isinstance(self.panel, RollingPanel):
+            self._days()  # what they are made of may not be held later
         self._learn_actions()
         self.session, self.now_us = -1, 0
         self._coming = ComingMinute(self.panel, self._index, self.lives)
@@ -157,18 +156,33 @@ class Market:
         )
 
     def _make_readers(self) -> None:
-        decimals = 3 if self.round_history else None
-        self._history = History(self.panel, last_sessions=self._last, decimals=decimals)
-        self._daily_history = self._history
-        if self.frequency == "1m":
-            self._daily_history = History(self.daily, last_sessions=self._last, decimals=decimals)
-        for history in (self._history, self._daily_history):
-            history.first_row = history.panel.rows_of_session(self._data_start)[0]
+        self._history = self._history_of(self.panel)
+        self._daily_history = self._history if self.frequency == "1d" else None
         self.indicators = Indicators(self._history, self._first)
         self.quick = Quick(self.panel, self._history, self.indicators)
         self._known = LastRows(self.panel, "close")
         self._traded = LastRows(self.panel, "volume")
         self._so_far = TodaySoFar(self.panel)
+
+    def _history_of(self, panel: Panel) -> History:
+        history = History(panel, last_sessions=self._last, decimals=3 if self.round_history else None)
+        history.first_row = panel.rows_of_session(self._data_start)[0]
+        return history
+
+    # Few runs over minutes ask for days: they are laid out when the first one does.
+    def _days(self) -> History:
+        if self._daily_history is None:
+            self._portal_sessions.update(self.portal.daily["session"].unique().to_list())
+            self._daily_history = self._history_of(
+                self._maker.daily_beside(self.panel, self._portal_sessions)
+            )
+            self._daily_history.note(self._history.noted)
+        return self._daily_history
+
+    @property
+    def daily(self) -> Panel:
+        """One row a session; the same as `panel` in a daily run."""
+        return self._days().panel
 
     def _close_before(self, asset: int, session: int) -> float:
         row = session - 1 - self.daily.first_session
@@ -291,7 +305,7 @@ class Market:
         if fresh:
             self.quick.forget()
             self._history.note(fresh)
-            if self._daily_history is not self._history:
+            if self._daily_history is not None and self._daily_history is not self._history:
                 self._daily_history.note(fresh)
 
     def _complete_days(self, last: int) -> None:
@@ -460,7 +474,7 @@ class Market:
         if frequency == self.frequency:
             history, high, today = self._history, self._view + 1, False
         elif frequency == "1d":
-            history, today = self._daily_history, True
+            history, today = self._days(), True
             high = self._view_session - self.daily.first_session
         elif frequency == "1m":
             raise IncompatibleHistoryFrequency(
@@ -558,7 +572,7 @@ class Market:
             self._complete_days(first_session + count - 1)
         low = first_session - self.daily.first_session
         listed_before = self._first[index] < first_session and low > 0
-        prices = self._daily_history.values(index, "price", low - listed_before, low + count)
+        prices = self._days().values(index, "price", low - listed_before, low + count)
         returns: list[float] = (prices[1:] / prices[:-1] - 1.0).tolist()
         if not listed_before:
             opened = self.daily.value(index, "open", low)

@@ -86,7 +86,6 @@ class PolarsDataPortal:
     Attributes:
         calendar: The calendar, reaching at least to the last date in the data.
         assets: All assets in the order of their sids; `asset.index` is the place here.
-        daily: `session`, `asset` (Int32), `open`, `high`, `low`, `close`, `volume` (Float64), sorted by session and asset.
         minutes: The minute bars, to be read a part at a time; None without minute bars.
         splits: All splits.
         dividends: All dividends.
@@ -98,8 +97,8 @@ class PolarsDataPortal:
     """
 
     __slots__ = (
-        "_by_symbol", "_by_upper", "_ends_given", "_fingerprint", "assets", "calendar", "daily", "dividends", "first_session", "last_session",
-        "minutes", "splits",
+        "_by_symbol", "_by_upper", "_daily", "_ends_given", "_fingerprint", "assets", "calendar", "dividends", "first_session",
+        "last_session", "minutes", "splits",
     )  # fmt: skip
 
     def __init__(
@@ -142,9 +141,7 @@ class PolarsDataPortal:
         if stored is not None:
             stored.number(self._places(stored.symbols))
             self.minutes = stored
-        self.daily: pl.DataFrame = (
-            indexed[0] if daily is not None or stored is not None else aggregate_by_session(indexed[-1])
-        )
+        self._daily = indexed[0] if daily is not None or stored is not None else None
         index = {asset.symbol: asset.index for asset in self.assets}
         self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
         self.dividends: tuple[Dividend, ...] = make_dividends(tables[2], index=index, calendar=self.calendar)
@@ -238,6 +235,17 @@ class PolarsDataPortal:
         if not alike:
             raise UnknownSymbol(unknown_symbol_words(symbol, self._by_symbol, where="the portal"))
         return alike[0]
+
+    @property
+    def daily(self) -> pl.DataFrame:
+        """All daily bars: `session`, `asset` (Int32), `open`, `high`, `low`, `close`, `volume` (Float64), sorted by session and asset.
+
+        Those of minute bars alone are made when they are first asked for.
+        """
+        if self._daily is None:
+            assert self.minutes is not None
+            self._daily = aggregate_by_session(self.minutes.whole())
+        return self._daily
 
     @property
     def minute(self) -> pl.DataFrame | None:

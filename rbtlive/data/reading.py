@@ -288,7 +288,8 @@ def _number_of_text(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     return numbers
 
 
-# pl.from_pandas needs pyarrow, which pandas does not bring along; columns are taken over one by one instead.
+# pl.from_pandas needs pyarrow, which pandas does not bring along; columns are taken over one by one instead, and copied, because
+# a pandas frame may be changed in place.
 def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
     if any(name in wanted and name not in source.columns for name in source.index.names):
         source = source.reset_index()
@@ -322,9 +323,9 @@ def _pandas_column(column: Any) -> pl.Series:
             .dt.convert_time_zone(_zone_name(column.dtype.tz))
         )
     if kind in "iuf" and hasattr(column.dtype, "itemsize") and not column.hasnans:
-        return pl.Series(column.to_numpy())
+        return pl.Series(column.to_numpy(copy=True))
     if kind in "iuf":
-        return pl.Series(column.to_numpy(dtype="float64", na_value=float("nan")))
+        return pl.Series(column.to_numpy(dtype="float64", na_value=float("nan"), copy=True))
     # text, categories and other objects: few distinct values, so only those are looked at
     codes, distinct = column.factorize()
     values = [value.item() if hasattr(value, "item") else value for value in list(distinct)]
@@ -333,7 +334,7 @@ def _pandas_column(column: Any) -> pl.Series:
 
 
 def _moments(column: Any) -> pl.Series:
-    values = column.to_numpy()
+    values = column.to_numpy(copy=True)
     if np.datetime_data(values.dtype)[0] == "s":  # polars begins at milliseconds
         values = values.astype("datetime64[ms]")
     return pl.Series(values)

@@ -190,7 +190,7 @@ def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[st
     assets = asset_column(bars.frame["symbol"], asset_of)
     frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
     if _in_order(frame["session"], frame["asset"]):
-        return _in_memory_of_its_own(frame)
+        return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
 
@@ -211,7 +211,7 @@ def minute_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[s
     assets = asset_column(frame["symbol"], asset_of)
     frame = frame.select("us", "session", assets, *FIELDS)
     if _in_order(frame["us"], frame["asset"]):
-        return _in_memory_of_its_own(frame)
+        return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
 
@@ -299,11 +299,6 @@ def _in_order(times: pl.Series, assets: pl.Series) -> bool:
     time, asset = times.to_numpy(), assets.to_numpy()
     later = time[1:] > time[:-1]
     return bool(later.all()) or bool((later | ((time[1:] == time[:-1]) & (asset[1:] > asset[:-1]))).all())
-
-
-# An array or a pandas frame shares its memory with the columns made of it, and may be changed by who has it.
-def _in_memory_of_its_own(frame: pl.DataFrame) -> pl.DataFrame:
-    return pl.DataFrame([pl.Series(column.name, column.to_numpy().copy()) for column in frame.get_columns()])
 
 
 def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -75,20 +74,17 @@ def test_the_order_of_rows_changes_nothing(order):
     assert portal.fingerprint() == expected.fingerprint()
 
 
-def test_a_portal_keeps_its_bars_when_what_they_came_from_is_changed():
-    prices = np.array([100.0, 101.0, 102.0])
-    columns = {"date": DAYS, "symbol": "AAPL", **dict.fromkeys(COLUMNS, prices)}
-    table = (
-        pl.DataFrame(columns).with_columns(pl.col("date").cast(pl.Datetime("us"))).to_dict(as_series=False)
-    )
-    from_array, frame = PolarsDataPortal(pl.DataFrame(columns)), pd.DataFrame(table)
-    from_pandas = PolarsDataPortal(frame)
+@pytest.mark.parametrize("frequency", ["1d", "1m"])
+def test_a_portal_keeps_its_bars_when_the_pandas_frame_they_came_from_is_changed(frequency):
+    bars = daily(["AAPL"]) if frequency == "1d" else minutes([at(14, 31), at(14, 32), at(14, 33)])
+    frame = pd.DataFrame(bars.to_dict(as_series=False))
+    portal = PolarsDataPortal.coerce(frame, frequency=frequency)
 
-    prices[:] = 7.0
     frame.loc[:, list(COLUMNS)] = 7.0
+    frame.iloc[0, 0] = frame.iloc[2, 0]
 
-    assert (
-        from_array.daily["close"].to_list() == from_pandas.daily["close"].to_list() == [100.0, 101.0, 102.0]
+    assert portal.to_frame(frequency).equals(
+        PolarsDataPortal.coerce(bars, frequency=frequency).to_frame(frequency)
     )
 
 
