@@ -105,7 +105,7 @@ def reckon(
                 made.append(figures)
                 ending_value, total_return = figures.ending_value, figures.total_return
             for column, values in zip(columns, zip(*made, strict=True), strict=True):
-                column += values
+                column.extend(values)
     return dict(zip(Figures._fields, columns, strict=True))
 
 

@@ -266,9 +266,7 @@ class Portfolio:
             prices: One a position, in the order of the positions.
             dt: When they are known, UTC.
         """
-        if (
-            self._waiting is not None and None in prices
-        ):  # what has no price now keeps that of the mark that waits
+        if self._waiting is not None and None in prices:  # who has no price now keeps that which waits
             self.settle()
         self._waiting = None
         for position, price in zip(self.holdings.values(), prices, strict=True):
