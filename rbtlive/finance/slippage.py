@@ -126,19 +126,23 @@ class SlippageModel(FinancialModel, abc.ABC):
             return
         for order in orders_for_asset:
             left = order.open_amount
-            if left == 0:
+            if not left:
                 continue
             if not order.triggered:
                 order.check_triggers(to_decimal(close), plain_moment(data.current_dt))
                 if not order.triggered:
                     continue
             try:
-                fill = self._fill(data, order, left, asset.lot_size)
+                result = self.process_order(data, order)
             except LiquidityExceeded:
                 break
-            if fill is not None:
-                self._filled += abs(fill[2])
-                yield fill
+            price, amount = result if type(result) is tuple and len(result) == 2 else self._pair(result)
+            if price is None:
+                continue
+            if type(amount) is not Decimal or amount != left:  # all that is left is of whole lots
+                amount = self._checked_amount(amount, order, to_decimal(left), lot_size=asset.lot_size)
+            self._filled += abs(amount)
+            yield order, price, amount
 
     def asdict(self) -> dict[str, Any]:
         """Return the model's attributes by name."""
@@ -147,19 +151,13 @@ class SlippageModel(FinancialModel, abc.ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def _fill(self, data: Any, order: Any, left: Any, lot_size: Decimal) -> Fill | None:
-        result = self.process_order(data, order)
+    def _pair(self, result: Any) -> tuple[Any, Any]:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
                 f"process_order of {type(self).__name__} must return a price and an amount: was {result!r}; "
                 "return (None, None) for no fill"
             )
-        price, amount = result
-        if price is None:
-            return None
-        if type(amount) is Decimal and type(left) is Decimal and amount == left:
-            return order, price, amount  # all of it: an order is of whole lots
-        return order, price, self._checked_amount(amount, order, to_decimal(left), lot_size=lot_size)
+        return result  # type: ignore[return-value]
 
     def _checked_amount(self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal) -> Decimal:
         cut = whole_lots(amount, lot_size)
