@@ -97,9 +97,10 @@ class Indicators:
             return known[1]
         first = panel.rows_of_session(self._first_sessions[index])[0]
         bars = self._history.bars(index, first, self._fields[name])
-        column = self._evaluate(name, bars)
+        values = self._evaluate(name, bars)
+        column = _floats(values)
         if known is None:
-            self._try_prefixes(name, index, bars=bars, column=column)
+            self._try_prefixes(name, index, bars=bars, values=values)
         elif known[0] == factors:  # the same bars and some later ones
             self._require_same(name, index, shorter=known[1][first:], longer=column)
         if first:
@@ -108,20 +109,20 @@ class Indicators:
         self._columns[index, name] = (factors, column)
         return column
 
-    def _evaluate(self, name: str, bars: pl.DataFrame) -> Floats:
+    def _evaluate(self, name: str, bars: pl.DataFrame) -> pl.Series:
         try:
-            column = bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
+            return bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
         except pl.exceptions.PolarsError as error:
             raise StrategyError(
                 f"indicator {name!r} must give one number a bar: {error}; use the columns {', '.join(BASE_FIELD)}"
             ) from error
-        return column.fill_null(np.nan).to_numpy()  # a third of what to_numpy takes to do it
 
-    def _try_prefixes(self, name: str, index: int, *, bars: pl.DataFrame, column: Floats) -> None:
+    def _try_prefixes(self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series) -> None:
         lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
         for length in lengths[lengths < len(bars)].tolist():
             shorter = self._evaluate(name, bars.head(length))
-            self._require_same(name, index, shorter=shorter, longer=column)
+            if not shorter.equals(values.head(length)):  # a null is no NaN there
+                self._require_same(name, index, shorter=_floats(shorter), longer=_floats(values))
 
     def _require_same(self, name: str, index: int, *, shorter: Floats, longer: Floats) -> None:
         longer = longer[: len(shorter)]
@@ -136,6 +137,11 @@ class Indicators:
             f"indicator {name!r} must not look ahead: of {symbol}, the values over the first {len(shorter)} bars are others "
             "once later bars are known; use shift(1) or rolling windows, not shift(-1), reverse() or whole-column totals"
         )
+
+
+# NaN where null: a third of what to_numpy takes to do it.
+def _floats(values: pl.Series) -> Floats:
+    return values.fill_null(np.nan).to_numpy()
 
 
 def fields_of(expression: pl.Expr) -> tuple[str, ...]:
