@@ -6,10 +6,10 @@ callback asked for leaves as commands when the event is done. No I/O, no clock, 
 
 from __future__ import annotations
 
-import decimal
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from datetime import date, datetime
+from decimal import getcontext, setcontext
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from rbtlive.core import corporate_actions, interventions
@@ -143,9 +143,9 @@ class TradingCore(OrderEntry):
         )
         self._depth = 0
         self._decimals = EngineContext()
-        self._own = copy_context()
+        self._own, self._acting = copy_context(), False
         self._own.run(ACTIVE.set, self.context)
-        self._advance = market.advance
+        self._advance, self._append_next = market.advance, market.append_next
         self._failure: BaseException | None = None
         self._session_open = False
         self._session_span, self._bts_us = (0, 0), 0
@@ -251,14 +251,14 @@ class TradingCore(OrderEntry):
         if self._depth:  # derived while another event is processed: its booking is part of that one
             handler(self, event)
             return []
-        if ACTIVE.get() is self.context:
+        if self._acting:
             return self._process(handler, event)
         return self._own.run(self._process, handler, event)
 
     def _process(self, handler: Callable[[TradingCore, Any], None], event: Event) -> list[Command]:
         self._depth = 1
-        if decimal.getcontext() is not self._decimals:  # a callback may have put another one in its place
-            decimal.setcontext(self._decimals)
+        if getcontext() is not self._decimals:  # a callback may have put another one in its place
+            setcontext(self._decimals)
         try:
             handler(self, event)
             if self.fills.balanced_version != self.portfolio.version:
@@ -318,21 +318,25 @@ class TradingCore(OrderEntry):
         Both are kept in a context of the run's own, like whatever callbacks set of context variables: to enter it costs a
         tenth of setting them around each event and putting back what was there.
         """
-        if ACTIVE.get() is self.context:
+        if self._acting or self._depth:
             return function(*args, **kwargs)
-        self._own.run(decimal.setcontext, self._decimals)  # a callback may have put another one in its place
-        return self._own.run(function, *args, **kwargs)
+        self._own.run(setcontext, self._decimals)  # a callback may have put another one in its place
+        self._acting = True
+        try:
+            return self._own.run(function, *args, **kwargs)
+        finally:
+            self._acting = False
 
     # -- events ----------------------------------------------------------------------------------------------
 
     def _on_market_data(self, event: MarketDataEvent) -> None:
-        market = self.market
-        row = market.append_next(event.timestamp, event.bars)
+        append_next = self._append_next
+        row = append_next(event.timestamp, event.bars)
         if row < 0:
             self._on_other_slice(event)
             return
         self._bar(row)
-        if market.now_us >= self._session_span[1]:
+        if self.market.now_us >= self._session_span[1]:
             self._finish_session()
 
     def _on_other_slice(self, event: MarketDataEvent) -> None:
@@ -476,14 +480,17 @@ class TradingCore(OrderEntry):
     def _bar(self, row: int) -> None:
         if not self._start_hook_done:
             self._start_hook_if_due(int(self.market.panel.row_us[row]))
-        self._advance(row)
+        # What is kept in an attribute and called is taken out of it first: as `self._advance(row)` it would be looked for among
+        # the methods, at twice the cost of the call.
+        advance, handle_data = self._advance, self._handle_data
+        advance(row)
         if self._book:
             self._match(self._book)
         if not self.paused:
             # `handle_data` is the one callback of every bar: called here and not by `_call`, at half the cost.
-            if self._handle_data is not None:
+            if handle_data is not None:
                 try:
-                    self._handle_data(self.context, self.data)
+                    handle_data(self.context, self.data)
                 except Exception as failure:  # noqa: BLE001 - around a user's callback
                     self.callbacks.survive(failure)
                 else:

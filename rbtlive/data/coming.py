@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendar import MINUTE_US, datetime_of
 
 if TYPE_CHECKING:
     from rbtlive.data.panel import Panel
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rbtlive.model.bar import Bar
 
 _MINUTE: Final = timedelta(minutes=1)
-_MINUTE_US: Final = 60_000_000
 
 
 class ComingMinute:
@@ -29,18 +28,18 @@ class ComingMinute:
         lives: In which sessions each is listed.
     """
 
-    __slots__ = ("_due", "_due_us", "_index", "_listed", "_lives", "_panel", "_session")
+    __slots__ = ("_due", "_index", "_listed", "_lives", "_panel", "_session", "_until")
 
     def __init__(self, panel: Panel, index: Mapping[str, int], lives: Lives) -> None:
         self._panel, self._index, self._lives = panel, index, lives
         self._due: datetime | None = None  # END of the minute after the last one
-        self._due_us = 0
+        self._until = 0  # its row is below
         self._session, self._listed = -1, dict[str, int]()
 
     def expect_after(self, us: int, session: int) -> None:
-        """Expect the minute after the one that ends at `us`, in the same session."""
-        self._due_us = us + _MINUTE_US
-        self._due = datetime_of(self._due_us)
+        """Expect the minute after the one that ends at `us` and is the last row, in the same session."""
+        self._until = self._panel.plain_minutes_until()
+        self._due = datetime_of(us + MINUTE_US) if self._panel.rows < self._until else None
         if session != self._session:
             first, last = self._lives.first, self._lives.last
             self._session = session
@@ -62,8 +61,7 @@ class ComingMinute:
         """
         if timestamp != self._due:
             return -1
-        row = self._panel.append_next(self._due_us, bars, self._listed)
+        row = self._panel.append_next(bars, self._listed)
         if row >= 0:
-            self._due = timestamp + _MINUTE
-            self._due_us += _MINUTE_US
+            self._due = timestamp + _MINUTE if row + 1 < self._until else None
         return row

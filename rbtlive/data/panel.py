@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, SupportsFloat, TypeAlias, cast
 
 import polars as pl
 
-from rbtlive.data.calendar import TradingCalendar, datetime_of
+from rbtlive.data.calendar import MINUTE_US, TradingCalendar, datetime_of
 from rbtlive.model.bar import Bar, floats_of
 from rbtlive.utils.arrays import NDArray, np
 
@@ -304,30 +304,41 @@ class Panel:
                 matrix[row, columns] = in_thousandths(matrix[row, columns], field)
         return row
 
-    def append_next(self, us: int, bars: Mapping[str, Bar], places: Mapping[str, int]) -> int:
-        """Add the row after the last one if that is of the same session and ends at `us`.
+    def plain_minutes_until(self) -> int:
+        """Return the row before which each row after the last one is a minute later than the row before it.
+
+        It is the row after the last one where that is not so, or where bars cannot be kept as they are.
+        """
+        row, end = self.rows, self._laid_out
+        if (
+            self._thousandths
+            or row >= end
+            or self._next_us[end - 1] != self._next_us[row - 1] + (end - row) * MINUTE_US
+        ):
+            return row
+        return end
+
+    def append_next(self, bars: Mapping[str, Bar], places: Mapping[str, int]) -> int:
+        """Add the row after the last one, which must be of the same session.
 
         Args:
-            us: END of the row, µs UTC.
             bars: By symbol.
             places: Asset index by symbol.
 
         Returns:
-            The row; -1 if it is not so, or a bar has no place, or cannot be kept as it is: nothing has changed then.
+            The row; -1 if a bar has no place: nothing has changed then.
         """
         row = self.rows
-        if row >= self._laid_out or self._next_us[row] != us or self._thousandths:
-            return -1
         opens, highs, lows, closes, volumes = self._cells
         first = row * self.width
-        for symbol, bar in bars.items():
-            index = places.get(symbol)
-            if index is None:
-                for field in FIELDS:
-                    self._matrices[field][row] = _EMPTY[field]
-                return -1
-            at = first + index
-            opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bar)
+        try:
+            for symbol in bars:
+                at = first + places[symbol]
+                opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
+        except KeyError:
+            for field in FIELDS:
+                self._matrices[field][row] = _EMPTY[field]
+            return -1
         self.rows = row + 1
         return row
 

@@ -149,7 +149,7 @@ class ReplayFeed(DataFeed):
             self._allowed = [self.wants(asset.symbol) for asset in self._portal.assets]
 
     def _rows(self, axis: SlotAxis, *, after_us: int, last: int) -> Iterator[tuple[Any, ...]]:
-        # (END of the slice, asset, open, high, low, close, volume), in order; decimals made a chunk at a time.
+        # (END of the slice, asset, open, high, low, close, volume, the five as floats), in order; decimals made a chunk at a time.
         for frame in self._frames(axis, axis.calendar.coming_session(after_us), last):
             if axis.frequency == "1m":
                 ends = frame["us"].to_numpy()
@@ -158,10 +158,12 @@ class ReplayFeed(DataFeed):
             begin = int(np.searchsorted(ends, after_us, side="right"))
             for start in range(begin, len(ends), _CHUNK_ROWS):
                 chunk = frame.slice(start, _CHUNK_ROWS)
+                columns = [chunk[name].to_numpy() for name in _FIELDS]
                 yield from zip(
                     ends[start : start + _CHUNK_ROWS].tolist(),
                     chunk["asset"].to_list(),
-                    *(_decimals(chunk[name].to_numpy()) for name in _FIELDS),
+                    *map(_decimals, columns),
+                    zip(*(column.tolist() for column in columns), strict=True),
                     strict=True,
                 )
 
@@ -180,7 +182,7 @@ class ReplayFeed(DataFeed):
             while row[0] < slot_us:  # a row that is in no slice of the calendar
                 row = next(rows, nothing)
             while row[0] == slot_us:
-                _end, asset, first, high, low, last, volume = row
+                _end, asset, first, high, low, last, volume, floats = row
                 if self._allowed[asset]:
                     symbol = symbols[asset]
                     bars[symbol] = trusted_bar(
@@ -192,6 +194,7 @@ class ReplayFeed(DataFeed):
                             "low": low,
                             "close": last,
                             "volume": volume,
+                            "_floats": floats,
                         }
                     )
                 row = next(rows, nothing)

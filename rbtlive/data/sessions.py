@@ -29,6 +29,8 @@ def _fold(field: str, window: Floats) -> Floats:
         return np.asarray(np.fmin.reduce(window, axis=0))
     if field == "close":
         window = window[::-1]
+    if not np.isnan(window[0]).any():  # most sessions begin and end with a price
+        return np.asarray(window[0])
     first = np.argmax(~np.isnan(window), axis=0)
     return np.asarray(np.take_along_axis(window, np.expand_dims(first, 0), axis=0)[0])
 

@@ -153,11 +153,11 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
 def floats_of(bar: Bar) -> tuple[float, float, float, float, float]:
     """Return what `bar.floats()` returns, without looking for the method."""
     values = bar.__dict__
-    known: tuple[float, float, float, float, float] | None = values.get("_floats")
-    if known is not None:
-        return known
-    first, high, low, last, volume = _numbers_of(values)
-    return float(first), float(high), float(low), float(last), float(volume)
+    try:
+        return values["_floats"]  # type: ignore[no-any-return]
+    except KeyError:
+        first, high, low, last, volume = _numbers_of(values)
+        return float(first), float(high), float(low), float(last), float(volume)
 
 
 # Prices come again and again: each is turned into a decimal, and checked, once.

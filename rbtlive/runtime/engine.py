@@ -142,7 +142,7 @@ class TradingEngine:
         self._wakeup = asyncio.Event()
         self._breath = Breath(self.clock)
         self._pump = FeedPump(self.feed, self.queue, breath=self._breath, wake=self._wakeup.set)
-        self._heard: datetime | None = None
+        self._heard: MarketDataEvent | None = None
         self._stopping = False
         self._given_up = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -433,7 +433,7 @@ class TradingEngine:
         with contextlib.closing(self._next_events(breath)) as events:
             self.dispatcher.dispatch_each(events)
         if self._heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(self._heard, self.core.settings.frequency)
+            self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.frequency)
 
     def _next_events(self, breath: Breath) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an event and begins the next.
@@ -472,10 +472,11 @@ class TradingEngine:
         return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
-        if self._last_slice is None and self._start_at(event):
-            with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
-                self._hand_over(self.core.start())
-        self._last_slice = timestamp = event.timestamp
+        if self._last_slice is None:
+            self._last_slice = event.timestamp
+            if self._start_at(event):
+                with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
+                    self._hand_over(self.core.start())
         if self._times_callbacks:
             self._process_timed(event)
         else:
@@ -483,7 +484,7 @@ class TradingEngine:
             if commands:
                 self._hand_over(commands)
         if event.bars:  # an empty one says nothing of the feed
-            self._heard = timestamp
+            self._heard = event
         if self.breakers.looks_at_books:
             self._enqueue_if(self.breakers.check(self.core))
 

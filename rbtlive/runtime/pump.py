@@ -14,9 +14,9 @@ from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.breath import Breath
 from rbtlive.runtime.event_queue import EventQueue
 
-BATCH = 64
-"""After so many events the other side has its turn: few enough to stay in the processor's cache and below the threshold of a
-garbage collection."""
+BATCH = 128
+"""After so many events the other side has its turn: few enough to stay below the threshold of a garbage collection, enough for
+the turn of the loop between them not to count."""
 
 
 class FeedPump:
