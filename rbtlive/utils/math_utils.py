@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from numpy import nanargmax, nanargmin, nanmax, nanmean, nanmedian, nanmin, nanstd, nansum
+from rbtlive.utils.arrays import np
+
+if TYPE_CHECKING:
+    from numpy import nanargmax, nanargmin, nanmax, nanmean, nanmedian, nanmin, nanstd, nansum
 
 __all__ = [
     "nanargmax",
@@ -21,6 +24,17 @@ __all__ = [
     "round_if_near_integer",
     "tolerant_equals",
 ]
+
+
+# The names above that are NumPy's, which is not loaded before one of them is asked for.
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(np, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def tolerant_equals(

@@ -22,7 +22,7 @@ def test_the_import_loads_no_heavy_package():
 
 
 def test_numpy_waits_for_the_first_array():
-    assert loaded("import rbtlive", ("numpy",)) == []
+    assert loaded("import rbtlive, rbtlive.api, rbtlive.errors", ("numpy",)) == []
     assert loaded("import rbtlive.utils.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
 
 

@@ -28,3 +28,10 @@ def test_decimal_places_are_those_of_the_shortest_text() -> None:
 
 def test_sums_pass_over_missing_values() -> None:
     assert math_utils.nansum([1.0, math.nan, 2.0]) == 3.0
+
+
+def test_every_name_is_listed_and_what_is_not_is_an_error() -> None:
+    assert dir(math_utils) == math_utils.__all__ == sorted(math_utils.__all__)
+    assert all(callable(getattr(math_utils, name)) for name in math_utils.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nanprod'"):
+        math_utils.nanprod  # noqa: B018
