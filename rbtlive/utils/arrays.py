@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 else:
-    NDArray = Any  # annotations are text: only type checkers look behind it
     np = ModuleType("numpy")
 
     def _load(name: str) -> Any:
@@ -24,5 +23,12 @@ else:
         return getattr(loaded, name)
 
     np.__getattr__ = _load
+
+    class NDArray:
+        """Stands in annotations, which are text; whoever evaluates one gets NumPy's own type."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return import_module("numpy.typing").NDArray[item]
+
 
 __all__ = ["NDArray", "np"]

@@ -2,8 +2,13 @@
 
 import subprocess
 import sys
+from typing import get_type_hints
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from rbtlive.core.bar_data import BarData
 
 HEAVY = ("IPython", "anywidget", "empyrical", "exchange_calendars", "ipywidgets", "pandas", "plotly", "scipy")
 
@@ -41,6 +46,10 @@ def test_every_name_of_numpy_is_there_whichever_is_used_first():
     )
 
     assert done.stdout.strip() == "module 'numpy' has no attribute 'no_such_name'"
+
+
+def test_annotations_of_arrays_are_numpys_own_types():
+    assert get_type_hints(BarData.window)["return"] == NDArray[np.float64]
 
 
 def backtested(**settings: object) -> str:
