@@ -41,7 +41,6 @@ class SessionBooks:
         core.record.sessions = self._rows
         self._starting_cash = self._starting_base = core.settings.capital_base
         self._starting_value: Decimal | None = ZERO
-        self._previous_pnl: Decimal | None = ZERO
         self._previous_cash_flow = ZERO
         self._previous_return: float | None = 0.0
         self._first_transaction = self._told = 0
@@ -63,7 +62,6 @@ class SessionBooks:
         # A mark that still waits is that of the close: nothing has changed the positions since.
         untouched = self._prices is not None and core.marks.waiting is self._prices
         self._starting_value = None if untouched else portfolio.positions_value
-        self._previous_pnl = None if untouched else portfolio.pnl
 
     def close(self) -> None:
         """Do a session's last steps, and note what decides its row."""
@@ -154,7 +152,6 @@ class SessionBooks:
                 starting_cash=self._starting_cash,
                 starting_base=self._starting_base,
                 starting_value=self._starting_value,
-                previous_pnl=self._previous_pnl,
                 cash=portfolio.cash,
                 capital_base=portfolio.capital_base,
                 capital_used=portfolio.cash_flow - self._previous_cash_flow,
@@ -173,19 +170,17 @@ class SessionBooks:
 
     def facts(self) -> dict[str, Any]:
         """Return the figures that the next session's row is reckoned from."""
-        starting_value, previous_pnl = self._starting_value, self._previous_pnl
-        if starting_value is None or previous_pnl is None:
+        starting_value, previous_return = self._starting_value, self._previous_return
+        if starting_value is None:
             starting_value = self._rows[self._before - 1].ending_value
-            previous_pnl = self._starting_cash + starting_value - self._starting_base
-        previous_return = self._previous_return
+        if previous_return is None:
+            previous_return = self._rows[-1].total_return
         return {
             "starting_cash": plain_text(self._starting_cash),
             "starting_value": plain_text(starting_value),
-            "previous_pnl": plain_text(previous_pnl),
+            "previous_pnl": plain_text(self._starting_cash + starting_value - self._starting_base),
             "previous_cash_flow": plain_text(self._previous_cash_flow),
-            "previous_return": repr(
-                self._rows[-1].total_return if previous_return is None else previous_return
-            ),
+            "previous_return": repr(previous_return),
             "first_transaction": self._first_transaction,
         }
 
@@ -193,7 +188,7 @@ class SessionBooks:
         """Take what `facts` gave."""
         self._starting_cash = Decimal(facts["starting_cash"])
         self._starting_value = Decimal(facts["starting_value"])
-        self._previous_pnl = Decimal(facts["previous_pnl"])
+        self._starting_base = self._starting_cash + self._starting_value - Decimal(facts["previous_pnl"])
         self._previous_cash_flow = Decimal(facts["previous_cash_flow"])
         self._previous_return = float(facts["previous_return"])
         self._first_transaction = facts["first_transaction"]

@@ -17,6 +17,9 @@ from rbtlive.core.order import split_amount
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, ZERO, to_money
 
+Held = tuple[tuple[str, int, Decimal, Decimal], ...]
+"""Symbol, sid, signed amount and cost basis of each position."""
+
 
 @dataclass(slots=True, eq=False)
 class Position:
@@ -99,7 +102,7 @@ class Portfolio:
         self.version = 0
         self._waiting: Callable[[], None] | None = None
         self._totals: PositionTotals | None = None
-        self._held: tuple[tuple[str, int, Decimal, Decimal], ...] | None = None
+        self._held: Held | None = None
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -122,7 +125,7 @@ class Portfolio:
         position = self.holdings.get(asset)
         return ZERO if position is None else position.amount
 
-    def held(self) -> tuple[tuple[str, int, Decimal, Decimal], ...]:
+    def held(self) -> Held:
         """Return symbol, sid, signed amount and cost basis of every position; made anew only when one has changed."""
         if self._held is None:
             self._held = tuple(

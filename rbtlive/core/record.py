@@ -10,8 +10,9 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from rbtlive.core.closings import Closing, Figures, Held, exact, reckon
+from rbtlive.core.closings import Closing, Figures, exact, reckon
 from rbtlive.core.order import Order
+from rbtlive.core.portfolio import Held
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.calendar import TradingCalendar, datetime_of
 from rbtlive.model.asset import Asset
