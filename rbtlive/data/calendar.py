@@ -62,7 +62,6 @@ _TIME_ZONES: Final = {
 _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 Micros: TypeAlias = "NDArray[np.int64]"
 
@@ -75,7 +74,8 @@ _TABLE_MINUTES: Final = 8
 
 def us_of(moment: datetime) -> int:
     """Return microseconds since 1970 of an aware date-time."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def datetime_of(us: int) -> datetime:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from rbtlive.data.calendar import MINUTE_US, TradingCalendar, datetime_of, us_of
 from rbtlive.errors import BadFrequency, InvalidBar
-from rbtlive.model.bar import Bar, aware_utc
+from rbtlive.model.bar import Bar, aware_utc, plain_values, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent, trusted_slice
 from rbtlive.model.number import to_decimal
 from rbtlive.utils.arrays import np
@@ -203,7 +203,8 @@ class SliceBuilder:
         bar = _plain_bar(item)
         if bar is None or not (self._spelled is None or bar.symbol in self._spelled):
             return None
-        symbol, us, open_us = bar.symbol, us_of(bar.timestamp), self._open_us
+        symbol, timestamp, open_us = bar.symbol, bar.timestamp, self._open_us
+        us = us_of(timestamp)
         begin_us, end_us = self._stretch
         if not begin_us < us <= end_us:
             begin_us, end_us = self._stretch = self._axis.stretch(us)
@@ -213,7 +214,7 @@ class SliceBuilder:
             or (self._until_us is not None and us > self._until_us)
         ):
             return None
-        if self._latest is not None and bar.timestamp > self._latest():
+        if self._latest is not None and timestamp > self._latest():
             return None
         events: Iterator[Event] = _NOTHING
         if us == open_us:
@@ -451,14 +452,15 @@ def _moment(stamp: object) -> datetime | date:
 
 # A bar of ordinary floats, whose decimals need no further look; None for any other.
 def _plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
-    if isinstance(item, dict):
-        try:
-            bar = Bar.of(item if len(item) == len(_REQUIRED) else {name: item[name] for name in _REQUIRED})
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            return None
-    else:
-        bar = item
-    return bar if bar.is_plain else None
+    if not isinstance(item, dict):
+        return item if item.is_plain else None
+    try:
+        values = plain_values(
+            item if len(item) == len(_REQUIRED) else {name: item[name] for name in _REQUIRED}
+        )
+    except KeyError:
+        return None
+    return None if values is None else trusted_bar(values)
 
 
 def _validated(values: dict[str, Any]) -> Bar:

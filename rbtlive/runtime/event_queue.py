@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from rbtlive.errors import QueueEmpty, QueueFull, SettingsError
-from rbtlive.model.events import Event, Priority
+from rbtlive.model.events import Event, MarketDataEvent, Priority
 
 _MARKET_DATA = int(Priority.MARKET_DATA)
 
@@ -59,7 +59,8 @@ class EventQueue:
             QueueFull: `event` is market data and `maxsize` events wait already; nothing has changed.
             TypeError: `event` is no event, or has a priority that does not exist.
         """
-        lane = self._lane_of.get(type(event))
+        kind = type(event)
+        lane = _MARKET_DATA if kind is MarketDataEvent else self._lane_of.get(kind)
         if lane is None:
             lane = self._learn(event)
         size = self.size

@@ -26,7 +26,7 @@ from tests.benchmarks.counting import (
 HISTORIES_A_BAR = 18.0
 INDICATORS_A_BAR = 7.0
 AN_ORDER = 130.0
-AN_EVENT = 68.0
+AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0
 
 
