@@ -419,41 +419,6 @@ def test_finished_sessions_are_made_of_their_minutes_where_no_daily_bar_is_known
     ]  # fmt: skip
 
 
-def test_days_look_alike_whenever_they_are_first_asked_for() -> None:
-    stamps = [stamp for day in DAYS[:3] for stamp in minute_stamps(day, 2)]
-    data = PolarsDataPortal(
-        None,
-        minute_bars=bars({"A": [10.0, 13.0, 6.0, 7.0, 8.0, 9.0]}, stamps),
-        splits=splits(("A", DAYS[1], 0.5)),
-        dividends=dividends(("A", DAYS[2], 0.7)),
-    )
-    early, late = Run(data, frequency="1m", last=2), Run(data, frequency="1m", last=2)
-    early.to_bar(0, 0)
-    assert window(early, "close", 1) == [10]
-
-    for run in (early, late):
-        run.to_bar(2, 1)
-
-    for field in ("open", "high", "low", "close", "volume", "price"):
-        assert window(early, field, 3) == window(late, field, 3)
-    assert window(late, "close", 3) == [5.85, 6.3, 9]
-
-
-def test_days_that_nobody_asks_for_are_not_made() -> None:
-    stamps = [stamp for day in DAYS[:2] for stamp in minute_stamps(day, 2)]
-    data = PolarsDataPortal(
-        None, minute_bars=bars({"A": [10.0, 13.0, 6.0, 7.0]}, stamps), splits=splits(("A", DAYS[1], 0.5))
-    )
-    run = Run(data, frequency="1m", last=1)
-
-    run.to_bar(1, 1)
-    assert window(run, "close", 2, frequency="1m") == [6, 7]
-
-    assert data._daily is None
-    assert window(run, "close", 2) == [6.5, 7]
-    assert data._daily is not None
-
-
 @BOTH
 def test_minutes_carry_the_last_price_that_traded_over_night_and_split(live: bool) -> None:
     first, second = minute_stamps(DAYS[0], 3), minute_stamps(DAYS[1], 2)
@@ -544,28 +509,6 @@ def test_storing_a_slice_does_not_move_the_cursor() -> None:
 
     assert (run.market.price(0), run.market.row) == (11, 1)
     assert window(run, "close", 2) == [10, 11]
-
-
-def test_bars_that_are_all_rows_are_taken_without_a_copy_and_cannot_be_written() -> None:
-    given = portal({"A": RISING, "B": RISING[::-1]})
-    panel = Run(given).market.panel
-
-    closes = panel.values("close", 0, panel.rows)
-
-    assert np.shares_memory(closes, given.daily["close"].to_numpy())
-    assert closes.tolist() == [[a, b] for a, b in zip(RISING, RISING[::-1], strict=True)]
-    assert not closes.flags.writeable
-
-
-def test_bars_that_are_not_all_rows_leave_the_others_empty() -> None:
-    given = portal({"A": [10.0, None, 12.0], "B": [20.0, 21.0, 22.0]})
-    panel = Run(given, last=2).market.panel
-
-    closes = panel.values("close", 0, panel.rows)
-
-    assert [shown(row) for row in closes] == [[10, 20], [None, 21], [12, 22]]
-    assert panel.values("volume", 0, panel.rows).tolist() == [[100, 100], [0, 100], [100, 100]]
-    assert not closes.flags.writeable
 
 
 # -- indicators ----------------------------------------------------------------------------------------------------------
