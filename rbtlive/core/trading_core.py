@@ -504,8 +504,7 @@ class TradingCore(OrderEntry):
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""
-        for order in self._new_orders.values():
-            self.orders.touch(order)
+        self.orders.touch_all(self._new_orders)
         self._new_orders.clear()
 
     def _run_scheduled(self) -> None:
