@@ -5,11 +5,14 @@ The rule: whatever needs a look at the calendar, or at what a bar is, is left to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rbtlive.data.calendar import MINUTE_US, datetime_of
+from rbtlive.data.panel import FIELDS
+from rbtlive.model.bar import floats_of
 
 if TYPE_CHECKING:
     from rbtlive.data.panel import Panel
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from rbtlive.model.bar import Bar
 
 _MINUTE: Final = timedelta(minutes=1)
+_EMPTY: Final = dict.fromkeys(FIELDS, math.nan) | {"volume": 0.0}
 
 
 class ComingMinute:
@@ -38,12 +42,21 @@ class ComingMinute:
 
     def expect_after(self, us: int, session: int) -> None:
         """Expect the minute after the one that ends at `us` and is the last row, in the same session."""
-        self._until = self._panel.plain_minutes_until()
+        self._until = self._whole_minutes_until()
         self._due = datetime_of(us + MINUTE_US) if self._panel.rows < self._until else None
         if session != self._session:
             first, last = self._lives.first, self._lives.last
             self._session = session
             self._listed = {name: i for name, i in self._index.items() if first[i] <= session <= last[i]}
+
+    # The session's end if all rows up to there are a minute apart; where they are not, or prices are kept otherwise than they
+    # come, no minute is taken here.
+    def _whole_minutes_until(self) -> int:
+        panel = self._panel
+        row, end, us = panel.rows, panel.laid_out, panel.flat_us()
+        if panel.thousandths or row >= end or us[end - 1] != us[row - 1] + (end - row) * MINUTE_US:
+            return row
+        return end
 
     def expect_nothing(self) -> None:
         """Expect no minute until one was stored otherwise: a session has begun or ended."""
@@ -61,7 +74,17 @@ class ComingMinute:
         """
         if timestamp != self._due:
             return -1
-        row = self._panel.append_next(bars, self._listed)
-        if row >= 0:
-            self._due = timestamp + _MINUTE if row + 1 < self._until else None
-        return row
+        panel, places = self._panel, self._listed
+        row = panel.rows
+        first = row * panel.width
+        opens, highs, lows, closes, volumes = panel.cells
+        try:
+            for symbol in bars:
+                at = first + places[symbol]
+                opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
+        except KeyError:  # no asset of the run, or not listed in this session
+            panel.set_row(row, _EMPTY)
+            return -1
+        panel.rows = row = row + 1
+        self._due = timestamp + _MINUTE if row < self._until else None
+        return row - 1

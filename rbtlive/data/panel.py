@@ -12,8 +12,7 @@ from typing import Any, Final, Literal, SupportsFloat, TypeAlias, cast
 
 import polars as pl
 
-from rbtlive.data.calendar import MINUTE_US, TradingCalendar, datetime_of
-from rbtlive.model.bar import Bar, floats_of
+from rbtlive.data.calendar import TradingCalendar, datetime_of
 from rbtlive.utils.arrays import NDArray, np
 
 Floats: TypeAlias = "NDArray[np.float64]"
@@ -60,6 +59,9 @@ class Panel:
         rows: How many rows there are.
         width: How many assets there are.
         base: First row that is held; all are unless the panel rolls.
+        cells: For each field, what `flat` gives of it, to be written.
+        laid_out: Row after the last that has its place on the axis; those from `rows` on wait for their bars.
+        thousandths: Whether prices are kept as zipline's files do.
         generation: Grows when the arrays are moved to another place, and views of them are no longer followed.
     """
 
@@ -81,7 +83,7 @@ class Panel:
         self.width = len(symbols)
         self.first_session = first_session
         self.frozen = frozen
-        self._thousandths = thousandths
+        self.thousandths = thousandths
         self._starts: list[int] = [0]  # first row of each session, and one past the last row of the last
         us, sessions = self._axis(first_session, last_session)
         self.rows = len(us)
@@ -93,7 +95,7 @@ class Panel:
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.generation = 0
-        self._laid_out = self._starts[-1]
+        self.laid_out = self._starts[-1]
         self._note_cells()
         self._ends_of, self._ends = -1, np.empty(0, dtype=np.int64)  # of the session last appended to
 
@@ -141,7 +143,7 @@ class Panel:
 
     def _kept(self, bars: pl.DataFrame, field: str) -> Floats:
         values = bars[field].cast(pl.Float64).to_numpy()
-        return in_thousandths(values, field) if self._thousandths else values
+        return in_thousandths(values, field) if self.thousandths else values
 
     def _lay_out(self) -> None:
         if self._bare:
@@ -289,61 +291,23 @@ class Panel:
         if self.frozen:
             raise ValueError("a frozen panel takes no rows: it was made with all of them")
         row = self.rows
-        if row < self._laid_out and self._next_us[row] == us:
+        if row < self.laid_out and self._next_us[row] == us:
             self.rows = row + 1
         else:
             row = self._grow(session, us)
-        opens, highs, lows, closes, volumes = self._cells
+        opens, highs, lows, closes, volumes = self.cells
         for index, values in bars.items():
             at = row * self.width + index
             opens[at], highs[at], lows[at], closes[at], volumes[at] = values
-        if self._thousandths and bars:
+        if self.thousandths and bars:
             columns = list(bars)
             for field in FIELDS:
                 matrix = self._matrices[field]
                 matrix[row, columns] = in_thousandths(matrix[row, columns], field)
         return row
 
-    def plain_minutes_until(self) -> int:
-        """Return the row before which each row after the last one is a minute later than the row before it.
-
-        It is the row after the last one where that is not so, or where bars cannot be kept as they are.
-        """
-        row, end = self.rows, self._laid_out
-        if (
-            self._thousandths
-            or row >= end
-            or self._next_us[end - 1] != self._next_us[row - 1] + (end - row) * MINUTE_US
-        ):
-            return row
-        return end
-
-    def append_next(self, bars: Mapping[str, Bar], places: Mapping[str, int]) -> int:
-        """Add the row after the last one, which must be of the same session.
-
-        Args:
-            bars: By symbol.
-            places: Asset index by symbol.
-
-        Returns:
-            The row; -1 if a bar has no place: nothing has changed then.
-        """
-        row = self.rows
-        opens, highs, lows, closes, volumes = self._cells
-        first = row * self.width
-        try:
-            for symbol in bars:
-                at = first + places[symbol]
-                opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
-        except KeyError:
-            for field in FIELDS:
-                self._matrices[field][row] = _EMPTY[field]
-            return -1
-        self.rows = row + 1
-        return row
-
-    def set_row(self, row: int, values: Mapping[str, Floats]) -> None:
-        """Overwrite a row of a panel that is not sealed, with one value an asset and field."""
+    def set_row(self, row: int, values: Mapping[str, Floats | float]) -> None:
+        """Overwrite a row of a panel that is not sealed, with one value an asset and field, or one for all assets."""
         self._lay_out()
         for field in FIELDS:
             self._matrices[field][row] = values[field]
@@ -383,7 +347,7 @@ class Panel:
             self._reserve(max(need, 2 * len(self._us), 64))
         self._us[self.rows : need] = us
         self._sessions[self.rows : need] = sessions
-        self._laid_out = need
+        self.laid_out = need
 
     def _reserve(self, capacity: int) -> None:
         def longer(array: NDArray[Any], blank: float) -> NDArray[Any]:
@@ -400,7 +364,7 @@ class Panel:
     # Writing a number through a view costs a third of writing it into the array.
     def _note_cells(self) -> None:
         self._next_us = self.flat_us()
-        self._cells: tuple[Any, ...] = tuple(self.flat(field) for field in FIELDS)
+        self.cells: tuple[Any, ...] = tuple(self.flat(field) for field in FIELDS)
 
 
 def to_series(name: str, values: Floats) -> pl.Series:

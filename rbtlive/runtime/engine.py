@@ -334,7 +334,7 @@ class TradingEngine:
             await breath.take()
         recorder.finish_replay()
         self.breakers.begin(self.core)
-        recorder.note("Attached", self._now(), {"replayed": self.replayed})
+        recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
 
     def _begin(self) -> None:
@@ -536,9 +536,6 @@ class TradingEngine:
         else:
             self.link.send(commands)
 
-    def _now(self) -> datetime:
-        return moment_of(self.core)
-
     # -- ending ----------------------------------------------------------------------------------------------
 
     async def _finish(self) -> None:
@@ -588,14 +585,14 @@ class TradingEngine:
 
     def _close_run(self) -> None:
         if self._open_orders == "cancel":
-            self.dispatcher.dispatch_now(OperatorEvent(timestamp=self._now(), action="cancel_all"))
+            self.dispatcher.dispatch_now(OperatorEvent(timestamp=moment_of(self.core), action="cancel_all"))
         if self.ended:
-            self.journal.end(timestamp=self._now(), reason="the feed ended")
+            self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
         else:
-            self._recorder.note(STOPPED, self._now(), {"state": capture(self.core, since_last=True)})
+            self._recorder.note(STOPPED, moment_of(self.core), {"state": capture(self.core, since_last=True)})
             self.journal.commit(durable=True)
 
     def _note_failure(self, failure: BaseException) -> None:
         if self.journal.last_seq and self.journal.failure is None:
             recorded = {str(name): recorded_fact(value) for name, value in self.core.recorded.items()}
-            self._recorder.note(FAILED, self._now(), {"error": told(failure), "recorded": recorded})
+            self._recorder.note(FAILED, moment_of(self.core), {"error": told(failure), "recorded": recorded})

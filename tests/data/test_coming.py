@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbtlive.data.calendar import datetime_of, us_of
+from rbtlive.data.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.market import Market
 from rbtlive.data.panel import FIELDS
 from rbtlive.data.portal import PolarsDataPortal
@@ -127,6 +127,27 @@ def test_prices_that_are_kept_in_thousandths_are_left_to_others() -> None:
     made, ends = started(round_history=True)
 
     assert made.append_next(ends[1], slice_of(ends[1], A=5.0)) == -1
+
+
+def test_minutes_around_a_lunch_break_are_those_of_the_calendar() -> None:
+    calendar = get_calendar("XHKG")
+    first = calendar.number(DAYS[0])
+    ends = [datetime_of(int(us)) for us in calendar.minutes_us(first)]
+    history = [datetime_of(int(calendar.minutes_us(first - 1)[0]))]
+    data = PolarsDataPortal(None, minute_bars=bars({"A": [1.0]}, history), calendar="XHKG").without_end()
+    made = Market(data, frequency="1m", first_session=first, last_session=None, preload=False)
+    made.open_session(first)
+
+    taken = []
+    for end in ends:
+        row = made.append_next(end, {})
+        taken.append(row >= 0)
+        assert row >= 0 or made.append_slice(us_of(end), {}, session=first) >= 0
+
+    assert made.panel.row_us[-len(ends) :].tolist() == [us_of(end) for end in ends]
+    morning = sum(end - ends[0] < timedelta(hours=3) for end in ends)
+    assert not any(taken[: morning + 1])
+    assert all(taken[morning + 1 :])
 
 
 prices = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.sampled_from([0.0, 1.5, 1e-7, 123456.25]))
