@@ -300,7 +300,8 @@ def has_settled(engine, now_us, theirs):
     if len(engine.queue) or begun_us is None or any(map(is_on_its_way, ours)):
         return False
     axis = SlotAxis(engine.core.calendar, frequency="1m")
-    done_us = begun_us if engine._last_slice is None else us_of(engine._last_slice)
+    last_us = engine.core.market.last_slice_us
+    done_us = begun_us if last_us is None else last_us
     known = {(one.client_order_id.rpartition("-")[2], one.state, one.filled) for one in theirs}
     gone = {OrderState.REJECTED, OrderState.EXPIRED}
     return done_us >= axis.last_at(now_us) and known == {
