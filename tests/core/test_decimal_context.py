@@ -60,6 +60,17 @@ def test_a_context_that_initialize_put_in_place_is_gone_with_the_first_session()
     assert same(rbt.backtest(AtFirst, daily_frame()), rbt.backtest(Plain, daily_frame()))
 
 
+def test_a_context_that_a_callback_put_in_place_is_gone_with_the_next_event(tmp_path, expected):
+    class Once(Plain):
+        def handle_data(self, context, data):
+            super().handle_data(context, data)
+            if not context.portfolio.positions:  # the first session, whose books hold nothing but cash
+                decimal.setcontext(decimal.Context(prec=3))
+
+    assert same(run(whole(Once, tmp_path, feed=rbt.ReplayFeed(daily_frame()))).result(), expected)
+    assert same(rbt.backtest(Once, daily_frame()), expected)
+
+
 def test_the_surroundings_are_left_as_they_were():
     with decimal.localcontext(prec=5) as ours:
         rbt.backtest(Setting, daily_frame())
