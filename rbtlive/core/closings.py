@@ -138,7 +138,7 @@ def _figures(closing: Closing, totals: PositionTotals, ending_value: Decimal, to
 
 def totals_of(closings: Sequence[Closing]) -> list[PositionTotals]:
     """Return the sums over the positions of each close, in the engine's decimal context."""
-    waiting = [(c.held, c.prices) for c in closings if not isinstance(c.prices, tuple)]
+    waiting = [(c.held.amounts, c.prices) for c in closings if not isinstance(c.prices, tuple)]
     sums = iter(sums_in_whole_numbers(waiting)) if len(waiting) >= FEW else repeat(None)
     return [closing.totals or next(sums) or sum_exactly(closing) for closing in closings]
 
@@ -146,7 +146,7 @@ def totals_of(closings: Sequence[Closing]) -> list[PositionTotals]:
 def sum_exactly(closing: Closing) -> PositionTotals:
     """Return the sums over the positions of a close, one by one."""
     return sum_of(
-        [amount * price for (_, _, amount, _), price in zip(closing.held, exact(closing.prices), strict=True)]
+        [amount * price for amount, price in zip(closing.held.amounts, exact(closing.prices), strict=True)]
     )
 
 

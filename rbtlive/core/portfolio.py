@@ -7,7 +7,7 @@ is kept beside the fill cost that the books balance with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,10 +15,7 @@ from typing import NamedTuple
 
 from rbtlive.core.order import split_amount
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import NAN, ZERO, to_money
-
-Held = tuple[tuple[str, int, Decimal, Decimal], ...]
-"""Symbol, sid, signed amount and cost basis of each position."""
+from rbtlive.model.number import ENGINE_CONTEXT, NAN, ZERO, to_money
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +47,38 @@ class Position:
     def value(self) -> Decimal:
         """Market value at the last sale price; NaN before the first price, negative for shorts."""
         return self.amount * self.last_sale_price
+
+
+class Held:
+    """What was held at a moment, without prices.
+
+    Args:
+        positions: The positions as they are.
+
+    Attributes:
+        amounts: Signed shares of each position.
+    """
+
+    __slots__ = ("_assets", "_basis_costs", "_rows", "amounts")
+
+    def __init__(self, positions: Collection[Position]) -> None:
+        self._assets = [position.asset for position in positions]
+        self.amounts = [position.amount for position in positions]
+        self._basis_costs = [position.basis_cost for position in positions]
+        self._rows: list[tuple[str, int, Decimal, Decimal]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+    def rows(self) -> list[tuple[str, int, Decimal, Decimal]]:
+        """Return symbol, sid, signed amount and cost basis of each position."""
+        if self._rows is None:
+            parts = zip(self._assets, self.amounts, self._basis_costs, strict=True)
+            self._rows = [
+                (asset.symbol, asset.sid, amount, ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO)
+                for asset, amount, cost in parts
+            ]
+        return self._rows
 
 
 class PositionTotals(NamedTuple):
@@ -126,11 +155,9 @@ class Portfolio:
         return ZERO if position is None else position.amount
 
     def held(self) -> Held:
-        """Return symbol, sid, signed amount and cost basis of every position; made anew only when one has changed."""
+        """Return what is held; made anew only when a position has changed."""
         if self._held is None:
-            self._held = tuple(
-                [(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis) for p in self.holdings.values()]
-            )
+            self._held = Held(self.holdings.values())
         return self._held
 
     def totals(self) -> PositionTotals:

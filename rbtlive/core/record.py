@@ -40,7 +40,7 @@ class HeldRows(Sequence[PositionRow]):
     Sessions in which nothing traded share what is held, and differ in prices alone.
 
     Args:
-        held: Symbol, sid, signed amount and cost basis of each position.
+        held: What is held.
         prices: Last sale price of each; floats are made exact when they are read.
     """
 
@@ -54,7 +54,7 @@ class HeldRows(Sequence[PositionRow]):
         return len(self._held)
 
     def __iter__(self) -> Iterator[PositionRow]:
-        for held, price in zip(self._held, exact(self._prices), strict=True):
+        for held, price in zip(self._held.rows(), exact(self._prices), strict=True):
             yield PositionRow(*held, price)
 
     @overload
@@ -63,8 +63,8 @@ class HeldRows(Sequence[PositionRow]):
     def __getitem__(self, place: slice) -> Sequence[PositionRow]: ...
     def __getitem__(self, place: int | slice) -> PositionRow | Sequence[PositionRow]:
         if isinstance(place, slice):
-            return HeldRows(self._held[place], self._prices[place])
-        return PositionRow(*self._held[place], exact(self._prices)[place])
+            return tuple(self)[place]
+        return PositionRow(*self._held.rows()[place], exact(self._prices)[place])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)

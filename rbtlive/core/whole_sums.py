@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rbtlive.core.portfolio import Held, PositionTotals
+from rbtlive.core.portfolio import PositionTotals
 from rbtlive.model.number import ZERO
 from rbtlive.utils.arrays import NDArray, np
 
@@ -23,20 +23,20 @@ _MOST_TOTAL: Final = float(1 << 62)
 _TENS: Final = [10.0**power for power in range(_MOST_DECIMALS + 1)]
 
 
-def sums_in_whole_numbers(closes: Sequence[tuple[Held, Floats]]) -> list[PositionTotals | None]:
+def sums_in_whole_numbers(closes: Sequence[tuple[list[Decimal], Floats]]) -> list[PositionTotals | None]:
     """Return the sums over the positions of each close; None where something does not fit.
 
     Prices must be positive, of at most nine decimals and fifteen digits, amounts of at most nine decimals, and sums below 2**62
     in units of their last decimal.
 
     Args:
-        closes: What is held, which closes may share, and the price of each position.
+        closes: Signed shares, a list that closes may share, and the price of each position.
     """
     known: dict[int, _Amounts | None] = {}
-    for held, _ in closes:
-        if id(held) not in known:
-            known[id(held)] = _whole_amounts(held)
-    fitting = [(known[id(held)], prices) for held, prices in closes]
+    for shares, _ in closes:
+        if id(shares) not in known:
+            known[id(shares)] = _whole_amounts(shares)
+    fitting = [(known[id(shares)], prices) for shares, prices in closes]
     amounts = [part for part, _ in fitting if part is not None]
     if not amounts:
         return [None] * len(closes)
@@ -50,8 +50,7 @@ class _Amounts(NamedTuple):
     scale: int
 
 
-def _whole_amounts(held: Held) -> _Amounts | None:
-    amounts = [amount for _, _, amount, _ in held]
+def _whole_amounts(amounts: list[Decimal]) -> _Amounts | None:
     exponents: list[Any] = [0]
     if not all(map(ZERO.same_quantum, amounts)):
         exponents = [amount.as_tuple().exponent for amount in amounts]

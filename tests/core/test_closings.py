@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.core.closings import FEW, MANY, Closing, reckon, sum_exactly, totals_of
+from rbtlive.core.portfolio import Held, Position
 from rbtlive.core.record import SessionRow, SessionRows, column
 from rbtlive.core.state import capture
 from rbtlive.core.trading_core import TradingCore
@@ -30,10 +31,11 @@ from tests.data.markets import DAYS, bars
 
 NEW_YORK = get_calendar("XNYS")
 FIRST = NEW_YORK.number(DAYS[0])
+ASSET = PolarsDataPortal(bars({"S0": [1.0] * len(DAYS)})).assets[0]
 
 
-def held_of(*amounts: str) -> Any:
-    return tuple((f"S{number}", number, Decimal(amount), ZERO) for number, amount in enumerate(amounts))
+def held_of(*amounts: str | Decimal) -> Held:
+    return Held([Position(ASSET, Decimal(amount)) for amount in amounts])
 
 
 def closing(held: Any, prices: list[float], *, number: int = 0, **facts: Any) -> Closing:
@@ -83,8 +85,7 @@ books = st.lists(st.tuples(amounts, prices), min_size=1, max_size=4)
 @given(st.lists(books, min_size=1, max_size=12))
 def test_sums_are_those_of_decimals_in_value_and_in_digits(drawn: list[Any]) -> None:
     closings = [
-        closing(tuple((f"S{n}", n, amount, ZERO) for n, (amount, _) in enumerate(book)), [p for _, p in book])
-        for book in drawn
+        closing(held_of(*[amount for amount, _ in book]), [price for _, price in book]) for book in drawn
     ] * FEW
 
     with decimal.localcontext(ENGINE_CONTEXT):
@@ -95,7 +96,7 @@ def test_sums_are_those_of_decimals_in_value_and_in_digits(drawn: list[Any]) -> 
 
 
 def test_cents_and_whole_shares_are_summed_in_whole_numbers() -> None:
-    (totals,) = sums_in_whole_numbers([(held_of("100", "-30"), np.array([10.25, 3.5]))])
+    (totals,) = sums_in_whole_numbers([([Decimal(100), Decimal(-30)], np.array([10.25, 3.5]))])
 
     assert totals is not None
     assert (totals.longs_count, totals.shorts_count) == (1, 1)
@@ -103,7 +104,7 @@ def test_cents_and_whole_shares_are_summed_in_whole_numbers() -> None:
 
 
 def test_fractions_of_shares_are_summed_in_whole_numbers() -> None:
-    (totals,) = sums_in_whole_numbers([(held_of("0.125", "2"), np.array([40000.5, 3.25]))])
+    (totals,) = sums_in_whole_numbers([([Decimal("0.125"), Decimal(2)], np.array([40000.5, 3.25]))])
 
     assert totals is not None
     assert str(totals.long_value) == "5006.5625"
@@ -123,9 +124,9 @@ def test_fractions_of_shares_are_summed_in_whole_numbers() -> None:
 def test_what_does_not_fit_has_no_sum_in_whole_numbers_and_leaves_its_neighbours_alone(
     amount: str, price: float
 ) -> None:
-    usual = (held_of("100"), np.array([10.25]))
+    usual = ([Decimal(100)], np.array([10.25]))
 
-    sums = sums_in_whole_numbers([usual, (held_of(amount), np.array([price])), usual])
+    sums = sums_in_whole_numbers([usual, ([Decimal(amount)], np.array([price])), usual])
 
     assert sums[1] is None
     assert [str(one.long_value) for one in (sums[0], sums[2]) if one is not None] == ["1025.00"] * 2
