@@ -343,14 +343,6 @@ class AlpacaBroker(BrokerAdapter):
         """Return cash and equity."""
         return read_account(await self._http.get("/v2/account"))
 
-    async def market_time(self) -> datetime:
-        """Return the time at the broker, UTC."""
-        body = await self._http.get("/v2/clock")
-        try:
-            return datetime.fromisoformat(body["timestamp"]).astimezone(UTC)
-        except (KeyError, TypeError, ValueError):
-            raise Untranslatable("the broker's clock tells no time") from None
-
     def __repr__(self) -> str:
         return f"AlpacaBroker(paper={self.paper}, url={self.url!r})"
 

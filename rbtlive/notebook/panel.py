@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
+from rbtlive.core.callbacks import told
 from rbtlive.errors import RbtliveError
+from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.panel_rows import traceback_text
 from rbtlive.notebook.snapshot import PanelState, State
 from rbtlive.notebook.static_view import static_html
@@ -112,13 +114,6 @@ def _widget_class() -> Any:
         picture = traitlets.Dict().tag(sync=True)
 
     return PanelWidget
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 class _CellWatch:
@@ -274,7 +269,7 @@ class Panel:
     def _stand_still(self, failure: Exception) -> None:
         if self._session is not None:
             self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
-        self._answer(f"the panel stands still: {type(failure).__name__}: {failure}")
+        self._answer(f"the panel stands still: {told(failure)}")
 
     def tick(self) -> None:
         """Look at the session and send what changed; to be called on the session's loop."""
@@ -331,7 +326,7 @@ class Panel:
         moment = self._moment()
         if not self._views or moment == (self._pictured_in_cell if in_cell else self._pictured):
             return
-        if self._session is not None and _running_loop() is not self._loop:
+        if self._session is not None and running_loop() is not self._loop:
             return
         self._pictured = moment
         if in_cell:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rbtlive.core.callbacks import told
 from rbtlive.core.order import Order
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.trading_core import TradingCore
@@ -347,7 +348,7 @@ class Failures:
             del self.kinds[next(iter(self.kinds))]
         for kind, failure in changed.items():
             if kind in self.kinds and not self.kinds[kind][3]:  # putting one into words is what costs
-                self.kinds[kind][2:] = cut(f"{type(failure).__name__}: {failure}"), traceback_text(failure)
+                self.kinds[kind][2:] = cut(told(failure)), traceback_text(failure)
         return [self.kinds[kind] for kind in changed if kind in self.kinds]
 
     def _fresh(self, name: str, failures: deque[BaseException]) -> list[BaseException]:
@@ -379,9 +380,9 @@ def traceback_text(failure: BaseException) -> str:
         lines.append(f"{_place(frame.filename)}, line {frame.lineno}, in {frame.name}")
         if frame.line:
             lines.append(f"    {frame.line}")
-    lines.append(f"{type(failure).__name__}: {failure}")
+    lines.append(told(failure))
     if failure.__cause__ is not None:
-        lines.append(f"caused by {type(failure.__cause__).__name__}: {failure.__cause__}")
+        lines.append(f"caused by {told(failure.__cause__)}")
     return cut("\n".join(lines), 4000)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import traceback
 from collections import deque
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from rbtlive.core.views import AccountView, PortfolioView
 from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent, SystemErrorEvent
 from rbtlive.notebook.loaded import loaded_by, remember
+from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.panel import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
 from rbtlive.research.frames import positions_frame
@@ -31,6 +31,7 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import RecordedRun
 from rbtlive.runtime.launch import Launch
+from rbtlive.runtime.log import traced
 from rbtlive.runtime.replay import find_recorded
 
 KEPT_LOGS = 1000
@@ -88,7 +89,7 @@ class Awaited:
             TimeoutError: it has not come by then.
             EngineStopped: this is the session's own loop, which would wait for itself: `await` it here.
         """
-        if not self._future.done() and _running_loop() is self._loop:
+        if not self._future.done() and running_loop() is self._loop:
             raise EngineStopped("the report comes over the loop that runs here: await it instead of result()")
         return self._future.result(timeout)
 
@@ -136,7 +137,7 @@ class LiveSession:
                 await asyncio.wait({before}, timeout=LETTING_GO_S)
             await self.engine.run()
         except Exception as failure:  # wait() raises it; whoever looks should see it without waiting
-            self._log("error", f"the session has failed\n{_traced(failure)}")
+            self._log("error", f"the session has failed\n{traced(failure)}")
             raise
         if self.engine.ended:
             self._conclude()
@@ -151,7 +152,7 @@ class LiveSession:
             core.act(lambda: analyze(core.context, perf_of(self.result(), core.settings.frames)))
         except Exception as failure:  # around a user's callback
             self.engine.failure = failure
-            self._log("error", f"analyze failed\n{_traced(failure)}")
+            self._log("error", f"analyze failed\n{traced(failure)}")
             if core.settings.on_error == "raise":
                 raise
 
@@ -278,7 +279,7 @@ class LiveSession:
     def _is_elsewhere(self) -> bool:
         # Widget callbacks may come on another thread, with another loop or none.
         loop = self._loop
-        return loop is not None and loop.is_running() and _running_loop() is not loop
+        return loop is not None and loop.is_running() and running_loop() is not loop
 
     async def _hopped(self, work: Any) -> None:
         assert self._loop is not None
@@ -381,13 +382,13 @@ class LiveSession:
 
     def _note_message(self, level: str, text: str) -> None:
         failures = self.engine.core.callbacks.failures
-        traced = f"\n{_traced(failures[-1])}" if level == "error" and failures else ""
-        self._log(level, text + traced)
+        trace = f"\n{traced(failures[-1])}" if level == "error" and failures else ""
+        self._log(level, text + trace)
 
     def _note_trouble(self, event: SystemErrorEvent) -> None:
         known = (f.error for f in reversed(self.engine.dispatcher.failures) if f.handler == event.source)
         failure = next(known, None)
-        self._log("error", f"{event.source}: {event.message}" + (f"\n{_traced(failure)}" if failure else ""))
+        self._log("error", f"{event.source}: {event.message}" + (f"\n{traced(failure)}" if failure else ""))
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"
@@ -401,14 +402,3 @@ class LiveSession:
 
     def _ipython_display_(self) -> None:
         show(self)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _traced(failure: BaseException) -> str:
-    return "".join(traceback.format_exception(failure)).rstrip()

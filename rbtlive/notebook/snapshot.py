@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.callbacks import KEPT_FAILURES
+from rbtlive.core.callbacks import KEPT_FAILURES, told
 from rbtlive.data.calendar import us_of
 from rbtlive.model.events import Priority
 from rbtlive.notebook.panel_rows import (
@@ -223,7 +223,7 @@ class PanelState:
             "state": session.state,
             "trading": core.trading_state,
             "reason": cut(core.halt_reason),
-            "failure": "" if failure is None else cut(f"{type(failure).__name__}: {failure}"),
+            "failure": "" if failure is None else cut(told(failure)),
         }
 
     def _meters(self, *, anew: bool) -> list[Any]:

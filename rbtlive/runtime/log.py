@@ -39,7 +39,12 @@ def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
             event_type=failure.event.event_type,
             at=failure.event.timestamp.isoformat(),
             # as text: rendering frames with all their variables would hold the loop for half a second
-            exception="".join(traceback.format_exception(failure.error)).rstrip(),
+            exception=traced(failure.error),
         )
 
     return log
+
+
+def traced(error: BaseException) -> str:
+    """Return an exception's traceback as text."""
+    return "".join(traceback.format_exception(error)).rstrip()
