@@ -212,9 +212,10 @@ class Portfolio:
         A fill updates the last sale price only if it is newer than what is known.
         Source: zipline-reloaded 3.2.1, finance/position.py, update.
         """
-        position = self.positions.get(asset)
+        positions = self.positions
+        position = positions.get(asset)
         if position is None:
-            position = self.positions[asset] = Position(asset)
+            position = positions[asset] = Position(asset)
         cash_flow = to_money(-price * amount)
         before = position.amount
         after = before + amount
@@ -225,7 +226,7 @@ class Portfolio:
         position.amount = after
         self._move_cash(cash_flow)
         if not after:
-            del self.positions[asset]
+            del positions[asset]
         return position
 
     def _move_cost(self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal) -> None:
@@ -255,7 +256,7 @@ class Portfolio:
         """Charge `cost`, and spread it over the position's cost basis if there still is a position."""
         if not cost:
             return
-        position = self.positions.get(asset)
+        position = self.holdings.get(asset)  # a cost basis waits for no mark
         if position is not None:
             position.basis_cost += cost
         self.commissions_paid += cost
@@ -317,12 +318,6 @@ class Portfolio:
         mark, self._waiting = self._waiting, None
         if mark is not None:
             mark()
-
-    def deposit(self, amount: Decimal) -> None:
-        """Add `amount` to capital and cash."""
-        self.capital_base += amount
-        self.cash += amount
-        self.note_change()
 
     def _move_cash(self, amount: Decimal) -> None:
         self.cash += amount
