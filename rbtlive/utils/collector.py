@@ -35,4 +35,13 @@ def rare_collections() -> Iterator[None]:
         with _lock:
             _runs -= 1
             if _runs == 0 and gc.get_threshold() == RARE:
+                _count_as_old()
                 gc.set_threshold(*_before)
+
+
+# What a run has made stays, and would all be looked at as soon as the thresholds are back. Objects that are frozen and thawed are
+# the oldest ones, which are looked at last. What somebody else has frozen is left alone.
+def _count_as_old() -> None:
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

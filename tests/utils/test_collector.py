@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -41,3 +42,30 @@ def test_a_collector_that_is_off_or_was_set_inside_is_left_alone() -> None:
         assert gc.get_threshold() == (123, 4, 5)
     finally:
         gc.set_threshold(*before)
+
+
+class _Kept:
+    pass
+
+
+def test_what_was_made_inside_counts_as_old_and_is_still_collected() -> None:
+    with rare_collections():
+        kept = _Kept()
+        lost = _Kept()
+        lost.itself = lost  # type: ignore[attr-defined]
+        gone = weakref.ref(lost)
+        del lost
+
+    assert any(one is kept for one in gc.get_objects(generation=2))
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_somebody_froze_stays_frozen() -> None:
+    try:
+        gc.freeze()
+        with rare_collections():
+            pass
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
