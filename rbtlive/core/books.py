@@ -18,11 +18,15 @@ from rbtlive.core.record import RunRecord, SessionRows
 from rbtlive.data.calendar import us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
-from rbtlive.model.number import ZERO, plain_text
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
+
+
+# A state is taken and restored between events too, in whatever decimal context there is.
+_add, _subtract = ENGINE_CONTEXT.add, ENGINE_CONTEXT.subtract
 
 
 def _midnight_us(label: date) -> int:
@@ -78,10 +82,10 @@ class SessionBooks:
         core = self._core
         if core.market.now_us < self._first_auto_close_us:
             return
-        for position in list(core.portfolio):
-            asset = position.asset
-            if not self._leaves(asset.index):
-                continue
+        now_us, ends_us = core.market.now_us, self._auto_close_us
+        over = [asset for asset in core.portfolio.holdings if ends_us[asset.index] <= now_us]
+        for asset in [asset for asset in over if self._leaves(asset.index)]:
+            position = core.portfolio.positions[asset]
             price = core.marks.value_of(asset)
             price = position.last_sale_price if price is None else price
             amount = -position.amount
@@ -178,7 +182,9 @@ class SessionBooks:
         return {
             "starting_cash": plain_text(self._starting_cash),
             "starting_value": plain_text(starting_value),
-            "previous_pnl": plain_text(self._starting_cash + starting_value - self._starting_base),
+            "previous_pnl": plain_text(
+                _subtract(_add(self._starting_cash, starting_value), self._starting_base)
+            ),
             "previous_cash_flow": plain_text(self._previous_cash_flow),
             "previous_return": repr(previous_return),
             "first_transaction": self._first_transaction,
@@ -188,7 +194,9 @@ class SessionBooks:
         """Take what `facts` gave."""
         self._starting_cash = Decimal(facts["starting_cash"])
         self._starting_value = Decimal(facts["starting_value"])
-        self._starting_base = self._starting_cash + self._starting_value - Decimal(facts["previous_pnl"])
+        self._starting_base = _subtract(
+            _add(self._starting_cash, self._starting_value), Decimal(facts["previous_pnl"])
+        )
         self._previous_cash_flow = Decimal(facts["previous_cash_flow"])
         self._previous_return = float(facts["previous_return"])
         self._first_transaction = facts["first_transaction"]
