@@ -124,6 +124,37 @@ def calls_per_order(strategy: Any) -> float:
     return (trading - calls_of(lambda: backtest_of(strategy, bars))) / orders
 
 
+class Hold(rbt.TradingAlgorithm):
+    """Shares of every asset, bought on the first day and kept."""
+
+    def initialize(self, context: Any) -> None:
+        context.waiting = self.symbols("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        while context.waiting:
+            self.order(context.waiting.pop(), 10)
+
+
+def calls_per_session() -> float:
+    """Return the calls that each further day costs a run that holds ten assets, its `performance` included."""
+    minutes = minute_bars(400)
+    days = pl.col("timestamp").rank("ordinal").cast(pl.Int32).cast(pl.Date).alias("date")
+    frame = pl.concat(
+        [
+            minutes.select(days, pl.lit(name).alias("symbol"), pl.exclude("timestamp", "symbol"))
+            for name in "ABCDEFGHIJ"
+        ]
+    )
+
+    def work(count: int) -> None:
+        first = frame["date"].min()
+        bars = frame.filter(pl.col("date") < first + timedelta(days=count))
+        assert rbt.backtest(Hold, bars, calendar="24/7", progress=False).performance.height == count
+
+    work(200)  # what is made once a process is made here
+    return (calls_of(lambda: work(400)) - calls_of(lambda: work(200))) / 200
+
+
 def calls_per_event() -> float:
     """Return the calls that an event costs from a dictionary of floats through queue, journal and core to the callback."""
 

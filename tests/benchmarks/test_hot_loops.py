@@ -6,10 +6,12 @@ Where a change makes one of them cheaper, lower its limit; where it must make on
 from __future__ import annotations
 
 import copy
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from rbtlive.core.marking import Marks
 from rbtlive.core.order import Order
 from rbtlive.data.market import Market
 from rbtlive.model.events import Event
@@ -21,11 +23,13 @@ from tests.benchmarks.counting import (
     calls_per_bar_of_a_stream,
     calls_per_event,
     calls_per_order,
+    calls_per_session,
 )
 
 HISTORIES_A_BAR = 18.0
 INDICATORS_A_BAR = 7.0
-AN_ORDER = 130.0
+AN_ORDER = 118.0
+A_SESSION = 93.0
 AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0
 
@@ -40,6 +44,10 @@ def test_a_bar_with_two_indicators_stays_within_its_calls() -> None:
 
 def test_an_order_stays_within_its_calls() -> None:
     assert calls_per_order(Crossover) <= AN_ORDER
+
+
+def test_a_session_of_ten_positions_stays_within_its_calls() -> None:
+    assert calls_per_session() <= A_SESSION
 
 
 def test_an_event_of_a_session_stays_within_its_calls() -> None:
@@ -90,3 +98,17 @@ def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Order, "apply_fill", slow)
 
     assert calls_per_order(Crossover) > AN_ORDER
+
+
+def test_prices_that_every_close_makes_exact_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = Marks.mark_unseen
+
+    def slow(marks: Marks) -> Any:
+        prices = quick(marks)
+        for price in () if prices is None else prices.tolist():
+            Decimal(repr(price))
+        return prices
+
+    monkeypatch.setattr(Marks, "mark_unseen", slow)
+
+    assert calls_per_session() > A_SESSION
