@@ -80,7 +80,7 @@ class SlippageModel(FinancialModel, abc.ABC):
     @property
     def volume_for_bar(self) -> int | float:
         """Shares of the asset at hand that filled in this bar already, buys and sales together."""
-        return int(self._filled) if self._whole else float(self._filled)
+        return int(self._filled) if self._whole or not self._filled else float(self._filled)
 
     @abc.abstractmethod
     def process_order(self, data: Any, order: Any) -> tuple[Any, Any]:
@@ -139,7 +139,8 @@ class SlippageModel(FinancialModel, abc.ABC):
             price, amount = result if type(result) is tuple and len(result) == 2 else self._pair(result)
             if price is None:
                 continue
-            if type(amount) is not Decimal or amount != left:  # all that is left is of whole lots
+            # All that is left is of whole lots, and written as it is only if both are of the books: a user's may be 5.000.
+            if type(amount) is not Decimal or type(left) is not Decimal or amount != left:
                 amount = self._checked_amount(amount, order, to_decimal(left), lot_size=asset.lot_size)
             self._filled += abs(amount)
             yield order, price, amount

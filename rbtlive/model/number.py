@@ -34,7 +34,7 @@ class EngineContext(decimal.Context):
 ENGINE_CONTEXT = EngineContext()
 """For single operations outside of a run."""
 
-_quantize, _normalize = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize
+_quantize, _normalize, _add = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize, ENGINE_CONTEXT.add
 MONEY_QUANTUM = Decimal("1E-12")
 NAN = Decimal("NaN")
 ZERO = Decimal(0)
@@ -81,10 +81,14 @@ def to_money(value: object) -> Decimal:
     return _normalize(_quantize(exact, MONEY_QUANTUM)) + ZERO
 
 
-# Prices come again and again: a market has far fewer of them than bars.
+# Prices come again and again: a market has far fewer of them than bars. What is kept is every run's, so it must not be what a
+# strategy's own decimal context makes of it.
 @lru_cache(maxsize=1 << 16)
 def _money_of_float(value: float) -> Decimal:
-    return to_money(to_decimal(value))
+    exact = to_decimal(value)
+    if not exact.is_finite():
+        return to_money(exact)  # which says what is wrong
+    return _add(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
 
 
 def plain_text(value: Decimal) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -118,6 +119,27 @@ def test_a_restored_core_is_the_one_it_was_taken_from_and_goes_on_as_it(frequenc
     one, other = capture(whole), capture(copy)
     assert canonical_json(one) == canonical_json(other)
     assert [t.price for t in whole.record.transactions] == [t.price for t in copy.record.transactions]
+
+
+def test_a_state_is_the_same_whatever_the_decimal_context_it_is_taken_and_restored_in():
+    bars = daily_frame(8)
+    whole = core_of(Churn, bars, "1d")
+    whole.acknowledge(whole.start())
+    for event in events_of(bars):
+        whole.acknowledge(whole.process(event))
+    expected = capture(whole)
+    copy = core_of({"__name__": "s", "handle_data": nothing}, bars, "1d")
+    for event in events_of(bars):
+        copy.take_in(event)
+    copy.record.transactions = list(whole.record.transactions)
+
+    with decimal.localcontext(prec=4):
+        taken = capture(whole)
+        restore(copy, json.loads(canonical_json(taken)), whole.record.sessions)
+
+    assert taken == expected
+    assert Decimal(expected["books"]["previous_pnl"]) != 0
+    assert json.loads(canonical_json(capture(copy))) == json.loads(canonical_json(expected))
 
 
 def test_a_state_holds_nothing_that_json_cannot():

@@ -279,6 +279,23 @@ def test_a_user_models_fraction_is_cut_to_whole_shares() -> None:
     assert fills(Says((10.0, 6.9)), ABar(), AnOrder(21)) == [("1", 10, 6)]
 
 
+def test_a_user_models_decimal_is_written_as_the_books_write_it() -> None:
+    order = AnOrder(Number(5))
+
+    ((_, _, amount),) = Says((10.0, Decimal("5.000"))).simulate(ABar(), order.asset, [order])
+
+    assert str(amount) == "5"
+
+
+def test_nothing_filled_yet_is_a_whole_number_for_any_lot() -> None:
+    model = Says((10.0, 0.25), (10.0, 0.5))
+    asset = an_asset(lot_size="0.01")
+
+    list(model.simulate(ABar(), asset, [AnOrder(0.25, asset=asset), AnOrder(0.5, asset=asset)]))
+
+    assert list(map(repr, model.budgets)) == ["0", "0.25"]
+
+
 def test_none_means_no_fill_and_the_next_order_has_its_turn() -> None:
     assert fills(Says((None, None), (10.0, 4)), ABar(), AnOrder(5), AnOrder(4)) == [("2", 10, 4)]
 

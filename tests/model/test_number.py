@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
 
-from rbtlive.model.number import Number
+from rbtlive.model.number import Number, to_money
 
 PRICE = Number("10.25")
 
@@ -67,3 +67,10 @@ def test_quotient_and_remainder_stay_decimal():
     assert (lots, rest) == (10, 5)
     assert divmod(105.0, Number(10)) == (10, 5)
     assert type(rest * 0.5) is Number
+
+
+def test_money_of_a_float_is_exact_in_a_small_decimal_context_and_after_it():
+    with localcontext(prec=3):
+        there = to_money(8123.456789)
+
+    assert there == to_money(8123.456789) == Decimal("8123.456789")
