@@ -76,8 +76,8 @@ class Rotation(rbt.TradingAlgorithm):
         context.day = -1
 
     def averages(self, context, data):
-        columns = data.history(context.universe, "close", WINDOW, "1d").get_columns()[1:]
-        return [column[-1] for column in columns], [column.mean() for column in columns]
+        frame = data.history(context.universe, "close", WINDOW, "1d")
+        return frame.row(-1)[1:], [column.mean() for column in frame.get_columns()[1:]]
 
     def handle_data(self, context, data):
         context.day += 1
