@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -54,8 +55,11 @@ class HeldRows(Sequence[PositionRow]):
         return len(self._held)
 
     def __iter__(self) -> Iterator[PositionRow]:
-        for held, price in zip(self._held.rows(), exact(self._prices), strict=True):
-            yield PositionRow(*held, price)
+        return starmap(PositionRow, self.facts())
+
+    def facts(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
+        """Return symbol, sid, signed amount, cost basis and last sale price of each position, without rows."""
+        return ((*held, price) for held, price in zip(self._held.rows(), exact(self._prices), strict=True))
 
     @overload
     def __getitem__(self, place: int) -> PositionRow: ...
@@ -73,6 +77,13 @@ class HeldRows(Sequence[PositionRow]):
 
     def __repr__(self) -> str:
         return repr(tuple(self))
+
+
+def position_facts(held: Iterable[PositionRow]) -> Iterable[tuple[str, int, Decimal, Decimal, Decimal]]:
+    """Return symbol, sid, signed amount, cost basis and last sale price of each position."""
+    if isinstance(held, HeldRows):
+        return held.facts()
+    return [(p.symbol, p.sid, p.amount, p.cost_basis, p.last_sale_price) for p in held]
 
 
 @dataclass(frozen=True, slots=True)

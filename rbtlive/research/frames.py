@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column
+from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column, position_facts
 from rbtlive.data.calendar import us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
@@ -118,10 +118,13 @@ def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.
     Args:
         closes: Session labels, each with the positions held then.
     """
-    rows = [
-        (label, p.symbol, p.amount, p.cost_basis, p.last_sale_price) for label, held in closes for p in held
-    ]
-    return _frame(_POSITION_SCHEMA, rows)
+    columns: list[list[Any]] = [[] for _ in _POSITION_SCHEMA]
+    for label, held in closes:
+        facts = list(position_facts(held))
+        symbols, _, *numbers = zip(*facts, strict=True) if facts else ((),) * 5
+        for values, more in zip(columns, ([label] * len(facts), symbols, *numbers), strict=True):
+            values.extend(more)
+    return _frame_of_columns(_POSITION_SCHEMA, columns)
 
 
 def performance_frame(record: RunRecord) -> pl.DataFrame:
