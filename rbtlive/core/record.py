@@ -214,6 +214,9 @@ class SessionRows(MutableSequence[SessionRow]):
         )
         return other
 
+    def __reduce__(self) -> tuple[type, tuple[list[SessionRow]]]:
+        return list, (self[:],)  # a calendar of 60 years does not travel with them
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 

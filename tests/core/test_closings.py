@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import decimal
+import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -208,6 +209,13 @@ def test_a_copy_keeps_what_was_when_the_run_goes_on() -> None:
     rows[0] = rows[1]
 
     assert kept == list(some_rows(2))
+
+
+def test_rows_travel_between_processes_as_a_plain_list() -> None:
+    arrived = pickle.loads(pickle.dumps(some_rows()))
+
+    assert type(arrived) is list
+    assert arrived == list(some_rows())
 
 
 @pytest.mark.parametrize("made", [0, 2, 4])
