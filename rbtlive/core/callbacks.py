@@ -63,6 +63,7 @@ class Callbacks:
             self.survive(failure)
         else:
             self.failures_in_row = 0
+        self._core.keep_decimals()
         if self.waiting:
             self.deliver()
 

@@ -145,6 +145,7 @@ class TradingCore(OrderEntry):
         self._decimals = EngineContext()
         self._own, self._acting = copy_context(), False
         self._own.run(ACTIVE.set, self.context)
+        self._own.run(setcontext, self._decimals)
         self._advance, self._append_next = market.advance, market.append_next
         self._failure: BaseException | None = None
         self._session_open = False
@@ -228,6 +229,7 @@ class TradingCore(OrderEntry):
         initialize = self.strategy.callback("initialize")
         if initialize is not None:
             initialize(self.context)
+            self.keep_decimals()
         self.initializing = False
         self.books.check_benchmark()
         if self._session_open and self.market.now_us >= self._session_span[1]:
@@ -257,8 +259,6 @@ class TradingCore(OrderEntry):
 
     def _process(self, handler: Callable[[TradingCore, Any], None], event: Event) -> list[Command]:
         self._depth = 1
-        if getcontext() is not self._decimals:  # a callback may have put another one in its place
-            setcontext(self._decimals)
         try:
             handler(self, event)
             if self.fills.balanced_version != self.portfolio.version:
@@ -320,7 +320,6 @@ class TradingCore(OrderEntry):
         """
         if self._acting or self._depth:
             return function(*args, **kwargs)
-        self._own.run(setcontext, self._decimals)  # a callback may have put another one in its place
         self._acting = True
         try:
             return self._own.run(function, *args, **kwargs)
@@ -495,12 +494,18 @@ class TradingCore(OrderEntry):
                     self.callbacks.survive(failure)
                 else:
                     self.callbacks.failures_in_row = 0
+                if getcontext() is not self._decimals:
+                    self.keep_decimals()
                 if self._notices:
                     self._deliver_notices()
             if self.scheduled:
                 self._run_scheduled()
         if self._new_orders:
             self.flush_new_orders()
+
+    def keep_decimals(self) -> None:
+        """Put the engine's decimal context back: a callback may have put another one in its place."""
+        setcontext(self._decimals)
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""

@@ -71,6 +71,20 @@ def test_a_context_that_a_callback_put_in_place_is_gone_with_the_next_event(tmp_
     assert same(rbt.backtest(Once, daily_frame()), expected)
 
 
+def test_a_context_that_a_callback_put_in_place_is_gone_with_the_next_minute(tmp_path):
+    class Leaving(Plain):
+        def handle_data(self, context, data):
+            super().handle_data(context, data)
+            decimal.setcontext(decimal.Context(prec=3))
+
+    bars = minute_frame(2, 1, every=30)
+    session = run(whole(Leaving, tmp_path, feed=rbt.ReplayFeed(bars, frequency="1m"), frequency="1m"))
+    backtest = rbt.backtest(Leaving, bars, frequency="1m")
+
+    assert same(backtest, session.result())
+    assert same(backtest, rbt.backtest(Plain, bars, frequency="1m"))
+
+
 def test_the_surroundings_are_left_as_they_were():
     with decimal.localcontext(prec=5) as ours:
         rbt.backtest(Setting, daily_frame())
