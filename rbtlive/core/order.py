@@ -22,7 +22,7 @@ _FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
 LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
-    _S.CREATED: frozenset({_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.FILLED}),
+    _S.CREATED: frozenset({_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.PARTIALLY_FILLED, _S.FILLED}),
     _S.SUBMITTED: frozenset({_S.PENDING, _S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.PENDING: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
@@ -35,7 +35,11 @@ LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
     _S.FILLED: frozenset(),
     _S.DENIED: frozenset(),
 }
-"""From each state, the states an order may go to. CREATED → FILLED is a split that leaves nothing to trade."""
+"""From each state, the states an order may go to.
+
+A created order fills on the bar it was placed before, `batch_market_order` in `before_trading_start`; and FILLED is also a split
+that leaves nothing to trade.
+"""
 
 
 @dataclass(slots=True, eq=False)

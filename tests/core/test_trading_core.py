@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -27,7 +27,7 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
-from tests.builders import daily_frame, minute_frame, slices
+from tests.builders import daily_frame, minute_frame, run, same, slices, whole
 
 
 class Diary(rbt.TradingAlgorithm):
@@ -348,3 +348,26 @@ def test_a_slice_outside_of_the_calendar_is_refused():
 
     with pytest.raises(errors.OutsideCalendar, match="lies in no session of XNYS"):
         core.process(MarketDataEvent(timestamp=weekend, bars={}))
+
+
+class Early(rbt.TradingAlgorithm):
+    """Buys before its second session opens, as only `batch_market_order` may."""
+
+    amount = 100
+
+    def before_trading_start(self, context, data):
+        context.mornings = getattr(context, "mornings", 0) + 1
+        if context.mornings == 2:
+            self.batch_market_order({self.symbol("AAA"): self.amount})
+
+
+@pytest.mark.parametrize(("amount", "fills"), [(10, [10]), (100, [60, 40])])
+def test_a_batch_of_the_morning_fills_on_the_first_bar_as_far_as_its_volume_goes(tmp_path, amount, fills):
+    params = {"amount": amount}
+
+    backtested = rbt.backtest(Early, daily_frame(6), params=params)
+    session = run(whole(Early, tmp_path, feed=rbt.ReplayFeed(daily_frame(6)), params=params))
+
+    assert backtested.transactions["amount"].to_list() == fills
+    assert backtested.transactions["dt"][0].date() == date(2017, 1, 4)
+    assert same(session.result(), backtested)
