@@ -259,6 +259,8 @@ class TradingCore(OrderEntry):
 
     def _process(self, handler: Callable[[TradingCore, Any], None], event: Event) -> list[Command]:
         self._depth = 1
+        if getcontext() is not self._decimals:
+            setcontext(self._decimals)
         try:
             handler(self, event)
             if self.fills.balanced_version != self.portfolio.version:
@@ -276,8 +278,10 @@ class TradingCore(OrderEntry):
         """Process every bar of a session whose bars are all there: the backtest's inner loop, to be called by `act`."""
         self._enter_session(session)
         first, last = self.market.panel.rows_of_session(session)
-        bar = self._bar
+        bar, decimals = self._bar, self._decimals
         for row in range(first, last):
+            if getcontext() is not decimals:
+                setcontext(decimals)
             if self._asked:
                 self._rest_orders()
             bar(row)
@@ -446,6 +450,7 @@ class TradingCore(OrderEntry):
     def _finish_session(self) -> None:
         if not self._session_open:
             return
+        self.keep_decimals()
         self.books.close()
         self._deliver_notices()
         self.market.end_session(self.market.session)
@@ -494,8 +499,6 @@ class TradingCore(OrderEntry):
                     self.callbacks.survive(failure)
                 else:
                     self.callbacks.failures_in_row = 0
-                if getcontext() is not self._decimals:
-                    self.keep_decimals()
                 if self._notices:
                     self._deliver_notices()
             if self.scheduled:
@@ -505,7 +508,8 @@ class TradingCore(OrderEntry):
 
     def keep_decimals(self) -> None:
         """Put the engine's decimal context back: a callback may have put another one in its place."""
-        setcontext(self._decimals)
+        if getcontext() is not self._decimals:
+            setcontext(self._decimals)
 
     def flush_new_orders(self) -> None:
         """Count the orders placed or cancelled since the last bar as changed in this session."""

@@ -27,7 +27,7 @@ from tests.benchmarks.counting import (
 )
 
 HISTORIES_A_BAR = 18.0
-INDICATORS_A_BAR = 7.0
+INDICATORS_A_BAR = 8.0
 AN_ORDER = 118.0
 A_SESSION = 93.0
 AN_EVENT = 67.0
