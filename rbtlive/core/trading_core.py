@@ -148,9 +148,8 @@ class TradingCore(OrderEntry):
         self._own.run(setcontext, self._decimals)
         self._advance, self._append_next = market.advance, market.append_next
         self._failure: BaseException | None = None
-        self._session_open = False
+        self._session_open, self._start_hook_done = False, True
         self._session_span, self._bts_us = (0, 0), 0
-        self._start_hook_done = True
         self._bind_callbacks(strategy)
 
     def _bind_callbacks(self, strategy: StrategyExecutor) -> None:
