@@ -428,7 +428,7 @@ class TradingCore(OrderEntry):
 
     def _note_times(self, session: int) -> None:
         calendar = self.calendar
-        self._session_span = (int(calendar.opens_us[session]), int(calendar.closes_us[session]))
+        self._session_span = (calendar.opens_us.item(session), calendar.closes_us.item(session))
         if self._before_start is not None:
             self._bts_us = morning_us(calendar.label(session))
 
