@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.record import RunRecord, column
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.utils.arrays import np
 
@@ -73,12 +75,14 @@ def _activity(record: RunRecord) -> dict[str, Any]:
     values = [float(value) for value in column(sessions, "portfolio_value")]
     traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
     mean = math.fsum(values) / len(values) if values else 0.0
+    # Exact, 0.1 + 0.2 is 0.3, whatever the context of who reads.
+    commission = reduce(ENGINE_CONTEXT.add, (t.commission for t in record.transactions), ZERO)
     return {
         "sessions": len(sessions),
         "orders": len(record.orders),
         "denied": len(record.denied),
         "fills": len(record.transactions),
-        "commission": float(sum(t.commission for t in record.transactions)),  # exact: 0.1 + 0.2 is 0.3
+        "commission": float(commission),
         "turnover": traded / 2 / mean / (len(sessions) / 252) if mean > 0 else None,
         "max_gross_leverage": max(column(sessions, "gross_leverage"), default=None),
         "final_value": values[-1] if values else None,

@@ -93,6 +93,17 @@ def test_the_surroundings_are_left_as_they_were():
         assert decimal.getcontext().prec == 5
 
 
+def test_a_result_says_the_same_whatever_the_context_of_who_reads_it(expected):
+    def said(result):
+        frames = [result.performance, result.orders, result.transactions, result.positions]
+        return [frame.rows() for frame in frames], dict(result.metrics), repr(result.record.sessions)
+
+    with decimal.localcontext(prec=3):
+        there = said(rbt.backtest(Plain, daily_frame()))
+
+    assert there == said(expected)
+
+
 def test_a_context_of_ones_own_works_in_a_callback():
     seen = []
 
