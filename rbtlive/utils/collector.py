@@ -14,8 +14,12 @@ RARE = (50_000, 20, 100)
 """New objects between two collections of the youngest generation, and how rare those of the older ones are: Python's
 default looks at all orders of a run again and again, a tenth of its time, and finds nothing: a run makes no cycles."""
 
+COLLECT_AFTER = 8
+"""So many runs may be forgotten before their memory is free: one that nobody holds any more is a cycle, its bars with it, and
+being old it would never be met by a collection of Python's own accord, however often a loop over parameters runs."""
+
 _lock = threading.Lock()
-_runs = 0
+_runs = _ended = 0
 _before = gc.get_threshold()
 
 
@@ -42,6 +46,10 @@ def rare_collections() -> Iterator[None]:
 # What a run has made stays, and would all be looked at as soon as the thresholds are back. Objects that are frozen and thawed are
 # the oldest ones, which are looked at last. What somebody else has frozen is left alone.
 def _count_as_old() -> None:
-    if not gc.get_freeze_count():
+    global _ended  # noqa: PLW0603 - as above
+    _ended += 1
+    if _ended % COLLECT_AFTER == 0 and gc.isenabled():
+        gc.collect()
+    elif not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()

@@ -7,7 +7,9 @@ import weakref
 
 import pytest
 
-from rbtlive.utils.collector import RARE, rare_collections
+import rbtlive as rbt
+from rbtlive.utils.collector import COLLECT_AFTER, RARE, rare_collections
+from tests.builders import Hold, daily_frame
 
 
 def test_blocks_may_overlap_and_the_last_one_restores() -> None:
@@ -69,3 +71,10 @@ def test_what_somebody_froze_stays_frozen() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_of_many_runs_that_nobody_holds_few_are_in_memory() -> None:
+    portal = rbt.PolarsDataPortal(daily_frame())
+    contexts = [weakref.ref(rbt.backtest(Hold, portal).context) for _ in range(3 * COLLECT_AFTER)]
+
+    assert sum(context() is not None for context in contexts) <= COLLECT_AFTER
