@@ -171,11 +171,11 @@ class PolarsFrames:
         return dict(zip(keys, values, strict=True))
 
     def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pl.DataFrame:
-        """Return `symbol` and one column a field; prices and volumes are Float64, null where missing."""
+        """Return `symbol` and one column a field; prices and volumes are Float64; null where missing."""
         shown: dict[str, Any] = {"symbol": pl.Series([asset.symbol for asset in assets], dtype=pl.String)}
         for field, values in columns.items():
             numbers = all(isinstance(value, Decimal) for value in values)
-            shown[field] = _floats(values) if numbers else pl.Series(values)
+            shown[field] = _floats(values) if numbers else pl.Series(_known(values), strict=False)
         return pl.DataFrame(shown)
 
     def weights(self, weights: Mapping[Asset, Decimal]) -> dict[Asset, Number]:
@@ -228,6 +228,11 @@ def exactly(shown: pl.Series | pl.DataFrame) -> Any:
         for value in shown.to_list()
     ]
     return pl.Series(shown.name, values, dtype=EXACT)
+
+
+# A fetched text that an asset does not have is NaN like a number; beside texts Polars can do nothing with it.
+def _known(values: Sequence[Any]) -> list[Any]:
+    return [None if isinstance(value, Decimal) and value.is_nan() else value for value in values]
 
 
 def _floats(values: list[Any]) -> pl.Series:

@@ -120,3 +120,16 @@ def test_the_rows_are_returned_as_they_were_understood():
 
     assert found[0].fields == ["score", "sid"]
     assert [asset.symbol for asset in found[0].df["sid"]] == ["A", "B", "A"]
+
+
+def test_a_text_that_some_assets_do_not_have_is_null_in_a_table():
+    seen = []
+    words = pl.DataFrame({"date": ["2017-01-04"], "symbol": ["A"], "word": ["up"]})
+
+    def look(context, data):
+        seen.append(data.current(context.symbols(*PRICES), ["word", "close"]))
+
+    played(PRICES, look, initialize=lambda context: context.fetch_csv(words))
+
+    assert seen[1]["word"].to_list() == ["up", None]
+    assert seen[1].schema == {"symbol": pl.String, "word": pl.String, "close": pl.Float64}
