@@ -16,6 +16,7 @@ from rbtlive.core.order import Order
 from rbtlive.data.market import Market
 from rbtlive.model.events import Event
 from rbtlive.runtime.event_queue import EventQueue
+from rbtlive.utils import collector
 from tests.benchmarks.counting import (
     Crossover,
     CrossoverOfIndicators,
@@ -32,6 +33,11 @@ AN_ORDER = 118.0
 A_SESSION = 93.0
 AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0
+
+
+@pytest.fixture(autouse=True)
+def _no_collection_falls_into_what_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "COLLECT_AFTER", 1_000_000)
 
 
 def test_a_bar_with_two_histories_stays_within_its_calls() -> None:
