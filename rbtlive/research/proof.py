@@ -10,7 +10,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -161,8 +161,9 @@ class Proof:
 
     def _fresh(self, strategy: Any, settings: RunSettings) -> TradingCore:
         settings = self._with_capital(settings)
-        last = self.portal.last_session if settings.end is None else self.portal.calendar.number(settings.end)
-        end = self.portal.calendar.label(max(last, self.portal.calendar.number(settings.start)))
+        calendar = self.portal.calendar
+        end = self._last_label() if settings.end is None else settings.end
+        end = calendar.label(max(calendar.number(end), calendar.number(settings.start)))
         return new_core(strategy, self.portal, replace(settings, end=end), preload=True)
 
     # At a broker elsewhere the account said how much there was.
@@ -174,7 +175,14 @@ class Proof:
     def _first_slice(self) -> datetime | None:
         return next((e.timestamp for _s, e in self.run.events() if isinstance(e, MarketDataEvent)), None)
 
-    def _session_of(self, moment: datetime) -> Any:
+    # In the session of the last slice maybe nothing has traded: the bars end before it then.
+    def _last_label(self) -> date:
+        slices = (row.timestamp for row in self.run.rows() if row.type == MarketDataEvent.__name__)
+        last = max(slices, default=None)
+        known = self.portal.calendar.label(self.portal.last_session)
+        return known if last is None else max(known, self._session_of(last))
+
+    def _session_of(self, moment: datetime) -> date:
         calendar = get_calendar(self.settings.calendar)
         return calendar.label(calendar.session_of_us(us_of(moment)))
 

@@ -1,10 +1,9 @@
 """The comparison of a session with its backtest, seen from outside."""
 
-import asyncio
-
 import pytest
 
 import rbtlive as rbt
+from tests.builders import Hold, daily_frame, minute_frame, run, same, slices, whole
 
 SPAN = {"start": "2008-01-02", "end": "2008-01-31"}
 
@@ -23,13 +22,13 @@ class Talker(rbt.TradingAlgorithm):
 
 @pytest.fixture
 def ended(tmp_path):
-    async def run():
+    async def session():
         bars = rbt.load_sample("us-daily")
-        session = rbt.attach(Talker, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN)
-        await session.wait()
-        return session
+        made = rbt.attach(Talker, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN)
+        await made.wait()
+        return made
 
-    return asyncio.run(run())
+    return run(session())
 
 
 def test_what_a_session_said_is_not_said_again_by_its_parity(capsys, ended):
@@ -40,3 +39,28 @@ def test_what_a_session_said_is_not_said_again_by_its_parity(capsys, ended):
     assert "buying" in said
     assert report.identical
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("frequency", ["1d", "1m"])
+def test_a_session_whose_last_slice_begins_a_session_in_which_nothing_traded_has_parity(tmp_path, frequency):
+    bars = daily_frame(3, 1) if frequency == "1d" else minute_frame(2, 1)
+    *traded, quiet = slices(bars) if frequency == "1d" else slices(bars)[:391]
+
+    async def source():
+        for bar in traded:
+            yield bar
+        yield rbt.MarketDataEvent(timestamp=quiet[0].timestamp, bars={})
+
+    known = (
+        {"bars": daily_frame(1, 1)}
+        if frequency == "1d"
+        else {"bars": None, "minute_bars": minute_frame(1, 1)}
+    )
+    data = rbt.PolarsDataPortal(**known)
+    session = run(whole(Hold, tmp_path, feed=source(), data=data, frequency=frequency))
+
+    report = session.parity()
+
+    assert report.identical
+    assert report.fills_compared == 1
+    assert same(session.replay(), session.result())
