@@ -72,9 +72,11 @@ class Quick:
 
     def frame(self, indices: tuple[int, ...], field: str) -> tuple[FrameCut, int] | None:
         """Return what gives windows of several assets, and the first row they may begin at; None where days are rounded."""
-        history = self._history
+        history, panel = self._history, self._panel
         if history.clean_from(0, field) is None:
             return None
+        if panel.frozen and panel.base == 0 and field in _STORED:
+            return history.frame(indices, field, 0, panel.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
     def forget(self) -> None:
@@ -99,7 +101,8 @@ class _FromRow:
         return self._view[row - self._base]
 
 
-_COLUMNS = {name: name for name in ("open", "high", "low", "close", "volume")} | {"price": "close"}
+_STORED = ("open", "high", "low", "close", "volume")
+_COLUMNS = {name: name for name in _STORED} | {"price": "close"}
 
 
 def cutter(series: pl.Series) -> Cut:
