@@ -5,13 +5,12 @@ The rule: whatever needs a look at the calendar, or at what a bar is, is left to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rbtlive.data.calendar import MINUTE_US, datetime_of
-from rbtlive.data.panel import FIELDS
+from rbtlive.data.panel import EMPTY
 from rbtlive.model.bar import floats_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from rbtlive.model.bar import Bar
 
 _MINUTE: Final = timedelta(minutes=1)
-_EMPTY: Final = dict.fromkeys(FIELDS, math.nan) | {"volume": 0.0}
 
 
 class ComingMinute:
@@ -83,7 +81,7 @@ class ComingMinute:
                 at = first + places[symbol]
                 opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
         except KeyError:  # no asset of the run, or not listed in this session
-            panel.set_row(row, _EMPTY)
+            panel.set_row(row, EMPTY)
             return -1
         panel.rows = row = row + 1
         self._due = timestamp + _MINUTE if row < self._until else None

@@ -23,7 +23,8 @@ Frequency = Literal["1d", "1m"]
 FIELDS: Final = ("open", "high", "low", "close", "volume")
 PRICE_FIELDS: Final = FIELDS[:4]
 
-_EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
+EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
+"""What a row holds of an asset that has not traded."""
 _UINT32_MAX: Final = 4_294_967_295
 
 
@@ -114,7 +115,7 @@ class Panel:
         return np.concatenate(minutes), np.repeat(sessions, counts)
 
     def _blank(self, rows: int) -> dict[str, Floats]:
-        return {field: np.full((rows, self.width), _EMPTY[field], dtype=np.float64) for field in FIELDS}
+        return {field: np.full((rows, self.width), EMPTY[field], dtype=np.float64) for field in FIELDS}
 
     def fill(self, bars: pl.DataFrame) -> None:
         """Put bars into their rows; bars outside the axis are left out.
@@ -358,7 +359,7 @@ class Panel:
         self.generation += 1
         self._us = longer(self._us, 0)
         self._sessions = longer(self._sessions, 0)
-        self._matrices = {field: longer(matrix, _EMPTY[field]) for field, matrix in self._matrices.items()}
+        self._matrices = {field: longer(matrix, EMPTY[field]) for field, matrix in self._matrices.items()}
         self._note_cells()
 
     # Writing a number through a view costs a third of writing it into the array.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
+from rbtlive.data.panel import FIELDS
+
 if TYPE_CHECKING:
     from rbtlive.data.history import History
     from rbtlive.data.indicators import Indicators
@@ -75,7 +77,7 @@ class Quick:
         history, panel = self._history, self._panel
         if history.clean_from(0, field) is None:
             return None
-        if panel.frozen and panel.base == 0 and field in _STORED:
+        if panel.frozen and panel.base == 0 and field in FIELDS:
             return history.frame(indices, field, 0, panel.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
@@ -101,8 +103,7 @@ class _FromRow:
         return self._view[row - self._base]
 
 
-_STORED = ("open", "high", "low", "close", "volume")
-_COLUMNS = {name: name for name in _STORED} | {"price": "close"}
+_COLUMNS = {name: name for name in FIELDS} | {"price": "close"}
 
 
 def cutter(series: pl.Series) -> Cut:

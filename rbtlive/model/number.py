@@ -75,19 +75,19 @@ def to_money(value: object) -> Decimal:
     """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices, commissions, cash flows."""
     if type(value) is float:
         return _money_of_float(value)
-    exact = value if type(value) is Decimal else to_decimal(value)
-    if not exact.is_finite():
-        raise ValueError(f"an amount of money must be finite: was {exact}")
-    return _normalize(_quantize(exact, MONEY_QUANTUM)) + ZERO
+    return _rounded(value if type(value) is Decimal else to_decimal(value))
 
 
-# Prices come again and again: a market has far fewer of them than bars. What is kept is every run's, so it must not be what a
-# strategy's own decimal context makes of it.
+# Prices come again and again: a market has far fewer of them than bars.
 @lru_cache(maxsize=1 << 16)
 def _money_of_float(value: float) -> Decimal:
-    exact = to_decimal(value)
+    return _rounded(to_decimal(value))
+
+
+# In the engine's context, whatever there is around: what is kept of floats is every run's.
+def _rounded(exact: Decimal) -> Decimal:
     if not exact.is_finite():
-        return to_money(exact)  # which says what is wrong
+        raise ValueError(f"an amount of money must be finite: was {exact}")
     return _add(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
 
 

@@ -137,7 +137,9 @@ class TradingEngine:
         self._begun = begun
         self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
-        self._last_slice: datetime | None = None
+        self._taken_up_after: datetime | None = (
+            None  # the last slice the feed need not give, or the first it gave
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
         self._breath = Breath(self.clock)
@@ -160,7 +162,7 @@ class TradingEngine:
             self._take_over(self._settings.start, self._settings.capital_base)
         else:
             self._use(begun.core)
-            self._last_slice = begun.last_slice
+            self._taken_up_after = begun.last_slice
         for event_type in _CORE_EVENTS:
             handler = self._slice_to_core if event_type is MarketDataEvent else self._to_core
             self.dispatcher.register_handler(event_type, handler, critical=True)
@@ -279,8 +281,8 @@ class TradingEngine:
         self._start_task(self._pump.run(), "feed")
         self._start_task(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
-            if self._last_slice is not None:  # a feed that stays silent from the start is noticed too
-                self.timekeeper.note_slice(self._last_slice, self.core.settings.frequency)
+            if self._taken_up_after is not None:  # a feed that stays silent from the start is noticed too
+                self.timekeeper.note_slice(self._taken_up_after, self.core.settings.frequency)
             self._start_task(self.timekeeper.run(lambda: self.core), "clock")
 
     async def _connect(self) -> None:
@@ -313,7 +315,7 @@ class TradingEngine:
             symbols=tuple(asset.symbol for asset in self.core.assets),
             first_session=calendar.number(settings.start),
             last_session=None if settings.end is None else calendar.number(settings.end),
-            after=self._last_slice,
+            after=self._taken_up_after,
             latest=self.clock.now if self.feed.is_live and not isinstance(self.feed, StreamFeed) else None,
         )
 
@@ -344,7 +346,7 @@ class TradingEngine:
             facts = Facts(self.journal, assets, upto=self._segment.after)
             carry_on(self.core, facts, self._segment.state)
             if facts.slices:
-                self._last_slice = facts.slices[-1].timestamp
+                self._taken_up_after = facts.slices[-1].timestamp
         with self._prints_suppressed():
             self._hand_over(self.core.start())
 
@@ -353,7 +355,7 @@ class TradingEngine:
         with self._prints_suppressed():
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
-                    self._last_slice = event.timestamp
+                    self._taken_up_after = event.timestamp
                 self._process(event)
                 self.replayed += 1
                 if is_due():
@@ -364,7 +366,7 @@ class TradingEngine:
         go_on(self.journal)
         self._segment = segments_of(self.journal)[-1]
         self._recorder = Recorder(self.journal, after=self._segment.after)
-        self._last_slice = None
+        self._taken_up_after = None
         self._take_over(self.core.settings.start, self.core.settings.capital_base)
         await self._restore()
 
@@ -472,8 +474,8 @@ class TradingEngine:
         return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
-        if self._last_slice is None:
-            self._last_slice = event.timestamp
+        if self._taken_up_after is None:
+            self._taken_up_after = event.timestamp
             if self._start_at(event):
                 with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
                     self._hand_over(self.core.start())
