@@ -137,8 +137,7 @@ class TradingEngine:
         self._begun = begun
         self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
-        # The last slice that the feed need not give, or the first that it gave.
-        self._taken_up_after: datetime | None = None
+        self._taken_up_after: datetime | None = None  # a slice; the first of all once that has come
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
         self._breath = Breath(self.clock)
