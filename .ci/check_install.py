@@ -1,4 +1,6 @@
-"""Check an installed package from outside its sources: import, backtest, attach, parity. Run it in an empty folder."""
+"""Check an installed package from outside its sources: import, backtest, attach,
+parity. Run it in an empty folder.
+"""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +29,9 @@ async def trade(bars, span):
 
 def main():
     """Run everything a plain install must do."""
-    assert "site-packages" in Path(rbt.__file__).parts, f"not installed, but taken from {rbt.__file__}"
+    assert "site-packages" in Path(rbt.__file__).parts, (
+        f"not installed, but taken from {rbt.__file__}"
+    )
     bars, span = rbt.load_sample("us-daily"), {"start": "2005-01-03", "end": "2005-03-31"}
     result = rbt.backtest(BuyAndHold, bars, **span)
     session = asyncio.run(trade(bars, span))

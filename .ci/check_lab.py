@@ -1,4 +1,6 @@
-"""Check that `make lab` serves the quickstart notebook: start it without a browser, ask for the notebook, stop it."""
+"""Check that `make lab` serves the quickstart notebook: start it without a browser, ask
+for the notebook, stop it.
+"""
 
 import json
 import os
@@ -22,7 +24,9 @@ def free_port():
 
 
 def ask(url):
-    """Return the JSON at a URL, what the server says of an error, or None while nobody answers."""
+    """Return the JSON at a URL, what the server says of an error, or None while nobody
+    answers.
+    """
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)
@@ -54,7 +58,8 @@ def main():
     if found is None or found["type"] != "notebook":
         print(*output.splitlines()[-20:], sep="\n", file=sys.stderr)
         print(
-            f"make lab does not serve {NOTEBOOK}: {found or f'no answer in {PATIENCE_S} s'}", file=sys.stderr
+            f"make lab does not serve {NOTEBOOK}: {found or f'no answer in {PATIENCE_S} s'}",
+            file=sys.stderr,
         )
         return 1
     print(f"make lab serves {found['path']}")

@@ -1,8 +1,11 @@
-"""A minute backtest of many assets over a year from Parquet: its time, its memory, its progress bar.
+"""A minute backtest of many assets over a year from Parquet: its time, its memory, its
+progress bar.
 
-    python benchmarks/large.py [--assets 100] [--days 126 252 504] [--order asset time] [--folder .bench]
+    python benchmarks/large.py [--assets 100] [--days 126 252 504] [--order asset time]
+    [--folder .bench]
 
-Its rule: each run has a process of its own, so that its peak of memory is its own, and no process holds the bars whole.
+Its rule: each run has a process of its own, so that its peak of memory is its own, and
+no process holds the bars whole.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ def write(path: Path, *, assets: int, days: int) -> None:
     """Write random walks for the minutes of `days` sessions of XNYS, asset by asset."""
     calendar = get_calendar("XNYS")
     first = int(np.searchsorted(calendar.labels, np.datetime64(FIRST)))
-    stamps = np.concatenate([calendar.minutes_us(session) for session in range(first, first + days)])
+    stamps = np.concatenate(
+        [calendar.minutes_us(session) for session in range(first, first + days)]
+    )
     parts = []
     folder = path.with_suffix(".parts")
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +98,9 @@ class Momentum(rbt.TradingAlgorithm):
 
 
 def main() -> None:
-    """Write the bars that are not there, and run each size and order in a process of its own."""
+    """Write the bars that are not there, and run each size and order in a process of
+    its own.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -119,7 +126,14 @@ def main() -> None:
             if not by_time.exists():
                 write_in_order(by_time, by_asset, days=days)
             continue
-        again = [sys.executable, __file__, "--assets", str(chosen.assets), "--folder", str(chosen.folder)]
+        again = [
+            sys.executable,
+            __file__,
+            "--assets",
+            str(chosen.assets),
+            "--folder",
+            str(chosen.folder),
+        ]
         subprocess.run([*again, "--days", str(days), "--write"], check=True)
         for order in chosen.order:
             subprocess.run([*again, "--run", by_asset if order == "asset" else by_time], check=True)
@@ -138,9 +152,12 @@ def run(path: Path, *, assets: int) -> None:
     ended = time.process_time()
     most_mb = peak_mb()
     print(
-        f"{path.stem}: {bars:,} bars in {path.stat().st_size / 1e6:.0f} MB; portal {read - begun:.1f} s CPU, {portal_mb:.0f} MB peak "
-        f"(the process before: {before_mb:.0f} MB); backtest {ended - read:.1f} s CPU, {most_mb:.0f} MB peak; "
-        f"{bars / (ended - begun) / 1e3:,.0f} k asset-bars/s in all; {result.transactions.height:,} trades, final value "
+        f"{path.stem}: {bars:,} bars in {path.stat().st_size / 1e6:.0f} MB; portal "
+        f"{read - begun:.1f} s CPU, {portal_mb:.0f} MB peak "
+        f"(the process before: {before_mb:.0f} MB); backtest {ended - read:.1f} s CPU, "
+        f"{most_mb:.0f} MB peak; "
+        f"{bars / (ended - begun) / 1e3:,.0f} k asset-bars/s in all; "
+        f"{result.transactions.height:,} trades, final value "
         f"{result.performance['portfolio_value'][-1]:,.2f}"
     )
 

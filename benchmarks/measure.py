@@ -1,7 +1,8 @@
-"""What every contender's process does around its engine: measure CPU time and memory, and print one line of JSON.
+"""What every contender's process does around its engine: measure CPU time and memory,
+and print one line of JSON.
 
-Its rule: imports and reading the workload are not counted; what an engine makes of its data before it can run is counted
-apart, as `prepare_s`.
+Its rule: imports and reading the workload are not counted; what an engine makes of its
+data before it can run is counted apart, as `prepare_s`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Outcome(NamedTuple):
 def peak_mb() -> float:
     """Return the most memory this process has had resident, in MB.
 
-    Linux hands getrusage's figure from a parent to the child it starts; that of /proc is the program's own.
+    Linux hands getrusage's figure from a parent to the child it starts; that of /proc
+    is the program's own.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -41,10 +43,12 @@ def peak_mb() -> float:
 
 
 def main(variants: dict[str, tuple[Callable[[Bars], Any], Callable[[Any], Outcome]]]) -> None:
-    """Run a variant over a stored workload, both named on the command line, and print what it took.
+    """Run a variant over a stored workload, both named on the command line, and print
+    what it took.
 
     Args:
-        variants: For each name: what makes the engine's own data of the bars, and what runs the engine over it.
+        variants: For each name: what makes the engine's own data of the bars, and what
+            runs the engine over it.
     """
     name, folder = sys.argv[1], Path(sys.argv[2])
     prepare, run = variants[name]
@@ -67,7 +71,9 @@ def main(variants: dict[str, tuple[Callable[[Bars], Any], Callable[[Any], Outcom
 
 
 def live_main(variants: dict[str, Callable[[Bars], dict[str, Any]]]) -> None:
-    """Run a variant of the live path over a stored workload; it measures itself, and its facts are printed."""
+    """Run a variant of the live path over a stored workload; it measures itself, and
+    its facts are printed.
+    """
     facts = variants[sys.argv[1]](load(Path(sys.argv[2])))
     facts["peak_mb"] = peak_mb()
     print(json.dumps(facts))

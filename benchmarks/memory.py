@@ -1,7 +1,9 @@
-"""Feed a session a million events and tell what it keeps of them: `python -m benchmarks.memory --events 1000000`.
+"""Feed a session a million events and tell what it keeps of them:
+`python -m benchmarks.memory --events 1000000`.
 
-A paper session with a journal on disk takes minute bars of one asset from an async iterator. Bars and orders are stored, as
-they must be; what memory grows by beyond them has to stay below 20 MB. Exit status is 1 if it does not.
+A paper session with a journal on disk takes minute bars of one asset from an async
+iterator. Bars and orders are stored, as they must be; what memory grows by beyond them
+has to stay below 20 MB. Exit status is 1 if it does not.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ WARM_EVENTS = 50_000
 
 
 class Looker:
-    """A strategy that buys or sells a share every so many bars, and looks at what the session holds at some of them.
+    """A strategy that buys or sells a share every so many bars, and looks at what the
+    session holds at some of them.
 
     Args:
         look: Called with the engine at each of `at`.
@@ -41,7 +44,9 @@ class Looker:
         order_every: Bars between two orders; 0 places none.
     """
 
-    def __init__(self, look: Callable[[TradingEngine], None], *, at: set[int], order_every: int = 0) -> None:
+    def __init__(
+        self, look: Callable[[TradingEngine], None], *, at: set[int], order_every: int = 0
+    ) -> None:
         self.engine: TradingEngine | None = None
         self._look, self._at, self._every, self._seen = look, at, order_every, 0
 
@@ -70,9 +75,13 @@ def bars(count: int) -> Iterator[dict[str, Any]]:
 
 
 def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
-    """Run a paper session over so many events, and return its engine when they are over."""
+    """Run a paper session over so many events, and return its engine when they are
+    over.
+    """
     before = {**next(bars(1)), "timestamp": BEGIN - timedelta(days=1)}
-    portal = PolarsDataPortal(None, minute_bars=pl.DataFrame([before]), calendar="24/7").without_end()
+    portal = PolarsDataPortal(
+        None, minute_bars=pl.DataFrame([before]), calendar="24/7"
+    ).without_end()
 
     async def source() -> AsyncIterator[dict[str, Any]]:
         for bar in bars(events):
@@ -80,7 +89,11 @@ def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
 
     async def session() -> TradingEngine:
         engine = TradingEngine(
-            {"__name__": "looker", "initialize": looker.initialize, "handle_data": looker.handle_data},
+            {
+                "__name__": "looker",
+                "initialize": looker.initialize,
+                "handle_data": looker.handle_data,
+            },
             PaperBroker(),
             feed=StreamFeed(source()),
             portal=portal,
@@ -130,8 +143,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=1_000_000, help="events after the first 50,000")
-    parser.add_argument("--order-every", type=int, default=0, help="bars between two orders; 0 places none")
+    parser.add_argument(
+        "--events", type=int, default=1_000_000, help="events after the first 50,000"
+    )
+    parser.add_argument(
+        "--order-every", type=int, default=0, help="bars between two orders; 0 places none"
+    )
     wanted = parser.parse_args(arguments)
     seen: list[tuple[int, int, int]] = []
 
@@ -147,10 +164,14 @@ def main(arguments: list[str] | None = None) -> int:
     grown_mb, bars_mb = (rss_after - rss) / 1e6, (stored_after - stored) / 1e6
     placed = orders_after - orders
     print(
-        f"{wanted.events:,} events: memory grew by {grown_mb:.1f} MB, of which {bars_mb:.1f} MB are stored bars"
+        f"{wanted.events:,} events: memory grew by {grown_mb:.1f} MB, of which {bars_mb:.1f} MB "
+        "are stored bars"
     )
     if placed:
-        print(f"{placed:,} orders: {(grown_mb - bars_mb) * 1e6 / placed:,.0f} bytes each, with their fills")
+        print(
+            f"{placed:,} orders: {(grown_mb - bars_mb) * 1e6 / placed:,.0f} bytes each, with their "
+            "fills"
+        )
         return 0
     print(f"beyond them: {grown_mb - bars_mb:.1f} MB; the limit is {LIMIT_MB:.0f} MB")
     return int(grown_mb - bars_mb > LIMIT_MB)

@@ -1,7 +1,9 @@
-"""What a tick of the live panel costs the kernel: 200 orders shown, ten of them changed a tick.
+"""What a tick of the live panel costs the kernel: 200 orders shown, ten of them changed
+a tick.
 
-Run it by `python benchmarks/panel_tick.py`; `--ticks 500` measures longer. It prints CPU microseconds and bytes, for the
-look at the session alone and with the message packed as the kernel packs it.
+Run it by `python benchmarks/panel_tick.py`; `--ticks 500` measures longer. It prints
+CPU microseconds and bytes, for the look at the session alone and with the message
+packed as the kernel packs it.
 """
 
 import argparse
@@ -59,7 +61,9 @@ async def measure(ticks):
 
     with tempfile.TemporaryDirectory() as folder:
         feed = rbt.ReplayFeed(rbt.load_sample("us-daily"))
-        session = rbt.attach(Resting, rbt.PaperBroker(), feed=feed, start="2000-06-01", journal=folder)
+        session = rbt.attach(
+            Resting, rbt.PaperBroker(), feed=feed, start="2000-06-01", journal=folder
+        )
         session.engine.dispatcher.register_handler(rbt.MarketDataEvent, tick)
         await asyncio.wait(
             {asyncio.create_task(measured.wait()), asyncio.create_task(session.wait())},
@@ -82,7 +86,8 @@ def main():
         median, high = statistics.median(ordered), ordered[int(0.99 * len(ordered))]
         print(f"{title:<14} median {median * 1e6:7.0f} µs   p99 {high * 1e6:7.0f} µs CPU")
     print(
-        f"{'message':<14} median {statistics.median(sizes):7.0f} B    most {max(sizes):6.0f} B;  a whole picture {whole:,} B"
+        f"{'message':<14} median {statistics.median(sizes):7.0f} B    most {max(sizes):6.0f} B;  a "
+        f"whole picture {whole:,} B"
     )
 
 

@@ -1,7 +1,9 @@
-"""What recovering a run costs: a journal of 100,000 rows and 1,000 open orders, from opening the file to the first new bar.
+"""What recovering a run costs: a journal of 100,000 rows and 1,000 open orders, from
+opening the file to the first new bar.
 
-Run it by `python benchmarks/recovery.py`; `--rows` and `--orders` take other sizes, `--repeats` more runs. It prints CPU
-seconds: the check of the journal, the replay, and both, which is the engine's part; the strategy's callback does nothing.
+Run it by `python benchmarks/recovery.py`; `--rows` and `--orders` take other sizes,
+`--repeats` more runs. It prints CPU seconds: the check of the journal, the replay, and
+both, which is the engine's part; the strategy's callback does nothing.
 """
 
 from __future__ import annotations
@@ -122,7 +124,9 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the journal (100,000)")
     parser.add_argument("--orders", type=int, default=1_000, help="orders that are open (1,000)")
-    parser.add_argument("--repeats", type=int, default=3, help="recoveries, of which the median counts (3)")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="recoveries, of which the median counts (3)"
+    )
     chosen = parser.parse_args()
     portal = portal_of(chosen.rows - chosen.orders)
     with tempfile.TemporaryDirectory() as place:

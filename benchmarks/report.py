@@ -1,4 +1,6 @@
-"""From what was measured to tables: rates, ratios to the targets, memory, equity, trades."""
+"""From what was measured to tables: rates, ratios to the targets, memory, equity,
+trades.
+"""
 
 from __future__ import annotations
 
@@ -35,21 +37,32 @@ def _head(repeats: int, *, quick: bool) -> str:
     day = datetime.now(UTC).date()  # noqa: TID251 - a report is dated by the wall clock
     size = "A tenth of the bars (--quick): ratios say little. " if quick else ""
     return (
-        f"# Results\n\n{size}{day}, {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, polars "
-        f"{version('polars')}. Peers: {peers}. CPU seconds (not wall time) of the engine's run, median of {repeats} (of one for "
-        "the slow peers that no target is measured against); contenders interleaved, each in a process of its own. rbtlive's time includes checking the frame it is given; of the peers' own "
-        "preparation (`prepare`) nothing is counted in the ratios. Written by `python benchmarks/run.py`."
+        f"# Results\n\n{size}{day}, {os.cpu_count()} cores ({platform.machine()}), Python "
+        f"{platform.python_version()}, polars "
+        f"{version('polars')}. Peers: {peers}. CPU seconds (not wall time) of the engine's run, "
+        f"median of {repeats} (of one for "
+        "the slow peers that no target is measured against); contenders interleaved, each in a "
+        "process of its own. rbtlive's time includes checking the frame it is given; of the peers' "
+        "own "
+        "preparation (`prepare`) nothing is counted in the ratios. Written by `python "
+        "benchmarks/run.py`."
     )
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    return "\n".join(lines + ["| " + " | ".join(str(value) for value in row) + " |" for row in rows])
+    return "\n".join(
+        lines + ["| " + " | ".join(str(value) for value in row) + " |" for row in rows]
+    )
 
 
 def _rate(facts: dict[str, Any]) -> float:
     """Return bars (or events) a CPU second; 0 for what failed."""
-    return (facts.get("bars") or facts.get("events") or 0) / facts["run_s"] if facts.get("run_s") else 0.0
+    return (
+        (facts.get("bars") or facts.get("events") or 0) / facts["run_s"]
+        if facts.get("run_s")
+        else 0.0
+    )
 
 
 def _backtests(name: str, facts: dict[str, dict[str, Any]]) -> str:
@@ -71,14 +84,27 @@ def _backtests(name: str, facts: dict[str, dict[str, Any]]) -> str:
                 f"{one['peak_mb']:.0f}",
                 f"{one['equity']:,.2f}",
                 f"{one['trades']:,.0f}"
-                + ("" if one["bars"] == max(f.get("bars", 0) for f in facts.values()) else " (slice)"),
+                + (
+                    ""
+                    if one["bars"] == max(f.get("bars", 0) for f in facts.values())
+                    else " (slice)"
+                ),
             )
         )
     return (
         title
         + "\n\n"
         + _table(
-            ("engine", "asset-bars/s", "run, s", "prepare, s", "peak, MB", "final equity", "trades"), rows
+            (
+                "engine",
+                "asset-bars/s",
+                "run, s",
+                "prepare, s",
+                "peak, MB",
+                "final equity",
+                "trades",
+            ),
+            rows,
         )
     )
 
@@ -92,8 +118,14 @@ def _live(facts: dict[str, dict[str, Any]]) -> str:
         latency = f"{one['engine_p50_us']:.1f}" if "engine_p50_us" in one else ""
         latency += f" / {one['engine_p99_us']:.1f}" if "engine_p99_us" in one else ""
         trip = f"{one['round_trip_p99_ms']:.1f}" if "round_trip_p99_ms" in one else ""
-        queue = f"{one['queue_high_water']:.0f} of {one['queue_limit']:.0f}" if "queue_limit" in one else ""
-        rows.append((label, f"{_rate(one) / 1000:,.1f} k", latency, trip, queue, f"{one['peak_mb']:.0f}"))
+        queue = (
+            f"{one['queue_high_water']:.0f} of {one['queue_limit']:.0f}"
+            if "queue_limit" in one
+            else ""
+        )
+        rows.append(
+            (label, f"{_rate(one) / 1000:,.1f} k", latency, trip, queue, f"{one['peak_mb']:.0f}")
+        )
     head = (
         "path",
         "events/s",
@@ -102,7 +134,9 @@ def _live(facts: dict[str, dict[str, Any]]) -> str:
         "longest queue",
         "peak, MB",
     )
-    return "## Live path: float dictionary, event, queue, dispatcher, callback\n\n" + _table(head, rows)
+    return "## Live path: float dictionary, event, queue, dispatcher, callback\n\n" + _table(
+        head, rows
+    )
 
 
 Target = tuple[str, str, str, bool]
@@ -114,7 +148,9 @@ def _targets(facts: dict[str, Any]) -> list[Target]:
         rows += _live_targets(facts["live"])
     if "A1" in facts:
         peak = max(
-            facts["A1"][label].get("peak_mb", 0) for label in facts["A1"] if label.startswith("rbtlive")
+            facts["A1"][label].get("peak_mb", 0)
+            for label in facts["A1"]
+            if label.startswith("rbtlive")
         )
         rows.append(("A1 peak memory", f"{peak:.0f} MB", "< 300 MB", peak < 300))
     for label, limit in (("A1", 11), ("A2 bars", 14), ("A2 assets", 11)):
@@ -124,11 +160,37 @@ def _targets(facts: dict[str, Any]) -> list[Target]:
             rows.append((f"{label} x 10", f"{growth:.1f} x", f"<= {limit} x", growth <= limit))
     one = facts.get("import", {})
     if "import_s" in one:
-        rows.append(("import rbtlive, CPU", f"{one['import_s']:.2f} s", "<= 0.35 s", one["import_s"] <= 0.35))
-        rows.append(("heavy modules it loads", ", ".join(one["loaded"]) or "none", "none", not one["loaded"]))
-        rows.append(("ten daily years, first call", f"{one['first_s']:.2f} s", "<= 1 s", one["first_s"] <= 1))
         rows.append(
-            ("ten daily years, later calls", f"{one['later_s']:.2f} s", "<= 0.3 s", one["later_s"] <= 0.3)
+            (
+                "import rbtlive, CPU",
+                f"{one['import_s']:.2f} s",
+                "<= 0.35 s",
+                one["import_s"] <= 0.35,
+            )
+        )
+        rows.append(
+            (
+                "heavy modules it loads",
+                ", ".join(one["loaded"]) or "none",
+                "none",
+                not one["loaded"],
+            )
+        )
+        rows.append(
+            (
+                "ten daily years, first call",
+                f"{one['first_s']:.2f} s",
+                "<= 1 s",
+                one["first_s"] <= 1,
+            )
+        )
+        rows.append(
+            (
+                "ten daily years, later calls",
+                f"{one['later_s']:.2f} s",
+                "<= 0.3 s",
+                one["later_s"] <= 0.3,
+            )
         )
     return rows
 
@@ -157,7 +219,9 @@ def _live_targets(facts: dict[str, Any]) -> list[Target]:
     if "run_s" in flood:
         rate, trip = _rate(flood), flood["round_trip_p99_ms"]
         rows.append(("live, journal, flood", f"{rate:,.0f} events/s", ">= 50,000", rate >= 50_000))
-        rows.append(("live, journal, flood: loop round trip p99", f"{trip:.1f} ms", "< 50 ms", trip < 50))
+        rows.append(
+            ("live, journal, flood: loop round trip p99", f"{trip:.1f} ms", "< 50 ms", trip < 50)
+        )
         bounded = flood["queue_high_water"] <= flood["queue_limit"]
         rows.append(
             (
@@ -171,5 +235,7 @@ def _live_targets(facts: dict[str, Any]) -> list[Target]:
     if "run_s" in paced:
         p50, p99 = paced["engine_p50_us"], paced["engine_p99_us"]
         rows.append(("live, one at a time, engine p50", f"{p50:.1f} µs", "<= 25 µs", p50 <= 25))
-        rows.append(("live, 1,000 events/s, engine p99", f"{p99:.0f} µs", "< 1,000 µs", p99 < 1_000))
+        rows.append(
+            ("live, 1,000 events/s, engine p99", f"{p99:.0f} µs", "< 1,000 µs", p99 < 1_000)
+        )
     return rows

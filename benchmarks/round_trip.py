@@ -1,10 +1,12 @@
 """How long a kernel takes to answer while a session in it takes 10,000 events a second.
 
-Run it by `python benchmarks/round_trip.py [--rate 10000] [--trips 300]`. A real kernel is started, a session is attached in it to
-a source that gives minute bars at the rate, each a dictionary of floats, its journal written to a file; meanwhile cells with
-`1+1` are run one after the other, and the kernel is asked for its information. Wall milliseconds, first of the idle kernel; the
-load of the machine is in these figures, so it is printed. It is not in the last ones: the CPU milliseconds that the loop's
-thread is busy between two turns of a task that sleeps for one.
+Run it by `python benchmarks/round_trip.py [--rate 10000] [--trips 300]`. A real kernel
+is started, a session is attached in it to a source that gives minute bars at the rate,
+each a dictionary of floats, its journal written to a file; meanwhile cells with `1+1`
+are run one after the other, and the kernel is asked for its information. Wall
+milliseconds, first of the idle kernel; the load of the machine is in these figures, so
+it is printed. It is not in the last ones: the CPU milliseconds that the loop's thread
+is busy between two turns of a task that sleeps for one.
 """
 
 import argparse
@@ -86,7 +88,9 @@ class Asker:
             if message["msg_type"] == "stream":
                 said.append(message["content"]["text"])
 
-        reply = self._client.execute_interactive(code, output_hook=hear, timeout=PATIENCE_S)["content"]
+        reply = self._client.execute_interactive(code, output_hook=hear, timeout=PATIENCE_S)[
+            "content"
+        ]
         if reply["status"] != "ok":
             raise RuntimeError("\n".join(reply["traceback"]))
         return "".join(said)
@@ -97,7 +101,9 @@ class Asker:
         for _ in range(count):
             began_s = time.perf_counter()
             message = ask()
-            while self._client.get_shell_msg(timeout=PATIENCE_S)["parent_header"]["msg_id"] != message:
+            while (
+                self._client.get_shell_msg(timeout=PATIENCE_S)["parent_header"]["msg_id"] != message
+            ):
                 pass
             found.append((time.perf_counter() - began_s) * 1000)
         return sorted(found)
@@ -114,7 +120,10 @@ class Asker:
 def told(title, trips_ms):
     """Print quantiles."""
     quantiles = [trips_ms[int(q * (len(trips_ms) - 1))] for q in (0.5, 0.99, 1.0)]
-    print(f"{title:<34} p50 {quantiles[0]:6.1f}   p99 {quantiles[1]:6.1f}   most {quantiles[2]:6.1f} ms")
+    print(
+        f"{title:<34} p50 {quantiles[0]:6.1f}   p99 {quantiles[1]:6.1f}   most {quantiles[2]:6.1f} "
+        "ms"
+    )
 
 
 def measure(asker, options):
@@ -133,8 +142,10 @@ def measure(asker, options):
     told("session trades, kernel_info", infos_ms)
     told("CPU between two turns of the loop", sorted(map(float, asker.run(TURNS).split())))
     print(
-        f"{events / wall_s:,.0f} events a second for {wall_s:.1f} s, {cpu_s / wall_s:.0%} of a processor, longest queue {after[3]} of "
-        f"{after[4]}, an event p50 {float(after[5]):.0f} µs and p99 {float(after[6]):.0f} µs, session {after[7]}"
+        f"{events / wall_s:,.0f} events a second for {wall_s:.1f} s, {cpu_s / wall_s:.0%} of a "
+        f"processor, longest queue {after[3]} of "
+        f"{after[4]}, an event p50 {float(after[5]):.0f} µs and p99 {float(after[6]):.0f} µs, "
+        f"session {after[7]}"
     )
     asker.run("await session.stop()")
 

@@ -1,10 +1,13 @@
-"""One command: build the peers' environments, run all contenders in turn, print the table and write RESULTS.md.
+"""One command: build the peers' environments, run all contenders in turn, print the
+table and write RESULTS.md.
 
     python benchmarks/run.py                      # everything
     python benchmarks/run.py --only A1 live       # some parts
-    python benchmarks/run.py --quick --no-peers   # a look at rbtlive alone, on a tenth of the bars
+    python benchmarks/run.py --quick --no-peers   # a look at rbtlive alone, on a tenth
+    of the bars
 
-Its rule: contenders are interleaved and each runs in a process of its own; what counts is CPU time, medians, ratios.
+Its rule: contenders are interleaved and each runs in a process of its own; what counts
+is CPU time, medians, ratios.
 """
 
 from __future__ import annotations
@@ -82,8 +85,12 @@ print(json.dumps({"import_s": imported - begun, "loaded": loaded, "first_s": cal
 def run(
     python: Path | str, *arguments: str | Path, environment: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """Run a contender's process and return the facts it printed; a failure is shown and kept as a fact."""
-    done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False, env=environment)
+    """Run a contender's process and return the facts it printed; a failure is shown and
+    kept as a fact.
+    """
+    done = subprocess.run(
+        [python, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         return {"failed": done.stderr.strip().splitlines()[-1:]}
@@ -91,7 +98,9 @@ def run(
 
 
 def merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the medians of what several runs measured, and what else the last one said."""
+    """Return the medians of what several runs measured, and what else the last one
+    said.
+    """
     good = [facts for facts in runs if "failed" not in facts]
     if not good:
         return runs[-1]
@@ -102,7 +111,9 @@ def merged(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def interleaved(
     jobs: dict[str, tuple[Any, ...]], repeats: int, *, once: Collection[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """Run every job `repeats` times, in turn: A B C A B C; those named in `once` in the first turn only."""
+    """Run every job `repeats` times, in turn: A B C A B C; those named in `once` in the
+    first turn only.
+    """
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in jobs}
     for turn in range(repeats):
         for name, arguments in jobs.items():
@@ -130,13 +141,20 @@ def backtests(name: str, root: Path, *, repeats: int, peers: bool, quick: bool) 
     }
     if peers:
         for label, (environment, script) in PEERS[name].items():
-            jobs[label] = (environments.python_of(environment, root), CONTENDERS / script, name, data)
+            jobs[label] = (
+                environments.python_of(environment, root),
+                CONTENDERS / script,
+                name,
+                data,
+            )
     jobs["bare loop"] = (sys.executable, CONTENDERS / "bare_loop.py", name, data)
     return interleaved(jobs, repeats, once=ONCE[name])
 
 
 def live(root: Path, *, repeats: int, peers: bool, quick: bool) -> dict[str, Any]:
-    """Run the live path: floods without and with a journal, then a thousand events a second."""
+    """Run the live path: floods without and with a journal, then a thousand events a
+    second.
+    """
     data = stored("A1", root, bars=(10 if quick else 50) * 1_440)
     jobs: dict[str, tuple[Any, ...]] = {
         label: (sys.executable, CONTENDERS / "rbtlive_live.py", variant, data)
@@ -148,7 +166,9 @@ def live(root: Path, *, repeats: int, peers: bool, quick: bool) -> dict[str, Any
         )  # fmt: skip
     facts = interleaved(jobs, repeats)
     slow = stored("A1", root, bars=5_000)
-    facts["rbtlive, 1,000 events/s"] = run(sys.executable, CONTENDERS / "rbtlive_live.py", "paced", slow)
+    facts["rbtlive, 1,000 events/s"] = run(
+        sys.executable, CONTENDERS / "rbtlive_live.py", "paced", slow
+    )
     return facts
 
 
@@ -158,12 +178,21 @@ def linearity(root: Path, *, repeats: int, quick: bool) -> dict[str, Any]:
     sizes = {
         "A1": ("A1", {"bars": minutes}, {"bars": 10 * minutes}),
         "A2 bars": ("A2", {"bars": days, "assets": assets}, {"bars": 10 * days, "assets": assets}),
-        "A2 assets": ("A2", {"bars": days, "assets": assets}, {"bars": days, "assets": 10 * assets}),
+        "A2 assets": (
+            "A2",
+            {"bars": days, "assets": assets},
+            {"bars": days, "assets": 10 * assets},
+        ),
     }
     facts = {}
     for label, (name, small, large) in sizes.items():
         jobs = {
-            kind: (sys.executable, CONTENDERS / "rbtlive_engine.py", name, stored(name, root, **size))
+            kind: (
+                sys.executable,
+                CONTENDERS / "rbtlive_engine.py",
+                name,
+                stored(name, root, **size),
+            )
             for kind, size in (("small", small), ("large", large))
         }
         facts[label] = interleaved(jobs, repeats)
@@ -171,11 +200,17 @@ def linearity(root: Path, *, repeats: int, quick: bool) -> dict[str, Any]:
 
 
 def first_calls(root: Path, repeats: int) -> dict[str, Any]:
-    """Measure the import, from bytecode as an installed package has it, and the first ten-year backtests of a process."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    """Measure the import, from bytecode as an installed package has it, and the first
+    ten-year backtests of a process.
+    """
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    }
     environment["PYTHONPYCACHEPREFIX"] = str(root / "bytecode")
     run(sys.executable, "-c", FIRST_CALLS, environment=environment)  # which compiles
-    return merged([run(sys.executable, "-c", FIRST_CALLS, environment=environment) for _ in range(repeats)])
+    return merged(
+        [run(sys.executable, "-c", FIRST_CALLS, environment=environment) for _ in range(repeats)]
+    )
 
 
 def main() -> None:
@@ -189,9 +224,14 @@ def main() -> None:
         nargs="+",
         help="make the table of facts that were stored before, and run nothing",
     )
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="run some parts only")
     parser.add_argument(
-        "--repeats", type=int, default=3, help="runs of each contender, of which the median counts (3)"
+        "--only", nargs="+", choices=PARTS, default=list(PARTS), help="run some parts only"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        help="runs of each contender, of which the median counts (3)",
     )
     parser.add_argument(
         "--folder",
@@ -199,11 +239,15 @@ def main() -> None:
         default=environments.folder(),
         help="for environments and data (RBTLIVE_BENCH, .bench)",
     )
-    parser.add_argument("--no-peers", action="store_true", help="run rbtlive and the bare loop alone")
+    parser.add_argument(
+        "--no-peers", action="store_true", help="run rbtlive and the bare loop alone"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="run a tenth of the bars; ratios then say little"
     )
-    parser.add_argument("--no-write", action="store_true", help="print the table and leave RESULTS.md alone")
+    parser.add_argument(
+        "--no-write", action="store_true", help="print the table and leave RESULTS.md alone"
+    )
     chosen = parser.parse_args()
     root, how = (
         chosen.folder.absolute(),

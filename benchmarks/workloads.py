@@ -27,7 +27,8 @@ class Bars(NamedTuple):
     """Bars of one or more assets.
 
     Attributes:
-        times: int64: END of each minute in µs UTC (A1), or days since 1970 of each session (A2).
+        times: int64: END of each minute in µs UTC (A1), or days since 1970 of each
+            session (A2).
         opens: One row a bar, one column an asset; the close before.
         highs: The higher of open and close.
         lows: The lower of them.
@@ -55,7 +56,9 @@ def days(assets: int = A2_ASSETS, count: int = A2_DAYS) -> Bars:
     """Return A2: consecutive days of many assets, geometric random walks in cents."""
     rng = np.random.Generator(np.random.PCG64(11))
     walk = np.cumsum(rng.normal(0.0, 0.01, (count, assets)), axis=0)
-    walk -= np.linspace(0.0, 1.0, count)[:, None] * walk[-1]  # a bridge: prices of any length stay near 100
+    walk -= (
+        np.linspace(0.0, 1.0, count)[:, None] * walk[-1]
+    )  # a bridge: prices of any length stay near 100
     times = _A2_START.astype(np.int64) + np.arange(count)
     return _bars(times, np.maximum(np.rint(10_000 * np.exp(walk)), 100) / 100)
 

@@ -1,4 +1,5 @@
-"""One strategy class, backtested and traded on paper, and the two compared. `make demo` runs it.
+"""One strategy class, backtested and traded on paper, and the two compared. `make demo`
+runs it.
 
     python examples/demo.py [FOLDER]
 
@@ -45,7 +46,9 @@ class SmaCross(rbt.TradingAlgorithm):
 
 
 async def trade_on_paper(bars, *, folder, sessions):
-    """Trade the strategy on the loop that is running, and return the session once its feed has ended."""
+    """Trade the strategy on the loop that is running, and return the session once its
+    feed has ended.
+    """
     session = rbt.attach(
         SmaCross,
         rbt.PaperBroker(),
@@ -62,7 +65,8 @@ async def trade_on_paper(bars, *, folder, sessions):
             symbol = orders.get_order(fill.order_id).asset.symbol
             deed = "bought" if fill.amount > 0 else "sold"
             progress.write(
-                f"{fill.timestamp:%Y-%m-%d}  {deed:6} {abs(fill.amount):>6} {symbol} at {fill.price:.2f}"
+                f"{fill.timestamp:%Y-%m-%d}  {deed:6} {abs(fill.amount):>6} {symbol} at "
+                f"{fill.price:.2f}"
             )
 
         session.engine.dispatcher.register_handler(OrderFillEvent, show_fill)
@@ -73,7 +77,10 @@ async def trade_on_paper(bars, *, folder, sessions):
 
 def print_summary(backtested, traded):
     """Print the figures of both results side by side."""
-    rows = {row[0]: row[1:] for row in compare(backtested, traded, names=("backtest", "paper")).iter_rows()}
+    rows = {
+        row[0]: row[1:]
+        for row in compare(backtested, traded, names=("backtest", "paper")).iter_rows()
+    }
     print(f"\n{'':14}{'backtest':>14}{'paper':>14}")
     for metric, form in SHOWN.items():
         first, second, same = rows[metric]

@@ -2,8 +2,9 @@
 
     python examples/live_trading_simple.py [SPEED]
 
-The bars are replayed SPEED times faster than they happened, by default two weeks of trading in a second. Stopped and
-started again, the session goes on with the bar after the last one it saw: its journal is in `.rbtlive`.
+The bars are replayed SPEED times faster than they happened, by default two weeks of
+trading in a second. Stopped and started again, the session goes on with the bar after
+the last one it saw: its journal is in `.rbtlive`.
 """
 
 import sys
@@ -27,7 +28,8 @@ def handle_data(context, data):
 
 def on_order_fill(context, order, transaction):
     print(
-        f"{transaction.dt:%Y-%m-%d}  {transaction.amount:>6} {order.asset.symbol} at {transaction.price:.2f}"
+        f"{transaction.dt:%Y-%m-%d}  {transaction.amount:>6} {order.asset.symbol} at "
+        f"{transaction.price:.2f}"
     )
 
 

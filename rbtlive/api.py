@@ -1,7 +1,7 @@
 """zipline's module-level functions, bound to the algorithm whose callback is running.
 
-The binding is a context variable: two sessions in one kernel never mix. Outside a callback every function raises
-CalledOutsideStrategy.
+The binding is a context variable: two sessions in one kernel never mix. Outside a
+callback every function raises CalledOutsideStrategy.
 """
 
 from __future__ import annotations

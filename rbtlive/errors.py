@@ -1,26 +1,27 @@
 """Every exception of the package, in one tree.
 
-One rule: a message says what is wrong, which one, what it was, what was expected and what to do. zipline's class names
-keep their meaning; the ones marked with * are importable but never raised, because what they speak of is not built.
+One rule: a message says what is wrong, which one, what it was, what was expected and
+what to do. zipline's class names keep their meaning; the ones marked with * are
+importable but never raised, because what they speak of is not built.
 
 RbtliveError
 ├── ZiplineError
-│   ├── SetSlippagePostInit, SetCommissionPostInit, SetCancelPolicyPostInit, SetBenchmarkOutsideInitialize
-│   ├── RegisterTradingControlPostInit, RegisterAccountControlPostInit, AttachPipelineAfterInitialize*
-│   ├── UnsupportedSlippageModel, IncompatibleSlippageModel, UnsupportedCommissionModel, IncompatibleCommissionModel
-│   ├── UnsupportedCancelPolicy, UnsupportedDatetimeFormat, ZeroCapitalError
-│   ├── TransactionWithNoVolume*, TransactionWithWrongDirection, TransactionWithNoAmount*, TransactionVolumeExceedsOrder
-│   ├── UnsupportedOrderParameters, BadOrderParameters, CannotOrderDelistedAsset
-│   ├── OrderDuringInitialize, OrderInBeforeTradingStart
-│   ├── TradingControlViolation, AccountControlViolation
-│   ├── SymbolNotFound
-│   │   └── UnknownSymbol
+│   ├── SetSlippagePostInit, SetCommissionPostInit, SetCancelPolicyPostInit,
+SetBenchmarkOutsideInitialize │   ├── RegisterTradingControlPostInit,
+RegisterAccountControlPostInit, AttachPipelineAfterInitialize* │   ├──
+UnsupportedSlippageModel, IncompatibleSlippageModel, UnsupportedCommissionModel,
+IncompatibleCommissionModel │   ├── UnsupportedCancelPolicy, UnsupportedDatetimeFormat,
+ZeroCapitalError │   ├── TransactionWithNoVolume*, TransactionWithWrongDirection,
+TransactionWithNoAmount*, TransactionVolumeExceedsOrder │   ├──
+UnsupportedOrderParameters, BadOrderParameters, CannotOrderDelistedAsset │   ├──
+OrderDuringInitialize, OrderInBeforeTradingStart │   ├── TradingControlViolation,
+AccountControlViolation │   ├── SymbolNotFound │   │   └── UnknownSymbol
 │   ├── MultipleSymbolsFound*
 │   │   └── MultipleSymbolsFoundForFuzzySymbol*, SameSymbolUsedAcrossCountries*
 │   ├── SidsNotFound
 │   │   └── EquitiesNotFound*, FutureContractsNotFound*
-│   ├── IncompatibleHistoryFrequency, HistoryWindowStartsBeforeData, NonExistentAssetInTimeFrame*, NoFurtherDataError*
-│   ├── NoTradeDataAvailable
+│   ├── IncompatibleHistoryFrequency, HistoryWindowStartsBeforeData,
+NonExistentAssetInTimeFrame*, NoFurtherDataError* │   ├── NoTradeDataAvailable
 │   │   ├── NoTradeDataAvailableTooEarly
 │   │   │   └── BenchmarkAssetNotAvailableTooEarly
 │   │   └── NoTradeDataAvailableTooLate
@@ -28,27 +29,30 @@ RbtliveError
 │   ├── InvalidBenchmarkAsset
 │   ├── InvalidCalendarName
 │   │   └── UnknownCalendar
-│   ├── CalendarNameCollision*, CyclicCalendarAlias*, ScheduleFunctionWithoutCalendar*, ScheduleFunctionInvalidCalendar
-│   ├── PipelineOutputDuringInitialize*, NoSuchPipeline*, DuplicatePipelineName*, UnsupportedPipelineOutput*
-│   ├── PipelineDateError*, WindowLengthTooLong*, WindowLengthNotPositive*, WindowLengthNotSpecified*
-│   ├── NonWindowSafeInput*, NonPipelineInputs*, NonSliceableTerm*, IncompatibleTerms*, TermInputsNotSpecified*
-│   ├── TermOutputsEmpty*, InvalidOutputName*, InvalidTermParams*, DTypeNotSpecified*, NotDType*, UnsupportedDType*
-│   ├── UnsupportedDataType*, BadPercentileBounds*, UnknownRankMethod*, WrongDataForTransform*, NoSourceError*
-│   ├── RootSymbolNotFound*, ValueNotFoundForField*, MultipleValuesFoundForField*, NoValueForSid*
-│   └── MultipleValuesFoundForSid*, ConsumeAssetMetaDataError*, SidAssignmentError*, AssetDBVersionError*, AssetDBImpossibleDowngrade*
-├── LiquidityExceeded
-├── DataError
-│   ├── UnknownSymbol, MissingColumn, WrongColumnType, NotAFrame, UnreadableFile, EmptyData, UnknownSample
-│   ├── InvalidPrice, InvalidVolume, MissingValue, HighBelowLow, DuplicateBar, BarOutsideSession
-│   └── InvalidAsset, InvalidSplit, InvalidDividend
+│   ├── CalendarNameCollision*, CyclicCalendarAlias*, ScheduleFunctionWithoutCalendar*,
+ScheduleFunctionInvalidCalendar │   ├── PipelineOutputDuringInitialize*,
+NoSuchPipeline*, DuplicatePipelineName*, UnsupportedPipelineOutput* │   ├──
+PipelineDateError*, WindowLengthTooLong*, WindowLengthNotPositive*,
+WindowLengthNotSpecified* │   ├── NonWindowSafeInput*, NonPipelineInputs*,
+NonSliceableTerm*, IncompatibleTerms*, TermInputsNotSpecified* │   ├──
+TermOutputsEmpty*, InvalidOutputName*, InvalidTermParams*, DTypeNotSpecified*,
+NotDType*, UnsupportedDType* │   ├── UnsupportedDataType*, BadPercentileBounds*,
+UnknownRankMethod*, WrongDataForTransform*, NoSourceError* │   ├── RootSymbolNotFound*,
+ValueNotFoundForField*, MultipleValuesFoundForField*, NoValueForSid* │   └──
+MultipleValuesFoundForSid*, ConsumeAssetMetaDataError*, SidAssignmentError*,
+AssetDBVersionError*, AssetDBImpossibleDowngrade* ├── LiquidityExceeded ├── DataError │
+ ├── UnknownSymbol, MissingColumn, WrongColumnType, NotAFrame, UnreadableFile,
+ EmptyData, UnknownSample │   ├── InvalidPrice, InvalidVolume, MissingValue,
+ HighBelowLow, DuplicateBar, BarOutsideSession │   └── InvalidAsset, InvalidSplit,
+ InvalidDividend
 ├── StrategyError
-│   └── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator, CalledOutsideStrategy
-├── SettingsError
-│   ├── InvalidSetting, UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData, BadFrequency, BadSessionName
-│   └── InvalidParameter, NoRunningLoop, NoFeed, UnknownSession
-├── JournalError
-│   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt, JournalUnwritable, UnsafeStateFolder
-│   └── StrategyChanged, RunNotFound
+│   └── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator,
+CalledOutsideStrategy ├── SettingsError
+│   ├── InvalidSetting, UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar,
+OutsideData, BadFrequency, BadSessionName │   └── InvalidParameter, NoRunningLoop,
+NoFeed, UnknownSession ├── JournalError
+│   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt,
+JournalUnwritable, UnsafeStateFolder │   └── StrategyChanged, RunNotFound
 ├── EngineError
 │   ├── EngineStopped, TooManyErrors, InvariantBroken
 │   └── IllegalTransition, UnknownOrder, QueueFull, QueueEmpty
@@ -76,7 +80,9 @@ class RbtliveError(Exception):
     """Base of everything this package raises on its own account."""
 
     def __str__(self) -> str:
-        return ", ".join(str(part) for part in self.args)  # a KeyError among the parents would show the repr
+        return ", ".join(
+            str(part) for part in self.args
+        )  # a KeyError among the parents would show the repr
 
 
 class RbtliveWarning(UserWarning):
@@ -90,8 +96,9 @@ class DataWarning(RbtliveWarning):
 class ZiplineError(RbtliveError):
     """Base of the exceptions that carry zipline's names.
 
-    Takes a message, or zipline's keyword arguments, which are then told in a sentence behind the class's own meaning.
-    A subclass with a `msg` template has its keyword arguments put into that, as in zipline.
+    Takes a message, or zipline's keyword arguments, which are then told in a sentence
+    behind the class's own meaning. A subclass with a `msg` template has its keyword
+    arguments put into that, as in zipline.
 
     Attributes:
         kwargs: The keyword arguments it was raised with.
@@ -272,7 +279,8 @@ class NoSuchPipeline(ZiplineError, KeyError):
     """No pipeline of this name was attached."""
 
 
-# Names whose subject is not built: importable, so that an except clause of a zipline strategy still compiles
+# Names whose subject is not built: importable, so that an except clause of a zipline
+# strategy still compiles
 
 
 def _name(name: str, meaning: str, *parents: type[ZiplineError]) -> type[ZiplineError]:
@@ -280,7 +288,9 @@ def _name(name: str, meaning: str, *parents: type[ZiplineError]) -> type[Zipline
 
 
 TransactionWithNoVolume = _name("TransactionWithNoVolume", "A fill of no volume was reported.")
-TransactionWithNoAmount = _name("TransactionWithNoAmount", "A fill of less than one lot was reported.")
+TransactionWithNoAmount = _name(
+    "TransactionWithNoAmount", "A fill of less than one lot was reported."
+)
 MultipleSymbolsFound = _name("MultipleSymbolsFound", "Several assets have had this symbol.")
 MultipleSymbolsFoundForFuzzySymbol = _name(
     "MultipleSymbolsFoundForFuzzySymbol", "Several assets match this symbol.", MultipleSymbolsFound
@@ -289,47 +299,75 @@ SameSymbolUsedAcrossCountries = _name(
     "SameSymbolUsedAcrossCountries", "Several countries have it.", MultipleSymbolsFound
 )
 EquitiesNotFound = _name("EquitiesNotFound", "No equity has this sid.", SidsNotFound)
-FutureContractsNotFound = _name("FutureContractsNotFound", "No futures contract has this sid.", SidsNotFound)
-NonExistentAssetInTimeFrame = _name("NonExistentAssetInTimeFrame", "The asset does not exist all the time.")
+FutureContractsNotFound = _name(
+    "FutureContractsNotFound", "No futures contract has this sid.", SidsNotFound
+)
+NonExistentAssetInTimeFrame = _name(
+    "NonExistentAssetInTimeFrame", "The asset does not exist all the time."
+)
 NoFurtherDataError = _name("NoFurtherDataError", "The data ends before what was asked for.")
-CalendarNameCollision = _name("CalendarNameCollision", "A calendar of this name is already registered.")
+CalendarNameCollision = _name(
+    "CalendarNameCollision", "A calendar of this name is already registered."
+)
 CyclicCalendarAlias = _name("CyclicCalendarAlias", "Calendar aliases lead back to themselves.")
-ScheduleFunctionWithoutCalendar = _name("ScheduleFunctionWithoutCalendar", "The run has no calendar.")
-AttachPipelineAfterInitialize = _name("AttachPipelineAfterInitialize", "It works only inside initialize.")
+ScheduleFunctionWithoutCalendar = _name(
+    "ScheduleFunctionWithoutCalendar", "The run has no calendar."
+)
+AttachPipelineAfterInitialize = _name(
+    "AttachPipelineAfterInitialize", "It works only inside initialize."
+)
 PipelineOutputDuringInitialize = _name(
     "PipelineOutputDuringInitialize", "It does not work inside initialize."
 )
-DuplicatePipelineName = _name("DuplicatePipelineName", "A pipeline of this name was attached already.")
-UnsupportedPipelineOutput = _name("UnsupportedPipelineOutput", "A pipeline column must be two-dimensional.")
+DuplicatePipelineName = _name(
+    "DuplicatePipelineName", "A pipeline of this name was attached already."
+)
+UnsupportedPipelineOutput = _name(
+    "UnsupportedPipelineOutput", "A pipeline column must be two-dimensional."
+)
 PipelineDateError = _name("PipelineDateError", "Start and end are needed together.")
 WindowLengthTooLong = _name("WindowLengthTooLong", "The window is longer than the data.")
 WindowLengthNotPositive = _name("WindowLengthNotPositive", "A window must hold at least one bar.")
-WindowLengthNotSpecified = _name("WindowLengthNotSpecified", "A pipeline term lacks its window length.")
+WindowLengthNotSpecified = _name(
+    "WindowLengthNotSpecified", "A pipeline term lacks its window length."
+)
 NonWindowSafeInput = _name("NonWindowSafeInput", "A windowed term was fed one that is adjusted.")
 NonPipelineInputs = _name("NonPipelineInputs", "A pipeline term was fed something that is none.")
 NonSliceableTerm = _name("NonSliceableTerm", "This pipeline term cannot be sliced.")
 IncompatibleTerms = _name("IncompatibleTerms", "Two pipeline terms have different masks.")
 TermInputsNotSpecified = _name("TermInputsNotSpecified", "A pipeline term lacks its inputs.")
 TermOutputsEmpty = _name("TermOutputsEmpty", "A pipeline term has an empty list of outputs.")
-InvalidOutputName = _name("InvalidOutputName", "A pipeline output has a name that is taken or private.")
+InvalidOutputName = _name(
+    "InvalidOutputName", "A pipeline output has a name that is taken or private."
+)
 InvalidTermParams = _name("InvalidTermParams", "A pipeline term's params are no list of names.")
 DTypeNotSpecified = _name("DTypeNotSpecified", "A pipeline term lacks its dtype.")
 NotDType = _name("NotDType", "A pipeline term's dtype is no numpy dtype.")
 UnsupportedDType = _name("UnsupportedDType", "A pipeline term has a dtype that is not supported.")
-UnsupportedDataType = _name("UnsupportedDataType", "A custom factor has a dtype that is not supported.")
+UnsupportedDataType = _name(
+    "UnsupportedDataType", "A custom factor has a dtype that is not supported."
+)
 BadPercentileBounds = _name("BadPercentileBounds", "Percentile bounds are out of order.")
 UnknownRankMethod = _name("UnknownRankMethod", "No ranking method has this name.")
-WrongDataForTransform = _name("WrongDataForTransform", "The event lacks fields that the transform needs.")
+WrongDataForTransform = _name(
+    "WrongDataForTransform", "The event lacks fields that the transform needs."
+)
 NoSourceError = _name("NoSourceError", "No data source was given.")
 RootSymbolNotFound = _name("RootSymbolNotFound", "No futures chain has this root symbol.")
 ValueNotFoundForField = _name("ValueNotFoundForField", "No asset has this value in this field.")
-MultipleValuesFoundForField = _name("MultipleValuesFoundForField", "Several assets have this value.")
+MultipleValuesFoundForField = _name(
+    "MultipleValuesFoundForField", "Several assets have this value."
+)
 NoValueForSid = _name("NoValueForSid", "The asset has no value in this field.")
 MultipleValuesFoundForSid = _name("MultipleValuesFoundForSid", "The asset has several values.")
-ConsumeAssetMetaDataError = _name("ConsumeAssetMetaDataError", "Metadata of this type cannot be read.")
+ConsumeAssetMetaDataError = _name(
+    "ConsumeAssetMetaDataError", "Metadata of this type cannot be read."
+)
 SidAssignmentError = _name("SidAssignmentError", "An asset of the metadata lacks its sid.")
 AssetDBVersionError = _name("AssetDBVersionError", "The asset database has another version.")
-AssetDBImpossibleDowngrade = _name("AssetDBImpossibleDowngrade", "A downgrade must lead to a lower version.")
+AssetDBImpossibleDowngrade = _name(
+    "AssetDBImpossibleDowngrade", "A downgrade must lead to a lower version."
+)
 
 
 # Data that cannot be used
@@ -463,7 +501,9 @@ class BadFrequency(SettingsError):
 
 
 class BadSessionName(SettingsError):
-    """A session's name has characters that a file name should not have, or it is missing."""
+    """A session's name has characters that a file name should not have, or it is
+    missing.
+    """
 
 
 class InvalidParameter(SettingsError):

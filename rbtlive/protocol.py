@@ -1,4 +1,6 @@
-"""zipline's `zipline.protocol`: what callbacks receive, for annotations and `isinstance`."""
+"""zipline's `zipline.protocol`: what callbacks receive, for annotations and
+`isinstance`.
+"""
 
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.views import AccountView as Account

@@ -1,9 +1,11 @@
-"""Run the tests that start real kernels under other versions of ipykernel, each laid over the present environment.
+"""Run the tests that start real kernels under other versions of ipykernel, each laid
+over the present environment.
 
     python scripts/check_kernels.py [VERSION ...] [--blocked SECONDS] [--only WORDS]
 
-Without a version: 6.31.0, 7.1.0, 7.3.0 and the latest that pip finds. Nothing of the environment is changed: a version is
-installed into a folder of its own that comes first on the path. Needs pip, the extra `test`, and the package index.
+Without a version: 6.31.0, 7.1.0, 7.3.0 and the latest that pip finds. Nothing of the
+environment is changed: a version is installed into a folder of its own that comes first
+on the path. Needs pip, the extra `test`, and the package index.
 """
 
 import argparse
@@ -20,12 +22,25 @@ TESTS = "tests/notebook"
 
 
 def install(version: str, folder: Path) -> dict[str, str]:
-    """Install a version of ipykernel into a folder, and return the environment in which it is found first."""
+    """Install a version of ipykernel into a folder, and return the environment in which
+    it is found first.
+    """
     wanted = "ipykernel" if version == "latest" else f"ipykernel=={version}"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
     subprocess.run([*command, "--target", str(folder), wanted], check=True)
     before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *([before] if before else [])])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), *([before] if before else [])]),
+    }
 
 
 def found_version(environment: dict[str, str]) -> str:
@@ -46,7 +61,9 @@ def check(version: str, options: argparse.Namespace) -> bool:
             environment["RBTLIVE_BLOCKED_S"] = str(options.blocked)
         chosen = ["-k", options.only] if options.only else []
         command = [sys.executable, "-m", "pytest", "-q", "-m", "kernel", TESTS, *chosen]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
     if done.returncode != 0:
         print(done.stdout + done.stderr, flush=True)
     summary = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "nothing was run"
@@ -59,8 +76,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("versions", nargs="*", metavar="VERSION", help="versions of ipykernel, or latest")
-    parser.add_argument("--blocked", type=float, metavar="SECONDS", help="how long the blocking cell blocks")
+    parser.add_argument(
+        "versions", nargs="*", metavar="VERSION", help="versions of ipykernel, or latest"
+    )
+    parser.add_argument(
+        "--blocked", type=float, metavar="SECONDS", help="how long the blocking cell blocks"
+    )
     parser.add_argument("--only", metavar="WORDS", help="which tests, as pytest's -k takes them")
     options = parser.parse_args()
     results = [check(version, options) for version in options.versions or VERSIONS]

@@ -1,9 +1,11 @@
-"""Run the notebooks as the tests do, many times in a row; or run them once and save their outputs.
+"""Run the notebooks as the tests do, many times in a row; or run them once and save
+their outputs.
 
     python scripts/check_notebooks.py [--times 20] [NAME ...]
     python scripts/check_notebooks.py --save [NAME ...]
 
-NAME is the beginning of a notebook's name, e.g. 05; without any, all are meant. Needs the extra `test`.
+NAME is the beginning of a notebook's name, e.g. 05; without any, all are meant. Needs
+the extra `test`.
 """
 
 import argparse
@@ -26,7 +28,9 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Author(NotebookClient):
-    """Runs a notebook as JupyterLab does: what a task displays changes the cell that displayed it, later too."""
+    """Runs a notebook as JupyterLab does: what a task displays changes the cell that
+    displayed it, later too.
+    """
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
         while True:
@@ -41,7 +45,8 @@ class Author(NotebookClient):
 
 
 def chosen(names: list[str]) -> list[Path]:
-    """Return the notebooks whose names begin with one of `names`; all, if there are none.
+    """Return the notebooks whose names begin with one of `names`; all, if there are
+    none.
 
     Raises:
         SystemExit: a name that no notebook's begins with.
@@ -49,12 +54,17 @@ def chosen(names: list[str]) -> list[Path]:
     every = sorted(NOTEBOOKS.glob("*.ipynb"))
     for name in names:
         if not any(path.name.startswith(name) for path in every):
-            sys.exit(f"no notebook begins with {name!r}: there are {', '.join(path.stem for path in every)}")
+            sys.exit(
+                f"no notebook begins with {name!r}: there are "
+                f"{', '.join(path.stem for path in every)}"
+            )
     return [path for path in every if not names or path.name.startswith(tuple(names))]
 
 
 def check(notebooks: list[Path], times: int) -> int:
-    """Run the test of each notebook `times` times, say what failed, and return how many runs failed."""
+    """Run the test of each notebook `times` times, say what failed, and return how many
+    runs failed.
+    """
     test = "tests/notebooks/test_notebooks.py::test_a_notebook_runs_gives_its_stored_outputs_and_leaves_nothing_behind"
     nodes = [f"{test}[{path.stem}]" for path in notebooks]
     failed = 0
@@ -79,7 +89,8 @@ def check(notebooks: list[Path], times: int) -> int:
 def save(notebook: Path) -> None:
     """Run a notebook from the top in a folder of its own, and store its outputs in it.
 
-    Of a live panel its still picture is kept: a live view needs the kernel that showed it.
+    Of a live panel its still picture is kept: a live view needs the kernel that showed
+    it.
     """
     content = nbformat.read(notebook, as_version=4)
     os.environ |= {"PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1"}

@@ -1,11 +1,13 @@
-"""Kill a trading session as often as wanted, at random instants and at every named point, and tell what came of it.
+"""Kill a trading session as often as wanted, at random instants and at every named
+point, and tell what came of it.
 
     python scripts/kill_session.py --deaths 200
     python scripts/kill_session.py --deaths 40 --each-point 2 --venue-deaths 10 --seed 7
 
-A session trades through AlpacaBroker at a venue; each is a process of its own. A killed session is attached again and goes
-on to the end. Then the ids at the venue must be those of the intents that arrived, each once, positions, cash and fills at
-both ends the same, and everything as in the run that nobody killed. Exit status is 1 if any is not.
+A session trades through AlpacaBroker at a venue; each is a process of its own. A killed
+session is attached again and goes on to the end. Then the ids at the venue must be
+those of the intents that arrived, each once, positions, cash and fills at both ends the
+same, and everything as in the run that nobody killed. Exit status is 1 if any is not.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from tests.faults.venue_killing import Ground, Life, Run, random_lives
 
 DEATHS_A_RUN = 8
 LATEST_TIMES = 4
-"""A point of a run is met at least so often, those of a session's close and of refusals once."""
+"""A point of a run is met at least so often, those of a session's close and of refusals
+once.
+"""
 
 
 class Tally:
@@ -59,7 +63,8 @@ class Tally:
             print(f"{count:5} times nothing died {point}: the run did not come there so often")
         total = self.killed.total() + self.deaths.total()
         print(
-            f"{total} deaths in {self.runs} runs, {self.orders} orders at the venue, {seconds:.0f} s; "
+            f"{total} deaths in {self.runs} runs, {self.orders} orders at the venue, {seconds:.0f} "
+            "s; "
             f"{self.wrong} runs came out wrong"
         )
 
@@ -69,8 +74,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--deaths", type=int, default=200, help="sessions killed at random instants")
-    parser.add_argument("--each-point", type=int, default=4, help="sessions that die at each named point")
+    parser.add_argument(
+        "--deaths", type=int, default=200, help="sessions killed at random instants"
+    )
+    parser.add_argument(
+        "--each-point", type=int, default=4, help="sessions that die at each named point"
+    )
     parser.add_argument(
         "--venue-deaths", type=int, default=10, help="venues killed, with the session and alone"
     )
@@ -88,15 +97,22 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             ground.close()
     tally.tell(time.monotonic() - began)
-    return 1 if tally.wrong or tally.deaths.keys() != (POINTS.keys() if wanted.each_point else set()) else 0
+    return (
+        1
+        if tally.wrong or tally.deaths.keys() != (POINTS.keys() if wanted.each_point else set())
+        else 0
+    )
 
 
 def _kill_at_points(ground: Ground, tally: Tally, unbroken: Run, *, times: int) -> None:
     for point in POINTS:
         for number in range(1, times + 1):
-            # These bars have one close, and few refusals: there a session dies again and again in one run.
+            # These bars have one close, and few refusals: there a session dies again
+            # and again in one run.
             once = "snapshot" in point or "refusal" in point
-            lives = [Life(point)] * number if once else [Life(point, 1 + (number - 1) % LATEST_TIMES)]
+            lives = (
+                [Life(point)] * number if once else [Life(point, 1 + (number - 1) % LATEST_TIMES)]
+            )
             tally.take(ground.run(lives), unbroken=unbroken, what=f"{point}, {number}")
 
 
@@ -109,12 +125,17 @@ def _kill_at_random(
         tally.take(ground.run(lives), unbroken=unbroken, what=f"killed {lives}")
 
 
-def _kill_venues(ground: Ground, tally: Tally, unbroken: Run, *, deaths: int, chance: random.Random) -> None:
+def _kill_venues(
+    ground: Ground, tally: Tally, unbroken: Run, *, deaths: int, chance: random.Random
+) -> None:
     for number in range(deaths):
         who = "both" if number % 2 else "venue"
         lives = random_lives(chance, 1, who=who)
-        # A session whose venue dies does not send again what may have arrived: that run may have fewer orders.
-        tally.take(ground.run(lives), unbroken=None if who == "venue" else unbroken, what=f"killed {lives}")
+        # A session whose venue dies does not send again what may have arrived: that run
+        # may have fewer orders.
+        tally.take(
+            ground.run(lives), unbroken=None if who == "venue" else unbroken, what=f"killed {lives}"
+        )
 
 
 if __name__ == "__main__":

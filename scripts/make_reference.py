@@ -1,4 +1,6 @@
-"""Write docs/reference.md from the docstrings of what `rbtlive` exports: `python scripts/make_reference.py`."""
+"""Write docs/reference.md from the docstrings of what `rbtlive` exports:
+`python scripts/make_reference.py`.
+"""
 
 import enum
 import inspect
@@ -48,7 +50,9 @@ def anchor_of(heading: str) -> str:
 
 
 def signature_of(thing: Any, name: str) -> str:
-    """Return a call of `thing` with its parameters' names and defaults; types are told in words below it."""
+    """Return a call of `thing` with its parameters' names and defaults; types are told
+    in words below it.
+    """
     try:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
@@ -91,11 +95,17 @@ def described(doc: str | None) -> Iterator[str]:
 
 
 def members(kind: type) -> Iterator[tuple[str, str]]:
-    """Give the public methods and properties that a class adds: how each is written, and its first sentence."""
+    """Give the public methods and properties that a class adds: how each is written,
+    and its first sentence.
+    """
     for name, member in list(vars(kind).items()):
         plain = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         doc = inspect.getdoc(plain.func if hasattr(plain, "func") else plain)
-        if name.startswith("_") or not doc or (not callable(plain) and not hasattr(plain, "__get__")):
+        if (
+            name.startswith("_")
+            or not doc
+            or (not callable(plain) and not hasattr(plain, "__get__"))
+        ):
             continue
         shown = signature_of(plain, name) if inspect.isfunction(plain) else name
         if isinstance(member, classmethod):

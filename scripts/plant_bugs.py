@@ -6,9 +6,10 @@ Run by hand:
     python scripts/plant_bugs.py --bug NAME      # only this one (repeatable)
     python scripts/plant_bugs.py --list
 
-Each bug is a change of text in a copy of the tree; the tests there run until the first failure. The exit status is 1 if
-a bug survived, and 2 if the suite fails on the tree as it is, or if a bug could not be planted because the text it
-changes is gone: then the list needs care.
+Each bug is a change of text in a copy of the tree; the tests there run until the first
+failure. The exit status is 1 if a bug survived, and 2 if the suite fails on the tree as
+it is, or if a bug could not be planted because the text it changes is gone: then the
+list needs care.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class Bug:
 BUGS = (
     Bug("an order may fill on the bar it was placed on", "core/trading_core.py",
         "        if self._new_orders:\n            self.flush_new_orders()\n",
-        "        if self._new_orders:\n            self.flush_new_orders()\n            self.venue.match(self.orders.open_by_asset(), data=self.data, now=self.now, emit=self.emit,\n                             version=self.orders.version, close_of=market.close)\n"),
+        "        if self._new_orders:\n            self.flush_new_orders()\n            "
+        "self.venue.match(self.orders.open_by_asset(), data=self.data, now=self.now, "
+        "emit=self.emit,\n                             version=self.orders.version, "
+        "close_of=market.close)\n"),
     Bug("shares are rounded, not truncated", "core/sizing.py", "else text)) * lot", "else round(text))) * lot"),
     Bug("a value is divided by a share too much", "core/sizing.py", 'return number(value, "value") / price', 'return number(value, "value") / price + 1'),
     Bug("a percentage is taken of cash", "core/sizing.py", "core.portfolio.portfolio_value * number(percent", "core.portfolio.cash * number(percent"),
@@ -73,7 +77,9 @@ BUGS = (
     Bug("a split leaves the cost basis", "core/portfolio.py", "basis = round(float(position.cost_basis) * float(ratio), 2)", "basis = round(float(position.cost_basis), 2)"),
     Bug("a split pays nothing for a fraction", "core/portfolio.py", "cash = to_money(round(float(fraction) * basis, 2))", "cash = to_money(0)"),
     Bug("splits come before dividends", "core/corporate_actions.py", "    market, portfolio = core.market, core.portfolio\n",
-        "    market, portfolio = core.market, core.portfolio\n    for early in market.splits_at(session):\n        portfolio.apply_split(core.assets[early.asset], early.ratio)\n"),
+        "    market, portfolio = core.market, core.portfolio\n    for early in "
+        "market.splits_at(session):\n        portfolio.apply_split(core.assets[early.asset], "
+        "early.ratio)\n"),
     Bug("orders are not split", "core/corporate_actions.py", "        core.orders.apply_split(asset, split.ratio, core.now)\n", ""),
     Bug("a dividend is earned on its pay date only", "core/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=None,"),
     Bug("a dividend is paid on its ex date", "core/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=session,"),
@@ -102,7 +108,8 @@ BUGS = (
     Bug("a recorded variable is forgotten overnight", "core/books.py", "        row = self._row()\n", "        row = self._row()\n        core.recorded.clear()\n"),
     Bug("handle_data comes after scheduled functions", "core/trading_core.py",
         "        if self._handle_data is not None:\n            try:\n",
-        "        if self.scheduled:\n            self._run_scheduled()\n        if self._handle_data is not None:\n            try:\n"),
+        "        if self.scheduled:\n            self._run_scheduled()\n        if "
+        "self._handle_data is not None:\n            try:\n"),
     Bug("controls are asked after the order", "core/order_entry.py", "        if self.trading_controls:\n            self._check_controls(asset, shares)\n", ""),
     Bug("the open is a minute late", "core/schedule.py", "            return MINUTE_US\n", "            return 2 * MINUTE_US\n"),
     Bug("a scheduled function may run twice a day", "core/schedule.py", "        self._ran = True\n        return True", "        return True"),
@@ -130,7 +137,9 @@ def plant(bug: Bug, tree: Path) -> None:
 
 
 def noticed(tree: Path) -> str | None:
-    """Run the suite in a copy of the tree until something fails; return what failed, or None."""
+    """Run the suite in a copy of the tree until something fails; return what failed, or
+    None.
+    """
     present = [name for name in SUITE if (tree / name).exists()]
     command = [
         sys.executable,
@@ -173,7 +182,9 @@ def copy_tree(folder: Path) -> Path:
 
 
 def sound() -> bool:
-    """Say whether the suite passes on the tree as it is; else it would notice everything."""
+    """Say whether the suite passes on the tree as it is; else it would notice
+    everything.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         found = noticed(copy_tree(Path(temporary)))
     if found is not None:
@@ -216,7 +227,8 @@ def main() -> int:
             flush=True,
         )
     counts = [
-        sum(outcome.startswith(kind) for outcome in outcomes) for kind in ("caught", "survived", "stale")
+        sum(outcome.startswith(kind) for outcome in outcomes)
+        for kind in ("caught", "survived", "stale")
     ]
     print("{} caught, {} survived, {} stale".format(*counts))
     return 2 if counts[2] else int(counts[1] > 0)

@@ -3,7 +3,8 @@
     python scripts/simulate.py --seeds 1000-2000
     python scripts/simulate.py --seeds 17,42 --jobs 2
 
-Exit status is 1 if any does; each is told with its seed and the shortest list of faults that it takes.
+Exit status is 1 if any does; each is told with its seed and the shortest list of faults
+that it takes.
 """
 
 from __future__ import annotations
@@ -31,14 +32,18 @@ def seeds_of(text: str) -> list[int]:
             first, _, last = part.partition("-")
             found += range(int(first), int(last or first) + 1)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"seeds must be like 17 or 3,10-12: was {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"seeds must be like 17 or 3,10-12: was {text!r}"
+        ) from None
     if not found:
         raise argparse.ArgumentTypeError(f"seeds must name at least one: was {text!r}")
     return found
 
 
 def judge(seed: int) -> tuple[int, str, Counter[str], str]:
-    """Run one seed, and return it with what is to be told, which faults struck, and its journal's hash."""
+    """Run one seed, and return it with what is to be told, which faults struck, and its
+    journal's hash.
+    """
     scenario = scenario_of(seed)
     outcome = run(scenario)
     wrong = wrong_in(scenario, outcome)
@@ -50,7 +55,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=seeds_of, required=True, help="like 17 or 3,10-12 or 1000-2000")
+    parser.add_argument(
+        "--seeds", type=seeds_of, required=True, help="like 17 or 3,10-12 or 1000-2000"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time")
     parser.add_argument("--hashes", action="store_true", help="print the hash of each journal")
     options = parser.parse_args()
@@ -65,7 +72,8 @@ def main() -> int:
                 failed.append(seed)
                 print(text, flush=True)
     print(
-        f"{len(options.seeds)} worlds, {sum(struck.values())} faults of {len(struck)} kinds, {len(failed)} went wrong"
+        f"{len(options.seeds)} worlds, {sum(struck.values())} faults of {len(struck)} kinds, "
+        f"{len(failed)} went wrong"
     )
     return 1 if failed else 0
 

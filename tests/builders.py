@@ -1,4 +1,6 @@
-"""Builders of whole runs: small markets, a strategy that does a bit of everything, sources of bars, sessions."""
+"""Builders of whole runs: small markets, a strategy that does a bit of everything,
+sources of bars, sessions.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ LONGEST_S = 20.0
 """No session of a test takes as long; one that hangs is ended with an error."""
 
 
-# -- markets -----------------------------------------------------------------------------------------------------------
+# -- markets -------------------------------------------------------------------------
 
 
 def price(symbol: int, number: int) -> float:
@@ -38,12 +40,22 @@ def row_of(stamp: object, symbol: int, number: int) -> tuple[Any, ...]:
     close = price(symbol, number)
     before = price(symbol, number - 1)
     volume = 400.0 + 100 * ((number * 7 + symbol) % 5)
-    return (stamp, SYMBOLS[symbol], before, max(before, close) + 1, min(before, close) - 1, close, volume)
+    return (
+        stamp,
+        SYMBOLS[symbol],
+        before,
+        max(before, close) + 1,
+        min(before, close) - 1,
+        close,
+        volume,
+    )
 
 
 @lru_cache(maxsize=32)
 def daily_frame(sessions: int = 40, symbols: int = 2, gaps: bool = False) -> pl.DataFrame:
-    """Return daily bars from the third of January 2017 on; with `gaps`, some bars and one whole session are missing."""
+    """Return daily bars from the third of January 2017 on; with `gaps`, some bars and
+    one whole session are missing.
+    """
     calendar = get_calendar("XNYS")
     first = calendar.number(START)
     rows = [
@@ -84,12 +96,14 @@ def slices(frame: pl.DataFrame) -> list[list[rbt.Bar]]:
         stamp = row.pop(key)
         if not isinstance(stamp, datetime):
             stamp = calendar.close(calendar.number(stamp))
-        values = {name: Decimal(repr(row[name])) for name in ("open", "high", "low", "close", "volume")}
+        values = {
+            name: Decimal(repr(row[name])) for name in ("open", "high", "low", "close", "volume")
+        }
         found.setdefault(stamp, []).append(rbt.Bar(symbol=row["symbol"], timestamp=stamp, **values))
     return [found[stamp] for stamp in sorted(found)]
 
 
-# -- sources of bars ---------------------------------------------------------------------------------------------------
+# -- sources of bars -----------------------------------------------------------------
 
 
 class Silent:
@@ -132,11 +146,13 @@ class Gated(rbt.ReplayFeed):
             yield event
 
 
-# -- strategies --------------------------------------------------------------------------------------------------------
+# -- strategies ----------------------------------------------------------------------
 
 
 class Churn(rbt.TradingAlgorithm):
-    """Does a bit of everything, and lets everything that happens decide what it does next."""
+    """Does a bit of everything, and lets everything that happens decide what it does
+    next.
+    """
 
     step = 3
 
@@ -144,7 +160,9 @@ class Churn(rbt.TradingAlgorithm):
         """Take two assets and a schedule."""
         context.assets = [self.symbol("AAA"), self.symbol("BBB")]
         context.bars = context.fills = context.cancels = context.mornings = 0
-        self.schedule_function(self.rebalance, date_rules.every_day(), time_rules.market_close(minutes=1))
+        self.schedule_function(
+            self.rebalance, date_rules.every_day(), time_rules.market_close(minutes=1)
+        )
 
     def before_trading_start(self, context: Any, data: Any) -> None:
         """Count the morning."""
@@ -160,7 +178,9 @@ class Churn(rbt.TradingAlgorithm):
         elif turn == self.step:
             self.order(second, 90, limit_price=float(data.current(second, "price")) + 0.5)
         elif turn == 2 * self.step:
-            self.order(first, -150 - context.fills, stop_price=float(data.current(first, "price")) - 1)
+            self.order(
+                first, -150 - context.fills, stop_price=float(data.current(first, "price")) - 1
+            )
         elif turn == 3 * self.step:
             for orders in self.get_open_orders().values():
                 for order in orders:
@@ -200,13 +220,15 @@ class Hold(rbt.TradingAlgorithm):
 
 
 def defined(source: str, name: str, **names: Any) -> Any:
-    """Return the class that a cell's source defines, as a notebook's user would: its source is in no file."""
+    """Return the class that a cell's source defines, as a notebook's user would: its
+    source is in no file.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__", "rbt": rbt, **names}
     exec(compile(source, f"<cell of {name}>", "exec"), namespace)
     return namespace[name]
 
 
-# -- running -----------------------------------------------------------------------------------------------------------
+# -- running -------------------------------------------------------------------------
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -226,10 +248,13 @@ async def until(condition: Any) -> None:
 
 
 async def processed(session: rbt.LiveSession, count: int) -> None:
-    """Wait until a session has processed so many events of its own, those it replayed not counted."""
+    """Wait until a session has processed so many events of its own, those it replayed
+    not counted.
+    """
     await until(
         lambda: (
-            session.engine.failure or (session.state != "starting" and session.engine.meters.events >= count)
+            session.engine.failure
+            or (session.state != "starting" and session.engine.meters.events >= count)
         )
     )
     if session.engine.failure is not None:
@@ -244,7 +269,9 @@ async def whole(strategy: Any, folder: Any, *, feed: Any, **options: Any) -> rbt
 
 
 def books(result: rbt.BacktestResult) -> dict[str, pl.DataFrame]:
-    """Return everything that a run decided and what it came to, to be compared digit for digit."""
+    """Return everything that a run decided and what it came to, to be compared digit
+    for digit.
+    """
     return {
         "orders": result.orders,
         "denied": result.denied,
@@ -265,11 +292,14 @@ def same(one: rbt.BacktestResult, other: rbt.BacktestResult) -> bool:
                 None
                 if first is None
                 else [
-                    (k, first[0][k], first[1][k]) for k in first[0] if repr(first[0][k]) != repr(first[1][k])
+                    (k, first[0][k], first[1][k])
+                    for k in first[0]
+                    if repr(first[0][k]) != repr(first[1][k])
                 ]
             )
             raise AssertionError(
-                f"{name}: {len(frame)} and {len(theirs[name])} rows; first unequal: {unequal} in {first}"
+                f"{name}: {len(frame)} and {len(theirs[name])} rows; first unequal: {unequal} in "
+                f"{first}"
             )
     return True
 
@@ -277,10 +307,18 @@ def same(one: rbt.BacktestResult, other: rbt.BacktestResult) -> bool:
 def rows_of(folder: Any, name: str, run: int | None = None) -> list[tuple[str, str, str, str]]:
     """Return what a journal's rows say, without those that are for people."""
     with open_run(StateFolder(folder), name, run) as recorded:
-        return [(row.kind, row.type, row.ts, row.payload) for row in recorded.rows() if row.kind != "note"]
+        return [
+            (row.kind, row.type, row.ts, row.payload)
+            for row in recorded.rows()
+            if row.kind != "note"
+        ]
 
 
 def moments(folder: Any, name: str) -> list[datetime]:
     """Return the times of the slices that a journal holds."""
     with open_run(StateFolder(folder), name) as recorded:
-        return [event.timestamp for _seq, event in recorded.events() if isinstance(event, MarketDataEvent)]
+        return [
+            event.timestamp
+            for _seq, event in recorded.events()
+            if isinstance(event, MarketDataEvent)
+        ]

@@ -8,7 +8,8 @@ from tests.no_skips import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
-# No test asserts on a clock, and a busy machine is no failure; in CI the examples are the same ones every time.
+# No test asserts on a clock, and a busy machine is no failure; in CI the examples are
+# the same ones every time.
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("developer", **_CALM)
 settings.register_profile("ci", derandomize=True, **_CALM)

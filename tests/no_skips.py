@@ -1,4 +1,5 @@
-"""In CI nothing may be skipped: where CI is set, a skipped test or file is a failure that tells the reason.
+"""In CI nothing may be skipped: where CI is set, a skipped test or file is a failure
+that tells the reason.
 
 A pytest plugin; `tests/conftest.py` loads it.
 """

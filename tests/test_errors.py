@@ -1,4 +1,6 @@
-"""The exception tree is what its docstring draws, and its messages can be given or told from facts."""
+"""The exception tree is what its docstring draws, and its messages can be given or told
+from facts.
+"""
 
 import inspect
 import pickle
@@ -15,7 +17,11 @@ def drawn_tree() -> dict[str, set[str]]:
     parents: dict[str, set[str]] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        if not (match := re.match(r"^((?:│   |    )*(?:├── |└── )?)([A-Z]\w*\*?(?:, [A-Z]\w*\*?)*)$", line)):
+        if not (
+            match := re.match(
+                r"^((?:│   |    )*(?:├── |└── )?)([A-Z]\w*\*?(?:, [A-Z]\w*\*?)*)$", line
+            )
+        ):
             continue
         depth = len(match[1]) // 4
         names = match[2].replace("*", "").split(", ")
@@ -33,7 +39,8 @@ def real_tree() -> dict[str, set[str]]:
         if inspect.isclass(cls) and issubclass(cls, (errors.RbtliveError, errors.RbtliveWarning))
     }
     return {
-        name: {base.__name__ for base in cls.__bases__ if base in ours.values()} for name, cls in ours.items()
+        name: {base.__name__ for base in cls.__bases__ if base in ours.values()}
+        for name, cls in ours.items()
     }
 
 
@@ -55,11 +62,16 @@ def test_keyword_facts_become_a_sentence_behind_the_meaning_of_the_class() -> No
 
 
 def test_the_keyword_msg_alone_is_the_message() -> None:
-    assert str(errors.CannotOrderDelistedAsset(msg="FB is not listed yet")) == "FB is not listed yet"
+    assert (
+        str(errors.CannotOrderDelistedAsset(msg="FB is not listed yet")) == "FB is not listed yet"
+    )
 
 
 def test_an_error_without_facts_says_what_its_class_means() -> None:
-    assert str(errors.OrderInBeforeTradingStart()) == "Orders cannot be placed inside before_trading_start"
+    assert (
+        str(errors.OrderInBeforeTradingStart())
+        == "Orders cannot be placed inside before_trading_start"
+    )
 
 
 def test_a_subclass_with_a_template_has_its_facts_put_into_it() -> None:

@@ -1,4 +1,6 @@
-"""backtrader: a PandasData feed an asset, indicators in `__init__`, decisions in `next`."""
+"""backtrader: a PandasData feed an asset, indicators in `__init__`, decisions in
+`next`.
+"""
 
 import sys
 from pathlib import Path
@@ -51,7 +53,10 @@ def prepare(bars: Bars):
     names = ("open", "high", "low", "close", "volume")
     return [
         pd.DataFrame(
-            {name: getattr(bars, field)[:, place] for name, field in zip(names, fields, strict=True)},
+            {
+                name: getattr(bars, field)[:, place]
+                for name, field in zip(names, fields, strict=True)
+            },
             index=index,
         )
         for place in range(bars.closes.shape[1])

@@ -1,4 +1,6 @@
-"""No engine: a loop over lists with the same decisions, the limit of what Python can do."""
+"""No engine: a loop over lists with the same decisions, the limit of what Python can
+do.
+"""
 
 import sys
 from pathlib import Path
@@ -20,7 +22,8 @@ def _mean(closes, length):
 
 def prepare_crossover(bars: Bars):
     return tuple(
-        values[:, 0].tolist() for values in (bars.closes, _mean(bars.closes, FAST), _mean(bars.closes, SLOW))
+        values[:, 0].tolist()
+        for values in (bars.closes, _mean(bars.closes, FAST), _mean(bars.closes, SLOW))
     )
 
 
@@ -65,7 +68,9 @@ def rotation(ready):
         above = [close > average for close, average in zip(row, mean, strict=True)]
         if day % EVERY == 0 and above:
             value = cash + sum(shares * price for shares, price in zip(held, row, strict=True))
-            waiting = [int(value / width / price) - have for price, have in zip(row, held, strict=True)]
+            waiting = [
+                int(value / width / price) - have for price, have in zip(row, held, strict=True)
+            ]
     value = cash + sum(shares * price for shares, price in zip(held, closes[-1], strict=True))
     return Outcome(value, trades)
 

@@ -1,4 +1,6 @@
-"""basana: bar events from a source, a coroutine a bar, orders at its backtesting exchange."""
+"""basana: bar events from a source, a coroutine a bar, orders at its backtesting
+exchange.
+"""
 
 import asyncio
 import datetime as dt
@@ -14,9 +16,21 @@ from basana.backtesting import exchange as backtesting_exchange
 from basana.backtesting import fees, liquidity
 
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, Bars, symbols
+from benchmarks.workloads import (
+    CAPITAL,
+    COMMISSION,
+    EVERY,
+    FAST,
+    SHARES,
+    SLOW,
+    WINDOW,
+    Bars,
+    symbols,
+)
 
-RESERVE = CAPITAL  # a purchase is refused while the money of a sale on the same bar is not there yet
+RESERVE = (
+    CAPITAL  # a purchase is refused while the money of a sale on the same bar is not there yet
+)
 UTC = dt.UTC
 
 
@@ -76,7 +90,10 @@ class Rotation:
     async def rebalance(self):
         cash = (await self.exchange.get_balance("USD")).available
         value = cash - RESERVE + sum(self.held[pair] * self.closes[pair] for pair in self.pairs)
-        changes = [int(value / len(self.pairs) / self.closes[pair]) - self.held[pair] for pair in self.pairs]
+        changes = [
+            int(value / len(self.pairs) / self.closes[pair]) - self.held[pair]
+            for pair in self.pairs
+        ]
         for pair, change in zip(self.pairs, changes, strict=True):
             if change:
                 side = bs.OrderOperation.BUY if change > 0 else bs.OrderOperation.SELL
@@ -86,7 +103,9 @@ class Rotation:
 
 def prepare(bars: Bars):
     minutes = bars.times[1] - bars.times[0] > 1
-    unit_us, length = (1, dt.timedelta(minutes=1)) if minutes else (86_400_000_000, dt.timedelta(days=1))
+    unit_us, length = (
+        (1, dt.timedelta(minutes=1)) if minutes else (86_400_000_000, dt.timedelta(days=1))
+    )
     pairs = [bs.Pair(name, "USD") for name in symbols(bars.closes.shape[1])]
     epoch = dt.datetime(1970, 1, 1, tzinfo=UTC)
     moments = [epoch + dt.timedelta(microseconds=int(time) * unit_us) for time in bars.times]
@@ -98,7 +117,8 @@ def prepare(bars: Bars):
         ]
         events = [
             bs.BarEvent(
-                moment, bs.Bar(moment - length, pair, *(Decimal(str(value)) for value in values), length)
+                moment,
+                bs.Bar(moment - length, pair, *(Decimal(str(value)) for value in values), length),
             )
             for moment, *values in zip(moments, *columns, strict=True)
         ]
@@ -123,7 +143,11 @@ def run(strategy_class):
         balances = await exchange.get_balances()
         equity = float(balances["USD"].total) - RESERVE
         for pair, close in zip(pairs, last, strict=True):
-            equity += float(balances[pair.base_symbol].total) * close if pair.base_symbol in balances else 0.0
+            equity += (
+                float(balances[pair.base_symbol].total) * close
+                if pair.base_symbol in balances
+                else 0.0
+            )
         orders = await exchange.get_orders()
         return Outcome(equity, sum(order.amount_filled > 0 for order in orders))
 

@@ -1,4 +1,6 @@
-"""bt: a tree of algos over a frame of closes; signals computed ahead as frames, as its examples do."""
+"""bt: a tree of algos over a frame of closes; signals computed ahead as frames, as its
+examples do.
+"""
 
 import sys
 from pathlib import Path
@@ -9,7 +11,17 @@ import bt
 import pandas as pd
 
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, Bars, symbols
+from benchmarks.workloads import (
+    CAPITAL,
+    COMMISSION,
+    EVERY,
+    FAST,
+    SHARES,
+    SLOW,
+    WINDOW,
+    Bars,
+    symbols,
+)
 
 
 class Crossover(bt.Algo):
@@ -53,7 +65,9 @@ def _run(strategy, closes):
         progress_bar=False,
     )
     test.run()
-    trades = sum(int((test.positions[name].diff().fillna(0) != 0).sum()) for name in test.positions.columns)
+    trades = sum(
+        int((test.positions[name].diff().fillna(0) != 0).sum()) for name in test.positions.columns
+    )
     return Outcome(test.strategy.value, trades)
 
 

@@ -1,4 +1,6 @@
-"""nautilus_trader: bars from its wrangler, registered indicators, market orders at its simulated exchange."""
+"""nautilus_trader: bars from its wrangler, registered indicators, market orders at its
+simulated exchange.
+"""
 
 import sys
 from decimal import Decimal
@@ -20,7 +22,17 @@ from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.trading.strategy import Strategy
 
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, Bars, symbols
+from benchmarks.workloads import (
+    CAPITAL,
+    COMMISSION,
+    EVERY,
+    FAST,
+    SHARES,
+    SLOW,
+    WINDOW,
+    Bars,
+    symbols,
+)
 
 VENUE = Venue("SIM")
 
@@ -41,7 +53,9 @@ class Trading(Strategy):
 
     def trade(self, instrument_id, amount):
         side = OrderSide.BUY if amount > 0 else OrderSide.SELL
-        self.submit_order(self.order_factory.market(instrument_id, side, Quantity.from_int(abs(amount))))
+        self.submit_order(
+            self.order_factory.market(instrument_id, side, Quantity.from_int(abs(amount)))
+        )
 
 
 class Crossover(Trading):
@@ -114,7 +128,9 @@ def prepare(bars: Bars):
             taker_fee=Decimal(str(COMMISSION)),
             maker_fee=Decimal(str(COMMISSION)),
         )
-        bar_type = BarType.from_str(f"{instrument.id}-1-{'MINUTE' if minutes else 'DAY'}-LAST-EXTERNAL")
+        bar_type = BarType.from_str(
+            f"{instrument.id}-1-{'MINUTE' if minutes else 'DAY'}-LAST-EXTERNAL"
+        )
         fields = {
             "open": bars.opens,
             "high": bars.highs,
@@ -122,7 +138,9 @@ def prepare(bars: Bars):
             "close": bars.closes,
             "volume": bars.volumes,
         }
-        frame = pd.DataFrame({field: values[:, place] for field, values in fields.items()}, index=index)
+        frame = pd.DataFrame(
+            {field: values[:, place] for field, values in fields.items()}, index=index
+        )
         everything.extend(BarDataWrangler(bar_type, instrument).process(frame))
         instruments.append(instrument)
         bar_types.append(bar_type)

@@ -1,4 +1,6 @@
-"""nautilus's live data engine: float dictionaries to bars, through its queue and message bus to a callback."""
+"""nautilus's live data engine: float dictionaries to bars, through its queue and
+message bus to a callback.
+"""
 
 import asyncio
 import sys

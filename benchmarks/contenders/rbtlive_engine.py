@@ -10,7 +10,17 @@ import polars as pl
 
 import rbtlive as rbt
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, Bars, symbols
+from benchmarks.workloads import (
+    CAPITAL,
+    COMMISSION,
+    EVERY,
+    FAST,
+    SHARES,
+    SLOW,
+    WINDOW,
+    Bars,
+    symbols,
+)
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
 
@@ -101,7 +111,9 @@ def run(strategy, frequency):
     def of(frame):
         if frequency == "1d":
             width = frame["symbol"].n_unique()
-            strategy_run = type(strategy.__name__, (strategy,), {"initialize": _with_width(strategy, width)})
+            strategy_run = type(
+                strategy.__name__, (strategy,), {"initialize": _with_width(strategy, width)}
+            )
         else:
             strategy_run = strategy
         result = rbt.backtest(

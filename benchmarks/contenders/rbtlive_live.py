@@ -1,4 +1,6 @@
-"""rbtlive's live path: float dictionaries from an async iterator, through feed, queue, dispatcher and core to a callback."""
+"""rbtlive's live path: float dictionaries from an async iterator, through feed, queue,
+dispatcher and core to a callback.
+"""
 
 # ruff: noqa: ARG002 - signatures are the engine's
 
@@ -84,7 +86,9 @@ class Adapter(DataFeed):
 
 
 async def stream(rows):
-    """Give the dictionaries themselves: the feed that any async iterator becomes checks and places them."""
+    """Give the dictionaries themselves: the feed that any async iterator becomes checks
+    and places them.
+    """
     for row in rows:
         yield row
 
@@ -106,7 +110,9 @@ class Counter:
 
 
 class Trader(Counter):
-    """The same, with an order every hundred bars: each is forced to the disk before the venue hears of it."""
+    """The same, with an order every hundred bars: each is forced to the disk before the
+    venue hears of it.
+    """
 
     def handle_data(self, context, data):
         super().handle_data(context, data)
@@ -117,7 +123,9 @@ class Trader(Counter):
 def engine_over(strategy, bars, feed, journal):
     first = bars[0]
     before = {**first, "timestamp": first["timestamp"] - timedelta(days=1)}
-    portal = PolarsDataPortal(None, minute_bars=pl.DataFrame([before]), calendar="24/7").without_end()
+    portal = PolarsDataPortal(
+        None, minute_bars=pl.DataFrame([before]), calendar="24/7"
+    ).without_end()
     callbacks = {
         "__name__": "counter",
         "initialize": strategy.initialize,
@@ -153,9 +161,13 @@ async def probe(delays):
 
 
 def data_path(bars):
-    """Queue, dispatcher and a handler, without core and strategy: what the peer's data engine does."""
+    """Queue, dispatcher and a handler, without core and strategy: what the peer's data
+    engine does.
+    """
     rows, seen, queue, dispatcher = dictionaries(bars), [], EventQueue(512), EventDispatcher()
-    dispatcher.register_handler(MarketDataEvent, lambda event: seen.append(event.bars["A000"].close))
+    dispatcher.register_handler(
+        MarketDataEvent, lambda event: seen.append(event.bars["A000"].close)
+    )
 
     async def live():
         woken, breath = asyncio.Event(), Breath(SystemClock())
@@ -177,7 +189,9 @@ def data_path(bars):
 
 
 def flood(kind, make_feed, strategy_class=Counter):
-    """All bars at once; returns the CPU seconds and what the loop's own round trips took meanwhile."""
+    """All bars at once; returns the CPU seconds and what the loop's own round trips
+    took meanwhile.
+    """
 
     def run(bars):
         rows, strategy = dictionaries(bars), strategy_class()
@@ -211,7 +225,9 @@ def flood(kind, make_feed, strategy_class=Counter):
 
 
 def paced(rate):
-    """One event at a time, `rate` a second; returns the quantiles of the engine's time an event, in µs."""
+    """One event at a time, `rate` a second; returns the quantiles of the engine's time
+    an event, in µs.
+    """
 
     def run(bars):
         rows, strategy = dictionaries(bars), Counter()

@@ -1,4 +1,6 @@
-"""zipline-reloaded: a bundle ingested from frames, two history calls a bar; it runs a slice of the workload."""
+"""zipline-reloaded: a bundle ingested from frames, two history calls a bar; it runs a
+slice of the workload.
+"""
 
 # ruff: noqa: E402, ARG001 - the folder is read at import; signatures are the engine's
 
@@ -21,7 +23,17 @@ from zipline.finance.slippage import NoSlippage
 from zipline.utils.calendar_utils import get_calendar
 
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import CAPITAL, COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, Bars, symbols
+from benchmarks.workloads import (
+    CAPITAL,
+    COMMISSION,
+    EVERY,
+    FAST,
+    SHARES,
+    SLOW,
+    WINDOW,
+    Bars,
+    symbols,
+)
 
 MINUTES, DAYS = 14 * 1_440, 1_000
 
@@ -70,7 +82,8 @@ def _frames(bars, index, count):
     fields = (bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes)
     for place in range(bars.closes.shape[1]):
         yield pd.DataFrame(
-            {name: field[:count, place] for name, field in zip(names, fields, strict=True)}, index=index
+            {name: field[:count, place] for name, field in zip(names, fields, strict=True)},
+            index=index,
         )
 
 
@@ -91,17 +104,27 @@ def _bundle(bars: Bars, *, frequency):
     def ingest(environ, assets, minutes, daily, adjustments, *rest):
         width = bars.closes.shape[1]
         table = pd.DataFrame(
-            {"symbol": symbols(width), "start_date": sessions[0], "end_date": sessions[-1], "exchange": "X"}
+            {
+                "symbol": symbols(width),
+                "start_date": sessions[0],
+                "end_date": sessions[-1],
+                "exchange": "X",
+            }
         )
         assets.write(
             equities=table,
-            exchanges=pd.DataFrame([{"exchange": "X", "canonical_name": "X", "country_code": "US"}]),
+            exchanges=pd.DataFrame(
+                [{"exchange": "X", "canonical_name": "X", "country_code": "US"}]
+            ),
         )
         frames = list(_frames(bars, index, count))
         if frequency == "minute":
             minutes.write(enumerate(frames))
             how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-            frames = [frame.groupby(frame.index.tz_localize(None).normalize()).agg(how) for frame in frames]
+            frames = [
+                frame.groupby(frame.index.tz_localize(None).normalize()).agg(how)
+                for frame in frames
+            ]
         daily.write((place, frame.reindex(sessions)) for place, frame in enumerate(frames))
         adjustments.write()
 
@@ -125,7 +148,8 @@ def run(initialize, handle_data):
     def of(ready):
         calendar, sessions, count, frequency = ready
         perf = run_algorithm(
-            start=sessions[0] + (pd.Timedelta(days=1) if frequency == "minute" else pd.Timedelta(0)),
+            start=sessions[0]
+            + (pd.Timedelta(days=1) if frequency == "minute" else pd.Timedelta(0)),
             end=sessions[-1],
             initialize=initialize,
             handle_data=handle_data,

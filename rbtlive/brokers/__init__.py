@@ -1,4 +1,5 @@
-"""Where orders go: the asynchronous port, the paper broker, and one file per real broker.
+"""Where orders go: the asynchronous port, the paper broker, and one file per real
+broker.
 
 Real brokers are imported when they are asked for: a backtest needs none.
 """

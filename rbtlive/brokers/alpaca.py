@@ -1,7 +1,7 @@
 """Trading at Alpaca, or at anything that speaks as Alpaca does.
 
-The rule: an order is sent once, under its client order id. What became of one that was not answered is asked for by that id;
-it is never sent again, here or by anything below.
+The rule: an order is sent once, under its client order id. What became of one that was
+not answered is asked for by that id; it is never sent again, here or by anything below.
 """
 
 from __future__ import annotations
@@ -50,19 +50,23 @@ class AlpacaBroker(BrokerAdapter):
 
     Args:
         key: The key's id; by default what APCA_API_KEY_ID (or ALPACA_API_KEY) holds.
-        secret: The key's secret; by default what APCA_API_SECRET_KEY (or ALPACA_SECRET_KEY) holds.
+        secret: The key's secret; by default what APCA_API_SECRET_KEY (or
+            ALPACA_SECRET_KEY) holds.
         paper: Trade with paper money, or with real money.
-        url_override: Another address to trade at, e.g. that of `python -m rbtlive.venue`.
-        data_url_override: Another address for market data; by default `url_override`, if there is one.
+        url_override: Another address to trade at, e.g. that of
+            `python -m rbtlive.venue`.
+        data_url_override: Another address for market data; by default `url_override`,
+            if there is one.
         data_feed: Whose market data: "iex", or "sip" with a subscription.
-        time_in_force: How long orders for whole shares stand: "gtc" until cancelled, or "day". Parts of a share are
-            always for the day.
+        time_in_force: How long orders for whole shares stand: "gtc" until cancelled, or
+            "day". Parts of a share are always for the day.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         chance: Gives random numbers from 0 to 1 for the jitter.
 
     Raises:
-        InvalidSetting: a key is missing, or an address is none that keys may be sent to.
+        InvalidSetting: a key is missing, or an address is none that keys may be sent
+            to.
     """
 
     name: ClassVar[str] = "alpaca"
@@ -102,9 +106,13 @@ class AlpacaBroker(BrokerAdapter):
         self.left_out = 0
         data_url = url_override if data_url_override is None else data_url_override
         self._feed = AlpacaFeed(
-            key=self._keys.key_id, secret=self._keys.secret, url_override=data_url, data_feed=data_feed, backoff=backoff,
+            key=self._keys.key_id,
+            secret=self._keys.secret,
+            url_override=data_url,
+            data_feed=data_feed,
+            backoff=backoff,
             chance=chance,
-        )  # fmt: skip
+        )
 
     @property
     def feed(self) -> AlpacaFeed:
@@ -112,7 +120,9 @@ class AlpacaBroker(BrokerAdapter):
         return self._feed
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted: the stream's reconnects, messages it left out, questions asked again, orders left out."""
+        """Return what was counted: the stream's reconnects, messages it left out,
+        questions asked again, orders left out.
+        """
         stream = self._stream
         return {
             "reconnects": 0 if stream is None else stream.reconnects,
@@ -121,32 +131,45 @@ class AlpacaBroker(BrokerAdapter):
             "left_out": self.left_out,
         }
 
-    # -- connection ------------------------------------------------------------------------------------------
+    # -- connection -------------------------------------------------------------------
 
     async def connect(self) -> None:
         """Show the keys, look at the account, and listen to its updates.
 
         Raises:
-            BrokerError: the keys are refused, the account may not trade, or there is no connection.
+            BrokerError: the keys are refused, the account may not trade, or there is no
+                connection.
             MissingExtra: aiohttp is not installed.
         """
         if self._stream is not None:
-            raise BrokerError(f"{self!r} is connected already: one session has one broker; make another")
+            raise BrokerError(
+                f"{self!r} is connected already: one session has one broker; make another"
+            )
         answer = await self._http.ask("/v2/account")
         if answer.status in {401, 403}:
             kind = "paper" if self.paper else "live"
             raise BrokerError(
-                f"the keys were refused by {self.url}: {answer.message}; {kind} trading needs the keys of the {kind} account"
+                f"the keys were refused by {self.url}: {answer.message}; {kind} trading needs the "
+                f"keys of the {kind} account"
             )
         if answer.status != 200:
-            raise BrokerError(f"the account cannot be read: {answer.message} (HTTP status {answer.status})")
+            raise BrokerError(
+                f"the account cannot be read: {answer.message} (HTTP status {answer.status})"
+            )
         read_account(answer.body)
         for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user"):
             if answer.body.get(name) is True:
-                raise BrokerError(f"the account may not trade: {name} is set; look at the broker's own pages")
+                raise BrokerError(
+                    f"the account may not trade: {name} is set; look at the broker's own pages"
+                )
         stream = TradeStream(
-            self._keys, self._http, executions=self._executions, now=self._http.now, backoff=self._backoff, chance=self._chance
-        )  # fmt: skip
+            self._keys,
+            self._http,
+            executions=self._executions,
+            now=self._http.now,
+            backoff=self._backoff,
+            chance=self._chance,
+        )
         await stream.open(timeout_s=self._timeout_s + 5.0)
         self._stream = stream
 
@@ -158,9 +181,11 @@ class AlpacaBroker(BrokerAdapter):
         await self._http.close()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they are told, with the client order id in the place of the order id.
+        """Yield fills, rejects and updates as they are told, with the client order id
+        in the place of the order id.
 
-        Beside them a SystemErrorEvent for each message that was left out, and when the stream breaks and is back.
+        Beside them a SystemErrorEvent for each message that was left out, and when the
+        stream breaks and is back.
         """
         stream = self._stream
         if stream is None:
@@ -168,7 +193,7 @@ class AlpacaBroker(BrokerAdapter):
         while (event := await stream.take()) is not None:
             yield event
 
-    # -- orders ----------------------------------------------------------------------------------------------
+    # -- orders -----------------------------------------------------------------------
 
     async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
         """Send an order, once, and return Alpaca's id for it.
@@ -178,17 +203,26 @@ class AlpacaBroker(BrokerAdapter):
             BrokerError: there was no answer that says what became of it.
         """
         body = order_body(
-            symbol=order.symbol, amount=order.amount, limit=order.limit, stop=order.stop, whole=self._whole,
+            symbol=order.symbol,
+            amount=order.amount,
+            limit=order.limit,
+            stop=order.stop,
+            whole=self._whole,
             client_order_id=client_order_id,
-        )  # fmt: skip
+        )
         answer = await self._http.once("POST", "/v2/orders", body=body)
         if answer.status in {200, 201}:
             return self._placed(answer, client_order_id)
-        if answer.status == 422 and "client_order_id" in answer.message and "unique" in answer.message:
+        if (
+            answer.status == 422
+            and "client_order_id" in answer.message
+            and "unique" in answer.message
+        ):
             return await self._earlier(order, client_order_id)
         if 400 <= answer.status < 500 and answer.status not in {408, 425, 429}:
             raise OrderRefused(
-                f"{answer.message} (HTTP status {answer.status}) for {order.symbol} under {client_order_id}"
+                f"{answer.message} (HTTP status {answer.status}) for {order.symbol} under "
+                f"{client_order_id}"
             )
         raise NoAnswer(
             f"POST /v2/orders for {client_order_id}: {answer.message} (HTTP status {answer.status})"
@@ -210,13 +244,15 @@ class AlpacaBroker(BrokerAdapter):
             raise NoAnswer(f"{client_order_id} is taken at the broker, which does not find it")
         if (found.symbol, found.amount) != (order.symbol, order.amount):
             raise OrderRefused(
-                f"{client_order_id} is taken by another order: {found.amount} {found.symbol}; this one was for "
+                f"{client_order_id} is taken by another order: {found.amount} {found.symbol}; this "
+                "one was for "
                 f"{order.amount} {order.symbol}"
             )
         return found.broker_order_id
 
     async def cancel_order(self, *, client_order_id: str) -> None:
-        """Ask for an order to be cancelled; the answer comes as an event. An ended order is no error.
+        """Ask for an order to be cancelled; the answer comes as an event. An ended
+        order is no error.
 
         Raises:
             BrokerError: the broker does not know the order, or there was no answer.
@@ -225,19 +261,24 @@ class AlpacaBroker(BrokerAdapter):
         if broker_id is None:
             found = await self._look_up(client_order_id)
             if found is None:
-                raise BrokerError(f"order {client_order_id} cannot be cancelled: the broker does not know it")
+                raise BrokerError(
+                    f"order {client_order_id} cannot be cancelled: the broker does not know it"
+                )
             broker_id = found[1].broker_order_id
         # To cancel twice is to cancel once, so this may be asked again.
         answer = await self._http.ask(f"/v2/orders/{broker_id}", method="DELETE")
         if answer.status not in {200, 204, 404, 422}:
             raise BrokerError(
-                f"cancelling {client_order_id} was refused: {answer.message} (HTTP status {answer.status})"
+                f"cancelling {client_order_id} was refused: {answer.message} (HTTP status "
+                f"{answer.status})"
             )
 
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """Return the order of that client order id, with its executions; None if Alpaca does not know it.
+        """Return the order of that client order id, with its executions; None if Alpaca
+        does not know it.
 
-        The executions are asked for apart: for a moment they may be fewer than what has filled.
+        The executions are asked for apart: for a moment they may be fewer than what has
+        filled.
         """
         found = await self._look_up(client_order_id)
         if found is None:
@@ -255,7 +296,8 @@ class AlpacaBroker(BrokerAdapter):
             return None
         if answer.status != 200:
             raise BrokerError(
-                f"order {client_order_id} cannot be looked up: {answer.message} (HTTP status {answer.status})"
+                f"order {client_order_id} cannot be looked up: {answer.message} (HTTP status "
+                f"{answer.status})"
             )
         order = read_order(answer.body)
         if order.client_order_id != client_order_id:
@@ -263,8 +305,14 @@ class AlpacaBroker(BrokerAdapter):
         self._remember(order)
         return answer.body, order
 
-    async def _executions_of(self, order: BrokerOrder, body: dict[str, Any]) -> tuple[BrokerExecution, ...]:
-        query = {"order_id": order.broker_order_id, "direction": "asc", "page_size": str(ACTIVITIES_PAGE)}
+    async def _executions_of(
+        self, order: BrokerOrder, body: dict[str, Any]
+    ) -> tuple[BrokerExecution, ...]:
+        query = {
+            "order_id": order.broker_order_id,
+            "direction": "asc",
+            "page_size": str(ACTIVITIES_PAGE),
+        }
         began = _began(body)
         if began is not None:
             query["after"] = _wire_time(began - timedelta(seconds=1))
@@ -277,20 +325,28 @@ class AlpacaBroker(BrokerAdapter):
                 order_id, cumulative, execution = read_activity(one)
                 if order_id == order.broker_order_id:  # older servers give those of all orders
                     settled = self._executions.settled(
-                        execution.execution_id, by="activities", order_id=order_id, cumulative=cumulative,
-                        amount=execution.amount, price=execution.price,
-                    )  # fmt: skip
+                        execution.execution_id,
+                        by="activities",
+                        order_id=order_id,
+                        cumulative=cumulative,
+                        amount=execution.amount,
+                        price=execution.price,
+                    )
                     found[settled] = cumulative, replace(execution, execution_id=settled)
             done = sum((execution.amount for _cumulative, execution in found.values()), Decimal(0))
             if len(page) < ACTIVITIES_PAGE or abs(done) >= abs(order.filled):
                 break
             query["page_token"] = page[-1]["id"]
-        return tuple(execution for _cumulative, execution in sorted(found.values(), key=lambda one: one[0]))
+        return tuple(
+            execution for _cumulative, execution in sorted(found.values(), key=lambda one: one[0])
+        )
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
-        """Return the orders whose client order id begins with `prefix`, oldest first, without their executions.
+        """Return the orders whose client order id begins with `prefix`, oldest first,
+        without their executions.
 
-        Orders that cannot be translated (a sum of money in place of shares, several legs) are left out: ours never are such.
+        Orders that cannot be translated (a sum of money in place of shares, several
+        legs) are left out: ours never are such.
         """
         status = "open" if open_only else "all"
         query = {"status": status, "direction": "asc", "limit": str(PAGE), "nested": "false"}
@@ -312,12 +368,16 @@ class AlpacaBroker(BrokerAdapter):
             if len(page) < PAGE or began is None:
                 self._note_begin(prefix, first or began, all_of_them=not open_only)
                 return list(found.values())
-            # Stamps are finer than what can be asked for: some are told twice, none is left out.
+            # Stamps are finer than what can be asked for: some are told twice, none is
+            # left out.
             query["after"] = _wire_time(began - timedelta(microseconds=1))
-        raise BrokerError(f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed")
+        raise BrokerError(
+            f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed"
+        )
 
     def _note_begin(self, prefix: str, began: datetime | None, *, all_of_them: bool) -> None:
-        # An account may have years of orders: those before a run's first need not be looked through again.
+        # An account may have years of orders: those before a run's first need not be
+        # looked through again.
         if prefix and all_of_them and began is not None:
             self._begins.setdefault(prefix, began)
 
@@ -333,7 +393,7 @@ class AlpacaBroker(BrokerAdapter):
     def _remember(self, order: BrokerOrder) -> None:
         self._broker_ids[order.client_order_id] = order.broker_order_id
 
-    # -- account ---------------------------------------------------------------------------------------------
+    # -- account ----------------------------------------------------------------------
 
     async def positions(self) -> dict[str, Decimal]:
         """Return signed shares held, by symbol."""

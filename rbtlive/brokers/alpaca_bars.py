@@ -1,7 +1,8 @@
-"""Alpaca's market data, translated: bars and prints from the stream, bars from the archive.
+"""Alpaca's market data, translated: bars and prints from the stream, bars from the
+archive.
 
-The rule: Alpaca stamps a bar with its beginning, this package with its END; here is where one becomes the other.
-Source: Alpaca's reference for Market Data v2.
+The rule: Alpaca stamps a bar with its beginning, this package with its END; here is
+where one becomes the other. Source: Alpaca's reference for Market Data v2.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _MINUTE: Final = timedelta(minutes=1)
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 
 BarFacts = dict[str, Any]
-"""A bar as a feed takes it: `symbol`, `timestamp` (END of a minute, or a session's label), prices and volume."""
+"""A bar as a feed takes it: `symbol`, `timestamp` (END of a minute, or a session's
+label), prices and volume.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,12 @@ def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: Frequency) -
         Untranslatable: it tells no time.
     """
     began = read_time(body.get("t"))
-    stamp: datetime | date = began + _MINUTE if frequency == "1m" else began.astimezone(_NEW_YORK).date()
-    return {"symbol": symbol, "timestamp": stamp} | {name: body.get(short) for name, short in _FIELDS.items()}
+    stamp: datetime | date = (
+        began + _MINUTE if frequency == "1m" else began.astimezone(_NEW_YORK).date()
+    )
+    return {"symbol": symbol, "timestamp": stamp} | {
+        name: body.get(short) for name, short in _FIELDS.items()
+    }
 
 
 def read_trade(body: Mapping[str, Any]) -> Trade:
@@ -62,7 +69,13 @@ def read_trade(body: Mapping[str, Any]) -> Trade:
         price, size = (Decimal(str(body.get(name))) for name in ("p", "s"))
     except InvalidOperation:
         raise Untranslatable("a trade must have a price and a size") from None
-    if not isinstance(symbol, str) or not price.is_finite() or not size.is_finite() or price <= 0 or size < 0:
+    if (
+        not isinstance(symbol, str)
+        or not price.is_finite()
+        or not size.is_finite()
+        or price <= 0
+        or size < 0
+    ):
         raise Untranslatable("a trade must have a symbol, a price and a size")
     return Trade(symbol, price, size, read_time(body.get("t")))
 
@@ -92,7 +105,8 @@ async def archived_bars(
     end: datetime | None,
     data_feed: str,
 ) -> list[BarFacts]:
-    """Return the bars that began between two moments, in the order of their time, then symbol.
+    """Return the bars that began between two moments, in the order of their time, then
+    symbol.
 
     Raises:
         BrokerError: they cannot be had.
@@ -121,8 +135,11 @@ async def archived_bars(
     return sorted(found, key=lambda bar: (str(bar["timestamp"]), str(bar["symbol"])))
 
 
-def latest_slot_us(body: object, *, axis: SlotAxis, is_settled: Callable[[date, SlotAxis], bool]) -> int:
-    """Return the END of the last slice that is over, by the latest bars of some symbols; 0 if there are none.
+def latest_slot_us(
+    body: object, *, axis: SlotAxis, is_settled: Callable[[date, SlotAxis], bool]
+) -> int:
+    """Return the END of the last slice that is over, by the latest bars of some
+    symbols; 0 if there are none.
 
     Args:
         body: The parsed JSON of the latest bars.

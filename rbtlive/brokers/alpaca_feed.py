@@ -1,7 +1,8 @@
-"""Alpaca's market data as a feed: the stream while it lasts, and the archive for what it missed.
+"""Alpaca's market data as a feed: the stream while it lasts, and the archive for what
+it missed.
 
-The rule: after a reconnect the stream is subscribed to first and the archive asked second, so that between the two there is no
-gap; what both tell is given once.
+The rule: after a reconnect the stream is subscribed to first and the archive asked
+second, so that between the two there is no gap; what both tell is given once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import SecretStr
 
-from rbtlive.brokers.alpaca_bars import BarFacts, Trade, archived_bars, latest_slot_us, read_bar, read_trade
+from rbtlive.brokers.alpaca_bars import (
+    BarFacts,
+    Trade,
+    archived_bars,
+    latest_slot_us,
+    read_bar,
+    read_trade,
+)
 from rbtlive.brokers.alpaca_http import (
     DATA_STREAM_URL,
     DATA_URL,
@@ -52,17 +60,21 @@ _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
 class AlpacaFeed(StreamFeed):
     """Minute or daily bars from Alpaca, live.
 
-    Minute bars come as the stream tells them, those of the regular hours only. A daily bar is told again and again while its
-    session lasts; it is taken when the session has been over for `settle_s`, from the archive. A slice is over once every
-    symbol has told of it; one in which some did not trade waits for a later bar, or for the clock.
+    Minute bars come as the stream tells them, those of the regular hours only. A daily
+    bar is told again and again while its session lasts; it is taken when the session
+    has been over for `settle_s`, from the archive. A slice is over once every symbol
+    has told of it; one in which some did not trade waits for a later bar, or for the
+    clock.
 
     Args:
         symbols: What to give bars of; None is whatever the session's assets are.
         key: The key's id; by default what APCA_API_KEY_ID (or ALPACA_API_KEY) holds.
-        secret: The key's secret; by default what APCA_API_SECRET_KEY (or ALPACA_SECRET_KEY) holds.
+        secret: The key's secret; by default what APCA_API_SECRET_KEY (or
+            ALPACA_SECRET_KEY) holds.
         url_override: Another address, e.g. that of `python -m rbtlive.venue`.
         data_feed: "iex", or "sip" with a subscription.
-        trades: Whether to listen to prints too; the latest of each symbol is in `last_trades`.
+        trades: Whether to listen to prints too; the latest of each symbol is in
+            `last_trades`.
         settle_s: How long after its close, in seconds, a daily bar is taken for final.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
@@ -70,10 +82,12 @@ class AlpacaFeed(StreamFeed):
         chance: Gives random numbers from 0 to 1 for the jitter.
 
     Attributes:
-        last_trades: The latest print of each symbol. Prints are conflated: only the latest is kept, the others are counted.
+        last_trades: The latest print of each symbol. Prints are conflated: only the
+            latest is kept, the others are counted.
 
     Raises:
-        InvalidSetting: a key is missing, or an address is none that keys may be sent to.
+        InvalidSetting: a key is missing, or an address is none that keys may be sent
+            to.
     """
 
     is_live = True
@@ -96,7 +110,9 @@ class AlpacaFeed(StreamFeed):
     ) -> None:
         if data_feed not in ("iex", "sip"):
             raise InvalidSetting(f"data_feed must be 'iex' or 'sip': was {data_feed!r}")
-        super().__init__(self._source, backoff=backoff, retry_on=(BrokerError,), sleep=sleep, chance=chance)
+        super().__init__(
+            self._source, backoff=backoff, retry_on=(BrokerError,), sleep=sleep, chance=chance
+        )
         self._keys = AlpacaKeys.find(key, secret)
         self._url = checked_url(DATA_URL if url_override is None else url_override, "url_override")
         self._stream_url = (
@@ -127,7 +143,9 @@ class AlpacaFeed(StreamFeed):
         super().configure(plan)
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted; also bars from the archive, bars told twice or outside the hours, prints, and those conflated."""
+        """Return what was counted; also bars from the archive, bars told twice or
+        outside the hours, prints, and those conflated.
+        """
         counts = self._counts
         names = ("archived", "told_twice", "outside_hours", "trades", "conflated", "untranslatable")
         return super().stats() | {name: counts[name] for name in names}
@@ -178,22 +196,28 @@ class AlpacaFeed(StreamFeed):
         if frequency == "1m":
             axis = SlotAxis(get_calendar(calendar), frequency="1m")
             bars = [bar for bar in bars if axis.slot_of(bar["timestamp"]) is not None]
-        stamp, kind = ("timestamp", pl.Datetime("us", "UTC")) if frequency == "1m" else ("date", pl.Date)
+        stamp, kind = (
+            ("timestamp", pl.Datetime("us", "UTC")) if frequency == "1m" else ("date", pl.Date)
+        )
         rows = [
-            {stamp if name == "timestamp" else name: value for name, value in bar.items()} for bar in bars
+            {stamp if name == "timestamp" else name: value for name, value in bar.items()}
+            for bar in bars
         ]
         frame = pl.DataFrame([_floats(row) for row in rows], schema={stamp: kind} | _SCHEMA)
         return PolarsDataPortal.coerce(frame, frequency=frequency, calendar=calendar)
 
-    # -- the source ------------------------------------------------------------------------------------------
+    # -- the source -------------------------------------------------------------------
 
     async def _source(self, symbols: frozenset[str] | None) -> AsyncIterator[BarFacts]:
-        # One connection, from its opening to its end: subscribe, catch up from the archive, then what the stream tells.
+        # One connection, from its opening to its end: subscribe, catch up from the
+        # archive, then what the stream tells.
         plan = self._plan
         assert plan is not None
         names = sorted(symbols if symbols is not None else plan.symbols or ())
         if not names:
-            raise NoFeed("the feed has no symbols: pass symbols=, or data= with the session's assets")
+            raise NoFeed(
+                "the feed has no symbols: pass symbols=, or data= with the session's assets"
+            )
         axis = SlotAxis(plan.calendar, frequency=plan.frequency)
         failure = ""
         aiohttp = aiohttp_package()
@@ -224,7 +248,9 @@ class AlpacaFeed(StreamFeed):
         await socket.send_str(json.dumps(_keys_message(self._keys)))
         await _expect(socket, "authenticated")
         channel = "bars" if self._frequency == "1m" else "dailyBars"
-        wanted = {"action": "subscribe", channel: names} | ({"trades": names} if self._trades else {})
+        wanted = {"action": "subscribe", channel: names} | (
+            {"trades": names} if self._trades else {}
+        )
         await socket.send_str(json.dumps(wanted))
         message = next(iter(await _messages(socket)), {})
         if message.get("T") != "subscription":
@@ -236,28 +262,40 @@ class AlpacaFeed(StreamFeed):
         return self._plan.frequency
 
     async def _begin(self, names: list[str], axis: SlotAxis) -> None:
-        # A run without a past begins behind the last bar that is over now, by the data's own time.
+        # A run without a past begins behind the last bar that is over now, by the
+        # data's own time.
         body = await self._http.get(
             "/v2/stocks/bars/latest", query={"symbols": ",".join(names), "feed": self._data_feed}
         )
-        self._start_us = self._reach_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
+        self._start_us = self._reach_us = latest_slot_us(
+            body, axis=axis, is_settled=self._is_settled
+        )
 
     async def _missed(self, names: list[str], axis: SlotAxis) -> list[BarFacts]:
-        # What the archive has after the last bar that was given; nothing at the first start of a run.
+        # What the archive has after the last bar that was given; nothing at the first
+        # start of a run.
         if self._reach_us is None:
             await self._begin(names, axis)
             return []
-        # From a little earlier on, for the last slice may have been told of some symbols only.
+        # From a little earlier on, for the last slice may have been told of some
+        # symbols only.
         back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)
         start = max(datetime_of(self._reach_us), _OLDEST) - back
         bars = await archived_bars(
-            self._http, names, frequency=axis.frequency, start=start, end=None, data_feed=self._data_feed
+            self._http,
+            names,
+            frequency=axis.frequency,
+            start=start,
+            end=None,
+            data_feed=self._data_feed,
         )
         fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
         self._counts["archived"] += len(fresh)
         return fresh
 
-    async def _told(self, socket: Any, names: list[str], *, axis: SlotAxis) -> AsyncIterator[BarFacts]:
+    async def _told(
+        self, socket: Any, names: list[str], *, axis: SlotAxis
+    ) -> AsyncIterator[BarFacts]:
         while True:
             try:
                 async with asyncio.timeout(self._due_s(axis)):
@@ -279,7 +317,8 @@ class AlpacaFeed(StreamFeed):
                     yield told
 
     def _note_told(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
-        # A slice of which every symbol has told is over at once, and does not wait for a later bar or the clock.
+        # A slice of which every symbol has told is over at once, and does not wait for
+        # a later bar or the clock.
         slot_us = axis.slot_of(bar["timestamp"])
         if slot_us is None:
             return
@@ -291,7 +330,9 @@ class AlpacaFeed(StreamFeed):
 
     def _ask_later(self) -> None:
         # The archive may be late with a daily bar: it is asked again, but not for ever.
-        self._waits = {wait: tries + 1 for wait, tries in self._waits.items() if tries < _MOST_TRIES}
+        self._waits = {
+            wait: tries + 1 for wait, tries in self._waits.items() if tries < _MOST_TRIES
+        }
 
     def _take(self, message: dict[str, Any]) -> BarFacts | None:
         kind = message.get("T")
@@ -308,7 +349,8 @@ class AlpacaFeed(StreamFeed):
         return None
 
     def _is_fresh(self, bar: BarFacts, axis: SlotAxis) -> bool:
-        # Once each, and only what the calendar has a slice for: Alpaca tells of the hours before and after too.
+        # Once each, and only what the calendar has a slice for: Alpaca tells of the
+        # hours before and after too.
         stamp, symbol = bar["timestamp"], str(bar["symbol"])
         slot_us = axis.slot_of(stamp)
         if slot_us is None:
@@ -333,7 +375,8 @@ class AlpacaFeed(StreamFeed):
         return close_us is None or us_of(self._now() - self._settle) >= close_us
 
     def _due_s(self, axis: SlotAxis) -> float | None:
-        # Seconds until a session that waits is over and settled, or its bar is to be asked for again; None if none waits.
+        # Seconds until a session that waits is over and settled, or its bar is to be
+        # asked for again; None if none waits.
         settled_us = us_of(self._now() - self._settle)
         waits = [
             _TRY_AGAIN_S if tries else max(0.0, ((axis.slot_of(label) or 0) - settled_us) / 1e6)
@@ -348,7 +391,9 @@ class AlpacaFeed(StreamFeed):
 
     def __repr__(self) -> str:
         names = (
-            "the session's assets" if self.subscriptions is None else ", ".join(sorted(self.subscriptions))
+            "the session's assets"
+            if self.subscriptions is None
+            else ", ".join(sorted(self.subscriptions))
         )
         return f"AlpacaFeed({names})"
 
@@ -358,7 +403,11 @@ class _Closed(BrokerError):  # noqa: N818 - what happened to the stream
 
 
 def _keys_message(keys: AlpacaKeys) -> dict[str, str]:
-    return {"action": "auth", "key": keys.key_id.get_secret_value(), "secret": keys.secret.get_secret_value()}
+    return {
+        "action": "auth",
+        "key": keys.key_id.get_secret_value(),
+        "secret": keys.secret.get_secret_value(),
+    }
 
 
 async def _messages(socket: Any) -> list[dict[str, Any]]:
@@ -385,16 +434,24 @@ async def _expect(socket: Any, word: str) -> None:
 
 def _words(message: dict[str, Any]) -> str:
     text = message.get("msg")
-    return "".join(c for c in text[:200] if c.isprintable()) if isinstance(text, str) else "no reason given"
+    return (
+        "".join(c for c in text[:200] if c.isprintable())
+        if isinstance(text, str)
+        else "no reason given"
+    )
 
 
 def _moment(value: datetime | date | str, name: str, *, last: bool = False) -> datetime:
     # A day means its first moment, or its last one, in UTC.
     try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else value
+        found = (
+            datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else value
+        )
         found = date.fromisoformat(found) if isinstance(found, str) else found
     except ValueError:
-        raise InvalidSetting(f"{name} must be a date or a time like '2024-01-31': was {value!r}") from None
+        raise InvalidSetting(
+            f"{name} must be a date or a time like '2024-01-31': was {value!r}"
+        ) from None
     if isinstance(found, datetime):
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     begin = datetime(found.year, found.month, found.day, tzinfo=UTC)
@@ -402,4 +459,7 @@ def _moment(value: datetime | date | str, name: str, *, last: bool = False) -> d
 
 
 def _floats(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: float(value) if isinstance(value, (int, Decimal)) else value for name, value in row.items()}
+    return {
+        name: float(value) if isinstance(value, (int, Decimal)) else value
+        for name, value in row.items()
+    }

@@ -1,7 +1,7 @@
 """Talking to Alpaca over HTTPS: keys, addresses, requests, and what an answer means.
 
-The rule: keys go into request headers and nowhere else, and an exception that leaves this module holds no request. Only
-questions are asked again; an order is sent once.
+The rule: keys go into request headers and nowhere else, and an exception that leaves
+this module holds no request. Only questions are asked again; an order is sent once.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class AlpacaKeys:
         return "AlpacaKeys(**********)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("keys are not written to files: pass them anew, or set the environment's variables")
+        raise TypeError(
+            "keys are not written to files: pass them anew, or set the environment's variables"
+        )
 
 
 def _secret(given: str | SecretStr | None, name: str, variables: tuple[str, ...]) -> SecretStr:
@@ -90,7 +92,8 @@ def _secret(given: str | SecretStr | None, name: str, variables: tuple[str, ...]
         value = next((os.environ[v] for v in variables if os.environ.get(v)), None)
     if value is None:
         raise InvalidSetting(
-            f"{name} must be given: was None, and {' and '.join(variables)} are not set; pass {name}=, or set the variable"
+            f"{name} must be given: was None, and {' and '.join(variables)} are not set; pass "
+            f"{name}=, or set the variable"
         )
     if (
         not isinstance(value, str)
@@ -109,13 +112,17 @@ def checked_url(url: str, name: str) -> str:
     """Return an address without a slash at its end.
 
     Raises:
-        InvalidSetting: it is none that keys may be sent to: HTTPS, or plain HTTP on this machine.
+        InvalidSetting: it is none that keys may be sent to: HTTPS, or plain HTTP on
+            this machine.
     """
     parts = urlsplit(url)
     fine = parts.hostname and not parts.username and not parts.query and not parts.fragment
-    if not fine or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
+    if not fine or not (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    ):
         raise InvalidSetting(
-            f"{name} must be an https:// address, or an http:// one on this machine, without user, query or fragment: keys are "
+            f"{name} must be an https:// address, or an http:// one on this machine, without user, "
+            "query or fragment: keys are "
             f"sent there; was one with scheme {parts.scheme!r} and host {parts.hostname!r}"
         )
     return url.rstrip("/")
@@ -183,12 +190,16 @@ class AlpacaHttp:
         if self._session is None or self._session.closed:
             aiohttp = aiohttp_package()
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s), trust_env=False, auto_decompress=True
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
+                trust_env=False,
+                auto_decompress=True,
             )
         return self._session
 
     def now(self) -> datetime:
-        """Return the time at the server, by the date of its last answer and the seconds since; 1970 before the first."""
+        """Return the time at the server, by the date of its last answer and the seconds
+        since; 1970 before the first.
+        """
         if self._told_time is None:
             return _EPOCH
         told, heard_s = self._told_time
@@ -205,7 +216,8 @@ class AlpacaHttp:
         """Send a request once.
 
         Raises:
-            NoAnswer: none came, or it cannot be read: what became of the request is not known.
+            NoAnswer: none came, or it cannot be read: what became of the request is not
+                known.
         """
         failure: str
         aiohttp = aiohttp_package()
@@ -223,7 +235,8 @@ class AlpacaHttp:
         except TimeoutError:
             failure = f"no answer within {self._timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-            # Its text and its traceback may hold the request, and the request holds the keys.
+            # Its text and its traceback may hold the request, and the request holds the
+            # keys.
             failure = type(error).__name__
         raise NoAnswer(f"{method} {path}: {failure}")
 
@@ -235,8 +248,11 @@ class AlpacaHttp:
         if told.tzinfo is not None:
             self._told_time = told.astimezone(UTC), asyncio.get_running_loop().time()
 
-    async def ask(self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
-        """Ask something that may be asked again, and ask again while there is no answer or the broker is busy.
+    async def ask(
+        self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET"
+    ) -> Answer:
+        """Ask something that may be asked again, and ask again while there is no answer
+        or the broker is busy.
 
         Raises:
             NoAnswer: there was no answer after all attempts.
@@ -252,7 +268,9 @@ class AlpacaHttp:
                 if answer.status not in _AGAIN:
                     return answer
                 if last:
-                    raise NoAnswer(f"{method} {path}: {answer.message} (HTTP status {answer.status})")
+                    raise NoAnswer(
+                        f"{method} {path}: {answer.message} (HTTP status {answer.status})"
+                    )
             self.retries += 1
             await asyncio.sleep(self._backoff.delay_s(attempt, chance=self._chance()))
         raise AssertionError("attempts must be 1 or more")
@@ -265,7 +283,9 @@ class AlpacaHttp:
         """
         answer = await self.ask(path, query=query)
         if answer.status != 200:
-            raise BrokerError(f"GET {path} was refused: {answer.message} (HTTP status {answer.status})")
+            raise BrokerError(
+                f"GET {path} was refused: {answer.message} (HTTP status {answer.status})"
+            )
         return answer.body
 
 

@@ -1,8 +1,10 @@
-"""What Alpaca says, translated: orders, positions, the account, activities and trade updates.
+"""What Alpaca says, translated: orders, positions, the account, activities and trade
+updates.
 
-The rule: nothing here trusts a message. What cannot be translated for certain is named and left out; it never becomes a
-fill, and never an exception beyond `Untranslatable`.
-Source: Alpaca's API reference for the Trading API v2 and its page on WebSocket streaming.
+The rule: nothing here trusts a message. What cannot be translated for certain is named
+and left out; it never becomes a fill, and never an exception beyond `Untranslatable`.
+Source: Alpaca's API reference for the Trading API v2 and its page on WebSocket
+streaming.
 """
 
 from __future__ import annotations
@@ -39,15 +41,31 @@ STATES: Final[dict[str, OrderState]] = {
     "expired": _S.EXPIRED,
     "rejected": _S.REJECTED,
 }
-"""Where an order of each of Alpaca's states stands. One that waits and has filled in part is PARTIALLY_FILLED; "done_for_day"
-may go on tomorrow; "replaced" goes on under another id, which is not ours."""
+"""Where an order of each of Alpaca's states stands. One that waits and has filled in
+part is PARTIALLY_FILLED; "done_for_day" may go on tomorrow; "replaced" goes on under
+another id, which is not ours.
+"""
 
 FILLS: Final = frozenset({"fill", "partial_fill"})
 ENDS: Final = {"canceled": _S.CANCELED, "replaced": _S.CANCELED, "expired": _S.EXPIRED}
-NEWS: Final = frozenset({
-    "new", "accepted", "pending_new", "pending_review", "held", "stopped", "suspended", "calculated", "done_for_day",
-    "pending_cancel", "pending_replace", "restated", "order_cancel_rejected", "order_replace_rejected",
-})  # fmt: skip
+NEWS: Final = frozenset(
+    {
+        "new",
+        "accepted",
+        "pending_new",
+        "pending_review",
+        "held",
+        "stopped",
+        "suspended",
+        "calculated",
+        "done_for_day",
+        "pending_cancel",
+        "pending_replace",
+        "restated",
+        "order_cancel_rejected",
+        "order_replace_rejected",
+    }
+)
 """Updates after which an order still is what it was: open."""
 
 LONGEST_ID: Final = 128
@@ -98,14 +116,17 @@ def _state(order: Mapping[str, Any], filled: Decimal) -> OrderState:
 
 
 def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
-    """Return an execution told as an account activity: its order's id, the cumulative shares, and the execution.
+    """Return an execution told as an account activity: its order's id, the cumulative
+    shares, and the execution.
 
     Raises:
         Untranslatable: it is none.
     """
     activity = _object(body, "activity")
     if activity.get("activity_type") != "FILL":
-        raise Untranslatable(f"activity_type must be FILL: was {activity.get('activity_type')!r:.40}")
+        raise Untranslatable(
+            f"activity_type must be FILL: was {activity.get('activity_type')!r:.40}"
+        )
     execution = BrokerExecution(
         execution_id=_text(activity, "id").rpartition("::")[2],
         amount=_sign(activity) * _positive(activity, "qty"),
@@ -125,7 +146,9 @@ def read_positions(body: object) -> dict[str, Decimal]:
     for one in _list(body, "positions"):
         position = _object(one, "position")
         amount = _decimal(position.get("qty"), "qty")
-        held[_text(position, "symbol")] = -abs(amount) if position.get("side") == "short" else amount
+        held[_text(position, "symbol")] = (
+            -abs(amount) if position.get("side") == "short" else amount
+        )
     return held
 
 
@@ -145,7 +168,8 @@ def read_account(body: object) -> BrokerAccount:
 
 
 def read_message(body: object) -> tuple[Event | None, str, Decimal]:
-    """Return what a message of the stream says, as `read_update` does; one of another stream says nothing.
+    """Return what a message of the stream says, as `read_update` does; one of another
+    stream says nothing.
 
     Raises:
         Untranslatable: it says nothing for certain.
@@ -157,9 +181,11 @@ def read_message(body: object) -> tuple[Event | None, str, Decimal]:
 
 
 def read_update(body: object) -> tuple[Event | None, str, Decimal]:
-    """Return what a trade update says, its order's id at the broker, and the cumulative shares filled.
+    """Return what a trade update says, its order's id at the broker, and the cumulative
+    shares filled.
 
-    The event has the client order id in the place of the order id; it is None where nothing is to be told.
+    The event has the client order id in the place of the order id; it is None where
+    nothing is to be told.
 
     Raises:
         Untranslatable: it says nothing for certain.
@@ -171,7 +197,11 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
         order = read_order(snapshot)
         return _fill(data, order), order.broker_order_id, abs(order.filled)
     if event not in NEWS and event not in ENDS and event != "rejected":
-        return None, "", Decimal(0)  # corrections, and what Alpaca may add: polling tells what came of it
+        return (
+            None,
+            "",
+            Decimal(0),
+        )  # corrections, and what Alpaca may add: polling tells what came of it
     return _news(data, event, snapshot), _text(snapshot, "id"), Decimal(0)
 
 
@@ -196,7 +226,9 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
     )
     client_id = _text(snapshot, "client_order_id")
     if event == "rejected":
-        reason = _words(data.get("reason") or snapshot.get("reject_reason")) or "rejected by the broker"
+        reason = (
+            _words(data.get("reason") or snapshot.get("reject_reason")) or "rejected by the broker"
+        )
         return OrderRejectEvent(timestamp=at, order_id=client_id, reason=reason)
     state = ENDS.get(event)
     if state is None:
@@ -229,7 +261,8 @@ def order_body(
         amount: Signed shares.
         limit: Limit price, or None.
         stop: Stop price, or None.
-        whole: Time in force of whole shares; parts of a share are taken for the day only.
+        whole: Time in force of whole shares; parts of a share are taken for the day
+            only.
         client_order_id: The id it travels under.
     """
     names = {
@@ -253,7 +286,7 @@ def order_body(
     return body
 
 
-# -- values ----------------------------------------------------------------------------------------------------
+# -- values --------------------------------------------------------------------------
 
 
 def _object(body: object, what: str) -> Mapping[str, Any]:
@@ -270,14 +303,25 @@ def _list(body: object, what: str) -> list[Any]:
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    if not isinstance(value, str) or not value or len(value) > LONGEST_ID or not value.isprintable():
-        raise Untranslatable(f"{name} must be text of 1 to {LONGEST_ID} characters: was {_shown(value)}")
+    if (
+        not isinstance(value, str)
+        or not value
+        or len(value) > LONGEST_ID
+        or not value.isprintable()
+    ):
+        raise Untranslatable(
+            f"{name} must be text of 1 to {LONGEST_ID} characters: was {_shown(value)}"
+        )
     return value
 
 
 def _words(value: object) -> str:
     text = value if isinstance(value, str) else ""
-    return "".join(c if c.isprintable() else " " for c in text[:300]).encode("utf-8", "replace").decode()
+    return (
+        "".join(c if c.isprintable() else " " for c in text[:300])
+        .encode("utf-8", "replace")
+        .decode()
+    )
 
 
 def _sign(body: Mapping[str, Any]) -> int:
@@ -337,4 +381,6 @@ def _moment(body: Mapping[str, Any], *names: str) -> datetime:
 
 
 def _shown(value: object) -> str:
-    return ascii(value)[:60] if isinstance(value, (str, int, float, Decimal)) else type(value).__name__
+    return (
+        ascii(value)[:60] if isinstance(value, (str, int, float, Decimal)) else type(value).__name__
+    )

@@ -1,7 +1,8 @@
 """The stream of the account's order updates: opened, kept open, and translated.
 
-The rule: updates are handed on in the order they came, none is dropped for want of room, and a stream that breaks is opened
-again and says so, for what was told meanwhile can only be asked for.
+The rule: updates are handed on in the order they came, none is dropped for want of
+room, and a stream that breaks is opened again and says so, for what was told meanwhile
+can only be asked for.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ _Facts = tuple[str, Decimal, Decimal, Decimal]
 class KnownExecutions:
     """Ids of executions, settled between the stream and the account's activities.
 
-    Both are taken to use one id. Should they ever not, an execution is recognised by what both say of it (its order, the
-    cumulative shares, its own shares and price), and the id that was told first stands.
+    Both are taken to use one id. Should they ever not, an execution is recognised by
+    what both say of it (its order, the cumulative shares, its own shares and price),
+    and the id that was told first stands.
     """
 
     def __init__(self) -> None:
@@ -119,14 +121,18 @@ class TradeStream:
         Raises:
             BrokerError: it does not within `timeout_s`.
         """
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="rbtlive alpaca trade stream")
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), name="rbtlive alpaca trade stream"
+        )
         try:
             async with asyncio.timeout(timeout_s):
                 await self._listening.wait()
         except TimeoutError:
             await self.close()
             reason = f": {self._refusal}" if self._refusal else ""
-            raise BrokerError(f"the trade stream did not open within {timeout_s:g} s{reason}") from None
+            raise BrokerError(
+                f"the trade stream did not open within {timeout_s:g} s{reason}"
+            ) from None
 
     async def close(self) -> None:
         """Close the stream; whoever takes events gets what there is, and the end."""
@@ -144,7 +150,9 @@ class TradeStream:
         return await self._events.get()
 
     def translate(self, body: object) -> Event | None:
-        """Return what a message of the stream says, None if nothing; what cannot be understood says so itself."""
+        """Return what a message of the stream says, None if nothing; what cannot be
+        understood says so itself.
+        """
         try:
             event, order_id, cumulative = read_message(body)
         except Untranslatable as reason:
@@ -152,9 +160,13 @@ class TradeStream:
             return self._say(f"a trade update was left out: {reason}; what it told of is asked for")
         if isinstance(event, OrderFillEvent):
             settled = self._executions.settled(
-                event.execution_id, by="stream", order_id=order_id, cumulative=cumulative,
-                amount=event.amount, price=event.price,
-            )  # fmt: skip
+                event.execution_id,
+                by="stream",
+                order_id=order_id,
+                cumulative=cumulative,
+                amount=event.amount,
+                price=event.price,
+            )
             if settled != event.execution_id:
                 return event.model_copy(update={"execution_id": settled})
         return event
@@ -173,7 +185,9 @@ class TradeStream:
             attempt = 1 if self._listening.is_set() else attempt + 1
             if self._listening.is_set():
                 self._listening.clear()
-                await self._events.put(self._say(f"the trade stream broke: {reason}; it is opened again"))
+                await self._events.put(
+                    self._say(f"the trade stream broke: {reason}; it is opened again")
+                )
             self._refusal = reason
             await asyncio.sleep(self._backoff.delay_s(attempt, chance=self._chance()))
 
@@ -203,7 +217,9 @@ class TradeStream:
         except TimeoutError:
             failure = "no answer in time"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = type(error).__name__  # its text may hold the request, and the request the keys
+            failure = type(
+                error
+            ).__name__  # its text may hold the request, and the request the keys
         if failure:
             raise _Broken(failure)
 
@@ -213,7 +229,9 @@ class TradeStream:
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict) or data.get("status") != "authorized":
             raise _Broken("the keys were refused")
-        await socket.send_str(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        await socket.send_str(
+            json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}})
+        )
         answer = _parsed(await _data(socket))
         if not isinstance(answer, dict) or answer.get("stream") != "listening":
             raise _Broken("it does not listen")
@@ -226,7 +244,10 @@ class _Broken(Exception):  # noqa: N818 - what happened to the stream
 def _keys_message(keys: AlpacaKeys) -> dict[str, Any]:
     return {
         "action": "authenticate",
-        "data": {"key_id": keys.key_id.get_secret_value(), "secret_key": keys.secret.get_secret_value()},
+        "data": {
+            "key_id": keys.key_id.get_secret_value(),
+            "secret_key": keys.secret.get_secret_value(),
+        },
     }
 
 

@@ -1,7 +1,7 @@
 """The port to a broker: what an engine asks of one, and how a broker answers.
 
-The rule: every order travels under its client order id, whatever a broker knows comes back as a fact or an event, and a
-question that was not answered is not an answer.
+The rule: every order travels under its client order id, whatever a broker knows comes
+back as a fact or an event, and a question that was not answered is not an answer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class BrokerOrder:
     """One order, as the broker knows it now.
 
     Attributes:
-        client_order_id: The id it was sent under; orders placed elsewhere have one of another form.
+        client_order_id: The id it was sent under; orders placed elsewhere have one of
+            another form.
         broker_order_id: The broker's own id.
         symbol: What is traded.
         amount: Signed shares asked for.
@@ -88,7 +89,8 @@ class BrokerAdapter(ABC):
 
     Attributes:
         name: Its name in journals and displays.
-        simulated: Whether orders fill in the engine's own venue, in event time; nothing is sent then.
+        simulated: Whether orders fill in the engine's own venue, in event time; nothing
+            is sent then.
     """
 
     name: ClassVar[str] = "broker"
@@ -117,23 +119,29 @@ class BrokerAdapter(ABC):
 
         Raises:
             OrderRefused: the broker said no, for good.
-            Exception: anything else leaves the outcome unknown; it is asked for by client order id.
+            Exception: anything else leaves the outcome unknown; it is asked for by
+                client order id.
         """
 
     @abstractmethod
     async def cancel_order(self, *, client_order_id: str) -> None:
-        """Ask for an order to be cancelled; the answer comes as an event. An ended order is no error."""
+        """Ask for an order to be cancelled; the answer comes as an event. An ended
+        order is no error.
+        """
 
     @abstractmethod
     def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they are told, with the client order id in the place of the order id.
+        """Yield fills, rejects and updates as they are told, with the client order id
+        in the place of the order id.
 
         The iterator lives as long as the connection; it reconnects by itself.
         """
 
     @abstractmethod
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
-        """Return the order of that client order id, with its executions; None if the broker does not know it."""
+        """Return the order of that client order id, with its executions; None if the
+        broker does not know it.
+        """
 
     @abstractmethod
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:

@@ -1,4 +1,6 @@
-"""The paper broker: orders fill in the engine's own venue, in event time, exactly as in a backtest."""
+"""The paper broker: orders fill in the engine's own venue, in event time, exactly as in
+a backtest.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ class _Silence(AsyncIterator[Event]):
 class PaperBroker(BrokerAdapter):
     """A broker without a broker.
 
-    Fills are decided by the run's slippage and commission models against the bars of the feed. They are decided inside
-    the engine, not beside the feed: a venue that runs on its own time gives other results as soon as bars come in bursts.
+    Fills are decided by the run's slippage and commission models against the bars of
+    the feed. They are decided inside the engine, not beside the feed: a venue that runs
+    on its own time gives other results as soon as bars come in bursts.
     """
 
     name: ClassVar[str] = "paper"
@@ -35,7 +38,9 @@ class PaperBroker(BrokerAdapter):
 
     async def submit_order(self, order: SubmitOrder, *, client_order_id: str) -> str | None:
         """Raise BrokerError: the engine fills paper orders itself."""
-        raise BrokerError(f"order {client_order_id} for {order.symbol} belongs in the engine's own venue")
+        raise BrokerError(
+            f"order {client_order_id} for {order.symbol} belongs in the engine's own venue"
+        )
 
     async def cancel_order(self, *, client_order_id: str) -> None:
         """Raise BrokerError: the engine cancels paper orders itself."""

@@ -1,1 +1,3 @@
-"""The sans-I/O core: strategies, orders and portfolio as plain code, events in and commands out."""
+"""The sans-I/O core: strategies, orders and portfolio as plain code, events in and
+commands out.
+"""

@@ -1,4 +1,5 @@
-"""zipline's order functions, as methods. Thin: they name arguments and hand over to the core.
+"""zipline's order functions, as methods. Thin: they name arguments and hand over to the
+core.
 
 The rule: an order placed on a bar can fill from the next bar on, never on its own.
 """
@@ -18,23 +19,33 @@ class OrderMethods(Bound):
     """Placing, sizing, looking up and cancelling orders."""
 
     def order(
-        self, asset: Asset, amount: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        amount: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
         """Order `amount` shares: positive buys, negative sells.
 
         Args:
             asset: What to trade.
             amount: Shares; truncated to whole lots, or rounded if within 0.0001 of one.
-            limit_price: Worst acceptable price; shorthand for `style=LimitOrder(limit_price)`.
-            stop_price: Price that sets the order off; shorthand for `style=StopOrder(stop_price)`.
+            limit_price: Worst acceptable price; shorthand for
+                `style=LimitOrder(limit_price)`.
+            stop_price: Price that sets the order off; shorthand for
+                `style=StopOrder(stop_price)`.
             style: An execution style, in place of the two prices.
 
         Returns:
-            The order's id, or None if nothing was ordered (zero shares, or the asset has left the market).
+            The order's id, or None if nothing was ordered (zero shares, or the asset
+            has left the market).
 
         Raises:
-            UnsupportedOrderParameters: `asset` is no asset, or a style and a price were passed together.
-            BadOrderParameters: a price or the amount is NaN, infinite, or a price is negative.
+            UnsupportedOrderParameters: `asset` is no asset, or a style and a price were
+                passed together.
+            BadOrderParameters: a price or the amount is NaN, infinite, or a price is
+                negative.
             OrderInBeforeTradingStart: called from `before_trading_start`.
             OrderDuringInitialize: called from `initialize`.
             TradingControlViolation: a control with on_error="fail" refused it.
@@ -43,10 +54,17 @@ class OrderMethods(Bound):
         known = core.check_orderable(asset, "order")
         if known is None:
             return None
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def order_value(
-        self, asset: Asset, value: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        value: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
         """Order shares worth `value` at the last price.
 
@@ -58,10 +76,17 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_value(core, known, value)
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def order_percent(
-        self, asset: Asset, percent: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        percent: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
         """Order shares worth a fraction of the portfolio's value (0.5 is half of it)."""
         core = self._running("order_percent", orders=True)
@@ -69,57 +94,94 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_percent(core, known, percent)
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def order_target(
-        self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
-        """Order what is missing to hold `target` shares; open orders of the asset count as done."""
+        """Order what is missing to hold `target` shares; open orders of the asset count
+        as done.
+        """
         core = self._running("order_target", orders=True)
         known = core.check_orderable(asset, "order_target")
         if known is None:
             return None
         amount = sizing.shares_to_target(core, known, target)
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def order_target_value(
-        self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
-        """Order what is missing to hold shares worth `target`; open orders of the asset count as done."""
+        """Order what is missing to hold shares worth `target`; open orders of the asset
+        count as done.
+        """
         core = self._running("order_target_value", orders=True)
         known = core.check_orderable(asset, "order_target_value")
         if known is None:
             return None
         amount = sizing.shares_to_target(core, known, sizing.shares_for_value(core, known, target))
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def order_target_percent(
-        self, asset: Asset, target: Any, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
-        """Order what is missing to hold a fraction of the portfolio's value; open orders count as done."""
+        """Order what is missing to hold a fraction of the portfolio's value; open
+        orders count as done.
+        """
         core = self._running("order_target_percent", orders=True)
         known = core.check_orderable(asset, "order_target_percent")
         if known is None:
             return None
-        amount = sizing.shares_to_target(core, known, sizing.shares_for_percent(core, known, target))
-        return core.place_order(known, amount, limit_price=limit_price, stop_price=stop_price, style=style)
+        amount = sizing.shares_to_target(
+            core, known, sizing.shares_for_percent(core, known, target)
+        )
+        return core.place_order(
+            known, amount, limit_price=limit_price, stop_price=stop_price, style=style
+        )
 
     def batch_market_order(self, share_counts: Any) -> list[str]:
-        """Place market orders for many assets at once, past the trading controls, as zipline does.
+        """Place market orders for many assets at once, past the trading controls, as
+        zipline does.
 
         Args:
-            share_counts: Mapping or pandas Series from asset to whole shares; zeros are left out.
+            share_counts: Mapping or pandas Series from asset to whole shares; zeros are
+                left out.
 
         Returns:
             Ids of the new orders.
         """
         core = self._running("batch_market_order")
         if core.initializing and not core.quirks.loose_initialize_errors:
-            raise OrderDuringInitialize("batch_market_order() can only be called while the market is open")
+            raise OrderDuringInitialize(
+                "batch_market_order() can only be called while the market is open"
+            )
         return core.place_batch(sizing.share_counts(share_counts))
 
     def cancel_order(self, order_param: Any) -> None:
-        """Cancel an open order, by id or by the order itself; anything else has no effect."""
+        """Cancel an open order, by id or by the order itself; anything else has no
+        effect.
+        """
         core = self._running("cancel_order")
         order_id = order_param.id if isinstance(order_param, OrderView) else order_param
         core.cancel_order(order_id)
@@ -129,10 +191,16 @@ class OrderMethods(Bound):
         return self._running("get_order").show_order(order_id)
 
     def get_open_orders(self, asset: Asset | None = None) -> Any:
-        """Return the open orders of `asset` as a list, or of all assets as a dict of non-empty lists."""
+        """Return the open orders of `asset` as a list, or of all assets as a dict of
+        non-empty lists.
+        """
         core = self._running("get_open_orders")
         if asset is not None:
             if core.quirks.loose_argument_types and not isinstance(asset, Asset):
                 return []
             return core.show_open_orders(core.resolve(asset, "get_open_orders"))
-        return {a: core.show_open_orders(a) for a, orders in core.orders.open_by_asset().items() if orders}
+        return {
+            a: core.show_open_orders(a)
+            for a, orders in core.orders.open_by_asset().items()
+            if orders
+        }

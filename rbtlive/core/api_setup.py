@@ -1,6 +1,7 @@
 """zipline's functions for setting up a run and looking around in it, as methods.
 
-The rule: cost models, policies and controls are set in `initialize` and stay; everything else may change later.
+The rule: cost models, policies and controls are set in `initialize` and stay;
+everything else may change later.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 class SetupMethods(Bound):
     """Schedule, cost models, controls, look-ups, recording and the environment."""
 
-    # -- look-ups --------------------------------------------------------------------------------------------
+    # -- look-ups ---------------------------------------------------------------------
 
     def symbol(self, symbol_str: str, country_code: str | None = None) -> Asset:
         """Return the asset with that ticker, in any case, as of the run's last session.
@@ -78,7 +79,9 @@ class SetupMethods(Bound):
         for asset in core.assets:
             if asset.sid == sid:
                 return asset
-        raise SidsNotFound(f"no asset has sid {sid!r}: known are {[a.sid for a in core.assets][:20]}")
+        raise SidsNotFound(
+            f"no asset has sid {sid!r}: known are {[a.sid for a in core.assets][:20]}"
+        )
 
     def set_symbol_lookup_date(self, dt: Any) -> None:
         """Look symbols up as of this date instead of the run's last session.
@@ -89,7 +92,8 @@ class SetupMethods(Bound):
         self._running("set_symbol_lookup_date").lookup_date = _as_date(dt)
 
     def get_datetime(self, tz: Any = None) -> Any:
-        """Return the time of the current bar, in UTC or in time zone `tz` (a name or a tzinfo).
+        """Return the time of the current bar, in UTC or in time zone `tz` (a name or a
+        tzinfo).
 
         Raises:
             OrderDuringInitialize: called from `initialize`, where no bar has come yet.
@@ -98,14 +102,17 @@ class SetupMethods(Bound):
         if core.initializing:
             if core.quirks.loose_initialize_errors:
                 raise AssertionError("Algorithm should have a timezone.utc datetime, None")
-            raise OrderDuringInitialize("get_datetime() has no answer in initialize: no bar has come yet")
+            raise OrderDuringInitialize(
+                "get_datetime() has no answer in initialize: no bar has come yet"
+            )
         now = core.frames.timestamp(core.market.now_us)
         if tz is None:
             return now
         return now.astimezone(ZoneInfo(tz) if isinstance(tz, str) else tz)
 
     def get_environment(self, field: str = "platform") -> Any:
-        """Return a fact about the run: arena, data_frequency, start, end, capital_base, platform, or "*" for all.
+        """Return a fact about the run: arena, data_frequency, start, end, capital_base,
+        platform, or "*" for all.
 
         Raises:
             ValueError: no such field.
@@ -114,13 +121,17 @@ class SetupMethods(Bound):
         if field == "*":
             return facts
         if field not in facts:
-            raise ValueError(f"get_environment has no field {field!r}: pass one of {', '.join(facts)} or '*'")
+            raise ValueError(
+                f"get_environment has no field {field!r}: pass one of {', '.join(facts)} or '*'"
+            )
         return facts[field]
 
-    # -- recording and schedule ------------------------------------------------------------------------------
+    # -- recording and schedule -------------------------------------------------------
 
     def record(self, *args: Any, **kwargs: Any) -> None:
-        """Record values by name, as pairs of positional arguments or as keywords; one value a session is kept."""
+        """Record values by name, as pairs of positional arguments or as keywords; one
+        value a session is kept.
+        """
         core = self._running("record")
         for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
             core.recorded[name] = value
@@ -138,7 +149,8 @@ class SetupMethods(Bound):
         Args:
             func: Called after `handle_data` of the bar, in order of registration.
             date_rule: One of `date_rules`; every day by default.
-            time_rule: One of `time_rules`; the day's first bar by default; ignored on daily bars.
+            time_rule: One of `time_rules`; the day's first bar by default; ignored on
+                daily bars.
             half_days: Whether to run on sessions that close early.
             calendar: One of `calendars`; the run's own by default.
 
@@ -149,12 +161,14 @@ class SetupMethods(Bound):
         for rule in (date_rule, time_rule):
             if rule is not None and not hasattr(rule, "matches"):
                 raise TypeError(
-                    f"rules of schedule_function() are made by date_rules and time_rules: was {rule!r}; "
+                    "rules of schedule_function() are made by date_rules and time_rules: was "
+                    f"{rule!r}; "
                     "mind the parentheses, as in date_rules.week_start()"
                 )
         if isinstance(date_rule, (FromOpen, BeforeClose)) and time_rule is None:
             warnings.warn(
-                "schedule_function() got a time rule where the date rule goes: pass it as time_rule=...",
+                "schedule_function() got a time rule where the date rule goes: pass it as "
+                "time_rule=...",
                 stacklevel=3,
             )
         if calendar is None:
@@ -163,7 +177,8 @@ class SetupMethods(Bound):
             rules_calendar = get_calendar(calendar)
         else:
             raise ScheduleFunctionInvalidCalendar(
-                f"calendar of schedule_function() must be calendars.US_EQUITIES or calendars.US_FUTURES: was {calendar!r}"
+                "calendar of schedule_function() must be calendars.US_EQUITIES or "
+                f"calendars.US_FUTURES: was {calendar!r}"
             )
         core.scheduled.append(
             ScheduledFunction(
@@ -175,7 +190,7 @@ class SetupMethods(Bound):
             )
         )
 
-    # -- cost models and policies ----------------------------------------------------------------------------
+    # -- cost models and policies -----------------------------------------------------
 
     def set_slippage(self, us_equities: Any = None, us_futures: Any = None) -> None:
         """Set the slippage model.
@@ -214,7 +229,8 @@ class SetupMethods(Bound):
             core.set_commission(us_equities)
 
     def set_cancel_policy(self, cancel_policy: CancelPolicy) -> None:
-        """Set what happens to open orders at a session's end: NeverCancel() (default) or EODCancel().
+        """Set what happens to open orders at a session's end: NeverCancel() (default)
+        or EODCancel().
 
         Raises:
             UnsupportedCancelPolicy: not a cancel policy.
@@ -223,7 +239,8 @@ class SetupMethods(Bound):
         core = self._running("set_cancel_policy")
         if not isinstance(cancel_policy, CancelPolicy):
             raise UnsupportedCancelPolicy(
-                f"cancel_policy must be EODCancel() or NeverCancel(): was {cancel_policy!r}; mind the parentheses"
+                f"cancel_policy must be EODCancel() or NeverCancel(): was {cancel_policy!r}; mind "
+                "the parentheses"
             )
         if not core.initializing:
             raise SetCancelPolicyPostInit("set_cancel_policy() can only be called in initialize")
@@ -240,14 +257,16 @@ class SetupMethods(Bound):
             raise SetBenchmarkOutsideInitialize("set_benchmark() can only be called in initialize")
         core.benchmark = core.resolve(benchmark, "set_benchmark")
 
-    # -- controls --------------------------------------------------------------------------------------------
+    # -- controls ---------------------------------------------------------------------
 
     def set_max_leverage(self, max_leverage: float) -> None:
         """End the run if gross leverage is above this at a session's end."""
         self._account_control(controls.MaxLeverage(max_leverage))
 
     def set_min_leverage(self, min_leverage: float, grace_period: timedelta) -> None:
-        """End the run if gross leverage is below this at a session's end, `grace_period` after the start."""
+        """End the run if gross leverage is below this at a session's end,
+        `grace_period` after the start.
+        """
         core = self._running("set_min_leverage")
         self._account_control(controls.MinLeverage(min_leverage, core.first_label + grace_period))
 
@@ -258,7 +277,9 @@ class SetupMethods(Bound):
         max_notional: Any = None,
         on_error: str = "fail",
     ) -> None:
-        """Refuse orders that would make a position larger than this, in shares or in money."""
+        """Refuse orders that would make a position larger than this, in shares or in
+        money.
+        """
         self._trading_control(
             controls.MaxPositionSize(
                 asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
@@ -288,9 +309,12 @@ class SetupMethods(Bound):
         self._trading_control(controls.LongOnly(on_error))
 
     def set_do_not_order_list(self, restricted_list: Any, on_error: str = "fail") -> None:
-        """Refuse orders of these assets (deprecated by zipline: use `set_asset_restrictions`)."""
+        """Refuse orders of these assets (deprecated by zipline: use
+        `set_asset_restrictions`).
+        """
         warnings.warn(
-            "set_do_not_order_list() is deprecated: use set_asset_restrictions(StaticRestrictions(assets))",
+            "set_do_not_order_list() is deprecated: use "
+            "set_asset_restrictions(StaticRestrictions(assets))",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -338,13 +362,16 @@ class SetupMethods(Bound):
         country_code: str | None = None,
         **kwargs: Any,
     ) -> FetchedValues:
-        """Read extra values from a local CSV file or a frame, to be asked for with `data.current`.
+        """Read extra values from a local CSV file or a frame, to be asked for with
+        `data.current`.
 
         Args:
             url: Path of a CSV file, or a pandas or polars frame.
             pre_func: Gets the rows as a pandas frame, returns them as they are wanted.
-            post_func: The same, once dates and assets are known: dates are the index, assets the column `sid`.
-            date_column: Column of dates. On daily bars a row counts from the session after a New York closing on.
+            post_func: The same, once dates and assets are known: dates are the index,
+                assets the column `sid`.
+            date_column: Column of dates. On daily bars a row counts from the session
+                after a New York closing on.
             date_format: No effect, as in zipline.
             timezone: Of the dates.
             symbol: Name of a series that is no asset: `data.current(symbol, column)`.
@@ -361,14 +388,15 @@ class SetupMethods(Bound):
         del country_code
         if special_params_checker is not None:
             raise NotBuilt(
-                "special_params_checker of fetch_csv() is for URLs, which are not read: leave it out"
+                "special_params_checker of fetch_csv() is for URLs, which are not read: leave it "
+                "out"
             )
         options = FetchOptions(
             pre_func, post_func, date_column, date_format, timezone, symbol, mask, symbol_column
         )
         return self._running("fetch_csv").fetch_csv(url, options, kwargs)
 
-    # -- what is not built -----------------------------------------------------------------------------------
+    # -- what is not built ------------------------------------------------------------
 
     def future_symbol(self, symbol: str) -> Any:
         """Raise NotBuilt: futures are not supported."""
@@ -381,20 +409,25 @@ class SetupMethods(Bound):
     ) -> Any:
         """Raise NotBuilt: futures are not supported."""
         raise NotBuilt(
-            f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures are not built"
+            f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures "
+            "are not built"
         )
 
-    def attach_pipeline(self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True) -> Any:
+    def attach_pipeline(
+        self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True
+    ) -> Any:
         """Raise NotBuilt: Pipeline is not supported."""
         del pipeline, chunks, eager
         raise NotBuilt(
-            f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over data.history()"
+            f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over "
+            "data.history()"
         )
 
     def pipeline_output(self, name: str) -> Any:
         """Raise NotBuilt: Pipeline is not supported."""
         raise NotBuilt(
-            f"pipeline_output({name!r}): Pipeline is not built; compute with polars over data.history()"
+            f"pipeline_output({name!r}): Pipeline is not built; compute with polars over "
+            "data.history()"
         )
 
     def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> Any:
@@ -407,7 +440,9 @@ class SetupMethods(Bound):
 
 def _refuse_futures(model: Any, function: str) -> None:
     if model is not None:
-        raise NotBuilt(f"{function}(us_futures={model!r}): futures are not built; leave us_futures out")
+        raise NotBuilt(
+            f"{function}(us_futures={model!r}): futures are not built; leave us_futures out"
+        )
 
 
 def _allows_equities(model: Any, base: type) -> bool:

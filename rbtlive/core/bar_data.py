@@ -1,6 +1,7 @@
 """What strategies read of the market: zipline's `data`.
 
-The rule: it answers from the market as it is at the cursor, in the shapes of the run's frames, and keeps nothing itself.
+The rule: it answers from the market as it is at the cursor, in the shapes of the run's
+frames, and keeps nothing itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from rbtlive.errors import NotBuilt
 from rbtlive.model.asset import Asset
 from rbtlive.utils.arrays import NDArray, np
 
-CURRENT_FIELDS: Final = ("open", "high", "low", "close", "volume", "price", "last_traded", "contract")
+CURRENT_FIELDS: Final = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "price",
+    "last_traded",
+    "contract",
+)
 HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
 
@@ -30,8 +40,10 @@ class BarData:
     Args:
         market: The market, whose cursor the core moves.
         frames: How values are shown.
-        restrictions: Says whether an asset may not be ordered at a moment, given as the run's frames show it.
-        loose_names: Give NaN for a name that is neither asset nor field, as zipline does, instead of an error.
+        restrictions: Says whether an asset may not be ordered at a moment, given as the
+            run's frames show it.
+        loose_names: Give NaN for a name that is neither asset nor field, as zipline
+            does, instead of an error.
     """
 
     def __init__(
@@ -64,18 +76,20 @@ class BarData:
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
 
-    # --- now ------------------------------------------------------------------------------------------------------
+    # --- now --------------------------------------------------------------------------
 
     def current(self, assets: Any, fields: Any) -> Any:
         """Return the latest values.
 
         Args:
             assets: An asset, or several.
-            fields: A field, or several: open, high, low, close (missing if nothing traded in this bar), volume (then 0), price (the
-                last known close, adjusted to now), last_traded, an indicator, a column of fetched data.
+            fields: A field, or several: open, high, low, close (missing if nothing
+                traded in this bar), volume (then 0), price (the last known close,
+                adjusted to now), last_traded, an indicator, a column of fetched data.
 
         Returns:
-            One asset, one field: a number (`last_traded`: a moment; a session label in a daily run). Several of one: a mapping keyed by
+            One asset, one field: a number (`last_traded`: a moment; a session label in
+                a daily run). Several of one: a mapping keyed by
             them. Several of both: a frame.
 
         Raises:
@@ -86,14 +100,16 @@ class BarData:
             column, show = self._numbers[fields][assets]
             value = column[self._market.seen]
         except (KeyError, TypeError, IndexError):
-            # Not asked for before; or several, which cannot be looked up; or an earlier bar is seen.
+            # Not asked for before; or several, which cannot be looked up; or an earlier
+            # bar is seen.
             self._make_quick(assets, fields)
             return self._current(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
             return self._current(assets, fields)
         return value if show is None else show(value)
 
-    # From the second time on, a number of one asset is one index into a column, until the market moves its columns.
+    # From the second time on, a number of one asset is one index into a column, until
+    # the market moves its columns.
     def _make_quick(self, assets: Any, fields: Any) -> None:
         index = self._index_of(assets)
         if index is None or type(fields) is not str or self._market.looks_back:
@@ -106,18 +122,27 @@ class BarData:
     def _current(self, assets: Any, fields: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
         chosen = list(assets) if many_assets else [assets]
-        if many_assets and type(fields) is str and fields in self._prices and not self._market.looks_back:
+        if (
+            many_assets
+            and type(fields) is str
+            and fields in self._prices
+            and not self._market.looks_back
+        ):
             indices = [self._index_of(asset) for asset in chosen]
             if None not in indices:
                 read, price = self._prices[fields], self._frames.price
-                return self._frames.mapping(chosen, [price(read(index)) for index in indices], fields)  # type: ignore[arg-type]
+                return self._frames.mapping(
+                    chosen, [price(read(index)) for index in indices], fields
+                )  # type: ignore[arg-type]
         names = list(fields) if many_fields else [fields]
         for name in names:
             if not isinstance(name, str):
                 _refuse("fields", name, "current", "a field name or a list of them")
         for asset in chosen:
             self._check_asset(
-                asset, "current", text_is_fine=self._loose_names or names_source(self._market, names)
+                asset,
+                "current",
+                text_is_fine=self._loose_names or names_source(self._market, names),
             )
         columns = {name: [self._value(asset, name) for asset in chosen] for name in names}
         if many_assets and many_fields:
@@ -139,7 +164,9 @@ class BarData:
             return self._last_traded(index)
         if field == "contract":
             return None
-        return self._frames.price(market.price(index) if field == "price" else market.spot(index, field))
+        return self._frames.price(
+            market.price(index) if field == "price" else market.spot(index, field)
+        )
 
     def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
         if index is not None and field in self._market.indicators:
@@ -150,8 +177,12 @@ class BarData:
             return self._frames.price(value) if isinstance(value, float) else value
         if self._loose_names:
             return self._frames.price(float("nan"))
-        known = ", ".join((*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources))
-        raise KeyError(f"fields in data.current() must name a field: was {field!r}; pass one of {known}")
+        known = ", ".join(
+            (*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources)
+        )
+        raise KeyError(
+            f"fields in data.current() must name a field: was {field!r}; pass one of {known}"
+        )
 
     def _last_traded(self, index: int) -> Any:
         market = self._market
@@ -165,7 +196,8 @@ class BarData:
     def can_trade(self, assets: Any) -> Any:
         """Say whether an asset, or each of several, can be traded now.
 
-        That is: it is not restricted, listed in this session, its exchange is open, and a price of it is known.
+        That is: it is not restricted, listed in this session, its exchange is open, and
+        a price of it is known.
 
         Raises:
             TypeError: `assets` is neither an asset nor several.
@@ -184,7 +216,8 @@ class BarData:
         return not isnan(price)
 
     def is_stale(self, assets: Any) -> Any:
-        """Say whether an asset, or each of several, is listed and has traded before, but not in this bar.
+        """Say whether an asset, or each of several, is listed and has traded before,
+        but not in this bar.
 
         Raises:
             TypeError: `assets` is neither an asset nor several.
@@ -208,21 +241,27 @@ class BarData:
             self._check_asset(asset, method)
         return self._frames.flags(chosen, [answer(asset) for asset in chosen])
 
-    # --- windows --------------------------------------------------------------------------------------------------
+    # --- windows ----------------------------------------------------------------------
 
-    def history(self, assets: Any, fields: Any, bar_count: Any, frequency: Any, *, dtype: Any = None) -> Any:
+    def history(
+        self, assets: Any, fields: Any, bar_count: Any, frequency: Any, *, dtype: Any = None
+    ) -> Any:
         """Return the last bars, adjusted for splits and dividends up to now.
 
         Args:
             assets: An asset, or several.
-            fields: A field, or several: open, high, low, close, volume, price (forward-filled close), or an indicator.
+            fields: A field, or several: open, high, low, close, volume, price
+                (forward-filled close), or an indicator.
             bar_count: How many bars, this one included.
             frequency: "1d" or "1m". Days end, in a minute run, with the session so far.
-            dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns instead of Float64.
+            dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns
+                instead of Float64.
 
         Returns:
-            One asset, one field: a Series, oldest first. Several assets: `date` and a column an asset. Several fields: `date` and a
-            column a field. Several of both: a long frame of `date`, `symbol` and the fields. With pandas frames: zipline's shapes.
+            One asset, one field: a Series, oldest first. Several assets: `date` and a
+                column an asset. Several fields: `date` and a
+            column a field. Several of both: a long frame of `date`, `symbol` and the
+                fields. With pandas frames: zipline's shapes.
 
         Raises:
             HistoryWindowStartsBeforeData: the window reaches before the data.
@@ -241,7 +280,12 @@ class BarData:
                     return cut(low, bar_count)
             except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
                 self._make_quick_window(assets, fields)
-        plain = type(bar_count) is int and bar_count > 0 and type(fields) is str and type(frequency) is str
+        plain = (
+            type(bar_count) is int
+            and bar_count > 0
+            and type(fields) is str
+            and type(frequency) is str
+        )
         if plain and dtype is None and self._exact_series and fields in _SLICED:
             index = self._index_of(assets)
             if index is not None:
@@ -256,7 +300,10 @@ class BarData:
             low = market.seen + 1 - bar_count
             if first <= low <= market.seen:
                 return cut(low, bar_count)
-        except (KeyError, TypeError):  # not asked for before; or several fields; or no number of bars
+        except (
+            KeyError,
+            TypeError,
+        ):  # not asked for before; or several fields; or no number of bars
             pass
         shown = self._history(assets, fields, self._count(bar_count, "history"), frequency, None)
         if self._exact_series and type(fields) is str and fields in _SLICED:
@@ -272,14 +319,20 @@ class BarData:
     # As with numbers: from the second time on a window is one slice of a column.
     def _make_quick_window(self, assets: Any, fields: Any) -> None:
         index = self._index_of(assets)
-        if index is None or not self._exact_series or type(fields) is not str or fields not in _SLICED:
+        if (
+            index is None
+            or not self._exact_series
+            or type(fields) is not str
+            or fields not in _SLICED
+        ):
             return
         quick = self._market.quick
         window = quick.window(index, fields)
         if window is not None:
             quick.windows.setdefault(fields, {})[assets] = window
 
-    # None for several assets (lists cannot be looked up) and for what is no asset of the run.
+    # None for several assets (lists cannot be looked up) and for what is no asset of
+    # the run.
     def _index_of(self, assets: Any) -> int | None:
         try:
             return self._index.get(assets)
@@ -295,11 +348,15 @@ class BarData:
         for name in names:
             self._check_history_field(name)
         if not names:
-            raise ValueError(f"fields in data.history() must name at least one field: was {fields!r}")
+            raise ValueError(
+                f"fields in data.history() must name at least one field: was {fields!r}"
+            )
         if not isinstance(frequency, str):
             _refuse("frequency", frequency, "history", "'1d' or '1m'")
         span = self._market.span(bar_count, frequency)
-        shown = self._shown(span, chosen if many_assets else assets, names if many_fields else fields)
+        shown = self._shown(
+            span, chosen if many_assets else assets, names if many_fields else fields
+        )
         if dtype is None or dtype == pl.Float64:
             return shown
         if self._exact_series and (dtype is pl.Decimal or isinstance(dtype, pl.Decimal)):
@@ -319,7 +376,8 @@ class BarData:
         return frames.series(market, span, assets, field=fields)
 
     def window(self, assets: Any, field: str, bar_count: Any) -> NDArray[np.float64]:
-        """Return the last bars of the run's own frequency as a read-only array, bars x assets; NaN where missing.
+        """Return the last bars of the run's own frequency as a read-only array, bars x
+        assets; NaN where missing.
 
         Args:
             assets: An asset, or several: the columns.
@@ -340,7 +398,9 @@ class BarData:
                 self._check_asset(asset, "window")
         self._check_history_field(field, "window")
         market = self._market
-        return market.matrix(indices, field, market.span(self._count(bar_count, "window"), market.frequency))
+        return market.matrix(
+            indices, field, market.span(self._count(bar_count, "window"), market.frequency)
+        )
 
     def _count(self, bar_count: Any, method: str) -> int:
         try:
@@ -357,10 +417,11 @@ class BarData:
         if name not in _SLICED and name not in self._market.indicators:
             known = (*HISTORY_FIELDS, *self._market.indicators.names)
             raise ValueError(
-                f"fields in data.{method}() must name a field: was {name!r}; pass one of {', '.join(known)}"
+                f"fields in data.{method}() must name a field: was {name!r}; pass one of "
+                f"{', '.join(known)}"
             )
 
-    # --- time -----------------------------------------------------------------------------------------------------
+    # --- time -------------------------------------------------------------------------
 
     @property
     def current_dt(self) -> Any:
@@ -384,10 +445,11 @@ class BarData:
             NotBuilt: always.
         """
         raise NotBuilt(
-            f"data.current_chain() is not built: futures are not supported (was {continuous_future!r})"
+            "data.current_chain() is not built: futures are not supported (was "
+            f"{continuous_future!r})"
         )
 
-    # --- checks ---------------------------------------------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------
 
     def _check_asset(self, asset: Any, method: str, *, text_is_fine: bool = False) -> None:
         if isinstance(asset, str) and text_is_fine:
@@ -396,12 +458,15 @@ class BarData:
             _refuse("assets", asset, method, "an asset or a list of assets")
         if asset not in self._index:
             raise TypeError(
-                f"assets in data.{method}() must be assets of this run: was {asset!r} of another; get it with symbol()"
+                f"assets in data.{method}() must be assets of this run: was {asset!r} of another; "
+                "get it with symbol()"
             )
 
 
 class FloatBarData:
-    """The same with numbers as floats: what our own cost models read, at a third of the cost."""
+    """The same with numbers as floats: what our own cost models read, at a third of the
+    cost.
+    """
 
     __slots__ = ("_data", "_market", "_numbers")
 
@@ -439,5 +504,6 @@ def names_source(market: Market, names: Sequence[str]) -> bool:
 def _refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:
     hint = "; get assets with symbol()" if argument == "assets" else ""
     raise TypeError(
-        f"{argument} in data.{method}() must be {expected}: was {value!r} ({type(value).__name__}){hint}"
+        f"{argument} in data.{method}() must be {expected}: was {value!r} "
+        f"({type(value).__name__}){hint}"
     )

@@ -1,8 +1,10 @@
-"""Closing a session's books: delistings, cancel policy, account controls, and the session's row.
+"""Closing a session's books: delistings, cancel policy, account controls, and the
+session's row.
 
-The rule: at a session's end first what leaves the market is closed, then orders are cancelled by policy, then the
-account is checked, then everything is marked at the close, and what decides the session's row is noted.
-Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 230-314.
+The rule: at a session's end first what leaves the market is closed, then orders are
+cancelled by policy, then the account is checked, then everything is marked at the
+close, and what decides the session's row is noted. Source: zipline-reloaded 3.2.1,
+gens/tradesimulation.py 230-314.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
 
-# A state is taken and restored between events too, in whatever decimal context there is.
+# A state is taken and restored between events too, in whatever decimal context there
+# is.
 _add, _subtract = ENGINE_CONTEXT.add, ENGINE_CONTEXT.subtract
 
 
@@ -36,7 +39,8 @@ def _midnight_us(label: date) -> int:
 class SessionBooks:
     """Keeps a session's starting figures, and notes what its row is made of.
 
-    What is None among the figures follows from the row before, which is not made for it.
+    What is None among the figures follows from the row before, which is not made for
+    it.
     """
 
     def __init__(self, core: TradingCore) -> None:
@@ -49,12 +53,16 @@ class SessionBooks:
         self._previous_return: float | None = 0.0
         self._first_transaction = self._told = 0
         self._before = 0  # how many rows there were at the session's start
-        self._prices: object = None  # what was held at the last close was valued at, if that may wait
+        self._prices: object = (
+            None  # what was held at the last close was valued at, if that may wait
+        )
         self._auto_close_us = [_midnight_us(asset.auto_close_date) for asset in core.market.assets]
         self._first_auto_close_us = min(self._auto_close_us, default=0)
 
     def open(self) -> None:
-        """Begin a session: what a broker elsewhere did since the last one's close is of this one."""
+        """Begin a session: what a broker elsewhere did since the last one's close is of
+        this one.
+        """
         self._first_transaction = self._told
 
     def note_start(self) -> None:
@@ -63,7 +71,8 @@ class SessionBooks:
         self._starting_cash = portfolio.cash
         self._starting_base = portfolio.capital_base
         self._before = len(self._rows)
-        # A mark that still waits is that of the close: nothing has changed the positions since.
+        # A mark that still waits is that of the close: nothing has changed the
+        # positions since.
         untouched = self._prices is not None and core.marks.waiting is self._prices
         self._starting_value = None if untouched else portfolio.positions_value
 
@@ -92,7 +101,13 @@ class SessionBooks:
             core.portfolio.book_transaction(asset, amount, price=price, dt=core.now)
             core.record.transactions.append(
                 Transaction(
-                    core.now, asset, amount, price, ZERO, None, f"close-{asset.sid}-{core.session_label}"
+                    core.now,
+                    asset,
+                    amount,
+                    price,
+                    ZERO,
+                    None,
+                    f"close-{asset.sid}-{core.session_label}",
                 )
             )
         for order in core.orders.get_active_orders():
@@ -104,7 +119,10 @@ class SessionBooks:
         core = self._core
         if core.market.now_us < self._auto_close_us[index]:
             return False
-        return core.quirks.lag_at_midnight or core.session_label >= core.market.assets[index].auto_close_date
+        return (
+            core.quirks.lag_at_midnight
+            or core.session_label >= core.market.assets[index].auto_close_date
+        )
 
     def _apply_cancel_policy(self) -> None:
         core = self._core
@@ -125,7 +143,8 @@ class SessionBooks:
                 if warn:
                     core.on_message(
                         "warning",
-                        f"order {order.id} for {plain_text(order.amount)} {asset.symbol} was cancelled at the "
+                        f"order {order.id} for {plain_text(order.amount)} {asset.symbol} was "
+                        "cancelled at the "
                         f"session's end, {plain_text(order.filled)} filled",
                     )
         core.orders.prune()
@@ -202,14 +221,16 @@ class SessionBooks:
         self._first_transaction = facts["first_transaction"]
         self._told = self._rows[-1].transactions[1] if self._rows else 0
 
-    # -- the run as a whole ----------------------------------------------------------------------------------
+    # -- the run as a whole -----------------------------------------------------------
 
     def check_benchmark(self) -> None:
         """Refuse a benchmark that is not listed all through the run.
 
         Raises:
-            BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first session.
-            BenchmarkAssetNotAvailableTooLate: its last bar is before the run's last session.
+            BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first
+                session.
+            BenchmarkAssetNotAvailableTooLate: its last bar is before the run's last
+                session.
         """
         core = self._core
         if core.benchmark is None and core.settings.benchmark is not None:
@@ -221,7 +242,8 @@ class SessionBooks:
         last = core.market.assets[asset.index].end_date
         if start > core.settings.start:
             raise BenchmarkAssetNotAvailableTooEarly(
-                f"benchmark {asset.symbol} does not exist on {core.settings.start}: it started trading on {start}; "
+                f"benchmark {asset.symbol} does not exist on {core.settings.start}: it started "
+                f"trading on {start}; "
                 "start later or choose another benchmark"
             )
         if end is not None and last < end:
@@ -240,7 +262,9 @@ class SessionBooks:
         picture.sessions = rows = copy.copy(self._rows)
         if core.benchmark is not None and rows:
             first = core.calendar.number(rows[0].label)
-            returns = core.market.benchmark_returns(core.benchmark.index, first, len(picture.sessions))
+            returns = core.market.benchmark_returns(
+                core.benchmark.index, first, len(picture.sessions)
+            )
             rows.measure(returns)
         elif core.benchmark_returns is not None:
             given = core.benchmark_returns

@@ -32,4 +32,6 @@ class Bound:
 
 
 ACTIVE: ContextVar[Bound | None] = ContextVar("rbtlive_active", default=None)
-"""The algorithm whose callback is running, for the module-level functions of `rbtlive.api`."""
+"""The algorithm whose callback is running, for the module-level functions of
+`rbtlive.api`.
+"""

@@ -1,6 +1,8 @@
-"""The user's callbacks: called, survived if need be, and told of their orders in the order things happened.
+"""The user's callbacks: called, survived if need be, and told of their orders in the
+order things happened.
 
-The rule: an exception of a callback ends the run or is kept and counted, by one setting; it never changes what was booked.
+The rule: an exception of a callback ends the run or is kept and counted, by one
+setting; it never changes what was booked.
 """
 
 from __future__ import annotations
@@ -91,7 +93,9 @@ class Callbacks:
             self.waiting.append((hook, (OrderView(order, self._core.frames), *args)))
 
     def deliver(self) -> None:
-        """Call the hooks of what was noted, in the order it happened; a paused run hears nothing."""
+        """Call the hooks of what was noted, in the order it happened; a paused run
+        hears nothing.
+        """
         while self.waiting:
             hook, args = self.waiting.popleft()
             callback = self._hooks[hook]

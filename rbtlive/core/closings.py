@@ -1,7 +1,9 @@
-"""What is kept of a session's close, and what its books come to: reckoned when somebody reads, for many closes at once.
+"""What is kept of a session's close, and what its books come to: reckoned when somebody
+reads, for many closes at once.
 
-The rule: what follows from a close is equal to the last digit, and in how it is written, whichever way it is reckoned: position
-by position in Decimal, or in whole numbers of a power of ten where all of them fit.
+The rule: what follows from a close is equal to the last digit, and in how it is
+written, whichever way it is reckoned: position by position in Decimal, or in whole
+numbers of a power of ten where all of them fit.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 FEW: Final = 8
 """Fewer closes than these are not worth arrays."""
 MANY: Final = 256
-"""More are reckoned in parts: what is in between stays small, and wakes no garbage collector."""
+"""More are reckoned in parts: what is in between stays small, and wakes no garbage
+collector.
+"""
 
 
 class Closing(NamedTuple):
@@ -33,11 +37,13 @@ class Closing(NamedTuple):
         close_us: Its last minute, µs UTC.
         starting_cash: Cash after dividends paid at its start.
         starting_base: Capital base at its start.
-        starting_value: Positions at its start; None if they are what the close before left, at its prices.
+        starting_value: Positions at its start; None if they are what the close before
+            left, at its prices.
         cash: Cash at its close.
         capital_base: Capital base at its close.
         capital_used: Its cash flow.
-        previous_return: Return of the run up to its start; None if it is that of the row before.
+        previous_return: Return of the run up to its start; None if it is that of the
+            row before.
         held: What is held at its close.
         prices: Last sale price of each position, as floats only if every one is known.
         totals: Sums over the positions; None if they follow from the prices.
@@ -105,7 +111,9 @@ def reckon(
     return dict(zip(Figures._fields, columns, strict=True))
 
 
-def _figures(closing: Closing, totals: PositionTotals, ending_value: Decimal, total_return: float) -> Figures:
+def _figures(
+    closing: Closing, totals: PositionTotals, ending_value: Decimal, total_return: float
+) -> Figures:
     long_value, short_value = totals.long_value, totals.short_value
     net = long_value + short_value
     value = closing.cash + net
@@ -137,7 +145,9 @@ def _figures(closing: Closing, totals: PositionTotals, ending_value: Decimal, to
 
 
 def totals_of(closings: Sequence[Closing]) -> list[PositionTotals]:
-    """Return the sums over the positions of each close, in the engine's decimal context."""
+    """Return the sums over the positions of each close, in the engine's decimal
+    context.
+    """
     waiting = [(c.held.amounts, c.prices) for c in closings if not isinstance(c.prices, tuple)]
     sums = iter(sums_in_whole_numbers(waiting)) if len(waiting) >= FEW else repeat(None)
     return [closing.totals or next(sums) or sum_exactly(closing) for closing in closings]
@@ -146,7 +156,10 @@ def totals_of(closings: Sequence[Closing]) -> list[PositionTotals]:
 def sum_exactly(closing: Closing) -> PositionTotals:
     """Return the sums over the positions of a close, one by one."""
     return sum_of(
-        [amount * price for amount, price in zip(closing.held.amounts, exact(closing.prices), strict=True)]
+        [
+            amount * price
+            for amount, price in zip(closing.held.amounts, exact(closing.prices), strict=True)
+        ]
     )
 
 

@@ -1,6 +1,8 @@
-"""What callbacks get: the `context`, and the base class of strategies written as classes.
+"""What callbacks get: the `context`, and the base class of strategies written as
+classes.
 
-The rule: `context` carries portfolio, account and every api function; whatever else is set on it is the user's.
+The rule: `context` carries portfolio, account and every api function; whatever else is
+set on it is the user's.
 """
 
 from __future__ import annotations
@@ -36,11 +38,13 @@ class TradingMethods(OrderMethods, SetupMethods):
         return core.account_view
 
     def indicator(self, name: str, expression: pl.Expr) -> None:
-        """Define a column computed from each asset's bars, to be read with `data.current` and `data.history`.
+        """Define a column computed from each asset's bars, to be read with
+        `data.current` and `data.history`.
 
         Args:
             name: Name of the column; none of the bar's own fields.
-            expression: Polars expression over the columns open, high, low, close, volume.
+            expression: Polars expression over the columns open, high, low, close,
+                volume.
 
         Raises:
             LookAheadIndicator: the expression's value at a bar depends on later bars.
@@ -60,16 +64,20 @@ class Context(TradingMethods):
 
 
 class TradingAlgorithm(TradingMethods):
-    """Base class of strategies: override the callbacks you need, and set parameters as class attributes.
+    """Base class of strategies: override the callbacks you need, and set parameters as
+    class attributes.
 
-    Every method of zipline's api works on `self`, on `context` and as a function of `rbtlive.api`.
+    Every method of zipline's api works on `self`, on `context` and as a function of
+    `rbtlive.api`.
     """
 
     def initialize(self, context: Any) -> None:
         """Set the run up; called once, before the first bar."""
 
     def before_trading_start(self, context: Any, data: Any) -> None:
-        """Prepare a session; called once a session, before its first bar of the American day."""
+        """Prepare a session; called once a session, before its first bar of the
+        American day.
+        """
 
     def handle_data(self, context: Any, data: Any) -> None:
         """Act on a bar; called at every bar."""
@@ -99,7 +107,9 @@ class TradingAlgorithm(TradingMethods):
         name: str = "from_functions",
         **hooks: Callable[..., Any] | None,
     ) -> dict[str, Any]:
-        """Return a strategy made of plain functions; `hooks` are the optional `on_...` callbacks."""
+        """Return a strategy made of plain functions; `hooks` are the optional `on_...`
+        callbacks.
+        """
         return {
             "__name__": name,
             "initialize": initialize,

@@ -1,7 +1,8 @@
-"""zipline's trading and account controls: limits that a strategy sets itself and that stop it when it breaks them.
+"""zipline's trading and account controls: limits that a strategy sets itself and that
+stop it when it breaks them.
 
-One rule: a trading control is asked once before each order, on the position as it is, without open orders; an account
-control once at the end of each session.
+One rule: a trading control is asked once before each order, on the position as it is,
+without open orders; an account control once at the end of each session.
 """
 
 from __future__ import annotations
@@ -27,15 +28,18 @@ def _warn(message: str) -> None:
 
 
 class TradingControl(abc.ABC):
-    """Base of controls that are asked before each order; derive from it and write `validate`.
+    """Base of controls that are asked before each order; derive from it and write
+    `validate`.
 
     Args:
-        on_error: "fail" raises TradingControlViolation; "log" reports the violation and lets the order pass. An
-            asset's first violation is reported, then its 10th, 100th and so on, with their number.
+        on_error: "fail" raises TradingControlViolation; "log" reports the violation and
+            lets the order pass. An asset's first violation is reported, then its 10th,
+            100th and so on, with their number.
         **parameters: The control's parameters, for messages.
 
     Attributes:
-        report: Takes the message of a violation with "log"; a Python warning unless it is set to something else.
+        report: Takes the message of a violation with "log"; a Python warning unless it
+            is set to something else.
 
     Raises:
         ValueError: `on_error` is neither.
@@ -45,7 +49,9 @@ class TradingControl(abc.ABC):
 
     def __init__(self, on_error: str, **parameters: Any) -> None:
         if on_error not in _ON_ERROR:
-            raise ValueError(f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}')
+            raise ValueError(
+                f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}'
+            )
         self.on_error = on_error
         self.report: Callable[[str], None] = _warn
         self._times: Counter[int] = Counter()
@@ -53,14 +59,20 @@ class TradingControl(abc.ABC):
 
     @abc.abstractmethod
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Call `handle_violation` if this order breaks the control.
 
         Args:
             asset: What is ordered.
             amount: Signed amount, after rounding.
-            portfolio: The portfolio now; `positions[asset].amount` is 0 for an asset not held.
+            portfolio: The portfolio now; `positions[asset].amount` is 0 for an asset
+                not held.
             algo_datetime: Event time, UTC.
             algo_current_data: The bar, as `handle_data` sees it.
         """
@@ -80,9 +92,7 @@ class TradingControl(abc.ABC):
             TradingControlViolation: `on_error` is "fail".
         """
         constraint = repr(self) + (f" (Metadata: {metadata})" if metadata else "")
-        message = (
-            f"an order for {_shown(amount)} of {asset} at {datetime} breaks the trading control {constraint}"
-        )
+        message = f"an order for {_shown(amount)} of {asset} at {datetime} breaks the trading control {constraint}"
         if self.on_error == "fail":
             raise TradingControlViolation(
                 message, asset=asset, amount=amount, datetime=datetime, constraint=constraint
@@ -119,7 +129,12 @@ class MaxOrderCount(TradingControl):
         self.current_date: date | None = None
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order once the day's calls are used up; count it otherwise."""
         del portfolio, algo_current_data
@@ -147,7 +162,12 @@ class RestrictedListOrder(TradingControl):
         self.restrictions = restrictions
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order if its asset is restricted now."""
         del portfolio, algo_current_data
@@ -156,9 +176,14 @@ class RestrictedListOrder(TradingControl):
 
 
 class _SizeLimit(TradingControl):
-    # Orders and positions are limited in the same two ways: by shares and by value at the bar's price.
+    # Orders and positions are limited in the same two ways: by shares and by value at
+    # the bar's price.
     def __init__(
-        self, on_error: str, asset: Asset | None = None, max_shares: Any = None, max_notional: Any = None
+        self,
+        on_error: str,
+        asset: Asset | None = None,
+        max_shares: Any = None,
+        max_notional: Any = None,
     ) -> None:
         super().__init__(on_error, asset=asset, max_shares=max_shares, max_notional=max_notional)
         if max_shares is None and max_notional is None:
@@ -203,7 +228,12 @@ class MaxOrderSize(_SizeLimit):
     """
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order if it is too large."""
         del portfolio
@@ -212,7 +242,8 @@ class MaxOrderSize(_SizeLimit):
 
 
 class MaxPositionSize(_SizeLimit):
-    """Limit the size of the position that an order would lead to, in shares, in value, or both.
+    """Limit the size of the position that an order would lead to, in shares, in value,
+    or both.
 
     Open orders are not counted.
 
@@ -229,7 +260,12 @@ class MaxPositionSize(_SizeLimit):
     """
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order if the position would become too large."""
         if self._concerns(asset):
@@ -246,7 +282,12 @@ class LongOnly(TradingControl):
     """
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order if the position would become negative."""
         del algo_current_data
@@ -261,7 +302,12 @@ class AssetDateBounds(TradingControl):
     """
 
     def validate(
-        self, asset: Asset, amount: Any, portfolio: Any, algo_datetime: datetime, algo_current_data: Any
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
     ) -> None:
         """Refuse the order if the asset does not live on this UTC day."""
         del portfolio, algo_current_data
@@ -273,11 +319,14 @@ class AssetDateBounds(TradingControl):
                 asset, amount, algo_datetime, metadata={"asset_start_date": start.isoformat()}
             )
         if asset.end_date and today > (end := _day(asset.end_date)):
-            self.handle_violation(asset, amount, algo_datetime, metadata={"asset_end_date": end.isoformat()})
+            self.handle_violation(
+                asset, amount, algo_datetime, metadata={"asset_end_date": end.isoformat()}
+            )
 
 
 class AccountControl(abc.ABC):
-    """Base of controls that are asked at the end of each session; derive from it and write `validate`.
+    """Base of controls that are asked at the end of each session; derive from it and
+    write `validate`.
 
     Args:
         **parameters: The control's parameters, for messages.
@@ -289,7 +338,9 @@ class AccountControl(abc.ABC):
         self._parameters = parameters
 
     @abc.abstractmethod
-    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+    def validate(
+        self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
         """Call `fail` if the account breaks the control.
 
         Args:
@@ -331,7 +382,9 @@ class MaxLeverage(AccountControl):
         _checked(max_leverage, "max_leverage", self, may_be_none=False)
         self.max_leverage = max_leverage
 
-    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+    def validate(
+        self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
         """End the run if gross leverage is above the limit."""
         del portfolio, algo_datetime, algo_current_data
         if float(account.leverage) > float(self.max_leverage):
@@ -343,8 +396,8 @@ class MinLeverage(AccountControl):
 
     Args:
         min_leverage: Least gross leverage; not negative.
-        deadline: Last moment at which less is allowed; a date stands for its first moment, and what has no time zone
-            is in that of the event time.
+        deadline: Last moment at which less is allowed; a date stands for its first
+            moment, and what has no time zone is in that of the event time.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -364,7 +417,9 @@ class MinLeverage(AccountControl):
         self.min_leverage = min_leverage
         self.deadline = deadline
 
-    def validate(self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any) -> None:
+    def validate(
+        self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any
+    ) -> None:
         """End the run if the deadline has passed and gross leverage is below the limit."""
         del portfolio, algo_current_data
         deadline = self.deadline

@@ -1,7 +1,9 @@
-"""What a session starts with: dividends earned and paid, splits of orders and positions.
+"""What a session starts with: dividends earned and paid, splits of orders and
+positions.
 
-The rule: dividends first, on what is held before the split; then open orders are split, then positions.
-Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 153-182 and finance/ledger.py 150-240, 574-607.
+The rule: dividends first, on what is held before the split; then open orders are split,
+then positions. Source: zipline-reloaded 3.2.1, gens/tradesimulation.py 153-182 and
+finance/ledger.py 150-240, 574-607.
 """
 
 from __future__ import annotations
@@ -30,14 +32,18 @@ class Dividends:
         self._owed.setdefault(pay_session, []).append(cash)
 
     def pay(self, session: int) -> Decimal:
-        """Return the cash due in `session`, and whatever fell due before it and was not paid."""
+        """Return the cash due in `session`, and whatever fell due before it and was not
+        paid.
+        """
         if not self._owed:
             return ZERO
         due = [s for s in self._owed if s <= session] if not self._lose_off_session else [session]
         return sum((cash for s in sorted(due) for cash in self._owed.pop(s, ())), ZERO)
 
     def facts(self) -> list[list[object]]:
-        """Return what is owed, as facts: session number, then the cash of each dividend."""
+        """Return what is owed, as facts: session number, then the cash of each
+        dividend.
+        """
         return [[session, *map(plain_text, owed)] for session, owed in sorted(self._owed.items())]
 
     def restore(self, facts: list[list[Any]]) -> None:

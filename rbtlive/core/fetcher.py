@@ -1,7 +1,9 @@
-"""Values from elsewhere: a CSV file or a frame, read once and asked for with `data.current`.
+"""Values from elsewhere: a CSV file or a frame, read once and asked for with
+`data.current`.
 
-The rule: a value counts from the session its row is dated in until the next row of its asset, or of its name.
-Source: zipline-reloaded 3.2.1, sources/requests_csv.py, and data/data_portal.py 307-420.
+The rule: a value counts from the session its row is dated in until the next row of its
+asset, or of its name. Source: zipline-reloaded 3.2.1, sources/requests_csv.py, and
+data/data_portal.py 307-420.
 """
 
 from __future__ import annotations
@@ -28,11 +30,34 @@ if TYPE_CHECKING:
 _URL_STARTS = ("http://", "https://", "ftp://", "s3://")
 _CLOSING_HOURS = 16
 _READ_OPTIONS = {
-    "sep", "dialect", "doublequote", "escapechar", "quotechar", "quoting", "skipinitialspace",
-    "lineterminator", "header", "index_col", "names", "skiprows", "skipfooter", "na_values", "true_values",
-    "false_values", "delimiter", "converters", "dtype", "na_filter", "keep_default_na", "thousands",
-    "comment", "decimal", "nrows", "encoding", "usecols",
-}  # fmt: skip
+    "sep",
+    "dialect",
+    "doublequote",
+    "escapechar",
+    "quotechar",
+    "quoting",
+    "skipinitialspace",
+    "lineterminator",
+    "header",
+    "index_col",
+    "names",
+    "skiprows",
+    "skipfooter",
+    "na_values",
+    "true_values",
+    "false_values",
+    "delimiter",
+    "converters",
+    "dtype",
+    "na_filter",
+    "keep_default_na",
+    "thousands",
+    "comment",
+    "decimal",
+    "nrows",
+    "encoding",
+    "usecols",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +76,9 @@ class FetchOptions:
 
 @dataclass(frozen=True, slots=True)
 class FetchedValues:
-    """What `fetch_csv` returns: the rows as they were understood, indexed by date, with the asset or name in `sid`."""
+    """What `fetch_csv` returns: the rows as they were understood, indexed by date, with
+    the asset or name in `sid`.
+    """
 
     df: pd.DataFrame
 
@@ -76,8 +103,11 @@ class Fetcher:
     last_session: int | None
     _values: dict[str, dict[Any, np.ndarray[Any, Any]]] = field(default_factory=dict)
 
-    def fetch(self, source: Any, options: FetchOptions, read_options: Mapping[str, Any]) -> FetchedValues:
-        """Read `source`, and make its columns readable by asset, or by the name in `options.symbol`.
+    def fetch(
+        self, source: Any, options: FetchOptions, read_options: Mapping[str, Any]
+    ) -> FetchedValues:
+        """Read `source`, and make its columns readable by asset, or by the name in
+        `options.symbol`.
 
         Args:
             source: Path of a CSV file, or a pandas or polars frame.
@@ -98,7 +128,8 @@ class Fetcher:
         rows = self._named(rows, options)
         rows = rows.set_index("dt").tz_localize("UTC").sort_index()
         rows = rows.drop(
-            columns=[options.date_column] + ([] if options.symbol is not None else [_symbols_in(options)])
+            columns=[options.date_column]
+            + ([] if options.symbol is not None else [_symbols_in(options)])
         )
         if options.post_func is not None:
             rows = _pandas_frame(options.post_func(rows), "result of post_func")
@@ -110,7 +141,8 @@ class Fetcher:
 
         if options.date_format is not None:
             warnings.warn(
-                "date_format of fetch_csv() has no effect, as in zipline: dates are read in pandas' own way; "
+                "date_format of fetch_csv() has no effect, as in zipline: dates are read in "
+                "pandas' own way; "
                 "convert unusual ones in pre_func",
                 stacklevel=5,
             )
@@ -120,19 +152,28 @@ class Fetcher:
         else:
             local = pd.DatetimeIndex(pd.to_datetime(dates.to_numpy(), errors="coerce"))
             moments = local.tz_localize(str(options.timezone)).tz_convert("UTC")
-        naive = moments.tz_localize(None) if self.market.frequency == "1m" else self._next_sessions(moments)
+        naive = (
+            moments.tz_localize(None)
+            if self.market.frequency == "1m"
+            else self._next_sessions(moments)
+        )
         rows = rows.assign(dt=naive)
         return rows[rows["dt"].notna()]
 
-    # On daily bars a row counts from the session after the New York day that its moment, sixteen hours earlier, lies in.
+    # On daily bars a row counts from the session after the New York day that its
+    # moment, sixteen hours earlier, lies in.
     def _next_sessions(self, moments: pd.DatetimeIndex) -> pd.DatetimeIndex:
         import pandas as pd
 
-        days = (moments.tz_convert("America/New_York") - pd.Timedelta(hours=_CLOSING_HOURS)).tz_localize(None)
+        days = (
+            moments.tz_convert("America/New_York") - pd.Timedelta(hours=_CLOSING_HOURS)
+        ).tz_localize(None)
         labels = self.market.calendar.labels
         places = np.searchsorted(labels, days.to_numpy().astype("datetime64[D]"), side="right")
         known = days.notna() & (places < len(labels))
-        shown = np.where(known, labels[np.minimum(places, len(labels) - 1)], np.datetime64("NaT", "D"))
+        shown = np.where(
+            known, labels[np.minimum(places, len(labels) - 1)], np.datetime64("NaT", "D")
+        )
         return pd.DatetimeIndex(shown.astype("datetime64[ns]"))
 
     def _named(self, rows: pd.DataFrame, options: FetchOptions) -> pd.DataFrame:
@@ -140,11 +181,14 @@ class Fetcher:
             return rows.assign(sid=options.symbol)
         if "sid" in rows.columns:
             warnings.warn(
-                "the column 'sid' given to fetch_csv() is replaced by the assets of its symbols", stacklevel=5
+                "the column 'sid' given to fetch_csv() is replaced by the assets of its symbols",
+                stacklevel=5,
             )
         symbols = _column(rows, _symbols_in(options), "symbol_column")
         assets: dict[str, Asset] = {asset.symbol.upper(): asset for asset in self.assets}
-        found = [assets.get(name.upper()) if isinstance(name, str) else None for name in symbols.tolist()]
+        found = [
+            assets.get(name.upper()) if isinstance(name, str) else None for name in symbols.tolist()
+        ]
         rows = rows.assign(sid=np.array([*found, None], dtype=object)[:-1])
         rows = rows.sort_values(by=_symbols_in(options))
         return rows[[asset is not None for asset in rows["sid"]]]
@@ -176,7 +220,9 @@ class Fetcher:
             if (
                 market.frequency == "1m"
             ):  # a session that ends at midnight ends, in zipline's books, on the next day
-                session = int(np.searchsorted(labels, np.datetime64(datetime_of(market.now_us).date(), "D")))
+                session = int(
+                    np.searchsorted(labels, np.datetime64(datetime_of(market.now_us).date(), "D"))
+                )
             place = session - market.first_session
             return float("nan") if values is None or not 0 <= place < len(values) else values[place]
 
@@ -190,7 +236,8 @@ def _symbols_in(options: FetchOptions) -> str:
 def _column(rows: pd.DataFrame, name: str, argument: str) -> pd.Series[Any]:
     if name not in rows.columns:
         raise KeyError(
-            f"{argument} of fetch_csv() must name a column: was {name!r}; the data has {', '.join(map(str, rows.columns))}"
+            f"{argument} of fetch_csv() must name a column: was {name!r}; the data has "
+            f"{', '.join(map(str, rows.columns))}"
         )
     return rows[name]
 
@@ -201,20 +248,27 @@ def _read(source: Any, options: FetchOptions, read_options: Mapping[str, Any]) -
     unknown = sorted(set(read_options) - _READ_OPTIONS)
     if unknown:
         raise TypeError(
-            f"fetch_csv() takes no {', '.join(unknown)}: pass what pandas.read_csv takes for a local file"
+            f"fetch_csv() takes no {', '.join(unknown)}: pass what pandas.read_csv takes for a "
+            "local file"
         )
     if not isinstance(source, (str, Path)):
         if read_options:
             raise TypeError(
-                f"{', '.join(sorted(read_options))} of fetch_csv() are for files: the source was a frame"
+                f"{', '.join(sorted(read_options))} of fetch_csv() are for files: the source was a "
+                "frame"
             )
         return source
     if str(source).lower().startswith(_URL_STARTS):
         raise NotBuilt(
-            f"fetch_csv() reads local files and frames: was {str(source)!r}; download it first and pass its path, so "
+            f"fetch_csv() reads local files and frames: was {str(source)!r}; download it first and "
+            "pass its path, so "
             "that every run reads the same"
         )
-    settings: dict[str, Any] = {"keep_default_na": False, "na_values": {"symbol": []}, **read_options}
+    settings: dict[str, Any] = {
+        "keep_default_na": False,
+        "na_values": {"symbol": []},
+        **read_options,
+    }
     if settings.get("usecols") and options.date_column not in settings["usecols"]:
         settings["usecols"] = [*settings["usecols"], options.date_column]
     path = str(source).removeprefix("file://")
@@ -236,6 +290,7 @@ def _pandas_frame(value: Any, what: str) -> pd.DataFrame:
     if isinstance(value, pd.DataFrame):
         return value.copy()
     raise NotAFrame(
-        f"the {what} of fetch_csv() must be a frame of pandas or polars, or the path of a CSV file: "
+        f"the {what} of fetch_csv() must be a frame of pandas or polars, or the path of a CSV "
+        "file: "
         f"was {value!r} ({type(value).__name__})"
     )

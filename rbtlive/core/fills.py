@@ -1,7 +1,7 @@
 """What an execution does to a run: order, ledger, record, and the strategy's hook.
 
-The rule: an execution is booked whole before the next one is decided, and all of a step's transactions come before all of
-its commissions: cost basis depends on it.
+The rule: an execution is booked whole before the next one is decided, and all of a
+step's transactions come before all of its commissions: cost basis depends on it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Fills:
     """Books the executions of one run.
 
     Attributes:
-        balanced_version: The portfolio's version when its books were last found to balance.
+        balanced_version: The portfolio's version when its books were last found to
+            balance.
     """
 
     __slots__ = ("_core", "_heard", "_now", "_unbooked", "balanced_version")
@@ -61,12 +62,18 @@ class Fills:
 
         Raises:
             UnknownOrder: no order has that id.
-            IllegalTransition: the order cannot fill in its state; nothing has changed then.
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
         """
         order = self._core.orders.apply_fill(event)
         if order is not None:
             self._note(
-                order, event.amount, event.price, event.commission, event.timestamp, event.execution_id
+                order,
+                event.amount,
+                event.price,
+                event.commission,
+                event.timestamp,
+                event.execution_id,
             )
 
     def settle(self) -> None:
@@ -83,9 +90,12 @@ class Fills:
             self.balanced_version = portfolio.version
             off = portfolio.conservation_error()
             if off:
-                raise InvariantBroken(f"cash and positions do not balance: off by {off} at {self._core.now}")
+                raise InvariantBroken(
+                    f"cash and positions do not balance: off by {off} at {self._core.now}"
+                )
 
-    # Where nobody else has to hear of it no event is made: a backtest has a third of an order's cost less.
+    # Where nobody else has to hear of it no event is made: a backtest has a third of an
+    # order's cost less.
     def _book(self, order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
         name = execution_id(order)
         self._core.orders.fill(order, amount, commission, self._now)
@@ -97,13 +107,21 @@ class Fills:
         emit(fill_event(order, amount, price, commission, now=self._now))
 
     def _note(
-        self, order: Order, amount: Decimal, price: Decimal, commission: Decimal, dt: datetime, name: str
+        self,
+        order: Order,
+        amount: Decimal,
+        price: Decimal,
+        commission: Decimal,
+        dt: datetime,
+        name: str,
     ) -> None:
         core, asset = self._core, order.asset
         core.portfolio.book_transaction(asset, amount, price=price, dt=dt)
         if commission:
             self._unbooked.append((asset, commission))
-        core.record.transactions.append(Transaction(dt, asset, amount, price, commission, order.id, name))
+        core.record.transactions.append(
+            Transaction(dt, asset, amount, price, commission, order.id, name)
+        )
         core.orders.touch(order)
         if self._heard:
             view = TransactionView(

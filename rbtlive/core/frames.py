@@ -1,4 +1,5 @@
-"""How values are shown to strategies: polars shapes and exact numbers, or zipline's pandas shapes and floats.
+"""How values are shown to strategies: polars shapes and exact numbers, or zipline's
+pandas shapes and floats.
 
 The rule: both show the same values; only their kinds differ.
 """
@@ -127,7 +128,9 @@ class PolarsFrames:
     amount = number
 
     def price(self, value: float) -> Number:
-        """Return a price as a Number, NaN if it is missing; each distinct float is converted once."""
+        """Return a price as a Number, NaN if it is missing; each distinct float is
+        converted once.
+        """
         known = self._numbers.get(value)
         if known is not None:
             return known
@@ -171,8 +174,12 @@ class PolarsFrames:
         return dict(zip(keys, values, strict=True))
 
     def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pl.DataFrame:
-        """Return `symbol` and one column a field; prices and volumes are Float64; null where missing."""
-        shown: dict[str, Any] = {"symbol": pl.Series([asset.symbol for asset in assets], dtype=pl.String)}
+        """Return `symbol` and one column a field; prices and volumes are Float64; null
+        where missing.
+        """
+        shown: dict[str, Any] = {
+            "symbol": pl.Series([asset.symbol for asset in assets], dtype=pl.String)
+        }
         for field, values in columns.items():
             numbers = all(isinstance(value, Decimal) for value in values)
             shown[field] = _floats(values) if numbers else pl.Series(_known(values), strict=False)
@@ -190,11 +197,15 @@ class PolarsFrames:
         """Return a Float64 Series named by symbol, oldest first."""
         return market.series(asset.index, field, span)
 
-    def by_asset(self, market: Market, span: Span, assets: Sequence[Asset], *, field: str) -> pl.DataFrame:
+    def by_asset(
+        self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
+    ) -> pl.DataFrame:
         """Return `date` and one Float64 column an asset, named by symbol."""
         return market.frame(tuple(asset.index for asset in assets), field, span)
 
-    def by_field(self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]) -> pl.DataFrame:
+    def by_field(
+        self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
+    ) -> pl.DataFrame:
         """Return `date` and one Float64 column a field."""
         columns = [market.series(asset.index, field, span).alias(field) for field in fields]
         return pl.DataFrame([market.dates(span), *columns])
@@ -202,7 +213,9 @@ class PolarsFrames:
     def long_frame(
         self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
     ) -> pl.DataFrame:
-        """Return `date`, `symbol` and one Float64 column a field, ordered by date, then as the assets were asked for."""
+        """Return `date`, `symbol` and one Float64 column a field, ordered by date, then
+        as the assets were asked for.
+        """
         rows, width = span.rows, len(assets)
         dates = market.dates(span)
         order = np.arange(rows).repeat(width)
@@ -219,7 +232,9 @@ class PolarsFrames:
 
 
 def exactly(shown: pl.Series | pl.DataFrame) -> Any:
-    """Turn the Float64 columns of a window into Decimal(38, 12), each value by its shortest decimal text."""
+    """Turn the Float64 columns of a window into Decimal(38, 12), each value by its
+    shortest decimal text.
+    """
     if isinstance(shown, pl.DataFrame):
         floats = [column for column in shown.columns if shown.schema[column] == pl.Float64]
         return shown.with_columns([exactly(shown[column]) for column in floats])
@@ -230,13 +245,16 @@ def exactly(shown: pl.Series | pl.DataFrame) -> Any:
     return pl.Series(shown.name, values, dtype=EXACT)
 
 
-# A fetched text that an asset does not have is NaN like a number; beside texts Polars can do nothing with it.
+# A fetched text that an asset does not have is NaN like a number; beside texts Polars
+# can do nothing with it.
 def _known(values: Sequence[Any]) -> list[Any]:
     return [None if isinstance(value, Decimal) and value.is_nan() else value for value in values]
 
 
 def _floats(values: list[Any]) -> pl.Series:
-    return pl.Series(np.array([float(value) for value in values], dtype=np.float64), nan_to_null=True)
+    return pl.Series(
+        np.array([float(value) for value in values], dtype=np.float64), nan_to_null=True
+    )
 
 
 def _record_name(name: Any) -> str:
@@ -245,8 +263,9 @@ def _record_name(name: Any) -> str:
 
 _LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies far behind it
 
-# One object stands for an asset in all runs over its portal, so that frames of two runs hold equal assets. Its key is
-# alive as long as the portal; an asset that is presented already stands for itself.
+# One object stands for an asset in all runs over its portal, so that frames of two runs
+# hold equal assets. Its key is alive as long as the portal; an asset that is presented
+# already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
 
@@ -284,7 +303,9 @@ class PandasFrames:
         return self._pd.Timestamp(us * 1000, tz="UTC")
 
     def session(self, label: date) -> pd.Timestamp:
-        """Return a session label as a naive midnight Timestamp; a date beyond what pandas can tell as the last one it can."""
+        """Return a session label as a naive midnight Timestamp; a date beyond what
+        pandas can tell as the last one it can.
+        """
         known = label if label.year < _LAST_PANDAS_DATE.year else _LAST_PANDAS_DATE
         return self._pd.Timestamp(known).as_unit("ns")
 
@@ -337,19 +358,27 @@ class PandasFrames:
         values = market.values(asset.index, field, span)
         return self._pd.Series(np.array(values), index=self._axis(market, span), name=asset)
 
-    def by_asset(self, market: Market, span: Span, assets: Sequence[Asset], *, field: str) -> pd.DataFrame:
+    def by_asset(
+        self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
+    ) -> pd.DataFrame:
         """Return a frame: time down, assets across."""
         matrix = self._matrix(market, span, assets, field=field)
-        return self._pd.DataFrame(matrix, index=self._axis(market, span), columns=self._labels(assets))
+        return self._pd.DataFrame(
+            matrix, index=self._axis(market, span), columns=self._labels(assets)
+        )
 
-    def by_field(self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]) -> pd.DataFrame:
+    def by_field(
+        self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
+    ) -> pd.DataFrame:
         """Return a frame: (time, asset) down, fields across."""
         return self.long_frame(market, span, [asset], fields=fields)
 
     def long_frame(
         self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
     ) -> pd.DataFrame:
-        """Return a frame: (time, asset) down, in order of both, fields across; the level of assets has no name, as in zipline."""
+        """Return a frame: (time, asset) down, in order of both, fields across; the
+        level of assets has no name, as in zipline.
+        """
         ordered = sorted(assets)
         axis = self._axis(market, span)
         first = assets[0].index if len(assets) else None
@@ -358,13 +387,21 @@ class PandasFrames:
             for field in fields
         }
         time_name = "date" if axis.tz is None else "date_time"
-        rows = self._pd.MultiIndex.from_product([axis, self._labels(ordered)], names=[time_name, None])
+        rows = self._pd.MultiIndex.from_product(
+            [axis, self._labels(ordered)], names=[time_name, None]
+        )
         frame = self._pd.DataFrame(columns, index=rows)
         frame.columns.name = "fields"
         return frame
 
     def _matrix(
-        self, market: Market, span: Span, assets: Sequence[Asset], *, field: str, like: int | None = None
+        self,
+        market: Market,
+        span: Span,
+        assets: Sequence[Asset],
+        *,
+        field: str,
+        like: int | None = None,
     ) -> Any:
         matrix = np.empty((span.rows, len(assets)))
         for place, asset in enumerate(assets):

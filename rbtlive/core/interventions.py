@@ -1,6 +1,8 @@
-"""What people and breakers do to a run: pause, halt, let it only reduce, flatten, resume.
+"""What people and breakers do to a run: pause, halt, let it only reduce, flatten,
+resume.
 
-The rule: they decide what may be traded from now on, and change nothing that was booked.
+The rule: they decide what may be traded from now on, and change nothing that was
+booked.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What positions are worth now: prices as exact numbers, and the portfolio marked at them once a step.
+"""What positions are worth now: prices as exact numbers, and the portfolio marked at
+them once a step.
 
-The rule: a price is made exact when somebody looks at it, and looks no different for having waited.
+The rule: a price is made exact when somebody looks at it, and looks no different for
+having waited.
 """
 
 from __future__ import annotations
@@ -27,12 +29,20 @@ class Marks:
     """Marks a portfolio at the market; each distinct price is made exact once.
 
     Attributes:
-        waiting: The prices of a session's close, one a position, that nobody has looked at yet; None otherwise.
+        waiting: The prices of a session's close, one a position, that nobody has looked
+            at yet; None otherwise.
     """
 
     __slots__ = (
-        "_decimals", "_marked_us", "_market", "_places", "_places_version", "_portfolio", "_waiting_us", "waiting",
-    )  # fmt: skip
+        "_decimals",
+        "_marked_us",
+        "_market",
+        "_places",
+        "_places_version",
+        "_portfolio",
+        "_waiting_us",
+        "waiting",
+    )
 
     def __init__(self, market: Market, portfolio: Portfolio) -> None:
         self._market = market
@@ -66,10 +76,12 @@ class Marks:
             self.waiting = None
 
     def mark_unseen(self) -> Floats | None:
-        """Mark the portfolio at the current step, exactly when somebody looks; return the price of each position.
+        """Mark the portfolio at the current step, exactly when somebody looks; return
+        the price of each position.
 
         Returns:
-            The prices; None if one is not known or nothing is held: then the portfolio is marked already.
+            The prices; None if one is not known or nothing is held: then the portfolio
+            is marked already.
         """
         prices = self._prices() if self._portfolio.holdings else None
         if prices is None:
@@ -87,7 +99,8 @@ class Marks:
         values = [known.get(price) or exactly(price) for price in prices.tolist()]
         self._portfolio.mark(values, datetime_of(self._waiting_us))
 
-    # What every position is valued at, None if there is one without a price: NaN makes any sum NaN.
+    # What every position is valued at, None if there is one without a price: NaN makes
+    # any sum NaN.
     def _prices(self) -> Floats | None:
         market, portfolio = self._market, self._portfolio
         if self._places_version != portfolio.version:
@@ -102,7 +115,9 @@ class Marks:
             for place in np.flatnonzero(np.isnan(prices)):
                 prices[place] = market.value_price(int(places[place]))
         else:
-            prices = np.array([market.value_price(place) for place in places.tolist()], dtype=np.float64)
+            prices = np.array(
+                [market.value_price(place) for place in places.tolist()], dtype=np.float64
+            )
         return None if _has_nan(prices) else prices
 
     # A close of this very bar that was made exact before is most of what is asked for.
@@ -123,7 +138,8 @@ class Marks:
         return exact
 
 
-# The sum of squares is NaN if one of the prices is, at a third of the cost of asking each.
+# The sum of squares is NaN if one of the prices is, at a third of the cost of asking
+# each.
 def _has_nan(prices: Floats) -> bool:
     total = float(prices.dot(prices))
     return total != total  # noqa: PLR0124

@@ -1,6 +1,7 @@
 """An order and the one table of its life.
 
-The rule: an order's state changes only through `Order.move`, and only along `LIFE`; an illegal move changes nothing.
+The rule: an order's state changes only through `Order.move`, and only along `LIFE`; an
+illegal move changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
 _ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
 
 LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
-    _S.CREATED: frozenset({_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.PARTIALLY_FILLED, _S.FILLED}),
+    _S.CREATED: frozenset(
+        {_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.PARTIALLY_FILLED, _S.FILLED}
+    ),
     _S.SUBMITTED: frozenset({_S.PENDING, _S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.PENDING: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
@@ -30,15 +33,16 @@ LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
     # A venue may report a fill that crossed our cancel on the wire: late, and legal.
     _S.CANCELED: frozenset({_S.CANCELED, _S.FILLED}),
     _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
-    # One that was given up as never arrived may arrive after all, and what it traded is real.
+    # One that was given up as never arrived may arrive after all, and what it traded is
+    # real.
     _S.REJECTED: frozenset({_S.REJECTED, _S.FILLED}),
     _S.FILLED: frozenset(),
     _S.DENIED: frozenset(),
 }
 """From each state, the states an order may go to.
 
-A created order fills on the bar it was placed before, `batch_market_order` in `before_trading_start`; and FILLED is also a split
-that leaves nothing to trade.
+A created order fills on the bar it was placed before, `batch_market_order` in
+`before_trading_start`; and FILLED is also a split that leaves nothing to trade.
 """
 
 
@@ -53,7 +57,8 @@ class Order:
         created: When it was placed, UTC.
         dt: When it last changed, UTC.
         limit: Limit price, or None.
-        stop: Stop price, or None; a stop-limit order loses its stop when the stop is reached.
+        stop: Stop price, or None; a stop-limit order loses its stop when the stop is
+            reached.
         filled: Signed shares filled so far.
         commission: Money charged so far.
         state: Where it stands in `LIFE`.
@@ -105,11 +110,14 @@ class Order:
         return OrderStatus(self.state)
 
     def __copy__(self) -> Order:
-        # A session keeps a picture of each order it touched: `copy` finds its way through slots at four times the cost.
+        # A session keeps a picture of each order it touched: `copy` finds its way
+        # through slots at four times the cost.
         return Order(*_every_field(self))
 
     def picture(self) -> Order:
-        """Return the order as it is now, for good: itself once nothing can change it any more."""
+        """Return the order as it is now, for good: itself once nothing can change it
+        any more.
+        """
         return self if self.state is _FILLED else Order(*_every_field(self))
 
     def move(self, state: OrderState, dt: datetime) -> None:
@@ -121,7 +129,8 @@ class Order:
         if state not in LIFE[self.state]:
             legal = ", ".join(sorted(LIFE[self.state])) or "none, it has ended"
             raise IllegalTransition(
-                f"order {self.id} ({self.asset.symbol}) cannot go from {self.state} to {state}: legal are {legal}"
+                f"order {self.id} ({self.asset.symbol}) cannot go from {self.state} to {state}: "
+                f"legal are {legal}"
             )
         self.state = state
         self.dt = dt
@@ -145,7 +154,8 @@ class Order:
         self.executions += 1
 
     def check_triggers(self, price: Decimal, dt: datetime) -> None:
-        """Latch stop and limit once `price` touches them; a reached stop-limit goes on as a limit order.
+        """Latch stop and limit once `price` touches them; a reached stop-limit goes on
+        as a limit order.
 
         Source: zipline-reloaded 3.2.1, finance/order.py, check_order_triggers.
         """
@@ -153,7 +163,9 @@ class Order:
             return
         buy = self.amount > 0
         stop_touched = self.stop is not None and (price >= self.stop if buy else price <= self.stop)
-        limit_touched = self.limit is not None and (price <= self.limit if buy else price >= self.limit)
+        limit_touched = self.limit is not None and (
+            price <= self.limit if buy else price >= self.limit
+        )
         if self.stop is not None and self.limit is not None:
             if stop_touched:
                 self.stop = None
@@ -166,7 +178,9 @@ class Order:
 
     @property
     def triggered(self) -> bool:
-        """Whether a fill is possible now: market orders always, others once their prices were touched."""
+        """Whether a fill is possible now: market orders always, others once their
+        prices were touched.
+        """
         if self.stop is not None and not self.stop_reached:
             return False
         return not (self.limit is not None and not self.limit_reached)
@@ -174,8 +188,9 @@ class Order:
     def apply_split(self, ratio: Decimal) -> None:
         """Restate the order for a split of `ratio` (0.5 is two for one).
 
-        What is left to trade is truncated on its own, so that a reverse split cannot create a share.
-        Prices are restated to the cent, half cents as the binary product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
+        What is left to trade is truncated on its own, so that a reverse split cannot
+        create a share. Prices are restated to the cent, half cents as the binary
+        product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
         """
         lot = self.asset.lot_size
         remaining, _ = split_amount(self.open_amount, ratio, lot)
@@ -187,7 +202,8 @@ class Order:
             self.stop = self._restated(self.stop, ratio)
         self.restated = True
 
-    # A price on the tick is, in zipline, the binary product of tick and number of ticks; one restated before is a plain float.
+    # A price on the tick is, in zipline, the binary product of tick and number of
+    # ticks; one restated before is a plain float.
     def _restated(self, price: Decimal, ratio: Decimal) -> Decimal:
         tick = to_decimal(self.asset.tick_size)
         ticks = price / tick
@@ -207,8 +223,8 @@ def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
 def split_amount(amount: Decimal, ratio: Decimal, lot: Decimal) -> tuple[Decimal, Decimal]:
     """Return `amount` restated for a split: whole lots, and what is left over.
 
-    Whole shares are divided in binary, as in zipline: a ratio of two thirds has no exact decimal, and its digits must
-    not decide over a share.
+    Whole shares are divided in binary, as in zipline: a ratio of two thirds has no
+    exact decimal, and its digits must not decide over a share.
     """
     if lot != 1:
         restated = amount / ratio

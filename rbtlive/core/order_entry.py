@@ -1,6 +1,8 @@
-"""From what a strategy asks for to an order in the book: checks, rounding, controls, breakers.
+"""From what a strategy asks for to an order in the book: checks, rounding, controls,
+breakers.
 
-The rule: an order call is judged at once and whole; it leaves an order, a denied order, or nothing.
+The rule: an order call is judged at once and whole; it leaves an order, a denied order,
+or nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ class OrderEntry:
         def mark(self) -> None: ...  # noqa: D102
         def _changed(self, order: Order) -> None: ...
 
-    # -- which asset -----------------------------------------------------------------------------------------
+    # -- which asset ------------------------------------------------------------------
 
     def resolve(self, asset: Any, method: str) -> Asset:
         """Return the run's own object for `asset`, which may come from the portal.
@@ -93,7 +95,8 @@ class OrderEntry:
         ):
             return self.assets[asset.index]
         raise UnsupportedOrderParameters(
-            f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') or sid(...)"
+            f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') "
+            "or sid(...)"
         )
 
     def find_symbol(self, text: str) -> Asset:
@@ -104,13 +107,16 @@ class OrderEntry:
             TypeError: not a text.
         """
         if not isinstance(text, str):
-            raise TypeError(f"symbol_str must be a text: was {text!r} ({type(text).__name__}) in symbol()")
+            raise TypeError(
+                f"symbol_str must be a text: was {text!r} ({type(text).__name__}) in symbol()"
+            )
         wanted = text.upper()
         for asset in self.assets:
             if asset.symbol.upper() == wanted:
                 if self.lookup_date is not None and _plain(asset.start_date) > self.lookup_date:
                     raise SymbolNotFound(
-                        f"symbol {text!r} was not known on {self.lookup_date}: its first bar is of {asset.start_date}"
+                        f"symbol {text!r} was not known on {self.lookup_date}: its first bar is of "
+                        f"{asset.start_date}"
                     )
                 return asset
         known = {a.symbol.upper(): a.symbol for a in self.assets}
@@ -123,7 +129,8 @@ class OrderEntry:
         raise SymbolNotFound(f"symbol {text!r} was not found: {hint}")
 
     def check_orderable(self, asset: Any, method: str) -> Asset | None:
-        """Return the run's object for `asset`, or None if it has left the market (said in a message).
+        """Return the run's object for `asset`, or None if it has left the market (said
+        in a message).
 
         Raises:
             UnsupportedOrderParameters: not an asset.
@@ -134,29 +141,41 @@ class OrderEntry:
             if self.quirks.loose_initialize_errors:
                 raise AssertionError("Algorithm should have a timezone.utc datetime, None")
             raise OrderDuringInitialize(
-                f"{method}() cannot be called in initialize: no bar has come yet; order in handle_data"
+                f"{method}() cannot be called in initialize: no bar has come yet; order in "
+                "handle_data"
             )
         session, lives = self.market.session, self.market.lives
         if session > lives.last[known.index] or session > lives.auto_close[known.index]:
             self.on_message(
                 "warning",
-                f"{known.symbol} has left the market and cannot be ordered; a position in it is closed on "
+                f"{known.symbol} has left the market and cannot be ordered; a position in it is "
+                "closed on "
                 f"{_plain(known.auto_close_date)}",
             )
             return None
         return known
 
-    def fetch_csv(self, source: Any, options: FetchOptions, read_options: dict[str, Any]) -> FetchedValues:
-        """Read values from a CSV file or a frame and make them readable through `data.current`."""
+    def fetch_csv(
+        self, source: Any, options: FetchOptions, read_options: dict[str, Any]
+    ) -> FetchedValues:
+        """Read values from a CSV file or a frame and make them readable through
+        `data.current`.
+        """
         if self._fetcher is None:
             last = None if self.settings.end is None else self.calendar.number(self.settings.end)
             self._fetcher = Fetcher(self.market, self.assets, last)
         return self._fetcher.fetch(source, options, read_options)
 
-    # -- placing ---------------------------------------------------------------------------------------------
+    # -- placing ----------------------------------------------------------------------
 
     def place_order(
-        self, asset: Asset, amount: Any, *, limit_price: Any = None, stop_price: Any = None, style: Any = None
+        self,
+        asset: Asset,
+        amount: Any,
+        *,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
     ) -> str | None:
         """Check and place an order; return its id, or None for zero shares."""
         shares = sizing.whole_lots(amount, asset.lot_size, binary=self.quirks.round_in_binary)
@@ -164,7 +183,8 @@ class OrderEntry:
         if style is not None and not at_market:
             given = "limit_price" if limit_price is not None else "stop_price"
             raise UnsupportedOrderParameters(
-                f"order() takes a style or prices, not both: style was {style!r} and {given} was given; put it in the style"
+                f"order() takes a style or prices, not both: style was {style!r} and {given} was "
+                "given; put it in the style"
             )
         if self.trading_controls:
             self._check_controls(asset, shares)
@@ -198,9 +218,16 @@ class OrderEntry:
         return [self.enter(asset, shares) for asset, shares in orders if _is_order(asset, shares)]
 
     def enter(
-        self, asset: Asset, shares: Decimal, *, limit: Decimal | None = None, stop: Decimal | None = None
+        self,
+        asset: Asset,
+        shares: Decimal,
+        *,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
     ) -> str:
-        """Put an order in the book and ask for its submission, unless trading is halted."""
+        """Put an order in the book and ask for its submission, unless trading is
+        halted.
+        """
         order = self.orders.submit_order(asset, shares, dt=self.now, limit=limit, stop=stop)
         if self.trading_state != "running":
             reason = self._denial(order)
@@ -215,18 +242,22 @@ class OrderEntry:
     def _denial(self, order: Order) -> str | None:
         if self.trading_state == "reducing":
             held = self.portfolio.amount_of(order.asset)
-            if held * order.amount < 0 and abs(order.amount + self._leaving(order, held)) <= abs(held):
+            if held * order.amount < 0 and abs(order.amount + self._leaving(order, held)) <= abs(
+                held
+            ):
                 return None
         return self.halt_reason
 
-    # What other orders will take off a position, those aside that were told to end: together they must not turn it around.
+    # What other orders will take off a position, those aside that were told to end:
+    # together they must not turn it around.
     def _leaving(self, order: Order, held: Decimal) -> Decimal:
         others = (o for o in self.orders.get_active_orders(order.asset) if o is not order)
         return sum(
-            (o.open_amount for o in others if o.amount * held < 0 and not o.cancel_requested), Decimal(0)
+            (o.open_amount for o in others if o.amount * held < 0 and not o.cancel_requested),
+            Decimal(0),
         )
 
-    # -- cancelling ------------------------------------------------------------------------------------------
+    # -- cancelling -------------------------------------------------------------------
 
     def cancel_order(self, order_id: str, reason: str = "cancelled by the strategy") -> None:
         """Cancel an open order; an unknown or ended one is left alone."""
@@ -242,7 +273,9 @@ class OrderEntry:
         self.end_order(order, reason)
 
     def end_order(self, order: Order, reason: str, *, report: bool = True) -> None:
-        """Mark an order cancelled now; `report` puts it among the session's changed orders."""
+        """Mark an order cancelled now; `report` puts it among the session's changed
+        orders.
+        """
         if order.state is OrderState.CREATED:
             # Never sent, never to be sent.
             self._asked = [asked for asked in self._asked if asked is not order]
@@ -258,7 +291,7 @@ class OrderEntry:
         for order in self.orders.get_active_orders():
             self.cancel_order(order.id, reason)
 
-    # -- showing ---------------------------------------------------------------------------------------------
+    # -- showing ----------------------------------------------------------------------
 
     def show_order(self, order_id: str) -> OrderView | None:
         """Return a picture of an order as it is now; later changes do not show in it."""
@@ -267,12 +300,17 @@ class OrderEntry:
 
     def show_open_orders(self, asset: Asset) -> list[OrderView]:
         """Return pictures of an asset's open orders."""
-        return [OrderView(copy.copy(order), self.frames) for order in self.orders.get_active_orders(asset)]
+        return [
+            OrderView(copy.copy(order), self.frames)
+            for order in self.orders.get_active_orders(asset)
+        ]
 
-    # -- controls and environment ----------------------------------------------------------------------------
+    # -- controls and environment -----------------------------------------------------
 
     def add_trading_control(self, control: TradingControl) -> None:
-        """Check every order by `control`, in order of registration; what it only logs becomes a message."""
+        """Check every order by `control`, in order of registration; what it only logs
+        becomes a message.
+        """
         control.report = lambda text: self.on_message("warning", text)
         self.trading_controls.append(control)
 
@@ -284,7 +322,9 @@ class OrderEntry:
             "arena": "backtest",
             "data_frequency": "minute" if self.settings.intraday else "daily",
             "start": self.frames.timestamp(self.calendar.first_minute_us(first)),
-            "end": None if last is None else self.frames.timestamp(int(self.calendar.closes_us[last])),
+            "end": None
+            if last is None
+            else self.frames.timestamp(int(self.calendar.closes_us[last])),
             "capital_base": self.frames.number(self.settings.capital_base),
             "platform": "zipline",
         }

@@ -1,6 +1,7 @@
 """Every order of a run: by id, by asset while open, by the broker's id.
 
-The rule: the book is changed only here, and only by what happened (`submit_order`, fills, updates, splits).
+The rule: the book is changed only here, and only by what happened (`submit_order`,
+fills, updates, splits).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class OrderManager:
         self._denied_told = 0
         # Changes whenever an open order was added, ended or restated.
         self.version = 0
-        # Orders that changed in the current session, the latest change last; emptied by the core.
+        # Orders that changed in the current session, the latest change last; emptied by
+        # the core.
         self.touched: dict[str, Order] = {}
 
     def __len__(self) -> int:
@@ -74,14 +76,18 @@ class OrderManager:
         self._last_id = max(self._last_id, int(order.id))
 
     def reserve(self, order_id: str) -> bool:
-        """Never give `order_id` to a new order, if it is beyond the last one given; return whether it was."""
+        """Never give `order_id` to a new order, if it is beyond the last one given;
+        return whether it was.
+        """
         if not order_id.isdigit() or int(order_id) <= self._last_id:
             return False
         self._last_id = int(order_id)
         return True
 
     def deny(self, order: Order, reason: str, dt: datetime) -> None:
-        """End a new order before it is sent: one of our own guards or breakers refused it."""
+        """End a new order before it is sent: one of our own guards or breakers refused
+        it.
+        """
         order.move(OrderState.DENIED, dt)
         order.reason = reason
         self._take_from_book(order)
@@ -104,15 +110,19 @@ class OrderManager:
         return [order for orders in self._open.values() for order in orders]
 
     def open_by_asset(self) -> dict[Asset, list[Order]]:
-        """Return the book itself, always the same object: assets in the order of their first open order. Read, do not change."""
+        """Return the book itself, always the same object: assets in the order of their
+        first open order. Read, do not change.
+        """
         return self._open
 
     def apply_fill(self, event: OrderFillEvent) -> Order | None:
-        """Book an execution once; return its order, or None if this execution was booked before.
+        """Book an execution once; return its order, or None if this execution was
+        booked before.
 
         Raises:
             UnknownOrder: no order has that id.
-            IllegalTransition: the order cannot fill in its state; nothing has changed then.
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
         """
         order = self._known(event.order_id)
         if event.execution_id in self.executions:
@@ -125,17 +135,20 @@ class OrderManager:
         """Book an execution that nobody can report twice.
 
         Raises:
-            IllegalTransition: the order cannot fill in its state; nothing has changed then.
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
         """
         order.apply_fill(amount, commission, dt)
         if order.state not in OPEN_STATES:
             self._take_from_book(order)
 
     def apply_update(self, event: OrderUpdateEvent) -> bool:
-        """Move an order to the state the venue reports; return whether anything changed.
+        """Move an order to the state the venue reports; return whether anything
+        changed.
 
-        What a venue says late or twice (accepted after filled, cancelled after cancelled) changes nothing; nor does its
-        saying that an order is filled, which may overtake the fill itself.
+        What a venue says late or twice (accepted after filled, cancelled after
+        cancelled) changes nothing; nor does its saying that an order is filled, which
+        may overtake the fill itself.
         """
         order = self._known(event.order_id)
         if event.broker_order_id is not None:
@@ -152,7 +165,9 @@ class OrderManager:
         self.move(order, event.status, event.timestamp, reason=event.reason or None)
         return True
 
-    def move(self, order: Order, state: OrderState, dt: datetime, *, reason: str | None = None) -> None:
+    def move(
+        self, order: Order, state: OrderState, dt: datetime, *, reason: str | None = None
+    ) -> None:
         """Move `order` along the table and keep the book in step."""
         order.move(state, dt)
         if reason is not None:
@@ -161,7 +176,9 @@ class OrderManager:
             self._take_from_book(order)
 
     def apply_split(self, asset: Asset, ratio: Decimal, dt: datetime) -> list[Order]:
-        """Restate the open orders of `asset`; return those left with nothing to trade, now out of the book."""
+        """Restate the open orders of `asset`; return those left with nothing to trade,
+        now out of the book.
+        """
         orders = self._open.get(asset, [])
         for order in orders:
             order.apply_split(ratio)
@@ -195,7 +212,8 @@ class OrderManager:
         Args:
             open_orders: In the order of the book.
             touched: Those that changed in the current session, the latest change last.
-            ended: All others, oldest first; a later picture of an order replaces an earlier one.
+            ended: All others, oldest first; a later picture of an order replaces an
+                earlier one.
             last_id: Number of the last order that was created.
             executions: Ids of the executions booked so far.
         """
@@ -203,7 +221,9 @@ class OrderManager:
         changed = {order.id: book.get(order.id, order) for order in touched}
         known = {order.id: order for order in ended} | changed | book
         self._orders = {order_id: known[order_id] for order_id in sorted(known, key=int)}
-        self._by_broker_id = {o.broker_order_id: o.id for o in self if o.broker_order_id is not None}
+        self._by_broker_id = {
+            o.broker_order_id: o.id for o in self if o.broker_order_id is not None
+        }
         self.touched = changed
         self._open.clear()
         self.version += 1
@@ -292,7 +312,8 @@ _RANK = {
 
 
 def _is_step_back(state: OrderState, reported: OrderState) -> bool:
-    # Updates and fills travel separately: "accepted" may arrive after the first partial fill.
+    # Updates and fills travel separately: "accepted" may arrive after the first partial
+    # fill.
     if reported is OrderState.UNKNOWN:
         return False
     return _RANK.get(reported, 9) < _RANK[state]

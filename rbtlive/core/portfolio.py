@@ -1,8 +1,9 @@
 """The ledger: cash and positions in Decimal, exact to the last digit.
 
-The rule: money moves only in the `book_*` methods and `apply_split`, and after each of them
-`conservation_error()` is zero. What zipline calls cost basis (commissions in, restated to the cent by splits)
-is kept beside the fill cost that the books balance with.
+The rule: money moves only in the `book_*` methods and `apply_split`, and after each of
+them `conservation_error()` is zero. What zipline calls cost basis (commissions in,
+restated to the cent by splits) is kept beside the fill cost that the books balance
+with.
 """
 
 from __future__ import annotations
@@ -40,12 +41,16 @@ class Position:
 
     @property
     def cost_basis(self) -> Decimal:
-        """Average price a share was acquired at, commissions spread over the shares; 0 when flat."""
+        """Average price a share was acquired at, commissions spread over the shares; 0
+        when flat.
+        """
         return self.basis_cost / self.amount if self.amount else ZERO
 
     @property
     def value(self) -> Decimal:
-        """Market value at the last sale price; NaN before the first price, negative for shorts."""
+        """Market value at the last sale price; NaN before the first price, negative for
+        shorts.
+        """
         return self.amount * self.last_sale_price
 
 
@@ -75,7 +80,12 @@ class Held:
         if self._rows is None:
             parts = zip(self._assets, self.amounts, self._basis_costs, strict=True)
             self._rows = [
-                (asset.symbol, asset.sid, amount, ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO)
+                (
+                    asset.symbol,
+                    asset.sid,
+                    amount,
+                    ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO,
+                )
                 for asset, amount, cost in parts
             ]
         return self._rows
@@ -133,7 +143,7 @@ class Portfolio:
         self._totals: PositionTotals | None = None
         self._held: Held | None = None
 
-    # -- reading ---------------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------
 
     @property
     def positions(self) -> dict[Asset, Position]:
@@ -204,10 +214,13 @@ class Portfolio:
             at_cost += position.fill_cost
         return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
 
-    # -- what happened ---------------------------------------------------------------------------------------
+    # -- what happened ----------------------------------------------------------------
 
-    def book_transaction(self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime) -> Position:
-        """Book `amount` signed shares of `asset` at `price`; commissions are booked apart.
+    def book_transaction(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
+    ) -> Position:
+        """Book `amount` signed shares of `asset` at `price`; commissions are booked
+        apart.
 
         A fill updates the last sale price only if it is newer than what is known.
         Source: zipline-reloaded 3.2.1, finance/position.py, update.
@@ -229,7 +242,9 @@ class Portfolio:
             del positions[asset]
         return position
 
-    def _move_cost(self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal) -> None:
+    def _move_cost(
+        self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal
+    ) -> None:
         before = position.amount
         after = before + amount
         if not before or before.is_signed() == amount.is_signed():
@@ -253,7 +268,9 @@ class Portfolio:
         position.basis_cost = after * price
 
     def book_commission(self, asset: Asset, cost: Decimal) -> None:
-        """Charge `cost`, and spread it over the position's cost basis if there still is a position."""
+        """Charge `cost`, and spread it over the position's cost basis if there still is
+        a position.
+        """
         if not cost:
             return
         position = self.holdings.get(asset)  # a cost basis waits for no mark
@@ -268,7 +285,8 @@ class Portfolio:
         self._move_cash(cash)
 
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
-        """Restate a position for a split of `ratio` (0.5 is two for one); a fraction left over is paid in cash.
+        """Restate a position for a split of `ratio` (0.5 is two for one); a fraction
+        left over is paid in cash.
 
         Cost basis is restated to the cent, the fraction paid at that basis.
         Source: zipline-reloaded 3.2.1, finance/position.py, handle_split.
@@ -280,7 +298,9 @@ class Portfolio:
         basis = round(float(position.cost_basis) * float(ratio), 2)
         cash = to_money(round(float(fraction) * basis, 2))
         removed = (
-            position.fill_cost if not whole else to_money(position.fill_cost * fraction / (whole + fraction))
+            position.fill_cost
+            if not whole
+            else to_money(position.fill_cost * fraction / (whole + fraction))
         )
         position.fill_cost -= removed
         position.amount = whole
@@ -291,13 +311,16 @@ class Portfolio:
             del self.positions[asset]
 
     def mark(self, prices: Sequence[Decimal | None], dt: datetime) -> None:
-        """Set every position's last sale price to what is known at `dt`; an unknown price leaves the last one.
+        """Set every position's last sale price to what is known at `dt`; an unknown
+        price leaves the last one.
 
         Args:
             prices: One a position, in the order of the positions.
             dt: When they are known, UTC.
         """
-        if self._waiting is not None and None in prices:  # who has no price now keeps that which waits
+        if (
+            self._waiting is not None and None in prices
+        ):  # who has no price now keeps that which waits
             self.settle()
         self._waiting = None
         for position, price in zip(self.holdings.values(), prices, strict=True):
@@ -307,9 +330,11 @@ class Portfolio:
         self._totals = None
 
     def mark_later(self, mark: Callable[[], None]) -> None:
-        """Have `mark` mark every position when somebody looks at prices, or before a position changes.
+        """Have `mark` mark every position when somebody looks at prices, or before a
+        position changes.
 
-        It takes the place of a mark that waits: it must know the price of every position.
+        It takes the place of a mark that waits: it must know the price of every
+        position.
         """
         self._waiting, self._totals = mark, None
 

@@ -58,8 +58,13 @@ class HeldRows(Sequence[PositionRow]):
         return starmap(PositionRow, self.facts())
 
     def facts(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
-        """Return symbol, sid, signed amount, cost basis and last sale price of each position, without rows."""
-        return ((*held, price) for held, price in zip(self._held.rows(), exact(self._prices), strict=True))
+        """Return symbol, sid, signed amount, cost basis and last sale price of each
+        position, without rows.
+        """
+        return (
+            (*held, price)
+            for held, price in zip(self._held.rows(), exact(self._prices), strict=True)
+        )
 
     @overload
     def __getitem__(self, place: int) -> PositionRow: ...
@@ -79,8 +84,12 @@ class HeldRows(Sequence[PositionRow]):
         return repr(tuple(self))
 
 
-def position_facts(held: Iterable[PositionRow]) -> Iterable[tuple[str, int, Decimal, Decimal, Decimal]]:
-    """Return symbol, sid, signed amount, cost basis and last sale price of each position."""
+def position_facts(
+    held: Iterable[PositionRow],
+) -> Iterable[tuple[str, int, Decimal, Decimal, Decimal]]:
+    """Return symbol, sid, signed amount, cost basis and last sale price of each
+    position.
+    """
     if isinstance(held, HeldRows):
         return held.facts()
     return [(p.symbol, p.sid, p.amount, p.cost_basis, p.last_sale_price) for p in held]
@@ -100,7 +109,8 @@ class SessionRow:
         returns: (1 + total) / (1 + total before) - 1.
         benchmark_return: The benchmark's, or None without one.
         recorded: Recorded variables as they were at the close.
-        orders: Orders placed or changed in the session, as they were at its close, latest change last.
+        orders: Orders placed or changed in the session, as they were at its close,
+            latest change last.
         transactions: First and one past the last index into the run's transactions.
     """
 
@@ -131,8 +141,14 @@ class SessionRow:
 
 
 # What the fields of a row are called that a close has kept as they are.
-_KEPT = {"starting_cash": "starting_cash", "ending_cash": "cash", "capital_used": "capital_used", "recorded": "recorded",
-         "orders": "orders", "transactions": "transactions"}  # fmt: skip
+_KEPT = {
+    "starting_cash": "starting_cash",
+    "ending_cash": "cash",
+    "capital_used": "capital_used",
+    "recorded": "recorded",
+    "orders": "orders",
+    "transactions": "transactions",
+}
 
 
 class SessionRows(MutableSequence[SessionRow]):
@@ -169,7 +185,8 @@ class SessionRows(MutableSequence[SessionRow]):
     def measure(self, returns: Sequence[float]) -> None:
         """Put the benchmark's returns, one a session, into the rows."""
         self._rows = [
-            replace(row, benchmark_return=value) for row, value in zip(self._rows, returns, strict=False)
+            replace(row, benchmark_return=value)
+            for row, value in zip(self._rows, returns, strict=False)
         ]
         self._benchmark = list(returns[len(self._rows) :])
 
@@ -229,7 +246,9 @@ class SessionRows(MutableSequence[SessionRow]):
     def _unmade(self, name: str) -> list[Any]:
         closings = self._closings
         if name == "label":
-            return cast(list[Any], self._calendar.labels[[closing.session for closing in closings]].tolist())
+            return cast(
+                list[Any], self._calendar.labels[[closing.session for closing in closings]].tolist()
+            )
         if name == "benchmark_return":
             return list(self._benchmark) if self._benchmark else [None] * len(closings)
         if name in _KEPT:
@@ -281,7 +300,8 @@ class RunRecord:
         transactions: All executions, in order.
         orders: All orders that were sent, in order of creation.
         denied: Orders our own guards or breakers refused.
-        auto_closed: Positions closed because their asset left the market: no order, no commission.
+        auto_closed: Positions closed because their asset left the market: no order, no
+            commission.
     """
 
     strategy_name: str

@@ -1,7 +1,8 @@
-"""When scheduled functions run: rules for dates and for times of day, on any exchange's calendar.
+"""When scheduled functions run: rules for dates and for times of day, on any exchange's
+calendar.
 
-The rule: a schedule is a function of the calendar and of event time, and a function runs once a day at most.
-Source: zipline-reloaded 3.2.1, utils/events.py.
+The rule: a schedule is a function of the calendar and of event time, and a function
+runs once a day at most. Source: zipline-reloaded 3.2.1, utils/events.py.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class NthSession:
 
     Attributes:
         period: "week" (ISO) or "month".
-        offset: From the start (0 is the first session) or, negative, from the end (-1 is the last).
+        offset: From the start (0 is the first session) or, negative, from the end (-1
+            is the last).
     """
 
     period: str
@@ -60,7 +62,9 @@ class NthSession:
 
 @dataclass(frozen=True, slots=True)
 class FromOpen:
-    """Holds at one minute, counted from the session's open: one minute is its first bar."""
+    """Holds at one minute, counted from the session's open: one minute is its first
+    bar.
+    """
 
     offset_us: int
 
@@ -82,7 +86,8 @@ class BeforeClose:
 
 @cache
 def _period_places(calendar: TradingCalendar, period: str) -> list[tuple[int, int]]:
-    # For each session: its number within its week or month, and how many sessions that one has.
+    # For each session: its number within its week or month, and how many sessions that
+    # one has.
     def key(label: date) -> tuple[int, int]:
         return (label.year, label.month) if period == "month" else label.isocalendar()[:2]
 
@@ -109,7 +114,9 @@ def _offset_in_range(days_offset: Any, limit: int, *, rule: str) -> int:
         warnings.warn(f"days_offset of {rule} should be an int: was {days_offset}", stacklevel=3)
         days_offset = int(days_offset)
     if not 0 <= days_offset < limit:
-        raise ValueError(f"days_offset of {rule} must be between 0 and {limit - 1}: was {days_offset}")
+        raise ValueError(
+            f"days_offset of {rule} must be between 0 and {limit - 1}: was {days_offset}"
+        )
     return int(days_offset)
 
 
@@ -129,17 +136,23 @@ class date_rules:  # noqa: N801 - zipline's name
     @staticmethod
     def week_end(days_offset: int = 0) -> Rule:
         """The session `days_offset` sessions before the last of each ISO week (0 to 4)."""
-        return NthSession("week", -1 - _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_end"))
+        return NthSession(
+            "week", -1 - _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_end")
+        )
 
     @staticmethod
     def month_start(days_offset: int = 0) -> Rule:
         """The session `days_offset` sessions after the first of each month (0 to 22)."""
-        return NthSession("month", _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_start"))
+        return NthSession(
+            "month", _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_start")
+        )
 
     @staticmethod
     def month_end(days_offset: int = 0) -> Rule:
         """The session `days_offset` sessions before the last of each month (0 to 22)."""
-        return NthSession("month", -1 - _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_end"))
+        return NthSession(
+            "month", -1 - _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_end")
+        )
 
 
 def _time_offset_us(offset: Any, *, hours: float | None, minutes: float | None) -> int:
@@ -151,10 +164,13 @@ def _time_offset_us(offset: Any, *, hours: float | None, minutes: float | None) 
         offset = timedelta(hours=hours or 0, minutes=minutes or 0)
     if not isinstance(offset, timedelta):
         raise TypeError(
-            f"offset of a time rule must be a timedelta: was {offset!r}; pass hours=... or minutes=... by name"
+            f"offset of a time rule must be a timedelta: was {offset!r}; pass hours=... or "
+            "minutes=... by name"
         )
     if not timedelta(minutes=1) <= offset <= timedelta(hours=12):
-        raise ValueError(f"offset of a time rule must be between 1 minute and 12 hours: was {offset}")
+        raise ValueError(
+            f"offset of a time rule must be between 1 minute and 12 hours: was {offset}"
+        )
     return int(offset / timedelta(microseconds=1))
 
 
@@ -162,13 +178,19 @@ class time_rules:  # noqa: N801 - zipline's name
     """At which minute of a session a scheduled function runs; daily bars ignore them."""
 
     @staticmethod
-    def market_open(offset: Any = None, hours: float | None = None, minutes: float | None = None) -> Rule:
+    def market_open(
+        offset: Any = None, hours: float | None = None, minutes: float | None = None
+    ) -> Rule:
         """The minute that ends `offset` after the open; by default the first bar."""
         return FromOpen(_time_offset_us(offset, hours=hours, minutes=minutes))
 
     @staticmethod
-    def market_close(offset: Any = None, hours: float | None = None, minutes: float | None = None) -> Rule:
-        """The minute that ends `offset` before the close; by default one minute before the last bar."""
+    def market_close(
+        offset: Any = None, hours: float | None = None, minutes: float | None = None
+    ) -> Rule:
+        """The minute that ends `offset` before the close; by default one minute before
+        the last bar.
+        """
         return BeforeClose(_time_offset_us(offset, hours=hours, minutes=minutes))
 
     @staticmethod
@@ -188,8 +210,9 @@ class calendars:  # noqa: N801 - zipline's name
 class ScheduledFunction:
     """A user's function with its rules, and what makes it run once a day at most.
 
-    "A day" is the 24 hours from the first bar looked at, as in zipline: on daily bars a function that ran at one
-    session's late close does not run at an early close less than 24 hours later.
+    "A day" is the 24 hours from the first bar looked at, as in zipline: on daily bars a
+    function that ran at one session's late close does not run at an early close less
+    than 24 hours later.
     """
 
     callback: Callable[[Any, Any], Any]

@@ -26,7 +26,8 @@ class RunSettings:
         commission: Commission model, None for the default.
         slippage: Slippage model, None for the default.
         benchmark: Symbol of the benchmark, or None.
-        on_error: What an exception in a callback does: "raise" ends the run, "continue" keeps and counts it.
+        on_error: What an exception in a callback does: "raise" ends the run, "continue"
+            keeps and counts it.
         max_errors: With "continue": trading halts after this many errors in a row.
     """
 

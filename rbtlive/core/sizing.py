@@ -1,7 +1,8 @@
 """How many shares: from values, fractions and targets to signed amounts in whole lots.
 
-The rule: sizes are computed in Decimal from the last known price and the portfolio marked at it.
-Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and 1663-1740.
+The rule: sizes are computed in Decimal from the last known price and the portfolio
+marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
+1663-1740.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
     """Return the exact number of shares that `value` buys at the last price.
 
     Raises:
-        CannotOrderDelistedAsset: the asset is not listed in this session, or has no price yet.
+        CannotOrderDelistedAsset: the asset is not listed in this session, or has no
+            price yet.
     """
     session, lives = core.market.session, core.market.lives
     if session < lives.first[asset.index]:
@@ -55,11 +57,15 @@ def shares_for_value(core: TradingCore, asset: Asset, value: Any) -> Decimal:
 def shares_for_percent(core: TradingCore, asset: Asset, percent: Any) -> Decimal:
     """Return the exact number of shares worth a fraction of the portfolio's value."""
     core.mark()
-    return shares_for_value(core, asset, core.portfolio.portfolio_value * number(percent, "percent"))
+    return shares_for_value(
+        core, asset, core.portfolio.portfolio_value * number(percent, "percent")
+    )
 
 
 def shares_to_target(core: TradingCore, asset: Asset, target: Any) -> Decimal:
-    """Return `target` shares minus what is held and, unless zipline's quirk is wanted, what is on order."""
+    """Return `target` shares minus what is held and, unless zipline's quirk is wanted,
+    what is on order.
+    """
     missing = number(target, "target") - core.portfolio.amount_of(asset)
     if not core.quirks.target_ignores_open_orders:
         for order in core.orders.open_by_asset().get(asset, ()):
@@ -68,15 +74,18 @@ def shares_to_target(core: TradingCore, asset: Asset, target: Any) -> Decimal:
 
 
 def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
-    """Return `amount` in whole lots: the nearest if within 0.0001 of it, else truncated toward zero.
+    """Return `amount` in whole lots: the nearest if within 0.0001 of it, else truncated
+    toward zero.
 
     Args:
         amount: Signed shares.
         lot: Smallest tradable amount.
-        binary: Decide nearness on binary floats, as zipline does (3.9999 becomes 3), not on decimals (4).
+        binary: Decide nearness on binary floats, as zipline does (3.9999 becomes 3),
+            not on decimals (4).
 
     Raises:
-        BadOrderParameters: the amount is NaN or infinite (with `binary`, zipline's ValueError or OverflowError).
+        BadOrderParameters: the amount is NaN or infinite (with `binary`, zipline's
+            ValueError or OverflowError).
     """
     if binary and isinstance(amount, (bool, np.bool_)):
         amount = int(amount)  # as in zipline; else a bool is no number
@@ -108,9 +117,13 @@ def number(value: Any, name: str) -> Decimal:
     if kind is int:
         return Decimal(value)
     try:
-        return Decimal(to_decimal(value))  # plain: a strategy's own numbers would slow the ledger down
+        return Decimal(
+            to_decimal(value)
+        )  # plain: a strategy's own numbers would slow the ledger down
     except TypeError:
-        raise TypeError(f"{name} must be a number: was {value!r} ({type(value).__name__})") from None
+        raise TypeError(
+            f"{name} must be a number: was {value!r} ({type(value).__name__})"
+        ) from None
 
 
 def share_counts(counts: Any) -> list[tuple[Asset, Decimal]]:
@@ -120,7 +133,9 @@ def share_counts(counts: Any) -> list[tuple[Asset, Decimal]]:
         TypeError: not a mapping or Series, or the amounts are no integers.
     """
     if not isinstance(counts, Mapping) and not hasattr(counts, "items"):
-        raise TypeError(f"share_counts must map assets to whole shares: was {type(counts).__name__}")
+        raise TypeError(
+            f"share_counts must map assets to whole shares: was {type(counts).__name__}"
+        )
     pairs = [(asset, number(amount, f"amount of {asset}")) for asset, amount in counts.items()]
     for asset, amount in pairs:
         if amount != amount.to_integral_value():

@@ -1,7 +1,9 @@
-"""The core's whole state as plain facts, and back: what journals keep at each session's close and at each swap.
+"""The core's whole state as plain facts, and back: what journals keep at each session's
+close and at each swap.
 
-The rule: facts are numbers, text, lists and mappings only; a core restored from them goes on as the one they were taken
-from, digit for digit. What the strategy's own callbacks keep is theirs, and not in here.
+The rule: facts are numbers, text, lists and mappings only; a core restored from them
+goes on as the one they were taken from, digit for digit. What the strategy's own
+callbacks keep is theirs, and not in here.
 """
 
 from __future__ import annotations
@@ -22,12 +24,22 @@ from rbtlive.model.order import OrderState, Transaction
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
-_MONEY = ("starting_cash", "ending_cash", "starting_value", "ending_value", "capital_used", "portfolio_value", "pnl",
-          "total_pnl", "long_value", "short_value")  # fmt: skip
+_MONEY = (
+    "starting_cash",
+    "ending_cash",
+    "starting_value",
+    "ending_value",
+    "capital_used",
+    "portfolio_value",
+    "pnl",
+    "total_pnl",
+    "long_value",
+    "short_value",
+)
 _RATIOS = ("returns", "total_return", "gross_leverage", "net_leverage")
 
 
-# -- small facts ---------------------------------------------------------------------------------------------
+# -- small facts ---------------------------------------------------------------------
 
 
 def _stamp(moment: datetime | None) -> str | None:
@@ -73,19 +85,30 @@ def order_of(facts: Mapping[str, Any], assets: Mapping[str, Asset]) -> Order:
 def _transaction_facts(transaction: Transaction) -> list[Any]:
     t = transaction
     return [
-        _stamp(t.dt), t.asset.symbol, _text(t.amount), _text(t.price), _text(t.commission), t.order_id, t.execution_id
-    ]  # fmt: skip
+        _stamp(t.dt),
+        t.asset.symbol,
+        _text(t.amount),
+        _text(t.price),
+        _text(t.commission),
+        t.order_id,
+        t.execution_id,
+    ]
 
 
 def _transaction_of(facts: list[Any], assets: Mapping[str, Asset]) -> Transaction:
     dt, symbol, amount, price, commission, order_id, execution_id = facts
     return Transaction(
-        datetime.fromisoformat(dt), assets[symbol], Decimal(amount), Decimal(price), Decimal(commission), order_id,
+        datetime.fromisoformat(dt),
+        assets[symbol],
+        Decimal(amount),
+        Decimal(price),
+        Decimal(commission),
+        order_id,
         execution_id,
-    )  # fmt: skip
+    )
 
 
-# -- a session's books ---------------------------------------------------------------------------------------
+# -- a session's books ---------------------------------------------------------------
 
 
 def session_facts(row: SessionRow, transactions: list[Transaction]) -> dict[str, Any]:
@@ -144,9 +167,11 @@ _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float
 
 
 def recorded_fact(value: object) -> object:
-    """Return a recorded variable as something a journal can hold: numbers stay numbers, the rest becomes text.
+    """Return a recorded variable as something a journal can hold: numbers stay numbers,
+    the rest becomes text.
 
-    JSON knows finite numbers only: the texts that stand for the others are these numbers, whoever wrote them.
+    JSON knows finite numbers only: the texts that stand for the others are these
+    numbers, whoever wrote them.
     """
     if isinstance(value, str):
         return _NOT_FINITE.get(value, value)
@@ -166,15 +191,17 @@ def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: recorded_fact(value) for name, value in facts.items()}
 
 
-# -- the whole state -----------------------------------------------------------------------------------------
+# -- the whole state -----------------------------------------------------------------
 
 
 def capture(core: TradingCore, *, since_last: bool = False) -> dict[str, Any]:
-    """Return what a core knows of orders, money and time; its strategy's own state is not in it.
+    """Return what a core knows of orders, money and time; its strategy's own state is
+    not in it.
 
     Args:
         core: The core.
-        since_last: Leave out the facts of open orders that are as they were at the last such call: their ids are enough.
+        since_last: Leave out the facts of open orders that are as they were at the last
+            such call: their ids are enough.
     """
     portfolio, orders = core.portfolio, core.orders
     told = orders.changed_since_told() if since_last else orders.get_active_orders()
@@ -202,13 +229,17 @@ def capture(core: TradingCore, *, since_last: bool = False) -> dict[str, Any]:
     }
 
 
-def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[SessionRow] = ()) -> None:
-    """Put a fresh core where `capture` found another one; its market must hold the same bars already.
+def restore(
+    core: TradingCore, facts: Mapping[str, Any], history: Iterable[SessionRow] = ()
+) -> None:
+    """Put a fresh core where `capture` found another one; its market must hold the same
+    bars already.
 
     Args:
         core: The core, not started yet.
         facts: What `capture` gave.
-        history: The rows of the sessions that are over, with all orders and transactions in them.
+        history: The rows of the sessions that are over, with all orders and
+            transactions in them.
     """
     assets = {asset.symbol: asset for asset in core.assets}
     portfolio = core.portfolio
@@ -217,7 +248,9 @@ def restore(core: TradingCore, facts: Mapping[str, Any], history: Iterable[Sessi
     portfolio.cash_flow = Decimal(facts["cash_flow"])
     portfolio.realized = Decimal(facts["realized"])
     portfolio.commissions_paid = Decimal(facts["commissions_paid"])
-    portfolio.positions = {p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])}
+    portfolio.positions = {
+        p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])
+    }
     portfolio.note_change()
     core.record.sessions[:] = history
     news = [order_of(order, assets) for order in facts["news"]]
@@ -254,6 +287,10 @@ def _position_facts(position: Position) -> list[Any]:
 def _position_of(facts: list[Any], assets: Mapping[str, Asset]) -> Position:
     symbol, amount, fill_cost, basis_cost, price, when = facts
     return Position(
-        assets[symbol], Decimal(amount), Decimal(fill_cost), Decimal(basis_cost),
-        NAN if price is None else Decimal(price), _moment(when),
-    )  # fmt: skip
+        assets[symbol],
+        Decimal(amount),
+        Decimal(fill_cost),
+        Decimal(basis_cost),
+        NAN if price is None else Decimal(price),
+        _moment(when),
+    )

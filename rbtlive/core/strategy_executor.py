@@ -1,6 +1,8 @@
-"""Turns whatever the user wrote (class, instance, module, dict) into bound callbacks with a name and a fingerprint.
+"""Turns whatever the user wrote (class, instance, module, dict) into bound callbacks
+with a name and a fingerprint.
 
-The rule: the user's object is a template. A run works on its own copy and leaves the template as it was.
+The rule: the user's object is a template. A run works on its own copy and leaves the
+template as it was.
 """
 
 from __future__ import annotations
@@ -38,13 +40,16 @@ class StrategyExecutor:
     """A strategy ready to run once.
 
     Args:
-        strategy: A `TradingAlgorithm` subclass or instance, a module, a dict or any object with plain functions.
-        params: Overrides for the class's attributes, or for the default arguments of `initialize`.
+        strategy: A `TradingAlgorithm` subclass or instance, a module, a dict or any
+            object with plain functions.
+        params: Overrides for the class's attributes, or for the default arguments of
+            `initialize`.
 
     Raises:
         NotAStrategy: `strategy` is none of these.
         NoCallbacks: it has neither initialize, before_trading_start nor handle_data.
-        UnknownParameter: a parameter it does not have; the message suggests the nearest name.
+        UnknownParameter: a parameter it does not have; the message suggests the nearest
+            name.
     """
 
     def __init__(self, strategy: Any, params: Mapping[str, Any] | None = None) -> None:
@@ -59,7 +64,8 @@ class StrategyExecutor:
             callbacks = self._from_namespace(strategy)
         if not any(name in callbacks for name in ACTING):
             raise NoCallbacks(
-                f"strategy {self.name!r} has none of {', '.join(ACTING)}: define handle_data(context, data) at least"
+                f"strategy {self.name!r} has none of {', '.join(ACTING)}: define "
+                "handle_data(context, data) at least"
             )
         self._callbacks = callbacks
 
@@ -79,7 +85,8 @@ class StrategyExecutor:
     def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` ready to be called with (context, data).
 
-        A method taken from the class itself (`schedule_function(MyClass.rebalance)`) gets its `self`.
+        A method taken from the class itself (`schedule_function(MyClass.rebalance)`)
+        gets its `self`.
         """
         owner = self._algorithm
         if owner is not None and inspect.isfunction(function):
@@ -89,7 +96,8 @@ class StrategyExecutor:
         return function
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 over the source: the class's, the module's or the cell's, else the callbacks'.
+        """Return a SHA-256 over the source: the class's, the module's or the cell's,
+        else the callbacks'.
 
         Where there is no source the code objects stand for it.
         """
@@ -108,15 +116,18 @@ class StrategyExecutor:
                     digest.update(name.encode() + _source_of(self._callbacks[name]).encode())
         return digest.hexdigest()
 
-    # -- kinds of strategies ---------------------------------------------------------------------------------
+    # -- kinds of strategies ----------------------------------------------------------
 
     def _from_class(self, strategy: Any) -> dict[str, Callable[..., Any]]:
         cls = strategy if isinstance(strategy, type) else type(strategy)
         if not issubclass(cls, TradingAlgorithm):
             raise NotAStrategy(
-                f"strategy must be a subclass of TradingAlgorithm, a module or a dict of functions: was class {cls.__name__}"
+                "strategy must be a subclass of TradingAlgorithm, a module or a dict of "
+                f"functions: was class {cls.__name__}"
             )
-        algorithm: TradingAlgorithm = strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
+        algorithm: TradingAlgorithm = (
+            strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
+        )
         algorithm.__class__ = _with_code_of_its_own(cls)
         known = _parameters_of(cls) | set(vars(algorithm))
         for name, value in self.params.items():
@@ -137,7 +148,8 @@ class StrategyExecutor:
             namespace = {name: getattr(strategy, name, None) for name in CALLBACKS}
         else:
             raise NotAStrategy(
-                f"strategy must be a TradingAlgorithm, a module or a dict of functions: was {strategy!r} "
+                "strategy must be a TradingAlgorithm, a module or a dict of functions: was "
+                f"{strategy!r} "
                 f"({type(strategy).__name__})"
             )
         callbacks: dict[str, Callable[..., Any]] = {}
@@ -146,7 +158,9 @@ class StrategyExecutor:
             if function is None:
                 continue
             if not callable(function):
-                raise NotAStrategy(f"{name} of strategy {self.name!r} must be a function: was {function!r}")
+                raise NotAStrategy(
+                    f"{name} of strategy {self.name!r} must be a function: was {function!r}"
+                )
             callbacks[name] = _copied(function)
         if self.params:
             known = _defaults_of(callbacks.get("initialize"))
@@ -157,7 +171,9 @@ class StrategyExecutor:
 
 
 def strategy_name(strategy: Any) -> str:
-    """Return the name of a strategy: its class's, or its `__name__`; "" for a dict without one."""
+    """Return the name of a strategy: its class's, or its `__name__`; "" for a dict
+    without one.
+    """
     if isinstance(strategy, type):
         return strategy.__name__
     if isinstance(strategy, Mapping):
@@ -166,7 +182,8 @@ def strategy_name(strategy: Any) -> str:
     return name.rsplit(".", 1)[-1] if isinstance(name, str) else type(strategy).__name__
 
 
-# Reloading a module rewrites its functions and classes where they are, under whatever runs; so a run has its own.
+# Reloading a module rewrites its functions and classes where they are, under whatever
+# runs; so a run has its own.
 def _with_code_of_its_own(cls: type) -> Any:
     names: dict[str, Any] = {
         "__module__": cls.__module__,
@@ -176,7 +193,9 @@ def _with_code_of_its_own(cls: type) -> Any:
     for owner in reversed(cls.__mro__):
         if owner not in TradingAlgorithm.__mro__:
             names |= {
-                name: _copied(value) for name, value in vars(owner).items() if not name.startswith("__")
+                name: _copied(value)
+                for name, value in vars(owner).items()
+                if not name.startswith("__")
             }
     return type(cls)(cls.__name__, (cls,), names)
 
@@ -197,7 +216,9 @@ def _parameters_of(cls: type) -> set[str]:
         for owner in cls.__mro__
         if owner not in TradingAlgorithm.__mro__
         for name, value in vars(owner).items()
-        if not name.startswith("_") and not inspect.isroutine(value) and not isinstance(value, property)
+        if not name.startswith("_")
+        and not inspect.isroutine(value)
+        and not isinstance(value, property)
     }
 
 
@@ -212,11 +233,16 @@ def _check_parameter(name: str, known: set[str], *, where: str) -> None:
     if name in known:
         return
     nearest = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"it has {', '.join(sorted(known)) or 'none'}"
+    hint = (
+        f"did you mean {nearest[0]!r}?"
+        if nearest
+        else f"it has {', '.join(sorted(known)) or 'none'}"
+    )
     raise UnknownParameter(f"{where} has no parameter {name!r}: {hint}")
 
 
-# What a module's or a cell's functions lean on, their constants and helpers, is as much the strategy as they are.
+# What a module's or a cell's functions lean on, their constants and helpers, is as much
+# the strategy as they are.
 def _source_around(template: Any) -> str:
     if isinstance(template, ModuleType):
         try:
@@ -229,19 +255,28 @@ def _source_around(template: Any) -> str:
 def _source_of(subject: Any) -> str:
     try:
         source = inspect.getsource(subject)
-        return _function_source(inspect.unwrap(subject), source) if inspect.isfunction(subject) else source
+        return (
+            _function_source(inspect.unwrap(subject), source)
+            if inspect.isfunction(subject)
+            else source
+        )
     except (OSError, TypeError):
         code = getattr(subject, "__code__", None)
         if code is None:
-            functions = sorted(_source_of(v) for v in vars(subject).values() if inspect.isfunction(v))
+            functions = sorted(
+                _source_of(v) for v in vars(subject).values() if inspect.isfunction(v)
+            )
             return repr(functions) + _plain_values(vars(subject))
         return _code_text(code)
 
 
-# IPython's autoreload puts new code into a function with line numbers that lead to another one.
+# IPython's autoreload puts new code into a function with line numbers that lead to
+# another one.
 def _function_source(function: Any, source: str) -> str:
     name = function.__name__
-    if name == "<lambda>" or re.search(rf"^\s*(async\s+)?def\s+{re.escape(name)}\b", source, re.MULTILINE):
+    if name == "<lambda>" or re.search(
+        rf"^\s*(async\s+)?def\s+{re.escape(name)}\b", source, re.MULTILINE
+    ):
         return source
     lines = inspect.findsource(function)[0]
     for node in reversed(ast.parse("".join(lines)).body):
@@ -251,16 +286,23 @@ def _function_source(function: Any, source: str) -> str:
     return source
 
 
-# A parameter is a class attribute, and a class that was typed into a cell has no source to read it from.
+# A parameter is a class attribute, and a class that was typed into a cell has no source
+# to read it from.
 def _plain_values(values: Mapping[str, Any]) -> str:
-    named = {name: value for name, value in values.items() if not name.startswith("__") and _is_plain(value)}
+    named = {
+        name: value
+        for name, value in values.items()
+        if not name.startswith("__") and _is_plain(value)
+    }
     return repr(sorted(named.items()))
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(map(_is_plain, value))
-    return value is None or isinstance(value, (bool, int, float, str, bytes, Decimal, date, timedelta))
+    return value is None or isinstance(
+        value, (bool, int, float, str, bytes, Decimal, date, timedelta)
+    )
 
 
 def _code_text(code: CodeType) -> str:

@@ -1,7 +1,8 @@
 """The core: events in, commands out, the same for backtest, paper and live.
 
-The rule: state first, strategy last. Everything an event changes is booked before a callback runs, and everything a
-callback asked for leaves as commands when the event is done. No I/O, no clock, no idea of who drives it.
+The rule: state first, strategy last. Everything an event changes is booked before a
+callback runs, and everything a callback asked for leaves as commands when the event is
+done. No I/O, no clock, no idea of who drives it.
 """
 
 from __future__ import annotations
@@ -73,10 +74,12 @@ class TradingCore(OrderEntry):
         market: What is known of the market.
         settings: What was asked for.
         simulated: Whether orders are filled by the venue in memory.
-        on_message: Gets (level, text) of what a user should read; nothing is logged here.
+        on_message: Gets (level, text) of what a user should read; nothing is logged
+            here.
 
     Attributes:
-        benchmark_returns: Daily returns to measure against where no benchmark asset is set, by session label.
+        benchmark_returns: Daily returns to measure against where no benchmark asset is
+            set, by session label.
     """
 
     benchmark_returns: Mapping[date, float] | None = None
@@ -182,7 +185,7 @@ class TradingCore(OrderEntry):
         if isinstance(self.venue, SimVenue):
             self.venue.set_models(commission=model)
 
-    # -- time ------------------------------------------------------------------------------------------------
+    # -- time -------------------------------------------------------------------------
 
     @property
     def now(self) -> datetime:
@@ -216,7 +219,7 @@ class TradingCore(OrderEntry):
         """Label of the run's first session, as strategies see labels."""
         return self.frames.session(self.settings.start)
 
-    # -- the driver's side -----------------------------------------------------------------------------------
+    # -- the driver's side ------------------------------------------------------------
 
     def start(self) -> list[Command]:
         """Run `initialize`; an exception there always ends the run."""
@@ -243,7 +246,8 @@ class TradingCore(OrderEntry):
         """
         if self._failure is not None:
             raise EngineStopped(
-                f"this core failed on an earlier event with {told(self._failure)} and takes no more: "
+                f"this core failed on an earlier event with {told(self._failure)} and takes no "
+                "more: "
                 "attach again to recover"
             ) from self._failure
         handler = _HANDLERS.get(type(event))
@@ -274,7 +278,9 @@ class TradingCore(OrderEntry):
             self._depth = 0
 
     def run_session(self, session: int) -> None:
-        """Process every bar of a session whose bars are all there: the backtest's inner loop, to be called by `act`."""
+        """Process every bar of a session whose bars are all there: the backtest's inner
+        loop, to be called by `act`.
+        """
         self._enter_session(session)
         first, last = self.market.panel.rows_of_session(session)
         bar, decimals = self._bar, self._decimals
@@ -303,7 +309,8 @@ class TradingCore(OrderEntry):
             if order is not None and order.state is _SUBMITTED:
                 order.move(_PENDING, order.dt)
 
-    # What taking commands and acknowledging them does to orders; nobody wants the commands themselves.
+    # What taking commands and acknowledging them does to orders; nobody wants the
+    # commands themselves.
     def _rest_orders(self) -> None:
         for asked in self._asked:
             if type(asked) is Order and asked.state is _CREATED:
@@ -316,10 +323,12 @@ class TradingCore(OrderEntry):
         return self.books.snapshot()
 
     def act(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a function as a part of the run: `rbtlive.api` acts on it, and numbers are of the engine's decimal context.
+        """Call a function as a part of the run: `rbtlive.api` acts on it, and numbers
+        are of the engine's decimal context.
 
-        Both are kept in a context of the run's own, like whatever callbacks set of context variables: to enter it costs a
-        tenth of setting them around each event and putting back what was there.
+        Both are kept in a context of the run's own, like whatever callbacks set of
+        context variables: to enter it costs a tenth of setting them around each event
+        and putting back what was there.
         """
         if self._acting or self._depth:
             return function(*args, **kwargs)
@@ -329,7 +338,7 @@ class TradingCore(OrderEntry):
         finally:
             self._acting = False
 
-    # -- events ----------------------------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------
 
     def _on_market_data(self, event: MarketDataEvent) -> None:
         append_next = self._append_next
@@ -350,11 +359,16 @@ class TradingCore(OrderEntry):
             session = self.calendar.session_of_us(us)
             if session < 0:
                 raise OutsideCalendar(
-                    f"a slice at {event.timestamp.isoformat()} lies in no session of {self.calendar.name}: "
+                    f"a slice at {event.timestamp.isoformat()} lies in no session of "
+                    f"{self.calendar.name}: "
                     "feeds must close slices by the run's calendar"
                 )
             self._enter_session(session)
-        row = market.row_at(us) if market.preload else market.append_slice(us, event.bars, session=session)
+        row = (
+            market.row_at(us)
+            if market.preload
+            else market.append_slice(us, event.bars, session=session)
+        )
         self._bar(row)
         if us >= self._session_span[1]:
             self._finish_session()
@@ -364,7 +378,9 @@ class TradingCore(OrderEntry):
 
     def _on_update(self, event: OrderUpdateEvent) -> None:
         if self.orders.get_order(event.order_id) is None and self.orders.reserve(event.order_id):
-            self.on_message("warning", f"order {event.order_id} is known to the venue only: {event.reason}")
+            self.on_message(
+                "warning", f"order {event.order_id} is known to the venue only: {event.reason}"
+            )
             return
         if self.orders.apply_update(event):
             order = self.orders.get_order(event.order_id)
@@ -408,7 +424,7 @@ class TradingCore(OrderEntry):
         self.halt_reason = reason
         self.on_message("warning", f"trading is halted: {reason}")
 
-    # -- a session -------------------------------------------------------------------------------------------
+    # -- a session --------------------------------------------------------------------
 
     def _enter_session(self, session: int) -> None:
         if self._session_open:
@@ -417,7 +433,8 @@ class TradingCore(OrderEntry):
             self._finish_session()
         if session < self.market.session:
             raise InvariantBroken(
-                f"session {self.calendar.label(session)} comes after {self.session_label}: bars must not go back"
+                f"session {self.calendar.label(session)} comes after {self.session_label}: bars "
+                "must not go back"
             )
         self.market.open_session(session)
         self._session_open = True
@@ -478,19 +495,21 @@ class TradingCore(OrderEntry):
         if not self._session_open:
             self.market.end_session(session)
 
-    # -- a bar -----------------------------------------------------------------------------------------------
+    # -- a bar ------------------------------------------------------------------------
 
     def _bar(self, row: int) -> None:
         if not self._start_hook_done:
             self._start_hook_if_due(int(self.market.panel.row_us[row]))
-        # What is kept in an attribute and called is taken out of it first: as `self._advance(row)` it would be looked for among
-        # the methods, at twice the cost of the call.
+        # What is kept in an attribute and called is taken out of it first: as
+        # `self._advance(row)` it would be looked for among the methods, at twice the
+        # cost of the call.
         advance, handle_data = self._advance, self._handle_data
         advance(row)
         if self._book:
             self._match(self._book)
         if not self.paused:
-            # `handle_data` is the one callback of every bar: called here and not by `_call`, at half the cost.
+            # `handle_data` is the one callback of every bar: called here and not by
+            # `_call`, at half the cost.
             if handle_data is not None:
                 try:
                     handle_data(self.context, self.data)
@@ -506,18 +525,24 @@ class TradingCore(OrderEntry):
             self.flush_new_orders()
 
     def keep_decimals(self) -> None:
-        """Put the engine's decimal context back: a callback may have put another one in its place."""
+        """Put the engine's decimal context back: a callback may have put another one in
+        its place.
+        """
         if getcontext() is not self._decimals:
             setcontext(self._decimals)
 
     def flush_new_orders(self) -> None:
-        """Count the orders placed or cancelled since the last bar as changed in this session."""
+        """Count the orders placed or cancelled since the last bar as changed in this
+        session.
+        """
         self.orders.touch_all(self._new_orders)
         self._new_orders.clear()
 
     def _run_scheduled(self) -> None:
         market = self.market
-        for function in self.scheduled:  # one added by a callback may run in this very bar, as in zipline
+        for (
+            function
+        ) in self.scheduled:  # one added by a callback may run in this very bar, as in zipline
             session = market.session
             if function.calendar is not self.calendar:
                 session = function.calendar.session_of_us(market.now_us)
@@ -528,7 +553,7 @@ class TradingCore(OrderEntry):
         """Mark the portfolio at the current step; once a step is enough."""
         self.marks.mark()
 
-    # -- what methods and views ask --------------------------------------------------------------------------
+    # -- what methods and views ask ---------------------------------------------------
 
     def add_indicator(self, name: str, expression: Any) -> None:
         """Make a column computed from each asset's bars readable."""

@@ -1,6 +1,8 @@
-"""What strategies and cost models are shown of orders, positions, portfolio and account.
+"""What strategies and cost models are shown of orders, positions, portfolio and
+account.
 
-The rule: a view reads and never changes, and every number leaves through the run's `Frames`.
+The rule: a view reads and never changes, and every number leaves through the run's
+`Frames`.
 """
 
 from __future__ import annotations
@@ -265,7 +267,9 @@ class PositionView:
 
 
 class PositionsView(Mapping[Asset, PositionView]):
-    """Positions by asset; an asset never held reads as an empty position and is not `in`."""
+    """Positions by asset; an asset never held reads as an empty position and is not
+    `in`.
+    """
 
     def __init__(self, portfolio: Portfolio, frames: Frames) -> None:
         self._portfolio = portfolio
@@ -274,13 +278,18 @@ class PositionsView(Mapping[Asset, PositionView]):
     def __getitem__(self, asset: Asset) -> PositionView:
         if not isinstance(asset, Asset):
             raise ValueError(  # noqa: TRY004 - zipline's class
-                f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use symbol(...)"
+                f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use "
+                "symbol(...)"
             )
         position = self._portfolio.holdings.get(asset)
-        return PositionView(Position(asset) if position is None else position, self._portfolio, self._frames)
+        return PositionView(
+            Position(asset) if position is None else position, self._portfolio, self._frames
+        )
 
     def get(self, asset: Any, default: Any = None) -> Any:
-        """Return the position in `asset`, or `default` if there is none: only `[...]` makes up an empty one."""
+        """Return the position in `asset`, or `default` if there is none: only `[...]`
+        makes up an empty one.
+        """
         return self[asset] if asset in self._portfolio.holdings else default
 
     def copy(self) -> dict[Asset, PositionView]:
@@ -395,7 +404,9 @@ _POSITIONS = ("total_positions_value", "total_positions_exposure")
 
 
 class AccountView:
-    """The account as `context.account` shows it: zipline's fields, derived from the portfolio; read-only."""
+    """The account as `context.account` shows it: zipline's fields, derived from the
+    portfolio; read-only.
+    """
 
     __slots__ = ("_frames", "_portfolio")
 

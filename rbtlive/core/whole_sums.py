@@ -1,6 +1,8 @@
-"""What positions come to, for many closes at once: products and sums in whole numbers of a power of ten.
+"""What positions come to, for many closes at once: products and sums in whole numbers
+of a power of ten.
 
-The rule: an answer is the one that Decimal gives, in value and in the digits it is written with, or there is none.
+The rule: an answer is the one that Decimal gives, in value and in the digits it is
+written with, or there is none.
 """
 
 from __future__ import annotations
@@ -23,14 +25,18 @@ _MOST_TOTAL: Final = float(1 << 62)
 _TENS: Final = [10.0**power for power in range(_MOST_DECIMALS + 1)]
 
 
-def sums_in_whole_numbers(closes: Sequence[tuple[list[Decimal], Floats]]) -> list[PositionTotals | None]:
-    """Return the sums over the positions of each close; None where something does not fit.
+def sums_in_whole_numbers(
+    closes: Sequence[tuple[list[Decimal], Floats]],
+) -> list[PositionTotals | None]:
+    """Return the sums over the positions of each close; None where something does not
+    fit.
 
-    Prices must be positive, of at most nine decimals and fifteen digits, amounts of at most nine decimals, and sums below 2**62
-    in units of their last decimal.
+    Prices must be positive, of at most nine decimals and fifteen digits, amounts of at
+    most nine decimals, and sums below 2**62 in units of their last decimal.
 
     Args:
-        closes: Signed shares, a list that closes may share, and the price of each position.
+        closes: Signed shares, a list that closes may share, and the price of each
+            position.
     """
     known: dict[int, _Amounts | None] = {}
     for shares, _ in closes:
@@ -54,7 +60,9 @@ def _whole_amounts(amounts: list[Decimal]) -> _Amounts | None:
     exponents: list[Any] = [0]
     if not all(map(ZERO.same_quantum, amounts)):
         exponents = [amount.as_tuple().exponent for amount in amounts]
-        if not all(isinstance(exponent, int) and abs(exponent) <= _MOST_DECIMALS for exponent in exponents):
+        if not all(
+            isinstance(exponent, int) and abs(exponent) <= _MOST_DECIMALS for exponent in exponents
+        ):
             return None
     scale = -min(0, *exponents)
     if scale:
@@ -67,7 +75,8 @@ def _whole_amounts(amounts: list[Decimal]) -> _Amounts | None:
     return _Amounts(np.array(whole, dtype=np.int64), decimals, scale)
 
 
-# How many decimals each price is written with, one at least; 0 for a price that is not positive or has too many digits.
+# How many decimals each price is written with, one at least; 0 for a price that is not
+# positive or has too many digits.
 def _decimals_of(prices: Floats) -> NDArray[np.int64]:
     decimals = np.zeros(len(prices), dtype=np.int64)
     rest = prices > 0.0
@@ -82,7 +91,8 @@ def _decimals_of(prices: Floats) -> NDArray[np.int64]:
     return decimals
 
 
-# The sums of each close, whose prices follow one another; None where something would not fit.
+# The sums of each close, whose prices follow one another; None where something would
+# not fit.
 def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotals | None]:
     lengths = np.array([len(part.whole) for part in amounts])
     starts = np.cumsum(lengths) - lengths
@@ -98,7 +108,10 @@ def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotal
         )
     values = whole * np.where(np.repeat(fits, lengths), scaled, 0.0).astype(np.int64)
     decimals += np.concatenate([part.decimals for part in amounts])
-    sides = [*_side(values, decimals, values > 0, starts), *_side(values, decimals, values < 0, starts)]
+    sides = [
+        *_side(values, decimals, values > 0, starts),
+        *_side(values, decimals, values < 0, starts),
+    ]
     scales = (price_scale + np.array([part.scale for part in amounts])).tolist()
     for fit, scale, longs, long_decimals, long_count, shorts, short_decimals, short_count in zip(
         fits.tolist(), scales, *sides, strict=True
@@ -115,9 +128,13 @@ def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotal
         )
 
 
-# Of one side of the books: the sum of each close, how many decimals it is written with, and of how many positions it is.
+# Of one side of the books: the sum of each close, how many decimals it is written with,
+# and of how many positions it is.
 def _side(
-    values: NDArray[np.int64], decimals: NDArray[np.int64], side: NDArray[np.bool_], starts: NDArray[np.int64]
+    values: NDArray[np.int64],
+    decimals: NDArray[np.int64],
+    side: NDArray[np.bool_],
+    starts: NDArray[np.int64],
 ) -> Iterator[list[int]]:
     if not side.any():
         yield from [[0] * len(starts)] * 3

@@ -1,1 +1,3 @@
-"""Where bars come from: calendars, schema, portals, samples, markets and feeds. Polars in, plain arrays out."""
+"""Where bars come from: calendars, schema, portals, samples, markets and feeds. Polars
+in, plain arrays out.
+"""

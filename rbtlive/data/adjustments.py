@@ -1,6 +1,7 @@
 """Splits and dividends as factors on earlier bars.
 
-The rule: a factor is known from the start of the session it takes effect in, never before.
+The rule: a factor is known from the start of the session it takes effect in, never
+before.
 """
 
 from __future__ import annotations
@@ -68,11 +69,13 @@ class Adjustments:
         splits: All splits that are known of.
         dividends: All dividends that are known of.
         width: How many assets there are.
-        previous_close: Returns the unadjusted close of (asset, session before that one), NaN if it has none.
+        previous_close: Returns the unadjusted close of (asset, session before that
+            one), NaN if it has none.
 
     Attributes:
         by_asset: Factors in effect, by asset index, in the order they took effect.
-        unpriced: (asset, ex session) of dividends that have no factor, for want of a close before or because they exceed it.
+        unpriced: (asset, ex session) of dividends that have no factor, for want of a
+            close before or because they exceed it.
     """
 
     def __init__(
@@ -92,7 +95,9 @@ class Adjustments:
         self._coming = sorted(coming, key=lambda action: action[:2], reverse=True)
 
     def advance(self, session: int) -> list[Factor]:
-        """Put into effect what takes effect up to the start of `session`; return what is new, in order."""
+        """Put into effect what takes effect up to the start of `session`; return what
+        is new, in order.
+        """
         fresh: list[Factor] = []
         while self._coming and self._coming[-1][0] <= session:
             effective, is_split, asset, number = self._coming.pop()
@@ -102,7 +107,8 @@ class Adjustments:
                 fresh.append(factor)
         return fresh
 
-    # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded 3.2.1, data/adjustments.py.
+    # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
+    # 3.2.1, data/adjustments.py.
     def _factor(self, session: int, is_split: bool, *, asset: int, number: float) -> Factor | None:
         if is_split:
             return Factor(session, asset, number, 1.0 / number, split=True)
@@ -119,7 +125,10 @@ class Adjustments:
         if not factors or factors[-1].session <= after:
             return 1.0
         product = 1.0
-        for wanted in (True, False):  # the order of multiplication is zipline's: splits, then dividends
+        for wanted in (
+            True,
+            False,
+        ):  # the order of multiplication is zipline's: splits, then dividends
             for factor in factors:
                 if factor.split is wanted and factor.session > after:
                     product *= factor.volume if volume else factor.price

@@ -1,7 +1,8 @@
-"""When an exchange is open: sessions, numbered from the calendar's first, and the minutes inside them.
+"""When an exchange is open: sessions, numbered from the calendar's first, and the
+minutes inside them.
 
-The rule: times are whole microseconds since 1970 in UTC, a session is open over (open, close], and its number never changes,
-however far the calendar is extended.
+The rule: times are whole microseconds since 1970 in UTC, a session is open over (open,
+close], and its number never changes, however far the calendar is extended.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ ALIASES: Final = {
     "JPX": "XTKS",
     "LSE": "XLON",
 }
-"""Other names of the calendars that ship as tables; exchange_calendars knows the rest."""
+"""Other names of the calendars that ship as tables; exchange_calendars knows the rest.
+"""
 
 _TIME_ZONES: Final = {
     "CMES": "America/Chicago",
@@ -58,7 +60,8 @@ _TIME_ZONES: Final = {
     "XTKS": "Asia/Tokyo",
 }
 
-# Where the library cannot evaluate a calendar from 1970 on, these starts are tried in turn.
+# Where the library cannot evaluate a calendar from 1970 on, these starts are tried in
+# turn.
 _LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +72,9 @@ _MANY: Final = 1_000
 """From how many moments on a table of their sessions is worth making."""
 
 _TABLE_MINUTES: Final = 8
-"""How many minutes that table may have a moment: regular hours are every fifth minute of a year."""
+"""How many minutes that table may have a moment: regular hours are every fifth minute
+of a year.
+"""
 
 
 def us_of(moment: datetime) -> int:
@@ -99,7 +104,9 @@ def as_label(value: Any, name: str) -> date:
     try:
         return datetime.fromisoformat(str(value)).date()
     except ValueError:
-        raise InvalidSetting(f"{name} must be a date or text like '2005-01-03': was {value!r}") from None
+        raise InvalidSetting(
+            f"{name} must be a date or text like '2005-01-03': was {value!r}"
+        ) from None
 
 
 MORNING: Final = time(8, 45)
@@ -107,7 +114,8 @@ MORNING_ZONE: Final = ZoneInfo("America/New_York")
 
 
 def morning_us(label: date) -> int:
-    """Return when `before_trading_start` runs: 08:45 New York on the session's date, on every calendar, µs UTC.
+    """Return when `before_trading_start` runs: 08:45 New York on the session's date, on
+    every calendar, µs UTC.
 
     Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
     """
@@ -123,10 +131,12 @@ class TradingCalendar:
         tz: Key of the exchange's time zone, e.g. "America/New_York".
         labels: Session labels, ascending; a session's number is its place here.
         opens_us: Opening times, µs UTC; XNYS opens at 09:30 local time.
-        closes_us: Closing times, µs UTC; XNYS closes at 16:00 local time, or 13:00 on half days.
+        closes_us: Closing times, µs UTC; XNYS closes at 16:00 local time, or 13:00 on
+            half days.
         early_closes: Whether the session closes earlier than usual.
-        breaks_us: Start and end of each session's lunch break, µs UTC, sessions x 2; None for an exchange without breaks.
-            A session without a break has its close twice.
+        breaks_us: Start and end of each session's lunch break, µs UTC, sessions x 2;
+            None for an exchange without breaks. A session without a break has its close
+            twice.
     """
 
     name: str
@@ -138,7 +148,13 @@ class TradingCalendar:
     breaks_us: Micros | None = None
 
     def __post_init__(self) -> None:
-        for array in (self.labels, self.opens_us, self.closes_us, self.early_closes, self.breaks_us):
+        for array in (
+            self.labels,
+            self.opens_us,
+            self.closes_us,
+            self.early_closes,
+            self.breaks_us,
+        ):
             if array is not None:
                 array.setflags(write=False)
 
@@ -178,13 +194,17 @@ class TradingCalendar:
         Raises:
             OutsideCalendar: the calendar has none.
         """
-        found = int(np.searchsorted(self.labels, np.datetime64(_plain(label), "D"), side="right")) - 1
+        found = (
+            int(np.searchsorted(self.labels, np.datetime64(_plain(label), "D"), side="right")) - 1
+        )
         if found < 0:
             raise OutsideCalendar(self._outside(label, "on or before"))
         return found
 
     def session_of_us(self, us: int) -> int:
-        """Return the number of the session whose (open, close] holds a moment, lunch breaks included; -1 if none does."""
+        """Return the number of the session whose (open, close] holds a moment, lunch
+        breaks included; -1 if none does.
+        """
         found = int(np.searchsorted(self.closes_us, us, side="left"))
         return found if found < len(self) and self.opens_us[found] < us else -1
 
@@ -192,12 +212,16 @@ class TradingCalendar:
         """Return `session_of_us` of many moments at once."""
         found = np.searchsorted(self.closes_us, us, side="left")
         inside = np.minimum(found, len(self) - 1)
-        return np.where((found < len(self)) & (self.opens_us[inside] < us), inside, -1).astype(np.int32)
+        return np.where((found < len(self)) & (self.opens_us[inside] < us), inside, -1).astype(
+            np.int32
+        )
 
     def sessions_of_minutes(self, us: Micros) -> NDArray[np.int32]:
-        """Return the session number of each calendar minute; -1 for a moment that is not the END of one.
+        """Return the session number of each calendar minute; -1 for a moment that is
+        not the END of one.
 
-        A moment inside a lunch break, or between two whole minutes, is no calendar minute.
+        A moment inside a lunch break, or between two whole minutes, is no calendar
+        minute.
         """
         if len(us) >= _MANY:
             first, last = int(us.min()) // MINUTE_US, int(us.max()) // MINUTE_US
@@ -211,12 +235,16 @@ class TradingCalendar:
         found[off] = -1
         return found
 
-    # Bars lie close together: looking them up among all minutes from the first to the last costs a fifth of searching.
+    # Bars lie close together: looking them up among all minutes from the first to the
+    # last costs a fifth of searching.
     def _looked_up(self, us: Micros, first: int, last: int) -> NDArray[np.int32]:
         table = np.full(last - first + 1, -1, dtype=np.int32)
 
         def mark(after_us: int, until_us: int, value: int) -> None:
-            begin, end = int(after_us) // MINUTE_US + 1 - first, int(until_us) // MINUTE_US + 1 - first
+            begin, end = (
+                int(after_us) // MINUTE_US + 1 - first,
+                int(until_us) // MINUTE_US + 1 - first,
+            )
             table[max(begin, 0) : max(end, 0)] = value
 
         sessions = range(self.coming_session(first * MINUTE_US), len(self))
@@ -224,7 +252,9 @@ class TradingCalendar:
             mark(self.opens_us[session], self.closes_us[session], session)
             if self.breaks_us is not None:
                 mark(self.breaks_us[session, 0], self.breaks_us[session, 1], -1)
-        moments = us // MINUTE_US  # one array, changed in place: fresh memory is most of what this costs
+        moments = (
+            us // MINUTE_US
+        )  # one array, changed in place: fresh memory is most of what this costs
         moments -= first
         found = table[moments]
         moments += first
@@ -234,7 +264,11 @@ class TradingCalendar:
 
     def sessions_of_labels(self, labels: NDArray[np.datetime64]) -> NDArray[np.int32]:
         """Return the session number of each date; -1 for a date that is no session."""
-        if len(labels) >= _MANY and labels.min() >= self.labels[0] and labels.max() <= self.labels[-1]:
+        if (
+            len(labels) >= _MANY
+            and labels.min() >= self.labels[0]
+            and labels.max() <= self.labels[-1]
+        ):
             first = self.labels[0]
             table = np.full(int((self.labels[-1] - first).astype(np.int64)) + 1, -1, dtype=np.int32)
             table[(self.labels - first).astype(np.int64)] = np.arange(len(self))
@@ -244,9 +278,14 @@ class TradingCalendar:
         return np.where(self.labels[found] == labels, found, -1).astype(np.int32)
 
     def minutes_us(self, session: int) -> Micros:
-        """Return the ENDs of a session's minutes: open + 1 minute to the close, lunch break left out."""
+        """Return the ENDs of a session's minutes: open + 1 minute to the close, lunch
+        break left out.
+        """
         minutes: Micros = np.arange(
-            self.opens_us[session] + MINUTE_US, self.closes_us[session] + 1, MINUTE_US, dtype=np.int64
+            self.opens_us[session] + MINUTE_US,
+            self.closes_us[session] + 1,
+            MINUTE_US,
+            dtype=np.int64,
         )
         if self.breaks_us is None:
             return minutes
@@ -298,15 +337,21 @@ def get_calendar(name: str, *, through: date | None = None) -> TradingCalendar:
 
     Args:
         name: E.g. "XNYS", "XLON", "24/7".
-        through: A date the calendar must reach; by default it ends with 2030. Session numbers do not depend on it.
+        through: A date the calendar must reach; by default it ends with 2030. Session
+            numbers do not depend on it.
 
     Raises:
-        UnknownCalendar: there is no calendar of that name; the message suggests the nearest.
+        UnknownCalendar: there is no calendar of that name; the message suggests the
+            nearest.
         OutsideCalendar: the calendar is not known up to `through`.
     """
     if not isinstance(name, str):
         raise UnknownCalendar(f"calendar must be a name such as 'XNYS' or '24/7': was {name!r}")
-    last = LAST_LABEL if through is None or through <= LAST_LABEL else date(_plain(through).year, 12, 31)
+    last = (
+        LAST_LABEL
+        if through is None or through <= LAST_LABEL
+        else date(_plain(through).year, 12, 31)
+    )
     calendar = _calendar(ALIASES.get(name, name), last)
     if through is not None and last > LAST_LABEL:
         calendar.at_or_after(through)
@@ -324,7 +369,9 @@ def _calendar(name: str, last: date) -> TradingCalendar:
     from importlib.resources import files
 
     source = TABLES[name]
-    table = pl.read_parquet(files(__package__).joinpath("calendars", f"{source}.parquet").read_bytes())
+    table = pl.read_parquet(
+        files(__package__).joinpath("calendars", f"{source}.parquet").read_bytes()
+    )
     if last > LAST_LABEL:  # the shipped sessions stay as they are, so that no number ever changes
         later = library_sessions(source, last=last)
         table = pl.concat([table, later.filter(pl.col("label") > LAST_LABEL)])
@@ -354,7 +401,9 @@ def _from_table(*, name: str, tz: str, table: pl.DataFrame) -> TradingCalendar:
 
 
 def _round_the_clock(last: date) -> TradingCalendar:
-    labels = np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D"))
+    labels = np.arange(
+        np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + np.timedelta64(1, "D")
+    )
     opens = labels.astype("datetime64[us]").astype(np.int64)
     never = np.zeros(len(labels), dtype=np.bool_)
     return TradingCalendar("24/7", "UTC", labels, opens, opens + DAY_US, never)
@@ -364,7 +413,8 @@ def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
     """Return the sessions of a calendar as exchange_calendars has them, up to `last`.
 
     Returns:
-        One row a session: label (Date); open, close, break_start, break_end (Int16, minutes after midnight UTC of the label,
+        One row a session: label (Date); open, close, break_start, break_end (Int16,
+            minutes after midnight UTC of the label,
         breaks null where there is none); early (Boolean, closes earlier than usual).
     """
     calendar = _library_calendar(name, last)
@@ -378,12 +428,16 @@ def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
 
     early = pl.Series(early_closes.to_numpy()).cast(pl.Datetime("us"))
     return pl.DataFrame({"label": labels.cast(pl.Date)}).with_columns(
-        *(minutes_after_midnight(column) for column in ("open", "close", "break_start", "break_end")),
+        *(
+            minutes_after_midnight(column)
+            for column in ("open", "close", "break_start", "break_end")
+        ),
         labels.is_in(early.implode()).alias("early"),
     )
 
 
-# exchange_calendars starts twenty years before today unless told otherwise, and cannot evaluate some calendars from 1970 on.
+# exchange_calendars starts twenty years before today unless told otherwise, and cannot
+# evaluate some calendars from 1970 on.
 def _library_calendar(name: str, last: date) -> Any:
     reason: Exception | None = None
     try:
@@ -408,7 +462,8 @@ def _evaluate(name: str, **span: str) -> Any:
         return exchange_calendars.get_calendar(name, **span)
 
 
-# exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no news for our users.
+# exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
+# news for our users.
 @contextmanager
 def _library_deprecations_unheard() -> Iterator[None]:
     with warnings.catch_warnings():
@@ -418,7 +473,9 @@ def _library_deprecations_unheard() -> Iterator[None]:
 
 def _cannot_evaluate(name: str, reason: Exception | None) -> str:
     text = str(reason)
-    short = text if len(text) <= 120 else text[:120] + "..."  # the library may list hundreds of dates
+    short = (
+        text if len(text) <= 120 else text[:120] + "..."
+    )  # the library may list hundreds of dates
     return f"calendar {name!r} cannot be evaluated by the installed exchange_calendars ({short}); pick another calendar"
 
 
@@ -433,7 +490,9 @@ def _library_name(name: str) -> str:
         if near:
             break
     hint = f"did you mean {near[0]!r}?" if near else "pass e.g. 'XNYS', 'XLON' or '24/7'"
-    raise UnknownCalendar(f"calendar must be a name that exchange_calendars knows: was {name!r}; {hint}")
+    raise UnknownCalendar(
+        f"calendar must be a name that exchange_calendars knows: was {name!r}; {hint}"
+    )
 
 
 # A datetime is a date to isinstance, but does not compare with one.

@@ -1,6 +1,8 @@
-"""The minute that comes next: nearly all slices of a session are, and are known by one comparison.
+"""The minute that comes next: nearly all slices of a session are, and are known by one
+comparison.
 
-The rule: whatever needs a look at the calendar, or at what a bar is, is left to `Market.append_slice`.
+The rule: whatever needs a look at the calendar, or at what a bar is, is left to
+`Market.append_slice`.
 """
 
 from __future__ import annotations
@@ -39,16 +41,20 @@ class ComingMinute:
         self._session, self._listed = -1, dict[str, int]()
 
     def expect_after(self, us: int, session: int) -> None:
-        """Expect the minute after the one that ends at `us` and is the last row, in the same session."""
+        """Expect the minute after the one that ends at `us` and is the last row, in the
+        same session.
+        """
         self._until = self._whole_minutes_until()
         self._due = datetime_of(us + MINUTE_US) if self._panel.rows < self._until else None
         if session != self._session:
             first, last = self._lives.first, self._lives.last
             self._session = session
-            self._listed = {name: i for name, i in self._index.items() if first[i] <= session <= last[i]}
+            self._listed = {
+                name: i for name, i in self._index.items() if first[i] <= session <= last[i]
+            }
 
-    # The session's end if all rows up to there are a minute apart; where they are not, or prices are kept otherwise than they
-    # come, no minute is taken here.
+    # The session's end if all rows up to there are a minute apart; where they are not,
+    # or prices are kept otherwise than they come, no minute is taken here.
     def _whole_minutes_until(self) -> int:
         panel = self._panel
         row, end, us = panel.rows, panel.laid_out, panel.flat_us()
@@ -57,18 +63,22 @@ class ComingMinute:
         return end
 
     def expect_nothing(self) -> None:
-        """Expect no minute until one was stored otherwise: a session has begun or ended."""
+        """Expect no minute until one was stored otherwise: a session has begun or
+        ended.
+        """
         self._due = None
 
     def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
-        """Store a slice as `Market.append_slice` does if it is the minute that is expected.
+        """Store a slice as `Market.append_slice` does if it is the minute that is
+        expected.
 
         Args:
             timestamp: END of the slice.
             bars: By symbol.
 
         Returns:
-            Its row; -1 if it is another slice, or one that has to be looked at: nothing has changed then.
+            Its row; -1 if it is another slice, or one that has to be looked at: nothing
+            has changed then.
         """
         if timestamp != self._due:
             return -1

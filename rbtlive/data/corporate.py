@@ -1,6 +1,8 @@
-"""What is known of assets beside their bars: who they are, and their splits and dividends.
+"""What is known of assets beside their bars: who they are, and their splits and
+dividends.
 
-The rule: these tables are small, so every row is looked at on its own, and a wrong one is an error that names it.
+The rule: these tables are small, so every row is looked at on its own, and a wrong one
+is an error that names it.
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ class Dividend:
         ex_date: Who holds the asset at the start of this day earns the dividend.
         ex_session: Number of the first session on or after the ex date.
         pay_date: When it is paid; None if not known.
-        pay_session: Number of the first session on or after the pay date; None without one.
+        pay_session: Number of the first session on or after the pay date; None without
+            one.
         pay_is_session: Whether the pay date itself is a session.
         amount: Money a share, in the asset's currency.
     """
@@ -80,7 +83,9 @@ class Dividend:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Typed rows of one of the small tables. `what` is how messages call it, `columns` those the user gave."""
+    """Typed rows of one of the small tables. `what` is how messages call it, `columns`
+    those the user gave.
+    """
 
     what: str
     frame: pl.DataFrame
@@ -91,13 +96,16 @@ class Table:
 
     def last_date(self) -> date | None:
         """Return the latest date in any column that a calendar must reach."""
-        names = [name for name in ("effective_date", "ex_date", "pay_date") if name in self.frame.columns]
+        names = [
+            name for name in ("effective_date", "ex_date", "pay_date") if name in self.frame.columns
+        ]
         dates: list[Any] = [self.frame[name].max() for name in names]
         return max((day for day in dates if day is not None), default=None)
 
 
 def read_assets(source: Any) -> Table:
-    """Read the assets table: `symbol`, and `sid`, dates and sizes as far as they are there.
+    """Read the assets table: `symbol`, and `sid`, dates and sizes as far as they are
+    there.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -108,7 +116,11 @@ def read_assets(source: Any) -> Table:
     if "sid" in raw.columns:
         columns.append(_sid_column(raw))
     columns += [date_column(raw, name, what="assets") for name in _DATES if name in raw.columns]
-    columns += [number_column(raw, name, what="assets", exact=True) for name in _SIZES if name in raw.columns]
+    columns += [
+        number_column(raw, name, what="assets", exact=True)
+        for name in _SIZES
+        if name in raw.columns
+    ]
     return Table("assets", pl.DataFrame(columns))
 
 
@@ -120,24 +132,38 @@ def read_splits(source: Any) -> Table:
     """
     raw = _read(source, what="splits", required=("symbol", "effective_date", "ratio"))
     refuse_null(raw, "effective_date", what="splits")
-    return Table("splits", pl.DataFrame([
-        symbol_column(raw, what="splits"), date_column(raw, "effective_date", what="splits"),
-        number_column(raw, "ratio", what="splits", exact=True),
-    ]))  # fmt: skip
+    return Table(
+        "splits",
+        pl.DataFrame(
+            [
+                symbol_column(raw, what="splits"),
+                date_column(raw, "effective_date", what="splits"),
+                number_column(raw, "ratio", what="splits", exact=True),
+            ]
+        ),
+    )
 
 
 def read_dividends(source: Any) -> Table:
-    """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: not known), `amount`.
+    """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: not known),
+    `amount`.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
     """
     raw = _read(source, what="dividends", required=("symbol", "ex_date", "pay_date", "amount"))
     refuse_null(raw, "ex_date", what="dividends")
-    return Table("dividends", pl.DataFrame([
-        symbol_column(raw, what="dividends"), date_column(raw, "ex_date", what="dividends"),
-        date_column(raw, "pay_date", what="dividends"), number_column(raw, "amount", what="dividends", exact=True),
-    ]))  # fmt: skip
+    return Table(
+        "dividends",
+        pl.DataFrame(
+            [
+                symbol_column(raw, what="dividends"),
+                date_column(raw, "ex_date", what="dividends"),
+                date_column(raw, "pay_date", what="dividends"),
+                number_column(raw, "amount", what="dividends", exact=True),
+            ]
+        ),
+    )
 
 
 def make_assets(
@@ -159,7 +185,14 @@ def make_assets(
     sids = _sids(symbols, told)
     drafts = sorted((sids[symbol], symbol) for symbol in symbols)
     return tuple(
-        _asset(symbol, told.get(symbol, {}), life=life.get(symbol), sid=sid, index=index, exchange=exchange)
+        _asset(
+            symbol,
+            told.get(symbol, {}),
+            life=life.get(symbol),
+            sid=sid,
+            index=index,
+            exchange=exchange,
+        )
         for index, (sid, symbol) in enumerate(drafts)
     )
 
@@ -170,7 +203,8 @@ def make_splits(
     """Return the splits, sorted by session, then asset.
 
     Raises:
-        InvalidSplit: a ratio is not above zero, a date is outside the calendar, or an asset has two splits on a day.
+        InvalidSplit: a ratio is not above zero, a date is outside the calendar, or an
+            asset has two splits on a day.
         UnknownSymbol: there is no such asset.
     """
     splits, seen = [], set()
@@ -179,12 +213,14 @@ def make_splits(
         ratio = _positive(row["ratio"])
         if ratio is None:
             raise InvalidSplit(
-                f"ratio must be finite and above zero: was {row['ratio']!r} in {words}; two for one is 0.5, one for ten is 10"
+                f"ratio must be finite and above zero: was {row['ratio']!r} in {words}; two for "
+                "one is 0.5, one for ten is 10"
             )
         key = (row["symbol"], row["effective_date"])
         if key in seen:
             raise InvalidSplit(
-                f"(symbol, effective_date) must be unique: was twice in {words}; multiply the ratios into one"
+                f"(symbol, effective_date) must be unique: was twice in {words}; multiply the "
+                "ratios into one"
             )
         seen.add(key)
         asset = index_of(row["symbol"], index, where="splits")
@@ -201,10 +237,12 @@ def make_splits(
 def make_dividends(
     table: Table | None, *, index: Mapping[str, int], calendar: TradingCalendar
 ) -> tuple[Dividend, ...]:
-    """Return the dividends, sorted by ex date, then asset, in the table's order. An asset may have several on a day.
+    """Return the dividends, sorted by ex date, then asset, in the table's order. An
+    asset may have several on a day.
 
     Raises:
-        InvalidDividend: an amount is negative or not finite, a date is outside the calendar, or a row is there twice.
+        InvalidDividend: an amount is negative or not finite, a date is outside the
+            calendar, or a row is there twice.
         UnknownSymbol: there is no such asset.
     """
     dividends, seen = [], set()
@@ -213,11 +251,14 @@ def make_dividends(
         amount = _positive(row["amount"], or_zero=True)
         if amount is None:
             raise InvalidDividend(
-                f"amount must be finite and not negative: was {row['amount']!r} in {words}; correct it or leave the row out"
+                f"amount must be finite and not negative: was {row['amount']!r} in {words}; "
+                "correct it or leave the row out"
             )
         key = tuple(row.values())
         if key in seen:
-            raise InvalidDividend(f"a dividend must be told once: was twice in {words}; leave one row out")
+            raise InvalidDividend(
+                f"a dividend must be told once: was twice in {words}; leave one row out"
+            )
         seen.add(key)
         asset = index_of(row["symbol"], index, where="dividends")
         try:
@@ -227,7 +268,10 @@ def make_dividends(
                 f"dates must be within the calendar: were not in {words}: {error}"
             ) from error
     return tuple(
-        sorted(dividends, key=lambda one: (one.ex_date, one.asset, one.pay_date or date.max, one.amount))
+        sorted(
+            dividends,
+            key=lambda one: (one.ex_date, one.asset, one.pay_date or date.max, one.amount),
+        )
     )
 
 
@@ -268,7 +312,8 @@ def _sid_column(raw: pl.DataFrame) -> pl.Series:
         if broken.any():
             row = int(broken.arg_max() or 0)
             raise WrongColumnType(
-                f"column 'sid' of assets must hold whole numbers: was {column[row]!r} in {row_words(raw, row)}; correct it"
+                f"column 'sid' of assets must hold whole numbers: was {column[row]!r} in "
+                f"{row_words(raw, row)}; correct it"
             )
     return column.cast(pl.Int64)
 
@@ -279,14 +324,17 @@ def _told(table: Table) -> dict[str, dict[str, Any]]:
     for row in table.rows():
         symbol, sid = row["symbol"], row.get("sid")
         if symbol in told:
-            raise InvalidAsset(f"symbol must be unique in assets: was {symbol!r} twice; keep one row")
+            raise InvalidAsset(
+                f"symbol must be unique in assets: was {symbol!r} twice; keep one row"
+            )
         if sid is not None and sid < 0:
             raise InvalidAsset(
                 f"sid must not be negative: was {sid} in assets for {symbol}; number assets from 0"
             )
         if sid is not None and sid in owner:
             raise InvalidAsset(
-                f"sid must be unique in assets: was {sid} for {owner[sid]} and {symbol}; renumber one"
+                f"sid must be unique in assets: was {sid} for {owner[sid]} and {symbol}; renumber "
+                "one"
             )
         if sid is not None:
             owner[sid] = symbol
@@ -294,7 +342,8 @@ def _told(table: Table) -> dict[str, dict[str, Any]]:
     return told
 
 
-# Assets without a sid take the free numbers in the order of their symbols; if none has one, those are 0, 1, 2 ...
+# Assets without a sid take the free numbers in the order of their symbols; if none has
+# one, those are 0, 1, 2 ...
 def _sids(symbols: list[str], told: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     taken = {told[symbol]["sid"] for symbol in told if "sid" in told[symbol]}
     free = (number for number in count() if number not in taken)
@@ -318,16 +367,19 @@ def _asset(
         start, end = start or life[0], end or life[1]
     if start is None or end is None:
         raise UnknownSymbol(
-            f"assets must have bars, or both start_date and end_date: was {symbol} without; leave the row out or give both dates"
+            f"assets must have bars, or both start_date and end_date: was {symbol} without; leave "
+            "the row out or give both dates"
         )
     if end < start:
         raise InvalidAsset(
-            f"end_date must not be before start_date: was {end} before {start} in assets for {symbol}; correct it"
+            f"end_date must not be before start_date: was {end} before {start} in assets for "
+            f"{symbol}; correct it"
         )
     auto_close = told["auto_close_date"] if "auto_close_date" in told else end + timedelta(days=1)
     if auto_close < start:
         raise InvalidAsset(
-            f"auto_close_date must not be before start_date: was {auto_close} before {start} in assets for {symbol}; correct it"
+            f"auto_close_date must not be before start_date: was {auto_close} before {start} in "
+            f"assets for {symbol}; correct it"
         )
     sizes: dict[str, Any] = {}
     for name in _SIZES:
@@ -336,15 +388,25 @@ def _asset(
             sizes[name] = size
         elif name in told and told[name] == told[name]:
             raise InvalidAsset(
-                f"{name} must be finite and above zero: was {told[name]!r} in assets for {symbol}; correct it"
+                f"{name} must be finite and above zero: was {told[name]!r} in assets for {symbol}; "
+                "correct it"
             )
     return Equity(
-        sid=sid, symbol=symbol, start_date=start, end_date=end, auto_close_date=auto_close,
-        index=index, asset_name=symbol, exchange=exchange, **sizes,
-    )  # fmt: skip
+        sid=sid,
+        symbol=symbol,
+        start_date=start,
+        end_date=end,
+        auto_close_date=auto_close,
+        index=index,
+        asset_name=symbol,
+        exchange=exchange,
+        **sizes,
+    )
 
 
-def _dividend(row: Mapping[str, Any], *, asset: int, amount: Decimal, calendar: TradingCalendar) -> Dividend:
+def _dividend(
+    row: Mapping[str, Any], *, asset: int, amount: Decimal, calendar: TradingCalendar
+) -> Dividend:
     pay_date: date | None = row["pay_date"]
     pay_session = None if pay_date is None else calendar.at_or_after(pay_date)
     return Dividend(

@@ -1,6 +1,8 @@
-"""Where slices come from while a session runs: a replay of recorded bars, or any asynchronous source of bars.
+"""Where slices come from while a session runs: a replay of recorded bars, or any
+asynchronous source of bars.
 
-Its rule: whatever is given as a feed becomes a DataFeed here, and nothing else is needed to write one.
+Its rule: whatever is given as a feed becomes a DataFeed here, and nothing else is
+needed to write one.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ def as_feed(source: object) -> DataFeed:
     """Return what was given as a feed, if it can be one.
 
     Args:
-        source: A feed, an async iterator of bars, or a function of symbols that opens one.
+        source: A feed, an async iterator of bars, or a function of symbols that opens
+            one.
 
     Raises:
         FeedError: it is none of them.
@@ -29,6 +32,7 @@ def as_feed(source: object) -> DataFeed:
     if isinstance(source, AsyncIterable) or callable(source):
         return StreamFeed(source)
     raise FeedError(
-        f"a feed must be a DataFeed, an async iterator, or a function that opens one: was {type(source).__name__}; "
+        "a feed must be a DataFeed, an async iterator, or a function that opens one: was "
+        f"{type(source).__name__}; "
         "wrap recorded bars in ReplayFeed(...)"
     )

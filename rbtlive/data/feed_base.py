@@ -1,6 +1,7 @@
 """What every feed is: something to subscribe to, and to take slices from.
 
-Its rule: a feed gives each slice of the calendar once and in order, empty ones included.
+Its rule: a feed gives each slice of the calendar once and in order, empty ones
+included.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ class FeedPlan:
         calendar: Whose sessions.
         frequency: "1d" or "1m".
         symbols: The symbols that exist; None takes any.
-        first_session: Number of the first session; replays begin there, live sources ignore it.
+        first_session: Number of the first session; replays begin there, live sources
+            ignore it.
         last_session: Number of the last session; the feed ends after it.
-        after: END of the last slice that is over already: the feed goes on with the one after it.
-        latest: Gives the END of the latest bar that can be right, usually the clock's `now`; None for sources that tell
-            of any time.
+        after: END of the last slice that is over already: the feed goes on with the one
+            after it.
+        latest: Gives the END of the latest bar that can be right, usually the clock's
+            `now`; None for sources that tell of any time.
     """
 
     calendar: TradingCalendar
@@ -44,7 +47,8 @@ class FeedPlan:
 
 
 class DataFeed(ABC):
-    """A source of slices: subscribe to symbols, then iterate asynchronously over events.
+    """A source of slices: subscribe to symbols, then iterate asynchronously over
+    events.
 
     Without any subscription a feed gives all it has; the first `subscribe` narrows it.
 
@@ -60,7 +64,9 @@ class DataFeed(ABC):
 
     @property
     def portal(self) -> PolarsDataPortal | None:
-        """The recorded bars behind the feed, which also serve as history; None if there are none."""
+        """The recorded bars behind the feed, which also serve as history; None if there
+        are none.
+        """
         return None
 
     @property
@@ -94,7 +100,9 @@ class DataFeed(ABC):
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield a MarketDataEvent a slice, and a SystemErrorEvent for whatever was wrong with the source."""
+        """Yield a MarketDataEvent a slice, and a SystemErrorEvent for whatever was
+        wrong with the source.
+        """
 
     @abstractmethod
     def stats(self) -> dict[str, int]:
@@ -102,14 +110,20 @@ class DataFeed(ABC):
 
     @property
     def reached(self) -> datetime | None:
-        """END of the latest slice that has begun, of which some bars may not have come yet; None before the first."""
+        """END of the latest slice that has begun, of which some bars may not have come
+        yet; None before the first.
+        """
         return None
 
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
-        """Close the slices that are over at a moment although nothing later came; bars for them are late."""
+        """Close the slices that are over at a moment although nothing later came; bars
+        for them are late.
+        """
 
     def take_back(self, slices: Sequence[Event]) -> None:  # noqa: B027 - a replay gives them again anyway
-        """Take back slices that were given and not processed, oldest first: whoever reads the source next gets them."""
+        """Take back slices that were given and not processed, oldest first: whoever
+        reads the source next gets them.
+        """
 
     def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source can be told
         pass

@@ -1,6 +1,8 @@
-"""Windows of bars as they look from the current session: adjusted, forward-filled, sliced.
+"""Windows of bars as they look from the current session: adjusted, forward-filled,
+sliced.
 
-The rule: a window is cut from rows that have happened; what is cached of later rows is never handed out.
+The rule: a window is cut from rows that have happened; what is cached of later rows is
+never handed out.
 """
 
 from __future__ import annotations
@@ -34,12 +36,15 @@ class History:
 
     Args:
         panel: The bars.
-        last_sessions: Last session of each asset's life; a price is not carried beyond it.
-        decimals: Round adjusted values to this many decimals, as zipline does with 3; None keeps them.
+        last_sessions: Last session of each asset's life; a price is not carried beyond
+            it.
+        decimals: Round adjusted values to this many decimals, as zipline does with 3;
+            None keeps them.
 
     Attributes:
         first_row: First row a window may begin at.
-        changes: How often factors were noted: what was made of adjusted bars is out of date once it has grown.
+        changes: How often factors were noted: what was made of adjusted bars is out of
+            date once it has grown.
     """
 
     def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
@@ -52,7 +57,9 @@ class History:
         self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
         self._all_clear_from = 0
         self._plain = panel.frozen and decimals is None
-        self._clean_from = [0] * panel.width  # windows that are slices of the bars themselves, if `_plain`
+        self._clean_from = [
+            0
+        ] * panel.width  # windows that are slices of the bars themselves, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
@@ -84,7 +91,9 @@ class History:
         return len(self._factors[index])
 
     def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
-        """Return an asset's bars from row `low` on: some or all of open, high, low, close, volume, price (null where missing)."""
+        """Return an asset's bars from row `low` on: some or all of open, high, low,
+        close, volume, price (null where missing).
+        """
         columns = []
         for field in fields:
             values = self._seen(
@@ -94,9 +103,11 @@ class History:
         return pl.DataFrame(columns)
 
     def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
-        """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series named by symbol.
+        """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series
+        named by symbol.
 
-        The session that looks is the latest one that factors were noted for. Missing values are null.
+        The session that looks is the latest one that factors were noted for. Missing
+        values are null.
         """
         panel = self.panel
         if not panel.frozen:
@@ -113,12 +124,15 @@ class History:
         return whole.slice(low - panel.base, high - low)
 
     def clean_from(self, index: int, field: str) -> int | None:
-        """Return the first row from which windows are slices of the bars, neither adjusted, rounded nor filled; None if never."""
+        """Return the first row from which windows are slices of the bars, neither
+        adjusted, rounded nor filled; None if never.
+        """
         if not self._plain or field == "price":
             return None
         return max(self._clean_from[index], self.first_row)
 
-    # The column as it looks now, of the rows that are held; kept until the next factor, or until they are others.
+    # The column as it looks now, of the rows that are held; kept until the next factor,
+    # or until they are others.
     def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:
         self._forget_what_moved()
         key = (index, field if adjusted else field + " as it was")
@@ -190,7 +204,9 @@ class History:
         values = self._rounded(values)
         if tail is not None:
             values = np.append(values, tail)
-        if field == "price" and (np.isnan(values).any() or self._dead_row(index) < low + len(values)):
+        if field == "price" and (
+            np.isnan(values).any() or self._dead_row(index) < low + len(values)
+        ):
             values = self._filled(values, index, low=low, seen_from=seen_from)
         return values
 
@@ -218,8 +234,9 @@ class History:
         filled[max(0, self._dead_row(index) - low) :] = np.nan
         return filled
 
-    # Where windows are rounded as zipline's, they also end as zipline's: by the UTC date of a minute, so that the last minute
-    # of an asset that trades round the clock, stamped with the next midnight, has no price.
+    # Where windows are rounded as zipline's, they also end as zipline's: by the UTC
+    # date of a minute, so that the last minute of an asset that trades round the clock,
+    # stamped with the next midnight, has no price.
     def _dead_row(self, index: int) -> int:
         last, calendar = self._last_sessions[index], self.panel.calendar
         if self._decimals is None or self.panel.frequency == "1d" or last >= len(calendar):
@@ -227,7 +244,8 @@ class History:
         midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
         return int(np.searchsorted(self.panel.row_us, midnight))
 
-    # zipline looks a daily price up by the session's label, which is midnight: round the clock, that is the session before.
+    # zipline looks a daily price up by the session's label, which is midnight: round
+    # the clock, that is the session before.
     def _midnight_is_yesterdays(self, row: int) -> bool:
         panel = self.panel
         if self._decimals is None or panel.frequency == "1m":
@@ -239,14 +257,17 @@ class History:
             == panel.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
         )
 
-    # A daily row may be asked for before it is there: its place follows from the session alone.
+    # A daily row may be asked for before it is there: its place follows from the
+    # session alone.
     def _first_row(self, session: int) -> int:
         if self.panel.frequency == "1d":
             return max(0, session - self.panel.first_session)
         return self.panel.rows_of_session(session)[0]
 
     def matrix(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
-        """Return a field of several assets over rows `low` to `high` - 1 as a read-only array, rows x assets."""
+        """Return a field of several assets over rows `low` to `high` - 1 as a read-only
+        array, rows x assets.
+        """
         clear = low >= self._all_clear_from and self._decimals is None
         if clear and self.panel.frozen and field != "price":
             return self._columns(indices, field, low, high)
@@ -266,7 +287,9 @@ class History:
         while begin and self._log[begin - 1][0] > low:
             begin -= 1
         for row, factor in self._log[begin:]:
-            for place in [factor.asset] if indices == self._everything else _places(indices, factor.asset):
+            for place in (
+                [factor.asset] if indices == self._everything else _places(indices, factor.asset)
+            ):
                 window[: row - low, place] *= factor.volume if volume else factor.price
 
     def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
@@ -285,7 +308,9 @@ class History:
         return chosen[low - panel.base : high - panel.base]
 
     def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
-        """Return `date` and one Float64 column an asset, named by symbol, over rows `low` to `high` - 1."""
+        """Return `date` and one Float64 column an asset, named by symbol, over rows
+        `low` to `high` - 1.
+        """
         if not self.panel.frozen or field == "price":
             columns = [self.series(index, field, low, high) for index in indices]
             return pl.DataFrame([self.panel.dates(low, high), *columns])

@@ -1,10 +1,11 @@
 """Columns that a strategy computes from an asset's bars, as Polars expressions.
 
-The rule: the value at a row is that of the expression over the rows up to it; an expression that gives another value once
-later rows are known is refused.
+The rule: the value at a row is that of the expression over the rows up to it; an
+expression that gives another value once later rows are known is refused.
 
-Where rows come one by one, each column is evaluated anew over all of them: polars' rolling sums, means and deviations carry a running
-sum from the first row on, so that an evaluation over the last rows alone differs in the last bit.
+Where rows come one by one, each column is evaluated anew over all of them: polars'
+rolling sums, means and deviations carry a running sum from the first row on, so that an
+evaluation over the last rows alone differs in the last bit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.utils.arrays import np
 
 PREFIXES = 32
-"""How many beginnings of a column an expression is tried on, each longer than the last by one factor: thrice the column in all."""
+"""How many beginnings of a column an expression is tried on, each longer than the last
+by one factor: thrice the column in all.
+"""
 
 
 class Indicators:
@@ -42,7 +45,9 @@ class Indicators:
         self._columns: dict[
             tuple[int, str], tuple[int, Floats]
         ] = {}  # with the number of factors they were made with
-        self._flat: dict[tuple[int, str], tuple[int, Sequence[float]]] = {}  # with the history's changes
+        self._flat: dict[
+            tuple[int, str], tuple[int, Sequence[float]]
+        ] = {}  # with the history's changes
 
     def __contains__(self, name: object) -> bool:
         return name in self.expressions
@@ -53,17 +58,25 @@ class Indicators:
         return tuple(self.expressions)
 
     def add(self, name: str, expression: pl.Expr) -> None:
-        """Add or replace an indicator; an asset's column is computed when it is first read.
+        """Add or replace an indicator; an asset's column is computed when it is first
+        read.
 
         Raises:
-            StrategyError: the name is that of a field, or `expression` is no Polars expression.
+            StrategyError: the name is that of a field, or `expression` is no Polars
+                expression.
         """
         if not isinstance(expression, pl.Expr):
             raise StrategyError(
                 f"indicator {name!r} must be a Polars expression: was {expression!r}; see pl.col()"
             )
-        if not isinstance(name, str) or not name or name in (*BASE_FIELD, "last_traded", "contract"):
-            raise StrategyError(f"an indicator needs a name that is no field: was {name!r}; pick another")
+        if (
+            not isinstance(name, str)
+            or not name
+            or name in (*BASE_FIELD, "last_traded", "contract")
+        ):
+            raise StrategyError(
+                f"an indicator needs a name that is no field: was {name!r}; pick another"
+            )
         self.expressions[name] = expression
         self._fields[name] = fields_of(expression)
         for key in [key for key in self._columns if key[1] == name]:
@@ -71,7 +84,9 @@ class Indicators:
             self._flat.pop(key, None)
 
     def flat(self, index: int, name: str) -> Sequence[float] | None:
-        """Return a column as one run of floats, good until factors are noted; None where it ends with the rows of today."""
+        """Return a column as one run of floats, good until factors are noted; None
+        where it ends with the rows of today.
+        """
         if not self._history.panel.frozen:
             return None
         return cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
@@ -114,10 +129,13 @@ class Indicators:
             return bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
         except pl.exceptions.PolarsError as error:
             raise StrategyError(
-                f"indicator {name!r} must give one number a bar: {error}; use the columns {', '.join(BASE_FIELD)}"
+                f"indicator {name!r} must give one number a bar: {error}; use the columns "
+                f"{', '.join(BASE_FIELD)}"
             ) from error
 
-    def _try_prefixes(self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series) -> None:
+    def _try_prefixes(
+        self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series
+    ) -> None:
         lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
         for length in lengths[lengths < len(bars)].tolist():
             shorter = self._evaluate(name, bars.head(length))
@@ -134,8 +152,10 @@ class Indicators:
             return
         symbol = self._history.panel.symbols[index]
         raise LookAheadIndicator(
-            f"indicator {name!r} must not look ahead: of {symbol}, the values over the first {len(shorter)} bars are others "
-            "once later bars are known; use shift(1) or rolling windows, not shift(-1), reverse() or whole-column totals"
+            f"indicator {name!r} must not look ahead: of {symbol}, the values over the first "
+            f"{len(shorter)} bars are others "
+            "once later bars are known; use shift(1) or rolling windows, not shift(-1), reverse() "
+            "or whole-column totals"
         )
 
 
@@ -145,7 +165,9 @@ def _floats(values: pl.Series) -> Floats:
 
 
 def fields_of(expression: pl.Expr) -> tuple[str, ...]:
-    """Return the columns of a history that an expression is evaluated over: those it names, or all if it does not name them."""
+    """Return the columns of a history that an expression is evaluated over: those it
+    names, or all if it does not name them.
+    """
     named = set(expression.meta.root_names())
     if named and named <= BASE_FIELD.keys() and not expression.meta.has_multiple_outputs():
         return tuple(field for field in BASE_FIELD if field in named)

@@ -1,6 +1,8 @@
-"""All that is known of the market up to now: a cursor over bars, moved by the core alone.
+"""All that is known of the market up to now: a cursor over bars, moved by the core
+alone.
 
-The rule: nothing is read past the cursor. Assets are named by their index, numbers are floats, NaN is a missing one.
+The rule: nothing is read past the cursor. Assets are named by their index, numbers are
+floats, NaN is a missing one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,11 @@ from rbtlive.data.panels import Lives, PanelMaker
 from rbtlive.data.quick import Quick
 from rbtlive.data.rolling import RollingPanel
 from rbtlive.data.sessions import LastRows, TodaySoFar, session_bar
-from rbtlive.errors import HistoryWindowStartsBeforeData, IncompatibleHistoryFrequency, UnknownSymbol
+from rbtlive.errors import (
+    HistoryWindowStartsBeforeData,
+    IncompatibleHistoryFrequency,
+    UnknownSymbol,
+)
 from rbtlive.model.asset import Asset
 from rbtlive.utils.arrays import np
 
@@ -64,25 +70,32 @@ class Market:
         frequency: What a bar of the run is: "1d" or "1m".
         first_session: Number of the run's first session; earlier bars are history.
         last_session: Number of its last one; None if that is not known.
-        preload: Take all bars from the portal, as a backtest does; else those from `first_session` on come through `append_slice`.
-        round_history: Keep prices in thousandths and round histories to three decimals, as zipline does.
-        look_ahead_before_start: Let a daily `before_trading_start` see the coming session's bar, as zipline does.
-        lag_at_midnight: Where sessions end at midnight (24/7), show each daily bar one session late, as zipline does;
-            positions are valued at the current one.
+        preload: Take all bars from the portal, as a backtest does; else those from
+            `first_session` on come through `append_slice`.
+        round_history: Keep prices in thousandths and round histories to three decimals,
+            as zipline does.
+        look_ahead_before_start: Let a daily `before_trading_start` see the coming
+            session's bar, as zipline does.
+        lag_at_midnight: Where sessions end at midnight (24/7), show each daily bar one
+            session late, as zipline does; positions are valued at the current one.
 
     Attributes:
         assets: In the order of their index.
         session: Number of the session the cursor is in; -1 before the first.
-        row: Row of the main panel being processed; the last row of history before the first, -1 without history.
+        row: Row of the main panel being processed; the last row of history before the
+            first, -1 without history.
         now_us: Time of the cursor, µs UTC.
         before_open: True while `before_trading_start` runs.
         looks_back: True while what is seen is a bar of an earlier session.
-        seen: The row that is seen; while that `looks_back`, BEHIND every column: who reads by it then finds nothing.
+        seen: The row that is seen; while that `looks_back`, BEHIND every column: who
+            reads by it then finds nothing.
         lives: From when to when each asset is listed.
         indicators: What `add_column` added.
-        quick: Short ways to numbers and windows of the row that is seen, good while nothing `looks_back`.
+        quick: Short ways to numbers and windows of the row that is seen, good while
+            nothing `looks_back`.
         sources: What `add_source` added, by field.
-        append_next: Stores the minute after the last one; another slice it leaves to `append_slice`, and gives -1.
+        append_next: Stores the minute after the last one; another slice it leaves to
+            `append_slice`, and gives -1.
         panel: The bars of the run's frequency.
     """
 
@@ -106,12 +119,16 @@ class Market:
         self.preload = preload
         self.round_history = round_history
         self._look_ahead = look_ahead_before_start
-        self._lag = int(lag_at_midnight and frequency == "1d" and self._ends_at_midnight(first_session))
+        self._lag = int(
+            lag_at_midnight and frequency == "1d" and self._ends_at_midnight(first_session)
+        )
         self._index = {asset.symbol: asset.index for asset in self.assets}
         self.sources: dict[str, Callable[[Any, int], Any]] = {}
         self.lives = Lives(self.calendar, self.assets)
         self._first, self._last = self.lives.first, self.lives.last
-        self._data_start = portal.first_session if preload else min(portal.first_session, first_session)
+        self._data_start = (
+            portal.first_session if preload else min(portal.first_session, first_session)
+        )
         end = portal.last_session if last_session is None else last_session
         self._maker = PanelMaker(
             portal,
@@ -138,7 +155,7 @@ class Market:
         self._bind()
         self._look_back_at(self.row)
 
-    # --- making ---------------------------------------------------------------------------------------------------
+    # --- making -----------------------------------------------------------------------
 
     def _learn_actions(self) -> None:
         portal = self.portal
@@ -165,7 +182,9 @@ class Market:
         self._so_far = TodaySoFar(self.panel)
 
     def _history_of(self, panel: Panel) -> History:
-        history = History(panel, last_sessions=self._last, decimals=3 if self.round_history else None)
+        history = History(
+            panel, last_sessions=self._last, decimals=3 if self.round_history else None
+        )
         history.first_row = panel.rows_of_session(self._data_start)[0]
         return history
 
@@ -188,10 +207,12 @@ class Market:
         row = session - 1 - self.daily.first_session
         return self.daily.value(asset, "close", row) if 0 <= row < self.daily.rows else NAN
 
-    # --- the cursor -----------------------------------------------------------------------------------------------
+    # --- the cursor -------------------------------------------------------------------
 
     def open_session(self, session: int) -> None:
-        """Begin a session: the one before is complete, and this one's splits and dividends take effect."""
+        """Begin a session: the one before is complete, and this one's splits and
+        dividends take effect.
+        """
         self.session = session
         self.before_open = False
         self._coming.expect_nothing()
@@ -204,7 +225,9 @@ class Market:
         self._look_back_at(self.row)
 
     def before_trading_start(self, session: int) -> None:
-        """Move to the morning of a session: what is seen is the bar before, as it looks this morning."""
+        """Move to the morning of a session: what is seen is the bar before, as it looks
+        this morning.
+        """
         self.now_us = morning_us(self.calendar.label(session))
         self.before_open = True
         coming = session - self.panel.first_session - self._lag
@@ -252,7 +275,8 @@ class Market:
             index = self._index.get(symbol)
             if index is None:
                 raise UnknownSymbol(
-                    f"a bar must be of an asset of the run: was {symbol!r}; subscribe to known symbols"
+                    f"a bar must be of an asset of the run: was {symbol!r}; subscribe to known "
+                    "symbols"
                 )
             if self._first[index] <= session <= self._last[index]:
                 values[index] = bar.floats()
@@ -265,7 +289,9 @@ class Market:
 
     @property
     def last_slice_us(self) -> int | None:
-        """END of the last row that was processed, µs UTC; None before the first of the run."""
+        """END of the last row that was processed, µs UTC; None before the first of the
+        run.
+        """
         first = (
             self.panel.rows_of_session(self.first_session)[0]
             if self.panel.last_session >= self.first_session
@@ -274,19 +300,24 @@ class Market:
         return None if first is None or self.row < first else int(self._us[self.row])
 
     def row_at(self, us: int) -> int:
-        """Return the row of the main panel that ends at `us`, or that is the session `us` lies in on daily bars."""
+        """Return the row of the main panel that ends at `us`, or that is the session
+        `us` lies in on daily bars.
+        """
         if self.frequency == "1d":
             return self.calendar.session_of_us(us) - self.panel.first_session
         return int(np.searchsorted(self.panel.row_us, us))
 
-    # Flat views of the columns: reading a number is one index away. They end when the panel moves its arrays.
+    # Flat views of the columns: reading a number is one index away. They end when the
+    # panel moves its arrays.
     def _bind(self) -> None:
         self._generation = self.panel.generation
         self._width = self.panel.width
         self._shift = self.panel.base * self._width
         self._us = self.panel.flat_us()
         self._fields = {field: self.panel.flat(field) for field in FIELDS}
-        self._open, self._high, self._low = (self._fields[field] for field in ("open", "high", "low"))
+        self._open, self._high, self._low = (
+            self._fields[field] for field in ("open", "high", "low")
+        )
         self._close, self._volume = self._fields["close"], self._fields["volume"]
         self.quick.forget()
 
@@ -318,7 +349,7 @@ class Market:
             else:
                 self.daily.set_row(row, session_bar(self.panel, session))
 
-    # --- what core, venue and models read -------------------------------------------------------------------------
+    # --- what core, venue and models read ---------------------------------------------
 
     # Where an asset's value stands in the flat columns.
     def _place(self, index: int) -> int:
@@ -341,7 +372,9 @@ class Market:
         return self._close[self._place(index)] if self._view >= 0 else NAN
 
     def closes(self) -> Sequence[float]:
-        """Return the close of the row that is seen by asset index; there must be such a row."""
+        """Return the close of the row that is seen by asset index; there must be such a
+        row.
+        """
         first = self._place(0)
         return self._close[first : first + self._width]
 
@@ -350,7 +383,9 @@ class Market:
         return self._volume[self._place(index)] if self._view >= 0 else 0.0
 
     def spot(self, index: int, field: str) -> float:
-        """Return a field of the row that is seen, as it looks after this morning's splits and dividends."""
+        """Return a field of the row that is seen, as it looks after this morning's
+        splits and dividends.
+        """
         if self._view < 0:
             return 0.0 if field == "volume" else NAN
         value: float = self._fields[field][self._place(index)]
@@ -359,14 +394,17 @@ class Market:
         return value * self._adjustments.ratio(index, self._view_session, volume=field == "volume")
 
     def price(self, index: int) -> float:
-        """Return the last known close, adjusted to now; NaN before the first and after the asset's end."""
+        """Return the last known close, adjusted to now; NaN before the first and after
+        the asset's end.
+        """
         if not self.looks_back:
             value: float = self._close[self._place(index)]
             if value == value:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
                 return value
         return self._carried(index)
 
-    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry the last close that traded, days the last known one.
+    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry the last close
+    # that traded, days the last known one.
     def _carried(self, index: int) -> float:
         row = self._view
         if row < 0 or self._view_session > self._last[index]:
@@ -380,7 +418,9 @@ class Market:
         return close * self._adjustments.ratio(index, self.panel.session_at(row))
 
     def value_price(self, index: int) -> float:
-        """Return the price that positions are valued at: `price`, but never late, and with zipline's look-ahead early."""
+        """Return the price that positions are valued at: `price`, but never late, and
+        with zipline's look-ahead early.
+        """
         if not self.before_open and not self._lag:
             return self.price(index)
         if self.before_open and self.session > self._last[index]:
@@ -398,10 +438,13 @@ class Market:
 
     @property
     def values_are_closes(self) -> bool:
-        """Whether `value_price` is the close of the row that is seen, where that traded."""
+        """Whether `value_price` is the close of the row that is seen, where that
+        traded.
+        """
         return self._view >= 0 and not (self.looks_back or self.before_open or self._lag)
 
-    # Where a morning lies within a session (24/7), zipline values positions at the minute that ends then.
+    # Where a morning lies within a session (24/7), zipline values positions at the
+    # minute that ends then.
     def _row_ending_now(self, row: int) -> int:
         found = self.row_at(self.now_us)
         return found if found < self.panel.rows and self._us[found] == self.now_us else row
@@ -411,7 +454,9 @@ class Market:
         return self._traded.find(index, self._view) if self._view >= 0 else -1
 
     def last_traded_us(self, index: int) -> int:
-        """Return the END of the last row seen in which the asset traded, µs UTC; -1 if it never did."""
+        """Return the END of the last row seen in which the asset traded, µs UTC; -1 if
+        it never did.
+        """
         row = self.last_traded_row(index)
         return self._us[row] if row >= 0 else -1
 
@@ -433,13 +478,15 @@ class Market:
         """Return the dividends whose ex date is in a session."""
         return self._dividends.get(session, ())
 
-    # --- indicators and values from elsewhere ------------------------------------------------------------------------------------
+    # --- indicators and values from elsewhere -----------------------------------------
 
     def add_column(self, name: str, expression: pl.Expr) -> None:
-        """Make an indicator readable: an expression over an asset's bars, with the columns of a history, adjusted to now.
+        """Make an indicator readable: an expression over an asset's bars, with the
+        columns of a history, adjusted to now.
 
         Raises:
-            StrategyError: the name is that of a field, or `expression` is no Polars expression.
+            StrategyError: the name is that of a field, or `expression` is no Polars
+                expression.
         """
         self.quick.forget()
         self.indicators.add(name, expression)
@@ -461,7 +508,7 @@ class Market:
         """
         self.sources[field] = lookup
 
-    # --- windows --------------------------------------------------------------------------------------------------
+    # --- windows ----------------------------------------------------------------------
 
     def span(self, bar_count: int, frequency: str) -> Span:
         """Return where the window of the last `bar_count` bars lies.
@@ -478,7 +525,8 @@ class Market:
             high = self._view_session - self.daily.first_session
         elif frequency == "1m":
             raise IncompatibleHistoryFrequency(
-                "frequency in data.history() must be '1d' in a daily run: was '1m'; run with frequency='1m' over minute bars"
+                "frequency in data.history() must be '1d' in a daily run: was '1m'; run with "
+                "frequency='1m' over minute bars"
             )
         else:
             raise ValueError(f"frequency in data.history() must be '1d' or '1m': was {frequency!r}")
@@ -491,7 +539,8 @@ class Market:
         first = self.calendar.label(self._data_start)
         now = self.calendar.label(max(self.session, 0))
         raise HistoryWindowStartsBeforeData(
-            f"data.history() must not reach before the first session of the data, {first}: was {bar_count} bars of "
+            f"data.history() must not reach before the first session of the data, {first}: was "
+            f"{bar_count} bars of "
             f"{frequency!r} in session {now}; ask for fewer bars, start later, or give earlier bars"
         )
 
@@ -502,7 +551,8 @@ class Market:
             index: The asset.
             field: open, high, low, close, volume or price.
             span: Where the window lies.
-            like: With zipline's rounding, before the open: the asset whose factors of this morning are used.
+            like: With zipline's rounding, before the open: the asset whose factors of
+                this morning are used.
         """
         if field in self.indicators:
             return self._indicator(index, field, span)
@@ -515,14 +565,19 @@ class Market:
         if not self.round_history:
             tail = None if tail is None else tail * ratio
             return span.history.values(index, field, span.low, span.high, tail=tail)
-        # zipline rounds the window as it looked the evening before, and then applies the morning's factors to all of it
+        # zipline rounds the window as it looked the evening before, and then applies
+        # the morning's factors to all of it
         seen_from = self._view_session
-        return span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from) * ratio
+        return (
+            span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
+            * ratio
+        )
 
     def _indicator(self, index: int, name: str, span: Span) -> Floats:
         if span.history is not self._history:
             raise ValueError(
-                f"indicator {name!r} must be read at the run's own frequency, {self.frequency!r}: was '1d'"
+                f"indicator {name!r} must be read at the run's own frequency, {self.frequency!r}: "
+                "was '1d'"
             )
         return self.indicators.values(index, name, span.low, span.high)
 
@@ -531,20 +586,26 @@ class Market:
         return not (self.looks_back and self.round_history)
 
     def series(self, index: int, field: str, span: Span) -> pl.Series:
-        """Return a window of one asset as a Float64 Series named by symbol, null where missing."""
+        """Return a window of one asset as a Float64 Series named by symbol, null where
+        missing.
+        """
         if span.today or not self._whole_windows or field in self.indicators:
             return to_series(self.assets[index].symbol, self.values(index, field, span))
         return span.history.series(index, field, span.low, span.high)
 
     def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
-        """Return a window of several assets: `date`, and one Float64 column an asset named by symbol."""
+        """Return a window of several assets: `date`, and one Float64 column an asset
+        named by symbol.
+        """
         if span.today or not self._whole_windows or field in self.indicators:
             columns = [self.series(index, field, span) for index in indices]
             return pl.DataFrame([self.dates(span), *columns])
         return span.history.frame(indices, field, span.low, span.high)
 
     def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
-        """Return a window of several assets as a read-only array, rows x assets, NaN where missing."""
+        """Return a window of several assets as a read-only array, rows x assets, NaN
+        where missing.
+        """
         if not span.today and self._whole_windows and field not in self.indicators:
             return span.history.matrix(indices, field, span.low, span.high)
         window = np.empty((span.rows, len(indices)))
@@ -554,19 +615,23 @@ class Market:
         return window
 
     def dates(self, span: Span) -> pl.Series:
-        """Return the `date` column of a window: session labels (Date), or ENDs of minutes (Datetime, µs, UTC)."""
+        """Return the `date` column of a window: session labels (Date), or ENDs of
+        minutes (Datetime, µs, UTC).
+        """
         if not span.today:
             return span.history.panel.dates(span.low, span.high)
         first = self.daily.first_session
         return pl.Series("date", self.calendar.labels[first + span.low : first + span.high + 1])
 
-    # --- after the run --------------------------------------------------------------------------------------------
+    # --- after the run ----------------------------------------------------------------
 
     def benchmark_returns(self, index: int, first_session: int, count: int) -> list[float]:
-        """Return an asset's daily returns over `count` complete sessions, dividends reinvested.
+        """Return an asset's daily returns over `count` complete sessions, dividends
+        reinvested.
 
-        The first one is from the close before; for an asset listed on that very session, from its open.
-        Source: zipline-reloaded 3.2.1, `sources/benchmark_source.py`.
+        The first one is from the close before; for an asset listed on that very
+        session, from its open. Source: zipline-reloaded 3.2.1,
+        `sources/benchmark_source.py`.
         """
         if not self.preload and self.frequency == "1m":
             self._complete_days(first_session + count - 1)

@@ -1,6 +1,8 @@
-"""The minute bars of a portal: held in memory, or left where they are and read a part at a time.
+"""The minute bars of a portal: held in memory, or left where they are and read a part
+at a time.
 
-The rule: whoever reads them a part at a time sees the same bars, in the same order, as who holds them all.
+The rule: whoever reads them a part at a time sees the same bars, in the same order, as
+who holds them all.
 """
 
 from __future__ import annotations
@@ -15,13 +17,21 @@ import polars as pl
 from rbtlive.data.schema import FIELDS
 from rbtlive.utils.arrays import NDArray, np
 
-_COLUMNS: Final = {"us": "int64", "session": "int32", "asset": "int32", **dict.fromkeys(FIELDS, "float64")}
+_COLUMNS: Final = {
+    "us": "int64",
+    "session": "int32",
+    "asset": "int32",
+    **dict.fromkeys(FIELDS, "float64"),
+}
 _MOST_BLOCKS: Final = 1_000
-"""Bars that go to more places than these are sorted by place before they are written."""
+"""Bars that go to more places than these are sorted by place before they are written.
+"""
 
 
 def temporary_file(owner: object) -> IO[bytes]:
-    """Return a file that nobody else sees, gone when it is closed, its owner is, or the process is, however that ends."""
+    """Return a file that nobody else sees, gone when it is closed, its owner is, or the
+    process is, however that ends.
+    """
     import tempfile  # a part of what rbtlive's import would take, for what few runs need
 
     file = tempfile.TemporaryFile(prefix="rbtlive-")  # noqa: SIM115 - closed with its owner
@@ -49,12 +59,15 @@ class MinuteBars(ABC):
         """Return the bars of sessions `first` to `last`.
 
         Returns:
-            us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five fields (Float64); sorted by us, then
-            asset, unless the order does not matter.
+            us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
+            fields (Float64); sorted by us, then asset, unless the order does not
+            matter.
         """
 
     def parts(self, first: int, last: int, *, in_order: bool = True) -> Iterator[pl.DataFrame]:
-        """Yield the bars of sessions `first` to `last` in parts of bounded size, one after the other."""
+        """Yield the bars of sessions `first` to `last` in parts of bounded size, one
+        after the other.
+        """
         first, last = max(first, self.first_session), min(last, self.last_session)
         begin = first
         while begin <= last:
@@ -85,12 +98,17 @@ class HeldMinutes(MinuteBars):
         """Return the bars of some sessions; they are in order in any case."""
         del in_order
         sessions = self._frame["session"]
-        begin, end = sessions.search_sorted(first, side="left"), sessions.search_sorted(last, side="right")
+        begin, end = (
+            sessions.search_sorted(first, side="left"),
+            sessions.search_sorted(last, side="right"),
+        )
         return self._frame.slice(begin, end - begin)
 
 
 class Layout(NamedTuple):
-    """How sessions are grouped into parts: `step` of them each, from session `first` to `last`."""
+    """How sessions are grouped into parts: `step` of them each, from session `first` to
+    `last`.
+    """
 
     first: int
     last: int
@@ -129,7 +147,13 @@ class StoredMinutes(MinuteBars):
     """
 
     def __init__(
-        self, store: PartStore, layout: Layout, *, height: int, daily: pl.DataFrame, symbols: Sequence[str]
+        self,
+        store: PartStore,
+        layout: Layout,
+        *,
+        height: int,
+        daily: pl.DataFrame,
+        symbols: Sequence[str],
     ) -> None:
         self._store = store
         self._layout = layout
@@ -146,7 +170,9 @@ class StoredMinutes(MinuteBars):
 
     def number(self, places: Sequence[int]) -> None:
         """Number the assets anew: each number becomes its place's."""
-        self._places = None if list(places) == list(range(len(places))) else pl.Series(places, dtype=pl.Int32)
+        self._places = (
+            None if list(places) == list(range(len(places))) else pl.Series(places, dtype=pl.Int32)
+        )
         self.daily = self._numbered(self.daily).sort("session", "asset")
 
     def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
@@ -169,9 +195,11 @@ class StoredMinutes(MinuteBars):
 
 
 class Spill:
-    """Parts in a temporary file, which goes when it is no longer used, or when the process ends, even by a kill.
+    """Parts in a temporary file, which goes when it is no longer used, or when the
+    process ends, even by a kill.
 
-    The file is a run of blocks: the columns of some bars of one part, one after the other.
+    The file is a run of blocks: the columns of some bars of one part, one after the
+    other.
 
     Args:
         layout: Says which bar goes where.

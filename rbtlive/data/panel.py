@@ -1,7 +1,7 @@
 """Bars of all assets on one axis of time, as plain float arrays.
 
-The rule: a row is a slice of time (a session, or a calendar minute) and exists even if nothing traded in it; a missing price
-is NaN and a missing volume is 0.
+The rule: a row is a slice of time (a session, or a calendar minute) and exists even if
+nothing traded in it; a missing price is NaN and a missing volume is 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _UINT32_MAX: Final = 4_294_967_295
 
 
 def in_thousandths(values: Floats, field: str) -> Floats:
-    """Return values as zipline's files keep them: prices in whole thousandths below 4.29 million, volumes in whole shares.
+    """Return values as zipline's files keep them: prices in whole thousandths below
+    4.29 million, volumes in whole shares.
 
     A price of 0 reads as missing there, and so does one that does not fit.
 
@@ -51,8 +52,10 @@ class Panel:
         calendar: Gives the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
-        last_session: Session of the last row; below `first_session` for a panel that starts empty.
-        frozen: No row is ever added or changed: whole columns are converted once and kept.
+        last_session: Session of the last row; below `first_session` for a panel that
+            starts empty.
+        frozen: No row is ever added or changed: whole columns are converted once and
+            kept.
         thousandths: Keep prices as zipline's files do.
         rolls: Hold no rows yet.
 
@@ -61,9 +64,11 @@ class Panel:
         width: How many assets there are.
         base: First row that is held; all are unless the panel rolls.
         cells: For each field, what `flat` gives of it, to be written.
-        laid_out: Row after the last that has its place on the axis; those from `rows` on wait for their bars.
+        laid_out: Row after the last that has its place on the axis; those from `rows`
+            on wait for their bars.
         thousandths: Whether prices are kept as zipline's files do.
-        generation: Grows when the arrays are moved to another place, and views of them are no longer followed.
+        generation: Grows when the arrays are moved to another place, and views of them
+            are no longer followed.
     """
 
     def __init__(
@@ -85,7 +90,9 @@ class Panel:
         self.first_session = first_session
         self.frozen = frozen
         self.thousandths = thousandths
-        self._starts: list[int] = [0]  # first row of each session, and one past the last row of the last
+        self._starts: list[int] = [
+            0
+        ]  # first row of each session, and one past the last row of the last
         us, sessions = self._axis(first_session, last_session)
         self.rows = len(us)
         self._us = us
@@ -98,7 +105,10 @@ class Panel:
         self.generation = 0
         self.laid_out = self._starts[-1]
         self._note_cells()
-        self._ends_of, self._ends = -1, np.empty(0, dtype=np.int64)  # of the session last appended to
+        self._ends_of, self._ends = (
+            -1,
+            np.empty(0, dtype=np.int64),
+        )  # of the session last appended to
 
     # The rows of consecutive sessions; notes where each session begins.
     def _axis(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -115,25 +125,31 @@ class Panel:
         return np.concatenate(minutes), np.repeat(sessions, counts)
 
     def _blank(self, rows: int) -> dict[str, Floats]:
-        return {field: np.full((rows, self.width), EMPTY[field], dtype=np.float64) for field in FIELDS}
+        return {
+            field: np.full((rows, self.width), EMPTY[field], dtype=np.float64) for field in FIELDS
+        }
 
     def fill(self, bars: pl.DataFrame) -> None:
         """Put bars into their rows; bars outside the axis are left out.
 
         Args:
-            bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and open, high, low, close, volume (Float64).
+            bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and
+                open, high, low, close, volume (Float64).
         """
         bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
         if self._bare and self._are_all_rows(bars):
             columns = {field: self._kept(bars, field) for field in FIELDS}
-            self._matrices = {field: values.reshape(self.rows, -1) for field, values in columns.items()}
+            self._matrices = {
+                field: values.reshape(self.rows, -1) for field, values in columns.items()
+            }
             self._bare = False
             self._note_cells()
         else:
             self._lay_out()
             self._put(bars, self._matrices, base=0)
 
-    # Whether these are a bar of each asset in each row, in order: such columns are the rows, and are taken without a copy.
+    # Whether these are a bar of each asset in each row, in order: such columns are the
+    # rows, and are taken without a copy.
     def _are_all_rows(self, bars: pl.DataFrame) -> bool:
         if not 0 < len(bars) == self.rows * self.width:
             return False
@@ -169,7 +185,9 @@ class Panel:
                 matrix.setflags(write=False)
 
     def reach(self, session: int, *, back_to: int) -> None:
-        """Have the rows of a session held from now on, and those before it from `back_to` on."""
+        """Have the rows of a session held from now on, and those before it from
+        `back_to` on.
+        """
 
     @property
     def last_session(self) -> int:
@@ -194,18 +212,23 @@ class Panel:
         """Have all rows from this one to the last that is held be held."""
 
     def values(self, field: str, low: int, high: int) -> Floats:
-        """Return a field over rows `low` to `high` - 1, rows x assets, C order; NaN is a missing price.
+        """Return a field over rows `low` to `high` - 1, rows x assets, C order; NaN is
+        a missing price.
 
         It is read-only in a frozen panel.
         """
         return self._matrices[field][low:high]
 
     def flat(self, field: str) -> Sequence[float]:
-        """Return a field as one run of floats: the value of a row and an asset is at (row - base) * width + asset."""
+        """Return a field as one run of floats: the value of a row and an asset is at
+        (row - base) * width + asset.
+        """
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
 
     def view(self, index: int, field: str) -> Sequence[float]:
-        """Return a field of one asset: the value of a row is at row - base. It ends when the arrays move."""
+        """Return a field of one asset: the value of a row is at row - base. It ends
+        when the arrays move.
+        """
         return cast(Sequence[float], memoryview(cast(Any, self._matrices[field][:, index])))
 
     def flat_us(self) -> Sequence[int]:
@@ -225,11 +248,15 @@ class Panel:
         return self.column(index, field, 0, self.rows)
 
     def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
-        """Return the last row from `low` to `high` in which an asset has a price, or a volume other than 0; -1 if there is none."""
+        """Return the last row from `low` to `high` in which an asset has a price, or a
+        volume other than 0; -1 if there is none.
+        """
         return last_known(self._matrices[field][low : high + 1, index], field, low)
 
     def held_series(self, index: int, field: str) -> pl.Series:
-        """Return a field of one asset from row `base` on, as a Float64 Series named by symbol, null where a price is missing."""
+        """Return a field of one asset from row `base` on, as a Float64 Series named by
+        symbol, null where a price is missing.
+        """
         key = (index, field)
         cached = self._series.get(key)
         if cached is None:
@@ -239,12 +266,16 @@ class Panel:
         return cached
 
     def series(self, index: int, field: str, low: int, rows: int) -> pl.Series:
-        """Return `rows` values of a field of one asset from row `low` on, as a Float64 Series; null where a price is missing."""
+        """Return `rows` values of a field of one asset from row `low` on, as a Float64
+        Series; null where a price is missing.
+        """
         known = self._series.get((index, field))
         return (self.held_series(index, field) if known is None else known).slice(low, rows)
 
     def dates(self, low: int, high: int) -> pl.Series:
-        """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs of minutes in UTC."""
+        """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs
+        of minutes in UTC.
+        """
         if not self.frozen:
             return self._make_dates(low, high)
         if self._dates is None:
@@ -260,7 +291,8 @@ class Panel:
     def rows_of_session(self, session: int) -> tuple[int, int]:
         """Return the first row of a session and the row after its last.
 
-        A session after the last row gives the end of the panel twice, one before the first row its beginning.
+        A session after the last row gives the end of the panel twice, one before the
+        first row its beginning.
         """
         place = session - self.first_session
         if place < 0:
@@ -275,13 +307,17 @@ class Panel:
         row = low + int(np.searchsorted(self._us[low:high], us))
         return row if row < high and int(self._us[row]) == us else -1
 
-    def append(self, session: int, us: int, bars: Mapping[int, tuple[Real, Real, Real, Real, Real]]) -> int:
-        """Add the row that ends at `us`, and empty rows for whatever lies between it and the last one.
+    def append(
+        self, session: int, us: int, bars: Mapping[int, tuple[Real, Real, Real, Real, Real]]
+    ) -> int:
+        """Add the row that ends at `us`, and empty rows for whatever lies between it
+        and the last one.
 
         Args:
             session: Session of the row.
             us: END of the row, µs UTC.
-            bars: open, high, low, close, volume by asset index, decimals or floats; assets left out have no bar.
+            bars: open, high, low, close, volume by asset index, decimals or floats;
+                assets left out have no bar.
 
         Returns:
             The row.
@@ -308,7 +344,9 @@ class Panel:
         return row
 
     def set_row(self, row: int, values: Mapping[str, Floats | float]) -> None:
-        """Overwrite a row of a panel that is not sealed, with one value an asset and field, or one for all assets."""
+        """Overwrite a row of a panel that is not sealed, with one value an asset and
+        field, or one for all assets.
+        """
         self._lay_out()
         for field in FIELDS:
             self._matrices[field][row] = values[field]
@@ -322,8 +360,10 @@ class Panel:
         if place == len(self._ends) or int(self._ends[place]) != us or us <= last:
             kind = "session" if self.frequency == "1d" else "minute"
             raise ValueError(
-                f"a slice must end a {kind} of {self.calendar.name} after the last one: was {datetime_of(us).isoformat()}, the "
-                f"last one {datetime_of(last).isoformat() if self.rows else 'none'}; send slices in order, stamped with their END"
+                f"a slice must end a {kind} of {self.calendar.name} after the last one: was "
+                f"{datetime_of(us).isoformat()}, the "
+                f"last one {datetime_of(last).isoformat() if self.rows else 'none'}; send slices "
+                "in order, stamped with their END"
             )
         while self.last_session < session:
             self._open_session(self.last_session + 1)
@@ -359,7 +399,9 @@ class Panel:
         self.generation += 1
         self._us = longer(self._us, 0)
         self._sessions = longer(self._sessions, 0)
-        self._matrices = {field: longer(matrix, EMPTY[field]) for field, matrix in self._matrices.items()}
+        self._matrices = {
+            field: longer(matrix, EMPTY[field]) for field, matrix in self._matrices.items()
+        }
         self._note_cells()
 
     # Writing a number through a view costs a third of writing it into the array.
@@ -374,7 +416,8 @@ def to_series(name: str, values: Floats) -> pl.Series:
 
 
 def last_known(values: Floats, field: str, low: int) -> int:
-    """Return `low` plus the last place with a price, or a volume other than 0; -1 if there is none.
+    """Return `low` plus the last place with a price, or a volume other than 0; -1 if
+    there is none.
 
     It looks at few values where the last of them are known.
     """

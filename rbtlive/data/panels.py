@@ -35,7 +35,8 @@ class Lives:
     Attributes:
         first: First session.
         last: Last session; `NEVER` if it lies beyond the calendar.
-        auto_close: Last session on or before the auto-close date; `NEVER` if that lies beyond the calendar.
+        auto_close: Last session on or before the auto-close date; `NEVER` if that lies
+            beyond the calendar.
     """
 
     def __init__(self, calendar: TradingCalendar, assets: Sequence[Asset]) -> None:
@@ -53,7 +54,9 @@ class Lives:
     def keep(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the bars within their asset's life."""
         index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
-        if not len(session) or (max(self.first) <= session.min() and session.max() <= min(self.last)):
+        if not len(session) or (
+            max(self.first) <= session.min() and session.max() <= min(self.last)
+        ):
             return bars
         alive = (session >= np.array(self.first)[index]) & (session <= np.array(self.last)[index])
         return bars if alive.all() else bars.filter(pl.Series(alive))
@@ -106,7 +109,8 @@ class PanelMaker:
     def main(self, frequency: Frequency) -> Panel:
         """Return the panel of the run's own bars.
 
-        Minutes of the last sessions that only have daily bars are missing bars, not the end of the data.
+        Minutes of the last sessions that only have daily bars are missing bars, not the
+        end of the data.
         """
         first, minutes = self._first_session, self._portal.minutes
         if frequency == "1d":
@@ -136,7 +140,9 @@ class PanelMaker:
         return panel
 
     def daily_beside(self, minutes: Panel, known_sessions: set[int]) -> Panel:
-        """Return the daily panel beside a panel of minutes: the portal's bars, and where a session has none, its minutes'."""
+        """Return the daily panel beside a panel of minutes: the portal's bars, and
+        where a session has none, its minutes'.
+        """
         first = min([minutes.first_session, *known_sessions])
         daily = self._empty("1d", first)
         for session in range(minutes.first_session, self._end + 1):

@@ -1,4 +1,5 @@
-"""The data a run knows from the start: bars, assets, splits, dividends, and the calendar they live by.
+"""The data a run knows from the start: bars, assets, splits, dividends, and the
+calendar they live by.
 
 The rule: a portal is checked and normalised when it is made, and never changes.
 """
@@ -51,7 +52,8 @@ from rbtlive.model.asset import Equity
 from rbtlive.model.number import plain_text
 from rbtlive.utils.arrays import np
 
-# A later date in data is a slip of the pen, not a reason to compute a calendar that far.
+# A later date in data is a slip of the pen, not a reason to compute a calendar that
+# far.
 _LAST = date(2100, 12, 31)
 
 NO_END = date(9999, 12, 31)
@@ -61,27 +63,37 @@ NO_END = date(9999, 12, 31)
 class PolarsDataPortal:
     """Bars of many assets, checked, with what is known of the assets.
 
-    Frames may be polars (eager or lazy) or pandas, or paths: a Parquet or CSV file, a folder of Parquet files, a pattern such as
-    "minutes/*.parquet". Long form, rows in any order, further columns ignored. A row whose close is NaN or null is a missing bar.
+    Frames may be polars (eager or lazy) or pandas, or paths: a Parquet or CSV file, a
+    folder of Parquet files, a pattern such as "minutes/*.parquet". Long form, rows in
+    any order, further columns ignored. A row whose close is NaN or null is a missing
+    bar.
 
-    Minute bars of Parquet files and lazy frames are left on the disk if there are more than a million of them. They are checked in
-    one look, a part at a time, and backtests read the sessions they are in, so that memory is bounded by those and by the longest
-    window asked for. Files whose rows are in the order of time are read where they are and must stay as they are; bars in another
-    order, and those of a lazy frame, are copied into a temporary file (TMPDIR) for as long as the portal lives: 56 bytes a bar.
+    Minute bars of Parquet files and lazy frames are left on the disk if there are more
+    than a million of them. They are checked in one look, a part at a time, and
+    backtests read the sessions they are in, so that memory is bounded by those and by
+    the longest window asked for. Files whose rows are in the order of time are read
+    where they are and must stay as they are; bars in another order, and those of a lazy
+    frame, are copied into a temporary file (TMPDIR) for as long as the portal lives: 56
+    bytes a bar.
 
     Args:
-        bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's END), `symbol`, `open`, `high`, `low`,
-            `close`, `volume`. May be None if there are minute bars; daily bars are then theirs, aggregated by session.
-        minute_bars: Minute bars: `timestamp` (UTC, the bar's END; without a time zone taken as UTC) and the same columns. Bars
-            outside the calendar's minutes are left out with a `DataWarning`.
-        assets: `symbol`, and if wanted `sid`, `start_date`, `end_date`, `auto_close_date`, `lot_size`, `tick_size`. What is
-            missing or null takes its default: sids in sorted symbol order, start and end the first and last bar, auto-close
-            the day after the end, lots of 1, ticks of 0.01.
-        splits: `symbol`, `effective_date`, `ratio` (new price / old price: 0.5 is two for one).
-        dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money a share).
+        bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's
+            END), `symbol`, `open`, `high`, `low`, `close`, `volume`. May be None if
+            there are minute bars; daily bars are then theirs, aggregated by session.
+        minute_bars: Minute bars: `timestamp` (UTC, the bar's END; without a time zone
+            taken as UTC) and the same columns. Bars outside the calendar's minutes are
+            left out with a `DataWarning`.
+        assets: `symbol`, and if wanted `sid`, `start_date`, `end_date`,
+            `auto_close_date`, `lot_size`, `tick_size`. What is missing or null takes
+            its default: sids in sorted symbol order, start and end the first and last
+                bar, auto-close the day after the end, lots of 1, ticks of 0.01.
+        splits: `symbol`, `effective_date`, `ratio` (new price / old price: 0.5 is two
+            for one).
+        dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money a
+            share).
         calendar: Name of the exchange's calendar, e.g. "XNYS" or "24/7".
-        in_memory: Whether minute bars are held in memory, whatever they come from and however many they are. None decides as said
-            above.
+        in_memory: Whether minute bars are held in memory, whatever they come from and
+            however many they are. None decides as said above.
 
     Attributes:
         calendar: The calendar, reaching at least to the last date in the data.
@@ -93,30 +105,54 @@ class PolarsDataPortal:
         last_session: Number of the last session with a bar.
 
     Raises:
-        DataError: one of its subclasses; it names column, row and value, what was expected and what to do.
+        DataError: one of its subclasses; it names column, row and value, what was
+            expected and what to do.
     """
 
     __slots__ = (
-        "_by_symbol", "_by_upper", "_daily", "_ends_given", "_fingerprint", "assets", "calendar", "dividends", "first_session",
-        "last_session", "minutes", "splits",
-    )  # fmt: skip
+        "_by_symbol",
+        "_by_upper",
+        "_daily",
+        "_ends_given",
+        "_fingerprint",
+        "assets",
+        "calendar",
+        "dividends",
+        "first_session",
+        "last_session",
+        "minutes",
+        "splits",
+    )
 
     def __init__(
-        self, bars: Any, *, minute_bars: Any = None, assets: Any = None, splits: Any = None, dividends: Any = None,
-        calendar: str = "XNYS", in_memory: bool | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        bars: Any,
+        *,
+        minute_bars: Any = None,
+        assets: Any = None,
+        splits: Any = None,
+        dividends: Any = None,
+        calendar: str = "XNYS",
+        in_memory: bool | None = None,
+    ) -> None:
         get_calendar(calendar)  # a wrong name is told before a long look at the bars
         if bars is None and minute_bars is None:
-            raise EmptyData("bars or minute_bars must be given: were both None; pass a frame or a path")
+            raise EmptyData(
+                "bars or minute_bars must be given: were both None; pass a frame or a path"
+            )
         daily = None if bars is None else typed_bars(bars, what="bars")
         seen = None if minute_bars is None else survey(minute_bars, in_memory=in_memory)
-        minute = None if minute_bars is None or seen else typed_bars(minute_bars, what="minute_bars")
+        minute = (
+            None if minute_bars is None or seen else typed_bars(minute_bars, what="minute_bars")
+        )
         tables = (
             None if assets is None else read_assets(assets),
             None if splits is None else read_splits(splits),
             None if dividends is None else read_dividends(dividends),
         )
-        self.calendar: TradingCalendar = _calendar_through(calendar, [daily, minute, seen, *tables[1:]])
+        self.calendar: TradingCalendar = _calendar_through(
+            calendar, [daily, minute, seen, *tables[1:]]
+        )
         stored = None if seen is None else store(seen, calendar=self.calendar)
         symbols = _symbols(daily, minute)
         code = {symbol: number for number, symbol in enumerate(symbols)}
@@ -144,7 +180,9 @@ class PolarsDataPortal:
         self._daily = indexed[0] if daily is not None or stored is not None else None
         index = {asset.symbol: asset.index for asset in self.assets}
         self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
-        self.dividends: tuple[Dividend, ...] = make_dividends(tables[2], index=index, calendar=self.calendar)
+        self.dividends: tuple[Dividend, ...] = make_dividends(
+            tables[2], index=index, calendar=self.calendar
+        )
         self.first_session = min(int(frame["session"][0]) for frame in indexed)
         self.last_session = max(int(frame["session"][-1]) for frame in indexed)
         self._fingerprint: str | None = None
@@ -161,7 +199,9 @@ class PolarsDataPortal:
             self._by_upper.setdefault(asset.symbol.upper(), []).append(asset)
 
     def without_end(self) -> PolarsDataPortal:
-        """Return the same portal for a feed that goes on: assets end only where their end was given."""
+        """Return the same portal for a feed that goes on: assets end only where their
+        end was given.
+        """
         endless = copy.copy(self)
         endless.assets = tuple(
             asset
@@ -177,37 +217,47 @@ class PolarsDataPortal:
     def coerce(
         cls, data: Any, *, frequency: Literal["1d", "1m"] = "1d", calendar: str | None = None
     ) -> PolarsDataPortal:
-        """Return `data` as a portal: a portal as it is, anything else as the bars of a new one.
+        """Return `data` as a portal: a portal as it is, anything else as the bars of a
+        new one.
 
         Args:
             data: A portal, a frame, or a path.
             frequency: "1d" or "1m": what kind of bars a frame holds.
-            calendar: Name of the calendar; None is that of the portal, or "XNYS" for a frame.
+            calendar: Name of the calendar; None is that of the portal, or "XNYS" for a
+                frame.
 
         Raises:
-            BadFrequency: the frequency is neither, or minutes are wanted of a portal without minute bars.
+            BadFrequency: the frequency is neither, or minutes are wanted of a portal
+                without minute bars.
             SettingsError: a portal lives by another calendar than the one named.
             DataError: the frame cannot be used.
         """
         if frequency not in ("1d", "1m"):
-            raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them")
+            raise BadFrequency(
+                f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them"
+            )
         if data is None:
             raise NotAFrame(
-                "data must be a portal, a frame or a path: was None; pass e.g. load_sample('us-daily')"
+                "data must be a portal, a frame or a path: was None; pass e.g. "
+                "load_sample('us-daily')"
             )
         if not isinstance(data, cls):
             name = "XNYS" if calendar is None else calendar
             return (
-                cls(None, minute_bars=data, calendar=name) if frequency == "1m" else cls(data, calendar=name)
+                cls(None, minute_bars=data, calendar=name)
+                if frequency == "1m"
+                else cls(data, calendar=name)
             )
         if calendar is not None and get_calendar(calendar).name != data.calendar.name:
             raise SettingsError(
-                f"calendar must be that of the portal, {data.calendar.name}: was {calendar!r}; leave it out, or make the portal "
+                f"calendar must be that of the portal, {data.calendar.name}: was {calendar!r}; "
+                "leave it out, or make the portal "
                 f"with calendar={calendar!r}"
             )
         if frequency == "1m" and data.minutes is None:
             raise BadFrequency(
-                "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= to the portal"
+                "frequency must be '1d' for a portal without minute bars: was '1m'; pass "
+                "minute_bars= to the portal"
             )
         return data
 
@@ -230,7 +280,8 @@ class PolarsDataPortal:
         if len(alike) > 1:
             names = " and ".join(asset.symbol for asset in alike)
             raise MultipleSymbolsFound(
-                f"symbol must mean one asset: was {symbol!r}, which may be {names}; write it as the data does"
+                f"symbol must mean one asset: was {symbol!r}, which may be {names}; write it as "
+                "the data does"
             )
         if not alike:
             raise UnknownSymbol(unknown_symbol_words(symbol, self._by_symbol, where="the portal"))
@@ -238,7 +289,8 @@ class PolarsDataPortal:
 
     @property
     def daily(self) -> pl.DataFrame:
-        """All daily bars: `session`, `asset` (Int32), `open`, `high`, `low`, `close`, `volume` (Float64), sorted by session and asset.
+        """All daily bars: `session`, `asset` (Int32), `open`, `high`, `low`, `close`,
+        `volume` (Float64), sorted by session and asset.
 
         Those of minute bars alone are made when they are first asked for.
         """
@@ -249,7 +301,8 @@ class PolarsDataPortal:
 
     @property
     def minute(self) -> pl.DataFrame | None:
-        """All minute bars: the columns of `daily` behind `us` (Int64, µs UTC), sorted by us and asset; None without minute bars.
+        """All minute bars: the columns of `daily` behind `us` (Int64, µs UTC), sorted
+        by us and asset; None without minute bars.
 
         What is not held in memory is read, each time.
         """
@@ -268,12 +321,14 @@ class PolarsDataPortal:
         Args:
             frequency: "1d" or "1m".
             symbols: A symbol or several, in upper or lower case; all by default.
-            start: First session, a date or text like "2005-01-03"; by default the first with a bar.
+            start: First session, a date or text like "2005-01-03"; by default the first
+                with a bar.
             end: Last session; by default the last with a bar.
 
         Returns:
-            `date` (Date, the session's label) or `timestamp` (Datetime µs UTC, the bar's END), `symbol` (String), `open`, `high`, `low`,
-            `close`, `volume` (Float64); sorted by time, then by sid. Unadjusted, as they were given.
+            `date` (Date, the session's label) or `timestamp` (Datetime µs UTC, the
+            bar's END), `symbol` (String), `open`, `high`, `low`, `close`, `volume`
+            (Float64); sorted by time, then by sid. Unadjusted, as they were given.
 
         Raises:
             BadFrequency: the frequency is neither, or there are no minute bars.
@@ -281,42 +336,55 @@ class PolarsDataPortal:
             InvalidSetting: `start` or `end` is no date.
         """
         if frequency not in ("1d", "1m"):
-            raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them")
+            raise BadFrequency(
+                f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them"
+            )
         if frequency == "1m" and self.minutes is None:
             raise BadFrequency(
-                "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= to the portal"
+                "frequency must be '1d' for a portal without minute bars: was '1m'; pass "
+                "minute_bars= to the portal"
             )
         labels = self.calendar.labels
         first, last = self.first_session, self.last_session
         if start is not None:
-            first = max(first, int(np.searchsorted(labels, np.datetime64(as_label(start, "start")))))
+            first = max(
+                first, int(np.searchsorted(labels, np.datetime64(as_label(start, "start"))))
+            )
         if end is not None:
             last = min(
-                last, int(np.searchsorted(labels, np.datetime64(as_label(end, "end")), side="right")) - 1
+                last,
+                int(np.searchsorted(labels, np.datetime64(as_label(end, "end")), side="right")) - 1,
             )
         wanted = None
         if symbols is not None:
             names = [symbols] if isinstance(symbols, str) else symbols
             wanted = pl.Series([self.asset(name).index for name in names], dtype=pl.Int32)
         if frequency == "1d" or self.minutes is None:
-            parts: Iterable[pl.DataFrame] = [self.daily.filter(pl.col("session").is_between(first, last))]
+            parts: Iterable[pl.DataFrame] = [
+                self.daily.filter(pl.col("session").is_between(first, last))
+            ]
         else:
             parts = [self.minutes.part(0, -1), *self.minutes.parts(first, last)]
         chosen = [
-            part if wanted is None else part.filter(part["asset"].is_in(wanted.implode())) for part in parts
+            part if wanted is None else part.filter(part["asset"].is_in(wanted.implode()))
+            for part in parts
         ]
         return self._readable(pl.concat(chosen), frequency)
 
     def _readable(self, bars: pl.DataFrame, frequency: str) -> pl.DataFrame:
         symbols = pl.Series("symbol", [asset.symbol for asset in self.assets], dtype=pl.String)
         if frequency == "1d":
-            time = pl.Series("date", self.calendar.labels[bars["session"].to_numpy()], dtype=pl.Date)
+            time = pl.Series(
+                "date", self.calendar.labels[bars["session"].to_numpy()], dtype=pl.Date
+            )
         else:
             time = bars["us"].cast(pl.Datetime("us", "UTC")).alias("timestamp")
         return bars.select(time, symbols.gather(bars["asset"]), *FIELDS)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256, in hex, of the normalised content: equal for equal data, whatever its source and row order."""
+        """Return the SHA-256, in hex, of the normalised content: equal for equal data,
+        whatever its source and row order.
+        """
         if self._fingerprint is None:
             digest = hashlib.sha256()
             for line in self._facts():
@@ -331,21 +399,27 @@ class PolarsDataPortal:
 
     def __repr__(self) -> str:
         minutes = "" if self.minutes is None else f", {self.minutes.height} minute bars"
-        first, last = self.calendar.label(self.first_session), self.calendar.label(self.last_session)
+        first, last = (
+            self.calendar.label(self.first_session),
+            self.calendar.label(self.last_session),
+        )
         return (
-            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} daily bars{minutes}, {first} to {last}, "
+            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} daily bars{minutes}, "
+            f"{first} to {last}, "
             f"calendar {self.calendar.name})"
         )
 
     def _facts(self) -> list[str]:
         lines = [f"portal 1 {self.calendar.name}"]
         lines += [
-            f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} {plain_text(a.lot_size)} {plain_text(a.tick_size)}"
+            f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} "
+            f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}"
             for a in self.assets
         ]
         lines += [f"split {s.asset} {s.session} {plain_text(s.ratio)}" for s in self.splits]
         lines += [
-            f"dividend {d.asset} {d.ex_date} {d.pay_date} {plain_text(d.amount)}" for d in self.dividends
+            f"dividend {d.asset} {d.ex_date} {d.pay_date} {plain_text(d.amount)}"
+            for d in self.dividends
         ]
         return lines
 
@@ -358,12 +432,16 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
     return sorted(names)
 
 
-# Where a calendar is not known far enough, the rows beyond it are what is wrong, and are named when their turn comes.
-def _calendar_through(name: str, parts: Iterable[TypedBars | Survey | Table | None]) -> TradingCalendar:
+# Where a calendar is not known far enough, the rows beyond it are what is wrong, and
+# are named when their turn comes.
+def _calendar_through(
+    name: str, parts: Iterable[TypedBars | Survey | Table | None]
+) -> TradingCalendar:
     ends = [part.last_date() for part in parts if part is not None]
     try:
         return get_calendar(
-            name, through=min(_LAST, max((day for day in ends if day is not None), default=date.min))
+            name,
+            through=min(_LAST, max((day for day in ends if day is not None), default=date.min)),
         )
     except OutsideCalendar:
         return get_calendar(name)
@@ -387,12 +465,15 @@ def _life(
     return life
 
 
-# Frames are checked before assets are known, so they come numbered by symbol; sids may say another order.
+# Frames are checked before assets are known, so they come numbered by symbol; sids may
+# say another order.
 def _indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
     if places == list(range(len(places))):
         return frame
     time = frame.columns[0]
-    renamed = frame.with_columns(pl.Series(places, dtype=pl.Int32).gather(frame["asset"]).alias("asset"))
+    renamed = frame.with_columns(
+        pl.Series(places, dtype=pl.Int32).gather(frame["asset"]).alias("asset")
+    )
     return renamed.sort(time, "asset").rechunk()
 
 

@@ -1,6 +1,8 @@
-"""Short ways to what strategies ask for most: a number of one asset, and a window that is a plain slice of its bars.
+"""Short ways to what strategies ask for most: a number of one asset, and a window that
+is a plain slice of its bars.
 
-The rule: a short way gives what the long one gives; when that may be another value, all short ways are forgotten.
+The rule: a short way gives what the long one gives; when that may be another value, all
+short ways are forgotten.
 """
 
 from __future__ import annotations
@@ -39,8 +41,10 @@ class Quick:
         indicators: Columns computed from them.
 
     Attributes:
-        numbers: By field, then by asset: a float a row, and how the reader shows it. Filled by the reader.
-        windows: By field, then by asset: what cuts a window, and the first row one may begin at. Filled by the reader.
+        numbers: By field, then by asset: a float a row, and how the reader shows it.
+            Filled by the reader.
+        windows: By field, then by asset: what cuts a window, and the first row one may
+            begin at. Filled by the reader.
         frames: The same by field, then by assets, for windows of several.
     """
 
@@ -55,7 +59,9 @@ class Quick:
         self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
 
     def column(self, index: int, field: str) -> Floats | None:
-        """Return an asset's field, a float a row; None if it is no column that keeps its values."""
+        """Return an asset's field, a float a row; None if it is no column that keeps
+        its values.
+        """
         if field in self._indicators:
             return self._indicators.flat(index, field)
         if field not in _COLUMNS:
@@ -65,15 +71,23 @@ class Quick:
         return view if panel.base == 0 else _FromRow(panel.base, view)
 
     def window(self, index: int, field: str) -> tuple[Cut, int] | None:
-        """Return what cuts windows of a field, and the first row they may begin at; None where they are no plain slices."""
+        """Return what cuts windows of a field, and the first row they may begin at;
+        None where they are no plain slices.
+        """
         first, base = self._history.clean_from(index, field), self._panel.base
         if first is None:
             return None
         cut = cutter(self._panel.held_series(index, field))
-        return (cut, first) if base == 0 else (lambda low, rows: cut(low - base, rows), max(first, base))
+        return (
+            (cut, first)
+            if base == 0
+            else (lambda low, rows: cut(low - base, rows), max(first, base))
+        )
 
     def frame(self, indices: tuple[int, ...], field: str) -> tuple[FrameCut, int] | None:
-        """Return what gives windows of several assets, and the first row they may begin at; None where days are rounded."""
+        """Return what gives windows of several assets, and the first row they may begin
+        at; None where days are rounded.
+        """
         history, panel = self._history, self._panel
         if history.clean_from(0, field) is None:
             return None
@@ -107,10 +121,12 @@ _COLUMNS = {name: name for name in FIELDS} | {"price": "close"}
 
 
 def cutter(series: pl.Series) -> Cut:
-    """Return what cuts windows out of `series`: what `Series.slice` does, at a third of its cost.
+    """Return what cuts windows out of `series`: what `Series.slice` does, at a third of
+    its cost.
 
-    A Series is a shell around a column of the compiled part of Polars, so a window is a cut column in a shell of its own.
-    Both names are Polars' own and may go; `Series.slice` does it then.
+    A Series is a shell around a column of the compiled part of Polars, so a window is a
+    cut column in a shell of its own. Both names are Polars' own and may go;
+    `Series.slice` does it then.
     """
     try:
         cut = series._s.slice  # noqa: SLF001 - see above

@@ -1,6 +1,7 @@
 """From what users have (polars, pandas, Parquet, CSV) to typed polars columns.
 
-The rule: a value is either read exactly or refused with an error that names column, row and value. Nothing is guessed.
+The rule: a value is either read exactly or refused with an error that names column, row
+and value. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -47,30 +48,36 @@ _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
 
 
 def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
-    """Return those of the wanted columns that a source has, as a polars frame in the source's order.
+    """Return those of the wanted columns that a source has, as a polars frame in the
+    source's order.
 
     Args:
-        source: A frame of polars (eager or lazy) or pandas, or a path: a Parquet or CSV file, a folder of Parquet files, or a
-            pattern such as "minutes/*.parquet".
+        source: A frame of polars (eager or lazy) or pandas, or a path: a Parquet or CSV
+            file, a folder of Parquet files, or a pattern such as "minutes/*.parquet".
         what: How messages call it, e.g. "bars".
-        wanted: Column names; others are ignored. In CSV those outside `TEXT_COLUMNS` are read as numbers.
+        wanted: Column names; others are ignored. In CSV those outside `TEXT_COLUMNS`
+            are read as numbers.
 
     Raises:
         NotAFrame: `source` is something else.
         UnreadableFile: the file is missing or broken, or neither Parquet nor CSV.
-        WrongColumnType: text in a CSV column of numbers, or a pandas column that polars has no type for.
+        WrongColumnType: text in a CSV column of numbers, or a pandas column that polars
+            has no type for.
     """
     if isinstance(source, (str, Path)):
         return _read_file(Path(source), what=what, wanted=wanted)
     if isinstance(source, pl.LazyFrame):
-        return source.select([name for name in source.collect_schema().names() if name in wanted]).collect()
+        return source.select(
+            [name for name in source.collect_schema().names() if name in wanted]
+        ).collect()
     if isinstance(source, pl.DataFrame):
         return source.select([name for name in source.columns if name in wanted])
     if _is_pandas(source):
         return _from_pandas(source, what=what, wanted=wanted)
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise NotAFrame(
-        f"{what} must be a polars or pandas DataFrame, a LazyFrame, or a path to Parquet or CSV: was {kind}; "
+        f"{what} must be a polars or pandas DataFrame, a LazyFrame, or a path to Parquet or CSV: "
+        f"was {kind}; "
         f"build a frame with pl.DataFrame(...)"
     )
 
@@ -79,7 +86,8 @@ def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str, sou
     """Refuse a frame that lacks a column.
 
     Raises:
-        MissingColumn: the first that is missing; the message names a column of the source that may be meant.
+        MissingColumn: the first that is missing; the message names a column of the
+            source that may be meant.
     """
     for name in names:
         if name not in frame.columns:
@@ -93,7 +101,9 @@ def require_columns(frame: pl.DataFrame, names: Sequence[str], *, what: str, sou
 
 
 def row_words(frame: pl.DataFrame, row: int) -> str:
-    """Return words that name a row: its symbol and its date or time, whatever of it is known."""
+    """Return words that name a row: its symbol and its date or time, whatever of it is
+    known.
+    """
     symbol = frame["symbol"][row] if "symbol" in frame.columns else None
     times = [name for name in TIME_COLUMNS if name in frame.columns]
     when = frame[times[0]][row] if times else None
@@ -112,7 +122,8 @@ def number_column(frame: pl.DataFrame, name: str, *, what: str, exact: bool = Fa
 
     Args:
         frame: Holds the column.
-        name: The column; integers, floats and decimals are numbers, booleans and text are not.
+        name: The column; integers, floats and decimals are numbers, booleans and text
+            are not.
         what: How messages call the frame.
         exact: Leave integers and decimals as they are.
 
@@ -125,7 +136,11 @@ def number_column(frame: pl.DataFrame, name: str, *, what: str, exact: bool = Fa
     if column.dtype == pl.Null:
         return column.cast(pl.Float64)
     raise _wrong_type(
-        frame, name, what=what, expected="numbers", do=f"cast it, e.g. pl.col({name!r}).cast(pl.Float64)"
+        frame,
+        name,
+        what=what,
+        expected="numbers",
+        do=f"cast it, e.g. pl.col({name!r}).cast(pl.Float64)",
     )
 
 
@@ -139,14 +154,19 @@ def symbol_column(frame: pl.DataFrame, *, what: str) -> pl.Series:
     column = frame["symbol"]
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
         raise _wrong_type(
-            frame, "symbol", what=what, expected="text", do="cast it with pl.col('symbol').cast(pl.String)"
+            frame,
+            "symbol",
+            what=what,
+            expected="text",
+            do="cast it with pl.col('symbol').cast(pl.String)",
         )
     column = column.cast(pl.String)
     refuse_null(frame, "symbol", what=what)
     empty = column == ""
     if empty.any():
         raise MissingValue(
-            f"column 'symbol' of {what} must not be empty: was '' in {row_words(frame, int(empty.arg_max() or 0))}; leave the row out"
+            f"column 'symbol' of {what} must not be empty: was '' in "
+            f"{row_words(frame, int(empty.arg_max() or 0))}; leave the row out"
         )
     return column
 
@@ -161,12 +181,14 @@ def refuse_null(frame: pl.DataFrame, name: str, *, what: str) -> None:
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
         raise MissingValue(
-            f"column {name!r} of {what} must not be null: was null in {row_words(frame, row)}; leave the row out or fill it"
+            f"column {name!r} of {what} must not be null: was null in {row_words(frame, row)}; "
+            "leave the row out or fill it"
         )
 
 
 def date_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
-    """Return a column as Date; nulls stay. Takes dates, date-times at midnight of their own zone, and ISO 8601 text.
+    """Return a column as Date; nulls stay. Takes dates, date-times at midnight of their
+    own zone, and ISO 8601 text.
 
     Raises:
         WrongColumnType: the column holds no dates, or a date-time that is not midnight.
@@ -186,7 +208,11 @@ def date_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     if column.dtype == pl.String:
         return _parse_text(frame, name, what=what, parse=_date_of_text, dtype=pl.Date())
     raise _wrong_type(
-        frame, name, what=what, expected="dates", do="cast it, e.g. with .str.to_date() or .dt.date()"
+        frame,
+        name,
+        what=what,
+        expected="dates",
+        do="cast it, e.g. with .str.to_date() or .dt.date()",
     )
 
 
@@ -206,19 +232,26 @@ def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     if column.dtype == pl.String:
         return _parse_text(frame, name, what=what, parse=_us_of_text, dtype=pl.Int64())
     raise _wrong_type(
-        frame, name, what=what, expected="date-times (UTC, the END of the bar)",
+        frame,
+        name,
+        what=what,
+        expected="date-times (UTC, the END of the bar)",
         do="cast it to pl.Datetime('us', 'UTC'), e.g. with pl.from_epoch()",
-    )  # fmt: skip
+    )
 
 
 # pandas is not imported to ask: whoever passes a frame of it has done so already.
 def _is_pandas(source: Any) -> bool:
-    kinds = (f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__)
+    kinds = (
+        f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__
+    )
     return "pandas.DataFrame" in kinds
 
 
 def parquet_files(source: Any) -> list[Path]:
-    """Return the Parquet files that a path means, in order: itself, those below it, or those of its pattern; else none."""
+    """Return the Parquet files that a path means, in order: itself, those below it, or
+    those of its pattern; else none.
+    """
     if not isinstance(source, (str, Path)):
         return []
     path = Path(source)
@@ -227,12 +260,14 @@ def parquet_files(source: Any) -> list[Path]:
     elif path.exists() or not glob.has_magic(str(path)):
         found = (file for file in (path,) if file.is_file())
     else:
-        found = (Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207 - it may be absolute
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - it may be absolute
+        found = (Path(name) for name in names if Path(name).is_file())
     return sorted(file for file in found if file.name.lower().endswith(_PARQUET))
 
 
 def scan_files(files: Sequence[Path], *, below: Path) -> pl.LazyFrame:
-    """Return a lazy frame over Parquet files; in a folder, names like `symbol=AAPL` are columns.
+    """Return a lazy frame over Parquet files; in a folder, names like `symbol=AAPL` are
+    columns.
 
     Args:
         files: What `parquet_files` gave.
@@ -248,7 +283,9 @@ def _read_file(path: Path, *, what: str, wanted: Collection[str]) -> pl.DataFram
     try:
         if files:
             return read_frame(scan_files(files, below=path), what=what, wanted=wanted)
-        texts = read_frame(pl.scan_csv(path, infer_schema=False, glob=False), what=what, wanted=wanted)
+        texts = read_frame(
+            pl.scan_csv(path, infer_schema=False, glob=False), what=what, wanted=wanted
+        )
     except READ_ERRORS as error:
         raise unreadable(path, error, what=what) from error
     for column in texts.columns:
@@ -267,12 +304,16 @@ def _refuse_path(path: Path, *, what: str) -> None:
             f"{what} must be a Parquet or CSV file: was {str(path)!r}; convert it, or pass a frame"
         )
     if not path.is_file():
-        raise UnreadableFile(f"{what} must be a file that exists: was {str(path)!r}; check the path")
+        raise UnreadableFile(
+            f"{what} must be a file that exists: was {str(path)!r}; check the path"
+        )
 
 
 def unreadable(path: object, error: Exception, *, what: str) -> UnreadableFile:
     """Return the error for a file that polars cannot read."""
-    return UnreadableFile(f"{what} cannot be read from {str(path)!r}: {error}; check that the file is whole")
+    return UnreadableFile(
+        f"{what} cannot be read from {str(path)!r}: {error}; check that the file is whole"
+    )
 
 
 def _number_of_text(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
@@ -282,14 +323,15 @@ def _number_of_text(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     if bad.any():
         row = int(bad.arg_max() or 0)
         raise WrongColumnType(
-            f"column {name!r} of {what} must hold numbers: was {frame[name][row]!r} in {row_words(frame, row)}; "
+            f"column {name!r} of {what} must hold numbers: was {frame[name][row]!r} in "
+            f"{row_words(frame, row)}; "
             f"write a number, or nothing where the bar is missing"
         )
     return numbers
 
 
-# pl.from_pandas needs pyarrow, which pandas does not bring along; columns are taken over one by one instead, and copied, because
-# a pandas frame may be changed in place.
+# pl.from_pandas needs pyarrow, which pandas does not bring along; columns are taken
+# over one by one instead, and copied, because a pandas frame may be changed in place.
 def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFrame:
     if any(name in wanted and name not in source.columns for name in source.index.names):
         source = source.reset_index()
@@ -299,13 +341,15 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
             there = list(source.columns).count(name)
             if there > 1:
                 raise WrongColumnType(
-                    f"column {name!r} of {what} must be there once: was there {there} times; drop one"
+                    f"column {name!r} of {what} must be there once: was there {there} times; drop "
+                    "one"
                 )
             try:
                 columns.append(_pandas_column(source[name]).alias(str(name)))
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise WrongColumnType(
-                    f"column {name!r} of {what} must hold values of one type: was pandas {source[name].dtype} "
+                    f"column {name!r} of {what} must hold values of one type: was pandas "
+                    f"{source[name].dtype} "
                     f"({error}); convert it first"
                 ) from error
     return pl.DataFrame(columns)
@@ -326,7 +370,8 @@ def _pandas_column(column: Any) -> pl.Series:
         return pl.Series(column.to_numpy(copy=True))
     if kind in "iuf":
         return pl.Series(column.to_numpy(dtype="float64", na_value=float("nan"), copy=True))
-    # text, categories and other objects: few distinct values, so only those are looked at
+    # text, categories and other objects: few distinct values, so only those are looked
+    # at
     codes, distinct = column.factorize()
     values = [value.item() if hasattr(value, "item") else value for value in list(distinct)]
     places = pl.Series(codes)
@@ -356,7 +401,8 @@ def _parse_text(
         bad = next(text for text in distinct.sort() if not _parses(text, parse))
         row = int((column == bad).arg_max() or 0)
         raise WrongColumnType(
-            f"column {name!r} of {what} must be ISO 8601, e.g. 2012-11-23: was {bad!r} in {row_words(frame, row)}; "
+            f"column {name!r} of {what} must be ISO 8601, e.g. 2012-11-23: was {bad!r} in "
+            f"{row_words(frame, row)}; "
             f"write it so, or parse it with pl.col({name!r}).str.to_date(format)"
         ) from None
     return column.replace_strict(distinct, pl.Series(parsed, dtype=dtype), return_dtype=dtype)
@@ -396,15 +442,24 @@ def _names_of(source: Any, frame: pl.DataFrame) -> list[str]:
     return [str(name) for name in getattr(source, "columns", frame.columns)]
 
 
-def _wrong_type(frame: pl.DataFrame, name: str, *, what: str, expected: str, do: str) -> WrongColumnType:
+def _wrong_type(
+    frame: pl.DataFrame, name: str, *, what: str, expected: str, do: str
+) -> WrongColumnType:
     column = frame[name]
     row = int(column.is_not_null().arg_max() or 0)
     seen = f" ({column[row]!r} in {row_words(frame, row)})" if column.len() else ""
-    return WrongColumnType(f"column {name!r} of {what} must hold {expected}: was {column.dtype}{seen}; {do}")
+    return WrongColumnType(
+        f"column {name!r} of {what} must hold {expected}: was {column.dtype}{seen}; {do}"
+    )
 
 
 def _not_midnight(frame: pl.DataFrame, name: str, *, row: int, what: str) -> WrongColumnType:
-    do = "put the end of a bar into a column 'timestamp'" if name == "date" else "cast it with .dt.date()"
+    do = (
+        "put the end of a bar into a column 'timestamp'"
+        if name == "date"
+        else "cast it with .dt.date()"
+    )
     return WrongColumnType(
-        f"column {name!r} of {what} must hold dates: was {frame[name][row]} in {row_words(frame, row)}; {do}"
+        f"column {name!r} of {what} must hold dates: was {frame[name][row]} in "
+        f"{row_words(frame, row)}; {do}"
     )

@@ -1,6 +1,7 @@
 """Recorded bars as a feed.
 
-Its rule: bars become decimals a chunk at a time, and nothing is checked that the portal has checked.
+Its rule: bars become decimals a chunk at a time, and nothing is checked that the portal
+has checked.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ class ReplayFeed(DataFeed):
 
     Args:
         data: A portal, a frame of bars, or the path of one.
-        speed: How many times faster than they happened the bars come; None is as fast as they are taken.
-        frequency: What the bars of a plain frame are, "1d" or "1m"; by default what the session wants.
-        calendar: Whose sessions, for a plain frame; by default what the session wants, else XNYS.
+        speed: How many times faster than they happened the bars come; None is as fast
+            as they are taken.
+        frequency: What the bars of a plain frame are, "1d" or "1m"; by default what the
+            session wants.
+        calendar: Whose sessions, for a plain frame; by default what the session wants,
+            else XNYS.
         sleep: Waits for some seconds; by default the loop's own.
         monotonic_s: Tells seconds that never run backwards; by default the loop's own.
 
@@ -57,7 +61,8 @@ class ReplayFeed(DataFeed):
         super().__init__()
         if speed is not None and not (isinstance(speed, (int, float)) and 0 < speed < math.inf):
             raise SettingsError(
-                f"speed must be a positive number: was {speed!r}; pass None for as fast as the bars are taken"
+                f"speed must be a positive number: was {speed!r}; pass None for as fast as the "
+                "bars are taken"
             )
         self.speed = speed
         self._data = data
@@ -72,15 +77,21 @@ class ReplayFeed(DataFeed):
 
     @property
     def portal(self) -> PolarsDataPortal:
-        """The bars that are replayed; a plain frame is checked when this is first asked for."""
+        """The bars that are replayed; a plain frame is checked when this is first asked
+        for.
+        """
         if self._portal is None:
             frequency = self._frequency or (self._plan.frequency if self._plan else "1d")
             calendar = self._calendar or (self._plan.calendar.name if self._plan else "XNYS")
-            self._portal = PolarsDataPortal.coerce(self._data, frequency=frequency, calendar=calendar)
+            self._portal = PolarsDataPortal.coerce(
+                self._data, frequency=frequency, calendar=calendar
+            )
         return self._portal
 
     def suppose(self, *, frequency: Frequency, calendar: str | None) -> None:
-        """Take the bars of a plain frame for what the session wants, unless it was said otherwise."""
+        """Take the bars of a plain frame for what the session wants, unless it was said
+        otherwise.
+        """
         self._frequency = self._frequency or frequency
         self._calendar = self._calendar or calendar
 
@@ -92,7 +103,8 @@ class ReplayFeed(DataFeed):
         """Yield the slices of the plan in order, those without bars too.
 
         Args:
-            after: Leave out the slices that end at or before this moment; by default what the plan says.
+            after: Leave out the slices that end at or before this moment; by default
+                what the plan says.
 
         Raises:
             BadFrequency: the data has no bars of the frequency that is wanted.
@@ -102,7 +114,8 @@ class ReplayFeed(DataFeed):
         )
         if plan.frequency == "1m" and self.portal.minutes is None:
             raise BadFrequency(
-                f"a replay needs bars of its frequency: there are none for {plan.frequency!r}; pass some"
+                f"a replay needs bars of its frequency: there are none for {plan.frequency!r}; "
+                "pass some"
             )
         first = self.portal.first_session if plan.first_session is None else plan.first_session
         last = self.portal.last_session if plan.last_session is None else plan.last_session
@@ -149,7 +162,8 @@ class ReplayFeed(DataFeed):
             self._allowed = [self.wants(asset.symbol) for asset in self._portal.assets]
 
     def _rows(self, axis: SlotAxis, *, after_us: int, last: int) -> Iterator[tuple[Any, ...]]:
-        # (END of the slice, asset, open, high, low, close, volume, the five as floats), in order; decimals made a chunk at a time.
+        # (END of the slice, asset, open, high, low, close, volume, the five as floats),
+        # in order; decimals made a chunk at a time.
         for frame in self._frames(axis, axis.calendar.coming_session(after_us), last):
             if axis.frequency == "1m":
                 ends = frame["us"].to_numpy()
@@ -172,7 +186,9 @@ class ReplayFeed(DataFeed):
             return self.portal.minutes.parts(first, last)
         return [self.portal.daily]
 
-    def _merged(self, slots: Iterator[int], rows: Iterator[tuple[Any, ...]]) -> Iterator[MarketDataEvent]:
+    def _merged(
+        self, slots: Iterator[int], rows: Iterator[tuple[Any, ...]]
+    ) -> Iterator[MarketDataEvent]:
         symbols = [asset.symbol for asset in self.portal.assets]
         nothing = (math.inf,)
         row = next(rows, nothing)

@@ -1,6 +1,8 @@
-"""A panel of minutes that holds some sessions at a time: those a run is in, and those its windows look back at.
+"""A panel of minutes that holds some sessions at a time: those a run is in, and those
+its windows look back at.
 
-The rule: what is not held is read again when it is asked for, so that every answer is that of a panel that holds everything.
+The rule: what is not held is read again when it is asked for, so that every answer is
+that of a panel that holds everything.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _KNOWN_BY: Final = ("close", "volume")
 class RollingPanel(Panel):
     """Minutes of all assets, of which a stretch of sessions is held.
 
-    What was asked for once is kept from then on: a window of 5,000 rows makes the panel hold 7,500 rows before each session.
+    What was asked for once is kept from then on: a window of 5,000 rows makes the panel
+    hold 7,500 rows before each session.
 
     Args:
         calendar: Gives the rows.
@@ -46,22 +49,32 @@ class RollingPanel(Panel):
         keep: Callable[[pl.DataFrame], pl.DataFrame],
     ) -> None:
         super().__init__(
-            frequency="1m", calendar=calendar, symbols=symbols, first_session=first_session,
-            last_session=last_session, frozen=True, thousandths=thousandths, rolls=True,
-        )  # fmt: skip
+            frequency="1m",
+            calendar=calendar,
+            symbols=symbols,
+            first_session=first_session,
+            last_session=last_session,
+            frozen=True,
+            thousandths=thousandths,
+            rolls=True,
+        )
         self._minutes = minutes
         self._keep = keep
         self._end = 0
         self._at = 0  # first row of the session reached last
         self._look_back = 0  # how many rows before it are kept
         sessions = last_session - first_session + 1
-        self._last_rows = {field: np.full((sessions, self.width), -1, dtype=np.int32) for field in _KNOWN_BY}
+        self._last_rows = {
+            field: np.full((sessions, self.width), -1, dtype=np.int32) for field in _KNOWN_BY
+        }
         self._last_closes = {field: np.full((sessions, self.width), np.nan) for field in _KNOWN_BY}
         self._known = np.zeros(sessions, dtype=np.bool_)  # sessions whose last rows are remembered
-        self._apart: tuple[int, dict[str, Floats]] | None = None  # one session that was read on its own
+        self._apart: tuple[int, dict[str, Floats]] | None = (
+            None  # one session that was read on its own
+        )
         self._columns: ColumnFile | None = None
 
-    # --- what is held -----------------------------------------------------------------------------------------------
+    # --- what is held -----------------------------------------------------------------
 
     @property
     def end(self) -> int:
@@ -69,7 +82,9 @@ class RollingPanel(Panel):
         return self._end
 
     def reach(self, session: int, *, back_to: int) -> None:
-        """Hold a session, the rows from `back_to` on, and what windows were seen to look back at."""
+        """Hold a session, the rows from `back_to` on, and what windows were seen to
+        look back at.
+        """
         session = min(session, self.last_session)
         low, high = self.rows_of_session(session)
         begin = max(0, min(low - self._look_back, back_to))
@@ -124,7 +139,9 @@ class RollingPanel(Panel):
             last = len(values) - 1 - np.argmax(known[::-1], axis=0)
             there = known.any(axis=0)
             self._last_rows[field][place] = np.where(there, low + last, -1)
-            self._last_closes[field][place] = np.where(there, closes[last, np.arange(self.width)], np.nan)
+            self._last_closes[field][place] = np.where(
+                there, closes[last, np.arange(self.width)], np.nan
+            )
         self._known[place] = True
 
     def _session_apart(self, session: int) -> dict[str, Floats]:
@@ -132,7 +149,7 @@ class RollingPanel(Panel):
             self._apart = session, self._stretch(session, session)[1]
         return self._apart[1]
 
-    # --- what is read -----------------------------------------------------------------------------------------------
+    # --- what is read -----------------------------------------------------------------
 
     def values(self, field: str, low: int, high: int) -> Floats:
         """Return a field over rows `low` to `high` - 1, rows x assets, read-only."""
@@ -162,10 +179,14 @@ class RollingPanel(Panel):
             for known_by in _KNOWN_BY:
                 if self._last_rows[known_by][place, index] == row:
                     return float(self._last_closes[known_by][place, index])
-        return float(self._session_apart(session)[field][row - self.rows_of_session(session)[0], index])
+        return float(
+            self._session_apart(session)[field][row - self.rows_of_session(session)[0], index]
+        )
 
     def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
-        """Return the last row from `low` to `high` in which an asset has a price, or a volume other than 0; -1 if there is none."""
+        """Return the last row from `low` to `high` in which an asset has a price, or a
+        volume other than 0; -1 if there is none.
+        """
         begin = max(low, self.base)
         if begin <= high:
             values = self._matrices[field][begin - self.base : high + 1 - self.base, index]
@@ -174,7 +195,8 @@ class RollingPanel(Panel):
                 return found
         return self._last_known_before(index, field, low=low, high=min(high, self.base - 1))
 
-    # By what is remembered of whole sessions, from the latest back; only a session that ends within is looked at itself.
+    # By what is remembered of whole sessions, from the latest back; only a session that
+    # ends within is looked at itself.
     def _last_known_before(self, index: int, field: str, *, low: int, high: int) -> int:
         if high < low:
             return -1
@@ -211,10 +233,12 @@ class RollingPanel(Panel):
         self._read(matrices, first, last, base=low)
         return low, matrices
 
-    # --- whole columns ----------------------------------------------------------------------------------------------
+    # --- whole columns ----------------------------------------------------------------
 
     def whole_column(self, index: int, field: str) -> Floats:
-        """Return a field of one asset over all rows, from a temporary file that has them asset by asset."""
+        """Return a field of one asset over all rows, from a temporary file that has
+        them asset by asset.
+        """
         if self._columns is None:
             self._columns = ColumnFile(rows=self.rows, width=self.width)
             for first in range(self.first_session, self.last_session + 1, self._minutes.step):
@@ -224,7 +248,9 @@ class RollingPanel(Panel):
 
 
 class ColumnFile:
-    """Columns of all assets in a temporary file, 40 bytes a row and asset, which goes when it is no longer used."""
+    """Columns of all assets in a temporary file, 40 bytes a row and asset, which goes
+    when it is no longer used.
+    """
 
     def __init__(self, *, rows: int, width: int) -> None:
         self._rows = rows

@@ -17,8 +17,9 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
     """Return sample bars as a portal.
 
     Args:
-        name: "us-daily": daily bars of AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to 2013-03-01 (GOOG from 2004, FB from 2012),
-            unadjusted, with splits and dividends. Pay dates are not known and set to the ex dates.
+        name: "us-daily": daily bars of AAPL, FB, GOOG, IBM and MSFT, 2000-03-01 to
+            2013-03-01 (GOOG from 2004, FB from 2012), unadjusted, with splits and
+            dividends. Pay dates are not known and set to the ex dates.
 
     Raises:
         UnknownSample: there is no such sample.
@@ -29,7 +30,8 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
     """
     if name not in SAMPLES:
         raise UnknownSample(
-            f"name must be a sample that ships with the package: was {name!r}; there is {', '.join(SAMPLES)}"
+            f"name must be a sample that ships with the package: was {name!r}; there is "
+            f"{', '.join(SAMPLES)}"
         )
     return PolarsDataPortal(
         _frame(name, "bars"),

@@ -1,6 +1,8 @@
-"""One look through minute bars that are too many to hold: checked a part at a time, and kept where parts can be read.
+"""One look through minute bars that are too many to hold: checked a part at a time, and
+kept where parts can be read.
 
-The rule: memory is bounded by a part, whatever the number of bars and the order of their rows.
+The rule: memory is bounded by a part, whatever the number of bars and the order of
+their rows.
 """
 
 from __future__ import annotations
@@ -81,7 +83,8 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
 
     Args:
         source: What the user passed.
-        in_memory: Whether to hold them; None holds up to `HELD_BARS`, and whatever is no Parquet and no lazy frame.
+        in_memory: Whether to hold them; None holds up to `HELD_BARS`, and whatever is
+            no Parquet and no lazy frame.
 
     Raises:
         DataError: one of its subclasses: a file cannot be read, a column is missing.
@@ -97,7 +100,10 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
         lazy = read_frame(source, what=_WHAT, wanted=COLUMNS).lazy()
     with _told(source):
         schema = lazy.collect_schema()
-        few = in_memory is None and lazy.select(pl.len()).collect(engine="streaming").item() <= HELD_BARS
+        few = (
+            in_memory is None
+            and lazy.select(pl.len()).collect(engine="streaming").item() <= HELD_BARS
+        )
     if few:
         return None
     require_columns(pl.DataFrame(schema=schema), _WANTED, what=_WHAT, source=source)
@@ -116,10 +122,12 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
 
 
 def store(seen: Survey, *, calendar: TradingCalendar) -> StoredMinutes:
-    """Look through all bars, check them, and return them as what can be read a part at a time.
+    """Look through all bars, check them, and return them as what can be read a part at
+    a time.
 
-    Files whose rows are in the order of time, more or less, are read where they are; what comes in another order is put into
-    a temporary file, which takes 56 bytes a bar.
+    Files whose rows are in the order of time, more or less, are read where they are;
+    what comes in another order is put into a temporary file, which takes 56 bytes a
+    bar.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -158,19 +166,25 @@ def _batches(lazy: pl.LazyFrame, path: Any) -> Iterator[pl.DataFrame]:
 
 
 def _layout(seen: Survey, calendar: TradingCalendar) -> Layout:
-    first_us, last_us = min(first for first, _ in seen.spans_us), max(last for _, last in seen.spans_us)
+    first_us, last_us = (
+        min(first for first, _ in seen.spans_us),
+        max(last for _, last in seen.spans_us),
+    )
     first = min(calendar.coming_session(first_us), len(calendar) - 1)
     last = min(calendar.coming_session(last_us), len(calendar) - 1)
     parts = max(1, seen.rows // PART_BARS)
     return Layout(first, last, max(1, (last - first + 1) // parts))
 
 
-# Each part is then found in few batches, so that reading all parts costs little more than reading the file.
+# Each part is then found in few batches, so that reading all parts costs little more
+# than reading the file.
 def _in_order_of_time(seen: Survey, layout: Layout, calendar: TradingCalendar) -> bool:
     if not seen.can_filter:
         return False
     touched = sum(
-        layout.part_of(calendar.coming_session(last)) - layout.part_of(calendar.coming_session(first)) + 1
+        layout.part_of(calendar.coming_session(last))
+        - layout.part_of(calendar.coming_session(first))
+        + 1
         for first, last in seen.spans_us
     )
     return touched <= 2 * (len(seen.spans_us) + layout.parts)
@@ -189,7 +203,8 @@ class _Look:
     first_left_out: str = ""
     over: bool = False  # what is read again is not counted again
 
-    # us, session, asset and fields of the bars within the calendar, assets numbered as they are met.
+    # us, session, asset and fields of the bars within the calendar, assets numbered as
+    # they are met.
     def number(self, raw: pl.DataFrame) -> pl.DataFrame:
         bars = typed_part(raw, what=_WHAT)
         if bars is None:
@@ -234,9 +249,13 @@ class _Look:
         for part in range(layout.parts):
             self.learn(kept.read(part))
         if not self.total:
-            raise EmptyData(f"{_WHAT} must have at least one bar with a close: was empty; pass bars")
+            raise EmptyData(
+                f"{_WHAT} must have at least one bar with a close: was empty; pass bars"
+            )
         if self.left_out:
-            LeftOut(self.left_out, self.total, self.first_left_out).tell(self.calendar, stacklevel=5)
+            LeftOut(self.left_out, self.total, self.first_left_out).tell(
+                self.calendar, stacklevel=5
+            )
         self.over = True
         daily = pl.concat(self.daily)
         self.daily = []
@@ -249,7 +268,9 @@ _NOTHING: Final = pl.DataFrame(
 
 
 class _Scan:
-    """Parts read from the user's own files by their times, which stay as they were when they were checked."""
+    """Parts read from the user's own files by their times, which stay as they were when
+    they were checked.
+    """
 
     def __init__(self, seen: Survey, layout: Layout, look: _Look) -> None:
         self._lazy = seen.lazy.select(_WANTED)
@@ -266,7 +287,8 @@ class _Scan:
     def read(self, part: int) -> pl.DataFrame:
         if _stamps(self._files) != self._stamps:
             raise UnreadableFile(
-                f"{_WHAT} must stay as they were while a portal uses them: {str(self._path)!r} was changed; make a new portal"
+                f"{_WHAT} must stay as they were while a portal uses them: {str(self._path)!r} was "
+                "changed; make a new portal"
             )
         time, ends = pl.col("timestamp"), self._ends_us
         wanted: list[pl.Expr] = []
@@ -278,11 +300,13 @@ class _Scan:
             raw = self._lazy.filter(*wanted).collect(engine="streaming")
         return self._look.number(raw)
 
-    # A literal of the column's own type: only then are whole row groups passed over by their statistics.
+    # A literal of the column's own type: only then are whole row groups passed over by
+    # their statistics.
     def _literal(self, us: int) -> pl.Expr:
         moment, zone = datetime_of(us), self._kind.time_zone
         return pl.lit(
-            moment.astimezone(ZoneInfo(zone)) if zone else moment.replace(tzinfo=None), dtype=self._kind
+            moment.astimezone(ZoneInfo(zone)) if zone else moment.replace(tzinfo=None),
+            dtype=self._kind,
         )
 
 

@@ -1,6 +1,7 @@
 """What bars must look like, and the frames they become: checked, numbered, sorted.
 
-The rule: whole columns are checked at once, and the first bad row is looked up only once it is known that there is one.
+The rule: whole columns are checked at once, and the first bad row is looked up only
+once it is known that there is one.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class TypedBars:
 
     Attributes:
         what: "bars" or "minute_bars".
-        frame: `date` (Date) or `timestamp` (Int64, µs UTC), `symbol` (String), the five fields (Float64); missing bars left out.
+        frame: `date` (Date) or `timestamp` (Int64, µs UTC), `symbol` (String), the five
+            fields (Float64); missing bars left out.
     """
 
     what: Kind
@@ -73,7 +75,8 @@ def typed_bars(source: Any, *, what: Kind) -> TypedBars:
     """Read bars and check every value.
 
     Args:
-        source: A frame or path; `date` or `timestamp` (daily), `timestamp` (minutes), `symbol` and the five fields.
+        source: A frame or path; `date` or `timestamp` (daily), `timestamp` (minutes),
+            `symbol` and the five fields.
         what: "bars" for daily, "minute_bars" for minute bars.
 
     Raises:
@@ -94,7 +97,8 @@ def _time_name(raw: pl.DataFrame, what: Kind) -> str:
 
 
 def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
-    """Check every value of a frame that has all columns; None if it has no bar with a close.
+    """Check every value of a frame that has all columns; None if it has no bar with a
+    close.
 
     Raises:
         DataError: one of its subclasses, naming column, row and value.
@@ -124,38 +128,72 @@ def _check_values(bars: TypedBars) -> None:
         _refuse_first(bars)
 
 
-# A tenth of the cost of the rules one by one. A comparison with NaN is False, and the extremes of values with a NaN are NaN.
+# A tenth of the cost of the rules one by one. A comparison with NaN is False, and the
+# extremes of values with a NaN are NaN.
 def _all_possible(frame: pl.DataFrame) -> bool:
     if any(frame[name].null_count() for name in FIELDS):
         return False
     columns = {name: frame[name].to_numpy() for name in FIELDS}
-    return all(bool(values.min() >= 0) and bool(values.max() < inf) for values in columns.values()) and bool(
-        (columns["high"] >= columns["low"]).all()
-    )
+    return all(
+        bool(values.min() >= 0) and bool(values.max() < inf) for values in columns.values()
+    ) and bool((columns["high"] >= columns["low"]).all())
 
 
 def _refuse_first(bars: TypedBars) -> None:
     rules: list[tuple[type[DataError], str, pl.Expr, str, str]] = []
     for name in FIELDS:
         column = pl.col(name)
-        rules.append((MissingValue, name, column.is_null() | column.is_nan(), "be there where the bar has a close",
-                      "fill it, or make the close null to mark the bar as missing"))  # fmt: skip
+        rules.append(
+            (
+                MissingValue,
+                name,
+                column.is_null() | column.is_nan(),
+                "be there where the bar has a close",
+                "fill it, or make the close null to mark the bar as missing",
+            )
+        )
     for name in PRICES:
         column = pl.col(name)
-        rules.append((InvalidPrice, name, (column < 0) | column.is_infinite(), "be finite and not negative",
-                      "correct it, or make the close null to mark the bar as missing"))  # fmt: skip
-    rules.append((InvalidVolume, "volume", (pl.col("volume") < 0) | pl.col("volume").is_infinite(),
-                  "be finite and not negative", "correct it; 0 means that nothing traded"))  # fmt: skip
+        rules.append(
+            (
+                InvalidPrice,
+                name,
+                (column < 0) | column.is_infinite(),
+                "be finite and not negative",
+                "correct it, or make the close null to mark the bar as missing",
+            )
+        )
     rules.append(
-        (HighBelowLow, "high", pl.col("high") < pl.col("low"), "not be below low", "correct the bar")
+        (
+            InvalidVolume,
+            "volume",
+            (pl.col("volume") < 0) | pl.col("volume").is_infinite(),
+            "be finite and not negative",
+            "correct it; 0 means that nothing traded",
+        )
     )
-    counts = bars.frame.select(rule[2].sum().alias(str(number)) for number, rule in enumerate(rules)).row(0)
+    rules.append(
+        (
+            HighBelowLow,
+            "high",
+            pl.col("high") < pl.col("low"),
+            "not be below low",
+            "correct the bar",
+        )
+    )
+    counts = bars.frame.select(
+        rule[2].sum().alias(str(number)) for number, rule in enumerate(rules)
+    ).row(0)
     for count, (error, name, broken, expected, do) in zip(counts, rules, strict=True):
         if count:
-            raise error(_first_broken(bars, name, broken=broken, expected=expected, do=do, count=int(count)))
+            raise error(
+                _first_broken(bars, name, broken=broken, expected=expected, do=do, count=int(count))
+            )
 
 
-def _first_broken(bars: TypedBars, name: str, *, broken: pl.Expr, expected: str, do: str, count: int) -> str:
+def _first_broken(
+    bars: TypedBars, name: str, *, broken: pl.Expr, expected: str, do: str, count: int
+) -> str:
     row = bars.frame.filter(broken).row(0, named=True)
     was = "null" if row[name] is None else repr(row[name])
     if "below low" in expected:
@@ -165,15 +203,20 @@ def _first_broken(bars: TypedBars, name: str, *, broken: pl.Expr, expected: str,
 
 
 def _named(row: dict[str, Any]) -> str:
-    when = row["date"] if "date" in row else f"{datetime_of(row['timestamp']):%Y-%m-%d %H:%M:%S} UTC"
+    when = (
+        row["date"] if "date" in row else f"{datetime_of(row['timestamp']):%Y-%m-%d %H:%M:%S} UTC"
+    )
     return f"{row['symbol']} on {when}"
 
 
-def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]) -> pl.DataFrame:
+def daily_frame(
+    bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]
+) -> pl.DataFrame:
     """Return daily bars with numbered sessions and assets.
 
     Returns:
-        session (Int32), asset (Int32), the five fields (Float64); sorted by session, then asset.
+        session (Int32), asset (Int32), the five fields (Float64); sorted by session,
+        then asset.
 
     Raises:
         BarOutsideSession: a bar's date is no session of the calendar.
@@ -183,10 +226,12 @@ def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[st
     if (sessions < 0).any():
         row = bars.frame.row(int((sessions < 0).argmax()), named=True)
         raise BarOutsideSession(
-            f"date must be a session of {calendar.name}: was {_named(row)} in bars ({int((sessions < 0).sum())} rows are none; "
-            f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); leave such rows out, or pass "
+            f"date must be a session of {calendar.name}: was {_named(row)} in bars "
+            f"({int((sessions < 0).sum())} rows are none; "
+            f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); "
+            "leave such rows out, or pass "
             'calendar="24/7" for what trades every day'
-        )  # fmt: skip
+        )
     assets = asset_column(bars.frame["symbol"], asset_of)
     frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
     if _in_order(frame["session"], frame["asset"]):
@@ -195,11 +240,15 @@ def daily_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[st
     return _sorted_by(frame, key, bars=bars)
 
 
-def minute_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]) -> pl.DataFrame:
-    """Return minute bars with numbered sessions and assets; bars outside the calendar's minutes are left out, with a warning.
+def minute_frame(
+    bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]
+) -> pl.DataFrame:
+    """Return minute bars with numbered sessions and assets; bars outside the calendar's
+    minutes are left out, with a warning.
 
     Returns:
-        us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five fields (Float64); sorted by us, then asset.
+        us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
+        fields (Float64); sorted by us, then asset.
 
     Raises:
         EmptyData: no bar is within the calendar's minutes.
@@ -218,7 +267,9 @@ def minute_frame(bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[s
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Minute bars outside the calendar's minutes: how many of how many, and the first in words."""
+    """Minute bars outside the calendar's minutes: how many of how many, and the first
+    in words.
+    """
 
     count: int
     total: int
@@ -233,18 +284,21 @@ class LeftOut:
         expected = f"the END of a minute in which {calendar.name} is open (UTC)"
         if self.count == self.total:
             raise EmptyData(
-                f"timestamp must be {expected}: was no such minute in any of the {self.count} minute_bars, the first is "
+                f"timestamp must be {expected}: was no such minute in any of the {self.count} "
+                "minute_bars, the first is "
                 f"{self.first}; check the time zone, or pass another calendar"
             )
         warnings.warn(
-            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not {expected}; the first is {self.first}",
+            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
+            f"{expected}; the first is {self.first}",
             DataWarning,
             stacklevel=stacklevel,
         )
 
 
 def numbered_minutes(bars: TypedBars, *, calendar: TradingCalendar) -> tuple[pl.DataFrame, LeftOut]:
-    """Return the minute bars within the calendar's minutes, in their order, and what is left out.
+    """Return the minute bars within the calendar's minutes, in their order, and what is
+    left out.
 
     Returns:
         us (Int64), session (Int32), symbol, the five fields; and the bars outside.
@@ -259,7 +313,8 @@ def numbered_minutes(bars: TypedBars, *, calendar: TradingCalendar) -> tuple[pl.
     return frame.filter(pl.Series(inside)), LeftOut(int((~inside).sum()), len(inside), first)
 
 
-# A daily bar's timestamp is its END; midnight outside any session can only mean the label itself.
+# A daily bar's timestamp is its END; midnight outside any session can only mean the
+# label itself.
 def _daily_sessions(bars: TypedBars, calendar: TradingCalendar) -> NDArray[np.int32]:
     times = bars.frame[bars.time_column].to_numpy()
     if bars.time_column == "date":
@@ -282,9 +337,11 @@ def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
 
 
 def first_round(symbols: pl.Series) -> pl.Series:
-    """Return the symbols up to where they begin to repeat themselves: all that there are, unless they go round and round.
+    """Return the symbols up to where they begin to repeat themselves: all that there
+    are, unless they go round and round.
 
-    Bars of one asset do, and bars of several where each of them has one at each time: then a few names say it all.
+    Bars of one asset do, and bars of several where each of them has one at each time:
+    then a few names say it all.
     """
     if symbols.is_empty():
         return symbols
@@ -294,11 +351,14 @@ def first_round(symbols: pl.Series) -> pl.Series:
     return symbols.head(rest) if (symbols.slice(rest) == before).all() else symbols
 
 
-# Whether rows are sorted by time, then asset, and no two have both in common: then there is nothing to do.
+# Whether rows are sorted by time, then asset, and no two have both in common: then
+# there is nothing to do.
 def _in_order(times: pl.Series, assets: pl.Series) -> bool:
     time, asset = times.to_numpy(), assets.to_numpy()
     later = time[1:] > time[:-1]
-    return bool(later.all()) or bool((later | ((time[1:] == time[:-1]) & (asset[1:] > asset[:-1]))).all())
+    return bool(later.all()) or bool(
+        (later | ((time[1:] == time[:-1]) & (asset[1:] > asset[:-1]))).all()
+    )
 
 
 def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.DataFrame:
@@ -313,26 +373,29 @@ def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.Da
 
 
 def first_duplicate(bars: TypedBars, count: int) -> str:
-    """Return the message for bars of which `count` stand for a time and symbol that another one stands for."""
+    """Return the message for bars of which `count` stand for a time and symbol that
+    another one stands for.
+    """
     keys = [bars.time_column, "symbol"]
     twice = bars.frame.filter(pl.struct(keys).is_duplicated())
     if twice.is_empty():  # two timestamps within one session
-        return (
-            f"bars must hold one row a session and symbol: {count} sessions have more; keep the last of each"
-        )
+        return f"bars must hold one row a session and symbol: {count} sessions have more; keep the last of each"
     row = twice.row(0, named=True)
     closes = twice.filter((pl.col(keys[0]) == row[keys[0]]) & (pl.col("symbol") == row["symbol"]))[
         "close"
     ].to_list()
     more = f" ({count} rows are too many)" if count > 1 else ""
     return (
-        f"({bars.time_column}, symbol) must be unique in {bars.what}: was there {len(closes)} times for {_named(row)}, "
-        f"with close {', '.join(map(repr, closes[:3]))}{more}; keep one, e.g. frame.unique(['{bars.time_column}', 'symbol'])"
+        f"({bars.time_column}, symbol) must be unique in {bars.what}: was there {len(closes)} "
+        f"times for {_named(row)}, "
+        f"with close {', '.join(map(repr, closes[:3]))}{more}; keep one, e.g. "
+        f"frame.unique(['{bars.time_column}', 'symbol'])"
     )
 
 
 def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
-    """Return the daily bars of minute bars: first open, highest high, lowest low, last close, volumes added in order.
+    """Return the daily bars of minute bars: first open, highest high, lowest low, last
+    close, volumes added in order.
 
     Args:
         minute: As `minute_frame` gives it.
@@ -354,7 +417,8 @@ def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
         values = minute[name].to_numpy()
         return values if order is None else values[order]
 
-    # bincount adds one by one, as a session that grows bar by bar does; a sum over threads could differ in the last digit
+    # bincount adds one by one, as a session that grows bar by bar does; a sum over
+    # threads could differ in the last digit
     group = np.repeat(np.arange(len(starts)), ends - starts + 1)
     return pl.DataFrame(
         {

@@ -10,9 +10,11 @@ from rbtlive.utils.arrays import np
 
 
 def session_bar(panel: Panel, session: int) -> dict[str, Floats]:
-    """Return the daily bar of a session of a minute panel, one value an asset and field.
+    """Return the daily bar of a session of a minute panel, one value an asset and
+    field.
 
-    Open is the first, close the last price known, high and low the extremes, volume the sum.
+    Open is the first, close the last price known, high and low the extremes, volume the
+    sum.
     """
     low, high = panel.rows_of_session(session)
     bar = {field: _fold(field, panel.values(field, low, high)) for field in FIELDS}
@@ -36,14 +38,18 @@ def _fold(field: str, window: Floats) -> Floats:
 
 
 class TodaySoFar:
-    """Running values of the session that a row of a minute panel is in, brought forward only when they are asked for."""
+    """Running values of the session that a row of a minute panel is in, brought forward
+    only when they are asked for.
+    """
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._known: dict[tuple[int, str], tuple[int, int, float]] = {}
 
     def value(self, index: int, field: str, *, row: int) -> float:
-        """Return a field of the session up to and including `row`; `price` is the close."""
+        """Return a field of the session up to and including `row`; `price` is the
+        close.
+        """
         field = "close" if field == "price" else field
         first = self._panel.rows_of_session(self._panel.session_at(row))[0]
         start, done, value = self._known.get((index, field), (-1, -1, np.nan))
@@ -69,7 +75,9 @@ class TodaySoFar:
 
 
 class LastRows:
-    """Finds the last row in which an asset has a price or a volume; each row is looked at once as time goes on."""
+    """Finds the last row in which an asset has a price or a volume; each row is looked
+    at once as time goes on.
+    """
 
     def __init__(self, panel: Panel, field: str) -> None:
         self._panel = panel
@@ -77,7 +85,9 @@ class LastRows:
         self._known: dict[int, tuple[int, int]] = {}
 
     def find(self, index: int, row: int) -> int:
-        """Return the last row up to `row` with a known price (or a volume other than 0); -1 if there is none."""
+        """Return the last row up to `row` with a known price (or a volume other than
+        0); -1 if there is none.
+        """
         done, found = self._known.get(index, (-1, -1))
         if done == row:
             return found

@@ -1,7 +1,8 @@
-"""From loose bars to slices: the calendar says which slices there are, this module fills and closes them.
+"""From loose bars to slices: the calendar says which slices there are, this module
+fills and closes them.
 
-Its rule: slices leave in the calendar's order, each exactly once, empty ones included; what does not fit is left out,
-counted and named, and never stops the rest.
+Its rule: slices leave in the calendar's order, each exactly once, empty ones included;
+what does not fit is left out, counted and named, and never stops the rest.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ _MOST_BY_CLOCK = 1000
 
 
 class SlotAxis:
-    """The slices that a calendar has: the ENDs of its sessions or of its minutes, in microseconds since 1970.
+    """The slices that a calendar has: the ENDs of its sessions or of its minutes, in
+    microseconds since 1970.
 
     Args:
         calendar: Whose sessions.
@@ -53,11 +55,13 @@ class SlotAxis:
         self._zone = ZoneInfo(str(calendar.tz))
 
     def slot_of(self, moment: datetime | date) -> int | None:
-        """Return the END of the slice that a bar's stamp means; None if it lies in no slice.
+        """Return the END of the slice that a bar's stamp means; None if it lies in no
+        slice.
 
-        A daily bar may be stamped with any time in its session, its close included, with midnight (UTC or the
-        exchange's) of its label where no session is open at that moment, or with the label itself, a date. A minute bar
-        is stamped with its END.
+        A daily bar may be stamped with any time in its session, its close included,
+        with midnight (UTC or the exchange's) of its label where no session is open at
+        that moment, or with the label itself, a date. A minute bar is stamped with its
+        END.
         """
         if not isinstance(moment, datetime):
             return self._close_of_label(moment) if self.frequency == "1d" else None
@@ -91,7 +95,9 @@ class SlotAxis:
             session += 1
 
     def last_at(self, moment_us: int) -> int | None:
-        """Return the END of the last slice that is over at a moment; None if there is none."""
+        """Return the END of the last slice that is over at a moment; None if there is
+        none.
+        """
         closes = self.calendar.closes_us
         session = int(np.searchsorted(closes, moment_us, side="right"))
         if self.frequency == "1m" and session < len(closes):
@@ -102,9 +108,11 @@ class SlotAxis:
         return int(closes[session - 1]) if session else None
 
     def stretch(self, moment_us: int) -> tuple[int, int]:
-        """Return the (begin, end] around a moment in which every whole minute ends a slice, without a break in between.
+        """Return the (begin, end] around a moment in which every whole minute ends a
+        slice, without a break in between.
 
-        (0, 0) where there is none: no session is open, slices are whole sessions, or sessions do not open on a minute.
+        (0, 0) where there is none: no session is open, slices are whole sessions, or
+        sessions do not open on a minute.
         """
         calendar = self.calendar
         session = -1 if self.frequency == "1d" else calendar.session_of_us(moment_us)
@@ -117,7 +125,9 @@ class SlotAxis:
             pause_us, resume_us = map(int, calendar.breaks_us[session])
             if pause_us < moment_us <= resume_us:
                 return 0, 0
-            begin_us, end_us = (begin_us, pause_us) if moment_us <= pause_us else (resume_us, end_us)
+            begin_us, end_us = (
+                (begin_us, pause_us) if moment_us <= pause_us else (resume_us, end_us)
+            )
         return begin_us, end_us
 
     def _close_of_label(self, label: date) -> int | None:
@@ -130,16 +140,19 @@ class SlotAxis:
 class SliceBuilder:
     """Collects bars into slices, and closes each when a later one begins.
 
-    What `add`, `close_through` and `finish` return may be taken lazily: the builder's own state has moved on already.
+    What `add`, `close_through` and `finish` return may be taken lazily: the builder's
+    own state has moved on already.
 
     Args:
         axis: Which slices there are.
         symbols: The symbols that exist, in their proper spelling; None takes any.
-        wants: Says whether bars of a symbol go into the slices; those of others only tell the time. None wants all.
-        after: END of the last slice that is over already; what is not later is skipped. Without it the first bar's
-            slice is the first.
+        wants: Says whether bars of a symbol go into the slices; those of others only
+            tell the time. None wants all.
+        after: END of the last slice that is over already; what is not later is skipped.
+            Without it the first bar's slice is the first.
         until: END of the last slice that is wanted.
-        latest: Gives the END of the latest bar that can be right, the clock's now; None knows no future.
+        latest: Gives the END of the latest bar that can be right, the clock's now; None
+            knows no future.
 
     Attributes:
         bars: Bars taken.
@@ -180,10 +193,12 @@ class SliceBuilder:
         """Take what a source gave, and return what follows from it.
 
         Args:
-            item: A bar, a mapping with a bar's fields, a list of either (one whole slice), or a MarketDataEvent.
+            item: A bar, a mapping with a bar's fields, a list of either (one whole
+                slice), or a MarketDataEvent.
 
         Returns:
-            The slices that are over now, and a SystemErrorEvent for each bar that was left out.
+            The slices that are over now, and a SystemErrorEvent for each bar that was
+            left out.
         """
         if type(item) is dict or type(item) is Bar:
             quick = self._add_in_order(item)
@@ -196,8 +211,9 @@ class SliceBuilder:
         return self._add_bar(item, whole_slice_us=None)[1]
 
     def _add_in_order(self, item: dict[str, Any] | Bar) -> Iterator[Event] | None:
-        # What `_add_bar` does to a bar of floats in the minute that is open or in the next one, at a tenth of its cost. Where
-        # anything is out of the ordinary nothing has changed, and None leaves the bar to that.
+        # What `_add_bar` does to a bar of floats in the minute that is open or in the
+        # next one, at a tenth of its cost. Where anything is out of the ordinary
+        # nothing has changed, and None leaves the bar to that.
         if self._repeats_us is not None or self._open_us is None:
             return None
         bar = _plain_bar(item)
@@ -231,21 +247,34 @@ class SliceBuilder:
         return events
 
     def close_through(self, moment: datetime) -> Iterator[Event]:
-        """Close the slices that are over at a moment, whether bars came or not; bars for them are late from now on."""
+        """Close the slices that are over at a moment, whether bars came or not; bars
+        for them are late from now on.
+        """
         moment_us = us_of(aware_utc(moment))
-        last_us = self._axis.last_at(moment_us if self._until_us is None else min(moment_us, self._until_us))
+        last_us = self._axis.last_at(
+            moment_us if self._until_us is None else min(moment_us, self._until_us)
+        )
         if last_us is None or (self._closed_us is not None and last_us <= self._closed_us):
             return iter(())
-        if self._open_us is None and self._closed_us is None:  # nothing has begun that could be closed
+        if (
+            self._open_us is None and self._closed_us is None
+        ):  # nothing has begun that could be closed
             self._closed_us = last_us
             return iter(())
         self._note_closed_by_clock(last_us)
-        closing = self._close_open() if self._open_us is not None and self._open_us <= last_us else iter(())
+        closing = (
+            self._close_open()
+            if self._open_us is not None and self._open_us <= last_us
+            else iter(())
+        )
         return chain(closing, self._gap(last_us + 1))
 
     def _note_closed_by_clock(self, last_us: int) -> None:
-        # Of these slices bars may come late, which are no repetitions: a source that is opened again gives them first.
-        slots = self._axis.slots(after_us=self._closed_us or self._open_us or 0, before_us=last_us + 1)
+        # Of these slices bars may come late, which are no repetitions: a source that is
+        # opened again gives them first.
+        slots = self._axis.slots(
+            after_us=self._closed_us or self._open_us or 0, before_us=last_us + 1
+        )
         for slot_us in islice(slots, _MOST_BY_CLOCK):
             self._by_clock[slot_us] = set(self._open_bars) if slot_us == self._open_us else set()
         for slot_us in list(self._by_clock)[:-_MOST_BY_CLOCK]:
@@ -265,7 +294,9 @@ class SliceBuilder:
 
     @property
     def now(self) -> datetime:
-        """Event time: the END of the slice that is open, or of the last one that is over; 1970 before the first."""
+        """Event time: the END of the slice that is open, or of the last one that is
+        over; 1970 before the first.
+        """
         return datetime_of(self._open_us or self._closed_us or 0)
 
     def _add_event(self, event: MarketDataEvent) -> Iterator[Event]:
@@ -275,7 +306,9 @@ class SliceBuilder:
             return self.finish()
         if slot_us is not None and self._open_us is None and self._closed_us is None:
             self._closed_us = slot_us - 1  # an empty slice may well be the first
-        return chain(self._add_slice(list(event.bars.values())), self.close_through(event.timestamp))
+        return chain(
+            self._add_slice(list(event.bars.values())), self.close_through(event.timestamp)
+        )
 
     def _add_slice(self, items: Iterable[object]) -> Iterator[Event]:
         events: list[Iterator[Event]] = []
@@ -288,8 +321,11 @@ class SliceBuilder:
             events.append(self._close_open())
         return chain.from_iterable(events)
 
-    def _add_bar(self, item: object, *, whole_slice_us: int | None) -> tuple[int | None, Iterator[Event]]:
-        # Returns the slice the bar went into, None if it went nowhere, and what follows.
+    def _add_bar(
+        self, item: object, *, whole_slice_us: int | None
+    ) -> tuple[int | None, Iterator[Event]]:
+        # Returns the slice the bar went into, None if it went nowhere, and what
+        # follows.
         try:
             values = self._facts(item)
             slot_us = self._slot(values)
@@ -317,12 +353,14 @@ class SliceBuilder:
             missing = [name for name in _REQUIRED if name not in item]
             if missing:
                 raise _QuarantinedError(
-                    "wrong_type", f"a bar needs {', '.join(_REQUIRED)}: {', '.join(missing)} missing"
+                    "wrong_type",
+                    f"a bar needs {', '.join(_REQUIRED)}: {', '.join(missing)} missing",
                 )
             values = {name: item[name] for name in _REQUIRED}
         else:
             raise _QuarantinedError(
-                "wrong_type", f"a bar, a mapping or a list of them is expected: was {type(item).__name__}"
+                "wrong_type",
+                f"a bar, a mapping or a list of them is expected: was {type(item).__name__}",
             )
         symbol = values["symbol"]
         if not isinstance(symbol, str) or not symbol or not _is_encodable(symbol):
@@ -346,13 +384,17 @@ class SliceBuilder:
             raise _QuarantinedError("future", f"timestamp {moment.isoformat()} lies in the future")
         try:
             slot_us = self._axis.slot_of(moment)
-        except (OverflowError, ValueError):  # beyond the years that a date can have in another time zone
+        except (
+            OverflowError,
+            ValueError,
+        ):  # beyond the years that a date can have in another time zone
             slot_us = None
         if slot_us is None:
             what = "session" if self._axis.frequency == "1d" else "minute"
             raise _QuarantinedError(
                 "outside_session",
-                f"timestamp {moment.isoformat()} lies in no {what} of calendar {self._axis.calendar.name}",
+                f"timestamp {moment.isoformat()} lies in no {what} of calendar "
+                f"{self._axis.calendar.name}",
             )
         return slot_us
 
@@ -436,7 +478,9 @@ def _moment(stamp: object) -> datetime | date:
             ) from None
     if isinstance(stamp, datetime):
         if stamp.tzinfo is None or stamp.utcoffset() is None:
-            raise _QuarantinedError("wrong_type", f"timestamp must carry a time zone: was {_shown(stamp)}")
+            raise _QuarantinedError(
+                "wrong_type", f"timestamp must carry a time zone: was {_shown(stamp)}"
+            )
         try:
             return datetime_of(us_of(stamp))  # a plain date-time in UTC, whatever subclass it was
         except (OverflowError, ValueError):
@@ -479,13 +523,17 @@ def _exact(name: str, value: object) -> Decimal:
     try:
         number = Decimal(value) if isinstance(value, str) else to_decimal(value)
     except (TypeError, InvalidOperation):
-        raise _QuarantinedError("wrong_type", f"{name} must be a number: was {_shown(value)}") from None
+        raise _QuarantinedError(
+            "wrong_type", f"{name} must be a number: was {_shown(value)}"
+        ) from None
     if not number.is_finite():
         raise _QuarantinedError("invalid", f"{name} must be finite: was {number}")
     if number and (
         abs(number.adjusted()) > _LARGEST_EXPONENT or len(number.as_tuple().digits) > _MOST_DIGITS
     ):
-        raise _QuarantinedError("invalid", f"{name} is beyond what can be traded: was {_shown(value)}")
+        raise _QuarantinedError(
+            "invalid", f"{name} is beyond what can be traded: was {_shown(value)}"
+        )
     return number or Decimal(0)
 
 

@@ -1,7 +1,8 @@
 """Any asynchronous source of bars as a feed.
 
-Its rule: what a source does wrong comes out of the feed as a SystemErrorEvent at its place, and a source that drops is
-opened again. Until it is back where the clock is, the clock closes no slice: what the source missed may still come.
+Its rule: what a source does wrong comes out of the feed as a SystemErrorEvent at its
+place, and a source that drops is opened again. Until it is back where the clock is, the
+clock closes no slice: what the source missed may still come.
 """
 
 from __future__ import annotations
@@ -9,7 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +36,9 @@ Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
 
 _READ_AHEAD = 64
 _PATIENCE = timedelta(seconds=10)
-"""How long a source that was opened again may say nothing before the clock goes on without what it missed."""
+"""How long a source that was opened again may say nothing before the clock goes on
+without what it missed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +49,8 @@ class Backoff:
         initial_s: Seconds before the first attempt.
         factor: How much longer each further wait is.
         limit_s: The longest wait in seconds.
-        jitter: Which part of each wait is random, so that many clients do not come back at once.
+        jitter: Which part of each wait is random, so that many clients do not come back
+            at once.
     """
 
     initial_s: float = 0.5
@@ -48,7 +59,9 @@ class Backoff:
     jitter: float = 0.5
 
     def delay_s(self, attempt: int, *, chance: float) -> float:
-        """Return the seconds to wait before an attempt, counted from 1; `chance` is random, from 0 to 1."""
+        """Return the seconds to wait before an attempt, counted from 1; `chance` is
+        random, from 0 to 1.
+        """
         full = min(self.limit_s, self.initial_s * self.factor ** min(attempt - 1, 64))
         return full * (1 - self.jitter * chance)
 
@@ -56,20 +69,23 @@ class Backoff:
 class StreamFeed(DataFeed):
     """Any asynchronous source of bars as a feed.
 
-    The source gives bars, mappings with a bar's fields, lists of them (each one whole slice), or MarketDataEvents.
+    The source gives bars, mappings with a bar's fields, lists of them (each one whole
+    slice), or MarketDataEvents.
 
     Args:
-        source: An async iterator, which is read until it ends; or a function that opens one for the symbols it is given,
-            which is called again when the source drops or the subscriptions change.
+        source: An async iterator, which is read until it ends; or a function that opens
+            one for the symbols it is given, which is called again when the source drops
+            or the subscriptions change.
         backoff: How long to wait before a source is opened again.
         retry_on: The exceptions of a source that mean it dropped; others end the feed.
-        max_attempts: How often in a row a source is opened again before the feed gives up; None never does.
+        max_attempts: How often in a row a source is opened again before the feed gives
+            up; None never does.
         sleep: Waits for some seconds; by default the loop's own.
         chance: Gives random numbers from 0 to 1 for the jitter.
 
     Attributes:
-        says_when_caught_up: Whether the source calls `caught_up` each time it has given what it missed; of another the
-            feed judges by what it gives.
+        says_when_caught_up: Whether the source calls `caught_up` each time it has given
+            what it missed; of another the feed judges by what it gives.
     """
 
     says_when_caught_up: ClassVar[bool] = False
@@ -86,7 +102,9 @@ class StreamFeed(DataFeed):
     ) -> None:
         super().__init__()
         self._connect: Connect | None = None if isinstance(source, AsyncIterable) else source
-        self._stream: AsyncIterable[object] | None = source if isinstance(source, AsyncIterable) else None
+        self._stream: AsyncIterable[object] | None = (
+            source if isinstance(source, AsyncIterable) else None
+        )
         self._backoff = backoff or Backoff()
         self._retry_on = retry_on
         self._max_attempts = max_attempts
@@ -119,7 +137,9 @@ class StreamFeed(DataFeed):
 
     @property
     def reached(self) -> datetime | None:
-        """END of the latest slice that has begun, of which some bars may not have come yet; None before the first."""
+        """END of the latest slice that has begun, of which some bars may not have come
+        yet; None before the first.
+        """
         builder = self._builder
         return None if builder is None or not _begun(builder) else builder.now
 
@@ -130,10 +150,11 @@ class StreamFeed(DataFeed):
             self._signal.set()
 
     def close_through(self, moment: datetime) -> None:
-        """Close the slices that are over at a moment although nothing later came; bars for them are late.
+        """Close the slices that are over at a moment although nothing later came; bars
+        for them are late.
 
-        They come out of the iteration, in their place. While the source is away, and until it has given what it missed,
-        they stay open.
+        They come out of the iteration, in their place. While the source is away, and
+        until it has given what it missed, they stay open.
         """
         self._close_to = moment if self._close_to is None else max(moment, self._close_to)
         if self._signal is not None:
@@ -148,7 +169,9 @@ class StreamFeed(DataFeed):
             while True:
                 reader = _Reader(self._opened(), signal=signal, items=self._left)
                 try:
-                    async with aclosing(self._drain(reader, builder=builder, signal=signal)) as stretches:
+                    async with aclosing(
+                        self._drain(reader, builder=builder, signal=signal)
+                    ) as stretches:
                         async for events in stretches:
                             for event in events:
                                 yield event
@@ -163,26 +186,38 @@ class StreamFeed(DataFeed):
                     self._resubscribed += 1
                     continue
                 delay_s = self._survive(reader.error, attempt=attempt)
-                yield _notice(builder, f"dropped: {_text(reader.error)}; opening it again in {delay_s:.1f} s")
+                yield _notice(
+                    builder, f"dropped: {_text(reader.error)}; opening it again in {delay_s:.1f} s"
+                )
                 await self._sleep(delay_s)
                 self._reconnects += 1
             for event in builder.finish():
                 yield event
         finally:
             self._signal = None
-            # What was to be said next, then the bars of the slice that was open: nobody got them.
+            # What was to be said next, then the bars of the slice that was open: nobody
+            # got them.
             unsaid = [event for event in self._saying if isinstance(event, MarketDataEvent)]
             self._left.extendleft(reversed([*unsaid, *builder.open_bars()]))
 
     def take_back(self, slices: Sequence[Event]) -> None:
-        """Take back slices that were given and not processed, oldest first: whoever reads the source next gets them."""
+        """Take back slices that were given and not processed, oldest first: whoever
+        reads the source next gets them.
+        """
         self._left.extendleft(reversed(slices))
 
     def stats(self) -> dict[str, int]:
         """Return what was counted, the quarantined also by reason."""
         builder = self._builder
         if builder is None:
-            return {"slices": 0, "empty": 0, "bars": 0, "skipped": 0, "quarantined": 0, "reconnects": 0}
+            return {
+                "slices": 0,
+                "empty": 0,
+                "bars": 0,
+                "skipped": 0,
+                "quarantined": 0,
+                "reconnects": 0,
+            }
         return {
             "slices": builder.slices,
             "empty": builder.empty,
@@ -192,7 +227,10 @@ class StreamFeed(DataFeed):
             "reconnects": self._reconnects,
             "drops": self._drops,
             "resubscribed": self._resubscribed,
-            **{f"quarantined_{reason}": count for reason, count in sorted(builder.quarantined.items())},
+            **{
+                f"quarantined_{reason}": count
+                for reason, count in sorted(builder.quarantined.items())
+            },
         }
 
     async def _drain(
@@ -228,7 +266,9 @@ class StreamFeed(DataFeed):
             late = _begun(builder) - self._slices_before
             if late:
                 back.append(
-                    _notice(builder, f"is back: {late} slices up to {builder.now.isoformat()} came late")
+                    _notice(
+                        builder, f"is back: {late} slices up to {builder.now.isoformat()} came late"
+                    )
                 )
         self._close_to = None
         return chain(back, builder.close_through(moment))
@@ -239,7 +279,8 @@ class StreamFeed(DataFeed):
         self._caught_up, self._quiet_from = False, None
 
     def _is_back(self, builder: SliceBuilder, moment: datetime) -> bool:
-        # The source is where the clock is, or says so, or has had time enough to say something.
+        # The source is where the clock is, or says so, or has had time enough to say
+        # something.
         self._quiet_from = self._quiet_from or moment
         quiet = not self.says_when_caught_up and moment - self._quiet_from >= _PATIENCE
         self._behind = not (quiet or self._caught_up or builder.now > moment)
@@ -248,15 +289,18 @@ class StreamFeed(DataFeed):
     def _ready(self) -> SliceBuilder:
         if self._builder is None:
             raise FeedError(
-                "a feed must be configured before it is read: call configure(FeedPlan(calendar=...)) first"
+                "a feed must be configured before it is read: call "
+                "configure(FeedPlan(calendar=...)) first"
             )
         if self._signal is not None:
             raise FeedError(
-                "a feed has one reader at a time: this one is being read; make another from the source"
+                "a feed has one reader at a time: this one is being read; make another from the "
+                "source"
             )
         if isasyncgen(self._stream) and self._stream.ag_frame is None:
             raise FeedError(
-                "the feed's iterator has ended already and gives nothing more; call the function that made it "
+                "the feed's iterator has ended already and gives nothing more; call the function "
+                "that made it "
                 "again, or pass that function itself"
             )
         return self._builder
@@ -273,14 +317,16 @@ class StreamFeed(DataFeed):
         self._drops += 1
         if self._connect is None:
             raise FeedDisconnected(
-                f"the feed's source failed with {_text(error)}, and an iterator cannot be opened again; "
+                f"the feed's source failed with {_text(error)}, and an iterator cannot be opened "
+                "again; "
                 "pass a function that returns a new one"
             ) from error
         if not isinstance(error, self._retry_on):
             raise FeedDisconnected(f"the feed's source failed with {_text(error)}") from error
         if self._max_attempts is not None and attempt > self._max_attempts:
             raise FeedDisconnected(
-                f"the feed's source did not come back after {self._max_attempts} attempts: {_text(error)}"
+                f"the feed's source did not come back after {self._max_attempts} attempts: "
+                f"{_text(error)}"
             ) from error
         return self._backoff.delay_s(attempt, chance=self._chance())
 
@@ -294,7 +340,8 @@ _read_ahead: WeakKeyDictionary[object, deque[object]] = WeakKeyDictionary()
 
 
 def _read_ahead_of(source: object) -> deque[object]:
-    # What an iterator gave and nobody took yet: attached a second time, it goes on from there.
+    # What an iterator gave and nobody took yet: attached a second time, it goes on from
+    # there.
     try:
         return _read_ahead.setdefault(source, deque())
     except TypeError:  # it cannot be hashed or weakly referenced
@@ -317,8 +364,11 @@ class _Opening:
 
 
 class _Reader:
-    # Reads a source in a task of its own, a little ahead, so that waking up for a deadline loses no item.
-    def __init__(self, stream: AsyncIterable[object], *, signal: asyncio.Event, items: deque[object]) -> None:
+    # Reads a source in a task of its own, a little ahead, so that waking up for a
+    # deadline loses no item.
+    def __init__(
+        self, stream: AsyncIterable[object], *, signal: asyncio.Event, items: deque[object]
+    ) -> None:
         self.items = items
         self.received = 0
         self.finished = False

@@ -1,6 +1,7 @@
 """Asset restrictions: which assets may not be traded, and from when.
 
-One rule: assets are told apart by sid, so the same asset in another dress is as restricted as the first.
+One rule: assets are told apart by sid, so the same asset in another dress is as
+restricted as the first.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Restrictions(abc.ABC):
     def __or__(self, other: Restrictions) -> Restrictions:
         if not isinstance(other, Restrictions):
             return NotImplemented
-        parts = [part for part in (*_parts(self), *_parts(other)) if not isinstance(part, NoRestrictions)]
+        parts = [
+            part for part in (*_parts(self), *_parts(other)) if not isinstance(part, NoRestrictions)
+        ]
         if len(parts) > 1:
             return _UnionRestrictions(parts)
         return parts[0] if parts else NoRestrictions()
@@ -62,7 +65,9 @@ class Restrictions(abc.ABC):
 class _RestrictionsByAsset(Restrictions):
     # The built-in ones answer for one asset at a time.
     def is_restricted(self, assets: Any, dt: Any) -> Any:
-        """Say whether one asset may not be traded now; of several, a dictionary of the answers."""
+        """Say whether one asset may not be traded now; of several, a dictionary of the
+        answers.
+        """
         if isinstance(assets, Asset):
             return self._forbids(assets, dt)
         return {asset: self._forbids(asset, dt) for asset in assets}
@@ -104,10 +109,12 @@ class StaticRestrictions(_RestrictionsByAsset):
 
 
 class HistoricalRestrictions(_RestrictionsByAsset):
-    """Assets change between allowed and frozen on given dates; before the first they are allowed.
+    """Assets change between allowed and frozen on given dates; before the first they
+    are allowed.
 
     Args:
-        restrictions: `Restriction` tuples in any order; of several with one date the last given holds.
+        restrictions: `Restriction` tuples in any order; of several with one date the
+            last given holds.
 
     Raises:
         TypeError: an entry names no asset or no date.
@@ -118,7 +125,9 @@ class HistoricalRestrictions(_RestrictionsByAsset):
         self._changes: dict[int, list[tuple[datetime, RESTRICTION_STATES]]] = {}
         for entry in restrictions:
             sid = _sid(entry.asset, "a Restriction of HistoricalRestrictions")
-            self._changes.setdefault(sid, []).append((_moment(entry.effective_date), _state(entry.state)))
+            self._changes.setdefault(sid, []).append(
+                (_moment(entry.effective_date), _state(entry.state))
+            )
         for changes in self._changes.values():
             changes.sort(key=lambda change: change[0])
 
@@ -139,7 +148,8 @@ class SecurityListRestrictions(_RestrictionsByAsset):
     """What a security list names at the time may not be traded.
 
     Args:
-        security_list_by_dt: Anything with `current_securities(dt)`, which gives the assets named then.
+        security_list_by_dt: Anything with `current_securities(dt)`, which gives the
+            assets named then.
     """
 
     def __init__(self, security_list_by_dt: Any) -> None:
@@ -189,10 +199,13 @@ def _state(state: Any) -> RESTRICTION_STATES:
 
 
 def _moment(when: Any) -> datetime:
-    # A date stands for its first moment; what has no time zone is UTC, the time everything here is kept in.
+    # A date stands for its first moment; what has no time zone is UTC, the time
+    # everything here is kept in.
     if isinstance(when, datetime):
         return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
     if isinstance(when, date):
         return datetime(when.year, when.month, when.day, tzinfo=UTC)
     kind = type(when).__name__
-    raise TypeError(f"effective_date of a Restriction must be a date or a date-time: was {when!r} ({kind})")
+    raise TypeError(
+        f"effective_date of a Restriction must be a date or a date-time: was {when!r} ({kind})"
+    )

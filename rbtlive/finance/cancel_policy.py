@@ -27,7 +27,8 @@ class CancelPolicy(abc.ABC):
     """Base of cancel policies.
 
     Attributes:
-        warn_on_cancel: Whether a warning is logged for each order that the policy cancels.
+        warn_on_cancel: Whether a warning is logged for each order that the policy
+            cancels.
     """
 
     warn_on_cancel: bool = False
@@ -48,7 +49,8 @@ class EODCancel(CancelPolicy):
     """Cancel every order that is still open when a session ends: day orders.
 
     Args:
-        warn_on_cancel: Log one warning for each order it cancels, with how much of it was filled.
+        warn_on_cancel: Log one warning for each order it cancels, with how much of it
+            was filled.
     """
 
     def __init__(self, warn_on_cancel: bool = True) -> None:

@@ -1,6 +1,7 @@
 """Commission models: what a fill costs beyond its price.
 
-One rule: `calculate` sees the order as it was before the fill, and returns only what the fill adds.
+One rule: `calculate` sees the order as it was before the fill, and returns only what
+the fill adds.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ DEFAULT_MINIMUM_COST_PER_FUTURE_TRADE = 0.0
 
 
 class CommissionModel(FinancialModel, abc.ABC):
-    """Base of commission models; derive from it and write `calculate` to charge in your own way."""
+    """Base of commission models; derive from it and write `calculate` to charge in your
+    own way.
+    """
 
     @abc.abstractmethod
     def calculate(self, order: OrderView, transaction: TransactionView) -> Any:
         """Return the money that this fill adds to the order's commission.
 
         Args:
-            order: The order, with `filled` and `commission` as they were before this fill.
+            order: The order, with `filled` and `commission` as they were before this
+                fill.
             transaction: The fill: signed `amount`, `price`.
 
         Returns:
@@ -69,12 +73,15 @@ def calculate_per_unit_commission(
     initial_commission: float,
     min_trade_cost: float,
 ) -> float:
-    """Return what a fill adds when an order pays by the unit, with a minimum for the order as a whole.
+    """Return what a fill adds when an order pays by the unit, with a minimum for the
+    order as a whole.
 
-    The first fill pays max(minimum, |shares| * cost + initial). A later one pays what the order's total by the unit,
-    this fill included, exceeds what was charged before; nothing while that total is under the minimum.
+    The first fill pays max(minimum, |shares| * cost + initial). A later one pays what
+    the order's total by the unit, this fill included, exceeds what was charged before;
+    nothing while that total is under the minimum.
 
-    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 106-141; float arithmetic in the same order.
+    Source: zipline-reloaded 3.2.1, finance/commission.py, lines 106-141; float
+    arithmetic in the same order.
     """
     charged = float(order.commission)
     this_fill = abs(float(transaction.amount) * cost_per_unit)
@@ -87,12 +94,14 @@ def calculate_per_unit_commission(
 class PerShare(EquityCommissionModel):
     """Charge by the share, with a minimum for the whole order.
 
-    commission = |shares| * cost; an order's first fill pays at least `min_trade_cost`, later fills only what exceeds
-    what was paid. `PerShare()` is the default for equities.
+    commission = |shares| * cost; an order's first fill pays at least `min_trade_cost`,
+    later fills only what exceeds what was paid. `PerShare()` is the default for
+    equities.
 
     Args:
         cost: Money a share.
-        min_trade_cost: Least money an order that fills at all pays; None and 0 mean no minimum.
+        min_trade_cost: Least money an order that fills at all pays; None and 0 mean no
+            minimum.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 144-189.
     """
@@ -143,7 +152,8 @@ class PerTrade(CommissionModel):
 
 
 class PerDollar(EquityCommissionModel):
-    """Charge a share of the money traded: commission = |shares| * (price * cost), on every fill.
+    """Charge a share of the money traded: commission = |shares| * (price * cost), on
+    every fill.
 
     Args:
         cost: Money for each unit of money traded; 0.0015 is 15 basis points.
@@ -195,7 +205,8 @@ class PerFutureTrade(PerContract):
 
 def _futures_not_built(name: str) -> NotBuilt:
     return NotBuilt(
-        f"futures are not built: {name}(...) was called; for equities use PerShare, PerTrade or PerDollar"
+        f"futures are not built: {name}(...) was called; for equities use PerShare, PerTrade or "
+        "PerDollar"
     )
 
 

@@ -1,7 +1,8 @@
-"""Execution styles: market, limit, stop and stop-limit orders, and how their prices are put on the tick.
+"""Execution styles: market, limit, stop and stop-limit orders, and how their prices are
+put on the tick.
 
-One rule: a price off the tick is moved in the customer's favour, unless it is within a twentieth of a tick of the
-next one.
+One rule: a price off the tick is moved in the customer's favour, unless it is within a
+twentieth of a tick of the next one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class ExecutionStyle(abc.ABC):
 
     Attributes:
         asset: The asset whose tick the prices are put on; None means a tick of 0.01.
-        binary_ticks: Whether prices are multiples of the tick in binary arithmetic, as zipline's are.
+        binary_ticks: Whether prices are multiples of the tick in binary arithmetic, as
+            zipline's are.
     """
 
     asset: Asset | None = None
@@ -47,12 +49,14 @@ class ExecutionStyle(abc.ABC):
         return self._exchange
 
     def for_asset(self, asset: Asset, *, binary_ticks: bool = False) -> Self:
-        """Return a copy of this style for an order of `asset`; the asset that the style names itself is kept.
+        """Return a copy of this style for an order of `asset`; the asset that the style
+        names itself is kept.
 
         Args:
             asset: Whose tick to use.
-            binary_ticks: Whether prices are multiples of the tick in binary arithmetic; they then meet closes that
-                are held in binary thousandths, as zipline's data are.
+            binary_ticks: Whether prices are multiples of the tick in binary arithmetic;
+                they then meet closes that are held in binary thousandths, as zipline's
+                data are.
         """
         style = copy.copy(self)
         style.asset = self.asset or asset
@@ -116,7 +120,8 @@ class StopOrder(ExecutionStyle):
     """Become a market order once the price reaches the stop.
 
     Args:
-        stop_price: Price at or above which a buy, at or below which a sale, is set off; finite, not negative.
+        stop_price: Price at or above which a buy, at or below which a sale, is set off;
+            finite, not negative.
         asset: Whose tick to use.
         exchange: Where to route it; kept, not used.
 
@@ -146,7 +151,8 @@ class StopLimitOrder(ExecutionStyle):
 
     Args:
         limit_price: Highest price to pay, lowest price to take; finite, not negative.
-        stop_price: Price at or above which a buy, at or below which a sale, is set off; finite, not negative.
+        stop_price: Price at or above which a buy, at or below which a sale, is set off;
+            finite, not negative.
         asset: Whose tick to use.
         exchange: Where to route it; kept, not used.
 
@@ -185,22 +191,25 @@ def asymmetric_round_price(
 ) -> float:
     """Put a price on the tick, in the customer's favour.
 
-    Rounding down, a price moves to the tick below unless less than (1 - diff) of a tick is missing to the next one;
-    rounding up likewise, mirrored. With a tick of 0.01: 25.0094 goes down to 25.00, 25.0095 to 25.01; 75.0005 goes up
-    to 75.00, 75.0006 to 75.01.
+    Rounding down, a price moves to the tick below unless less than (1 - diff) of a tick
+    is missing to the next one; rounding up likewise, mirrored. With a tick of 0.01:
+    25.0094 goes down to 25.00, 25.0095 to 25.01; 75.0005 goes up to 75.00, 75.0006 to
+    75.01.
 
     Args:
         price: Price, finite.
         prefer_round_down: True for the limit of a buy and the stop of a sale.
         tick_size: Price step, above 0.
         diff: Part of a tick that is always rounded away.
-        binary_ticks: Multiply the number of ticks in binary arithmetic, as zipline does: 0.01 * 57 is then
-            0.5700000000000001.
+        binary_ticks: Multiply the number of ticks in binary arithmetic, as zipline
+            does: 0.01 * 57 is then 0.5700000000000001.
 
     Returns:
-        The float nearest to the exact multiple of the tick, or with `binary_ticks` the product of the floats.
+        The float nearest to the exact multiple of the tick, or with `binary_ticks` the
+        product of the floats.
 
-    Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float arithmetic in the same order.
+    Source: zipline-reloaded 3.2.1, finance/execution.py, lines 171-205; float
+    arithmetic in the same order.
     """
     exact_tick = to_decimal(tick_size)
     step = float(exact_tick)

@@ -1,4 +1,6 @@
-"""What slippage and commission models have in common: which assets they serve, and how parameters are checked."""
+"""What slippage and commission models have in common: which assets they serve, and how
+parameters are checked.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,25 @@ _NEAR_A_LOT = Decimal("1E-9")
 
 
 class Future(Asset):
-    """The asset type of futures contracts: a name to say which models would serve them. None can be made."""
+    """The asset type of futures contracts: a name to say which models would serve them.
+    None can be made.
+    """
 
     __slots__ = ()
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         raise NotBuilt(
-            "futures are not built: Future(...) was called; trade equities, or anything else as an Equity"
+            "futures are not built: Future(...) was called; trade equities, or anything else as an "
+            "Equity"
         )
 
 
 class FinancialModel:
     """Base of slippage and commission models.
 
-    A class derived from several of the marked bases (EquitySlippageModel, FutureSlippageModel and the like) serves the
-    asset types of all of them, unless it names its own.
+    A class derived from several of the marked bases (EquitySlippageModel,
+    FutureSlippageModel and the like) serves the asset types of all of them, unless it
+    names its own.
 
     Attributes:
         allowed_asset_types: The asset types the model serves.
@@ -81,7 +87,9 @@ def checked_number(
         expected += f" and at least {at_least:g}"
     if above is not None:
         expected += f" and above {above:g}"
-    too_low = (at_least is not None and number < at_least) or (above is not None and number <= above)
+    too_low = (at_least is not None and number < at_least) or (
+        above is not None and number <= above
+    )
     if not math.isfinite(number) or too_low:
         raise ValueError(f"{name} of {owner} must be {expected}: was {value!r}")
     return number
@@ -96,8 +104,9 @@ def plain_moment(moment: Any) -> datetime:
 def whole_lots(quantity: Any, lot_size: Decimal) -> Decimal:
     """Cut a quantity down, toward zero, to a multiple of the lot size.
 
-    Whole shares are cut as zipline cuts them, exactly. With other lot sizes a quantity that binary arithmetic left a
-    billionth of a lot short of a multiple counts as that multiple.
+    Whole shares are cut as zipline cuts them, exactly. With other lot sizes a quantity
+    that binary arithmetic left a billionth of a lot short of a multiple counts as that
+    multiple.
 
     Args:
         quantity: Signed quantity, any number.

@@ -1,7 +1,7 @@
 """Slippage models: at which price, and how much of it, an order fills in a bar.
 
-One rule: the orders of one asset are tried one after the other against one budget of volume, and the caller books each
-fill before it asks for the next.
+One rule: the orders of one asset are tried one after the other against one budget of
+volume, and the caller books each fill before it asks for the next.
 """
 
 from __future__ import annotations
@@ -47,14 +47,18 @@ SQRT_252 = math.sqrt(252)
 DEFAULT_EQUITY_VOLUME_SLIPPAGE_BAR_LIMIT = 0.025
 DEFAULT_FUTURE_VOLUME_SLIPPAGE_BAR_LIMIT = 0.05
 DEFAULT_ETA = 0.049018143225019836
-"""Market-impact constant of an asset without one of its own. Source: zipline-reloaded 3.2.1, finance/constants.py."""
+"""Market-impact constant of an asset without one of its own. Source: zipline-reloaded
+3.2.1, finance/constants.py.
+"""
 
 _NO_FILL = (None, None)
 _NOTHING, _ONE = Decimal(0), Decimal(1)
 
 
 Fill = tuple[Any, Any, Decimal]
-"""What a model lets an order have in one bar: the order, price a share as the model gave it, signed amount in whole lots."""
+"""What a model lets an order have in one bar: the order, price a share as the model
+gave it, signed amount in whole lots.
+"""
 
 
 def fill_price_worse_than_limit_price(fill_price: Any, order: OrderView) -> bool:
@@ -69,7 +73,8 @@ def fill_price_worse_than_limit_price(fill_price: Any, order: OrderView) -> bool
 
 
 class SlippageModel(FinancialModel, abc.ABC):
-    """Base of slippage models; derive from it and write `process_order` to fill in your own way.
+    """Base of slippage models; derive from it and write `process_order` to fill in your
+    own way.
 
     A subclass with a constructor calls `super().__init__()` first.
     """
@@ -79,7 +84,9 @@ class SlippageModel(FinancialModel, abc.ABC):
 
     @property
     def volume_for_bar(self) -> int | float:
-        """Shares of the asset at hand that filled in this bar already, buys and sales together."""
+        """Shares of the asset at hand that filled in this bar already, buys and sales
+        together.
+        """
         return int(self._filled) if self._whole or not self._filled else float(self._filled)
 
     @abc.abstractmethod
@@ -93,17 +100,20 @@ class SlippageModel(FinancialModel, abc.ABC):
             order: The order; `order.open_amount` is what it has left.
 
         Returns:
-            Price a share and signed amount, or (None, None) for no fill. The amount has the order's sign and is no
-            larger than what is open; it is cut to whole lots. What is left is tried again at the next bar.
+            Price a share and signed amount, or (None, None) for no fill. The amount has
+            the order's sign and is no larger than what is open; it is cut to whole
+            lots. What is left is tried again at the next bar.
 
         Raises:
-            LiquidityExceeded: nothing more of this asset fills in this bar, for this order or any later one.
+            LiquidityExceeded: nothing more of this asset fills in this bar, for this
+                order or any later one.
         """
 
     def simulate(self, data: Any, asset: Asset, orders_for_asset: Iterable[Any]) -> Iterator[Fill]:
         """Try the orders of one asset against the current bar, in turn.
 
-        The generator reads an order only when its turn comes: book each fill before taking the next.
+        The generator reads an order only when its turn comes: book each fill before
+        taking the next.
 
         Args:
             data: The bar, as `handle_data` sees it.
@@ -112,11 +122,12 @@ class SlippageModel(FinancialModel, abc.ABC):
 
         Raises:
             Exception: `process_order` gave a price with less than one lot.
-            TransactionWithWrongDirection: `process_order` gave an amount against the order's direction.
+            TransactionWithWrongDirection: `process_order` gave an amount against the
+                order's direction.
             TransactionVolumeExceedsOrder: it gave more than the order has open.
 
-        Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets the last two pass, and has
-        the order open for ever.
+        Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets
+        the last two pass, and has the order open for ever.
         """
         self._filled, self._whole = _NOTHING, asset.lot_size == _ONE
         if float(data.current(asset, "volume")) == 0:
@@ -136,12 +147,17 @@ class SlippageModel(FinancialModel, abc.ABC):
                 result = self.process_order(data, order)
             except LiquidityExceeded:
                 break
-            price, amount = result if type(result) is tuple and len(result) == 2 else self._pair(result)
+            price, amount = (
+                result if type(result) is tuple and len(result) == 2 else self._pair(result)
+            )
             if price is None:
                 continue
-            # All that is left is of whole lots, and written as it is only if both are of the books: a user's may be 5.000.
+            # All that is left is of whole lots, and written as it is only if both are
+            # of the books: a user's may be 5.000.
             if type(amount) is not Decimal or type(left) is not Decimal or amount != left:
-                amount = self._checked_amount(amount, order, to_decimal(left), lot_size=asset.lot_size)
+                amount = self._checked_amount(
+                    amount, order, to_decimal(left), lot_size=asset.lot_size
+                )
             self._filled += abs(amount)
             yield order, price, amount
 
@@ -155,22 +171,27 @@ class SlippageModel(FinancialModel, abc.ABC):
     def _pair(self, result: Any) -> tuple[Any, Any]:
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise TypeError(
-                f"process_order of {type(self).__name__} must return a price and an amount: was {result!r}; "
+                f"process_order of {type(self).__name__} must return a price and an amount: was "
+                f"{result!r}; "
                 "return (None, None) for no fill"
             )
         return result  # type: ignore[return-value]
 
-    def _checked_amount(self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal) -> Decimal:
+    def _checked_amount(
+        self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal
+    ) -> Decimal:
         cut = whole_lots(amount, lot_size)
         if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
             return cut
         told = (
-            f"process_order of {type(self).__name__} gave {amount} for order {order.id} ({order.asset.symbol}), "
+            f"process_order of {type(self).__name__} gave {amount} for order {order.id} "
+            f"({order.asset.symbol}), "
             f"which has {left} open"
         )
         if cut == 0:
             raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may tell it by name
-                f"a fill must be at least one lot of {lot_size}: {told}; return (None, None) for no fill"
+                f"a fill must be at least one lot of {lot_size}: {told}; return (None, None) for "
+                "no fill"
             )
         if (cut > 0) != (left > 0):
             raise TransactionWithWrongDirection(f"a fill must have its order's sign: {told}")
@@ -204,16 +225,20 @@ class FutureSlippageModel(SlippageModel):
 
 
 class VolumeShareSlippage(SlippageModel):
-    """Let orders take a share of the bar's volume, and move the price by the square of the share taken.
+    """Let orders take a share of the bar's volume, and move the price by the square of
+    the share taken.
 
-    price = close * (1 ± price_impact * share²), share = min((filled in this bar before + now) / volume, volume_limit).
-    A price worse than the order's limit means no fill in this bar.
+    price = close * (1 ± price_impact * share²), share = min((filled in this bar before
+    + now) / volume, volume_limit). A price worse than the order's limit means no fill
+    in this bar.
 
     Args:
-        volume_limit: Part of the bar's volume that all orders of the asset may take together; 0.025 is 2.5 %.
+        volume_limit: Part of the bar's volume that all orders of the asset may take
+            together; 0.025 is 2.5 %.
         price_impact: Part of the price by which taking the whole volume would move it.
 
-    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 241-331; float arithmetic in the same order.
+    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 241-331; float arithmetic
+    in the same order.
     """
 
     def __init__(
@@ -232,7 +257,9 @@ class VolumeShareSlippage(SlippageModel):
         return f"{type(self).__name__}(\n    volume_limit={self.volume_limit},\n    price_impact={self.price_impact})"
 
     def process_order(self, data: BarView, order: OrderView) -> tuple[float | None, float | None]:
-        """Return impacted price and amount; raise LiquidityExceeded with less than one lot of volume left."""
+        """Return impacted price and amount; raise LiquidityExceeded with less than one
+        lot of volume left.
+        """
         volume = float(data.current(order.asset, "volume"))
         lot_size = order.asset.lot_size
         limit = float(self.volume_limit)
@@ -252,7 +279,8 @@ class VolumeShareSlippage(SlippageModel):
 
 
 class FixedSlippage(SlippageModel):
-    """Fill everything at the close plus (buys) or minus (sales) half a spread, whatever the volume.
+    """Fill everything at the close plus (buys) or minus (sales) half a spread, whatever
+    the volume.
 
     Args:
         spread: Money between bid and ask.
@@ -275,16 +303,20 @@ class FixedSlippage(SlippageModel):
 
 
 class FixedBasisPointsSlippage(SlippageModel):
-    """Let orders take a share of the bar's volume at a price a fixed part worse than the close. The default model.
+    """Let orders take a share of the bar's volume at a price a fixed part worse than
+    the close. The default model.
 
-    price = close ± close * basis_points / 10,000; shares = min(open, whole lots of volume_limit * volume - filled in
-    this bar before). A limit is respected as trigger only.
+    price = close ± close * basis_points / 10,000; shares = min(open, whole lots of
+    volume_limit * volume - filled in this bar before). A limit is respected as trigger
+    only.
 
     Args:
         basis_points: Hundredths of a percent by which the price is worse; not negative.
-        volume_limit: Part of the bar's volume that all orders of the asset may take together; above 0.
+        volume_limit: Part of the bar's volume that all orders of the asset may take
+            together; above 0.
 
-    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 603-676; float arithmetic in the same order.
+    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 603-676; float arithmetic
+    in the same order.
     """
 
     def __init__(self, basis_points: float = 5.0, volume_limit: float = 0.1) -> None:
@@ -299,9 +331,13 @@ class FixedBasisPointsSlippage(SlippageModel):
         return f"{type(self).__name__}(\n    basis_points={self.basis_points},\n    volume_limit={self.volume_limit},\n)"
 
     def process_order(self, data: BarView, order: OrderView) -> tuple[float, float]:
-        """Return price and amount; raise LiquidityExceeded when the bar's share is used up."""
+        """Return price and amount; raise LiquidityExceeded when the bar's share is used
+        up.
+        """
         lot_size = order.asset.lot_size
-        allowed = whole_lots(float(self.volume_limit) * float(data.current(order.asset, "volume")), lot_size)
+        allowed = whole_lots(
+            float(self.volume_limit) * float(data.current(order.asset, "volume")), lot_size
+        )
         left = whole_lots(allowed - to_decimal(self.volume_for_bar), lot_size)
         shares = min(abs(float(order.open_amount)), float(left))
         if shares == 0:
@@ -312,14 +348,16 @@ class FixedBasisPointsSlippage(SlippageModel):
 
 
 class MarketImpactBase(SlippageModel):
-    """Base of models whose price impact depends on the volume and volatility of the last 20 sessions.
+    """Base of models whose price impact depends on the volume and volatility of the
+    last 20 sessions.
 
-    A subclass says how much may trade (`get_txn_volume`) and how far that moves the price (`get_simulated_impact`).
-    The price moved is the middle of the bar's high and low. A price worse than the order's limit means no fill in
-    this bar.
+    A subclass says how much may trade (`get_txn_volume`) and how far that moves the
+    price (`get_simulated_impact`). The price moved is the middle of the bar's high and
+    low. A price worse than the order's limit means no fill in this bar.
 
     Attributes:
-        NO_DATA_VOLATILITY_SLIPPAGE_IMPACT: Part of the price that is taken as impact while 20 sessions are not known.
+        NO_DATA_VOLATILITY_SLIPPAGE_IMPACT: Part of the price that is taken as impact
+            while 20 sessions are not known.
 
     Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 368-517.
     """
@@ -348,7 +386,8 @@ class MarketImpactBase(SlippageModel):
             current_volume: The bar's volume.
             txn_volume: Shares to fill now.
             mean_volume: Mean daily volume of the last 20 complete sessions.
-            volatility: Standard deviation of their daily returns, times the root of 252.
+            volatility: Standard deviation of their daily returns, times the root of
+                252.
         """
 
     def process_order(self, data: BarView, order: OrderView) -> tuple[float | None, float | None]:
@@ -382,19 +421,24 @@ class MarketImpactBase(SlippageModel):
 
 
 class VolatilityVolumeShare(MarketImpactBase):
-    """Move the price with volatility and the root of the volume share; a model for futures.
+    """Move the price with volatility and the root of the volume share; a model for
+    futures.
 
-    price = middle * (1 ± eta * sigma * sqrt(shares / mean daily volume) / 10,000), where the middle is that of the
-    bar's high and low and sigma the annualised volatility of 20 sessions.
+    price = middle * (1 ± eta * sigma * sqrt(shares / mean daily volume) / 10,000),
+    where the middle is that of the bar's high and low and sigma the annualised
+    volatility of 20 sessions.
 
     It names futures as what it serves. To use it with equities, derive from it with
-    `allowed_asset_types = (Equity,)`; an equity has no root symbol, so its eta is DEFAULT_ETA, whatever `eta` says.
+    `allowed_asset_types = (Equity,)`; an equity has no root symbol, so its eta is
+    DEFAULT_ETA, whatever `eta` says.
 
     Args:
         volume_limit: Part of the bar's volume that an order may take.
-        eta: Constant of the formula for every root symbol, or one by root symbol; DEFAULT_ETA where there is none.
+        eta: Constant of the formula for every root symbol, or one by root symbol;
+            DEFAULT_ETA where there is none.
 
-    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 520-600; float arithmetic in the same order.
+    Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 520-600; float arithmetic
+    in the same order.
     """
 
     NO_DATA_VOLATILITY_SLIPPAGE_IMPACT = 7.5 / 10000
@@ -407,7 +451,9 @@ class VolatilityVolumeShare(MarketImpactBase):
         self.volume_limit = volume_limit
         self._eta: float | dict[str, float]
         if eta is None or isinstance(eta, Mapping):
-            self._eta = {root: checked_number(x, f"eta[{root!r}]", owner) for root, x in (eta or {}).items()}
+            self._eta = {
+                root: checked_number(x, f"eta[{root!r}]", owner) for root, x in (eta or {}).items()
+            }
         else:
             self._eta = checked_number(eta, "eta", owner)
 
@@ -429,7 +475,11 @@ class VolatilityVolumeShare(MarketImpactBase):
         if root_symbol is None:
             eta = DEFAULT_ETA
         else:
-            eta = self._eta.get(root_symbol, DEFAULT_ETA) if isinstance(self._eta, dict) else self._eta
+            eta = (
+                self._eta.get(root_symbol, DEFAULT_ETA)
+                if isinstance(self._eta, dict)
+                else self._eta
+            )
         impact_bps = eta * volatility * math.sqrt(txn_volume / mean_volume)
         return (current_price * impact_bps) / 10000
 
@@ -439,14 +489,17 @@ class VolatilityVolumeShare(MarketImpactBase):
 
 
 def _volume_and_volatility(data: BarView, asset: Asset, sessions: int) -> tuple[float, float]:
-    # One row more is asked for and the last one left out: the current session is not complete in minute mode.
+    # One row more is asked for and the last one left out: the current session is not
+    # complete in minute mode.
     try:
         volumes = _floats(data.history(asset, "volume", sessions + 1, "1d"))[:-1]
         closes = _floats(data.history(asset, "close", sessions + 1, "1d"))[:-1]
     except HistoryWindowStartsBeforeData:
         return 0.0, math.nan
     known = _forward_filled(closes)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a close of 0 makes the volatility unknown, no more
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # a close of 0 makes the volatility unknown, no more
         returns = known[1:] / known[:-1] - 1
         volatility = float(np.std(returns, ddof=1)) * SQRT_252
     return float(np.mean(np.nan_to_num(volumes))), volatility
@@ -457,6 +510,7 @@ def _floats(values: Any) -> NDArray[np.float64]:
 
 
 def _forward_filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # A missing close stands for "unchanged"; before the first known one nothing is known, and NaN says so.
+    # A missing close stands for "unchanged"; before the first known one nothing is
+    # known, and NaN says so.
     last_known = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
     return values[last_known]

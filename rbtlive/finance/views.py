@@ -1,6 +1,8 @@
-"""What a model is shown: the bar data, an order and a fill, as zipline's models see them.
+"""What a model is shown: the bar data, an order and a fill, as zipline's models see
+them.
 
-One rule: numbers may be float, int or `Decimal`, so the built-in models read them through `float()`.
+One rule: numbers may be float, int or `Decimal`, so the built-in models read them
+through `float()`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ class BarView(Protocol):
         """END of the bar, UTC."""
 
     def current(self, assets: Any, fields: Any, /) -> Any:
-        """Return the value of one field of one asset in this bar; NaN (volume: 0) where nothing traded."""
+        """Return the value of one field of one asset in this bar; NaN (volume: 0) where
+        nothing traded.
+        """
 
     def history(self, assets: Any, fields: Any, bar_count: int, frequency: str, /) -> Sequence[Any]:
         """Return the last `bar_count` values of one field of one asset, oldest first."""

@@ -1,1 +1,3 @@
-"""Frozen nouns: assets, bars, order facts, events, commands and the number type. Nothing here acts."""
+"""Frozen nouns: assets, bars, order facts, events, commands and the number type.
+Nothing here acts.
+"""

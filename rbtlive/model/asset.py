@@ -1,4 +1,6 @@
-"""What can be traded. An asset is a fact: frozen, one object an asset and run, hashed by identity."""
+"""What can be traded. An asset is a fact: frozen, one object an asset and run, hashed
+by identity.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class Asset:
         symbol: Ticker, upper or lower case as the data has it.
         start_date: Label of the first session with a bar.
         end_date: Label of the last session with a bar.
-        auto_close_date: Label of the session at whose end a position still open is closed.
+        auto_close_date: Label of the session at whose end a position still open is
+            closed.
         lot_size: Smallest tradable amount; amounts are multiples of it.
         tick_size: Smallest price step for limit and stop prices.
         index: Column of the asset in its portal's bars.

@@ -24,7 +24,8 @@ def aware_utc(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None or value.utcoffset() is None:
             raise ValueError(
-                f"timestamp must carry a time zone: was {value.isoformat()}; pass e.g. datetime(..., tzinfo=UTC)"
+                f"timestamp must carry a time zone: was {value.isoformat()}; pass e.g. "
+                "datetime(..., tzinfo=UTC)"
             )
         return value if value.tzinfo is UTC else value.astimezone(UTC)
     return value
@@ -65,7 +66,8 @@ class Bar(Flooding):
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Self:
-        """Return what `Bar(**facts)` returns, at a seventh of its cost where the numbers are floats.
+        """Return what `Bar(**facts)` returns, at a seventh of its cost where the
+        numbers are floats.
 
         Args:
             facts: Every field of a bar by its name, and nothing else.
@@ -78,7 +80,9 @@ class Bar(Flooding):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it was made of floats of a size that can be traded; then each has its shortest text."""
+        """Whether it was made of floats of a size that can be traded; then each has its
+        shortest text.
+        """
         return "_plain" in self.__dict__
 
     def floats(self) -> tuple[float, float, float, float, float]:
@@ -96,7 +100,8 @@ class Bar(Flooding):
     def _high_is_not_below_low(self) -> Bar:
         if self.high < self.low:
             raise ValueError(
-                f"high must not be below low: high was {self.high}, low {self.low} for {self.symbol}"
+                f"high must not be below low: high was {self.high}, low {self.low} for "
+                f"{self.symbol}"
             )
         return self
 
@@ -110,7 +115,9 @@ _known_exact: Final = _known.get
 
 
 def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what `trusted_bar` makes a bar of floats of, or None where the model has to look, or to say what is wrong."""
+    """Return what `trusted_bar` makes a bar of floats of, or None where the model has
+    to look, or to say what is wrong.
+    """
     try:
         symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
         first, high, low, last = facts["open"], facts["high"], facts["low"], facts["close"]
@@ -142,8 +149,8 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
     """Return a bar of values that are known to be valid, without checking them again.
 
     Args:
-        values: Every field of a bar, with its final type, and the numbers once more as `_floats` where they are known; the
-            bar keeps this very mapping.
+        values: Every field of a bar, with its final type, and the numbers once more as
+            `_floats` where they are known; the bar keeps this very mapping.
     """
     bar: Bar = make(Bar)
     set_values(bar, values)

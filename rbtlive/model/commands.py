@@ -1,4 +1,6 @@
-"""What to do: the core's only way to act on the world. Commands name the deed, events what became of it."""
+"""What to do: the core's only way to act on the world. Commands name the deed, events
+what became of it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ class Command(BaseModel):
 
 
 class SubmitOrder(Command):
-    """Place an order. `amount` is signed; without `limit` and `stop` it is a market order."""
+    """Place an order. `amount` is signed; without `limit` and `stop` it is a market
+    order.
+    """
 
     symbol: str
     amount: Decimal

@@ -1,6 +1,7 @@
 """What happened: frozen events, each of a class that knows its own place in the queue.
 
-The rule: an event is named for what happened, carries aware UTC time, and is never changed.
+The rule: an event is named for what happened, carries aware UTC time, and is never
+changed.
 """
 
 from __future__ import annotations
@@ -47,27 +48,34 @@ class Event(Flooding):
     event_type: str = ""
 
     def model_post_init(self, _context: Any, /) -> None:
-        """Fill in what the class, not the caller, decides; refuse a caller who says otherwise."""
+        """Fill in what the class, not the caller, decides; refuse a caller who says
+        otherwise.
+        """
         cls = type(self)
         if self.priority not in (-1, cls.default_priority):
             raise ValueError(
                 f"priority of {cls.__name__} is {int(cls.default_priority)}: was {self.priority}"
             )
         if self.event_type not in ("", cls.__name__):
-            raise ValueError(f"event_type of {cls.__name__} is its class name: was {self.event_type!r}")
+            raise ValueError(
+                f"event_type of {cls.__name__} is its class name: was {self.event_type!r}"
+            )
         object.__setattr__(self, "priority", int(cls.default_priority))
         object.__setattr__(self, "event_type", cls.__name__)
 
 
 class MarketDataEvent(Event):
-    """One slice of the market: the bars of all assets that traded, empty where nothing did."""
+    """One slice of the market: the bars of all assets that traded, empty where nothing
+    did.
+    """
 
     default_priority = Priority.MARKET_DATA
     bars: dict[str, Bar]
 
     @staticmethod
     def of(facts: Mapping[str, Any]) -> MarketDataEvent:
-        """Return the slice of one bar; what `MarketDataEvent(timestamp=..., bars={symbol: Bar(**facts)})` returns.
+        """Return the slice of one bar; what
+        `MarketDataEvent(timestamp=..., bars={symbol: Bar(**facts)})` returns.
 
         Args:
             facts: Every field of the bar by its name, as for `Bar.of`.
@@ -83,7 +91,9 @@ class MarketDataEvent(Event):
 
 
 class OrderFillEvent(Event):
-    """An execution at the venue. `amount` is signed; `commission` is what this execution cost."""
+    """An execution at the venue. `amount` is signed; `commission` is what this
+    execution cost.
+    """
 
     default_priority = Priority.ORDER_FILL
     order_id: str
@@ -112,7 +122,9 @@ class OrderUpdateEvent(Event):
 
 
 class ScheduledTriggerEvent(Event):
-    """The clock reached a moment that was waited for: a slice's end, a session's start or end."""
+    """The clock reached a moment that was waited for: a slice's end, a session's start
+    or end.
+    """
 
     default_priority = Priority.SCHEDULED_TRIGGER
     name: str
@@ -127,12 +139,14 @@ class SystemErrorEvent(Event):
 
 
 class CircuitBreakerEvent(Event):
-    """A breaker tripped: new orders are denied with its reason until trading is resumed.
+    """A breaker tripped: new orders are denied with its reason until trading is
+    resumed.
 
     Attributes:
         name: Which one.
         reason: What it saw.
-        action: What it does: "halt" all trading, "flatten" first, or let orders "reduce" positions only.
+        action: What it does: "halt" all trading, "flatten" first, or let orders
+            "reduce" positions only.
     """
 
     default_priority = Priority.OPERATOR
@@ -167,7 +181,9 @@ _MARKET_DATA: Final = int(Priority.MARKET_DATA)
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
-    """Return the event of a slice whose time, UTC, and bars are known to be valid, without checking them again."""
+    """Return the event of a slice whose time, UTC, and bars are known to be valid,
+    without checking them again.
+    """
     event: MarketDataEvent = make(MarketDataEvent)
     set_values(
         event,

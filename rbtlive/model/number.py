@@ -1,6 +1,8 @@
-"""The one number type strategies see, and the one door through which floats become decimals.
+"""The one number type strategies see, and the one door through which floats become
+decimals.
 
-Its rule: a float enters by its shortest decimal text (`0.1` is one tenth), and whatever enters stays decimal.
+Its rule: a float enters by its shortest decimal text (`0.1` is one tenth), and whatever
+enters stays decimal.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from rbtlive.utils.arrays import np
 
 
 class EngineContext(decimal.Context):
-    """The decimal context that core and callbacks run in: what a strategy sets of it changes nothing.
+    """The decimal context that core and callbacks run in: what a strategy sets of it
+    changes nothing.
 
-    Whoever wants another precision for numbers of their own has `decimal.localcontext()`, which works on a copy.
+    Whoever wants another precision for numbers of their own has
+    `decimal.localcontext()`, which works on a copy.
     """
 
     def __init__(self) -> None:
@@ -59,7 +63,9 @@ def to_decimal(value: object) -> Decimal:
     if isinstance(value, float):  # numpy.float64 is a float; its own repr would name its type
         return Decimal(float.__repr__(value))
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"a number is expected here: was {value!r} (bool); pass an int, float or Decimal")
+        raise TypeError(
+            f"a number is expected here: was {value!r} (bool); pass an int, float or Decimal"
+        )
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, np.integer):
@@ -67,12 +73,15 @@ def to_decimal(value: object) -> Decimal:
     if isinstance(value, np.floating):
         return Decimal(repr(float(value)))
     raise TypeError(
-        f"a number is expected here: was {value!r} ({type(value).__name__}); pass an int, float or Decimal"
+        f"a number is expected here: was {value!r} ({type(value).__name__}); pass an int, float or "
+        "Decimal"
     )
 
 
 def to_money(value: object) -> Decimal:
-    """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices, commissions, cash flows."""
+    """Turn any finite number into a `Decimal` rounded half-even to 12 decimals: prices,
+    commissions, cash flows.
+    """
     if type(value) is float:
         return _money_of_float(value)
     return _rounded(value if type(value) is Decimal else to_decimal(value))
@@ -84,7 +93,8 @@ def _money_of_float(value: float) -> Decimal:
     return _rounded(to_decimal(value))
 
 
-# In the engine's context, whatever there is around: what is kept of floats is every run's.
+# In the engine's context, whatever there is around: what is kept of floats is every
+# run's.
 def _rounded(exact: Decimal) -> Decimal:
     if not exact.is_finite():
         raise ValueError(f"an amount of money must be finite: was {exact}")
@@ -92,7 +102,9 @@ def _rounded(exact: Decimal) -> Decimal:
 
 
 def plain_text(value: Decimal) -> str:
-    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as `0`."""
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as
+    `0`.
+    """
     if not value.is_finite():
         return str(value)
     text = format(value, "f")
@@ -102,10 +114,12 @@ def plain_text(value: Decimal) -> str:
 
 
 class Number(Decimal):
-    """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and stays decimal.
+    """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and
+    stays decimal.
 
-    A missing value is `Number("NaN")`: arithmetic gives NaN again and every comparison is False. Floats compare by
-    their shortest decimal text, so `Number("0.1") == 0.1` is True. Arrays and Series on the other side see a float.
+    A missing value is `Number("NaN")`: arithmetic gives NaN again and every comparison
+    is False. Floats compare by their shortest decimal text, so `Number("0.1") == 0.1`
+    is True. Arrays and Series on the other side see a float.
     """
 
     __slots__ = ()
@@ -200,10 +214,14 @@ class Number(Decimal):
         return _compare(Decimal.__ge__, self, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in the four operations."""
+        """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in
+        the four operations.
+        """
         operator = _SCALAR_OPERATORS.get(ufunc.__name__)
         if operator is not None and method == "__call__" and all(np.ndim(x) == 0 for x in inputs):
-            left, right = (x if isinstance(x, Number) else Number(to_decimal(_scalar(x))) for x in inputs)
+            left, right = (
+                x if isinstance(x, Number) else Number(to_decimal(_scalar(x))) for x in inputs
+            )
             return operator(left, right)
         floats = [float(x) if isinstance(x, Number) else x for x in inputs]
         return getattr(ufunc, method)(*floats, **kwargs)

@@ -51,7 +51,8 @@ ZIPLINE_STATUS = {
 class OrderStatus(int):
     """An order's status: equal to zipline's int, and named like our own state.
 
-    `order.status == 1` and `order.status == OrderState.FILLED` are both True for a filled order.
+    `order.status == 1` and `order.status == OrderState.FILLED` are both True for a
+    filled order.
     """
 
     state: OrderState
@@ -97,7 +98,8 @@ class Transaction(NamedTuple):
         amount: Signed shares.
         price: Price a share.
         commission: Money charged for this execution.
-        order_id: The order it belongs to; None for a position closed because its asset left the market.
+        order_id: The order it belongs to; None for a position closed because its asset
+            left the market.
         execution_id: The venue's name for it, unique.
     """
 

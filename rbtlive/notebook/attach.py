@@ -1,6 +1,7 @@
 """`attach`, `run`, `sessions`, `open_session`: how sessions begin.
 
-The rule: at most one session of a name runs in a process; a second attach takes the first one's run over, and says so.
+The rule: at most one session of a name runs in a process; a second attach takes the
+first one's run over, and says so.
 """
 
 from __future__ import annotations
@@ -56,22 +57,29 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
 ) -> LiveSession:
     """Start a strategy on a broker, on the loop that is running, and return at once.
 
-    A session is its name. Attaching a name whose run has not ended carries that run on: after `stop()`, a failure or a
-    killed process the journal is replayed first. Attaching a name that runs in this process replaces that session.
+    A session is its name. Attaching a name whose run has not ended carries that run on:
+    after `stop()`, a failure or a killed process the journal is replayed first.
+    Attaching a name that runs in this process replaces that session.
 
     Args:
         strategy: What `backtest` takes.
         broker: Where orders go, e.g. `PaperBroker()`.
-        feed: Where bars come from: a feed, or an async iterator of bars. Default: the broker's own.
-        data: Portal or frame with history, assets and corporate actions. Default: the ReplayFeed's.
+        feed: Where bars come from: a feed, or an async iterator of bars. Default: the
+            broker's own.
+        data: Portal or frame with history, assets and corporate actions. Default: the
+            ReplayFeed's.
         name: The session's name. Default: the strategy's.
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
+            working directory.
         fresh: Start a new run even if the last one has not ended.
-        on_error: An exception in a callback is kept and counted ("continue"), or ends the session ("raise").
+        on_error: An exception in a callback is kept and counted ("continue"), or ends
+            the session ("raise").
         max_errors: Trading halts after this many failing callbacks in a row.
-        on_divergence: What happens if a replay goes another way: "raise", or "positions" to go on from the positions.
+        on_divergence: What happens if a replay goes another way: "raise", or
+            "positions" to go on from the positions.
         open_orders: What happens to open orders on `stop()`.
-        capital_base: Cash at the start. Default: 100,000 on paper, else the account's equity.
+        capital_base: Cash at the start. Default: 100,000 on paper, else the account's
+            equity.
         start: First session a ReplayFeed replays.
         end: Last session.
         frequency: "1d" or "1m".
@@ -82,13 +90,15 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         benchmark: Symbol or asset to measure against.
         frames: "polars" or "pandas".
         zipline_quirks: Restore the zipline quirks that are mended by default.
-        reconciliation: What an unexplained difference with a real broker does: halt trading, warn, or leave it outside of
-            this run ("adopt").
-        breakers: Limits that halt trading by themselves, e.g. `Breakers(max_drawdown=0.2)`.
+        reconciliation: What an unexplained difference with a real broker does: halt
+            trading, warn, or leave it outside of this run ("adopt").
+        breakers: Limits that halt trading by themselves, e.g.
+            `Breakers(max_drawdown=0.2)`.
 
     Raises:
         NoRunningLoop: no event loop runs here; scripts use `rbtlive.run`.
-        RbtliveError: something cannot be; each kind has a class of its own, and nothing is left half made.
+        RbtliveError: something cannot be; each kind has a class of its own, and nothing
+            is left half made.
     """
     asked = dict(locals())  # what this takes is what `prepare` takes, said once
     _require_loop()
@@ -103,7 +113,8 @@ def _require_loop() -> None:
     except RuntimeError:
         raise NoRunningLoop(
             "attach() needs a running event loop, as in a notebook or an async function: "
-            "in a script use rbtlive.run(...), which takes the same arguments and blocks until the session ends"
+            "in a script use rbtlive.run(...), which takes the same arguments and blocks until the "
+            "session ends"
         ) from None
 
 
@@ -112,7 +123,9 @@ def _start(launch: Launch) -> LiveSession:
     begun = None
     if before is not None:
         before.refuse_other_strategy(launch)
-        begun = launch.begin_swap(before.engine)  # runs the user's code: if it fails, `before` goes on
+        begun = launch.begin_swap(
+            before.engine
+        )  # runs the user's code: if it fails, `before` goes on
     with interrupt_held_back():
         return _take_over(launch, before, begun)
 
@@ -122,7 +135,9 @@ def _take_over(launch: Launch, before: LiveSession | None, begun: Begun | None) 
         before.release()
     session = LiveSession(launch, launch.engine(begun))
     if before is not None:
-        session.logs.append(f"info: this session replaces the one that was running as {launch.name!r}")
+        session.logs.append(
+            f"info: this session replaces the one that was running as {launch.name!r}"
+        )
         print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
     _RUNNING[launch.name] = session
     session.start(after=before)
@@ -137,8 +152,9 @@ def sessions() -> dict[str, LiveSession]:
 def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
     """Run a session and block until it has ended: `attach` for scripts.
 
-    SIGINT and SIGTERM stop it gracefully; a second one leaves at once. Inside a running loop (a notebook cell) the
-    session runs on a helper thread, and interrupting the cell stops it gracefully.
+    SIGINT and SIGTERM stop it gracefully; a second one leaves at once. Inside a running
+    loop (a notebook cell) the session runs on a helper thread, and interrupting the
+    cell stops it gracefully.
 
     Args:
         strategy: What `backtest` takes.
@@ -176,10 +192,14 @@ async def _run(
 
 @contextlib.contextmanager
 def _stopped_by_signals(session: LiveSession) -> Iterator[None]:
-    # Plain handlers, not the loop's: a second Ctrl-C must get through to a callback that never returns.
+    # Plain handlers, not the loop's: a second Ctrl-C must get through to a callback
+    # that never returns.
     loop = asyncio.get_running_loop()
     pending: set[asyncio.Task[None]] = set()
-    at_once: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    at_once: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
     before = {number: signal.getsignal(number) or signal.SIG_DFL for number in at_once}
 
     def stop() -> None:

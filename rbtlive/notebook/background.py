@@ -1,7 +1,7 @@
 """`backtest_async`: a backtest beside whatever else the loop does.
 
-The rule: the backtest runs on a thread of its own, in a copy of the caller's context; cancelling the wait ends it at
-the next session, and what it had by then is kept.
+The rule: the backtest runs on a thread of its own, in a copy of the caller's context;
+cancelling the wait ends it at the next session, and what it had by then is kept.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ WAKE_S = 0.1
 async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestResult:
     """Run `backtest` on a worker thread, while the loop and the sessions on it go on.
 
-    Interrupting the cell that awaits it ends the backtest after the session it is in. The exception then carries the
-    result of the sessions that were finished as its attribute `result`.
+    Interrupting the cell that awaits it ends the backtest after the session it is in.
+    The exception then carries the result of the sessions that were finished as its
+    attribute `result`.
 
     Args:
         strategy: What `backtest` takes.
@@ -43,7 +44,8 @@ async def backtest_async(strategy: Any, data: Any, **options: Any) -> BacktestRe
         None, lambda: context.run(backtest, strategy, data, **options)
     )
     try:
-        # A kernel's interrupt cancels this wait and does not wake the loop: a timer does.
+        # A kernel's interrupt cancels this wait and does not wake the loop: a timer
+        # does.
         while not (await asyncio.wait({work}, timeout=WAKE_S))[0]:
             pass
         return await work

@@ -1,6 +1,7 @@
 """A notebook cell as a strategy.
 
-The rule: a cell's names are its own, so that two strategies never mix; what it does not define it finds in the notebook.
+The rule: a cell's names are its own, so that two strategies never mix; what it does not
+define it finds in the notebook.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from rbtlive.errors import NoCallbacks, NotAStrategy
 class CellStrategy:
     """The functions of a cell, under the name the cell was given.
 
-    `__source__` is the whole cell: editing a constant or a helper of it is an edit of the strategy.
+    `__source__` is the whole cell: editing a constant or a helper of it is an edit of
+    the strategy.
     """
 
     def __init__(self, name: str, callbacks: dict[str, Callable[..., Any]], *, source: str) -> None:
@@ -32,7 +34,8 @@ class CellStrategy:
 
 
 class _CellNames(dict[str, Any]):
-    # A cell's globals: what is not its own is looked up in the notebook when it is used, as in any cell.
+    # A cell's globals: what is not its own is looked up in the notebook when it is
+    # used, as in any cell.
     def __init__(self, notebook: dict[str, Any]) -> None:
         super().__init__(__name__="__main__")
         self._notebook = notebook
@@ -53,7 +56,8 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
         NoCallbacks: the cell defines neither callbacks nor a class.
         NotAStrategy: the cell defines callbacks and a class, or several classes.
     """
-    # The magic's own line is put back as an empty one, so that line numbers are the cell's.
+    # The magic's own line is put back as an empty one, so that line numbers are the
+    # cell's.
     text = "\n" + shell.transform_cell(cell)
     place = shell.compile.cache(text, shell.execution_count, raw_code=f"%%strategy {name}\n{cell}")
     names = _CellNames(shell.user_ns)
@@ -61,7 +65,9 @@ def strategy_from_cell(shell: Any, name: str, cell: str) -> Any:
     classes = [
         value
         for value in names.values()
-        if inspect.isclass(value) and issubclass(value, TradingAlgorithm) and value.__module__ == "__main__"
+        if inspect.isclass(value)
+        and issubclass(value, TradingAlgorithm)
+        and value.__module__ == "__main__"
     ]
     callbacks = {key: names[key] for key in CALLBACKS if callable(names.get(key))}
     if len(classes) > 1 or (classes and callbacks):
@@ -84,6 +90,7 @@ def _what_is_missing(name: str, names: dict[str, Any]) -> str:
         if near:
             return f"cell {name!r} is no strategy yet: it defines {function}(); did you mean {near[0]}()?"
     return (
-        f"cell {name!r} has none of {', '.join(ACTING)}: define handle_data(context, data) at least, "
+        f"cell {name!r} has none of {', '.join(ACTING)}: define handle_data(context, data) at "
+        "least, "
         "or one subclass of TradingAlgorithm"
     )

@@ -1,7 +1,9 @@
-"""Which strategies this process has seen attached, so that recorded runs can be judged by their own code.
+"""Which strategies this process has seen attached, so that recorded runs can be judged
+by their own code.
 
-The rule: a strategy is known by name, source hash and settings; a journal never brings code along. Of several that have
-these in common, as functions from one factory have, a session means its own.
+The rule: a strategy is known by name, source hash and settings; a journal never brings
+code along. Of several that have these in common, as functions from one factory have, a
+session means its own.
 """
 
 from __future__ import annotations
@@ -16,18 +18,23 @@ from rbtlive.runtime.recorded import Segment
 from rbtlive.runtime.run_header import settings_facts
 
 _SEEN: dict[tuple[str, str, str, str | None], tuple[Any, RunSettings]] = {}
-"""By name, source hash and settings of the strategy, and the session, or None for the latest of any session."""
+"""By name, source hash and settings of the strategy, and the session, or None for the
+latest of any session.
+"""
 
 
 def remember(launch: Launch) -> None:
     """Note the strategy and the settings of a session that begins."""
-    identity = _identity(launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings))
+    identity = _identity(
+        launch.executor.name, launch.executor.fingerprint(), settings_facts(launch.settings)
+    )
     for session in (launch.name, None):
         _SEEN[*identity, session] = (launch.strategy, launch.settings)
 
 
 def loaded_by(session: str) -> Callable[[Segment], tuple[Any, RunSettings] | None]:
-    """Return what gives the strategy and the settings of a session's segment, or None if its code is not loaded in this process.
+    """Return what gives the strategy and the settings of a session's segment, or None
+    if its code is not loaded in this process.
 
     It may never have been, or a reload of its module has put other code in its place.
     """

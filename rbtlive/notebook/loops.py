@@ -1,4 +1,6 @@
-"""Which event loop runs here: callbacks of widgets may come on another thread, with another loop."""
+"""Which event loop runs here: callbacks of widgets may come on another thread, with
+another loop.
+"""
 
 from __future__ import annotations
 

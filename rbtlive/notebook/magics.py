@@ -1,6 +1,7 @@
 """`%load_ext rbtlive`: `%%strategy`, `%backtest`, `%attach`, `%sessions`, `%stop`.
 
-The rule: each magic is a thin wrapper that a user could write in Python; none can do what the functions cannot.
+The rule: each magic is a thin wrapper that a user could write in Python; none can do
+what the functions cannot.
 """
 
 from __future__ import annotations
@@ -67,14 +68,18 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         help="a parameter of the strategy; repeatable",
     )
     parser.add_argument(
-        "--zipline-quirks", action="store_true", help="restore the zipline quirks that are mended by default"
+        "--zipline-quirks",
+        action="store_true",
+        help="restore the zipline quirks that are mended by default",
     )
 
 
 def _backtest_parser() -> _Parser:
     parser = _Parser(prog="%backtest", add_help=True, allow_abbrev=False)
     parser.add_argument("strategy", metavar="NAME", help="variable that holds the strategy")
-    parser.add_argument("data", metavar="DATA", help="portal, frame or path: a variable or an expression")
+    parser.add_argument(
+        "data", metavar="DATA", help="portal, frame or path: a variable or an expression"
+    )
     _add_run_options(parser)
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
     return parser
@@ -83,7 +88,9 @@ def _backtest_parser() -> _Parser:
 def _attach_parser() -> _Parser:
     parser = _Parser(prog="%attach", add_help=True, allow_abbrev=False)
     parser.add_argument("strategy", metavar="NAME", help="variable that holds the strategy")
-    parser.add_argument("--feed", metavar="EXPR", help="where bars come from; default: the broker's own")
+    parser.add_argument(
+        "--feed", metavar="EXPR", help="where bars come from; default: the broker's own"
+    )
     parser.add_argument("--broker", metavar="EXPR", help="where orders go; default: a paper broker")
     parser.add_argument("--data", metavar="EXPR", help="history and assets; default: the feed's")
     parser.add_argument("--name", help="the session's name; default: NAME")
@@ -137,7 +144,9 @@ class SessionList(Mapping[str, LiveSession]):
         return "\n".join("  ".join(row) for row in self._rows()) or "no session runs in this kernel"
 
     def _repr_html_(self) -> str:
-        return table_html("Sessions" if self._running else "No session runs in this kernel", self._rows())
+        return table_html(
+            "Sessions" if self._running else "No session runs in this kernel", self._rows()
+        )
 
 
 class Magics:
@@ -146,29 +155,38 @@ class Magics:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._stopping: set[asyncio.Task[None]] = set()
-        self._parsers = {"backtest": _backtest_parser(), "attach": _attach_parser(), "stop": _stop_parser()}
+        self._parsers = {
+            "backtest": _backtest_parser(),
+            "attach": _attach_parser(),
+            "stop": _stop_parser(),
+        }
 
-    # -- the magics ------------------------------------------------------------------------------------------
+    # -- the magics -------------------------------------------------------------------
 
     def strategy(self, line: str, cell: str) -> None:
         """Make a strategy of this cell: %%strategy NAME.
 
-        The cell holds zipline's functions (initialize, handle_data, before_trading_start, analyze, on_order_fill and so on)
-        or one subclass of TradingAlgorithm. Afterwards the variable NAME holds the strategy, for rbtlive.backtest,
-        rbtlive.attach, %backtest and %attach. The cell's own names stay inside it; it sees the notebook's.
+        The cell holds zipline's functions (initialize, handle_data,
+        before_trading_start, analyze, on_order_fill and so on) or one subclass of
+        TradingAlgorithm. Afterwards the variable NAME holds the strategy, for
+        rbtlive.backtest, rbtlive.attach, %backtest and %attach. The cell's own names
+        stay inside it; it sees the notebook's.
         """
         name = line.strip()
         if not name.isidentifier():
             self._refuse(
-                f"%%strategy: a name for the variable is expected: was {name!r}; write e.g. %%strategy sma"
+                f"%%strategy: a name for the variable is expected: was {name!r}; write e.g. "
+                "%%strategy sma"
             )
         self._shell.user_ns[name] = strategy_from_cell(self._shell, name, cell)
 
     def backtest(self, line: str) -> BacktestResult:
-        """Backtest a strategy: %backtest NAME DATA [--start 2005-01-03] [--param fast=20] ...
+        """Backtest a strategy: %backtest NAME DATA [--start 2005-01-03] [--param
+        fast=20] ...
 
-        DATA and the models are variables or expressions (quote one that holds spaces). Returns the result:
-        result = %backtest sma bars. %backtest --help lists every option.
+        DATA and the models are variables or expressions (quote one that holds spaces).
+        Returns the result: result = %backtest sma bars. %backtest --help lists every
+        option.
         """
         options = self._parsed("backtest", line)
         progress = False if options.pop("no_progress") else None
@@ -176,10 +194,12 @@ class Magics:
         return backtest(strategy, data, progress=progress, **options)
 
     def attach(self, line: str) -> LiveSession:
-        """Start a session: %attach NAME --feed "rbt.ReplayFeed(bars)" [--start 2005-01-03] [--param fast=20] ...
+        """Start a session: %attach NAME --feed "rbt.ReplayFeed(bars)" [--start
+        2005-01-03] [--param fast=20] ...
 
-        It trades on a paper broker unless --broker names another. Returns the session, which shows as a live panel:
-        session = %attach sma --feed feed. %attach --help lists every option.
+        It trades on a paper broker unless --broker names another. Returns the session,
+        which shows as a live panel: session = %attach sma --feed feed. %attach --help
+        lists every option.
         """
         options = self._parsed("attach", line)
         name = options.pop("strategy")
@@ -196,7 +216,8 @@ class Magics:
     def stop(self, line: str) -> None:
         """Stop sessions gracefully: %stop NAME ..., or %stop --all.
 
-        Returns at once; %sessions no longer lists a session that has stopped. To wait for it: await session.stop().
+        Returns at once; %sessions no longer lists a session that has stopped. To wait
+        for it: await session.stop().
         """
         options = self._parsed("stop", line)
         running = sessions()
@@ -206,9 +227,13 @@ class Magics:
         unknown = [name for name in names if name not in running]
         if unknown:
             known = ", ".join(sorted(running)) or "none"
-            raise UnknownSession(f"no session {unknown[0]!r} runs in this kernel: running are {known}")
+            raise UnknownSession(
+                f"no session {unknown[0]!r} runs in this kernel: running are {known}"
+            )
         for name in names:
-            task = asyncio.get_running_loop().create_task(running[name].stop(), name=f"rbtlive stop {name}")
+            task = asyncio.get_running_loop().create_task(
+                running[name].stop(), name=f"rbtlive stop {name}"
+            )
             self._stopping.add(task)
             task.add_done_callback(self._stopped)
 
@@ -217,7 +242,7 @@ class Magics:
         if not task.cancelled():
             task.exception()  # the session keeps and shows its own failure
 
-    # -- arguments -------------------------------------------------------------------------------------------
+    # -- arguments --------------------------------------------------------------------
 
     def _parsed(self, magic: str, line: str) -> dict[str, Any]:
         try:
@@ -228,7 +253,9 @@ class Magics:
             found = vars(self._parsers[magic].parse_args(arguments))
         except _UsageError as error:
             self._refuse(str(error))
-        options = {key: value for key, value in found.items() if value is not None and value is not False}
+        options = {
+            key: value for key, value in found.items() if value is not None and value is not False
+        }
         if magic == "backtest":
             options["no_progress"] = found["no_progress"]
         for key in _EXPRESSIONS & options.keys():
@@ -241,7 +268,9 @@ class Magics:
     def _param(self, magic: str, text: str) -> tuple[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            self._refuse(f"%{magic}: --param must be NAME=VALUE: was {text!r}; write e.g. --param fast=20")
+            self._refuse(
+                f"%{magic}: --param must be NAME=VALUE: was {text!r}; write e.g. --param fast=20"
+            )
         try:
             return name, ast.literal_eval(value)
         except (ValueError, SyntaxError):
@@ -256,7 +285,8 @@ class Magics:
     def _variable(self, name: str) -> Any:
         if name not in self._shell.user_ns:
             self._refuse(
-                f"no variable {name!r} is in this notebook: run the cell that defines the strategy first, e.g. %%strategy {name}"
+                f"no variable {name!r} is in this notebook: run the cell that defines the strategy "
+                f"first, e.g. %%strategy {name}"
             )
         return self._shell.user_ns[name]
 
@@ -265,10 +295,12 @@ class Magics:
 
         raise UsageError(message)
 
-    # -- completion ------------------------------------------------------------------------------------------
+    # -- completion -------------------------------------------------------------------
 
     def complete(self, _shell: Any, event: Any) -> list[str]:
-        """Return what could come next on a magic's line: options, choices, strategies, sessions."""
+        """Return what could come next on a magic's line: options, choices, strategies,
+        sessions.
+        """
         words = event.line.split()
         magic = words[0].lstrip("%")
         before = words[-2] if len(words) > 1 and event.symbol else words[-1]
@@ -276,7 +308,8 @@ class Magics:
             return list(_CHOICES[before])
         if magic == "stop":
             return [*sessions(), "--all"]
-        options = [text for action in self._parsers[magic]._actions for text in action.option_strings]  # noqa: SLF001 - argparse tells in no other way
+        actions = self._parsers[magic]._actions  # noqa: SLF001 - argparse lists them nowhere else
+        options = [text for action in actions for text in action.option_strings]
         if event.symbol.startswith("-"):
             return options
         variables = [name for name in self._shell.user_ns if not name.startswith("_")]

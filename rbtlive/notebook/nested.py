@@ -12,7 +12,8 @@ from rbtlive.errors import MissingExtra
 
 
 def enable_nested_loop() -> None:
-    """Let the running loop be run again from within, by nest-asyncio2, the maintained successor of nest-asyncio.
+    """Let the running loop be run again from within, by nest-asyncio2, the maintained
+    successor of nest-asyncio.
 
     Raises:
         MissingExtra: nest-asyncio2 is not installed.
@@ -22,19 +23,24 @@ def enable_nested_loop() -> None:
         import nest_asyncio2
     except ImportError:
         raise MissingExtra(
-            "enable_nested_loop() needs nest-asyncio2: install it with pip install 'rbtlive[nested]'"
+            "enable_nested_loop() needs nest-asyncio2: install it with pip install "
+            "'rbtlive[nested]'"
         ) from None
     nest_asyncio2.apply()
 
 
 def warn_of_archived_patch() -> None:
-    """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7 cells are lost without a word."""
+    """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7 cells are
+    lost without a word.
+    """
     if (
         asyncio.run.__module__ == "nest_asyncio"
     ):  # both packages leave the same mark, the functions tell whose it is
         warnings.warn(
-            "nest_asyncio has patched asyncio: it is archived, and with ipykernel 7 a cell queued during a nested run never "
-            "gets its reply; restart the kernel without nest_asyncio.apply(): rbtlive does not need it, and where you do, "
+            "nest_asyncio has patched asyncio: it is archived, and with ipykernel 7 a cell queued "
+            "during a nested run never "
+            "gets its reply; restart the kernel without nest_asyncio.apply(): rbtlive does not "
+            "need it, and where you do, "
             "rbtlive.enable_nested_loop() loses no cell",
             RuntimeWarning,
             stacklevel=3,

@@ -1,10 +1,11 @@
 """The live panel: one widget a session, fed by one throttled tick while somebody looks.
 
-The rule: the panel looks at the session on the session's own loop and nowhere else. Whatever a view sends may come on
-any thread, and hops to that loop before it is heard.
+The rule: the panel looks at the session on the session's own loop and nowhere else.
+Whatever a view sends may come on any thread, and hops to that loop before it is heard.
 
-What is displayed, and therefore stored, is a still picture as HTML; the widget's code puts its live view in the
-picture's place. So a notebook whose kernel has gone, an export, and a page without widgets show the last state.
+What is displayed, and therefore stored, is a still picture as HTML; the widget's code
+puts its live view in the picture's place. So a notebook whose kernel has gone, an
+export, and a page without widgets show the last state.
 """
 
 from __future__ import annotations
@@ -33,13 +34,21 @@ if TYPE_CHECKING:
 TICK_S = 0.2
 """Time between two looks at the session; each sends at most one message."""
 BEAT_S = 2.0
-"""A message is sent this often even if nothing changed, so that a view can tell a busy kernel from a quiet one."""
+"""A message is sent this often even if nothing changed, so that a view can tell a busy
+kernel from a quiet one.
+"""
 UNHEARD_S = 90.0
-"""The feeding ends if no view was heard of for so long; views say that they are there every half minute."""
+"""The feeding ends if no view was heard of for so long; views say that they are there
+every half minute.
+"""
 SLOW_TICK_S = 2.0
-"""While a cell runs, views may be there and not get through: the feeding then only slows down."""
+"""While a cell runs, views may be there and not get through: the feeding then only
+slows down.
+"""
 PICTURES_S = (2.0, 30.0)
-"""While somebody looks, the picture that a notebook stores is renewed, soon at first and then every half minute."""
+"""While somebody looks, the picture that a notebook stores is renewed, soon at first
+and then every half minute.
+"""
 VIEWS_KEPT = 20
 ENDED_KEPT = 20
 _VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
@@ -49,7 +58,9 @@ _ENDED: deque[Panel] = deque()
 
 
 def show(session: LiveSession) -> None:
-    """Display a session in the cell that runs: live, and as a still picture once it has ended."""
+    """Display a session in the cell that runs: live, and as a still picture once it has
+    ended.
+    """
     from IPython import display
 
     publish: Any = display.display
@@ -62,7 +73,9 @@ def show(session: LiveSession) -> None:
 
 
 def mimebundle(session: LiveSession) -> dict[str, Any]:
-    """Return a session as everything a front end might show: text, still HTML, and a live view while it runs."""
+    """Return a session as everything a front end might show: text, still HTML, and a
+    live view while it runs.
+    """
     panel = _panel_of(session)
     return _still(session) if panel is None else panel.bundle()
 
@@ -79,7 +92,12 @@ def _still(session: LiveSession) -> dict[str, Any]:
 def _panel_of(session: LiveSession) -> Panel | None:
     # One widget for all views of a session, so that they show the same state.
     loop = session._loop  # noqa: SLF001 - a session and its panel are of one piece
-    if loop is None or loop.is_closed() or session.state in {"stopped", "failed"} or not _can_be_live():
+    if (
+        loop is None
+        or loop.is_closed()
+        or session.state in {"stopped", "failed"}
+        or not _can_be_live()
+    ):
         return None
     panel = _PANELS.get(session)
     if panel is None:
@@ -88,14 +106,20 @@ def _panel_of(session: LiveSession) -> Panel | None:
 
 
 def _renders_widgets_only() -> bool:
-    # VS Code and Colab run a widget's code where the widget is displayed, apart from the notebook's page.
+    # VS Code and Colab run a widget's code where the widget is displayed, apart from
+    # the notebook's page.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return "google.colab" in sys.modules or (shell is not None and "__vsc_ipynb_file__" in shell.user_ns)
+    return "google.colab" in sys.modules or (
+        shell is not None and "__vsc_ipynb_file__" in shell.user_ns
+    )
 
 
 def _can_be_live() -> bool:
-    return all(importlib.util.find_spec(name) is not None for name in ("anywidget", "ipywidgets", "IPython"))
+    return all(
+        importlib.util.find_spec(name) is not None
+        for name in ("anywidget", "ipywidgets", "IPython")
+    )
 
 
 @functools.cache
@@ -117,8 +141,9 @@ def _widget_class() -> Any:
 
 
 class _CellWatch:
-    # Whether a cell is running: views on the kernel's main channel are not heard then. Programs that run a notebook from
-    # top to bottom take in what the running cell says and nothing else: at its end pictures are renewed.
+    # Whether a cell is running: views on the kernel's main channel are not heard then.
+    # Programs that run a notebook from top to bottom take in what the running cell says
+    # and nothing else: at its end pictures are renewed.
     def __init__(self) -> None:
         self.busy = False
         ipython = sys.modules.get("IPython")
@@ -170,22 +195,28 @@ class Panel:
             loop.call_soon_threadsafe(task.add_done_callback, lambda _task: self._finish())
 
     def picture(self) -> dict[str, Any]:
-        """Return the state as text and still HTML, in whose place the live view is put while the session runs."""
+        """Return the state as text and still HTML, in whose place the live view is put
+        while the session runs.
+        """
         still = static_html(self._picture)
         if self._session is not None:
             still = f'<div class="rbt-at-{self._key}">{still}</div>'
         return {"text/plain": self._text, "text/html": still}
 
     def bundle(self) -> dict[str, Any]:
-        """Return the picture, and with it the widget's id for front ends that display widgets alone."""
+        """Return the picture, and with it the widget's id for front ends that display
+        widgets alone.
+        """
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {**self.picture(), _VIEW_TYPE: view}
 
     def add_view(self, handle: Any) -> None:
-        """Keep a display's handle: its picture is renewed now and then, and for the last time at the session's end."""
+        """Keep a display's handle: its picture is renewed now and then, and for the
+        last time at the session's end.
+        """
         self._views.append(handle)
 
-    # -- from the views --------------------------------------------------------------------------------------
+    # -- from the views ---------------------------------------------------------------
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         # May come on a thread of its own, with another loop.
@@ -236,7 +267,9 @@ class Panel:
             return
         left = [f"{len(report.open_orders)} orders rest"] if report.open_orders else []
         left += [f"{len(report.positions)} positions are held"] if report.positions else []
-        self._answer(f"{report.action}: not confirmed, {' and '.join(left) or 'the session ended first'}")
+        self._answer(
+            f"{report.action}: not confirmed, {' and '.join(left) or 'the session ended first'}"
+        )
 
     def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(errand, name="rbtlive panel errand")
@@ -248,7 +281,7 @@ class Panel:
         if not task.cancelled() and task.exception() is not None:
             self._answer(f"{type(task.exception()).__name__}: {task.exception()}")
 
-    # -- to the views ----------------------------------------------------------------------------------------
+    # -- to the views -----------------------------------------------------------------
 
     async def _feed(self) -> None:
         try:
@@ -272,7 +305,9 @@ class Panel:
         self._answer(f"the panel stands still: {told(failure)}")
 
     def tick(self) -> None:
-        """Look at the session and send what changed; to be called on the session's loop."""
+        """Look at the session and send what changed; to be called on the session's
+        loop.
+        """
         state = self._state
         if state is None:
             return
@@ -289,7 +324,7 @@ class Panel:
         self._sent_s = monotonic()
         self.widget.send(message)
 
-    # -- the end ---------------------------------------------------------------------------------------------
+    # -- the end ----------------------------------------------------------------------
 
     def _finish(self) -> None:
         # The last state is told and kept; the session itself is let go.
@@ -307,10 +342,12 @@ class Panel:
         while len(_ENDED) > ENDED_KEPT:
             _ENDED.popleft().widget.close()
 
-    # -- the stored picture ----------------------------------------------------------------------------------
+    # -- the stored picture -----------------------------------------------------------
 
     def renew_after_cell(self) -> None:
-        """Renew the picture in the name of the cell that ends; a failure is the panel's and not the cell's."""
+        """Renew the picture in the name of the cell that ends; a failure is the panel's
+        and not the cell's.
+        """
         try:
             self.renew_picture(in_cell=True)
         except Exception as failure:  # noqa: BLE001 - the display hook: the user's cell has nothing to do with it
@@ -318,10 +355,12 @@ class Panel:
             self._stand_still(failure)
 
     def renew_picture(self, *, in_cell: bool = False) -> None:
-        """Replace the picture in all displays of this panel, if the session has moved since.
+        """Replace the picture in all displays of this panel, if the session has moved
+        since.
 
         Args:
-            in_cell: A cell is ending: what was told outside of cells is told again, in its name.
+            in_cell: A cell is ending: what was told outside of cells is told again, in
+                its name.
         """
         moment = self._moment()
         if not self._views or moment == (self._pictured_in_cell if in_cell else self._pictured):
@@ -335,7 +374,11 @@ class Panel:
         if self._state is not None:
             fed = self._feeding is not None and not self._feeding.done()
             self._picture = self._state.told() if fed else self._state.whole()
-        picture = self.bundle() if self._session is not None and _renders_widgets_only() else self.picture()
+        picture = (
+            self.bundle()
+            if self._session is not None and _renders_widgets_only()
+            else self.picture()
+        )
         for handle in self._views:
             handle.update(picture, raw=True)
 
@@ -343,4 +386,9 @@ class Panel:
         session = self._session
         if session is None:
             return ("ended",)
-        return (session.state, session.trading_state, session.engine.meters.events, len(session.logs))
+        return (
+            session.state,
+            session.trading_state,
+            session.engine.meters.events,
+            len(session.logs),
+        )

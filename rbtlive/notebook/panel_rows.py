@@ -1,7 +1,8 @@
-"""Rows and courses the panel shows: orders, positions, fills, equity, log lines, failures.
+"""Rows and courses the panel shows: orders, positions, fills, equity, log lines,
+failures.
 
-The rule: each part keeps what was told last and returns only what changed since; none changes what it looks at, and
-each is bounded however long the session runs.
+The rule: each part keeps what was told last and returns only what changed since; none
+changes what it looks at, and each is bounded however long the session runs.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def cut(text: object, limit: int = _TEXT_LIMIT) -> str:
 
 
 class Fills:
-    """Executions: the mean price of each order shown, and the marks on the equity course."""
+    """Executions: the mean price of each order shown, and the marks on the equity
+    course.
+    """
 
     def __init__(self) -> None:
         self.marks: deque[Row] = deque(maxlen=MARKS_KEPT)
@@ -68,7 +71,9 @@ class Fills:
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
     def step(self, core: TradingCore) -> list[Row]:
-        """Take in executions since the last step and return their marks: [ms, amount, price, symbol]."""
+        """Take in executions since the last step and return their marks: [ms, amount,
+        price, symbol].
+        """
         transactions = core.record.transactions
         first, last = self._at, min(len(transactions), self._at + FILLS_A_TICK)
         if (
@@ -93,14 +98,17 @@ class Fills:
         return self._at < len(core.record.transactions)
 
     def mean_price(self, order: Order) -> float | int | None:
-        """Return the mean price of an order's executions, None if there are none or not all were seen."""
+        """Return the mean price of an order's executions, None if there are none or not
+        all were seen.
+        """
         amount, money = self._sums.get(order.id, (None, None))
         if amount is None or money is None or not amount or amount != order.filled:
             return None
         return plain(money / amount, 4)
 
     def _forget(self) -> None:
-        # Sums are kept in the order of first fills; the oldest go, those of long-lived orders at worst.
+        # Sums are kept in the order of first fills; the oldest go, those of long-lived
+        # orders at worst.
         excess = len(self._sums) - _PRICES_KEPT
         if excess > 0:
             for order_id in list(islice(self._sums, excess)):
@@ -121,15 +129,24 @@ class OrderRows:
     def step(self, orders: OrderManager, fills: Fills) -> tuple[list[Row], list[int]]:
         """Return the rows that changed and the ids that are shown no more.
 
-        A row is [id, symbol, amount, filled, limit, stop, mean price, state, reason, created ms, changed ms, open].
+        A row is [id, symbol, amount, filled, limit, stop, mean price, state, reason,
+        created ms, changed ms, open].
         """
         self._steps += 1
         if self._steps % _SETTLED_STEPS == 0:
             self._settled.clear()  # an order that has ended can still change: a fill that comes late
         shown = self._shown(orders)
         settled = self._settled
-        changed = [row for order in shown if order.id not in settled and (row := self._changed(order, fills))]
-        gone = self._facts.keys() - {order.id for order in shown} if len(shown) < len(self._facts) else ()
+        changed = [
+            row
+            for order in shown
+            if order.id not in settled and (row := self._changed(order, fills))
+        ]
+        gone = (
+            self._facts.keys() - {order.id for order in shown}
+            if len(shown) < len(self._facts)
+            else ()
+        )
         for key in gone:
             del self.rows[key], self._facts[key]
             settled.discard(key)
@@ -154,17 +171,28 @@ class OrderRows:
         price = fills.mean_price(order) if order.executions else None
         same_terms = facts is not None and (order.amount, order.limit, order.stop) == facts[3:]
         row = _order_row(order, price, self.rows.get(key) if same_terms else None)
-        # A price may come later than the fill it belongs to: executions are taken in a number at a time.
+        # A price may come later than the fill it belongs to: executions are taken in a
+        # number at a time.
         executions = order.executions if price is not None or not order.executions else -1
-        self._facts[key] = (order.dt, executions, order.state, order.amount, order.limit, order.stop)
+        self._facts[key] = (
+            order.dt,
+            executions,
+            order.state,
+            order.amount,
+            order.limit,
+            order.stop,
+        )
         if self.rows.get(key) == row:
             return None
         self.rows[key] = row
         return row
 
     def _shown(self, orders: OrderManager) -> list[Order]:
-        # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones included; the newest come first.
-        last = len(orders) + len(orders.denied)  # ids count up from 1, and every order is in one of the two
+        # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones
+        # included; the newest come first.
+        last = len(orders) + len(
+            orders.denied
+        )  # ids count up from 1, and every order is in one of the two
         for number in range(max(self._last_id, last - 2 * ORDERS_SHOWN) + 1, last + 1):
             order = orders.get_order(str(number))
             if order is not None:
@@ -228,7 +256,8 @@ class PositionRows:
 
 
 def _position_row(core: TradingCore, position: Any) -> Row:
-    # Looked up and not marked: marking is the strategy's business, and changes what is booked.
+    # Looked up and not marked: marking is the strategy's business, and changes what is
+    # booked.
     price = core.market.price(position.asset.index) if core.market.now_us else math.nan
     if not math.isfinite(price):
         price = float(position.last_sale_price)
@@ -245,14 +274,18 @@ def _position_row(core: TradingCore, position: Any) -> Row:
 
 
 class Course:
-    """A line of at most COURSE_POINTS points over a whole run, however long: it gets coarser as it gets longer."""
+    """A line of at most COURSE_POINTS points over a whole run, however long: it gets
+    coarser as it gets longer.
+    """
 
     def __init__(self) -> None:
         self.points: list[Row] = []
         self._stride = 0.0
 
     def add(self, points: Iterable[tuple[float, float]]) -> tuple[list[Row], bool]:
-        """Take in (x, y) in order of x; return the points added, and whether the line was thinned instead."""
+        """Take in (x, y) in order of x; return the points added, and whether the line
+        was thinned instead.
+        """
         fresh: list[Row] = []
         thinned = False
         for x, y in points:
@@ -268,7 +301,9 @@ class Course:
 
 
 class EquityCourse(Course):
-    """Portfolio value over the run: each session's close, and what the ticks saw in between."""
+    """Portfolio value over the run: each session's close, and what the ticks saw in
+    between.
+    """
 
     def __init__(self, core: TradingCore) -> None:
         super().__init__()
@@ -328,10 +363,12 @@ class Failures:
         self._last: dict[str, BaseException | None] = {}
 
     def step(self, sources: Mapping[str, deque[BaseException]]) -> list[Row]:
-        """Return the kinds that are new or came again: [number, times, title, traceback].
+        """Return the kinds that are new or came again: [number, times, title,
+        traceback].
 
         Args:
-            sources: Bounded logs of failures to which failures are only appended, by name.
+            sources: Bounded logs of failures to which failures are only appended, by
+                name.
         """
         changed: dict[tuple[str, str, int], BaseException] = {}
         for name, failures in sources.items():
@@ -347,7 +384,9 @@ class Failures:
         while len(self.kinds) > FAILURES_KEPT:
             del self.kinds[next(iter(self.kinds))]
         for kind, failure in changed.items():
-            if kind in self.kinds and not self.kinds[kind][3]:  # putting one into words is what costs
+            if (
+                kind in self.kinds and not self.kinds[kind][3]
+            ):  # putting one into words is what costs
                 self.kinds[kind][2:] = cut(told(failure)), traceback_text(failure)
         return [self.kinds[kind] for kind in changed if kind in self.kinds]
 
@@ -372,7 +411,9 @@ def _kind(failure: BaseException) -> tuple[str, str, int]:
 
 
 def traceback_text(failure: BaseException) -> str:
-    """Return a failure as a traceback of the user's own lines, cells named as the notebook names them."""
+    """Return a failure as a traceback of the user's own lines, cells named as the
+    notebook names them.
+    """
     frames = list(traceback.extract_tb(failure.__traceback__, limit=-40))
     own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)] or frames[-1:]
     lines = []

@@ -41,7 +41,9 @@ class RecordedSession:
             return BacktestResult(Proof(recorded, self._folder, loaded_by(self.name)).record())
 
     def parity(self) -> ParityReport:
-        """Run a fresh backtest over the slices the run saw, and compare orders, fills and books exactly."""
+        """Run a fresh backtest over the slices the run saw, and compare orders, fills
+        and books exactly.
+        """
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).parity()
 
@@ -54,7 +56,11 @@ class RecordedSession:
         return f"<RecordedSession {self.name}>"
 
     def _repr_html_(self) -> str:
-        rows = [("strategy", self.strategy), ("run", self.run_id), ("ended", "yes" if self.ended else "no")]
+        rows = [
+            ("strategy", self.strategy),
+            ("run", self.run_id),
+            ("ended", "yes" if self.ended else "no"),
+        ]
         return table_html(f"Recorded session {self.name}", rows)
 
 
@@ -64,7 +70,8 @@ def open_session(name: str, run: int | None = None, *, journal: Any = None) -> R
     Args:
         name: The session.
         run: Number of an earlier run, from 1; None is the latest.
-        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the working directory.
+        journal: Folder of the journals. Default: RBTLIVE_HOME, else `.rbtlive` in the
+            working directory.
 
     Raises:
         RunNotFound: there is none.

@@ -21,7 +21,9 @@ from rbtlive.core.strategy_executor import CALLBACKS, strategy_name
 
 
 def warn_of_unread_edits(strategy: Any) -> None:
-    """Warn if a strategy's file was edited since Python read it, so that the code that runs is not the code one sees."""
+    """Warn if a strategy's file was edited since Python read it, so that the code that
+    runs is not the code one sees.
+    """
     functions: dict[str, list[FunctionType]] = {}
     for function in _functions_of(strategy):
         path = _path_of(function)
@@ -31,7 +33,8 @@ def warn_of_unread_edits(strategy: Any) -> None:
         stale = _stale(path, read)
         if stale:
             warnings.warn(
-                f"{Path(path).name} was edited since Python read it: {stale} of {strategy_name(strategy)!r} is still the old "
+                f"{Path(path).name} was edited since Python read it: {stale} of "
+                f"{strategy_name(strategy)!r} is still the old "
                 "code; reload the module, e.g. by %autoreload 2, and attach again",
                 RuntimeWarning,
                 stacklevel=3,
@@ -42,7 +45,9 @@ def _functions_of(strategy: Any) -> Iterator[FunctionType]:
     values: Iterable[Any]
     if isinstance(strategy, (type, TradingAlgorithm)):
         owners = (strategy if isinstance(strategy, type) else type(strategy)).__mro__
-        values = (value for o in owners if o not in TradingAlgorithm.__mro__ for value in vars(o).values())
+        values = (
+            value for o in owners if o not in TradingAlgorithm.__mro__ for value in vars(o).values()
+        )
     elif isinstance(strategy, ModuleType):
         values = vars(strategy).values()
     elif isinstance(strategy, Mapping):
@@ -54,12 +59,15 @@ def _functions_of(strategy: Any) -> Iterator[FunctionType]:
             yield inspect.unwrap(value)
 
 
-# The file that a function was read from as it stands there: not one that was typed, generated, or rewritten on import.
+# The file that a function was read from as it stands there: not one that was typed,
+# generated, or rewritten on import.
 def _path_of(function: FunctionType) -> str | None:
     module = sys.modules.get(function.__module__)
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     path = getattr(module, "__file__", None)
-    return path if type(loader) is SourceFileLoader and path == function.__code__.co_filename else None
+    return (
+        path if type(loader) is SourceFileLoader and path == function.__code__.co_filename else None
+    )
 
 
 def _stale(path: str, functions: Iterable[FunctionType]) -> str:
@@ -99,6 +107,8 @@ def _alike(one: CodeType, other: CodeType) -> bool:
     if shape != (other.co_code, other.co_names, other.co_varnames, len(other.co_consts)):
         return False
     return all(
-        _alike(a, b) if isinstance(a, CodeType) and isinstance(b, CodeType) else (type(a), a) == (type(b), b)
+        _alike(a, b)
+        if isinstance(a, CodeType) and isinstance(b, CodeType)
+        else (type(a), a) == (type(b), b)
         for a, b in zip(one.co_consts, other.co_consts, strict=True)
     )

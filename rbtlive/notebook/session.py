@@ -1,6 +1,7 @@
 """`LiveSession`: the handle on a running engine, and on what it left behind.
 
-The rule: every method returns at once or is awaitable; nothing here can stop the engine by accident.
+The rule: every method returns at once or is awaitable; nothing here can stop the engine
+by accident.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class OperatorReport:
         action: What was asked for.
         open_orders: Ids of orders that still rest.
         positions: Signed shares still held, by symbol.
-        confirmed: Whether nothing rests, and, where flattening was asked for, nothing is held.
+        confirmed: Whether nothing rests, and, where flattening was asked for, nothing
+            is held.
     """
 
     action: str
@@ -59,7 +61,8 @@ class OperatorReport:
 
 
 class Awaited:
-    """The report of `flatten()` or `kill()` to come: awaited in a coroutine, on whatever loop, or waited for in a thread.
+    """The report of `flatten()` or `kill()` to come: awaited in a coroutine, on
+    whatever loop, or waited for in a thread.
 
     Args:
         future: What the session's loop will fill.
@@ -87,10 +90,13 @@ class Awaited:
 
         Raises:
             TimeoutError: it has not come by then.
-            EngineStopped: this is the session's own loop, which would wait for itself: `await` it here.
+            EngineStopped: this is the session's own loop, which would wait for itself:
+                `await` it here.
         """
         if not self._future.done() and running_loop() is self._loop:
-            raise EngineStopped("the report comes over the loop that runs here: await it instead of result()")
+            raise EngineStopped(
+                "the report comes over the loop that runs here: await it instead of result()"
+            )
         return self._future.result(timeout)
 
 
@@ -112,7 +118,7 @@ class LiveSession:
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
 
-    # -- life ------------------------------------------------------------------------------------------------
+    # -- life -------------------------------------------------------------------------
 
     def start(self, *, after: LiveSession | None = None) -> None:
         """Start the engine as a task of the running loop.
@@ -126,7 +132,8 @@ class LiveSession:
         self._task.add_done_callback(self._note_end)
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
-        # The engine keeps a failure for wait(); retrieving it here keeps asyncio from reporting it a second time.
+        # The engine keeps a failure for wait(); retrieving it here keeps asyncio from
+        # reporting it a second time.
         if not task.cancelled():
             task.exception()
         self.engine.abandon()  # a task that was cancelled before its first step has not let go of anything
@@ -136,7 +143,9 @@ class LiveSession:
             if before is not None:
                 await asyncio.wait({before}, timeout=LETTING_GO_S)
             await self.engine.run()
-        except Exception as failure:  # wait() raises it; whoever looks should see it without waiting
+        except (
+            Exception
+        ) as failure:  # wait() raises it; whoever looks should see it without waiting
             self._log("error", f"the session has failed\n{traced(failure)}")
             raise
         if self.engine.ended:
@@ -164,8 +173,10 @@ class LiveSession:
         """
         if launch.executor.name != self._launch.executor.name and not launch.fresh:
             raise JournalMismatch(
-                f"session {self.name!r} is running strategy {self._launch.executor.name!r}: was asked to carry on with "
-                f"{launch.executor.name!r}; give that one another name=, or attach it with fresh=True"
+                f"session {self.name!r} is running strategy {self._launch.executor.name!r}: was "
+                "asked to carry on with "
+                f"{launch.executor.name!r}; give that one another name=, or attach it with "
+                "fresh=True"
             )
 
     def release(self) -> None:
@@ -179,18 +190,24 @@ class LiveSession:
 
     @property
     def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
-        """Where the session stands: starting, running, paused, stopping, stopped or failed."""
+        """Where the session stands: starting, running, paused, stopping, stopped or
+        failed.
+        """
         if self.engine.state == "running" and self.engine.core.paused:
             return "paused"
         return self.engine.state
 
     @property
     def trading_state(self) -> str:
-        """Whether orders are taken: running, reducing (only those that reduce a position), or halted."""
+        """Whether orders are taken: running, reducing (only those that reduce a
+        position), or halted.
+        """
         return self.engine.core.trading_state
 
     async def wait(self) -> None:
-        """Wait until the session has ended, and raise what ended it; interrupting the wait leaves it running."""
+        """Wait until the session has ended, and raise what ended it; interrupting the
+        wait leaves it running.
+        """
         if self._is_elsewhere():
             await self._hopped(self.wait())
         elif self._task is not None and not self._task.done():
@@ -198,7 +215,9 @@ class LiveSession:
         self._raise_failure()
 
     async def stop(self) -> None:
-        """Stop gracefully: intake first, then what waits is processed, then the journal is closed."""
+        """Stop gracefully: intake first, then what waits is processed, then the journal
+        is closed.
+        """
         if self._is_elsewhere():
             await self._hopped(self.stop())
             return
@@ -210,7 +229,7 @@ class LiveSession:
         if failure is not None:
             raise failure
 
-    # -- steering --------------------------------------------------------------------------------------------
+    # -- steering ---------------------------------------------------------------------
 
     def pause(self) -> None:
         """Skip the callbacks from now on; bars are processed and orders live on."""
@@ -221,14 +240,18 @@ class LiveSession:
         self._operate("resume")
 
     def flatten(self) -> Awaited:
-        """Cancel all orders, close all positions and halt; the awaitable reports once nothing rests or is held.
+        """Cancel all orders, close all positions and halt; the awaitable reports once
+        nothing rests or is held.
 
-        What has not filled by then is reported too, unconfirmed, after `REPORT_WITHIN_S` seconds: orders wait for a bar.
+        What has not filled by then is reported too, unconfirmed, after
+        `REPORT_WITHIN_S` seconds: orders wait for a bar.
         """
         return self._operate_and_report("flatten")
 
     def kill(self, flatten: bool = False) -> Awaited:
-        """Cancel all orders and halt, closing all positions too if asked; the awaitable reports what still rests."""
+        """Cancel all orders and halt, closing all positions too if asked; the awaitable
+        reports what still rests.
+        """
         return self._operate_and_report("flatten" if flatten else "kill")
 
     def _operate(self, action: Any) -> None:
@@ -245,7 +268,9 @@ class LiveSession:
     def _enqueue_late(self, event: OperatorEvent) -> None:
         try:
             self.engine.enqueue(event)
-        except EngineStopped as stopped:  # it ended while the word was on its way from another thread
+        except (
+            EngineStopped
+        ) as stopped:  # it ended while the word was on its way from another thread
             self._log("warning", f"{event.action} came too late: {stopped}")
 
     def _operate_and_report(self, action: str) -> Awaited:
@@ -259,13 +284,17 @@ class LiveSession:
         while self.engine.state in {"starting", "running"} and not self._is_done(action):
             if now_ns() >= patience_ends_ns:
                 break  # no bar came that could fill anything: say what rests, and leave it resting
-            await asyncio.sleep(0.01)  # books change with every event; a look is cheaper than a hook
+            await asyncio.sleep(
+                0.01
+            )  # books change with every event; a look is cheaper than a hook
         self._raise_failure()
         core = self.engine.core
         positions = {p.asset.symbol: p.amount for p in core.portfolio}
         open_orders = tuple(order.id for order in core.orders.get_active_orders())
         if self.engine.link is not None:  # what rests is what the broker says rests
-            known = await self.engine.broker.orders(prefix=f"{self.engine.journal.run_id}-", open_only=True)
+            known = await self.engine.broker.orders(
+                prefix=f"{self.engine.journal.run_id}-", open_only=True
+            )
             open_orders = tuple(order.client_order_id for order in known)
         done = not open_orders and (action == "kill" or not positions)
         return OperatorReport(action, open_orders, positions, done)
@@ -285,7 +314,7 @@ class LiveSession:
         assert self._loop is not None
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    # -- looking ---------------------------------------------------------------------------------------------
+    # -- looking ----------------------------------------------------------------------
 
     @property
     def portfolio(self) -> PortfolioView:
@@ -309,7 +338,9 @@ class LiveSession:
 
     @property
     def positions(self) -> pl.DataFrame:
-        """Positions at each session's close, and those held now in a session that goes on; the frame of a result."""
+        """Positions at each session's close, and those held now in a session that goes
+        on; the frame of a result.
+        """
         closed = self.result().positions
         core = self.engine.core
         if not core.in_session:
@@ -329,11 +360,16 @@ class LiveSession:
     @property
     def queue_depth_by_priority(self) -> dict[int, int]:
         """Number of events that wait, by priority."""
-        return {int(priority): depth for priority, depth in self.engine.queue.depth_by_priority().items()}
+        return {
+            int(priority): depth
+            for priority, depth in self.engine.queue.depth_by_priority().items()
+        }
 
     @property
     def stats(self) -> dict[str, float]:
-        """What the engine measures of itself: counts, microseconds, milliseconds and bytes."""
+        """What the engine measures of itself: counts, microseconds, milliseconds and
+        bytes.
+        """
         engine = self.engine
         meters, feed = engine.meters, engine.feed.stats()
         return {
@@ -355,24 +391,29 @@ class LiveSession:
         """Where the journal is."""
         return self.engine.journal.path
 
-    # -- judging ---------------------------------------------------------------------------------------------
+    # -- judging ----------------------------------------------------------------------
 
     def result(self) -> BacktestResult:
         """Return what the session did so far, as a backtest's result."""
         return result_of(self.engine.core)
 
     def parity(self) -> ParityReport:
-        """Run a fresh backtest over the slices the session saw, and compare orders, fills and books exactly."""
+        """Run a fresh backtest over the slices the session saw, and compare orders,
+        fills and books exactly.
+        """
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).parity()
 
     def replay(self, strategy: Any = None) -> BacktestResult:
-        """Run a strategy (by default the session's own) over the slices the session saw, without its interventions."""
+        """Run a strategy (by default the session's own) over the slices the session
+        saw, without its interventions.
+        """
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).replay(strategy)
 
     def _recorded(self) -> RecordedRun:
-        # The journal as it lies on disk: under its own name, or set aside by a later run of the same name.
+        # The journal as it lies on disk: under its own name, or set aside by a later
+        # run of the same name.
         if self.engine.state in {"starting", "running"}:
             self.engine.journal.commit()
         return find_recorded(self._launch.folder, self.name, self.engine.journal.run_id)
@@ -386,9 +427,14 @@ class LiveSession:
         self._log(level, text + trace)
 
     def _note_trouble(self, event: SystemErrorEvent) -> None:
-        known = (f.error for f in reversed(self.engine.dispatcher.failures) if f.handler == event.source)
+        known = (
+            f.error for f in reversed(self.engine.dispatcher.failures) if f.handler == event.source
+        )
         failure = next(known, None)
-        self._log("error", f"{event.source}: {event.message}" + (f"\n{traced(failure)}" if failure else ""))
+        self._log(
+            "error",
+            f"{event.source}: {event.message}" + (f"\n{traced(failure)}" if failure else ""),
+        )
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"

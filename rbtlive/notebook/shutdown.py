@@ -1,6 +1,8 @@
-"""What happens to sessions when the process ends: stopped gracefully where the loop can still be driven.
+"""What happens to sessions when the process ends: stopped gracefully where the loop can
+still be driven.
 
-The rule: an extra only. Journals are written continuously, and a process may die without any of this.
+The rule: an extra only. Journals are written continuously, and a process may die
+without any of this.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ def stop_all(sessions: Iterable[LiveSession]) -> None:
         while not (ending.done() and waiting.done()) and time.monotonic() < end:
             # a left-over loop.stop() ends the first run early: go on
             with contextlib.suppress(RuntimeError):
-                loop.run_until_complete(asyncio.wait({ending, waiting}, timeout=end - time.monotonic()))
+                loop.run_until_complete(
+                    asyncio.wait({ending, waiting}, timeout=end - time.monotonic())
+                )
         if not waiting.done():
             session.release()
         elif not waiting.cancelled():

@@ -1,6 +1,7 @@
 """The state of a session as the panel is told it: once whole, then by what changed.
 
-The rule: what is told is plain JSON of bounded size, numbered so that a listener notices a gap and asks for the whole.
+The rule: what is told is plain JSON of bounded size, numbered so that a listener
+notices a gap and asks for the whole.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class PanelState:
         self._watch(session.engine.core)
 
     def _watch(self, core: Any) -> None:
-        # A live engine changes its core when the first bar says in which session the run begins.
+        # A live engine changes its core when the first bar says in which session the
+        # run begins.
         self._core = core
         self._moment: tuple[int, ...] = ()
         self._fills = Fills()
@@ -69,7 +71,7 @@ class PanelState:
         self._positions = PositionRows()
         self._equity = EquityCourse(core)
 
-    # -- what is told ----------------------------------------------------------------------------------------
+    # -- what is told -----------------------------------------------------------------
 
     def whole(self) -> State:
         """Return everything, as it is now."""
@@ -92,7 +94,9 @@ class PanelState:
         return {"t": "delta", "seq": self.seq}
 
     def told(self) -> State:
-        """Return everything as it was at the last look: changes that are still to be told are not lost."""
+        """Return everything as it was at the last look: changes that are still to be
+        told are not lost.
+        """
         return {
             "t": "whole",
             "seq": self.seq,
@@ -108,13 +112,15 @@ class PanelState:
         }
 
     def last(self) -> State:
-        """Return everything, all executions taken in; the session is not looked at after this."""
+        """Return everything, all executions taken in; the session is not looked at
+        after this.
+        """
         state = self.whole()
         while self._fills.is_behind(self._core):
             state = self.whole()
         return state
 
-    # -- looking ---------------------------------------------------------------------------------------------
+    # -- looking ----------------------------------------------------------------------
 
     def _look(self, *, anew: bool = False) -> State | None:
         # Returns None if there is nothing that the changes could be added to.
@@ -125,7 +131,12 @@ class PanelState:
             self._watch(engine.core)
         changes: State = dict(self._gauges(anew=anew))
         core = self._core
-        moment = (engine.meters.events, core.market.now_us, len(core.orders), len(core.record.transactions))
+        moment = (
+            engine.meters.events,
+            core.market.now_us,
+            len(core.orders),
+            len(core.record.transactions),
+        )
         if moment != self._moment or self._fills.is_behind(core):
             changes.update(self._books())
             self._moment = moment
@@ -140,7 +151,8 @@ class PanelState:
     def _gauges(self, *, anew: bool) -> Iterator[tuple[str, Any]]:
         # Small groups, each told again when any of it changed.
         depths = [
-            depth for _priority, depth in sorted(self._session.engine.queue.depth_by_priority().items())
+            depth
+            for _priority, depth in sorted(self._session.engine.queue.depth_by_priority().items())
         ]
         depth = sum(depths)
         flat = len(self._depths) == DEPTHS_KEPT and not depth and not any(self._depths)
@@ -149,7 +161,14 @@ class PanelState:
             yield "depth", depth
         for name, facts in (
             ("head", self._head()),
-            ("queue", [*depths, self._session.engine.queue.high_water, self._session.engine.queue.maxsize]),
+            (
+                "queue",
+                [
+                    *depths,
+                    self._session.engine.queue.high_water,
+                    self._session.engine.queue.maxsize,
+                ],
+            ),
             ("meters", self._meters(anew=anew)),
             ("feed", self._feed()),
         ):
@@ -268,19 +287,24 @@ class PanelState:
             return False
         calendar, now_us = engine.core.calendar, us_of(engine.clock.now())
         session = calendar.session_of_us(now_us)
-        return session >= 0 and int(calendar.opens_us[session]) <= now_us <= int(calendar.closes_us[session])
+        return session >= 0 and int(calendar.opens_us[session]) <= now_us <= int(
+            calendar.closes_us[session]
+        )
 
     def _all_failures(self) -> dict[str, deque[BaseException]]:
         engine = self._session.engine
         return {
             "callbacks": self._core.callbacks.failures,
-            "handlers": deque((failure.error for failure in engine.dispatcher.failures), KEPT_FAILURES),
+            "handlers": deque(
+                (failure.error for failure in engine.dispatcher.failures), KEPT_FAILURES
+            ),
             "engine": deque([] if engine.failure is None else [engine.failure]),
         }
 
 
 def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
-    # The 50th and the 99th of a hundred. Sorting them all would cost four times as much, and more than the rest of a tick.
+    # The 50th and the 99th of a hundred. Sorting them all would cost four times as
+    # much, and more than the rest of a tick.
     count = len(latencies_ns)
     if not count:
         return [None, None]

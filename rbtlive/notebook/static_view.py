@@ -1,7 +1,9 @@
-"""A session's state as still HTML: what stays in a saved notebook, in an export, and where no widget can live.
+"""A session's state as still HTML: what stays in a saved notebook, in an export, and
+where no widget can live.
 
-The rule: every text is escaped, styles are inline, nothing is loaded, and the size is bounded. A page that takes styles
-away (GitHub does) leaves plain tables and text that still read well.
+The rule: every text is escaped, styles are inline, nothing is loaded, and the size is
+bounded. A page that takes styles away (GitHub does) leaves plain tables and text that
+still read well.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ def static_html(state: State) -> str:
 
 
 def number(value: float | None, digits: int = 0, most: int | None = None) -> str:
-    """Return a number with thin spaces between thousands and `digits` to `most` decimals; a dash for None."""
+    """Return a number with thin spaces between thousands and `digits` to `most`
+    decimals; a dash for None.
+    """
     if value is None:
         return _NOTHING
     most = digits if most is None else most
@@ -80,7 +84,9 @@ def _head(state: State) -> str:
     head = state["head"]
     about = f"{head['strategy']} on {head['broker']}"
     title = f'<b style="font-size:15px">{html.escape(head["name"])}</b>'
-    state_text = head["state"] if head["state"] in _ENDED_STATES else f"{head['state']} when this was saved"
+    state_text = (
+        head["state"] if head["state"] in _ENDED_STATES else f"{head['state']} when this was saved"
+    )
     lines = [
         f'<div>{title} <span style="opacity:.7">{html.escape(about)}</span> · {html.escape(state_text)}</div>'
     ]
@@ -103,7 +109,8 @@ def _figures(state: State) -> str:
         ("Profit", _gain(gain) + share_text),
         (
             "Orders",
-            f"{number(all_orders)}, {number(opened)} open" + (f", {number(denied)} denied" if denied else ""),
+            f"{number(all_orders)}, {number(opened)} open"
+            + (f", {number(denied)} denied" if denied else ""),
         ),
         ("Fills", number(fills)),
         ("Events", number(events)),
@@ -166,7 +173,16 @@ def _positions(state: State) -> str:
 def _orders(state: State) -> str:
     rows = sorted(state["orders"], key=lambda row: (-row[11], -row[0]))
     shown = [_order(row) for row in rows[:ORDERS_SHOWN]]
-    titles = ("#", "Symbol", f"Filled{_STAY}/{_STAY}amount", "Limit", "Stop", "Price", "Status", "Reason")
+    titles = (
+        "#",
+        "Symbol",
+        f"Filled{_STAY}/{_STAY}amount",
+        "Limit",
+        "Stop",
+        "Price",
+        "Status",
+        "Reason",
+    )
     total = (state.get("counts") or [len(rows)])[0]
     return _table("Orders", titles, shown, left=(1, 6, 7), all_rows=max(total, len(rows)))
 
@@ -205,7 +221,12 @@ def _logs(state: State) -> str:
 
 
 def _table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: Iterable[int], all_rows: int
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Iterable[int],
+    all_rows: int,
 ) -> str:
     # Cells come escaped; titles are our own.
     if not rows:
@@ -225,7 +246,9 @@ def _table(
         for row in rows
     )
     more = (
-        f' <span style="opacity:.7">{len(rows)} of {number(all_rows)}</span>' if all_rows > len(rows) else ""
+        f' <span style="opacity:.7">{len(rows)} of {number(all_rows)}</span>'
+        if all_rows > len(rows)
+        else ""
     )
     return (
         f'<div style="margin-top:.6em"><b>{title}</b>{more}'

@@ -1,4 +1,6 @@
-"""zipline's Pipeline, which is not built: its names exist, and say so when they are used."""
+"""zipline's Pipeline, which is not built: its names exist, and say so when they are
+used.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,16 @@ def unbuilt(name: str) -> type:
     class Refusing(type):
         def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
             raise NotBuilt(
-                f"{name} is part of Pipeline, which is not built: compute with polars over data.history()"
+                f"{name} is part of Pipeline, which is not built: compute with polars over "
+                "data.history()"
             )
 
         def __getattr__(cls, attribute: str) -> Any:
             if attribute.startswith("__"):
                 raise AttributeError(attribute)
-            raise NotBuilt(f"{name}.{attribute} is part of Pipeline, which is not built: use data.history()")
+            raise NotBuilt(
+                f"{name}.{attribute} is part of Pipeline, which is not built: use data.history()"
+            )
 
     return Refusing(name, (), {})
 

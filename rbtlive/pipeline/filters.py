@@ -1,4 +1,6 @@
-"""zipline's `zipline.pipeline.filters`, which is not built: each name can be imported, and says so when it is used."""
+"""zipline's `zipline.pipeline.filters`, which is not built: each name can be imported,
+and says so when it is used.
+"""
 
 from rbtlive.pipeline import unbuilt
 

@@ -1,4 +1,6 @@
-"""What a run is judged by: results, metrics, charts and the parity report. Heavy libraries are imported when used."""
+"""What a run is judged by: results, metrics, charts and the parity report. Heavy
+libraries are imported when used.
+"""
 
 from rbtlive.research.parity_report import Difference, ParityReport, parity_report
 from rbtlive.research.result import BacktestResult, compare

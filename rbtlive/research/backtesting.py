@@ -1,4 +1,6 @@
-"""`backtest()`: a strategy, data and settings in; a result out. Needs no event loop and works inside a running one."""
+"""`backtest()`: a strategy, data and settings in; a result out. Needs no event loop and
+works inside a running one.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,16 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
 ) -> BacktestResult:
     """Run a strategy over historical bars and return what it did.
 
-    Orders placed on one bar fill at the close of a later one, at the price and volume the slippage model allows.
+    Orders placed on one bar fill at the close of a later one, at the price and volume
+    the slippage model allows.
 
     Args:
-        strategy: A `TradingAlgorithm` subclass or instance, a module, or a dict of functions.
-        data: A portal, a polars or pandas frame, or a path; with frequency="1m" a frame holds minute bars.
-        start: Label of the first session, included; earlier bars are history. Default: the data's first.
+        strategy: A `TradingAlgorithm` subclass or instance, a module, or a dict of
+            functions.
+        data: A portal, a polars or pandas frame, or a path; with frequency="1m" a frame
+            holds minute bars.
+        start: Label of the first session, included; earlier bars are history. Default:
+            the data's first.
         end: Label of the last session, included. Default: the data's last.
         capital_base: Cash at the start.
         frequency: "1d" or "1m".
@@ -47,15 +53,18 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         commission: Commission model; default PerShare(0.001).
         slippage: Slippage model; default FixedBasisPointsSlippage(5, 0.1).
         benchmark: Symbol or asset to measure against.
-        frames: What the strategy is shown: "polars" with exact numbers, or zipline's "pandas" with floats.
+        frames: What the strategy is shown: "polars" with exact numbers, or zipline's
+            "pandas" with floats.
         zipline_quirks: Restore zipline's quirks that are mended by default.
-        progress: Show a progress bar; None shows one where a person is looking and it takes over a second.
+        progress: Show a progress bar; None shows one where a person is looking and it
+            takes over a second.
 
     Returns:
         The result, with the strategy's `context`.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; the exception's `result` is that of the sessions that were finished.
+        KeyboardInterrupt: it was interrupted; the exception's `result` is that of the
+            sessions that were finished.
         DataError: the data cannot be right; each kind has a class of its own.
         SettingsError: a setting cannot be; each kind has a class of its own.
         StrategyError: the strategy has no callbacks, or not the parameter.
@@ -84,11 +93,14 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
 
 
 def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
-    """Hang the result of the sessions that were finished on what interrupted the run, and say so."""
+    """Hang the result of the sessions that were finished on what interrupted the run,
+    and say so.
+    """
     result = result_of(core)
     interrupt.result = result  # type: ignore[attr-defined]
     interrupt.add_note(
-        f"the backtest was interrupted after {result.performance.height:,} sessions; what it did until then is this "
+        f"the backtest was interrupted after {result.performance.height:,} sessions; what it did "
+        "until then is this "
         "exception's .result: in a notebook, import sys; sys.last_value.result"
     )
 

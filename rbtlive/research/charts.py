@@ -1,6 +1,8 @@
-"""Charts of a result, made with plotly, which is imported only here and only when a chart is asked for.
+"""Charts of a result, made with plotly, which is imported only here and only when a
+chart is asked for.
 
-The rule: a chart needs no network, and every text in it that came from a user is escaped.
+The rule: a chart needs no network, and every text in it that came from a user is
+escaped.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from rbtlive.research import expanding
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.utils.arrays import np
 
-# Read on light and dark pages alike, and told apart by those who do not see red and green.
+# Read on light and dark pages alike, and told apart by those who do not see red and
+# green.
 _EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"
 _GAIN, _LOSS = "#2f86c9", "#d9730d"
 _TEXT, _GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
@@ -26,7 +29,8 @@ _FILLS_NAMED = 12  # fills listed in one marker's text; a busy session names the
 
 
 def figure_of(record: RunRecord) -> Any:
-    """Return a plotly figure: portfolio value with fills and benchmark, the drawdown below.
+    """Return a plotly figure: portfolio value with fills and benchmark, the drawdown
+    below.
 
     Raises:
         MissingExtra: plotly is not installed.
@@ -41,7 +45,9 @@ def figure_of(record: RunRecord) -> Any:
         ) from error
     if not record.sessions:
         raise ResultError("there is nothing to plot: the run finished no session yet")
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.04)
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.04
+    )
     for trace in _value_traces(go, record):
         figure.add_trace(trace, row=1, col=1)
     figure.add_trace(_drawdown_trace(go, record), row=2, col=1)
@@ -88,28 +94,45 @@ def _value_traces(go: Any, record: RunRecord) -> list[Any]:
         name = html.escape(record.settings.benchmark or "Benchmark")
         traces.append(
             go.Scatter(
-                x=days, y=grown.tolist(), mode="lines", name=name, line={"color": _BENCHMARK, "dash": "dot"}
+                x=days,
+                y=grown.tolist(),
+                mode="lines",
+                name=name,
+                line={"color": _BENCHMARK, "dash": "dot"},
             )
         )
     return traces + _fill_traces(go, record)
 
 
-# One marker a session and side, on the line of the portfolio's value: thousands of fills stay light.
+# One marker a session and side, on the line of the portfolio's value: thousands of
+# fills stay light.
 def _fill_traces(go: Any, record: RunRecord) -> list[Any]:
     traces = []
     for name, sign, color in (("Bought", 1, _GAIN), ("Sold", -1, _LOSS)):
         days, values, texts = [], [], []
         for row in record.sessions:
-            fills = [t for t in record.transactions[slice(*row.transactions)] if t.amount * sign > 0]
+            fills = [
+                t for t in record.transactions[slice(*row.transactions)] if t.amount * sign > 0
+            ]
             if fills:
                 days.append(row.label)
                 values.append(float(row.portfolio_value))
                 texts.append(_fills_text(fills))
         if days:
-            marker = {"color": color, "size": 8, "symbol": "triangle-up" if sign > 0 else "triangle-down"}
+            marker = {
+                "color": color,
+                "size": 8,
+                "symbol": "triangle-up" if sign > 0 else "triangle-down",
+            }
             traces.append(
                 go.Scatter(
-                    x=days, y=values, mode="markers", name=name, marker=marker, text=texts, hoverinfo="x+text"
+                    x=days,
+                    y=values,
+                    mode="markers",
+                    name=name,
+                    marker=marker,
+                    text=texts,
+                    hoverinfo="x+text",
                 )
             )
     return traces

@@ -1,6 +1,7 @@
 """How results and reports look: a few lines in a terminal, a small table in a notebook.
 
-The rule: every text is escaped, nothing is loaded from anywhere, and showing a result computes no frame.
+The rule: every text is escaped, nothing is loaded from anywhere, and showing a result
+computes no frame.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def result_text(record: RunRecord) -> str:
     rows = _result_rows(record)
     width = max(len(label) for label, _ in rows)
     return "\n".join(
-        [f"BacktestResult {record.strategy_name}", *(f"  {label:<{width}}  {text}" for label, text in rows)]
+        [
+            f"BacktestResult {record.strategy_name}",
+            *(f"  {label:<{width}}  {text}" for label, text in rows),
+        ]
     )
 
 
@@ -38,7 +42,9 @@ def result_html(record: RunRecord) -> str:
 
 
 def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
-    """Return an HTML table with a title, a label and one or more cells a row; every text is escaped."""
+    """Return an HTML table with a title, a label and one or more cells a row; every
+    text is escaped.
+    """
     rows = list(rows)
     width = max((len(row) for row in rows), default=2)
     lines = [
@@ -75,7 +81,10 @@ def _result_rows(record: RunRecord) -> list[tuple[str, str]]:
     sharpe = float(expanding.sharpe(returns)[-1])
     plural = "" if len(sessions) == 1 else "s"
     return [
-        ("period", f"{sessions[0].label} to {sessions[-1].label} ({len(sessions):,} session{plural})"),
+        (
+            "period",
+            f"{sessions[0].label} to {sessions[-1].label} ({len(sessions):,} session{plural})",
+        ),
         ("value", f"{sessions[-1].portfolio_value:,.2f}"),
         ("return", percent(sessions[-1].total_return)),
         ("sharpe", f"{sharpe:.2f}" if math.isfinite(sharpe) else "–"),  # noqa: RUF001

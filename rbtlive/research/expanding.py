@@ -1,7 +1,9 @@
-"""Statistics of the returns so far, one value a session, each computed for all sessions in one pass.
+"""Statistics of the returns so far, one value a session, each computed for all sessions
+in one pass.
 
-The rule: element n equals what empyrical gives for the first n + 1 returns (to 1e-9, mostly to the last bit), and is
-NaN where that is not finite. NaN returns are left out, as empyrical leaves them out. All returns are daily, 252 a year.
+The rule: element n equals what empyrical gives for the first n + 1 returns (to 1e-9,
+mostly to the last bit), and is NaN where that is not finite. NaN returns are left out,
+as empyrical leaves them out. All returns are daily, 252 a year.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ def cumulative_returns(returns: Floats) -> Floats:
 
 
 def drawdowns(returns: Floats) -> Floats:
-    """Return the distance of the value from its highest so far, a fraction, zero or negative."""
+    """Return the distance of the value from its highest so far, a fraction, zero or
+    negative.
+    """
     values = np.concatenate(([1.0], _growth(returns))) * 100.0
     peaks = np.maximum.accumulate(values)
     with np.errstate(all="ignore"):
@@ -41,7 +45,8 @@ def max_drawdown(returns: Floats) -> Floats:
 
 
 def annual_volatility(returns: Floats) -> Floats:
-    """Return the annualised sample standard deviation so far; NaN before the second return.
+    """Return the annualised sample standard deviation so far; NaN before the second
+    return.
 
     Source: empyrical.annual_volatility.
     """
@@ -49,12 +54,15 @@ def annual_volatility(returns: Floats) -> Floats:
 
 
 def sharpe(returns: Floats) -> Floats:
-    """Return the annualised ratio of mean return to its standard deviation so far, without a risk-free rate.
+    """Return the annualised ratio of mean return to its standard deviation so far,
+    without a risk-free rate.
 
     Source: empyrical.sharpe_ratio.
     """
     with np.errstate(all="ignore"):
-        return _from_second(_finite(_mean(returns) / _deviation(returns) * np.sqrt(SESSIONS_A_YEAR)))
+        return _from_second(
+            _finite(_mean(returns) / _deviation(returns) * np.sqrt(SESSIONS_A_YEAR))
+        )
 
 
 def sortino(returns: Floats) -> Floats:
@@ -68,7 +76,8 @@ def sortino(returns: Floats) -> Floats:
 
 
 def alpha_beta(returns: Floats, benchmark: Floats) -> tuple[Floats, Floats]:
-    """Return annualised alpha and beta to `benchmark` so far; NaN before the second return.
+    """Return annualised alpha and beta to `benchmark` so far; NaN before the second
+    return.
 
     Args:
         returns: Daily returns.
@@ -100,7 +109,8 @@ def _growth(returns: Floats) -> Floats:
     return np.cumprod(1.0 + np.where(np.isnan(returns), 0.0, returns), dtype=np.float64)
 
 
-# The two-pass form for one prefix, for the few sessions at which the running form loses digits.
+# The two-pass form for one prefix, for the few sessions at which the running form loses
+# digits.
 def _alpha_beta_of(returns: Floats, benchmark: Floats) -> tuple[float, float]:
     known = ~np.isnan(returns)
     returns, benchmark = returns[known], benchmark[known]
@@ -111,7 +121,8 @@ def _alpha_beta_of(returns: Floats, benchmark: Floats) -> tuple[float, float]:
     return float(np.power(excess + 1.0, SESSIONS_A_YEAR) - 1.0), beta
 
 
-# Added up from first to last, as empyrical's means are; numpy's own sum pairs terms and differs in the last bits.
+# Added up from first to last, as empyrical's means are; numpy's own sum pairs terms and
+# differs in the last bits.
 def _sequential_mean(values: Floats) -> float:
     return float(np.cumsum(values)[-1] / len(values))
 
@@ -129,8 +140,10 @@ def _deviation(values: Floats) -> Floats:
         return np.where(count > 1, np.sqrt(_co_moment(values, values) / (count - 1)), np.nan)
 
 
-# Sum of the products of deviations from the running means, by Welford's update: sums of squares would cancel where the
-# mean is large against the deviation, and would leave a residue where all values are equal. A plain loop: 5,000 sessions take about a millisecond.
+# Sum of the products of deviations from the running means, by Welford's update: sums of
+# squares would cancel where the mean is large against the deviation, and would leave a
+# residue where all values are equal. A plain loop: 5,000 sessions take about a
+# millisecond.
 def _co_moment(left: Floats, right: Floats) -> Floats:
     moments = []
     mean_left = mean_right = moment = 0.0

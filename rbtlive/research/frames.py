@@ -1,7 +1,8 @@
 """The polars frames of a result, made from what a run recorded.
 
-The rule: money is `Decimal(38, 12)`, date-times are UTC in microseconds, dates are session labels, statuses are
-lower-case names; figures for analysis are Float64, and what is missing is null.
+The rule: money is `Decimal(38, 12)`, date-times are UTC in microseconds, dates are
+session labels, statuses are lower-case names; figures for analysis are Float64, and
+what is missing is null.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ _BOOKS = {
 
 
 def orders_frame(orders: Iterable[Order]) -> pl.DataFrame:
-    """Return one row an order: id, created, dt, symbol, amount, filled, limit, stop, status, commission."""
+    """Return one row an order: id, created, dt, symbol, amount, filled, limit, stop,
+    status, commission.
+    """
     return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
 
 
@@ -100,7 +103,9 @@ def denied_frame(orders: Iterable[Order]) -> pl.DataFrame:
 
 
 def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
-    """Return one row an execution: dt, symbol, amount, price, commission, order_id (null when no order was behind it)."""
+    """Return one row an execution: dt, symbol, amount, price, commission, order_id
+    (null when no order was behind it).
+    """
     columns: list[Sequence[Any]] = [
         [t.dt for t in transactions],
         [t.asset.symbol for t in transactions],
@@ -113,7 +118,8 @@ def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
 
 
 def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.DataFrame:
-    """Return one row a position and session: date, symbol, amount, cost_basis, last_sale_price.
+    """Return one row a position and session: date, symbol, amount, cost_basis,
+    last_sale_price.
 
     Args:
         closes: Session labels, each with the positions held then.
@@ -128,10 +134,12 @@ def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.
 
 
 def performance_frame(record: RunRecord) -> pl.DataFrame:
-    """Return one row a session: `date`, the figures of the books, statistics so far, recorded variables.
+    """Return one row a session: `date`, the figures of the books, statistics so far,
+    recorded variables.
 
-    Names and meanings of the columns are zipline's. A recorded variable that has the name of a book figure takes its
-    place, and a statistic takes the place of a variable, as in zipline; a variable named `date` becomes `recorded_date`.
+    Names and meanings of the columns are zipline's. A recorded variable that has the
+    name of a book figure takes its place, and a statistic takes the place of a
+    variable, as in zipline; a variable named `date` becomes `recorded_date`.
     """
     sessions = record.sessions
     dates = pl.Series("date", column(sessions, "label"), dtype=pl.Date)
@@ -145,7 +153,9 @@ def performance_frame(record: RunRecord) -> pl.DataFrame:
 
 
 def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
-    """Return the figures of the books by zipline's name; money as float, counts as int. Exposure equals value."""
+    """Return the figures of the books by zipline's name; money as float, counts as int.
+    Exposure equals value.
+    """
     figures: dict[str, Sequence[float]] = {
         name: column(sessions, name) for name in dict.fromkeys(_BOOKS.values())
     }
@@ -154,7 +164,8 @@ def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
 
 
 def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
-    """Return the statistics of the run so far, by zipline's name; NaN where one does not exist yet.
+    """Return the statistics of the run so far, by zipline's name; NaN where one does
+    not exist yet.
 
     Without a benchmark its returns count as zero, as in zipline.
     """
@@ -189,28 +200,35 @@ def daily_returns(sessions: Sequence[SessionRow]) -> expanding.Floats:
 
 
 def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None:
-    """Return the benchmark's returns, NaN where one is missing, or None if the run had no benchmark."""
+    """Return the benchmark's returns, NaN where one is missing, or None if the run had
+    no benchmark.
+    """
     returns = column(sessions, "benchmark_return")
     return None if all(value is None for value in returns) else np.array(returns, dtype=np.float64)
 
 
 def recorded_columns(sessions: Sequence[SessionRow]) -> dict[object, list[Any]]:
-    """Return the recorded variables by name, as they were at each close; None before the first record."""
+    """Return the recorded variables by name, as they were at each close; None before
+    the first record.
+    """
     recorded: list[Mapping[Any, Any]] = column(sessions, "recorded")
     names: dict[object, None] = {name: None for values in recorded for name in values}
     return {name: [values.get(name) for values in recorded] for name in names}
 
 
 def column_name(name: object) -> str:
-    """Return the column of a recorded variable: its name, or its symbol if an asset was used as one."""
+    """Return the column of a recorded variable: its name, or its symbol if an asset was
+    used as one.
+    """
     return name.symbol if isinstance(name, Asset) else str(name)
 
 
 def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
     """Return recorded values in the narrowest kind that holds them all.
 
-    Numbers become Float64 (NaN is null), truth values Boolean, dates and aware date-times themselves, lists of one of
-    these a List; anything else, and any mixture, becomes text. Assets are shown by their symbol.
+    Numbers become Float64 (NaN is null), truth values Boolean, dates and aware
+    date-times themselves, lists of one of these a List; anything else, and any mixture,
+    becomes text. Assets are shown by their symbol.
     """
     values = [plain_value(value) for value in values]
     kinds = {_kind(value) for value in values if value is not None}
@@ -218,11 +236,15 @@ def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:
         return _floats(name, values)
     if len(kinds) == 1 and (dtype := _DTYPES.get(kinds.pop())) is not None:
         return pl.Series(name, values, dtype=dtype)
-    return pl.Series(name, [None if value is None else _text(value) for value in values], dtype=pl.String)
+    return pl.Series(
+        name, [None if value is None else _text(value) for value in values], dtype=pl.String
+    )
 
 
 def plain_value(value: Any) -> Any:
-    """Return `value` without numpy's, polars' and our own types: int, float, bool, text, date, list, mapping."""
+    """Return `value` without numpy's, polars' and our own types: int, float, bool,
+    text, date, list, mapping.
+    """
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, Asset):
@@ -269,7 +291,13 @@ def _kind(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value) if isinstance(value, (list, dict)) else str(value)
+    return (
+        value
+        if isinstance(value, str)
+        else repr(value)
+        if isinstance(value, (list, dict))
+        else str(value)
+    )
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:
@@ -291,15 +319,22 @@ def _frame(schema: Mapping[str, pl.DataType], rows: Sequence[tuple[Any, ...]]) -
     return _frame_of_columns(schema, zip(*rows, strict=True) if rows else ((),) * len(schema))
 
 
-def _frame_of_columns(schema: Mapping[str, pl.DataType], columns: Iterable[Sequence[Any]]) -> pl.DataFrame:
+def _frame_of_columns(
+    schema: Mapping[str, pl.DataType], columns: Iterable[Sequence[Any]]
+) -> pl.DataFrame:
     return pl.DataFrame(
-        [_series(name, dtype, values) for (name, dtype), values in zip(schema.items(), columns, strict=True)]
+        [
+            _series(name, dtype, values)
+            for (name, dtype), values in zip(schema.items(), columns, strict=True)
+        ]
     )
 
 
 def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
     if dtype == MONEY:  # polars reads decimals from text at an eighth of the cost of Python's own
-        return pl.Series(name, [_money_text(value) for value in values], dtype=pl.String).cast(MONEY)
+        return pl.Series(name, [_money_text(value) for value in values], dtype=pl.String).cast(
+            MONEY
+        )
     if dtype == TIME:  # and date-times from microseconds at a fifth
         moments = [None if value is None else us_of(value) for value in values]
         return pl.Series(name, moments, dtype=pl.Int64).cast(TIME)
@@ -309,14 +344,19 @@ def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
 _LONGEST_EXACT = len("0.") + 12
 
 
-# A price that was never known is NaN in the books. A cost basis has up to 38 digits, and small numbers an exponent.
+# A price that was never known is NaN in the books. A cost basis has up to 38 digits,
+# and small numbers an exponent.
 def _money_text(value: Decimal | None) -> str | None:
     if value is None:
         return None
     text = str(value)
     if len(text) <= _LONGEST_EXACT and "E" not in text and "N" not in text:
         return text
-    return None if value.is_nan() else format(value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
+    return (
+        None
+        if value.is_nan()
+        else format(value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
+    )
 
 
 def _floats(name: str, values: Sequence[Any]) -> pl.Series:

@@ -1,6 +1,7 @@
 """What is said of a run as a whole.
 
-The rule: ratios are empyrical's on the daily returns, 252 sessions a year; what does not exist is None.
+The rule: ratios are empyrical's on the daily returns, 252 sessions a year; what does
+not exist is None.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ Metrics = dict[str, float | int | None]
 def metrics_of(record: RunRecord) -> Metrics:
     """Return the metrics of a run.
 
-    All returns and ratios are fractions (0.1 is ten percent), `max_drawdown` is zero or negative, `commission` is
-    money, `turnover` is how often a year the average portfolio was traded over (half of the traded value over the
-    mean portfolio value). `alpha` and `beta` are None without a benchmark.
+    All returns and ratios are fractions (0.1 is ten percent), `max_drawdown` is zero or
+    negative, `commission` is money, `turnover` is how often a year the average
+    portfolio was traded over (half of the traded value over the mean portfolio value).
+    `alpha` and `beta` are None without a benchmark.
 
     Source: empyrical-reloaded for every ratio that it has.
     """
     returns, benchmark = daily_returns(record.sessions), benchmark_returns(record.sessions)
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        # Short or flat runs divide zero by zero inside scipy too; the answer is None, not a warning.
+        # Short or flat runs divide zero by zero inside scipy too; the answer is None,
+        # not a warning.
         warnings.simplefilter("ignore", RuntimeWarning)
         metrics = _ratios(returns) | _against(returns, benchmark)
     return {name: _known(value) for name, value in (metrics | _activity(record)).items()}
@@ -58,7 +61,9 @@ def _ratios(returns: Floats) -> dict[str, Any]:
         "best_day": np.nanmax,
         "worst_day": np.nanmin,
     }
-    return {name: function(returns) if len(returns) else None for name, function in functions.items()}
+    return {
+        name: function(returns) if len(returns) else None for name, function in functions.items()
+    }
 
 
 def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
@@ -67,7 +72,11 @@ def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
     import empyrical
 
     alpha, beta = empyrical.alpha_beta_aligned(returns, benchmark)
-    return {"alpha": alpha, "beta": beta, "benchmark_return": empyrical.cum_returns_final(benchmark)}
+    return {
+        "alpha": alpha,
+        "beta": beta,
+        "benchmark_return": empyrical.cum_returns_final(benchmark),
+    }
 
 
 def _activity(record: RunRecord) -> dict[str, Any]:

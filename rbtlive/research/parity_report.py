@@ -1,7 +1,8 @@
-"""Whether a session and its backtest did the same: a comparison of two records, digit for digit.
+"""Whether a session and its backtest did the same: a comparison of two records, digit
+for digit.
 
-The rule: numbers are compared as they are, never within a tolerance, and the report names the first difference in the
-order in which things happened.
+The rule: numbers are compared as they are, never within a tolerance, and the report
+names the first difference in the order in which things happened.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from rbtlive.research.display import table_html
 MISSING = "nothing"
 """What a side holds of a fact that only the other side has."""
 
-# Within one moment: fills come before the strategy, its orders follow, the books are read last.
+# Within one moment: fills come before the strategy, its orders follow, the books are
+# read last.
 _FILL, _ORDER, _DENIAL, _END, _SESSION = range(5)
 _KINDS = ("fill", "order", "denial", "order end", "session")
 _NOT_FIGURES = {"label", "open", "close", "orders", "transactions", "positions", "recorded"}
@@ -32,9 +34,11 @@ class Difference:
     """The first thing that differed.
 
     Attributes:
-        sequence: Journal sequence of the event at which it happened, or None if no event is known for that time.
+        sequence: Journal sequence of the event at which it happened, or None if no
+            event is known for that time.
         time: When it happened, UTC.
-        field: What differed: the kind of fact, which one, and its field, e.g. "fill 3 of order 7: price".
+        field: What differed: the kind of fact, which one, and its field, e.g. "fill 3
+            of order 7: price".
         session: The session's value, or "nothing".
         backtest: The backtest's value, or "nothing".
     """
@@ -48,7 +52,8 @@ class Difference:
     def __str__(self) -> str:
         event = "" if self.sequence is None else f", event {self.sequence}"
         return (
-            f"{self.time.isoformat()}{event}: {self.field} was {_show(self.session)} in the session "
+            f"{self.time.isoformat()}{event}: {self.field} was {_show(self.session)} in the "
+            "session "
             f"and {_show(self.backtest)} in the backtest"
         )
 
@@ -61,7 +66,8 @@ class ParityReport:
         identical: Everything that was compared is equal, and everything was compared.
         orders_compared: Order intents that were compared, denied ones included.
         fills_compared: Fills that were compared.
-        interventions: Operator and breaker events that the backtest took over from the session.
+        interventions: Operator and breaker events that the backtest took over from the
+            session.
         first_difference: The first difference, or None.
         not_compared: What could not be compared, one sentence each.
     """
@@ -75,7 +81,9 @@ class ParityReport:
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
-        counted = f"{_count(self.orders_compared, 'order')} and {_count(self.fills_compared, 'fill')}"
+        counted = (
+            f"{_count(self.orders_compared, 'order')} and {_count(self.fills_compared, 'fill')}"
+        )
         if self.first_difference is not None:
             return f"The session and its backtest differ, after {counted} were compared."
         if self.not_compared:
@@ -120,15 +128,17 @@ def parity_report(
     interventions: int = 0,
     not_compared: Sequence[str] = (),
 ) -> ParityReport:
-    """Compare what a session recorded with what a backtest over the same slices recorded.
+    """Compare what a session recorded with what a backtest over the same slices
+    recorded.
 
-    Compared are every order as it was placed and as it ended, every denial, every fill, and the figures, positions and
-    recorded variables of every session.
+    Compared are every order as it was placed and as it ended, every denial, every fill,
+    and the figures, positions and recorded variables of every session.
 
     Args:
         session: The session's record.
         backtest: The backtest's record.
-        sequences: Journal sequence of the event at each time, if the session has a journal.
+        sequences: Journal sequence of the event at each time, if the session has a
+            journal.
         interventions: How many operator and breaker events the backtest took over.
         not_compared: What the caller could not compare, one sentence each.
     """
@@ -153,7 +163,8 @@ def parity_report(
     )
 
 
-# One thing that happened: when, of which kind, which one of its kind, and its values by field.
+# One thing that happened: when, of which kind, which one of its kind, and its values by
+# field.
 @dataclass(frozen=True, slots=True)
 class _Fact:
     time: datetime
@@ -182,7 +193,10 @@ def _fill(number: int, fill: Transaction) -> _Fact:
         "order": fill.order_id,
     }
     return _Fact(
-        fill.dt, _FILL, f"fill {number}" + (f" of order {fill.order_id}" if fill.order_id else ""), values
+        fill.dt,
+        _FILL,
+        f"fill {number}" + (f" of order {fill.order_id}" if fill.order_id else ""),
+        values,
     )
 
 
@@ -193,7 +207,8 @@ def _intent(order: Order, kind: int) -> _Fact:
     return _Fact(order.created, kind, f"{_KINDS[kind]} {order.id}", values)
 
 
-# Limits, stops and amounts are restated by splits and triggers, so they are facts of an order's end too.
+# Limits, stops and amounts are restated by splits and triggers, so they are facts of an
+# order's end too.
 def _end(order: Order) -> _Fact:
     values = {
         "status": order.state.value,
@@ -208,7 +223,9 @@ def _end(order: Order) -> _Fact:
 
 def _session(row: SessionRow) -> _Fact:
     values: dict[str, Any] = {
-        field.name: getattr(row, field.name) for field in fields(SessionRow) if field.name not in _NOT_FIGURES
+        field.name: getattr(row, field.name)
+        for field in fields(SessionRow)
+        if field.name not in _NOT_FIGURES
     }
     for held in row.positions:
         for name in ("amount", "cost_basis", "last_sale_price"):
@@ -217,13 +234,20 @@ def _session(row: SessionRow) -> _Fact:
     return _Fact(row.close, _SESSION, f"session {row.label.isoformat()}", values)
 
 
-# Walks both histories side by side; where one lacks what the other has next, its place is None.
-def _pairs(ours: Sequence[_Fact], theirs: Sequence[_Fact]) -> Iterator[tuple[_Fact | None, _Fact | None]]:
+# Walks both histories side by side; where one lacks what the other has next, its place
+# is None.
+def _pairs(
+    ours: Sequence[_Fact], theirs: Sequence[_Fact]
+) -> Iterator[tuple[_Fact | None, _Fact | None]]:
     i = j = 0
     while i < len(ours) or j < len(theirs):
         one = ours[i] if i < len(ours) else None
         other = theirs[j] if j < len(theirs) else None
-        if one is not None and other is not None and (one.time, one.kind) != (other.time, other.kind):
+        if (
+            one is not None
+            and other is not None
+            and (one.time, one.kind) != (other.time, other.kind)
+        ):
             if (one.time, one.kind) < (other.time, other.kind):
                 other = None
             else:
@@ -247,7 +271,9 @@ def _difference(
     for field in {**one.values, **other.values}:
         left, right = one.values.get(field, MISSING), other.values.get(field, MISSING)
         if not _same(left, right):
-            return Difference(sequences.get(one.time), one.time, f"{one.name}: {field}", left, right)
+            return Difference(
+                sequences.get(one.time), one.time, f"{one.name}: {field}", left, right
+            )
     return None
 
 
@@ -259,13 +285,20 @@ def _summary(fact: _Fact) -> str:
     )
 
 
-# Equal, and both missing counts as equal: NaN is unequal to itself, alone and inside a recorded list.
+# Equal, and both missing counts as equal: NaN is unequal to itself, alone and inside a
+# recorded list.
 def _same(left: Any, right: Any) -> bool:
     if isinstance(left, (list, tuple)) and type(left) is type(right):
-        return len(left) == len(right) and all(_same(a, b) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(
+            _same(a, b) for a, b in zip(left, right, strict=True)
+        )
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(value, right[key]) for key, value in left.items())
-    if type(left).__module__.split(".")[0] in {"numpy", "polars", "pandas"} or hasattr(left, "symbol"):
+        return left.keys() == right.keys() and all(
+            _same(value, right[key]) for key, value in left.items()
+        )
+    if type(left).__module__.split(".")[0] in {"numpy", "polars", "pandas"} or hasattr(
+        left, "symbol"
+    ):
         return type(left) is type(right) and _text(left) == _text(right)
     if _is_nan(left) and _is_nan(right):
         return True

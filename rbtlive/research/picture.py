@@ -1,7 +1,9 @@
-"""A small picture of a run's course: portfolio value, its drawdown, and fills, as one image that needs nothing else.
+"""A small picture of a run's course: portfolio value, its drawdown, and fills, as one
+image that needs nothing else.
 
-The rule: the picture is an SVG in the address of an `<img>`. Front ends clean the HTML of notebooks that they do not
-trust: inline SVG is taken away then, and images stay. The colours are read on light and on dark pages.
+The rule: the picture is an SVG in the address of an `<img>`. Front ends clean the HTML
+of notebooks that they do not trust: inline SVG is taken away then, and images stay. The
+colours are read on light and on dark pages.
 """
 
 from __future__ import annotations
@@ -33,8 +35,10 @@ class Course:
         first: What stands below the left end, a date.
         last: What stands below the right end.
         base: A value to draw a thin line at, e.g. the capital at the start.
-        depths: The drawdown at each point, a fraction, zero or negative; none, and there is no second part.
-        marks: (x, whether bought) of fills, in order of x; where they crowd, some are left out.
+        depths: The drawdown at each point, a fraction, zero or negative; none, and
+            there is no second part.
+        marks: (x, whether bought) of fills, in order of x; where they crowd, some are
+            left out.
         width: Of the picture, in pixels.
     """
 
@@ -48,16 +52,23 @@ class Course:
 
 
 def course_html(course: Course) -> str:
-    """Return an `<img>` of the course, with its main figures as alternative text; nothing if there is no course."""
+    """Return an `<img>` of the course, with its main figures as alternative text;
+    nothing if there is no course.
+    """
     points = course.points
-    if len(points) < 2 or points[0][0] == points[-1][0] or not all(math.isfinite(y) for _x, y in points):
+    if (
+        len(points) < 2
+        or points[0][0] == points[-1][0]
+        or not all(math.isfinite(y) for _x, y in points)
+    ):
         return ""
     drawing = _Drawing(course)
     words = f"Portfolio value from {course.first} to {course.last}, between {drawing.low:,.0f} and {drawing.high:,.0f}"
     if drawing.deepest < 0:
         words += f", drawdown down to {drawing.deepest:.1%}"
     svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {2 * course.width} {drawing.height}' "
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {2 * course.width} "
+        f"{drawing.height}' "
         f"font-family='system-ui,sans-serif' font-size='22'>{''.join(drawing.parts())}</svg>"
     )
     return (
@@ -109,8 +120,12 @@ class _Drawing:
 
     def _drawdown(self) -> str:
         scale = (_DEEP_BOTTOM - _DEEP_TOP) / self.deepest
-        known = [(x, depth) for (x, _value), depth in zip(self.course.points, self.depths, strict=True)]
-        edge = " ".join(f"{self.across(x)},{round(_DEEP_TOP + y * scale)}" for x, y in _thinned(known))
+        known = [
+            (x, depth) for (x, _value), depth in zip(self.course.points, self.depths, strict=True)
+        ]
+        edge = " ".join(
+            f"{self.across(x)},{round(_DEEP_TOP + y * scale)}" for x, y in _thinned(known)
+        )
         return f"<polygon points='{self.left},{_DEEP_TOP} {edge} {self.right},{_DEEP_TOP}' fill='{LOSS}' fill-opacity='.6'/>"
 
     def _marks(self) -> Iterator[str]:
@@ -129,7 +144,8 @@ class _Drawing:
             yield f"<path d='M{place} {tip}l-8 {foot}h16z' fill='{VALUE if bought else LOSS}'/>"
 
 
-# The lowest and the highest of each stretch: no peak and no trough is lost, however long the run.
+# The lowest and the highest of each stretch: no peak and no trough is lost, however
+# long the run.
 def _thinned(points: Sequence[Point]) -> Sequence[Point]:
     if len(points) <= 2 * _BUCKETS:
         return points
@@ -142,7 +158,15 @@ def _thinned(points: Sequence[Point]) -> Sequence[Point]:
 
 
 def _address(svg: str) -> str:
-    # What would end the address or begin something else in it; `<` may stay, and keeps it short and readable.
-    for letter, code in (("%", "%25"), ("#", "%23"), (":", "%3A"), ('"', "%22"), ("&", "%26"), ("\n", "%0A")):
+    # What would end the address or begin something else in it; `<` may stay, and keeps
+    # it short and readable.
+    for letter, code in (
+        ("%", "%25"),
+        ("#", "%23"),
+        (":", "%3A"),
+        ('"', "%22"),
+        ("&", "%26"),
+        ("\n", "%0A"),
+    ):
         svg = svg.replace(letter, code)
     return svg

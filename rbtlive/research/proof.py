@@ -1,7 +1,9 @@
-"""Did a session do what a backtest over the same slices does? And what would another strategy have done?
+"""Did a session do what a backtest over the same slices does? And what would another
+strategy have done?
 
-The rule: both sides come from the journal: what happened is what its rows say, what should have happened is a fresh
-backtest over the bars, operator events and settings that its rows hold.
+The rule: both sides come from the journal: what happened is what its rows say, what
+should have happened is a fresh backtest over the bars, operator events and settings
+that its rows hold.
 """
 
 from __future__ import annotations
@@ -35,12 +37,21 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine import ACCOUNT_OPENED
 from rbtlive.runtime.journal import RecordedRun, RowKind
-from rbtlive.runtime.recorded import Facts, Segment, carry_on, inputs_between, segments_of, settings_of
+from rbtlive.runtime.recorded import (
+    Facts,
+    Segment,
+    carry_on,
+    inputs_between,
+    segments_of,
+    settings_of,
+)
 from rbtlive.runtime.replay import recorded_portal
 from rbtlive.runtime.run_files import StateFolder
 
 Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
-"""Gives the strategy and the settings of a segment, or None if its code is not loaded in this process."""
+"""Gives the strategy and the settings of a segment, or None if its code is not loaded
+in this process.
+"""
 
 _ANSWERS = (OrderFillEvent, OrderRejectEvent, OrderUpdateEvent)
 
@@ -64,7 +75,9 @@ class Proof:
         if run.header["live"] and first is not None:
             self.settings = replace(self.settings, start=self._session_of(first))
         self._portal: PolarsDataPortal | None = None
-        opened = [row.data() for row in run.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED]
+        opened = [
+            row.data() for row in run.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED
+        ]
         self._capital = Decimal(opened[-1]["equity"]) if opened else None
         self.settings = self._with_capital(self.settings)
 
@@ -83,10 +96,12 @@ class Proof:
         """Return the record of the run, up to the end of its last session."""
         return self.facts().record(self.segments[-1].strategy, self.settings)
 
-    # -- parity ----------------------------------------------------------------------------------------------
+    # -- parity -----------------------------------------------------------------------
 
     def parity(self) -> ParityReport:
-        """Compare orders, fills and books of every segment whose code is loaded with a backtest's."""
+        """Compare orders, fills and books of every segment whose code is loaded with a
+        backtest's.
+        """
         sequences, interventions = self._counted()
         if not sequences:
             return ParityReport(
@@ -100,12 +115,15 @@ class Proof:
             again = self._again(segment, last)
             if again is None:
                 missing.append(
-                    f"segment {number + 1} ({segment.strategy}): its code is not loaded here; attach it, then ask again"
+                    f"segment {number + 1} ({segment.strategy}): its code is not loaded here; "
+                    "attach it, then ask again"
                 )
                 continue
             told = self.facts(last).record(segment.strategy, again.settings)
             report = parity_report(
-                _comparable(told), _comparable(again, sessions=len(told.sessions)), sequences=sequences
+                _comparable(told),
+                _comparable(again, sessions=len(told.sessions)),
+                sequences=sequences,
             )
             orders, fills = max(orders, report.orders_compared), max(fills, report.fills_compared)
             if not report.identical:
@@ -132,11 +150,12 @@ class Proof:
         core.on_message = lambda _level, _text: None
         with contextlib.redirect_stdout(io.StringIO()):
             inputs = inputs_between(self.run, segment.after, last)
-            # What a broker elsewhere told of orders is what is compared: here the simulated venue answers.
+            # What a broker elsewhere told of orders is what is compared: here the
+            # simulated venue answers.
             _drive(core, (event for event in inputs if not isinstance(event, _ANSWERS)))
         return core.finish()
 
-    # -- other strategies ------------------------------------------------------------------------------------
+    # -- other strategies -------------------------------------------------------------
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy over the slices the session saw, without its interventions."""
@@ -147,7 +166,8 @@ class Proof:
         if strategy is None:
             if found is None:
                 raise LookupError(
-                    f"the code of {self.segments[-1].strategy!r} is not loaded here: pass it, replay(strategy)"
+                    f"the code of {self.segments[-1].strategy!r} is not loaded here: pass it, "
+                    "replay(strategy)"
                 )
             strategy = found[0]
         else:
@@ -170,12 +190,15 @@ class Proof:
     def _with_capital(self, settings: RunSettings) -> RunSettings:
         return settings if self._capital is None else replace(settings, capital_base=self._capital)
 
-    # -- looking through the rows ----------------------------------------------------------------------------
+    # -- looking through the rows -----------------------------------------------------
 
     def _first_slice(self) -> datetime | None:
-        return next((e.timestamp for _s, e in self.run.events() if isinstance(e, MarketDataEvent)), None)
+        return next(
+            (e.timestamp for _s, e in self.run.events() if isinstance(e, MarketDataEvent)), None
+        )
 
-    # In the session of the last slice maybe nothing has traded: the bars end before it then.
+    # In the session of the last slice maybe nothing has traded: the bars end before it
+    # then.
     def _last_label(self) -> date:
         slices = (row.timestamp for row in self.run.rows() if row.type == MarketDataEvent.__name__)
         last = max(slices, default=None)
@@ -197,8 +220,8 @@ class Proof:
 
 
 def _drive(core: TradingCore, events: Iterable[Event]) -> None:
-    # A failure that ends a run ended the session too; if it did not, the comparison finds what is missing. What callbacks
-    # print was printed when it happened.
+    # A failure that ends a run ended the session too; if it did not, the comparison
+    # finds what is missing. What callbacks print was printed when it happened.
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             core.acknowledge(core.start())
@@ -210,7 +233,8 @@ def _drive(core: TradingCore, events: Iterable[Event]) -> None:
 
 
 def _comparable(record: RunRecord, *, sessions: int | None = None) -> RunRecord:
-    # Journals know what is over: sessions that are closed, and orders as they were at the last close.
+    # Journals know what is over: sessions that are closed, and orders as they were at
+    # the last close.
     closed = record.sessions if sessions is None else record.sessions[:sessions]
     upto = closed[-1].transactions[1] if closed else 0
     known = {order.id: order for row in closed for order in row.orders}

@@ -1,7 +1,8 @@
 """What a run gave: frames, metrics, charts, and a file to keep it in.
 
-The rule: a result is a view of what was recorded. Everything is made when it is first asked for, nothing changes the
-record, and a result that was loaded shows what the saved one showed.
+The rule: a result is a view of what was recorded. Everything is made when it is first
+asked for, nothing changes the record, and a result that was loaded shows what the saved
+one showed.
 """
 
 from __future__ import annotations
@@ -49,16 +50,22 @@ class BacktestResult:
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What the run was asked to do, by the names of `RunSettings`."""
-        return {field.name: getattr(self.record.settings, field.name) for field in fields(RunSettings)}
+        return {
+            field.name: getattr(self.record.settings, field.name) for field in fields(RunSettings)
+        }
 
     @cached_property
     def performance(self) -> pl.DataFrame:
-        """One row a session: `date`, zipline's numeric columns and the recorded variables; numbers are Float64."""
+        """One row a session: `date`, zipline's numeric columns and the recorded
+        variables; numbers are Float64.
+        """
         return frames.performance_frame(self.record)
 
     @cached_property
     def orders(self) -> pl.DataFrame:
-        """Each order in its final state: id, created, dt, symbol, amount, filled, limit, stop, status, commission."""
+        """Each order in its final state: id, created, dt, symbol, amount, filled,
+        limit, stop, status, commission.
+        """
         return frames.orders_frame(self.record.orders)
 
     @cached_property
@@ -73,12 +80,16 @@ class BacktestResult:
 
     @cached_property
     def positions(self) -> pl.DataFrame:
-        """What was held at each close: date, symbol, amount, cost_basis, last_sale_price."""
+        """What was held at each close: date, symbol, amount, cost_basis,
+        last_sale_price.
+        """
         return frames.positions_frame((row.label, row.positions) for row in self.record.sessions)
 
     @cached_property
     def metrics(self) -> Metrics:
-        """Figures for the whole run, fractions and counts; None where one does not exist."""
+        """Figures for the whole run, fractions and counts; None where one does not
+        exist.
+        """
         return metrics_of(self.record)
 
     def summary(self) -> pl.DataFrame:
@@ -92,7 +103,8 @@ class BacktestResult:
         return zipline_frame(self.record)
 
     def plot(self) -> Any:
-        """Return a plotly figure: portfolio value, fills and benchmark, with the drawdown below.
+        """Return a plotly figure: portfolio value, fills and benchmark, with the
+        drawdown below.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
@@ -101,7 +113,8 @@ class BacktestResult:
         return charts.figure_of(self.record)
 
     def save_html(self, path: str | Path) -> Path:
-        """Write the chart as one HTML page that opens without a network; return the path.
+        """Write the chart as one HTML page that opens without a network; return the
+        path.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
@@ -112,7 +125,8 @@ class BacktestResult:
     def save(self, path: str | Path) -> Path:
         """Write the result, without the context, to one file; return the path.
 
-        The file is a zip of Parquet tables and a JSON document. It is replaced in one step if it exists.
+        The file is a zip of Parquet tables and a JSON document. It is replaced in one
+        step if it exists.
 
         Raises:
             ResultError: the path is a folder or cannot be written.
@@ -148,10 +162,12 @@ def compare(
         names: What their columns are called.
 
     Returns:
-        `metric`, one Float64 column a result, and `same`: whether both are equal to the last bit (or both null).
+        `metric`, one Float64 column a result, and `same`: whether both are equal to the
+        last bit (or both null).
 
     Raises:
-        SettingsError: `names` are not two different names that leave `metric` and `same` free.
+        SettingsError: `names` are not two different names that leave `metric` and
+            `same` free.
     """
     if len(set(names) | {"metric", "same"}) != 4 or len(names) != 2:
         raise SettingsError(
@@ -159,7 +175,8 @@ def compare(
             'pass e.g. names=("backtest", "paper")'
         )
     left, right = (
-        _metrics_frame(result.metrics, name) for result, name in zip((first, second), names, strict=True)
+        _metrics_frame(result.metrics, name)
+        for result, name in zip((first, second), names, strict=True)
     )
     both = left.join(right, on="metric", how="left", maintain_order="left")
     return both.with_columns(same=pl.col(names[0]).eq_missing(pl.col(names[1])))
@@ -167,4 +184,6 @@ def compare(
 
 def _metrics_frame(metrics: Mapping[str, float | int | None], column: str) -> pl.DataFrame:
     values = [None if value is None else float(value) for value in metrics.values()]
-    return pl.DataFrame({"metric": list(metrics), column: pl.Series(column, values, dtype=pl.Float64)})
+    return pl.DataFrame(
+        {"metric": list(metrics), column: pl.Series(column, values, dtype=pl.Float64)}
+    )

@@ -1,7 +1,7 @@
 """zipline's `run_algorithm`, over a portal or frame in place of a bundle.
 
-The rule: it is a backtest with pandas frames, zipline's quirks and zipline's result frame; what has no counterpart here
-is refused by name, never ignored.
+The rule: it is a backtest with pandas frames, zipline's quirks and zipline's result
+frame; what has no counterpart here is refused by name, never ignored.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         data_frequency: "daily" or "minute".
         bundle: A portal or frame, as `data`; the name of a bundle is refused.
         bundle_timestamp: Refused: there are no bundles.
-        trading_calendar: Name of a calendar, or an object with a `name`; needed for frames only, "XNYS" by default.
+        trading_calendar: Name of a calendar, or an object with a `name`; needed for
+            frames only, "XNYS" by default.
         metrics_set: "default"; others are refused.
-        benchmark_returns: Daily returns indexed by session; a session without one counts as 0.
+        benchmark_returns: Daily returns indexed by session; a session without one
+            counts as 0.
         default_extension: No effect: there are no extensions.
         extensions: Refused if there are any.
         strict_extensions: No effect: there are no extensions.
@@ -88,16 +90,30 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         raise BadFrequency(f"data_frequency must be 'daily' or 'minute': was {data_frequency!r}")
     frequency = _FREQUENCIES[data_frequency]
     portal = PolarsDataPortal.coerce(
-        _data(data, bundle), frequency=cast(Any, frequency), calendar=_calendar_name(trading_calendar)
+        _data(data, bundle),
+        frequency=cast(Any, frequency),
+        calendar=_calendar_name(trading_calendar),
     )
     settings = prepare_settings(
-        portal, start=start, end=end, capital_base=capital_base, frequency=frequency, params=None, commission=None,
-        slippage=None, benchmark=None, frames="pandas", zipline_quirks=zipline_quirks,
-    )  # fmt: skip
+        portal,
+        start=start,
+        end=end,
+        capital_base=capital_base,
+        frequency=frequency,
+        params=None,
+        commission=None,
+        slippage=None,
+        benchmark=None,
+        frames="pandas",
+        zipline_quirks=zipline_quirks,
+    )
     strategy = {
-        "__name__": "run_algorithm", "initialize": initialize, "handle_data": handle_data,
-        "before_trading_start": before_trading_start, "analyze": analyze,
-    }  # fmt: skip
+        "__name__": "run_algorithm",
+        "initialize": initialize,
+        "handle_data": handle_data,
+        "before_trading_start": before_trading_start,
+        "analyze": analyze,
+    }
     core = new_core(strategy, portal, settings, preload=True)
     core.benchmark_returns = _by_label(benchmark_returns)
     run_core(core)
@@ -108,7 +124,8 @@ def _refuse(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
             raise NotBuilt(
-                f"{name} of run_algorithm() has no counterpart here: was {value!r}; leave it out, and see "
+                f"{name} of run_algorithm() has no counterpart here: was {value!r}; leave it out, "
+                "and see "
                 "rbtlive.backtest() for what there is"
             )
 
@@ -117,7 +134,8 @@ def _data(data: Any, bundle: Any) -> Any:
     found = bundle if data is None else data
     if found is None or (isinstance(bundle, str) and data is None):
         raise InvalidSetting(
-            f"run_algorithm() takes its bars as data=...: bundle was {bundle!r}; pass a PolarsDataPortal or a frame"
+            f"run_algorithm() takes its bars as data=...: bundle was {bundle!r}; pass a "
+            "PolarsDataPortal or a frame"
         )
     return found
 

@@ -1,7 +1,8 @@
 """Results on disk: one zip file of Parquet tables and one JSON document.
 
-The rule: what is loaded equals what was saved, to the last digit, and loading runs no code: the file holds numbers and
-text only. Money is kept as exact decimal text; what has no plain form (a model, an object that was recorded) as its text.
+The rule: what is loaded equals what was saved, to the last digit, and loading runs no
+code: the file holds numbers and text only. Money is kept as exact decimal text; what
+has no plain form (a model, an object that was recorded) as its text.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ def save_record(record: RunRecord, path: str | Path) -> Path:
     except OSError as error:
         with contextlib.suppress(OSError):
             half.unlink(missing_ok=True)
-        raise ResultError(f"the result could not be saved to {target}: {error.strerror or error}") from error
+        raise ResultError(
+            f"the result could not be saved to {target}: {error.strerror or error}"
+        ) from error
     return target
 
 
@@ -90,9 +93,13 @@ def load_record(path: str | Path) -> RunRecord:
             document = _document(archive, source)
             tables = {name: _read_table(archive, name, source) for name in _TABLES}
     except FileNotFoundError as error:
-        raise ResultError(f"there is no saved result at {source}; check the path given to load()") from error
+        raise ResultError(
+            f"there is no saved result at {source}; check the path given to load()"
+        ) from error
     except zipfile.BadZipFile as error:
-        raise ResultError(f"{source} is no saved result: {error}; load() reads what save() wrote") from error
+        raise ResultError(
+            f"{source} is no saved result: {error}; load() reads what save() wrote"
+        ) from error
     except OSError as error:
         raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
     try:
@@ -103,7 +110,7 @@ def load_record(path: str | Path) -> RunRecord:
         ) from error
 
 
-# -- rows as tables: the columns follow from the dataclass, so a field cannot be forgotten -----------------------
+# -- rows as tables: the columns follow from the dataclass, so a field cannot be forgo
 
 _Read = Callable[[Any], Any]
 _COLUMN_TYPES: dict[Any, pl.DataType] = {
@@ -120,7 +127,8 @@ _COLUMN_TYPES: dict[Any, pl.DataType] = {
 _WRITE: dict[Any, _Read] = {Decimal: plain_text, OrderState: str, Asset: int}
 
 
-# Fields of a row class that make up columns, each with its type; tuples and mappings are kept elsewhere.
+# Fields of a row class that make up columns, each with its type; tuples and mappings
+# are kept elsewhere.
 @cache
 def _columns(row_type: type) -> dict[str, Any]:
     hints = typing.get_type_hints(row_type, localns={"Asset": Asset})
@@ -130,7 +138,9 @@ def _columns(row_type: type) -> dict[str, Any]:
             continue
         kinds = [part for part in typing.get_args(hint) or (hint,) if part is not types.NoneType]
         if kinds[0] not in _COLUMN_TYPES:
-            raise TypeError(f"no column is known for {row_type.__name__}.{name}: {hint}; add its type")
+            raise TypeError(
+                f"no column is known for {row_type.__name__}.{name}: {hint}; add its type"
+            )
         columns[name] = kinds[0]
     return columns
 
@@ -157,10 +167,12 @@ def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> l
         if kind in read:
             values = [None if value is None else read[kind](value) for value in values]
         columns.append(values)
-    return [dict(zip(_columns(row_type), values, strict=True)) for values in zip(*columns, strict=True)]
+    return [
+        dict(zip(_columns(row_type), values, strict=True)) for values in zip(*columns, strict=True)
+    ]
 
 
-# -- writing ---------------------------------------------------------------------------------------------------
+# -- writing -------------------------------------------------------------------------
 
 
 def _pack(record: RunRecord) -> bytes:
@@ -171,10 +183,12 @@ def _pack(record: RunRecord) -> bytes:
         "strategy_name": record.strategy_name,
         "settings": {f.name: encode(getattr(record.settings, f.name)) for f in fields(RunSettings)},
         "assets": [
-            {f.name: encode(getattr(asset, f.name)) for f in fields(Asset)} for asset in record.assets
+            {f.name: encode(getattr(asset, f.name)) for f in fields(Asset)}
+            for asset in record.assets
         ],
         "recorded": [
-            [[encode(name), encode(value)] for name, value in row.recorded.items()] for row in sessions
+            [[encode(name), encode(value)] for name, value in row.recorded.items()]
+            for row in sessions
         ],
         "transactions": [list(row.transactions) for row in sessions],
     }
@@ -185,7 +199,9 @@ def _pack(record: RunRecord) -> bytes:
         "positions": _table(PositionRow, (row for _, row in held), (number for number, _ in held)),
         "orders": _table(Order, record.orders),
         "denied": _table(Order, record.denied),
-        "session_orders": _table(Order, (row for _, row in changed), (number for number, _ in changed)),
+        "session_orders": _table(
+            Order, (row for _, row in changed), (number for number, _ in changed)
+        ),
         "transactions": _table(Transaction, record.transactions),
     }
     buffer = io.BytesIO()
@@ -200,7 +216,9 @@ def _pack(record: RunRecord) -> bytes:
 
 
 def encode(value: Any) -> Any:
-    """Return `value` as JSON that `decode` turns back; what has no plain form becomes its text."""
+    """Return `value` as JSON that `decode` turns back; what has no plain form becomes
+    its text.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):
@@ -235,7 +253,7 @@ def _encode_object(value: Any) -> Any:
     return {"text": str(value)}
 
 
-# -- reading ---------------------------------------------------------------------------------------------------
+# -- reading -------------------------------------------------------------------------
 
 
 def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
@@ -247,11 +265,13 @@ def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ResultError(
-            f"{source} is no saved result: its format is not {FORMAT!r}; load() reads what save() wrote"
+            f"{source} is no saved result: its format is not {FORMAT!r}; load() reads what save() "
+            "wrote"
         )
     if document.get("version") != VERSION:
         raise ResultVersion(
-            f"{source} has format version {document.get('version')!r}: this rbtlive reads version {VERSION}; "
+            f"{source} has format version {document.get('version')!r}: this rbtlive reads version "
+            f"{VERSION}; "
             "load it with the release that saved it"
         )
     return document
@@ -285,7 +305,9 @@ def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> 
     for facts in document["assets"]:
         asset = Equity(**{name: decode(value, {}) for name, value in facts.items()})
         assets[asset.sid] = asset
-    settings = RunSettings(**{name: decode(value, assets) for name, value in document["settings"].items()})
+    settings = RunSettings(
+        **{name: decode(value, assets) for name, value in document["settings"].items()}
+    )
     rows = {
         name: _rows(row_type, tables[name], assets)
         for name, row_type in (
@@ -298,13 +320,18 @@ def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> 
         )
     }
     count = len(rows["sessions"])
-    positions = _by_session(tables["positions"], [PositionRow(**row) for row in rows["positions"]], count)
-    changed = _by_session(tables["session_orders"], [Order(**row) for row in rows["session_orders"]], count)
+    positions = _by_session(
+        tables["positions"], [PositionRow(**row) for row in rows["positions"]], count
+    )
+    changed = _by_session(
+        tables["session_orders"], [Order(**row) for row in rows["session_orders"]], count
+    )
     sessions = [
         SessionRow(
             **row,
             recorded={
-                decode(name, assets): decode(value, assets) for name, value in document["recorded"][number]
+                decode(name, assets): decode(value, assets)
+                for name, value in document["recorded"][number]
             },
             positions=tuple(positions[number]),
             orders=tuple(changed[number]),

@@ -1,7 +1,8 @@
 """The pandas frame that zipline's run_algorithm returns, made from what a run recorded.
 
-The rule: the same columns, kinds and values, and the same index (each session's last minute, UTC), so that code written
-for zipline's frame works on it. Column order is not zipline's: there it changes from run to run.
+The rule: the same columns, kinds and values, and the same index (each session's last
+minute, UTC), so that code written for zipline's frame works on it. Column order is not
+zipline's: there it changes from run to run.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 def zipline_frame(record: RunRecord) -> pd.DataFrame:
     """Return one row a session with zipline's columns; works with pandas 2 and 3.
 
-    Money and amounts are floats (whole amounts ints), date-times pandas Timestamps in UTC with nanoseconds. `orders`,
-    `transactions` and `positions` hold lists of dicts. What does not exist yet is None or NaN, as in zipline.
+    Money and amounts are floats (whole amounts ints), date-times pandas Timestamps in
+    UTC with nanoseconds. `orders`, `transactions` and `positions` hold lists of dicts.
+    What does not exist yet is None or NaN, as in zipline.
     """
     import pandas as pd
 
@@ -41,7 +43,9 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
         columns[name] = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
     columns["period_label"] = [row.label.strftime("%Y-%m") for row in sessions]
     # From rows, so that pandas chooses the dtypes as it does for zipline.
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     frame = pd.DataFrame(rows, columns=list(columns), index=_index([row.close for row in sessions]))
     for name in ("period_open", "period_close"):
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("ns")
@@ -73,7 +77,9 @@ def _lists(record: RunRecord) -> dict[Any, list[Any]]:
             [_transaction(t) for t in record.transactions[slice(*row.transactions)]]
             for row in record.sessions
         ],
-        "positions": [[_position(p, by_sid[p.sid]) for p in row.positions] for row in record.sessions],
+        "positions": [
+            [_position(p, by_sid[p.sid]) for p in row.positions] for row in record.sessions
+        ],
     }
 
 
@@ -98,7 +104,8 @@ def _order(order: Order) -> dict[str, Any]:
     return fields
 
 
-# zipline keeps the field `commission` in its transactions and never fills it; the order has the sum.
+# zipline keeps the field `commission` in its transactions and never fills it; the order
+# has the sum.
 def _transaction(transaction: Transaction) -> dict[str, Any]:
     return {
         "amount": _amount(transaction.amount),

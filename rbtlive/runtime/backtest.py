@@ -1,6 +1,8 @@
-"""The synchronous driver: every bar of a span of sessions through a core, as fast as it goes.
+"""The synchronous driver: every bar of a span of sessions through a core, as fast as it
+goes.
 
-The rule: it decides nothing. What it does not do for a backtest, no other driver may do for a session.
+The rule: it decides nothing. What it does not do for a backtest, no other driver may do
+for a session.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     max_errors: int = 10,
     endless: bool = False,
 ) -> RunSettings:
-    """Check what the user asked for (as `backtest` takes it), and return it as settings.
+    """Check what the user asked for (as `backtest` takes it), and return it as
+    settings.
 
     With `endless` the run has no last session unless `end` says so.
 
@@ -92,12 +95,16 @@ def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:
     return portal.asset(benchmark.symbol if isinstance(benchmark, Asset) else benchmark).symbol
 
 
-def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> tuple[int, int | None]:
+def _span(
+    portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool
+) -> tuple[int, int | None]:
     calendar = portal.calendar
     first_label = None if start is None else as_label(start, "start")
     last_label = None if end is None else as_label(end, "end")
     if first_label is not None and last_label is not None and first_label > last_label:
-        raise StartAfterEnd(f"start must not be after end: start was {first_label}, end {last_label}")
+        raise StartAfterEnd(
+            f"start must not be after end: start was {first_label}, end {last_label}"
+        )
     first = portal.first_session if first_label is None else calendar.at_or_after(first_label)
     if last_label is not None:
         last: int | None = calendar.at_or_before(last_label)
@@ -110,7 +117,8 @@ def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> t
         )
     if not endless and (first > portal.last_session or cast(int, last) < portal.first_session):
         raise OutsideData(
-            f"the data has no bars between {calendar.label(first)} and {calendar.label(cast(int, last))}: it holds "
+            f"the data has no bars between {calendar.label(first)} and "
+            f"{calendar.label(cast(int, last))}: it holds "
             f"{calendar.label(portal.first_session)} to {calendar.label(portal.last_session)}"
         )
     return first, last
@@ -118,12 +126,15 @@ def _span(portal: PolarsDataPortal, *, start: Any, end: Any, endless: bool) -> t
 
 def _model(model: Any, name: str, method: str) -> Any:
     if model is not None and not callable(getattr(model, method, None)):
-        raise InvalidSetting(f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}")
+        raise InvalidSetting(
+            f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}"
+        )
     return model
 
 
 def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> PolarsDataPortal:
-    """Return the portal of a run: what was passed, else the feed's own; without ends for a feed that goes on.
+    """Return the portal of a run: what was passed, else the feed's own; without ends
+    for a feed that goes on.
 
     Raises:
         NoFeed: neither knows the assets.
@@ -133,7 +144,8 @@ def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> Pola
     known = feed.portal if portal is None else portal
     if known is None:
         raise NoFeed(
-            "a feed without recorded bars says nothing of its assets: pass data= (a portal or a frame)"
+            "a feed without recorded bars says nothing of its assets: pass data= (a portal or a "
+            "frame)"
         )
     found = PolarsDataPortal.coerce(
         known, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
@@ -158,11 +170,14 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
 
 
 INTERRUPTED: ContextVar[Callable[[], bool] | None] = ContextVar("rbtlive_interrupted", default=None)
-"""Asked before each session of a backtest: whether to end it as Ctrl-C would, for whoever cannot send that."""
+"""Asked before each session of a backtest: whether to end it as Ctrl-C would, for
+whoever cannot send that.
+"""
 
 
 def _somebody_looks() -> bool:
-    # A notebook's output is no terminal, and is looked at all the same. Who runs notebooks unwatched says so by tqdm's variable.
+    # A notebook's output is no terminal, and is looked at all the same. Who runs
+    # notebooks unwatched says so by tqdm's variable.
     if os.environ.get("TQDM_DISABLE"):
         return False
     ipython = sys.modules.get("IPython")
@@ -175,7 +190,12 @@ def _progress_bar(core: TradingCore, sessions: int) -> AbstractContextManager[An
     from tqdm.auto import tqdm  # asks what it runs in: not before something runs
 
     bar: AbstractContextManager[Any] = tqdm(
-        total=sessions, unit="session", disable=False, delay=1.0, desc=core.strategy.name, leave=False
+        total=sessions,
+        unit="session",
+        disable=False,
+        delay=1.0,
+        desc=core.strategy.name,
+        leave=False,
     )
     return bar
 
@@ -185,7 +205,8 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
 
     Args:
         core: The core, fresh.
-        progress: Show a progress bar once a second has passed; None shows one in a terminal and in a notebook.
+        progress: Show a progress bar once a second has passed; None shows one in a
+            terminal and in a notebook.
     """
     calendar, settings = core.calendar, core.settings
     if settings.end is None:
@@ -193,7 +214,10 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
     first, last = calendar.number(settings.start), calendar.number(settings.end)
     core.start()
     shown = _somebody_looks() if progress is None else progress
-    with rare_collections(), _progress_bar(core, last - first + 1) if shown else nullcontext() as bar:
+    with (
+        rare_collections(),
+        _progress_bar(core, last - first + 1) if shown else nullcontext() as bar,
+    ):
         interrupted = INTERRUPTED.get()
         for session in range(first, last + 1):
             if interrupted is not None and interrupted():
@@ -204,7 +228,12 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
 
 
 def new_core(
-    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, *, preload: bool, simulated: bool = True
+    strategy: Any,
+    portal: PolarsDataPortal,
+    settings: RunSettings,
+    *,
+    preload: bool,
+    simulated: bool = True,
 ) -> TradingCore:
     """Return a fresh core for `strategy`."""
     executor = StrategyExecutor(strategy, settings.params)

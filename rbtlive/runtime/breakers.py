@@ -1,7 +1,8 @@
 """Breakers: limits that halt trading by themselves.
 
-The rule: a breaker acts only through a CircuitBreakerEvent, which is journaled like everything else; a replay takes the
-event and asks no breaker. What looks at wall time does so on live feeds alone.
+The rule: a breaker acts only through a CircuitBreakerEvent, which is journaled like
+everything else; a replay takes the event and asks no breaker. What looks at wall time
+does so on live feeds alone.
 """
 
 from __future__ import annotations
@@ -26,19 +27,25 @@ ACTIONS = ("halt", "reduce", "flatten")
 class Breakers:
     """What stops trading by itself; None is no limit.
 
-    `session.resume()` lets trading go on, and counts anew from there: a fall, a loss or errors of before trip nothing twice.
+    `session.resume()` lets trading go on, and counts anew from there: a fall, a loss or
+    errors of before trip nothing twice.
 
     Attributes:
-        max_drawdown: Fall of the portfolio's value from its highest, as a fraction (0.2 is a fifth).
+        max_drawdown: Fall of the portfolio's value from its highest, as a fraction (0.2
+            is a fifth).
         max_daily_loss: Loss since the session's start, in money.
         max_orders_per_minute: Orders placed within a minute of event time.
         max_errors: Callbacks that failed since the run began.
-        max_callback_s: Seconds that the callbacks of one event may take; on live feeds only.
-        max_loop_lag_s: Seconds for which something else, such as a cell, may hold the loop; on live feeds only.
-        stale_after_bars: Bar intervals of open hours without a bar, after which prices are stale; on live feeds of minutes
-            only. Stale data halts whatever `action` says.
-        action: What the others do: "halt" all trading, let orders "reduce" positions only, or "flatten", which cancels all
-            orders, closes all positions and halts.
+        max_callback_s: Seconds that the callbacks of one event may take; on live feeds
+            only.
+        max_loop_lag_s: Seconds for which something else, such as a cell, may hold the
+            loop; on live feeds only.
+        stale_after_bars: Bar intervals of open hours without a bar, after which prices
+            are stale; on live feeds of minutes only. Stale data halts whatever `action`
+            says.
+        action: What the others do: "halt" all trading, let orders "reduce" positions
+            only, or "flatten", which cancels all orders, closes all positions and
+            halts.
     """
 
     max_drawdown: float | None = None
@@ -53,7 +60,8 @@ class Breakers:
     def __post_init__(self) -> None:
         if self.action not in ACTIONS:
             raise InvalidSetting(
-                f"action of Breakers must be one of {', '.join(map(repr, ACTIONS))}: was {self.action!r}"
+                f"action of Breakers must be one of {', '.join(map(repr, ACTIONS))}: was "
+                f"{self.action!r}"
             )
         for name in self.__slots__:
             value = getattr(self, name)
@@ -61,13 +69,19 @@ class Breakers:
                 continue
             if isinstance(value, (bool, str)) or not value > 0:
                 raise InvalidSetting(
-                    f"{name} of Breakers must be a number above zero: was {value!r}; pass None for no limit"
+                    f"{name} of Breakers must be a number above zero: was {value!r}; pass None for "
+                    "no limit"
                 )
 
     @property
     def look_at_books(self) -> bool:
         """Whether a limit is set that is checked after each slice."""
-        limits = (self.max_drawdown, self.max_daily_loss, self.max_orders_per_minute, self.max_errors)
+        limits = (
+            self.max_drawdown,
+            self.max_daily_loss,
+            self.max_orders_per_minute,
+            self.max_errors,
+        )
         return any(limit is not None for limit in limits)
 
 
@@ -91,14 +105,18 @@ class BreakerWatch:
         self._orders: deque[tuple[int, int]] = deque(maxlen=KEPT_SLICES)
 
     def begin(self, core: TradingCore) -> None:
-        """Take a run's highest value and its orders so far; to be called before its first new event."""
+        """Take a run's highest value and its orders so far; to be called before its
+        first new event.
+        """
         since = core.record.sessions[self._sessions_before :]
         first = self._peak or core.portfolio.capital_base
         self._peak = max([first, *(row.portfolio_value for row in since)])
         self._orders_before = core.orders.last_id
 
     def check(self, core: TradingCore) -> CircuitBreakerEvent | None:
-        """Return the event of the first limit of the books that is passed, or None; to be called after each slice."""
+        """Return the event of the first limit of the books that is passed, or None; to
+        be called after each slice.
+        """
         if not self.looks_at_books or not self._may_trip(core):
             return None
         return self._check_books(core) or self._check_counts(core)
@@ -114,7 +132,9 @@ class BreakerWatch:
         if limit is None or took_s <= limit or not self._may_trip(core):
             return None
         return self._trip(
-            core, "slow strategy", f"the callbacks of one event took {took_s:.3g} s, the limit is {limit:g} s"
+            core,
+            "slow strategy",
+            f"the callbacks of one event took {took_s:.3g} s, the limit is {limit:g} s",
         )
 
     def check_lag(self, core: TradingCore, lag_s: float) -> CircuitBreakerEvent | None:
@@ -127,7 +147,9 @@ class BreakerWatch:
         limit = self.limits.max_loop_lag_s
         if limit is None or lag_s <= limit or not self._may_trip(core):
             return None
-        return self._trip(core, "loop lag", f"the loop was held for {lag_s:.3g} s, the limit is {limit:g} s")
+        return self._trip(
+            core, "loop lag", f"the loop was held for {lag_s:.3g} s, the limit is {limit:g} s"
+        )
 
     def note_resumed(self, core: TradingCore) -> None:
         """Count anew from here: a person has seen what tripped, and lets trading go on."""
@@ -144,7 +166,9 @@ class BreakerWatch:
         return state == "running" or (state == "reducing" and self.limits.action != "reduce")
 
     def _trip(self, core: TradingCore, name: str, reason: str) -> CircuitBreakerEvent:
-        return CircuitBreakerEvent(timestamp=core.now, name=name, reason=reason, action=self.limits.action)
+        return CircuitBreakerEvent(
+            timestamp=core.now, name=name, reason=reason, action=self.limits.action
+        )
 
     def _check_books(self, core: TradingCore) -> CircuitBreakerEvent | None:
         limits = self.limits
@@ -158,14 +182,16 @@ class BreakerWatch:
             return self._trip(
                 core,
                 "drawdown",
-                f"portfolio value fell {fall:.1%} from its highest, the limit is {limits.max_drawdown:.1%}",
+                f"portfolio value fell {fall:.1%} from its highest, the limit is "
+                f"{limits.max_drawdown:.1%}",
             )
         loss = float(self._session_value - value)
         if limits.max_daily_loss is not None and loss > limits.max_daily_loss:
             return self._trip(
                 core,
                 "daily loss",
-                f"{loss:,.2f} lost since the session's start, the limit is {limits.max_daily_loss:,.2f}",
+                f"{loss:,.2f} lost since the session's start, the limit is "
+                f"{limits.max_daily_loss:,.2f}",
             )
         return None
 
@@ -175,7 +201,9 @@ class BreakerWatch:
             return self._trip(core, "order rate", f"more than {most_orders} orders within a minute")
         errors = core.callbacks.failure_count - self._errors_before
         if most_errors is not None and errors > most_errors:
-            return self._trip(core, "error rate", f"{errors} callbacks failed, the limit is {most_errors}")
+            return self._trip(
+                core, "error rate", f"{errors} callbacks failed, the limit is {most_errors}"
+            )
         return None
 
     def _orders_in_a_minute(self, core: TradingCore) -> int:
@@ -187,7 +215,8 @@ class BreakerWatch:
 
 
 def _value_at_start(core: TradingCore) -> Decimal:
-    # Of the books, so that a restart within a session forgets no loss; the session itself may be closed already.
+    # Of the books, so that a restart within a session forgets no loss; the session
+    # itself may be closed already.
     before = (row for row in reversed(core.record.sessions) if row.label < core.session_label)
     row = next(before, None)
     return core.portfolio.capital_base if row is None else row.portfolio_value

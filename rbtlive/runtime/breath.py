@@ -1,7 +1,8 @@
-"""Sharing the loop with a notebook: giving it back in time, and noticing when others do not.
+"""Sharing the loop with a notebook: giving it back in time, and noticing when others do
+not.
 
-The rule: by elapsed time and with a real timer. `sleep(0)` would let a busy engine starve everything that waits for the
-loop's selector.
+The rule: by elapsed time and with a real timer. `sleep(0)` would let a busy engine
+starve everything that waits for the loop's selector.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Breath:
 
 
 async def watch_lag(clock: Clock, note: Callable[[float], None]) -> None:
-    """Tell a few times a second for how many seconds the loop was held longer than it was asked to sleep, for ever."""
+    """Tell a few times a second for how many seconds the loop was held longer than it
+    was asked to sleep, for ever.
+    """
     now_ns = clock.monotonic_ns
     while True:
         before_ns = now_ns()

@@ -1,7 +1,8 @@
-"""One broker, connected: sends what was written down, takes what it tells, asks about what it does not.
+"""One broker, connected: sends what was written down, takes what it tells, asks about
+what it does not.
 
-The rule: a time-out is not a reject. An order whose fate is unknown is asked for under its own id until the broker
-answers, and is never sent again under another.
+The rule: a time-out is not a reject. An order whose fate is unknown is asked for under
+its own id until the broker answers, and is never sent again under another.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ class LinkSettings:
 
     Attributes:
         poll_s: Seconds between two looks at orders and positions, beside the stream.
-        resend_within_s: An intent the broker does not know after a restart is sent if it is younger than this.
-        unknown_timeout_s: How long an order whose submission failed is asked for before it counts as never arrived.
-        policy: What an unexplained difference does while running: halt trading, warn, or take the broker's view as
-            held outside of this run. Starting up on one is always refused unless it is "adopt".
+        resend_within_s: An intent the broker does not know after a restart is sent if
+            it is younger than this.
+        unknown_timeout_s: How long an order whose submission failed is asked for before
+            it counts as never arrived.
+        policy: What an unexplained difference does while running: halt trading, warn,
+            or take the broker's view as held outside of this run. Starting up on one is
+            always refused unless it is "adopt".
     """
 
     poll_s: float = 2.0
@@ -72,7 +76,8 @@ class BrokerLink:
         note: Writes something down for people.
         clock: Tells wall time.
         settings: How the broker is watched.
-        outside: Signed shares held outside of this run, by symbol; None until the run's first look.
+        outside: Signed shares held outside of this run, by symbol; None until the run's
+            first look.
     """
 
     def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
@@ -105,7 +110,7 @@ class BrokerLink:
         self._seen_before: set[facts.Mismatch] = set()
         self._reported: set[str] = set()
 
-    # -- sending ---------------------------------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------
 
     def send(self, commands: list[Command]) -> None:
         """Queue commands that are on the disk already."""
@@ -143,14 +148,19 @@ class BrokerLink:
             self._become_unknown(order_id, unknown)
 
     async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
-        # What was sent before a restart may have arrived after it: then only its second coming is refused.
+        # What was sent before a restart may have arrived after it: then only its second
+        # coming is refused.
         try:
             there = await self.broker.find_order(client_id)
         except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
             self._become_unknown(order_id, unknown)
             return
         if there is None or there.state is OrderState.REJECTED:
-            self._tell(OrderRejectEvent(timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)))
+            self._tell(
+                OrderRejectEvent(
+                    timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)
+                )
+            )
         else:
             self._update(order_id, OrderState.PENDING, broker_order_id=there.broker_order_id)
 
@@ -159,10 +169,12 @@ class BrokerLink:
         self._update(order_id, OrderState.UNKNOWN, reason=_text(why))
         self._trouble(f"SubmitOrder of order {order_id}", why)
 
-    # -- listening -------------------------------------------------------------------------------------------
+    # -- listening --------------------------------------------------------------------
 
     async def keep_listening(self) -> None:
-        """Take what the broker tells, for ever; orders placed elsewhere are shown and left alone."""
+        """Take what the broker tells, for ever; orders placed elsewhere are shown and
+        left alone.
+        """
         async for event in self.broker.events():
             told = getattr(event, "order_id", None)
             if told is None:
@@ -170,9 +182,14 @@ class BrokerLink:
                 continue
             order_id = facts.sequence_of(told, self._run_id)
             order = None if order_id is None else self._core().orders.get_order(order_id)
-            if order is not None and isinstance(event, OrderFillEvent) and self._is_too_much(order, event):
+            if (
+                order is not None
+                and isinstance(event, OrderFillEvent)
+                and self._is_too_much(order, event)
+            ):
                 self._trouble_once(
-                    f"order {order.id}", BrokerError(f"{event.execution_id} fills more than was ordered")
+                    f"order {order.id}",
+                    BrokerError(f"{event.execution_id} fills more than was ordered"),
                 )
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
@@ -184,10 +201,11 @@ class BrokerLink:
         booked = fill.execution_id in self._core().orders.executions
         return not booked and abs(order.filled + fill.amount) > abs(order.amount)
 
-    # -- asking ----------------------------------------------------------------------------------------------
+    # -- asking -----------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Bring a run that begins or is carried on in line with the broker, before anything is traded.
+        """Bring a run that begins or is carried on in line with the broker, before
+        anything is traded.
 
         Raises:
             ReconciliationFailed: a difference is left that nothing explains.
@@ -206,7 +224,9 @@ class BrokerLink:
             elif order.state is OrderState.SUBMITTED:
                 self._send_late_or_expire(order)
         for order_id in sorted(known, key=int):
-            if int(order_id) > core.orders.last_id:  # written before a torn tail: its number is taken
+            if (
+                int(order_id) > core.orders.last_id
+            ):  # written before a torn tail: its number is taken
                 self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
         self._cancel_again(known)
@@ -220,8 +240,10 @@ class BrokerLink:
             await self._look(await self._known_orders(), starting=True)
         if self._seen_before:
             raise ReconciliationFailed(
-                f"the broker's books differ from this run's: {_listed(self._seen_before)}; find out why, then attach with "
-                "reconciliation='adopt' to leave the difference outside of this run, or with fresh=True"
+                f"the broker's books differ from this run's: {_listed(self._seen_before)}; find "
+                "out why, then attach with "
+                "reconciliation='adopt' to leave the difference outside of this run, or with "
+                "fresh=True"
             )
 
     def _send_late_or_expire(self, order: Order) -> None:
@@ -244,7 +266,9 @@ class BrokerLink:
         )
 
     async def keep_asking(self) -> None:
-        """Look at orders and positions every few seconds, for ever: streams lose messages and say nothing."""
+        """Look at orders and positions every few seconds, for ever: streams lose
+        messages and say nothing.
+        """
         while True:
             await asyncio.sleep(self.settings.poll_s)
             try:
@@ -278,8 +302,9 @@ class BrokerLink:
                 del self._unknown_since[order_id]
 
     def _cancel_again(self, known: dict[str, BrokerOrder]) -> None:
-        # A cancel that failed is asked for until the order has ended; so is one for what has ended here and rests there, and
-        # for what the journal has lost: the strategy decides again, and both would fill.
+        # A cancel that failed is asked for until the order has ended; so is one for
+        # what has ended here and rests there, and for what the journal has lost: the
+        # strategy decides again, and both would fill.
         orders = self._core().orders
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)
@@ -287,7 +312,9 @@ class BrokerLink:
                 self._cancels_lost.discard(order_id)
             elif order is None or order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
                 here = "lost from the journal" if order is None else f"{order.state} here"
-                self._trouble_once(f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling"))
+                self._trouble_once(
+                    f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling")
+                )
                 self._cancels_lost.add(order_id)
         for order_id in sorted(self._cancels_lost & known.keys(), key=int):
             self._cancels_lost.discard(order_id)
@@ -303,7 +330,9 @@ class BrokerLink:
         held = await self.broker.positions()
         if self.outside is None:
             ours = {p.asset.symbol: p.amount for p in core.portfolio}
-            self.outside = {s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)}
+            self.outside = {
+                s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)
+            }
             self._note("HeldOutside", self.outside)
         if not news and not any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
             # positions are compared when nothing is on its way
@@ -340,22 +369,33 @@ class BrokerLink:
     def _judge(self, mismatches: set[facts.Mismatch]) -> None:
         text = _listed(mismatches)
         if self.settings.policy == "halt" and self._core().trading_state != "halted":
-            self._tell(CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text))
+            self._tell(
+                CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text)
+            )
         elif text not in self._reported:
             self._reported.add(text)
-            self._tell(SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation"))
+            self._tell(
+                SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation")
+            )
 
-    # -- ending ----------------------------------------------------------------------------------------------
+    # -- ending -----------------------------------------------------------------------
 
     async def hang_up(self) -> None:
-        """Disconnect without a word: another engine has the run by now, and nobody could be told of a failure."""
+        """Disconnect without a word: another engine has the run by now, and nobody
+        could be told of a failure.
+        """
         with contextlib.suppress(Exception):
             await self.broker.disconnect()
 
-    # -- small things ----------------------------------------------------------------------------------------
+    # -- small things -----------------------------------------------------------------
 
     def _update(
-        self, order_id: str, state: OrderState, *, reason: str = "", broker_order_id: str | None = None
+        self,
+        order_id: str,
+        state: OrderState,
+        *,
+        reason: str = "",
+        broker_order_id: str | None = None,
     ) -> None:
         self._tell(
             OrderUpdateEvent(
@@ -370,7 +410,9 @@ class BrokerLink:
     def _trouble(self, what: str, error: Exception) -> None:
         self._tell(
             SystemErrorEvent(
-                timestamp=self._clock.now(), message=f"{what}: {_text(error)}", source=self.broker.name
+                timestamp=self._clock.now(),
+                message=f"{what}: {_text(error)}",
+                source=self.broker.name,
             )
         )
 

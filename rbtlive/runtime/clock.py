@@ -1,4 +1,5 @@
-"""What time it is. The only module that reads the wall clock; everything else takes time from events or from a Clock.
+"""What time it is. The only module that reads the wall clock; everything else takes
+time from events or from a Clock.
 
 Its rule: `now` may jump, forwards and backwards; `monotonic_ns` never runs backwards.
 """
@@ -55,7 +56,8 @@ class SystemClock:
 class VirtualClock:
     """A clock that stands still until it is told to move.
 
-    Sleepers wake in order of their due time, those due together in order of their falling asleep.
+    Sleepers wake in order of their due time, those due together in order of their
+    falling asleep.
 
     Args:
         start: The first reading of `now`.
@@ -80,12 +82,16 @@ class VirtualClock:
         return self._elapsed_ns
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait until the clock was moved by `delay_s` seconds; at least one turn of the loop."""
+        """Wait until the clock was moved by `delay_s` seconds; at least one turn of the
+        loop.
+        """
         if delay_s <= 0:
             await asyncio.sleep(0)
             return
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._elapsed_ns + round(delay_s * 1e9), next(self._order), woken))
+        heapq.heappush(
+            self._sleepers, (self._elapsed_ns + round(delay_s * 1e9), next(self._order), woken)
+        )
         await woken
 
     def advance(self, delay_s: float) -> None:
@@ -96,7 +102,8 @@ class VirtualClock:
         """
         if not delay_s >= 0:
             raise ValueError(
-                f"delay_s must not be negative: was {delay_s}; use jump() to set the time of day back"
+                f"delay_s must not be negative: was {delay_s}; use jump() to set the time of day "
+                "back"
             )
         self._advance_to(self._elapsed_ns + round(delay_s * 1e9))
 
@@ -108,11 +115,15 @@ class VirtualClock:
                 woken.set_result(None)
 
     def jump(self, delay_s: float) -> None:
-        """Set the time of day forwards or, with a negative `delay_s`, back; intervals and sleepers do not notice."""
+        """Set the time of day forwards or, with a negative `delay_s`, back; intervals
+        and sleepers do not notice.
+        """
         self._wall_us += round(delay_s * 1e6)
 
     def advance_to_next(self) -> bool:
-        """Advance to the moment at which the next sleeper is due; False if nobody sleeps."""
+        """Advance to the moment at which the next sleeper is due; False if nobody
+        sleeps.
+        """
         while self._sleepers and self._sleepers[0][2].done():  # cancelled while asleep
             heapq.heappop(self._sleepers)
         if not self._sleepers:

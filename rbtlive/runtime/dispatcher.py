@@ -1,7 +1,8 @@
 """Who is told of an event, and in which order.
 
-Its rule: an event is recorded before any handler sees it, and everything one event causes is finished before the next
-is taken. Nothing here waits, so the asynchronous form differs from the plain one in name only.
+Its rule: an event is recorded before any handler sees it, and everything one event
+causes is finished before the next is taken. Nothing here waits, so the asynchronous
+form differs from the plain one in name only.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ class _Registration:
 class EventDispatcher:
     """Routes events to the handlers of their type, in order of registration.
 
-    A handler's exception is kept, reported and turned into a SystemErrorEvent; the other handlers run as if nothing had
-    happened. A handler registered as critical is part of the machinery: its exception is kept and then propagates.
-    KeyboardInterrupt, SystemExit and cancellation always pass through.
+    A handler's exception is kept, reported and turned into a SystemErrorEvent; the
+    other handlers run as if nothing had happened. A handler registered as critical is
+    part of the machinery: its exception is kept and then propagates. KeyboardInterrupt,
+    SystemExit and cancellation always pass through.
 
     Args:
-        record: Called with each event before its handlers: the journal. What it raises propagates, and no handler runs.
+        record: Called with each event before its handlers: the journal. What it raises
+            propagates, and no handler runs.
         sink: Takes the SystemErrorEvent of a failure, usually the queue's `put`.
         report: Called with each HandlerFailure: the log.
         keep: How many failures are kept.
@@ -75,8 +78,11 @@ class EventDispatcher:
         self._waiting: deque[tuple[Event, bool]] = deque()
         self._busy = False
 
-    def register_handler(self, event_type: type[Event], handler: Handler, *, critical: bool = False) -> None:
-        """Call `handler` with every event of `event_type` and of its subclasses, after those registered before.
+    def register_handler(
+        self, event_type: type[Event], handler: Handler, *, critical: bool = False
+    ) -> None:
+        """Call `handler` with every event of `event_type` and of its subclasses, after
+        those registered before.
 
         During a dispatch the change holds from the next event on.
 
@@ -86,7 +92,8 @@ class EventDispatcher:
             critical: Whether its exceptions propagate instead of being survived.
 
         Raises:
-            TypeError: `event_type` is no class of event, or `handler` cannot be called or is a coroutine function.
+            TypeError: `event_type` is no class of event, or `handler` cannot be called
+                or is a coroutine function.
             ValueError: `handler` is registered for `event_type` already.
         """
         if not (isinstance(event_type, type) and issubclass(event_type, Event)):
@@ -95,12 +102,14 @@ class EventDispatcher:
             )
         if not callable(handler) or iscoroutinefunction(handler):
             raise TypeError(
-                f"a handler must be a plain function of one event: was {handler!r:.200} for {event_type.__name__}; "
+                f"a handler must be a plain function of one event: was {handler!r:.200} for "
+                f"{event_type.__name__}; "
                 "start a task from a plain function if it has to wait"
             )
         if self._find(event_type, handler) is not None:
             raise ValueError(
-                f"a handler is registered once for a type: {_name(handler)} already is for {event_type.__name__}; "
+                f"a handler is registered once for a type: {_name(handler)} already is for "
+                f"{event_type.__name__}; "
                 "unregister it first"
             )
         self._set((*self._registrations, _Registration(event_type, handler, critical)))
@@ -115,7 +124,8 @@ class EventDispatcher:
         if found is None:
             name = getattr(event_type, "__name__", event_type)
             raise ValueError(
-                f"only a registered handler can be unregistered: {_name(handler)} is not registered for {name}; "
+                f"only a registered handler can be unregistered: {_name(handler)} is not "
+                f"registered for {name}; "
                 "pass the same type and function as to register_handler"
             )
         self._set(tuple(entry for entry in self._registrations if entry is not found))
@@ -123,8 +133,8 @@ class EventDispatcher:
     def dispatch_now(self, event: Event, *, recorded: bool = False) -> None:
         """Record an event, then call its handlers.
 
-        An event that a handler dispatches waits until the handlers of the current one are through, and is finished
-        before the outer call returns.
+        An event that a handler dispatches waits until the handlers of the current one
+        are through, and is finished before the outer call returns.
 
         Args:
             event: What happened.
@@ -139,7 +149,8 @@ class EventDispatcher:
             self.dispatch_each((event,), recorded=recorded)
 
     def dispatch_each(self, events: Iterable[Event], *, recorded: bool = False) -> None:
-        """Do with one event after the other what `dispatch_now` does: the next is asked for when all is done that one caused.
+        """Do with one event after the other what `dispatch_now` does: the next is asked
+        for when all is done that one caused.
 
         It is for whoever drives: a handler must not call it.
         """
@@ -213,6 +224,10 @@ def _as_event(failure: HandlerFailure) -> SystemErrorEvent:
         text = str(error)
     except Exception as unprintable:  # noqa: BLE001 - a user's exception may even fail to print
         text = f"(its text cannot be shown: {type(unprintable).__name__})"
-    message = f"{failure.handler} failed on {failure.event.event_type}: {type(error).__name__}: {text}"
+    message = (
+        f"{failure.handler} failed on {failure.event.event_type}: {type(error).__name__}: {text}"
+    )
     clean = message[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
-    return SystemErrorEvent(timestamp=failure.event.timestamp, message=clean, source=failure.handler)
+    return SystemErrorEvent(
+        timestamp=failure.event.timestamp, message=clean, source=failure.handler
+    )

@@ -1,7 +1,9 @@
-"""The asynchronous driver: events from feed, broker and operator through one queue into a core.
+"""The asynchronous driver: events from feed, broker and operator through one queue into
+a core.
 
-The rule: it moves events and decides nothing. An event is journaled before the core sees it, intents are on the disk
-before a venue hears of them, and the loop is given back every few milliseconds.
+The rule: it moves events and decides nothing. An event is journaled before the core
+sees it, intents are on the disk before a venue hears of them, and the loop is given
+back every few milliseconds.
 """
 
 from __future__ import annotations
@@ -80,14 +82,16 @@ class TradingEngine:
         broker: Where orders go.
         feed: Where bars come from: a feed, or an async iterator of bars.
         portal: History, assets and corporate actions; a ReplayFeed brings its own.
-        journal: Where everything is written; one that was resumed is replayed first. None keeps it in memory.
+        journal: Where everything is written; one that was resumed is replayed first.
+            None keeps it in memory.
         settings: The run's settings; None makes them of `options`.
         open_orders: What happens to open orders on shutdown.
         own_capital: Take the account's equity as the capital base; for real brokers.
         link: How a real broker is watched.
         breakers: What stops trading by itself.
         begun: A segment that has begun already; None restores the run from its journal.
-        go_on: Begins a segment from the journal's positions if a replay goes another way; None lets it fail.
+        go_on: Begins a segment from the journal's positions if a replay goes another
+            way; None lets it fail.
         queue_size: Number of waiting events from which on the feed is slowed.
         clock: Tells wall time.
         on_failure: Gets what a handler of the dispatcher raised.
@@ -174,7 +178,9 @@ class TradingEngine:
         if before is not None:  # what an operator said before the first bar still holds
             core.paused, core.trading_state = before.paused, before.trading_state
             core.halt_reason = before.halt_reason
-            core.orders.reserve(str(before.orders.last_id))  # the venue knows orders of these numbers
+            core.orders.reserve(
+                str(before.orders.last_id)
+            )  # the venue knows orders of these numbers
         self._use(core)
 
     def _use(self, core: TradingCore) -> None:
@@ -195,7 +201,9 @@ class TradingEngine:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether rows of before are still to be replayed, so that the core does not stand where the run does."""
+        """Whether rows of before are still to be replayed, so that the core does not
+        stand where the run does.
+        """
         return self._begun is None and self._recorder.replaying
 
     @property
@@ -203,7 +211,7 @@ class TradingEngine:
         """State, and what it failed with, as words of a sentence."""
         return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
 
-    # -- the outside's side ----------------------------------------------------------------------------------
+    # -- the outside's side -----------------------------------------------------------
 
     def enqueue(self, event: Event) -> None:
         """Put an event into the queue; to be called on the engine's own loop.
@@ -218,7 +226,9 @@ class TradingEngine:
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Run until the feed ends or `graceful_shutdown` is called; raise what ended it otherwise."""
+        """Run until the feed ends or `graceful_shutdown` is called; raise what ended it
+        otherwise.
+        """
         if self._given_up:  # replaced before it began
             return
         self._loop = asyncio.get_running_loop()
@@ -231,7 +241,9 @@ class TradingEngine:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
             raise
         except BaseException as failure:
-            if self._given_up:  # its journal is another engine's now: what it was about to do is nobody's
+            if (
+                self._given_up
+            ):  # its journal is another engine's now: what it was about to do is nobody's
                 return
             self.failure = failure
             raise
@@ -239,7 +251,9 @@ class TradingEngine:
             await self._finish()
 
     async def graceful_shutdown(self) -> None:
-        """Stop the intake, process what waits, keep or cancel open orders, and close the journal."""
+        """Stop the intake, process what waits, keep or cancel open orders, and close
+        the journal.
+        """
         if self.state in {"stopped", "failed"}:
             return
         self._stopping = True
@@ -248,7 +262,9 @@ class TradingEngine:
         self._pump.stop()
 
     def abandon(self) -> None:
-        """Let go of everything at once, without waiting: another engine takes over the run, or the process ends."""
+        """Let go of everything at once, without waiting: another engine takes over the
+        run, or the process ends.
+        """
         if self.state in {"stopped", "failed"}:
             return
         self._given_up = True
@@ -259,7 +275,7 @@ class TradingEngine:
         self._pump.stop()
         self.journal.close()
 
-    # -- starting --------------------------------------------------------------------------------------------
+    # -- starting ---------------------------------------------------------------------
 
     async def _initialize(self) -> None:
         if not self.broker.simulated:
@@ -279,7 +295,9 @@ class TradingEngine:
         self._start_task(self._pump.run(), "feed")
         self._start_task(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
-            if self._taken_up_after is not None:  # a feed that stays silent from the start is noticed too
+            if (
+                self._taken_up_after is not None
+            ):  # a feed that stays silent from the start is noticed too
                 self.timekeeper.note_slice(self._taken_up_after, self.core.settings.frequency)
             self._start_task(self.timekeeper.run(lambda: self.core), "clock")
 
@@ -314,11 +332,14 @@ class TradingEngine:
             first_session=calendar.number(settings.start),
             last_session=None if settings.end is None else calendar.number(settings.end),
             after=self._taken_up_after,
-            latest=self.clock.now if self.feed.is_live and not isinstance(self.feed, StreamFeed) else None,
+            latest=self.clock.now
+            if self.feed.is_live and not isinstance(self.feed, StreamFeed)
+            else None,
         )
 
     async def _restore(self) -> None:
-        # Start and recovery are one: rows from before are given to the core again, prints suppressed.
+        # Start and recovery are one: rows from before are given to the core again,
+        # prints suppressed.
         recorder = self._recorder
         if self._begun is not None:
             for level, text in self._begun.messages:
@@ -348,8 +369,11 @@ class TradingEngine:
         with self._prints_suppressed():
             self._hand_over(self.core.start())
 
-    def _replay_until(self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]) -> bool:
-        # Whether more is to come; one redirection serves all events between two breaths.
+    def _replay_until(
+        self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]
+    ) -> bool:
+        # Whether more is to come; one redirection serves all events between two
+        # breaths.
         with self._prints_suppressed():
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
@@ -377,7 +401,8 @@ class TradingEngine:
                 return
 
     def _start_at(self, event: MarketDataEvent) -> bool:
-        # A live feed's first bar says in which session the run begins; until then it was the one after now.
+        # A live feed's first bar says in which session the run begins; until then it
+        # was the one after now.
         if not self.feed.is_live:
             return False
         core = self.core
@@ -405,7 +430,7 @@ class TradingEngine:
             self.failure = task.exception()
         self._wakeup.set()
 
-    # -- the loop --------------------------------------------------------------------------------------------
+    # -- the loop ---------------------------------------------------------------------
 
     async def _consume(self) -> None:
         queue, breath = self.queue, self._breath
@@ -436,7 +461,8 @@ class TradingEngine:
             self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.frequency)
 
     def _next_events(self, breath: Breath) -> Generator[Event, None, None]:
-        # Each is done when the next is asked for: one reading of the clock ends an event and begins the next.
+        # Each is done when the next is asked for: one reading of the clock ends an
+        # event and begins the next.
         queue, now_ns = self.queue, self.clock.monotonic_ns
         keep, count = self.meters.latencies_ns.append, 0
         began_ns = now_ns()
@@ -462,10 +488,11 @@ class TradingEngine:
         if self.feed.is_live:
             self._enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
-    # -- an event --------------------------------------------------------------------------------------------
+    # -- an event ---------------------------------------------------------------------
 
     def _believed(self, event: Event) -> Event:
-        # Judged when its turn has come: two executions may each be right, and too much together.
+        # Judged when its turn has come: two executions may each be right, and too much
+        # together.
         wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
         if wrong is None:
             return event
@@ -475,7 +502,9 @@ class TradingEngine:
         if self._taken_up_after is None:
             self._taken_up_after = event.timestamp
             if self._start_at(event):
-                with contextlib.redirect_stdout(io.StringIO()):  # initialize has printed once already
+                with contextlib.redirect_stdout(
+                    io.StringIO()
+                ):  # initialize has printed once already
                     self._hand_over(self.core.start())
         if self._times_callbacks:
             self._process_timed(event)
@@ -491,7 +520,9 @@ class TradingEngine:
     def _to_core(self, event: Event) -> None:
         if isinstance(event, SystemErrorEvent):
             self.meters.errors += 1
-        elif isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions:
+        elif (
+            isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions
+        ):
             return
         if self._times_callbacks:
             self._process_timed(event)
@@ -516,7 +547,8 @@ class TradingEngine:
             self.enqueue(event)
 
     def _emit_fill(self, event: OrderFillEvent) -> None:
-        # The simulated venue's fill is written, booked, and then shown to whoever listens.
+        # The simulated venue's fill is written, booked, and then shown to whoever
+        # listens.
         self._recorder.derived_fill(event)
         self.core.process(event)
         if not self._recorder.replaying:
@@ -536,7 +568,7 @@ class TradingEngine:
         else:
             self.link.send(commands)
 
-    # -- ending ----------------------------------------------------------------------------------------------
+    # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
         for task in self._tasks:
@@ -585,14 +617,22 @@ class TradingEngine:
 
     def _close_run(self) -> None:
         if self._open_orders == "cancel":
-            self.dispatcher.dispatch_now(OperatorEvent(timestamp=moment_of(self.core), action="cancel_all"))
+            self.dispatcher.dispatch_now(
+                OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
+            )
         if self.ended:
             self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
         else:
-            self._recorder.note(STOPPED, moment_of(self.core), {"state": capture(self.core, since_last=True)})
+            self._recorder.note(
+                STOPPED, moment_of(self.core), {"state": capture(self.core, since_last=True)}
+            )
             self.journal.commit(durable=True)
 
     def _note_failure(self, failure: BaseException) -> None:
         if self.journal.last_seq and self.journal.failure is None:
-            recorded = {str(name): recorded_fact(value) for name, value in self.core.recorded.items()}
-            self._recorder.note(FAILED, moment_of(self.core), {"error": told(failure), "recorded": recorded})
+            recorded = {
+                str(name): recorded_fact(value) for name, value in self.core.recorded.items()
+            }
+            self._recorder.note(
+                FAILED, moment_of(self.core), {"error": told(failure), "recorded": recorded}
+            )

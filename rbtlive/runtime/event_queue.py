@@ -1,7 +1,8 @@
 """What waits to be processed: events in the order of (priority, arrival).
 
-Its rule: only market data is ever refused. What happened to orders, what a person did and what went wrong is always
-taken, whatever the limit says, because nobody could ask for it again.
+Its rule: only market data is ever refused. What happened to orders, what a person did
+and what went wrong is always taken, whatever the limit says, because nobody could ask
+for it again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class EventQueue:
     def __init__(self, maxsize: int = 1024) -> None:
         if isinstance(maxsize, bool) or not isinstance(maxsize, int) or maxsize < 1:
             raise SettingsError(
-                f"maxsize of the event queue must be a whole number from 1 on: was {maxsize!r}; pass e.g. 1024"
+                f"maxsize of the event queue must be a whole number from 1 on: was {maxsize!r}; "
+                "pass e.g. 1024"
             )
         self.maxsize = maxsize
         self.refused = self.taken = self.high_water = 0
@@ -56,7 +58,8 @@ class EventQueue:
         """Take an event in.
 
         Raises:
-            QueueFull: `event` is market data and `maxsize` events wait already; nothing has changed.
+            QueueFull: `event` is market data and `maxsize` events wait already; nothing
+                has changed.
             TypeError: `event` is no event, or has a priority that does not exist.
         """
         kind = type(event)
@@ -72,7 +75,8 @@ class EventQueue:
         else:
             self.refused += 1
             raise QueueFull(
-                f"the event queue is full: {size} events wait, the limit for market data is {self.maxsize}; "
+                f"the event queue is full: {size} events wait, the limit for market data is "
+                f"{self.maxsize}; "
                 "let the engine process some, then put it again"
             )
         self.size = size = size + 1
@@ -80,13 +84,16 @@ class EventQueue:
             self.high_water = size
 
     def get(self) -> Event:
-        """Hand out the event that waits longest among those of the lowest priority number.
+        """Hand out the event that waits longest among those of the lowest priority
+        number.
 
         Raises:
             QueueEmpty: nothing waits.
         """
         if not self.size:
-            raise QueueEmpty("the event queue is empty: check len() first, or wait for the next event")
+            raise QueueEmpty(
+                "the event queue is empty: check len() first, or wait for the next event"
+            )
         lane = self._bars
         if self._urgent:
             self._urgent -= 1

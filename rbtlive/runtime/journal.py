@@ -1,7 +1,8 @@
 """The journal: every fact of a run in order, written before anybody acts on it.
 
-Its rule: what the journal holds is a prefix of what happened, and after the first failure to write it takes nothing more,
-so that nothing can be done that it does not know.
+Its rule: what the journal holds is a prefix of what happened, and after the first
+failure to write it takes nothing more, so that nothing can be done that it does not
+know.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ RUN_ENDED = "RunEnded"
 class RowKind(StrEnum):
     """What a row is to a replay.
 
-    Input came from outside and is given to the core again; derived facts and intents are computed again and compared;
-    state restores; notes are for people.
+    Input came from outside and is given to the core again; derived facts and intents
+    are computed again and compared; state restores; notes are for people.
     """
 
     INPUT = "input"
@@ -62,7 +63,8 @@ class JournalRow(NamedTuple):
         type: Name of the event's or command's class, or of whatever else it records.
         ts: Event time, as `2005-01-03T21:00:00.000000Z`.
         payload: Canonical JSON.
-        wall_us: When it was written by the wall clock, microseconds since 1970; not part of any hash.
+        wall_us: When it was written by the wall clock, microseconds since 1970; not
+            part of any hash.
     """
 
     seq: int
@@ -99,7 +101,8 @@ class _Words(dict[bytes, str]):
 
 
 class RecordedRun:
-    """A run as its journal tells it, for reading alone; its session may still be running elsewhere.
+    """A run as its journal tells it, for reading alone; its session may still be
+    running elsewhere.
 
     Attributes:
         path: The file; None in memory.
@@ -137,7 +140,9 @@ class RecordedRun:
         return row is not None and row.type == RUN_ENDED
 
     def hash(self) -> str:
-        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order, one a line."""
+        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
+        one a line.
+        """
         return str(self._chain.digest.hexdigest())
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
@@ -190,10 +195,11 @@ class RecordedRun:
 
 
 class Journal(RecordedRun):
-    """The journal of the run that is going on. Make one with `open_journal`, or `Journal.in_memory`.
+    """The journal of the run that is going on. Make one with `open_journal`, or
+    `Journal.in_memory`.
 
-    Rows wait in memory until `commit`, which belongs at the end of each turn of the loop; `commit(durable=True)` belongs
-    before anything leaves for a venue.
+    Rows wait in memory until `commit`, which belongs at the end of each turn of the
+    loop; `commit(durable=True)` belongs before anything leaves for a venue.
 
     Attributes:
         resumed: Whether the run was there already.
@@ -234,10 +240,15 @@ class Journal(RecordedRun):
         run_id: str | None = None,
         clock: Clock | None = None,
     ) -> Journal:
-        """Return a journal that lives and dies with this process, for experiments and tests."""
+        """Return a journal that lives and dies with this process, for experiments and
+        tests.
+        """
         connection = store.connect(None)
         return _new(
-            connection, path=None, header={"run_id": run_id or new_run_id(), **(header or {})}, clock=clock
+            connection,
+            path=None,
+            header={"run_id": run_id or new_run_id(), **(header or {})},
+            clock=clock,
         )
 
     @property
@@ -246,7 +257,9 @@ class Journal(RecordedRun):
         return self._over
 
     def hash(self) -> str:
-        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order, one a line."""
+        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
+        one a line.
+        """
         return str(self._chain.seal(self._buffer)[1].digest.hexdigest())
 
     def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
@@ -260,17 +273,21 @@ class Journal(RecordedRun):
             kind: A RowKind.
             type_name: What it records: letters, digits and `_`, at most 64.
             timestamp: Event time, aware.
-            payload: Anything that has a canonical JSON: mappings, lists, strings, numbers, dates, models, dataclasses.
+            payload: Anything that has a canonical JSON: mappings, lists, strings,
+                numbers, dates, models, dataclasses.
 
         Raises:
-            JournalUnwritable: the journal has failed before, or is closed, or its run has ended.
+            JournalUnwritable: the journal has failed before, or is closed, or its run
+                has ended.
             TypeError: the payload has no canonical form.
             ValueError: a name has other characters, or the timestamp is naive.
         """
         return self._append(kind, type_name, timestamp, canonical_json(payload))
 
     def append_text(self, kind: str, type_name: str, *, timestamp: datetime, payload: str) -> int:
-        """Write down a fact whose payload is canonical JSON already, and return its row's number."""
+        """Write down a fact whose payload is canonical JSON already, and return its
+        row's number.
+        """
         return self._append(kind, type_name, timestamp, payload)
 
     def end(self, *, timestamp: datetime, reason: str) -> None:
@@ -283,11 +300,13 @@ class Journal(RecordedRun):
         """Hand what was written to the operating system.
 
         Args:
-            durable: Whether to wait until it is on the disk, so that it survives the loss of power too. A commit that is
-                not durable survives the death of the process.
+            durable: Whether to wait until it is on the disk, so that it survives the
+                loss of power too. A commit that is not durable survives the death of
+                the process.
 
         Raises:
-            JournalUnwritable: it cannot be written: disk full, read-only, locked. Nothing is taken from then on.
+            JournalUnwritable: it cannot be written: disk full, read-only, locked.
+                Nothing is taken from then on.
         """
         self._check()
         if not self._buffer and not (durable and self._durable_seq < self._chain.seq):
@@ -342,10 +361,12 @@ class Journal(RecordedRun):
         return self._failure
 
     def close(self) -> None:
-        """Commit durably, close the file and give the session's lock back; a second call does nothing.
+        """Commit durably, close the file and give the session's lock back; a second
+        call does nothing.
 
         Raises:
-            JournalUnwritable: the last rows cannot be written; the lock is given back all the same.
+            JournalUnwritable: the last rows cannot be written; the lock is given back
+                all the same.
         """
         if self._closed:
             return
@@ -359,7 +380,8 @@ class Journal(RecordedRun):
                 self._lock.release()
 
     def discard(self) -> None:
-        """Remove a journal that holds nothing but its header, and give the session's lock back: no run began.
+        """Remove a journal that holds nothing but its header, and give the session's
+        lock back: no run began.
 
         Raises:
             JournalUnwritable: it holds rows.
@@ -383,7 +405,10 @@ class Journal(RecordedRun):
         if self._failure is not None or self._closed:
             self._check()
         known = self._words.get
-        kind, type_name = known(kind) or self._learn(kind), known(type_name) or self._learn(type_name)
+        kind, type_name = (
+            known(kind) or self._learn(kind),
+            known(type_name) or self._learn(type_name),
+        )
         if self._over:
             raise JournalUnwritable(
                 f"run {self.run_id} has ended: {type_name} cannot be written; start a new run"
@@ -395,26 +420,36 @@ class Journal(RecordedRun):
             self.commit()
         return seq
 
-    # Returns a plain string, whatever enumeration it is a member of: SQLite takes three times as long to bind others.
+    # Returns a plain string, whatever enumeration it is a member of: SQLite takes three
+    # times as long to bind others.
     def _learn(self, word: str) -> str:
         if not isinstance(word, str) or _WORD.fullmatch(word) is None:
-            raise ValueError(f"kind and type of a row are made of letters, digits and '_': was {word!r:.80}")
+            raise ValueError(
+                f"kind and type of a row are made of letters, digits and '_': was {word!r:.80}"
+            )
         if len(self._words) < _MOST_WORDS:
             self._words[word] = str(word)
         return str(word)
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise JournalUnwritable(f"the journal has failed before and takes nothing more: {self._failure}")
+            raise JournalUnwritable(
+                f"the journal has failed before and takes nothing more: {self._failure}"
+            )
         if self._closed:
-            raise JournalUnwritable("the journal is closed and takes nothing more; attach again to go on")
+            raise JournalUnwritable(
+                "the journal is closed and takes nothing more; attach again to go on"
+            )
 
     def _refuse_half_a_row(self) -> None:
         if len(self._buffer) != self._last_seq - self._chain.seq:
-            raise JournalUnwritable("an interrupt came while a row was written; attach again to go on")
+            raise JournalUnwritable(
+                "an interrupt came while a row was written; attach again to go on"
+            )
 
     def _tidy_after_interrupt(self) -> None:
-        # KeyboardInterrupt may have left commit anywhere: what the file holds decides what is still to be written.
+        # KeyboardInterrupt may have left commit anywhere: what the file holds decides
+        # what is still to be written.
         if self._connection.in_transaction:
             self._connection.rollback()
         (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
@@ -423,7 +458,11 @@ class Journal(RecordedRun):
         self._chain, self._buffer = chain, self._buffer[len(written) :]
 
     def _fail(self, error: Exception) -> NoReturn:
-        failure = error if isinstance(error, JournalUnwritable) else store.as_journal_error(error, self.path)
+        failure = (
+            error
+            if isinstance(error, JournalUnwritable)
+            else store.as_journal_error(error, self.path)
+        )
         self._failure = str(failure)
         if self._connection.in_transaction:
             try:
@@ -442,19 +481,21 @@ def open_journal(
     run_id: str | None = None,
     clock: Clock | None = None,
 ) -> Journal:
-    """Take a session's lock and open the journal of its run: the one that has not ended, else a new one.
+    """Take a session's lock and open the journal of its run: the one that has not
+    ended, else a new one.
 
     Args:
         folder: Where the files are.
         name: The session.
-        header: Gives what a new run's header should hold; called for a new run only. `name`, `run_id` and `created` are
-            added.
+        header: Gives what a new run's header should hold; called for a new run only.
+            `name`, `run_id` and `created` are added.
         fresh: Whether to start a new run in any case.
         run_id: The new run's id; drawn if None.
         clock: Stamps the rows with wall time.
 
     Returns:
-        The journal; `resumed` says whether the run was there already, `cut` what its end had lost.
+        The journal; `resumed` says whether the run was there already, `cut` what its
+        end had lost.
 
     Raises:
         BadSessionName: `name` can be none.
@@ -533,7 +574,8 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
 
 
 def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
-    # A process that died between making the file and writing its header left no run behind.
+    # A process that died between making the file and writing its header left no run
+    # behind.
     if not path.exists():
         return
     try:

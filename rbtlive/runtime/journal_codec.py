@@ -1,7 +1,8 @@
 """How facts are written down: canonical JSON, one text for one value, and back.
 
-Its rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals are plain text, date-times are
-UTC with microseconds, and everything outside ASCII is escaped. Reading builds known classes only and runs no code.
+Its rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals
+are plain text, date-times are UTC with microseconds, and everything outside ASCII is
+escaped. Reading builds known classes only and runs no code.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ _dates: dict[int, str] = {}
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value.
 
-    Decimals, date-times, dates and floats that are not finite become strings; sequences become arrays; enumerations
-    their values; models and dataclasses objects of their fields.
+    Decimals, date-times, dates and floats that are not finite become strings; sequences
+    become arrays; enumerations their values; models and dataclasses objects of their
+    fields.
 
     Raises:
-        TypeError: `value` holds something that has no canonical form, or a mapping with keys that are no strings.
+        TypeError: `value` holds something that has no canonical form, or a mapping with
+            keys that are no strings.
         ValueError: a date-time is naive.
     """
     scalar = _scalar_text(value)
@@ -52,9 +55,14 @@ def canonical_json(value: object) -> str:
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(
-                    f"a mapping in the journal must have strings as keys: was {key!r:.100}; use str(key)"
+                    f"a mapping in the journal must have strings as keys: was {key!r:.100}; use "
+                    "str(key)"
                 )
-        return "{" + ",".join(f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value)) + "}"
+        return (
+            "{"
+            + ",".join(f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value))
+            + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(canonical_json, value)) + "]"
     if isinstance(value, BaseModel):
@@ -68,7 +76,9 @@ def canonical_json(value: object) -> str:
 
 
 def decimal_text(value: Decimal) -> str:
-    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as `0`."""
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as
+    `0`.
+    """
     text = str(value)
     if "E" in text:
         text = format(value, "f")
@@ -102,7 +112,8 @@ def parse_datetime(text: str) -> datetime:
 def encode_event(event: Event) -> str:
     """Return the canonical JSON of what an event says beyond its type and its time.
 
-    A bar's symbol and time are written only where they differ from its key and from the event's time.
+    A bar's symbol and time are written only where they differ from its key and from the
+    event's time.
     """
     if type(event) is MarketDataEvent:
         bars = event.bars
@@ -111,7 +122,9 @@ def encode_event(event: Event) -> str:
             ((symbol, bar),) = bars.items()
             return f'{{"bars":{{{_bar_text(symbol, bar, moment)}}}}}'
         return (
-            '{"bars":{' + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars)) + "}}"
+            '{"bars":{'
+            + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
+            + "}}"
         )
     return canonical_json({name: value for name, value in event if name not in _ENVELOPE})
 
@@ -126,7 +139,8 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
     kind = EVENT_TYPES.get(type_name)
     if kind is None:
         raise JournalVersion(
-            f"the journal holds an event of type {type_name!r:.80}, which this version does not know; "
+            f"the journal holds an event of type {type_name!r:.80}, which this version does not "
+            "know; "
             "open it with the version of rbtlive that wrote it"
         )
     try:
@@ -138,7 +152,8 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
         return kind(timestamp=timestamp, **facts)
     except (*_UNREADABLE, StopIteration) as error:
         raise JournalCorrupt(
-            f"the journal holds a {type_name} at {datetime_text(timestamp)} that cannot be read: {error}; "
+            f"the journal holds a {type_name} at {datetime_text(timestamp)} that cannot be read: "
+            f"{error}; "
             "restore the file from a copy, or attach with fresh=True"
         ) from error
 
@@ -182,7 +197,9 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
 
 def _bars(facts: dict[str, Any], moment: datetime) -> dict[str, Bar]:
     if facts.keys() != {"bars"}:
-        raise ValueError(f"bars are expected and nothing else: found {', '.join(sorted(facts)) or 'nothing'}")
+        raise ValueError(
+            f"bars are expected and nothing else: found {', '.join(sorted(facts)) or 'nothing'}"
+        )
     return {symbol: _bar(symbol, values, moment) for symbol, values in facts["bars"].items()}
 
 
@@ -209,7 +226,8 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
     return Bar(**bar)  # which says in its own words what is wrong
 
 
-# Numbers come again and again: the decimal and the float of each text are made, and checked, once.
+# Numbers come again and again: the decimal and the float of each text are made, and
+# checked, once.
 def _learn(text: str) -> tuple[Decimal, float]:
     exact = Decimal(text)
     if not (exact >= 0 and exact.is_finite()):

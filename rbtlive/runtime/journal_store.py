@@ -1,7 +1,9 @@
-"""The journal's SQLite file: its schema, its header, and whether its rows are still what was written.
+"""The journal's SQLite file: its schema, its header, and whether its rows are still
+what was written.
 
-Its rule: a file is believed only as far as its chain of checksums holds. Damage at the very end is a torn tail and can be
-cut; damage anywhere before is corruption, and nothing is read past it.
+Its rule: a file is believed only as far as its chain of checksums holds. Damage at the
+very end is a torn tail and can be cut; damage anywhere before is corruption, and
+nothing is read past it.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ FORMAT: Final = 1
 
 IN_MEMORY: Final = ":memory:"
 SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What reading a file raises; the second where a damaged name stands in SQLite's own message."""
+"""What reading a file raises; the second where a damaged name stands in SQLite's own
+message.
+"""
 
 _APPLICATION_ID: Final = 0x5242544C  # "RBTL"
 _BUSY_MS: Final = 100
@@ -41,9 +45,7 @@ _SCHEMA: Final = (
 )
 INSERT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_TOUCH: Final = "INSERT OR REPLACE INTO touched VALUES (1, ?)"
-_SELECT: Final = (
-    "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
-)
+_SELECT: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
 WaitingRow = tuple[int, str, str, str, str, int]
@@ -53,11 +55,15 @@ SealedRow = tuple[int, str, str, str, str, bytes, int]
 """A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
 
 RawRow = tuple[int, bytes, bytes, bytes, bytes, bytes, int]
-"""A row as it is stored, with texts undecoded: seq, kind, type, ts, payload, checksum, wall_us."""
+"""A row as it is stored, with texts undecoded: seq, kind, type, ts, payload, checksum,
+wall_us.
+"""
 
 
 def row_bytes(*, seq: int, kind: str, type_name: str, ts: str, payload: str) -> bytes:
-    """Return the canonical JSON of a row, which is what is hashed; the wall clock is no part of it."""
+    """Return the canonical JSON of a row, which is what is hashed; the wall clock is no
+    part of it.
+    """
     return f'[{seq},"{kind}","{type_name}","{ts}",{payload}]\n'.encode()
 
 
@@ -67,7 +73,8 @@ class Chain:
 
     Attributes:
         seq: The last row.
-        checksum: Its checksum: SHA-256 over the checksum before and the row's canonical JSON.
+        checksum: Its checksum: SHA-256 over the checksum before and the row's canonical
+            JSON.
         digest: SHA-256 over the canonical JSON of all rows so far, the journal's hash.
     """
 
@@ -82,7 +89,9 @@ class Chain:
         self.seq += 1
 
     def seal(self, rows: Sequence[WaitingRow]) -> tuple[list[SealedRow], Chain]:
-        """Return rows with their checksums, and the chain that ends with them; this one stays as it is."""
+        """Return rows with their checksums, and the chain that ends with them; this one
+        stays as it is.
+        """
         sha256, checksum, seq = hashlib.sha256, self.checksum, self.seq
         sealed: list[SealedRow] = []
         texts: list[bytes] = []
@@ -153,17 +162,22 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Let readers read while the journal is written, and let a commit cost one sync, or none."""
+    """Let readers read while the journal is written, and let a commit cost one sync, or
+    none.
+    """
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
 
 
 def prove_writable(connection: sqlite3.Connection, *, seq: int) -> None:
-    """Write something, so that a journal that takes nothing is known before anything depends on it."""
+    """Write something, so that a journal that takes nothing is known before anything
+    depends on it.
+    """
     connection.execute(INSERT_TOUCH, (seq,))
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open a journal's file for reading alone, whether somebody writes it or nobody may.
+    """Open a journal's file for reading alone, whether somebody writes it or nobody
+    may.
 
     Raises:
         UnsafeStateFolder: the file, or one beside it, is a link.
@@ -187,12 +201,16 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def is_blank(connection: sqlite3.Connection) -> bool:
-    """Say whether a file never became a journal: its maker died before the header was there."""
+    """Say whether a file never became a journal: its maker died before the header was
+    there.
+    """
     return _scalar(connection, "SELECT count(*) FROM sqlite_master") == 0
 
 
 def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -> bytes:
-    """Make the tables and write the header, all or nothing, and return the header's checksum."""
+    """Make the tables and write the header, all or nothing, and return the header's
+    checksum.
+    """
     texts = {key: canonical_json(value) for key, value in header.items()}
     checksum = _header_checksum(texts)
     rows = [*texts.items(), (_CHECKSUM_KEY, checksum.hex())]
@@ -205,7 +223,8 @@ def write_header(connection: sqlite3.Connection, header: Mapping[str, object]) -
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
-    # In the main file at once: a lost log then leaves a run that misses its rows, and not no run at all.
+    # In the main file at once: a lost log then leaves a run that misses its rows, and
+    # not no run at all.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return checksum
 
@@ -223,12 +242,17 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
         version = _scalar(connection, "PRAGMA user_version")
         if application == _APPLICATION_ID and version != FORMAT:
             raise JournalVersion(
-                f"journal {name} must have format {FORMAT}: has {version}; open it with the version of rbtlive that "
+                f"journal {name} must have format {FORMAT}: has {version}; open it with the "
+                "version of rbtlive that "
                 "wrote it, or attach with fresh=True"
             )
-        pairs = connection.execute("SELECT key, value FROM header").fetchall() if application else []
+        pairs = (
+            connection.execute("SELECT key, value FROM header").fetchall() if application else []
+        )
         texts = {bytes(key).decode(): bytes(value).decode() for key, value in pairs}
-        checksum = _header_checksum({key: text for key, text in texts.items() if key != _CHECKSUM_KEY})
+        checksum = _header_checksum(
+            {key: text for key, text in texts.items() if key != _CHECKSUM_KEY}
+        )
         if texts.pop(_CHECKSUM_KEY, None) != checksum.hex():
             raise JournalCorrupt(
                 f"journal {name} has a header that is not what was written; restore it from a copy"
@@ -239,13 +263,19 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
 
 
 def numbers_of_kind(connection: sqlite3.Connection, kind: str, *, last: int) -> list[int]:
-    """Return the numbers of the stored rows of a kind up to a number, without reading the others."""
-    found = connection.execute("SELECT seq FROM rows WHERE kind = ? AND seq <= ? ORDER BY seq", (kind, last))
+    """Return the numbers of the stored rows of a kind up to a number, without reading
+    the others.
+    """
+    found = connection.execute(
+        "SELECT seq FROM rows WHERE kind = ? AND seq <= ? ORDER BY seq", (kind, last)
+    )
     return [number for (number,) in found]
 
 
 def read_rows(connection: sqlite3.Connection, *, after: int, last: int) -> Iterator[RawRow]:
-    """Yield the stored rows after one number up to another, in order; other statements may run in between."""
+    """Yield the stored rows after one number up to another, in order; other statements
+    may run in between.
+    """
     while after < last:
         batch = connection.execute(_SELECT, (after, min(_BATCH, last - after))).fetchall()
         if not batch:
@@ -273,7 +303,8 @@ def follow(
         The chain up to the last good row, and what was torn off after it, if anything.
 
     Raises:
-        JournalCorrupt: a row is damaged although good ones follow it, or a page of the file is.
+        JournalCorrupt: a row is damaged although good ones follow it, or a page of the
+            file is.
     """
     chain = Chain(checksum=seed)
     damaged: str | None = None
@@ -292,7 +323,8 @@ def follow(
                         keep(row)
             elif before is not None and _fitting(row, seq=before[0] + 1, checksum=before[5]):
                 raise JournalCorrupt(
-                    f"journal {_called(path)} is damaged in its middle: {damaged}, but row {row[0]} follows; "
+                    f"journal {_called(path)} is damaged in its middle: {damaged}, but row "
+                    f"{row[0]} follows; "
                     "restore it from a copy, or attach with fresh=True"
                 )
             before = row
@@ -304,7 +336,8 @@ def follow(
 
 
 def rewrite(connection: sqlite3.Connection, *, path: Path, seed: bytes) -> None:
-    """Replace a journal whose tail is torn by its good rows; the damaged file is kept beside it. Closes `connection`.
+    """Replace a journal whose tail is torn by its good rows; the damaged file is kept
+    beside it. Closes `connection`.
 
     Raises:
         JournalUnwritable: there is no room for the new file.
@@ -364,7 +397,8 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
         isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR
     ):  # that one: a table is gone
         return JournalUnwritable(
-            f"journal {name} cannot be used: {error}; look for a full disk, a missing permission, or another program "
+            f"journal {name} cannot be used: {error}; look for a full disk, a missing permission, "
+            "or another program "
             "that has the file open"
         )
     return JournalCorrupt(
@@ -375,12 +409,16 @@ def as_journal_error(error: Exception, path: Path | None) -> JournalError:
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
-    if path is not None and is_truncated(path):  # SQLite then reads what there is, instead of nothing
+    if path is not None and is_truncated(
+        path
+    ):  # SQLite then reads what there is, instead of nothing
         connection.execute("PRAGMA writable_schema = ON")
 
 
 def _probe(uri: str, path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=2.0)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=2.0
+    )
     try:
         _prepare(connection, path)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -405,10 +443,13 @@ def _scalar(connection: sqlite3.Connection, statement: str) -> int:
 
 
 def _header_checksum(texts: Mapping[str, str]) -> bytes:
-    return hashlib.sha256("".join(f"{key}={texts[key]}\n" for key in sorted(texts)).encode()).digest()
+    return hashlib.sha256(
+        "".join(f"{key}={texts[key]}\n" for key in sorted(texts)).encode()
+    ).digest()
 
 
-# The canonical JSON of a row if it is the one that a number and the checksum before call for, else None.
+# The canonical JSON of a row if it is the one that a number and the checksum before
+# call for, else None.
 def _fitting(row: RawRow, *, seq: int, checksum: bytes) -> bytes | None:
     try:
         text = b'[%d,"%b","%b","%b",%b]\n' % row[:5]

@@ -1,4 +1,5 @@
-"""From what `attach` was given to an engine that is ready to run: checks, settings, journal, core.
+"""From what `attach` was given to an engine that is ready to run: checks, settings,
+journal, core.
 
 The rule: whatever is wrong is said before a task is started or a file is left behind.
 """
@@ -53,7 +54,8 @@ class Launch:
         folder: Where its journal goes.
         journal: Path of a journal elsewhere, or None.
         fresh: Start a new run in any case.
-        on_divergence: What happens if the strategy is not the one the run was begun with.
+        on_divergence: What happens if the strategy is not the one the run was begun
+            with.
         open_orders: What happens to open orders on shutdown.
         own_capital: The capital base is the account's equity.
         reconciliation: What an unexplained difference with the broker does.
@@ -76,7 +78,8 @@ class Launch:
     breakers: Breakers | None
 
     def begin_swap(self, running: TradingEngine) -> Begun | None:
-        """Run the `initialize` of edited code where a running session stands; None if the code is the same.
+        """Run the `initialize` of edited code where a running session stands; None if
+        the code is the same.
 
         The running session is left as it is: if this raises, it goes on.
 
@@ -84,7 +87,8 @@ class Launch:
             running: The engine of the session that is to be replaced.
 
         Raises:
-            JournalError: the session's run is of another strategy, or it is still being recovered.
+            JournalError: the session's run is of another strategy, or it is still being
+                recovered.
             Exception: what `initialize` raised.
         """
         journal = running.journal
@@ -92,13 +96,16 @@ class Launch:
             return None
         if running.is_recovering:
             raise StrategyChanged(
-                f"session {self.name!r} is still being recovered, {running.replayed} events so far: edited code takes over "
+                f"session {self.name!r} is still being recovered, {running.replayed} events so "
+                "far: edited code takes over "
                 "where a session stands, and that is not known yet; attach it again in a moment"
             )
         return self._begin(journal, capture(running.core))
 
     def _begin(self, journal: Journal, stands: Mapping[str, Any]) -> Begun:
-        opened = (row.data() for row in journal.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED)
+        opened = (
+            row.data() for row in journal.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED
+        )
         equity = next(opened, None) if self.own_capital else None
         capital = self.settings.capital_base if equity is None else Decimal(equity["equity"])
         settings = replace(self.settings, capital_base=capital)
@@ -115,10 +122,12 @@ class Launch:
         """Open the journal and return the engine.
 
         Args:
-            begun: What `begin_swap` gave, if edited code goes on from a running session's state.
+            begun: What `begin_swap` gave, if edited code goes on from a running
+                session's state.
 
         Raises:
-            JournalError: the journal is held, damaged, or of another strategy, settings or version.
+            JournalError: the journal is held, damaged, or of another strategy, settings
+                or version.
         """
         journal = open_journal(
             self.folder,
@@ -160,7 +169,8 @@ class Launch:
             journal.close()
             raise
 
-    # What begins where the run was left, if this is other code and may go on from there; None carries the run on.
+    # What begins where the run was left, if this is other code and may go on from
+    # there; None carries the run on.
     def _checked(self, journal: Journal) -> Begun | None:
         segment = segments_of(journal)[-1]
         try:
@@ -175,7 +185,8 @@ class Launch:
         return None
 
     def _go_on(self, journal: Journal) -> None:
-        # A replay went another way: a new segment from the state the run stopped in, as its rows tell it.
+        # A replay went another way: a new segment from the state the run stopped in, as
+        # its rows tell it.
         self._write_segment(journal, self._state_at_end(journal))
 
     def _state_at_end(self, journal: Journal) -> Mapping[str, Any]:
@@ -196,12 +207,19 @@ class Launch:
         journal.commit(durable=True)
 
     def _core_of(
-        self, journal: Journal, strategy: Any, settings: RunSettings, *, simulated: bool | None = None
+        self,
+        journal: Journal,
+        strategy: Any,
+        settings: RunSettings,
+        *,
+        simulated: bool | None = None,
     ) -> TradingCore:
         first = next((e for _s, e in journal.events() if isinstance(e, MarketDataEvent)), None)
         if self.feed.is_live and first is not None:  # it began where its first bar was
             calendar = self.portal.calendar
-            settings = replace(settings, start=calendar.label(calendar.session_of_us(us_of(first.timestamp))))
+            settings = replace(
+                settings, start=calendar.label(calendar.session_of_us(us_of(first.timestamp)))
+            )
         venue = self.broker.simulated if simulated is None else simulated
         return new_core(strategy, self.portal, settings, preload=False, simulated=venue)
 
@@ -228,7 +246,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
 ) -> Launch:
     """Check everything that can be checked before a session starts.
 
-    The arguments are those of `attach`; `settings` are those that `prepare_settings` takes as they are.
+    The arguments are those of `attach`; `settings` are those that `prepare_settings`
+    takes as they are.
 
     Raises:
         RbtliveError: something cannot be; each kind has a class of its own.
@@ -246,14 +265,16 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
     if breakers is not None and not isinstance(breakers, Breakers):
         raise InvalidSetting(
-            f"breakers must be Breakers: was {breakers!r}; pass e.g. rbtlive.Breakers(max_drawdown=0.2)"
+            f"breakers must be Breakers: was {breakers!r}; pass e.g. "
+            "rbtlive.Breakers(max_drawdown=0.2)"
         )
     executor = StrategyExecutor(strategy, settings["params"])
     session_name = check_session_name(_name_of(executor, name))
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
         raise NoFeed(
-            f"{broker.name} has no market data of its own: pass feed=, e.g. rbtlive.ReplayFeed(bars) or an async iterator"
+            f"{broker.name} has no market data of its own: pass feed=, e.g. "
+            "rbtlive.ReplayFeed(bars) or an async iterator"
         )
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
     return Launch(
@@ -282,8 +303,9 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
 
 
 def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
-    # A live run begins with the session that is going on, or the next one, until its first bar says otherwise. Whoever gives
-    # bars of the past may name the last session in the past too.
+    # A live run begins with the session that is going on, or the next one, until its
+    # first bar says otherwise. Whoever gives bars of the past may name the last session
+    # in the past too.
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())
     coming = calendar.coming_session(now_us)
@@ -303,4 +325,6 @@ def _name_of(executor: StrategyExecutor, name: str | None) -> str:
 
 def _check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InvalidSetting(f"{name} must be one of {', '.join(map(repr, choices))}: was {value!r}")
+        raise InvalidSetting(
+            f"{name} must be one of {', '.join(map(repr, choices))}: was {value!r}"
+        )

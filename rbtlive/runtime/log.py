@@ -1,6 +1,8 @@
-"""Logging, by structlog. The core never logs: it hands (level, text) to a sink, and drivers decide.
+"""Logging, by structlog. The core never logs: it hands (level, text) to a sink, and
+drivers decide.
 
-The rule: no logging call on the hot path; loggers are bound once, and structlog is imported with the first line it writes.
+The rule: no logging call on the hot path; loggers are bound once, and structlog is
+imported with the first line it writes.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def message_sink(name: str) -> Callable[[str, str], None]:
 
 
 def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
-    """Return a function that logs a handler's failure, traceback included, under the session's name."""
+    """Return a function that logs a handler's failure, traceback included, under the
+    session's name.
+    """
 
     def log(failure: HandlerFailure) -> None:
         _logger(session=name).error(
@@ -38,7 +42,8 @@ def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
             handler=failure.handler,
             event_type=failure.event.event_type,
             at=failure.event.timestamp.isoformat(),
-            # as text: rendering frames with all their variables would hold the loop for half a second
+            # as text: rendering frames with all their variables would hold the loop for
+            # half a second
             exception=traced(failure.error),
         )
 

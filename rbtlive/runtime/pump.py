@@ -1,6 +1,7 @@
 """From the feed into the queue.
 
-The rule: bars are never dropped. While the queue is full the feed waits, and what it gave that nobody took goes back to it.
+The rule: bars are never dropped. While the queue is full the feed waits, and what it
+gave that nobody took goes back to it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from rbtlive.runtime.breath import Breath
 from rbtlive.runtime.event_queue import EventQueue
 
 BATCH = 128
-"""After so many events the other side has its turn: few enough to stay below the threshold of a garbage collection, enough for
-the turn of the loop between them not to count."""
+"""After so many events the other side has its turn: few enough to stay below the
+threshold of a garbage collection, enough for the turn of the loop between them not to
+count.
+"""
 
 
 class FeedPump:
@@ -25,7 +28,8 @@ class FeedPump:
     Args:
         feed: Where they come from.
         queue: Where they go.
-        breath: Shared with whoever takes them out, so that both rest at the same time and the queue stays short.
+        breath: Shared with whoever takes them out, so that both rest at the same time
+            and the queue stays short.
         wake: Wakes whoever takes them out.
 
     Attributes:
@@ -67,7 +71,9 @@ class FeedPump:
         self._space.set()
 
     def give_back(self) -> None:
-        """Give the feed what nobody took, the queue's included: an iterator cannot be asked for it twice."""
+        """Give the feed what nobody took, the queue's included: an iterator cannot be
+        asked for it twice.
+        """
         waiting = [self._queue.get() for _ in range(self._queue.size)]
         if self._in_hand is not None:
             waiting.append(self._in_hand)

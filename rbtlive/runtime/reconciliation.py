@@ -1,7 +1,8 @@
-"""What a broker knows against what we know: which events are missing, and which differences nobody can explain.
+"""What a broker knows against what we know: which events are missing, and which
+differences nobody can explain.
 
-The rule: plain functions over facts. What can be explained becomes events and takes the way every event takes; what
-cannot is named and never silently adopted.
+The rule: plain functions over facts. What can be explained becomes events and takes the
+way every event takes; what cannot is named and never silently adopted.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from rbtlive.model.order import CLOSED_STATES, OrderState
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A difference that no missing event explains; equal to a later one if it is by as much, whatever the values are.
+    """A difference that no missing event explains; equal to a later one if it is by as
+    much, whatever the values are.
 
     Attributes:
         what: Which fact, e.g. "position of AAPL".
@@ -41,13 +43,16 @@ class Mismatch:
 
 
 def sequence_of(client_order_id: str, run_id: str) -> str | None:
-    """Return the order id within the run that a client order id stands for; None if it is not of this run."""
+    """Return the order id within the run that a client order id stands for; None if it
+    is not of this run.
+    """
     prefix, _, sequence = client_order_id.rpartition("-")
     return sequence if prefix == run_id and sequence.isdigit() else None
 
 
 def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> list[Event]:
-    """Return the events that bring `order` to where the broker has it: fills first, then its state.
+    """Return the events that bring `order` to where the broker has it: fills first,
+    then its state.
 
     Args:
         order: Ours.
@@ -56,7 +61,9 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
     """
     events: list[Event] = _missing_fills(order, known, set(booked))
     told_otherwise = known.broker_order_id != order.broker_order_id
-    if known.state is not order.state and (known.state in CLOSED_STATES or order.state not in CLOSED_STATES):
+    if known.state is not order.state and (
+        known.state in CLOSED_STATES or order.state not in CLOSED_STATES
+    ):
         told_otherwise = True
     if known.state is OrderState.FILLED:
         return events  # fills say it, as soon as the broker tells them
@@ -75,8 +82,9 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
 
 
 def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:
-    # Never beyond what the broker says is filled: two of its channels may name one execution differently. Nor beyond what was
-    # ordered: that is a difference of positions, for the policy to judge.
+    # Never beyond what the broker says is filled: two of its channels may name one
+    # execution differently. Nor beyond what was ordered: that is a difference of
+    # positions, for the policy to judge.
     most = min(abs(known.filled), abs(order.amount))
     filled = order.filled
     fills: list[Event] = []
@@ -99,7 +107,9 @@ def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Eve
 
 def expired(order: Order, at: datetime) -> OrderUpdateEvent:
     """Return the end of an order that was never sent."""
-    return OrderUpdateEvent(timestamp=at, order_id=order.id, status=OrderState.EXPIRED, reason="never sent")
+    return OrderUpdateEvent(
+        timestamp=at, order_id=order.id, status=OrderState.EXPIRED, reason="never sent"
+    )
 
 
 def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
@@ -112,7 +122,8 @@ def never_arrived(order: Order, at: datetime) -> OrderUpdateEvent:
 def position_mismatches(
     portfolio: Portfolio, theirs: Mapping[str, Decimal], outside: Mapping[str, Decimal]
 ) -> list[Mismatch]:
-    """Return the positions that differ, once what was held outside of this run is taken off.
+    """Return the positions that differ, once what was held outside of this run is taken
+    off.
 
     Args:
         portfolio: Ours.
@@ -125,7 +136,9 @@ def position_mismatches(
         here = ours.get(symbol, ZERO) + outside.get(symbol, ZERO)
         there = theirs.get(symbol, ZERO)
         if here != there:
-            found.append(Mismatch(f"position of {symbol}", plain_text(here), plain_text(there), there - here))
+            found.append(
+                Mismatch(f"position of {symbol}", plain_text(here), plain_text(there), there - here)
+            )
     return found
 
 
@@ -134,5 +147,6 @@ def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> 
     return [
         Mismatch(f"order {order.id} ({order.asset.symbol})", order.state.value, "unknown")
         for order in orders.get_active_orders()
-        if order.id not in known and order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}
+        if order.id not in known
+        and order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}
     ]

@@ -1,6 +1,8 @@
-"""What a journal tells of its run without the strategy: its segments, its record, the state it stopped in.
+"""What a journal tells of its run without the strategy: its segments, its record, the
+state it stopped in.
 
-The rule: everything here comes from the journal's rows; nothing is computed by a strategy's code.
+The rule: everything here comes from the journal's rows; nothing is computed by a
+strategy's code.
 """
 
 from __future__ import annotations
@@ -63,7 +65,9 @@ def segments_of(run: RecordedRun) -> list[Segment]:
         if row.type == SWAPPED:
             facts = row.data()
             found.append(
-                Segment(row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"])
+                Segment(
+                    row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"]
+                )
             )
     return found
 
@@ -84,7 +88,9 @@ class Facts:
         upto: The last row that counts; None is the journal's last.
     """
 
-    def __init__(self, run: RecordedRun, assets: Mapping[str, Asset], *, upto: int | None = None) -> None:
+    def __init__(
+        self, run: RecordedRun, assets: Mapping[str, Asset], *, upto: int | None = None
+    ) -> None:
         self.sessions: list[SessionRow] = []
         self.transactions: list[Transaction] = []
         self.denied: list[Order] = []
@@ -132,7 +138,9 @@ class Facts:
             self._fill(row)
 
     def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a state with all open orders in it: a row tells of those that changed since the one before."""
+        """Return a state with all open orders in it: a row tells of those that changed
+        since the one before.
+        """
         self._open |= {order["id"]: order for order in state["open_orders"]}
         self._open = {order_id: self._open[order_id] for order_id in state["open_ids"]}
         return {**state, "open_orders": list(self._open.values())}
@@ -160,7 +168,9 @@ class Facts:
             )
 
     def orders(self) -> list[Order]:
-        """Return the latest picture of every order of a session that is over, and those open at its end."""
+        """Return the latest picture of every order of a session that is over, and those
+        open at its end.
+        """
         known = dict(self._orders)
         if self.state is not None:
             changed = (*self.state["open_orders"], *self.state["news"])
@@ -172,7 +182,8 @@ class Facts:
             if known[order_id].state != OrderState.DENIED
         ]
 
-    # What the last callbacks asked for left when their session's books were closed already.
+    # What the last callbacks asked for left when their session's books were closed
+    # already.
     def _send(self, known: Mapping[str, Order]) -> None:
         for row in self.tail:
             if row.kind != RowKind.INTENT or row.type != SubmitOrder.__name__:
@@ -197,7 +208,9 @@ class Facts:
 
 
 def refill(core: TradingCore, facts: Facts) -> None:
-    """Give a fresh core's market the bars that were seen already, without calling the strategy."""
+    """Give a fresh core's market the bars that were seen already, without calling the
+    strategy.
+    """
     if core.market.preload:
         return
     for event in facts.slices:
@@ -205,23 +218,29 @@ def refill(core: TradingCore, facts: Facts) -> None:
 
 
 def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
-    """Put a fresh core where a segment begins: bars, orders, money and time as they were, its own code not yet run."""
+    """Put a fresh core where a segment begins: bars, orders, money and time as they
+    were, its own code not yet run.
+    """
     refill(core, facts)
     core.record.transactions = list(facts.transactions)
     restore(core, state, facts.sessions)
     core.orders.restore_denied(facts.denied)
 
 
-def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool) -> Mapping[str, Any]:
+def state_at_end(
+    facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool
+) -> Mapping[str, Any]:
     """Return the state a run stopped in, from its rows alone.
 
-    A run that was stopped has told it; one that failed or was killed is put together from its last session's close and what
-    happened since. Only what its callbacks recorded since then is lost, if it was killed.
+    A run that was stopped has told it; one that failed or was killed is put together
+    from its last session's close and what happened since. Only what its callbacks
+    recorded since then is lost, if it was killed.
 
     Args:
         facts: The run's.
         new_core: Makes a core whose strategy does nothing, on a venue elsewhere.
-        simulated: Whether the run's orders were at the venue in memory, which answers at once and watches prices itself.
+        simulated: Whether the run's orders were at the venue in memory, which answers
+            at once and watches prices itself.
     """
     if "state" in facts.ending:
         return facts.whole(facts.ending["state"])
@@ -239,7 +258,8 @@ def state_at_end(facts: Facts, new_core: Callable[[], TradingCore], *, simulated
     return capture(core)
 
 
-# A session's last bar leaves it open: what it filled comes after it, and the next segment closes the session.
+# A session's last bar leaves it open: what it filled comes after it, and the next
+# segment closes the session.
 def _take_bar(core: TradingCore, event: Event, *, simulated: bool) -> None:
     assert isinstance(event, MarketDataEvent)
     core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
@@ -257,7 +277,9 @@ def _before_tail(facts: Facts) -> Facts:
     return facts
 
 
-def _apply_intent(core: TradingCore, facts: Mapping[str, Any], row: JournalRow, *, simulated: bool) -> None:
+def _apply_intent(
+    core: TradingCore, facts: Mapping[str, Any], row: JournalRow, *, simulated: bool
+) -> None:
     order = core.orders.get_order(facts["order_id"])
     if row.type == CancelOrder.__name__:
         if order is not None and order.is_open and simulated:
@@ -290,7 +312,8 @@ def _order_of(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> O
 
 
 def settings_of(facts: Mapping[str, Any]) -> RunSettings:
-    """Return settings from their facts; cost models of a class of their own come back as None.
+    """Return settings from their facts; cost models of a class of their own come back
+    as None.
 
     Nothing is imported or run to rebuild a model: who needs them passes them again.
     """

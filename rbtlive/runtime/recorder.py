@@ -1,7 +1,9 @@
-"""Between core and journal: writes down what a run does, or checks it against what was written.
+"""Between core and journal: writes down what a run does, or checks it against what was
+written.
 
-The rule: recovering a run and running it are the same calls. While rows are left from before, each output is compared
-with its row; when they are used up, outputs are appended.
+The rule: recovering a run and running it are the same calls. While rows are left from
+before, each output is compared with its row; when they are used up, outputs are
+appended.
 """
 
 from __future__ import annotations
@@ -21,14 +23,21 @@ from rbtlive.runtime.journal import RUN_ENDED, Journal, JournalRow, RowKind
 from rbtlive.runtime.journal_codec import canonical_json, encode_event
 
 SESSION_CLOSED = "SessionClosed"
-"""Type of the derived row that holds a session's books and the core's state after it."""
+"""Type of the derived row that holds a session's books and the core's state after it.
+"""
 SWAPPED = "Swapped"
-"""Type of the state row that begins a segment: another strategy goes on from the state it holds."""
+"""Type of the state row that begins a segment: another strategy goes on from the state
+it holds.
+"""
 
 STOPPED = "Stopped"
-"""Type of the note that holds the core's state where a run was stopped, for code that cannot replay it."""
+"""Type of the note that holds the core's state where a run was stopped, for code that
+cannot replay it.
+"""
 FAILED = "Failed"
-"""Type of the note that tells what a run failed with, and what its callbacks had recorded."""
+"""Type of the note that tells what a run failed with, and what its callbacks had
+recorded.
+"""
 
 
 class Recorder:
@@ -53,10 +62,12 @@ class Recorder:
         return self._rows is not None
 
     def inputs(self) -> Iterator[tuple[int, Event]]:
-        """Yield number and event of each input row from before; its outputs must be made before the next is asked for.
+        """Yield number and event of each input row from before; its outputs must be
+        made before the next is asked for.
 
         Raises:
-            StrategyChanged: the run as it is made again leaves out an output that was written.
+            StrategyChanged: the run as it is made again leaves out an output that was
+                written.
         """
         while self._next is not None:
             row = self._next
@@ -81,7 +92,9 @@ class Recorder:
         self.closed_session(row, closing_text(core, row))
 
     def closed_session(self, row: SessionRow, text: str) -> None:
-        """Write down, or check, a session's close, as `closing_text` told it when it happened."""
+        """Write down, or check, a session's close, as `closing_text` told it when it
+        happened.
+        """
         self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, text)
 
     def intents(self, core: TradingCore, commands: list[Command]) -> None:
@@ -100,7 +113,12 @@ class Recorder:
             self._append(kind, type_name, timestamp, payload)
             return
         made = f"{type_name} {payload}"
-        if row.kind != kind or row.type != type_name or row.timestamp != timestamp or row.payload != payload:
+        if (
+            row.kind != kind
+            or row.type != type_name
+            or row.timestamp != timestamp
+            or row.payload != payload
+        ):
             raise _diverged(row, made=made)
         self._step()
 
@@ -116,7 +134,9 @@ class Recorder:
 
 
 def closing_text(core: TradingCore, row: SessionRow) -> str:
-    """Return a session's books and the core's state after it, as canonical JSON; to be called when it closes."""
+    """Return a session's books and the core's state after it, as canonical JSON; to be
+    called when it closes.
+    """
     facts: dict[str, Any] = {
         "row": session_facts(row, core.record.transactions),
         "state": capture(core, since_last=True),
@@ -128,7 +148,9 @@ def closing_text(core: TradingCore, row: SessionRow) -> str:
 
 
 def moment_of(core: TradingCore) -> datetime:
-    """Return the time of a core's current step; the open of its session before the first one."""
+    """Return the time of a core's current step; the open of its session before the
+    first one.
+    """
     return core.now if core.market.now_us else core.calendar.open(core.market.session)
 
 
@@ -139,9 +161,12 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
         where, old, new = _first_difference(json.loads(row.payload), json.loads(payload))
         was, now = f"{row.type} with {where} {canonical_json(old)}", canonical_json(new)
     return StrategyChanged(
-        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, is "
-        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files), or was edited; attach the code "
-        "it was begun with, or attach with on_divergence='positions' to go on from its positions, or with fresh=True"
+        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, "
+        "is "
+        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files), or "
+        "was edited; attach the code "
+        "it was begun with, or attach with on_divergence='positions' to go on from its positions, "
+        "or with fresh=True"
     )
 
 

@@ -1,4 +1,5 @@
-"""What a strategy would have done in a recorded run: its callbacks over the journal's inputs, writing nothing.
+"""What a strategy would have done in a recorded run: its callbacks over the journal's
+inputs, writing nothing.
 
 The rule: a rehearsal reads the journal, and leaves it as it was.
 """
@@ -25,8 +26,11 @@ class _Reader(Recorder):
         pass
 
 
-def first_divergence(journal: Journal, segment: Segment, new_core: Callable[[], TradingCore]) -> str | None:
-    """Return where a strategy goes another way than a run's last segment did, or None if it nowhere does.
+def first_divergence(
+    journal: Journal, segment: Segment, new_core: Callable[[], TradingCore]
+) -> str | None:
+    """Return where a strategy goes another way than a run's last segment did, or None
+    if it nowhere does.
 
     Args:
         journal: The run's, resumed.
@@ -51,7 +55,9 @@ def first_divergence(journal: Journal, segment: Segment, new_core: Callable[[], 
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             if segment.state is not None:
-                facts = Facts(journal, {asset.symbol: asset for asset in core.assets}, upto=segment.after)
+                facts = Facts(
+                    journal, {asset.symbol: asset for asset in core.assets}, upto=segment.after
+                )
                 carry_on(core, facts, segment.state)
             hand_over(core.start())
             for _seq, event in recorder.inputs():

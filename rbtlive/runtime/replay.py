@@ -1,6 +1,7 @@
 """The market that a recorded run knew, as a portal.
 
-The rule: the bars are those that the session saw, taken from its journal, never from the source they came from.
+The rule: the bars are those that the session saw, taken from its journal, never from
+the source they came from.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _MOST_DIGITS = 38
 
 
 def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
-    """Open the journal of a run by its id, wherever later runs of the same name have moved it.
+    """Open the journal of a run by its id, wherever later runs of the same name have
+    moved it.
 
     Raises:
         RunNotFound: its file is gone.
@@ -35,13 +37,21 @@ def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
             if recorded.run_id == run_id:
                 return recorded
             recorded.close()
-    raise RunNotFound(f"the journal of run {run_id} of session {name!r} is gone from the state folder")
+    raise RunNotFound(
+        f"the journal of run {run_id} of session {name!r} is gone from the state folder"
+    )
 
 
-def recorded_portal(run: RecordedRun, folder: StateFolder, settings: RunSettings) -> PolarsDataPortal:
-    """Return everything the session knew of the market: its history, and every bar it was given since."""
+def recorded_portal(
+    run: RecordedRun, folder: StateFolder, settings: RunSettings
+) -> PolarsDataPortal:
+    """Return everything the session knew of the market: its history, and every bar it
+    was given since.
+    """
     header = run.header
-    stored = {kind: folder.load_bars(name) if name else None for kind, name in header["history"].items()}
+    stored = {
+        kind: folder.load_bars(name) if name else None for kind, name in header["history"].items()
+    }
     if stored["daily"] is not None:
         stored["daily"] = stored["daily"].filter(pl.col("date") < settings.start)
     if stored["minute"] is not None:
@@ -50,7 +60,8 @@ def recorded_portal(run: RecordedRun, folder: StateFolder, settings: RunSettings
         stored["minute"] = stored["minute"].filter(pl.col("timestamp") <= opening)
     seen = _seen_bars(run, settings)
     daily, minute = (
-        None if bars is None or bars.is_empty() else bars for bars in (stored["daily"], stored["minute"])
+        None if bars is None or bars.is_empty() else bars
+        for bars in (stored["daily"], stored["minute"])
     )
     if settings.intraday:
         minute = seen if minute is None else pl.concat([minute, seen])
@@ -75,16 +86,23 @@ def _facts(rows: list[dict[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame |
         return None
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         pl.col(*dates).cast(pl.String).str.to_date(),
-        *(_exactly(name, [row[name] for row in rows]) for name in ("ratio", "amount") if name in rows[0]),
+        *(
+            _exactly(name, [row[name] for row in rows])
+            for name in ("ratio", "amount")
+            if name in rows[0]
+        ),
     )
 
 
-# To the last digit: a ratio of one third has sixteen, and positions are valued with all of them.
+# To the last digit: a ratio of one third has sixteen, and positions are valued with all
+# of them.
 def _exactly(name: str, texts: list[str]) -> pl.Series:
     numbers = [Decimal(text) for text in texts]
     digits = [len(text.partition(".")[2]) for text in texts]
     whole = max(number.adjusted() + 1 for number in numbers)
-    if max(digits) + max(whole, 1) > _MOST_DIGITS:  # of such a spread they can only have been floats
+    if (
+        max(digits) + max(whole, 1) > _MOST_DIGITS
+    ):  # of such a spread they can only have been floats
         return pl.Series(name, [float(number) for number in numbers], dtype=pl.Float64)
     return pl.Series(name, numbers, dtype=pl.Decimal(_MOST_DIGITS, max(digits)))
 

@@ -1,6 +1,7 @@
 """Where sessions keep their files: one folder, one SQLite file a run, bars beside them.
 
-Its rule: nothing in the folder is a link, and a name that a person chose never leads outside it.
+Its rule: nothing in the folder is a link, and a name that a person chose never leads
+outside it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.errors import BadSessionName, JournalCorrupt, JournalUnwritable, RunNotFound, UnsafeStateFolder
+from rbtlive.errors import (
+    BadSessionName,
+    JournalCorrupt,
+    JournalUnwritable,
+    RunNotFound,
+    UnsafeStateFolder,
+)
 
 HOME_VARIABLE: Final = "RBTLIVE_HOME"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -30,17 +37,20 @@ def check_session_name(name: object) -> str:
     """Return a session's name if it can be one.
 
     Raises:
-        BadSessionName: it is no string, has other characters than `[A-Za-z0-9._-]`, begins with `.`, `_` or `-`, is
-            empty or longer than 64, or ends like the file of an earlier run.
+        BadSessionName: it is no string, has other characters than `[A-Za-z0-9._-]`,
+            begins with `.`, `_` or `-`, is empty or longer than 64, or ends like the
+            file of an earlier run.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise BadSessionName(
-            "a session's name must begin with a letter or digit and go on with letters, digits, '.', '_' or '-', "
+            "a session's name must begin with a letter or digit and go on with letters, digits, "
+            "'.', '_' or '-', "
             f"64 in all at most: was {name!r:.80}; pass e.g. name='sma'"
         )
     if _EARLIER_RUN.fullmatch(name):
         raise BadSessionName(
-            f"a session's name must not end in a dot and four digits, which marks the files of earlier runs: was {name!r}"
+            "a session's name must not end in a dot and four digits, which marks the files of "
+            f"earlier runs: was {name!r}"
         )
     return name
 
@@ -55,21 +65,26 @@ def new_run_id(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> st
 
 
 def client_order_id(run_id: str, sequence: int) -> str:
-    """Return the id under which a venue knows the order that is number `sequence` of a run: at most 18 characters.
+    """Return the id under which a venue knows the order that is number `sequence` of a
+    run: at most 18 characters.
 
     Raises:
         ValueError: `sequence` is not from 1 to 999,999,999.
     """
     if not 1 <= sequence <= 999_999_999:
-        raise ValueError(f"an order's sequence must be from 1 to 999999999: was {sequence} in run {run_id}")
+        raise ValueError(
+            f"an order's sequence must be from 1 to 999999999: was {sequence} in run {run_id}"
+        )
     return f"{run_id}-{sequence}"
 
 
 class StateFolder:
-    """The folder that holds journals, bars and locks. Nothing is made before the first session needs it.
+    """The folder that holds journals, bars and locks. Nothing is made before the first
+    session needs it.
 
     Args:
-        path: The folder; by default what RBTLIVE_HOME says, else `.rbtlive` in the working directory.
+        path: The folder; by default what RBTLIVE_HOME says, else `.rbtlive` in the
+            working directory.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -85,7 +100,8 @@ class StateFolder:
         """
         if self.path.is_symlink() or (self.path.exists() and not self.path.is_dir()):
             raise UnsafeStateFolder(
-                f"{self.path.name} must be a real folder: it is a link or a file; remove it, or set {HOME_VARIABLE}"
+                f"{self.path.name} must be a real folder: it is a link or a file; remove it, or "
+                f"set {HOME_VARIABLE}"
             )
         try:
             if not self.path.exists():
@@ -96,11 +112,14 @@ class StateFolder:
                 ignore.write_text("*\n", encoding="ascii")
         except OSError as error:
             raise JournalUnwritable(
-                f"the state folder {self.path.name} cannot be made: {error.strerror}; set {HOME_VARIABLE} to another place"
+                f"the state folder {self.path.name} cannot be made: {error.strerror}; set "
+                f"{HOME_VARIABLE} to another place"
             ) from error
 
     def journal_path(self, name: str, run: int | None = None) -> Path:
-        """Return the path of a session's journal; `run` counts its earlier runs from 1, None is the current one."""
+        """Return the path of a session's journal; `run` counts its earlier runs from 1,
+        None is the current one.
+        """
         check_session_name(name)
         return self.path / (f"{name}.sqlite" if run is None else f"{name}.{run:04d}.sqlite")
 
@@ -148,7 +167,8 @@ class StateFolder:
         return path
 
     def archive(self, name: str) -> int | None:
-        """Set a session's current journal aside as its newest earlier run; its lock must be held.
+        """Set a session's current journal aside as its newest earlier run; its lock
+        must be held.
 
         Returns:
             The number it got; None if there was nothing to set aside.
@@ -168,7 +188,8 @@ class StateFolder:
         return run
 
     def _rescue_side_files(self, name: str) -> None:
-        # The process died while it set a journal aside: what was left belongs to the newest earlier run.
+        # The process died while it set a journal aside: what was left belongs to the
+        # newest earlier run.
         earlier = self.earlier_runs(name)
         path = self.journal_path(name)
         for suffix in _SIDE_FILES:
@@ -180,7 +201,8 @@ class StateFolder:
             side.rename(new if not new.exists() else new.with_name(new.name + ".left"))
 
     def store_bars(self, bars: pl.DataFrame) -> str:
-        """Store a frame of bars beside the journals, once, and return the name it can be had by.
+        """Store a frame of bars beside the journals, once, and return the name it can
+        be had by.
 
         Returns:
             SHA-256 of the stored file, in hexadecimal.
@@ -245,7 +267,8 @@ def refuse_link(path: Path) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UnsafeStateFolder(
-            f"{path.name} in the state folder must be a plain file or folder: it is a link or a device; remove it"
+            f"{path.name} in the state folder must be a plain file or folder: it is a link or a "
+            "device; remove it"
         )
 
 

@@ -1,4 +1,5 @@
-"""What a journal says about its run before the first row: enough to compare, to recover and to replay.
+"""What a journal says about its run before the first row: enough to compare, to recover
+and to replay.
 
 The rule: never the strategy's source, which may hold keys; only its hash.
 """
@@ -37,14 +38,16 @@ def make_header(
     live: bool,
     folder: StateFolder | None,
 ) -> dict[str, Any]:
-    """Return the header of a new run, and store the bars it uses as history beside the journals.
+    """Return the header of a new run, and store the bars it uses as history beside the
+    journals.
 
     Args:
         executor: The strategy.
         settings: What was asked for.
         portal: History, assets, corporate actions.
         broker: Name of the broker.
-        live: Whether the feed tells of the present; its first bar then says where the run begins.
+        live: Whether the feed tells of the present; its first bar then says where the
+            run begins.
         folder: Where history is stored; None stores none.
     """
     calendar = portal.calendar
@@ -76,37 +79,48 @@ def make_header(
 def check_header(
     header: Mapping[str, Any], segment: Segment, executor: StrategyExecutor, settings: RunSettings
 ) -> None:
-    """Refuse to carry on a run with something else than what its last segment was begun with.
+    """Refuse to carry on a run with something else than what its last segment was begun
+    with.
 
     Raises:
         JournalVersion: it was written under other semantics.
         JournalMismatch: it is of another strategy.
-        StrategyChanged: the strategy's source, its parameters or a setting was edited since.
+        StrategyChanged: the strategy's source, its parameters or a setting was edited
+            since.
     """
     if header.get("semantics") != SEMANTICS:
         raise JournalVersion(
-            f"the journal was written under semantics {header.get('semantics')!r}, this is {SEMANTICS}: its events would "
+            f"the journal was written under semantics {header.get('semantics')!r}, this is "
+            f"{SEMANTICS}: its events would "
             "give other numbers; open it with the rbtlive that wrote it, or attach with fresh=True"
         )
     name = header["name"]
     if segment.strategy != executor.name:
         raise JournalMismatch(
-            f"session {name!r} holds a run of strategy {segment.strategy!r}: was asked to carry on with "
+            f"session {name!r} holds a run of strategy {segment.strategy!r}: was asked to carry on "
+            "with "
             f"{executor.name!r}; give this session another name, or attach with fresh=True"
         )
     wanted = settings_facts(settings)
     free = ("start",) if header["live"] else ()  # a live feed begins where its first bar was
-    changed = sorted(key for key in wanted if key not in free and wanted[key] != segment.settings.get(key))
+    changed = sorted(
+        key for key in wanted if key not in free and wanted[key] != segment.settings.get(key)
+    )
     if changed:
-        details = "; ".join(f"{key} was {segment.settings.get(key)!r}, is {wanted[key]!r}" for key in changed)
+        details = "; ".join(
+            f"{key} was {segment.settings.get(key)!r}, is {wanted[key]!r}" for key in changed
+        )
         raise StrategyChanged(
-            f"session {name!r} was begun with other settings: {details}; attach with them, with on_divergence='positions' "
+            f"session {name!r} was begun with other settings: {details}; attach with them, with "
+            "on_divergence='positions' "
             "to go on from its positions and orders, or with fresh=True"
         )
     if segment.source != executor.fingerprint():
         raise StrategyChanged(
-            f"the source of {executor.name} was edited since session {name!r} began: its past decisions would not be "
-            "this code's; attach the code it was begun with, or this one with on_divergence='positions' to go on from its "
+            f"the source of {executor.name} was edited since session {name!r} began: its past "
+            "decisions would not be "
+            "this code's; attach the code it was begun with, or this one with "
+            "on_divergence='positions' to go on from its "
             "positions and orders, or with fresh=True"
         )
 
@@ -126,7 +140,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in sorted(value.items(), key=lambda item: str(item[0]))}
+        return {
+            str(key): _plain(part)
+            for key, part in sorted(value.items(), key=lambda item: str(item[0]))
+        }
     if isinstance(value, (list, tuple, set, frozenset)):
         parts = [_plain(part) for part in value]
         return sorted(parts, key=str) if isinstance(value, (set, frozenset)) else parts
@@ -139,7 +156,11 @@ def _object_facts(value: Any) -> Any:
         source = hashlib.sha256(inspect.getsource(kind).encode()).hexdigest()[:16]
     except (OSError, TypeError):
         source = ""
-    state = {} if kind is value else {k: _plain(v) for k, v in sorted(getattr(value, "__dict__", {}).items())}
+    state = (
+        {}
+        if kind is value
+        else {k: _plain(v) for k, v in sorted(getattr(value, "__dict__", {}).items())}
+    )
     return {"class": f"{kind.__module__}.{kind.__qualname__}", "source": source, "state": state}
 
 
@@ -189,15 +210,22 @@ def _store_history(
     portal: PolarsDataPortal, first: int | None, folder: StateFolder | None
 ) -> dict[str, str | None]:
     before = portal.last_session + 1 if first is None else first
-    frames = {"daily": daily_frame(portal, before=before), "minute": minute_frame(portal, before=before)}
+    frames = {
+        "daily": daily_frame(portal, before=before),
+        "minute": minute_frame(portal, before=before),
+    }
     return {
-        kind: None if frame is None or folder is None or frame.is_empty() else folder.store_bars(frame)
+        kind: None
+        if frame is None or folder is None or frame.is_empty()
+        else folder.store_bars(frame)
         for kind, frame in frames.items()
     }
 
 
 def daily_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None:
-    """Return the portal's daily bars of sessions below `before`, in the form a portal takes."""
+    """Return the portal's daily bars of sessions below `before`, in the form a portal
+    takes.
+    """
     if portal.daily is None:
         return None
     bars = portal.daily.filter(pl.col("session") < before)
@@ -206,7 +234,9 @@ def daily_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None
 
 
 def minute_frame(portal: PolarsDataPortal, *, before: int) -> pl.DataFrame | None:
-    """Return the portal's minute bars of sessions below `before`, in the form a portal takes."""
+    """Return the portal's minute bars of sessions below `before`, in the form a portal
+    takes.
+    """
     if portal.minutes is None:
         return None
     bars = portal.minutes.part(portal.minutes.first_session, before - 1)

@@ -1,7 +1,8 @@
-"""Who holds a session: a lock of the operating system, kept for the session's life, and the holder's name for others.
+"""Who holds a session: a lock of the operating system, kept for the session's life, and
+the holder's name for others.
 
-Its rule: the lock is what the operating system says, never what a file says. A holder that dies, however suddenly, holds
-nothing any more.
+Its rule: the lock is what the operating system says, never what a file says. A holder
+that dies, however suddenly, holds nothing any more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
 
-_LOCKED_BYTE = 1 << 30  # far behind the text, which others must be able to read while the lock is held
+_LOCKED_BYTE = (
+    1 << 30
+)  # far behind the text, which others must be able to read while the lock is held
 _TEXT_BYTES = 512
 _MARK_BYTES = 64
 
@@ -25,8 +28,8 @@ _held: weakref.WeakSet[SessionLock] = weakref.WeakSet()
 class SessionLock:
     """An exclusive lock on a session, taken when made.
 
-    Beside the holder, its file keeps a mark: how far the journal had come. The journal uses it to notice that rows it
-    once had are missing.
+    Beside the holder, its file keeps a mark: how far the journal had come. The journal
+    uses it to notice that rows it once had are missing.
 
     Args:
         path: The lock's file; made if missing, never removed.
@@ -64,7 +67,9 @@ class SessionLock:
         return seq if noted == run_id else 0
 
     def last_marked(self) -> int:
-        """Return the last row that was noted for the current run, whichever it is; 0 if none was."""
+        """Return the last row that was noted for the current run, whichever it is; 0 if
+        none was.
+        """
         return self._mark()[1]
 
     def _mark(self) -> tuple[str, int]:
@@ -79,7 +84,9 @@ class SessionLock:
         self.forget()
 
     def forget(self) -> None:
-        """Close the file without unlocking: what a forked child does with its parent's lock."""
+        """Close the file without unlocking: what a forked child does with its parent's
+        lock.
+        """
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -105,7 +112,8 @@ def _open(path: Path) -> int:
         return os.open(path, flags, 0o600)
     except OSError as error:
         raise JournalUnwritable(
-            f"{path.name} cannot be made in the state folder: {error.strerror}; make the folder writable, "
+            f"{path.name} cannot be made in the state folder: {error.strerror}; make the folder "
+            "writable, "
             "or set RBTLIVE_HOME to one that is"
         ) from error
 
@@ -144,5 +152,6 @@ else:
         for lock in list(_held):
             lock.forget()
 
-    # A forked child shares its parent's lock and would keep it after the parent's death.
+    # A forked child shares its parent's lock and would keep it after the parent's
+    # death.
     os.register_at_fork(after_in_child=_forget_all)

@@ -1,6 +1,7 @@
 """Edited code takes over where a session stands.
 
-The rule: the new code's `initialize` runs before anything of the session is touched. If it fails, all is as it was.
+The rule: the new code's `initialize` runs before anything of the session is touched. If
+it fails, all is as it was.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Begun:
     Attributes:
         core: Its core, in the session's state; `initialize` has run.
         commands: What `initialize` asked for.
-        closed: Sessions that were over and are closed by it: their rows, and what the journal says of them.
+        closed: Sessions that were over and are closed by it: their rows, and what the
+            journal says of them.
         messages: What it had to say: level and text.
         state: The session's state, as facts.
         last_slice: END of the last slice that session saw, None if it saw none.
@@ -41,7 +43,9 @@ class Begun:
     last_slice: datetime | None
 
 
-def begin(journal: Journal, stands: Mapping[str, Any], new_core: Callable[[], TradingCore]) -> Begun:
+def begin(
+    journal: Journal, stands: Mapping[str, Any], new_core: Callable[[], TradingCore]
+) -> Begun:
     """Begin a segment where a session stands, without writing anything.
 
     Args:

@@ -1,7 +1,9 @@
-"""The clock's part in a live run: closes slices that are overdue, opens sessions on time, notices silence.
+"""The clock's part in a live run: closes slices that are overdue, opens sessions on
+time, notices silence.
 
-The rule: it only makes punctual what event time would do anyway, and everything it does is an event. A feed whose bars
-are of the past (a recording that is played) is left alone.
+The rule: it only makes punctual what event time would do anyway, and everything it does
+is an event. A feed whose bars are of the past (a recording that is played) is left
+alone.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 TICK_S = 0.5
 GRACE_S = 5.0
 DAILY_GRACE_S = 900.0
-"""Daily bars are told minutes after the close, and nobody trades before the next open."""
+"""Daily bars are told minutes after the close, and nobody trades before the next open.
+"""
 STALE_AFTER_BARS = 2.0
 _INTERVAL = {"1m": timedelta(minutes=1), "1d": timedelta(days=1)}
 _PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
@@ -31,15 +34,18 @@ _PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
 class Timekeeper:
     """Watches the time for one engine.
 
-    The feed's own stamps and the time passed since say what time it is; wall time only holds it back. A wall clock that
-    jumps forward closes no slice whose bars may still come.
+    The feed's own stamps and the time passed since say what time it is; wall time only
+    holds it back. A wall clock that jumps forward closes no slice whose bars may still
+    come.
 
     Args:
         feed: The live feed.
         clock: Tells wall time, and time passed.
         tell: Takes events for the queue.
-        grace_s: How late a slice's bars may come before the clock closes it; those of days at least `DAILY_GRACE_S`.
-        stale_after_bars: Bar intervals of open hours without a bar, after which prices are stale; None never finds them so.
+        grace_s: How late a slice's bars may come before the clock closes it; those of
+            days at least `DAILY_GRACE_S`.
+        stale_after_bars: Bar intervals of open hours without a bar, after which prices
+            are stale; None never finds them so.
 
     Attributes:
         stale: Whether no bar has come for so long.
@@ -68,7 +74,9 @@ class Timekeeper:
         self._opened_session = -1
 
     def note_slice(self, timestamp: datetime, frequency: str, *, empty: bool = False) -> None:
-        """Take notice of a slice that was processed; one without bars says nothing of the feed."""
+        """Take notice of a slice that was processed; one without bars says nothing of
+        the feed.
+        """
         if empty:
             return
         self._frequency = frequency
@@ -91,7 +99,8 @@ class Timekeeper:
 
         Args:
             core: The core that trades.
-            blocked: Whether the loop stood still until now: bars that came meanwhile are read before slices are closed.
+            blocked: Whether the loop stood still until now: bars that came meanwhile
+                are read before slices are closed.
         """
         if (
             self._feed.reached is not None
@@ -103,7 +112,9 @@ class Timekeeper:
             daily = timedelta(seconds=DAILY_GRACE_S) if self._frequency == "1d" else self._grace
             self._feed.close_through(now - max(self._grace, daily))
         session = core.calendar.coming_session(now_us)
-        morning = session > self._opened_session and now_us >= morning_us(core.calendar.label(session))
+        morning = session > self._opened_session and now_us >= morning_us(
+            core.calendar.label(session)
+        )
         if morning and _is_next(core, session):
             self._opened_session = session
             self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
@@ -115,11 +126,16 @@ class Timekeeper:
             return
         silent_s = (self._passed_us() - self._last_bar_us) / 1e6
         open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
-        if open_s > _INTERVAL[self._frequency].total_seconds() * limit + self._grace.total_seconds():
+        if (
+            open_s
+            > _INTERVAL[self._frequency].total_seconds() * limit + self._grace.total_seconds()
+        ):
             self.stale = True
             self._tell(
                 CircuitBreakerEvent(
-                    timestamp=now, name="stale data", reason=f"no bar for {open_s:.0f} s of open hours"
+                    timestamp=now,
+                    name="stale data",
+                    reason=f"no bar for {open_s:.0f} s of open hours",
                 )
             )
 
@@ -129,15 +145,20 @@ class Timekeeper:
 
     def _now(self) -> datetime:
         wall = self._clock.now()
-        return wall if self._lead_us is None else min(wall, datetime_of(self._lead_us + self._passed_us()))
+        return (
+            wall
+            if self._lead_us is None
+            else min(wall, datetime_of(self._lead_us + self._passed_us()))
+        )
 
     def _passed_us(self) -> int:
         return self._clock.monotonic_ns() // 1000
 
 
 def _is_next(core: TradingCore, session: int) -> bool:
-    # The bars may be ahead of a wall clock that was set back, or behind it while their feed is away: no session is entered
-    # twice, and none before the one before it is over.
+    # The bars may be ahead of a wall clock that was set back, or behind it while their
+    # feed is away: no session is entered twice, and none before the one before it is
+    # over.
     entered = core.market.session
     if core.in_session:
         return session == entered

@@ -1,7 +1,8 @@
 """The simulated venue: fills open orders against the current bar, by zipline's rules.
 
-The rule: it decides price and amount of an execution and nothing else; what an execution does to orders and
-portfolio happens where every execution is booked, before the next one is decided.
+The rule: it decides price and amount of an execution and nothing else; what an
+execution does to orders and portfolio happens where every execution is booked, before
+the next one is decided.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ Emit = Callable[[Any, Decimal, Decimal, Decimal], None]
 
 
 class Slippage(Protocol):
-    """A slippage model: yields (order view, price, signed amount) for each execution, in turn."""
+    """A slippage model: yields (order view, price, signed amount) for each execution,
+    in turn.
+    """
 
     def simulate(
         self, data: Any, asset: Asset, orders_for_asset: Sequence[Any]
@@ -58,9 +61,12 @@ class SimVenue:
     Args:
         slippage: Model that decides price and amount.
         commission: Model that decides the cost of a fill.
-        cap_limit_price: Never fill a limit order worse than its limit (off: as the slippage model says).
-        order_view: Turns an order into what models of others may look at; our own look at the order itself.
-        transaction_view: Turns an execution into what commission models of others may look at.
+        cap_limit_price: Never fill a limit order worse than its limit (off: as the
+            slippage model says).
+        order_view: Turns an order into what models of others may look at; our own look
+            at the order itself.
+        transaction_view: Turns an execution into what commission models of others may
+            look at.
     """
 
     cancels_at_once = True
@@ -81,12 +87,17 @@ class SimVenue:
         self._resting = RestingBounds()
         self._trade = _Trade()
 
-    def set_models(self, slippage: Slippage | None = None, commission: Commission | None = None) -> None:
-        """Fill by `slippage` and charge by `commission` from now on; None keeps the present one."""
+    def set_models(
+        self, slippage: Slippage | None = None, commission: Commission | None = None
+    ) -> None:
+        """Fill by `slippage` and charge by `commission` from now on; None keeps the
+        present one.
+        """
         if slippage is not None:
             self.slippage = slippage
             self._shows_orders = not _is_ours(slippage)
-            # A model with a loop of its own decides for itself which orders it looks at.
+            # A model with a loop of its own decides for itself which orders it looks
+            # at.
             self._may_skip = getattr(type(slippage), "simulate", None) is SlippageModel.simulate
         if commission is not None:
             self.commission = commission
@@ -102,12 +113,15 @@ class SimVenue:
         version: int = 0,
         close_of: Callable[[int], float] | None = None,
     ) -> None:
-        """Fill what fills on the current bar, in the order of the book; each fill is emitted before the next.
+        """Fill what fills on the current bar, in the order of the book; each fill is
+        emitted before the next.
 
         Args:
             book: Open orders by asset.
-            version: Changes whenever an open order may have been added, ended or restated.
-            close_of: Gives the bar's close of an asset's index, NaN if it has none; None looks at every order.
+            version: Changes whenever an open order may have been added, ended or
+                restated.
+            close_of: Gives the bar's close of an asset's index, NaN if it has none;
+                None looks at every order.
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
             emit: Books an execution: order, signed amount, price a share, commission.
@@ -117,13 +131,18 @@ class SimVenue:
         for asset, orders in list(book.items()):
             first = orders[0] if orders else None
             if first is None or first.limit is not None or first.stop is not None:
-                # A market order fills on any bar that has a close: for others there are bounds.
+                # A market order fills on any bar that has a close: for others there are
+                # bounds.
                 if bounded_by is not None and not self._resting.may_touch(
                     asset, orders, version=version, close=bounded_by(asset.index)
                 ):
                     continue
                 self._resting.forget(asset)
-            shown = [self._order_view(order) for order in orders] if self._shows_orders else list(orders)
+            shown = (
+                [self._order_view(order) for order in orders]
+                if self._shows_orders
+                else list(orders)
+            )
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
 
@@ -133,16 +152,21 @@ class SimVenue:
         signed = amount if type(amount) is Decimal else Decimal(to_decimal(amount))
         exact_price = to_money(price)
         if self._cap_limit_price and order.limit is not None:
-            exact_price = min(exact_price, order.limit) if signed > 0 else max(exact_price, order.limit)
+            exact_price = (
+                min(exact_price, order.limit) if signed > 0 else max(exact_price, order.limit)
+            )
         cost = to_money(self._cost(shown, order, amount=signed, price=exact_price, now=now))
         if exact_price < ZERO or not signed.is_finite():
             raise ValueError(
-                f"a fill must have a finite amount and no negative price: was {signed} at {exact_price} for order {order.id} "
+                f"a fill must have a finite amount and no negative price: was {signed} at "
+                f"{exact_price} for order {order.id} "
                 f"({order.asset.symbol}); see the slippage model"
             )
         emit(order, signed, exact_price, max(ZERO, cost))
 
-    def _cost(self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime) -> Any:
+    def _cost(
+        self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime
+    ) -> Any:
         if not self._shows_fills:
             trade = self._trade
             trade.amount, trade.price = amount, price
@@ -153,7 +177,8 @@ class SimVenue:
         )
 
 
-# Our own models read orders and fills as they are, and keep neither; others get views, which cost three times the fill itself.
+# Our own models read orders and fills as they are, and keep neither; others get views,
+# which cost three times the fill itself.
 class _Trade:
     __slots__ = ("amount", "price")
 

@@ -1,6 +1,8 @@
-"""Which bars cannot touch the orders that rest: a bound on prices an asset, instead of a look at each order.
+"""Which bars cannot touch the orders that rest: a bound on prices an asset, instead of
+a look at each order.
 
-The rule: it may say "perhaps" too often and "no" never wrongly; a "no" must change nothing.
+The rule: it may say "perhaps" too often and "no" never wrongly; a "no" must change
+nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ class RestingBounds:
         Args:
             asset: Whose orders.
             orders: Its open orders.
-            version: Changes whenever an open order may have been added, ended or restated.
+            version: Changes whenever an open order may have been added, ended or
+                restated.
             close: The bar's close; NaN touches nothing.
         """
         known = self._bounds.get(asset)
@@ -36,7 +39,9 @@ class RestingBounds:
         return close == close and not known[1] < close < known[2]  # noqa: PLR0124 - NaN
 
     def forget(self, asset: Asset) -> None:
-        """Look at the asset's orders anew next time: a bar may have triggered some without filling them."""
+        """Look at the asset's orders anew next time: a bar may have triggered some
+        without filling them.
+        """
         self._bounds.pop(asset, None)
 
 
@@ -46,7 +51,8 @@ def _quiet_range(orders: Sequence[Any]) -> tuple[float, float]:
         if order.triggered:
             return float("inf"), float("-inf")  # it may fill on any bar
         buy = order.amount > 0
-        # A stop comes first: until it is reached the limit of a stop-limit order does not count.
+        # A stop comes first: until it is reached the limit of a stop-limit order does
+        # not count.
         if order.stop is not None:
             below, price = not buy, float(order.stop)
         else:

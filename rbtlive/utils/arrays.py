@@ -1,7 +1,8 @@
 """NumPy, loaded when something of it is used for the first time.
 
-The rule: whoever needs NumPy takes `np` from here. Nothing needs an array before there is data, and an import that loads
-NumPy, whose linear algebra starts threads that wait busily, takes half as long again.
+The rule: whoever needs NumPy takes `np` from here. Nothing needs an array before there
+is data, and an import that loads NumPy, whose linear algebra starts threads that wait
+busily, takes half as long again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ else:
     np.__getattr__ = _load
 
     class NDArray:
-        """Stands in annotations, which are text; whoever evaluates one gets NumPy's own type."""
+        """Stands in annotations, which are text; whoever evaluates one gets NumPy's own
+        type.
+        """
 
         def __class_getitem__(cls, item: Any) -> Any:
             return import_module("numpy.typing").NDArray[item]

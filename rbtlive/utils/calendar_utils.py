@@ -1,4 +1,6 @@
-"""zipline's `zipline.utils.calendar_utils`: calendars of exchange_calendars, whose minutes are named by their end."""
+"""zipline's `zipline.utils.calendar_utils`: calendars of exchange_calendars, whose
+minutes are named by their end.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ FIRST_SESSION = "1990-01-01"
 
 
 def get_calendar(name: str) -> ExchangeCalendar:
-    """Return the calendar of that name, from 1990 on; zipline's name for CMES, "us_futures", works too."""
+    """Return the calendar of that name, from 1990 on; zipline's name for CMES,
+    "us_futures", works too.
+    """
     import exchange_calendars
 
     return exchange_calendars.get_calendar(name, side="right", start=FIRST_SESSION)

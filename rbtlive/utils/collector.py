@@ -1,6 +1,7 @@
 """Fewer garbage collections while a backtest makes orders and rows that it keeps.
 
-The rule: the collector is never switched off, and gets its thresholds back when the last run has ended.
+The rule: the collector is never switched off, and gets its thresholds back when the
+last run has ended.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RARE = (50_000, 20, 100)
-"""New objects between two collections of the youngest generation, and how rare those of the older ones are: Python's
-default looks at all orders of a run again and again, a tenth of its time, and finds nothing: a run makes no cycles."""
+"""New objects between two collections of the youngest generation, and how rare those of
+the older ones are: Python's default looks at all orders of a run again and again, a
+tenth of its time, and finds nothing: a run makes no cycles.
+"""
 
 COLLECT_AFTER = 8
-"""So many runs may be forgotten before their memory is free: one that nobody holds any more is a cycle, its bars with it, and
-being old it would never be met by a collection of Python's own accord, however often a loop over parameters runs."""
+"""So many runs may be forgotten before their memory is free: one that nobody holds any
+more is a cycle, its bars with it, and being old it would never be met by a collection
+of Python's own accord, however often a loop over parameters runs.
+"""
 
 _lock = threading.Lock()
 _runs = _ended = 0
@@ -25,7 +30,9 @@ _before = gc.get_threshold()
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Collect garbage less often within this block; blocks may overlap, in several threads too."""
+    """Collect garbage less often within this block; blocks may overlap, in several
+    threads too.
+    """
     global _runs, _before  # noqa: PLW0603 - the collector is one for the process
     with _lock:
         _runs += 1
@@ -43,8 +50,9 @@ def rare_collections() -> Iterator[None]:
                 gc.set_threshold(*_before)
 
 
-# What a run has made stays, and would all be looked at as soon as the thresholds are back. Objects that are frozen and thawed are
-# the oldest ones, which are looked at last. What somebody else has frozen is left alone.
+# What a run has made stays, and would all be looked at as soon as the thresholds are
+# back. Objects that are frozen and thawed are the oldest ones, which are looked at
+# last. What somebody else has frozen is left alone.
 def _count_as_old() -> None:
     global _ended  # noqa: PLW0603 - as above
     _ended += 1

@@ -1,4 +1,6 @@
-"""zipline's `zipline.utils.math_utils`: small numeric helpers that strategies import; NaN-aware sums are numpy's."""
+"""zipline's `zipline.utils.math_utils`: small numeric helpers that strategies import;
+NaN-aware sums are numpy's.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def tolerant_equals(
     rtol: float = 1e-6,
     equal_nan: bool = False,
 ) -> bool:
-    """Say whether two numbers are equal within `atol`, or within `rtol` of the larger one."""
+    """Say whether two numbers are equal within `atol`, or within `rtol` of the larger
+    one.
+    """
     left, right = float(a), float(b)
     if math.isnan(left) and math.isnan(right):
         return equal_nan
@@ -58,7 +62,9 @@ def round_if_near_integer(a: float, epsilon: float = 1e-4) -> float:
 
 
 def number_of_decimal_places(n: object) -> int:
-    """Return how many digits the shortest decimal text of a number has behind the point."""
+    """Return how many digits the shortest decimal text of a number has behind the
+    point.
+    """
     exponent = Decimal(str(n)).as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError(f"a finite number is expected: was {n!r}")  # noqa: TRY004 - a number, and not a finite one

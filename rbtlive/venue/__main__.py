@@ -1,6 +1,8 @@
-"""The command `python -m rbtlive.venue`: a paper venue on this machine, for tests and for trying things out.
+"""The command `python -m rbtlive.venue`: a paper venue on this machine, for tests and
+for trying things out.
 
-The rule: what a client needs is printed once, as one line of JSON; a secret that was given is never printed.
+The rule: what a client needs is printed once, as one line of JSON; a secret that was
+given is never printed.
 """
 
 from __future__ import annotations
@@ -44,11 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=date.fromisoformat, help="first session")
     parser.add_argument("--end", type=date.fromisoformat, help="last session")
     parser.add_argument(
-        "--speed", type=_positive, help="times faster than real time; without it bars wait to be told"
+        "--speed",
+        type=_positive,
+        help="times faster than real time; without it bars wait to be told",
     )
     parser.add_argument("--state", type=Path, help="file that keeps the book over restarts")
     parser.add_argument("--cash", type=_amount, default=Decimal(100_000), help="money at the start")
-    parser.add_argument("--lot-size", type=_amount, default=Decimal("1E-9"), help="smallest tradable amount")
+    parser.add_argument(
+        "--lot-size", type=_amount, default=Decimal("1E-9"), help="smallest tradable amount"
+    )
     parser.add_argument("--slippage", choices=("none", "basis-points"), default="none")
     parser.add_argument(
         "--fills", choices=("now", "next"), default="now", help="the first bar an order may fill on"
@@ -75,7 +81,9 @@ def _amount(text: str) -> Decimal:
 
 def _portal(options: argparse.Namespace) -> PolarsDataPortal:
     if Path(options.bars).suffix in {".parquet", ".csv"}:
-        return PolarsDataPortal.coerce(options.bars, frequency=options.frequency, calendar=options.calendar)
+        return PolarsDataPortal.coerce(
+            options.bars, frequency=options.frequency, calendar=options.calendar
+        )
     return load_sample(options.bars)
 
 
@@ -110,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if (missing.name or "").partition(".")[0] not in {"aiohttp", "msgpack"}:
                 raise
             raise MissingExtra(
-                f"the venue needs the packages of an extra, {missing.name} is missing: pip install 'rbtlive[venue]'"
+                f"the venue needs the packages of an extra, {missing.name} is missing: pip install "
+                "'rbtlive[venue]'"
             ) from None
         settings = VenueSettings(
             portal=_portal(options),

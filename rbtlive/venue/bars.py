@@ -1,4 +1,5 @@
-"""The venue's market: recorded bars behind a cursor, and what a data service may tell of them.
+"""The venue's market: recorded bars behind a cursor, and what a data service may tell
+of them.
 
 The rule: nothing later than the cursor is ever told, traded on or counted.
 """
@@ -35,7 +36,8 @@ class Print:
 
     Attributes:
         symbol: Ticker.
-        start: When the bar began, UTC: a minute's first second, or midnight in New York of a session's date.
+        start: When the bar began, UTC: a minute's first second, or midnight in New York
+            of a session's date.
         end_us: When it was complete, µs UTC.
         open: First price; high, low and close likewise.
         volume: Shares.
@@ -57,7 +59,8 @@ class VenueMarket:
     Args:
         portal: The bars.
         frequency: What a slice is: "1d" or "1m".
-        start: Label of the first session; earlier bars are history. None is the first with bars.
+        start: Label of the first session; earlier bars are history. None is the first
+            with bars.
         end: Label of the last session; None is the last with bars.
         lot_size: Smallest tradable amount of every asset.
 
@@ -85,8 +88,10 @@ class VenueMarket:
         last = portal.last_session if end is None else calendar.at_or_before(end)
         if first > last:
             raise InvalidSetting(
-                f"start must not lie after end: sessions from {calendar.label(first)} to {calendar.label(last)} were "
-                f"asked for; the bars reach from {calendar.label(portal.first_session)} to {calendar.label(portal.last_session)}"
+                f"start must not lie after end: sessions from {calendar.label(first)} to "
+                f"{calendar.label(last)} were "
+                f"asked for; the bars reach from {calendar.label(portal.first_session)} to "
+                f"{calendar.label(portal.last_session)}"
             )
         self._market = Market(
             _in_lots(portal, lot_size),
@@ -97,7 +102,9 @@ class VenueMarket:
         )
         self.assets: tuple[Asset, ...] = tuple(self._market.assets)
         self.by_symbol = {asset.symbol: asset for asset in self.assets}
-        self.data = BarData(self._market, get_frames("polars"), restrictions=lambda _asset, _now: False)
+        self.data = BarData(
+            self._market, get_frames("polars"), restrictions=lambda _asset, _now: False
+        )
         panel = self._market.panel
         self._row = panel.rows_of_session(first)[0] - 1
         self._last_row = panel.rows_of_session(last)[1] - 1
@@ -111,7 +118,9 @@ class VenueMarket:
         return int(self._market.panel.row_us[self._row + 1]) if self._row < self._last_row else None
 
     def step(self) -> None:
-        """Move to the next slice; `session_is_new` says whether a session began with it."""
+        """Move to the next slice; `session_is_new` says whether a session began with
+        it.
+        """
         market = self._market
         self._row += 1
         session = int(market.panel.session_at(self._row))
@@ -133,11 +142,15 @@ class VenueMarket:
         return None if np.isnan(price) else to_decimal(price)
 
     def close(self, index: int) -> float:
-        """Return the close of the slice at the cursor of an asset's index, NaN if it has none."""
+        """Return the close of the slice at the cursor of an asset's index, NaN if it
+        has none.
+        """
         return self._market.close(index)
 
     def prints(self) -> list[Print]:
-        """Return the bars of the slice at the cursor, in the order of their assets; nothing traded, no bar."""
+        """Return the bars of the slice at the cursor, in the order of their assets;
+        nothing traded, no bar.
+        """
         market = self._market
         found = []
         for asset in self.assets:
@@ -146,7 +159,9 @@ class VenueMarket:
                 for read in (market.open_, market.high, market.low, market.close, market.volume)
             ]
             if not np.isnan(values[3]):
-                found.append(Print(asset.symbol, self._start(self.now_us), self.now_us, *map(float, values)))
+                found.append(
+                    Print(asset.symbol, self._start(self.now_us), self.now_us, *map(float, values))
+                )
         return found
 
     def day_prints(self) -> list[Print]:
@@ -154,9 +169,16 @@ class VenueMarket:
         return self._known("1d", session=self.session)
 
     def history(
-        self, symbols: list[str], *, frequency: Frequency, start: datetime | None, end: datetime | None
+        self,
+        symbols: list[str],
+        *,
+        frequency: Frequency,
+        start: datetime | None,
+        end: datetime | None,
     ) -> list[Print]:
-        """Return bars that are over by now and begin between `start` and `end`, sorted by symbol, then time."""
+        """Return bars that are over by now and begin between `start` and `end`, sorted
+        by symbol, then time.
+        """
         wanted = set(symbols)
         return [
             p
@@ -170,11 +192,18 @@ class VenueMarket:
         return known[-1] if known else None
 
     def splits(self) -> list[tuple[Asset, Decimal]]:
-        """Return the splits that take effect in the cursor's session: asset and ratio, 0.5 is two for one."""
-        return [(self.assets[split.asset], split.ratio) for split in self._market.splits_at(self.session)]
+        """Return the splits that take effect in the cursor's session: asset and ratio,
+        0.5 is two for one.
+        """
+        return [
+            (self.assets[split.asset], split.ratio)
+            for split in self._market.splits_at(self.session)
+        ]
 
     def dividends(self) -> list[tuple[Asset, Decimal, int | None]]:
-        """Return the dividends whose ex date is in the cursor's session: asset, money a share, session of payment."""
+        """Return the dividends whose ex date is in the cursor's session: asset, money a
+        share, session of payment.
+        """
         return [
             (self.assets[one.asset], one.amount, one.pay_session)
             for one in self._market.dividends_ex_at(self.session)
@@ -199,7 +228,8 @@ class VenueMarket:
             frame = frame.filter(pl.col("asset").is_in(wanted))
         frame = frame.filter(pl.col("close").is_not_nan())
         return [
-            self._print(row, frequency) for row in frame.sort("asset", frame.columns[0]).iter_rows(named=True)
+            self._print(row, frequency)
+            for row in frame.sort("asset", frame.columns[0]).iter_rows(named=True)
         ]
 
     def _print(self, row: dict[str, Any], frequency: Frequency) -> Print:
@@ -210,7 +240,9 @@ class VenueMarket:
             end_us = int(row["us"])
             start = datetime_of(end_us - MINUTE_US)
         symbol = self.assets[row["asset"]].symbol
-        return Print(symbol, start, end_us, row["open"], row["high"], row["low"], row["close"], row["volume"])
+        return Print(
+            symbol, start, end_us, row["open"], row["high"], row["low"], row["close"], row["volume"]
+        )
 
     def _start(self, end_us: int) -> datetime:
         if self.frequency == "1m":

@@ -1,7 +1,9 @@
-"""The venue's book: orders, executions, cash and positions, kept with the package's own pieces.
+"""The venue's book: orders, executions, cash and positions, kept with the package's own
+pieces.
 
-The rule: it changes only through `place`, `cancel` and `advance`, each with the time it happens at. The same inputs give
-the same book, ids included, so the list of inputs is all there is to save.
+The rule: it changes only through `place`, `cancel` and `advance`, each with the time it
+happens at. The same inputs give the same book, ids included, so the list of inputs is
+all there is to save.
 """
 
 from __future__ import annotations
@@ -94,7 +96,8 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Something that happened to an order: "new", "fill", "partial_fill", "canceled" or "expired".
+    """Something that happened to an order: "new", "fill", "partial_fill", "canceled" or
+    "expired".
 
     Attributes:
         event: What.
@@ -122,7 +125,8 @@ class VenueBook:
         cash: Money at the start.
         slippage: Decides price and amount of executions.
         commission: Decides their cost.
-        fills: "now" tries an order against the current bar when it comes; "next" leaves it to the next bar.
+        fills: "now" tries an order against the current bar when it comes; "next" leaves
+            it to the next bar.
         multiplier: How many times the equity positions may be worth.
         on_update: Gets what happens to orders, while they are as they are right then.
 
@@ -163,7 +167,8 @@ class VenueBook:
         self._owed: dict[int, Decimal] = {}
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
-        # What a SimVenue remembers of resting orders holds for the whole book: orders tried at once have one of their own.
+        # What a SimVenue remembers of resting orders holds for the whole book: orders
+        # tried at once have one of their own.
         self._venue, self._at_once = (
             SimVenue(
                 slippage,
@@ -177,7 +182,7 @@ class VenueBook:
         with _exactly():
             self._enter_slice()
 
-    # -- asking ----------------------------------------------------------------------------------------------
+    # -- asking -----------------------------------------------------------------------
 
     def by_client_id(self, client_order_id: str) -> VenueOrder | None:
         """Return the order of a client order id, if there is one."""
@@ -196,7 +201,9 @@ class VenueBook:
         return self.portfolio.portfolio_value
 
     def buying_power(self) -> Decimal:
-        """Return the money that new positions may cost: equity times the multiplier, less positions and open orders."""
+        """Return the money that new positions may cost: equity times the multiplier,
+        less positions and open orders.
+        """
         gross = self.portfolio.totals().gross
         reserved = sum((self._exposure(one) for one in self.open_orders()), ZERO)
         return max(ZERO, self.equity() * self.multiplier - gross - reserved)
@@ -205,7 +212,8 @@ class VenueBook:
         """Say no to a ticket that cannot be placed now.
 
         Raises:
-            Refused: its id is taken, its asset unknown or without a price, or it costs more than there is.
+            Refused: its id is taken, its asset unknown or without a price, or it costs
+                more than there is.
         """
         if ticket.client_order_id in self._by_client_id:
             raise Refused(422, 40010001, "client_order_id must be unique")
@@ -216,11 +224,13 @@ class VenueBook:
         if price is None:
             raise Refused(403, 40310000, f'asset "{ticket.symbol}" has no price yet')
         with _exactly():
-            needed = self._opening(asset, ticket.amount) * (ticket.limit_price or ticket.stop_price or price)
+            needed = self._opening(asset, ticket.amount) * (
+                ticket.limit_price or ticket.stop_price or price
+            )
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
 
-    # -- acting ----------------------------------------------------------------------------------------------
+    # -- acting -----------------------------------------------------------------------
 
     def place(self, ticket: Ticket, at: datetime) -> VenueOrder:
         """Take an order that was checked, and try it at once if orders fill now.
@@ -259,13 +269,15 @@ class VenueBook:
             self._end(placed, OrderState.CANCELED, "canceled")
 
     def advance(self, at: datetime) -> None:
-        """Move to the next slice: what a session begins with, fills, and at a session's end the day orders expire."""
+        """Move to the next slice: what a session begins with, fills, and at a session's
+        end the day orders expire.
+        """
         self.market.step()
         self._now = at
         with _exactly():
             self._enter_slice()
 
-    # -- a slice ---------------------------------------------------------------------------------------------
+    # -- a slice ----------------------------------------------------------------------
 
     def _enter_slice(self) -> None:
         market = self.market
@@ -283,7 +295,8 @@ class VenueBook:
             self._manager.prune()
 
     def _begin_session(self) -> None:
-        # Source: dividends before splits, on what was held overnight, as in rbtlive.core.corporate_actions.
+        # Source: dividends before splits, on what was held overnight, as in
+        # rbtlive.core.corporate_actions.
         market = self.market
         self.last_equity = self.equity()
         self.last_prices = {p.asset.symbol: p.last_sale_price for p in self.portfolio}
@@ -339,18 +352,25 @@ class VenueBook:
     def _tell(self, event: str, placed: VenueOrder, execution: Execution | None = None) -> None:
         placed.updated = self._now
         self._updates_made += 1
-        told = execution.id if execution is not None else uuid5(self.id, f"update/{self._updates_made}")
+        told = (
+            execution.id
+            if execution is not None
+            else uuid5(self.id, f"update/{self._updates_made}")
+        )
         position = None if execution is None else self.portfolio.amount_of(placed.order.asset)
         self._on_update(Update(event, placed, told, self._now, execution, position))
 
     def _mark(self) -> None:
         if self.portfolio.positions:
-            self.portfolio.mark([self.market.price(asset) for asset in self.portfolio.positions], self._now)
+            self.portfolio.mark(
+                [self.market.price(asset) for asset in self.portfolio.positions], self._now
+            )
 
-    # -- what orders may cost --------------------------------------------------------------------------------
+    # -- what orders may cost ---------------------------------------------------------
 
     def _opening(self, asset: Asset, amount: Decimal) -> Decimal:
-        # Shares, unsigned, by which an order would enlarge a position, beyond those it closes.
+        # Shares, unsigned, by which an order would enlarge a position, beyond those it
+        # closes.
         held = self.portfolio.amount_of(asset)
         if held == 0 or (held > 0) == (amount > 0):
             return abs(amount)
@@ -358,7 +378,9 @@ class VenueBook:
 
     def _exposure(self, placed: VenueOrder) -> Decimal:
         order = placed.order
-        price = placed.ticket.limit_price or placed.ticket.stop_price or self.market.price(order.asset)
+        price = (
+            placed.ticket.limit_price or placed.ticket.stop_price or self.market.price(order.asset)
+        )
         return self._opening(order.asset, order.open_amount) * (price or ZERO)
 
 

@@ -1,4 +1,5 @@
-"""What time it is at the venue: a time of its own, moved by hand or in step with real time.
+"""What time it is at the venue: a time of its own, moved by hand or in step with real
+time.
 
 The rule: stamps only grow, and two things that happened never share one.
 """
@@ -16,11 +17,14 @@ class VenueClock:
 
     Args:
         now_us: The first reading, µs UTC.
-        speed: How many times faster than real time it runs; None stands still until it is set.
+        speed: How many times faster than real time it runs; None stands still until it
+            is set.
         monotonic_s: Tells seconds of real time that never run backwards.
     """
 
-    def __init__(self, now_us: int, *, speed: float | None, monotonic_s: Callable[[], float]) -> None:
+    def __init__(
+        self, now_us: int, *, speed: float | None, monotonic_s: Callable[[], float]
+    ) -> None:
         self.speed = speed
         self._monotonic_s = monotonic_s
         self._base_us = now_us
@@ -39,19 +43,25 @@ class VenueClock:
         return datetime_of(self.now_us())
 
     def stamp_us(self) -> int:
-        """Return a time for something that happens now: later than every earlier one, µs UTC."""
+        """Return a time for something that happens now: later than every earlier one,
+        µs UTC.
+        """
         self._last_us = max(self.now_us(), self._last_us + 1)
         return self._last_us
 
     def set(self, now_us: int) -> int:
-        """Move to a moment, unless it is over already, and return the stamp of what happens there, µs UTC."""
+        """Move to a moment, unless it is over already, and return the stamp of what
+        happens there, µs UTC.
+        """
         if now_us > self.now_us():
             self._base_us, self._base_s = now_us, self._monotonic_s()
         self._last_us = max(self._last_us + 1, now_us)
         return self._last_us
 
     def wait_s(self, until_us: int) -> float | None:
-        """Return how many seconds of real time a moment is away; None if the clock stands still."""
+        """Return how many seconds of real time a moment is away; None if the clock
+        stands still.
+        """
         if self.speed is None:
             return None
         return max(0.0, (until_us - self.now_us()) / 1e6 / self.speed)

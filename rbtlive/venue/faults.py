@@ -1,6 +1,7 @@
 """Faults that can be switched on: what goes wrong between a venue and its clients.
 
-The rule: every fault draws from its own seeded generator, so the same requests meet the same faults.
+The rule: every fault draws from its own seeded generator, so the same requests meet the
+same faults.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ class Fault(BaseModel):
     """One fault.
 
     Attributes:
-        kind: What goes wrong. At requests: "delay" and "error" (5xx) come before the request is processed, "delay_after" and
-            "error_after" when it was; "rate_limit" is a 429; "reset_before" and "reset_after" cut the connection. At
-            streams: "delay", "drop", "duplicate", "reorder" (a message comes after the next one), "silence" (nothing but
+        kind: What goes wrong. At requests: "delay" and "error" (5xx) come before the
+            request is processed, "delay_after" and "error_after" when it was;
+            "rate_limit" is a 429; "reset_before" and "reset_after" cut the connection.
+            At
+            streams: "delay", "drop", "duplicate", "reorder" (a message comes after the
+                next one), "silence" (nothing but
             heartbeats) and "disconnect".
         where: At which requests or stream; "rest" and "streams" are all of them.
         probability: Chance of each request or message.

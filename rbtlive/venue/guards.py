@@ -1,6 +1,8 @@
-"""Who is let in, and what goes wrong on purpose: the middlewares in front of every request.
+"""Who is let in, and what goes wrong on purpose: the middlewares in front of every
+request.
 
-The rule: a request for another host, from a page of another origin, or without keys reaches nothing.
+The rule: a request for another host, from a page of another origin, or without keys
+reaches nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ async def told_errors(request: web.Request, handler: Handler) -> web.StreamRespo
 
 @web.middleware
 async def own_host_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse another Host (a name that was made to point here) and another Origin (a page in a browser)."""
+    """Refuse another Host (a name that was made to point here) and another Origin (a
+    page in a browser).
+    """
     own = {f"127.0.0.1:{_port(request)}", f"localhost:{_port(request)}"}
     if request.host not in own or len(request.headers.getall("Host", [])) != 1:
         return refusal(403, 40310000, "host must be that of this machine's venue")

@@ -1,4 +1,5 @@
-"""The outgoing side of one WebSocket: messages in order, a bounded number of them, with the faults that are switched on.
+"""The outgoing side of one WebSocket: messages in order, a bounded number of them, with
+the faults that are switched on.
 
 The rule: a client that does not read is cut off, never waited for.
 """
@@ -27,7 +28,12 @@ class Outlet:
     """
 
     def __init__(
-        self, transport: asyncio.Transport | None, *, place: str, faults: Faults, send: Callable[[Any], Any]
+        self,
+        transport: asyncio.Transport | None,
+        *,
+        place: str,
+        faults: Faults,
+        send: Callable[[Any], Any],
     ) -> None:
         self._transport = transport
         self._place = place

@@ -1,6 +1,7 @@
 """The venue's REST side: trading and market data, version 2.
 
-The rule: a handler reads the request, asks or changes the venue, and answers in the venue's shapes; nothing else.
+The rule: a handler reads the request, asks or changes the venue, and answers in the
+venue's shapes; nothing else.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-# -- orders ----------------------------------------------------------------------------------------------------
+# -- orders --------------------------------------------------------------------------
 
 
 async def post_order(request: web.Request) -> web.Response:
@@ -55,10 +56,15 @@ async def post_order(request: web.Request) -> web.Response:
     ticket = read_ticket(await read_json(request), new_id=str(uuid4()))
     placed = venue.place(ticket)
     answer = shapes.order_shape(venue.book, placed) | {
-        "status": "accepted", "filled_qty": "0", "filled_avg_price": None, "filled_at": None,
+        "status": "accepted",
+        "filled_qty": "0",
+        "filled_avg_price": None,
+        "filled_at": None,
         "updated_at": shapes.wire_time(placed.submitted),
-    }  # fmt: skip
-    return web.json_response(answer)  # what became of it at once comes by the stream, as from a real venue
+    }
+    return web.json_response(
+        answer
+    )  # what became of it at once comes by the stream, as from a real venue
 
 
 async def list_orders(request: web.Request) -> web.Response:
@@ -113,7 +119,10 @@ async def delete_orders(request: web.Request) -> web.Response:
     cancelled = venue.book.open_orders()
     for placed in cancelled:
         venue.cancel(placed)
-    told = [{"id": str(p.id), "status": 200, "body": shapes.order_shape(venue.book, p)} for p in cancelled]
+    told = [
+        {"id": str(p.id), "status": 200, "body": shapes.order_shape(venue.book, p)}
+        for p in cancelled
+    ]
     return web.json_response(told, status=207)
 
 
@@ -135,7 +144,7 @@ def _order(request: web.Request) -> VenueOrder:
     return placed
 
 
-# -- account ---------------------------------------------------------------------------------------------------
+# -- account -------------------------------------------------------------------------
 
 
 async def get_account(request: web.Request) -> web.Response:
@@ -188,7 +197,7 @@ async def delete_position(_request: web.Request) -> web.Response:
     raise Refused(422, 42210000, "closing positions is not supported by this venue: send an order")
 
 
-# -- market ----------------------------------------------------------------------------------------------------
+# -- market --------------------------------------------------------------------------
 
 
 async def get_clock(request: web.Request) -> web.Response:
@@ -207,7 +216,9 @@ async def get_calendar(request: web.Request) -> web.Response:
         last = portal.last_session if end is None else calendar.at_or_before(end)
     except OutsideCalendar:
         return web.json_response([])
-    return web.json_response([shapes.day_shape(calendar, session) for session in range(first, last + 1)])
+    return web.json_response(
+        [shapes.day_shape(calendar, session) for session in range(first, last + 1)]
+    )
 
 
 async def list_assets(request: web.Request) -> web.Response:
@@ -230,7 +241,9 @@ async def get_asset(request: web.Request) -> web.Response:
 
 
 async def list_bars(request: web.Request) -> web.Response:
-    """Return recorded bars of several assets, a page at a time; nothing that is not over yet."""
+    """Return recorded bars of several assets, a page at a time; nothing that is not
+    over yet.
+    """
     symbols = [s for s in request.query.get("symbols", "").split(",") if s]
     if not symbols:
         raise Refused(400, 40010001, "symbols is required")
@@ -303,7 +316,7 @@ def _begin(token: str | None, found: list[Print]) -> int:
         raise Refused(400, 40010001, "page_token is invalid") from None
 
 
-# -- queries ---------------------------------------------------------------------------------------------------
+# -- queries -------------------------------------------------------------------------
 
 
 def _choice(value: str, name: str, choices: tuple[str, ...]) -> str:

@@ -1,7 +1,8 @@
-"""The venue on loopback: its application, its control endpoints, and the process around them.
+"""The venue on loopback: its application, its control endpoints, and the process around
+them.
 
-aiohttp serves it: one well-kept library with HTTP and WebSockets on both sides, server here and client in the broker, so
-that the two extras need one dependency between them.
+aiohttp serves it: one well-kept library with HTTP and WebSockets on both sides, server
+here and client in the broker, so that the two extras need one dependency between them.
 
 The rule: it listens on 127.0.0.1 and nowhere else.
 """
@@ -28,13 +29,20 @@ MOST_STEPS = 100_000
 def make_app(venue: Venue) -> web.Application:
     """Return the application that serves a venue."""
     app = web.Application(
-        middlewares=[guards.told_errors, guards.own_host_only, guards.known_keys_only, guards.faults],
+        middlewares=[
+            guards.told_errors,
+            guards.own_host_only,
+            guards.known_keys_only,
+            guards.faults,
+        ],
         client_max_size=LARGEST_MESSAGE,
     )
     app[VENUE] = venue
     rest.add_routes(app)
     app.add_routes([web.get("/stream", venue.trade_streams.serve)])
-    app.add_routes([web.get(path, venue.market_streams.serve) for path in ("/v2/iex", "/v2/sip", "/v2/test")])
+    app.add_routes(
+        [web.get(path, venue.market_streams.serve) for path in ("/v2/iex", "/v2/sip", "/v2/test")]
+    )
     app.add_routes(
         [
             web.get("/control/state", get_state),
@@ -74,7 +82,9 @@ async def get_faults(request: web.Request) -> web.Response:
 
 
 async def post_faults(request: web.Request) -> web.Response:
-    """Replace the faults that are switched on by a list of others; an empty one switches all off."""
+    """Replace the faults that are switched on by a list of others; an empty one
+    switches all off.
+    """
     body = await rest.read_json(request)
     if not isinstance(body, list) or not all(isinstance(spec, dict) for spec in body):
         raise Refused(422, 40010001, "faults must be a list of objects")
@@ -115,7 +125,11 @@ def _state(venue: Venue) -> dict[str, object]:
 
 
 async def serve(
-    settings: VenueSettings, *, port: int, on_ready: Callable[[int], None], stop: asyncio.Event | None = None
+    settings: VenueSettings,
+    *,
+    port: int,
+    on_ready: Callable[[int], None],
+    stop: asyncio.Event | None = None,
 ) -> None:
     """Serve a venue until `stop` is set, or the process is told to end.
 

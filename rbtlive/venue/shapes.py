@@ -1,7 +1,9 @@
-"""Alpaca's published shapes: how orders, positions, accounts, bars and updates look on the wire.
+"""Alpaca's published shapes: how orders, positions, accounts, bars and updates look on
+the wire.
 
 The rule: money and shares are text, times are RFC 3339 in UTC; market data is numbers.
-Source: Alpaca's API reference for the Trading API v2 and Market Data v2, and its streaming pages.
+Source: Alpaca's API reference for the Trading API v2 and Market Data v2, and its
+streaming pages.
 """
 
 from __future__ import annotations
@@ -118,7 +120,9 @@ def activity_shape(execution: Execution) -> dict[str, Any]:
 def account_shape(book: VenueBook) -> dict[str, Any]:
     """Return the account."""
     portfolio, totals = book.portfolio, book.portfolio.totals()
-    cash, equity, power = (plain_text(x) for x in (portfolio.cash, book.equity(), book.buying_power()))
+    cash, equity, power = (
+        plain_text(x) for x in (portfolio.cash, book.equity(), book.buying_power())
+    )
     return {
         "id": str(book.asset_id("the account")),
         "account_number": "PAPER00001",

@@ -1,4 +1,5 @@
-"""What the venue must not forget: the inputs of its book, on the disk before anybody is told that they were taken.
+"""What the venue must not forget: the inputs of its book, on the disk before anybody is
+told that they were taken.
 
 The rule: a row is never changed. Playing the rows to a new book gives the old one.
 """
@@ -19,7 +20,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of the book: "place", "cancel" or "advance", its time in µs UTC, and its facts."""
+    """One input of the book: "place", "cancel" or "advance", its time in µs UTC, and
+    its facts.
+    """
 
     kind: str
     at_us: int
@@ -31,7 +34,8 @@ class InputLog:
 
     Args:
         path: The file; None keeps them in memory only.
-        header: What the book was made with. Of an existing file `book_id` is taken over; everything else must be equal.
+        header: What the book was made with. Of an existing file `book_id` is taken
+            over; everything else must be equal.
 
     Attributes:
         header: What the book was made with.
@@ -48,7 +52,8 @@ class InputLog:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("CREATE TABLE IF NOT EXISTS header (facts TEXT NOT NULL)")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS inputs (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, at_us INTEGER NOT NULL, facts TEXT NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS inputs (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, "
+                "at_us INTEGER NOT NULL, facts TEXT NOT NULL)"
             )
             self.header = self._check(header | {"format": FORMAT})
         except sqlite3.DatabaseError as error:
@@ -95,7 +100,8 @@ class InputLog:
         for name in sorted(header.keys() | found.keys()):
             if name != "book_id" and found.get(name) != header.get(name):
                 raise InvalidSetting(
-                    f"{name} must be what the state file was made with: was {header.get(name)!r}, the file has "
+                    f"{name} must be what the state file was made with: was {header.get(name)!r}, "
+                    "the file has "
                     f"{found.get(name)!r}; start with the same settings, or with another file"
                 )
         return found

@@ -1,8 +1,9 @@
 """The two WebSocket services: updates of the account's orders, and market data.
 
-The rule: nothing is told to a client that has not shown its keys, and what a client says wrong gets an answer, not a crash.
-Source: Alpaca's streaming pages; the account's stream has JSON in binary frames, market data is text, or MessagePack for a
-client that asks for it.
+The rule: nothing is told to a client that has not shown its keys, and what a client
+says wrong gets an answer, not a crash. Source: Alpaca's streaming pages; the account's
+stream has JSON in binary frames, market data is text, or MessagePack for a client that
+asks for it.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ class TradeStreams:
             else:
                 ok = False
             status = "authorized" if ok else "unauthorized"
-            outlet.reply({"stream": "authorization", "data": {"status": status, "action": "authenticate"}})
+            outlet.reply(
+                {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
+            )
             if ok:
                 return True
 
@@ -100,7 +103,9 @@ class TradeStreams:
         data = body.get("data")
         streams = data.get("streams") if isinstance(data, dict) else None
         if body.get("action") != "listen" or not isinstance(streams, list):
-            outlet.reply({"stream": "error", "data": {"code": 400, "msg": 'expected {"action": "listen"}'}})
+            outlet.reply(
+                {"stream": "error", "data": {"code": 400, "msg": 'expected {"action": "listen"}'}}
+            )
             return
         known = [name for name in ("trade_updates",) if name in streams]
         self._listening[outlet] = bool(known)
@@ -116,7 +121,9 @@ class MarketStreams:
         self._wants: dict[Outlet, dict[str, set[str]]] = {}
 
     def tell(self, *, prints: Iterable[Print], days: Iterable[Print], minutes: bool) -> None:
-        """Send a slice: minute bars (if that is what it is of) and trades, and the daily bars that are complete with it."""
+        """Send a slice: minute bars (if that is what it is of) and trades, and the
+        daily bars that are complete with it.
+        """
         told = [("trades", p.symbol, {"T": "t", "S": p.symbol} | trade_shape(p)) for p in prints]
         if minutes:
             told += [("bars", p.symbol, {"T": "b", "S": p.symbol} | bar_shape(p)) for p in prints]
@@ -158,7 +165,9 @@ class MarketStreams:
             await outlet.close()
         return socket
 
-    async def _authorised(self, socket: web.WebSocketResponse, outlet: Outlet, *, packed: bool) -> bool:
+    async def _authorised(
+        self, socket: web.WebSocketResponse, outlet: Outlet, *, packed: bool
+    ) -> bool:
         while True:
             said = await _receive(socket)
             if said is None:
@@ -176,16 +185,21 @@ class MarketStreams:
         action, wants = body.get("action"), self._wants[outlet]
         asked = {channel: body.get(channel, []) for channel in CHANNELS}
         fine = all(
-            isinstance(names, list) and all(isinstance(n, str) for n in names) for names in asked.values()
+            isinstance(names, list) and all(isinstance(n, str) for n in names)
+            for names in asked.values()
         )
         if action not in ("subscribe", "unsubscribe") or not fine:
             outlet.reply([{"T": "error", "code": 400, "msg": "invalid syntax"}])
             return
         for channel, names in asked.items():
             wants[channel] = (
-                wants[channel] | set(names) if action == "subscribe" else wants[channel] - set(names)
+                wants[channel] | set(names)
+                if action == "subscribe"
+                else wants[channel] - set(names)
             )
-        outlet.reply([{"T": "subscription"} | {channel: sorted(wants[channel]) for channel in CHANNELS}])
+        outlet.reply(
+            [{"T": "subscription"} | {channel: sorted(wants[channel]) for channel in CHANNELS}]
+        )
 
 
 def _abort(outlets: Iterable[Outlet]) -> int:
@@ -196,7 +210,8 @@ def _abort(outlets: Iterable[Outlet]) -> int:
 
 
 async def _receive(socket: web.WebSocketResponse) -> str | bytes | None:
-    # The next message of a client that has not shown its keys yet; None once it is gone, or took too long.
+    # The next message of a client that has not shown its keys yet; None once it is
+    # gone, or took too long.
     try:
         async with asyncio.timeout(AUTH_TIMEOUT_S):
             message = await socket.receive()
@@ -217,7 +232,8 @@ def _read(data: Any, *, packed: bool) -> dict[str, Any]:
 
 
 def _read_json(data: Any) -> dict[str, Any]:
-    # What is no JSON object is an empty one: no action, so it gets the answer of an unknown action.
+    # What is no JSON object is an empty one: no action, so it gets the answer of an
+    # unknown action.
     try:
         body = json.loads(data)
     except (TypeError, ValueError, RecursionError):

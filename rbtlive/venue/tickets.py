@@ -1,6 +1,7 @@
 """What an order on the wire asks for, checked: a ticket is an order that may be placed.
 
-The rule: whatever is wrong is said in the venue's own words with its status and code, before anything is written.
+The rule: whatever is wrong is said in the venue's own words with its status and code,
+before anything is written.
 """
 
 from __future__ import annotations
@@ -107,12 +108,16 @@ def read_ticket(body: Any, *, new_id: str) -> Ticket:
         if body.get(name) is not None:
             raise Refused(422, 40010001, f"{name} is not supported by this venue")
     if body.get("order_class") not in (None, "", "simple"):
-        raise Refused(422, 40010001, "order_class is not supported by this venue: only simple orders are")
+        raise Refused(
+            422, 40010001, "order_class is not supported by this venue: only simple orders are"
+        )
     if body.get("extended_hours"):
         raise Refused(422, 40010001, "extended_hours is not supported by this venue")
     client_order_id = body.get("client_order_id") or new_id
     if not isinstance(client_order_id, str) or len(client_order_id) > MAX_ID_LENGTH:
-        raise Refused(422, 40010001, f"client_order_id must be text of at most {MAX_ID_LENGTH} characters")
+        raise Refused(
+            422, 40010001, f"client_order_id must be text of at most {MAX_ID_LENGTH} characters"
+        )
     symbol = body.get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise Refused(422, 40010001, "symbol is required")

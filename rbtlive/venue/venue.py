@@ -1,6 +1,7 @@
 """The venue itself: book, clock, state and streams, tied together.
 
-The rule: an input is on the disk before the book takes it, and in the book before anybody hears of it.
+The rule: an input is on the disk before the book takes it, and in the book before
+anybody hears of it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ from rbtlive.venue.state import Input, InputLog
 from rbtlive.venue.streams import MarketStreams, TradeStreams
 from rbtlive.venue.tickets import Ticket
 
-SLIPPAGE: dict[str, Callable[[], Any]] = {"none": NoSlippage, "basis-points": FixedBasisPointsSlippage}
+SLIPPAGE: dict[str, Callable[[], Any]] = {
+    "none": NoSlippage,
+    "basis-points": FixedBasisPointsSlippage,
+}
 """Slippage models by the names that the command line has for them."""
 
 
@@ -113,7 +117,7 @@ class Venue:
         """Say whether a control token is the right one."""
         return isinstance(token, str) and _same(token, self.settings.control_token)
 
-    # -- inputs ----------------------------------------------------------------------------------------------
+    # -- inputs -----------------------------------------------------------------------
 
     def place(self, ticket: Ticket) -> VenueOrder:
         """Take an order.
@@ -166,7 +170,7 @@ class Venue:
     def _note(self, update: Update) -> None:
         self._updates.append(update_shape(self.book, update))
 
-    # -- life ------------------------------------------------------------------------------------------------
+    # -- life -------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Let bars come in step with real time, for a venue with a speed."""
@@ -183,7 +187,9 @@ class Venue:
                 await asyncio.sleep(0)
 
     def restart(self) -> None:
-        """Do what a crash and a new start do: connections are cut, and the book is read from its state."""
+        """Do what a crash and a new start do: connections are cut, and the book is read
+        from its state.
+        """
         self.disconnect()
         self._rebuild()
 
@@ -235,4 +241,6 @@ class Venue:
 
 
 def _same(given: str, expected: SecretStr) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.get_secret_value().encode())
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), expected.get_secret_value().encode()
+    )

@@ -1,4 +1,6 @@
-"""The core decides without I/O, threads, randomness and clocks, and one module of the package reads wall time."""
+"""The core decides without I/O, threads, randomness and clocks, and one module of the
+package reads wall time.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -40,7 +42,9 @@ def pure_modules() -> Iterator[Path]:
 
 
 def banned_imports(path: Path) -> list[str]:
-    """Return a sentence about each import that a pure module must not have, wherever in the file it stands."""
+    """Return a sentence about each import that a pure module must not have, wherever in
+    the file it stands.
+    """
     found = []
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
@@ -58,12 +62,16 @@ def banned_imports(path: Path) -> list[str]:
 
 
 def wall_time_reads(path: Path) -> list[str]:
-    """Return a sentence about each use of a function that tells wall time, called or passed on."""
+    """Return a sentence about each use of a function that tells wall time, called or
+    passed on.
+    """
     found = []
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Attribute):
             owner = (
-                node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+                node.value.attr
+                if isinstance(node.value, ast.Attribute)
+                else getattr(node.value, "id", "")
             )
             if node.attr in _WALL_TIME.get(owner, ()):
                 found.append(f"{told(path)}:{node.lineno} uses {owner}.{node.attr}")
@@ -103,7 +111,9 @@ def test_only_the_clock_reads_wall_time():
 @pytest.mark.parametrize("name", sorted(BANNED_IMPORTS))
 def test_a_banned_import_is_found(tmp_path, name):
     path = tmp_path / "planted.py"
-    path.write_text(f"def hidden():\n    import {name}\n    from {name} import x\n", encoding="utf-8")
+    path.write_text(
+        f"def hidden():\n    import {name}\n    from {name} import x\n", encoding="utf-8"
+    )
 
     assert banned_imports(path) == [f"planted.py:2 imports {name}", f"planted.py:3 imports {name}"]
 
@@ -138,7 +148,8 @@ def test_a_drawing_from_numpy_is_found(tmp_path):
 def test_what_only_looks_like_a_clock_is_let_through(tmp_path):
     path = tmp_path / "planted.py"
     path.write_text(
-        "import datetime\nfrom time import perf_counter\ncore.now\ncore.clock.now()\n", encoding="utf-8"
+        "import datetime\nfrom time import perf_counter\ncore.now\ncore.clock.now()\n",
+        encoding="utf-8",
     )
 
     assert wall_time_reads(path) == []

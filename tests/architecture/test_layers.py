@@ -12,7 +12,12 @@ _LINT = "from importlinter.cli import lint_imports_command; lint_imports_command
 
 def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", _LINT], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", _LINT],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -24,7 +29,9 @@ def test_imports_point_down_only():
 
 
 def test_an_import_that_points_up_is_found(tmp_path):
-    shutil.copytree(PACKAGE, tmp_path / "rbtlive", ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
+    shutil.copytree(
+        PACKAGE, tmp_path / "rbtlive", ignore=shutil.ignore_patterns("__pycache__", "*.parquet")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     lowest = tmp_path / "rbtlive" / "model" / "number.py"
     lowest.write_text(

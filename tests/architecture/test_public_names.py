@@ -1,4 +1,6 @@
-"""The facade is imports and a sorted `__all__`, nothing else, and everything in an `__all__` can be imported."""
+"""The facade is imports and a sorted `__all__`, nothing else, and everything in an
+`__all__` can be imported.
+"""
 
 import ast
 import importlib
@@ -14,7 +16,9 @@ WITH_ALL = [path for path in modules() if "\n__all__ = [" in path.read_text(enco
 
 
 def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 def in_order(names: list[str]) -> list[str]:
@@ -27,7 +31,9 @@ def in_order(names: list[str]) -> list[str]:
 
 
 def more_than_a_facade(path: Path) -> list[str]:
-    """Return the statements of a module that are neither docstring, import nor `__all__`."""
+    """Return the statements of a module that are neither docstring, import nor
+    `__all__`.
+    """
     body = parsed(path).body
     return [
         ast.unparse(node)

@@ -1,6 +1,7 @@
 """Limits of size: 70 lines a function, 600 a file, 20 public methods a class.
 
-What was larger when the limit came is listed with its size, and the list may only shrink.
+What was larger when the limit came is listed with its size, and the list may only
+shrink.
 """
 
 import ast
@@ -15,7 +16,9 @@ EXCEPTIONS = {
     "rbtlive/data/market.py:Market": 33,
     "tests/data/test_market.py": 631,
 }
-"""What may be larger than its limit, and how large. Entries are lowered and removed, not raised and added."""
+"""What may be larger than its limit, and how large. Entries are lowered and removed,
+not raised and added.
+"""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -38,7 +41,9 @@ def _is_public_method(part: ast.stmt) -> bool:
     return (
         isinstance(part, _FUNCTIONS)
         and not part.name.startswith("_")
-        and not any(isinstance(mark, ast.Name) and "property" in mark.id for mark in part.decorator_list)
+        and not any(
+            isinstance(mark, ast.Name) and "property" in mark.id for mark in part.decorator_list
+        )
     )
 
 
@@ -65,9 +70,12 @@ def _lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def too_large(measured: Iterator[tuple[str, str, int]], exceptions: dict[str, int]) -> list[str]:
-    """Return a sentence about everything above its limit, or above what its exception grants."""
+    """Return a sentence about everything above its limit, or above what its exception
+    grants.
+    """
     return [
-        f"{kind} {name} has {size}, the limit is {max(LIMITS[kind], exceptions.get(name, 0))}: split it"
+        f"{kind} {name} has {size}, the limit is {max(LIMITS[kind], exceptions.get(name, 0))}: "
+        "split it"
         for kind, name, size in measured
         if size > max(LIMITS[kind], exceptions.get(name, 0))
     ]
@@ -83,7 +91,9 @@ def test_nothing_is_larger_than_its_limit():
     assert too_large(all_sizes(), EXCEPTIONS) == []
 
 
-def no_longer_needed(measured: Iterator[tuple[str, str, int]], exceptions: dict[str, int]) -> list[str]:
+def no_longer_needed(
+    measured: Iterator[tuple[str, str, int]], exceptions: dict[str, int]
+) -> list[str]:
     """Return the exceptions for what is gone, or within its limit."""
     large = {name for kind, name, size in measured if size > LIMITS[kind]}
     return sorted(set(exceptions) - large)

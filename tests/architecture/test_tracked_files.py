@@ -1,4 +1,6 @@
-"""What is under version control speaks of no machine: no absolute paths of one, no package registry."""
+"""What is under version control speaks of no machine: no absolute paths of one, no
+package registry.
+"""
 
 import gzip
 import re
@@ -15,7 +17,9 @@ REGISTRY = re.compile(
 
 
 def faults(path: Path) -> list[str]:
-    """Return a sentence about each machine path and registry host in a file, compressed ones included."""
+    """Return a sentence about each machine path and registry host in a file, compressed
+    ones included.
+    """
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = gzip.decompress(content)

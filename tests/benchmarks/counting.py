@@ -1,4 +1,6 @@
-"""Counts the calls that a piece of work makes: a measure of cost that no clock and no other process can shift."""
+"""Counts the calls that a piece of work makes: a measure of cost that no clock and no
+other process can shift.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ START = date(2020, 1, 1)
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """Return how many functions of Python and of C a piece of work calls in this thread."""
+    """Return how many functions of Python and of C a piece of work calls in this
+    thread.
+    """
     count = 0
 
     def note(_frame: Any, event: str, _argument: Any) -> None:
@@ -40,7 +44,9 @@ def calls_of(work: Callable[[], object]) -> int:
 
 
 def minute_bars(count: int) -> pl.DataFrame:
-    """Return minutes of one asset whose close goes up and down every 25 bars, so that means of 10 and 30 cross."""
+    """Return minutes of one asset whose close goes up and down every 25 bars, so that
+    means of 10 and 30 cross.
+    """
     first = datetime(START.year, START.month, START.day, tzinfo=UTC)
     closes = [100 + abs(number % 50 - 25) / 10 for number in range(count)]
     return pl.DataFrame(
@@ -109,7 +115,9 @@ def backtest_of(strategy: Any, bars: pl.DataFrame, **params: Any) -> rbt.Backtes
 
 
 def calls_per_bar(strategy: Any) -> float:
-    """Return the calls that each further bar costs: a run of two days less a run of one."""
+    """Return the calls that each further bar costs: a run of two days less a run of
+    one.
+    """
     days = [minute_bars(DAY), minute_bars(2 * DAY)]
     backtest_of(strategy, days[0])  # what is made once a process is made here
     one, two = (calls_of(lambda bars=bars: backtest_of(strategy, bars)) for bars in days)
@@ -117,7 +125,9 @@ def calls_per_bar(strategy: Any) -> float:
 
 
 def calls_per_order(strategy: Any) -> float:
-    """Return the calls that each order costs from the strategy's call to the session's row: trading less watching."""
+    """Return the calls that each order costs from the strategy's call to the session's
+    row: trading less watching.
+    """
     bars = minute_bars(2 * DAY)
     orders = backtest_of(strategy, bars, trades=True).orders.height
     trading = calls_of(lambda: backtest_of(strategy, bars, trades=True))
@@ -136,7 +146,9 @@ class Hold(rbt.TradingAlgorithm):
 
 
 def calls_per_session() -> float:
-    """Return the calls that each further day costs a run that holds ten assets, its `performance` included."""
+    """Return the calls that each further day costs a run that holds ten assets, its
+    `performance` included.
+    """
     minutes = minute_bars(400)
     days = pl.col("timestamp").rank("ordinal").cast(pl.Int32).cast(pl.Date).alias("date")
     frame = pl.concat(
@@ -156,7 +168,9 @@ def calls_per_session() -> float:
 
 
 def calls_per_event() -> float:
-    """Return the calls that an event costs from a dictionary of floats through queue, journal and core to the callback."""
+    """Return the calls that an event costs from a dictionary of floats through queue,
+    journal and core to the callback.
+    """
 
     async def drive(count: int) -> int:
         bars = minute_bars(count)
@@ -185,7 +199,9 @@ def calls_per_event() -> float:
 
 
 def calls_per_bar_of_a_stream() -> float:
-    """Return the calls that a bar of any source costs until it leaves the slice builder in its slice."""
+    """Return the calls that a bar of any source costs until it leaves the slice builder
+    in its slice.
+    """
     axis = SlotAxis(get_calendar("24/7"), frequency="1m")
 
     def taken(count: int) -> int:

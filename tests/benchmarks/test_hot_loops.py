@@ -1,6 +1,8 @@
-"""The hot loops make no more calls than they did when these limits were written, with a margin of an eighth.
+"""The hot loops make no more calls than they did when these limits were written, with a
+margin of an eighth.
 
-Where a change makes one of them cheaper, lower its limit; where it must make one dearer, say why in the change.
+Where a change makes one of them cheaper, lower its limit; where it must make one
+dearer, say why in the change.
 """
 
 from __future__ import annotations

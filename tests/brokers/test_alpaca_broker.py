@@ -1,4 +1,6 @@
-"""The adapter trades at a real venue process, which goes wrong in every way it can be told to."""
+"""The adapter trades at a real venue process, which goes wrong in every way it can be
+told to.
+"""
 
 import asyncio
 import os
@@ -41,7 +43,12 @@ def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
         broker_id,
     )
     assert isinstance(fill, OrderFillEvent)
-    assert (fill.order_id, fill.amount, fill.price, fill.commission) == ("RUN-1", -5, Decimal("97.75"), 0)
+    assert (fill.order_id, fill.amount, fill.price, fill.commission) == (
+        "RUN-1",
+        -5,
+        Decimal("97.75"),
+        0,
+    )
     assert (found.state, found.amount, found.filled, found.average_price) == (
         OrderState.FILLED,
         -5,
@@ -53,12 +60,21 @@ def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
         fill.execution_id, fill.amount, fill.price, fill.timestamp,
     )  # fmt: skip
     assert positions == {"IBM": Decimal(-5)}
-    assert (account.cash, account.equity, account.currency) == (Decimal("100488.75"), Decimal(100_000), "USD")
+    assert (account.cash, account.equity, account.currency) == (
+        Decimal("100488.75"),
+        Decimal(100_000),
+        "USD",
+    )
 
 
 @pytest.mark.parametrize(
     ("limit", "stop", "kind"),
-    [(None, None, "market"), ("50.5", None, "limit"), (None, "150.25", "stop"), ("160", "150", "stop_limit")],
+    [
+        (None, None, "market"),
+        ("50.5", None, "limit"),
+        (None, "150.25", "stop"),
+        ("160", "150", "stop_limit"),
+    ],
 )
 def test_prices_say_what_type_an_order_is(venue, limit, stop, kind):
     async def place():
@@ -68,7 +84,10 @@ def test_prices_say_what_type_an_order_is(venue, limit, stop, kind):
 
     found = within(place())
 
-    assert venue.request("/v2/orders:by_client_order_id?client_order_id=RUN-1", keys=True)[1]["type"] == kind
+    assert (
+        venue.request("/v2/orders:by_client_order_id?client_order_id=RUN-1", keys=True)[1]["type"]
+        == kind
+    )
     assert (found.limit, found.stop) == (limit and Decimal(limit), stop and Decimal(stop))
 
 
@@ -147,7 +166,13 @@ def test_orders_are_listed_by_prefix_oldest_first(venue):
 
     assert [o.client_order_id for o in ours] == ["RUN-0", "RUN-1", "RUN-2"]
     assert [o.client_order_id for o in again] == ["RUN-0", "RUN-1", "RUN-2", "RUN-3"]
-    assert [o.client_order_id for o in everything] == ["RUN-0", "RUN-1", "RUN-2", "by hand", "RUN-3"]
+    assert [o.client_order_id for o in everything] == [
+        "RUN-0",
+        "RUN-1",
+        "RUN-2",
+        "by hand",
+        "RUN-3",
+    ]
     assert [o.client_order_id for o in resting] == ["RUN-0", "RUN-1", "RUN-2"]
 
 
@@ -163,7 +188,7 @@ def test_more_orders_than_a_page_are_listed_once_each(venue, monkeypatch):
     assert [o.client_order_id for o in within(look())] == [f"RUN-{n}" for n in range(10)]
 
 
-# -- outcomes that are not known -------------------------------------------------------------------------------
+# -- outcomes that are not known -----------------------------------------------------
 
 LOST_BEFORE = [
     {"kind": "reset_before"},
@@ -300,7 +325,7 @@ def test_a_question_without_an_answer_ends_in_an_error(venue):
     within(ask())
 
 
-# -- the stream ------------------------------------------------------------------------------------------------
+# -- the stream ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["drop", "silence"])
@@ -335,7 +360,8 @@ def test_a_fill_may_come_before_its_acceptance(venue):
     async def trade():
         async with connected(venue) as (broker, told):
             await asyncio.to_thread(
-                venue.faults, {"kind": "reorder", "where": "trade_updates", "event": "new", "count": 1}
+                venue.faults,
+                {"kind": "reorder", "where": "trade_updates", "event": "new", "count": 1},
             )
             await broker.submit_order(order(5), client_order_id="RUN-1")
             await until(lambda: len(told) == 2)
@@ -350,7 +376,9 @@ def test_a_fill_may_come_before_its_acceptance(venue):
 def test_late_updates_come_late_and_whole(venue):
     async def trade():
         async with connected(venue) as (broker, told):
-            await asyncio.to_thread(venue.faults, {"kind": "delay", "where": "trade_updates", "delay_s": 0.2})
+            await asyncio.to_thread(
+                venue.faults, {"kind": "delay", "where": "trade_updates", "delay_s": 0.2}
+            )
             await broker.submit_order(order(5), client_order_id="RUN-1")
             early = list(told)
             await until(lambda: fills(told))
@@ -368,7 +396,8 @@ def test_a_broken_stream_is_opened_again_and_says_so(venue, how):
         async with connected(venue) as (broker, told):
             if how == "fault":
                 await asyncio.to_thread(
-                    venue.faults, {"kind": "disconnect", "where": "trade_updates", "event": "new", "count": 1}
+                    venue.faults,
+                    {"kind": "disconnect", "where": "trade_updates", "event": "new", "count": 1},
                 )
                 await broker.submit_order(order(1, limit=50), client_order_id="lost")
             else:
@@ -392,14 +421,16 @@ def test_disconnects_lose_no_subscription(venue):
             broker._stream._backoff = type(QUICK)(initial_s=0.001, limit_s=0.002)
             for number in range(CASES):
                 await asyncio.to_thread(venue.control, "disconnect")
-                await until(lambda number=number: broker.stats()["reconnects"] == number + 1, every=0.001)
+                await until(
+                    lambda number=number: broker.stats()["reconnects"] == number + 1, every=0.001
+                )
             await broker.submit_order(order(5), client_order_id="RUN-1")
             await until(lambda: fills(told))
 
     within(survive(), seconds=120)
 
 
-# -- settings --------------------------------------------------------------------------------------------------
+# -- settings ------------------------------------------------------------------------
 
 
 def test_wrong_keys_are_told_at_connect(venue):

@@ -25,7 +25,9 @@ OPEN = datetime(2024, 1, 3, 14, 30, tzinfo=UTC)
 
 
 def feed_at(venue, symbols=None, **settings):
-    return AlpacaFeed(symbols, key=KEY, secret=SECRET, url_override=venue.url, backoff=QUICK, **settings)
+    return AlpacaFeed(
+        symbols, key=KEY, secret=SECRET, url_override=venue.url, backoff=QUICK, **settings
+    )
 
 
 @asynccontextmanager
@@ -171,7 +173,10 @@ def test_a_run_that_goes_on_gets_what_it_missed_first(minute_venue):
 
     async def watch():
         after = OPEN + timedelta(minutes=4)
-        async with reading(feed, frequency="1m", symbols=("AAA",), after=after) as (slices, _troubles):
+        async with reading(feed, frequency="1m", symbols=("AAA",), after=after) as (
+            slices,
+            _troubles,
+        ):
             await until(lambda: len(slices) == 6)
             await asyncio.to_thread(minute_venue.advance, 1)
             await until(lambda: len(slices) == 7)
@@ -202,7 +207,10 @@ def test_daily_bars_come_one_a_session(venue):
     feed = feed_at(venue, ["IBM", "AAPL"])
 
     async def watch():
-        async with reading(feed, frequency="1d", symbols=("IBM", "AAPL", "MSFT")) as (slices, _troubles):
+        async with reading(feed, frequency="1d", symbols=("IBM", "AAPL", "MSFT")) as (
+            slices,
+            _troubles,
+        ):
             await listening(feed)
             await asyncio.to_thread(venue.advance, 2)
             await asyncio.to_thread(venue.control, "disconnect")
@@ -223,7 +231,11 @@ def test_a_daily_bar_is_final_only_after_its_session(venue):
     venue.advance(1)
 
     async def watch():
-        plan = {"frequency": "1d", "symbols": ("IBM",), "after": XNYS.close(XNYS.number(date(2005, 1, 3)))}
+        plan = {
+            "frequency": "1d",
+            "symbols": ("IBM",),
+            "after": XNYS.close(XNYS.number(date(2005, 1, 3))),
+        }
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
 
@@ -290,7 +302,9 @@ def test_a_feed_without_symbols_says_so(venue):
 
 @asynccontextmanager
 async def talking(*frames):
-    """Serve a market stream that says these things after the subscription, and an empty archive."""
+    """Serve a market stream that says these things after the subscription, and an empty
+    archive.
+    """
     app = web.Application()
 
     async def serve(request):
@@ -342,6 +356,11 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
     slices, troubles, stats = within(watch())
 
     assert minutes(slices) == list(range(1, 11))
-    assert [number for number, one in zip(minutes(slices), slices, strict=True) if one.bars] == [1, 7, 8, 10]
+    assert [number for number, one in zip(minutes(slices), slices, strict=True) if one.bars] == [
+        1,
+        7,
+        8,
+        10,
+    ]
     assert len(troubles) == stats["quarantined"] == 4
     assert (stats["untranslatable"], stats["outside_hours"]) == (1, 1)

@@ -1,4 +1,6 @@
-"""What Alpaca says becomes facts and events, and what nobody should say becomes nothing."""
+"""What Alpaca says becomes facts and events, and what nobody should say becomes
+nothing.
+"""
 
 import copy
 import os
@@ -22,7 +24,12 @@ from rbtlive.brokers.alpaca_messages import (
     read_positions,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
-from rbtlive.model.events import OrderFillEvent, OrderRejectEvent, OrderUpdateEvent, SystemErrorEvent
+from rbtlive.model.events import (
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    SystemErrorEvent,
+)
 from rbtlive.model.order import OrderState
 
 CASES = int(os.environ.get("RBTLIVE_FUZZ_CASES", "200"))
@@ -58,7 +65,11 @@ def stream():
 def test_an_order_is_read_with_signed_shares_and_exact_prices():
     order = read_order(ORDER)
 
-    assert (order.client_order_id, order.broker_order_id, order.symbol) == ("RUN-1", ORDER["id"], "AAPL")
+    assert (order.client_order_id, order.broker_order_id, order.symbol) == (
+        "RUN-1",
+        ORDER["id"],
+        "AAPL",
+    )
     assert (order.amount, order.filled, order.average_price) == (-10, -4, Decimal("101.5"))
     assert (order.limit, order.stop, order.state) == (101, None, OrderState.PARTIALLY_FILLED)
     assert order.updated_at == datetime(2024, 1, 3, 14, 31, 0, 500_000, tzinfo=UTC)
@@ -81,7 +92,12 @@ def test_a_fill_carries_alpacas_execution_id():
     fill, order_id, cumulative = read_message(FILL)
 
     assert isinstance(fill, OrderFillEvent)
-    assert (fill.order_id, fill.amount, fill.price, fill.commission) == ("RUN-1", -4, Decimal("101.5"), 0)
+    assert (fill.order_id, fill.amount, fill.price, fill.commission) == (
+        "RUN-1",
+        -4,
+        Decimal("101.5"),
+        0,
+    )
     assert fill.execution_id == FILL["data"]["execution_id"]
     assert (order_id, cumulative) == (ORDER["id"], 4)
 
@@ -142,7 +158,9 @@ def test_an_execution_of_two_names_has_the_one_that_was_told_first():
 
     assert known.settled("by-stream", by="stream", **facts) == "by-stream"
     assert known.settled("by-rest", by="activities", **facts) == "by-stream"
-    assert known.settled("by-rest", by="activities", **facts | {"cumulative": Decimal(8)}) == "by-rest"
+    assert (
+        known.settled("by-rest", by="activities", **facts | {"cumulative": Decimal(8)}) == "by-rest"
+    )
 
 
 def test_two_executions_told_with_the_same_total_stay_two():
@@ -184,7 +202,7 @@ def test_an_account_without_cash_is_no_account():
         read_account({"equity": "2"})
 
 
-# -- whatever may come -----------------------------------------------------------------------------------------
+# -- whatever may come ---------------------------------------------------------------
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -193,7 +211,9 @@ SCALARS = (
 )  # fmt: skip
 ANYTHING = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 EVENTS = st.sampled_from(
@@ -229,7 +249,9 @@ def check_what_was_told(message, told):
         assert abs(told.amount) == Decimal(str(data["qty"]))
         assert told.price == Decimal(str(data["price"]))
         assert (told.amount > 0) == (order["side"] == "buy")
-        assert 0 < abs(told.amount) <= Decimal(str(order["filled_qty"])) <= Decimal(str(order["qty"]))
+        assert (
+            0 < abs(told.amount) <= Decimal(str(order["filled_qty"])) <= Decimal(str(order["qty"]))
+        )
     elif told is not None:
         assert isinstance(told, (OrderUpdateEvent, OrderRejectEvent, SystemErrorEvent))
         told.model_dump_json()

@@ -1,4 +1,6 @@
-"""Keys are shown to the broker and to nobody else: no repr, no exception, no log, no event."""
+"""Keys are shown to the broker and to nobody else: no repr, no exception, no log, no
+event.
+"""
 
 import logging
 import pickle
@@ -18,10 +20,14 @@ WRONG = "secret-that-is-wrong-81c2"
 
 
 def everything_of(error):
-    """Return all that a display may show of an exception: its chain, its frames' locals, its parts."""
+    """Return all that a display may show of an exception: its chain, its frames'
+    locals, its parts.
+    """
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     parts = ["".join(shown.format()), repr(error), str(error), repr(vars(error))]
-    parts += [everything_of(inner) for inner in (error.__cause__, error.__context__) if inner is not None]
+    parts += [
+        everything_of(inner) for inner in (error.__cause__, error.__context__) if inner is not None
+    ]
     return "\n".join(parts)
 
 
@@ -39,7 +45,9 @@ def test_a_repr_shows_no_key():
     ):
         assert KEY not in shown
         assert SECRET not in shown
-    assert SECRET not in repr(vars(broker._http)) + repr(broker._keys.key_id) + repr(broker._keys.secret)
+    assert SECRET not in repr(vars(broker._http)) + repr(broker._keys.key_id) + repr(
+        broker._keys.secret
+    )
 
 
 def test_keys_come_from_the_environment(monkeypatch):
@@ -48,11 +56,19 @@ def test_keys_come_from_the_environment(monkeypatch):
 
     headers = AlpacaBroker()._keys.headers()
 
-    assert headers == {"APCA-API-KEY-ID": "from-environment", "APCA-API-SECRET-KEY": "from-environment-too"}
+    assert headers == {
+        "APCA-API-KEY-ID": "from-environment",
+        "APCA-API-SECRET-KEY": "from-environment-too",
+    }
 
 
 def test_missing_and_impossible_keys_are_told_without_showing_them(monkeypatch):
-    for variable in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+    for variable in (
+        "APCA_API_KEY_ID",
+        "APCA_API_SECRET_KEY",
+        "ALPACA_API_KEY",
+        "ALPACA_SECRET_KEY",
+    ):
         monkeypatch.delenv(variable, raising=False)
 
     with pytest.raises(

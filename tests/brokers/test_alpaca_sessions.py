@@ -1,4 +1,6 @@
-"""Sessions at a real venue process, whose cell is run again, and which the broker has said no to."""
+"""Sessions at a real venue process, whose cell is run again, and which the broker has
+said no to.
+"""
 
 import asyncio
 from dataclasses import replace
@@ -41,14 +43,18 @@ class OneABar(rbt.TradingAlgorithm):
 
 
 async def seen(venue, session, count):
-    """Move the venue until a session has seen so many bars, and all its orders have arrived."""
+    """Move the venue until a session has seen so many bars, and all its orders have
+    arrived.
+    """
     while len(session.engine.core.orders) < count:
         await asyncio.to_thread(venue.advance)
         await asyncio.sleep(0.01)
     await until(lambda: all(o.broker_order_id for o in session.engine.core.orders))
 
 
-def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connection(minute_venue, tmp_path):
+def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connection(
+    minute_venue, tmp_path
+):
     broker = broker_at(minute_venue)
     options = {"data": history(), "frequency": "1m", "journal": tmp_path, "name": "again"}
 
@@ -58,14 +64,18 @@ def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connec
         await seen(minute_venue, first, 2)
         for _time in range(3):
             session = rbt.attach(OneABar, broker, **options)
-            await until(lambda session=session: session.engine.failure or session.state == "running")
+            await until(
+                lambda session=session: session.engine.failure or session.state == "running"
+            )
             await seen(minute_venue, session, len(first.engine.core.orders) + 1)
         await session.stop()
         return first.state, session
 
     first_state, session = within(trade(), seconds=30)
 
-    _status, orders = minute_venue.request("/v2/orders?status=all&limit=500&direction=asc", keys=True)
+    _status, orders = minute_venue.request(
+        "/v2/orders?status=all&limit=500&direction=asc", keys=True
+    )
     assert first_state == session.state == "stopped"
     ids = [f"{session.engine.journal.run_id}-{o.id}" for o in session.engine.core.orders]
     assert [o["client_order_id"] for o in orders] == ids

@@ -1,4 +1,6 @@
-"""What a session does when a broker's books differ from its own, and nothing explains it."""
+"""What a session does when a broker's books differ from its own, and nothing explains
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ FIVE_MORE = "position of AAA: is 0 here and 5 at the broker"
 
 
 async def trading(broker, work, *, policy):
-    """Run an engine whose order rests at the broker, do the work, and stop; return it with the troubles it told."""
+    """Run an engine whose order rests at the broker, do the work, and stop; return it
+    with the troubles it told.
+    """
     source, told = Inbox(), []
     engine = rbt.TradingEngine(
         Buyer, broker, feed=source, portal=PolarsDataPortal(daily_frame()), own_capital=True,
@@ -32,7 +36,9 @@ async def trading(broker, work, *, policy):
     engine.on_message = engine.core.on_message = lambda _level, _text: None
     running = asyncio.create_task(engine.run())
     source.items.put_nowait(slices(daily_frame(8))[0])
-    await until(lambda: engine.failure or (broker.sent and _only(engine).state is OrderState.PENDING))
+    await until(
+        lambda: engine.failure or (broker.sent and _only(engine).state is OrderState.PENDING)
+    )
     await work(engine, told)
     notes = [(row.type, row.data()) for row in engine.journal.rows() if row.kind == "note"]
     await engine.graceful_shutdown()
@@ -100,7 +106,9 @@ def test_orders_of_others_are_written_down_and_left_alone():
 
     engine, told, notes = run(trading(broker, work, policy="halt"))
 
-    assert [facts for kind, facts in notes if kind == "ExternalOrder"] == [{"client_order_id": "by-hand-7"}]
+    assert [facts for kind, facts in notes if kind == "ExternalOrder"] == [
+        {"client_order_id": "by-hand-7"}
+    ]
     assert (told, broker.cancels, len(list(engine.order_manager))) == ([], [], 1)
 
 

@@ -1,4 +1,6 @@
-"""What browser tests share: a server, pages that are watched, and what a person does with mouse and menus."""
+"""What browser tests share: a server, pages that are watched, and what a person does
+with mouse and menus.
+"""
 
 import contextlib
 import os
@@ -23,7 +25,9 @@ FLAGS = [
 OWN_ADDRESS = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|data:|blob:|about:")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 # What JupyterLab itself says on the console whatever is shown.
-NOT_OURS = re.compile(r"favicon|ResizeObserver loop|Failed to load resource.*(404|workspaces)", re.IGNORECASE)
+NOT_OURS = re.compile(
+    r"favicon|ResizeObserver loop|Failed to load resource.*(404|workspaces)", re.IGNORECASE
+)
 
 
 def find_chromium():
@@ -66,7 +70,8 @@ def browser(chromium):
 
 @contextlib.contextmanager
 def watched_page(browser):
-    """Open a page that must ask for nothing outside, and must not complain on the console.
+    """Open a page that must ask for nothing outside, and must not complain on the
+    console.
 
     The page's `complaints` are what its console said.
     """
@@ -78,7 +83,9 @@ def watched_page(browser):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "console",
-        lambda m: complaints.append(m.text) if m.type == "error" and not NOT_OURS.search(m.text) else None,
+        lambda m: (
+            complaints.append(m.text) if m.type == "error" and not NOT_OURS.search(m.text) else None
+        ),
     )
     page.complaints = complaints
     yield page
@@ -88,7 +95,9 @@ def watched_page(browser):
 
 
 def open_notebook(page, server, *, name, kernel, place="lab/tree"):
-    """Open a notebook in JupyterLab (or where else the server shows one) and wait until its kernel is connected."""
+    """Open a notebook in JupyterLab (or where else the server shows one) and wait until
+    its kernel is connected.
+    """
     page.goto(f"{server.base}/{place}/{name}?token={TOKEN}&reset")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     wait_until(lambda: server.is_connected(kernel), "the page to connect to its kernel")
@@ -105,7 +114,9 @@ def run_all(page):
     """Run all cells, and wait until the kernel has come to rest."""
     menu(page, "Run", "Run All Cells")
     page.locator(".jp-OutputArea-output", has_text="last cell done").wait_for(timeout=60_000)
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(timeout=60_000)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(
+        timeout=60_000
+    )
 
 
 def run_cell(page, index):

@@ -67,8 +67,15 @@ class Server:
 
     @contextlib.contextmanager
     def kernel_of(self, notebook):
-        """Start a kernel for a notebook, as opening it would, and shut it down afterwards."""
-        wanted = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"name": "python3"}}
+        """Start a kernel for a notebook, as opening it would, and shut it down
+        afterwards.
+        """
+        wanted = {
+            "path": notebook,
+            "name": notebook,
+            "type": "notebook",
+            "kernel": {"name": "python3"},
+        }
         session = self.ask("sessions", wanted)
         try:
             yield session["kernel"]["id"]
@@ -76,14 +83,18 @@ class Server:
             self.ask(f"sessions/{session['id']}", method="DELETE")
 
     def is_connected(self, kernel):
-        """Say whether a page is connected to a kernel; the page itself says so too early."""
+        """Say whether a page is connected to a kernel; the page itself says so too
+        early.
+        """
         facts = self.ask(f"kernels/{kernel}")
         return facts["connections"] >= 1 and facts["execution_state"] == "idle"
 
 
 @contextlib.contextmanager
 def running_server(root, home, *, application="lab"):
-    """Run JupyterLab ("lab") or Jupyter Notebook ("notebook") over a folder of notebooks."""
+    """Run JupyterLab ("lab") or Jupyter Notebook ("notebook") over a folder of
+    notebooks.
+    """
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(
@@ -102,7 +113,15 @@ def running_server(root, home, *, application="lab"):
     }
     environment = {**os.environ, **{name: str(folder) for name, folder in folders.items()}}
     port = free_port()
-    command = [sys.executable, "-m", "jupyter", application, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        application,
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+    ]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
     command += [f"--ServerApp.root_dir={root}"]
     log_path = home / "server.log"

@@ -50,7 +50,9 @@ LAST = 'print("last cell done")'
 
 
 def attach(folder):
-    """Return a cell that attaches the strategy, with its journal in a folder of its own, and shows the session."""
+    """Return a cell that attaches the strategy, with its journal in a folder of its
+    own, and shows the session.
+    """
     return (
         f'session = rbt.attach(Rotation, rbt.PaperBroker(), feed=bursts(), data=bars, name="rotation", journal="{folder}")\n'
         "session"
@@ -59,6 +61,12 @@ def attach(folder):
 
 def write(path, cells):
     """Write a notebook of code cells."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells]
+    )
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(notebook, path)

@@ -1,4 +1,6 @@
-"""The panel in a real JupyterLab: it lives while the kernel is idle, it steers the engine, and it comes back."""
+"""The panel in a real JupyterLab: it lives while the kernel is idle, it steers the
+engine, and it comes back.
+"""
 
 import contextlib
 import re
@@ -152,14 +154,18 @@ def test_the_panel_comes_back_after_the_page_is_reloaded(own, lab):
     page, live = own, panel_of(own)
     wait_until(lambda: number_of(live) > 10, "some messages")
     page.keyboard.press("Control+s")
-    wait_until(lambda: "rbt-at-" in (lab.root / "own.ipynb").read_text(), "the notebook to be saved")
+    wait_until(
+        lambda: "rbt-at-" in (lab.root / "own.ipynb").read_text(), "the notebook to be saved"
+    )
     before = number_of(live)
 
     page.reload()
     page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
     live.wait_for(timeout=60_000)
 
-    wait_until(lambda: number_of(live) > before + 10, "the panel to go on from where the session is")
+    wait_until(
+        lambda: number_of(live) > before + 10, "the panel to go on from where the session is"
+    )
     live.locator(".rbt-pill", has_text="running").wait_for()
     choose(live, "Pause")
     live.locator(".rbt-pill", has_text="paused").wait_for()

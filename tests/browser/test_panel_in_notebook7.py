@@ -12,7 +12,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def notebook7(chromium, tmp_path_factory):
     del chromium
-    pytest.importorskip("notebook", reason="Jupyter Notebook 7 is not installed: pip install notebook")
+    pytest.importorskip(
+        "notebook", reason="Jupyter Notebook 7 is not installed: pip install notebook"
+    )
     root, home = tmp_path_factory.mktemp("root7"), tmp_path_factory.mktemp("home7")
     with running_server(root, home, application="notebook") as server:
         yield server
@@ -24,7 +26,8 @@ def test_the_panel_lives_and_steers_in_notebook_7(browser, notebook7, screenshot
 
     with notebook7.kernel_of("seven.ipynb") as kernel, watched_page(browser) as page:
         open_notebook(page, notebook7, name="seven.ipynb", kernel=kernel, place="notebooks")
-        # Notebook 7.6 itself trips over a setting while it opens any notebook; from here on nothing may complain.
+        # Notebook 7.6 itself trips over a setting while it opens any notebook; from
+        # here on nothing may complain.
         page.complaints.clear()
         run_all(page)
         panel = page.locator(".rbt-panel")

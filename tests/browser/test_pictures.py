@@ -1,4 +1,6 @@
-"""What is left of a session when its kernel is gone, its notebook is not trusted, or it was exported."""
+"""What is left of a session when its kernel is gone, its notebook is not trusted, or it
+was exported.
+"""
 
 import re
 import shutil
@@ -18,7 +20,14 @@ IS_DRAWN = "image => image.complete && image.naturalWidth > 100"
 
 
 def write(lab, name, *, more=()):
-    code = [cells.SETUP, cells.STRATEGY, cells.FEED, cells.attach(f"state-of-{name}"), *more, cells.LAST]
+    code = [
+        cells.SETUP,
+        cells.STRATEGY,
+        cells.FEED,
+        cells.attach(f"state-of-{name}"),
+        *more,
+        cells.LAST,
+    ]
     cells.write(lab.root / name, code)
 
 
@@ -50,7 +59,9 @@ def test_when_the_kernel_was_restarted_the_last_state_stays_and_after_a_reload_t
 
         menu(page, "Kernel", "Restart Kernel…")
         page.locator(".jp-Dialog .jp-mod-accept").click()
-        panel.locator(".rbt-pill", has_text="the kernel has gone: this is the last state").wait_for()
+        panel.locator(
+            ".rbt-pill", has_text="the kernel has gone: this is the last state"
+        ).wait_for()
         assert panel.locator(".rbt-orders tbody tr").count() > 5
         assert panel.get_by_role("button", name="Pause").is_disabled()
         save(page, lab, "restarted.ipynb", holding="when this was saved")
@@ -68,7 +79,9 @@ def test_when_the_kernel_was_restarted_the_last_state_stays_and_after_a_reload_t
         assert panel.count() == 0
 
 
-def test_all_views_show_one_state_and_a_session_that_ended_stays_as_it_was(browser, lab, screenshots):
+def test_all_views_show_one_state_and_a_session_that_ended_stays_as_it_was(
+    browser, lab, screenshots
+):
     write(lab, "ended.ipynb", more=["session", "await asyncio.sleep(2)"])
     with lab.kernel_of("ended.ipynb") as kernel, watched_page(browser) as page:
         open_notebook(page, lab, name="ended.ipynb", kernel=kernel)
@@ -78,7 +91,9 @@ def test_all_views_show_one_state_and_a_session_that_ended_stays_as_it_was(brows
         choose(first, "Pause")
         second.locator(".rbt-pill", has_text="paused").wait_for()
         same = "panels => new Set(panels.map((p) => p.querySelector('.rbt-orders').textContent)).size === 1"
-        wait_until(lambda: page.locator(".rbt-panel").evaluate_all(same), "both to show the same orders")
+        wait_until(
+            lambda: page.locator(".rbt-panel").evaluate_all(same), "both to show the same orders"
+        )
 
         choose(second, "Stop")
         page.locator(".rbt-panel").first.wait_for(state="detached")
@@ -102,10 +117,14 @@ def test_all_views_show_one_state_and_a_session_that_ended_stays_as_it_was(brows
         assert "Rotation on paper · stopped" in output(page, ATTACH_CELL).inner_text()
 
 
-def test_an_exported_page_shows_still_pictures_without_asking_anybody(browser, tmp_path, screenshots):
+def test_an_exported_page_shows_still_pictures_without_asking_anybody(
+    browser, tmp_path, screenshots
+):
     (tmp_path / "export.html").write_text(html_page(executed(tmp_path)), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1200, "height": 1400})
-    page.route(re.compile("^https?:"), lambda route: route.abort())  # what nbconvert's own template asks for
+    page.route(
+        re.compile("^https?:"), lambda route: route.abort()
+    )  # what nbconvert's own template asks for
 
     page.goto(f"file://{tmp_path / 'export.html'}", wait_until="domcontentloaded")
 

@@ -1,4 +1,6 @@
-"""The quickstart and the tutorial on live trading, as a person goes through them in JupyterLab."""
+"""The quickstart and the tutorial on live trading, as a person goes through them in
+JupyterLab.
+"""
 
 import contextlib
 import re
@@ -14,7 +16,9 @@ pytestmark = pytest.mark.browser
 
 @contextlib.contextmanager
 def opened(browser, lab, name):
-    """Open a copy of a tutorial in JupyterLab, without the outputs that it is stored with."""
+    """Open a copy of a tutorial in JupyterLab, without the outputs that it is stored
+    with.
+    """
     shutil.copy(ROOT / "notebooks" / name, lab.root / name)
     with lab.kernel_of(name) as kernel, watched_page(browser) as page:
         open_notebook(page, lab, name=name, kernel=kernel)
@@ -43,7 +47,9 @@ def output(cell):
 
 
 def wait_for_rest(page):
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(timeout=60_000)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(
+        timeout=60_000
+    )
 
 
 def test_the_quickstart_ends_in_a_proof(browser, lab, screenshots):
@@ -61,7 +67,9 @@ def test_the_quickstart_ends_in_a_proof(browser, lab, screenshots):
 
         last.scroll_into_view_if_needed()
         page.screenshot(path=screenshots / "quickstart.png")
-        assert page.locator('img[alt^="Portfolio value from 2005-01-03 to 2010-12-31"]').count() == 3
+        assert (
+            page.locator('img[alt^="Portfolio value from 2005-01-03 to 2010-12-31"]').count() == 3
+        )
 
 
 def test_the_tutorial_on_live_trading_is_lived_through(browser, lab, screenshots):

@@ -31,7 +31,7 @@ def both(run: Run) -> list[Any]:
     return [run.asset("A"), run.asset("B")]
 
 
-# -- current -------------------------------------------------------------------------------------------------------------
+# -- current -------------------------------------------------------------------------
 
 
 def test_one_asset_and_one_field_give_a_number_that_stays_decimal() -> None:
@@ -51,7 +51,8 @@ def test_a_missing_bar_has_no_prices_no_volume_and_the_last_price(frames: str) -
     asset = run.asset("A")
 
     seen = {
-        field: run.data.current(asset, field) for field in ("open", "high", "low", "close", "volume", "price")
+        field: run.data.current(asset, field)
+        for field in ("open", "high", "low", "close", "volume", "price")
     }
 
     assert all(math.isnan(seen[field]) for field in ("open", "high", "low", "close"))
@@ -87,7 +88,11 @@ def test_pandas_frames_give_zipline_shapes() -> None:
     assert type(data.current(second, "volume")) is int
     assert list(by_asset.index) == [first, second]
     assert (by_asset.name, by_asset.tolist()) == ("price", [11.0, 22.0])
-    assert (by_field.name, list(by_field.index), by_field["volume"]) == ("A", ["close", "volume"], 0)
+    assert (by_field.name, list(by_field.index), by_field["volume"]) == (
+        "A",
+        ["close", "volume"],
+        0,
+    )
     assert table.loc[second].to_dict() == {"price": 22.0, "volume": 100}
     assert table["volume"].dtype == np.int64
 
@@ -95,7 +100,9 @@ def test_pandas_frames_give_zipline_shapes() -> None:
 def test_last_traded_is_a_session_label_in_days_and_a_minute_in_minutes() -> None:
     daily = run_to(2)
     stamps = minute_stamps(DAYS[0], 2)
-    portal = PolarsDataPortal(None, minute_bars=bars({"A": [10.0, None], "B": [None, 20.0]}, stamps))
+    portal = PolarsDataPortal(
+        None, minute_bars=bars({"A": [10.0, None], "B": [None, 20.0]}, stamps)
+    )
     minute = Run(portal, frequency="1m", last=0)
     minute.to_bar(0, 0)
 
@@ -117,7 +124,9 @@ def test_a_text_or_an_unknown_field_is_nan_only_if_names_are_loose() -> None:
 
     assert math.isnan(loose.data.current("A", "close"))
     assert math.isnan(loose.data.current(loose.asset("A"), "clse"))
-    with pytest.raises(TypeError, match=r"assets in data.current\(\) must be an asset .*: was 'A' \(str\)"):
+    with pytest.raises(
+        TypeError, match=r"assets in data.current\(\) must be an asset .*: was 'A' \(str\)"
+    ):
         strict.data.current("A", "close")
     with pytest.raises(KeyError, match="was 'clse'; pass one of open, high"):
         strict.data.current(strict.asset("A"), "clse")
@@ -126,7 +135,11 @@ def test_a_text_or_an_unknown_field_is_nan_only_if_names_are_loose() -> None:
 def test_values_from_elsewhere_are_read_by_asset_or_name() -> None:
     run = run_to(1)
     run.market.add_source(
-        "score", lambda asset, session: (getattr(asset, "symbol", asset), session - run.market.first_session)
+        "score",
+        lambda asset, session: (
+            getattr(asset, "symbol", asset),
+            session - run.market.first_session,
+        ),
     )
 
     assert run.data.current(run.asset("A"), "score") == ("A", 1)
@@ -141,10 +154,14 @@ def test_an_indicator_is_read_as_a_float() -> None:
     assert type(run.data.current(run.asset("B"), "fast")) is float
     assert run.data.history(run.asset("B"), "fast", 3, "1d").to_list() == [20.55, 21.5, 22.5]
     assert run.data.window([run.asset("B")], "fast", 2).tolist() == [[21.5], [22.5]]
-    assert run.data.history(run.asset("B"), ["close", "fast"], 1, "1d").row(0) == (DAYS[3], 23.0, 22.5)
+    assert run.data.history(run.asset("B"), ["close", "fast"], 1, "1d").row(0) == (
+        DAYS[3],
+        23.0,
+        22.5,
+    )
 
 
-# -- history -------------------------------------------------------------------------------------------------------------
+# -- history -------------------------------------------------------------------------
 
 
 def test_history_in_polars_shapes() -> None:
@@ -157,7 +174,11 @@ def test_history_in_polars_shapes() -> None:
     long = data.history([second, first], ["close", "volume"], 2, "1d")
 
     assert (series.dtype, series.to_list(), series[-1]) == (pl.Float64, [11, None, 13], 13)
-    assert wide.to_dict(as_series=False) == {"date": [DAYS[2], DAYS[3]], "B": [22, 23], "A": [11, 13]}
+    assert wide.to_dict(as_series=False) == {
+        "date": [DAYS[2], DAYS[3]],
+        "B": [22, 23],
+        "A": [11, 13],
+    }
     assert fields.to_dict(as_series=False) == {
         "date": [DAYS[2], DAYS[3]],
         "volume": [0, 100],
@@ -193,7 +214,10 @@ def test_history_in_pandas_shapes() -> None:
 def test_minutes_are_stamped_with_their_end_in_utc() -> None:
     stamps = minute_stamps(DAYS[0], 3)
     portal = PolarsDataPortal(None, minute_bars=bars({"A": [10.0, 11.0, 12.0]}, stamps))
-    polars, pandas = Run(portal, frequency="1m", last=0), Run(portal, frequency="1m", last=0, frames="pandas")
+    polars, pandas = (
+        Run(portal, frequency="1m", last=0),
+        Run(portal, frequency="1m", last=0, frames="pandas"),
+    )
     for run in (polars, pandas):
         run.to_bar(0, 2)
 
@@ -233,7 +257,9 @@ def test_a_window_is_a_read_only_view_of_bars_by_assets() -> None:
 
 
 def test_windows_handed_out_stay_as_they_were() -> None:
-    portal = PolarsDataPortal(bars({"A": [10.0, 12.0, 6.0, 7.0]}), splits=splits(("A", DAYS[2], 0.5)))
+    portal = PolarsDataPortal(
+        bars({"A": [10.0, 12.0, 6.0, 7.0]}), splits=splits(("A", DAYS[2], 0.5))
+    )
     run = Run(portal, last=3)
     run.to_bar(1)
     asset = run.asset("A")
@@ -245,11 +271,16 @@ def test_windows_handed_out_stay_as_they_were() -> None:
     assert before[0].ravel().tolist() == before[1].to_list() == [10, 12]
 
 
-# -- can_trade, is_stale, time -------------------------------------------------------------------------------------------
+# -- can_trade, is_stale, time -------------------------------------------------------
 
 
 def test_can_trade_needs_a_listed_unrestricted_asset_with_a_price() -> None:
-    prices = {"A": [10.0, None, 12.0], "B": [None, 20.0, 21.0], "C": [30.0, None, None], "D": [1.0, 1.0, 1.0]}
+    prices = {
+        "A": [10.0, None, 12.0],
+        "B": [None, 20.0, 21.0],
+        "C": [30.0, None, None],
+        "D": [1.0, 1.0, 1.0],
+    }
     run = run_to(0, prices=prices, restricted=("D",))
     assets = [run.asset(symbol) for symbol in "ABCD"]
 
@@ -294,7 +325,7 @@ def test_the_time_is_the_bars_end() -> None:
     assert pandas.data.current_session_minutes[-1] == pd.Timestamp(CLOSE)
 
 
-# -- refusals ------------------------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("loose", [False, True], ids=["strict", "loose"])
@@ -302,20 +333,38 @@ def test_the_time_is_the_bars_end() -> None:
     ("call", "told"),
     [
         (lambda data, a: data.current(7, "close"), r"assets in data.current\(\) must be an asset"),
-        (lambda data, a: data.current([a, None], "close"), r"assets in data.current\(\) .* was None"),
+        (
+            lambda data, a: data.current([a, None], "close"),
+            r"assets in data.current\(\) .* was None",
+        ),
         (lambda data, a: data.current(a, 7), r"fields in data.current\(\) must be a field name"),
-        (lambda data, a: data.current(a, ["close", 7]), r"fields in data.current\(\) .* was 7 \(int\)"),
+        (
+            lambda data, a: data.current(a, ["close", 7]),
+            r"fields in data.current\(\) .* was 7 \(int\)",
+        ),
         (lambda data, a: data.can_trade("A"), r"assets in data.can_trade\(\) .* was 'A' \(str\)"),
         (lambda data, a: data.is_stale([a, 3.5]), r"assets in data.is_stale\(\) .* was 3.5"),
-        (lambda data, a: data.history("A", "close", 2, "1d"), r"assets in data.history\(\) .* was 'A'"),
+        (
+            lambda data, a: data.history("A", "close", 2, "1d"),
+            r"assets in data.history\(\) .* was 'A'",
+        ),
         (lambda data, a: data.history(a, None, 2, "1d"), r"fields in data.history\(\) .* was None"),
         (
             lambda data, a: data.history(a, "close", 2.0, "1d"),
             r"bar_count in data.history\(\) .* was 2.0 \(float\)",
         ),
-        (lambda data, a: data.history(a, "close", 2, 1), r"frequency in data.history\(\) .* was 1 \(int\)"),
-        (lambda data, a: data.history(a, "close", 2, "1d", dtype=int), r"dtype in data.history\(\)"),
-        (lambda data, a: data.window([a], "close", "2"), r"bar_count in data.window\(\) .* was '2'"),
+        (
+            lambda data, a: data.history(a, "close", 2, 1),
+            r"frequency in data.history\(\) .* was 1 \(int\)",
+        ),
+        (
+            lambda data, a: data.history(a, "close", 2, "1d", dtype=int),
+            r"dtype in data.history\(\)",
+        ),
+        (
+            lambda data, a: data.window([a], "close", "2"),
+            r"bar_count in data.window\(\) .* was '2'",
+        ),
         (lambda data, a: data.window([7], "close", 2), r"assets in data.window\(\)"),
     ],
 )
@@ -370,7 +419,9 @@ def test_numpy_integers_are_bar_counts() -> None:
 def test_several_fields_in_the_morning_take_the_first_assets_split_only_as_zipline_does(
     rounded: bool, second: float
 ) -> None:
-    portal = PolarsDataPortal(bars({"A": [10.0, 5.0], "B": [30.0, 31.0]}), splits=splits(("A", DAYS[1], 0.5)))
+    portal = PolarsDataPortal(
+        bars({"A": [10.0, 5.0], "B": [30.0, 31.0]}), splits=splits(("A", DAYS[1], 0.5))
+    )
     run = Run(portal, last=1, frames="pandas", round_history=rounded)
 
     run.to_morning(1)

@@ -1,4 +1,6 @@
-"""What a session's close keeps, and the rows that are made of it: equal to the last digit to rows made at once."""
+"""What a session's close keeps, and the rows that are made of it: equal to the last
+digit to rows made at once.
+"""
 
 from __future__ import annotations
 
@@ -64,13 +66,19 @@ def written(value: Decimal) -> Any:
     return value.as_tuple()
 
 
-# -- sums ----------------------------------------------------------------------------------------------------
+# -- sums ----------------------------------------------------------------------------
 
 amounts = st.one_of(
     st.integers(-5_000, 5_000).filter(bool).map(Decimal),
     st.decimals(-100, 100, places=4, allow_nan=False).filter(bool),
     st.sampled_from(
-        [Decimal("1E+2"), Decimal("-3E+4"), Decimal("0.00000001"), Decimal("7E-12"), Decimal(10**16)]
+        [
+            Decimal("1E+2"),
+            Decimal("-3E+4"),
+            Decimal("0.00000001"),
+            Decimal("7E-12"),
+            Decimal(10**16),
+        ]
     ),
 )
 prices = st.one_of(
@@ -86,7 +94,8 @@ books = st.lists(st.tuples(amounts, prices), min_size=1, max_size=4)
 @given(st.lists(books, min_size=1, max_size=12))
 def test_sums_are_those_of_decimals_in_value_and_in_digits(drawn: list[Any]) -> None:
     closings = [
-        closing(held_of(*[amount for amount, _ in book]), [price for _, price in book]) for book in drawn
+        closing(held_of(*[amount for amount, _ in book]), [price for _, price in book])
+        for book in drawn
     ] * FEW
 
     with decimal.localcontext(ENGINE_CONTEXT):
@@ -158,7 +167,7 @@ def test_figures_do_not_depend_on_the_decimal_context_of_whoever_reads() -> None
         assert reckon(closings, ending_value=ZERO, total_return=0.0) == told
 
 
-# -- rows ----------------------------------------------------------------------------------------------------
+# -- rows ----------------------------------------------------------------------------
 
 
 def some_rows(count: int = 4) -> SessionRows:
@@ -236,11 +245,13 @@ def test_moments_and_positions_of_a_row_are_exact() -> None:
 
     assert row.open == datetime(2017, 1, 4, 14, 31, tzinfo=UTC)
     assert row.close == datetime(2017, 1, 4, 21, tzinfo=UTC)
-    assert [(p.symbol, p.amount, str(p.last_sale_price)) for p in row.positions] == [("S0", 10, "101.0")]
+    assert [(p.symbol, p.amount, str(p.last_sale_price)) for p in row.positions] == [
+        ("S0", 10, "101.0")
+    ]
     assert row.positions[0] == row.positions[:1][0]
 
 
-# -- runs ----------------------------------------------------------------------------------------------------
+# -- runs ----------------------------------------------------------------------------
 
 CRYPTO = tuple(f"2021-05-{day:02d}" for day in range(1, 13))
 PRICES = {
@@ -249,8 +260,12 @@ PRICES = {
 }
 
 
-def ran(callbacks: dict[str, Any], portal: PolarsDataPortal, *, heard: bool, **asked: Any) -> TradingCore:
-    """Run callbacks over a market; `heard` has somebody listen to closes, which makes each row at once."""
+def ran(
+    callbacks: dict[str, Any], portal: PolarsDataPortal, *, heard: bool, **asked: Any
+) -> TradingCore:
+    """Run callbacks over a market; `heard` has somebody listen to closes, which makes
+    each row at once.
+    """
     costs = {"slippage": NoSlippage(), "commission": PerShare(0.013)}
     settings_of_run = prepare_settings(portal, capital_base=5_000, **costs, **asked)
     core = new_core({"__name__": "run", **callbacks}, portal, settings_of_run, preload=True)
@@ -292,7 +307,9 @@ def plain_market() -> PolarsDataPortal:
 
 def market_with_splits() -> PolarsDataPortal:
     splits = pl.DataFrame({"symbol": ["A"], "effective_date": [DAYS[3]], "ratio": [0.3]})
-    dividends = pl.DataFrame({"symbol": ["B"], "ex_date": [DAYS[2]], "pay_date": [DAYS[3]], "amount": [0.37]})
+    dividends = pl.DataFrame(
+        {"symbol": ["B"], "ex_date": [DAYS[2]], "pay_date": [DAYS[3]], "amount": [0.37]}
+    )
     return PolarsDataPortal(bars(PRICES), splits=splits, dividends=dividends)
 
 
@@ -317,7 +334,9 @@ def test_a_run_is_the_same_whether_somebody_listens_to_its_closes_or_not(
 ) -> None:
     callbacks = {"initialize": initialize, "handle_data": churn, "before_trading_start": before}
 
-    unheard, heard = (ran(callbacks, market(), heard=heard, zipline_quirks=quirks) for heard in (False, True))
+    unheard, heard = (
+        ran(callbacks, market(), heard=heard, zipline_quirks=quirks) for heard in (False, True)
+    )
 
     assert len(unheard.record.sessions) >= len(DAYS)
     assert any(row.positions for row in unheard.record.sessions)
@@ -369,7 +388,9 @@ def buy_once(context: Any, _data: Any) -> None:
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_mark_that_nobody_read_is_not_lost_when_a_price_is_missing_at_the_next_one(heard: bool) -> None:
+def test_a_mark_that_nobody_read_is_not_lost_when_a_price_is_missing_at_the_next_one(
+    heard: bool,
+) -> None:
     at_last = []
 
     def handle_data(context: Any, data: Any) -> None:
@@ -378,14 +399,18 @@ def test_a_mark_that_nobody_read_is_not_lost_when_a_price_is_missing_at_the_next
             kept = context.portfolio.positions
             at_last.extend((str(p.last_sale_price), p.last_sale_date.date()) for p in kept.values())
 
-    core = ran({"initialize": begin, "handle_data": handle_data}, market_that_b_leaves(), heard=heard)
+    core = ran(
+        {"initialize": begin, "handle_data": handle_data}, market_that_b_leaves(), heard=heard
+    )
 
     assert at_last == [("12.0", DAYS[5]), ("101.75", DAYS[3])]
     assert [str(p.last_sale_price) for p in core.record.sessions[5].positions] == ["12.0", "101.75"]
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_what_is_filled_between_two_sessions_is_there_at_the_second_one_s_start(heard: bool) -> None:
+def test_what_is_filled_between_two_sessions_is_there_at_the_second_one_s_start(
+    heard: bool,
+) -> None:
     portal = plain_market()
     asked = prepare_settings(portal, capital_base=5_000)
     callbacks = {"__name__": "run", "initialize": begin, "handle_data": buy_once}

@@ -1,4 +1,6 @@
-"""Controls refuse what breaks them: exactly at the limit nothing happens, one step further it does."""
+"""Controls refuse what breaks them: exactly at the limit nothing happens, one step
+further it does.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ def broken(control, amount, *, asset=ALFA, held=0, price=10.0, when=NOW) -> bool
     ],
     ids=lambda value: repr(value) if isinstance(value, TradingControl) else str(value),
 )
-def test_an_order_up_to_the_limit_passes_and_one_share_more_does_not(control, held, fine, too_much) -> None:
+def test_an_order_up_to_the_limit_passes_and_one_share_more_does_not(
+    control, held, fine, too_much
+) -> None:
     assert not broken(control, fine, held=held)
     assert broken(control, too_much, held=held)
 
@@ -128,7 +132,12 @@ def test_orders_of_restricted_assets_are_refused() -> None:
 
 
 def test_orders_before_an_assets_first_day_and_after_its_last_are_refused() -> None:
-    days = {date(2020, 1, 2): True, date(2020, 1, 3): False, date(2020, 2, 3): False, date(2020, 2, 4): True}
+    days = {
+        date(2020, 1, 2): True,
+        date(2020, 1, 3): False,
+        date(2020, 2, 3): False,
+        date(2020, 2, 4): True,
+    }
     moments = {day: datetime(day.year, day.month, day.day, 15, tzinfo=UTC) for day in days}
 
     assert {day: broken(AssetDateBounds("fail"), 1, when=moments[day]) for day in days} == days
@@ -140,7 +149,8 @@ def test_a_violation_tells_order_time_control_and_metadata() -> None:
         AssetDateBounds("fail").validate(ALFA, 7, Holding(), NOW, ABar())
 
     assert str(caught.value) == (
-        "an order for 7 shares of Equity(1 [ALFA]) at 2020-01-02 21:00:00+00:00 breaks the trading control "
+        "an order for 7 shares of Equity(1 [ALFA]) at 2020-01-02 21:00:00+00:00 breaks the trading "
+        "control "
         "AssetDateBounds({}) (Metadata: {'asset_start_date': '2020-01-03'})"
     )
     assert caught.value.kwargs["amount"] == 7
@@ -184,7 +194,9 @@ def test_with_log_an_assets_violations_are_told_by_the_first_the_10th_the_100th(
     ],
 )
 def test_a_message_shows_an_amount_as_a_plain_number(amount, shown) -> None:
-    with pytest.raises(TradingControlViolation, match=f"^an order for {re.escape(shown)} of Equity"):
+    with pytest.raises(
+        TradingControlViolation, match=f"^an order for {re.escape(shown)} of Equity"
+    ):
         LongOnly("fail").handle_violation(ALFA, amount, NOW)
 
 
@@ -253,7 +265,8 @@ def test_a_deadline_may_be_a_date() -> None:
 
 def test_an_account_violation_names_the_control() -> None:
     with pytest.raises(
-        AccountControlViolation, match=r"breaks the account control MaxLeverage\({'max_leverage': 2}\)"
+        AccountControlViolation,
+        match=r"breaks the account control MaxLeverage\({'max_leverage': 2}\)",
     ):
         MaxLeverage(2).validate(None, Held(leverage=3), NOW, None)
 

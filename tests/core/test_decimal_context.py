@@ -1,4 +1,6 @@
-"""Core and callbacks reckon with 38 digits, whatever a strategy or its surroundings do to the decimal context."""
+"""Core and callbacks reckon with 38 digits, whatever a strategy or its surroundings do
+to the decimal context.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def test_what_a_callback_sets_of_the_context_changes_nothing(tmp_path, expected)
 def test_minutes_are_no_exception():
     bars = minute_frame(2, 1, every=30)
 
-    assert same(rbt.backtest(Setting, bars, frequency="1m"), rbt.backtest(Plain, bars, frequency="1m"))
+    assert same(
+        rbt.backtest(Setting, bars, frequency="1m"), rbt.backtest(Plain, bars, frequency="1m")
+    )
 
 
 def test_a_context_that_initialize_put_in_place_is_gone_with_the_first_session():
@@ -64,7 +68,9 @@ def test_a_context_that_a_callback_put_in_place_is_gone_with_the_next_event(tmp_
     class Once(Plain):
         def handle_data(self, context, data):
             super().handle_data(context, data)
-            if not context.portfolio.positions:  # the first session, whose books hold nothing but cash
+            if (
+                not context.portfolio.positions
+            ):  # the first session, whose books hold nothing but cash
                 decimal.setcontext(decimal.Context(prec=3))
 
     assert same(run(whole(Once, tmp_path, feed=rbt.ReplayFeed(daily_frame()))).result(), expected)
@@ -78,7 +84,9 @@ def test_a_context_that_a_callback_put_in_place_is_gone_with_the_next_minute(tmp
             decimal.setcontext(decimal.Context(prec=3))
 
     bars = minute_frame(2, 1, every=30)
-    session = run(whole(Leaving, tmp_path, feed=rbt.ReplayFeed(bars, frequency="1m"), frequency="1m"))
+    session = run(
+        whole(Leaving, tmp_path, feed=rbt.ReplayFeed(bars, frequency="1m"), frequency="1m")
+    )
     backtest = rbt.backtest(Leaving, bars, frequency="1m")
 
     assert same(backtest, session.result())
@@ -96,7 +104,11 @@ def test_the_surroundings_are_left_as_they_were():
 def test_a_result_says_the_same_whatever_the_context_of_who_reads_it(expected):
     def said(result):
         frames = [result.performance, result.orders, result.transactions, result.positions]
-        return [frame.rows() for frame in frames], dict(result.metrics), repr(result.record.sessions)
+        return (
+            [frame.rows() for frame in frames],
+            dict(result.metrics),
+            repr(result.record.sessions),
+        )
 
     with decimal.localcontext(prec=3):
         there = said(rbt.backtest(Plain, daily_frame()))

@@ -12,7 +12,11 @@ from tests.data.markets import DAYS
 
 PRICES = {"A": [10.0] * 8, "B": [20.0] * 8}
 ROWS = pl.DataFrame(
-    {"date": ["2017-01-04", "2017-01-07", "2017-01-04"], "symbol": ["A", "a", "B"], "score": [1.5, 2.5, 7.0]}
+    {
+        "date": ["2017-01-04", "2017-01-07", "2017-01-04"],
+        "symbol": ["A", "a", "B"],
+        "score": [1.5, 2.5, 7.0],
+    }
 )
 
 
@@ -53,9 +57,9 @@ def test_a_file_is_read_with_what_pandas_takes(tmp_path):
     path.write_text("day;name;score\n2017-01-04;A;3\n", encoding="utf-8")
 
     assert scores(path, date_column="day", symbol_column="name", sep=";")[-1] == [3]
-    assert scores(str(path), date_column="day", symbol_column="name", sep=";", usecols=["name", "score"])[
-        -1
-    ] == [3]
+    assert scores(
+        str(path), date_column="day", symbol_column="name", sep=";", usecols=["name", "score"]
+    )[-1] == [3]
 
 
 def test_a_series_of_its_own_is_asked_for_by_its_name():
@@ -65,9 +69,9 @@ def test_a_series_of_its_own_is_asked_for_by_its_name():
 def test_functions_before_and_after_see_pandas_frames_and_may_return_polars_ones():
     seen = scores(
         ROWS,
-        pre_func=lambda rows: pl.DataFrame({name: rows[name].tolist() for name in rows}).with_columns(
-            pl.col("score") * 2
-        ),
+        pre_func=lambda rows: pl.DataFrame(
+            {name: rows[name].tolist() for name in rows}
+        ).with_columns(pl.col("score") * 2),
         post_func=lambda rows: rows.assign(twice=rows["score"] * 2),
         column="twice",
     )

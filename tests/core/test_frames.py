@@ -49,7 +49,9 @@ def test_pandas_frames_show_ziplines_kinds() -> None:
 
 
 @pytest.mark.parametrize("moment", [NOON, NOON_US])
-def test_a_moment_is_shown_whether_given_in_microseconds_or_as_a_datetime(moment: datetime | int) -> None:
+def test_a_moment_is_shown_whether_given_in_microseconds_or_as_a_datetime(
+    moment: datetime | int,
+) -> None:
     assert PolarsFrames().timestamp(moment) == NOON
     assert PandasFrames().timestamp(moment) == pd.Timestamp("2017-01-03 12:00", tz="UTC")
 
@@ -81,7 +83,10 @@ def test_ids_weights_and_names_have_each_frames_shape() -> None:
 def test_two_runs_over_one_portal_show_the_same_asset_objects() -> None:
     asset = Equity(7, "A", date(2020, 1, 2), date(2020, 6, 30), date(2020, 7, 1))
 
-    first, second = get_frames("pandas").present_asset(asset), get_frames("pandas").present_asset(asset)
+    first, second = (
+        get_frames("pandas").present_asset(asset),
+        get_frames("pandas").present_asset(asset),
+    )
 
     assert first is second
     assert get_frames("pandas").present_asset(first) is first

@@ -1,4 +1,6 @@
-"""A run has context variables of its own: what callbacks set of them stays theirs, in a backtest and in a session."""
+"""A run has context variables of its own: what callbacks set of them stays theirs, in a
+backtest and in a session.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def test_no_run_is_active_and_decimals_are_the_listeners_between_two_events(tmp_
         feed = rbt.ReplayFeed(daily_frame())
         session = rbt.attach(Noting, rbt.PaperBroker(), feed=feed, journal=tmp_path)
         session.engine.dispatcher.register_handler(
-            rbt.MarketDataEvent, lambda _event: heard.append((ACTIVE.get(), decimal.getcontext().prec))
+            rbt.MarketDataEvent,
+            lambda _event: heard.append((ACTIVE.get(), decimal.getcontext().prec)),
         )
         await session.wait()
 

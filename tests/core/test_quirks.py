@@ -33,7 +33,9 @@ def test_a_daily_morning_sees_the_session_before_or_with_quirks_the_coming_one(q
 
 
 @pytest.mark.parametrize(("quirks", "open_orders"), [(False, []), (True, ["2", "3"])])
-def test_the_end_of_a_day_cancels_every_order_or_with_quirks_the_oldest_of_several(quirks, open_orders):
+def test_the_end_of_a_day_cancels_every_order_or_with_quirks_the_oldest_of_several(
+    quirks, open_orders
+):
     found = []
 
     def initialize(context):
@@ -77,7 +79,9 @@ def test_a_limit_is_never_passed_unless_with_quirks(quirks, price, sign):
     def place(context, _data):
         context.order(context.symbol("A"), 5 * sign, limit_price=10.0)
 
-    result = played(FLAT, on_bar({0: place}), quirks=quirks, slippage=FixedBasisPointsSlippage(100, 0.5))
+    result = played(
+        FLAT, on_bar({0: place}), quirks=quirks, slippage=FixedBasisPointsSlippage(100, 0.5)
+    )
 
     expected = Decimal(price) if sign > 0 or not quirks else Decimal("9.9")
     assert result.transactions["price"].to_list() == [expected]
@@ -91,7 +95,9 @@ def test_amounts_next_to_an_integer_are_judged_in_decimals_or_with_quirks_in_bin
 ):
     for quirks, shares in ((False, mended), (True, as_zipline)):
         result = played(
-            FLAT, on_bar({0: lambda context, _data: context.order(context.symbol("A"), asked)}), quirks=quirks
+            FLAT,
+            on_bar({0: lambda context, _data: context.order(context.symbol("A"), asked)}),
+            quirks=quirks,
         )
 
         assert result.orders["amount"].to_list() == [Decimal(shares)]
@@ -100,7 +106,12 @@ def test_amounts_next_to_an_integer_are_judged_in_decimals_or_with_quirks_in_bin
 @pytest.mark.parametrize(("quirks", "cash"), [(False, "5"), (True, None)])
 def test_a_dividend_payable_on_a_sunday_is_paid_on_monday_unless_with_quirks(quirks, cash):
     dividends = pl.DataFrame(
-        {"symbol": ["A"], "ex_date": [date(2017, 1, 5)], "pay_date": [date(2017, 1, 8)], "amount": [0.5]}
+        {
+            "symbol": ["A"],
+            "ex_date": [date(2017, 1, 5)],
+            "pay_date": [date(2017, 1, 8)],
+            "amount": [0.5],
+        }
     )
 
     result = played(
@@ -126,7 +137,9 @@ def test_a_target_counts_open_orders_unless_with_quirks(quirks, shares):
     assert result.orders["amount"].sum() == shares
 
 
-@pytest.mark.parametrize(("quirks", "error"), [(False, OrderDuringInitialize), (True, AssertionError)])
+@pytest.mark.parametrize(
+    ("quirks", "error"), [(False, OrderDuringInitialize), (True, AssertionError)]
+)
 @pytest.mark.parametrize("call", [
     lambda context: context.order(context.symbol("A"), 1),
     lambda context: context.order_target_percent(context.symbol("A"), 1),
@@ -180,7 +193,11 @@ def test_daily_bars_that_end_at_midnight_are_shown_in_time_unless_with_quirks(qu
             context.order(context.symbol("A"), 1)
 
     result = played(
-        {"A": [10.0, 11.0, 12.0, 13.0, 14.0]}, look, stamps=days, portal={"calendar": "24/7"}, quirks=quirks
+        {"A": [10.0, 11.0, 12.0, 13.0, 14.0]},
+        look,
+        stamps=days,
+        portal={"calendar": "24/7"},
+        quirks=quirks,
     )
 
     assert seen == ([None, 10, 11, 12, 13] if quirks else [10, 11, 12, 13, 14])
@@ -195,6 +212,8 @@ def test_the_table_of_quirks_names_every_one():
         ast.parse(Path(Quirks.__module__.replace(".", "/") + ".py").read_text(encoding="utf-8"))
     )
 
-    assert [line.split("`")[1] for line in (told or "").splitlines() if line.startswith("| `")] == names
+    assert [
+        line.split("`")[1] for line in (told or "").splitlines() if line.startswith("| `")
+    ] == names
     assert (Quirks(*[False] * len(names)), Quirks(*[True] * len(names))) == (MENDED, AS_ZIPLINE)
     assert DAYS[0] == date(2017, 1, 3)

@@ -1,4 +1,6 @@
-"""A core's state as plain facts: complete, canonical, and the same again after a round trip."""
+"""A core's state as plain facts: complete, canonical, and the same again after a round
+trip.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,15 @@ def core_of(strategy, bars, frequency):
     portal = PolarsDataPortal.coerce(bars, frequency=frequency, calendar=None)
     asked = dict.fromkeys(("start", "end", "params", "benchmark", "commission", "slippage"))
     asked |= {"capital_base": 100_000, "frames": "polars", "zipline_quirks": False}
-    return new_core(strategy, portal, prepare_settings(portal, frequency=frequency, **asked), preload=False)
+    return new_core(
+        strategy, portal, prepare_settings(portal, frequency=frequency, **asked), preload=False
+    )
 
 
 def events_of(bars):
     return [
-        MarketDataEvent(timestamp=s[0].timestamp, bars={bar.symbol: bar for bar in s}) for s in slices(bars)
+        MarketDataEvent(timestamp=s[0].timestamp, bars={bar.symbol: bar for bar in s})
+        for s in slices(bars)
     ]
 
 
@@ -64,7 +69,15 @@ def test_every_field_of_an_order_survives():
 
 @pytest.mark.parametrize(
     ("value", "fact"),
-    [(None, None), (True, True), (3, 3), (0.1, 0.1), (Decimal("0.1"), 0.1), ("x", "x"), ([1], "[1]")],
+    [
+        (None, None),
+        (True, True),
+        (3, 3),
+        (0.1, 0.1),
+        (Decimal("0.1"), 0.1),
+        ("x", "x"),
+        ([1], "[1]"),
+    ],
 )
 def test_recorded_variables_stay_numbers_where_they_are_some(value, fact):
     assert recorded_fact(value) == fact
@@ -84,9 +97,9 @@ def test_a_sessions_row_and_its_transactions_survive():
         assert transactions == core.record.transactions[row.transactions[0] : row.transactions[1]]
         assert back.transactions == row.transactions
         assert back.positions == row.positions
-        assert {f: getattr(back, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))} == {
-            f: getattr(row, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))
-        }
+        assert {
+            f: getattr(back, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))
+        } == {f: getattr(row, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))}
         taken += len(transactions)
     assert taken > 5
 
@@ -118,7 +131,9 @@ def test_a_restored_core_is_the_one_it_was_taken_from_and_goes_on_as_it(frequenc
             core.acknowledge(core.process(event))
     one, other = capture(whole), capture(copy)
     assert canonical_json(one) == canonical_json(other)
-    assert [t.price for t in whole.record.transactions] == [t.price for t in copy.record.transactions]
+    assert [t.price for t in whole.record.transactions] == [
+        t.price for t in copy.record.transactions
+    ]
 
 
 def test_a_state_is_the_same_whatever_the_decimal_context_it_is_taken_and_restored_in():

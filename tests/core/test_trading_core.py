@@ -1,4 +1,6 @@
-"""What happens inside a bar and inside a session, in which order, and that state comes before strategy."""
+"""What happens inside a bar and inside a session, in which order, and that state comes
+before strategy.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +39,19 @@ class Diary(rbt.TradingAlgorithm):
 
     def initialize(self, context):
         context.diary, context.bars = [], 0
-        self.schedule_function(self.second, date_rules.every_day(), time_rules.market_close(minutes=1))
-        self.schedule_function(self.third, date_rules.every_day(), time_rules.market_close(minutes=1))
+        self.schedule_function(
+            self.second, date_rules.every_day(), time_rules.market_close(minutes=1)
+        )
+        self.schedule_function(
+            self.third, date_rules.every_day(), time_rules.market_close(minutes=1)
+        )
 
     def note(self, context, what):
-        held = {asset.symbol: int(p.amount) for asset, p in context.portfolio.positions.items() if p.amount}
+        held = {
+            asset.symbol: int(p.amount)
+            for asset, p in context.portfolio.positions.items()
+            if p.amount
+        }
         context.diary.append((context.bars, what, held))
 
     def before_trading_start(self, context, data):
@@ -122,7 +132,10 @@ def test_a_day_goes_morning_fills_callbacks_scheduled_in_order_of_registration()
 
 def test_notices_come_in_the_order_in_which_things_happened():
     core = scripted(
-        {1: [buy("AAA", 10), buy("BBB", 5, limit_price=1)], 2: [cancel("2"), buy("AAA", 1), cancel("3")]},
+        {
+            1: [buy("AAA", 10), buy("BBB", 5, limit_price=1)],
+            2: [cancel("2"), buy("AAA", 1), cancel("3")],
+        },
         daily_frame(3),
     )
 
@@ -132,7 +145,9 @@ def test_notices_come_in_the_order_in_which_things_happened():
         "cancel 2: cancelled by the strategy",
         "cancel 3: cancelled by the strategy",
     ]
-    following = core.context.diary[[what for _b, what, _h in core.context.diary].index(happened[1]) :]
+    following = core.context.diary[
+        [what for _b, what, _h in core.context.diary].index(happened[1]) :
+    ]
     assert [what for _bar, what, _held in following[:3]] == [happened[1], happened[2], "second"]
 
 
@@ -182,7 +197,10 @@ def test_a_session_of_minutes_has_one_morning_and_scheduled_functions_at_their_m
 def test_commands_leave_only_when_the_event_is_done_and_in_their_order():
     bars = daily_frame(3)
     core = core_of(
-        Diary, bars, simulated=False, params={"script": {1: [buy("AAA", 1), buy("BBB", 2)], 2: [cancel("1")]}}
+        Diary,
+        bars,
+        simulated=False,
+        params={"script": {1: [buy("AAA", 1), buy("BBB", 2)], 2: [cancel("1")]}},
     )
     first, second, _third = events_of(bars)
 
@@ -199,9 +217,13 @@ def at(event, seconds=1):
 
 
 def remote():
-    """Return a core whose two orders rest at a venue elsewhere, and the bar they were placed on."""
+    """Return a core whose two orders rest at a venue elsewhere, and the bar they were
+    placed on.
+    """
     bars = daily_frame(4)
-    core = core_of(Diary, bars, simulated=False, params={"script": {1: [buy("AAA", 10), buy("BBB", 5)]}})
+    core = core_of(
+        Diary, bars, simulated=False, params={"script": {1: [buy("AAA", 10), buy("BBB", 5)]}}
+    )
     first = events_of(bars)[0]
     core.process(first)
     return core, first, events_of(bars)[1:]
@@ -236,7 +258,9 @@ def test_an_execution_is_booked_once_however_often_it_is_told():
 def test_a_fill_that_crossed_a_cancel_is_booked_too():
     core, first, _later = remote()
     core.process(
-        OrderUpdateEvent(timestamp=at(first), order_id="1", status=OrderState.CANCELED, reason="by the venue")
+        OrderUpdateEvent(
+            timestamp=at(first), order_id="1", status=OrderState.CANCELED, reason="by the venue"
+        )
     )
     core.process(fill(first, "1", 4, "x1"))
 
@@ -255,19 +279,26 @@ def test_rejects_and_updates_of_a_venue_reach_the_strategy_once():
     for _time in range(2):
         core.process(OrderRejectEvent(timestamp=at(first), order_id="2", reason="no such symbol"))
         core.process(
-            OrderUpdateEvent(timestamp=at(first), order_id="1", status=OrderState.EXPIRED, reason="day over")
+            OrderUpdateEvent(
+                timestamp=at(first), order_id="1", status=OrderState.EXPIRED, reason="day over"
+            )
         )
 
     told = [what for _b, what, _h in core.context.diary][3:]
     assert told == ["third", "reject 2: no such symbol", "cancel 1: day over"]
-    assert [core.orders.get_order(i).state for i in "12"] == [OrderState.EXPIRED, OrderState.REJECTED]
+    assert [core.orders.get_order(i).state for i in "12"] == [
+        OrderState.EXPIRED,
+        OrderState.REJECTED,
+    ]
 
 
 def test_what_a_venue_says_late_does_not_take_an_order_back():
     core, first, _later = remote()
     core.process(fill(first, "1", 10, "x1"))
     core.process(
-        OrderUpdateEvent(timestamp=at(first), order_id="1", status=OrderState.PENDING, broker_order_id="b7")
+        OrderUpdateEvent(
+            timestamp=at(first), order_id="1", status=OrderState.PENDING, broker_order_id="b7"
+        )
     )
 
     assert core.orders.get_order("1").state is OrderState.FILLED
@@ -293,7 +324,10 @@ def test_a_breaker_halts_and_denials_carry_its_reason():
 
 def test_reducing_takes_only_orders_that_make_a_position_smaller():
     bars = daily_frame(4)
-    script = {1: [buy("AAA", 10)], 3: [buy("AAA", 1), buy("BBB", -1), buy("AAA", -11), buy("AAA", -10)]}
+    script = {
+        1: [buy("AAA", 10)],
+        3: [buy("AAA", 1), buy("BBB", -1), buy("AAA", -11), buy("AAA", -10)],
+    }
     core = core_of(Diary, bars, params={"script": script})
     events = events_of(bars)
     for event in events[:2]:
@@ -362,7 +396,9 @@ class Early(rbt.TradingAlgorithm):
 
 
 @pytest.mark.parametrize(("amount", "fills"), [(10, [10]), (100, [60, 40])])
-def test_a_batch_of_the_morning_fills_on_the_first_bar_as_far_as_its_volume_goes(tmp_path, amount, fills):
+def test_a_batch_of_the_morning_fills_on_the_first_bar_as_far_as_its_volume_goes(
+    tmp_path, amount, fills
+):
     params = {"amount": amount}
 
     backtested = rbt.backtest(Early, daily_frame(6), params=params)

@@ -16,7 +16,9 @@ def looked_at(look, *, bar=2, **settings):
     def buy(context, _data):
         context.order(context.symbol("A"), 5, limit_price=11.0)
 
-    played(FLAT, on_bar({0: buy, bar: lambda context, _data: found.append(look(context))}), **settings)
+    played(
+        FLAT, on_bar({0: buy, bar: lambda context, _data: found.append(look(context))}), **settings
+    )
     return found[0]
 
 
@@ -67,14 +69,24 @@ def test_positions_are_a_mapping_that_makes_up_only_what_is_indexed():
 
     held, missing, default, made_up, listed = looked_at(look)
 
-    assert (held, missing, default, made_up, [asset.symbol for asset in listed]) == (5, None, 7, 0, ["A"])
+    assert (held, missing, default, made_up, [asset.symbol for asset in listed]) == (
+        5,
+        None,
+        7,
+        0,
+        ["A"],
+    )
 
 
 @pytest.mark.parametrize(("frames", "kind"), [("polars", Decimal), ("pandas", float)])
 def test_weights_and_leverage_are_shown_in_the_kinds_of_the_run(frames, kind):
     def look(context):
         weights = context.portfolio.current_portfolio_weights
-        return weights[context.symbol("A")], context.account.gross_leverage, context.account.leverage
+        return (
+            weights[context.symbol("A")],
+            context.account.gross_leverage,
+            context.account.leverage,
+        )
 
     weight, gross, leverage = looked_at(look, frames=frames)
 
@@ -84,5 +96,7 @@ def test_weights_and_leverage_are_shown_in_the_kinds_of_the_run(frames, kind):
 
 
 def test_an_assets_tick_is_a_float_where_zipline_shows_one():
-    assert isinstance(looked_at(lambda context: context.symbol("A").tick_size, frames="pandas"), float)
+    assert isinstance(
+        looked_at(lambda context: context.symbol("A").tick_size, frames="pandas"), float
+    )
     assert looked_at(lambda context: context.symbol("A").tick_size) == Decimal("0.01")

@@ -9,13 +9,16 @@ from typing import Any
 import polars as pl
 
 DAYS = (date(2012, 11, 21), date(2012, 11, 23), date(2012, 11, 26))
-"""Three sessions of New York: the middle one closes early, the last follows a weekend."""
+"""Three sessions of New York: the middle one closes early, the last follows a weekend.
+"""
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 def daily(symbols: Sequence[str] = ("AAPL", "MSFT"), days: Sequence[date] = DAYS) -> pl.DataFrame:
-    """Return a daily bar a day and symbol, sorted by day; every bar has prices of its own."""
+    """Return a daily bar a day and symbol, sorted by day; every bar has prices of its
+    own.
+    """
     rows = []
     for number, day in enumerate(days):
         for place, symbol in enumerate(symbols):

@@ -1,4 +1,6 @@
-"""Small markets: a price a session or minute, and a driver that moves the cursor as a run does."""
+"""Small markets: a price a session or minute, and a driver that moves the cursor as a
+run does.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ Price = float | None | tuple[float, float]
 
 
 def row_of(stamp: object, symbol: str, price: Price) -> tuple[Any, ...] | None:
-    """Return a bar: open half below, high one above, low one below the close, volume 100 unless told; None if it is missing."""
+    """Return a bar: open half below, high one above, low one below the close, volume
+    100 unless told; None if it is missing.
+    """
     if price is None:
         return None
     close, volume = price if isinstance(price, tuple) else (price, 100.0)
@@ -76,7 +80,8 @@ def dividends(*rows: tuple[str, date, float]) -> pl.DataFrame:
 
 
 class Run:
-    """A market that moves as the core moves it, all bars loaded or, if `live`, one slice after the other.
+    """A market that moves as the core moves it, all bars loaded or, if `live`, one
+    slice after the other.
 
     Attributes:
         market: The market.
@@ -133,7 +138,9 @@ class Run:
             self.to_bar(self.day + 1)
         calendar, session = self.market.calendar, FIRST + day
         self.market.open_session(session)
-        ends = self._closes(day) if self.frequency == "1d" else calendar.minutes_us(session).tolist()
+        ends = (
+            self._closes(day) if self.frequency == "1d" else calendar.minutes_us(session).tolist()
+        )
         for us in ends if minute is None else ends[: minute + 1]:
             row = self._append(us) if self.live else self.market.panel.row_of(us, session)
             self.market.advance(row)
@@ -162,7 +169,10 @@ class Run:
             self.portal.assets[bar["asset"]].symbol: Bar(
                 symbol=self.portal.assets[bar["asset"]].symbol,
                 timestamp=stamp,
-                **{field: Decimal(str(bar[field])) for field in ("open", "high", "low", "close", "volume")},
+                **{
+                    field: Decimal(str(bar[field]))
+                    for field in ("open", "high", "low", "close", "volume")
+                },
             )
             for bar in found.iter_rows(named=True)
         }

@@ -1,4 +1,6 @@
-"""Calendars: numbers, opens and closes, minutes, names; the shipped tables against exchange_calendars."""
+"""Calendars: numbers, opens and closes, minutes, names; the shipped tables against
+exchange_calendars.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from rbtlive.data import calendar as module
 from rbtlive.data.calendar import ALIASES, TABLES, TradingCalendar, datetime_of, get_calendar, us_of
 from rbtlive.errors import InvalidCalendarName, NotASession, OutsideCalendar, UnknownCalendar
 
-# What exchange_calendars itself does when these tests call it; our own code must pass without.
+# What exchange_calendars itself does when these tests call it; our own code must pass
+# without.
 theirs_is_deprecated = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
@@ -86,7 +89,11 @@ def test_a_day_without_session_is_an_error_that_names_its_neighbours(xnys):
 
 @pytest.mark.parametrize(
     ("method", "label"),
-    [("at_or_before", date(1969, 12, 31)), ("at_or_after", date(2031, 1, 1)), ("number", date(2031, 1, 1))],
+    [
+        ("at_or_before", date(1969, 12, 31)),
+        ("at_or_after", date(2031, 1, 1)),
+        ("number", date(2031, 1, 1)),
+    ],
 )
 def test_a_date_outside_the_calendar_is_an_error_that_tells_its_reach(xnys, method, label):
     with pytest.raises(OutsideCalendar, match="reaches from 1970-01-02 to 2030-12-31"):
@@ -121,7 +128,8 @@ def test_a_moment_between_two_whole_minutes_is_no_calendar_minute(xnys):
 
 def test_dates_are_numbered_together_as_one_by_one(xnys):
     labels = np.array(
-        ["1960-01-04", "2013-03-01", "2013-03-02", "2013-03-04", "2050-01-03"], dtype="datetime64[D]"
+        ["1960-01-04", "2013-03-01", "2013-03-02", "2013-03-04", "2050-01-03"],
+        dtype="datetime64[D]",
     )
     friday = xnys.number(date(2013, 3, 1))
 
@@ -133,7 +141,9 @@ def test_many_moments_are_numbered_as_few_are(name):
     calendar = get_calendar(name)
     last = len(calendar) - 1
     begin, end = us(2018, 12, 20), us(2019, 1, 4)
-    moments = np.concatenate([np.arange(begin, end, 60_000_000), np.arange(begin + 1, end, 7_000_001)])
+    moments = np.concatenate(
+        [np.arange(begin, end, 60_000_000), np.arange(begin + 1, end, 7_000_001)]
+    )
     edge = np.arange(
         int(calendar.closes_us[last]) - 1_800_000_000,
         int(calendar.closes_us[last]) + 86_400_000_000,
@@ -141,14 +151,19 @@ def test_many_moments_are_numbered_as_few_are(name):
     )
 
     for many in (moments[::-1], edge):
-        few = [calendar.sessions_of_minutes(part) for part in np.array_split(many, len(many) // 500 + 1)]
+        few = [
+            calendar.sessions_of_minutes(part)
+            for part in np.array_split(many, len(many) // 500 + 1)
+        ]
         assert calendar.sessions_of_minutes(many).tolist() == np.concatenate(few).tolist()
 
 
 def test_moments_far_apart_are_numbered_as_each_is(xnys):
     moments = np.concatenate([xnys.closes_us[::10], xnys.closes_us[::10] + 60_000_000])
 
-    assert xnys.sessions_of_minutes(moments).tolist() == [xnys.session_of_us(int(one)) for one in moments]
+    assert xnys.sessions_of_minutes(moments).tolist() == [
+        xnys.session_of_us(int(one)) for one in moments
+    ]
 
 
 def test_many_dates_are_numbered_as_few_are(xnys):
@@ -183,7 +198,11 @@ def test_lunch_breaks_have_no_minutes():
     assert {before, after} <= set(minutes.tolist())
     assert inside not in minutes
     assert calendar.session_of_us(inside) == day
-    assert calendar.sessions_of_minutes(np.array([before, inside, after])).tolist() == [day, -1, day]
+    assert calendar.sessions_of_minutes(np.array([before, inside, after])).tolist() == [
+        day,
+        -1,
+        day,
+    ]
 
 
 def test_a_session_that_closes_before_lunch_has_no_break():
@@ -200,7 +219,8 @@ def test_the_shipped_tables_are_those_of_exchange_calendars(name):
     path = files("rbtlive.data").joinpath("calendars", f"{source}.parquet")
     made_with = pl.read_parquet_metadata(path.read_bytes())["exchange_calendars"]
     shipped = pl.read_parquet(path.read_bytes())
-    # Another version may know of closures that were announced since; the years before the tables were made are settled.
+    # Another version may know of closures that were announced since; the years before
+    # the tables were made are settled.
     settled = pl.col("label") <= (
         date(2030, 12, 31) if made_with == version("exchange_calendars") else date(2025, 12, 31)
     )
@@ -214,7 +234,9 @@ def test_the_shipped_tables_are_those_of_exchange_calendars(name):
 @theirs_is_deprecated
 @pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "XHKG", "CMES", "24/7"])
 def test_minutes_are_those_of_exchange_calendars_stamped_right(name):
-    theirs = exchange_calendars.get_calendar(name, start="2018-01-01", end="2018-12-31", side="right")
+    theirs = exchange_calendars.get_calendar(
+        name, start="2018-01-01", end="2018-12-31", side="right"
+    )
     ours = get_calendar(name)
 
     for label in theirs.sessions[::13]:
@@ -255,7 +277,9 @@ def test_other_calendars_come_from_exchange_calendars_from_1970_on():
     assert toronto.name == "XTSE"
     assert toronto.tz == "America/Toronto"
     assert toronto.label(0) == date(1970, 1, 2)
-    assert toronto.close(toronto.number(date(2018, 12, 24))) == datetime(2018, 12, 24, 18, 0, tzinfo=UTC)
+    assert toronto.close(toronto.number(date(2018, 12, 24))) == datetime(
+        2018, 12, 24, 18, 0, tzinfo=UTC
+    )
 
 
 def test_a_calendar_reaches_as_far_as_asked_and_numbers_stay(xnys):
@@ -273,7 +297,8 @@ def test_a_calendar_that_is_not_known_so_far_ahead_is_an_error():
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("XNYZ", "did you mean 'XNYS'"), ("nyse", "did you mean 'NYSE'"), ("~", "pass e.g.")]
+    ("name", "hint"),
+    [("XNYZ", "did you mean 'XNYS'"), ("nyse", "did you mean 'NYSE'"), ("~", "pass e.g.")],
 )
 def test_an_unknown_name_is_an_error_that_suggests_the_nearest(name, hint):
     with pytest.raises(UnknownCalendar, match=hint) as caught:
@@ -301,7 +326,8 @@ def test_microseconds_and_datetimes_convert_without_loss():
 
 def test_a_shipped_calendar_needs_neither_pandas_nor_exchange_calendars():
     code = (
-        "import sys; from rbtlive.data.calendar import get_calendar; get_calendar('NYSE'); get_calendar('24/7');"
+        "import sys; from rbtlive.data.calendar import get_calendar; get_calendar('NYSE'); "
+        "get_calendar('24/7');"
         "print({'pandas', 'exchange_calendars'} & set(sys.modules))"
     )
 

@@ -1,4 +1,6 @@
-"""The minute that comes next is stored in one step, and gives the rows that `append_slice` gives."""
+"""The minute that comes next is stored in one step, and gives the rows that
+`append_slice` gives.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,24 @@ from rbtlive.model.bar import Bar
 from tests.data.markets import DAYS, FIRST, bars, minute_stamps
 
 ASSETS = pl.DataFrame(
-    {"symbol": ["A", "B", "C"], "start_date": [DAYS[0], DAYS[0], DAYS[2]], "end_date": [DAYS[-1]] * 3}
+    {
+        "symbol": ["A", "B", "C"],
+        "start_date": [DAYS[0], DAYS[0], DAYS[2]],
+        "end_date": [DAYS[-1]] * 3,
+    }
 )
 MINUTE = timedelta(minutes=1)
 
 
 def market(**flags: bool) -> Market:
-    """Return a live market of three assets, the last of them listed from the third day on, at the second day's open."""
+    """Return a live market of three assets, the last of them listed from the third day
+    on, at the second day's open.
+    """
     history = bars({"A": [10.0], "B": [20.0]}, minute_stamps(DAYS[0], 1))
     data = PolarsDataPortal(None, minute_bars=history, assets=ASSETS).without_end()
-    made = Market(data, frequency="1m", first_session=FIRST + 1, last_session=None, preload=False, **flags)
+    made = Market(
+        data, frequency="1m", first_session=FIRST + 1, last_session=None, preload=False, **flags
+    )
     made.open_session(FIRST + 1)
     return made
 
@@ -53,7 +63,9 @@ def rows(made: Market) -> list[list[float]]:
 
 
 def started(**flags: bool) -> tuple[Market, list[datetime]]:
-    """Return a market whose second day has had its first minute, and the ENDs of the day's minutes."""
+    """Return a market whose second day has had its first minute, and the ENDs of the
+    day's minutes.
+    """
     made, ends = market(**flags), minute_stamps(DAYS[1], 390)
     made.append_slice(us_of(ends[0]), slice_of(ends[0], A=1.0, B=2.0), session=FIRST + 1)
     return made, ends
@@ -134,7 +146,9 @@ def test_minutes_around_a_lunch_break_are_those_of_the_calendar() -> None:
     first = calendar.number(DAYS[0])
     ends = [datetime_of(int(us)) for us in calendar.minutes_us(first)]
     history = [datetime_of(int(calendar.minutes_us(first - 1)[0]))]
-    data = PolarsDataPortal(None, minute_bars=bars({"A": [1.0]}, history), calendar="XHKG").without_end()
+    data = PolarsDataPortal(
+        None, minute_bars=bars({"A": [1.0]}, history), calendar="XHKG"
+    ).without_end()
     made = Market(data, frequency="1m", first_session=first, last_session=None, preload=False)
     made.open_session(first)
 
@@ -150,7 +164,9 @@ def test_minutes_around_a_lunch_break_are_those_of_the_calendar() -> None:
     assert all(taken[morning + 1 :])
 
 
-prices = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.sampled_from([0.0, 1.5, 1e-7, 123456.25]))
+prices = st.dictionaries(
+    st.sampled_from(["A", "B", "C"]), st.sampled_from([0.0, 1.5, 1e-7, 123456.25])
+)
 
 
 @settings(max_examples=60)

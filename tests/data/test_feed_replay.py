@@ -27,7 +27,10 @@ def daily(*rows):
 def minutes(*rows):
     """Return a frame of (time on 2020-01-02, symbol, close) rows."""
     return pl.DataFrame(
-        [(datetime.fromisoformat(f"2020-01-02T{t}:00Z"), s, 1.0, 2.0, 0.5, c, 100.0) for t, s, c in rows],
+        [
+            (datetime.fromisoformat(f"2020-01-02T{t}:00Z"), s, 1.0, 2.0, 0.5, c, 100.0)
+            for t, s, c in rows
+        ],
         schema=["timestamp", "symbol", "open", "high", "low", "close", "volume"],
         orient="row",
     )
@@ -41,7 +44,9 @@ def plan(**changes):
 
 
 def told(events):
-    return [(event.timestamp.day, {s: bar.close for s, bar in event.bars.items()}) for event in events]
+    return [
+        (event.timestamp.day, {s: bar.close for s, bar in event.bars.items()}) for event in events
+    ]
 
 
 async def collect(feed):
@@ -129,7 +134,9 @@ def test_a_paced_replay_waits_for_each_slice_until_it_is_due():
             clock.now_s += 0.25  # the session's own work is not added to the waiting
 
     clock = Clock()
-    feed = ReplayFeed(PolarsDataPortal(BARS), 86_400, sleep=clock.sleep, monotonic_s=lambda: clock.now_s)
+    feed = ReplayFeed(
+        PolarsDataPortal(BARS), 86_400, sleep=clock.sleep, monotonic_s=lambda: clock.now_s
+    )
 
     asyncio.run(slowly(feed, clock))
 

@@ -1,4 +1,6 @@
-"""From loose bars to slices: every slice of the calendar once and in order, whatever a source does."""
+"""From loose bars to slices: every slice of the calendar once and in order, whatever a
+source does.
+"""
 
 import math
 from datetime import UTC, date, datetime, timedelta
@@ -44,7 +46,9 @@ def close(day):
 
 def told(events):
     """Reduce events to (time, symbols) for slices, and "error" for the rest."""
-    return [(e.timestamp, sorted(e.bars)) if isinstance(e, MarketDataEvent) else "error" for e in events]
+    return [
+        (e.timestamp, sorted(e.bars)) if isinstance(e, MarketDataEvent) else "error" for e in events
+    ]
 
 
 def fed(builder, *items):
@@ -91,7 +95,10 @@ def test_a_list_is_one_whole_slice_and_closes_at_once():
     builder = SliceBuilder(DAILY)
 
     events = fed(
-        builder, bar(close("2020-01-02")), [bar(close("2020-01-03")), bar(close("2020-01-03"), "B")], []
+        builder,
+        bar(close("2020-01-02")),
+        [bar(close("2020-01-03")), bar(close("2020-01-03"), "B")],
+        [],
     )
 
     assert told(events) == [(close("2020-01-02"), ["A"]), (close("2020-01-03"), ["A", "B"])]
@@ -99,7 +106,9 @@ def test_a_list_is_one_whole_slice_and_closes_at_once():
 
 def test_a_market_data_event_is_a_whole_slice_even_without_bars():
     builder = SliceBuilder(DAILY)
-    full = MarketDataEvent(timestamp=close("2020-01-03"), bars={"A": Bar(**bar(close("2020-01-03")))})
+    full = MarketDataEvent(
+        timestamp=close("2020-01-03"), bars={"A": Bar(**bar(close("2020-01-03")))}
+    )
 
     events = fed(builder, MarketDataEvent(timestamp=close("2020-01-02"), bars={}), full)
 
@@ -152,7 +161,10 @@ BAD = {
     "text": ("wrong_type", bar(close("2020-01-02"), close="cheap")),
     "boolean": ("wrong_type", bar(close("2020-01-02"), close=True)),
     "none": ("wrong_type", bar(close("2020-01-02"), open=None)),
-    "a missing field": ("wrong_type", {"symbol": "A", "timestamp": close("2020-01-02"), "close": 1}),
+    "a missing field": (
+        "wrong_type",
+        {"symbol": "A", "timestamp": close("2020-01-02"), "close": 1},
+    ),
     "no bar at all": ("wrong_type", 42),
     "nothing": ("wrong_type", None),
     "a frame": ("wrong_type", pd.DataFrame()),
@@ -215,7 +227,8 @@ def test_a_minute_bar_belongs_to_a_whole_minute_of_a_session():
     builder = SliceBuilder(MINUTELY)
 
     events = fed(
-        builder, *(bar(at(f"2020-01-02T{t}")) for t in ("14:30:00", "14:31:30", "21:01:00", "14:31:00"))
+        builder,
+        *(bar(at(f"2020-01-02T{t}")) for t in ("14:30:00", "14:31:30", "21:01:00", "14:31:00")),
     )
 
     assert told(events) == ["error"] * 3
@@ -233,10 +246,12 @@ def test_known_symbols_are_found_in_any_case_and_spelled_as_the_assets_are():
 def test_the_clock_closes_what_is_over_and_later_bars_for_it_are_late():
     builder = SliceBuilder(MINUTELY, after=at("2020-01-02T14:31:00"))
 
-    assert told(builder.close_through(at("2020-01-02T14:32:30"))) == [(at("2020-01-02T14:32:00"), [])]
-    assert told(fed(builder, bar(at("2020-01-02T14:33:00")), bar(at("2020-01-02T14:32:00"), "B"))) == [
-        "error"
+    assert told(builder.close_through(at("2020-01-02T14:32:30"))) == [
+        (at("2020-01-02T14:32:00"), [])
     ]
+    assert told(
+        fed(builder, bar(at("2020-01-02T14:33:00")), bar(at("2020-01-02T14:32:00"), "B"))
+    ) == ["error"]
     assert told(builder.close_through(at("2020-01-02T14:34:59"))) == [
         (at("2020-01-02T14:33:00"), ["A"]),
         (at("2020-01-02T14:34:00"), []),
@@ -249,7 +264,8 @@ def test_a_run_taken_up_again_skips_what_is_not_later_and_fills_the_gap():
     builder = SliceBuilder(DAILY, after=close("2020-01-03"))
 
     events = fed(
-        builder, *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-07", "2020-01-06"))
+        builder,
+        *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-07", "2020-01-06")),
     )
 
     assert told(events) == [(close("2020-01-06"), []), "error"]
@@ -262,7 +278,8 @@ def test_a_source_opened_again_may_repeat_itself():
 
     builder.take_up_again()
     events = fed(
-        builder, *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-03"))
+        builder,
+        *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-03")),
     )
 
     assert told(events) == [(close("2020-01-03"), ["A"]), "error"]
@@ -292,10 +309,16 @@ def test_symbols_nobody_wants_only_tell_the_time():
     builder = SliceBuilder(DAILY, wants=lambda symbol: symbol == "A")
 
     events = fed(
-        builder, bar(close("2020-01-02"), "B"), bar(close("2020-01-03"), "B"), bar(close("2020-01-03"), "A")
+        builder,
+        bar(close("2020-01-02"), "B"),
+        bar(close("2020-01-03"), "B"),
+        bar(close("2020-01-03"), "A"),
     )
 
-    assert told([*events, *builder.finish()]) == [(close("2020-01-02"), []), (close("2020-01-03"), ["A"])]
+    assert told([*events, *builder.finish()]) == [
+        (close("2020-01-02"), []),
+        (close("2020-01-03"), ["A"]),
+    ]
 
 
 def test_the_state_has_moved_on_before_the_events_are_taken():
@@ -359,7 +382,9 @@ anything = st.recursive(
     | st.datetimes(timezones=st.just(UTC))
     | st.dates()
     | st.decimals(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 stamps = st.integers(0, 6).map(lambda days: close("2020-01-02") + timedelta(days=days))
@@ -394,7 +419,9 @@ def test_whatever_comes_slices_stay_in_order_and_complete_and_everything_else_is
         assert slots == sorted(set(slots))
     for event in events:
         if isinstance(event, MarketDataEvent):
-            assert all(b.timestamp == event.timestamp and b.low <= b.high for b in event.bars.values())
+            assert all(
+                b.timestamp == event.timestamp and b.low <= b.high for b in event.bars.values()
+            )
 
 
 class Thorough(SliceBuilder):
@@ -440,7 +467,9 @@ def as_item(stamp, symbol, price, shape):
     st.booleans(),
     st.sampled_from([None, 3, 70]),
 )
-def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(calendar, steps, resumed, until):
+def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
+    calendar, steps, resumed, until
+):
     axis = SlotAxis(get_calendar(calendar), frequency="1m")
     first = EDGES[calendar]
     facts = {

@@ -1,4 +1,6 @@
-"""Any asynchronous source as a feed: closed slices, drops survived, deadlines kept, nothing lost."""
+"""Any asynchronous source as a feed: closed slices, drops survived, deadlines kept,
+nothing lost.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -31,7 +33,9 @@ def configured(source, *, plan=None, **settings):
 def told(events):
     """Reduce events to (number of the session, symbols), errors to their message."""
     return [
-        (CLOSES.index(e.timestamp), "".join(sorted(e.bars))) if isinstance(e, MarketDataEvent) else e.message
+        (CLOSES.index(e.timestamp), "".join(sorted(e.bars)))
+        if isinstance(e, MarketDataEvent)
+        else e.message
         for e in events
     ]
 
@@ -98,7 +102,12 @@ def test_a_dropped_source_is_opened_again_with_growing_jittered_waits_and_repeat
     assert waits.delays == [0.375, 0.75, 1.5]
     assert opened == [frozenset({"A"})] * 4
     stats = feed.stats()
-    assert (stats["drops"], stats["reconnects"], stats["skipped"], stats["quarantined"]) == (3, 3, 2, 0)
+    assert (stats["drops"], stats["reconnects"], stats["skipped"], stats["quarantined"]) == (
+        3,
+        3,
+        2,
+        0,
+    )
 
 
 def test_waits_grow_to_their_limit_and_jitter_only_shortens_them():
@@ -116,7 +125,9 @@ def test_a_feed_gives_up_after_as_many_attempts_as_it_was_told():
     waits = Waits()
     feed = configured(connect, sleep=waits, max_attempts=2)
 
-    with pytest.raises(FeedDisconnected, match="after 2 attempts: ConnectionError: down") as failure:
+    with pytest.raises(
+        FeedDisconnected, match="after 2 attempts: ConnectionError: down"
+    ) as failure:
         asyncio.run(collect(feed))
 
     assert isinstance(failure.value.__cause__, ConnectionError)
@@ -167,7 +178,8 @@ def test_the_clock_closes_slices_of_a_silent_source_and_what_comes_later_is_late
 
 
 class Outage:
-    """A feed whose source drops after its first bar, and the clock, which asks for slices meanwhile.
+    """A feed whose source drops after its first bar, and the clock, which asks for
+    slices meanwhile.
 
     Attributes:
         seen: What the feed gave.

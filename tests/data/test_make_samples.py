@@ -1,4 +1,6 @@
-"""The script that makes the samples: it gives the shipped files again, and refuses a source it cannot explain."""
+"""The script that makes the samples: it gives the shipped files again, and refuses a
+source it cannot explain.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ NAMES = ("us_daily_bars", "us_daily_splits", "us_daily_dividends")
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_samples", ROOT / "scripts" / "make_samples.py")
+    spec = importlib.util.spec_from_file_location(
+        "make_samples", ROOT / "scripts" / "make_samples.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -48,7 +52,9 @@ def test_a_dividend_is_read_from_the_step_of_the_adjusted_close(script):
     changes = script.steps(rows)
 
     assert script.derive_splits(changes).is_empty()
-    assert script.derive_dividends(changes).rows() == [("AAPL", date(2012, 11, 8), date(2012, 11, 8), 2.0)]
+    assert script.derive_dividends(changes).rows() == [
+        ("AAPL", date(2012, 11, 8), date(2012, 11, 8), 2.0)
+    ]
 
 
 @pytest.mark.parametrize(("before", "ratio"), [(200.0, 0.5), (150.0, 2 / 3), (10.0, 10.0)])
@@ -80,6 +86,6 @@ def test_a_split_left_out_shows_as_disagreement_with_the_source(script):
     dividends = script.derive_dividends(script.steps(rows))
 
     assert script.disagreement(script.adjusted_close(rows, splits, dividends), rows) < 1e-12
-    assert script.disagreement(script.adjusted_close(rows, splits.clear(), dividends), rows) == pytest.approx(
-        1.0
-    )
+    assert script.disagreement(
+        script.adjusted_close(rows, splits.clear(), dividends), rows
+    ) == pytest.approx(1.0)

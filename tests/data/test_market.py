@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import HistoryWindowStartsBeforeData, LookAheadIndicator, StrategyError, UnknownSymbol
+from rbtlive.errors import (
+    HistoryWindowStartsBeforeData,
+    LookAheadIndicator,
+    StrategyError,
+    UnknownSymbol,
+)
 from tests.data.markets import DAYS, FIRST, Run, bars, dividends, minute_stamps, splits
 
 RISING = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0]
@@ -28,7 +33,9 @@ def shown(values: Any) -> list[float | None]:
     return [None if math.isnan(value) else round(float(value), 9) for value in values]
 
 
-def window(run: Run, field: str, count: int, *, index: int = 0, frequency: str = "1d") -> list[float | None]:
+def window(
+    run: Run, field: str, count: int, *, index: int = 0, frequency: str = "1d"
+) -> list[float | None]:
     return shown(run.market.values(index, field, run.market.span(count, frequency)))
 
 
@@ -110,7 +117,11 @@ def test_nothing_is_known_before_listing_and_after_the_end(live: bool) -> None:
 
 @BOTH
 def test_a_window_is_adjusted_for_splits_once_they_take_effect(live: bool) -> None:
-    run = Run(portal({"A": [10.0, 12.0, 6.5, 7.0]}, splits=splits(("A", DAYS[2], 0.5))), live=live, start=0)
+    run = Run(
+        portal({"A": [10.0, 12.0, 6.5, 7.0]}, splits=splits(("A", DAYS[2], 0.5))),
+        live=live,
+        start=0,
+    )
 
     run.to_bar(1)
     before = window(run, "close", 2), window(run, "volume", 2)
@@ -123,7 +134,9 @@ def test_a_window_is_adjusted_for_splits_once_they_take_effect(live: bool) -> No
 
 @BOTH
 def test_a_dividend_scales_prices_by_what_it_takes_off_the_close_before(live: bool) -> None:
-    run = Run(portal({"A": [10.0, 20.0, 19.0]}, dividends=dividends(("A", DAYS[2], 1.0))), live=live)
+    run = Run(
+        portal({"A": [10.0, 20.0, 19.0]}, dividends=dividends(("A", DAYS[2], 1.0))), live=live
+    )
 
     run.to_bar(2)
 
@@ -152,7 +165,12 @@ def test_price_fills_gaps_and_a_leading_gap_from_the_last_trade_before(live: boo
     run.to_bar(5)
 
     assert window(run, "price", 6) == [10, 11, 11, 11, 14, 14]
-    assert window(run, "price", 4) == [10, 10, 14, 14]  # the bar without volume does not count as a trade
+    assert window(run, "price", 4) == [
+        10,
+        10,
+        14,
+        14,
+    ]  # the bar without volume does not count as a trade
     assert window(run, "close", 4) == [None, None, 14, None]
 
 
@@ -246,16 +264,23 @@ def test_rows_after_the_cursor_change_nothing() -> None:
         unique_by=lambda pair: pair[0],
     ),
     st.lists(
-        st.tuples(st.integers(1, 7), st.sampled_from([0.25, 3.0])), max_size=2, unique_by=lambda pair: pair[0]
+        st.tuples(st.integers(1, 7), st.sampled_from([0.25, 3.0])),
+        max_size=2,
+        unique_by=lambda pair: pair[0],
     ),
 )
 def test_a_market_fed_slice_by_slice_shows_what_a_loaded_one_shows(
     line: list[Any], split_days: list[tuple[int, float]], dividend_days: list[tuple[int, float]]
 ) -> None:
-    line = [(float(price[0]), 0.0) if isinstance(price, tuple) else price and float(price) for price in line]
+    line = [
+        (float(price[0]), 0.0) if isinstance(price, tuple) else price and float(price)
+        for price in line
+    ]
     data = portal(
         {"A": [*line[:7], line[7] or 50.0], "B": RISING},
-        splits=splits(*[("A", DAYS[day], ratio) for day, ratio in split_days]) if split_days else None,
+        splits=splits(*[("A", DAYS[day], ratio) for day, ratio in split_days])
+        if split_days
+        else None,
         dividends=dividends(*[("A", DAYS[day], amount) for day, amount in dividend_days])
         if dividend_days
         else None,
@@ -274,7 +299,7 @@ def test_a_market_fed_slice_by_slice_shows_what_a_loaded_one_shows(
             assert loaded.market.last_traded_us(0) == fed.market.last_traded_us(0)
 
 
-# -- mornings ------------------------------------------------------------------------------------------------------------
+# -- mornings ------------------------------------------------------------------------
 
 
 @BOTH
@@ -321,7 +346,7 @@ def test_the_morning_is_at_a_quarter_to_nine_in_new_york() -> None:
     assert run.market.now_us == run.market.calendar.opens_us[FIRST + 1] - 45 * 60_000_000
 
 
-# -- zipline's rounding --------------------------------------------------------------------------------------------------
+# -- zipline's rounding --------------------------------------------------------------
 
 
 @BOTH
@@ -360,7 +385,7 @@ def test_a_rounded_morning_window_is_rounded_before_todays_split() -> None:
     assert window(run, "close", 1) == [5.0005]
 
 
-# -- minutes -------------------------------------------------------------------------------------------------------------
+# -- minutes -------------------------------------------------------------------------
 
 
 def minute_portal(prices: dict[str, Any], *, day: int = 1, **tables: Any) -> PolarsDataPortal:
@@ -371,12 +396,16 @@ def minute_portal(prices: dict[str, Any], *, day: int = 1, **tables: Any) -> Pol
 
 @BOTH
 def test_a_day_window_in_minutes_ends_with_the_session_so_far(live: bool) -> None:
-    run = Run(minute_portal({"A": [10.0, None, 13.0, 12.0]}), frequency="1m", start=1, last=1, live=live)
+    run = Run(
+        minute_portal({"A": [10.0, None, 13.0, 12.0]}), frequency="1m", start=1, last=1, live=live
+    )
 
     seen = []
     for minute in range(4):
         run.to_bar(1, minute)
-        seen.append([window(run, field, 2)[1] for field in ("open", "high", "low", "close", "volume")])
+        seen.append(
+            [window(run, field, 2)[1] for field in ("open", "high", "low", "close", "volume")]
+        )
 
     assert window(run, "close", 2) == [20, 12]
     assert seen == [
@@ -406,9 +435,13 @@ def test_a_day_window_before_the_first_trade_carries_yesterdays_price(live: bool
 
 
 @BOTH
-def test_finished_sessions_are_made_of_their_minutes_where_no_daily_bar_is_known(live: bool) -> None:
+def test_finished_sessions_are_made_of_their_minutes_where_no_daily_bar_is_known(
+    live: bool,
+) -> None:
     first, second = minute_stamps(DAYS[0], 3), minute_stamps(DAYS[1], 2)
-    data = PolarsDataPortal(None, minute_bars=bars({"A": [10.0, 13.0, 12.0, 14.0, 15.0]}, [*first, *second]))
+    data = PolarsDataPortal(
+        None, minute_bars=bars({"A": [10.0, 13.0, 12.0, 14.0, 15.0]}, [*first, *second])
+    )
     run = Run(data, frequency="1m", last=1, live=live)
 
     run.to_bar(0)
@@ -467,7 +500,7 @@ def test_minutes_of_sessions_with_daily_bars_only_are_missing_bars() -> None:
     assert window(run, "volume", 3, frequency="1m") == [0, 0, 100]
 
 
-# -- slices --------------------------------------------------------------------------------------------------------------
+# -- slices --------------------------------------------------------------------------
 
 
 def test_a_slice_must_follow_the_last_one_and_name_known_assets() -> None:
@@ -511,13 +544,15 @@ def test_storing_a_slice_does_not_move_the_cursor() -> None:
     assert window(run, "close", 2) == [10, 11]
 
 
-# -- indicators ----------------------------------------------------------------------------------------------------------
+# -- indicators ----------------------------------------------------------------------
 
 
 @BOTH
 def test_an_indicator_has_the_value_of_its_expression_over_the_rows_so_far(live: bool) -> None:
     run = Run(
-        portal({"A": [10.0, 12.0, None, 6.0, 8.0], "B": RISING}, splits=splits(("A", DAYS[3], 0.5))),
+        portal(
+            {"A": [10.0, 12.0, None, 6.0, 8.0], "B": RISING}, splits=splits(("A", DAYS[3], 0.5))
+        ),
         live=live,
     )
     run.market.add_column("mean", pl.col("price").rolling_mean(2))
@@ -569,7 +604,7 @@ def test_an_indicator_needs_a_name_of_its_own_and_a_usable_expression() -> None:
         run.market.column_value(0, "typo")
 
 
-# -- zipline's rules that come with its rounding ---------------------------------------------------------------------------
+# -- zipline's rules that come with its rounding -------------------------------------
 
 
 def round_the_clock(**flags: bool) -> Run:
@@ -607,7 +642,8 @@ def test_before_the_first_bar_nothing_is_read_not_even_from_the_end() -> None:
     market = run.market
 
     assert all(
-        math.isnan(read(0)) for read in (market.open_, market.high, market.low, market.close, market.price)
+        math.isnan(read(0))
+        for read in (market.open_, market.high, market.low, market.close, market.price)
     )
     assert market.volume(0) == 0
     assert market.last_traded_us(0) == -1

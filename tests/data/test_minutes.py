@@ -1,4 +1,6 @@
-"""Minute bars that stay on the disk: what is refused, where they are read from, how much of them is held."""
+"""Minute bars that stay on the disk: what is refused, where they are read from, how
+much of them is held.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def bars(symbols: str = "AB", *, every: int = 10, sessions: int = SESSIONS) -> pl.DataFrame:
     """Return bars of one-letter symbols, symbol by symbol."""
-    ends = np.concatenate([CALENDAR.minutes_us(FIRST + number)[::every] for number in range(sessions)])
+    ends = np.concatenate(
+        [CALENDAR.minutes_us(FIRST + number)[::every] for number in range(sessions)]
+    )
     close = 50.0 + np.arange(len(ends)) / 64
     return pl.concat(
         pl.DataFrame(
@@ -109,7 +113,9 @@ def test_a_file_in_the_order_of_time_is_read_where_it_is(tmp_path: Path) -> None
     assert copies(portal) == 0
 
 
-def test_bars_in_another_order_are_copied_to_where_even_a_kill_leaves_nothing(tmp_path: Path) -> None:
+def test_bars_in_another_order_are_copied_to_where_even_a_kill_leaves_nothing(
+    tmp_path: Path,
+) -> None:
     portal = portal_of(written(shuffled(bars()), tmp_path))
     assert copies(portal) == 1
     assert seen(tmp_path) == []
@@ -141,7 +147,9 @@ def test_times_of_every_unit_and_zone_are_read(tmp_path: Path, unit: Any, zone: 
 def test_times_as_text_and_symbols_by_folder_are_read(tmp_path: Path) -> None:
     for symbol in "AB":
         (tmp_path / "bars" / f"symbol={symbol}").mkdir(parents=True)
-        text = bars(symbol).with_columns(pl.col("timestamp").dt.to_string("iso:strict")).drop("symbol")
+        text = (
+            bars(symbol).with_columns(pl.col("timestamp").dt.to_string("iso:strict")).drop("symbol")
+        )
         written(text, tmp_path / "bars" / f"symbol={symbol}")
 
     portal = portal_of(tmp_path / "bars")
@@ -152,14 +160,18 @@ def test_times_as_text_and_symbols_by_folder_are_read(tmp_path: Path) -> None:
     )
 
 
-def test_few_bars_are_held_and_many_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_bars_are_held_and_many_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written(bars(), tmp_path)
     assert isinstance(PolarsDataPortal(None, minute_bars=path).minutes, HeldMinutes)
 
     monkeypatch.setattr(scanning, "HELD_BARS", bars().height - 1)
 
     assert isinstance(PolarsDataPortal(None, minute_bars=path).minutes, StoredMinutes)
-    assert isinstance(PolarsDataPortal(None, minute_bars=pl.scan_parquet(path)).minutes, StoredMinutes)
+    assert isinstance(
+        PolarsDataPortal(None, minute_bars=pl.scan_parquet(path)).minutes, StoredMinutes
+    )
     assert isinstance(PolarsDataPortal(None, minute_bars=path, in_memory=True).minutes, HeldMinutes)
     assert isinstance(PolarsDataPortal(None, minute_bars=bars()).minutes, HeldMinutes)
 
@@ -188,8 +200,16 @@ def test_a_replay_gives_the_same_slices(tmp_path: Path) -> None:
 # What is refused
 
 WRONG = [
-    (DuplicateBar, "must be unique in minute_bars: was there 2 times for A on 2019-03-05 14:31:00 UTC", {}),
-    (InvalidPrice, "low must be finite and not negative: was -1.0 in minute_bars for B", {"low": -1.0}),
+    (
+        DuplicateBar,
+        "must be unique in minute_bars: was there 2 times for A on 2019-03-05 14:31:00 UTC",
+        {},
+    ),
+    (
+        InvalidPrice,
+        "low must be finite and not negative: was -1.0 in minute_bars for B",
+        {"low": -1.0},
+    ),
     (InvalidPrice, "open must be finite", {"open": float("inf")}),
     (InvalidVolume, "volume must be finite and not negative", {"volume": -0.5}),
     (HighBelowLow, "high must not be below low: was 1.0 with low", {"high": 1.0}),
@@ -210,7 +230,10 @@ def test_one_wrong_bar_among_many_is_an_error_that_names_it(
 
     with pytest.raises(error, match=words) as caught:
         portal_of(
-            written(frame.sort("timestamp", maintain_order=True) if in_order else shuffled(frame), tmp_path)
+            written(
+                frame.sort("timestamp", maintain_order=True) if in_order else shuffled(frame),
+                tmp_path,
+            )
         )
 
     assert type(caught.value) is error
@@ -335,7 +358,9 @@ def test_indicators_read_whole_columns_from_a_file_of_their_own(tmp_path: Path) 
 
 def test_a_session_has_the_same_history_as_one_over_bars_in_memory(tmp_path: Path) -> None:
     panels = [
-        Market(portal, frequency="1m", first_session=FIRST + 5, last_session=None, preload=False).panel
+        Market(
+            portal, frequency="1m", first_session=FIRST + 5, last_session=None, preload=False
+        ).panel
         for portal in (
             portal_of(written(shuffled(bars()), tmp_path)),
             PolarsDataPortal(None, minute_bars=bars()),

@@ -1,4 +1,6 @@
-"""How a run lays its bars out: without a copy where they are all rows, and days of minutes when somebody asks."""
+"""How a run lays its bars out: without a copy where they are all rows, and days of
+minutes when somebody asks.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_days_look_alike_whenever_they_are_first_asked_for() -> None:
 def test_days_that_nobody_asks_for_are_not_made() -> None:
     stamps = [stamp for day in DAYS[:2] for stamp in minute_stamps(day, 2)]
     data = PolarsDataPortal(
-        None, minute_bars=bars({"A": [10.0, 13.0, 6.0, 7.0]}, stamps), splits=splits(("A", DAYS[1], 0.5))
+        None,
+        minute_bars=bars({"A": [10.0, 13.0, 6.0, 7.0]}, stamps),
+        splits=splits(("A", DAYS[1], 0.5)),
     )
     run = Run(data, frequency="1m", last=1)
 

@@ -35,7 +35,12 @@ from rbtlive.errors import (
 from tests.data.frames import COLUMNS, DAYS, at, daily, minutes, with_value
 
 SPLITS = {"symbol": ["MSFT"], "effective_date": [date(2012, 11, 24)], "ratio": [0.5]}
-DIVIDENDS = {"symbol": ["AAPL"], "ex_date": [DAYS[1]], "pay_date": [date(2012, 12, 1)], "amount": [0.41]}
+DIVIDENDS = {
+    "symbol": ["AAPL"],
+    "ex_date": [DAYS[1]],
+    "pay_date": [date(2012, 12, 1)],
+    "amount": [0.41],
+}
 
 
 def told(error: type[Exception], **tables: object) -> str:
@@ -57,7 +62,14 @@ def test_daily_bars_are_numbered_sorted_and_typed():
         "session": pl.Int32, "asset": pl.Int32, "open": pl.Float64, "high": pl.Float64, "low": pl.Float64,
         "close": pl.Float64, "volume": pl.Float64,
     }  # fmt: skip
-    assert portal.daily["session"].to_list() == [first, first, first + 1, first + 1, first + 2, first + 2]
+    assert portal.daily["session"].to_list() == [
+        first,
+        first,
+        first + 1,
+        first + 1,
+        first + 2,
+        first + 2,
+    ]
     assert portal.daily["asset"].to_list() == [0, 1, 0, 1, 0, 1]
     assert portal.daily.row(3) == (first + 1, 1, 201.0, 203.0, 199.0, 202.0, 1001.0)
     assert (portal.first_session, portal.last_session) == (first, first + 2)
@@ -93,7 +105,16 @@ def test_minute_bars_are_numbered_sorted_and_typed():
     portal = PolarsDataPortal(None, minute_bars=minutes(stamps, ["MSFT", "AAPL"]))
     first = portal.calendar.number(DAYS[0])
 
-    assert portal.minute.columns == ["us", "session", "asset", "open", "high", "low", "close", "volume"]
+    assert portal.minute.columns == [
+        "us",
+        "session",
+        "asset",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+    ]
     assert portal.minute.dtypes[:3] == [pl.Int64, pl.Int32, pl.Int32]
     assert portal.minute["us"].to_list() == [int(at(14, m, day=d).timestamp()) * 1_000_000 for m, d in
                                              [(31, DAYS[0])] * 2 + [(32, DAYS[0])] * 2 + [(31, DAYS[2])] * 2]  # fmt: skip
@@ -151,12 +172,18 @@ def test_an_unknown_calendar_is_an_error_before_the_bars_are_read():
 
 
 def test_assets_by_default_live_from_their_first_to_their_last_bar():
-    bars = daily(["MSFT", "AAPL"]).filter((pl.col("symbol") == "MSFT") | (pl.col("date") == DAYS[1]))
+    bars = daily(["MSFT", "AAPL"]).filter(
+        (pl.col("symbol") == "MSFT") | (pl.col("date") == DAYS[1])
+    )
 
     apple, microsoft = PolarsDataPortal(bars).assets
 
     assert (apple.sid, apple.index, apple.symbol, apple.exchange) == (0, 0, "AAPL", "XNYS")
-    assert (apple.start_date, apple.end_date, apple.auto_close_date) == (DAYS[1], DAYS[1], date(2012, 11, 24))
+    assert (apple.start_date, apple.end_date, apple.auto_close_date) == (
+        DAYS[1],
+        DAYS[1],
+        date(2012, 11, 24),
+    )
     assert (apple.lot_size, apple.tick_size) == (Decimal(1), Decimal("0.01"))
     assert (microsoft.sid, microsoft.index) == (1, 1)
     assert (microsoft.start_date, microsoft.end_date) == (DAYS[0], DAYS[2])
@@ -193,7 +220,9 @@ def test_an_assets_table_overrides_what_it_tells_and_leaves_the_rest():
 
 
 def test_bars_follow_the_order_of_the_sids():
-    portal = PolarsDataPortal(daily(), assets=pl.DataFrame({"symbol": ["MSFT", "AAPL"], "sid": [3, 24]}))
+    portal = PolarsDataPortal(
+        daily(), assets=pl.DataFrame({"symbol": ["MSFT", "AAPL"], "sid": [3, 24]})
+    )
 
     assert portal.daily["asset"].to_list() == [0, 1] * 3
     assert portal.daily["close"].to_list()[:2] == [201.0, 101.0]
@@ -204,7 +233,12 @@ def test_assets_without_a_sid_take_the_free_numbers_in_order_of_their_symbols():
 
     portal = PolarsDataPortal(bars, assets=pl.DataFrame({"symbol": ["C", "B"], "sid": [0, None]}))
 
-    assert [(asset.symbol, asset.sid) for asset in portal.assets] == [("C", 0), ("A", 1), ("B", 2), ("D", 3)]
+    assert [(asset.symbol, asset.sid) for asset in portal.assets] == [
+        ("C", 0),
+        ("A", 1),
+        ("B", 2),
+        ("D", 3),
+    ]
 
 
 def test_an_asset_may_have_dates_and_no_bars():
@@ -258,7 +292,9 @@ def test_a_wrong_row_of_the_assets_is_an_error_that_names_it(error, table, words
 def test_a_split_takes_effect_in_the_first_session_on_or_after_its_date():
     portal = PolarsDataPortal(daily(), splits=pl.DataFrame(SPLITS))
 
-    assert portal.splits == (Split(asset=1, session=portal.calendar.number(DAYS[2]), ratio=Decimal("0.5")),)
+    assert portal.splits == (
+        Split(asset=1, session=portal.calendar.number(DAYS[2]), ratio=Decimal("0.5")),
+    )
 
 
 def test_a_dividend_knows_its_dates_and_sessions():
@@ -284,7 +320,9 @@ def test_a_dividend_may_lack_its_pay_date():
 def test_a_share_may_pay_two_dividends_on_a_day():
     twice = {name: value * 2 for name, value in DIVIDENDS.items()} | {"amount": [3.0, 0.08]}
 
-    assert [one.amount for one in PolarsDataPortal(daily(), dividends=pl.DataFrame(twice)).dividends] == [
+    assert [
+        one.amount for one in PolarsDataPortal(daily(), dividends=pl.DataFrame(twice)).dividends
+    ] == [
         Decimal("0.08"),
         Decimal(3),
     ]
@@ -292,7 +330,9 @@ def test_a_share_may_pay_two_dividends_on_a_day():
 
 def test_splits_and_dividends_come_sorted():
     days = [DAYS[2], DAYS[0], DAYS[0]]
-    splits = pl.DataFrame({"symbol": ["AAPL", "MSFT", "AAPL"], "effective_date": days, "ratio": [2, 3, 4]})
+    splits = pl.DataFrame(
+        {"symbol": ["AAPL", "MSFT", "AAPL"], "effective_date": days, "ratio": [2, 3, 4]}
+    )
     dividends = pl.DataFrame(
         {"symbol": ["AAPL", "MSFT", "AAPL"], "ex_date": days, "pay_date": days, "amount": [2, 3, 4]}
     )
@@ -307,9 +347,13 @@ def test_tables_may_come_from_csv(tmp_path):
     pl.DataFrame(SPLITS).write_csv(tmp_path / "splits.csv")
     pl.DataFrame(DIVIDENDS).write_csv(tmp_path / "dividends.csv")
 
-    portal = PolarsDataPortal(daily(), splits=tmp_path / "splits.csv", dividends=tmp_path / "dividends.csv")
+    portal = PolarsDataPortal(
+        daily(), splits=tmp_path / "splits.csv", dividends=tmp_path / "dividends.csv"
+    )
 
-    expected = PolarsDataPortal(daily(), splits=pl.DataFrame(SPLITS), dividends=pl.DataFrame(DIVIDENDS))
+    expected = PolarsDataPortal(
+        daily(), splits=pl.DataFrame(SPLITS), dividends=pl.DataFrame(DIVIDENDS)
+    )
     assert portal.fingerprint() == expected.fingerprint()
 
 
@@ -328,8 +372,9 @@ def test_a_split_or_dividend_in_a_year_no_calendar_knows_is_an_error():
 def test_a_split_without_a_positive_ratio_is_an_error(ratio):
     table = SPLITS | {"ratio": pl.Series([ratio], dtype=pl.Float64)}
 
-    assert f"ratio must be finite and above zero: was {ratio!r} in splits for MSFT on 2012-11-24" in told(
-        InvalidSplit, splits=table
+    assert (
+        f"ratio must be finite and above zero: was {ratio!r} in splits for MSFT on 2012-11-24"
+        in told(InvalidSplit, splits=table)
     )
 
 
@@ -340,8 +385,8 @@ def test_a_dividend_without_an_amount_is_an_error(amount):
     message = told(InvalidDividend, dividends=table)
 
     assert (
-        f"amount must be finite and not negative: was {amount!r} in dividends for AAPL on 2012-11-23"
-        in message
+        f"amount must be finite and not negative: was {amount!r} in dividends for AAPL on "
+        "2012-11-23" in message
     )
 
 
@@ -350,14 +395,19 @@ def test_a_row_that_is_there_twice_is_an_error():
     dividends = {name: value * 2 for name, value in DIVIDENDS.items()}
 
     assert "was twice in splits for MSFT on 2012-11-24" in told(InvalidSplit, splits=splits)
-    assert "was twice in dividends for AAPL on 2012-11-23" in told(InvalidDividend, dividends=dividends)
+    assert "was twice in dividends for AAPL on 2012-11-23" in told(
+        InvalidDividend, dividends=dividends
+    )
 
 
 @pytest.mark.parametrize(("name", "table"), [("splits", SPLITS), ("dividends", DIVIDENDS)])
 def test_a_split_or_dividend_of_an_unknown_asset_is_an_error_that_suggests_one(name, table):
     message = told(UnknownSymbol, **{name: table | {"symbol": ["MSTF"]}})
 
-    assert message == f"symbol must be an asset of the data: was 'MSTF' in {name}; did you mean 'MSFT'?"
+    assert (
+        message
+        == f"symbol must be an asset of the data: was 'MSTF' in {name}; did you mean 'MSFT'?"
+    )
 
 
 @pytest.mark.parametrize(("name", "table"), [("splits", SPLITS), ("dividends", DIVIDENDS)])
@@ -427,7 +477,9 @@ def test_a_frequency_that_is_neither_is_an_error():
 
 
 def test_a_portal_of_another_calendar_is_an_error():
-    with pytest.raises(SettingsError, match="calendar must be that of the portal, XNYS: was '24/7'"):
+    with pytest.raises(
+        SettingsError, match="calendar must be that of the portal, XNYS: was '24/7'"
+    ):
         PolarsDataPortal.coerce(PolarsDataPortal(daily()), calendar="24/7")
 
 
@@ -452,7 +504,9 @@ def test_the_fingerprint_tells_data_apart():
 
 
 def test_the_fingerprint_stays_the_same_for_ever():
-    """Journals keep it: a change here means that old sessions no longer know their data."""
+    """Journals keep it: a change here means that old sessions no longer know their
+    data.
+    """
     assert PolarsDataPortal(daily()).fingerprint() == (
         "4cfe757993365dd27b568373142cb525a4ebac8d325ab0eaa4bed871d8abd238"
     )
@@ -472,7 +526,11 @@ def test_bars_are_shown_with_dates_and_symbols():
 
     shown = portal.to_frame()
 
-    assert shown.schema == {"date": pl.Date, "symbol": pl.String, **dict.fromkeys(COLUMNS, pl.Float64)}
+    assert shown.schema == {
+        "date": pl.Date,
+        "symbol": pl.String,
+        **dict.fromkeys(COLUMNS, pl.Float64),
+    }
     assert shown.equals(daily().cast(dict.fromkeys(COLUMNS, pl.Float64)))
     assert PolarsDataPortal(shown).fingerprint() == portal.fingerprint()
 
@@ -492,7 +550,10 @@ def test_minute_bars_are_shown_with_their_end():
     ("wanted", "expected"),
     [
         ({"symbols": "msft"}, [("MSFT", day) for day in DAYS]),
-        ({"symbols": ["MSFT", "AAPL"], "end": "2012-11-22"}, [("AAPL", DAYS[0]), ("MSFT", DAYS[0])]),
+        (
+            {"symbols": ["MSFT", "AAPL"], "end": "2012-11-22"},
+            [("AAPL", DAYS[0]), ("MSFT", DAYS[0])],
+        ),
         ({"start": DAYS[1], "end": DAYS[1]}, [("AAPL", DAYS[1]), ("MSFT", DAYS[1])]),
         ({"start": "2012-11-24", "symbols": ["AAPL"]}, [("AAPL", DAYS[2])]),
         ({"start": "2013-01-01"}, []),

@@ -1,4 +1,6 @@
-"""Where frames may come from: polars, pandas, Parquet, CSV; all give the same portal, or an error that says what is wrong."""
+"""Where frames may come from: polars, pandas, Parquet, CSV; all give the same portal,
+or an error that says what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,8 @@ def test_text_in_a_csv_column_of_numbers_is_an_error_that_names_the_row(tmp_path
     daily().with_columns(pl.col("close").cast(pl.String).replace({"202.0": "2o2"})).write_csv(path)
 
     with pytest.raises(
-        WrongColumnType, match="column 'close' of bars must hold numbers: was '2o2' in MSFT on 2012-11-23"
+        WrongColumnType,
+        match="column 'close' of bars must hold numbers: was '2o2' in MSFT on 2012-11-23",
     ):
         PolarsDataPortal(path)
 
@@ -107,14 +110,19 @@ def test_a_csv_without_a_column_is_an_error_that_lists_its_columns(tmp_path):
     daily().rename({"volume": "Volume"}).write_csv(path)
 
     with pytest.raises(
-        MissingColumn, match="has date, symbol, open, high, low, close, Volume; rename 'Volume' to 'volume'"
+        MissingColumn,
+        match="has date, symbol, open, high, low, close, Volume; rename 'Volume' to 'volume'",
     ):
         PolarsDataPortal(path)
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nowhere.csv", "file that exists"), ("bars.xlsx", "Parquet or CSV"), ("folder.csv", "exists")],
+    [
+        ("nowhere.csv", "file that exists"),
+        ("bars.xlsx", "Parquet or CSV"),
+        ("folder.csv", "exists"),
+    ],
 )
 def test_a_path_that_leads_to_no_such_file_is_an_error(tmp_path, name, words):
     (tmp_path / "folder.csv").mkdir()
@@ -135,7 +143,9 @@ def test_a_file_that_is_broken_or_empty_is_an_error(tmp_path, name):
 
 @pytest.mark.parametrize("thing", [[1, 2], {"date": []}, 7, object(), pl.Series([1])])
 def test_something_else_is_an_error_that_names_its_type(thing):
-    with pytest.raises(NotAFrame, match=r"bars must be a polars or pandas DataFrame.*was ") as caught:
+    with pytest.raises(
+        NotAFrame, match=r"bars must be a polars or pandas DataFrame.*was "
+    ) as caught:
         PolarsDataPortal(thing)
     assert type(thing).__name__ in str(caught.value)
     assert isinstance(caught.value, TypeError)
@@ -155,7 +165,9 @@ def test_a_pandas_frame_may_have_dates_or_symbols_in_its_index(expected):
 def test_pandas_dates_of_every_unit_are_read(expected, unit):
     frame = pandas_daily()
 
-    assert same(PolarsDataPortal(frame.assign(date=frame["date"].astype(f"datetime64[{unit}]"))), expected)
+    assert same(
+        PolarsDataPortal(frame.assign(date=frame["date"].astype(f"datetime64[{unit}]"))), expected
+    )
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
@@ -199,7 +211,9 @@ def test_pandas_minutes_are_read_in_utc():
     naive = frame.assign(timestamp=frame["timestamp"].dt.tz_convert(None))
 
     for other in (frame, local, naive):
-        assert same(PolarsDataPortal(None, minute_bars=other), PolarsDataPortal(None, minute_bars=polars))
+        assert same(
+            PolarsDataPortal(None, minute_bars=other), PolarsDataPortal(None, minute_bars=polars)
+        )
 
 
 def test_a_pandas_column_of_mixed_types_is_an_error():
@@ -214,7 +228,9 @@ def test_a_pandas_column_that_is_there_twice_is_an_error():
     frame = pandas_daily()
     twice = pd.concat([frame, frame[["close"]]], axis=1)
 
-    with pytest.raises(WrongColumnType, match="column 'close' of bars must be there once: was there 2 times"):
+    with pytest.raises(
+        WrongColumnType, match="column 'close' of bars must be there once: was there 2 times"
+    ):
         PolarsDataPortal(twice)
 
 

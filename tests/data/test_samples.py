@@ -1,4 +1,6 @@
-"""The sample bars: what they hold, and that splits and dividends explain the source's adjusted close."""
+"""The sample bars: what they hold, and that splits and dividends explain the source's
+adjusted close.
+"""
 
 from __future__ import annotations
 
@@ -97,10 +99,12 @@ def test_bars_are_those_of_the_source():
 
 def test_splits_and_dividends_applied_to_the_close_give_the_adjusted_close_of_the_source():
     splits = {
-        (row["symbol"], row["effective_date"]): row["ratio"] for row in frame("splits").iter_rows(named=True)
+        (row["symbol"], row["effective_date"]): row["ratio"]
+        for row in frame("splits").iter_rows(named=True)
     }
     paid = {
-        (row["symbol"], row["ex_date"]): row["amount"] for row in frame("dividends").iter_rows(named=True)
+        (row["symbol"], row["ex_date"]): row["amount"]
+        for row in frame("dividends").iter_rows(named=True)
     }
     assert len(splits) + len(paid) == 95
 

@@ -1,4 +1,6 @@
-"""What bars must look like: every wrong value is an error of its own class that names column, row, value and a way out."""
+"""What bars must look like: every wrong value is an error of its own class that names
+column, row, value and a way out.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ from rbtlive.errors import (
 from tests.data.frames import DAYS, at, daily, minutes, with_value
 
 
-def told(error: type[DataError], frame: pl.DataFrame, *, minute: bool = False, calendar: str = "XNYS") -> str:
+def told(
+    error: type[DataError], frame: pl.DataFrame, *, minute: bool = False, calendar: str = "XNYS"
+) -> str:
     with pytest.raises(error) as caught:
-        PolarsDataPortal(None if minute else frame, minute_bars=frame if minute else None, calendar=calendar)
+        PolarsDataPortal(
+            None if minute else frame, minute_bars=frame if minute else None, calendar=calendar
+        )
     assert type(caught.value) is error
     return str(caught.value)
 
@@ -46,7 +52,8 @@ def test_a_column_in_capitals_is_named_as_the_one_to_rename():
     message = told(MissingColumn, daily().rename({"close": "Close"}))
 
     assert message == (
-        "bars must have a column 'close': has date, symbol, open, high, low, Close, volume; rename 'Close' to 'close'"
+        "bars must have a column 'close': has date, symbol, open, high, low, Close, volume; rename "
+        "'Close' to 'close'"
     )
 
 
@@ -75,7 +82,8 @@ def test_a_negative_or_infinite_volume_is_an_error(value):
     message = told(InvalidVolume, with_value(frame, 0, {"volume": value}))
 
     assert message.startswith(
-        f"volume must be finite and not negative: was {float(value)!r} in bars for AAPL on 2012-11-21"
+        f"volume must be finite and not negative: was {float(value)!r} in bars for AAPL on "
+        "2012-11-21"
     )
 
 
@@ -117,7 +125,9 @@ def test_a_row_without_close_is_a_missing_bar_whatever_else_it_holds(value):
 
 
 def test_bars_of_nothing_but_missing_bars_are_an_error():
-    assert "was empty" in told(EmptyData, daily().with_columns(close=pl.lit(None, dtype=pl.Float64)))
+    assert "was empty" in told(
+        EmptyData, daily().with_columns(close=pl.lit(None, dtype=pl.Float64))
+    )
     assert "was empty" in told(EmptyData, daily().clear())
 
 
@@ -127,7 +137,8 @@ def test_a_duplicate_is_an_error_that_tells_both_closes():
     message = told(DuplicateBar, frame)
 
     assert message.startswith(
-        "(date, symbol) must be unique in bars: was there 2 times for AAPL on 2012-11-23, with close 102.0, 102.5"
+        "(date, symbol) must be unique in bars: was there 2 times for AAPL on 2012-11-23, with "
+        "close 102.0, 102.5"
     )
 
 
@@ -141,7 +152,8 @@ def test_a_duplicate_minute_is_an_error():
     message = told(DuplicateBar, minutes([at(14, 31), at(14, 32), at(14, 31)]), minute=True)
 
     assert message.startswith(
-        "(timestamp, symbol) must be unique in minute_bars: was there 2 times for AAPL on 2012-11-21 14:31:00 UTC"
+        "(timestamp, symbol) must be unique in minute_bars: was there 2 times for AAPL on "
+        "2012-11-21 14:31:00 UTC"
     )
 
 
@@ -182,7 +194,9 @@ def test_a_column_of_no_numbers_is_an_error_that_shows_a_value(name, dtype):
     assert f"pl.col('{name}').cast(pl.Float64)" in message
 
 
-@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.Int64, pl.Float32, pl.Float64, pl.Decimal(18, 2)])
+@pytest.mark.parametrize(
+    "dtype", [pl.Int8, pl.UInt16, pl.Int64, pl.Float32, pl.Float64, pl.Decimal(18, 2)]
+)
 def test_every_type_of_number_is_read(dtype):
     whole = daily(["AAPL"]).with_columns(open=64, high=66, low=62, close=65, volume=100)
 
@@ -195,7 +209,9 @@ def test_every_type_of_number_is_read(dtype):
 
 
 def test_decimals_are_read_exactly():
-    frame = daily(["AAPL"]).with_columns(low=pl.lit(Decimal("0.07")), close=pl.lit(Decimal("99.9999")))
+    frame = daily(["AAPL"]).with_columns(
+        low=pl.lit(Decimal("0.07")), close=pl.lit(Decimal("99.9999"))
+    )
 
     portal = PolarsDataPortal(frame)
 
@@ -213,15 +229,21 @@ def test_symbols_that_are_no_text_are_an_error(value):
 def test_categories_are_text():
     names = pl.Enum(["MSFT", "AAPL"])
 
-    assert [a.symbol for a in PolarsDataPortal(daily().cast({"symbol": pl.Categorical})).assets] == [
+    assert [
+        a.symbol for a in PolarsDataPortal(daily().cast({"symbol": pl.Categorical})).assets
+    ] == [
         "AAPL",
         "MSFT",
     ]
-    assert [a.symbol for a in PolarsDataPortal(daily().cast({"symbol": names})).assets] == ["AAPL", "MSFT"]
+    assert [a.symbol for a in PolarsDataPortal(daily().cast({"symbol": names})).assets] == [
+        "AAPL",
+        "MSFT",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("values", "what"), [({"symbol": None}, "null"), ({"symbol": ""}, "empty"), ({"date": None}, "null")]
+    ("values", "what"),
+    [({"symbol": None}, "null"), ({"symbol": ""}, "empty"), ({"date": None}, "null")],
 )
 def test_a_bar_without_symbol_or_date_is_an_error_that_names_the_other(values, what):
     message = told(MissingValue, with_value(daily(), 3, values))
@@ -285,7 +307,9 @@ def test_a_daily_timestamp_is_the_end_of_its_bar_or_midnight_of_its_label():
 
 
 def test_a_daily_timestamp_outside_every_session_is_an_error():
-    assert "was AAPL on 2012-11-21 23:30:00 UTC" in told(BarOutsideSession, minutes([at(21, 0), at(23, 30)]))
+    assert "was AAPL on 2012-11-21 23:30:00 UTC" in told(
+        BarOutsideSession, minutes([at(21, 0), at(23, 30)])
+    )
 
 
 def test_round_the_clock_a_daily_timestamp_at_midnight_ends_the_day_before():
@@ -302,9 +326,13 @@ def test_dates_win_over_timestamps_in_daily_bars():
 
 def test_minutes_without_a_time_zone_are_taken_as_utc_and_others_are_converted():
     frame = minutes([at(14, 31), at(14, 32)])
-    naive = frame.with_columns(pl.col("timestamp").dt.replace_time_zone(None).cast(pl.Datetime("ms")))
+    naive = frame.with_columns(
+        pl.col("timestamp").dt.replace_time_zone(None).cast(pl.Datetime("ms"))
+    )
     local = frame.with_columns(pl.col("timestamp").dt.convert_time_zone("America/New_York"))
-    text = frame.with_columns(pl.Series("timestamp", ["2012-11-21T09:31-05:00", "2012-11-21 14:32"]))
+    text = frame.with_columns(
+        pl.Series("timestamp", ["2012-11-21T09:31-05:00", "2012-11-21 14:32"])
+    )
 
     for other in (naive, local, text):
         assert PolarsDataPortal(None, minute_bars=other).minute.equals(
@@ -318,7 +346,9 @@ def test_minutes_outside_the_session_are_left_out_with_one_warning_that_counts_t
     with pytest.warns(DataWarning) as caught:
         portal = PolarsDataPortal(None, minute_bars=minutes(stamps))
 
-    assert portal.minute["us"].to_list() == [int(stamp.timestamp()) * 1_000_000 for stamp in stamps[1:3]]
+    assert portal.minute["us"].to_list() == [
+        int(stamp.timestamp()) * 1_000_000 for stamp in stamps[1:3]
+    ]
     assert len(caught) == 1
     assert str(caught[0].message).startswith("3 of 5 minute_bars are left out")
     assert str(caught[0].message).endswith("the first is AAPL on 2012-11-21 14:30:00 UTC")
@@ -332,10 +362,27 @@ def test_minutes_all_outside_the_session_are_an_error():
 
 
 @pytest.mark.parametrize(
-    "line", ["", "A", "AAAA", "AAB", "ABAB", "ABABA", "ABABC", "ABBA", "ABBABBA", "ABCABD", "AABB", "BCABCA"]
+    "line",
+    [
+        "",
+        "A",
+        "AAAA",
+        "AAB",
+        "ABAB",
+        "ABABA",
+        "ABABC",
+        "ABBA",
+        "ABBABBA",
+        "ABCABD",
+        "AABB",
+        "BCABCA",
+    ],
 )
 def test_symbols_are_numbered_alike_whether_they_go_round_or_not(line):
-    symbols, numbers = pl.Series("symbol", list(line), dtype=pl.String), {"B": 0, "C": 1, "A": 2, "D": 3}
+    symbols, numbers = (
+        pl.Series("symbol", list(line), dtype=pl.String),
+        {"B": 0, "C": 1, "A": 2, "D": 3},
+    )
 
     assert asset_column(symbols, numbers).to_list() == [numbers[symbol] for symbol in line]
     assert set(first_round(symbols)) == set(line)

@@ -37,17 +37,22 @@ def rows(text: str, heading: str) -> list[list[str]]:
     table = re.search(r"(?:^\|.*\n)+", text[text.index(f"\n{heading}\n") :], re.MULTILINE)
     assert table is not None
     return [
-        [cell.strip() for cell in line.strip("|\n ").split("|")] for line in table.group().splitlines()[2:]
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in table.group().splitlines()[2:]
     ]
 
 
 def run_as_cells(codes: list[str]) -> dict[str, Any]:
-    """Run code blocks as a notebook runs cells: in one namespace, on a running loop, `await` at the top allowed."""
+    """Run code blocks as a notebook runs cells: in one namespace, on a running loop,
+    `await` at the top allowed.
+    """
     namespace: dict[str, Any] = {"__name__": "document"}
 
     async def notebook() -> None:
         for number, code in enumerate(codes, 1):
-            compiled = compile(code, f"block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            compiled = compile(
+                code, f"block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            )
             waiting = eval(compiled, namespace)
             if waiting is not None:
                 await waiting

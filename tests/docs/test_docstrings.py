@@ -22,7 +22,9 @@ WITH_EXAMPLES = [test for name in MODULES for test in examples(name)]
 def run(test: doctest.DocTest) -> tuple[int, str]:
     """Return how many examples failed, and what the runner said."""
     said: list[str] = []
-    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)
+    result = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(
+        test, out=said.append
+    )
     return result.failed, "".join(said)
 
 
@@ -38,7 +40,9 @@ def test_an_example_gives_what_it_shows(test):
 
 
 def test_an_example_that_shows_something_else_is_found():
-    (test,) = doctest.DocTestFinder().find(type("Planted", (), {"__doc__": ">>> 1 + 1\n3\n"}), "planted")
+    (test,) = doctest.DocTestFinder().find(
+        type("Planted", (), {"__doc__": ">>> 1 + 1\n3\n"}), "planted"
+    )
 
     failed, said = run(test)
 

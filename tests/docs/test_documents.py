@@ -1,4 +1,6 @@
-"""What the documents say holds: their code runs, their commands and links exist, their tables are complete."""
+"""What the documents say holds: their code runs, their commands and links exist, their
+tables are complete.
+"""
 
 import re
 from dataclasses import fields

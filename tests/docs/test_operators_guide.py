@@ -30,7 +30,9 @@ def functions(path):
     """Return the names of a file's functions; none if there is no such file."""
     file = ROOT / path
     tree = ast.parse(read(file)) if file.exists() else ast.Module([], [])
-    return {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    return {
+        node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
 
 
 def test_every_test_that_the_guide_names_exists():
@@ -40,7 +42,10 @@ def test_every_test_that_the_guide_names_exists():
 def test_a_name_that_leads_nowhere_is_found():
     text = "`tests/docs/test_operators_guide.py::test_nothing` `tests/none.py::test_it`"
 
-    assert missing(text) == ["tests/docs/test_operators_guide.py::test_nothing", "tests/none.py::test_it"]
+    assert missing(text) == [
+        "tests/docs/test_operators_guide.py::test_nothing",
+        "tests/none.py::test_it",
+    ]
 
 
 @pytest.mark.parametrize("row", fault_rows(read(GUIDE)), ids=lambda row: row[0][:40])

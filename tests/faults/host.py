@@ -1,8 +1,11 @@
-"""A process that forks a session for every line it reads: `FOLDER SESSIONS MINUTES CRASH_AT`.
+"""A process that forks a session for every line it reads:
+`FOLDER SESSIONS MINUTES CRASH_AT`.
 
-The child writes a byte for every bar, so that whoever reads can kill it at any of them; CRASH_AT, if not 0, is the number
-of the journal's commit at which it kills itself, negative before the commit and positive after it. When a child has ended,
-the parent writes a line with its exit code. Forking is what makes hundreds of processes affordable.
+The child writes a byte for every bar, so that whoever reads can kill it at any of them;
+CRASH_AT, if not 0, is the number of the journal's commit at which it kills itself,
+negative before the commit and positive after it. When a child has ended, the parent
+writes a line with its exit code. Forking is what makes hundreds of processes
+affordable.
 """
 
 import asyncio
@@ -25,7 +28,9 @@ class Told(Churn):
 
 
 def crash_at(number):
-    """Kill this process at a commit of the journal, counted from 1; before it if negative."""
+    """Kill this process at a commit of the journal, counted from 1; before it if
+    negative.
+    """
     commit, seen = Journal.commit, []
 
     def counted(journal, durable=False):
@@ -48,7 +53,9 @@ async def session(folder, sessions, minutes):
     """Attach, and wait for the end."""
     feed = rbt.ReplayFeed(bars_of(sessions, minutes))
     frequency = "1m" if minutes else "1d"
-    running = rbt.attach(Told, rbt.PaperBroker(), feed=feed, journal=folder, name="s", frequency=frequency)
+    running = rbt.attach(
+        Told, rbt.PaperBroker(), feed=feed, journal=folder, name="s", frequency=frequency
+    )
     await running.wait()
 
 

@@ -1,4 +1,6 @@
-"""Kill sessions as often as wanted: `python -m tests.faults.kill_many --deaths 200 --seed 1`."""
+"""Kill sessions as often as wanted:
+`python -m tests.faults.kill_many --deaths 200 --seed 1`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.faults.killing import KILLED, Host
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Kill sessions at random instants and commits until enough have died; return how many runs came out wrong."""
+    """Kill sessions at random instants and commits until enough have died; return how
+    many runs came out wrong.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--deaths", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
@@ -34,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
                     )
                 else:
                     code, _told = host.run(
-                        place, wanted.sessions, crash_at=chance.choice((-1, 1)) * chance.randint(1, 20)
+                        place,
+                        wanted.sessions,
+                        crash_at=chance.choice((-1, 1)) * chance.randint(1, 20),
                     )
                 deaths += code == KILLED
             code, _told = host.run(place, wanted.sessions)

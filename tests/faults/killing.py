@@ -21,7 +21,9 @@ class Host:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0,
         )  # fmt: skip
 
-    def run(self, folder, sessions, *, minutes=False, kill_after=None, crash_at=0) -> tuple[int, int]:
+    def run(
+        self, folder, sessions, *, minutes=False, kill_after=None, crash_at=0
+    ) -> tuple[int, int]:
         """Run a session until it ends or dies.
 
         Args:
@@ -29,7 +31,8 @@ class Host:
             sessions: How many sessions the bars have.
             minutes: Whether they are bars of minutes.
             kill_after: Kill the process once it has told of so many bars.
-            crash_at: Let it kill itself at this commit of the journal, before it if negative.
+            crash_at: Let it kill itself at this commit of the journal, before it if
+                negative.
 
         Returns:
             Its exit code, negative if a signal ended it, and how many bars it told of.

@@ -1,6 +1,8 @@
-"""A process whose files may grow no further than so many bytes: `FOLDER BYTES`. It runs a session and says how that ended.
+"""A process whose files may grow no further than so many bytes: `FOLDER BYTES`. It runs
+a session and says how that ended.
 
-What a disk that is full looks like to a program: a write that the operating system refuses, at any place of any file.
+What a disk that is full looks like to a program: a write that the operating system
+refuses, at any place of any file.
 """
 
 import asyncio
@@ -17,7 +19,11 @@ async def ended(folder: str) -> str:
     """Run a session to whatever end, and return its state and what it failed with."""
     try:
         session = rbt.attach(
-            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(BARS)), journal=folder, name="s"
+            Churn,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(BARS)),
+            journal=folder,
+            name="s",
         )
     except rbt.errors.RbtliveError as refusal:
         return f"refused {type(refusal).__name__}: {refusal}"

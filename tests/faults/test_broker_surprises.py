@@ -1,4 +1,6 @@
-"""What a broker should never tell, and what a journal should never lose, happens: nothing is doubled, and all of it is said."""
+"""What a broker should never tell, and what a journal should never lose, happens:
+nothing is doubled, and all of it is said.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ QUICK_S = 0.01
 
 
 async def trading(broker, work, *, policy="halt", strategy=Buyer):
-    """Run an engine that looks often, let its strategy see one bar and send its order, do the work, and stop."""
+    """Run an engine that looks often, let its strategy see one bar and send its order,
+    do the work, and stop.
+    """
     source, days = Inbox(), iter(slices(daily_frame(8)))
     engine = rbt.TradingEngine(
         strategy, broker, feed=source, portal=PolarsDataPortal(daily_frame()), own_capital=True,
@@ -56,7 +60,7 @@ def held(engine):
     return engine.portfolio.amount_of(engine.core.assets[0])
 
 
-# -- executions that cannot be -----------------------------------------------------------------------------------------
+# -- executions that cannot be -------------------------------------------------------
 
 
 @pytest.mark.parametrize("policy", ["halt", "warn"])
@@ -65,9 +69,13 @@ def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_rec
 
     async def work(engine, bar):
         broker.fill(broker.sent[0], 6, execution_id="x1")
-        broker.fill(broker.sent[0], 6, execution_id="x2")  # before the first was taken from the queue
+        broker.fill(
+            broker.sent[0], 6, execution_id="x2"
+        )  # before the first was taken from the queue
         reconciled = "is 6 here and 12 at the broker"
-        await until(lambda: engine.failure or any(reconciled in _text(event) for event in told_of(engine)))
+        await until(
+            lambda: engine.failure or any(reconciled in _text(event) for event in told_of(engine))
+        )
         await bar()
 
     engine, told = run(trading(broker, work, policy=policy))
@@ -76,9 +84,7 @@ def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_rec
     assert (order(engine).state, order(engine).filled) == (OrderState.PARTIALLY_FILLED, 6)
     assert held(engine) == 6
     assert engine.core.trading_state == ("halted" if policy == "halt" else "running")
-    excess = (
-        "order 1 (AAA): execution x2 of 6 fills more than was ordered, 10 with 6 filled: it is not booked"
-    )
+    excess = "order 1 (AAA): execution x2 of 6 fills more than was ordered, 10 with 6 filled: it is not booked"
     assert [event.message for event in told if getattr(event, "source", "") == "book"] == [excess]
     assert engine.portfolio.conservation_error() == 0
 
@@ -157,7 +163,7 @@ def test_a_journal_with_a_quarantined_execution_is_replayed_to_the_same_state(tm
     assert [row[1] for row in rows_of(tmp_path, "Buyer")].count("OrderFillEvent") == 1
 
 
-# -- numbers of orders -------------------------------------------------------------------------------------------------
+# -- numbers of orders ---------------------------------------------------------------
 
 
 def test_a_number_that_only_the_venue_knows_is_not_given_again_after_the_first_live_bar():
@@ -203,7 +209,9 @@ class Target(rbt.TradingAlgorithm):
 
 
 def torn(folder, name, *, from_type):
-    """Tear a journal off before the last row of a type, as a disk does that lies about what it has written."""
+    """Tear a journal off before the last row of a type, as a disk does that lies about
+    what it has written.
+    """
     with closing(sqlite3.connect(folder / f"{name}.sqlite")) as connection:
         connection.execute(
             "DELETE FROM rows WHERE seq >= (SELECT max(seq) FROM rows WHERE type = ?)", (from_type,)
@@ -213,7 +221,9 @@ def torn(folder, name, *, from_type):
 
 
 async def lives(folder, broker, cut):
-    """Trade two bars, lose the journal's end and the process, and trade the second bar and one more again."""
+    """Trade two bars, lose the journal's end and the process, and trade the second bar
+    and one more again.
+    """
     days = slices(daily_frame(8))
     options = {"data": PolarsDataPortal(daily_frame()), "journal": folder, "reconciliation": "warn"}
     session = rbt.attach(Target, broker, feed=Silent(days[:2]), **options)
@@ -241,18 +251,25 @@ def _resting(broker):
     return [o for o in broker.book.values() if o.state is OrderState.PENDING]
 
 
-def test_a_decision_whose_intent_was_torn_off_after_it_was_sent_is_taken_again_and_rests_once(tmp_path):
+def test_a_decision_whose_intent_was_torn_off_after_it_was_sent_is_taken_again_and_rests_once(
+    tmp_path,
+):
     broker = BookBroker()
 
-    session = run(lives(tmp_path, broker, lambda: torn(tmp_path, "Target", from_type="MarketDataEvent")))
+    session = run(
+        lives(tmp_path, broker, lambda: torn(tmp_path, "Target", from_type="MarketDataEvent"))
+    )
 
     run_id = session.engine.journal.run_id
     assert broker.sent == [f"{run_id}-1", f"{run_id}-2"]
     assert broker.cancels == [f"{run_id}-1"]
-    assert [(o.client_order_id, o.amount) for o in _resting(broker)] == [(f"{run_id}-2", Decimal(10))]
+    assert [(o.client_order_id, o.amount) for o in _resting(broker)] == [
+        (f"{run_id}-2", Decimal(10))
+    ]
     assert session.engine.journal.cut is not None
     assert any(
-        "order 1: BrokerError: is lost from the journal and rests there" in line for line in session.logs
+        "order 1: BrokerError: is lost from the journal and rests there" in line
+        for line in session.logs
     )
 
 
@@ -291,7 +308,10 @@ def test_what_a_lost_order_has_filled_refuses_the_start_instead_of_being_doubled
         session = rbt.attach(Target, broker, feed=Silent(days[:2]), **options)
         await processed(session, 2)
         await until(
-            lambda: order(session.engine) is not None and order(session.engine).state is OrderState.PENDING
+            lambda: (
+                order(session.engine) is not None
+                and order(session.engine).state is OrderState.PENDING
+            )
         )
         session.engine.abandon()
         await session.wait()

@@ -1,6 +1,8 @@
-"""Whatever a broker and a feed say, a session goes on, fills nothing wrongly, and names what it left out.
+"""Whatever a broker and a feed say, a session goes on, fills nothing wrongly, and names
+what it left out.
 
-`RBTLIVE_FUZZ_CASES=10000 python -m pytest tests/faults/test_fuzz.py` tries as many cases as wanted.
+`RBTLIVE_FUZZ_CASES=10000 python -m pytest tests/faults/test_fuzz.py` tries as many
+cases as wanted.
 """
 
 from __future__ import annotations
@@ -18,7 +20,14 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEvent
 from rbtlive.runtime.engine import TradingEngine
 from rbtlive.runtime.journal import Journal
-from tests.brokers.test_alpaca_messages import ANYTHING, FILL, ORDER, damaged_updates, stream, update
+from tests.brokers.test_alpaca_messages import (
+    ANYTHING,
+    FILL,
+    ORDER,
+    damaged_updates,
+    stream,
+    update,
+)
 from tests.builders import daily_frame, run, slices, until
 from tests.data.test_feed_slices import nearly_bars
 from tests.runtime.test_engine_broker import BookBroker
@@ -71,7 +80,9 @@ class Whispers(BookBroker):
 
 @st.composite
 def executions(draw):
-    """A message about an execution that could have been: its numbers fit each other, not always those of others."""
+    """A message about an execution that could have been: its numbers fit each other,
+    not always those of others.
+    """
     message = copy.deepcopy(FILL)
     quantity = draw(st.integers(1, 10))
     filled = draw(st.integers(quantity, 10))
@@ -83,15 +94,23 @@ def executions(draw):
     }
     sides = st.sampled_from(["sell", "sell", "sell", "buy"])
     ids = st.sampled_from([f"{RUN_ID}-1"] * 4 + [f"{RUN_ID}-2", "OTHER-1"])
-    message["data"]["order"] |= {"filled_qty": str(filled), "side": draw(sides), "client_order_id": draw(ids)}
+    message["data"]["order"] |= {
+        "filled_qty": str(filled),
+        "side": draw(sides),
+        "client_order_id": draw(ids),
+    }
     return message
 
 
-news = st.sampled_from(["new", "canceled", "expired", "rejected", "replaced", "pending_cancel"]).map(update)
+news = st.sampled_from(
+    ["new", "canceled", "expired", "rejected", "replaced", "pending_cancel"]
+).map(update)
 messages = executions() | executions() | damaged_updates() | news | ANYTHING
 days = st.integers(2, 7).map(lambda number: DAYS[number])
 items = nearly_bars | days | st.lists(nearly_bars | ANYTHING, max_size=3) | ANYTHING
-sayings = st.lists(st.tuples(st.just("broker"), messages) | st.tuples(st.just("feed"), items), max_size=10)
+sayings = st.lists(
+    st.tuples(st.just("broker"), messages) | st.tuples(st.just("feed"), items), max_size=10
+)
 
 
 END = object()
@@ -104,7 +123,9 @@ async def until_end(items):
 
 
 async def session_that_hears(said):
-    """Return an engine that was told all of it, its broker, and the events it processed."""
+    """Return an engine that was told all of it, its broker, and the events it
+    processed.
+    """
     broker, items, events = Whispers(), asyncio.Queue(), []
     engine = TradingEngine(
         SellsTen, broker, feed=until_end(items), portal=PolarsDataPortal(daily_frame()), frequency="1d",
@@ -128,7 +149,9 @@ async def session_that_hears(said):
 
 
 def believable(told):
-    """Return the executions that can be: of our order, its way, each id once, and not beyond what was ordered."""
+    """Return the executions that can be: of our order, its way, each id once, and not
+    beyond what was ordered.
+    """
     found, filled = {}, Decimal(0)
     for event in told:
         if not isinstance(event, OrderFillEvent) or event.order_id != f"{RUN_ID}-1":
@@ -151,10 +174,17 @@ def test_whatever_broker_and_feed_say_a_session_goes_on_and_fills_nothing_wrongl
     assert core.orders.executions == set(expected)
     booked = {t.execution_id: (t.amount, t.price) for t in core.record.transactions}
     assert booked == {name: (event.amount, event.price) for name, event in expected.items()}
-    assert core.portfolio.amount_of(core.assets[0]) == sum((e.amount for e in expected.values()), Decimal(0))
+    assert core.portfolio.amount_of(core.assets[0]) == sum(
+        (e.amount for e in expected.values()), Decimal(0)
+    )
     assert core.portfolio.conservation_error() == 0
     named = [event for event in events if isinstance(event, SystemErrorEvent)]
-    assert sum("left out" in e.message and "alpaca" in e.source for e in named) == broker.stream.quarantined
+    assert (
+        sum("left out" in e.message and "alpaca" in e.source for e in named)
+        == broker.stream.quarantined
+    )
     assert sum(event.source == "feed" for event in named) == engine.feed.stats()["quarantined"]
     given_bars = [event for event in events if isinstance(event, MarketDataEvent)]
-    assert [event.timestamp for event in given_bars] == sorted({event.timestamp for event in given_bars})
+    assert [event.timestamp for event in given_bars] == sorted(
+        {event.timestamp for event in given_bars}
+    )

@@ -1,4 +1,6 @@
-"""A journal that cannot be written, read or trusted: trading halts, and nothing is lost or made up."""
+"""A journal that cannot be written, read or trusted: trading halts, and nothing is lost
+or made up.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,26 @@ from rbtlive import errors
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.journal import open_run
 from rbtlive.runtime.run_files import StateFolder
-from tests.builders import Churn, Gated, books, daily_frame, processed, rows_of, run, same, until, whole
+from tests.builders import (
+    Churn,
+    Gated,
+    books,
+    daily_frame,
+    processed,
+    rows_of,
+    run,
+    same,
+    until,
+    whole,
+)
 
 BARS = 40
 
 
 def limited(session, pages):
-    """Let a session's journal grow by so many pages of its file and no further, as on a disk that is full."""
+    """Let a session's journal grow by so many pages of its file and no further, as on a
+    disk that is full.
+    """
     connection = session.engine.journal._connection
     (used,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {used + pages}")
@@ -102,7 +117,9 @@ def test_no_handler_sees_an_event_that_is_not_journaled(tmp_path):
     missing = []
 
     async def watched():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(10)), journal=tmp_path)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(10)), journal=tmp_path
+        )
 
         def look(event):
             rows = [row for row in session.engine.journal.rows() if row.type == "MarketDataEvent"]
@@ -117,7 +134,9 @@ def test_no_handler_sees_an_event_that_is_not_journaled(tmp_path):
 
 
 def cut(folder, rows):
-    """Tear the last rows off a journal, as a disk does that lies about what it has written."""
+    """Tear the last rows off a journal, as a disk does that lies about what it has
+    written.
+    """
     path = folder / "Churn.sqlite"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DELETE FROM rows WHERE seq > (SELECT max(seq) FROM rows) - ?", (rows,))
@@ -126,7 +145,9 @@ def cut(folder, rows):
 
 
 async def begun(folder, bars):
-    session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(BARS), bars), journal=folder)
+    session = rbt.attach(
+        Churn, rbt.PaperBroker(), feed=Gated(daily_frame(BARS), bars), journal=folder
+    )
     await processed(session, bars)
     session.engine.abandon()
     await session.wait()

@@ -1,4 +1,6 @@
-"""Kill -9 at any instant: the next attach carries on, and the whole equals a run that nobody killed."""
+"""Kill -9 at any instant: the next attach carries on, and the whole equals a run that
+nobody killed.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +44,14 @@ def carried_on(host, folder, sessions, *, minutes=False):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_session_killed_at_random_instants_does_what_the_unbroken_one_does(host, unbroken, tmp_path, seed):
+def test_a_session_killed_at_random_instants_does_what_the_unbroken_one_does(
+    host, unbroken, tmp_path, seed
+):
     chance = random.Random(seed)
     deaths = 0
     for _death in range(3):
-        # a child that is carried on replays what it knows first, and tells of every bar again
+        # a child that is carried on replays what it knows first, and tells of every bar
+        # again
         code, _told = host.run(tmp_path, SESSIONS, kill_after=chance.randint(0, SESSIONS - 1))
         deaths += code == KILLED
 
@@ -57,7 +62,9 @@ def test_a_session_killed_at_random_instants_does_what_the_unbroken_one_does(hos
 
 
 @pytest.mark.parametrize("commit", [-1, 1, -2, 2, -3, 3, -4, 4, -7, 7, -15, 15])
-def test_a_session_that_dies_at_a_commit_does_what_the_unbroken_one_does(host, unbroken, tmp_path, commit):
+def test_a_session_that_dies_at_a_commit_does_what_the_unbroken_one_does(
+    host, unbroken, tmp_path, commit
+):
     codes = [host.run(tmp_path, SESSIONS, crash_at=commit)[0] for _time in range(2)]
 
     rows = carried_on(host, tmp_path, SESSIONS)
@@ -78,7 +85,9 @@ def test_a_session_of_minutes_killed_in_its_middle_does_what_the_unbroken_one_do
     assert rows == unbroken[True]
 
 
-def test_no_order_of_a_session_that_is_killed_again_and_again_is_lost_or_doubled(host, unbroken, tmp_path):
+def test_no_order_of_a_session_that_is_killed_again_and_again_is_lost_or_doubled(
+    host, unbroken, tmp_path
+):
     known = 0
     for kill_after in range(2, SESSIONS, 4):
         host.run(tmp_path, SESSIONS, kill_after=kill_after)

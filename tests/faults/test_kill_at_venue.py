@@ -1,4 +1,5 @@
-"""Kill -9 of a session that trades at a venue on the wire: nothing is lost, nothing is doubled, and the end is the same.
+"""Kill -9 of a session that trades at a venue on the wire: nothing is lost, nothing is
+doubled, and the end is the same.
 
 `python scripts/kill_session.py --deaths 200` does the same as often as wanted.
 """
@@ -75,7 +76,9 @@ def test_what_is_lost_doubled_or_different_is_told(unbroken):
 
     assert any("ids of intents" in sentence for sentence in lost.wrong())
     assert any("each once" in sentence for sentence in doubled.wrong())
-    assert any("transactions of the unbroken run" in sentence for sentence in different.wrong(unbroken))
+    assert any(
+        "transactions of the unbroken run" in sentence for sentence in different.wrong(unbroken)
+    )
 
 
 def test_the_command_tells_what_came_of_it(capsys):

@@ -1,4 +1,5 @@
-"""What a session keeps of the events it has processed: bars and orders, and nothing else.
+"""What a session keeps of the events it has processed: bars and orders, and nothing
+else.
 
 `python -m benchmarks.memory` shows it over a million events.
 """
@@ -19,13 +20,19 @@ BYTES_AN_EVENT = 20
 
 
 def growth(folder, *, order_every=0, leak=None):
-    """Return by how many bytes a session grows over `EVENTS` events, stored bars apart, and its orders then."""
+    """Return by how many bytes a session grows over `EVENTS` events, stored bars apart,
+    and its orders then.
+    """
     seen = []
 
     def look(engine):
         gc.collect()
         seen.append(
-            (tracemalloc.get_traced_memory()[0], memory.stored_bytes(engine), len(engine.core.orders))
+            (
+                tracemalloc.get_traced_memory()[0],
+                memory.stored_bytes(engine),
+                len(engine.core.orders),
+            )
         )
         if leak is not None:
             engine.dispatcher.register_handler(MarketDataEvent, leak)

@@ -1,4 +1,6 @@
-"""More than can be processed: bars wait, what happened to orders is never refused, and all of it is counted."""
+"""More than can be processed: bars wait, what happened to orders is never refused, and
+all of it is counted.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Large(rbt.TradingAlgorithm):
 
 
 class Burst:
-    """A live source that gives a bar, and when it is told to, all others as fast as they are taken."""
+    """A live source that gives a bar, and when it is told to, all others as fast as
+    they are taken.
+    """
 
     def __init__(self, items):
         self.items, self.go = items, asyncio.Event()
@@ -58,7 +62,11 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
             engine.dispatcher.register_handler(kind, order_of_arrival.append)
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.failure or broker.book)
-        await until(lambda: engine.failure or engine.order_manager.get_order("1").state is OrderState.PENDING)
+        await until(
+            lambda: (
+                engine.failure or engine.order_manager.get_order("1").state is OrderState.PENDING
+            )
+        )
         queue, now = engine.queue, SystemClock().now()
         source.go.set()
         while not queue.refused:  # the feed has filled the queue, and waits
@@ -83,12 +91,16 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
     assert engine.core.context.bars == len(bars)
     kinds = [event.event_type for event in order_of_arrival]
     first, last = kinds.index("OrderFillEvent"), len(kinds) - kinds[::-1].index("OrderFillEvent")
-    assert kinds[first:last] == ["OrderFillEvent"] * SHARES, "no bar is taken before what happened to orders"
+    assert kinds[first:last] == ["OrderFillEvent"] * SHARES, (
+        "no bar is taken before what happened to orders"
+    )
     assert "SystemErrorEvent" not in kinds
 
 
 class Prints(StreamFeed):
-    """A feed that has quotes and prints beside its bars, of which only the latest counts."""
+    """A feed that has quotes and prints beside its bars, of which only the latest
+    counts.
+    """
 
     last_trades: dict[str, int]
 
@@ -111,7 +123,11 @@ def test_conflated_prints_are_counted_where_everybody_looks_and_cost_no_bar(tmp_
         source = Burst(bars)
         feed = Prints(source)
         session = rbt.attach(
-            Large, rbt.PaperBroker(), feed=feed, data=PolarsDataPortal(daily_frame(6)), journal=tmp_path
+            Large,
+            rbt.PaperBroker(),
+            feed=feed,
+            data=PolarsDataPortal(daily_frame(6)),
+            journal=tmp_path,
         )
         await processed(session, 1)
         for price in range(500):

@@ -1,4 +1,6 @@
-"""A disk that takes no more, a journal nobody may write, a file that was cut short: trading halts, and nothing is lost unsaid."""
+"""A disk that takes no more, a journal nobody may write, a file that was cut short:
+trading halts, and nothing is lost unsaid.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def test_a_disk_that_the_system_lets_grow_no_further_halts_trading_and_loses_not
 ):
     command = [sys.executable, "-m", "tests.faults.small_disk", str(tmp_path), str(limit_bytes)]
 
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
 
     told = process.stdout.splitlines()[-1]
     assert told.startswith(f"{outcome} JournalUnwritable: journal s.sqlite cannot be used: ")
@@ -45,7 +49,9 @@ def test_a_disk_that_the_system_lets_grow_no_further_halts_trading_and_loses_not
 def test_with_room_enough_the_same_process_ends_its_run(tmp_path):
     command = [sys.executable, "-m", "tests.faults.small_disk", str(tmp_path), str(10_000_000)]
 
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
 
     assert process.stdout.splitlines()[-1] == "stopped"
 
@@ -70,15 +76,21 @@ def test_a_journal_that_becomes_read_only_halts_trading_at_once_and_is_carried_o
     assert rows_of(tmp_path, "Churn") == before
     written = {row[3] for row in before if row[1] == "SubmitOrder"}
     for row in session.orders.filter(session.orders["status"] != "submitted").rows(named=True):
-        assert any(f'"order_id":"{row["id"]}"' in payload for payload in written), "acknowledged, not written"
+        assert any(f'"order_id":"{row["id"]}"' in payload for payload in written), (
+            "acknowledged, not written"
+        )
     assert same(rbt.backtest(Churn, daily_frame(BARS)), carried_on(tmp_path, "Churn").result())
 
 
 def cut_short(folder, part):
-    """Run a session, cut its file down to a part, attach again, and return whether that was refused."""
+    """Run a session, cut its file down to a part, attach again, and return whether that
+    was refused.
+    """
 
     async def begun():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(BARS), 25), journal=folder)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(BARS), 25), journal=folder
+        )
         await processed(session, 25)
         await session.stop()
 
@@ -100,7 +112,9 @@ def cut_short(folder, part):
 
 
 def test_a_file_that_was_cut_short_is_carried_on_from_its_good_rows_or_refused(tmp_path):
-    refused = {part: cut_short(tmp_path / str(part), part) for part in (0.999, 0.9, 0.6, 0.3, 0.1, 0.0)}
+    refused = {
+        part: cut_short(tmp_path / str(part), part) for part in (0.999, 0.9, 0.6, 0.3, 0.1, 0.0)
+    }
 
     assert set(refused.values()) == {True, False}
     assert refused[0.0], "without a single good row there is nothing to carry on"

@@ -1,10 +1,13 @@
-"""A process that forks a trading session for every line of JSON it reads, and lets it die where the line says.
+"""A process that forks a trading session for every line of JSON it reads, and lets it
+die where the line says.
 
-The session trades minute bars through AlpacaBroker at a venue in a process of its own. A line holds the journal's `folder`,
-the venue's `url`, whether the session is `impatient` with orders that may have been lost, and a `point`, one of `POINTS` or
-null, with `number`: the child kills itself when it comes there for that time. The child writes `settled TIME` when it has done all that follows from the bars so far; the parent writes
-`pid N` and `ended CODE`. Forking is what makes hundreds of processes affordable; nothing may use polars before it, whose threads do not live
-in a child.
+The session trades minute bars through AlpacaBroker at a venue in a process of its own.
+A line holds the journal's `folder`, the venue's `url`, whether the session is
+`impatient` with orders that may have been lost, and a `point`, one of `POINTS` or null,
+with `number`: the child kills itself when it comes there for that time. The child
+writes `settled TIME` when it has done all that follows from the bars so far; the parent
+writes `pid N` and `ended CODE`. Forking is what makes hundreds of processes affordable;
+nothing may use polars before it, whose threads do not live in a child.
 """
 
 import asyncio
@@ -48,7 +51,9 @@ FIRST_CLOSE = datetime(2024, 1, 3, 21, 0, tzinfo=UTC)
 SECOND_OPEN = datetime(2024, 1, 4, 14, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 EVENING, MORNING = 14, 12
-"""How many minutes the bars have before a session's close, and after the next one's open."""
+"""How many minutes the bars have before a session's close, and after the next one's
+open.
+"""
 
 
 def moments():
@@ -69,14 +74,18 @@ def frame(stamps):
 
 
 class Trader(rbt.TradingAlgorithm):
-    """Orders by the minute, whatever became of earlier orders, so that a run has one right outcome."""
+    """Orders by the minute, whatever became of earlier orders, so that a run has one
+    right outcome.
+    """
 
     def initialize(self, context):
         """Take the assets."""
         context.assets = [self.symbol(name) for name in SYMBOLS]
 
     def handle_data(self, context, data):
-        """Order something of every kind; nothing in the first minutes, nor at the close."""
+        """Order something of every kind; nothing in the first minutes, nor at the
+        close.
+        """
         minute = MINUTES.get(data.current_dt)
         if minute is None or minute < QUIET or data.current_dt == FIRST_CLOSE:
             return
@@ -99,7 +108,7 @@ QUIET = 4
 MINUTES = {stamp: number for number, stamp in enumerate(moments())}
 
 
-# -- where a session dies ----------------------------------------------------------------------------------------------
+# -- where a session dies ------------------------------------------------------------
 
 
 class Death:
@@ -148,7 +157,9 @@ def _around(owner, name, before=None, after=None):
 
 
 def _new_intents(death):
-    return lambda recorder, _core, commands: death.come() if commands and not recorder.replaying else None
+    return lambda recorder, _core, commands: (
+        death.come() if commands and not recorder.replaying else None
+    )
 
 
 def _durable(death):
@@ -157,7 +168,9 @@ def _durable(death):
 
 def _within_commit(death):
     def leave(_journal, durable=False):
-        if durable and death.is_due():  # the commit gives the interpreter's lock back while the disk works
+        if (
+            durable and death.is_due()
+        ):  # the commit gives the interpreter's lock back while the disk works
             threading.Thread(
                 target=lambda: (time.sleep(0.0003), os.kill(os.getpid(), signal.SIGKILL))
             ).start()
@@ -225,15 +238,21 @@ POINTS = {
     "before commit": lambda d: _around(Journal, "commit", before=_durable(d)),
     "within commit": lambda d: _around(Journal, "commit", before=_within_commit(d)),
     "after journal, before send": lambda d: _around(Journal, "commit", after=_durable(d)),
-    "before send": lambda d: _around(AlpacaBroker, "submit_order", before=lambda *_a, **_k: d.come()),
+    "before send": lambda d: _around(
+        AlpacaBroker, "submit_order", before=lambda *_a, **_k: d.come()
+    ),
     "after send, before arrival": lambda d: _after_sending(d, accepted=False),
     "after arrival, before answer": _accepted,
     "after answer, before journal": lambda d: _around(
         AlpacaBroker, "submit_order", after=lambda *_a, **_k: d.come()
     ),
     "after refusal, before journal": _after_refusal,
-    "before cancel": lambda d: _around(AlpacaBroker, "cancel_order", before=lambda *_a, **_k: d.come()),
-    "after cancel": lambda d: _around(AlpacaBroker, "cancel_order", after=lambda *_a, **_k: d.come()),
+    "before cancel": lambda d: _around(
+        AlpacaBroker, "cancel_order", before=lambda *_a, **_k: d.come()
+    ),
+    "after cancel": lambda d: _around(
+        AlpacaBroker, "cancel_order", after=lambda *_a, **_k: d.come()
+    ),
     "before fill": lambda d: _around(TradingCore, "process", before=_fill(d)),
     "mid-fill": lambda d: _around(TradingCore, "process", after=_fill(d)),
     "before snapshot": lambda d: _around(Recorder, "session_closed", before=_snapshot(d)),
@@ -242,7 +261,7 @@ POINTS = {
 """Where a session can be made to die, and what makes it."""
 
 
-# -- the session -------------------------------------------------------------------------------------------------------
+# -- the session ---------------------------------------------------------------------
 
 
 def _control(url):
@@ -258,12 +277,16 @@ def live_in_the_past(url):
     """Set this process's clock to the venue's; it runs on from there."""
     here = datetime.fromisoformat(_control(url)["now"])
     began_ns = time.monotonic_ns()
-    SystemClock.now = lambda _clock: here + timedelta(microseconds=(time.monotonic_ns() - began_ns) // 1000)
+    SystemClock.now = lambda _clock: (
+        here + timedelta(microseconds=(time.monotonic_ns() - began_ns) // 1000)
+    )
 
 
 async def session(folder, url):
     """Attach, tell how far it has come, and stop once the venue's bars have ended."""
-    broker = AlpacaBroker(KEY, SECRET, url_override=url, backoff=Backoff(initial_s=0.02, limit_s=0.1))
+    broker = AlpacaBroker(
+        KEY, SECRET, url_override=url, backoff=Backoff(initial_s=0.02, limit_s=0.1)
+    )
     portal = PolarsDataPortal.coerce(
         frame([moments()[0] - MINUTE * (10 - n) for n in range(10)]), frequency="1m"
     )
@@ -273,7 +296,9 @@ async def session(folder, url):
 
 
 async def tell(running, folder):
-    """Write a line whenever everything has settled; at the end of the bars write down what it came to, and stop."""
+    """Write a line whenever everything has settled; at the end of the bars write down
+    what it came to, and stop.
+    """
     engine, told = running.engine, None
     while engine.state in {"starting", "running"}:
         await asyncio.sleep(0.002)
@@ -295,7 +320,9 @@ async def tell(running, folder):
 
 
 def has_settled(engine, now_us, theirs):
-    """Say whether the slice of the venue's last bar was processed, and everything that came of it is known."""
+    """Say whether the slice of the venue's last bar was processed, and everything that
+    came of it is known.
+    """
     begun_us, ours = engine.feed._start_us, engine.core.orders
     if len(engine.queue) or begun_us is None or any(map(is_on_its_way, ours)):
         return False
@@ -323,7 +350,9 @@ def books(engine):
     return {
         "orders": [facts(o, engine.journal.run_id) for o in core.orders],
         "denied": sorted(core.orders.denied),
-        "transactions": sorted([t.order_id, str(t.amount), str(t.price)] for t in core.record.transactions),
+        "transactions": sorted(
+            [t.order_id, str(t.amount), str(t.price)] for t in core.record.transactions
+        ),
         "positions": {p.asset.symbol: str(p.amount) for p in core.portfolio},
         "cash": str(core.portfolio.cash),
         "unbalanced": str(core.portfolio.conservation_error()),
@@ -331,7 +360,9 @@ def books(engine):
 
 
 def facts(order, run_id):
-    """Return what an order came to; the run's own id is left out of what was said of it."""
+    """Return what an order came to; the run's own id is left out of what was said of
+    it.
+    """
     numbers = {name: str(getattr(order, name)) for name in ("amount", "filled", "limit")}
     reason = (order.reason or "").replace(run_id, "RUN")
     return {

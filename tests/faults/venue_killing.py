@@ -1,7 +1,8 @@
-"""A session that trades at a venue, both processes of their own: driven bar by bar, killed, and judged by what is left.
+"""A session that trades at a venue, both processes of their own: driven bar by bar,
+killed, and judged by what is left.
 
-The rule: the venue moves on only when the session has settled, so that every run has one right outcome, however often the
-session died on its way.
+The rule: the venue moves on only when the session has settled, so that every run has
+one right outcome, however often the session died on its way.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from tests.venue.process import VenueProcess
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
 QUIET_MINUTES = 390 - EVENING
-"""How many minutes of the first session have no bars; the venue is at the first of them when it begins."""
+"""How many minutes of the first session have no bars; the venue is at the first of them
+when it begins.
+"""
 BARS_BEFORE_DEATH = 3
 LONGEST_S = 120.0
 """No life of a session takes as long; one that hangs is an error."""
@@ -35,13 +38,16 @@ LONGEST_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How one life of a session ends: at a point, at an instant, or, if neither is given, with the bars.
+    """How one life of a session ends: at a point, at an instant, or, if neither is
+    given, with the bars.
 
     Attributes:
         point: One of `POINTS`.
         number: The how many-th time the session comes there.
-        after_s: Seconds after its beginning, or after so many `bars` have settled, when a process is killed.
-        who: Which process then: "session", "venue" or "both"; a venue is started again at once, with its state.
+        after_s: Seconds after its beginning, or after so many `bars` have settled, when
+            a process is killed.
+        who: Which process then: "session", "venue" or "both"; a venue is started again
+            at once, with its state.
     """
 
     point: str | None = None
@@ -80,7 +86,8 @@ class Run:
     def wrong(self, unbroken: Run | None = None) -> list[str]:
         """Return what is not as it must be, in words."""
         final = self.final
-        # Refused orders, and those that never arrived, are rejected; one that was never sent has expired.
+        # Refused orders, and those that never arrived, are rejected; one that was never
+        # sent has expired.
         elsewhere = {
             o["id"]
             for o in final["orders"]
@@ -98,10 +105,13 @@ class Run:
         }
         if unbroken is not None:
             facts |= {
-                f"{name} of the unbroken run": (was, final[name]) for name, was in unbroken.final.items()
+                f"{name} of the unbroken run": (was, final[name])
+                for name, was in unbroken.final.items()
             }
         return [
-            f"{what}: {is_} is not {expected}" for what, (expected, is_) in facts.items() if is_ != expected
+            f"{what}: {is_} is not {expected}"
+            for what, (expected, is_) in facts.items()
+            if is_ != expected
         ]
 
 
@@ -129,7 +139,8 @@ class Ground:
         self._selector.register(self._host.stdout, selectors.EVENT_READ)
         self._read = b""
 
-    # What a session that went wrong still says must never be taken for the word of the next one.
+    # What a session that went wrong still says must never be taken for the word of the
+    # next one.
     def _end_host(self) -> None:
         self._host.kill()
         self._host.wait()
@@ -148,7 +159,8 @@ class Ground:
         run = Run()
         for number, life in enumerate([*lives, Life()]):
             if number == 0 and life.after_s is not None:
-                # Before its first bar is journaled a run has no past: attached again it would begin later.
+                # Before its first bar is journaled a run has no past: attached again it
+                # would begin later.
                 life = replace(life, bars=max(life.bars, BARS_BEFORE_DEATH))  # noqa: PLW2901
             code = self._live(life, folder, killed=run.killed)
             if code == KILLED and life.point is not None:
@@ -177,7 +189,12 @@ class Ground:
             raise
 
     def _live_through(self, life: Life, folder: Path, *, killed: Counter) -> int:
-        order = {"folder": str(folder), "url": self.venue.url, "point": life.point, "number": life.number}
+        order = {
+            "folder": str(folder),
+            "url": self.venue.url,
+            "point": life.point,
+            "number": life.number,
+        }
         order["impatient"] = life.who == "venue"
         self._host.stdin.write(json.dumps(order).encode() + b"\n")
         pid = self._pid()
@@ -232,7 +249,9 @@ class Ground:
         return line.decode()
 
     def _look(self, run: Run, folder: Path) -> None:
-        _status, orders = self.venue.request("/v2/orders?status=all&limit=500&direction=asc", keys=True)
+        _status, orders = self.venue.request(
+            "/v2/orders?status=all&limit=500&direction=asc", keys=True
+        )
         _status, positions = self.venue.request("/v2/positions", keys=True)
         _status, account = self.venue.request("/v2/account", keys=True)
         run.ids = [order["client_order_id"].rpartition("-")[2] for order in orders]
@@ -262,8 +281,14 @@ def random_lives(chance: random.Random, deaths: int, *, who: str = "session") ->
 
 
 def lives_at_every_point(chance: random.Random) -> list[Life]:
-    """Return lives that end at the named points, each once; those of the session's close come at its close."""
+    """Return lives that end at the named points, each once; those of the session's
+    close come at its close.
+    """
     rare = [Life(name) for name in POINTS if "snapshot" in name or "refusal" in name]
-    often = [Life(name, chance.randint(1, 2)) for name in POINTS if name not in {life.point for life in rare}]
+    often = [
+        Life(name, chance.randint(1, 2))
+        for name in POINTS
+        if name not in {life.point for life in rare}
+    ]
     chance.shuffle(often)
     return often[: len(often) // 2] + rare + often[len(often) // 2 :]

@@ -14,7 +14,9 @@ from rbtlive.model.number import Number
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
 
-def an_asset(symbol: str = "ALFA", sid: int = 1, lot_size: str = "1", tick_size: str = "0.01") -> Equity:
+def an_asset(
+    symbol: str = "ALFA", sid: int = 1, lot_size: str = "1", tick_size: str = "0.01"
+) -> Equity:
     """Return an equity that lives from 2020-01-03 to 2020-02-03."""
     return Equity(
         sid=sid,
@@ -32,7 +34,9 @@ ALFA = an_asset()
 
 @dataclass
 class ABar:
-    """One bar of one asset, with its daily history; `decimal` shows numbers as strategies see them by default."""
+    """One bar of one asset, with its daily history; `decimal` shows numbers as
+    strategies see them by default.
+    """
 
     close: float = 100.0
     volume: float = 1000.0
@@ -97,7 +101,9 @@ class AFill:
 
 
 def fills(model: Any, bar: ABar, *orders: AnOrder) -> list[tuple[str, float, float]]:
-    """Run the model over a bar, book each fill before the next, and return (order id, price, amount)."""
+    """Run the model over a bar, book each fill before the next, and return (order id,
+    price, amount).
+    """
     booked = []
     for number, order in enumerate(orders, start=1):
         order.id = str(number)

@@ -31,7 +31,10 @@ def test_without_restrictions_everything_may_be_traded() -> None:
 
 
 def test_static_restrictions_hold_at_any_time() -> None:
-    assert restricted(StaticRestrictions([ALFA, GAMA]), datetime(1980, 1, 1, tzinfo=UTC)) == ["ALFA", "GAMA"]
+    assert restricted(StaticRestrictions([ALFA, GAMA]), datetime(1980, 1, 1, tzinfo=UTC)) == [
+        "ALFA",
+        "GAMA",
+    ]
 
 
 def test_several_assets_are_answered_for_one_by_one() -> None:
@@ -114,7 +117,10 @@ def test_combined_restrictions_hold_what_either_holds() -> None:
     assert restricted(both) == ["ALFA", "BETA", "GAMA"]
     assert restricted(both, NOW - timedelta(days=1)) == ["ALFA", "GAMA"]
     assert both.is_restricted([ALFA, BETA], NOW) == {ALFA: True, BETA: True}
-    assert repr(both) == "StaticRestrictions([1]) | HistoricalRestrictions([2]) | StaticRestrictions([3])"
+    assert (
+        repr(both)
+        == "StaticRestrictions([1]) | HistoricalRestrictions([2]) | StaticRestrictions([3])"
+    )
 
 
 def test_combining_with_nothing_gives_the_other_one_back() -> None:

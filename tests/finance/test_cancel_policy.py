@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rbtlive.finance.cancel_policy import SESSION_END, CancelPolicy, EODCancel, NeverCancel, SessionEvent
+from rbtlive.finance.cancel_policy import (
+    SESSION_END,
+    CancelPolicy,
+    EODCancel,
+    NeverCancel,
+    SessionEvent,
+)
 
 
 def test_the_end_of_day_policy_cancels_at_the_end_of_a_session_only() -> None:
@@ -38,4 +44,7 @@ def test_a_policy_must_answer() -> None:
 
 
 def test_policies_show_their_settings() -> None:
-    assert [repr(EODCancel()), repr(NeverCancel())] == ["EODCancel(warn_on_cancel=True)", "NeverCancel()"]
+    assert [repr(EODCancel()), repr(NeverCancel())] == [
+        "EODCancel(warn_on_cancel=True)",
+        "NeverCancel()",
+    ]

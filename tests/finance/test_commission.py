@@ -1,4 +1,6 @@
-"""What each commission model adds for a fill; the figures are those of zipline-reloaded 3.2.1."""
+"""What each commission model adds for a fill; the figures are those of zipline-reloaded
+3.2.1.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def test_decimal_orders_and_fills_are_charged_like_floats() -> None:
     parts=st.lists(st.integers(1, 10**5), min_size=1, max_size=8),
     side=st.sampled_from([1, -1]),
 )
-def test_an_order_in_parts_pays_what_it_pays_in_one_piece_or_its_minimum(cost, minimum, parts, side) -> None:
+def test_an_order_in_parts_pays_what_it_pays_in_one_piece_or_its_minimum(
+    cost, minimum, parts, side
+) -> None:
     total = sum(charges(PerShare(cost, minimum), *(side * part for part in parts)))
 
     assert total == pytest.approx(max(minimum, cost * sum(parts)), rel=1e-9, abs=1e-9)
@@ -101,7 +105,9 @@ def test_models_serve_the_assets_of_their_marked_bases() -> None:
 
 @pytest.mark.parametrize("make", [lambda: PerContract(0.85, 1.0), lambda: PerFutureTrade(2.0)])
 def test_models_of_futures_say_that_they_are_not_built(make) -> None:
-    with pytest.raises(NotBuilt, match=r"futures are not built: Per.* was called; for equities use PerShare"):
+    with pytest.raises(
+        NotBuilt, match=r"futures are not built: Per.* was called; for equities use PerShare"
+    ):
         make()
 
 
@@ -109,7 +115,10 @@ def test_models_of_futures_say_that_they_are_not_built(make) -> None:
     ("make", "message"),
     [
         (lambda: PerShare(-0.001), "cost of PerShare must be finite and at least 0: was -0.001"),
-        (lambda: PerShare(0.001, -1), "min_trade_cost of PerShare must be finite and at least 0: was -1"),
+        (
+            lambda: PerShare(0.001, -1),
+            "min_trade_cost of PerShare must be finite and at least 0: was -1",
+        ),
         (lambda: PerTrade(math.inf), "cost of PerTrade must be finite and at least 0: was inf"),
         (lambda: PerDollar(math.nan), "cost of PerDollar must be finite and at least 0: was nan"),
     ],

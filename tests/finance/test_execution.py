@@ -1,4 +1,6 @@
-"""Execution styles put their prices on the tick in the customer's favour and refuse impossible ones."""
+"""Execution styles put their prices on the tick in the customer's favour and refuse
+impossible ones.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,12 @@ def test_the_tick_is_that_of_the_asset() -> None:
 def test_binary_ticks_give_ziplines_floats_bit_for_bit(cents, zipline_has) -> None:
     style = StopLimitOrder(cents / 100, cents / 100).for_asset(an_asset(), binary_ticks=True)
 
-    assert style.get_limit_price(True) == style.get_stop_price(False) == zipline_has == cents * 10 * 0.001
+    assert (
+        style.get_limit_price(True)
+        == style.get_stop_price(False)
+        == zipline_has
+        == cents * 10 * 0.001
+    )
 
 
 def test_a_style_made_for_an_asset_keeps_it_and_the_template_stays_as_it_was() -> None:
@@ -118,10 +125,13 @@ def test_an_impossible_price_is_refused_by_name(wrong) -> None:
     asset = an_asset("AAPL")
 
     with pytest.raises(
-        BadOrderParameters, match=r"limit_price must be finite and not negative: was .* for AAPL; pass"
+        BadOrderParameters,
+        match=r"limit_price must be finite and not negative: was .* for AAPL; pass",
     ):
         LimitOrder(wrong, asset=asset)
-    with pytest.raises(BadOrderParameters, match="stop_price must be finite and not negative: was "):
+    with pytest.raises(
+        BadOrderParameters, match="stop_price must be finite and not negative: was "
+    ):
         StopOrder(wrong)
     with pytest.raises(BadOrderParameters, match="limit_price"):
         StopLimitOrder(wrong, 10)

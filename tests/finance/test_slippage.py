@@ -1,4 +1,6 @@
-"""Fills of each model; the figures are those of zipline-reloaded 3.2.1 unless a test says otherwise."""
+"""Fills of each model; the figures are those of zipline-reloaded 3.2.1 unless a test
+says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ from tests.finance.builders import ABar, AnOrder, an_asset, fills
 CLOSES = [100, 101.5, 99.25, 100.5, 102, 101, 103.5, 104, 102.25, 101, 100, 98.5, 99, 101.25, 103]
 CLOSES += [102.5, 104, 105.5, 104.25, 103, 107]
 VOLUMES = [1000.0 + 7 * day for day in range(21)]
-ANY_MODEL = st.sampled_from([NoSlippage, FixedSlippage, VolumeShareSlippage, FixedBasisPointsSlippage])
+ANY_MODEL = st.sampled_from(
+    [NoSlippage, FixedSlippage, VolumeShareSlippage, FixedBasisPointsSlippage]
+)
 
 
 class Says(SlippageModel):
@@ -61,7 +65,11 @@ class Says(SlippageModel):
             VolumeShareSlippage(),
             (10, -10, 30),
             ABar(50.17, 1001),
-            [("1", 50.1705006981031, 10), ("2", 50.16799720758762, -10), ("3", 50.17312936314435, 5)],
+            [
+                ("1", 50.1705006981031, 10),
+                ("2", 50.16799720758762, -10),
+                ("3", 50.17312936314435, 5),
+            ],
         ),
         (
             VolumeShareSlippage(0.1, 0.5),
@@ -94,7 +102,8 @@ def test_a_buy_and_a_sale_share_the_volume_of_the_bar() -> None:
     model = FixedBasisPointsSlippage(volume_limit=0.1)
 
     assert [
-        amount for _, _, amount in fills(model, ABar(volume=100), AnOrder(6), AnOrder(-6), AnOrder(1))
+        amount
+        for _, _, amount in fills(model, ABar(volume=100), AnOrder(6), AnOrder(-6), AnOrder(1))
     ] == [6, -4]
 
 
@@ -107,7 +116,9 @@ def test_the_budget_of_a_bar_starts_anew_with_the_next() -> None:
     assert fills(model, ABar(volume=100), order) == []
 
 
-@pytest.mark.parametrize("bar", [ABar(volume=0), ABar(close=math.nan), ABar(close=math.nan, decimal=True)])
+@pytest.mark.parametrize(
+    "bar", [ABar(volume=0), ABar(close=math.nan), ABar(close=math.nan, decimal=True)]
+)
 def test_a_bar_without_volume_or_close_is_not_even_a_trigger(bar) -> None:
     order = AnOrder(10, limit=1000)
 
@@ -124,7 +135,9 @@ def test_orders_behind_an_exhausted_one_are_not_looked_at() -> None:
 
 
 def test_an_order_that_is_not_triggered_lets_the_next_one_pass() -> None:
-    assert fills(NoSlippage(), ABar(close=100), AnOrder(10, limit=99), AnOrder(5)) == [("2", 100, 5)]
+    assert fills(NoSlippage(), ABar(close=100), AnOrder(10, limit=99), AnOrder(5)) == [
+        ("2", 100, 5)
+    ]
 
 
 def test_triggers_see_the_close_and_the_time_of_the_bar() -> None:
@@ -140,7 +153,12 @@ def test_a_filled_order_is_passed_over() -> None:
 
 
 def test_a_part_filled_order_gets_only_what_it_has_open_from_every_model() -> None:
-    for model in (NoSlippage(), FixedSlippage(), VolumeShareSlippage(1), FixedBasisPointsSlippage(5, 1)):
+    for model in (
+        NoSlippage(),
+        FixedSlippage(),
+        VolumeShareSlippage(1),
+        FixedBasisPointsSlippage(5, 1),
+    ):
         assert [amount for _, _, amount in fills(model, ABar(), AnOrder(-10, filled=-4))] == [-6]
 
 
@@ -167,7 +185,9 @@ def test_less_than_one_share_of_volume_ends_the_bar_for_all_orders() -> None:
         (None, 1, 99, False),
     ],
 )
-def test_worse_than_the_limit_means_above_for_buys_and_below_for_sales(limit, amount, price, worse) -> None:
+def test_worse_than_the_limit_means_above_for_buys_and_below_for_sales(
+    limit, amount, price, worse
+) -> None:
     assert fill_price_worse_than_limit_price(price, AnOrder(amount, limit=limit)) is worse
 
 
@@ -229,8 +249,12 @@ def test_a_share_of_volume_under_one_leaves_the_other_orders_their_turn() -> Non
     assert fills(OnEquities(0.05), ABar(volume=19), AnOrder(10), AnOrder(-10)) == []
 
 
-@pytest.mark.parametrize(("bar", "order"), [(ABar(volume=0), AnOrder(10)), (ABar(), AnOrder(10, filled=10))])
-def test_the_impact_model_asked_by_itself_fills_nothing_without_volume_or_open_shares(bar, order) -> None:
+@pytest.mark.parametrize(
+    ("bar", "order"), [(ABar(volume=0), AnOrder(10)), (ABar(), AnOrder(10, filled=10))]
+)
+def test_the_impact_model_asked_by_itself_fills_nothing_without_volume_or_open_shares(
+    bar, order
+) -> None:
     class Greedy(OnEquities):
         def get_txn_volume(self, data, order):
             return 1000.0
@@ -240,7 +264,12 @@ def test_the_impact_model_asked_by_itself_fills_nothing_without_volume_or_open_s
 
 @pytest.mark.parametrize(
     ("eta", "root_symbol", "used"),
-    [(0.5, "CL", 0.5), ({"CL": 0.5}, "CL", 0.5), ({"CL": 0.5}, "ES", DEFAULT_ETA), (None, "CL", DEFAULT_ETA)],
+    [
+        (0.5, "CL", 0.5),
+        ({"CL": 0.5}, "CL", 0.5),
+        ({"CL": 0.5}, "ES", DEFAULT_ETA),
+        (None, "CL", DEFAULT_ETA),
+    ],
 )
 def test_eta_is_chosen_by_root_symbol(eta, root_symbol, used) -> None:
     class Contract:
@@ -250,13 +279,17 @@ def test_eta_is_chosen_by_root_symbol(eta, root_symbol, used) -> None:
     order.asset = Contract()
     order.asset.root_symbol = root_symbol
 
-    impact = VolatilityVolumeShare(0.1, eta).get_simulated_impact(order, 100.0, 500.0, 10.0, 1000.0, 0.2)
+    impact = VolatilityVolumeShare(0.1, eta).get_simulated_impact(
+        order, 100.0, 500.0, 10.0, 1000.0, 0.2
+    )
 
     assert impact == 100.0 * (used * 0.2 * math.sqrt(0.01)) / 10000
 
 
 def test_an_equity_has_the_default_eta_even_if_another_was_given() -> None:
-    given = VolatilityVolumeShare(0.1, 0.7).get_simulated_impact(AnOrder(10), 100.0, 500.0, 10.0, 1000.0, 0.2)
+    given = VolatilityVolumeShare(0.1, 0.7).get_simulated_impact(
+        AnOrder(10), 100.0, 500.0, 10.0, 1000.0, 0.2
+    )
 
     assert given == VolatilityVolumeShare(0.1).get_simulated_impact(
         AnOrder(10), 100.0, 500.0, 10.0, 1000.0, 0.2
@@ -302,7 +335,8 @@ def test_none_means_no_fill_and_the_next_order_has_its_turn() -> None:
 
 def test_a_fill_of_less_than_one_share_ends_the_run() -> None:
     with pytest.raises(
-        Exception, match=r"at least one lot of 1: process_order of Says gave 0.4 .*return \(None, None\)"
+        Exception,
+        match=r"at least one lot of 1: process_order of Says gave 0.4 .*return \(None, None\)",
     ):
         fills(Says((10.0, 0.4)), ABar(), AnOrder(5))
 
@@ -311,7 +345,8 @@ def test_a_fill_against_its_order_is_refused() -> None:
     order = AnOrder(-5)
 
     with pytest.raises(
-        TransactionWithWrongDirection, match=r"order's sign: .* gave 5 for order 1 .ALFA., which has -5 open"
+        TransactionWithWrongDirection,
+        match=r"order's sign: .* gave 5 for order 1 .ALFA., which has -5 open",
     ):
         fills(Says((10.0, 5)), ABar(), order)
 
@@ -319,7 +354,9 @@ def test_a_fill_against_its_order_is_refused() -> None:
 
 
 def test_a_fill_above_its_order_is_refused() -> None:
-    with pytest.raises(TransactionVolumeExceedsOrder, match=r"gave 6 for order 1 .ALFA., which has 5 open"):
+    with pytest.raises(
+        TransactionVolumeExceedsOrder, match=r"gave 6 for order 1 .ALFA., which has 5 open"
+    ):
         fills(Says((10.0, 6)), ABar(), AnOrder(5))
 
 
@@ -393,7 +430,9 @@ def test_a_quantity_is_cut_toward_zero_to_whole_lots(quantity, lot, expected) ->
 @pytest.mark.parametrize("model", [VolumeShareSlippage(0.25, 0), FixedBasisPointsSlippage(0, 0.25)])
 def test_fractional_lots_share_the_volume_without_a_binary_rest(model) -> None:
     coin = an_asset(lot_size="0.1")
-    orders = [AnOrder(Decimal(text), filled=Decimal(0), asset=coin) for text in ("0.1", "-0.2", "9")]
+    orders = [
+        AnOrder(Decimal(text), filled=Decimal(0), asset=coin) for text in ("0.1", "-0.2", "9")
+    ]
 
     amounts = [str(fill[2]) for fill in booked(model, ABar(volume=4.43), coin, orders)]
 
@@ -449,7 +488,10 @@ def test_fills_never_exceed_their_order_nor_the_models_share_of_the_volume(
             "volume_limit .* must be finite and above 0: was 0",
         ),
         (lambda: VolatilityVolumeShare(-1), "volume_limit of VolatilityVolumeShare"),
-        (lambda: VolatilityVolumeShare(0.1, {"CL": math.nan}), r"eta\['CL'\] of VolatilityVolumeShare"),
+        (
+            lambda: VolatilityVolumeShare(0.1, {"CL": math.nan}),
+            r"eta\['CL'\] of VolatilityVolumeShare",
+        ),
     ],
 )
 def test_a_parameter_out_of_range_is_a_value_error_that_names_it(make, message) -> None:
@@ -468,7 +510,10 @@ def test_a_parameter_that_is_no_number_is_a_type_error_that_names_it(wrong) -> N
 @pytest.mark.parametrize(
     ("model", "text"),
     [
-        (VolumeShareSlippage(), "VolumeShareSlippage(\n    volume_limit=0.025,\n    price_impact=0.1)"),
+        (
+            VolumeShareSlippage(),
+            "VolumeShareSlippage(\n    volume_limit=0.025,\n    price_impact=0.1)",
+        ),
         (FixedSlippage(), "FixedSlippage(spread=0.0)"),
         (
             FixedBasisPointsSlippage(),

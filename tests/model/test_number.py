@@ -27,7 +27,9 @@ PRICE = Number("10.25")
     ],
 )
 def test_a_numpy_scalar_on_the_left_compares_as_one_on_the_right(answer, expected):
-    """A close of a window is such a scalar: `window[-1, 0] > price` is what strategies write."""
+    """A close of a window is such a scalar: `window[-1, 0] > price` is what strategies
+    write.
+    """
     assert bool(answer) is expected
 
 

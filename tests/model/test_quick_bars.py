@@ -1,4 +1,6 @@
-"""`Bar.of` and `MarketDataEvent.of` give what the models give, and refuse what they refuse."""
+"""`Bar.of` and `MarketDataEvent.of` give what the models give, and refuse what they
+refuse.
+"""
 
 import copy
 import pickle
@@ -27,7 +29,9 @@ FACTS = {
 }
 
 numbers = (
-    st.sampled_from([0.0, -0.0, 0, 1, True, "1.5", Decimal("1.50"), np.float64(2.5), None, float("nan")])
+    st.sampled_from(
+        [0.0, -0.0, 0, 1, True, "1.5", Decimal("1.50"), np.float64(2.5), None, float("nan")]
+    )
     | st.floats()
     | st.floats(0, 1000)
     | st.integers(-5, 500)

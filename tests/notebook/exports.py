@@ -1,4 +1,6 @@
-"""A notebook that was run from top to bottom by a program, and what nbconvert makes of it."""
+"""A notebook that was run from top to bottom by a program, and what nbconvert makes of
+it.
+"""
 
 import os
 from pathlib import Path
@@ -39,7 +41,9 @@ RUNNING, ENDED, RESULT = 1, 2, 5
 
 
 def executed(folder):
-    """Return a notebook with a session that runs, one that ended, and a result, as nbclient leaves it."""
+    """Return a notebook with a session that runs, one that ended, and a result, as
+    nbclient leaves it.
+    """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RBTLIVE_HOME": str(folder / "state")}
     client = NotebookClient(

@@ -1,4 +1,6 @@
-"""A real kernel for tests: run cells, send what a front end sends, read everything the kernel says."""
+"""A real kernel for tests: run cells, send what a front end sends, read everything the
+kernel says.
+"""
 
 import contextlib
 import os
@@ -24,12 +26,17 @@ class Kernel:
 
     Attributes:
         said: Every message on the public channel, in order.
-        replies: Contents of the replies to cells that were waited for together or interrupted, by cell.
+        replies: Contents of the replies to cells that were waited for together or
+            interrupted, by cell.
     """
 
     def __init__(self, home):
         self._manager = KernelManager(kernel_name="python3")
-        environment = {**os.environ, "RBTLIVE_HOME": str(home / "state"), "IPYTHONDIR": str(home / "ipython")}
+        environment = {
+            **os.environ,
+            "RBTLIVE_HOME": str(home / "state"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
         before = os.environ.get("PYTHONPATH")  # where another ipykernel may lie
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
         self._manager.start_kernel(env=environment, cwd=str(home))
@@ -76,7 +83,9 @@ class Kernel:
         return "".join(self._texts(cell))
 
     def replied(self, cells, *, within_s):
-        """Return which of some cells have their reply by then, in the order of the replies; no more wait than that."""
+        """Return which of some cells have their reply by then, in the order of the
+        replies; no more wait than that.
+        """
         found, end_s = [], time.monotonic() + within_s
         while len(found) < len(cells) and (left_s := end_s - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
@@ -88,7 +97,9 @@ class Kernel:
         return found
 
     def fail(self, code):
-        """Run a cell that must fail, and return its error: name, text, traceback without colours."""
+        """Run a cell that must fail, and return its error: name, text, traceback
+        without colours.
+        """
         cell = self.start(code)
         reply = self.finish(cell)
         assert reply["status"] == "error", reply
@@ -110,7 +121,9 @@ class Kernel:
         return self.finish(self.send(kind, content))
 
     def subshell(self):
-        """Return the id of a new subshell; None for a kernel that has none and does all its work on one thread."""
+        """Return the id of a new subshell; None for a kernel that has none and does all
+        its work on one thread.
+        """
         if "kernel subshells" not in self.ask("kernel_info_request").get("supported_features", ()):
             return None
         return self.control("create_subshell_request")["subshell_id"]
@@ -129,9 +142,11 @@ class Kernel:
         self._manager.interrupt_kernel()
 
     def interrupt_until_replied(self, cell):
-        """Interrupt a cell, and again after a second if need be, and return its reply's content.
+        """Interrupt a cell, and again after a second if need be, and return its reply's
+        content.
 
-        A kernel ignores an interrupt between saying that a cell has begun and beginning it.
+        A kernel ignores an interrupt between saying that a cell has begun and beginning
+        it.
         """
         for _ in range(PATIENCE_S):
             self.interrupt()
@@ -196,7 +211,9 @@ def opened(kernel):
 
 
 class Panel:
-    """The front end's side of a panel: sends what a view sends, and follows the numbered changes."""
+    """The front end's side of a panel: sends what a view sends, and follows the
+    numbered changes.
+    """
 
     def __init__(self, kernel, comm):
         self._kernel = kernel

@@ -1,4 +1,6 @@
-"""What cannot be attached is refused with an error of its own class, and leaves nothing behind."""
+"""What cannot be attached is refused with an error of its own class, and leaves nothing
+behind.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,17 @@ def tasks():
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) if folder.exists() else []
+    return (
+        sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+        if folder.exists()
+        else []
+    )
 
 
 def refused(folder, strategy=Hold, broker=None, **options):
-    """Attach on a loop, expect a refusal, and return it once nothing was found left behind."""
+    """Attach on a loop, expect a refusal, and return it once nothing was found left
+    behind.
+    """
     options = {"feed": rbt.ReplayFeed(daily_frame()), "journal": folder, **options}
 
     async def try_it():
@@ -68,7 +76,11 @@ BAD_ARGUMENTS = {
         "2017-02-01",
     ),
     "start that is no date": ({"start": "soon"}, errors.InvalidSetting, "'soon'"),
-    "start after the data": ({"start": "2019-01-02", "end": "2019-02-01"}, errors.OutsideData, "2017-01-03"),
+    "start after the data": (
+        {"start": "2019-01-02", "end": "2019-02-01"},
+        errors.OutsideData,
+        "2017-01-03",
+    ),
     "frequency": ({"frequency": "1h"}, errors.BadFrequency, "'1h'"),
     "minutes of daily bars": (
         {"feed": rbt.ReplayFeed(PolarsDataPortal(daily_frame())), "frequency": "1m"},
@@ -77,9 +89,17 @@ BAD_ARGUMENTS = {
     ),
     "frames": ({"frames": "numpy"}, errors.SettingsError, "'numpy'"),
     "capital of nothing": ({"capital_base": 0}, errors.ZeroCapitalError, "was 0"),
-    "capital that is not a number": ({"capital_base": float("nan")}, errors.ZeroCapitalError, "nan"),
+    "capital that is not a number": (
+        {"capital_base": float("nan")},
+        errors.ZeroCapitalError,
+        "nan",
+    ),
     "unknown calendar": ({"calendar": "XMOON"}, errors.InvalidCalendarName, "XMOON"),
-    "unknown parameter": ({"params": {"amuont": 3}}, errors.UnknownParameter, "did you mean 'amount'"),
+    "unknown parameter": (
+        {"params": {"amuont": 3}},
+        errors.UnknownParameter,
+        "did you mean 'amount'",
+    ),
     "unknown benchmark": ({"benchmark": "ZZZ"}, errors.SymbolNotFound, "ZZZ"),
     "commission that is none": ({"commission": 0.01}, errors.InvalidSetting, "commission"),
     "slippage that is none": ({"slippage": "none"}, errors.InvalidSetting, "slippage"),
@@ -144,7 +164,9 @@ def test_a_session_keeps_running_when_a_bad_attach_of_its_name_is_refused(tmp_pa
         }
         for fresh in (False, True):
             with pytest.raises((kind, errors.JournalMismatch)):
-                rbt.attach(bad["strategy"], bad["broker"], journal=tmp_path, fresh=fresh, **_rest(bad))
+                rbt.attach(
+                    bad["strategy"], bad["broker"], journal=tmp_path, fresh=fresh, **_rest(bad)
+                )
             assert session.state == "running"
             assert rbt.sessions() == {name: session}
         feed.allow(100)
@@ -170,12 +192,16 @@ def test_a_loop_that_ends_right_after_attach_leaves_no_session_and_no_lock(tmp_p
 
     assert session.state == "stopped"
     assert rbt.sessions() == {}
-    assert same(rbt.backtest(Hold, bars), run(whole(Hold, tmp_path, feed=rbt.ReplayFeed(bars))).result())
+    assert same(
+        rbt.backtest(Hold, bars), run(whole(Hold, tmp_path, feed=rbt.ReplayFeed(bars))).result()
+    )
 
 
 def test_attach_without_a_running_loop_names_the_twin_for_scripts(tmp_path):
     with pytest.raises(errors.NoRunningLoop, match=r"rbtlive\.run"):
-        rbt.attach(Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path / "state")
+        rbt.attach(
+            Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path / "state"
+        )
 
     assert files(tmp_path / "state") == []
 
@@ -187,8 +213,12 @@ def test_a_class_that_was_only_given_a_name_of_another_running_strategy_is_refus
         feed = Gated(bars, 5)
         session = rbt.attach(Churn, rbt.PaperBroker(), feed=feed, journal=tmp_path, name="s")
         await until(lambda: session.engine.meters.events == 5)
-        with pytest.raises(errors.JournalMismatch, match=r"'s' is running strategy 'Churn'.*'Hold'"):
-            rbt.attach(Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, name="s")
+        with pytest.raises(
+            errors.JournalMismatch, match=r"'s' is running strategy 'Churn'.*'Hold'"
+        ):
+            rbt.attach(
+                Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, name="s"
+            )
         assert session.state == "running"
         feed.allow(100)
         await session.wait()
@@ -219,13 +249,19 @@ def content(folder):
 
 
 def refused_later(folder, strategy=Hold, **options):
-    """Attach to what was begun, expect a refusal, and return it once the journal was found unchanged."""
+    """Attach to what was begun, expect a refusal, and return it once the journal was
+    found unchanged.
+    """
     before = content(folder)
 
     async def try_it():
         with pytest.raises(errors.JournalError) as caught:
             rbt.attach(
-                strategy, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=folder, **options
+                strategy,
+                rbt.PaperBroker(),
+                feed=rbt.ReplayFeed(daily_frame()),
+                journal=folder,
+                **options,
             )
         assert tasks() == []
         return caught.value
@@ -244,7 +280,9 @@ def test_a_journal_of_another_strategy_is_refused(tmp_path):
     assert isinstance(failure, errors.JournalMismatch)
     assert "'Hold'" in str(failure)
     assert "'Churn'" in str(failure)
-    assert run(whole(Hold, tmp_path, feed=rbt.ReplayFeed(daily_frame()), name="s")).parity().identical
+    assert (
+        run(whole(Hold, tmp_path, feed=rbt.ReplayFeed(daily_frame()), name="s")).parity().identical
+    )
 
 
 @pytest.mark.parametrize(
@@ -269,10 +307,15 @@ def test_a_run_is_not_carried_on_under_other_settings(tmp_path, option, named):
 
 def test_edited_code_is_not_taken_for_the_code_a_run_was_begun_with(tmp_path):
     begun(
-        tmp_path, defined("class S(rbt.TradingAlgorithm):\n amount = 1\n def handle_data(s, c, d): pass", "S")
+        tmp_path,
+        defined(
+            "class S(rbt.TradingAlgorithm):\n amount = 1\n def handle_data(s, c, d): pass", "S"
+        ),
     )
 
-    edited = defined("class S(rbt.TradingAlgorithm):\n amount = 2\n def handle_data(s, c, d): pass", "S")
+    edited = defined(
+        "class S(rbt.TradingAlgorithm):\n amount = 2\n def handle_data(s, c, d): pass", "S"
+    )
     failure = refused_later(tmp_path, edited)
 
     assert isinstance(failure, errors.StrategyChanged)
@@ -332,8 +375,12 @@ def test_a_session_that_another_process_holds_is_refused_until_that_process_is_g
         assert holder.stdout.readline() == "held\n"
 
         async def try_it():
-            with pytest.raises(errors.SessionLocked, match=f"'Hold' is held by process {holder.pid} on "):
-                rbt.attach(Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path)
+            with pytest.raises(
+                errors.SessionLocked, match=f"'Hold' is held by process {holder.pid} on "
+            ):
+                rbt.attach(
+                    Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path
+                )
             assert tasks() == []
             assert rbt.sessions() == {}
 
@@ -387,12 +434,20 @@ def test_an_unknown_symbol_in_initialize_ends_the_session_and_leaves_no_run_behi
             errors.BadOrderParameters,
             "amount must be finite: was inf",
         ),
-        ("self.order(self.symbol('AAA'), 1, limit_price=float('nan'))", errors.BadOrderParameters, "nan"),
+        (
+            "self.order(self.symbol('AAA'), 1, limit_price=float('nan'))",
+            errors.BadOrderParameters,
+            "nan",
+        ),
         ("self.order(self.symbol('AAA'), 1, stop_price=-1)", errors.BadOrderParameters, "-1"),
         ("self.order('AAA', 1)", errors.UnsupportedOrderParameters, "'AAA'"),
         ("self.order(self.symbol('AAB'), 1)", errors.SymbolNotFound, "did you mean 'AAA'"),
         ("self.order(self.symbol('AAA'), 'ten')", TypeError, "'ten'"),
-        ("data.current(self.symbol('AAA'), 'clsoe')", (KeyError, ValueError, errors.RbtliveError), "clsoe"),
+        (
+            "data.current(self.symbol('AAA'), 'clsoe')",
+            (KeyError, ValueError, errors.RbtliveError),
+            "clsoe",
+        ),
     ],
 )
 def test_a_bad_order_names_what_was_wrong_and_leaves_no_order(tmp_path, call, kind, text):
@@ -438,7 +493,9 @@ def test_values_and_percents_of_an_asset_that_is_not_listed_are_refused(tmp_path
 
 
 def test_the_header_tells_no_source(tmp_path):
-    source = "class S(rbt.TradingAlgorithm):\n def handle_data(self, context, data):\n  key = 'hunter2'"
+    source = (
+        "class S(rbt.TradingAlgorithm):\n def handle_data(self, context, data):\n  key = 'hunter2'"
+    )
     run(whole(defined(source, "S"), tmp_path, feed=rbt.ReplayFeed(daily_frame(3))))
 
     stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

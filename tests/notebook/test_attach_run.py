@@ -1,4 +1,6 @@
-"""`rbtlive.run` in real scripts: signals, helper threads, and what is kept when the process leaves."""
+"""`rbtlive.run` in real scripts: signals, helper threads, and what is kept when the
+process leaves.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def test_a_script_that_is_interrupted_stops_gracefully(tmp_path, number):
 
 def test_a_second_interrupt_leaves_at_once_and_loses_nothing(tmp_path):
     source = SCRIPT.replace("Gated(daily_frame(), 7)", "Stubborn(daily_frame(), 7)")
-    slow = script(tmp_path / "slow", source.replace("    class Told", STUBBORN + "\n    class Told"))
+    slow = script(
+        tmp_path / "slow", source.replace("    class Told", STUBBORN + "\n    class Told")
+    )
     slow.send_signal(signal.SIGINT)
     assert slow.stdout.readline() == "asked\n"
     slow.send_signal(signal.SIGINT)
@@ -121,7 +125,9 @@ def test_a_callback_that_never_returns_is_left_by_the_second_interrupt(tmp_path)
     assert "interrupted\n" in out
     assert len(moments(tmp_path, "s")) == 7
     session = run(
-        whole(Told, tmp_path, feed=rbt.ReplayFeed(daily_frame()), name="s", on_divergence="positions")
+        whole(
+            Told, tmp_path, feed=rbt.ReplayFeed(daily_frame()), name="s", on_divergence="positions"
+        )
     )
     assert len(moments(tmp_path, "s")) == 40
     assert session.state == "stopped"
@@ -140,7 +146,9 @@ def test_signals_are_given_back_when_the_session_has_ended(tmp_path):
 
 
 def test_a_script_runs_to_the_end_of_its_feed(tmp_path):
-    session = rbt.run(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path)
+    session = rbt.run(
+        Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path
+    )
 
     assert session.state == "stopped"
     assert session.engine.ended
@@ -151,7 +159,11 @@ def test_a_script_runs_to_the_end_of_its_feed(tmp_path):
 def test_a_script_is_told_what_ended_its_session(tmp_path):
     with pytest.raises(errors.UnknownParameter):
         rbt.run(
-            Hold, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path, params={"x": 1}
+            Hold,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame()),
+            journal=tmp_path,
+            params={"x": 1},
         )
 
     strategy = {"__name__": "s", "handle_data": lambda _context, _data: 1 / 0}
@@ -168,7 +180,9 @@ def test_a_script_is_told_what_ended_its_session(tmp_path):
 def test_inside_a_running_loop_the_session_runs_on_a_thread_of_its_own(tmp_path):
     async def cell():
         before = asyncio.get_running_loop()
-        session = rbt.run(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path)
+        session = rbt.run(
+            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path
+        )
         assert session.loop is not before
         await session.wait()
         await session.stop()
@@ -183,7 +197,13 @@ def test_inside_a_running_loop_the_session_runs_on_a_thread_of_its_own(tmp_path)
 def test_inside_a_running_loop_failures_come_back_too(tmp_path):
     async def cell():
         with pytest.raises(errors.BadSessionName):
-            rbt.run(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path, name="..")
+            rbt.run(
+                Churn,
+                rbt.PaperBroker(),
+                feed=rbt.ReplayFeed(daily_frame()),
+                journal=tmp_path,
+                name="..",
+            )
 
     run(cell())
 

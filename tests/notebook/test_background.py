@@ -39,7 +39,9 @@ def test_a_backtest_beside_the_loop_gives_the_same_and_leaves_the_loop_alone():
     async def both():
         turns = 0
         work = asyncio.ensure_future(
-            rbt.backtest_async(calling(lambda _n: threads.add(threading.current_thread())), bars, **SPAN)
+            rbt.backtest_async(
+                calling(lambda _n: threads.add(threading.current_thread())), bars, **SPAN
+            )
         )
         while not work.done():
             turns += 1
@@ -74,7 +76,9 @@ def test_a_session_goes_on_while_a_backtest_runs_beside_it(tmp_path):
     bars = rbt.load_sample("us-daily")
 
     async def both():
-        session = rbt.attach(Tick, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN)
+        session = rbt.attach(
+            Tick, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN
+        )
         await asyncio.gather(rbt.backtest_async(Tick, bars, **SPAN), session.wait())
         return session
 
@@ -92,7 +96,9 @@ def test_cancelling_the_wait_ends_the_backtest_and_keeps_what_it_had():
             goes_on.wait(30)
 
     async def cancelled():
-        work = asyncio.ensure_future(rbt.backtest_async(calling(hold), rbt.load_sample("us-daily"), **SPAN))
+        work = asyncio.ensure_future(
+            rbt.backtest_async(calling(hold), rbt.load_sample("us-daily"), **SPAN)
+        )
         await asyncio.to_thread(reached.wait, 30)
         work.cancel()
         await asyncio.sleep(0)

@@ -22,14 +22,20 @@ def test_a_notebook_keeps_text_and_a_still_picture_of_a_session_and_no_widget(no
         assert set(output_of(notebook, cell)) == {"text/plain", "text/html"}
 
 
-def test_the_picture_of_an_ended_session_is_its_last_and_that_of_a_running_one_as_of_the_last_cell(notebook):
-    running, ended = output_of(notebook, RUNNING)["text/html"], output_of(notebook, ENDED)["text/html"]
+def test_the_picture_of_an_ended_session_is_its_last_and_that_of_a_running_one_as_of_the_last_cell(
+    notebook,
+):
+    running, ended = (
+        output_of(notebook, RUNNING)["text/html"],
+        output_of(notebook, ENDED)["text/html"],
+    )
 
     assert "Buyer on paper</span> · running when this was saved" in running
     assert "Buyer on paper</span> · stopped" in ended
     assert "Last bar</span> 2000-12-29 21:00" in ended
     assert all(
-        "data:image/svg+xml" in picture and "<b>Positions</b>" in picture for picture in (running, ended)
+        "data:image/svg+xml" in picture and "<b>Positions</b>" in picture
+        for picture in (running, ended)
     )
 
 

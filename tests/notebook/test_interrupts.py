@@ -41,7 +41,12 @@ def test_a_second_interrupt_gets_through_at_once():
     done = []
 
     with pytest.raises(KeyboardInterrupt):
-        held_back(interrupt, lambda: done.append("half of it"), interrupt, lambda: done.append("all of it"))
+        held_back(
+            interrupt,
+            lambda: done.append("half of it"),
+            interrupt,
+            lambda: done.append("all of it"),
+        )
 
     assert done == ["half of it"]
 
@@ -88,7 +93,9 @@ class Interrupted(rbt.PaperBroker):
         return "paper"
 
 
-def test_an_attach_that_is_interrupted_half_way_leaves_a_session_that_can_be_attached_again(tmp_path):
+def test_an_attach_that_is_interrupted_half_way_leaves_a_session_that_can_be_attached_again(
+    tmp_path,
+):
     async def interrupted():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio.run has set its own
         with pytest.raises(KeyboardInterrupt):

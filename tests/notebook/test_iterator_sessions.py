@@ -1,4 +1,6 @@
-"""A session on bars of the past from any iterator takes the arguments that the backtest takes."""
+"""A session on bars of the past from any iterator takes the arguments that the backtest
+takes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def test_pandas_frames_work_where_assets_have_no_end(tmp_path, zipline_quirks):
 
 
 def test_an_iterator_of_minutes_over_a_portal_that_holds_them_has_parity(tmp_path):
-    """Days made of the portal's minutes are no history where the run begins with the first of them."""
+    """Days made of the portal's minutes are no history where the run begins with the
+    first of them.
+    """
     bars = minute_frame(2, 2, every=7)
     options = {"frequency": "1m"}
 
@@ -38,7 +42,9 @@ def test_an_iterator_of_minutes_over_a_portal_that_holds_them_has_parity(tmp_pat
 
 @pytest.mark.parametrize("end", ["2017-01-31", "2017-01-29"])
 def test_an_end_in_the_past_stops_the_session_there(tmp_path, end):
-    """The arguments of a backtest are taken as they are, a last day that is no session included."""
+    """The arguments of a backtest are taken as they are, a last day that is no session
+    included.
+    """
     bars, span = daily_frame(), {"start": "2017-01-03", "end": end}
 
     session = run(whole(Churn, tmp_path, feed=given(slices(bars)), data=bars, **span))

@@ -1,4 +1,6 @@
-"""Rough handling in a real kernel: whatever cells do to it, one engine trades, nothing is lost, and the run can be proved."""
+"""Rough handling in a real kernel: whatever cells do to it, one engine trades, nothing
+is lost, and the run can be proved.
+"""
 
 import random
 
@@ -32,7 +34,9 @@ def rows(name, kind):
 def test_the_attach_cell_run_a_hundred_times_leaves_one_engine_and_places_no_order_twice(kernel):
     for _ in range(100):
         kernel.run("session = attach('again', Gated(bars, 1))")
-    kernel.run("await until(lambda: engines('again') == 1)")  # those that were replaced take a turn to end
+    kernel.run(
+        "await until(lambda: engines('again') == 1)"
+    )  # those that were replaced take a turn to end
     running = kernel.run("print(list(rbt.sessions()))")
 
     kernel.run("session = attach('again', rbt.ReplayFeed(bars))")
@@ -70,7 +74,9 @@ def test_cells_run_in_any_order_work_or_say_what_is_wrong(kernel, seed):
     kernel.run("session = attach('any-order', rbt.ReplayFeed(bars))")
     kernel.run("session.resume()\nawait session.wait()")
 
-    assert kernel.run("print(session.parity().identical, len(session.result().performance))").split() == [
+    assert kernel.run(
+        "print(session.parity().identical, len(session.result().performance))"
+    ).split() == [
         "True",
         "150",
     ]
@@ -111,7 +117,10 @@ def test_interrupts_at_any_moment_end_the_cell_and_nothing_else(kernel):
 
     kernel.run("await until(lambda: engines('interrupted') == 1)")
     kernel.run("session = attach('interrupted', rbt.ReplayFeed(bars))")
-    assert kernel.run("print(await ended(session), rows('interrupted', 'Swapped'))").strip() == "True 0"
+    assert (
+        kernel.run("print(await ended(session), rows('interrupted', 'Swapped'))").strip()
+        == "True 0"
+    )
 
 
 EDITING = """\
@@ -131,15 +140,22 @@ await session.wait()
 """
 
 
-def test_edits_that_are_interrupted_at_any_moment_leave_a_run_of_which_every_segment_is_proved(kernel):
+def test_edits_that_are_interrupted_at_any_moment_leave_a_run_of_which_every_segment_is_proved(
+    kernel,
+):
     chance = random.Random(3)
-    kernel.run("edits, session = 0, attach('edits', rbt.ReplayFeed(bars, speed=2e6), params={'step': 3})")
+    kernel.run(
+        "edits, session = 0, attach('edits', rbt.ReplayFeed(bars, speed=2e6), params={'step': 3})"
+    )
 
     for _ in range(8):
         cell = kernel.start(EDITING)
         kernel.listen(lambda cell=cell: kernel.is_busy(cell))
         kernel.listen_for(chance.uniform(0, 0.3))
-        assert kernel.interrupt_until_replied(cell)["ename"] in {"KeyboardInterrupt", "CancelledError"}
+        assert kernel.interrupt_until_replied(cell)["ename"] in {
+            "KeyboardInterrupt",
+            "CancelledError",
+        }
         assert kernel.run("print(list(rbt.sessions()), session.engine.failure)").split() == [
             "['edits']",
             "None",

@@ -1,4 +1,6 @@
-"""A cell that blocks the kernel: the lag is shown, nothing is lost, and where data went stale meanwhile nobody trades on it."""
+"""A cell that blocks the kernel: the lag is shown, nothing is lost, and where data went
+stale meanwhile nobody trades on it.
+"""
 
 import os
 
@@ -9,7 +11,9 @@ from tests.notebook.kernels import Panel, opened
 pytestmark = pytest.mark.kernel
 
 BLOCKED_S = float(os.environ.get("RBTLIVE_BLOCKED_S", "3"))
-"""How long the cell blocks; `scripts/check_kernels.py --blocked 10` makes it ten seconds."""
+"""How long the cell blocks; `scripts/check_kernels.py --blocked 10` makes it ten
+seconds.
+"""
 
 SETUP = """\
 import asyncio, threading, time
@@ -24,7 +28,8 @@ from tests.builders import Churn, daily_frame, same, until
 def test_a_blocked_session_shows_its_lag_loses_nothing_and_goes_on(kernel):
     kernel.run(
         "bars = daily_frame(150)\n"
-        "session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars, speed=2e6), name='blocked')\n"
+        "session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars, speed=2e6), "
+        "name='blocked')\n"
         "session"
     )
     panel = Panel(kernel, opened(kernel)[0])
@@ -39,9 +44,13 @@ def test_a_blocked_session_shows_its_lag_loses_nothing_and_goes_on(kernel):
 
     assert lag_ms > 900 * BLOCKED_S - 250  # it is looked at four times a second
     assert after > before
-    kernel.run("session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), name='blocked')")
+    kernel.run(
+        "session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), name='blocked')"
+    )
     kernel.run("await session.wait()")
-    equal = kernel.run("print(same(rbt.backtest(Churn, bars), session.result()), session.parity().identical)")
+    equal = kernel.run(
+        "print(same(rbt.backtest(Churn, bars), session.result()), session.parity().identical)"
+    )
     assert equal.split() == ["True", "True"]
 
 
@@ -105,7 +114,8 @@ def test_data_that_went_stale_while_a_cell_blocked_halt_trading_and_no_bar_is_lo
 
     kernel.run(f"time.sleep({BLOCKED_S})")
     kernel.run(
-        "seen = len(engine.core.context.seen)\nawait until(lambda: len(engine.core.context.seen) >= seen + 4)"
+        "seen = len(engine.core.context.seen)\nawait until(lambda: len(engine.core.context.seen) "
+        ">= seen + 4)"
     )
     halted = kernel.run("print(engine.core.trading_state, '|', engine.core.halt_reason)").strip()
     reasons = kernel.run("print(set(engine.core.context.reasons))")
@@ -119,10 +129,13 @@ def test_data_that_went_stale_while_a_cell_blocked_halt_trading_and_no_bar_is_lo
     assert "stale data" in reasons
     assert kernel.run("print(len(engine.core.context.reasons) == denied)").strip() == "True"
     gaps = kernel.run(
-        "seen = engine.core.context.seen; print({b - a for a, b in zip(seen, seen[1:])} == {timedelta(minutes=1)})"
+        "seen = engine.core.context.seen; print({b - a for a, b in zip(seen, seen[1:])} == "
+        "{timedelta(minutes=1)})"
     )
     assert gaps.strip() == "True"
-    assert kernel.run("print(engine.feed.stats()['quarantined'], engine.feed.stats()['empty'])").split() == [
+    assert kernel.run(
+        "print(engine.feed.stats()['quarantined'], engine.feed.stats()['empty'])"
+    ).split() == [
         "0",
         "0",
     ]

@@ -1,4 +1,6 @@
-"""A kernel that is restarted or shut down: the session is stopped in time, and the next kernel carries its run on."""
+"""A kernel that is restarted or shut down: the session is stopped in time, and the next
+kernel carries its run on.
+"""
 
 import pytest
 
@@ -46,7 +48,9 @@ def kernel(kernels):
 
 
 def trade(kernel, name):
-    kernel.run(f"session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(bars, 25), name='{name}')")
+    kernel.run(
+        f"session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(bars, 25), name='{name}')"
+    )
     kernel.run("await processed(session, 25)")
 
 

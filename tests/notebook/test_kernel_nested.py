@@ -1,4 +1,6 @@
-"""Loops run within a loop, in a real kernel: what the archived patch loses, and what its successor does not."""
+"""Loops run within a loop, in a real kernel: what the archived patch loses, and what
+its successor does not.
+"""
 
 import pytest
 
@@ -26,7 +28,9 @@ def kernel(tmp_path):
 
 
 def queued_during(kernel, nested):
-    """Queue a cell while another runs the loop within the loop, and tell whether it ever gets its reply."""
+    """Queue a cell while another runs the loop within the loop, and tell whether it
+    ever gets its reply.
+    """
     outer = kernel.start(nested)
     kernel.listen(lambda: kernel.is_busy(outer))
     queued = kernel.start("print('queued')")

@@ -20,7 +20,10 @@ def trade(feed, **options):
 
 
 def test_a_session_is_steered_from_a_subshells_thread(kernel):
-    kernel.run("feed = Gated(bars, 20)\nsession = trade(feed, name='steered')\nawait processed(session, 20)")
+    kernel.run(
+        "feed = Gated(bars, 20)\nsession = trade(feed, name='steered')\nawait processed(session, "
+        "20)"
+    )
     subshell = kernel.subshell()
 
     told = kernel.run("session.pause()\nprint(threading.current_thread().name)", subshell=subshell)
@@ -32,7 +35,9 @@ def test_a_session_is_steered_from_a_subshells_thread(kernel):
 
     assert ("MainThread" in told) == (subshell is None)
     assert report.strip() == "True"
-    assert kernel.run("print(session.parity().identical, len(session.result().performance))").split() == [
+    assert kernel.run(
+        "print(session.parity().identical, len(session.result().performance))"
+    ).split() == [
         "True",
         "60",
     ]
@@ -51,7 +56,9 @@ def test_a_run_in_a_cell_blocks_that_cell_and_is_interrupted_gracefully(kernel):
 
     assert reply["ename"] == "KeyboardInterrupt"
     assert state.split() == ["{}", "False"]
-    assert kernel.run(f"print(same(rbt.backtest(Churn, bars), {finished}.result()))").strip() == "True"
+    assert (
+        kernel.run(f"print(same(rbt.backtest(Churn, bars), {finished}.result()))").strip() == "True"
+    )
 
 
 def test_a_long_backtest_shows_its_progress_and_leaves_what_it_had_when_it_is_interrupted(kernel):
@@ -61,7 +68,9 @@ def test_a_long_backtest_shows_its_progress_and_leaves_what_it_had_when_it_is_in
         "result = rbt.backtest(Slow, daily_frame(150))"
     )
     kernel.said.clear()
-    kernel.listen(lambda: any("FloatProgress" in json.dumps(m) for m in kernel.messages("comm_open")))
+    kernel.listen(
+        lambda: any("FloatProgress" in json.dumps(m) for m in kernel.messages("comm_open"))
+    )
     opened = len(kernel.messages("comm_msg"))
     kernel.listen(lambda: len(kernel.messages("comm_msg")) > opened + 2)
 

@@ -1,4 +1,6 @@
-"""Strategies in a real kernel: two beside each other, edited, failing, reloaded, and steered from another thread."""
+"""Strategies in a real kernel: two beside each other, edited, failing, reloaded, and
+steered from another thread.
+"""
 
 import itertools
 import os
@@ -59,7 +61,8 @@ def test_two_sessions_of_functions_that_trade_at_once_never_mix(kernel):
     kernel.run(FUNCTIONS.format(name="sevens", symbol="BBB", amount=7))
 
     kernel.run(
-        "both = [attach(ones, rbt.ReplayFeed(bars, speed=1e7)), attach(sevens, rbt.ReplayFeed(bars, speed=1e7))]\n"
+        "both = [attach(ones, rbt.ReplayFeed(bars, speed=1e7)), attach(sevens, "
+        "rbt.ReplayFeed(bars, speed=1e7))]\n"
         "await asyncio.gather(*(session.wait() for session in both))"
     )
 
@@ -89,7 +92,9 @@ def test_a_strategy_edited_in_its_cell_takes_the_running_session_over(kernel):
         "print([int(amount) for amount in session.orders['amount']] == [1] * 20 + [-2] * 40)"
     )
     assert amounts.strip() == "True"
-    assert kernel.run("print(session.parity().identical, kinds('Edited').count('Swapped'))").split() == [
+    assert kernel.run(
+        "print(session.parity().identical, kinds('Edited').count('Swapped'))"
+    ).split() == [
         "True",
         "1",
     ]
@@ -114,15 +119,21 @@ class Helped(rbt.TradingAlgorithm):
 """
 
 
-@pytest.mark.parametrize(("name", "cell"), [("helped", CELL_OF_FUNCTIONS), ("helper", CELL_OF_A_CLASS)])
+@pytest.mark.parametrize(
+    ("name", "cell"), [("helped", CELL_OF_FUNCTIONS), ("helper", CELL_OF_A_CLASS)]
+)
 def test_a_constant_edited_in_a_strategys_cell_is_an_edit_of_the_strategy(kernel, name, cell):
     kernel.run(cell.format(name=name, amount=1))
-    kernel.run(f"session = attach({name}, Gated(bars, 20), name='{name}')\nawait processed(session, 20)")
+    kernel.run(
+        f"session = attach({name}, Gated(bars, 20), name='{name}')\nawait processed(session, 20)"
+    )
     kernel.run(cell.format(name=name, amount=-1))
     kernel.run(f"session = attach({name}, name='{name}')\nawait session.wait()")
 
     assert amounts(kernel) == "[1, -1] 60"
-    assert kernel.run(f"print(session.parity().identical, kinds('{name}').count('Swapped'))").split() == [
+    assert kernel.run(
+        f"print(session.parity().identical, kinds('{name}').count('Swapped'))"
+    ).split() == [
         "True",
         "1",
     ]
@@ -155,7 +166,10 @@ def test_failing_callbacks_and_failing_cells_leave_the_session_trading(kernel):
     assert state.split() == ["running", "running", "3"]
     assert "ValueError: bar 25" in log
     assert "line 8, in handle_data" in log
-    assert kernel.run("print(len(session.orders), session.parity().identical)").split() == ["54", "True"]
+    assert kernel.run("print(len(session.orders), session.parity().identical)").split() == [
+        "54",
+        "True",
+    ]
 
 
 MODULE = """
@@ -191,12 +205,15 @@ def written(home, name, text):
 
 def amounts(kernel):
     return kernel.run(
-        "print([int(amount) for amount in dict.fromkeys(session.orders['amount'])], len(session.orders))"
+        "print([int(amount) for amount in dict.fromkeys(session.orders['amount'])], "
+        "len(session.orders))"
     ).strip()
 
 
 @pytest.mark.parametrize(("name", "text"), [("functions", MODULE), ("classes", CLASS)])
-def test_a_module_that_is_edited_and_reloaded_takes_the_running_session_over(kernel, home, name, text):
+def test_a_module_that_is_edited_and_reloaded_takes_the_running_session_over(
+    kernel, home, name, text
+):
     subject = name if name == "functions" else f"{name}.Reloaded"
     written(home, name, text.format(size=1, sign="+"))
     kernel.run(f"import {name}\nsession = attach({subject}, Gated(bars, 20), name='{name}')")
@@ -207,7 +224,9 @@ def test_a_module_that_is_edited_and_reloaded_takes_the_running_session_over(ker
 
     assert amounts(kernel) == "[1, -1] 60"
     kernel.run("report = session.parity()")
-    assert kernel.run(f"print(report.first_difference, kinds('{name}').count('Swapped'))").split() == [
+    assert kernel.run(
+        f"print(report.first_difference, kinds('{name}').count('Swapped'))"
+    ).split() == [
         "None",
         "1",
     ]
@@ -217,11 +236,17 @@ def test_a_module_that_is_edited_and_reloaded_takes_the_running_session_over(ker
     assert "segment 2" in kernel.run("print(session.parity().not_compared)")
 
 
-@pytest.mark.parametrize(("name", "text"), [("running_functions", MODULE), ("running_classes", CLASS)])
-def test_a_reload_leaves_the_running_session_its_code_until_it_is_attached_again(kernel, home, name, text):
+@pytest.mark.parametrize(
+    ("name", "text"), [("running_functions", MODULE), ("running_classes", CLASS)]
+)
+def test_a_reload_leaves_the_running_session_its_code_until_it_is_attached_again(
+    kernel, home, name, text
+):
     subject = f"{name}.Reloaded" if text is CLASS else name
     written(home, name, text.format(size=1, sign="+"))
-    kernel.run(f"import {name}\nfeed = Gated(bars, 20)\nsession = attach({subject}, feed, name='{name}')")
+    kernel.run(
+        f"import {name}\nfeed = Gated(bars, 20)\nsession = attach({subject}, feed, name='{name}')"
+    )
     kernel.run("await processed(session, 20)")
 
     written(home, name, text.format(size=1, sign="-"))

@@ -1,4 +1,6 @@
-"""The magics, in a shell of their own: a cell becomes a strategy, and each line does what the function does."""
+"""The magics, in a shell of their own: a cell becomes a strategy, and each line does
+what the function does.
+"""
 
 import asyncio
 import atexit
@@ -31,8 +33,12 @@ def shell(tmp_path, monkeypatch):
 
     monkeypatch.setenv("RBTLIVE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}}))
-    shell.run_cell("import rbtlive as rbt\nbars = rbt.load_sample('us-daily')\ndef helper(context): pass")
+    shell = InteractiveShell(
+        config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}})
+    )
+    shell.run_cell(
+        "import rbtlive as rbt\nbars = rbt.load_sample('us-daily')\ndef helper(context): pass"
+    )
     shell.run_line_magic("load_ext", "rbtlive")
     yield shell
     atexit.unregister(shell.atexit_operations)
@@ -55,12 +61,16 @@ def usage_error(shell, magic, text=""):
     return str(refused.value)
 
 
-def test_a_cell_of_functions_becomes_a_strategy_that_the_magic_and_the_function_backtest_alike(shell):
+def test_a_cell_of_functions_becomes_a_strategy_that_the_magic_and_the_function_backtest_alike(
+    shell,
+):
     make(shell, "sma", SMA)
     sma, bars = shell.user_ns["sma"], shell.user_ns["bars"]
 
     result = line(
-        shell, "backtest", "sma bars --start 2005-01-03 --end 2005-06-30 --param size=25 --no-progress"
+        shell,
+        "backtest",
+        "sma bars --start 2005-01-03 --end 2005-06-30 --param size=25 --no-progress",
     )
 
     plain = rbt.backtest(sma, bars, start="2005-01-03", end="2005-06-30", params={"size": 25})
@@ -87,7 +97,8 @@ def test_a_cell_with_a_class_becomes_that_class(shell):
     make(
         shell,
         "hold",
-        "class Hold(rbt.TradingAlgorithm):\n    def handle_data(self, context, data):\n        pass\n",
+        "class Hold(rbt.TradingAlgorithm):\n    def handle_data(self, context, data):\n        "
+        "pass\n",
     )
 
     assert shell.user_ns["hold"].__name__ == "Hold"
@@ -120,7 +131,11 @@ def test_a_syntax_error_points_at_the_cells_own_line(shell):
     ("cell", "error", "words"),
     [
         ("x = 1\n", "NoCallbacks", "has none of initialize, before_trading_start, handle_data"),
-        ("def handel_data(context, data):\n    pass\n", "NoCallbacks", "did you mean handle_data()?"),
+        (
+            "def handel_data(context, data):\n    pass\n",
+            "NoCallbacks",
+            "did you mean handle_data()?",
+        ),
         (
             "class A(rbt.TradingAlgorithm):\n    pass\nclass B(rbt.TradingAlgorithm):\n    pass\n",
             "NotAStrategy",
@@ -167,11 +182,14 @@ def test_sessions_are_attached_listed_and_stopped_by_name(shell):
     shell.run_cell("feed = rbt.ReplayFeed(bars, speed=86400 * 5)")
 
     async def trade():
-        session = line(shell, "attach", "sma --feed feed --start 2005-01-03 --end 2005-12-30 --param size=7")
+        session = line(
+            shell, "attach", "sma --feed feed --start 2005-01-03 --end 2005-12-30 --param size=7"
+        )
         listed = line(shell, "sessions")
         told, shown = repr(listed), listed._repr_html_()
         with pytest.raises(
-            rbt.errors.UnknownSession, match="no session 'smaa' runs in this kernel: running are sma"
+            rbt.errors.UnknownSession,
+            match="no session 'smaa' runs in this kernel: running are sma",
         ):
             line(shell, "stop", "smaa")
         line(shell, "stop", "sma")

@@ -1,4 +1,6 @@
-"""The panel in a real kernel: what goes over the wire, from which thread, how much, and for how long."""
+"""The panel in a real kernel: what goes over the wire, from which thread, how much, and
+for how long.
+"""
 
 import json
 import re
@@ -64,7 +66,9 @@ def test_a_session_shows_as_text_and_still_html_in_whose_place_the_widgets_code_
 @pytest.mark.parametrize(
     "mark", ["__vsc_ipynb_file__ = 'a.ipynb'", "import sys; sys.modules['google.colab'] = sys"]
 )
-def test_where_widgets_are_displayed_apart_from_the_page_the_widget_itself_is_displayed(tmp_path, mark):
+def test_where_widgets_are_displayed_apart_from_the_page_the_widget_itself_is_displayed(
+    tmp_path, mark
+):
     own = Kernel(tmp_path)
     try:
         own.run(f"{SETUP}\n{mark}")
@@ -78,7 +82,9 @@ def test_where_widgets_are_displayed_apart_from_the_page_the_widget_itself_is_di
         own.close()
 
 
-def test_the_stored_picture_is_renewed_at_the_end_of_each_cell_in_which_the_session_moved(kernel, shown):
+def test_the_stored_picture_is_renewed_at_the_end_of_each_cell_in_which_the_session_moved(
+    kernel, shown
+):
     kernel.run("moved = session.stats['events']")
     kernel.run("while session.stats['events'] < moved + 3: await asyncio.sleep(0.01)")
     fills = int(kernel.run("print(len(session.result().transactions)); session.pause()"))
@@ -99,7 +105,10 @@ def test_while_somebody_looks_the_stored_picture_is_renewed_between_cells_too(ke
 
     kernel.listen(lambda: kernel.messages("update_display_data"))
 
-    assert "running when this was saved" in kernel.messages("update_display_data")[-1]["data"]["text/html"]
+    assert (
+        "running when this was saved"
+        in kernel.messages("update_display_data")[-1]["data"]["text/html"]
+    )
 
 
 def test_nothing_is_sent_while_nobody_looks(kernel, shown):
@@ -115,7 +124,9 @@ def test_a_view_gets_the_whole_and_then_numbered_changes_without_a_gap(kernel, s
     whole, *changes = shown.heard
     assert whole["t"] == "whole"
     assert whole["head"]["state"] == "running"
-    assert [m["seq"] for m in changes] == list(range(whole["seq"] + 1, whole["seq"] + 1 + len(changes)))
+    assert [m["seq"] for m in changes] == list(
+        range(whole["seq"] + 1, whole["seq"] + 1 + len(changes))
+    )
     assert {"orders", "money", "meters"} <= {key for m in changes for key in m}
 
 
@@ -135,7 +146,9 @@ def test_changes_come_at_most_five_times_a_second_and_are_small(kernel, shown):
 
 def test_a_second_resync_brings_the_picture_that_the_changes_led_to(kernel, shown):
     def ended_meanwhile():
-        return {row[0] for m in shown.of_kind("delta") for row in m.get("orders", ()) if not row[11]}
+        return {
+            row[0] for m in shown.of_kind("delta") for row in m.get("orders", ()) if not row[11]
+        }
 
     shown.send(t="resync")
     kernel.listen(lambda: len(shown.of_kind("delta")) >= 8 and len(ended_meanwhile()) > 3)
@@ -149,7 +162,11 @@ def test_a_second_resync_brings_the_picture_that_the_changes_led_to(kernel, show
         for gone in message.get("orders_gone", ()):
             del followed[gone]
     latest = {row[0]: row for row in second["orders"]}
-    ended = [key for key, row in latest.items() if not row[11] and key in followed and not followed[key][11]]
+    ended = [
+        key
+        for key, row in latest.items()
+        if not row[11] and key in followed and not followed[key][11]
+    ]
 
     assert len(ended) > 3
     assert [followed[key] for key in ended] == [latest[key] for key in ended]
@@ -268,8 +285,13 @@ def test_an_interrupted_backtest_leaves_the_result_of_its_finished_sessions(kern
 
 def test_interrupting_the_wait_for_a_backtest_beside_the_loop_leaves_its_result_too(kernel):
     kernel.said.clear()
-    kernel.run("import sys, time\ndef handle_data(context, data):\n    print('bar')\n    time.sleep(0.02)\n")
-    cell = kernel.start("await rbt.backtest_async({'__name__': 'slow', 'handle_data': handle_data}, bars)")
+    kernel.run(
+        "import sys, time\ndef handle_data(context, data):\n    print('bar')\n    "
+        "time.sleep(0.02)\n"
+    )
+    cell = kernel.start(
+        "await rbt.backtest_async({'__name__': 'slow', 'handle_data': handle_data}, bars)"
+    )
     kernel.listen(lambda: "".join(m["text"] for m in kernel.messages("stream")).count("bar") > 5)
 
     kernel.interrupt()
@@ -290,13 +312,18 @@ def test_a_picture_that_fails_is_said_in_the_panel_and_leaves_the_users_cell_alo
     )
 
     seen = kernel.run(
-        "moved = session.stats['events']\nwhile session.stats['events'] < moved + 2: await asyncio.sleep(0.01)\nprint('fine')"
+        "moved = session.stats['events']\nwhile session.stats['events'] < moved + 2: await "
+        "asyncio.sleep(0.01)\nprint('fine')"
     )
     kernel.run("panels.static_html = kept")
     kernel.listen(
-        lambda: any("stands still: ValueError: no picture" in m["text"] for m in shown.of_kind("answer"))
+        lambda: any(
+            "stands still: ValueError: no picture" in m["text"] for m in shown.of_kind("answer")
+        )
     )
 
     assert seen == "fine\n"
-    assert "no picture" in kernel.run("print([line for line in session.logs if 'stands still' in line])")
+    assert "no picture" in kernel.run(
+        "print([line for line in session.logs if 'stands still' in line])"
+    )
     assert kernel.run("print(session.state)").strip() == "running"

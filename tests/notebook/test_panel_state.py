@@ -1,4 +1,6 @@
-"""What the panel is told of a session: bounded, plain, only what changed, and nothing in the session is touched."""
+"""What the panel is told of a session: bounded, plain, only what changed, and nothing
+in the session is touched.
+"""
 
 import asyncio
 import json
@@ -54,7 +56,9 @@ def session_of(strategy, tmp_path, *, look=None, **options):
             **{**SPAN, **options},
         )
         if look is not None:
-            session.engine.dispatcher.register_handler(rbt.MarketDataEvent, lambda _event: look(session))
+            session.engine.dispatcher.register_handler(
+                rbt.MarketDataEvent, lambda _event: look(session)
+            )
         await session.wait()
         return session
 
@@ -313,4 +317,9 @@ def test_numbers_are_grouped_by_thin_spaces(value, digits, most, text):
 
 
 def test_signs_are_shown_of_all_but_zero():
-    assert [signed(value, 1) for value in (2.0, -2.0, 0.0, 0.01)] == ["+2.0", "\u22122.0", "0.0", "0.0"]
+    assert [signed(value, 1) for value in (2.0, -2.0, 0.0, 0.01)] == [
+        "+2.0",
+        "\u22122.0",
+        "0.0",
+        "0.0",
+    ]

@@ -1,4 +1,6 @@
-"""Strategies in modules that are edited: what runs is what was attached, and old code is told of."""
+"""Strategies in modules that are edited: what runs is what was attached, and old code
+is told of.
+"""
 
 import importlib
 import itertools
@@ -47,7 +49,9 @@ NUMBERS = itertools.count()
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """A module that can be written again; Python tells an edited file by whole seconds and bytes."""
+    """A module that can be written again; Python tells an edited file by whole seconds
+    and bytes.
+    """
     name = f"edited_{next(NUMBERS)}"
     path = tmp_path / f"{name}.py"
 
@@ -117,7 +121,9 @@ def test_a_file_that_was_edited_and_not_read_again_is_told_of(module, subject):
     module.write(2)
 
     name = "Steps.amount" if subject else "handle_data"
-    with pytest.warns(RuntimeWarning, match=rf"was edited since Python read it: {name}\(\) of .* old code"):
+    with pytest.warns(
+        RuntimeWarning, match=rf"was edited since Python read it: {name}\(\) of .* old code"
+    ):
         warn_of_unread_edits(strategy)
 
 
@@ -127,7 +133,9 @@ def test_a_file_that_was_edited_into_something_that_is_no_python_is_told_of(modu
 
     module.write(1, TEXT + "\ndef handle_data(context, data:\n")
 
-    with pytest.warns(RuntimeWarning, match=r"line \d+ is no Python, and everything of .* old code"):
+    with pytest.warns(
+        RuntimeWarning, match=r"line \d+ is no Python, and everything of .* old code"
+    ):
         warn_of_unread_edits(loaded)
 
 

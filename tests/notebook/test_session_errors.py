@@ -52,7 +52,10 @@ def test_an_exception_is_kept_counted_and_shown_with_the_line_and_the_session_go
     assert len(told) == 2
     assert told[0].startswith("error: a callback failed at 2017-01-05")
     assert 'File "<cell of Fragile>", line 12, in handle_data' in told[0]
-    assert [str(failure) for failure in session.engine.core.callbacks.failures] == ["bar 3", "bar 5"]
+    assert [str(failure) for failure in session.engine.core.callbacks.failures] == [
+        "bar 3",
+        "bar 5",
+    ]
 
 
 def test_parity_applies_the_same_rule_to_exceptions(tmp_path):
@@ -66,7 +69,11 @@ def test_parity_applies_the_same_rule_to_exceptions(tmp_path):
 def rbt_session(folder, on_error):
     async def ended():
         session = rbt.attach(
-            fragile, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(8)), journal=folder, on_error=on_error
+            fragile,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(8)),
+            journal=folder,
+            on_error=on_error,
         )
         if on_error == "raise":
             with pytest.raises(ZeroDivisionError, match="bar 3"):
@@ -251,4 +258,6 @@ class S(rbt.TradingAlgorithm):
         ("ordered", "1"), "after",
         ("ordered", "2"), "after", ("2", 3, "DENIED", "kill by the operator"),
     ]  # fmt: skip
-    assert "SubmitOrder" not in [row[1] for row in rows_of(tmp_path, "S") if '"order_id":"2"' in row[3]]
+    assert "SubmitOrder" not in [
+        row[1] for row in rows_of(tmp_path, "S") if '"order_id":"2"' in row[3]
+    ]

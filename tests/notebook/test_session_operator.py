@@ -242,7 +242,10 @@ def test_a_run_whose_orders_a_stop_cancelled_is_carried_on_and_proved(tmp_path):
         await processed(session, 4)
         await session.stop()
         return await whole(
-            defined(STEADY, "Steady"), tmp_path, feed=rbt.ReplayFeed(daily_frame(12)), open_orders="cancel"
+            defined(STEADY, "Steady"),
+            tmp_path,
+            feed=rbt.ReplayFeed(daily_frame(12)),
+            open_orders="cancel",
         )
 
     session = run(pieces())
@@ -300,7 +303,9 @@ def test_interrupting_the_wait_leaves_the_session_running(tmp_path):
 
 def test_interrupting_the_wait_for_a_stop_still_stops(tmp_path):
     async def interrupted():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 4), journal=tmp_path)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 4), journal=tmp_path
+        )
         await processed(session, 4)
         stopping = asyncio.create_task(session.stop())
         await asyncio.sleep(0)
@@ -327,8 +332,12 @@ def strategy(ticker, amount):
     bars = daily_frame(30, 3)
 
     async def both():
-        one = rbt.attach(strategy("AAA", 10), rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
-        two = rbt.attach(strategy("BBB", -7), rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
+        one = rbt.attach(
+            strategy("AAA", 10), rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path
+        )
+        two = rbt.attach(
+            strategy("BBB", -7), rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path
+        )
         assert rbt.sessions() == {"AAA": one, "BBB": two}
         await asyncio.gather(one.wait(), two.wait())
         return one, two
@@ -344,7 +353,9 @@ def strategy(ticker, amount):
 
 def test_api_functions_outside_of_a_strategy_say_so(tmp_path):
     async def outside():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path
+        )
         await processed(session, 3)
         with pytest.raises(errors.CalledOutsideStrategy):
             rbt.api.order(session.engine.core.assets[0], 1)
@@ -400,7 +411,9 @@ def test_the_queue_is_bounded_and_its_depth_can_be_read_by_priority(tmp_path):
     seen = []
 
     async def slow():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path
+        )
         await processed(session, 3)
         session.pause()
         session.resume()
@@ -463,7 +476,9 @@ class S(rbt.TradingAlgorithm):
     strategy = defined(source, "S")
 
     async def pieces():
-        session = rbt.attach(strategy, rbt.PaperBroker(), feed=Gated(daily_frame(8), 3), journal=tmp_path)
+        session = rbt.attach(
+            strategy, rbt.PaperBroker(), feed=Gated(daily_frame(8), 3), journal=tmp_path
+        )
         await processed(session, 3)
         await session.stop()
         assert not hasattr(session.context, "analyzed")

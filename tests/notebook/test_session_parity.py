@@ -1,4 +1,6 @@
-"""A session on paper does what the backtest does, digit for digit, however its bars come."""
+"""A session on paper does what the backtest does, digit for digit, however its bars
+come.
+"""
 
 from __future__ import annotations
 
@@ -172,7 +174,9 @@ def test_a_stopped_session_is_carried_on_by_the_next_attach(tmp_path):
         for allowed in (1, 0, 9, 17):
             feed = Gated(bars, allowed)
             session = rbt.attach(Churn, rbt.PaperBroker(), feed=feed, journal=tmp_path)
-            await until(lambda feed=feed, session=session: session.engine.meters.events >= feed.allowed)
+            await until(
+                lambda feed=feed, session=session: session.engine.meters.events >= feed.allowed
+            )
             await session.stop()
             assert session.state == "stopped"
         return await whole(Churn, tmp_path, feed=rbt.ReplayFeed(bars))
@@ -184,7 +188,9 @@ def test_a_stopped_session_is_carried_on_by_the_next_attach(tmp_path):
 
 
 class Inbox:
-    """An iterator over what was put in, which may be asked again after a cancelled wait."""
+    """An iterator over what was put in, which may be asked again after a cancelled
+    wait.
+    """
 
     def __init__(self):
         self.items = asyncio.Queue()
@@ -210,7 +216,9 @@ def test_a_stopped_session_is_carried_on_from_the_same_iterator(tmp_path, form):
         source = Inbox()
         days = iter(slices(bars))
         for count in (2, 11, 17):
-            session = rbt.attach(Churn, rbt.PaperBroker(), feed=source, data=assets, journal=tmp_path)
+            session = rbt.attach(
+                Churn, rbt.PaperBroker(), feed=source, data=assets, journal=tmp_path
+            )
             for _day in range(count):
                 bundle = next(days)
                 for item in [bundle] if form == "lists" else bundle:
@@ -238,7 +246,9 @@ def test_a_replaced_session_hands_its_iterator_on_with_nothing_missing(tmp_path,
                 source.items.put_nowait(item)
         source.items.put_nowait(None)
         for turns in range(12):
-            session = rbt.attach(Churn, rbt.PaperBroker(), feed=source, data=assets, journal=tmp_path)
+            session = rbt.attach(
+                Churn, rbt.PaperBroker(), feed=source, data=assets, journal=tmp_path
+            )
             for _turn in range(3 * turns):
                 await asyncio.sleep(0)
         await session.wait()
@@ -272,14 +282,18 @@ def test_a_generator_that_a_stop_has_ended_is_refused_with_what_to_do(tmp_path):
         run(twice())
 
 
-def test_attaching_a_hundred_times_while_trading_leaves_one_engine_and_no_order_more(tmp_path, capsys):
+def test_attaching_a_hundred_times_while_trading_leaves_one_engine_and_no_order_more(
+    tmp_path, capsys
+):
     bars = daily_frame()
 
     async def often():
         handles = []
         for number in range(100):
             handles.append(
-                rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(bars, number // 3), journal=tmp_path)
+                rbt.attach(
+                    Churn, rbt.PaperBroker(), feed=Gated(bars, number // 3), journal=tmp_path
+                )
             )
             if number % 4 == 0:
                 await until(lambda: handles[-1].engine.state == "running")
@@ -326,7 +340,9 @@ def test_fresh_starts_a_new_run_although_the_last_one_has_not_ended(tmp_path):
         feed = Gated(bars, 5)
         session = rbt.attach(Churn, rbt.PaperBroker(), feed=feed, journal=tmp_path)
         await until(lambda: session.engine.meters.events == 5)
-        again = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, fresh=True)
+        again = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, fresh=True
+        )
         await again.wait()
         return again
 
@@ -359,7 +375,8 @@ def test_what_a_bar_says_changes_nothing_decided_at_or_before_it(tmp_path, chang
 
     cut = moments(tmp_path / "one", "Churn")[changed].isoformat()[:19]
     before = [
-        [row for row in rows_of(tmp_path / name, "Churn") if row[2][:19] < cut] for name in ("one", "other")
+        [row for row in rows_of(tmp_path / name, "Churn") if row[2][:19] < cut]
+        for name in ("one", "other")
     ]
     assert before[0] == before[1]
     assert rows_of(tmp_path / "one", "Churn") != rows_of(tmp_path / "other", "Churn")

@@ -1,4 +1,6 @@
-"""What new code finds when it goes on from the positions of a run that was stopped, killed, or ended by a callback."""
+"""What new code finds when it goes on from the positions of a run that was stopped,
+killed, or ended by a callback.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Code(rbt.TradingAlgorithm):
             raise ZeroDivisionError(f"bar {context.bars}")
 """
 Later = defined(
-    CODE.replace("self.record(seen=context.bars)", "self.record(later=context.bars)").replace("30", "-5"),
+    CODE.replace("self.record(seen=context.bars)", "self.record(later=context.bars)").replace(
+        "30", "-5"
+    ),
     "Code",
 )
 Idle = defined(CODE[: CODE.index("        context.bars += 1")] + "        pass\n", "Code")
@@ -69,7 +73,9 @@ def test_the_bar_whose_callback_ended_the_run_has_its_session_row_and_its_fills(
     failed = run(ended_by_a_callback(tmp_path, bars, at))
 
     session = run(
-        whole(Later, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions", on_error="raise")
+        whole(
+            Later, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions", on_error="raise"
+        )
     )
 
     result = session.result()
@@ -88,7 +94,9 @@ def test_the_bar_whose_callback_ended_the_run_has_its_session_row_and_its_fills(
 
 
 @pytest.mark.parametrize("at", [100, 390, 391])
-def test_what_was_recorded_in_the_middle_of_a_session_outlives_the_callback_that_ended_the_run(tmp_path, at):
+def test_what_was_recorded_in_the_middle_of_a_session_outlives_the_callback_that_ended_the_run(
+    tmp_path, at
+):
     bars = minute_frame(2)
     run(ended_by_a_callback(tmp_path, bars, at, frequency="1m"))
 
@@ -107,7 +115,9 @@ def test_a_run_whose_very_last_bar_failed_has_its_row_when_it_is_carried_on(tmp_
     run(ended_by_a_callback(tmp_path, bars, 6))
 
     session = run(
-        whole(Later, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions", on_error="raise")
+        whole(
+            Later, tmp_path, feed=rbt.ReplayFeed(bars), on_divergence="positions", on_error="raise"
+        )
     )
 
     assert session.result().performance["seen"].to_list() == [1, 2, 3, 4, 5, 6]
@@ -115,10 +125,12 @@ def test_a_run_whose_very_last_bar_failed_has_its_row_when_it_is_carried_on(tmp_
     assert session.parity().identical
 
 
-# -- stops and limits --------------------------------------------------------------------------------------------------
+# -- stops and limits ----------------------------------------------------------------
 
 CLOSES = [20, 10, 12, 10, 10, 10, 9, 9, 9, 9]
-"""A stop at 11 is touched by the third bar alone, a limit at 9.5 by the seventh and later."""
+"""A stop at 11 is touched by the third bar alone, a limit at 9.5 by the seventh and
+later.
+"""
 
 
 def touched():
@@ -132,7 +144,8 @@ def touched():
 
 
 STOP_LIMIT = defined(
-    CODE.replace("fails_at, stop, limit = 0, None, None", "fails_at, stop, limit = 0, 11, 9.5"), "Code"
+    CODE.replace("fails_at, stop, limit = 0, None, None", "fails_at, stop, limit = 0, 11, 9.5"),
+    "Code",
 )
 
 
@@ -143,7 +156,9 @@ def test_a_stop_that_was_touched_stays_touched_under_new_code(tmp_path, how, see
 
     async def pieces():
         feed = Gated(bars, seen)
-        session = rbt.attach(STOP_LIMIT, rbt.PaperBroker(), feed=feed, journal=tmp_path, frequency="1m")
+        session = rbt.attach(
+            STOP_LIMIT, rbt.PaperBroker(), feed=feed, journal=tmp_path, frequency="1m"
+        )
         await processed(session, seen)
         if how == "stopped":
             await session.stop()
@@ -180,5 +195,8 @@ def test_a_stop_leaves_the_whole_state_for_code_that_cannot_replay_the_run(tmp_p
 
     assert same(beside.result(), from_rows.result())
     assert from_rows.result().performance["seen"].to_list() == [130, 130]
-    swaps = [[row[3] for row in rows_of(tmp_path / folder, "Code") if row[1] == "Swapped"] for folder in "ab"]
+    swaps = [
+        [row[3] for row in rows_of(tmp_path / folder, "Code") if row[1] == "Swapped"]
+        for folder in "ab"
+    ]
     assert swaps[0] == swaps[1]

@@ -1,4 +1,6 @@
-"""A strategy that is edited while it trades goes on from its positions and orders, and everything of it can be proved."""
+"""A strategy that is edited while it trades goes on from its positions and orders, and
+everything of it can be proved.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ LOTTERY = FIRST.replace("200", "dice.randint(1, 10**9) % 600")
 
 
 async def swapped(folder, bars, strategies, *, after, **options):
-    """Attach the strategies one after the other, each after so many slices of the last, and let the last one end."""
+    """Attach the strategies one after the other, each after so many slices of the last,
+    and let the last one end.
+    """
     for strategy, slices_seen in zip(strategies, after, strict=False):
         feed = Gated(bars, slices_seen)
         session = rbt.attach(strategy, rbt.PaperBroker(), feed=feed, journal=folder, **options)
@@ -61,7 +65,9 @@ def test_edited_code_takes_over_positions_and_orders_with_a_context_of_its_own(t
     session = run(swapped(tmp_path, bars, [one, two], after=[6]))
 
     alone, result = rbt.backtest(one, bars), session.result()
-    assert result.orders.filter(result.orders["created"] < result.orders["created"][2])["id"].to_list() == [
+    assert result.orders.filter(result.orders["created"] < result.orders["created"][2])[
+        "id"
+    ].to_list() == [
         "1",
         "2",
     ]
@@ -163,7 +169,9 @@ def test_a_segment_whose_code_is_not_loaded_is_named_as_not_compared(tmp_path, m
         assert f"segment {missing} (Edited)" in report.not_compared[0]
 
 
-def test_a_swap_to_code_whose_initialize_fails_is_refused_and_the_session_goes_on_unharmed(tmp_path):
+def test_a_swap_to_code_whose_initialize_fails_is_refused_and_the_session_goes_on_unharmed(
+    tmp_path,
+):
     bars = daily_frame(12)
     one, broken = defined(FIRST, "Edited"), defined(BROKEN, "Edited")
 
@@ -188,11 +196,14 @@ def test_a_swap_to_code_whose_initialize_fails_is_refused_and_the_session_goes_o
     assert session.parity().identical
 
 
-def test_initialize_of_edited_code_runs_once_prints_once_and_stands_where_the_session_stood(tmp_path, capsys):
+def test_initialize_of_edited_code_runs_once_prints_once_and_stands_where_the_session_stood(
+    tmp_path, capsys
+):
     bars = daily_frame(12)
     telling = FIRST.replace(
         "context.bars = 0",
-        "context.bars = 0; context.stood = context.portfolio.cash; print('initialized at', context.stood)",
+        "context.bars = 0; context.stood = context.portfolio.cash; print('initialized at', "
+        "context.stood)",
     ).replace("200", "100")
     one, two = defined(FIRST, "Edited"), defined(telling, "Edited")
 
@@ -221,7 +232,9 @@ def test_edited_code_is_refused_while_the_session_is_still_being_recovered(tmp_p
         ):
             rbt.attach(two, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path)
         assert rbt.sessions() == {"Edited": session}
-        again = rbt.attach(one, rbt.PaperBroker(), feed=Gated(bars, 2), journal=tmp_path)  # the same code may
+        again = rbt.attach(
+            one, rbt.PaperBroker(), feed=Gated(bars, 2), journal=tmp_path
+        )  # the same code may
         await processed(again, 2)
         return await whole(two, tmp_path, feed=rbt.ReplayFeed(bars))
 
@@ -286,7 +299,9 @@ def test_code_whose_initialize_fails_in_a_new_process_leaves_the_run_as_it_was(t
 
     assert rows_of(tmp_path, "Edited") == rows
     assert rbt.sessions() == {}
-    assert same(rbt.backtest(one, bars), run(whole(one, tmp_path, feed=rbt.ReplayFeed(bars))).result())
+    assert same(
+        rbt.backtest(one, bars), run(whole(one, tmp_path, feed=rbt.ReplayFeed(bars))).result()
+    )
 
 
 @pytest.mark.parametrize("seen", [100, 389, 391, 450])
@@ -295,7 +310,9 @@ def test_positions_carry_a_run_on_from_the_middle_of_a_session(tmp_path, seen):
     one, two = defined(FIRST, "Edited"), defined(SECOND, "Edited")
     stopped_run(tmp_path, bars, one, seen, frequency="1m")
 
-    session = run(whole(two, tmp_path, feed=rbt.ReplayFeed(bars), frequency="1m", on_divergence="positions"))
+    session = run(
+        whole(two, tmp_path, feed=rbt.ReplayFeed(bars), frequency="1m", on_divergence="positions")
+    )
 
     beside = run(swapped(tmp_path / "beside", bars, [one, two], after=[seen], frequency="1m"))
     assert same(beside.result(), session.result())

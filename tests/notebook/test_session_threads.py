@@ -97,7 +97,9 @@ def test_a_failure_is_raised_in_the_thread_that_waits_for_a_report(tmp_path):
     run(steered())
 
 
-def test_waiting_for_a_report_on_the_sessions_own_loop_is_refused_instead_of_standing_still(tmp_path):
+def test_waiting_for_a_report_on_the_sessions_own_loop_is_refused_instead_of_standing_still(
+    tmp_path,
+):
     async def refused():
         session = attached(tmp_path, Gated(daily_frame(), 3))
         await processed(session, 3)
@@ -148,7 +150,9 @@ def test_a_session_that_failed_says_with_what(tmp_path):
     ):
         session.pause()
     event = rbt.OperatorEvent(timestamp=session.engine.core.now, action="pause")
-    with pytest.raises(errors.EngineStopped, match="the engine has failed with ZeroDivisionError: bar 1"):
+    with pytest.raises(
+        errors.EngineStopped, match="the engine has failed with ZeroDivisionError: bar 1"
+    ):
         session.engine.enqueue(event)
     with pytest.raises(
         errors.EngineStopped, match="failed on an earlier event with ZeroDivisionError: bar 1"

@@ -1,4 +1,6 @@
-"""The still picture of a session where styles, scripts and images are taken away: it reads as plain text and tables."""
+"""The still picture of a session where styles, scripts and images are taken away: it
+reads as plain text and tables.
+"""
 
 import re
 from html.parser import HTMLParser
@@ -32,11 +34,15 @@ STATE = {
     "logs": ["warning: trading is halted"],
 }
 KEPT = {"align", "alt", "colspan", "scope"}
-"""Attributes that the strictest known page keeps; of elements it takes the drawing ones, scripts and styles away."""
+"""Attributes that the strictest known page keeps; of elements it takes the drawing
+ones, scripts and styles away.
+"""
 
 
 class Cleaner(HTMLParser):
-    """Shows what is left of HTML on a page that trusts nothing: a line of text a block, cells apart."""
+    """Shows what is left of HTML on a page that trusts nothing: a line of text a block,
+    cells apart.
+    """
 
     def __init__(self):
         super().__init__()
@@ -71,8 +77,10 @@ def test_a_still_picture_reads_as_text_and_tables_without_any_style():
         "rotation Rotation on paper · running when this was saved",
         "⚠ Trading is halted: flatten by the operator",
         (
-            "Portfolio 211 034.26 · Cash \u2212225 660.24 · Profit ▲ +111 034.26 (+111.03 %) · Orders 716, 64 open, 2 denied"
-            " · Fills 652 · Events 504 · Latency p50 36 µs, p99 1.2 ms · Worst lag 2.6 ms · Errors 9 · Last bar 2005-12-30 22:00"
+            "Portfolio 211 034.26 · Cash \u2212225 660.24 · Profit ▲ +111 034.26 (+111.03 %) · "
+            "Orders 716, 64 open, 2 denied"
+            " · Fills 652 · Events 504 · Latency p50 36 µs, p99 1.2 ms · Worst lag 2.6 ms · Errors "
+            "9 · Last bar 2005-12-30 22:00"
         ),
         "(Portfolio value from 2005-12-19 to 2005-12-28, between 100,000 and 100,009)",
         "▲ bought ▼ sold the latest 1 of 652 fills",

@@ -1,4 +1,6 @@
-"""The tutorial on live trading, in a kernel that is killed while its session trades: the next kernel carries the run on."""
+"""The tutorial on live trading, in a kernel that is killed while its session trades:
+the next kernel carries the run on.
+"""
 
 import json
 import os
@@ -92,7 +94,8 @@ def test_a_session_goes_on_where_its_killed_kernel_left_it(new_kernel):
     for cell in cells[:-1]:
         second.run(cell)
     left = second.run(
-        "seen = rbt.open_session('cockpit'); print(seen.run_id, seen.ended, len(seen.result().transactions) > 0)"
+        "seen = rbt.open_session('cockpit'); print(seen.run_id, seen.ended, "
+        "len(seen.result().transactions) > 0)"
     )
     second.run(cells[-1])
     second.run(some_bars)

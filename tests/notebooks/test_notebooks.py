@@ -1,4 +1,6 @@
-"""Every notebook runs from top to bottom, gives the outputs that are stored in it, and leaves nothing behind."""
+"""Every notebook runs from top to bottom, gives the outputs that are stored in it, and
+leaves nothing behind.
+"""
 
 import json
 import os
@@ -15,18 +17,26 @@ HERE = Path(__file__).parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CELL_TIMEOUT_S = 60
 STRICT = "01_quickstart"
-"""Every output of this one is compared; in the others those of the cells tagged `CHECKED`."""
+"""Every output of this one is compared; in the others those of the cells tagged
+`CHECKED`.
+"""
 CHECKED = "nbval-check-output"
 LARGEST_BYTES = 300_000
 
 
 def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
-    """Run a notebook in a kernel of this interpreter, from its own folder, and compare its outputs."""
+    """Run a notebook in a kernel of this interpreter, from its own folder, and compare
+    its outputs.
+    """
     environment = {
-        name: value for name, value in os.environ.items() if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTEST_ADDOPTS", "RBTLIVE_HOME"}
     }
     environment["PYTHONPATH"] = str(ROOT)
-    environment["TQDM_DISABLE"] = "1"  # a progress bar that a busy machine brings up is no difference
+    environment["TQDM_DISABLE"] = (
+        "1"  # a progress bar that a busy machine brings up is no difference
+    )
     command = [
         *(sys.executable, "-m", "pytest", "-c", str(HERE / "nbval.ini"), "-p", "no:cacheprovider"),
         *(
@@ -35,7 +45,13 @@ def validate(notebook: Path) -> subprocess.CompletedProcess[str]:
             "--nbval-sanitize-with",
             str(HERE / "sanitize.cfg"),
         ),
-        *("--nbval-cell-timeout", str(CELL_TIMEOUT_S), "--rootdir", str(notebook.parent), notebook.name),
+        *(
+            "--nbval-cell-timeout",
+            str(CELL_TIMEOUT_S),
+            "--rootdir",
+            str(notebook.parent),
+            notebook.name,
+        ),
     ]
     return subprocess.run(
         command,
@@ -63,20 +79,26 @@ def copied(tmp_path):
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_gives_its_stored_outputs_and_leaves_nothing_behind(notebook, copied, tmp_path):
+def test_a_notebook_runs_gives_its_stored_outputs_and_leaves_nothing_behind(
+    notebook, copied, tmp_path
+):
     copy = copied(notebook)
 
     done = validate(copy)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(code_cells(notebook))} passed" in done.stdout
-    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == [notebook.name]
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == [
+        notebook.name
+    ]
 
 
 @pytest.mark.kernel
 def test_an_output_that_is_not_what_the_cell_gives_is_found(copied):
     copy = copied(
-        ROOT / "notebooks" / "01_quickstart.ipynb", old="orders_compared=82", new="orders_compared=81"
+        ROOT / "notebooks" / "01_quickstart.ipynb",
+        old="orders_compared=82",
+        new="orders_compared=81",
     )
 
     done = validate(copy)
@@ -108,7 +130,11 @@ def test_a_notebook_is_stored_run_in_order_and_without_errors(notebook):
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell["outputs"]]
     assert outputs != []
-    assert {output["output_type"] for output in outputs} <= {"display_data", "execute_result", "stream"}
+    assert {output["output_type"] for output in outputs} <= {
+        "display_data",
+        "execute_result",
+        "stream",
+    }
 
 
 @pytest.mark.parametrize(
@@ -127,7 +153,9 @@ def test_a_notebook_is_small_and_tells_nothing_of_the_machine_that_ran_it(notebo
     text = notebook.read_text(encoding="utf-8")
 
     assert len(text.encode()) < LARGEST_BYTES
-    assert [word for word in ("/tmp", "/home", "/root", "site-packages", str(ROOT)) if word in text] == []
+    assert [
+        word for word in ("/tmp", "/home", "/root", "site-packages", str(ROOT)) if word in text
+    ] == []
 
 
 def test_the_tutorials_are_numbered_without_a_gap():

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from rbtlive.core.bar_data import BarData
 
-HEAVY = ("IPython", "anywidget", "empyrical", "exchange_calendars", "ipywidgets", "pandas", "plotly", "scipy")
+HEAVY = (
+    "IPython",
+    "anywidget",
+    "empyrical",
+    "exchange_calendars",
+    "ipywidgets",
+    "pandas",
+    "plotly",
+    "scipy",
+)
 
 
 def loaded(statement: str, packages: tuple[str, ...] = HEAVY) -> list[str]:
@@ -58,7 +67,8 @@ def backtested(**settings: object) -> str:
     return (
         "import rbtlive as rbt\n"
         "hold = {'handle_data': lambda context, data: context.order(context.symbol('IBM'), 1)}\n"
-        f"rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', end='2005-01-07'{given}).performance"
+        "rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', "
+        f"end='2005-01-07'{given}).performance"
     )
 
 

@@ -1,4 +1,6 @@
-"""The wheel holds what the package needs at run time, and nothing of the repository around it."""
+"""The wheel holds what the package needs at run time, and nothing of the repository
+around it.
+"""
 
 import email
 import os
@@ -16,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = folder.glob("*.whl")
     return path
@@ -39,9 +43,13 @@ def test_the_wheel_holds_every_file_of_the_package(names):
 
 
 def test_the_wheel_holds_sample_bars_calendars_and_their_notes(names):
-    samples = {f"rbtlive/data/samples/us_daily_{table}.parquet" for table in ("bars", "splits", "dividends")}
+    samples = {
+        f"rbtlive/data/samples/us_daily_{table}.parquet"
+        for table in ("bars", "splits", "dividends")
+    }
     calendars = {
-        f"rbtlive/data/calendars/{name}.parquet" for name in ("XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES")
+        f"rbtlive/data/calendars/{name}.parquet"
+        for name in ("XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES")
     }
     notes = {"rbtlive/data/samples/README.md", "rbtlive/data/calendars/README.md"}
 
@@ -69,8 +77,10 @@ def test_the_unpacked_wheel_backtests_away_from_the_sources(wheel, tmp_path):
         archive.extractall(tmp_path)
     script = (
         "import rbtlive as rbt\n"
-        "hold = {'initialize': None, 'handle_data': lambda context, data: context.order(context.symbol('IBM'), 1)}\n"
-        "result = rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', end='2005-01-07')\n"
+        "hold = "
+        "{'initialize': None, 'handle_data': lambda context, data: context.order(context.symbol('IBM'), 1)}\n"
+        "result = rbt.backtest(hold, rbt.load_sample('us-daily'), start='2005-01-03', "
+        "end='2005-01-07')\n"
         "print(rbt.__file__)\n"
         "print(result.transactions.height)\n"
     )

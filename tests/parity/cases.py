@@ -1,6 +1,8 @@
-"""The cases of the parity suite: one zipline strategy a file, with its settings in a literal named CASE.
+"""The cases of the parity suite: one zipline strategy a file, with its settings in a
+literal named CASE.
 
-One rule: reading a case executes nothing, so that the same file serves an interpreter without zipline.
+One rule: reading a case executes nothing, so that the same file serves an interpreter
+without zipline.
 """
 
 import ast
@@ -18,9 +20,11 @@ _IMPORT_LINE = re.compile(r"^\s*(from|import)\s.*$", re.MULTILINE)
 class Case:
     """One strategy and how it is run.
 
-    `error` names the exception class that ends the run under zipline. `default_safe` says that none of the quirks that
-    rbtlive mends by default plays a part, so that its default settings must give zipline's numbers too. `twin_of` names
-    a module that zipline ships: the expected results are that module's, and the file is our own writing of the same rules.
+    `error` names the exception class that ends the run under zipline. `default_safe`
+    says that none of the quirks that rbtlive mends by default plays a part, so that its
+    default settings must give zipline's numbers too. `twin_of` names a module that
+    zipline ships: the expected results are that module's, and the file is our own
+    writing of the same rules.
     """
 
     name: str
@@ -47,9 +51,9 @@ def read_case(path: Path) -> Case:
         ValueError: the file has no literal dictionary named CASE.
     """
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == [
-            "CASE"
-        ]:
+        if isinstance(node, ast.Assign) and [
+            getattr(target, "id", "") for target in node.targets
+        ] == ["CASE"]:
             return Case(name=path.stem, path=path, **ast.literal_eval(node.value))
     msg = f"{path.name} needs a literal dictionary named CASE at module level"
     raise ValueError(msg)
@@ -61,15 +65,17 @@ def all_cases() -> list[Case]:
 
 
 def ported(source: str) -> str:
-    """Return a zipline strategy's source with `zipline` replaced by `rbtlive` in its import lines, and only there."""
+    """Return a zipline strategy's source with `zipline` replaced by `rbtlive` in its
+    import lines, and only there.
+    """
     return _IMPORT_LINE.sub(lambda line: re.sub(r"\bzipline\b", "rbtlive", line.group()), source)
 
 
 def execute(source: str, *, name: str, folder: Path) -> dict[str, Any]:
     """Run a strategy's source and return its namespace.
 
-    A strategy that reads a CSV file carries the text in FETCH_CSV; it is written into `folder` and its path becomes
-    FETCH_PATH.
+    A strategy that reads a CSV file carries the text in FETCH_CSV; it is written into
+    `folder` and its path becomes FETCH_PATH.
     """
     namespace: dict[str, Any] = {"__name__": name}
     exec(compile(source, f"{name}.py", "exec"), namespace)

@@ -1,8 +1,9 @@
 """Compares what a run under rbtlive did with what zipline did, fact by fact.
 
-One rule: these are pure functions over plain values. Counts, ids, dates, statuses and texts must be equal; numbers may
-differ by a relative 1e-9, or by less than a float can hold where a figure is the difference of two large ones; three
-statistics, which magnify the last places of the returns, by a little more.
+One rule: these are pure functions over plain values. Counts, ids, dates, statuses and
+texts must be equal; numbers may differ by a relative 1e-9, or by less than a float can
+hold where a figure is the difference of two large ones; three statistics, which magnify
+the last places of the returns, by a little more.
 """
 
 import gzip
@@ -37,9 +38,12 @@ MONEY = frozenset(
         "starting_value",
     ]
 )
-_ABSOLUTE_MONEY = 1e-7  # cash of a million has a last place of 1e-10; a session adds up a few hundred of them
+_ABSOLUTE_MONEY = (
+    1e-7  # cash of a million has a last place of 1e-10; a session adds up a few hundred of them
+)
 _ABSOLUTE = 1e-12
-# Quotients of sums of returns: where returns are tiny or cancel out, the last places of the returns show in the first of these.
+# Quotients of sums of returns: where returns are tiny or cancel out, the last places of
+# the returns show in the first of these.
 STATISTICS = frozenset({"sharpe", "sortino", "alpha"})
 _RELATIVE_STATISTICS, _ABSOLUTE_STATISTICS = 1e-7, 1e-9
 _STATUS = {
@@ -73,7 +77,8 @@ def load_expected(case: str, folder: Path = EXPECTED) -> dict[str, Any]:
     """Return the facts zipline produced for a case.
 
     Raises:
-        FileNotFoundError: there is no such file; run `python -m tests.parity.oracle.make_expected`.
+        FileNotFoundError: there is no such file; run
+            `python -m tests.parity.oracle.make_expected`.
     """
     packed = folder / f"{case}.json.gz"
     if packed.exists():
@@ -81,8 +86,12 @@ def load_expected(case: str, folder: Path = EXPECTED) -> dict[str, Any]:
     return dict(json.loads((folder / f"{case}.json").read_text(encoding="utf-8")))
 
 
-def same(expected: Any, actual: Any, *, absolute: float = _ABSOLUTE, relative: float = RELATIVE) -> bool:
-    """Return whether two described values are the same: numbers within tolerance, everything else exactly."""
+def same(
+    expected: Any, actual: Any, *, absolute: float = _ABSOLUTE, relative: float = RELATIVE
+) -> bool:
+    """Return whether two described values are the same: numbers within tolerance,
+    everything else exactly.
+    """
     if isinstance(expected, bool) or isinstance(actual, bool):
         return isinstance(expected, bool) and isinstance(actual, bool) and expected is actual
     if isinstance(expected, int | float) and isinstance(actual, int | float):
@@ -91,9 +100,11 @@ def same(expected: Any, actual: Any, *, absolute: float = _ABSOLUTE, relative: f
 
 
 def mismatches(case: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[Mismatch]:
-    """Return every difference between zipline's facts and ours, in the order of their tables.
+    """Return every difference between zipline's facts and ours, in the order of their
+    tables.
 
-    A run that ended with an error has no result; of such a run the error and the log are compared.
+    A run that ended with an error has no result; of such a run the error and the log
+    are compared.
     """
     found = list(_differ(case, "error", "", "", expected["error"], actual["error"]))
     found += _differ(case, "log", "", "", expected["log"], actual["log"])
@@ -105,7 +116,12 @@ def mismatches(case: str, expected: Mapping[str, Any], actual: Mapping[str, Any]
     if "frame" in actual:
         found += _frame(case, expected, actual)
         found += _differ(
-            case, "to_zipline.transactions", "", "", expected["transactions"], actual["perf_transactions"]
+            case,
+            "to_zipline.transactions",
+            "",
+            "",
+            expected["transactions"],
+            actual["perf_transactions"],
         )
         found += _differ(
             case, "to_zipline.positions", "", "", expected["positions"], actual["perf_positions"]
@@ -114,18 +130,24 @@ def mismatches(case: str, expected: Mapping[str, Any], actual: Mapping[str, Any]
     return found
 
 
-# zipline's transactions carry no commission, ours do: an order's must add up to the order's own.
+# zipline's transactions carry no commission, ours do: an order's must add up to the
+# order's own.
 def _commissions(
     case: str, orders: Sequence[Mapping[str, Any]], ours: Mapping[str, float]
 ) -> Iterator[Mismatch]:
     for order in orders:
         total = ours.get(order["id"], 0.0)
         if not same(order["commission"], total, absolute=_ABSOLUTE_MONEY):
-            yield Mismatch(case, "transactions", order["id"], "commission", order["commission"], total)
+            yield Mismatch(
+                case, "transactions", order["id"], "commission", order["commission"], total
+            )
 
 
-# Walks two described values side by side and yields the leaves that differ; the path becomes row and column.
-def _differ(case: str, table: str, row: str, column: str, expected: Any, actual: Any) -> Iterator[Mismatch]:
+# Walks two described values side by side and yields the leaves that differ; the path
+# becomes row and column.
+def _differ(
+    case: str, table: str, row: str, column: str, expected: Any, actual: Any
+) -> Iterator[Mismatch]:
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         for key in [*expected, *(key for key in actual if key not in expected)]:
             path = f"{column}.{key}" if column else str(key)
@@ -174,7 +196,8 @@ def _column(
             yield Mismatch(case, table, session, column, one, other)
 
 
-# The polars frame must hold the same numbers as the pandas one: every column of zipline's that is numeric throughout.
+# The polars frame must hold the same numbers as the pandas one: every column of
+# zipline's that is numeric throughout.
 def _frame(case: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> Iterator[Mismatch]:
     for column, values in expected["performance"].items():
         if all(
@@ -194,7 +217,9 @@ def facts_of_error(error: BaseException, watch: Watch, log: Any) -> dict[str, An
 
 
 def facts_of_result(result: Any, log: Any) -> dict[str, Any]:
-    """Return the facts of a `BacktestResult`: the polars frames for orders and fills, `to_zipline()` for the rest."""
+    """Return the facts of a `BacktestResult`: the polars frames for orders and fills,
+    `to_zipline()` for the rest.
+    """
     perf = result.to_zipline()
     plain = [name for name in perf.columns if name not in _LISTS]
     return {
@@ -205,8 +230,12 @@ def facts_of_result(result: Any, log: Any) -> dict[str, Any]:
             _plain(row) | {"commission": None} for row in result.transactions.iter_rows(named=True)
         ],
         "commissions": commissions_by_order(result.transactions),
-        "perf_transactions": [_perf_transaction(row) for rows in perf["transactions"] for row in rows],
-        "perf_positions": [{row["sid"].symbol: _position(row) for row in rows} for rows in perf["positions"]],
+        "perf_transactions": [
+            _perf_transaction(row) for rows in perf["transactions"] for row in rows
+        ],
+        "perf_positions": [
+            {row["sid"].symbol: _position(row) for row in rows} for rows in perf["positions"]
+        ],
         "sessions": [stamp.isoformat() for stamp in perf.index],
         "positions": positions_by_session(result.performance["date"].to_list(), result.positions),
         "session_orders": [[_session_order(row) for row in rows] for rows in perf["orders"]],
@@ -218,7 +247,9 @@ def facts_of_result(result: Any, log: Any) -> dict[str, Any]:
     }
 
 
-def positions_by_session(dates: Sequence[Any], positions: pl.DataFrame) -> list[dict[str, list[Any]]]:
+def positions_by_session(
+    dates: Sequence[Any], positions: pl.DataFrame
+) -> list[dict[str, list[Any]]]:
     """Return the positions at the close of each session, by symbol."""
     held: dict[Any, dict[str, list[Any]]] = {day: {} for day in dates}
     for row in positions.iter_rows(named=True):
@@ -228,7 +259,9 @@ def positions_by_session(dates: Sequence[Any], positions: pl.DataFrame) -> list[
 
 def commissions_by_order(transactions: pl.DataFrame) -> dict[str, float]:
     """Return the commission charged for each order, summed over its transactions."""
-    totals = transactions.drop_nulls("order_id").group_by("order_id").agg(pl.col("commission").sum())
+    totals = (
+        transactions.drop_nulls("order_id").group_by("order_id").agg(pl.col("commission").sum())
+    )
     return {order_id: float(total) for order_id, total in totals.iter_rows()}
 
 
@@ -254,4 +287,9 @@ def _order(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _session_order(row: Mapping[str, Any]) -> list[Any]:
-    return [row["id"], describe(row["dt"]), _value(row["filled"]), _STATUS_BY_NUMBER[int(row["status"])]]
+    return [
+        row["id"],
+        describe(row["dt"]),
+        _value(row["filled"]),
+        _STATUS_BY_NUMBER[int(row["status"])],
+    ]

@@ -1,7 +1,9 @@
-"""Deterministic market data for the parity suite, in the shape `PolarsDataPortal` takes.
+"""Deterministic market data for the parity suite, in the shape `PolarsDataPortal`
+takes.
 
-One rule: the same call gives the same bytes on every machine, and every value survives zipline's storage (prices are whole
-cents, volumes whole shares), so that a difference in a result is a difference in semantics.
+One rule: the same call gives the same bytes on every machine, and every value survives
+zipline's storage (prices are whole cents, volumes whole shares), so that a difference
+in a result is a difference in semantics.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +22,9 @@ _MINUTE_COLUMNS = ("timestamp", "symbol", "open", "high", "low", "close", "volum
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything a portal needs; `bars` are daily, `minute_bars` only exist where minutes are traded."""
+    """Everything a portal needs; `bars` are daily, `minute_bars` only exist where
+    minutes are traded.
+    """
 
     name: str
     calendar: str
@@ -32,7 +36,8 @@ class Dataset:
 
 
 class Dice:
-    """A 64-bit linear congruential generator: the same throws whatever the version of any library.
+    """A 64-bit linear congruential generator: the same throws whatever the version of
+    any library.
 
     Source: multiplier and increment of Knuth's MMIX; only the high 32 bits are used.
     """
@@ -54,7 +59,9 @@ class Dice:
 
 @dataclass(frozen=True)
 class Walk:
-    """How one asset moves: prices in cents, steps in hundredths of a percent, volume in shares."""
+    """How one asset moves: prices in cents, steps in hundredths of a percent, volume in
+    shares.
+    """
 
     seed: int
     start_cents: int
@@ -73,7 +80,9 @@ def _bars(walk: Walk, ratios: Sequence[float]) -> list[Cents]:
         last = max(25, round(last * ratio))
         wiggle = max(1, last * walk.step // 20_000)
         opened = max(20, last + dice.between(-wiggle, wiggle))
-        closed = max(20, last + (last * (walk.drift + dice.between(-walk.step, walk.step)) + 5_000) // 10_000)
+        closed = max(
+            20, last + (last * (walk.drift + dice.between(-walk.step, walk.step)) + 5_000) // 10_000
+        )
         high = max(opened, closed) + dice.between(0, wiggle)
         low = max(5, min(opened, closed) - dice.between(0, wiggle))
         rows.append((opened, high, low, closed, dice.between(*walk.volume)))
@@ -81,7 +90,9 @@ def _bars(walk: Walk, ratios: Sequence[float]) -> list[Cents]:
     return rows
 
 
-def _rows(symbol: str, stamps: Iterable[object], cents: Iterable[Cents]) -> list[tuple[object, ...]]:
+def _rows(
+    symbol: str, stamps: Iterable[object], cents: Iterable[Cents]
+) -> list[tuple[object, ...]]:
     return [
         (stamp, symbol, opened / 100, high / 100, low / 100, closed / 100, volume)
         for stamp, (opened, high, low, closed, volume) in zip(stamps, cents, strict=True)
@@ -96,13 +107,17 @@ _PRICES: dict[str, pl.DataType] = {
 
 def daily_frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     """Return daily bars as a long frame."""
-    return pl.DataFrame(rows, schema={"date": pl.Date(), "symbol": pl.String(), **_PRICES}, orient="row")
+    return pl.DataFrame(
+        rows, schema={"date": pl.Date(), "symbol": pl.String(), **_PRICES}, orient="row"
+    )
 
 
 def minute_frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     """Return minute bars, stamped with their end in UTC, as a long frame."""
     stamp = pl.Datetime("us", "UTC")
-    return pl.DataFrame(rows, schema={"timestamp": stamp, "symbol": pl.String(), **_PRICES}, orient="row")
+    return pl.DataFrame(
+        rows, schema={"timestamp": stamp, "symbol": pl.String(), **_PRICES}, orient="row"
+    )
 
 
 def splits_frame(rows: list[tuple[str, date, float]]) -> pl.DataFrame:
@@ -120,9 +135,13 @@ def dividends_frame(rows: list[tuple[str, date, date, float]]) -> pl.DataFrame:
 def assets_frame(
     bars: pl.DataFrame, sids: dict[str, int], auto_close: dict[str, date] | None = None
 ) -> pl.DataFrame:
-    """Return the assets of daily bars: life from first to last bar, auto-close the day after unless given."""
+    """Return the assets of daily bars: life from first to last bar, auto-close the day
+    after unless given.
+    """
     auto_close = auto_close or {}
-    life = bars.group_by("symbol").agg(start_date=pl.col("date").min(), end_date=pl.col("date").max())
+    life = bars.group_by("symbol").agg(
+        start_date=pl.col("date").min(), end_date=pl.col("date").max()
+    )
     rows = [
         (row["symbol"], sids[row["symbol"]], row["start_date"], row["end_date"],
          auto_close.get(row["symbol"], row["end_date"] + timedelta(days=1)))
@@ -146,17 +165,22 @@ def sessions(calendar: str, start: str, end: str) -> list[date]:
 
 def minutes(calendar: str, session: date) -> list[datetime]:
     """Return the ends of a session's minutes, in UTC."""
-    return [stamp.to_pydatetime() for stamp in _calendar(calendar).session_minutes(session.isoformat())]
+    return [
+        stamp.to_pydatetime() for stamp in _calendar(calendar).session_minutes(session.isoformat())
+    ]
 
 
 def real_daily() -> Dataset:
-    """Return the sample that ships with the package: AAPL, FB, GOOG, IBM and MSFT, 2000 to 2013.
+    """Return the sample that ships with the package: AAPL, FB, GOOG, IBM and MSFT, 2000
+    to 2013.
 
     A few of its prices have four decimals; zipline stores three.
     """
     bars = pl.read_parquet(SAMPLES / "us_daily_bars.parquet").select(_DAILY_COLUMNS)
     bars = bars.with_columns(
-        pl.col("date").cast(pl.Date), pl.col("volume").cast(pl.Int64), pl.col(*_DAILY_COLUMNS[2:6]).round(3)
+        pl.col("date").cast(pl.Date),
+        pl.col("volume").cast(pl.Int64),
+        pl.col(*_DAILY_COLUMNS[2:6]).round(3),
     )
     names = sorted(bars["symbol"].unique())
     return Dataset(
@@ -220,13 +244,17 @@ def _life(symbol: str, days: list[date]) -> list[date]:
 
 
 def edge_daily() -> Dataset:
-    """Return daily bars of ten assets with everything that goes wrong in a year and a half."""
+    """Return daily bars of ten assets with everything that goes wrong in a year and a
+    half.
+    """
     days = sessions("XNYS", "2017-01-03", "2018-07-06")
     rows: list[tuple[object, ...]] = []
     for symbol, walk in _EDGE_WALKS.items():
         life = _life(symbol, days)
         ratio = {day: factor for name, day, factor in _EDGE_SPLITS if name == symbol}
-        for number, row in enumerate(_rows(symbol, life, _bars(walk, [ratio.get(day, 1.0) for day in life]))):
+        for number, row in enumerate(
+            _rows(symbol, life, _bars(walk, [ratio.get(day, 1.0) for day in life]))
+        ):
             if number in _EDGE_MISSING.get(symbol, ()):
                 continue
             rows.append((*row[:6], 0) if number in _EDGE_NO_VOLUME.get(symbol, ()) else row)
@@ -242,7 +270,9 @@ def edge_daily() -> Dataset:
 
 
 def aggregate(minute_bars: pl.DataFrame, session_of: Callable[[datetime], date]) -> pl.DataFrame:
-    """Return the daily bars of minute bars: first open, highest high, lowest low, last close, summed volume."""
+    """Return the daily bars of minute bars: first open, highest high, lowest low, last
+    close, summed volume.
+    """
     return (
         minute_bars.sort("symbol", "timestamp")
         .with_columns(date=pl.col("timestamp").map_elements(session_of, return_dtype=pl.Date))
@@ -270,7 +300,8 @@ _MINUTE_DIVIDENDS = [
 
 
 def _minute_gap(symbol: str, day: int, minute: int, dice: Dice) -> bool:
-    # BAKE has no bar in the first quarter of an hour of two days, none at all on the third; the others miss single ones.
+    # BAKE has no bar in the first quarter of an hour of two days, none at all on the
+    # third; the others miss single ones.
     if symbol == "BAKE":
         return day == 2 or (day in (1, 4) and minute < 15) or dice.between(1, 10) <= 2
     if symbol == "DUNE":
@@ -301,7 +332,9 @@ def _edge_minutes() -> list[tuple[object, ...]]:
 
 
 def edge_minute() -> Dataset:
-    """Return eight sessions of minutes around Thanksgiving 2012 and the daily bars of the seven weeks before them."""
+    """Return eight sessions of minutes around Thanksgiving 2012 and the daily bars of
+    the seven weeks before them.
+    """
     minute_bars = minute_frame(_edge_minutes())
     rows: list[tuple[object, ...]] = []
     for symbol, walk in _MINUTE_WALKS.items():
@@ -321,17 +354,24 @@ def edge_minute() -> Dataset:
     )
 
 
-_CRYPTO_WALKS = {"BITC": Walk(301, 650_000, 20, (1, 400)), "ETHR": Walk(302, 45_000, 30, (10, 3_000))}
+_CRYPTO_WALKS = {
+    "BITC": Walk(301, 650_000, 20, (1, 400)),
+    "ETHR": Walk(302, 45_000, 30, (10, 3_000)),
+}
 
 
 def crypto_minute() -> Dataset:
-    """Return two assets that trade round the clock for three days, from Friday to Sunday."""
+    """Return two assets that trade round the clock for three days, from Friday to
+    Sunday.
+    """
     days, rows = sessions("24/7", "2018-03-02", "2018-03-04"), []
     for symbol, walk in _CRYPTO_WALKS.items():
         stamps = [stamp for day in days for stamp in minutes("24/7", day)]
         dice = Dice(walk.seed + 50)
         rows += [
-            row for row in _rows(symbol, stamps, _bars(walk, [1.0] * len(stamps))) if dice.between(1, 100) > 3
+            row
+            for row in _rows(symbol, stamps, _bars(walk, [1.0] * len(stamps)))
+            if dice.between(1, 100) > 3
         ]
     minute_bars = minute_frame(rows)
     bars = aggregate(minute_bars, lambda stamp: (stamp - timedelta(minutes=1)).date())
@@ -340,7 +380,9 @@ def crypto_minute() -> Dataset:
         calendar="24/7",
         bars=bars,
         minute_bars=minute_bars,
-        assets=assets_frame(bars, {"BITC": 7, "ETHR": 9}, dict.fromkeys(_CRYPTO_WALKS, date(2019, 1, 1))),
+        assets=assets_frame(
+            bars, {"BITC": 7, "ETHR": 9}, dict.fromkeys(_CRYPTO_WALKS, date(2019, 1, 1))
+        ),
     )
 
 
@@ -351,7 +393,9 @@ def crypto_daily() -> Dataset:
         wild = Walk(walk.seed + 10, walk.start_cents, 500, (100, 9_000))
         rows += _rows(symbol, days, _bars(wild, [1.0] * len(days)))
     bars = daily_frame(rows)
-    assets = assets_frame(bars, {"BITC": 7, "ETHR": 9}, dict.fromkeys(_CRYPTO_WALKS, date(2019, 1, 1)))
+    assets = assets_frame(
+        bars, {"BITC": 7, "ETHR": 9}, dict.fromkeys(_CRYPTO_WALKS, date(2019, 1, 1))
+    )
     return Dataset(name="crypto_daily", calendar="24/7", bars=bars, assets=assets)
 
 

@@ -1,6 +1,8 @@
-"""A strategy that does at random whatever zipline's API allows, the same under zipline and under rbtlive for one seed.
+"""A strategy that does at random whatever zipline's API allows, the same under zipline
+and under rbtlive for one seed.
 
-One rule: dice and the market decide, nothing else; every answer and every error is logged.
+One rule: dice and the market decide, nothing else; every answer and every error is
+logged.
 """
 
 import math
@@ -63,11 +65,14 @@ class Gambler:
             self.portfolio, self.portfolio, self.note,
         ]  # fmt: skip
 
-    # -- callbacks -------------------------------------------------------------------------------------------
+    # -- callbacks --------------------------------------------------------------------
 
     def initialize(self, context: Any) -> None:
         """Draw assets, cost models, policy, controls and schedule."""
-        self.context, self.intraday = context, self.api.get_environment("data_frequency") == "minute"
+        self.context, self.intraday = (
+            context,
+            self.api.get_environment("data_frequency") == "minute",
+        )
         self.assets = self.api.symbols(*self.symbols)
         self.attempt("slippage", self._set_slippage)
         self.attempt("commission", self._set_commission)
@@ -106,7 +111,7 @@ class Gambler:
         if occasion not in CAUTIOUS:
             self.log.append([occasion, deed.__name__, answer])
 
-    # -- settings --------------------------------------------------------------------------------------------
+    # -- settings ---------------------------------------------------------------------
 
     def _set_slippage(self) -> None:
         models, pick = self.api.slippage, self.dice.randrange(6)
@@ -116,7 +121,9 @@ class Gambler:
         elif pick == 2:
             self.api.set_slippage(models.FixedSlippage(spread=self.dice.choice([0.0, 0.05, 0.3])))
         elif pick in {3, 4}:
-            self.api.set_slippage(models.VolumeShareSlippage(volume_limit=share, price_impact=impact))
+            self.api.set_slippage(
+                models.VolumeShareSlippage(volume_limit=share, price_impact=impact)
+            )
         elif pick == 5:
             self.api.set_slippage(
                 models.FixedBasisPointsSlippage(
@@ -146,14 +153,18 @@ class Gambler:
             )
         if dice.random() < 0.15:
             api.set_max_position_size(
-                dice.choice([None, self.assets[1]]), max_notional=dice.choice([3000, 9000]), on_error=log
+                dice.choice([None, self.assets[1]]),
+                max_notional=dice.choice([3000, 9000]),
+                on_error=log,
             )
         if dice.random() < 0.1:
             api.set_long_only(on_error=log)
         if dice.random() < 0.1:
             api.set_max_order_count(2, on_error=log)
         if dice.random() < 0.15:
-            api.set_asset_restrictions(api.StaticRestrictions([dice.choice(self.assets)]), on_error=log)
+            api.set_asset_restrictions(
+                api.StaticRestrictions([dice.choice(self.assets)]), on_error=log
+            )
 
     def _schedule(self, name: str) -> None:
         dice, dates, times = self.dice, self.api.date_rules, self.api.time_rules
@@ -169,13 +180,15 @@ class Gambler:
 
         self.api.schedule_function(scheduled, date, time, half_days=dice.random() < 0.7)
 
-    # -- deeds -----------------------------------------------------------------------------------------------
+    # -- deeds ------------------------------------------------------------------------
 
     def place(self, data: Any) -> Any:
         """Place an order of a random kind and style."""
         dice, api, asset = self.dice, self.api, self.dice.choice(self.assets)
         kind = dice.randrange(6)
-        size = [dice.randint(-120, 160), dice.randint(-6000, 9000) * 1.1, dice.uniform(-0.3, 0.5)][kind % 3]
+        size = [dice.randint(-120, 160), dice.randint(-6000, 9000) * 1.1, dice.uniform(-0.3, 0.5)][
+            kind % 3
+        ]
         if dice.random() < 0.1:
             size = 0
         call = [api.order, api.order_value, api.order_percent, api.order_target, api.order_target_value,
@@ -202,7 +215,9 @@ class Gambler:
         """Place market orders for several assets."""
         chosen = self.dice.sample(self.assets, 2)
         ids = list(
-            self.api.batch_market_order(pd.Series({asset: self.dice.randint(-20, 20) for asset in chosen}))
+            self.api.batch_market_order(
+                pd.Series({asset: self.dice.randint(-20, 20) for asset in chosen})
+            )
         )
         self.ids += ids
         return ids
@@ -233,7 +248,9 @@ class Gambler:
     def look_at_book(self, _data: Any) -> Any:
         """Return the open orders of all assets."""
         book = self.api.get_open_orders()
-        return {asset: [[order.id, order.filled] for order in orders] for asset, orders in book.items()}
+        return {
+            asset: [[order.id, order.filled] for order in orders] for asset, orders in book.items()
+        }
 
     def current(self, data: Any) -> Any:
         """Ask for values of now."""
@@ -242,7 +259,9 @@ class Gambler:
     def history(self, data: Any) -> Any:
         """Ask for a window."""
         frequency = self.dice.choice(["1d", "1d", "1m" if self.intraday else "1d"])
-        count = self.dice.choice([1, 2, 3, 7]) if frequency == "1d" else self.dice.choice([1, 5, 33])
+        count = (
+            self.dice.choice([1, 2, 3, 7]) if frequency == "1d" else self.dice.choice([1, 5, 33])
+        )
         return data.history(self._some(self.assets), self._some(FIELDS), count, frequency)
 
     def state(self, data: Any) -> Any:

@@ -1,7 +1,8 @@
 """Every case of the suite under rbtlive, against what zipline-reloaded made of it.
 
-The same source runs three times: as a backtest with zipline's quirks, as a backtest with the default settings where no
-mended quirk plays a part, and on the paper broker, which must equal the backtest exactly.
+The same source runs three times: as a backtest with zipline's quirks, as a backtest
+with the default settings where no mended quirk plays a part, and on the paper broker,
+which must equal the backtest exactly.
 """
 
 import asyncio
@@ -47,7 +48,9 @@ def settings(case: Case, *, quirks: bool) -> dict[str, Any]:
 
 
 class Run:
-    """One run of a case: the namespace it ran in, the bars it saw, its result or its error."""
+    """One run of a case: the namespace it ran in, the bars it saw, its result or its
+    error.
+    """
 
     def __init__(self, case: Case, folder: Path) -> None:
         self.case = case
@@ -62,7 +65,9 @@ class Run:
         from rbtlive import backtest
 
         try:
-            self.result = backtest(self.namespace, portal(self.case), **settings(self.case, quirks=quirks))
+            self.result = backtest(
+                self.namespace, portal(self.case), **settings(self.case, quirks=quirks)
+            )
         except Exception as error:  # noqa: BLE001 - whatever ends the run is a result
             self.error = error
         return self
@@ -79,7 +84,12 @@ class Run:
         feed = ReplayFeed(portal(self.case))
         try:
             session = attach(
-                self.namespace, PaperBroker(), feed=feed, name=self.case.name, on_error="raise", **shared
+                self.namespace,
+                PaperBroker(),
+                feed=feed,
+                name=self.case.name,
+                on_error="raise",
+                **shared,
             )
             await session.wait()
             self.result = session.result()
@@ -150,7 +160,9 @@ def test_a_paper_session_equals_the_backtest(case: Case, tmp_path: Path) -> None
     assert (traded.watch.bars, type(traded.error)) == (tested.watch.bars, type(tested.error))
     if tested.error is None:
         for frame in FRAMES:
-            assert_frame_equal(getattr(traded.result, frame), getattr(tested.result, frame), check_exact=True)
+            assert_frame_equal(
+                getattr(traded.result, frame), getattr(tested.result, frame), check_exact=True
+            )
 
 
 def test_every_case_has_expected_results_and_every_result_a_case() -> None:
@@ -160,7 +172,9 @@ def test_every_case_has_expected_results_and_every_result_a_case() -> None:
 
 
 def test_expected_errors_are_those_the_settings_name() -> None:
-    stored = {case.name: (compare.load_expected(case.name)["error"] or {}).get("type") for case in CASES}
+    stored = {
+        case.name: (compare.load_expected(case.name)["error"] or {}).get("type") for case in CASES
+    }
 
     assert stored == {case.name: case.error for case in CASES}
 

@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from rbtlive import BacktestResult, PolarsDataPortal, backtest
 from rbtlive.finance.cancel_policy import EODCancel
 from rbtlive.finance.commission import PerDollar, PerShare
-from rbtlive.finance.slippage import FixedBasisPointsSlippage, FixedSlippage, NoSlippage, VolumeShareSlippage
+from rbtlive.finance.slippage import (
+    FixedBasisPointsSlippage,
+    FixedSlippage,
+    NoSlippage,
+    VolumeShareSlippage,
+)
 
 DAYS = [date(2017, 1, day) for day in (3, 4, 5, 6, 9, 10, 11, 12, 13, 17)]
 SYMBOLS = ("ABLE", "BAKE")
-SLIPPAGE = (NoSlippage, FixedSlippage, FixedBasisPointsSlippage, lambda: VolumeShareSlippage(0.1, 0.3))
+SLIPPAGE = (
+    NoSlippage,
+    FixedSlippage,
+    FixedBasisPointsSlippage,
+    lambda: VolumeShareSlippage(0.1, 0.3),
+)
 COMMISSION = (PerShare, lambda: PerShare(0.01, 1.0), PerDollar)
 
 Bar = tuple[int, int] | None  # close in cents, volume
@@ -23,7 +33,9 @@ Bar = tuple[int, int] | None  # close in cents, volume
 
 @dataclass(frozen=True)
 class Deed:
-    """One call: on which bar, what, of which asset, how many, at which distance from the price."""
+    """One call: on which bar, what, of which asset, how many, at which distance from
+    the price.
+    """
 
     bar: int
     kind: str
@@ -113,7 +125,9 @@ def portal(play: Play) -> PolarsDataPortal:
         splits=pl.DataFrame(splits, schema=["symbol", "effective_date", "ratio"], orient="row")
         if splits
         else None,
-        dividends=pl.DataFrame(dividends, schema=["symbol", "ex_date", "pay_date", "amount"], orient="row")
+        dividends=pl.DataFrame(
+            dividends, schema=["symbol", "ex_date", "pay_date", "amount"], orient="row"
+        )
         if dividends
         else None,
     )
@@ -149,9 +163,12 @@ class Player:
         self.look(context)
         prices = [data.current(asset, "price") for asset in context.assets]
         windows = [
-            data.history(asset, "price", min(3, self.bar + 1), "1d").to_list() for asset in context.assets
+            data.history(asset, "price", min(3, self.bar + 1), "1d").to_list()
+            for asset in context.assets
         ]
-        self.seen.append((self.bar, *map(str, prices), str(windows), str(context.portfolio.portfolio_value)))
+        self.seen.append(
+            (self.bar, *map(str, prices), str(windows), str(context.portfolio.portfolio_value))
+        )
         for deed in self.play.program:
             if deed.bar == self.bar:
                 self._do(deed, context, prices[deed.asset])
@@ -181,14 +198,18 @@ class Player:
             "percent": lambda: context.order_percent(asset, size / 400),
             "target": lambda: context.order_target(asset, size),
             "batch": lambda: context.batch_market_order(dict.fromkeys(context.assets, size))[-1:],
-            "cancel": lambda: context.cancel_order(self.ids[size % len(self.ids)] if self.ids else "none"),
+            "cancel": lambda: context.cancel_order(
+                self.ids[size % len(self.ids)] if self.ids else "none"
+            ),
         }
         made = calls[deed.kind]()
         if isinstance(made, str):
             self.ids.append(made)
 
 
-def run(play: Play, *, quirks: bool = False, mornings: bool = True) -> tuple[Player, BacktestResult]:
+def run(
+    play: Play, *, quirks: bool = False, mornings: bool = True
+) -> tuple[Player, BacktestResult]:
     """Play, and return the player and the result."""
     player = Player(play, mornings=mornings)
     callbacks = {"__name__": "player", **{name: getattr(player, name) for name in (

@@ -47,7 +47,9 @@ def test_a_position_is_the_sum_of_its_fills_and_splits(play: Play) -> None:
         for symbol, amount in fills.select("symbol", "amount").iter_rows():
             held[symbol] += amount
         positions = result.positions.filter(pl.col("date") == day)
-        assert dict(positions.select("symbol", "amount").iter_rows()) == {s: n for s, n in held.items() if n}
+        assert dict(positions.select("symbol", "amount").iter_rows()) == {
+            s: n for s, n in held.items() if n
+        }
 
 
 @THOROUGH
@@ -63,7 +65,8 @@ def test_an_order_lives_along_the_table_and_never_twice(play: Play) -> None:
         assert closed == states[len(states) - len(closed) :]
 
 
-# Between two looks an order may take several steps; a venue in memory never loses track of one.
+# Between two looks an order may take several steps; a venue in memory never loses track
+# of one.
 def _reachable(earlier: OrderState, later: OrderState) -> bool:
     known, waiting = {earlier}, [earlier]
     while waiting:
@@ -75,7 +78,9 @@ def _reachable(earlier: OrderState, later: OrderState) -> bool:
 
 @THOROUGH
 @given(plays(actions=False))
-def test_an_order_fills_later_than_it_was_placed_in_its_direction_and_no_further(play: Play) -> None:
+def test_an_order_fills_later_than_it_was_placed_in_its_direction_and_no_further(
+    play: Play,
+) -> None:
     _, result = run(play)
 
     fills = result.transactions.drop_nulls("order_id")
@@ -96,7 +101,9 @@ def test_a_limit_is_never_passed_and_volume_never_exceeded(play: Play) -> None:
     _, result = run(play)
 
     limits = {
-        row["id"]: row["limit"] for row in result.orders.iter_rows(named=True) if row["limit"] is not None
+        row["id"]: row["limit"]
+        for row in result.orders.iter_rows(named=True)
+        if row["limit"] is not None
     }
     taken: dict[tuple[object, str], Decimal] = defaultdict(Decimal)
     for fill in result.transactions.drop_nulls("order_id").iter_rows(named=True):

@@ -42,7 +42,9 @@ def finished(play: Play, *, heard: bool, quirks: bool) -> tuple[Player, TradingC
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(plays(), st.booleans())
-def test_a_row_read_late_is_the_row_made_at_the_close_digit_for_digit(play: Play, quirks: bool) -> None:
+def test_a_row_read_late_is_the_row_made_at_the_close_digit_for_digit(
+    play: Play, quirks: bool
+) -> None:
     late_player, late = finished(play, heard=False, quirks=quirks)
     prompt_player, prompt = finished(play, heard=True, quirks=quirks)
 

@@ -1,4 +1,6 @@
-"""An indicator has the same value, bit for bit, whether its bars were all there or came one by one; the future it never sees."""
+"""An indicator has the same value, bit for bit, whether its bars were all there or came
+one by one; the future it never sees.
+"""
 
 from datetime import date, timedelta
 from struct import pack
@@ -36,7 +38,9 @@ FIRST_DAY = date(2020, 1, 1)
 
 
 def portal_of(lines, *, split):
-    """Return daily bars of two assets on consecutive days, and a split of the first on the fourth day if wanted."""
+    """Return daily bars of two assets on consecutive days, and a split of the first on
+    the fourth day if wanted.
+    """
     rows = [
         {
             "date": FIRST_DAY + timedelta(days=day),
@@ -54,11 +58,15 @@ def portal_of(lines, *, split):
     splits = pl.DataFrame(
         {"symbol": ["A"], "effective_date": [FIRST_DAY + timedelta(days=3)], "ratio": [0.5]}
     )
-    return rbt.PolarsDataPortal(pl.DataFrame(rows), splits=splits if split else None, calendar="24/7")
+    return rbt.PolarsDataPortal(
+        pl.DataFrame(rows), splits=splits if split else None, calendar="24/7"
+    )
 
 
 class Reader:
-    """A strategy that reads an indicator of both assets at every bar, as a value and as a window."""
+    """A strategy that reads an indicator of both assets at every bar, as a value and as
+    a window.
+    """
 
     def __init__(self, expression):
         self.expression = expression
@@ -74,11 +82,17 @@ class Reader:
         for asset in context.assets:
             window = data.history(asset, "x", min(context.days, 3), "1d")
             values = [data.current(asset, "x"), *window.fill_null(float("nan"))]
-            self.seen.append([pack("d", value) if value == value else b"missing" for value in values])
+            self.seen.append(
+                [pack("d", value) if value == value else b"missing" for value in values]
+            )
 
     @property
     def callbacks(self):
-        return {"__name__": "reader", "initialize": self.initialize, "handle_data": self.handle_data}
+        return {
+            "__name__": "reader",
+            "initialize": self.initialize,
+            "handle_data": self.handle_data,
+        }
 
 
 def read_at_once(portal, expression):

@@ -33,17 +33,22 @@ def test_other_bars_after_a_moment_change_nothing_up_to_it(quirks, mornings):
         told, kept = run(play, quirks=quirks, mornings=mornings)
         other, changed = run(changed_after(play, last, changes), quirks=quirks, mornings=mornings)
 
-        assert [row for row in other.seen if row[0] <= last] == [row for row in told.seen if row[0] <= last]
+        assert [row for row in other.seen if row[0] <= last] == [
+            row for row in told.seen if row[0] <= last
+        ]
         for frame, stamp in (("transactions", "dt"), ("orders", "created")):
             columns = ["symbol", "amount"] if frame == "transactions" else ["id", "symbol"]
             assert_frame_equal(
-                _until(changed, frame, stamp, last, columns), _until(kept, frame, stamp, last, columns)
+                _until(changed, frame, stamp, last, columns),
+                _until(kept, frame, stamp, last, columns),
             )
         assert_frame_equal(
             changed.performance.head(last + 1).drop("orders", "transactions", strict=False),
             kept.performance.head(last + 1).drop("orders", "transactions", strict=False),
         )
-        positions = [result.positions.filter(pl.col("date") <= DAYS[last]) for result in (changed, kept)]
+        positions = [
+            result.positions.filter(pl.col("date") <= DAYS[last]) for result in (changed, kept)
+        ]
         assert_frame_equal(*positions)
 
     hold()
@@ -56,14 +61,19 @@ def _until(result, frame, stamp, last, columns):
 
 def test_a_look_ahead_is_found():
     play = Play(
-        lines=(((1_000, 500),) * 10, ((1_500, 500),) * 10), splits=(), dividends=(), program=(), costs=(0, 0)
+        lines=(((1_000, 500),) * 10, ((1_500, 500),) * 10),
+        splits=(),
+        dividends=(),
+        program=(),
+        costs=(0, 0),
     )
 
     told, _ = run(play, quirks=True)
     other, _ = run(changed_after(play, 3, [100] * 10), quirks=True)
 
     mornings = [
-        [row for row in player.seen if row[1] == "morning" and row[0] <= 4] for player in (told, other)
+        [row for row in player.seen if row[1] == "morning" and row[0] <= 4]
+        for player in (told, other)
     ]
     assert mornings[0][:4] == mornings[1][:4]
     assert mornings[0][4] != mornings[1][4]

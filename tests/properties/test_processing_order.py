@@ -1,4 +1,6 @@
-"""Whatever comes in whatever order: priorities hold, state comes first, and nothing that fails changes what is decided."""
+"""Whatever comes in whatever order: priorities hold, state comes first, and nothing
+that fails changes what is decided.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ from tests.builders import daily_frame, slices
 
 BARS = daily_frame(12)
 EVENTS = [
-    MarketDataEvent(timestamp=s[0].timestamp, bars={bar.symbol: bar for bar in s}) for s in slices(BARS)
+    MarketDataEvent(timestamp=s[0].timestamp, bars={bar.symbol: bar for bar in s})
+    for s in slices(BARS)
 ]
 PORTAL = PolarsDataPortal(BARS)
 NOON = datetime(2017, 1, 3, 17, tzinfo=UTC)
@@ -46,7 +49,9 @@ KINDS = [
         timestamp=NOON, order_id="1", execution_id=str(n), amount=Decimal(1), price=Decimal(1)
     ),
     lambda n: OrderRejectEvent(timestamp=NOON, order_id="1", reason=str(n)),
-    lambda n: OrderUpdateEvent(timestamp=NOON, order_id="1", status=OrderState.PENDING, reason=str(n)),
+    lambda n: OrderUpdateEvent(
+        timestamp=NOON, order_id="1", status=OrderState.PENDING, reason=str(n)
+    ),
     lambda n: ScheduledTriggerEvent(timestamp=NOON, name=str(n)),
     lambda n: MarketDataEvent(timestamp=NOON + timedelta(minutes=n), bars={}),
 ]
@@ -62,14 +67,18 @@ def test_events_leave_by_priority_and_within_one_in_the_order_they_came(steps):
             queue.put(event)
             waiting.append(event)
         elif waiting:
-            first = min(waiting, key=lambda event: event.priority)  # the earliest of those that go first
+            first = min(
+                waiting, key=lambda event: event.priority
+            )  # the earliest of those that go first
             assert queue.get() is first
             waiting.remove(first)
         assert len(queue) == len(waiting) == sum(queue.depth_by_priority().values())
 
 
 class Scripted(rbt.TradingAlgorithm):
-    """Does at each bar what it was told, and checks that what it hears of has been booked."""
+    """Does at each bar what it was told, and checks that what it hears of has been
+    booked.
+    """
 
     script: tuple = ()
 
@@ -85,7 +94,9 @@ class Scripted(rbt.TradingAlgorithm):
             if kind < 2:
                 self.order(asset, amount)
             elif kind < 4:
-                self.order(asset, amount, limit_price=float(data.current(asset, "price")) + amount / 50)
+                self.order(
+                    asset, amount, limit_price=float(data.current(asset, "price")) + amount / 50
+                )
             elif kind < 6:
                 self.order_target(asset, amount)
             else:
@@ -95,7 +106,9 @@ class Scripted(rbt.TradingAlgorithm):
     def on_order_fill(self, context, order, transaction):
         heard = context.heard
         heard[transaction.asset] = heard.get(transaction.asset, 0) + transaction.amount
-        booked = sum(t.amount for t in context._core.record.transactions if t.asset == transaction.asset)
+        booked = sum(
+            t.amount for t in context._core.record.transactions if t.asset == transaction.asset
+        )
         held = context.portfolio.positions[transaction.asset].amount
         assert held == booked, "the portfolio has every fill before the strategy hears of any"
         assert order.filled != 0
@@ -111,9 +124,18 @@ scripts = st.lists(acts.map(tuple), min_size=1, max_size=6).map(tuple)
 
 def core_of(script, **more) -> TradingCore:
     asked = dict.fromkeys(("start", "end", "benchmark", "commission", "slippage"))
-    asked |= {"capital_base": 100_000, "frames": "polars", "zipline_quirks": False, "frequency": "1d"}
+    asked |= {
+        "capital_base": 100_000,
+        "frames": "polars",
+        "zipline_quirks": False,
+        "frequency": "1d",
+    }
     return new_core(
-        Scripted, PORTAL, prepare_settings(PORTAL, params={"script": script}, **asked), preload=False, **more
+        Scripted,
+        PORTAL,
+        prepare_settings(PORTAL, params={"script": script}, **asked),
+        preload=False,
+        **more,
     )
 
 
@@ -175,7 +197,9 @@ def test_what_comes_later_changes_nothing_that_was_decided(script, cut):
     drive(other, [*EVENTS[:cut], *raised])
 
     moment = EVENTS[cut - 1].timestamp
-    assert [o.created for o in one.orders] == [o.created for o in other.orders if o.created <= moment]
+    assert [o.created for o in one.orders] == [
+        o.created for o in other.orders if o.created <= moment
+    ]
     assert facts(one)[1] == [fact for fact in facts(other)[1] if fact[0] <= moment]
 
 

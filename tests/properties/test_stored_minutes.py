@@ -1,4 +1,6 @@
-"""A run over minute bars that stay on the disk sees and does, bit for bit, what it sees and does over bars in memory."""
+"""A run over minute bars that stay on the disk sees and does, bit for bit, what it sees
+and does over bars in memory.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +60,10 @@ WORLDS = st.builds(
     start=st.integers(0, 6),
     asks=st.lists(
         st.tuples(
-            st.integers(1, 900), st.sampled_from(FIELDS), st.integers(1, 900), st.sampled_from(["1m", "1d"])
+            st.integers(1, 900),
+            st.sampled_from(FIELDS),
+            st.integers(1, 900),
+            st.sampled_from(["1m", "1d"]),
         ),
         min_size=2,
         max_size=5,
@@ -70,7 +75,9 @@ WORLDS = st.builds(
 
 
 def bars_of(world: World) -> pl.DataFrame:
-    """Return minute bars of three assets, some missing, some without volume; the second is listed late, the third ends early."""
+    """Return minute bars of three assets, some missing, some without volume; the second
+    is listed late, the third ends early.
+    """
     rng = np.random.default_rng(world.seed)
     frames = []
     for place, (name, share) in enumerate(zip(NAMES, world.present, strict=True)):
@@ -148,7 +155,9 @@ def stored(world: World) -> Iterator[rbt.PolarsDataPortal]:
             Path(folder, "whole.pq").unlink()
             source = folder
         tables = tables_of(world)
-        yield rbt.PolarsDataPortal(tables.pop("bars", None), minute_bars=source, in_memory=False, **tables)
+        yield rbt.PolarsDataPortal(
+            tables.pop("bars", None), minute_bars=source, in_memory=False, **tables
+        )
 
 
 def held(world: World) -> rbt.PolarsDataPortal:
@@ -179,7 +188,9 @@ def bits(thing: Any) -> bytes:
 
 
 class Looker:
-    """Looks at everything every so often, trades a little, and writes down the bits of what it saw."""
+    """Looks at everything every so often, trades a little, and writes down the bits of
+    what it saw.
+    """
 
     def __init__(self, asks: tuple[tuple[int, str, int, str], ...]) -> None:
         self.asks = asks
@@ -193,14 +204,18 @@ class Looker:
 
     def before_trading_start(self, context: Any, data: Any) -> None:
         for asset in context.assets:
-            self._see(data.current(asset, "price"), data.current(asset, "close"), data.can_trade(asset))
+            self._see(
+                data.current(asset, "price"), data.current(asset, "close"), data.can_trade(asset)
+            )
         self._ask(context, data, "price", 3, "1d")
 
     def handle_data(self, context: Any, data: Any) -> None:
         context.bar += 1
         for every, field, count, frequency in self.asks:
             if context.bar % max(every, 60) == 0:
-                self._ask(context, data, field, count if frequency == "1m" else count % 8 + 1, frequency)
+                self._ask(
+                    context, data, field, count if frequency == "1m" else count % 8 + 1, frequency
+                )
         if context.bar % 131 == 0:
             self._look(context, data)
 
@@ -220,14 +235,17 @@ class Looker:
             self._see(data.history(context.assets[:2], [field, "close"], count, frequency))
             if frequency == "1m":
                 self._see(
-                    data.window(context.assets, field, count), data.window(context.assets[1:], field, count)
+                    data.window(context.assets, field, count),
+                    data.window(context.assets[1:], field, count),
                 )
                 self._see(data.history(first, "mean", count, frequency))
         except HistoryWindowStartsBeforeData as error:
             self._see(str(error))
 
     def _see(self, *things: Any) -> None:
-        self.seen += [bits(float(thing) if isinstance(thing, Decimal) else thing) for thing in things]
+        self.seen += [
+            bits(float(thing) if isinstance(thing, Decimal) else thing) for thing in things
+        ]
 
     @property
     def callbacks(self) -> dict[str, Any]:
@@ -273,6 +291,11 @@ def test_a_portal_says_the_same_of_bars_on_the_disk_and_in_memory(world: World) 
 
     assert isinstance(expected.minutes, HeldMinutes)
     assert portal.daily.equals(expected.daily)
-    assert [asdict(asset) for asset in portal.assets] == [asdict(asset) for asset in expected.assets]
-    assert (portal.first_session, portal.last_session) == (expected.first_session, expected.last_session)
+    assert [asdict(asset) for asset in portal.assets] == [
+        asdict(asset) for asset in expected.assets
+    ]
+    assert (portal.first_session, portal.last_session) == (
+        expected.first_session,
+        expected.last_session,
+    )
     assert repr(portal) == repr(expected)

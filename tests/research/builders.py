@@ -85,7 +85,9 @@ def position(asset: Asset, amount: str, *, basis: str, price: str) -> PositionRo
 
 
 def session_row(number: int, value: Decimal, before: Decimal, **changes: object) -> SessionRow:
-    """Session `number`, which took the portfolio, all in cash, from `before` to `value`."""
+    """Session `number`, which took the portfolio, all in cash, from `before` to
+    `value`.
+    """
     row = SessionRow(
         label=weekday(number),
         open=close_of(number) - timedelta(hours=6, minutes=29),
@@ -149,7 +151,9 @@ def run_of(
 
 
 def run_with_trades(name: str = "Trader") -> RunRecord:
-    """A run of five sessions: one order filled in two parts, one limit order left open, one denied."""
+    """A run of five sessions: one order filled in two parts, one limit order left open,
+    one denied.
+    """
     record = run_of(["10000", "10000", "9999.99", "10009.98", "10012.48"], name=name)
     asset = record.assets[0]
     bought = order("1", 10, asset=asset, session=1)
@@ -162,7 +166,9 @@ def run_with_trades(name: str = "Trader") -> RunRecord:
     record.orders += [bought, waiting]
     record.transactions += [first, second]
     record.denied.append(
-        order("3", 1000, asset=asset, session=3, state=OrderState.DENIED, reason="max_order_size: 100")
+        order(
+            "3", 1000, asset=asset, session=3, state=OrderState.DENIED, reason="max_order_size: 100"
+        )
     )
     holdings = {
         2: position(asset, "4", basis="50.5025", price="50.5"),

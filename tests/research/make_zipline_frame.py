@@ -1,6 +1,8 @@
-"""Writes expected/zipline_frame.json: what zipline's run_algorithm returns for a small run of ours.
+"""Writes expected/zipline_frame.json: what zipline's run_algorithm returns for a small
+run of ours.
 
-Run by hand, by an interpreter that has zipline-reloaded 3.2.1: `python tests/research/make_zipline_frame.py`.
+Run by hand, by an interpreter that has zipline-reloaded 3.2.1:
+`python tests/research/make_zipline_frame.py`.
 """
 
 import json
@@ -44,7 +46,9 @@ def write_bundle(environ, assets, minutes, daily, adjustments, *rest):
         "end_date": SESSIONS[-1],
         "auto_close_date": SESSIONS[-1] + pd.Timedelta(days=1),
     }
-    listed = pd.DataFrame([{"symbol": name, "asset_name": name, "exchange": "X", **days} for name in SYMBOLS])
+    listed = pd.DataFrame(
+        [{"symbol": name, "asset_name": name, "exchange": "X", **days} for name in SYMBOLS]
+    )
     exchange = {"exchange": "X", "canonical_name": "X", "country_code": "US"}
     assets.write(equities=listed, exchanges=pd.DataFrame([exchange]))
     adjustments.write()
@@ -81,7 +85,9 @@ def handle_data(context, data):
 
 
 def plain(value):
-    """JSON of anything in the frame; an order's random id is left as it is, its status becomes an int."""
+    """JSON of anything in the frame; an order's random id is left as it is, its status
+    becomes an int.
+    """
     if isinstance(value, Enum):
         return int(value.value)
     if hasattr(value, "symbol"):
@@ -116,11 +122,21 @@ def facts(benchmark):
         for name in sorted(frame)
     }
     daily = None if benchmark is None else benchmark[START:END].tolist()
-    return {"index": [stamp.isoformat() for stamp in frame.index], "benchmark": daily, "columns": columns}
+    return {
+        "index": [stamp.isoformat() for stamp in frame.index],
+        "benchmark": daily,
+        "columns": columns,
+    }
 
 
 if __name__ == "__main__":
-    register("small", write_bundle, calendar_name="XNYS", start_session=SESSIONS[0], end_session=SESSIONS[-1])
+    register(
+        "small",
+        write_bundle,
+        calendar_name="XNYS",
+        start_session=SESSIONS[0],
+        end_session=SESSIONS[-1],
+    )
     ingest("small", show_progress=False)
     expected = {"zipline": "3.2.1", "plain": facts(None), "benchmark": facts(BENCHMARK)}
     target = Path(__file__).parent / "expected" / "zipline_frame.json"

@@ -1,4 +1,6 @@
-"""Parity of a session whose orders went to a broker elsewhere: its fills are compared, not fed to the backtest."""
+"""Parity of a session whose orders went to a broker elsewhere: its fills are compared,
+not fed to the backtest.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def test_fills_of_a_broker_are_a_difference_and_no_error(tmp_path):
 
 
 def test_fills_between_two_sessions_are_of_the_second_one(tmp_path):
-    """An order that is sent at a close fills before the next bar comes, and is to be found in a recorded run too."""
+    """An order that is sent at a close fills before the next bar comes, and is to be
+    found in a recorded run too.
+    """
     broker = BookBroker()
 
     async def work(session, bar):

@@ -1,4 +1,6 @@
-"""The parity report finds the first difference between two records, and says so in words."""
+"""The parity report finds the first difference between two records, and says so in
+words.
+"""
 
 import math
 from dataclasses import replace
@@ -17,7 +19,9 @@ TINY = Decimal("1E-12")
 def test_two_equal_runs_are_identical():
     report = parity_report(run_with_trades(), run_with_trades())
 
-    assert report == ParityReport(identical=True, orders_compared=3, fills_compared=2, interventions=0)
+    assert report == ParityReport(
+        identical=True, orders_compared=3, fills_compared=2, interventions=0
+    )
     assert (
         report.verdict()
         == "The session and its backtest are identical: 3 orders and 2 fills, digit for digit."
@@ -150,23 +154,33 @@ def test_missing_recorded_values_are_equal_to_missing_ones(value):
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [([1, 2], [1, 3]), ([1], (1,)), (np.array([1.0]), np.array([2.0])), (1, None)]
+    ("left", "right"),
+    [([1, 2], [1, 3]), ([1], (1,)), (np.array([1.0]), np.array([2.0])), (1, None)],
 )
 def test_recorded_values_that_differ_are_found(left, right):
-    one, other = run_of([10000], recorded={0: {"x": left}}), run_of([10000], recorded={0: {"x": right}})
+    one, other = (
+        run_of([10000], recorded={0: {"x": left}}),
+        run_of([10000], recorded={0: {"x": right}}),
+    )
 
     assert parity_report(one, other).first_difference.field == "session 2012-02-01: recorded x"
 
 
 def test_what_was_not_compared_forbids_the_word_identical():
     report = parity_report(
-        run_with_trades(), run_with_trades(), interventions=2, not_compared=["segment 1: its code is gone"]
+        run_with_trades(),
+        run_with_trades(),
+        interventions=2,
+        not_compared=["segment 1: its code is gone"],
     )
 
     assert not report.identical
     assert report.first_difference is None
     assert report.interventions == 2
-    assert report.verdict() == "No difference in 3 orders and 2 fills, but not everything could be compared."
+    assert (
+        report.verdict()
+        == "No difference in 3 orders and 2 fills, but not everything could be compared."
+    )
 
 
 def test_the_report_in_a_terminal_says_what_differed_where():
@@ -177,7 +191,8 @@ def test_the_report_in_a_terminal_says_what_differed_where():
 
     assert text == (
         "ParityReport(identical=False, orders_compared=1, fills_compared=1, interventions=0)\n"
-        "  first difference: 2012-02-03T21:00:00+00:00, event 17: fill 1 of order 1: price was 50.5 in the session "
+        "  first difference: 2012-02-03T21:00:00+00:00, event 17: fill 1 of order 1: price was "
+        "50.5 in the session "
         "and 50.6 in the backtest"
     )
 

@@ -1,4 +1,6 @@
-"""The picture of a course: what is drawn, how large it gets, and that it needs nothing else."""
+"""The picture of a course: what is drawn, how large it gets, and that it needs nothing
+else.
+"""
 
 import math
 import re
@@ -32,7 +34,12 @@ def test_a_course_is_drawn_from_its_lowest_to_its_highest_value():
     (line,) = image.findall(f"{SVG}polyline")
     (_, start), (_, high), (_, low) = places(line)
     assert high < start < low  # down is more
-    assert [node.text for node in image.findall(f"{SVG}text")] == ["120", "90", "2020-01-02", "2020-01-06"]
+    assert [node.text for node in image.findall(f"{SVG}text")] == [
+        "120",
+        "90",
+        "2020-01-02",
+        "2020-01-06",
+    ]
     assert image.findall(f"{SVG}polygon") == []
 
 
@@ -42,8 +49,12 @@ def test_the_drawdown_stands_below_and_is_named():
     image = drawn(picture)
     (area,) = image.findall(f"{SVG}polygon")
     assert "-25.0%" in [node.text for node in image.findall(f"{SVG}text")]
-    assert max(y for _x, y in places(area)) > max(y for _x, y in places(image.find(f"{SVG}polyline")))
-    assert 'alt="Portfolio value from a to b, between 90 and 120, drawdown down to -25.0%"' in picture
+    assert max(y for _x, y in places(area)) > max(
+        y for _x, y in places(image.find(f"{SVG}polyline"))
+    )
+    assert (
+        'alt="Portfolio value from a to b, between 90 and 120, drawdown down to -25.0%"' in picture
+    )
 
 
 def test_fills_are_marked_on_the_line_and_left_out_where_they_crowd():
@@ -56,7 +67,8 @@ def test_fills_are_marked_on_the_line_and_left_out_where_they_crowd():
 
 def test_a_line_at_the_capital_is_drawn_where_the_course_crosses_it():
     crossing, above = (
-        drawn(course_html(Course(points=LINE, first="a", last="b", base=base))) for base in (100.0, 80.0)
+        drawn(course_html(Course(points=LINE, first="a", last="b", base=base)))
+        for base in (100.0, 80.0)
     )
 
     assert len(crossing.findall(f"{SVG}path")) == 1

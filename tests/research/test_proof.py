@@ -24,7 +24,9 @@ class Talker(rbt.TradingAlgorithm):
 def ended(tmp_path):
     async def session():
         bars = rbt.load_sample("us-daily")
-        made = rbt.attach(Talker, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN)
+        made = rbt.attach(
+            Talker, rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=tmp_path, **SPAN
+        )
         await made.wait()
         return made
 
@@ -42,7 +44,9 @@ def test_what_a_session_said_is_not_said_again_by_its_parity(capsys, ended):
 
 
 @pytest.mark.parametrize("frequency", ["1d", "1m"])
-def test_a_session_whose_last_slice_begins_a_session_in_which_nothing_traded_has_parity(tmp_path, frequency):
+def test_a_session_whose_last_slice_begins_a_session_in_which_nothing_traded_has_parity(
+    tmp_path, frequency
+):
     bars = daily_frame(3, 1) if frequency == "1d" else minute_frame(2, 1)
     *traded, quiet = slices(bars) if frequency == "1d" else slices(bars)[:391]
 

@@ -1,4 +1,6 @@
-"""What is read out of a run's journal is what its session said, to the last digit and the last order."""
+"""What is read out of a run's journal is what its session said, to the last digit and
+the last order.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Holder(rbt.TradingAlgorithm):
 
 
 class LastMinute(rbt.TradingAlgorithm):
-    """Orders on every bar, never fills by its limit, and cancels what the last bar but one left."""
+    """Orders on every bar, never fills by its limit, and cancels what the last bar but
+    one left.
+    """
 
     cancel_at_close = False
 
@@ -46,10 +50,18 @@ class LastMinute(rbt.TradingAlgorithm):
 
 @pytest.mark.parametrize(
     ("ratio", "amount"),
-    [(1 / 3, 0.25), (0.5, 0.1234567890123456), (2 / 3, 1e-15), (0.1, 12.3), (10.0, 1.2345678901234567e-24)],
+    [
+        (1 / 3, 0.25),
+        (0.5, 0.1234567890123456),
+        (2 / 3, 1e-15),
+        (0.1, 12.3),
+        (10.0, 1.2345678901234567e-24),
+    ],
 )
 def test_parity_holds_over_splits_and_dividends_of_any_number_of_digits(tmp_path, ratio, amount):
-    """A split of three for one has a ratio of sixteen digits, and a price that is carried over it as many."""
+    """A split of three for one has a ratio of sixteen digits, and a price that is
+    carried over it as many.
+    """
     bars = daily_frame(12, 1).filter(pl.col("date") != THIRD_BAR)
     portal = rbt.PolarsDataPortal(
         bars,
@@ -73,7 +85,9 @@ def test_parity_holds_over_splits_and_dividends_of_any_number_of_digits(tmp_path
 
 @pytest.mark.parametrize("at_close", [False, True])
 def test_orders_of_the_last_bar_are_read_as_the_session_left_them(tmp_path, at_close):
-    """The books of a session are closed before its last orders leave, and what its close cancels is news of the next."""
+    """The books of a session are closed before its last orders leave, and what its
+    close cancels is news of the next.
+    """
     bars = daily_frame(5, 1)
     options = {"params": {"cancel_at_close": at_close}}
 
@@ -93,13 +107,18 @@ class Recording(rbt.TradingAlgorithm):
 
     def handle_data(self, context, data):
         self.record(
-            mean=data.current(context.share, "mean"), most=float("inf"), least=float("-inf"), text="NaN or so"
+            mean=data.current(context.share, "mean"),
+            most=float("inf"),
+            least=float("-inf"),
+            text="NaN or so",
         )
 
 
 def test_recorded_numbers_that_are_not_finite_come_back_as_numbers(tmp_path):
     """An indicator is NaN until it has bars enough, and JSON has no such number."""
-    session = run(whole(Recording, tmp_path, feed=rbt.ReplayFeed(daily_frame(6, 1)), name="recording"))
+    session = run(
+        whole(Recording, tmp_path, feed=rbt.ReplayFeed(daily_frame(6, 1)), name="recording")
+    )
 
     report = session.parity()
     assert report.identical, str(report)
@@ -128,7 +147,9 @@ Keen.__name__ = "Eager"
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_denied_orders_are_read_with_their_reasons(tmp_path, swapped):
-    """What a halt kept from being sent belongs to what a run did, before a swap and after it."""
+    """What a halt kept from being sent belongs to what a run did, before a swap and
+    after it.
+    """
 
     async def halted():
         feed = Gated(daily_frame(8, 1), 2)

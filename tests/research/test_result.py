@@ -42,7 +42,9 @@ def test_denied_orders_stand_apart_with_their_reason():
     result = BacktestResult(run_with_trades())
 
     assert result.denied.columns == [*result.orders.columns, "reason"]
-    assert result.denied.select("id", "status", "reason").rows() == [("3", "denied", "max_order_size: 100")]
+    assert result.denied.select("id", "status", "reason").rows() == [
+        ("3", "denied", "max_order_size: 100")
+    ]
     assert "3" not in result.orders["id"].to_list()
 
 
@@ -113,7 +115,13 @@ def test_frames_of_an_empty_run_have_their_columns():
     assert result.performance.columns[:2] == ["date", "portfolio_value"]
     assert [
         len(f)
-        for f in (result.orders, result.denied, result.transactions, result.positions, result.performance)
+        for f in (
+            result.orders,
+            result.denied,
+            result.transactions,
+            result.positions,
+            result.performance,
+        )
     ] == [0] * 5
 
 
@@ -176,7 +184,9 @@ def test_a_variable_named_date_does_not_hide_the_dates():
 
 
 def test_metrics_are_empyricals_on_the_daily_returns():
-    values = (10_000 * np.cumprod(1 + np.random.default_rng(3).normal(0, 0.01, 300))).round(4).tolist()
+    values = (
+        (10_000 * np.cumprod(1 + np.random.default_rng(3).normal(0, 0.01, 300))).round(4).tolist()
+    )
     market = np.random.default_rng(4).normal(0, 0.01, 300)
     record = run_of(values, benchmark=market.tolist())
 
@@ -214,13 +224,20 @@ def test_metrics_of_a_run_whose_returns_are_missing_are_finite_or_none():
     record = run_of([10000, 0.0001])
     record.sessions += [replace(row, returns=math.nan) for row in record.sessions]
 
-    assert all(value is None or math.isfinite(value) for value in BacktestResult(record).metrics.values())
+    assert all(
+        value is None or math.isfinite(value) for value in BacktestResult(record).metrics.values()
+    )
 
 
 def test_activity_is_counted():
     metrics = BacktestResult(run_with_trades()).metrics
 
-    assert (metrics["sessions"], metrics["orders"], metrics["denied"], metrics["fills"]) == (5, 2, 1, 2)
+    assert (metrics["sessions"], metrics["orders"], metrics["denied"], metrics["fills"]) == (
+        5,
+        2,
+        1,
+        2,
+    )
     assert metrics["commission"] == pytest.approx(0.02)
     traded = 4 * 50.5 + 6 * 51.123456789012
     mean = (10000 + 10000 + 9999.99 + 10009.98 + 10012.48) / 5
@@ -264,7 +281,9 @@ def test_showing_a_result_does_not_need_the_heavy_libraries():
         "print(sorted({'pandas', 'plotly', 'empyrical', 'scipy'} & set(sys.modules)))\n"
     )
 
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
 
     assert answer.stdout.strip() == "[]"
 
@@ -291,7 +310,9 @@ def test_settings_and_context_are_kept():
 
 def test_two_equal_results_compare_as_the_same():
     frame = compare(
-        BacktestResult(run_with_trades()), BacktestResult(run_with_trades()), names=("backtest", "paper")
+        BacktestResult(run_with_trades()),
+        BacktestResult(run_with_trades()),
+        names=("backtest", "paper"),
     )
 
     assert frame.columns == ["metric", "backtest", "paper", "same"]
@@ -307,7 +328,9 @@ def test_a_comparison_shows_which_figures_differ():
     assert frame.filter(~pl.col("same")).rows() == [("orders", 2.0, 3.0, False)]
 
 
-@pytest.mark.parametrize("names", [("a", "a"), ("metric", "b"), ("a", "same"), ("a",), ("a", "b", "c")])
+@pytest.mark.parametrize(
+    "names", [("a", "a"), ("metric", "b"), ("a", "same"), ("a",), ("a", "b", "c")]
+)
 def test_names_that_would_collide_are_refused(names):
     result = BacktestResult(run_of([10000]))
 
@@ -324,7 +347,8 @@ def test_a_session_in_utc_keeps_its_time():
 def test_the_commission_of_a_run_is_added_without_the_noise_of_floats():
     record = run_with_trades()
     record.transactions = [
-        t._replace(commission=Decimal(c)) for t, c in zip(record.transactions, ("0.1", "0.2"), strict=True)
+        t._replace(commission=Decimal(c))
+        for t, c in zip(record.transactions, ("0.1", "0.2"), strict=True)
     ]
 
     assert BacktestResult(record).metrics["commission"] == 0.3

@@ -12,7 +12,11 @@ from rbtlive.utils.calendar_utils import get_calendar
 from tests.data.markets import bars
 
 PRICES = bars({"A": [10.0, 11.0, 12.0, 11.0, 13.0]})
-SPAN = {"start": pd.Timestamp("2017-01-04"), "end": pd.Timestamp("2017-01-09"), "capital_base": 1000.0}
+SPAN = {
+    "start": pd.Timestamp("2017-01-04"),
+    "end": pd.Timestamp("2017-01-09"),
+    "capital_base": 1000.0,
+}
 
 
 def initialize(context):
@@ -33,7 +37,9 @@ def test_it_returns_ziplines_frame_of_a_backtest_with_quirks():
     ).to_zipline()  # fmt: skip
     lists = ["orders", "positions", "transactions"]  # their assets are those of each run
     assert_frame_equal(perf.drop(columns=lists), tested.drop(columns=lists))
-    assert [str(perf[name].tolist()) for name in lists] == [str(tested[name].tolist()) for name in lists]
+    assert [str(perf[name].tolist()) for name in lists] == [
+        str(tested[name].tolist()) for name in lists
+    ]
     assert perf["price"].tolist() == [11.0, 12.0, 11.0, 13.0]
     assert len(perf["transactions"].iloc[1]) == 1
 
@@ -62,7 +68,9 @@ def test_analyze_gets_the_context_and_the_frame():
 
 
 def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_zero():
-    returns = pd.Series([0.01, 0.02], index=pd.DatetimeIndex(["2017-01-04", "2017-01-06"], tz="UTC"))
+    returns = pd.Series(
+        [0.01, 0.02], index=pd.DatetimeIndex(["2017-01-04", "2017-01-06"], tz="UTC")
+    )
 
     perf = run_algorithm(initialize=initialize, data=PRICES, benchmark_returns=returns, **SPAN)
 

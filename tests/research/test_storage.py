@@ -45,7 +45,9 @@ def document_of(path):
 
 @pytest.fixture
 def saved(tmp_path):
-    return BacktestResult(run_with_trades(), context=object()).save(tmp_path / "deep" / "run.rbtresult")
+    return BacktestResult(run_with_trades(), context=object()).save(
+        tmp_path / "deep" / "run.rbtresult"
+    )
 
 
 def test_a_loaded_result_shows_what_the_saved_one_showed(saved):
@@ -103,7 +105,9 @@ def test_digits_beyond_twelve_decimals_survive(tmp_path):
 def test_settings_come_back_and_models_as_their_text(tmp_path):
     record = run_of([10000])
     record.settings = settings(
-        commission=Fee(), params={"fast": 3, "rate": Decimal("0.1"), "pair": (1, 2)}, benchmark="SPY"
+        commission=Fee(),
+        params={"fast": 3, "rate": Decimal("0.1"), "pair": (1, 2)},
+        benchmark="SPY",
     )
 
     loaded = BacktestResult.load(BacktestResult(record).save(tmp_path / "a")).settings
@@ -253,7 +257,9 @@ def test_a_value_that_names_code_stays_text(saved):
     document["recorded"][0] = [["x", {"text": "__import__('os').abort()"}]]
     rewritten(saved, "result.json", json.dumps(document).encode())
 
-    assert BacktestResult.load(saved).record.sessions[0].recorded == {"x": "__import__('os').abort()"}
+    assert BacktestResult.load(saved).record.sessions[0].recorded == {
+        "x": "__import__('os').abort()"
+    }
 
 
 def test_an_unknown_tag_is_damage(saved):

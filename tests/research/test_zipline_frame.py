@@ -1,4 +1,6 @@
-"""The pandas frame equals, column for column, what zipline itself returned for the same run."""
+"""The pandas frame equals, column for column, what zipline itself returned for the same
+run.
+"""
 
 import json
 import math
@@ -62,7 +64,13 @@ def order_of(facts):
 def transaction_of(facts):
     asset, moment = unpacked(facts["sid"]), unpacked(facts["dt"])
     return Transaction(
-        moment, asset, Decimal(facts["amount"]), money(facts["price"]), Decimal(0), facts["order_id"], ""
+        moment,
+        asset,
+        Decimal(facts["amount"]),
+        money(facts["price"]),
+        Decimal(0),
+        facts["order_id"],
+        "",
     )
 
 
@@ -73,7 +81,9 @@ def position_of(facts):
 
 
 def recorded_in(columns, number):
-    """What had been recorded by then: zipline shows NaN before, except for the variable that is always NaN."""
+    """What had been recorded by then: zipline shows NaN before, except for the variable
+    that is always NaN.
+    """
     values = {name: unpacked(columns[name][number]) for name in VARIABLES}
     if number < 5:
         return {}
@@ -110,7 +120,9 @@ def record_of(case):
 def assert_same(ours, theirs):
     if isinstance(theirs, float) and not isinstance(ours, bool):
         assert ours is not None
-        assert math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12) or (ours != ours and theirs != theirs)
+        assert math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12) or (
+            ours != ours and theirs != theirs
+        )
     elif isinstance(theirs, list):
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
@@ -204,7 +216,8 @@ def test_a_transaction_without_an_order_has_no_order_id():
 
 def test_recorded_decimals_become_floats_also_inside_lists():
     record = run_of(
-        [10000, 10000], recorded={0: {"cash": Decimal("1.5"), "pair": [Decimal("0.5"), {"a": Decimal(1)}]}}
+        [10000, 10000],
+        recorded={0: {"cash": Decimal("1.5"), "pair": [Decimal("0.5"), {"a": Decimal(1)}]}},
     )
 
     frame = BacktestResult(record).to_zipline()

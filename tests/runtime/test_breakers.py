@@ -1,4 +1,6 @@
-"""Breakers: each trips where its limit is passed, does what it was told to, and says why in every order it denies."""
+"""Breakers: each trips where its limit is passed, does what it was told to, and says
+why in every order it denies.
+"""
 
 from __future__ import annotations
 
@@ -71,9 +73,13 @@ def replayed(folder, bars, breakers, **options):
 
 
 def tripped(session):
-    """Return name, reason and action of every breaker event that a session's journal holds."""
+    """Return name, reason and action of every breaker event that a session's journal
+    holds.
+    """
     with session._recorded() as recorded:
-        events = [event for _seq, event in recorded.events() if isinstance(event, CircuitBreakerEvent)]
+        events = [
+            event for _seq, event in recorded.events() if isinstance(event, CircuitBreakerEvent)
+        ]
     return [(event.name, event.reason, event.action) for event in events]
 
 
@@ -81,7 +87,10 @@ def test_a_fall_from_the_highest_value_trips_the_drawdown_breaker(tmp_path):
     bars = falling(100, 100, 120, 100, 60, 60, 60)
 
     session = replayed(
-        tmp_path, bars, rbt.Breakers(max_drawdown=0.1), commission=rbt.finance.commission.PerTrade(0)
+        tmp_path,
+        bars,
+        rbt.Breakers(max_drawdown=0.1),
+        commission=rbt.finance.commission.PerTrade(0),
     )
 
     assert session.trading_state == "halted"
@@ -95,7 +104,9 @@ def test_a_fall_from_the_highest_value_trips_the_drawdown_breaker(tmp_path):
 
 
 def test_a_loss_since_the_sessions_start_trips_the_daily_loss_breaker(tmp_path):
-    session = replayed(tmp_path, falling(100, 100, 99, 98, 90, 90), rbt.Breakers(max_daily_loss=1500))
+    session = replayed(
+        tmp_path, falling(100, 100, 99, 98, 90, 90), rbt.Breakers(max_daily_loss=1500)
+    )
 
     ((name, reason, _action),) = tripped(session)
     assert name == "daily loss"
@@ -107,7 +118,10 @@ def test_a_loss_since_the_sessions_start_trips_the_daily_loss_breaker(tmp_path):
 
 def test_more_orders_within_a_minute_trip_the_order_rate_breaker(tmp_path):
     session = replayed(
-        tmp_path, daily_frame(4), rbt.Breakers(max_orders_per_minute=3), params={"times": 4, "amount": 1}
+        tmp_path,
+        daily_frame(4),
+        rbt.Breakers(max_orders_per_minute=3),
+        params={"times": 4, "amount": 1},
     )
 
     assert tripped(session) == [("order rate", "more than 3 orders within a minute", "halt")]
@@ -121,11 +135,18 @@ def test_orders_of_other_minutes_and_of_before_a_restart_count_for_nothing(tmp_p
 
     async def pieces():
         session = rbt.attach(
-            Buyer, rbt.PaperBroker(), feed=Gated(bars, 10), journal=tmp_path, breakers=limits, params=params
+            Buyer,
+            rbt.PaperBroker(),
+            feed=Gated(bars, 10),
+            journal=tmp_path,
+            breakers=limits,
+            params=params,
         )
         await processed(session, 10)
         await session.stop()
-        return await whole(Buyer, tmp_path, feed=rbt.ReplayFeed(bars), breakers=limits, params=params)
+        return await whole(
+            Buyer, tmp_path, feed=rbt.ReplayFeed(bars), breakers=limits, params=params
+        )
 
     session = run(pieces())
 
@@ -135,7 +156,10 @@ def test_orders_of_other_minutes_and_of_before_a_restart_count_for_nothing(tmp_p
 
 def test_more_failing_callbacks_trip_the_error_rate_breaker(tmp_path):
     session = replayed(
-        tmp_path, daily_frame(9), rbt.Breakers(max_errors=2), params={"failing": (1, 3, 5), "amount": 1}
+        tmp_path,
+        daily_frame(9),
+        rbt.Breakers(max_errors=2),
+        params={"failing": (1, 3, 5), "amount": 1},
     )
 
     assert tripped(session) == [("error rate", "3 callbacks failed, the limit is 2", "halt")]
@@ -224,11 +248,13 @@ def test_two_sessions_may_share_their_limits(tmp_path):
     assert (rich.trading_state, poor.trading_state) == ("running", "running")
 
 
-# -- wall time ---------------------------------------------------------------------------------------------------------
+# -- wall time -----------------------------------------------------------------------
 
 
 def slow(clock, took_s, at=3):
-    """Return a strategy whose callbacks take so long at one of its bars, by the engine's clock."""
+    """Return a strategy whose callbacks take so long at one of its bars, by the
+    engine's clock.
+    """
 
     def initialize(context):
         context.bars, context.denied = 0, []
@@ -273,7 +299,9 @@ def breaker_events(journal):
 
 @pytest.mark.parametrize(("took_s", "trips"), [(0.4, False), (0.6, True)])
 @pytest.mark.parametrize(("action", "state"), [("halt", "halted"), ("reduce", "reducing")])
-def test_a_callback_that_takes_too_long_trips_the_slow_strategy_breaker(took_s, trips, action, state):
+def test_a_callback_that_takes_too_long_trips_the_slow_strategy_breaker(
+    took_s, trips, action, state
+):
     clock, journal = VirtualClock(), Journal.in_memory()
 
     engine = run(
@@ -288,7 +316,9 @@ def test_a_callback_that_takes_too_long_trips_the_slow_strategy_breaker(took_s, 
 
     reason = "the callbacks of one event took 0.6 s, the limit is 0.5 s"
     assert engine.core.trading_state == (state if trips else "running")
-    assert [(e.name, e.reason, e.action) for e in kept.events] == [("slow strategy", reason, action)] * trips
+    assert [(e.name, e.reason, e.action) for e in kept.events] == [
+        ("slow strategy", reason, action)
+    ] * trips
     assert engine.core.context.denied == [f"slow strategy: {reason}"] * 3 * trips
     assert engine.meters.events == 6 + trips
 
@@ -436,13 +466,17 @@ def test_a_cell_that_blocks_the_loop_for_minutes_leaves_stale_prices_and_trips_t
     assert engine.meters.loop_lag_max_ms > 200_000
 
 
-# -- settings ----------------------------------------------------------------------------------------------------------
+# -- settings ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(rbt.Breakers) if field.name != "action"])
+@pytest.mark.parametrize(
+    "name", [field.name for field in fields(rbt.Breakers) if field.name != "action"]
+)
 @pytest.mark.parametrize("value", [0, -1, float("nan"), True, "3"])
 def test_a_limit_that_is_no_number_above_zero_is_refused(name, value):
-    with pytest.raises(errors.InvalidSetting, match=f"{name} of Breakers must be a number above zero: was"):
+    with pytest.raises(
+        errors.InvalidSetting, match=f"{name} of Breakers must be a number above zero: was"
+    ):
         rbt.Breakers(**{name: value})
 
 

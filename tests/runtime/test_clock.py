@@ -48,7 +48,10 @@ def test_sleepers_wake_in_order_of_their_due_time():
             await clock.sleep(delay_s)
             woken.append((name, clock.monotonic_ns() // 10**9))
 
-        tasks = [asyncio.create_task(sleeper(*entry)) for entry in (("c", 3), ("a", 1), ("b", 1), ("now", 0))]
+        tasks = [
+            asyncio.create_task(sleeper(*entry))
+            for entry in (("c", 3), ("a", 1), ("b", 1), ("now", 0))
+        ]
         tasks.append(asyncio.create_task(sleeper("cancelled", 2)))
         await asyncio.sleep(0)
         tasks[-1].cancel()

@@ -1,4 +1,6 @@
-"""The dispatcher: recorded first, then every handler in order, whatever one of them does."""
+"""The dispatcher: recorded first, then every handler in order, whatever one of them
+does.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -268,7 +270,9 @@ def test_of_several_events_the_next_is_asked_for_when_all_is_done_that_one_cause
 def test_an_event_that_was_recorded_is_not_recorded_again():
     log = Log()
     dispatcher = EventDispatcher(record=log.writer("record"))
-    dispatcher.register_handler(MarketDataEvent, lambda event: dispatcher.dispatch_now(FILL, recorded=True))
+    dispatcher.register_handler(
+        MarketDataEvent, lambda event: dispatcher.dispatch_now(FILL, recorded=True)
+    )
     dispatcher.register_handler(OrderFillEvent, log.writer("fill"))
 
     dispatcher.dispatch_now(FILL, recorded=True)

@@ -166,7 +166,9 @@ def test_initialize_that_fails_fails_the_engine():
 
     async def life():
         nonlocal engine
-        engine = engine_of(rbt.ReplayFeed(daily_frame()), {"__name__": "s", "initialize": initialize})
+        engine = engine_of(
+            rbt.ReplayFeed(daily_frame()), {"__name__": "s", "initialize": initialize}
+        )
         with pytest.raises(KeyError, match="no such thing"):
             await engine.run()
 

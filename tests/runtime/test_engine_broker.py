@@ -1,4 +1,6 @@
-"""The engine with a broker elsewhere: what is sent, what is written first, and what becomes of each answer."""
+"""The engine with a broker elsewhere: what is sent, what is written first, and what
+becomes of each answer.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ class BookBroker(rbt.BrokerAdapter):
 
     Attributes:
         book: Its orders by client order id, oldest first.
-        answer: What becomes of the next submission: "accept", "refuse", "lose" (it arrives, the answer does not) or "drop".
+        answer: What becomes of the next submission: "accept", "refuse", "lose" (it
+            arrives, the answer does not) or "drop".
         sent: Client order ids in the order in which they arrived or should have.
     """
 
@@ -70,7 +73,9 @@ class BookBroker(rbt.BrokerAdapter):
     async def submit_order(self, order, *, client_order_id):
         self.sent.append(client_order_id)
         if self.session is not None:  # what others can read of the journal at this moment
-            with open_run(StateFolder(self.session._launch.folder.path), self.session.name) as recorded:
+            with open_run(
+                StateFolder(self.session._launch.folder.path), self.session.name
+            ) as recorded:
                 self.written.append(
                     [row.data()["order_id"] for row in recorded.rows() if row.type == "SubmitOrder"]
                 )
@@ -102,7 +107,9 @@ class BookBroker(rbt.BrokerAdapter):
         )
         filled = order.filled + execution.amount
         state = OrderState.FILLED if filled == order.amount else OrderState.PARTIALLY_FILLED
-        self._change(client_order_id, filled=filled, state=state, executions=(*order.executions, execution))
+        self._change(
+            client_order_id, filled=filled, state=state, executions=(*order.executions, execution)
+        )
         self.held[order.symbol] = self.held.get(order.symbol, Decimal(0)) + execution.amount
         for _time in range(told):
             self.tell(
@@ -153,7 +160,9 @@ class Inbox:
 async def trading(folder, broker, work):
     """Attach, let the strategy see one bar and send its order, do the work, and stop."""
     source, days = Inbox(), iter(slices(daily_frame(8)))
-    session = rbt.attach(Buyer, broker, feed=source, data=PolarsDataPortal(daily_frame()), journal=folder)
+    session = rbt.attach(
+        Buyer, broker, feed=source, data=PolarsDataPortal(daily_frame()), journal=folder
+    )
     broker.session = session
 
     async def bar():

@@ -1,4 +1,6 @@
-"""A flood of bars: orders are on the disk before they can fill, the queue stays short, and nothing of an order is lost."""
+"""A flood of bars: orders are on the disk before they can fill, the queue stays short,
+and nothing of an order is lost.
+"""
 
 from __future__ import annotations
 
@@ -61,13 +63,19 @@ def test_a_flood_leaves_room_in_the_queue_and_whatever_else_comes_goes_first():
         engine = rbt.TradingEngine(
             buying_every_bar(), rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), queue_size=4
         )
-        engine.dispatcher.register_handler(SystemErrorEvent, lambda _event: order_of_events.append("told"))
-        engine.dispatcher.register_handler(MarketDataEvent, lambda _event: order_of_events.append("bar"))
+        engine.dispatcher.register_handler(
+            SystemErrorEvent, lambda _event: order_of_events.append("told")
+        )
+        engine.dispatcher.register_handler(
+            MarketDataEvent, lambda _event: order_of_events.append("bar")
+        )
         task = asyncio.create_task(engine.run())
         await until(lambda: order_of_events)
         for number in range(told):  # far more than the queue takes of bars
             engine.enqueue(
-                SystemErrorEvent(timestamp=engine.core.now, message=f"message {number}", source="test")
+                SystemErrorEvent(
+                    timestamp=engine.core.now, message=f"message {number}", source="test"
+                )
             )
         await task
         return engine

@@ -1,4 +1,6 @@
-"""How many events the engine takes before others on the loop have their turn, counted on a clock that events move."""
+"""How many events the engine takes before others on the loop have their turn, counted
+on a clock that events move.
+"""
 
 import asyncio
 from itertools import pairwise
@@ -23,13 +25,21 @@ async def from_iterator():
 
 
 def longest_stretch(feed, *, cost_us, portal=None, crowd=0):
-    """Return the most events between two turns of another task, and how many there were in all."""
+    """Return the most events between two turns of another task, and how many there were
+    in all.
+    """
     clock, taken, seen = VirtualClock(), 0, [0]
 
     async def life():
         nonlocal taken
         engine = TradingEngine(
-            Hold, PaperBroker(), feed=feed, portal=portal, clock=clock, frequency="1m", calendar="XNYS"
+            Hold,
+            PaperBroker(),
+            feed=feed,
+            portal=portal,
+            clock=clock,
+            frequency="1m",
+            calendar="XNYS",
         )
 
         def note(_event):

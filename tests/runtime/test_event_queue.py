@@ -1,4 +1,6 @@
-"""The queue: what waits leaves by priority, then in order of arrival; only market data is ever refused."""
+"""The queue: what waits leaves by priority, then in order of arrival; only market data
+is ever refused.
+"""
 
 import queue
 from datetime import UTC, datetime
@@ -51,7 +53,9 @@ def test_events_leave_by_priority_then_by_arrival(kinds):
     assert [id(e) for e in drained(waiting)] == [id(e) for e in expected]
 
 
-@given(st.lists(st.one_of(st.integers(0, len(MAKERS) - 1), st.none()), max_size=60), st.integers(1, 4))
+@given(
+    st.lists(st.one_of(st.integers(0, len(MAKERS) - 1), st.none()), max_size=60), st.integers(1, 4)
+)
 def test_any_mixture_of_puts_and_gets_agrees_with_a_sorted_list(steps, maxsize):
     waiting, model, numbers = EventQueue(maxsize), [], count()
     for step in steps:

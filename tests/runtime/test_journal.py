@@ -1,4 +1,6 @@
-"""The journal: rows in order, hashed, committed, found again; runs that end, go on, or are set aside."""
+"""The journal: rows in order, hashed, committed, found again; runs that end, go on, or
+are set aside.
+"""
 
 import hashlib
 import sqlite3
@@ -31,7 +33,9 @@ START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
 def slice_at(minute):
     moment = START + timedelta(minutes=minute)
-    bar = Bar(symbol="A", timestamp=moment, open=1, high=2, low=0.5, close=1 + minute / 100, volume=10)
+    bar = Bar(
+        symbol="A", timestamp=moment, open=1, high=2, low=0.5, close=1 + minute / 100, volume=10
+    )
     return MarketDataEvent(timestamp=moment, bars={"A": bar})
 
 
@@ -49,7 +53,11 @@ def begin(folder):
         journal = open_journal(
             folder,
             name,
-            **{"header": lambda: {"params": {"fast": 10}}, "clock": VirtualClock(START), **settings},
+            **{
+                "header": lambda: {"params": {"fast": 10}},
+                "clock": VirtualClock(START),
+                **settings,
+            },
         )
         opened.append(journal)
         return journal
@@ -202,7 +210,9 @@ def test_a_process_that_died_before_the_header_left_no_run_behind(begin, folder)
 def test_a_second_holder_is_told_who_the_first_is(begin):
     begin()
 
-    with pytest.raises(SessionLocked, match=r"'sma' is held by this process on .+ since 2020-01-02T21:00:00"):
+    with pytest.raises(
+        SessionLocked, match=r"'sma' is held by this process on .+ since 2020-01-02T21:00:00"
+    ):
         begin()
 
     assert begin("other").resumed is False
@@ -236,8 +246,12 @@ def test_another_format_is_refused_by_name(begin, folder):
     assert begin(fresh=True).last_seq == 0
 
 
-@pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\x00" * 3000])
-def test_a_file_that_is_no_journal_is_corrupt_and_is_set_aside_only_when_told(begin, folder, content):
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\x00" * 3000]
+)
+def test_a_file_that_is_no_journal_is_corrupt_and_is_set_aside_only_when_told(
+    begin, folder, content
+):
     folder.make()
     folder.journal_path("sma").write_bytes(content)
 
@@ -376,7 +390,9 @@ def test_a_finished_run_can_be_read_where_no_side_files_can_be_made(begin, folde
     journal = begin()
     journal.append_event(slice_at(0))
     journal.close()
-    (folder.path / "sma.sqlite-shm").mkdir()  # in the way, as a folder without write permission would be
+    (
+        folder.path / "sma.sqlite-shm"
+    ).mkdir()  # in the way, as a folder without write permission would be
 
     assert open_events(folder, None) == [slice_at(0)]
 
@@ -413,7 +429,9 @@ def test_many_rows_without_a_commit_do_not_pile_up_in_memory(begin):
 
 def test_an_interrupt_at_any_step_of_a_commit_loses_and_doubles_nothing(begin):
     class Interrupting:
-        """Passes everything on to a connection, and interrupts before or after the n-th statement."""
+        """Passes everything on to a connection, and interrupts before or after the n-th
+        statement.
+        """
 
         def __init__(self, connection, at, after):
             self.connection, self.at, self.after = connection, at, after
@@ -447,7 +465,11 @@ def test_an_interrupt_at_any_step_of_a_commit_loses_and_doubles_nothing(begin):
             journal.commit(durable=True)
             journal.append_event(slice_at(2))
 
-            assert [event for _, event in journal.events()] == [slice_at(0), slice_at(1), slice_at(2)]
+            assert [event for _, event in journal.events()] == [
+                slice_at(0),
+                slice_at(1),
+                slice_at(2),
+            ]
 
 
 def test_run_ids_are_eight_characters_and_client_order_ids_at_most_eighteen():

@@ -1,4 +1,6 @@
-"""Canonical JSON: equal values give equal bytes, and what is read back is what was written."""
+"""Canonical JSON: equal values give equal bytes, and what is read back is what was
+written.
+"""
 
 import json
 from dataclasses import dataclass
@@ -38,7 +40,9 @@ NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
 moments = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 numbers = st.decimals(
     min_value=0, max_value=10**12, allow_nan=False, allow_infinity=False, places=8
-) | st.sampled_from([Decimal("1E+3"), Decimal("0E-7"), Decimal("-0"), Decimal("1.50"), Decimal("1E-12")])
+) | st.sampled_from(
+    [Decimal("1E+3"), Decimal("0E-7"), Decimal("-0"), Decimal("1.50"), Decimal("1E-12")]
+)
 texts = st.text(max_size=20)
 hostile = st.sampled_from(
     ['"', "\\", "\x00\x1f", "\u2028", "</script>", "', (select 1)); --", "ä€😀", "{}[],:"]
@@ -63,14 +67,21 @@ def bars(draw, symbol=None, moment=None):
 def slices(draw):
     moment = draw(moments)
     symbols = draw(st.lists(texts | hostile, max_size=4, unique=True))
-    return MarketDataEvent(timestamp=moment, bars={s: draw(bars(symbol=s, moment=moment)) for s in symbols})
+    return MarketDataEvent(
+        timestamp=moment, bars={s: draw(bars(symbol=s, moment=moment)) for s in symbols}
+    )
 
 
 texts_ = texts | hostile
 events = st.one_of(
     slices(),
     st.builds(
-        OrderFillEvent, timestamp=moments, order_id=texts_, execution_id=texts_, amount=numbers, price=numbers
+        OrderFillEvent,
+        timestamp=moments,
+        order_id=texts_,
+        execution_id=texts_,
+        amount=numbers,
+        price=numbers,
     ),
     st.builds(OrderRejectEvent, timestamp=moments, order_id=texts_, reason=texts_),
     st.builds(
@@ -145,7 +156,10 @@ def test_the_order_in_which_symbols_came_does_not_show(event):
     assert encode_event(backwards) == encode_event(event)
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30) | numbers)
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30)
+    | numbers
+)
 def test_decimals_have_one_plain_text(number):
     assert decimal_text(number) == plain_text(number)
     assert Decimal(decimal_text(number)) == number
@@ -153,15 +167,22 @@ def test_decimals_have_one_plain_text(number):
 
 
 def test_a_bar_says_only_what_its_slice_does_not():
-    bar = Bar(symbol="A", timestamp=NOW, open=1.50, high="2E+1", low=1, close=0.1, volume=1_000_000.0)
+    bar = Bar(
+        symbol="A", timestamp=NOW, open=1.50, high="2E+1", low=1, close=0.1, volume=1_000_000.0
+    )
 
     text = encode_event(MarketDataEvent(timestamp=NOW, bars={"A": bar}))
 
-    assert text == '{"bars":{"A":{"close":"0.1","high":"20","low":"1","open":"1.5","volume":"1000000"}}}'
+    assert (
+        text
+        == '{"bars":{"A":{"close":"0.1","high":"20","low":"1","open":"1.5","volume":"1000000"}}}'
+    )
 
 
 def test_a_bar_with_another_symbol_or_time_than_its_place_says_so():
-    bar = Bar(symbol="B", timestamp=NOW - timedelta(minutes=1), open=1, high=1, low=1, close=1, volume=0)
+    bar = Bar(
+        symbol="B", timestamp=NOW - timedelta(minutes=1), open=1, high=1, low=1, close=1, volume=0
+    )
 
     text = encode_event(MarketDataEvent(timestamp=NOW, bars={"A": bar}))
 
@@ -215,10 +236,22 @@ def test_an_unknown_type_of_event_is_a_matter_of_version():
     [
         ("MarketDataEvent", "{}"),
         ("MarketDataEvent", '{"bars":{"A":{"close":"1"}}}'),
-        ("MarketDataEvent", '{"bars":{"A":{"close":"1","high":"1","low":"2","open":"1","volume":"1"}}}'),
-        ("MarketDataEvent", '{"bars":{"A":{"close":"NaN","high":"3","low":"2","open":"1","volume":"1"}}}'),
-        ("MarketDataEvent", '{"bars":{"A":{"close":"x","high":"3","low":"2","open":"1","volume":"1"}}}'),
-        ("MarketDataEvent", '{"bars":{"A":{"close":"-1","high":"3","low":"2","open":"1","volume":"1"}}}'),
+        (
+            "MarketDataEvent",
+            '{"bars":{"A":{"close":"1","high":"1","low":"2","open":"1","volume":"1"}}}',
+        ),
+        (
+            "MarketDataEvent",
+            '{"bars":{"A":{"close":"NaN","high":"3","low":"2","open":"1","volume":"1"}}}',
+        ),
+        (
+            "MarketDataEvent",
+            '{"bars":{"A":{"close":"x","high":"3","low":"2","open":"1","volume":"1"}}}',
+        ),
+        (
+            "MarketDataEvent",
+            '{"bars":{"A":{"close":"-1","high":"3","low":"2","open":"1","volume":"1"}}}',
+        ),
         ("MarketDataEvent", '{"bars":{"A":[1]}}'),
         ("MarketDataEvent", '{"bars":[1]}'),
         ("OrderFillEvent", '{"order_id":"1"}'),

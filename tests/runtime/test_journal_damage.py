@@ -1,4 +1,6 @@
-"""What becomes of a journal that was damaged, and of one that cannot be written: never a silent loss."""
+"""What becomes of a journal that was damaged, and of one that cannot be written: never
+a silent loss.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -24,7 +26,9 @@ def begin(folder, **how):
 
 
 def note(journal, number):
-    journal.append(RowKind.NOTE, "Note", timestamp=START, payload={"number": number, "filler": "x" * 80})
+    journal.append(
+        RowKind.NOTE, "Note", timestamp=START, payload={"number": number, "filler": "x" * 80}
+    )
 
 
 class Whole(dict):
@@ -34,7 +38,9 @@ class Whole(dict):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Files of a run that was closed, of one whose process died, and the hash after each row."""
+    """Files of a run that was closed, of one whose process died, and the hash after
+    each row.
+    """
     folder = StateFolder(tmp_path_factory.mktemp("whole") / "state")
     journal = begin(folder)
     hashes = [journal.hash()]
@@ -80,7 +86,9 @@ def check_nothing_was_lost_silently(folder, hashes):
 
 
 def place_in(files, place):
-    """Turn any number into a database or log file and an offset in it, each byte as likely as the next."""
+    """Turn any number into a database or log file and an offset in it, each byte as
+    likely as the next.
+    """
     names = sorted(name for name in files if name.endswith((".sqlite", "-wal")))
     place %= sum(len(files[name]) for name in names)
     for name in names:
@@ -92,7 +100,9 @@ def place_in(files, place):
 
 @settings(deadline=None, max_examples=80)
 @given(st.sampled_from(["dead", "closed"]), st.integers(0, 10**7), st.integers(1, 255))
-def test_a_flipped_byte_anywhere_is_harmless_or_cut_or_named(whole, tmp_path_factory, state, place, mask):
+def test_a_flipped_byte_anywhere_is_harmless_or_cut_or_named(
+    whole, tmp_path_factory, state, place, mask
+):
     files = dict(whole[state])
     name, at = place_in(files, place)
     content = bytearray(files[name])

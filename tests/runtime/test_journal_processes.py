@@ -1,4 +1,6 @@
-"""The journal and other processes: killed at any moment, holding a session, reading along."""
+"""The journal and other processes: killed at any moment, holding a session, reading
+along.
+"""
 
 import os
 import random
@@ -70,7 +72,9 @@ def test_a_writer_killed_at_random_moments_leaves_a_whole_prefix_each_time(tmp_p
     kept = 0
     for _ in range(5):
         with running(WRITER, folder) as process:
-            acknowledged = [int(process.stdout.readline()) for _ in range(chance.randrange(1, 200))][-1]
+            acknowledged = [
+                int(process.stdout.readline()) for _ in range(chance.randrange(1, 200))
+            ][-1]
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
 
@@ -85,7 +89,9 @@ def test_a_writer_killed_at_random_moments_leaves_a_whole_prefix_each_time(tmp_p
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
-def test_a_session_is_held_by_one_process_and_free_when_that_dies_even_if_its_children_live(tmp_path):
+def test_a_session_is_held_by_one_process_and_free_when_that_dies_even_if_its_children_live(
+    tmp_path,
+):
     folder = StateFolder(tmp_path / "state")
     with running(HOLDER_WITH_A_FORKED_CHILD, folder) as process:
         child = int(process.stdout.readline())

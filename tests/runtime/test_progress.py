@@ -14,7 +14,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("value", "shown"), [("", True), ("1", False)])
-def test_a_terminal_is_shown_progress_unless_tqdms_own_variable_switches_it_off(monkeypatch, value, shown):
+def test_a_terminal_is_shown_progress_unless_tqdms_own_variable_switches_it_off(
+    monkeypatch, value, shown
+):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TQDM_DISABLE", value)
 

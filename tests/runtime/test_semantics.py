@@ -1,4 +1,5 @@
-"""What a journal means must not change without a word: runs of before, stored as text, still come out row by row.
+"""What a journal means must not change without a word: runs of before, stored as text,
+still come out row by row.
 
 python -m tests.runtime.test_semantics    stores them anew, once SEMANTICS was raised
 """
@@ -27,15 +28,19 @@ from tests.builders import Churn, Gated, daily_frame, minute_frame, rows_of, run
 
 STORED = Path(__file__).with_name("semantics.jsonl")
 HOW = (
-    "the same events give another journal than before, so that runs which were begun before cannot be carried on: undo that, or "
-    "raise SEMANTICS in rbtlive/runtime/run_header.py and store the journals anew with python -m tests.runtime.test_semantics"
+    "the same events give another journal than before, so that runs which were begun before cannot "
+    "be carried on: undo that, or "
+    "raise SEMANTICS in rbtlive/runtime/run_header.py and store the journals anew with python -m "
+    "tests.runtime.test_semantics"
 )
 OPERATED = {4: "pause", 6: "resume", 8: "cancel_all", 11: "flatten", 14: "resume"}
 """What a person does after so many slices."""
 
 
 def daily() -> PolarsDataPortal:
-    """Return daily bars with gaps, a split, and dividends, one of them without a pay date."""
+    """Return daily bars with gaps, a split, and dividends, one of them without a pay
+    date.
+    """
     dates = daily_frame(20)["date"].unique().sort()
     splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [dates[9]], "ratio": [0.5]})
     dividends = pl.DataFrame(
@@ -98,21 +103,29 @@ def store() -> None:
     """
     if STORED.exists() and stored()["semantics"] >= SEMANTICS:
         sys.exit(
-            f"stored are journals of semantics {stored()['semantics']}, SEMANTICS is {SEMANTICS}: raise it first"
+            f"stored are journals of semantics {stored()['semantics']}, SEMANTICS is {SEMANTICS}: "
+            "raise it first"
         )
-    lines = [{"semantics": SEMANTICS}, *([frequency, *row] for frequency in RUNS for row in made(frequency))]
+    lines = [
+        {"semantics": SEMANTICS},
+        *([frequency, *row] for frequency in RUNS for row in made(frequency)),
+    ]
     STORED.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
 
 
 def replayed(frequency: str, rows: list[list[str]]) -> int:
-    """Carry a run on whose journal holds these rows, and return how many events it replayed."""
+    """Carry a run on whose journal holds these rows, and return how many events it
+    replayed.
+    """
 
     async def carried_on() -> int:
         journal = Journal.in_memory(
             {"strategy": "Churn", "source": "", "settings": {}, "live": False, "name": "Churn"}
         )
         for kind, type_name, ts, payload in rows:
-            journal.append_text(RowKind(kind), type_name, timestamp=parse_datetime(ts), payload=payload)
+            journal.append_text(
+                RowKind(kind), type_name, timestamp=parse_datetime(ts), payload=payload
+            )
         journal.resumed = True
         engine = rbt.TradingEngine(
             Churn, rbt.PaperBroker(), feed=Gated(RUNS[frequency](), 0), journal=journal, frequency=frequency, max_errors=3
@@ -134,7 +147,9 @@ def test_the_same_events_give_the_same_journal_as_before(frequency):
 
     assert stored()["semantics"] == SEMANTICS, "SEMANTICS was raised: store the journals anew"
     different = [
-        (number, was, is_) for number, (was, is_) in enumerate(zip(before, now, strict=False)) if was != is_
+        (number, was, is_)
+        for number, (was, is_) in enumerate(zip(before, now, strict=False))
+        if was != is_
     ]
     assert different[:1] == [], HOW
     assert len(now) == len(before), HOW
@@ -180,7 +195,9 @@ def test_nothing_is_stored_over_journals_of_the_same_semantics():
 
 def test_a_run_of_another_semantics_is_refused_by_name(tmp_path, monkeypatch):
     async def begun():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path)
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(daily_frame(), 3), journal=tmp_path
+        )
         await until(lambda: session.engine.failure or session.engine.meters.events == 3)
         await session.stop()
 
@@ -190,7 +207,9 @@ def test_a_run_of_another_semantics_is_refused_by_name(tmp_path, monkeypatch):
     run(begun())
     monkeypatch.setattr(run_header, "SEMANTICS", SEMANTICS + 1)
 
-    with pytest.raises(JournalVersion, match=f"under semantics {SEMANTICS}, this is {SEMANTICS + 1}"):
+    with pytest.raises(
+        JournalVersion, match=f"under semantics {SEMANTICS}, this is {SEMANTICS + 1}"
+    ):
         run(again())
     assert rbt.sessions() == {}
 

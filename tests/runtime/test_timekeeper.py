@@ -42,7 +42,9 @@ def watched(told):
 def process(core, keeper, clock, bars):
     """Let a slice happen when it is over."""
     clock.advance((bars[0].timestamp - clock.now()).total_seconds())
-    core.process(MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars}))
+    core.process(
+        MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars})
+    )
     keeper.note_slice(bars[0].timestamp, "1m")
 
 
@@ -75,7 +77,9 @@ def test_no_session_is_opened_while_bars_of_the_one_before_are_still_to_come():
 
     assert triggers(told) == []
     for bars in day[200:]:
-        core.process(MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars}))
+        core.process(
+            MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars})
+        )
     keeper.tick(core)
     assert triggers(told) == [clock.now()]
 
@@ -95,7 +99,11 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
 
     async def watched_by_hand():
         engine = rbt.TradingEngine(
-            Idle, rbt.PaperBroker(), feed=source(), portal=PolarsDataPortal(daily_frame()), clock=clock
+            Idle,
+            rbt.PaperBroker(),
+            feed=source(),
+            portal=PolarsDataPortal(daily_frame()),
+            clock=clock,
         )
         engine.dispatcher.register_handler(MarketDataEvent, told.append)
         running = asyncio.create_task(engine.run())
@@ -116,7 +124,9 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
 
     stats = run(watched_by_hand())
 
-    assert [(event.timestamp, len(event.bars)) for event in told] == [(day[0].timestamp, 2) for day in days]
+    assert [(event.timestamp, len(event.bars)) for event in told] == [
+        (day[0].timestamp, 2) for day in days
+    ]
     assert (stats["quarantined"], stats["empty"]) == (0, 0)
 
 
@@ -125,7 +135,11 @@ def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     told, closed = [], []
     portal = PolarsDataPortal(daily_frame())
     core = new_core(
-        Idle, portal, prepare_settings(portal, start=START, endless=True), preload=False, simulated=True
+        Idle,
+        portal,
+        prepare_settings(portal, start=START, endless=True),
+        preload=False,
+        simulated=True,
     )
     core.start()
     clock = VirtualClock(days[0][0].timestamp)
@@ -153,12 +167,15 @@ def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_
             Idle, rbt.PaperBroker(), feed=source(), frequency="1m", clock=clock,
             portal=PolarsDataPortal(None, minute_bars=minute_frame(1)),
         )  # fmt: skip
-        engine.dispatcher.register_handler(MarketDataEvent, lambda event: told.append((event, clock.now())))
+        engine.dispatcher.register_handler(
+            MarketDataEvent, lambda event: told.append((event, clock.now()))
+        )
         running = asyncio.create_task(engine.run())
         for number, bars in enumerate(minutes):
             clock.advance((bars[0].timestamp - clock.now()).total_seconds() + 0.5)
             items.put_nowait(bars[0])  # the other symbol does not trade
-            # The first slice is closed by the bar after it: until then nothing is known of the feed.
+            # The first slice is closed by the bar after it: until then nothing is known
+            # of the feed.
             await until(lambda n=number: engine.feed.stats()["bars"] == n + 1 and len(told) == n)
             if number:
                 await until(lambda: engine.timekeeper.is_present)

@@ -1,6 +1,7 @@
 """The adapter of the simulated venue: what one process knows of it, over the wire.
 
-The rule: it does what every adapter has to do and nothing more; it never retries a submission.
+The rule: it does what every adapter has to do and nothing more; it never retries a
+submission.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ class SimBroker(BrokerAdapter):
     name: ClassVar[str] = "simulated"
 
     def __init__(
-        self, venue: Venue, wire: Wire, *, reached: Callable[[str], None], sending: Callable[[str], None]
+        self,
+        venue: Venue,
+        wire: Wire,
+        *,
+        reached: Callable[[str], None],
+        sending: Callable[[str], None],
     ) -> None:
         self._venue = venue
         self._wire = wire
@@ -96,7 +102,9 @@ class SimBroker(BrokerAdapter):
 
     async def find_order(self, client_order_id: str) -> BrokerOrder | None:
         """Ask for one order."""
-        found: BrokerOrder | None = await self._wire.ask("find", lambda: self._venue.find(client_order_id))
+        found: BrokerOrder | None = await self._wire.ask(
+            "find", lambda: self._venue.find(client_order_id)
+        )
         return found
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:

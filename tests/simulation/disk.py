@@ -1,4 +1,5 @@
-"""What outlives a process: its journal, exactly as far as it was committed when the process died.
+"""What outlives a process: its journal, exactly as far as it was committed when the
+process died.
 
 The rule: nothing a dead process still does reaches the disk.
 """
@@ -77,13 +78,17 @@ class WatchedJournal(Journal):
         self._reached(point)
 
     def die(self, *, how: str) -> None:
-        """Leave on the disk what was committed; only what was synced if the power went; less if the end is torn off."""
+        """Leave on the disk what was committed; only what was synced if the power went;
+        less if the end is torn off.
+        """
         self.dead = True
         kept = {"power": self.durable_seq, "tear": max(0, self.durable_seq - _TORN_ROWS)}
         self._disk.keep(self, after=kept.get(how))
 
     def discard(self) -> None:
-        """Leave nothing behind, unless the process is dead: then the disk has it already."""
+        """Leave nothing behind, unless the process is dead: then the disk has it
+        already.
+        """
         if not self.dead:
             self.dead = True
             super().discard()
@@ -109,7 +114,11 @@ class Disk:
         self._image: bytes | None = None
 
     def open(
-        self, header: Callable[[], Mapping[str, object]], *, clock: Clock, reached: Callable[[str], None]
+        self,
+        header: Callable[[], Mapping[str, object]],
+        *,
+        clock: Clock,
+        reached: Callable[[str], None],
     ) -> WatchedJournal:
         """Open the journal, as a process does that begins."""
         if self._folder is not None:
@@ -131,7 +140,9 @@ class Disk:
         return journal
 
     def keep(self, journal: WatchedJournal, *, after: int | None) -> None:
-        """Take the journal from a process that is over; rows after `after` never reached the disk."""
+        """Take the journal from a process that is over; rows after `after` never
+        reached the disk.
+        """
         connection: sqlite3.Connection = journal._connection
         if after is not None:
             connection.execute("DELETE FROM rows WHERE seq > ?", (after,))

@@ -1,7 +1,8 @@
-"""What goes wrong in a simulated world: a list drawn from a seed, and how such a list is made shorter.
+"""What goes wrong in a simulated world: a list drawn from a seed, and how such a list
+is made shorter.
 
-The rule: a fault names the occasion it waits for (the n-th of its kind, or a second of the run), so that leaving one out
-leaves the occasions of the others where they were.
+The rule: a fault names the occasion it waits for (the n-th of its kind, or a second of
+the run), so that leaving one out leaves the occasions of the others where they were.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Fault:
     """One thing that goes wrong.
 
     Attributes:
-        where: Which kind of occasion: a request, a stream, a point of a crash, "handler", or "time".
+        where: Which kind of occasion: a request, a stream, a point of a crash,
+            "handler", or "time".
         number: The n-th such occasion, from 1; for "time" the second of the run.
         what: What happens then.
         size: How much of it: seconds, or copies.
@@ -74,7 +76,9 @@ class Faults:
         seed: Decides which.
     """
 
-    def __init__(self, planned: Iterable[Fault], *, stream_loss: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self, planned: Iterable[Fault], *, stream_loss: float = 0.0, seed: int = 0
+    ) -> None:
         self.planned = tuple(planned)
         self.struck: Counter[str] = Counter()
         self._waiting: dict[tuple[str, int], Fault] = {(f.where, f.number): f for f in self.planned}
@@ -109,13 +113,17 @@ def draw(seed: int, *, seconds: int) -> list[Fault]:
 
 
 def _draw_one(chance: random.Random, seconds: int) -> Fault:
-    kind = chance.choice(("request", "request", "stream", "stream", "crash", "crash", "handler", "time"))
+    kind = chance.choice(
+        ("request", "request", "stream", "stream", "crash", "crash", "handler", "time")
+    )
     if kind == "request":
         where = chance.choice(("submit", "submit", "submit", "cancel", *REQUESTS))
         what = chance.choice((*REQUEST_FAULTS, "refused") if where == "cancel" else REQUEST_FAULTS)
         reach = 40 if where in {"submit", "cancel"} else 300
         longest_s = 70.0 if what == "late" else 12.0
-        return Fault(where, chance.randint(1, reach), what, round(chance.uniform(0.2, longest_s), 3))
+        return Fault(
+            where, chance.randint(1, reach), what, round(chance.uniform(0.2, longest_s), 3)
+        )
     if kind == "stream":
         where = chance.choice(STREAMS)
         size = (
@@ -145,16 +153,20 @@ def _draw_one(chance: random.Random, seconds: int) -> Fault:
 def shrink(
     faults: Sequence[Fault], fails: Callable[[Sequence[Fault]], bool], *, tries: int = 200
 ) -> list[Fault]:
-    """Return a shorter list that still fails: no single fault of it can be left out, unless `tries` ran out.
+    """Return a shorter list that still fails: no single fault of it can be left out,
+    unless `tries` ran out.
 
-    Source: Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input (2002), the algorithm ddmin.
+    Source: Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input
+    (2002), the algorithm ddmin.
     """
     left, parts = list(faults), 2
     while len(left) >= 2 and tries > 0:
         size = max(1, len(left) // parts)
         chunks = [left[at : at + size] for at in range(0, len(left), size)]
         for number in range(len(chunks)):
-            rest = [fault for other, chunk in enumerate(chunks) if other != number for fault in chunk]
+            rest = [
+                fault for other, chunk in enumerate(chunks) if other != number for fault in chunk
+            ]
             tries -= 1
             if fails(rest):
                 left, parts = rest, max(parts - 1, 2)

@@ -1,4 +1,5 @@
-"""Strategies that a simulated world runs: what they do follows from the minute, and for some from what became of it.
+"""Strategies that a simulated world runs: what they do follows from the minute, and for
+some from what became of it.
 
 The rule: none of them reads anything but its own state, its context and the bars.
 """
@@ -45,7 +46,8 @@ class Steady(Simulated):
     def act(self, context: Any, data: Any, minute: int) -> None:
         """Order one asset or the other."""
         self.order(
-            context.first if minute % 2 else context.second, 20 + minute if minute % 3 else -15 - minute
+            context.first if minute % 2 else context.second,
+            20 + minute if minute % 3 else -15 - minute,
         )
         if minute % 5 == 0:
             self.order(context.first, 8)
@@ -75,7 +77,9 @@ class Quotes(Simulated):
         self.order(context.first, 60 + minute, limit_price=price - 0.2)
         if minute % 2:
             self.order(
-                context.second, -30 - minute, limit_price=float(data.current(context.second, "price")) + 0.3
+                context.second,
+                -30 - minute,
+                limit_price=float(data.current(context.second, "price")) + 0.3,
             )
         if minute % 5 == 4:
             self.order(context.first, -25, stop_price=price - 1)
@@ -112,5 +116,7 @@ class Busy(Simulated):
             self.order(context.second if number % 2 else context.first, 3 if number % 3 else -4)
 
 
-KINDS: dict[str, type[Simulated]] = {kind.__name__: kind for kind in (Steady, Targets, Quotes, Reacting)}
+KINDS: dict[str, type[Simulated]] = {
+    kind.__name__: kind for kind in (Steady, Targets, Quotes, Reacting)
+}
 STRATEGIES: dict[str, type[Simulated]] = {**KINDS, Busy.__name__: Busy}

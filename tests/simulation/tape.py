@@ -1,6 +1,7 @@
 """The market of a simulated world: two assets, a bar each a minute, round a midnight.
 
-The rule: the bars follow from their minute alone; every world of the same length sees the same market.
+The rule: the bars follow from their minute alone; every world of the same length sees
+the same market.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def slice_of(minute: int) -> tuple[Bar, ...]:
 
 @lru_cache(maxsize=1)
 def history() -> PolarsDataPortal:
-    """Return the portal that a session knows its assets from: the ten minutes before the start."""
+    """Return the portal that a session knows its assets from: the ten minutes before
+    the start.
+    """
     rows = [dict(one) for minute in range(-9, 1) for one in slice_of(minute)]
     for row in rows:
         row |= {name: float(row[name]) for name in ("open", "high", "low", "close", "volume")}
@@ -81,7 +84,8 @@ class Tape:
         return bars
 
     async def listen(self) -> AsyncIterator[Any]:
-        """Yield what a client of the stream yields: first what was sent before, then what comes.
+        """Yield what a client of the stream yields: first what was sent before, then
+        what comes.
 
         Raises:
             ConnectionResetError: the connection broke.

@@ -86,7 +86,10 @@ def test_a_feed_that_falls_silent_halts_trading_although_the_clock_closes_its_sl
 
 
 def test_a_feed_that_is_silent_from_the_start_of_a_process_is_noticed():
-    silent, killed = Fault("time", 100, "bars fall silent", 240.0), Fault("time", 110, "killed", 2.0)
+    silent, killed = (
+        Fault("time", 100, "bars fall silent", 240.0),
+        Fault("time", 110, "killed", 2.0),
+    )
 
     outcome = world_of(STEADY, silent, killed).outcome
 
@@ -106,7 +109,8 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
     assert outcome.orders == unbroken.orders
     if whole_slices or what == "clock jumps":
         assert outcome.cash == unbroken.cash
-    # A clock that was set back closes no slice: what is told bar by bar is over with the next minute's, and fills later.
+    # A clock that was set back closes no slice: what is told bar by bar is over with
+    # the next minute's, and fills later.
 
 
 def test_a_clock_set_back_over_midnight_enters_no_session_twice():
@@ -121,7 +125,9 @@ def test_numbers_of_orders_that_a_torn_journal_lost_are_not_given_again(number, 
     world = world_of(replace(STEADY, strategy=strategy), Fault("after send", number, "tear", 3.0))
 
     assert world.outcome.wrong == []
-    assert world.venue.repeats.total() <= 1  # the last intent may come back as it was, under its own id
+    assert (
+        world.venue.repeats.total() <= 1
+    )  # the last intent may come back as it was, under its own id
 
 
 class Generous(Venue):
@@ -146,9 +152,13 @@ def test_executions_that_the_books_of_the_venue_do_not_have_halt_trading_and_end
 
     engine = world.process.engine
     assert world.outcome.starts == 1
-    assert any("halted without a cause: reconciliation" in sentence for sentence in world.outcome.wrong)
     assert any(
-        "fills more than was ordered" in row.payload for row in rows(world) if row.type == "SystemErrorEvent"
+        "halted without a cause: reconciliation" in sentence for sentence in world.outcome.wrong
+    )
+    assert any(
+        "fills more than was ordered" in row.payload
+        for row in rows(world)
+        if row.type == "SystemErrorEvent"
     )
     assert engine.core.portfolio.conservation_error() == 0
     assert all(abs(order.filled) <= abs(order.amount) for order in engine.core.orders)
@@ -170,7 +180,8 @@ def test_a_restart_within_a_session_forgets_no_loss_of_the_day():
         losses[strategy] = core.record.sessions[-1].portfolio_value - core.portfolio.portfolio_value
         if losses[strategy] > 0:
             half, twice = (
-                BreakerWatch(Breakers(max_daily_loss=float(losses[strategy]) * part)) for part in (0.5, 2)
+                BreakerWatch(Breakers(max_daily_loss=float(losses[strategy]) * part))
+                for part in (0.5, 2)
             )
             assert half.check(core).name == "daily loss"
             assert twice.check(core) is None

@@ -33,7 +33,9 @@ def test_no_submission_that_fails_after_it_was_accepted_is_doubled(seed):
 
 @pytest.mark.parametrize("strategy", sorted(KINDS))
 @pytest.mark.parametrize("lists_executions", [True, False])
-def test_with_four_fifths_of_the_stream_lost_positions_are_right_within_a_poll(strategy, lists_executions):
+def test_with_four_fifths_of_the_stream_lost_positions_are_right_within_a_poll(
+    strategy, lists_executions
+):
     scenario = Scenario(
         seed=7,
         strategy=strategy,
@@ -55,7 +57,9 @@ def test_with_four_fifths_of_the_stream_lost_positions_are_right_within_a_poll(s
 @pytest.mark.parametrize("whole_slices", [True, False])
 def test_five_hundred_disconnects_of_each_stream_leave_no_gap_and_lose_no_fill(whole_slices):
     names = ("bars disconnect", "news disconnects")
-    faults = tuple(Fault("time", number, names[number % 2]) for number in range(61, 1061))  # one a second
+    faults = tuple(
+        Fault("time", number, names[number % 2]) for number in range(61, 1061)
+    )  # one a second
 
     scenario = Scenario(seed=1, whole_slices=whole_slices, latency_s=0.01, minutes=18)
     world = World(replace(scenario, faults=faults))
@@ -93,7 +97,11 @@ def test_bars_that_a_stream_lost_in_silence_are_named_when_it_is_opened_again():
 
     assert outcome.wrong == []
     journal = world.disk.open(dict, clock=world.clock, reached=lambda _point: None)
-    named = [row for row in journal.rows() if row.type == "SystemErrorEvent" and "came late" in row.payload]
+    named = [
+        row
+        for row in journal.rows()
+        if row.type == "SystemErrorEvent" and "came late" in row.payload
+    ]
     empty = [e for _seq, e in journal.events() if isinstance(e, MarketDataEvent) and not e.bars]
     journal.close()
     assert empty

@@ -1,4 +1,6 @@
-"""Many worlds, each under its own seed: whatever goes wrong in them, the books stay right."""
+"""Many worlds, each under its own seed: whatever goes wrong in them, the books stay
+right.
+"""
 
 import os
 import subprocess
@@ -78,7 +80,13 @@ def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
         "drop",
         "delay",
     } <= planned
-    assert {"venue restarts", "clock jumps", "clock jumps back", "bars fall silent", "disconnect"} <= planned
+    assert {
+        "venue restarts",
+        "clock jumps",
+        "clock jumps back",
+        "bars fall silent",
+        "disconnect",
+    } <= planned
 
 
 class Forgetful(World):
@@ -96,7 +104,9 @@ class Forgetful(World):
 def test_a_planted_loss_is_found_and_traced_to_its_fault():
     tear = Fault("after send", 4, "tear", 3.0)
     scenario = replace(
-        scenario_of(0), faults=(*scenario_of(30).faults, *scenario_of(9).faults, tear), stream_loss=0.0
+        scenario_of(0),
+        faults=(*scenario_of(30).faults, *scenario_of(9).faults, tear),
+        stream_loss=0.0,
     )
 
     def goes_wrong(faults):
@@ -116,7 +126,9 @@ def test_a_list_of_faults_shrinks_to_what_it_takes():
 
 def test_a_failing_seed_tells_how_to_see_it_again(monkeypatch):
     monkeypatch.setattr("tests.simulation.world.World", Forgetful)
-    scenario = replace(scenario_of(0), faults=(Fault("after send", 4, "tear", 3.0),), stream_loss=0.0)
+    scenario = replace(
+        scenario_of(0), faults=(Fault("after send", 4, "tear", 3.0),), stream_loss=0.0
+    )
 
     assert fails(scenario, scenario.faults)
     text = told(scenario)

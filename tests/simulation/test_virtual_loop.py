@@ -1,4 +1,6 @@
-"""Time on a virtual loop: it jumps, it keeps order, and it says when nothing can happen any more."""
+"""Time on a virtual loop: it jumps, it keeps order, and it says when nothing can happen
+any more.
+"""
 
 import asyncio
 from datetime import timedelta

@@ -1,7 +1,8 @@
-"""A venue that is not ours: its own book, its own rules, its own idea of what was traded.
+"""A venue that is not ours: its own book, its own rules, its own idea of what was
+traded.
 
-The rule: what it fills, and when, follows from the bars and from an order's own number alone, so that a fault on the wire
-changes when a message comes and never what it says.
+The rule: what it fills, and when, follows from the bars and from an order's own number
+alone, so that a fault on the wire changes when a message comes and never what it says.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Venue:
     Args:
         now: Tells the true time.
         publish: Sends a message down the stream.
-        lists_executions: Whether a list of orders tells their executions; a single order always does.
+        lists_executions: Whether a list of orders tells their executions; a single
+            order always does.
         spread_s: Over how many seconds after a bar its fills are spread.
     """
 
@@ -102,15 +104,21 @@ class Venue:
         self._bars: dict[str, Bar] = {}
         self._place(FOREIGN_ID, "BBB", Decimal(7), limit=Decimal("0.01"), stop=None)
 
-    # -- what clients ask --------------------------------------------------------------------------------------
+    # -- what clients ask -------------------------------------------------------------
 
     def submit(
-        self, client_id: str, symbol: str, amount: Decimal, limit: Decimal | None, stop: Decimal | None
+        self,
+        client_id: str,
+        symbol: str,
+        amount: Decimal,
+        limit: Decimal | None,
+        stop: Decimal | None,
     ) -> str:
         """Take an order; a client id is taken once.
 
         Raises:
-            OrderRefused: the id was used, or the amount is one this venue does not like.
+            OrderRefused: the id was used, or the amount is one this venue does not
+                like.
         """
         if client_id in self.book or client_id in self.refused:
             self.repeats[client_id] += 1
@@ -146,17 +154,20 @@ class Venue:
         return [
             order.seen_from_outside(executions=self._lists_executions)
             for order in self.book.values()
-            if order.client_id.startswith(prefix) and not (open_only and order.state in CLOSED_STATES)
+            if order.client_id.startswith(prefix)
+            and not (open_only and order.state in CLOSED_STATES)
         ]
 
     def positions(self) -> dict[str, Decimal]:
         """Return what is held."""
         return {symbol: amount for symbol, amount in self._held.items() if amount}
 
-    # -- what happens ------------------------------------------------------------------------------------------
+    # -- what happens -----------------------------------------------------------------
 
     def take_bars(self, bars: list[Bar], minute: int) -> None:
-        """Fill what fills on the bars of a minute, in parts, in the course of the minute after it."""
+        """Fill what fills on the bars of a minute, in parts, in the course of the
+        minute after it.
+        """
         self._bars = {bar.symbol: bar for bar in bars}
         loop = asyncio.get_running_loop()
         for order in list(self.book.values()):
@@ -165,7 +176,9 @@ class Venue:
             if price is None:
                 continue
             number = order.number
-            shares = abs(order.amount) if self.liquid else Decimal(5 + (number * 11 + minute * 7) % 60)
+            shares = (
+                abs(order.amount) if self.liquid else Decimal(5 + (number * 11 + minute * 7) % 60)
+            )
             when_s = 0.0 if self.liquid else (number * 7 + minute * 3) % 12 / 12 * self._spread_s
             loop.call_later(when_s, self._execute, order, shares, price)
 
@@ -183,7 +196,9 @@ class Venue:
         )
         order.executions.append(execution)
         order.updated_at = execution.at
-        order.state = OrderState.FILLED if order.filled == order.amount else OrderState.PARTIALLY_FILLED
+        order.state = (
+            OrderState.FILLED if order.filled == order.amount else OrderState.PARTIALLY_FILLED
+        )
         self._held[order.symbol] = self._held.get(order.symbol, Decimal(0)) + amount
         self.filled_at[execution.execution_id] = asyncio.get_running_loop().time()
         self._tell(
@@ -196,7 +211,13 @@ class Venue:
         self._tell(order)
 
     def _place(
-        self, client_id: str, symbol: str, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+        self,
+        client_id: str,
+        symbol: str,
+        amount: Decimal,
+        *,
+        limit: Decimal | None,
+        stop: Decimal | None,
     ) -> Resting:
         now = self._now()
         order = Resting(client_id, f"v{len(self.book) + 1}", symbol, amount, limit, stop, now, now)

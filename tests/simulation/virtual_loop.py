@@ -1,6 +1,8 @@
-"""An event loop in which nothing waits: when nobody has anything to do, time is already that of the next timer.
+"""An event loop in which nothing waits: when nobody has anything to do, time is already
+that of the next timer.
 
-The rule: the order of what happens follows from the order of calls alone; no wall clock, thread or socket has a say.
+The rule: the order of what happens follows from the order of calls alone; no wall
+clock, thread or socket has a say.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ class NothingLeftToDoError(RuntimeError):
 
 
 class _JumpingSelector(selectors.BaseSelector):
-    # Watches nothing: it turns the time that a real selector would wait into time that has passed.
+    # Watches nothing: it turns the time that a real selector would wait into time that
+    # has passed.
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self._keys: dict[Any, selectors.SelectorKey] = {}
@@ -62,6 +65,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtually(coroutine: Coroutine[Any, Any, Any], clock: VirtualClock) -> Any:
-    """Run a coroutine on a loop of its own, in virtual time, and return what it returns."""
+    """Run a coroutine on a loop of its own, in virtual time, and return what it
+    returns.
+    """
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(coroutine)

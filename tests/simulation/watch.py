@@ -1,6 +1,7 @@
 """What must hold after every event, and at the end.
 
-The rule: a watch looks and says what it sees; it changes nothing and asks nobody for time.
+The rule: a watch looks and says what it sees; it changes nothing and asks nobody for
+time.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Watch:
         self._states: dict[str, OrderState] = {}
 
     def look(self, event: Event) -> None:
-        """Note whatever is wrong now; registered after the core, it sees what the event did."""
+        """Note whatever is wrong now; registered after the core, it sees what the event
+        did.
+        """
         self.seen += [
             f"after {event.event_type} at {event.timestamp:%H:%M:%S.%f}: {what}"
             for what in self._wrong(event)
@@ -91,10 +94,12 @@ def _positions_not_of_fills(core: TradingCore) -> Iterator[str]:
             yield f"position of {symbol} is {held.get(symbol, 0)}, its fills make {sums.get(symbol, 0)}"
 
 
-# -- at the end ------------------------------------------------------------------------------------------------
+# -- at the end ----------------------------------------------------------------------
 
 
-def unlike_positions(core: TradingCore, venue: Venue, outside: Mapping[str, Decimal]) -> Iterator[str]:
+def unlike_positions(
+    core: TradingCore, venue: Venue, outside: Mapping[str, Decimal]
+) -> Iterator[str]:
     """Yield every position that differs from the venue's, once all is quiet."""
     held = {position.asset.symbol: position.amount for position in core.portfolio}
     for symbol in sorted({*held, *venue.positions()}):
@@ -104,12 +109,16 @@ def unlike_positions(core: TradingCore, venue: Venue, outside: Mapping[str, Deci
 
 
 def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
-    """Yield every difference between the engine's books and the venue's, once all is quiet."""
+    """Yield every difference between the engine's books and the venue's, once all is
+    quiet.
+    """
     theirs = {e.execution_id: e for order in _of_this_run(venue) for e in order.executions}
     ours = [fill.execution_id for fill in core.record.transactions]
     if sorted(ours) != sorted(theirs):
         yield f"executions differ: {sorted(set(theirs) ^ set(ours))} or some twice"
-    cash = core.settings.capital_base - sum(e.amount * e.price + e.commission for e in theirs.values())
+    cash = core.settings.capital_base - sum(
+        e.amount * e.price + e.commission for e in theirs.values()
+    )
     if core.portfolio.cash != cash:
         yield f"cash is {core.portfolio.cash} here and {cash} by the venue's executions"
     for resting in _of_this_run(venue):
@@ -119,7 +128,9 @@ def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
         elif order.cancel_requested and resting.state not in CLOSED_STATES:
             yield f"order {order.id} was to be cancelled and rests"
         elif (order.state, order.reason) in NOT_THERE and resting.state in CLOSED_STATES:
-            if order.filled != resting.filled:  # it arrived after it was given up, and was cancelled there
+            if (
+                order.filled != resting.filled
+            ):  # it arrived after it was given up, and was cancelled there
                 yield f"order {order.id} filled {order.filled} here, {resting.filled} at the venue"
         elif order.state is not resting.state or order.filled != resting.filled:
             yield (
@@ -133,13 +144,15 @@ def _of_this_run(venue: Venue) -> Iterator[Any]:
 
 
 def wrong_ids(journal: Journal, core: TradingCore, venue: Venue, *, late: bool) -> Iterator[str]:
-    """Yield what is wrong with the ids: those in the venue's book are those of the intents that arrived and were taken.
+    """Yield what is wrong with the ids: those in the venue's book are those of the
+    intents that arrived and were taken.
 
     Args:
         journal: What was intended.
         core: What became of it.
         venue: What was traded.
-        late: Whether messages were so late that they came after their order had been given up.
+        late: Whether messages were so late that they came after their order had been
+            given up.
     """
     yield from wrong_intents(journal, venue)
     ids = [row.data()["order_id"] for row in journal.rows() if row.type == "SubmitOrder"]
@@ -153,7 +166,9 @@ def wrong_ids(journal: Journal, core: TradingCore, venue: Venue, *, late: bool) 
 
 
 def wrong_intents(journal: Journal, venue: Venue) -> Iterator[str]:
-    """Yield each intent that was written twice, or that the venue knows as something else."""
+    """Yield each intent that was written twice, or that the venue knows as something
+    else.
+    """
     intents = [row.data() for row in journal.rows() if row.type == "SubmitOrder"]
     ids = [facts["order_id"] for facts in intents]
     if len(set(ids)) != len(ids):

@@ -1,6 +1,8 @@
-"""Between processes and the outside: requests with answers, streams of text, and everything that happens to them.
+"""Between processes and the outside: requests with answers, streams of text, and
+everything that happens to them.
 
-The rule: a message that is on its way arrives, or not, whatever becomes of the process that sent it.
+The rule: a message that is on its way arrives, or not, whatever becomes of the process
+that sent it.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ class Wire:
         self.opened = 0
         self._pipes: dict[str, list[Pipe]] = {"news": [], "bars": []}
 
-    # -- streams -----------------------------------------------------------------------------------------------
+    # -- streams ----------------------------------------------------------------------
 
     def connect(self, name: str) -> Pipe:
         """Open a connection of a stream.
@@ -91,7 +93,9 @@ class Wire:
             pipe.close()
 
     def publish(self, name: str, text: str) -> None:
-        """Send a message down every connection of a stream; a fault strikes all of them alike."""
+        """Send a message down every connection of a stream; a fault strikes all of them
+        alike.
+        """
         fault = self.faults.take(name)
         if name in self.silent:
             return
@@ -116,7 +120,9 @@ class Wire:
             self._send(pipe, text)
             if what == "duplicate" and fault:
                 for copy in range(1, int(fault.size)):
-                    asyncio.get_running_loop().call_later(self.latency_s + copy * 1.7, pipe.deliver, text)
+                    asyncio.get_running_loop().call_later(
+                        self.latency_s + copy * 1.7, pipe.deliver, text
+                    )
         if held is not None:
             self._send(pipe, held)
 
@@ -130,7 +136,7 @@ class Wire:
         pipe.last_due_s = max(loop.time() + self.latency_s, pipe.last_due_s + _GAP_S)
         loop.call_at(pipe.last_due_s, pipe.deliver, text)
 
-    # -- requests ----------------------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------
 
     async def ask(self, where: str, handle: Callable[[], Any]) -> Any:
         """Send a request and wait for its answer.
@@ -140,7 +146,8 @@ class Wire:
             handle: What the other end does with it when it arrives.
 
         Raises:
-            ConnectionResetError: the connection broke, before or after the request had arrived.
+            ConnectionResetError: the connection broke, before or after the request had
+                arrived.
             TimeoutError: no answer came in time.
             BrokerError: the other end is in trouble, or what `handle` raised.
         """
@@ -154,7 +161,9 @@ class Wire:
         async with asyncio.timeout(TIMEOUT_S):
             return await answer
 
-    def _arrive(self, handle: Callable[[], Any], answer: asyncio.Future[Any], fault: Fault | None) -> None:
+    def _arrive(
+        self, handle: Callable[[], Any], answer: asyncio.Future[Any], fault: Fault | None
+    ) -> None:
         what = fault.what if fault else ""
         if self.down or what == "reset before":
             self._answer(answer, ConnectionResetError("reset by peer"))
@@ -173,7 +182,9 @@ class Wire:
                 self._answer(answer, BrokerError("502 bad gateway"))
             elif what != "no answer":
                 late_s = fault.size if fault and what == "slow" else 0.0
-                asyncio.get_running_loop().call_later(self.latency_s + late_s, self._answer, answer, result)
+                asyncio.get_running_loop().call_later(
+                    self.latency_s + late_s, self._answer, answer, result
+                )
 
     def _answer(self, answer: asyncio.Future[Any], result: Any) -> None:
         if answer.done():  # nobody waits any more

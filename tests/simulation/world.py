@@ -1,6 +1,8 @@
-"""A whole world under one seed: venue, wire, market, and processes that live and die in it.
+"""A whole world under one seed: venue, wire, market, and processes that live and die in
+it.
 
-The rule: a world is a function of its scenario. Run twice, it gives the same journal, byte for byte.
+The rule: a world is a function of its scenario. Run twice, it gives the same journal,
+byte for byte.
 """
 
 from __future__ import annotations
@@ -134,8 +136,12 @@ class World:
         self.disk = Disk(folder)
         self.outcome = Outcome(struck=self.faults.struck)
         self.calm = False
-        self.torn = False  # rows that were synced are gone: the operator adopts what nothing explains
-        self.whole_bars = not any(f.where == "bars" or f.what.startswith("bars") for f in scenario.faults)
+        self.torn = (
+            False  # rows that were synced are gone: the operator adopts what nothing explains
+        )
+        self.whole_bars = not any(
+            f.where == "bars" or f.what.startswith("bars") for f in scenario.faults
+        )
         self.lags_s: dict[str, float] = {}
         self.strategy = STRATEGIES[scenario.strategy]
         self.settings = prepare_settings(
@@ -154,7 +160,9 @@ class World:
         return self.outcome
 
     def true_now(self) -> datetime:
-        """Return the time that the world's own clocks tell, whatever the engine's clock says."""
+        """Return the time that the world's own clocks tell, whatever the engine's clock
+        says.
+        """
         return START + timedelta(seconds=self.clock.monotonic_ns() / 1e9)
 
     def _handler_called(self) -> None:
@@ -162,7 +170,7 @@ class World:
         if fault is not None:
             self.clock.advance(fault.size)
 
-    # -- what happens by itself --------------------------------------------------------------------------------
+    # -- what happens by itself -------------------------------------------------------
 
     async def _happen(self) -> None:
         self.venue = self.venue_type(
@@ -170,7 +178,10 @@ class World:
             publish=lambda text: self.wire.publish("news", text),
             lists_executions=self.scenario.lists_executions,
         )
-        helpers = [asyncio.create_task(step) for step in (self._market(), self._operator(), self._trouble())]
+        helpers = [
+            asyncio.create_task(step)
+            for step in (self._market(), self._operator(), self._trouble())
+        ]
         computer = asyncio.create_task(self._processes())
         await asyncio.wait([computer, helpers[0]], return_when=asyncio.FIRST_COMPLETED)
         if not computer.done():
@@ -197,7 +208,11 @@ class World:
         while True:
             await asyncio.sleep(OPERATOR_PERIOD_S)
             engine = None if self.process is None else self.process.engine
-            if engine is None or engine.state != "running" or engine.core.trading_state == "running":
+            if (
+                engine is None
+                or engine.state != "running"
+                or engine.core.trading_state == "running"
+            ):
                 continue
             reason = engine.core.halt_reason
             if not reason.startswith("stale data"):
@@ -236,7 +251,7 @@ class World:
         else:
             self.wire.disconnect("news" if fault.what == "news disconnects" else "bars")
 
-    # -- processes ---------------------------------------------------------------------------------------------
+    # -- processes --------------------------------------------------------------------
 
     async def _processes(self) -> None:
         while self.outcome.starts < _STARTS_AT_MOST:
@@ -263,7 +278,9 @@ class World:
         else:
             outcome.wrong += watch.unlike_the_venue(core, self.venue)
         outcome.wrong += watch.unlike_positions(core, self.venue, outside)
-        outcome.wrong += [f"order {order_id} has no known fate" for order_id in watch.still_open(core)]
+        outcome.wrong += [
+            f"order {order_id} has no known fate" for order_id in watch.still_open(core)
+        ]
         outcome.longest_lag_s = max(self.lags_s.values(), default=0.0)
         outcome.orders = [(o.id, o.asset.symbol, str(o.amount)) for o in core.orders]
         outcome.positions = {p.asset.symbol: str(p.amount) for p in core.portfolio}
@@ -344,7 +361,9 @@ class Process:
         self._main: asyncio.Task[None] | None = None
 
     async def live(self) -> float | None:
-        """Live, and return after how many seconds the next one begins; None if this was the last."""
+        """Live, and return after how many seconds the next one begins; None if this was
+        the last.
+        """
         self._main = asyncio.create_task(self._run())
         await asyncio.wait([self._main])
         self.over.set()
@@ -361,7 +380,9 @@ class Process:
     async def _run(self) -> None:
         world = self._world
         self.journal = world.disk.open(world.header, clock=world.clock, reached=self.reached)
-        broker = SimBroker(world.venue, world.wire, reached=self.reached, sending=self._check_intent)
+        broker = SimBroker(
+            world.venue, world.wire, reached=self.reached, sending=self._check_intent
+        )
         engine = world.new_engine(self.journal, broker)
         self.watch = Watch(engine, self.journal)
         engine.dispatcher.register_handler(Event, self._after_event, critical=True)
@@ -381,7 +402,9 @@ class Process:
     def _check_intent(self, order_id: str) -> None:
         row = self.journal.intents.get(order_id)
         if self._died_s is None and (row is None or row > self.journal.durable_seq):
-            self._world.outcome.wrong.append(f"order {order_id} was sent before its intent was durable")
+            self._world.outcome.wrong.append(
+                f"order {order_id} was sent before its intent was durable"
+            )
 
     def reached(self, point: str) -> None:
         """Die here, if that is what is planned.
@@ -434,7 +457,8 @@ def without_faults(scenario: Scenario) -> Scenario:
 
 
 def wrong_in(scenario: Scenario, outcome: Outcome | None = None) -> list[str]:
-    """Return whatever went wrong in a world, compared with the same world without faults where they may decide nothing.
+    """Return whatever went wrong in a world, compared with the same world without
+    faults where they may decide nothing.
 
     Args:
         scenario: The world.
@@ -443,7 +467,12 @@ def wrong_in(scenario: Scenario, outcome: Outcome | None = None) -> list[str]:
     outcome = outcome or run(scenario)
     wrong = list(outcome.wrong)
     torn = any(fault.what == "tear" for fault in scenario.faults)
-    if scenario.strategy == "Steady" and not outcome.lost and not torn and not outcome.struck["submit: lost"]:
+    if (
+        scenario.strategy == "Steady"
+        and not outcome.lost
+        and not torn
+        and not outcome.struck["submit: lost"]
+    ):
         unbroken = run(without_faults(scenario))
         if (outcome.orders, outcome.positions) != (unbroken.orders, unbroken.positions):
             wrong.append(f"ends with {outcome.positions}, unbroken with {unbroken.positions}")
@@ -451,12 +480,14 @@ def wrong_in(scenario: Scenario, outcome: Outcome | None = None) -> list[str]:
 
 
 def told(scenario: Scenario) -> str:
-    """Return what a person needs to see a failing world again: its seed, the faults that it takes, what goes wrong."""
+    """Return what a person needs to see a failing world again: its seed, the faults
+    that it takes, what goes wrong.
+    """
     left = shrink(scenario.faults, lambda faults: fails(scenario, faults), tries=60)
     wrong = wrong_in(replace(scenario, faults=tuple(left)))
-    lines = [
-        f"seed {scenario.seed} goes wrong ({scenario.strategy}); run scripts/simulate.py --seeds {scenario.seed}"
-    ]
+    seed = scenario.seed
+    again = f"run scripts/simulate.py --seeds {seed}"
+    lines = [f"seed {seed} goes wrong ({scenario.strategy}); {again}"]
     lines += [f"  with {fault}" for fault in left]
     return "\n".join([*lines, *(f"  {sentence}" for sentence in wrong[:10])])
 

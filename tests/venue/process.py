@@ -38,12 +38,14 @@ class VenueProcess:
     def control(self, path, body=None):
         """Ask a control endpoint and return its answer."""
         method = "GET" if path == "state" else "POST"
-        return self.request(f"/control/{path}", method=method, body=body, headers={"X-Control-Token": TOKEN})[
-            1
-        ]
+        return self.request(
+            f"/control/{path}", method=method, body=body, headers={"X-Control-Token": TOKEN}
+        )[1]
 
     def request(self, path, *, method="GET", body=None, headers=None, keys=False):
-        """Send a request and return (status, parsed answer); a body of bytes is sent as it is."""
+        """Send a request and return (status, parsed answer); a body of bytes is sent as
+        it is.
+        """
         shown = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET} if keys else {}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
@@ -122,7 +124,9 @@ async def until(condition, *, every=0.01):
 
 
 def minute_bars(path, *, sessions=2, symbols=("AAA", "BBB")):
-    """Write minute bars of some sessions from 2024-01-03 on, one price higher each minute; return the path."""
+    """Write minute bars of some sessions from 2024-01-03 on, one price higher each
+    minute; return the path.
+    """
     rows = []
     for day in range(sessions):
         opened = datetime(2024, 1, 3 + day, 14, 30, tzinfo=UTC)

@@ -1,4 +1,6 @@
-"""The book keeps orders, money and positions by the same rules as everything else, and the same inputs give the same book."""
+"""The book keeps orders, money and positions by the same rules as everything else, and
+the same inputs give the same book.
+"""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -95,7 +97,10 @@ def test_a_day_order_expires_with_its_session_and_another_does_not():
 
     assert desk.events() == [("day", "new"), ("gtc", "new"), ("day", "expired")]
     assert [o.ticket.client_order_id for o in desk.book.open_orders()] == ["gtc"]
-    assert order_shape(desk.book, desk.book.by_client_id("day"))["expired_at"] == "2005-01-04T21:00:00Z"
+    assert (
+        order_shape(desk.book, desk.book.by_client_id("day"))["expired_at"]
+        == "2005-01-04T21:00:00Z"
+    )
 
 
 def test_a_cancelled_order_fills_no_more_and_a_filled_one_is_not_cancelled():
@@ -209,7 +214,9 @@ def test_faults_strike_by_their_seed_and_count():
         return [fault.strikes() for _ in range(50)]
 
     assert (
-        struck(probability=0.5, seed=1) == struck(probability=0.5, seed=1) != struck(probability=0.5, seed=2)
+        struck(probability=0.5, seed=1)
+        == struck(probability=0.5, seed=1)
+        != struck(probability=0.5, seed=2)
     )
     assert sum(struck(count=3)) == 3
     assert not any(struck(probability=0.0))
@@ -218,7 +225,10 @@ def test_faults_strike_by_their_seed_and_count():
 def test_faults_strike_at_their_place_only():
     faults = Faults()
     faults.switch(
-        [{"kind": "error", "where": "submit"}, {"kind": "drop", "where": "trade_updates", "event": "fill"}]
+        [
+            {"kind": "error", "where": "submit"},
+            {"kind": "drop", "where": "trade_updates", "event": "fill"},
+        ]
     )
 
     assert [f.kind for f in faults.at_request("submit")] == ["error"]

@@ -1,4 +1,6 @@
-"""The official SDK, which knows nothing of this package, trades at the venue and listens to it."""
+"""The official SDK, which knows nothing of this package, trades at the venue and
+listens to it.
+"""
 
 import asyncio
 import warnings
@@ -15,7 +17,13 @@ with warnings.catch_warnings():
     from alpaca.data.requests import StockBarsRequest, StockLatestBarRequest
     from alpaca.data.timeframe import TimeFrame
     from alpaca.trading.client import TradingClient
-    from alpaca.trading.enums import OrderSide, OrderStatus, QueryOrderStatus, TimeInForce, TradeEvent
+    from alpaca.trading.enums import (
+        OrderSide,
+        OrderStatus,
+        QueryOrderStatus,
+        TimeInForce,
+        TradeEvent,
+    )
     from alpaca.trading.requests import (
         GetCalendarRequest,
         GetOrdersRequest,
@@ -58,7 +66,11 @@ def test_an_order_fills_at_the_bars_close_and_becomes_a_position(client):
 
     assert (order.client_order_id, order.status) == ("one", OrderStatus.ACCEPTED)
     filled = client.get_order_by_id(order.id)
-    assert (filled.status, filled.filled_qty, filled.filled_avg_price) == (OrderStatus.FILLED, "10", "97.75")
+    assert (filled.status, filled.filled_qty, filled.filled_avg_price) == (
+        OrderStatus.FILLED,
+        "10",
+        "97.75",
+    )
     (position,) = client.get_all_positions()
     assert (position.symbol, position.qty, position.avg_entry_price) == ("IBM", "10", "97.75")
     assert client.get_open_position("IBM").market_value == "977.5"
@@ -164,7 +176,9 @@ def test_trade_updates_come_in_order_with_execution_ids(client, venue):
         updates.append(update)
 
     async def session():
-        stream = TradingStream(KEY, SECRET, url_override=venue.url.replace("http", "ws") + "/stream")
+        stream = TradingStream(
+            KEY, SECRET, url_override=venue.url.replace("http", "ws") + "/stream"
+        )
         stream.subscribe_trade_updates(note)
         running = asyncio.create_task(stream._run_forever())
         await until(lambda: stream._running)
@@ -197,7 +211,9 @@ def test_minute_bars_and_trades_come_by_the_market_stream(minute_venue):
         trades.append(trade)
 
     async def session():
-        stream = StockDataStream(KEY, SECRET, url_override=minute_venue.url.replace("http", "ws") + "/v2/iex")
+        stream = StockDataStream(
+            KEY, SECRET, url_override=minute_venue.url.replace("http", "ws") + "/v2/iex"
+        )
         stream.subscribe_bars(note_bar, "AAA", "BBB")
         stream.subscribe_trades(note_trade, "BBB")
         running = asyncio.create_task(stream._run_forever())
@@ -221,15 +237,20 @@ def test_minute_bars_and_trades_come_by_the_market_stream(minute_venue):
 def test_recorded_bars_come_in_pages_and_never_from_the_future(venue):
     client = StockHistoricalDataClient(KEY, SECRET, url_override=venue.url)
     asked = StockBarsRequest(
-        symbol_or_symbols=["AAPL", "IBM"], timeframe=TimeFrame.Day, start=datetime(2004, 12, 29, tzinfo=UTC)
+        symbol_or_symbols=["AAPL", "IBM"],
+        timeframe=TimeFrame.Day,
+        start=datetime(2004, 12, 29, tzinfo=UTC),
     )
 
     found = client.get_stock_bars(asked).data
     latest = client.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols="IBM"))
     client._session.close()
 
-    assert {symbol: [str(bar.timestamp.date()) for bar in part] for symbol, part in found.items()} == {
-        symbol: ["2004-12-29", "2004-12-30", "2004-12-31", "2005-01-03"] for symbol in ("AAPL", "IBM")
+    assert {
+        symbol: [str(bar.timestamp.date()) for bar in part] for symbol, part in found.items()
+    } == {
+        symbol: ["2004-12-29", "2004-12-30", "2004-12-31", "2005-01-03"]
+        for symbol in ("AAPL", "IBM")
     }
     assert latest["IBM"].close == 97.75
 
@@ -238,7 +259,9 @@ def test_pages_follow_each_other_without_gap_or_repetition(venue):
     query = "/v2/stocks/bars?symbols=AAPL,IBM&timeframe=1Day&start=2004-12-01T00:00:00Z&limit=7"
     pages, token = [], ""
     while token is not None:
-        _status, answer = venue.request(query + (f"&page_token={token}" if token else ""), keys=True)
+        _status, answer = venue.request(
+            query + (f"&page_token={token}" if token else ""), keys=True
+        )
         pages += [(symbol, bar["t"]) for symbol, part in answer["bars"].items() for bar in part]
         token = answer["next_page_token"]
 

@@ -42,7 +42,9 @@ def test_without_the_right_keys_there_is_no_answer(venue, headers, path):
     "host", ["example.org", "127.0.0.1", "evil.localhost:1", "127.0.0.1:1", "localhost.evil:{port}"]
 )
 def test_a_foreign_host_is_refused(venue, host):
-    status, answer = venue.request("/v2/account", keys=True, headers={"Host": host.format(port=venue.port)})
+    status, answer = venue.request(
+        "/v2/account", keys=True, headers={"Host": host.format(port=venue.port)}
+    )
 
     assert (status, answer["message"]) == (403, "host must be that of this machine's venue")
 
@@ -73,7 +75,9 @@ def test_control_needs_its_token_and_not_the_keys(venue, path):
 def test_it_listens_on_loopback_only(venue):
     with Path(f"/proc/{venue.process_id}/net/tcp").open(encoding="ascii") as table:
         listening = [
-            line.split()[1] for line in table if f":{venue.port:04X} " in line and line.split()[3] == "0A"
+            line.split()[1]
+            for line in table
+            if f":{venue.port:04X} " in line and line.split()[3] == "0A"
         ]
 
     assert listening == [f"0100007F:{venue.port:04X}"]
@@ -159,7 +163,17 @@ async def converse(venue, path, *frames, answers):
     return heard
 
 
-NONSENSE = ("", "{", "7", "null", "[1]", b"\xff\xff", "[" * 3000, '{"action": []}', '{"action": "listen"}')
+NONSENSE = (
+    "",
+    "{",
+    "7",
+    "null",
+    "[1]",
+    b"\xff\xff",
+    "[" * 3000,
+    '{"action": []}',
+    '{"action": "listen"}',
+)
 
 
 def test_the_trade_stream_answers_nonsense_and_lets_nobody_in_by_it(venue):

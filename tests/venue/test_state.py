@@ -70,7 +70,9 @@ def test_a_reset_forgets_everything(venue):
     assert venue.request("/v2/account", keys=True)[1]["cash"] == "100000"
 
 
-@pytest.mark.parametrize(("name", "value"), [("cash", "5"), ("start", "2005-02-01"), ("bars", "another")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("cash", "5"), ("start", "2005-02-01"), ("bars", "another")]
+)
 def test_a_state_of_other_settings_is_refused(tmp_path, name, value):
     made_with = {"book_id": "1", "cash": "100000", "start": None, "bars": "these"}
     InputLog(tmp_path / "state.sqlite", made_with).close()
@@ -87,7 +89,10 @@ def test_a_state_of_other_settings_is_refused(tmp_path, name, value):
     ("arguments", "words"),
     [
         (("--bars", "nothing"), "UnknownSample"),
-        (("--start", "2012-01-01", "--end", "2011-01-01"), "InvalidSetting: start must not lie after end"),
+        (
+            ("--start", "2012-01-01", "--end", "2011-01-01"),
+            "InvalidSetting: start must not lie after end",
+        ),
         (("--state", "{broken}"), "InvalidSetting: state must be a file that a venue wrote"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Plays random strategies under zipline-reloaded and under rbtlive, and tells where they part. Run by hand:
+"""Plays random strategies under zipline-reloaded and under rbtlive, and tells where
+they part. Run by hand:
 
     python -m tests.parity.oracle.fuzz --python INTERPRETER --seeds 1 40
     ... --write FOLDER            # keep the strategies, to make cases of them
@@ -34,7 +35,9 @@ initialize, before_trading_start, handle_data = PLAYER.initialize, PLAYER.before
 
 @dataclass(frozen=True)
 class Table:
-    """Where gamblers play: a data set, its symbols, the days of a run, and how often they act."""
+    """Where gamblers play: a data set, its symbols, the days of a run, and how often
+    they act.
+    """
 
     data: str
     symbols: str
@@ -89,7 +92,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--python", type=Path, required=True, help="an interpreter that has zipline-reloaded")
+    parser.add_argument(
+        "--python", type=Path, required=True, help="an interpreter that has zipline-reloaded"
+    )
     parser.add_argument("--seeds", type=int, nargs=2, required=True, metavar=("FIRST", "LAST"))
     parser.add_argument("--write", type=Path, help="leave the strategies in this folder")
     options = parser.parse_args()

@@ -1,7 +1,9 @@
-"""Writes the expected results of the parity suite by running every strategy under zipline-reloaded. Run by hand:
+"""Writes the expected results of the parity suite by running every strategy under
+zipline-reloaded. Run by hand:
 
-    python -m tests.parity.oracle.make_expected --venv FOLDER            # builds the environment in FOLDER first
-    python -m tests.parity.oracle.make_expected --python INTERPRETER     # uses one that has zipline-reloaded
+    python -m tests.parity.oracle.make_expected --venv FOLDER            # builds the
+    environment in FOLDER first python -m tests.parity.oracle.make_expected --python
+    INTERPRETER     # uses one that has zipline-reloaded
     ... --case NAME --case NAME                                          # only these
 
 The interpreter needs ta-lib too: one of zipline's shipped examples does.
@@ -33,11 +35,14 @@ _SHIPPED_GLOBALS = {"zipline.examples.olmar": {"STOCKS": ["AAPL", "IBM", "MSFT"]
 
 
 def build_venv(folder: Path) -> Path:
-    """Make a virtual environment with zipline-reloaded in `folder` and return its interpreter."""
+    """Make a virtual environment with zipline-reloaded in `folder` and return its
+    interpreter.
+    """
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", f"zipline-reloaded=={VERSION}", "ta-lib"], check=True
+        [python, "-m", "pip", "install", "--quiet", f"zipline-reloaded=={VERSION}", "ta-lib"],
+        check=True,
     )
     return python
 
@@ -63,12 +68,17 @@ def job(case: Case) -> dict[str, Any]:
         "capital_base": case.capital_base, "data_frequency": case.data_frequency,
     }  # fmt: skip
     if case.twin_of:
-        return settings | {"module": case.twin_of, "globals": _SHIPPED_GLOBALS.get(case.twin_of, {})}
+        return settings | {
+            "module": case.twin_of,
+            "globals": _SHIPPED_GLOBALS.get(case.twin_of, {}),
+        }
     return settings
 
 
 def run_all(python: Path, cases: list[Case], folder: Path) -> dict[str, dict[str, Any]]:
-    """Run the cases under zipline and return their facts by name; a twin's own file runs too, as NAME.twin."""
+    """Run the cases under zipline and return their facts by name; a twin's own file
+    runs too, as NAME.twin.
+    """
     (folder / "results").mkdir()
     for name in sorted({case.data for case in cases}):
         write_data(folder / "data" / name, name)
@@ -76,12 +86,16 @@ def run_all(python: Path, cases: list[Case], folder: Path) -> dict[str, dict[str
     for case in cases:
         if case.twin_of:
             plain = job(case) | {"name": f"{case.name}.twin"}
-            jobs.append({key: value for key, value in plain.items() if key not in ("module", "globals")})
+            jobs.append(
+                {key: value for key, value in plain.items() if key not in ("module", "globals")}
+            )
     (folder / "jobs.json").write_text(json.dumps(jobs))
     paths = os.pathsep.join([str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     environment = os.environ | {"PYTHONPATH": paths, "ZIPLINE_ROOT": str(folder / "root")}
     subprocess.run(
-        [python, "-m", "tests.parity.oracle.runner", folder / "jobs.json"], check=True, env=environment
+        [python, "-m", "tests.parity.oracle.runner", folder / "jobs.json"],
+        check=True,
+        env=environment,
     )
     return {
         path.name.removesuffix(".json"): json.loads(path.read_text())
@@ -90,10 +104,14 @@ def run_all(python: Path, cases: list[Case], folder: Path) -> dict[str, dict[str
 
 
 def check(case: Case, facts: dict[str, dict[str, Any]]) -> list[str]:
-    """Return what is wrong with a case's results: another ending than expected, or a twin that differs."""
+    """Return what is wrong with a case's results: another ending than expected, or a
+    twin that differs.
+    """
     found = (facts[case.name]["error"] or {}).get("type")
     problems = (
-        [] if found == case.error else [f"{case.name}: ended with {found}, its settings say {case.error}"]
+        []
+        if found == case.error
+        else [f"{case.name}: ended with {found}, its settings say {case.error}"]
     )
     if case.twin_of:
         twin = facts[f"{case.name}.twin"]
@@ -104,7 +122,10 @@ def check(case: Case, facts: dict[str, dict[str, Any]]) -> list[str]:
 def write(case: Case, facts: dict[str, Any]) -> None:
     """Store a case's facts, compressed if large; the same facts give the same bytes."""
     text = json.dumps(facts, separators=(",", ":"), sort_keys=True).encode()
-    plain, packed = compare.EXPECTED / f"{case.name}.json", compare.EXPECTED / f"{case.name}.json.gz"
+    plain, packed = (
+        compare.EXPECTED / f"{case.name}.json",
+        compare.EXPECTED / f"{case.name}.json.gz",
+    )
     plain.unlink(missing_ok=True)
     packed.unlink(missing_ok=True)
     if len(text) > GZIP_ABOVE_BYTES:
@@ -119,10 +140,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--venv", type=Path, help="folder for a new virtual environment with zipline-reloaded")
+    where.add_argument(
+        "--venv", type=Path, help="folder for a new virtual environment with zipline-reloaded"
+    )
     where.add_argument("--python", type=Path, help="an interpreter that has zipline-reloaded")
     parser.add_argument("--case", action="append", help="run only this case (repeatable)")
-    parser.add_argument("--keep", type=Path, help="work in this new folder and leave it, tracebacks included")
+    parser.add_argument(
+        "--keep", type=Path, help="work in this new folder and leave it, tracebacks included"
+    )
     options = parser.parse_args()
     cases = [case for case in all_cases() if not options.case or case.name in options.case]
     python = options.python or build_venv(options.venv)

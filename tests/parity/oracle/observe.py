@@ -1,6 +1,8 @@
-"""What a run shows from inside, written down as plain JSON, the same way under zipline and under rbtlive.
+"""What a run shows from inside, written down as plain JSON, the same way under zipline
+and under rbtlive.
 
-One rule: values are described, never converted. A type that a zipline strategy could not have met is an error.
+One rule: values are described, never converted. A type that a zipline strategy could
+not have met is an error.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -39,22 +41,26 @@ def _nothing(_context: Any, _data: Any) -> None:
 
 
 def error_facts(error: BaseException | None, watch: Watch) -> dict[str, Any] | None:
-    """Return an error's class name and the place where it ended the run; None if there was none."""
+    """Return an error's class name and the place where it ended the run; None if there
+    was none.
+    """
     if error is None:
         return None
     return {"type": type(error).__name__, "bars": watch.bars, "last_bar": describe(watch.last_bar)}
 
 
 def label(key: Any) -> str:
-    """Return a column's or an index entry's name; an asset goes by its symbol in angle brackets."""
+    """Return a column's or an index entry's name; an asset goes by its symbol in angle
+    brackets.
+    """
     if hasattr(key, "symbol") and hasattr(key, "sid"):
         return f"<{key.symbol}>"
     return str(describe(key))
 
 
 def describe(value: Any) -> Any:
-    """Return `value` as plain JSON: NaN, NaT and None are null, infinities are text, frames keep
-    their labels and mappings, written as pairs, their order.
+    """Return `value` as plain JSON: NaN, NaT and None are null, infinities are text,
+    frames keep their labels and mappings, written as pairs, their order.
 
     Raises:
         TypeError: the value's type is none that zipline hands to a strategy.
@@ -93,11 +99,14 @@ def _describe_container(value: Any) -> Any:
             "names": [describe(name) for name in value.index.names],
             "columns": [label(name) for name in value.columns],
             "values": [
-                [describe(item) for item in value.iloc[:, at].tolist()] for at in range(value.shape[1])
+                [describe(item) for item in value.iloc[:, at].tolist()]
+                for at in range(value.shape[1])
             ],
         }
     if isinstance(value, np.ndarray | pd.Index | list | tuple):
-        return [describe(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
+        return [
+            describe(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)
+        ]
     if isinstance(value, set | frozenset):
         return sorted(label(item) for item in value)
     if isinstance(value, Mapping):
@@ -107,4 +116,6 @@ def _describe_container(value: Any) -> Any:
 
 
 def _index(index: pd.Index) -> list[Any]:
-    return [describe(list(entry)) if isinstance(entry, tuple) else describe(entry) for entry in index]
+    return [
+        describe(list(entry)) if isinstance(entry, tuple) else describe(entry) for entry in index
+    ]

@@ -1,8 +1,11 @@
-"""Runs zipline strategies and writes down what they did; executes inside an interpreter that has zipline.
+"""Runs zipline strategies and writes down what they did; executes inside an interpreter
+that has zipline.
 
-One rule: nothing here decides a number. Bars go in as bundles, results come out as zipline's own objects state them.
+One rule: nothing here decides a number. Bars go in as bundles, results come out as
+zipline's own objects state them.
 
-Usage: python -m tests.parity.oracle.runner JOBS.json, with the repository on PYTHONPATH and ZIPLINE_ROOT set.
+Usage: python -m tests.parity.oracle.runner JOBS.json, with the repository on PYTHONPATH
+and ZIPLINE_ROOT set.
 """
 
 import importlib
@@ -32,12 +35,16 @@ def zipline(name: str) -> Any:
 
 
 class Bundle:
-    """One data set, read from the CSV files of a folder and ingested as a zipline bundle."""
+    """One data set, read from the CSV files of a folder and ingested as a zipline
+    bundle.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
         self.settings = json.loads((folder / "settings.json").read_text())
-        self.calendar = zipline("zipline.utils.calendar_utils").get_calendar(self.settings["calendar"])
+        self.calendar = zipline("zipline.utils.calendar_utils").get_calendar(
+            self.settings["calendar"]
+        )
         dates = ["start_date", "end_date", "auto_close_date"]
         self.assets = pd.read_csv(folder / "assets.csv", parse_dates=dates).set_index("sid")
         self.daily = pd.read_csv(folder / "bars.csv", parse_dates=["date"])
@@ -76,17 +83,26 @@ class Bundle:
         nothing = pd.Series(pd.NaT, index=self.dividends.index, dtype="datetime64[ns]")
         adjustments.write(
             splits=self._with_sid(self.splits),
-            dividends=self._with_sid(self.dividends).assign(record_date=nothing, declared_date=nothing),
+            dividends=self._with_sid(self.dividends).assign(
+                record_date=nothing, declared_date=nothing
+            ),
         )
 
     def _with_sid(self, frame: pd.DataFrame) -> pd.DataFrame:
         sids = {symbol: sid for sid, symbol in self.assets["symbol"].items()}
-        return frame.assign(sid=frame["symbol"].map(sids)).drop(columns="symbol").astype({"sid": "int64"})
+        return (
+            frame.assign(sid=frame["symbol"].map(sids))
+            .drop(columns="symbol")
+            .astype({"sid": "int64"})
+        )
 
     def _by_sid(self, bars: pd.DataFrame, stamp: str, calendar: Any) -> Any:
-        # zipline wants a row a session from the first to the last; an all-zero row is its missing bar.
+        # zipline wants a row a session from the first to the last; an all-zero row is
+        # its missing bar.
         for sid, symbol in self.assets["symbol"].items():
-            frame = bars[bars["symbol"] == symbol].set_index(stamp).sort_index()[[*_PRICES, "volume"]]
+            frame = (
+                bars[bars["symbol"] == symbol].set_index(stamp).sort_index()[[*_PRICES, "volume"]]
+            )
             if calendar is not None:
                 frame = frame.reindex(
                     calendar.sessions_in_range(frame.index[0], frame.index[-1]), fill_value=0
@@ -105,20 +121,27 @@ def load_strategy(job: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def serve_local_files() -> None:
-    """Let zipline's CSV fetcher, which speaks HTTP only, read a path: the bytes stay the same."""
+    """Let zipline's CSV fetcher, which speaks HTTP only, read a path: the bytes stay
+    the same.
+    """
     source = zipline("zipline.sources.requests_csv")
 
     def get(path: str, **_settings: Any) -> Any:
         text = Path(path).read_text(encoding="utf-8")
         return SimpleNamespace(
-            ok=True, is_redirect=False, elapsed=timedelta(0), iter_content=lambda *_, **__: iter([text])
+            ok=True,
+            is_redirect=False,
+            elapsed=timedelta(0),
+            iter_content=lambda *_, **__: iter([text]),
         )
 
     source.requests = SimpleNamespace(get=get, exceptions=source.requests.exceptions)
 
 
 def run(job: dict[str, Any], bundle: Bundle, folder: Path) -> dict[str, Any]:
-    """Run one strategy and return the facts: orders, transactions, positions, session figures, what it logged."""
+    """Run one strategy and return the facts: orders, transactions, positions, session
+    figures, what it logged.
+    """
     namespace, watch = load_strategy(job, folder), Watch()
     watch.attach(namespace)
     blotter = zipline("zipline.finance.blotter").SimulationBlotter()
@@ -155,7 +178,9 @@ def run(job: dict[str, Any], bundle: Bundle, folder: Path) -> dict[str, Any]:
 
 
 def named(value: Any, ids: dict[str, str]) -> Any:
-    """Return `value` with zipline's random order ids replaced by their number in order of creation."""
+    """Return `value` with zipline's random order ids replaced by their number in order
+    of creation.
+    """
     if isinstance(value, str):
         return ids.get(value, value)
     if isinstance(value, list):
@@ -182,7 +207,9 @@ def order_facts(order: Any, ids: dict[str, str]) -> dict[str, Any]:
 
 
 def perf_facts(perf: pd.DataFrame, ids: dict[str, str]) -> dict[str, Any]:
-    """Return the frame of run_algorithm: transactions, positions and orders by session, and every other column."""
+    """Return the frame of run_algorithm: transactions, positions and orders by session,
+    and every other column.
+    """
     sessions = [stamp.isoformat() for stamp in perf.index]
     plain = [name for name in perf.columns if name not in ("orders", "transactions", "positions")]
     return {
@@ -200,20 +227,29 @@ def perf_facts(perf: pd.DataFrame, ids: dict[str, str]) -> dict[str, Any]:
         ],
         "positions": [
             {
-                row["sid"].symbol: [describe(row[key]) for key in ("amount", "cost_basis", "last_sale_price")]
+                row["sid"].symbol: [
+                    describe(row[key]) for key in ("amount", "cost_basis", "last_sale_price")
+                ]
                 for row in rows
             }
             for rows in perf["positions"]
         ],
         "session_orders": [
             [
-                [ids[row["id"]], describe(row["dt"]), describe(row["filled"]), row["status"].name.lower()]
+                [
+                    ids[row["id"]],
+                    describe(row["dt"]),
+                    describe(row["filled"]),
+                    row["status"].name.lower(),
+                ]
                 for row in rows
             ]
             for rows in perf["orders"]
         ],
         "sessions": sessions,
-        "performance": {label(name): named([describe(value) for value in perf[name]], ids) for name in plain},
+        "performance": {
+            label(name): named([describe(value) for value in perf[name]], ids) for name in plain
+        },
     }
 
 
@@ -229,7 +265,9 @@ def main(jobs_file: str) -> None:
     np.seterr(all="ignore")
     for job in jobs:
         facts = run(job, bundles[job["data"]], folder)
-        (folder / "results" / f"{job['name']}.json").write_text(json.dumps(facts, separators=(",", ":")))
+        (folder / "results" / f"{job['name']}.json").write_text(
+            json.dumps(facts, separators=(",", ":"))
+        )
         print(job["name"], len(facts["orders"]), "orders", facts["error"] or "", flush=True)
 
 

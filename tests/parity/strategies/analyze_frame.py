@@ -1,4 +1,6 @@
-"""What analyze receives: the frame's columns and index, its rows, and what recorded variables became."""
+"""What analyze receives: the frame's columns and index, its rows, and what recorded
+variables became.
+"""
 
 from zipline.api import order, record, symbol
 
@@ -19,8 +21,16 @@ def handle_data(context, data):
 
 
 def analyze(context, perf):
-    LOG.append([sorted(perf.columns), perf.shape, perf.index[0], perf.index[-1], str(perf.index.tz)])
-    LOG.append([perf["portfolio_value"].iloc[-1], perf["returns"].sum(), int(perf["seventh"].isnull().sum())])
+    LOG.append(
+        [sorted(perf.columns), perf.shape, perf.index[0], perf.index[-1], str(perf.index.tz)]
+    )
+    LOG.append(
+        [
+            perf["portfolio_value"].iloc[-1],
+            perf["returns"].sum(),
+            int(perf["seventh"].isnull().sum()),
+        ]
+    )
     LOG.append(
         [
             sorted(perf["transactions"].iloc[5][0]),
@@ -30,7 +40,15 @@ def analyze(context, perf):
     )
     LOG.append(
         [
-            [o["id"], o["amount"], o["filled"], int(o["status"]), o["dt"], o["created"], o["reason"]]
+            [
+                o["id"],
+                o["amount"],
+                o["filled"],
+                int(o["status"]),
+                o["dt"],
+                o["created"],
+                o["reason"],
+            ]
             for o in perf["orders"].iloc[5]
         ]
     )

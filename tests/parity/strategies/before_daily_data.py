@@ -1,4 +1,6 @@
-"""before_trading_start in daily mode with data: zipline shows the bar of the session that is only about to begin."""
+"""before_trading_start in daily mode with data: zipline shows the bar of the session
+that is only about to begin.
+"""
 
 from zipline.api import order_target_percent, record, symbols
 
@@ -14,13 +16,23 @@ def initialize(context):
 def before_trading_start(context, data):
     history = data.history(context.assets, "close", 3, "1d")
     LOG.append(
-        [data.current_dt, history, data.current(context.assets, "price"), data.can_trade(context.assets)]
+        [
+            data.current_dt,
+            history,
+            data.current(context.assets, "price"),
+            data.can_trade(context.assets),
+        ]
     )
     LOG.append(
-        [context.portfolio.portfolio_value, context.portfolio.positions_value, context.account.leverage]
+        [
+            context.portfolio.portfolio_value,
+            context.portfolio.positions_value,
+            context.account.leverage,
+        ]
     )
     context.weights = {
-        asset: 0.2 if history[asset].iloc[-1] > history[asset].iloc[0] else 0.1 for asset in context.assets
+        asset: 0.2 if history[asset].iloc[-1] > history[asset].iloc[0] else 0.1
+        for asset in context.assets
     }
 
 

@@ -1,8 +1,15 @@
-"""before_trading_start in minute mode: prices and history of the session before, adjusted to the morning."""
+"""before_trading_start in minute mode: prices and history of the session before,
+adjusted to the morning.
+"""
 
 from zipline.api import get_datetime, order, record, symbols
 
-CASE = {"data": "edge_minute", "start": "2012-11-20", "end": "2012-11-29", "data_frequency": "minute"}
+CASE = {
+    "data": "edge_minute",
+    "start": "2012-11-20",
+    "end": "2012-11-29",
+    "data_frequency": "minute",
+}
 LOG = []
 
 
@@ -22,8 +29,16 @@ def before_trading_start(context, data):
     LOG.append(data.history(context.assets, "close", 3, "1d"))
     LOG.append(data.history(context.chef, "price", 5, "1m"))
     LOG.append(data.history([context.able, context.bake], ["close", "volume"], 2, "1m"))
-    LOG.append([data.can_trade(context.assets), data.is_stale(context.assets), data.current_session])
-    LOG.append([context.portfolio.portfolio_value, context.portfolio.positions_value, context.portfolio.cash])
+    LOG.append(
+        [data.can_trade(context.assets), data.is_stale(context.assets), data.current_session]
+    )
+    LOG.append(
+        [
+            context.portfolio.portfolio_value,
+            context.portfolio.positions_value,
+            context.portfolio.cash,
+        ]
+    )
 
 
 def handle_data(context, data):

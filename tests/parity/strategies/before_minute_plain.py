@@ -1,4 +1,6 @@
-"""before_trading_start in minute mode with history of assets that have no adjustment, and the context."""
+"""before_trading_start in minute mode with history of assets that have no adjustment,
+and the context.
+"""
 
 from zipline.api import get_datetime, order, record, symbols
 

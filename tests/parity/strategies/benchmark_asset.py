@@ -1,4 +1,6 @@
-"""A benchmark asset that listed before the run: alpha, beta and the benchmark's own figures."""
+"""A benchmark asset that listed before the run: alpha, beta and the benchmark's own
+figures.
+"""
 
 from zipline.api import order, order_target_percent, set_benchmark, symbols
 

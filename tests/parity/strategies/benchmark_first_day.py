@@ -1,4 +1,6 @@
-"""A benchmark asset that lists on the first session: its first return is from open to close."""
+"""A benchmark asset that lists on the first session: its first return is from open to
+close.
+"""
 
 from zipline.api import order, set_benchmark, symbols
 

@@ -1,4 +1,6 @@
-"""Settings that may only be made in initialize, made later: each raises the error of its own."""
+"""Settings that may only be made in initialize, made later: each raises the error of
+its own.
+"""
 
 import pandas as pd
 from zipline.api import (

@@ -1,4 +1,6 @@
-"""Orders in before_trading_start are refused, whatever the function; the strategy goes on."""
+"""Orders in before_trading_start are refused, whatever the function; the strategy goes
+on.
+"""
 
 from zipline.api import (
     cancel_order,
@@ -24,7 +26,14 @@ def initialize(context):
 
 def before_trading_start(context, data):
     asset = context.asset
-    for call in (order, order_value, order_percent, order_target, order_target_value, order_target_percent):
+    for call in (
+        order,
+        order_value,
+        order_percent,
+        order_target,
+        order_target_value,
+        order_target_percent,
+    ):
         try:
             LOG.append(call(asset, 0.5))
         except Exception as error:

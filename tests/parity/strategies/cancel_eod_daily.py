@@ -1,4 +1,6 @@
-"""The end-of-day cancel policy in daily mode: zipline cancels only the oldest order, and only one of several."""
+"""The end-of-day cancel policy in daily mode: zipline cancels only the oldest order,
+and only one of several.
+"""
 
 from zipline.api import get_open_orders, order, set_cancel_policy, symbols
 from zipline.finance.cancel_policy import EODCancel

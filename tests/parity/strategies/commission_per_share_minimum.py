@@ -1,4 +1,6 @@
-"""Commission per share with a minimum, on orders that fill in one go, in parts, and never."""
+"""Commission per share with a minimum, on orders that fill in one go, in parts, and
+never.
+"""
 
 from zipline.api import get_order, order, set_commission, symbols
 from zipline.finance import commission

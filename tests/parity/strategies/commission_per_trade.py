@@ -1,4 +1,6 @@
-"""Commission per trade on orders that fill in parts, then per dollar is refused after the start."""
+"""Commission per trade on orders that fill in parts, then per dollar is refused after
+the start.
+"""
 
 from zipline.api import order, set_commission, symbols
 from zipline.finance import commission

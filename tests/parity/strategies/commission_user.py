@@ -1,4 +1,6 @@
-"""Commission models of the user's: a table by size, with a cap an order, and free of charge below ten shares."""
+"""Commission models of the user's: a table by size, with a cap an order, and free of
+charge below ten shares.
+"""
 
 from zipline.api import order, set_commission, symbols
 from zipline.finance.commission import CommissionModel

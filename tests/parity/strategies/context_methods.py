@@ -1,4 +1,6 @@
-"""The context carries the api functions as methods and whatever else the strategy puts on it."""
+"""The context carries the api functions as methods and whatever else the strategy puts
+on it.
+"""
 
 from zipline.finance import commission, slippage
 
@@ -31,6 +33,10 @@ def handle_data(context, data):
     if context.table["days"] % 9 == 1:
         LOG.append([context.order(asset, 20) for asset in context.pair])
     LOG.append(
-        [context.get_datetime(), len(context.get_open_orders()), context.get_environment("data_frequency")]
+        [
+            context.get_datetime(),
+            len(context.get_open_orders()),
+            context.get_environment("data_frequency"),
+        ]
     )
     context.record(days=context.table["days"])

@@ -47,9 +47,15 @@ def initialize(context):
     set_asset_restrictions(
         HistoricalRestrictions(
             [
-                Restriction(context.gaps, pd.Timestamp("2017-01-20", tz="UTC"), RESTRICTION_STATES.FROZEN),
-                Restriction(context.gaps, pd.Timestamp("2017-02-10", tz="UTC"), RESTRICTION_STATES.ALLOWED),
-                Restriction(context.thin, pd.Timestamp("2017-01-01", tz="UTC"), RESTRICTION_STATES.FROZEN),
+                Restriction(
+                    context.gaps, pd.Timestamp("2017-01-20", tz="UTC"), RESTRICTION_STATES.FROZEN
+                ),
+                Restriction(
+                    context.gaps, pd.Timestamp("2017-02-10", tz="UTC"), RESTRICTION_STATES.ALLOWED
+                ),
+                Restriction(
+                    context.thin, pd.Timestamp("2017-01-01", tz="UTC"), RESTRICTION_STATES.FROZEN
+                ),
             ]
         )
     )

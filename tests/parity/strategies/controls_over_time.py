@@ -1,4 +1,6 @@
-"""Restrictions that come and go with time, beside limits of every kind, all of them only logged."""
+"""Restrictions that come and go with time, beside limits of every kind, all of them
+only logged.
+"""
 
 import pandas as pd
 from zipline.api import (

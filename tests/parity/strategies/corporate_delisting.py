@@ -1,6 +1,16 @@
-"""Delistings: positions are closed and orders cancelled at the end of the auto-close day; orders after the end are refused."""
+"""Delistings: positions are closed and orders cancelled at the end of the auto-close
+day; orders after the end are refused.
+"""
 
-from zipline.api import get_open_orders, get_order, order, order_target, order_value, set_slippage, symbols
+from zipline.api import (
+    get_open_orders,
+    get_order,
+    order,
+    order_target,
+    order_value,
+    set_slippage,
+    symbols,
+)
 from zipline.finance import slippage
 
 CASE = {"data": "edge_daily", "start": "2017-04-03", "end": "2017-07-14", "default_safe": False}
@@ -47,5 +57,10 @@ def handle_data(context, data):
             for asset, p in context.portfolio.positions.items()
         }
     )
-    LOG.append([context.portfolio.cash, {asset: len(orders) for asset, orders in get_open_orders().items()}])
+    LOG.append(
+        [
+            context.portfolio.cash,
+            {asset: len(orders) for asset, orders in get_open_orders().items()},
+        ]
+    )
     context.day += 1

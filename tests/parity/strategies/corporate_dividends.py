@@ -1,4 +1,6 @@
-"""Dividends on long, short, sold and just bought positions: earned on the ex date, paid on the pay date."""
+"""Dividends on long, short, sold and just bought positions: earned on the ex date, paid
+on the pay date.
+"""
 
 from zipline.api import order, order_target, record, symbols
 
@@ -27,7 +29,9 @@ def handle_data(context, data):
     target = PLAN.get(str(data.current_dt.date()))
     if target is not None:
         order_target(context.asset, target)
-    LOG.append([data.current_dt, context.portfolio.cash, context.portfolio.positions[context.asset].amount])
+    LOG.append(
+        [data.current_dt, context.portfolio.cash, context.portfolio.positions[context.asset].amount]
+    )
     record(
         cash=context.portfolio.cash,
         value=context.portfolio.portfolio_value,

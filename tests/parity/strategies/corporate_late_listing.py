@@ -1,4 +1,6 @@
-"""Orders before an asset lists: order() is taken and waits for the first bar; orders by value are refused."""
+"""Orders before an asset lists: order() is taken and waits for the first bar; orders by
+value are refused.
+"""
 
 from zipline.api import (
     get_open_orders,
@@ -41,7 +43,11 @@ def handle_data(context, data):
             ]
         )
     LOG.append(
-        [data.current(late, ["price", "volume", "last_traded"]), data.can_trade(late), data.is_stale(late)]
+        [
+            data.current(late, ["price", "volume", "last_traded"]),
+            data.can_trade(late),
+            data.is_stale(late),
+        ]
     )
     LOG.append(
         [

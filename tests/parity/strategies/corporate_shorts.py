@@ -40,6 +40,9 @@ def handle_data(context, data):
         ]
     )
     LOG.append(
-        {s: [q.amount, q.cost_basis, q.last_sale_price, q.last_sale_date] for s, q in p.positions.items()}
+        {
+            s: [q.amount, q.cost_basis, q.last_sale_price, q.last_sale_date]
+            for s, q in p.positions.items()
+        }
     )
     record(n=len(p.positions))

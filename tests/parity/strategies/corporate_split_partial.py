@@ -1,4 +1,6 @@
-"""A split in the middle of a big order that fills over days, with a commission that has a minimum."""
+"""A split in the middle of a big order that fills over days, with a commission that has
+a minimum.
+"""
 
 from zipline.api import get_open_orders, order, record, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage
@@ -18,7 +20,9 @@ def handle_data(context, data):
     if context.day in (3, 55):
         order(context.asset, 333)
         order(context.asset, -101)
-    LOG.append([[o.id, o.amount, o.filled, o.commission, o.dt] for o in get_open_orders(context.asset)])
+    LOG.append(
+        [[o.id, o.amount, o.filled, o.commission, o.dt] for o in get_open_orders(context.asset)]
+    )
     record(
         amount=context.portfolio.positions[context.asset].amount,
         basis=context.portfolio.positions[context.asset].cost_basis,

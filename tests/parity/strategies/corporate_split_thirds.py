@@ -1,4 +1,6 @@
-"""Holds more than it owns over a split of two thirds, whose fractions are paid in cash, against a benchmark with dividends."""
+"""Holds more than it owns over a split of two thirds, whose fractions are paid in cash,
+against a benchmark with dividends.
+"""
 
 from zipline.api import (
     date_rules,

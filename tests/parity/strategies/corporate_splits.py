@@ -1,4 +1,6 @@
-"""Splits and a reverse split on odd lots, part-filled and waiting orders with limits and stops, long."""
+"""Splits and a reverse split on odd lots, part-filled and waiting orders with limits
+and stops, long.
+"""
 
 from zipline.api import get_open_orders, get_order, order, record, set_slippage, symbols
 from zipline.finance import slippage

@@ -1,4 +1,6 @@
-"""Splits on a short position, a position that a reverse split rounds away, and orders that it empties."""
+"""Splits on a short position, a position that a reverse split rounds away, and orders
+that it empties.
+"""
 
 from zipline.api import get_open_orders, order, order_target, record, symbols
 
@@ -18,7 +20,9 @@ def handle_data(context, data):
     if day == "2017-08-15":
         order_target(asset, -3)
     if day == "2017-09-01":
-        LOG.append([order(asset, -3), order(asset, 3, limit_price=1.0), order(asset, 9, limit_price=1.0)])
+        LOG.append(
+            [order(asset, -3), order(asset, 3, limit_price=1.0), order(asset, 9, limit_price=1.0)]
+        )
     if day == "2017-09-07":
         order(asset, 10)
     LOG.append([[o.id, o.amount, o.filled, int(o.status)] for o in get_open_orders(asset)])

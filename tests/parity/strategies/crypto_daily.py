@@ -1,6 +1,13 @@
 """Daily bars seven days a week."""
 
-from zipline.api import date_rules, get_datetime, order_target_percent, record, schedule_function, symbols
+from zipline.api import (
+    date_rules,
+    get_datetime,
+    order_target_percent,
+    record,
+    schedule_function,
+    symbols,
+)
 
 CASE = {"data": "crypto_daily", "start": "2018-02-01", "end": "2018-05-31", "default_safe": False}
 LOG = []
@@ -22,7 +29,8 @@ def monthly(context, data):
     order_target_percent(
         context.ether,
         0.2
-        if data.history(context.ether, "close", 10, "1d").mean() > data.current(context.ether, "close")
+        if data.history(context.ether, "close", 10, "1d").mean()
+        > data.current(context.ether, "close")
         else 0,
     )
 

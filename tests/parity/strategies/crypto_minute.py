@@ -1,6 +1,14 @@
 """Minutes round the clock."""
 
-from zipline.api import date_rules, get_datetime, order, record, schedule_function, symbols, time_rules
+from zipline.api import (
+    date_rules,
+    get_datetime,
+    order,
+    record,
+    schedule_function,
+    symbols,
+    time_rules,
+)
 
 CASE = {
     "data": "crypto_minute",

@@ -1,4 +1,6 @@
-"""The forward-filled price over days of splits and dividends, with the position that it values."""
+"""The forward-filled price over days of splits and dividends, with the position that it
+values.
+"""
 
 from zipline.api import order, record, symbols
 

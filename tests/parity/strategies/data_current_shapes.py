@@ -1,4 +1,6 @@
-"""data.current in all its shapes, over gaps, silent bars, a late listing and delistings."""
+"""data.current in all its shapes, over gaps, silent bars, a late listing and
+delistings.
+"""
 
 from zipline.api import symbols
 
@@ -14,7 +16,9 @@ def initialize(context):
 def handle_data(context, data):
     gaps, late, gone, quit, thin = context.assets
     LOG.append(data.current_dt)
-    LOG.append([data.current(asset, field) for asset in (gaps, late, gone, quit) for field in FIELDS])
+    LOG.append(
+        [data.current(asset, field) for asset in (gaps, late, gone, quit) for field in FIELDS]
+    )
     if data.current_dt.day % 4 == 0:
         LOG.append(data.current(gaps, FIELDS))
         LOG.append(data.current(context.assets, "price"))

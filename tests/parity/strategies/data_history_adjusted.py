@@ -1,4 +1,6 @@
-"""History over splits and dividends: adjusted as of today and rounded by zipline to three decimals."""
+"""History over splits and dividends: adjusted as of today and rounded by zipline to
+three decimals.
+"""
 
 from zipline.api import order_target_percent, record, symbols
 
@@ -16,7 +18,9 @@ def handle_data(context, data):
     means = data.history(context.assets, "price", 10, "1d").mean()
     if context.day % 5 == 0:
         for asset in context.assets:
-            order_target_percent(asset, 0.3 if means[asset] < data.current(asset, "price") else -0.1)
+            order_target_percent(
+                asset, 0.3 if means[asset] < data.current(asset, "price") else -0.1
+            )
     record(split=means[context.assets[0]], dividend=means[context.assets[1]])
     if context.day % 3 == 0:
         for field in ("open", "high", "low", "close", "volume"):

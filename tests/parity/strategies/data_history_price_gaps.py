@@ -1,4 +1,6 @@
-"""History of 'price': leading gaps are filled from before the window, never before the listing or after the end."""
+"""History of 'price': leading gaps are filled from before the window, never before the
+listing or after the end.
+"""
 
 from zipline.api import symbols
 

@@ -1,4 +1,6 @@
-"""data.history in daily bars: all shapes and fields, over gaps, a late listing and delistings."""
+"""data.history in daily bars: all shapes and fields, over gaps, a late listing and
+delistings.
+"""
 
 from zipline.api import symbols
 
@@ -14,7 +16,13 @@ def initialize(context):
 def handle_data(context, data):
     gaps, late, gone, quit, thin = context.assets
     context.day += 1
-    LOG.append([data.current_dt, data.history(gaps, "price", 4, "1d"), data.history(gaps, "close", 1, "1d")])
+    LOG.append(
+        [
+            data.current_dt,
+            data.history(gaps, "price", 4, "1d"),
+            data.history(gaps, "close", 1, "1d"),
+        ]
+    )
     if context.day % 6:
         return
     for field in ("open", "high", "low", "close", "price", "volume"):
@@ -25,4 +33,6 @@ def handle_data(context, data):
     LOG.append(data.history([thin], ["price"], 2, "1d"))
     LOG.append(data.history([thin], "low", 2, "1d"))
     window = data.history(context.assets, "price", 20, "1d")
-    LOG.append([window.mean().tolist(), window.shape, len(window[gaps].dropna()), window.iloc[-1][thin]])
+    LOG.append(
+        [window.mean().tolist(), window.shape, len(window[gaps].dropna()), window.iloc[-1][thin]]
+    )

@@ -1,4 +1,6 @@
-"""Reads minute frames as pandas users do: unstacked, grouped, resampled, indexed by tuples."""
+"""Reads minute frames as pandas users do: unstacked, grouped, resampled, indexed by
+tuples.
+"""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,9 @@ def handle_data(context, data):
         return
     s = context.s
     f = data.history(s, ["price", "volume", "high"], 12, "1m")
-    LOG.append([list(f.columns), f.shape, [str(x) for x in f.dtypes], list(f.index.names), f.index.nlevels])
+    LOG.append(
+        [list(f.columns), f.shape, [str(x) for x in f.dtypes], list(f.index.names), f.index.nlevels]
+    )
     LOG.append(f.loc[f.index.get_level_values(0)[-1]])
     LOG.append(f.groupby(level=1).mean())
     LOG.append(f["price"].unstack())

@@ -1,4 +1,6 @@
-"""can_trade, is_stale and last_traded, one asset and several, over gaps, a late listing and delistings."""
+"""can_trade, is_stale and last_traded, one asset and several, over gaps, a late listing
+and delistings.
+"""
 
 from zipline.api import symbols
 
@@ -14,7 +16,10 @@ def handle_data(context, data):
     LOG.append(
         [
             data.current_dt,
-            [[data.can_trade(a), data.is_stale(a), data.current(a, "last_traded")] for a in context.assets],
+            [
+                [data.can_trade(a), data.is_stale(a), data.current(a, "last_traded")]
+                for a in context.assets
+            ],
         ]
     )
     if data.current_dt.day % 5 == 0:

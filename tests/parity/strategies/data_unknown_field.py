@@ -1,4 +1,6 @@
-"""A field that nobody knows is a missing value to zipline: it could be a column fetched from a file."""
+"""A field that nobody knows is a missing value to zipline: it could be a column fetched
+from a file.
+"""
 
 from zipline.api import symbols
 

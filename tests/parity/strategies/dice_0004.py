@@ -12,7 +12,12 @@ CASE = {
 }
 LOG = []
 PLAYER = Gambler(
-    api, LOG, seed=4, symbols="ALFA DIVI DIVQ GAPS GONE LATE QUIT SPLT THIN VOLA", rate=0.8, benchmark="DIVI"
+    api,
+    LOG,
+    seed=4,
+    symbols="ALFA DIVI DIVQ GAPS GONE LATE QUIT SPLT THIN VOLA",
+    rate=0.8,
+    benchmark="DIVI",
 )
 initialize, before_trading_start, handle_data = (
     PLAYER.initialize,

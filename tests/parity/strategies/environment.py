@@ -1,4 +1,6 @@
-"""Asks for the environment, for times in other zones, and for assets by symbol, sid and attribute."""
+"""Asks for the environment, for times in other zones, and for assets by symbol, sid and
+attribute.
+"""
 
 import pytz
 from zipline.api import get_datetime, get_environment, set_symbol_lookup_date, sid, symbol, symbols
@@ -43,7 +45,9 @@ def initialize(context):
             everything["data_frequency"],
         ]
     )
-    LOG.append([get_environment("start"), get_environment("data_frequency"), get_environment("arena")])
+    LOG.append(
+        [get_environment("start"), get_environment("data_frequency"), get_environment("arena")]
+    )
 
 
 def handle_data(context, data):

@@ -1,4 +1,6 @@
-"""A benchmark asset that lists after the first session ends the run before its first bar."""
+"""A benchmark asset that lists after the first session ends the run before its first
+bar.
+"""
 
 from zipline.api import set_benchmark, symbol
 

@@ -1,4 +1,6 @@
-"""A benchmark asset that ends before the last session ends the run before its first bar."""
+"""A benchmark asset that ends before the last session ends the run before its first
+bar.
+"""
 
 from zipline.api import set_benchmark, symbol
 

@@ -1,4 +1,6 @@
-"""A slippage model's fractions are cut to whole shares; a fill of less than one share ends the run."""
+"""A slippage model's fractions are cut to whole shares; a fill of less than one share
+ends the run.
+"""
 
 from zipline.api import order, set_slippage, symbol
 from zipline.finance.slippage import SlippageModel

@@ -1,4 +1,6 @@
-"""Reads a CSV file: a series by its own name, columns for assets, functions before and after, and orders by it."""
+"""Reads a CSV file: a series by its own name, columns for assets, functions before and
+after, and orders by it.
+"""
 
 from zipline.api import fetch_csv, order, record, symbols
 
@@ -33,7 +35,9 @@ def initialize(context):
 
 def handle_data(context, data):
     scores = [data.current(asset, "score") for asset in (context.alfa, context.vola)]
-    LOG.append([data.current_dt, scores, data.current(context.alfa, "twice"), data.current("MOOD", "mood")])
+    LOG.append(
+        [data.current_dt, scores, data.current(context.alfa, "twice"), data.current("MOOD", "mood")]
+    )
     for asset, score in zip((context.alfa, context.vola), scores):
         if score == score and score:
             order(asset, int(score * 4))

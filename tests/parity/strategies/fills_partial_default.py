@@ -1,4 +1,6 @@
-"""Big orders in a thin asset under the default model: fills over many days, buys and sells share a bar's volume."""
+"""Big orders in a thin asset under the default model: fills over many days, buys and
+sells share a bar's volume.
+"""
 
 from zipline.api import get_open_orders, order, record, symbols
 

@@ -1,6 +1,16 @@
-"""The end-of-day cancel policy in minute mode cancels everything that is open after the last bar."""
+"""The end-of-day cancel policy in minute mode cancels everything that is open after the
+last bar.
+"""
 
-from zipline.api import get_datetime, get_open_orders, get_order, order, record, set_cancel_policy, symbols
+from zipline.api import (
+    get_datetime,
+    get_open_orders,
+    get_order,
+    order,
+    record,
+    set_cancel_policy,
+    symbols,
+)
 from zipline.finance.cancel_policy import EODCancel
 
 CASE = {
@@ -22,7 +32,11 @@ def initialize(context):
 def handle_data(context, data):
     now = get_datetime()
     if (now.hour, now.minute) in ((17, 50), (20, 58), (21, 0), (18, 0)):
-        context.ids += [order(context.able, 4_000), order(context.dune, 50), order(context.able, -100)]
+        context.ids += [
+            order(context.able, 4_000),
+            order(context.dune, 50),
+            order(context.able, -100),
+        ]
     if now.minute == 31 and now.hour == 14:
         LOG.append(
             [

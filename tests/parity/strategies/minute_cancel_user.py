@@ -35,5 +35,6 @@ def handle_data(context, data):
         order(context.bake, 3_000)
         order(context.bake, -5, limit_price=1_000.0)
     record(
-        open_orders=len(get_open_orders(context.bake)), held=context.portfolio.positions[context.bake].amount
+        open_orders=len(get_open_orders(context.bake)),
+        held=context.portfolio.positions[context.bake].amount,
     )

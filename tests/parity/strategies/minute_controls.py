@@ -1,4 +1,6 @@
-"""Controls in minute mode: orders a day, restrictions from a minute on, leverage at the end of the session."""
+"""Controls in minute mode: orders a day, restrictions from a minute on, leverage at the
+end of the session.
+"""
 
 import pandas as pd
 from zipline.api import (
@@ -9,7 +11,11 @@ from zipline.api import (
     set_max_order_count,
     symbols,
 )
-from zipline.finance.asset_restrictions import HistoricalRestrictions, Restriction, RESTRICTION_STATES
+from zipline.finance.asset_restrictions import (
+    HistoricalRestrictions,
+    Restriction,
+    RESTRICTION_STATES,
+)
 
 CASE = {
     "data": "edge_minute",
@@ -30,10 +36,14 @@ def initialize(context):
         HistoricalRestrictions(
             [
                 Restriction(
-                    context.bake, pd.Timestamp("2012-11-20 15:00", tz="UTC"), RESTRICTION_STATES.FROZEN
+                    context.bake,
+                    pd.Timestamp("2012-11-20 15:00", tz="UTC"),
+                    RESTRICTION_STATES.FROZEN,
                 ),
                 Restriction(
-                    context.bake, pd.Timestamp("2012-11-20 17:00", tz="UTC"), RESTRICTION_STATES.ALLOWED
+                    context.bake,
+                    pd.Timestamp("2012-11-20 17:00", tz="UTC"),
+                    RESTRICTION_STATES.ALLOWED,
                 ),
             ]
         )

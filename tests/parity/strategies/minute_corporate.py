@@ -1,4 +1,6 @@
-"""A split, dividends, a late listing and a delisting in minute mode, with positions and orders."""
+"""A split, dividends, a late listing and a delisting in minute mode, with positions and
+orders.
+"""
 
 from zipline.api import get_datetime, get_open_orders, order, record, set_slippage, symbols
 from zipline.finance import slippage
@@ -48,6 +50,10 @@ def handle_data(context, data):
             }
         )
         LOG.append(
-            [[o.id, o.amount, o.limit, o.stop] for orders in get_open_orders().values() for o in orders]
+            [
+                [o.id, o.amount, o.limit, o.stop]
+                for orders in get_open_orders().values()
+                for o in orders
+            ]
         )
     record(cash=context.portfolio.cash)

@@ -1,4 +1,6 @@
-"""data.current in minute mode: gaps, silent minutes, a morning without bars, a late listing and a delisting."""
+"""data.current in minute mode: gaps, silent minutes, a morning without bars, a late
+listing and a delisting.
+"""
 
 from zipline.api import get_datetime, symbols
 
@@ -34,4 +36,6 @@ def handle_data(context, data):
         LOG.append(data.current(context.assets, "price"))
         LOG.append(data.current(context.assets, ["close", "volume"]))
         LOG.append(data.current(bake, FIELDS))
-        LOG.append([data.can_trade(context.assets), data.is_stale(context.assets), data.current_session])
+        LOG.append(
+            [data.can_trade(context.assets), data.is_stale(context.assets), data.current_session]
+        )

@@ -2,7 +2,12 @@
 
 from zipline.api import get_datetime, record, symbols
 
-CASE = {"data": "edge_minute", "start": "2012-11-21", "end": "2012-11-28", "data_frequency": "minute"}
+CASE = {
+    "data": "edge_minute",
+    "start": "2012-11-21",
+    "end": "2012-11-28",
+    "data_frequency": "minute",
+}
 LOG = []
 
 

@@ -1,6 +1,16 @@
-"""Orders in minute mode under the default costs: part fills, orders over night, targets once filled."""
+"""Orders in minute mode under the default costs: part fills, orders over night, targets
+once filled.
+"""
 
-from zipline.api import get_datetime, get_open_orders, get_order, order, order_target_percent, record, symbols
+from zipline.api import (
+    get_datetime,
+    get_open_orders,
+    get_order,
+    order,
+    order_target_percent,
+    record,
+    symbols,
+)
 
 CASE = {
     "data": "edge_minute",
@@ -21,7 +31,11 @@ def initialize(context):
 def handle_data(context, data):
     context.bar += 1
     if context.bar % 150 == 1:
-        context.ids += [order(context.able, 1_500), order(context.bake, -160), order(context.dune, 30)]
+        context.ids += [
+            order(context.able, 1_500),
+            order(context.bake, -160),
+            order(context.dune, 30),
+        ]
     if context.bar % 150 == 80:
         context.ids += [order(context.able, -900), order(context.bake, 220)]
     if context.bar % 390 == 200 and not get_open_orders(context.chef):

@@ -65,10 +65,16 @@ def handle_data(context, data):
         LOG.append(
             [
                 get_datetime(),
-                {k: [(o.id, o.filled, o.commission, o.dt) for o in v] for k, v in get_open_orders().items()},
+                {
+                    k: [(o.id, o.filled, o.commission, o.dt) for o in v]
+                    for k, v in get_open_orders().items()
+                },
             ]
         )
         LOG.append(
-            [(k, v.amount, v.cost_basis, v.last_sale_price) for k, v in context.portfolio.positions.items()]
+            [
+                (k, v.amount, v.cost_basis, v.last_sale_price)
+                for k, v in context.portfolio.positions.items()
+            ]
         )
     record(p=data.current(context.s[0], "price"), q=i)

@@ -1,4 +1,6 @@
-"""Trades at the open and before the close in minute mode, half day included; the benchmark is one of the assets."""
+"""Trades at the open and before the close in minute mode, half day included; the
+benchmark is one of the assets.
+"""
 
 from zipline.api import (
     date_rules,

@@ -1,4 +1,6 @@
-"""Limit and stop orders in minute mode, over night and over a split, filled at the close."""
+"""Limit and stop orders in minute mode, over night and over a split, filled at the
+close.
+"""
 
 from zipline.api import get_open_orders, get_order, order, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage

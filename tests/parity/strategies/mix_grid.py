@@ -34,5 +34,6 @@ def move(context, data):
 
 def handle_data(context, data):
     record(
-        waiting=len(get_open_orders(context.asset)), amount=context.portfolio.positions[context.asset].amount
+        waiting=len(get_open_orders(context.asset)),
+        amount=context.portfolio.positions[context.asset].amount,
     )

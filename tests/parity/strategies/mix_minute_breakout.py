@@ -1,4 +1,6 @@
-"""Opening range breakout in minutes: range of the first half hour, entry by stop, out before the close."""
+"""Opening range breakout in minutes: range of the first half hour, entry by stop, out
+before the close.
+"""
 
 from zipline.api import (
     cancel_order,

@@ -1,6 +1,16 @@
-"""Works a large order in slices over the day, watching the volume, under volume share slippage."""
+"""Works a large order in slices over the day, watching the volume, under volume share
+slippage.
+"""
 
-from zipline.api import get_datetime, get_open_orders, order, record, set_commission, set_slippage, symbols
+from zipline.api import (
+    get_datetime,
+    get_open_orders,
+    order,
+    record,
+    set_commission,
+    set_slippage,
+    symbols,
+)
 from zipline.finance import commission, slippage
 
 CASE = {

@@ -1,4 +1,6 @@
-"""Ranks everything tradable each month, long the best, short the worst, out of what can no longer be traded."""
+"""Ranks everything tradable each month, long the best, short the worst, out of what can
+no longer be traded.
+"""
 
 from zipline.api import (
     date_rules,
@@ -31,7 +33,11 @@ def rebalance(context, data):
     for asset in strength.index[-3:]:
         order_target_percent(asset, 0.35)
     for asset in context.portfolio.positions:
-        if asset not in strength.index[:2] and asset not in strength.index[-3:] and data.can_trade(asset):
+        if (
+            asset not in strength.index[:2]
+            and asset not in strength.index[-3:]
+            and data.can_trade(asset)
+        ):
             order_target_percent(asset, 0)
 
 

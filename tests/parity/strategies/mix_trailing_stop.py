@@ -1,4 +1,6 @@
-"""Replaces a protective stop every day: cancel, place, and now and then a fill in between."""
+"""Replaces a protective stop every day: cancel, place, and now and then a fill in
+between.
+"""
 
 from zipline.api import (
     cancel_order,

@@ -19,4 +19,8 @@ def handle_data(context, data):
     weights = (0.15 / risk).clip(upper=1.0)
     for asset in (context.alfa, context.vola):
         order_target_percent(asset, float(weights[asset]))
-    record(alfa=weights[context.alfa], vola=weights[context.vola], correlation=returns.corr().iloc[0, 1])
+    record(
+        alfa=weights[context.alfa],
+        vola=weights[context.vola],
+        correlation=returns.corr().iloc[0, 1],
+    )

@@ -1,4 +1,6 @@
-"""Places market orders for many assets at once, from a Series of whole shares, and reads the weights that follow."""
+"""Places market orders for many assets at once, from a Series of whole shares, and
+reads the weights that follow.
+"""
 
 from zipline.api import batch_market_order, set_commission, symbols
 from zipline.finance import commission

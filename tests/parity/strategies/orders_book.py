@@ -1,4 +1,6 @@
-"""Looks at the book from every side: open orders, snapshots that do not change, cancels of every kind."""
+"""Looks at the book from every side: open orders, snapshots that do not change, cancels
+of every kind.
+"""
 
 from zipline.api import cancel_order, get_open_orders, get_order, order, set_slippage, symbols
 from zipline.finance import slippage
@@ -15,7 +17,18 @@ def initialize(context):
 
 
 def facts(o):
-    return [o.id, o.amount, o.filled, o.limit, o.stop, int(o.status), o.commission, o.dt, o.created, o.sid]
+    return [
+        o.id,
+        o.amount,
+        o.filled,
+        o.limit,
+        o.stop,
+        int(o.status),
+        o.commission,
+        o.dt,
+        o.created,
+        o.sid,
+    ]
 
 
 def book():

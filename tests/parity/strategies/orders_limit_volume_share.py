@@ -1,4 +1,6 @@
-"""Limit orders under a model with price impact: a price worse than the limit is no fill in that bar."""
+"""Limit orders under a model with price impact: a price worse than the limit is no fill
+in that bar.
+"""
 
 from zipline.api import get_open_orders, order, record, set_slippage, symbols
 from zipline.finance import slippage

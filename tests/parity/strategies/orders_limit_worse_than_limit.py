@@ -1,4 +1,6 @@
-"""Limit orders under models that add a cost to the price: zipline may fill them worse than the limit, or not at all."""
+"""Limit orders under models that add a cost to the price: zipline may fill them worse
+than the limit, or not at all.
+"""
 
 from zipline.api import order, set_slippage, symbols
 from zipline.finance import slippage

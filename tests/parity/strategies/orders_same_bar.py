@@ -1,4 +1,6 @@
-"""Many orders of one asset in one bar, buys and sells, market and stop, in the order they were placed."""
+"""Many orders of one asset in one bar, buys and sells, market and stop, in the order
+they were placed.
+"""
 
 from zipline.api import order, set_slippage, symbols
 from zipline.finance import slippage

@@ -1,4 +1,6 @@
-"""Places limit, stop and stop-limit orders by keyword and by style object; every fill is at the close."""
+"""Places limit, stop and stop-limit orders by keyword and by style object; every fill
+is at the close.
+"""
 
 from zipline.api import get_order, order, order_value, set_commission, set_slippage, symbol
 from zipline.finance import commission, slippage

@@ -1,4 +1,6 @@
-"""Targets set while nothing else of the asset is open: also right for who counts open orders."""
+"""Targets set while nothing else of the asset is open: also right for who counts open
+orders.
+"""
 
 from zipline.api import (
     get_open_orders,

@@ -1,4 +1,6 @@
-"""Sets targets while earlier orders of the asset are still open: zipline looks at the position only."""
+"""Sets targets while earlier orders of the asset are still open: zipline looks at the
+position only.
+"""
 
 from zipline.api import order_target, order_target_percent, order_target_value, record, symbols
 

@@ -43,10 +43,18 @@ def handle_data(context, data):
         for price in PRICES:
             far = price / 1_000
             LOG.append(
-                [price, attempt(asset, 1, limit_price=far), attempt(asset, -1, limit_price=price * 1_000)]
+                [
+                    price,
+                    attempt(asset, 1, limit_price=far),
+                    attempt(asset, -1, limit_price=price * 1_000),
+                ]
             )
             LOG.append(
-                [price, attempt(asset, 1, stop_price=price * 1_000), attempt(asset, -1, stop_price=far)]
+                [
+                    price,
+                    attempt(asset, 1, stop_price=price * 1_000),
+                    attempt(asset, -1, stop_price=far),
+                ]
             )
             LOG.append(
                 [

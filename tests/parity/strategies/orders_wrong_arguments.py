@@ -24,7 +24,10 @@ def handle_data(context, data):
     if data.current_dt.day == 4:
         for wrong in (float("nan"), float("inf"), -1.0, "ten"):
             LOG.append(
-                [attempt(order, asset, 1, limit_price=wrong), attempt(order, asset, 1, stop_price=wrong)]
+                [
+                    attempt(order, asset, 1, limit_price=wrong),
+                    attempt(order, asset, 1, stop_price=wrong),
+                ]
             )
             for style in (LimitOrder, StopOrder):
                 try:
@@ -34,4 +37,9 @@ def handle_data(context, data):
         LOG.append(attempt(order, "ALFA", 1))
         LOG.append(attempt(order, 11, 1))
         for function in (order, order_value, order_percent, order_target):
-            LOG.append([attempt(function, asset, amount) for amount in (float("inf"), float("nan"), 10**12)])
+            LOG.append(
+                [
+                    attempt(function, asset, amount)
+                    for amount in (float("inf"), float("nan"), 10**12)
+                ]
+            )

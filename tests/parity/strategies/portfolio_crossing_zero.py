@@ -1,4 +1,6 @@
-"""A position that grows, shrinks, crosses zero and comes back: cost basis after every step."""
+"""A position that grows, shrinks, crosses zero and comes back: cost basis after every
+step.
+"""
 
 from zipline.api import order, record, set_commission, symbols
 from zipline.finance import commission

@@ -1,4 +1,6 @@
-"""Every field of portfolio, account and positions on every bar, long and short, with corporate actions."""
+"""Every field of portfolio, account and positions on every bar, long and short, with
+corporate actions.
+"""
 
 from zipline.api import order, order_target_percent, symbols
 
@@ -60,7 +62,9 @@ def handle_data(context, data):
             for p in portfolio.positions.values()
         ]
     )
-    LOG.append([context.vola in portfolio.positions, len(portfolio.positions), list(portfolio.positions)])
+    LOG.append(
+        [context.vola in portfolio.positions, len(portfolio.positions), list(portfolio.positions)]
+    )
     if context.day % 12 == 0:
         order(context.alfa, 150)
         order_target_percent(context.vola, -0.4)

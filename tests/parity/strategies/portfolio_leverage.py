@@ -1,4 +1,6 @@
-"""Borrows three times its capital: cash below zero, leverage, and what the figures make of it."""
+"""Borrows three times its capital: cash below zero, leverage, and what the figures make
+of it.
+"""
 
 from zipline.api import order_target_percent, record, symbols
 

@@ -1,4 +1,6 @@
-"""Uses the positions as a mapping in every way, over delistings, and tries to change what is read-only."""
+"""Uses the positions as a mapping in every way, over delistings, and tries to change
+what is read-only.
+"""
 
 import pandas as pd
 from zipline.api import order, order_target, symbols
@@ -41,7 +43,9 @@ def handle_data(context, data):
         else None
     )
     LOG.append(df if df is None else df["b"].sum())
-    LOG.append(sum(p.amount * p.last_sale_price for p in P.values()) - context.portfolio.positions_value)
+    LOG.append(
+        sum(p.amount * p.last_sale_price for p in P.values()) - context.portfolio.positions_value
+    )
     try:
         context.portfolio.cash = 5
     except Exception as e:

@@ -1,6 +1,15 @@
-"""Each month the two companies with the best half year, at equal weight; real bars with splits and dividends."""
+"""Each month the two companies with the best half year, at equal weight; real bars with
+splits and dividends.
+"""
 
-from zipline.api import date_rules, order_target_percent, record, schedule_function, symbols, time_rules
+from zipline.api import (
+    date_rules,
+    order_target_percent,
+    record,
+    schedule_function,
+    symbols,
+    time_rules,
+)
 
 CASE = {"data": "real_daily", "start": "2004-11-01", "end": "2005-10-31"}
 

@@ -1,4 +1,6 @@
-"""Trades the ratio of two companies long and short; history of closes only; commission per share with a minimum."""
+"""Trades the ratio of two companies long and short; history of closes only; commission
+per share with a minimum.
+"""
 
 from zipline.api import order_target_percent, record, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage

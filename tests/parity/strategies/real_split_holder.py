@@ -1,4 +1,6 @@
-"""Holds a company over its split and its dividends, with default costs, and adds a little every week."""
+"""Holds a company over its split and its dividends, with default costs, and adds a
+little every week.
+"""
 
 from zipline.api import date_rules, order, order_value, record, schedule_function, symbols
 

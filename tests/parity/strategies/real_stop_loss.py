@@ -1,6 +1,16 @@
-"""Enters with a market order, protects with a stop, cancels it by hand when the exit comes; a newly listed company too."""
+"""Enters with a market order, protects with a stop, cancels it by hand when the exit
+comes; a newly listed company too.
+"""
 
-from zipline.api import cancel_order, get_open_orders, get_order, order, record, set_benchmark, symbols
+from zipline.api import (
+    cancel_order,
+    get_open_orders,
+    get_order,
+    order,
+    record,
+    set_benchmark,
+    symbols,
+)
 
 CASE = {"data": "real_daily", "start": "2012-05-01", "end": "2012-11-30", "default_safe": True}
 LOG = []
@@ -25,6 +35,10 @@ def handle_data(context, data):
             cancel_order(context.stops[asset])
             order(asset, -held)
             LOG.append(
-                [asset, get_order(context.stops[asset]).stop, int(get_order(context.stops[asset]).status)]
+                [
+                    asset,
+                    get_order(context.stops[asset]).stop,
+                    int(get_order(context.stops[asset]).status),
+                ]
             )
     record(held=len(context.portfolio.positions))

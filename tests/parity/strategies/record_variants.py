@@ -1,4 +1,6 @@
-"""Records values of every kind: late, by name and value, with assets as names, text, flags, numpy numbers, nothing."""
+"""Records values of every kind: late, by name and value, with assets as names, text,
+flags, numpy numbers, nothing.
+"""
 
 import numpy as np
 from zipline.api import record, symbols
@@ -15,11 +17,17 @@ def initialize(context):
 def handle_data(context, data):
     context.day += 1
     record(
-        day=context.day, ratio=context.day / 7, half=np.float64(context.day) / 2, count=np.int64(context.day)
+        day=context.day,
+        ratio=context.day / 7,
+        half=np.float64(context.day) / 2,
+        count=np.int64(context.day),
     )
     record("positional", context.day * 2, "second", -context.day, keyword=context.day + 1)
     record(
-        context.alfa, data.current(context.alfa, "price"), context.vola, data.current(context.vola, "price")
+        context.alfa,
+        data.current(context.alfa, "price"),
+        context.vola,
+        data.current(context.vola, "price"),
     )
     if context.day > 5:
         record(late=context.day)

@@ -1,4 +1,6 @@
-"""Schedules lambdas, bound methods and partial functions at odd times, half days left out."""
+"""Schedules lambdas, bound methods and partial functions at odd times, half days left
+out.
+"""
 
 from functools import partial
 
@@ -46,7 +48,9 @@ def initialize(context):
         time_rules.market_open(hours=1),
     )
     schedule_function(context.h.tick, date_rules.week_end(2), time_rules.market_close(minutes=30))
-    schedule_function(partial(named, "p"), date_rules.month_end(2), time_rules.market_open(minutes=95))
+    schedule_function(
+        partial(named, "p"), date_rules.month_end(2), time_rules.market_open(minutes=95)
+    )
     schedule_function(
         partial(named, "half"),
         date_rules.every_day(),
@@ -55,7 +59,9 @@ def initialize(context):
     )
     schedule_function(partial(named, "em"), date_rules.week_start(1), time_rules.every_minute())
     schedule_function(partial(named, "only_date"), date_rules.week_start())
-    schedule_function(partial(named, "late"), date_rules.every_day(), time_rules.market_open(hours=5))
+    schedule_function(
+        partial(named, "late"), date_rules.every_day(), time_rules.market_open(hours=5)
+    )
     schedule_function(
         partial(named, "cal"),
         date_rules.month_end(),

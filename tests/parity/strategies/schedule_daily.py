@@ -1,4 +1,6 @@
-"""Date rules of every kind in daily mode; time rules are accepted and play no part; half days can be left out."""
+"""Date rules of every kind in daily mode; time rules are accepted and play no part;
+half days can be left out.
+"""
 
 from zipline.api import calendars, date_rules, get_datetime, record, schedule_function, time_rules
 
@@ -15,7 +17,9 @@ def note(name):
 
 
 def initialize(context):
-    schedule_function(note("every day"), date_rules.every_day(), time_rules.market_close(), half_days=False)
+    schedule_function(
+        note("every day"), date_rules.every_day(), time_rules.market_close(), half_days=False
+    )
     for offset in (0, 1, 4):
         schedule_function(
             note(f"week start {offset}"), date_rules.week_start(offset), time_rules.market_open()
@@ -24,10 +28,15 @@ def initialize(context):
     for offset in (0, 3, 21, 22):
         schedule_function(note(f"month start {offset}"), date_rules.month_start(days_offset=offset))
         schedule_function(
-            note(f"month end {offset}"), date_rules.month_end(offset), time_rules.market_close(minutes=30)
+            note(f"month end {offset}"),
+            date_rules.month_end(offset),
+            time_rules.market_close(minutes=30),
         )
     schedule_function(
-        note("month start, no half days"), date_rules.month_start(), time_rules.market_open(), half_days=False
+        note("month start, no half days"),
+        date_rules.month_start(),
+        time_rules.market_open(),
+        half_days=False,
     )
     schedule_function(note("week end, no half days"), date_rules.week_end(), half_days=False)
     schedule_function(note("default"))

@@ -1,4 +1,6 @@
-"""Scheduling inside the run: zipline takes it, and a rule added in a bar is asked in that very bar."""
+"""Scheduling inside the run: zipline takes it, and a rule added in a bar is asked in
+that very bar.
+"""
 
 from zipline.api import date_rules, get_datetime, schedule_function
 

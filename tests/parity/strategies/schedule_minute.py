@@ -32,14 +32,24 @@ def initialize(context):
     schedule_function(note("close 1"), every(), time_rules.market_close(minutes=1))
     schedule_function(note("close 30"), every(), time_rules.market_close(minutes=30))
     schedule_function(note("close 4h"), every(), time_rules.market_close(hours=4))
-    schedule_function(note("close offset"), every(), time_rules.market_close(offset=timedelta(minutes=7)))
-    schedule_function(note("no half days"), every(), time_rules.market_close(), half_days=False)
-    schedule_function(note("week start"), date_rules.week_start(), time_rules.market_open(minutes=10))
     schedule_function(
-        note("week end"), date_rules.week_end(), time_rules.market_close(minutes=10), half_days=False
+        note("close offset"), every(), time_rules.market_close(offset=timedelta(minutes=7))
+    )
+    schedule_function(note("no half days"), every(), time_rules.market_close(), half_days=False)
+    schedule_function(
+        note("week start"), date_rules.week_start(), time_rules.market_open(minutes=10)
     )
     schedule_function(
-        note("week end 1"), date_rules.week_end(1), time_rules.market_open(), calendar=calendars.US_EQUITIES
+        note("week end"),
+        date_rules.week_end(),
+        time_rules.market_close(minutes=10),
+        half_days=False,
+    )
+    schedule_function(
+        note("week end 1"),
+        date_rules.week_end(1),
+        time_rules.market_open(),
+        calendar=calendars.US_EQUITIES,
     )
     schedule_function(note("month end"), date_rules.month_end(), time_rules.market_close())
     schedule_function(note("month end 1"), date_rules.month_end(1))

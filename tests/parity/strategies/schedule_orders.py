@@ -1,4 +1,6 @@
-"""Orders from scheduled functions: they follow handle_data, in the order they were registered."""
+"""Orders from scheduled functions: they follow handle_data, in the order they were
+registered.
+"""
 
 from zipline.api import (
     date_rules,

@@ -8,7 +8,9 @@ LOG = []
 
 
 def initialize(context):
-    set_slippage(us_equities=slippage.FixedBasisPointsSlippage(basis_points=12.5, volume_limit=0.03))
+    set_slippage(
+        us_equities=slippage.FixedBasisPointsSlippage(basis_points=12.5, volume_limit=0.03)
+    )
     set_commission(us_equities=commission.PerDollar(cost=0.0021))
     for wrong in ({"basis_points": -1}, {"volume_limit": 0}):
         try:

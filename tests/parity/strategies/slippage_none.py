@@ -1,4 +1,6 @@
-"""No slippage, no commission: fills at the close, all at once, even where hardly anything traded."""
+"""No slippage, no commission: fills at the close, all at once, even where hardly
+anything traded.
+"""
 
 from zipline.api import order, order_target_percent, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage

@@ -1,4 +1,6 @@
-"""A slippage model of the user's: own volume rule, refusals, an end to the bar's liquidity, fill prices of its own."""
+"""A slippage model of the user's: own volume rule, refusals, an end to the bar's
+liquidity, fill prices of its own.
+"""
 
 from zipline.api import order, set_slippage, symbols
 from zipline.finance.slippage import LiquidityExceeded, SlippageModel
@@ -8,7 +10,9 @@ LOG = []
 
 
 class HalfSpread(SlippageModel):
-    """Fills at most a tenth of the bar, at the close moved by a tenth of the bar's range."""
+    """Fills at most a tenth of the bar, at the close moved by a tenth of the bar's
+    range.
+    """
 
     def __init__(self, share=0.1):
         super().__init__()

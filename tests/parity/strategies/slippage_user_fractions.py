@@ -1,4 +1,6 @@
-"""A slippage model that returns fractions and now and then nothing: transactions hold whole shares."""
+"""A slippage model that returns fractions and now and then nothing: transactions hold
+whole shares.
+"""
 
 from zipline.api import order, set_slippage, symbol
 from zipline.finance.slippage import SlippageModel
@@ -15,7 +17,9 @@ class Fractions(SlippageModel):
         self.calls += 1
         if self.calls % 3 == 0:
             return None, None
-        return data.current(order.asset, "close") + 0.001, order.direction * min(abs(order.open_amount), 6.9)
+        return data.current(order.asset, "close") + 0.001, order.direction * min(
+            abs(order.open_amount), 6.9
+        )
 
 
 def initialize(context):

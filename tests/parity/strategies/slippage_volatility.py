@@ -1,4 +1,6 @@
-"""The volatility model of futures, opened to equities by a subclass; as it is, equities refuse it."""
+"""The volatility model of futures, opened to equities by a subclass; as it is, equities
+refuse it.
+"""
 
 from zipline.api import order, set_commission, set_slippage, symbols
 from zipline.errors import IncompatibleCommissionModel, IncompatibleSlippageModel

@@ -1,4 +1,6 @@
-"""Volume share slippage with its defaults and a commission with a minimum, on orders that fill in parts."""
+"""Volume share slippage with its defaults and a commission with a minimum, on orders
+that fill in parts.
+"""
 
 from zipline.api import order, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage

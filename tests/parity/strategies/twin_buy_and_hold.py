@@ -1,4 +1,6 @@
-"""Our own writing of the rules of zipline's example 'buy_and_hold': a hundred shares of two companies, once."""
+"""Our own writing of the rules of zipline's example 'buy_and_hold': a hundred shares of
+two companies, once.
+"""
 
 from zipline.api import order, set_commission, set_slippage, symbols
 from zipline.finance import commission, slippage

@@ -1,6 +1,8 @@
-"""Our own writing of the rules of zipline's example 'dual_ema_talib': in while the short exponential mean is above the long.
+"""Our own writing of the rules of zipline's example 'dual_ema_talib': in while the
+short exponential mean is above the long.
 
-Source: TA-Lib's EMA starts from the mean of its first window and weighs each later value by 2 / (window + 1).
+Source: TA-Lib's EMA starts from the mean of its first window and weighs each later
+value by 2 / (window + 1).
 """
 
 from zipline.api import order, record, set_commission, set_slippage, symbol
@@ -37,4 +39,10 @@ def handle_data(context, data):
     if buy or sell:
         order(context.apple, 100 if buy else -100)
         context.invested = buy
-    record(AAPL=data.current(context.apple, "price"), short_ema=short, long_ema=long, buy=buy, sell=sell)
+    record(
+        AAPL=data.current(context.apple, "price"),
+        short_ema=short,
+        long_ema=long,
+        buy=buy,
+        sell=sell,
+    )

@@ -1,4 +1,6 @@
-"""Our own writing of the rules of zipline's example 'dual_moving_average': in while the short mean is above the long."""
+"""Our own writing of the rules of zipline's example 'dual_moving_average': in while the
+short mean is above the long.
+"""
 
 from zipline.api import order_target, record, set_commission, set_slippage, symbol
 from zipline.finance import commission, slippage

@@ -1,7 +1,7 @@
 """Our own writing of the rules of zipline's example 'olmar', on three companies.
 
-Source: Li and Hoi, "On-Line Portfolio Selection with Moving Average Reversion", ICML 2012; projection onto the simplex
-after Duchi et al., ICML 2008.
+Source: Li and Hoi, "On-Line Portfolio Selection with Moving Average Reversion", ICML
+2012; projection onto the simplex after Duchi et al., ICML 2008.
 """
 
 import numpy as np
