@@ -26,7 +26,7 @@ import rbtlive as rbt
 from benchmarks import environments
 from benchmarks.measure import peak_mb
 from benchmarks.workloads import symbols
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 
 FIRST = "2019-01-02"
 

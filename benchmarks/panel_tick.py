@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import rbtlive as rbt
-from rbtlive.notebook.snapshot import PanelState
+from rbtlive.notebook.panel.snapshot import PanelState
 
 WARM_UP_BARS = 300
 

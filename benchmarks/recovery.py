@@ -25,9 +25,9 @@ import polars as pl
 
 import rbtlive as rbt
 from benchmarks.workloads import minutes
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.journal import open_journal
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import open_journal
 
 NAME = "recovery"
 

@@ -64,7 +64,7 @@ imported = time.process_time()
 import json, sys
 loaded = [name for name in ("pandas", "exchange_calendars", "ipywidgets", "plotly", "scipy") if name in sys.modules]
 import datetime, polars as pl
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 days = [day for day in get_calendar("XNYS").labels.tolist() if datetime.date(2005, 1, 3) <= day < datetime.date(2015, 1, 1)]
 close = [100.0 + abs(number % 90 - 45) for number in range(len(days))]
 frame = pl.DataFrame({"date": days, "symbol": "A", "open": close, "high": close, "low": close, "close": close, "volume": 1000000})

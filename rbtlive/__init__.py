@@ -5,7 +5,7 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.context import TradingAlgorithm
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.strategy_executor import StrategyExecutor
-from rbtlive.data.feed import DataFeed, ReplayFeed
+from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
@@ -31,10 +31,10 @@ from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
-from rbtlive.runtime.breakers import Breakers
-from rbtlive.runtime.dispatcher import EventDispatcher
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.event_queue import EventQueue
+from rbtlive.runtime.engine.breakers import Breakers
+from rbtlive.runtime.engine.dispatcher import EventDispatcher
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.engine.event_queue import EventQueue
 
 __all__ = [
     "BacktestResult",

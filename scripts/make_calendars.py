@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rbtlive.data.calendar import TABLES, library_sessions
+from rbtlive.data.calendars.calendar import TABLES, library_sessions
 
 TARGET = Path(__file__).parents[1] / "rbtlive" / "data" / "calendars"
 

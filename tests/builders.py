@@ -15,10 +15,10 @@ import polars as pl
 
 import rbtlive as rbt
 from rbtlive.api import date_rules, time_rules
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.model.events import Event, MarketDataEvent
-from rbtlive.runtime.journal import open_run
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import open_run
 
 SYMBOLS = ("AAA", "BBB", "CCC")
 START = date(2017, 1, 3)

@@ -20,17 +20,17 @@ import polars as pl
 from benchmarks.measure import live_main
 from benchmarks.workloads import Bars
 from rbtlive.brokers.paper import PaperBroker
-from rbtlive.data.feed import DataFeed, StreamFeed
+from rbtlive.data.feeds.as_feed import DataFeed, StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.breath import Breath
 from rbtlive.runtime.clock import SystemClock
-from rbtlive.runtime.dispatcher import EventDispatcher
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.event_queue import EventQueue
-from rbtlive.runtime.journal import Journal, open_journal
-from rbtlive.runtime.pump import FeedPump
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.engine.dispatcher import EventDispatcher
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.engine.event_queue import EventQueue
+from rbtlive.runtime.engine.feed_pump import FeedPump
+from rbtlive.runtime.engine.loop_budget import LoopBudget
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import Journal, open_journal
 
 
 class Unwritten(Journal):
@@ -170,15 +170,15 @@ def data_path(bars):
     )
 
     async def live():
-        woken, breath = asyncio.Event(), Breath(SystemClock())
-        pump = FeedPump(Adapter(rows), queue, breath=breath, wake=woken.set)
+        woken, loop_budget = asyncio.Event(), LoopBudget(SystemClock())
+        pump = FeedPump(Adapter(rows), queue, loop_budget=loop_budget, wake=woken.set)
         begun = time.process_time()
         feeding = asyncio.create_task(pump.run())
         while not (pump.done and not queue.size):
             while queue.size:
                 dispatcher.dispatch_now(queue.get())
             pump.note_taken()
-            await breath.maybe()
+            await loop_budget.maybe()
             woken.clear()
             if not (queue.size or pump.done):
                 await woken.wait()

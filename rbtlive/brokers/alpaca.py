@@ -35,7 +35,7 @@ from rbtlive.brokers.alpaca_messages import (
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
 from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerExecution, BrokerOrder
-from rbtlive.data.feed import Backoff
+from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, OrderRefused
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event

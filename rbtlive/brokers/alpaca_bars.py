@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import Untranslatable
-from rbtlive.data.calendar import us_of
-from rbtlive.data.slices import Frequency, SlotAxis
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.feeds.slices import Frequency, SlotAxis
 
 PAGE: Final = 10_000
 MOST_PAGES: Final = 10_000

@@ -38,10 +38,10 @@ from rbtlive.brokers.alpaca_http import (
     socket_url,
 )
 from rbtlive.brokers.alpaca_messages import Untranslatable
-from rbtlive.data.calendar import datetime_of, get_calendar, us_of
-from rbtlive.data.feed import Backoff, FeedPlan, StreamFeed
+from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
+from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed
+from rbtlive.data.feeds.slices import Frequency, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.slices import Frequency, SlotAxis
 from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.events import Event
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from rbtlive.data.feed import Backoff
+from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra
 
 PAPER_URL = "https://paper-api.alpaca.markets"

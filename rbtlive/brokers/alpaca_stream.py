@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from rbtlive.brokers.alpaca_http import AlpacaHttp, AlpacaKeys, aiohttp_package, socket_url
 from rbtlive.brokers.alpaca_messages import Untranslatable, read_message
-from rbtlive.data.feed import Backoff
+from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError
 from rbtlive.model.events import Event, OrderFillEvent, SystemErrorEvent
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from rbtlive.data.feed import DataFeed
+from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
 from rbtlive.model.order import OrderState

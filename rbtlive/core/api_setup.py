@@ -24,7 +24,7 @@ from rbtlive.core.schedule import (
     ScheduledFunction,
     calendars,
 )
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import (
     IncompatibleCommissionModel,
     IncompatibleSlippageModel,

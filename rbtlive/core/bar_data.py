@@ -14,11 +14,11 @@ from typing import Any, Final, NoReturn
 import polars as pl
 
 from rbtlive.core.frames import Frames, PolarsFrames, exactly
-from rbtlive.data.history import KEPT_FRAMES
-from rbtlive.data.market import Market, Span
+from rbtlive.data.bars.market import Market, Span
+from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.errors import NotBuilt
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.utils.arrays import NDArray, np
 
 CURRENT_FIELDS: Final = (
     "open",
@@ -131,9 +131,8 @@ class BarData:
             indices = [self._index_of(asset) for asset in chosen]
             if None not in indices:
                 read, price = self._prices[fields], self._frames.price
-                return self._frames.mapping(
-                    chosen, [price(read(index)) for index in indices], fields
-                )  # type: ignore[arg-type]
+                prices = [price(read(index)) for index in indices]  # type: ignore[arg-type]
+                return self._frames.mapping(chosen, prices, fields)
         names = list(fields) if many_fields else [fields]
         for name in names:
             if not isinstance(name, str):

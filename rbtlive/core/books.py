@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.closings import Closing
 from rbtlive.core.record import RunRecord, SessionRows
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text

@@ -19,7 +19,7 @@ from rbtlive.core.whole_sums import sums_in_whole_numbers
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 
 if TYPE_CHECKING:
-    from rbtlive.data.panel import Floats
+    from rbtlive.data.bars.panel import Floats
 
 FEW: Final = 8
 """Fewer closes than these are not worth arrays."""

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.errors import NotAFrame, NotBuilt, UnreadableFile
-from rbtlive.utils.arrays import np
+from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rbtlive.data.market import Market
+    from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
 
 _URL_STARTS = ("http://", "https://", "ftp://", "s3://")

@@ -16,12 +16,12 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from rbtlive.data.calendar import datetime_of, us_of
-from rbtlive.data.market import Market, Span
+from rbtlive.data.bars.market import Market, Span
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import SettingsError
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Number, to_decimal
-from rbtlive.utils.arrays import NDArray, np
 
 if TYPE_CHECKING:
     import pandas as pd

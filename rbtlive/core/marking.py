@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
-from rbtlive.utils.arrays import NDArray, np
 
 if TYPE_CHECKING:
     from rbtlive.core.portfolio import Portfolio
-    from rbtlive.data.market import Market
-    from rbtlive.data.panel import Floats
+    from rbtlive.data.bars.market import Market
+    from rbtlive.data.bars.panel import Floats
 
 
 KEPT_PRICES = 200_000

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingState
     from rbtlive.core.venue_port import Venue
     from rbtlive.core.views import PortfolioView
-    from rbtlive.data.calendar import TradingCalendar
-    from rbtlive.data.market import Market
+    from rbtlive.data.bars.market import Market
+    from rbtlive.data.calendars.calendar import TradingCalendar
 
 MAX_SHARES = Decimal(10**11)
 

@@ -15,13 +15,13 @@ from rbtlive.core.closings import Closing, Figures, exact, reckon
 from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Held
 from rbtlive.core.settings import RunSettings
-from rbtlive.data.calendar import TradingCalendar, datetime_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
-    from rbtlive.data.panel import Floats
+    from rbtlive.data.bars.panel import Floats
 
 
 @dataclass(frozen=True, slots=True)

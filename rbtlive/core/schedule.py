@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any, Protocol
 
-from rbtlive.data.calendar import TradingCalendar
+from rbtlive.data.calendars.calendar import TradingCalendar
 
 MINUTE_US = 60_000_000
 DAY_US = 86_400_000_000

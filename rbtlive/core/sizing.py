@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
+from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
-from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore

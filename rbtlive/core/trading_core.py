@@ -34,8 +34,8 @@ from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.venue_port import RemoteVenue, Venue
 from rbtlive.core.views import AccountView, OrderView, PortfolioView, TransactionView
-from rbtlive.data.calendar import datetime_of, morning_us, us_of
-from rbtlive.data.market import Market
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import datetime_of, morning_us, us_of
 from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
@@ -198,7 +198,7 @@ class TradingCore(OrderEntry):
     def session_is_open_at(self, moment: datetime) -> bool:
         """Say whether `moment` lies between the open and the close of a session."""
         us = us_of(moment)
-        session = self.calendar.coming_session(us)
+        session = self.calendar.next_session(us)
         return int(self.calendar.opens_us[session]) <= us
 
     @property
@@ -413,7 +413,7 @@ class TradingCore(OrderEntry):
             if session > self.market.session or not self._session_open:
                 self._enter_session(session)
         elif event.name == "before_trading_start":
-            self._enter_session(self.calendar.coming_session(us))
+            self._enter_session(self.calendar.next_session(us))
             self._start_hook_if_due(us)
         elif event.name == "session_end" and self._session_open:
             self._finish_session()

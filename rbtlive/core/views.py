@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Portfolio, Position
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.shared import plain_moment
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, to_decimal

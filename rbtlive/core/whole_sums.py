@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rbtlive.core.portfolio import PositionTotals
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ZERO
-from rbtlive.utils.arrays import NDArray, np
 
 if TYPE_CHECKING:
-    from rbtlive.data.panel import Floats
+    from rbtlive.data.bars.panel import Floats
 
 _MOST_DECIMALS: Final = 9
 _MOST_DIGITS: Final = 1e15

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from rbtlive.data.calendar import TradingCalendar, as_label, get_calendar
-from rbtlive.data.corporate import (
+from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
+from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
+from rbtlive.data.checking.corporate import (
     Dividend,
     Split,
     Table,
@@ -26,11 +27,10 @@ from rbtlive.data.corporate import (
     read_assets,
     read_dividends,
     read_splits,
-    unknown_symbol_words,
+    unknown_symbol_message,
 )
-from rbtlive.data.minutes import HeldMinutes, MinuteBars
-from rbtlive.data.scanning import Survey, store, survey
-from rbtlive.data.schema import (
+from rbtlive.data.checking.scanning import Survey, store, survey
+from rbtlive.data.checking.schema import (
     FIELDS,
     TypedBars,
     aggregate_by_session,
@@ -48,9 +48,9 @@ from rbtlive.errors import (
     SettingsError,
     UnknownSymbol,
 )
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import plain_text
-from rbtlive.utils.arrays import np
 
 # A later date in data is a slip of the pen, not a reason to compute a calendar that
 # far.
@@ -284,7 +284,7 @@ class PolarsDataPortal:
                 "the data does"
             )
         if not alike:
-            raise UnknownSymbol(unknown_symbol_words(symbol, self._by_symbol, where="the portal"))
+            raise UnknownSymbol(unknown_symbol_message(symbol, self._by_symbol, where="the portal"))
         return alike[0]
 
     @property

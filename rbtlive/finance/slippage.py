@@ -20,9 +20,9 @@ from rbtlive.errors import (
 )
 from rbtlive.finance.shared import FinancialModel, Future, checked_number, plain_moment, whole_lots
 from rbtlive.finance.views import BarView, OrderView
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import to_decimal
-from rbtlive.utils.arrays import NDArray, np
 
 __all__ = [
     "DEFAULT_EQUITY_VOLUME_SLIPPAGE_BAR_LIMIT",

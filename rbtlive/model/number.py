@@ -13,7 +13,7 @@ from functools import lru_cache
 from operator import index as as_index
 from typing import Any, SupportsFloat, cast
 
-from rbtlive.utils.arrays import np
+from rbtlive.model.arrays import np
 
 
 class EngineContext(decimal.Context):

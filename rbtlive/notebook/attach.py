@@ -20,9 +20,9 @@ from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.reloading import warn_of_unread_edits
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
-from rbtlive.runtime.breakers import Breakers
-from rbtlive.runtime.launch import Launch, prepare
-from rbtlive.runtime.swap import Begun
+from rbtlive.runtime.engine.breakers import Breakers
+from rbtlive.runtime.engine.launch import Launch, prepare
+from rbtlive.runtime.engine.swap import StartedSegment
 
 _RUNNING: dict[str, LiveSession] = {}
 stop_at_exit(lambda: list(sessions().values()))
@@ -130,7 +130,9 @@ def _start(launch: Launch) -> LiveSession:
         return _take_over(launch, before, begun)
 
 
-def _take_over(launch: Launch, before: LiveSession | None, begun: Begun | None) -> LiveSession:
+def _take_over(
+    launch: Launch, before: LiveSession | None, begun: StartedSegment | None
+) -> LiveSession:
     if before is not None:
         before.release()
     session = LiveSession(launch, launch.engine(begun))

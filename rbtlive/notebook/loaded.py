@@ -13,9 +13,9 @@ from typing import Any
 
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
-from rbtlive.runtime.launch import Launch
-from rbtlive.runtime.recorded import Segment
-from rbtlive.runtime.run_header import settings_facts
+from rbtlive.runtime.engine.launch import Launch
+from rbtlive.runtime.journal.header import settings_facts
+from rbtlive.runtime.recorded.recorded import Segment
 
 _SEEN: dict[tuple[str, str, str, str | None], tuple[Any, RunSettings]] = {}
 """By name, source hash and settings of the strategy, and the session, or None for the

@@ -10,8 +10,8 @@ from rbtlive.research.display import table_html
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
-from rbtlive.runtime.journal import open_run
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import open_run
 
 
 class RecordedSession:

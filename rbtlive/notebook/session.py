@@ -23,17 +23,17 @@ from rbtlive.errors import EngineStopped, JournalMismatch
 from rbtlive.model.events import OperatorEvent, SystemErrorEvent
 from rbtlive.notebook.loaded import loaded_by, remember
 from rbtlive.notebook.loops import running_loop
-from rbtlive.notebook.panel import mimebundle, session_html, show
+from rbtlive.notebook.panel.widget import mimebundle, session_html, show
 from rbtlive.research.backtesting import perf_of, result_of
 from rbtlive.research.frames import positions_frame
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.journal import RecordedRun
-from rbtlive.runtime.launch import Launch
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.engine.launch import Launch
+from rbtlive.runtime.journal.journal import RecordedRun
 from rbtlive.runtime.log import traced
-from rbtlive.runtime.replay import find_recorded
+from rbtlive.runtime.recorded.replay import find_recorded
 
 KEPT_LOGS = 1000
 REPORT_WITHIN_S = 5.0

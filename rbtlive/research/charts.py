@@ -14,11 +14,11 @@ from typing import Any
 
 from rbtlive.core.record import RunRecord
 from rbtlive.errors import MissingExtra, ResultError
+from rbtlive.model.arrays import np
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.frames import benchmark_returns, daily_returns
-from rbtlive.utils.arrays import np
 
 # Read on light and dark pages alike, and told apart by those who do not see red and
 # green.

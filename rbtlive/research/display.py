@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from rbtlive.core.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.frames import daily_returns
-from rbtlive.research.picture import Course, course_html
+from rbtlive.research.static_chart import Course, equity_curve_html
 
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:center"
 _TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
@@ -37,7 +37,7 @@ def result_text(record: RunRecord) -> str:
 def result_html(record: RunRecord) -> str:
     """Return a result as a small HTML table, with a picture of its course beside it."""
     table = table_html(record.strategy_name, _result_rows(record))
-    picture = course_html(_course(record))
+    picture = equity_curve_html(_course(record))
     return f'<div style="{_BESIDE}">{table}<div>{picture}</div></div>' if picture else table
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from rbtlive.utils.arrays import NDArray, np
+from rbtlive.model.arrays import NDArray, np
 
 Floats: TypeAlias = "NDArray[np.float64]"
 

@@ -16,12 +16,12 @@ import polars as pl
 
 from rbtlive.core.order import Order
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column, position_facts
-from rbtlive.data.calendar import us_of
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
-from rbtlive.utils.arrays import np
 
 MONEY = pl.Decimal(38, 12)
 TIME = pl.Datetime("us", "UTC")

@@ -13,9 +13,9 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.record import RunRecord, column
+from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns
-from rbtlive.utils.arrays import np
 
 if TYPE_CHECKING:
     from rbtlive.research.expanding import Floats

@@ -20,7 +20,7 @@ from rbtlive.core.record import RunRecord
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.state import recorded_fact
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendar import get_calendar, us_of
+from rbtlive.data.calendars.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -35,9 +35,10 @@ from rbtlive.research.backtesting import result_of
 from rbtlive.research.parity_report import ParityReport, parity_report
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.backtest import new_core
-from rbtlive.runtime.engine import ACCOUNT_OPENED
-from rbtlive.runtime.journal import RecordedRun, RowKind
-from rbtlive.runtime.recorded import (
+from rbtlive.runtime.engine.engine import ACCOUNT_OPENED
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import RecordedRun, RowKind
+from rbtlive.runtime.recorded.recorded import (
     Facts,
     Segment,
     carry_on,
@@ -45,8 +46,7 @@ from rbtlive.runtime.recorded import (
     segments_of,
     settings_of,
 )
-from rbtlive.runtime.replay import recorded_portal
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.recorded.replay import recorded_portal
 
 Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
 """Gives the strategy and the settings of a segment, or None if its code is not loaded

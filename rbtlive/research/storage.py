@@ -28,10 +28,10 @@ from rbtlive.core.order import Order
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.settings import RunSettings
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState, Transaction
-from rbtlive.utils.arrays import np
 
 FORMAT = "rbtlive-result"
 VERSION = 1

@@ -18,9 +18,9 @@ from rbtlive.core.quirks import quirks
 from rbtlive.core.settings import Frequency, RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendar import as_label
-from rbtlive.data.feed import DataFeed, ReplayFeed
-from rbtlive.data.market import Market
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import as_label
+from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     BadFrequency,
@@ -33,8 +33,8 @@ from rbtlive.errors import (
 )
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
+from rbtlive.runtime.garbage_collection import rare_collections
 from rbtlive.runtime.log import message_sink
-from rbtlive.utils.collector import rare_collections
 
 
 def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name

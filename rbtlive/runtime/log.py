@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from rbtlive.runtime.dispatcher import HandlerFailure
+from rbtlive.runtime.engine.dispatcher import HandlerFailure
 
 
 @cache

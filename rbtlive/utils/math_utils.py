@@ -8,7 +8,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from rbtlive.utils.arrays import np
+from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
     from numpy import nanargmax, nanargmin, nanmax, nanmean, nanmedian, nanmin, nanstd, nansum

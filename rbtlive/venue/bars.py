@@ -17,13 +17,13 @@ import polars as pl
 
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.frames import get_frames
-from rbtlive.data.calendar import datetime_of, us_of
-from rbtlive.data.market import Market
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
-from rbtlive.utils.arrays import np
 
 Frequency = Literal["1d", "1m"]
 

@@ -22,13 +22,13 @@ from rbtlive.core.order import Order
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.portfolio import Portfolio
 from rbtlive.core.views import OrderView, TransactionView
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 from rbtlive.model.order import OrderState
 from rbtlive.sim.matching import SimVenue, execution_id
 from rbtlive.venue.bars import VenueMarket
-from rbtlive.venue.tickets import Refused, Ticket
+from rbtlive.venue.order_requests import OrderRequest, Refused
 
 Fills = Literal["now", "next"]
 
@@ -72,7 +72,7 @@ class VenueOrder:
     """
 
     id: UUID
-    ticket: Ticket
+    ticket: OrderRequest
     order: Order
     submitted: datetime
     updated: datetime
@@ -208,7 +208,7 @@ class VenueBook:
         reserved = sum((self._exposure(one) for one in self.open_orders()), ZERO)
         return max(ZERO, self.equity() * self.multiplier - gross - reserved)
 
-    def check(self, ticket: Ticket) -> None:
+    def check(self, ticket: OrderRequest) -> None:
         """Say no to a ticket that cannot be placed now.
 
         Raises:
@@ -232,7 +232,7 @@ class VenueBook:
 
     # -- acting -----------------------------------------------------------------------
 
-    def place(self, ticket: Ticket, at: datetime) -> VenueOrder:
+    def place(self, ticket: OrderRequest, at: datetime) -> VenueOrder:
         """Take an order that was checked, and try it at once if orders fill now.
 
         Returns:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 
 
 class VenueClock:

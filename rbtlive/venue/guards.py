@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from rbtlive.venue.faults import Fault
-from rbtlive.venue.tickets import Refused
+from rbtlive.venue.order_requests import Refused
 from rbtlive.venue.venue import Venue
 
 VENUE: web.AppKey[Venue] = web.AppKey("venue", Venue)

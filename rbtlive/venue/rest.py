@@ -21,7 +21,7 @@ from rbtlive.venue import shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book import VenueOrder
 from rbtlive.venue.guards import VENUE
-from rbtlive.venue.tickets import Refused, read_ticket
+from rbtlive.venue.order_requests import Refused, read_order_request
 
 MOST_ORDERS = 500
 MOST_ACTIVITIES = 100
@@ -53,7 +53,7 @@ def _no_constant(name: str) -> Any:
 async def post_order(request: web.Request) -> web.Response:
     """Place an order."""
     venue = request.app[VENUE]
-    ticket = read_ticket(await read_json(request), new_id=str(uuid4()))
+    ticket = read_order_request(await read_json(request), new_id=str(uuid4()))
     placed = venue.place(ticket)
     answer = shapes.order_shape(venue.book, placed) | {
         "status": "accepted",

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from rbtlive.venue import guards, rest
 from rbtlive.venue.guards import VENUE
+from rbtlive.venue.order_requests import Refused
 from rbtlive.venue.streams import LARGEST_MESSAGE
-from rbtlive.venue.tickets import Refused
 from rbtlive.venue.venue import Venue, VenueSettings
 
 HOST = "127.0.0.1"

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rbtlive.core.portfolio import Position
-from rbtlive.data.calendar import TradingCalendar, datetime_of, us_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money
 from rbtlive.model.order import OrderState

@@ -19,7 +19,7 @@ from aiohttp import WSMsgType, web
 
 from rbtlive.venue.bars import Print
 from rbtlive.venue.faults import Faults
-from rbtlive.venue.outlet import Outlet
+from rbtlive.venue.send_queue import SendQueue
 from rbtlive.venue.shapes import bar_shape, trade_shape
 
 LARGEST_MESSAGE = 64 * 1024
@@ -46,7 +46,7 @@ class TradeStreams:
     def __init__(self, faults: Faults, *, knows: KeyCheck) -> None:
         self._faults = faults
         self._knows = knows
-        self._listening: dict[Outlet, bool] = {}
+        self._listening: dict[SendQueue, bool] = {}
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send an update to everyone who listens."""
@@ -66,7 +66,7 @@ class TradeStreams:
         async def send(message: Any) -> None:
             await socket.send_bytes(json.dumps(message).encode())
 
-        outlet = Outlet(request.transport, place="trade_updates", faults=self._faults, send=send)
+        outlet = SendQueue(request.transport, place="trade_updates", faults=self._faults, send=send)
         try:
             if await self._authorised(socket, outlet):
                 self._listening[outlet] = False
@@ -77,7 +77,7 @@ class TradeStreams:
             await outlet.close()
         return socket
 
-    async def _authorised(self, socket: web.WebSocketResponse, outlet: Outlet) -> bool:
+    async def _authorised(self, socket: web.WebSocketResponse, outlet: SendQueue) -> bool:
         while True:
             said = await _receive(socket)
             if said is None:
@@ -99,7 +99,7 @@ class TradeStreams:
             if ok:
                 return True
 
-    def _hear(self, outlet: Outlet, body: dict[str, Any]) -> None:
+    def _hear(self, outlet: SendQueue, body: dict[str, Any]) -> None:
         data = body.get("data")
         streams = data.get("streams") if isinstance(data, dict) else None
         if body.get("action") != "listen" or not isinstance(streams, list):
@@ -118,7 +118,7 @@ class MarketStreams:
     def __init__(self, faults: Faults, *, knows: KeyCheck) -> None:
         self._faults = faults
         self._knows = knows
-        self._wants: dict[Outlet, dict[str, set[str]]] = {}
+        self._wants: dict[SendQueue, dict[str, set[str]]] = {}
 
     def tell(self, *, prints: Iterable[Print], days: Iterable[Print], minutes: bool) -> None:
         """Send a slice: minute bars (if that is what it is of) and trades, and the
@@ -153,7 +153,7 @@ class MarketStreams:
             else:
                 await socket.send_str(json.dumps(message))
 
-        outlet = Outlet(request.transport, place="market_data", faults=self._faults, send=send)
+        outlet = SendQueue(request.transport, place="market_data", faults=self._faults, send=send)
         outlet.reply([{"T": "success", "msg": "connected"}])
         try:
             if await self._authorised(socket, outlet, packed=packed):
@@ -166,7 +166,7 @@ class MarketStreams:
         return socket
 
     async def _authorised(
-        self, socket: web.WebSocketResponse, outlet: Outlet, *, packed: bool
+        self, socket: web.WebSocketResponse, outlet: SendQueue, *, packed: bool
     ) -> bool:
         while True:
             said = await _receive(socket)
@@ -181,7 +181,7 @@ class MarketStreams:
             else:
                 outlet.reply([{"T": "error", "code": 402, "msg": "auth failed"}])
 
-    def _hear(self, outlet: Outlet, body: dict[str, Any]) -> None:
+    def _hear(self, outlet: SendQueue, body: dict[str, Any]) -> None:
         action, wants = body.get("action"), self._wants[outlet]
         asked = {channel: body.get(channel, []) for channel in CHANNELS}
         fine = all(
@@ -202,7 +202,7 @@ class MarketStreams:
         )
 
 
-def _abort(outlets: Iterable[Outlet]) -> int:
+def _abort(outlets: Iterable[SendQueue]) -> int:
     found = list(outlets)
     for outlet in found:
         outlet.abort()

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.finance.commission import NoCommission
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage
@@ -27,10 +27,10 @@ from rbtlive.venue.bars import Frequency, VenueMarket
 from rbtlive.venue.book import Fills, Update, VenueBook, VenueOrder
 from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Faults
+from rbtlive.venue.order_requests import OrderRequest
 from rbtlive.venue.shapes import update_shape
 from rbtlive.venue.state import Input, InputLog
 from rbtlive.venue.streams import MarketStreams, TradeStreams
-from rbtlive.venue.tickets import Ticket
 
 SLIPPAGE: dict[str, Callable[[], Any]] = {
     "none": NoSlippage,
@@ -119,7 +119,7 @@ class Venue:
 
     # -- inputs -----------------------------------------------------------------------
 
-    def place(self, ticket: Ticket) -> VenueOrder:
+    def place(self, ticket: OrderRequest) -> VenueOrder:
         """Take an order.
 
         Raises:
@@ -160,7 +160,7 @@ class Venue:
         book, at = self.book, datetime_of(one.at_us)
         result: Any = None
         if one.kind == "place":
-            result = book.place(Ticket.from_facts(one.facts), at)
+            result = book.place(OrderRequest.from_facts(one.facts), at)
         elif one.kind == "cancel":
             book.cancel(book.orders[UUID(one.facts["id"])], at)
         else:

@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 
 import rbtlive as rbt
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.slices import SliceBuilder, SlotAxis
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.engine.engine import TradingEngine
 
 DAY = 1_440
 START = date(2020, 1, 1)

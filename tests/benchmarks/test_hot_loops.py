@@ -15,10 +15,10 @@ import pytest
 
 from rbtlive.core.marking import Marks
 from rbtlive.core.order import Order
-from rbtlive.data.market import Market
+from rbtlive.data.bars.market import Market
 from rbtlive.model.events import Event
-from rbtlive.runtime.event_queue import EventQueue
-from rbtlive.utils import collector
+from rbtlive.runtime import garbage_collection as collector
+from rbtlive.runtime.engine.event_queue import EventQueue
 from tests.benchmarks.counting import (
     Crossover,
     CrossoverOfIndicators,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from rbtlive.brokers import AlpacaBroker
-from rbtlive.data.feed import Backoff
+from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import OrderFillEvent
 from tests.venue.process import KEY, SECRET

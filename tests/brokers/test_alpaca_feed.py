@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from rbtlive.brokers import AlpacaFeed
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.feed import FeedPlan
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.as_feed import FeedPlan
 from rbtlive.errors import FeedDisconnected, NoFeed
 from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
 from tests.brokers.alpaca_session import QUICK, broker_at

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from rbtlive.brokers import AlpacaBroker, AlpacaFeed
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.feed import FeedPlan
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.as_feed import FeedPlan
 from rbtlive.errors import BrokerError, FeedError, InvalidSetting
 from tests.brokers.alpaca_session import QUICK, connected, order
 from tests.venue.process import KEY, SECRET, within

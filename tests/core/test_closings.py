@@ -23,7 +23,7 @@ from rbtlive.core.record import SessionRow, SessionRows, column
 from rbtlive.core.state import capture
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.core.whole_sums import sums_in_whole_numbers
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import NoSlippage

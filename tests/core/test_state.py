@@ -27,7 +27,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
-from rbtlive.runtime.journal_codec import canonical_json
+from rbtlive.runtime.journal.codec import canonical_json
 from tests.builders import Churn, daily_frame, minute_frame, slices
 
 NOON = datetime(2017, 1, 3, 17, tzinfo=UTC)

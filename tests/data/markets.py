@@ -13,8 +13,8 @@ import polars as pl
 
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.frames import get_frames
-from rbtlive.data.calendar import get_calendar, us_of
-from rbtlive.data.market import Market
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.bar import Bar
 

@@ -15,8 +15,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rbtlive.data import calendar as module
-from rbtlive.data.calendar import ALIASES, TABLES, TradingCalendar, datetime_of, get_calendar, us_of
+from rbtlive.data.calendars import calendar as module
+from rbtlive.data.calendars.calendar import (
+    ALIASES,
+    TABLES,
+    TradingCalendar,
+    datetime_of,
+    get_calendar,
+    us_of,
+)
 from rbtlive.errors import InvalidCalendarName, NotASession, OutsideCalendar, UnknownCalendar
 
 # What exchange_calendars itself does when these tests call it; our own code must pass
@@ -326,7 +333,7 @@ def test_microseconds_and_datetimes_convert_without_loss():
 
 def test_a_shipped_calendar_needs_neither_pandas_nor_exchange_calendars():
     code = (
-        "import sys; from rbtlive.data.calendar import get_calendar; get_calendar('NYSE'); "
+        "import sys; from rbtlive.data.calendars.calendar import get_calendar; get_calendar('NYSE'); "
         "get_calendar('24/7');"
         "print({'pandas', 'exchange_calendars'} & set(sys.modules))"
     )

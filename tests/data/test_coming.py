@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbtlive.data.calendar import datetime_of, get_calendar, us_of
-from rbtlive.data.market import Market
-from rbtlive.data.panel import FIELDS
+from rbtlive.data.bars.market import Market
+from rbtlive.data.bars.panel import FIELDS
+from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSymbol
 from rbtlive.model.bar import Bar

@@ -7,8 +7,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.feed import FeedPlan, ReplayFeed, as_feed
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.as_feed import FeedPlan, ReplayFeed, as_feed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, FeedError, MissingColumn, SettingsError
 

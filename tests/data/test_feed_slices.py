@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.slices import SliceBuilder, SlotAxis
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
 from rbtlive.errors import BadFrequency
 from rbtlive.model.bar import Bar, trusted_bar
 from rbtlive.model.events import MarketDataEvent, SystemErrorEvent, trusted_slice

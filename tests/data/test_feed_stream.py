@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.feed import Backoff, FeedPlan, StreamFeed, as_feed
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed, as_feed
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import MarketDataEvent
 from tests.builders import until

@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rbtlive.data import scanning
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.market import Market
-from rbtlive.data.minutes import HeldMinutes, Spill, StoredMinutes
+from rbtlive.data.bars.market import Market
+from rbtlive.data.bars.minute_bars import HeldMinutes, Spill, StoredMinutes
+from rbtlive.data.bars.rolling_panel import RollingPanel
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.checking import scanning
+from rbtlive.data.feeds.replay_feed import ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.replay_feed import ReplayFeed
-from rbtlive.data.rolling import RollingPanel
 from rbtlive.errors import (
     DataError,
     DataWarning,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbtlive.data.corporate import Dividend, Split
+from rbtlive.data.checking.corporate import Dividend, Split
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     BadFrequency,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.quick import cutter
+from rbtlive.data.bars.fast_reads import cutter
 
 
 def test_a_cut_window_is_the_slice_that_polars_gives() -> None:

@@ -11,8 +11,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from rbtlive.data.checking.schema import asset_column, first_round
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.schema import asset_column, first_round
 from rbtlive.errors import (
     BarOutsideSession,
     DataError,

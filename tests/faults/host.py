@@ -14,7 +14,7 @@ import signal
 import sys
 
 import rbtlive as rbt
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.journal.journal import Journal
 from tests.builders import Churn, daily_frame, minute_frame
 
 

@@ -15,9 +15,9 @@ import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import CircuitBreakerEvent, OrderFillEvent, SystemErrorEvent
 from rbtlive.model.order import OrderState
-from rbtlive.runtime.broker_link import LinkSettings
+from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.journal.journal import Journal
 from tests.builders import Silent, daily_frame, processed, rows_of, run, slices, until
 from tests.runtime.test_engine_broker import BookBroker, Buyer, Inbox
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEvent
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.journal.journal import Journal
 from tests.brokers.test_alpaca_messages import (
     ANYTHING,
     FILL,

@@ -12,8 +12,8 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.journal import open_run
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import open_run
 from tests.builders import (
     Churn,
     Gated,

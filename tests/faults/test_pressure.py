@@ -8,7 +8,7 @@ import asyncio
 from decimal import Decimal
 
 import rbtlive as rbt
-from rbtlive.data.feed import StreamFeed
+from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, OrderUpdateEvent, SystemErrorEvent
 from rbtlive.model.order import OrderState

@@ -29,17 +29,17 @@ from aiohttp import ClientResponse
 import rbtlive as rbt
 from rbtlive.brokers import AlpacaBroker
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendar import us_of
-from rbtlive.data.feed import Backoff
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.feeds.as_feed import Backoff
+from rbtlive.data.feeds.slices import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.slices import SlotAxis
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.order import OrderState
-from rbtlive.runtime.broker_link import LinkSettings
+from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock
-from rbtlive.runtime.journal import Journal
-from rbtlive.runtime.recorder import Recorder
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.recorder import Recorder
 from tests.venue.process import KEY, SECRET, TOKEN
 
 NAME = "killed"

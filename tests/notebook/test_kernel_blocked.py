@@ -55,7 +55,7 @@ def test_a_blocked_session_shows_its_lag_loses_nothing_and_goes_on(kernel):
 
 
 LIVE = """\
-class Quick(SystemClock):
+class FastReads(SystemClock):
     # A clock on which a block of the test's length is more than three minutes.
     def __init__(self):
         self.start, self.start_s = super().now().replace(second=0, microsecond=0), time.perf_counter()
@@ -77,7 +77,7 @@ class Buyer(rbt.TradingAlgorithm):
     def on_order_reject(self, context, order, reason):
         context.reasons.append(reason)
 
-clock, loop = Quick(), asyncio.get_running_loop()
+clock, loop = FastReads(), asyncio.get_running_loop()
 arrived, over = asyncio.Queue(), threading.Event()
 
 def send():

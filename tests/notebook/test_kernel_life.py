@@ -11,8 +11,8 @@ pytestmark = pytest.mark.kernel
 SETUP = """\
 import asyncio, time
 import rbtlive as rbt
-from rbtlive.runtime.journal import open_run
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.files import StateFolder
 from tests.builders import Churn, Gated, daily_frame, processed, same
 
 bars = daily_frame(60)

@@ -229,7 +229,7 @@ def test_the_end_is_told_once_and_a_still_picture_takes_the_displays_place(kerne
 def test_ended_sessions_are_let_go_however_often_the_cell_is_run(kernel):
     kernel.run(
         "import gc, weakref\n"
-        "from rbtlive.notebook import panel as panels\n"
+        "from rbtlive.notebook.panel import widget as panels\n"
         "from IPython.display import display\n"
         "known = []\n"
         "for number in range(panels.ENDED_KEPT + 5):\n"
@@ -306,7 +306,7 @@ def test_a_picture_that_fails_is_said_in_the_panel_and_leaves_the_users_cell_alo
     shown.send(t="resync")
     kernel.listen(lambda: shown.of_kind("delta"))
     kernel.run(
-        "from rbtlive.notebook import panel as panels\n"
+        "from rbtlive.notebook.panel import widget as panels\n"
         "def broken(_state): raise ValueError('no picture')\n"
         "kept, panels.static_html = panels.static_html, broken"
     )

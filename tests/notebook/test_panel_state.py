@@ -10,8 +10,7 @@ from collections import deque
 import pytest
 
 import rbtlive as rbt
-from rbtlive.notebook.panel import session_html
-from rbtlive.notebook.panel_rows import (
+from rbtlive.notebook.panel.rows import (
     COURSE_POINTS,
     FAILURES_KEPT,
     LINES_KEPT,
@@ -23,8 +22,9 @@ from rbtlive.notebook.panel_rows import (
     plain,
     traceback_text,
 )
-from rbtlive.notebook.snapshot import PanelState
-from rbtlive.notebook.static_view import number, signed, static_html
+from rbtlive.notebook.panel.snapshot import PanelState
+from rbtlive.notebook.panel.static_view import number, signed, static_html
+from rbtlive.notebook.panel.widget import session_html
 
 SPAN = {"start": "2005-01-03", "end": "2005-03-31"}
 

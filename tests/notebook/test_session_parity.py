@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.feed import Backoff, StreamFeed
+from rbtlive.data.feeds.as_feed import Backoff, StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import FeedError
 from tests.builders import (

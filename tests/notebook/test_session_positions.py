@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 from tests.builders import (
     START,
     Gated,

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rbtlive.notebook.static_view import static_html
+from rbtlive.notebook.panel.static_view import static_html
 from rbtlive.research.parity_report import ParityReport
 
 DAY_MS = 86_400_000

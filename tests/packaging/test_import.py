@@ -37,12 +37,12 @@ def test_the_import_loads_no_heavy_package():
 
 def test_numpy_waits_for_the_first_array():
     assert loaded("import rbtlive, rbtlive.api, rbtlive.errors", ("numpy",)) == []
-    assert loaded("import rbtlive.utils.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
+    assert loaded("import rbtlive.model.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
 
 
 def test_every_name_of_numpy_is_there_whichever_is_used_first():
     script = (
-        "from rbtlive.utils.arrays import np\n"
+        "from rbtlive.model.arrays import np\n"
         "first = np.linalg\n"
         "import numpy\n"
         "assert first is numpy.linalg and np.random is numpy.random\n"

@@ -27,9 +27,9 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
-from rbtlive.runtime.dispatcher import EventDispatcher
-from rbtlive.runtime.event_queue import EventQueue
-from rbtlive.runtime.journal_codec import canonical_json
+from rbtlive.runtime.engine.dispatcher import EventDispatcher
+from rbtlive.runtime.engine.event_queue import EventQueue
+from rbtlive.runtime.journal.codec import canonical_json
 from tests.builders import daily_frame, slices
 
 BARS = daily_frame(12)

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rbtlive as rbt
-from rbtlive.data import scanning
-from rbtlive.data.calendar import get_calendar
-from rbtlive.data.minutes import HeldMinutes, StoredMinutes
+from rbtlive.data.bars.minute_bars import HeldMinutes, StoredMinutes
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.checking import scanning
 from rbtlive.errors import HistoryWindowStartsBeforeData
 from tests.builders import same
 

@@ -15,11 +15,11 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive import errors
-from rbtlive.data.calendar import get_calendar
+from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import CircuitBreakerEvent, OperatorEvent
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.journal.journal import Journal
 from tests.builders import (
     START,
     Gated,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rbtlive.model.events import Event, MarketDataEvent, OrderFillEvent, SystemErrorEvent
-from rbtlive.runtime.dispatcher import EventDispatcher
+from rbtlive.runtime.engine.dispatcher import EventDispatcher
 
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
 BAR = MarketDataEvent(timestamp=NOW, bars={})

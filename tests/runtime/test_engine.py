@@ -9,7 +9,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.model.events import MarketDataEvent, OperatorEvent
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.journal.journal import Journal
 from tests.builders import Churn, Gated, daily_frame, run, until
 
 

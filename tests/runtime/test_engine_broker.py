@@ -17,8 +17,8 @@ from rbtlive.errors import OrderRefused
 from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.clock import SystemClock
-from rbtlive.runtime.journal import open_run
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import open_run
 from tests.builders import Silent, daily_frame, defined, processed, run, slices, until
 
 BUYER = """

@@ -9,9 +9,9 @@ import asyncio
 import rbtlive as rbt
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEvent
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal import RowKind, open_journal, open_run
-from rbtlive.runtime.pump import BATCH
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.engine.feed_pump import BATCH
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import RowKind, open_journal, open_run
 from tests.builders import daily_frame, run, until
 
 

@@ -10,9 +10,9 @@ import pytest
 import rbtlive as rbt
 from rbtlive.brokers.paper import PaperBroker
 from rbtlive.model.events import MarketDataEvent, OperatorEvent
-from rbtlive.runtime.breath import SLICE_NS
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.engine import TradingEngine
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.engine.loop_budget import SLICE_NS
 from tests.builders import Hold, minute_frame, run, slices, until
 
 FRAME = minute_frame(4)

@@ -22,7 +22,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.runtime.event_queue import EventQueue
+from rbtlive.runtime.engine.event_queue import EventQueue
 
 NOW = datetime(2020, 1, 2, 21, tzinfo=UTC)
 MAKERS = (

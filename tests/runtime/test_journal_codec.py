@@ -27,7 +27,7 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.number import Number, plain_text
 from rbtlive.model.order import OrderState
-from rbtlive.runtime.journal_codec import (
+from rbtlive.runtime.journal.codec import (
     canonical_json,
     datetime_text,
     decimal_text,

@@ -20,17 +20,17 @@ import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalVersion, StrategyChanged
 from rbtlive.model.events import OperatorEvent
-from rbtlive.runtime import run_header
-from rbtlive.runtime.journal import Journal, RowKind
-from rbtlive.runtime.journal_codec import parse_datetime
-from rbtlive.runtime.run_header import SEMANTICS
+from rbtlive.runtime.journal import header as run_header
+from rbtlive.runtime.journal.codec import parse_datetime
+from rbtlive.runtime.journal.header import SEMANTICS
+from rbtlive.runtime.journal.journal import Journal, RowKind
 from tests.builders import Churn, Gated, daily_frame, minute_frame, rows_of, run, until
 
 STORED = Path(__file__).with_name("semantics.jsonl")
 HOW = (
     "the same events give another journal than before, so that runs which were begun before cannot "
     "be carried on: undo that, or "
-    "raise SEMANTICS in rbtlive/runtime/run_header.py and store the journals anew with python -m "
+    "raise SEMANTICS in rbtlive/runtime/journal/header.py and store the journals anew with python -m "
     "tests.runtime.test_semantics"
 )
 OPERATED = {4: "pause", 6: "resume", 8: "cancel_all", 11: "flatten", 14: "resume"}

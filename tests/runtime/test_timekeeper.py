@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.feed import StreamFeed
+from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.timekeeper import Timekeeper
+from rbtlive.runtime.engine.timekeeper import Timekeeper
 from tests.builders import START, daily_frame, minute_frame, run, slices, until
 
 

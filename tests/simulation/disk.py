@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from rbtlive.model.events import Event
-from rbtlive.runtime import journal_store as store
 from rbtlive.runtime.clock import Clock
-from rbtlive.runtime.journal import Journal, RowKind, open_journal
-from rbtlive.runtime.recorder import SESSION_CLOSED
-from rbtlive.runtime.run_files import StateFolder
+from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.journal import Journal, RowKind, open_journal
+from rbtlive.runtime.journal.recorder import SESSION_CLOSED
 
 NAME = "simulated"
 RUN_ID = "SIMULATE"

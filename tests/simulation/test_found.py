@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rbtlive.model.order import OrderState
-from rbtlive.runtime.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
 from tests.simulation.faults import Fault
 from tests.simulation.strategies import KINDS
 from tests.simulation.venue import Venue

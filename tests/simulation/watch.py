@@ -16,8 +16,8 @@ from rbtlive.core.order import LIFE
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.events import Event, MarketDataEvent, OrderFillEvent
 from rbtlive.model.order import CLOSED_STATES, OPEN_STATES, OrderState
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.journal import Journal
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.journal.journal import Journal
 from tests.simulation.disk import RUN_ID, WatchedJournal
 from tests.simulation.tape import slice_of
 from tests.simulation.venue import Venue

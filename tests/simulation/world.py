@@ -19,14 +19,14 @@ from typing import Any
 
 from rbtlive.core.state import capture
 from rbtlive.core.strategy_executor import StrategyExecutor
-from rbtlive.data.feed import StreamFeed
+from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.errors import BrokerError, ReconciliationFailed
 from rbtlive.model.events import Event, OperatorEvent, OrderFillEvent
 from rbtlive.runtime.backtest import prepare_settings
-from rbtlive.runtime.broker_link import LinkSettings
+from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.engine import TradingEngine
-from rbtlive.runtime.run_header import make_header
+from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.journal.header import make_header
 from tests.simulation import watch
 from tests.simulation.broker import SimBroker
 from tests.simulation.disk import Disk, Killed

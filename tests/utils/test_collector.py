@@ -8,7 +8,7 @@ import weakref
 import pytest
 
 import rbtlive as rbt
-from rbtlive.utils.collector import COLLECT_AFTER, RARE, rare_collections
+from rbtlive.runtime.garbage_collection import COLLECT_AFTER, RARE, rare_collections
 from tests.builders import Hold, daily_frame
 
 

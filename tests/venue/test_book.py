@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from rbtlive.data.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.samples import load_sample
 from rbtlive.finance.commission import NoCommission
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage
@@ -16,8 +16,8 @@ from rbtlive.venue.bars import VenueMarket
 from rbtlive.venue.book import VenueBook
 from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Fault, Faults
+from rbtlive.venue.order_requests import OrderRequest, Refused
 from rbtlive.venue.shapes import activity_shape, order_shape, position_shape
-from rbtlive.venue.tickets import Refused, Ticket
 
 PORTAL = load_sample("us-daily")
 
@@ -44,7 +44,7 @@ class Desk:
             limit is not None, stop is not None
         ]
         amount = Decimal(amount)
-        ticket = Ticket(
+        ticket = OrderRequest(
             client_order_id=client_id, symbol=symbol, qty=abs(amount), side="buy" if amount > 0 else "sell", type=kind,
             time_in_force=tif, limit_price=limit and Decimal(limit), stop_price=stop and Decimal(stop),
         )  # fmt: skip

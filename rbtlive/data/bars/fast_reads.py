@@ -1,0 +1,152 @@
+"""Short ways to what strategies ask for most: a number of one asset, and a window that
+is a plain slice of its bars.
+
+The rule: a short way gives what the long one gives; when that may be another value, all
+short ways are forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import polars as pl
+
+from rbtlive.data.bars.panel import FIELDS
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel import Panel
+    from rbtlive.data.windows.history import History
+    from rbtlive.data.windows.indicators import Indicators
+
+Cut = Callable[[int, int], pl.Series]
+"""Cuts a window out of a column: first row, number of rows."""
+
+FrameCut = Callable[[int, int], pl.DataFrame]
+"""The same for several assets."""
+
+
+class Floats(Protocol):
+    """A float a row; IndexError for rows that are not held."""
+
+    def __getitem__(self, row: int, /) -> float: ...
+
+
+class FastReads:
+    """What was asked for once, found again in two look-ups.
+
+    Args:
+        panel: The bars of the run's frequency.
+        history: Its windows.
+        indicators: Columns computed from them.
+
+    Attributes:
+        numbers: By field, then by asset: a float a row, and how the reader shows it.
+            Filled by the reader.
+        windows: By field, then by asset: what cuts a window, and the first row one may
+            begin at. Filled by the reader.
+        frames: The same by field, then by assets, for windows of several.
+    """
+
+    __slots__ = ("_history", "_indicators", "_panel", "frames", "numbers", "windows")
+
+    def __init__(self, panel: Panel, history: History, indicators: Indicators) -> None:
+        self._panel = panel
+        self._history = history
+        self._indicators = indicators
+        self.numbers: dict[str, dict[Any, tuple[Floats, Any]]] = {}
+        self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
+        self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
+
+    def column(self, index: int, field: str) -> Floats | None:
+        """Return an asset's field, a float a row; None if it is no column that keeps
+        its values.
+        """
+        if field in self._indicators:
+            return self._indicators.flat(index, field)
+        if field not in _COLUMNS:
+            return None
+        panel = self._panel
+        view = panel.view(index, _COLUMNS[field])
+        return view if panel.base == 0 else _FromRow(panel.base, view)
+
+    def window(self, index: int, field: str) -> tuple[Cut, int] | None:
+        """Return what cuts windows of a field, and the first row they may begin at;
+        None where they are no plain slices.
+        """
+        first, base = self._history.clean_from(index, field), self._panel.base
+        if first is None:
+            return None
+        cut = cutter(self._panel.held_series(index, field))
+        return (
+            (cut, first)
+            if base == 0
+            else (lambda low, rows: cut(low - base, rows), max(first, base))
+        )
+
+    def frame(self, indices: tuple[int, ...], field: str) -> tuple[FrameCut, int] | None:
+        """Return what gives windows of several assets, and the first row they may begin
+        at; None where days are rounded.
+        """
+        history, panel = self._history, self._panel
+        if history.clean_from(0, field) is None:
+            return None
+        if panel.frozen and panel.base == 0 and field in FIELDS:
+            return history.frame(indices, field, 0, panel.end).slice, history.first_row
+        return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
+
+    def forget(self) -> None:
+        """Forget all: columns have moved, or look otherwise from now on."""
+        self.numbers.clear()
+        self.windows.clear()
+        self.frames.clear()
+
+
+class _FromRow:
+    """A column whose first rows are not held."""
+
+    __slots__ = ("_base", "_view")
+
+    def __init__(self, base: int, view: Floats) -> None:
+        self._base = base
+        self._view = view
+
+    def __getitem__(self, row: int, /) -> float:
+        if row < self._base:
+            raise IndexError(f"rows are held from {self._base} on: was {row}")
+        return self._view[row - self._base]
+
+
+_COLUMNS = {name: name for name in FIELDS} | {"price": "close"}
+
+
+def cutter(series: pl.Series) -> Cut:
+    """Return what cuts windows out of `series`: what `Series.slice` does, at a third of
+    its cost.
+
+    A Series is a shell around a column of the compiled part of Polars, so a window is a
+    cut column in a shell of its own. Both names are Polars' own and may go;
+    `Series.slice` does it then.
+    """
+    try:
+        cut = series._s.slice  # noqa: SLF001 - see above
+        if not _shelled(cut(0, len(series))).equals(series):
+            return series.slice
+    except (AttributeError, TypeError):
+        return series.slice
+
+    def window(low: int, rows: int) -> pl.Series:
+        made = _new(pl.Series)
+        made._s = cut(low, rows)  # noqa: SLF001 - see above
+        return made
+
+    return window
+
+
+def _shelled(column: Any) -> pl.Series:
+    made = _new(pl.Series)
+    made._s = column  # noqa: SLF001 - see above
+    return made
+
+
+_new = pl.Series.__new__

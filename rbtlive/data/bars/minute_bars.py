@@ -1,0 +1,256 @@
+"""The minute bars of a portal: held in memory, or left where they are and read a part
+at a time.
+
+The rule: whoever reads them a part at a time sees the same bars, in the same order, as
+who holds them all.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, Final, NamedTuple, Protocol
+
+import polars as pl
+
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.model.arrays import NDArray, np
+
+_COLUMNS: Final = {
+    "us": "int64",
+    "session": "int32",
+    "asset": "int32",
+    **dict.fromkeys(FIELDS, "float64"),
+}
+_MOST_BLOCKS: Final = 1_000
+"""Bars that go to more places than these are sorted by place before they are written.
+"""
+
+
+def temporary_file(owner: object) -> IO[bytes]:
+    """Return a file that nobody else sees, gone when it is closed, its owner is, or the
+    process is, however that ends.
+    """
+    import tempfile  # a part of what rbtlive's import would take, for what few runs need
+
+    file = tempfile.TemporaryFile(prefix="rbtlive-")  # noqa: SIM115 - closed with its owner
+    weakref.finalize(owner, file.close)
+    return file
+
+
+class MinuteBars(ABC):
+    """Minute bars, checked and numbered.
+
+    Attributes:
+        height: How many bars there are.
+        first_session: Session of the first bar.
+        last_session: Session of the last bar.
+        step: How many sessions are worth reading at once.
+    """
+
+    height: int
+    first_session: int
+    last_session: int
+    step: int
+
+    @abstractmethod
+    def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
+        """Return the bars of sessions `first` to `last`.
+
+        Returns:
+            us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
+            fields (Float64); sorted by us, then asset, unless the order does not
+            matter.
+        """
+
+    def parts(self, first: int, last: int, *, in_order: bool = True) -> Iterator[pl.DataFrame]:
+        """Yield the bars of sessions `first` to `last` in parts of bounded size, one
+        after the other.
+        """
+        first, last = max(first, self.first_session), min(last, self.last_session)
+        begin = first
+        while begin <= last:
+            end = min(last, self.end_of_part(begin))
+            yield self.part(begin, end, in_order=in_order)
+            begin = end + 1
+
+    def end_of_part(self, session: int) -> int:
+        """Return the last session of the part that a session is in."""
+        return session + self.step - 1 - (session - self.first_session) % self.step
+
+    def whole(self) -> pl.DataFrame:
+        """Return all bars."""
+        return self.part(self.first_session, self.last_session)
+
+
+class HeldMinutes(MinuteBars):
+    """Minute bars in memory."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+        self.height = frame.height
+        self.first_session = int(frame["session"][0])
+        self.last_session = int(frame["session"][-1])
+        self.step = self.last_session - self.first_session + 1
+
+    def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
+        """Return the bars of some sessions; they are in order in any case."""
+        del in_order
+        sessions = self._frame["session"]
+        begin, end = (
+            sessions.search_sorted(first, side="left"),
+            sessions.search_sorted(last, side="right"),
+        )
+        return self._frame.slice(begin, end - begin)
+
+
+class Layout(NamedTuple):
+    """How sessions are grouped into parts: `step` of them each, from session `first` to
+    `last`.
+    """
+
+    first: int
+    last: int
+    step: int
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return (self.last - self.first) // self.step + 1
+
+    def part_of(self, session: int) -> int:
+        """Return the part that a session is in, or the nearest."""
+        return (min(max(session, self.first), self.last) - self.first) // self.step
+
+    def parts_of(self, sessions: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the part of each session."""
+        return (np.clip(sessions, self.first, self.last).astype(np.int64) - self.first) // self.step
+
+
+class PartStore(Protocol):
+    """Where parts are read from."""
+
+    def read(self, part: int) -> pl.DataFrame:
+        """Return a part in any order, assets numbered as they were met."""
+
+
+class StoredMinutes(MinuteBars):
+    """Minute bars on a disk.
+
+    Args:
+        store: Where they are.
+        layout: How they are grouped there.
+        height: How many there are.
+        daily: Their daily bars, sorted by session, assets numbered as they were met.
+        symbols: Name of each of these numbers.
+    """
+
+    def __init__(
+        self,
+        store: PartStore,
+        layout: Layout,
+        *,
+        height: int,
+        daily: pl.DataFrame,
+        symbols: Sequence[str],
+    ) -> None:
+        self._store = store
+        self._layout = layout
+        self.height = height
+        self.daily = daily
+        self.symbols = tuple(symbols)
+        self.first_session, self.last_session = int(daily["session"][0]), int(daily["session"][-1])
+        self.step = layout.step
+        self._places: pl.Series | None = None
+
+    def end_of_part(self, session: int) -> int:
+        """Return the last session of the part that a session is in."""
+        return self._layout.first + (self._layout.part_of(session) + 1) * self.step - 1
+
+    def number(self, places: Sequence[int]) -> None:
+        """Number the assets anew: each number becomes its place's."""
+        self._places = (
+            None if list(places) == list(range(len(places))) else pl.Series(places, dtype=pl.Int32)
+        )
+        self.daily = self._numbered(self.daily).sort("session", "asset")
+
+    def part(self, first: int, last: int, *, in_order: bool = True) -> pl.DataFrame:
+        """Return the bars of some sessions, read from where they are."""
+        layout = self._layout
+        numbers = range(layout.part_of(first), layout.part_of(last) + 1)
+        frames = [self._within(self._store.read(number), first, last) for number in numbers]
+        frame = self._numbered(frames[0] if len(frames) == 1 else pl.concat(frames))
+        return frame.sort("us", "asset").rechunk() if in_order else frame
+
+    @staticmethod
+    def _within(frame: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+        inside = frame["session"].is_between(first, last)
+        return frame if inside.all() else frame.filter(inside)
+
+    def _numbered(self, frame: pl.DataFrame) -> pl.DataFrame:
+        if self._places is None:
+            return frame
+        return frame.with_columns(self._places.gather(frame["asset"]).alias("asset"))
+
+
+class Spill:
+    """Parts in a temporary file, which goes when it is no longer used, or when the
+    process ends, even by a kill.
+
+    The file is a run of blocks: the columns of some bars of one part, one after the
+    other.
+
+    Args:
+        layout: Says which bar goes where.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._file = temporary_file(self)
+        self._blocks: list[list[tuple[int, int]]] = [
+            [] for _ in range(layout.parts)
+        ]  # place and rows, by part
+        self._end = 0
+        self._dtypes = [np.dtype(name) for name in _COLUMNS.values()]
+        self._bar_bytes = sum(dtype.itemsize for dtype in self._dtypes)
+
+    def close(self) -> None:
+        """Let the file go at once."""
+        self._file.close()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Put bars into the files of their parts.
+
+        Args:
+            frame: us, session, asset and the five fields.
+        """
+        if frame.is_empty():
+            return
+        columns = [frame[name].to_numpy() for name in _COLUMNS]
+        parts = self._layout.parts_of(columns[1])
+        starts = np.flatnonzero(np.diff(parts, prepend=-1))
+        if len(starts) > _MOST_BLOCKS:
+            order = np.argsort(parts, kind="stable")
+            parts, columns = parts[order], [column[order] for column in columns]
+            starts = np.flatnonzero(np.diff(parts, prepend=-1))
+        self._file.seek(self._end)
+        for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(parts)], strict=True):
+            self._blocks[int(parts[begin])].append((self._end, end - begin))
+            for column in columns:
+                self._file.write(np.ascontiguousarray(column[begin:end]).data)
+            self._end += (end - begin) * self._bar_bytes
+
+    def read(self, part: int) -> pl.DataFrame:
+        """Return a part, in the order its bars were added."""
+        blocks: list[list[NDArray[Any]]] = [[np.empty(0, dtype=dtype) for dtype in self._dtypes]]
+        for place, rows in self._blocks[part]:
+            self._file.seek(place)
+            data = self._file.read(rows * self._bar_bytes)
+            blocks.append([])
+            offset = 0
+            for dtype in self._dtypes:
+                blocks[-1].append(np.frombuffer(data, dtype=dtype, count=rows, offset=offset))
+                offset += rows * dtype.itemsize
+        columns = zip(_COLUMNS, zip(*blocks, strict=True), strict=True)
+        return pl.DataFrame({name: np.concatenate(values) for name, values in columns})

@@ -1,0 +1,152 @@
+"""The panels of a run, laid out and filled from a portal.
+
+The rule: a bar outside its asset's life is no bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rbtlive.data.bars.minute_bars import StoredMinutes
+from rbtlive.data.bars.panel import Frequency, Panel
+from rbtlive.data.bars.rolling_panel import RollingPanel
+from rbtlive.data.bars.session_bars import session_bar
+from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.model.arrays import np
+from rbtlive.model.asset import Asset
+
+if TYPE_CHECKING:
+    from rbtlive.data.portal import PolarsDataPortal
+
+NEVER: Final = 2**31 - 2
+"""A session number after every other."""
+
+EMPTY_SESSIONS: Final = 5
+"""How many sessions with daily bars only a window of minutes may reach back to."""
+
+
+class ListingDates:
+    """From when to when each asset is listed, as session numbers by asset index.
+
+    Attributes:
+        first: First session.
+        last: Last session; `NEVER` if it lies beyond the calendar.
+        auto_close: Last session on or before the auto-close date; `NEVER` if that lies
+            beyond the calendar.
+    """
+
+    def __init__(self, calendar: TradingCalendar, assets: Sequence[Asset]) -> None:
+        labels = calendar.labels
+
+        def last_on_or_before(day: date) -> int:
+            place = int(np.searchsorted(labels, np.datetime64(day, "D"), side="right")) - 1
+            return place if place < len(labels) - 1 else NEVER
+
+        starts = [np.datetime64(asset.start_date, "D") for asset in assets]
+        self.first = [int(np.searchsorted(labels, start)) for start in starts]
+        self.last = [last_on_or_before(asset.end_date) for asset in assets]
+        self.auto_close = [last_on_or_before(asset.auto_close_date) for asset in assets]
+
+    def keep(self, bars: pl.DataFrame) -> pl.DataFrame:
+        """Return the bars within their asset's life."""
+        index, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
+        if not len(session) or (
+            max(self.first) <= session.min() and session.max() <= min(self.last)
+        ):
+            return bars
+        alive = (session >= np.array(self.first)[index]) & (session <= np.array(self.last)[index])
+        return bars if alive.all() else bars.filter(pl.Series(alive))
+
+
+class PanelMaker:
+    """Lays out the panels of one run.
+
+    Args:
+        portal: Gives assets, calendar and bars.
+        lives: ListingDates of its assets.
+        first_session: First session of the run; earlier bars are history.
+        end: Last session whose bars the portal gives.
+        data_start: Session before which there is no data.
+        frozen: All rows are there from the start.
+        thousandths: Keep prices as zipline's files do.
+    """
+
+    def __init__(
+        self,
+        portal: PolarsDataPortal,
+        lives: ListingDates,
+        *,
+        first_session: int,
+        end: int,
+        data_start: int,
+        frozen: bool,
+        thousandths: bool,
+    ) -> None:
+        self._portal = portal
+        self._lives = lives
+        self._first_session = first_session
+        self._end = end
+        self._data_start = data_start
+        self._frozen = frozen
+        self._thousandths = thousandths
+        self._symbols = tuple(asset.symbol for asset in portal.assets)
+
+    def _empty(self, frequency: Frequency, first: int) -> Panel:
+        return Panel(
+            frequency=frequency,
+            calendar=self._portal.calendar,
+            symbols=self._symbols,
+            first_session=first,
+            last_session=self._end,
+            frozen=self._frozen,
+            thousandths=self._thousandths,
+        )
+
+    def main(self, frequency: Frequency) -> Panel:
+        """Return the panel of the run's own bars.
+
+        Minutes of the last sessions that only have daily bars are missing bars, not the
+        end of the data.
+        """
+        first, minutes = self._first_session, self._portal.minutes
+        if frequency == "1d":
+            if len(self._portal.daily):
+                first = min(first, int(self._portal.daily["session"][0]))
+            return self._filled(self._empty("1d", first), [self._portal.daily])
+        if minutes is not None:
+            first = min(first, minutes.first_session)
+        first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
+        if self._frozen and isinstance(minutes, StoredMinutes):
+            return RollingPanel(
+                calendar=self._portal.calendar,
+                symbols=self._symbols,
+                first_session=first,
+                last_session=self._end,
+                thousandths=self._thousandths,
+                minutes=minutes,
+                keep=self._lives.keep,
+            )
+        parts = [] if minutes is None else minutes.parts(first, self._end)
+        return self._filled(self._empty("1m", first), parts)
+
+    def _filled(self, panel: Panel, parts: Iterable[pl.DataFrame]) -> Panel:
+        for bars in parts:
+            panel.fill(self._lives.keep(bars))
+        panel.seal()
+        return panel
+
+    def daily_beside(self, minutes: Panel, known_sessions: set[int]) -> Panel:
+        """Return the daily panel beside a panel of minutes: the portal's bars, and
+        where a session has none, its minutes'.
+        """
+        first = min([minutes.first_session, *known_sessions])
+        daily = self._empty("1d", first)
+        for session in range(minutes.first_session, self._end + 1):
+            if session not in known_sessions:
+                minutes.reach(session, back_to=minutes.rows_of_session(session)[0])
+                daily.set_row(session - first, session_bar(minutes, session))
+        return self._filled(daily, [self._portal.daily])

@@ -1,0 +1,100 @@
+"""Sessions made of their minutes, and the last row in which something was known.
+
+The rule: a session so far is what its daily bar would be if it ended now.
+"""
+
+from __future__ import annotations
+
+from rbtlive.data.bars.panel import FIELDS, Floats, Panel
+from rbtlive.model.arrays import np
+
+
+def session_bar(panel: Panel, session: int) -> dict[str, Floats]:
+    """Return the daily bar of a session of a minute panel, one value an asset and
+    field.
+
+    Open is the first, close the last price known, high and low the extremes, volume the
+    sum.
+    """
+    low, high = panel.rows_of_session(session)
+    bar = {field: _fold(field, panel.values(field, low, high)) for field in FIELDS}
+    bar["volume"] = panel.values("volume", low, high).sum(axis=0)
+    return bar
+
+
+def _fold(field: str, window: Floats) -> Floats:
+    if not len(window):
+        return np.full(window.shape[1:], np.nan)
+    if field == "high":
+        return np.asarray(np.fmax.reduce(window, axis=0))
+    if field == "low":
+        return np.asarray(np.fmin.reduce(window, axis=0))
+    if field == "close":
+        window = window[::-1]
+    if not np.isnan(window[0]).any():  # most sessions begin and end with a price
+        return np.asarray(window[0])
+    first = np.argmax(~np.isnan(window), axis=0)
+    return np.asarray(np.take_along_axis(window, np.expand_dims(first, 0), axis=0)[0])
+
+
+class TodaySoFar:
+    """Running values of the session that a row of a minute panel is in, brought forward
+    only when they are asked for.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self._known: dict[tuple[int, str], tuple[int, int, float]] = {}
+
+    def value(self, index: int, field: str, *, row: int) -> float:
+        """Return a field of the session up to and including `row`; `price` is the
+        close.
+        """
+        field = "close" if field == "price" else field
+        first = self._panel.rows_of_session(self._panel.session_at(row))[0]
+        start, done, value = self._known.get((index, field), (-1, -1, np.nan))
+        if start != first or done > row:
+            done, value = first - 1, 0.0 if field == "volume" else np.nan
+        if done < row:
+            value = self._forward(field, value, self._panel.column(index, field, done + 1, row + 1))
+            self._known[index, field] = (first, row, value)
+        return value
+
+    @staticmethod
+    def _forward(field: str, value: float, fresh: Floats) -> float:
+        if field == "volume":
+            return value + float(fresh.sum())
+        if field == "open" and not np.isnan(value):
+            return value
+        step = float(_fold(field, fresh))
+        if field == "high":
+            return float(np.fmax(value, step))
+        if field == "low":
+            return float(np.fmin(value, step))
+        return value if np.isnan(step) else step
+
+
+class LastRows:
+    """Finds the last row in which an asset has a price or a volume; each row is looked
+    at once as time goes on.
+    """
+
+    def __init__(self, panel: Panel, field: str) -> None:
+        self._panel = panel
+        self._field = field
+        self._known: dict[int, tuple[int, int]] = {}
+
+    def find(self, index: int, row: int) -> int:
+        """Return the last row up to `row` with a known price (or a volume other than
+        0); -1 if there is none.
+        """
+        done, found = self._known.get(index, (-1, -1))
+        if done == row:
+            return found
+        last_known = self._panel.last_known
+        if done > row:
+            return last_known(index, self._field, low=0, high=row)
+        later = last_known(index, self._field, low=done + 1, high=row)
+        found = later if later >= 0 else found
+        self._known[index] = (row, found)
+        return found

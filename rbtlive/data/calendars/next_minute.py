@@ -1,0 +1,98 @@
+"""The minute that comes next: nearly all slices of a session are, and are known by one
+comparison.
+
+The rule: whatever needs a look at the calendar, or at what a bar is, is left to
+`Market.append_slice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from rbtlive.data.bars.panel import EMPTY
+from rbtlive.data.calendars.calendar import MINUTE_US, datetime_of
+from rbtlive.model.bar import floats_of
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel import Panel
+    from rbtlive.data.bars.panel_maker import ListingDates
+    from rbtlive.model.bar import Bar
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class NextMinute:
+    """Stores the minute after the last one.
+
+    Args:
+        panel: Where to.
+        index: Index of each asset by its symbol.
+        lives: In which sessions each is listed.
+    """
+
+    __slots__ = ("_due", "_index", "_listed", "_lives", "_panel", "_session", "_until")
+
+    def __init__(self, panel: Panel, index: Mapping[str, int], lives: ListingDates) -> None:
+        self._panel, self._index, self._lives = panel, index, lives
+        self._due: datetime | None = None  # END of the minute after the last one
+        self._until = 0  # its row is below
+        self._session, self._listed = -1, dict[str, int]()
+
+    def expect_after(self, us: int, session: int) -> None:
+        """Expect the minute after the one that ends at `us` and is the last row, in the
+        same session.
+        """
+        self._until = self._whole_minutes_until()
+        self._due = datetime_of(us + MINUTE_US) if self._panel.rows < self._until else None
+        if session != self._session:
+            first, last = self._lives.first, self._lives.last
+            self._session = session
+            self._listed = {
+                name: i for name, i in self._index.items() if first[i] <= session <= last[i]
+            }
+
+    # The session's end if all rows up to there are a minute apart; where they are not,
+    # or prices are kept otherwise than they come, no minute is taken here.
+    def _whole_minutes_until(self) -> int:
+        panel = self._panel
+        row, end, us = panel.rows, panel.laid_out, panel.flat_us()
+        if panel.thousandths or row >= end or us[end - 1] != us[row - 1] + (end - row) * MINUTE_US:
+            return row
+        return end
+
+    def expect_nothing(self) -> None:
+        """Expect no minute until one was stored otherwise: a session has begun or
+        ended.
+        """
+        self._due = None
+
+    def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
+        """Store a slice as `Market.append_slice` does if it is the minute that is
+        expected.
+
+        Args:
+            timestamp: END of the slice.
+            bars: By symbol.
+
+        Returns:
+            Its row; -1 if it is another slice, or one that has to be looked at: nothing
+            has changed then.
+        """
+        if timestamp != self._due:
+            return -1
+        panel, places = self._panel, self._listed
+        row = panel.rows
+        first = row * panel.width
+        opens, highs, lows, closes, volumes = panel.cells
+        try:
+            for symbol in bars:
+                at = first + places[symbol]
+                opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
+        except KeyError:  # no asset of the run, or not listed in this session
+            panel.set_row(row, EMPTY)
+            return -1
+        panel.rows = row = row + 1
+        self._due = timestamp + _MINUTE if row < self._until else None
+        return row - 1

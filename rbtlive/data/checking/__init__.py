@@ -1,0 +1,1 @@
+"""Frames and files as typed columns: read, checked, refused with the place."""

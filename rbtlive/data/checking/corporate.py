@@ -1,0 +1,427 @@
+"""What is known of assets beside their bars: who they are, and their splits and
+dividends.
+
+The rule: these tables are small, so every row is looked at on its own, and a wrong one
+is an error that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.data.checking.frames import (
+    date_column,
+    number_column,
+    read_frame,
+    refuse_null,
+    require_columns,
+    row_words,
+    symbol_column,
+)
+from rbtlive.errors import (
+    InvalidAsset,
+    InvalidDividend,
+    InvalidSplit,
+    OutsideCalendar,
+    UnknownSymbol,
+    WrongColumnType,
+)
+from rbtlive.model.asset import Equity
+from rbtlive.model.number import to_decimal
+
+_DATES: Final = ("start_date", "end_date", "auto_close_date")
+_SIZES: Final = ("lot_size", "tick_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split, effective before the session opens.
+
+    Attributes:
+        asset: Index of the asset in its portal.
+        session: Number of the first session on or after the effective date.
+        ratio: New price / old price; 0.5 is two for one.
+    """
+
+    asset: int
+    session: int
+    ratio: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """A cash dividend.
+
+    Attributes:
+        asset: Index of the asset in its portal.
+        ex_date: Who holds the asset at the start of this day earns the dividend.
+        ex_session: Number of the first session on or after the ex date.
+        pay_date: When it is paid; None if not known.
+        pay_session: Number of the first session on or after the pay date; None without
+            one.
+        pay_is_session: Whether the pay date itself is a session.
+        amount: Money a share, in the asset's currency.
+    """
+
+    asset: int
+    ex_date: date
+    ex_session: int
+    pay_date: date | None
+    pay_session: int | None
+    pay_is_session: bool
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Typed rows of one of the small tables. `what` is how messages call it, `columns`
+    those the user gave.
+    """
+
+    what: str
+    frame: pl.DataFrame
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Iterate over the rows as dicts."""
+        return self.frame.iter_rows(named=True)
+
+    def last_date(self) -> date | None:
+        """Return the latest date in any column that a calendar must reach."""
+        names = [
+            name for name in ("effective_date", "ex_date", "pay_date") if name in self.frame.columns
+        ]
+        dates: list[Any] = [self.frame[name].max() for name in names]
+        return max((day for day in dates if day is not None), default=None)
+
+
+def read_assets(source: Any) -> Table:
+    """Read the assets table: `symbol`, and `sid`, dates and sizes as far as they are
+    there.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    names = ("symbol", "sid", *_DATES, *_SIZES)
+    raw = _read(source, what="assets", required=("symbol",), optional=names[1:])
+    columns = [symbol_column(raw, what="assets")]
+    if "sid" in raw.columns:
+        columns.append(_sid_column(raw))
+    columns += [date_column(raw, name, what="assets") for name in _DATES if name in raw.columns]
+    columns += [
+        number_column(raw, name, what="assets", exact=True)
+        for name in _SIZES
+        if name in raw.columns
+    ]
+    return Table("assets", pl.DataFrame(columns))
+
+
+def read_splits(source: Any) -> Table:
+    """Read the splits table: `symbol`, `effective_date`, `ratio`.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    raw = _read(source, what="splits", required=("symbol", "effective_date", "ratio"))
+    refuse_null(raw, "effective_date", what="splits")
+    return Table(
+        "splits",
+        pl.DataFrame(
+            [
+                symbol_column(raw, what="splits"),
+                date_column(raw, "effective_date", what="splits"),
+                number_column(raw, "ratio", what="splits", exact=True),
+            ]
+        ),
+    )
+
+
+def read_dividends(source: Any) -> Table:
+    """Read the dividends table: `symbol`, `ex_date`, `pay_date` (null: not known),
+    `amount`.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    raw = _read(source, what="dividends", required=("symbol", "ex_date", "pay_date", "amount"))
+    refuse_null(raw, "ex_date", what="dividends")
+    return Table(
+        "dividends",
+        pl.DataFrame(
+            [
+                symbol_column(raw, what="dividends"),
+                date_column(raw, "ex_date", what="dividends"),
+                date_column(raw, "pay_date", what="dividends"),
+                number_column(raw, "amount", what="dividends", exact=True),
+            ]
+        ),
+    )
+
+
+def make_assets(
+    table: Table | None, life: Mapping[str, tuple[date, date]], *, exchange: str
+) -> tuple[Equity, ...]:
+    """Return the assets of the bars and of the table, in the order of their sids.
+
+    Args:
+        table: What the user says of them; None says nothing.
+        life: First and last date with a bar, by symbol.
+        exchange: Name of the calendar they trade by.
+
+    Raises:
+        InvalidAsset: a row contradicts itself or another one.
+        UnknownSymbol: the table names an asset that has neither bars nor dates.
+    """
+    told = {} if table is None else _told(table)
+    symbols = sorted({*life, *told})
+    sids = _sids(symbols, told)
+    drafts = sorted((sids[symbol], symbol) for symbol in symbols)
+    return tuple(
+        _asset(
+            symbol,
+            told.get(symbol, {}),
+            life=life.get(symbol),
+            sid=sid,
+            index=index,
+            exchange=exchange,
+        )
+        for index, (sid, symbol) in enumerate(drafts)
+    )
+
+
+def make_splits(
+    table: Table | None, *, index: Mapping[str, int], calendar: TradingCalendar
+) -> tuple[Split, ...]:
+    """Return the splits, sorted by session, then asset.
+
+    Raises:
+        InvalidSplit: a ratio is not above zero, a date is outside the calendar, or an
+            asset has two splits on a day.
+        UnknownSymbol: there is no such asset.
+    """
+    splits, seen = [], set()
+    for row in [] if table is None else table.rows():
+        words = f"splits for {row['symbol']} on {row['effective_date']}"
+        ratio = _positive(row["ratio"])
+        if ratio is None:
+            raise InvalidSplit(
+                f"ratio must be finite and above zero: was {row['ratio']!r} in {words}; two for "
+                "one is 0.5, one for ten is 10"
+            )
+        key = (row["symbol"], row["effective_date"])
+        if key in seen:
+            raise InvalidSplit(
+                f"(symbol, effective_date) must be unique: was twice in {words}; multiply the "
+                "ratios into one"
+            )
+        seen.add(key)
+        asset = index_of(row["symbol"], index, where="splits")
+        try:
+            session = calendar.at_or_after(row["effective_date"])
+        except OutsideCalendar as error:
+            raise InvalidSplit(
+                f"effective_date must be within the calendar: was not in {words}: {error}"
+            ) from error
+        splits.append(Split(asset, session, ratio))
+    return tuple(sorted(splits, key=lambda split: (split.session, split.asset, split.ratio)))
+
+
+def make_dividends(
+    table: Table | None, *, index: Mapping[str, int], calendar: TradingCalendar
+) -> tuple[Dividend, ...]:
+    """Return the dividends, sorted by ex date, then asset, in the table's order. An
+    asset may have several on a day.
+
+    Raises:
+        InvalidDividend: an amount is negative or not finite, a date is outside the
+            calendar, or a row is there twice.
+        UnknownSymbol: there is no such asset.
+    """
+    dividends, seen = [], set()
+    for row in [] if table is None else table.rows():
+        words = f"dividends for {row['symbol']} on {row['ex_date']}"
+        amount = _positive(row["amount"], or_zero=True)
+        if amount is None:
+            raise InvalidDividend(
+                f"amount must be finite and not negative: was {row['amount']!r} in {words}; "
+                "correct it or leave the row out"
+            )
+        key = tuple(row.values())
+        if key in seen:
+            raise InvalidDividend(
+                f"a dividend must be told once: was twice in {words}; leave one row out"
+            )
+        seen.add(key)
+        asset = index_of(row["symbol"], index, where="dividends")
+        try:
+            dividends.append(_dividend(row, asset=asset, amount=amount, calendar=calendar))
+        except OutsideCalendar as error:
+            raise InvalidDividend(
+                f"dates must be within the calendar: were not in {words}: {error}"
+            ) from error
+    return tuple(
+        sorted(
+            dividends,
+            key=lambda one: (one.ex_date, one.asset, one.pay_date or date.max, one.amount),
+        )
+    )
+
+
+def index_of(symbol: str, index: Mapping[str, int], *, where: str) -> int:
+    """Return an asset's index by its exact symbol.
+
+    Raises:
+        UnknownSymbol: there is no such asset; the message suggests the nearest.
+    """
+    if symbol in index:
+        return index[symbol]
+    raise UnknownSymbol(unknown_symbol_message(symbol, index, where=where))
+
+
+def unknown_symbol_message(symbol: str, known: Iterable[str], *, where: str) -> str:
+    """Return the message for a symbol that no asset has."""
+    names = list(known)
+    by_upper = {name.upper(): name for name in names}
+    near = difflib.get_close_matches(symbol.upper(), by_upper, n=1, cutoff=0.6)
+    listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    hint = f"did you mean {by_upper[near[0]]!r}?" if near else f"there are {listed}"
+    return f"symbol must be an asset of the data: was {symbol!r} in {where}; {hint}"
+
+
+def _read(
+    source: Any, *, what: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> pl.DataFrame:
+    raw = read_frame(source, what=what, wanted=(*required, *optional))
+    require_columns(raw, required, what=what, source=source)
+    return raw
+
+
+def _sid_column(raw: pl.DataFrame) -> pl.Series:
+    column = number_column(raw, "sid", what="assets", exact=True)
+    if column.dtype.is_float():  # CSV and pandas give whole numbers as floats
+        column = column.fill_nan(None)
+        broken = ((column != column.round()) | (column.abs() > 2**53)).fill_null(value=False)
+        if broken.any():
+            row = int(broken.arg_max() or 0)
+            raise WrongColumnType(
+                f"column 'sid' of assets must hold whole numbers: was {column[row]!r} in "
+                f"{row_words(raw, row)}; correct it"
+            )
+    return column.cast(pl.Int64)
+
+
+def _told(table: Table) -> dict[str, dict[str, Any]]:
+    told: dict[str, dict[str, Any]] = {}
+    owner: dict[int, str] = {}
+    for row in table.rows():
+        symbol, sid = row["symbol"], row.get("sid")
+        if symbol in told:
+            raise InvalidAsset(
+                f"symbol must be unique in assets: was {symbol!r} twice; keep one row"
+            )
+        if sid is not None and sid < 0:
+            raise InvalidAsset(
+                f"sid must not be negative: was {sid} in assets for {symbol}; number assets from 0"
+            )
+        if sid is not None and sid in owner:
+            raise InvalidAsset(
+                f"sid must be unique in assets: was {sid} for {owner[sid]} and {symbol}; renumber "
+                "one"
+            )
+        if sid is not None:
+            owner[sid] = symbol
+        told[symbol] = {name: value for name, value in row.items() if value is not None}
+    return told
+
+
+# Assets without a sid take the free numbers in the order of their symbols; if none has
+# one, those are 0, 1, 2 ...
+def _sids(symbols: list[str], told: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    taken = {told[symbol]["sid"] for symbol in told if "sid" in told[symbol]}
+    free = (number for number in count() if number not in taken)
+    return {
+        symbol: int(told[symbol]["sid"]) if "sid" in told.get(symbol, {}) else next(free)
+        for symbol in symbols
+    }
+
+
+def _asset(
+    symbol: str,
+    told: Mapping[str, Any],
+    *,
+    life: tuple[date, date] | None,
+    sid: int,
+    index: int,
+    exchange: str,
+) -> Equity:
+    start, end = told.get("start_date"), told.get("end_date")
+    if life is not None:
+        start, end = start or life[0], end or life[1]
+    if start is None or end is None:
+        raise UnknownSymbol(
+            f"assets must have bars, or both start_date and end_date: was {symbol} without; leave "
+            "the row out or give both dates"
+        )
+    if end < start:
+        raise InvalidAsset(
+            f"end_date must not be before start_date: was {end} before {start} in assets for "
+            f"{symbol}; correct it"
+        )
+    auto_close = told["auto_close_date"] if "auto_close_date" in told else end + timedelta(days=1)
+    if auto_close < start:
+        raise InvalidAsset(
+            f"auto_close_date must not be before start_date: was {auto_close} before {start} in "
+            f"assets for {symbol}; correct it"
+        )
+    sizes: dict[str, Any] = {}
+    for name in _SIZES:
+        size = _positive(told[name]) if name in told and told[name] == told[name] else None
+        if size is not None:
+            sizes[name] = size
+        elif name in told and told[name] == told[name]:
+            raise InvalidAsset(
+                f"{name} must be finite and above zero: was {told[name]!r} in assets for {symbol}; "
+                "correct it"
+            )
+    return Equity(
+        sid=sid,
+        symbol=symbol,
+        start_date=start,
+        end_date=end,
+        auto_close_date=auto_close,
+        index=index,
+        asset_name=symbol,
+        exchange=exchange,
+        **sizes,
+    )
+
+
+def _dividend(
+    row: Mapping[str, Any], *, asset: int, amount: Decimal, calendar: TradingCalendar
+) -> Dividend:
+    pay_date: date | None = row["pay_date"]
+    pay_session = None if pay_date is None else calendar.at_or_after(pay_date)
+    return Dividend(
+        asset=asset,
+        ex_date=row["ex_date"],
+        ex_session=calendar.at_or_after(row["ex_date"]),
+        pay_date=pay_date,
+        pay_session=pay_session,
+        pay_is_session=pay_session is not None and calendar.label(pay_session) == pay_date,
+        amount=amount,
+    )
+
+
+def _positive(value: Any, *, or_zero: bool = False) -> Decimal | None:
+    if value is None:
+        return None
+    number = to_decimal(value)
+    return number if number.is_finite() and (number > 0 or (or_zero and number == 0)) else None

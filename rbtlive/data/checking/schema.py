@@ -1,0 +1,433 @@
+"""What bars must look like, and the frames they become: checked, numbered, sorted.
+
+The rule: whole columns are checked at once, and the first bad row is looked up only
+once it is known that there is one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from datetime import date
+from math import inf
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import DAY_US, MINUTE_US, TradingCalendar, datetime_of
+from rbtlive.data.checking.frames import (
+    date_column,
+    instant_column,
+    number_column,
+    read_frame,
+    refuse_null,
+    require_columns,
+    symbol_column,
+)
+from rbtlive.errors import (
+    BarOutsideSession,
+    DataError,
+    DataWarning,
+    DuplicateBar,
+    EmptyData,
+    HighBelowLow,
+    InvalidPrice,
+    InvalidVolume,
+    MissingValue,
+)
+from rbtlive.model.arrays import NDArray, np
+
+PRICES: Final = ("open", "high", "low", "close")
+FIELDS: Final = (*PRICES, "volume")
+COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
+"""What is read of a source of bars."""
+
+_LONGEST_ROUND: Final = 10_000
+
+Kind = Literal["bars", "minute_bars"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedBars:
+    """Bars whose values are right, before their calendar and assets are known.
+
+    Attributes:
+        what: "bars" or "minute_bars".
+        frame: `date` (Date) or `timestamp` (Int64, µs UTC), `symbol` (String), the five
+            fields (Float64); missing bars left out.
+    """
+
+    what: Kind
+    frame: pl.DataFrame
+
+    @property
+    def time_column(self) -> str:
+        """Which of the two columns of time the frame has, "date" or "timestamp"."""
+        return self.frame.columns[0]
+
+    def last_date(self) -> date:
+        """Return the latest date, UTC."""
+        last: Any = self.frame[self.time_column].max()
+        return last if isinstance(last, date) else datetime_of(last).date()
+
+
+def typed_bars(source: Any, *, what: Kind) -> TypedBars:
+    """Read bars and check every value.
+
+    Args:
+        source: A frame or path; `date` or `timestamp` (daily), `timestamp` (minutes),
+            `symbol` and the five fields.
+        what: "bars" for daily, "minute_bars" for minute bars.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    raw = read_frame(source, what=what, wanted=COLUMNS)
+    time_name = _time_name(raw, what)
+    require_columns(raw, (time_name, "symbol", *FIELDS), what=what, source=source)
+    bars = typed_part(raw, what=what)
+    if bars is None:
+        raise EmptyData(f"{what} must have at least one bar with a close: was empty; pass bars")
+    return bars
+
+
+def _time_name(raw: pl.DataFrame, what: Kind) -> str:
+    daily = what == "bars" and ("date" in raw.columns or "timestamp" not in raw.columns)
+    return "date" if daily else "timestamp"
+
+
+def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
+    """Check every value of a frame that has all columns; None if it has no bar with a
+    close.
+
+    Raises:
+        DataError: one of its subclasses, naming column, row and value.
+    """
+    time_name = _time_name(raw, what)
+    raw = raw.with_columns(number_column(raw, "close", what=what))
+    if raw["close"].null_count() or raw["close"].is_nan().any():
+        raw = raw.filter(pl.col("close").is_not_null() & pl.col("close").is_not_nan())
+    if raw.is_empty():
+        return None
+    refuse_null(raw, time_name, what=what)
+    symbols = symbol_column(raw, what=what)
+    if time_name == "date":
+        times = date_column(raw, "date", what=what)
+    elif what == "bars" and raw.schema["timestamp"] == pl.Date:
+        times = raw["timestamp"].alias("date")
+    else:
+        times = instant_column(raw, "timestamp", what=what)
+    numbers = [number_column(raw, name, what=what) for name in FIELDS]
+    bars = TypedBars(what, pl.DataFrame([times, symbols, *numbers]))
+    _check_values(bars)
+    return bars
+
+
+def _check_values(bars: TypedBars) -> None:
+    if not _all_possible(bars.frame):
+        _refuse_first(bars)
+
+
+# A tenth of the cost of the rules one by one. A comparison with NaN is False, and the
+# extremes of values with a NaN are NaN.
+def _all_possible(frame: pl.DataFrame) -> bool:
+    if any(frame[name].null_count() for name in FIELDS):
+        return False
+    columns = {name: frame[name].to_numpy() for name in FIELDS}
+    return all(
+        bool(values.min() >= 0) and bool(values.max() < inf) for values in columns.values()
+    ) and bool((columns["high"] >= columns["low"]).all())
+
+
+def _refuse_first(bars: TypedBars) -> None:
+    rules: list[tuple[type[DataError], str, pl.Expr, str, str]] = []
+    for name in FIELDS:
+        column = pl.col(name)
+        rules.append(
+            (
+                MissingValue,
+                name,
+                column.is_null() | column.is_nan(),
+                "be there where the bar has a close",
+                "fill it, or make the close null to mark the bar as missing",
+            )
+        )
+    for name in PRICES:
+        column = pl.col(name)
+        rules.append(
+            (
+                InvalidPrice,
+                name,
+                (column < 0) | column.is_infinite(),
+                "be finite and not negative",
+                "correct it, or make the close null to mark the bar as missing",
+            )
+        )
+    rules.append(
+        (
+            InvalidVolume,
+            "volume",
+            (pl.col("volume") < 0) | pl.col("volume").is_infinite(),
+            "be finite and not negative",
+            "correct it; 0 means that nothing traded",
+        )
+    )
+    rules.append(
+        (
+            HighBelowLow,
+            "high",
+            pl.col("high") < pl.col("low"),
+            "not be below low",
+            "correct the bar",
+        )
+    )
+    counts = bars.frame.select(
+        rule[2].sum().alias(str(number)) for number, rule in enumerate(rules)
+    ).row(0)
+    for count, (error, name, broken, expected, do) in zip(counts, rules, strict=True):
+        if count:
+            raise error(
+                _first_broken(bars, name, broken=broken, expected=expected, do=do, count=int(count))
+            )
+
+
+def _first_broken(
+    bars: TypedBars, name: str, *, broken: pl.Expr, expected: str, do: str, count: int
+) -> str:
+    row = bars.frame.filter(broken).row(0, named=True)
+    was = "null" if row[name] is None else repr(row[name])
+    if "below low" in expected:
+        was = f"{was} with low {row['low']!r}"
+    more = f" ({count} rows are so)" if count > 1 else ""
+    return f"{name} must {expected}: was {was} in {bars.what} for {_named(row)}{more}; {do}"
+
+
+def _named(row: dict[str, Any]) -> str:
+    when = (
+        row["date"] if "date" in row else f"{datetime_of(row['timestamp']):%Y-%m-%d %H:%M:%S} UTC"
+    )
+    return f"{row['symbol']} on {when}"
+
+
+def daily_frame(
+    bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]
+) -> pl.DataFrame:
+    """Return daily bars with numbered sessions and assets.
+
+    Returns:
+        session (Int32), asset (Int32), the five fields (Float64); sorted by session,
+        then asset.
+
+    Raises:
+        BarOutsideSession: a bar's date is no session of the calendar.
+        DuplicateBar: two bars stand for the same session and symbol.
+    """
+    sessions = _daily_sessions(bars, calendar)
+    if (sessions < 0).any():
+        row = bars.frame.row(int((sessions < 0).argmax()), named=True)
+        raise BarOutsideSession(
+            f"date must be a session of {calendar.name}: was {_named(row)} in bars "
+            f"({int((sessions < 0).sum())} rows are none; "
+            f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); "
+            "leave such rows out, or pass "
+            'calendar="24/7" for what trades every day'
+        )
+    assets = asset_column(bars.frame["symbol"], asset_of)
+    frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
+    if _in_order(frame["session"], frame["asset"]):
+        return frame.rechunk()
+    key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
+    return _sorted_by(frame, key, bars=bars)
+
+
+def minute_frame(
+    bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]
+) -> pl.DataFrame:
+    """Return minute bars with numbered sessions and assets; bars outside the calendar's
+    minutes are left out, with a warning.
+
+    Returns:
+        us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
+        fields (Float64); sorted by us, then asset.
+
+    Raises:
+        EmptyData: no bar is within the calendar's minutes.
+        DuplicateBar: two bars stand for the same minute and symbol.
+    """
+    frame, outside = numbered_minutes(bars, calendar=calendar)
+    if outside.count:
+        outside.tell(calendar, stacklevel=4)
+    assets = asset_column(frame["symbol"], asset_of)
+    frame = frame.select("us", "session", assets, *FIELDS)
+    if _in_order(frame["us"], frame["asset"]):
+        return frame.rechunk()
+    key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
+    return _sorted_by(frame, key, bars=bars)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Minute bars outside the calendar's minutes: how many of how many, and the first
+    in words.
+    """
+
+    count: int
+    total: int
+    first: str
+
+    def tell(self, calendar: TradingCalendar, *, stacklevel: int) -> None:
+        """Warn of them where the portal is made, `stacklevel` frames up.
+
+        Raises:
+            EmptyData: no bar is within the calendar's minutes.
+        """
+        expected = f"the END of a minute in which {calendar.name} is open (UTC)"
+        if self.count == self.total:
+            raise EmptyData(
+                f"timestamp must be {expected}: was no such minute in any of the {self.count} "
+                "minute_bars, the first is "
+                f"{self.first}; check the time zone, or pass another calendar"
+            )
+        warnings.warn(
+            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
+            f"{expected}; the first is {self.first}",
+            DataWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def numbered_minutes(bars: TypedBars, *, calendar: TradingCalendar) -> tuple[pl.DataFrame, LeftOut]:
+    """Return the minute bars within the calendar's minutes, in their order, and what is
+    left out.
+
+    Returns:
+        us (Int64), session (Int32), symbol, the five fields; and the bars outside.
+    """
+    frame = bars.frame.rename({"timestamp": "us"})
+    sessions = calendar.sessions_of_minutes(frame["us"].to_numpy())
+    frame = frame.select("us", pl.Series("session", sessions), "symbol", *FIELDS)
+    inside = sessions >= 0
+    if inside.all():
+        return frame, LeftOut(0, len(inside), "")
+    first = _named(bars.frame.row(int((~inside).argmax()), named=True))
+    return frame.filter(pl.Series(inside)), LeftOut(int((~inside).sum()), len(inside), first)
+
+
+# A daily bar's timestamp is its END; midnight outside any session can only mean the
+# label itself.
+def _daily_sessions(bars: TypedBars, calendar: TradingCalendar) -> NDArray[np.int32]:
+    times = bars.frame[bars.time_column].to_numpy()
+    if bars.time_column == "date":
+        return calendar.sessions_of_labels(times.astype("datetime64[D]"))
+    sessions = calendar.sessions_of_us(times)
+    label = (sessions < 0) & (times % DAY_US == 0)
+    sessions[label] = calendar.sessions_of_labels((times[label] // DAY_US).astype("datetime64[D]"))
+    return sessions
+
+
+def asset_column(symbols: pl.Series, asset_of: dict[str, int]) -> pl.Series:
+    """Return the number of each symbol as `asset` (Int32)."""
+    codes = first_round(symbols).cast(pl.Enum(list(asset_of))).to_physical()
+    places = pl.Series("asset", list(asset_of.values()), dtype=pl.Int32).gather(codes)
+    if len(places) == len(symbols):
+        return places
+    rounds = np.empty((-(-len(symbols) // len(places)), len(places)), dtype=np.int32)
+    rounds[:] = places.to_numpy()
+    return pl.Series("asset", rounds.reshape(-1)[: len(symbols)])
+
+
+def first_round(symbols: pl.Series) -> pl.Series:
+    """Return the symbols up to where they begin to repeat themselves: all that there
+    are, unless they go round and round.
+
+    Bars of one asset do, and bars of several where each of them has one at each time:
+    then a few names say it all.
+    """
+    if symbols.is_empty():
+        return symbols
+    again = symbols.slice(1, _LONGEST_ROUND) == symbols[0]
+    rest = int(again.arg_max() or 0) + 1 if again.any() else len(symbols)
+    before = symbols[0] if rest == 1 else symbols.slice(0, len(symbols) - rest)
+    return symbols.head(rest) if (symbols.slice(rest) == before).all() else symbols
+
+
+# Whether rows are sorted by time, then asset, and no two have both in common: then
+# there is nothing to do.
+def _in_order(times: pl.Series, assets: pl.Series) -> bool:
+    time, asset = times.to_numpy(), assets.to_numpy()
+    later = time[1:] > time[:-1]
+    return bool(later.all()) or bool(
+        (later | ((time[1:] == time[:-1]) & (asset[1:] > asset[:-1]))).all()
+    )
+
+
+def _sorted_by(frame: pl.DataFrame, key: pl.Series, *, bars: TypedBars) -> pl.DataFrame:
+    if not key.is_sorted():
+        frame = frame.with_columns(key.alias("key")).sort("key", maintain_order=True)
+        key = frame["key"]
+        frame = frame.drop("key")
+    again = (key == key.shift(1)).fill_null(value=False)
+    if again.any():
+        raise DuplicateBar(first_duplicate(bars, int(again.sum())))
+    return frame.rechunk()
+
+
+def first_duplicate(bars: TypedBars, count: int) -> str:
+    """Return the message for bars of which `count` stand for a time and symbol that
+    another one stands for.
+    """
+    keys = [bars.time_column, "symbol"]
+    twice = bars.frame.filter(pl.struct(keys).is_duplicated())
+    if twice.is_empty():  # two timestamps within one session
+        return f"bars must hold one row a session and symbol: {count} sessions have more; keep the last of each"
+    row = twice.row(0, named=True)
+    closes = twice.filter((pl.col(keys[0]) == row[keys[0]]) & (pl.col("symbol") == row["symbol"]))[
+        "close"
+    ].to_list()
+    more = f" ({count} rows are too many)" if count > 1 else ""
+    return (
+        f"({bars.time_column}, symbol) must be unique in {bars.what}: was there {len(closes)} "
+        f"times for {_named(row)}, "
+        f"with close {', '.join(map(repr, closes[:3]))}{more}; keep one, e.g. "
+        f"frame.unique(['{bars.time_column}', 'symbol'])"
+    )
+
+
+def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
+    """Return the daily bars of minute bars: first open, highest high, lowest low, last
+    close, volumes added in order.
+
+    Args:
+        minute: As `minute_frame` gives it.
+
+    Returns:
+        As `daily_frame` gives it.
+    """
+    width = int(minute["asset"].max() or 0) + 1  # type: ignore[arg-type]
+    key = minute["session"].to_numpy()
+    if width > 1:
+        key = key.astype(np.int64) * width + minute["asset"].to_numpy()
+    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+    if order is not None:
+        key = key[order]
+    ends = np.append(np.flatnonzero(key[1:] != key[:-1]), len(key) - 1)
+    starts = np.append(0, ends[:-1] + 1)
+
+    def rows(name: str) -> NDArray[Any]:
+        values = minute[name].to_numpy()
+        return values if order is None else values[order]
+
+    # bincount adds one by one, as a session that grows bar by bar does; a sum over
+    # threads could differ in the last digit
+    group = np.repeat(np.arange(len(starts)), ends - starts + 1)
+    return pl.DataFrame(
+        {
+            "session": rows("session")[starts],
+            "asset": rows("asset")[starts],
+            "open": rows("open")[starts],
+            "high": np.maximum.reduceat(rows("high"), starts),
+            "low": np.minimum.reduceat(rows("low"), starts),
+            "close": rows("close")[ends],
+            "volume": np.bincount(group, weights=rows("volume")),
+        }
+    )

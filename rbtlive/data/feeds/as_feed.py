@@ -1,0 +1,38 @@
+"""Where slices come from while a session runs: a replay of recorded bars, or any
+asynchronous source of bars.
+
+Its rule: whatever is given as a feed becomes a DataFeed here, and nothing else is
+needed to write one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+
+from rbtlive.data.feeds.base import DataFeed, FeedPlan
+from rbtlive.data.feeds.replay_feed import ReplayFeed
+from rbtlive.data.feeds.stream_feed import Backoff, StreamFeed
+from rbtlive.errors import FeedError
+
+__all__ = ["Backoff", "DataFeed", "FeedPlan", "ReplayFeed", "StreamFeed", "as_feed"]
+
+
+def as_feed(source: object) -> DataFeed:
+    """Return what was given as a feed, if it can be one.
+
+    Args:
+        source: A feed, an async iterator of bars, or a function of symbols that opens
+            one.
+
+    Raises:
+        FeedError: it is none of them.
+    """
+    if isinstance(source, DataFeed):
+        return source
+    if isinstance(source, AsyncIterable) or callable(source):
+        return StreamFeed(source)
+    raise FeedError(
+        "a feed must be a DataFeed, an async iterator, or a function that opens one: was "
+        f"{type(source).__name__}; "
+        "wrap recorded bars in ReplayFeed(...)"
+    )

@@ -1,0 +1,133 @@
+"""What every feed is: something to subscribe to, and to take slices from.
+
+Its rule: a feed gives each slice of the calendar once and in order, empty ones
+included.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.data.feeds.slices import Frequency
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.events import Event
+
+Sleep = Callable[[float], Awaitable[object]]
+"""Waits for a number of seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPlan:
+    """What a session wants of its feed.
+
+    Attributes:
+        calendar: Whose sessions.
+        frequency: "1d" or "1m".
+        symbols: The symbols that exist; None takes any.
+        first_session: Number of the first session; replays begin there, live sources
+            ignore it.
+        last_session: Number of the last session; the feed ends after it.
+        after: END of the last slice that is over already: the feed goes on with the one
+            after it.
+        latest: Gives the END of the latest bar that can be right, usually the clock's
+            `now`; None for sources that tell of any time.
+    """
+
+    calendar: TradingCalendar
+    frequency: Frequency = "1d"
+    symbols: tuple[str, ...] | None = None
+    first_session: int | None = None
+    last_session: int | None = None
+    after: datetime | None = None
+    latest: Callable[[], datetime] | None = None
+
+
+class DataFeed(ABC):
+    """A source of slices: subscribe to symbols, then iterate asynchronously over
+    events.
+
+    Without any subscription a feed gives all it has; the first `subscribe` narrows it.
+
+    Attributes:
+        is_live: Whether the feed tells of the present, so that it can be late or stale.
+    """
+
+    is_live = True
+
+    def __init__(self) -> None:
+        self._wanted: set[str] | None = None
+        self._unwanted: set[str] = set()
+
+    @property
+    def portal(self) -> PolarsDataPortal | None:
+        """The recorded bars behind the feed, which also serve as history; None if there
+        are none.
+        """
+        return None
+
+    @property
+    def subscriptions(self) -> frozenset[str] | None:
+        """The symbols that were asked for, upper case; None means all."""
+        return None if self._wanted is None else frozenset(self._wanted)
+
+    def subscribe(self, symbols: str | Iterable[str]) -> None:
+        """Give bars of these symbols too, from the next slice on."""
+        self._wanted = _upper(symbols) | (self._wanted or set())
+        self._unwanted -= self._wanted
+        self._subscriptions_changed()
+
+    def unsubscribe(self, symbols: str | Iterable[str]) -> None:
+        """Give no more bars of these symbols, from the next slice on."""
+        if self._wanted is None:
+            self._unwanted |= _upper(symbols)
+        else:
+            self._wanted -= _upper(symbols)
+        self._subscriptions_changed()
+
+    def wants(self, symbol: str) -> bool:
+        """Say whether bars of a symbol are asked for."""
+        if self._wanted is None:
+            return not self._unwanted or symbol.upper() not in self._unwanted
+        return symbol.upper() in self._wanted
+
+    @abstractmethod
+    def configure(self, plan: FeedPlan) -> None:
+        """Take what the session wants; comes before iteration."""
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield a MarketDataEvent a slice, and a SystemErrorEvent for whatever was
+        wrong with the source.
+        """
+
+    @abstractmethod
+    def stats(self) -> dict[str, int]:
+        """Return what was counted: slices, bars, quarantined, reconnects and the like."""
+
+    @property
+    def reached(self) -> datetime | None:
+        """END of the latest slice that has begun, of which some bars may not have come
+        yet; None before the first.
+        """
+        return None
+
+    def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
+        """Close the slices that are over at a moment although nothing later came; bars
+        for them are late.
+        """
+
+    def take_back(self, slices: Sequence[Event]) -> None:  # noqa: B027 - a replay gives them again anyway
+        """Take back slices that were given and not processed, oldest first: whoever
+        reads the source next gets them.
+        """
+
+    def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source can be told
+        pass
+
+
+def _upper(symbols: str | Iterable[str]) -> set[str]:
+    return {symbols.upper()} if isinstance(symbols, str) else {symbol.upper() for symbol in symbols}

@@ -1,0 +1,227 @@
+"""Recorded bars as a feed.
+
+Its rule: bars become decimals a chunk at a time, and nothing is checked that the portal
+has checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import datetime_of, us_of
+from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
+from rbtlive.data.feeds.slices import Frequency, SlotAxis
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import BadFrequency, SettingsError
+from rbtlive.model.arrays import np
+from rbtlive.model.bar import Bar, trusted_bar
+from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
+
+_CHUNK_ROWS = 20_000
+_FIELDS = ("open", "high", "low", "close", "volume")
+
+
+class ReplayFeed(DataFeed):
+    """Recorded bars as a feed.
+
+    Args:
+        data: A portal, a frame of bars, or the path of one.
+        speed: How many times faster than they happened the bars come; None is as fast
+            as they are taken.
+        frequency: What the bars of a plain frame are, "1d" or "1m"; by default what the
+            session wants.
+        calendar: Whose sessions, for a plain frame; by default what the session wants,
+            else XNYS.
+        sleep: Waits for some seconds; by default the loop's own.
+        monotonic_s: Tells seconds that never run backwards; by default the loop's own.
+
+    Raises:
+        SettingsError: `speed` is not a positive number.
+    """
+
+    is_live = False
+
+    def __init__(
+        self,
+        data: Any,
+        speed: float | None = None,
+        *,
+        frequency: Frequency | None = None,
+        calendar: str | None = None,
+        sleep: Sleep = asyncio.sleep,
+        monotonic_s: Callable[[], float] | None = None,
+    ) -> None:
+        super().__init__()
+        if speed is not None and not (isinstance(speed, (int, float)) and 0 < speed < math.inf):
+            raise SettingsError(
+                f"speed must be a positive number: was {speed!r}; pass None for as fast as the "
+                "bars are taken"
+            )
+        self.speed = speed
+        self._data = data
+        self._portal: PolarsDataPortal | None = data if isinstance(data, PolarsDataPortal) else None
+        self._frequency = frequency
+        self._calendar = calendar
+        self._sleep = sleep
+        self._monotonic_s = monotonic_s
+        self._plan: FeedPlan | None = None
+        self._allowed: list[bool] = []
+        self._slices = self._bars = self._empty = 0
+
+    @property
+    def portal(self) -> PolarsDataPortal:
+        """The bars that are replayed; a plain frame is checked when this is first asked
+        for.
+        """
+        if self._portal is None:
+            frequency = self._frequency or (self._plan.frequency if self._plan else "1d")
+            calendar = self._calendar or (self._plan.calendar.name if self._plan else "XNYS")
+            self._portal = PolarsDataPortal.coerce(
+                self._data, frequency=frequency, calendar=calendar
+            )
+        return self._portal
+
+    def suppose(self, *, frequency: Frequency, calendar: str | None) -> None:
+        """Take the bars of a plain frame for what the session wants, unless it was said
+        otherwise.
+        """
+        self._frequency = self._frequency or frequency
+        self._calendar = self._calendar or calendar
+
+    def configure(self, plan: FeedPlan) -> None:
+        """Take what the session wants; comes before iteration."""
+        self._plan = plan
+
+    def slices(self, after: datetime | None = None) -> Iterator[MarketDataEvent]:
+        """Yield the slices of the plan in order, those without bars too.
+
+        Args:
+            after: Leave out the slices that end at or before this moment; by default
+                what the plan says.
+
+        Raises:
+            BadFrequency: the data has no bars of the frequency that is wanted.
+        """
+        plan = self._plan or FeedPlan(
+            calendar=self.portal.calendar, frequency=self._frequency or self._natural()
+        )
+        if plan.frequency == "1m" and self.portal.minutes is None:
+            raise BadFrequency(
+                f"a replay needs bars of its frequency: there are none for {plan.frequency!r}; "
+                "pass some"
+            )
+        first = self.portal.first_session if plan.first_session is None else plan.first_session
+        last = self.portal.last_session if plan.last_session is None else plan.last_session
+        begin_us = us_of(self.portal.calendar.open(first))
+        after = after or plan.after
+        if after is not None:
+            begin_us = max(begin_us, us_of(after))
+        axis = SlotAxis(self.portal.calendar, frequency=plan.frequency)
+        slots = axis.slots(after_us=begin_us, before_us=us_of(self.portal.calendar.close(last)) + 1)
+        self._subscriptions_changed()
+        yield from self._merged(slots, self._rows(axis, after_us=begin_us, last=last))
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the slices, each when it is due."""
+        monotonic_s = self._monotonic_s or asyncio.get_running_loop().time
+        started_s: float | None = None
+        first: datetime | None = None
+        for event in self.slices():
+            if self.speed is not None:
+                if started_s is None or first is None:
+                    started_s, first = monotonic_s(), event.timestamp
+                due_s = started_s + (event.timestamp - first).total_seconds() / self.speed
+                delay_s = due_s - monotonic_s()
+                if delay_s > 0:
+                    await self._sleep(delay_s)
+            yield event
+
+    def stats(self) -> dict[str, int]:
+        """Return how many slices, empty slices and bars were given."""
+        return {
+            "slices": self._slices,
+            "empty": self._empty,
+            "bars": self._bars,
+            "skipped": 0,
+            "quarantined": 0,
+            "reconnects": 0,
+        }
+
+    def _natural(self) -> Frequency:
+        return "1d" if self.portal.daily is not None else "1m"
+
+    def _subscriptions_changed(self) -> None:
+        if self._portal is not None:
+            self._allowed = [self.wants(asset.symbol) for asset in self._portal.assets]
+
+    def _rows(self, axis: SlotAxis, *, after_us: int, last: int) -> Iterator[tuple[Any, ...]]:
+        # (END of the slice, asset, open, high, low, close, volume, the five as floats),
+        # in order; decimals made a chunk at a time.
+        for frame in self._frames(axis, axis.calendar.next_session(after_us), last):
+            if axis.frequency == "1m":
+                ends = frame["us"].to_numpy()
+            else:
+                ends = axis.calendar.closes_us[frame["session"].to_numpy()]
+            begin = int(np.searchsorted(ends, after_us, side="right"))
+            for start in range(begin, len(ends), _CHUNK_ROWS):
+                chunk = frame.slice(start, _CHUNK_ROWS)
+                columns = [chunk[name].to_numpy() for name in _FIELDS]
+                yield from zip(
+                    ends[start : start + _CHUNK_ROWS].tolist(),
+                    chunk["asset"].to_list(),
+                    *map(_decimals, columns),
+                    zip(*(column.tolist() for column in columns), strict=True),
+                    strict=True,
+                )
+
+    def _frames(self, axis: SlotAxis, first: int, last: int) -> Iterable[pl.DataFrame]:
+        if axis.frequency == "1m" and self.portal.minutes is not None:
+            return self.portal.minutes.parts(first, last)
+        return [self.portal.daily]
+
+    def _merged(
+        self, slots: Iterator[int], rows: Iterator[tuple[Any, ...]]
+    ) -> Iterator[MarketDataEvent]:
+        symbols = [asset.symbol for asset in self.portal.assets]
+        nothing = (math.inf,)
+        row = next(rows, nothing)
+        for slot_us in slots:
+            timestamp = datetime_of(slot_us)
+            bars: dict[str, Bar] = {}
+            while row[0] < slot_us:  # a row that is in no slice of the calendar
+                row = next(rows, nothing)
+            while row[0] == slot_us:
+                _end, asset, first, high, low, last, volume, floats = row
+                if self._allowed[asset]:
+                    symbol = symbols[asset]
+                    bars[symbol] = trusted_bar(
+                        {
+                            "symbol": symbol,
+                            "timestamp": timestamp,
+                            "open": first,
+                            "high": high,
+                            "low": low,
+                            "close": last,
+                            "volume": volume,
+                            "_floats": floats,
+                        }
+                    )
+                row = next(rows, nothing)
+            self._slices += 1
+            self._bars += len(bars)
+            self._empty += not bars
+            yield trusted_slice(timestamp, bars)
+
+
+def _decimals(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[Decimal]:
+    distinct, places = np.unique(values, return_inverse=True)
+    exact = np.array([Decimal(repr(value)) for value in distinct.tolist()], dtype=object)
+    decimals: list[Decimal] = exact[places].tolist()
+    return decimals

@@ -1,0 +1,422 @@
+"""Any asynchronous source of bars as a feed.
+
+Its rule: what a source does wrong comes out of the feed as a SystemErrorEvent at its
+place, and a source that drops is opened again. Until it is back where the clock is, the
+clock closes no slice: what the source missed may still come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Sequence,
+)
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from inspect import isasyncgen
+from itertools import chain
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
+from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
+from rbtlive.errors import FeedDisconnected, FeedError
+from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
+
+Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
+"""Opens a source for some symbols, or for all it has if None."""
+
+_READ_AHEAD = 64
+_PATIENCE = timedelta(seconds=10)
+"""How long a source that was opened again may say nothing before the clock goes on
+without what it missed.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backoff:
+    """How long to wait before a source is opened again.
+
+    Attributes:
+        initial_s: Seconds before the first attempt.
+        factor: How much longer each further wait is.
+        limit_s: The longest wait in seconds.
+        jitter: Which part of each wait is random, so that many clients do not come back
+            at once.
+    """
+
+    initial_s: float = 0.5
+    factor: float = 2.0
+    limit_s: float = 30.0
+    jitter: float = 0.5
+
+    def delay_s(self, attempt: int, *, chance: float) -> float:
+        """Return the seconds to wait before an attempt, counted from 1; `chance` is
+        random, from 0 to 1.
+        """
+        full = min(self.limit_s, self.initial_s * self.factor ** min(attempt - 1, 64))
+        return full * (1 - self.jitter * chance)
+
+
+class StreamFeed(DataFeed):
+    """Any asynchronous source of bars as a feed.
+
+    The source gives bars, mappings with a bar's fields, lists of them (each one whole
+    slice), or MarketDataEvents.
+
+    Args:
+        source: An async iterator, which is read until it ends; or a function that opens
+            one for the symbols it is given, which is called again when the source drops
+            or the subscriptions change.
+        backoff: How long to wait before a source is opened again.
+        retry_on: The exceptions of a source that mean it dropped; others end the feed.
+        max_attempts: How often in a row a source is opened again before the feed gives
+            up; None never does.
+        sleep: Waits for some seconds; by default the loop's own.
+        chance: Gives random numbers from 0 to 1 for the jitter.
+
+    Attributes:
+        says_when_caught_up: Whether the source calls `caught_up` each time it has given
+            what it missed; of another the feed judges by what it gives.
+    """
+
+    says_when_caught_up: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        source: AsyncIterable[object] | Connect,
+        *,
+        backoff: Backoff | None = None,
+        retry_on: tuple[type[Exception], ...] = (Exception,),
+        max_attempts: int | None = None,
+        sleep: Sleep = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        super().__init__()
+        self._connect: Connect | None = None if isinstance(source, AsyncIterable) else source
+        self._stream: AsyncIterable[object] | None = (
+            source if isinstance(source, AsyncIterable) else None
+        )
+        self._backoff = backoff or Backoff()
+        self._retry_on = retry_on
+        self._max_attempts = max_attempts
+        self._sleep = sleep
+        self._chance = chance
+        self._builder: SliceBuilder | None = None
+        self._left = _read_ahead_of(source)
+        self._saying: Iterator[Event] = iter(())
+        self._signal: asyncio.Event | None = None
+        self._close_to: datetime | None = None
+        self._reopen = False
+        self._behind = self._caught_up = False
+        self._slices_before = 0
+        self._quiet_from: datetime | None = None
+        self._reconnects = self._drops = self._resubscribed = 0
+
+    def configure(self, plan: FeedPlan) -> None:
+        """Take what the session wants; comes before iteration."""
+        last = plan.last_session
+        self._builder = SliceBuilder(
+            SlotAxis(plan.calendar, frequency=plan.frequency),
+            symbols=plan.symbols,
+            wants=self.wants,
+            after=plan.after,
+            until=None if last is None else plan.calendar.close(last),
+            latest=plan.latest,
+        )
+        self._behind = self.says_when_caught_up and plan.after is not None
+        self._slices_before = 0
+
+    @property
+    def reached(self) -> datetime | None:
+        """END of the latest slice that has begun, of which some bars may not have come
+        yet; None before the first.
+        """
+        builder = self._builder
+        return None if builder is None or not _begun(builder) else builder.now
+
+    def caught_up(self) -> None:
+        """Say that the source has given everything it missed while it was away."""
+        self._caught_up = True
+        if self._signal is not None:
+            self._signal.set()
+
+    def close_through(self, moment: datetime) -> None:
+        """Close the slices that are over at a moment although nothing later came; bars
+        for them are late.
+
+        They come out of the iteration, in their place. While the source is away, and
+        until it has given what it missed, they stay open.
+        """
+        self._close_to = moment if self._close_to is None else max(moment, self._close_to)
+        if self._signal is not None:
+            self._signal.set()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the slices as they are closed, and what was wrong with the source."""
+        builder = self._ready()
+        self._signal = signal = asyncio.Event()
+        attempt = 0
+        try:
+            while True:
+                reader = _Reader(self._opened(), signal=signal, items=self._left)
+                try:
+                    async with aclosing(
+                        self._drain(reader, builder=builder, signal=signal)
+                    ) as stretches:
+                        async for events in stretches:
+                            for event in events:
+                                yield event
+                finally:
+                    await reader.close(stream_too=self._connect is not None)
+                if builder.ended or (reader.finished and reader.error is None):
+                    break
+                builder.take_up_again()
+                attempt = 1 if reader.received or self._caught_up else attempt + 1
+                self._fall_behind(builder)
+                if reader.error is None:  # only the subscriptions changed
+                    self._resubscribed += 1
+                    continue
+                delay_s = self._survive(reader.error, attempt=attempt)
+                yield _notice(
+                    builder, f"dropped: {_text(reader.error)}; opening it again in {delay_s:.1f} s"
+                )
+                await self._sleep(delay_s)
+                self._reconnects += 1
+            for event in builder.finish():
+                yield event
+        finally:
+            self._signal = None
+            # What was to be said next, then the bars of the slice that was open: nobody
+            # got them.
+            unsaid = [event for event in self._saying if isinstance(event, MarketDataEvent)]
+            self._left.extendleft(reversed([*unsaid, *builder.open_bars()]))
+
+    def take_back(self, slices: Sequence[Event]) -> None:
+        """Take back slices that were given and not processed, oldest first: whoever
+        reads the source next gets them.
+        """
+        self._left.extendleft(reversed(slices))
+
+    def stats(self) -> dict[str, int]:
+        """Return what was counted, the quarantined also by reason."""
+        builder = self._builder
+        if builder is None:
+            return {
+                "slices": 0,
+                "empty": 0,
+                "bars": 0,
+                "skipped": 0,
+                "quarantined": 0,
+                "reconnects": 0,
+            }
+        return {
+            "slices": builder.slices,
+            "empty": builder.empty,
+            "bars": builder.bars,
+            "skipped": builder.skipped,
+            "quarantined": builder.quarantined.total(),
+            "reconnects": self._reconnects,
+            "drops": self._drops,
+            "resubscribed": self._resubscribed,
+            **{
+                f"quarantined_{reason}": count
+                for reason, count in sorted(builder.quarantined.items())
+            },
+        }
+
+    async def _drain(
+        self, reader: _Reader, *, builder: SliceBuilder, signal: asyncio.Event
+    ) -> AsyncGenerator[Iterator[Event], None]:
+        # Until the source ends, drops or has to be opened anew.
+        while True:
+            signal.clear()
+            yield self._said(reader, builder)
+            yield self._overdue(builder)
+            if reader.items and not builder.ended:
+                continue
+            if reader.finished or builder.ended or self._reopen:
+                return
+            await signal.wait()
+
+    def _said(self, reader: _Reader, builder: SliceBuilder) -> Iterator[Event]:
+        items = reader.items
+        while items and not builder.ended:
+            self._quiet_from = None
+            self._saying = builder.add(items.popleft())
+            yield from self._saying
+        reader.go_on()
+
+    def _overdue(self, builder: SliceBuilder) -> Iterator[Event]:
+        moment = self._close_to
+        if moment is None:
+            return iter(())
+        back: list[Event] = []
+        if self._behind:
+            if not self._is_back(builder, moment):
+                return iter(())
+            late = _begun(builder) - self._slices_before
+            if late:
+                back.append(
+                    _notice(
+                        builder, f"is back: {late} slices up to {builder.now.isoformat()} came late"
+                    )
+                )
+        self._close_to = None
+        return chain(back, builder.close_through(moment))
+
+    def _fall_behind(self, builder: SliceBuilder) -> None:
+        if not self._behind:
+            self._behind, self._slices_before = True, _begun(builder)
+        self._caught_up, self._quiet_from = False, None
+
+    def _is_back(self, builder: SliceBuilder, moment: datetime) -> bool:
+        # The source is where the clock is, or says so, or has had time enough to say
+        # something.
+        self._quiet_from = self._quiet_from or moment
+        quiet = not self.says_when_caught_up and moment - self._quiet_from >= _PATIENCE
+        self._behind = not (quiet or self._caught_up or builder.now > moment)
+        return not self._behind
+
+    def _ready(self) -> SliceBuilder:
+        if self._builder is None:
+            raise FeedError(
+                "a feed must be configured before it is read: call "
+                "configure(FeedPlan(calendar=...)) first"
+            )
+        if self._signal is not None:
+            raise FeedError(
+                "a feed has one reader at a time: this one is being read; make another from the "
+                "source"
+            )
+        if isasyncgen(self._stream) and self._stream.ag_frame is None:
+            raise FeedError(
+                "the feed's iterator has ended already and gives nothing more; call the function "
+                "that made it "
+                "again, or pass that function itself"
+            )
+        return self._builder
+
+    def _opened(self) -> AsyncIterable[object]:
+        self._reopen = False
+        if self._connect is None:
+            assert self._stream is not None
+            return self._stream
+        return _Opening(self._connect, self.subscriptions)
+
+    def _survive(self, error: Exception, *, attempt: int) -> float:
+        # Returns how long to wait, or gives up.
+        self._drops += 1
+        if self._connect is None:
+            raise FeedDisconnected(
+                f"the feed's source failed with {_text(error)}, and an iterator cannot be opened "
+                "again; "
+                "pass a function that returns a new one"
+            ) from error
+        if not isinstance(error, self._retry_on):
+            raise FeedDisconnected(f"the feed's source failed with {_text(error)}") from error
+        if self._max_attempts is not None and attempt > self._max_attempts:
+            raise FeedDisconnected(
+                f"the feed's source did not come back after {self._max_attempts} attempts: "
+                f"{_text(error)}"
+            ) from error
+        return self._backoff.delay_s(attempt, chance=self._chance())
+
+    def _subscriptions_changed(self) -> None:
+        if self._connect is not None and self._signal is not None:
+            self._reopen = True
+            self._signal.set()
+
+
+_read_ahead: WeakKeyDictionary[object, deque[object]] = WeakKeyDictionary()
+
+
+def _read_ahead_of(source: object) -> deque[object]:
+    # What an iterator gave and nobody took yet: attached a second time, it goes on from
+    # there.
+    try:
+        return _read_ahead.setdefault(source, deque())
+    except TypeError:  # it cannot be hashed or weakly referenced
+        return deque()
+
+
+class _Opening:
+    # Opens the source in the reader's task, so that a failure to open counts as a drop.
+    def __init__(self, connect: Connect, symbols: frozenset[str] | None) -> None:
+        self._connect = connect
+        self._symbols = symbols
+
+    async def __aiter__(self) -> AsyncIterator[object]:
+        stream = self._connect(self._symbols)
+        try:
+            async for item in stream:
+                yield item
+        finally:
+            await _close(stream)
+
+
+class _Reader:
+    # Reads a source in a task of its own, a little ahead, so that waking up for a
+    # deadline loses no item.
+    def __init__(
+        self, stream: AsyncIterable[object], *, signal: asyncio.Event, items: deque[object]
+    ) -> None:
+        self.items = items
+        self.received = 0
+        self.finished = False
+        self.error: Exception | None = None
+        self._stream = stream.__aiter__()
+        self._signal = signal
+        self._space = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._read(), name="rbtlive feed")
+
+    def go_on(self) -> None:
+        self._space.set()
+
+    async def close(self, *, stream_too: bool) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if stream_too:
+            await _close(self._stream)
+
+    async def _read(self) -> None:
+        items, signal = self.items, self._signal
+        try:
+            async for item in self._stream:
+                items.append(item)
+                self.received += 1
+                signal.set()
+                while len(items) >= _READ_AHEAD:
+                    self._space.clear()
+                    await self._space.wait()
+        except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what it means
+            self.error = error
+        self.finished = True  # not so if it was cancelled
+        self._signal.set()
+
+
+async def _close(stream: object) -> None:
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _begun(builder: SliceBuilder) -> int:
+    return builder.slices + bool(builder.open_bars())
+
+
+def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:
+    message = f"the feed's source {what}".encode("utf-8", "backslashreplace").decode("utf-8")
+    return SystemErrorEvent(timestamp=builder.now, message=message[:500], source="feed")
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error!s:.200}"

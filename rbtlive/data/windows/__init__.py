@@ -1,0 +1,1 @@
+"""Windows of past bars: history, adjustments, indicators."""

@@ -1,0 +1,135 @@
+"""Splits and dividends as factors on earlier bars.
+
+The rule: a factor is known from the start of the session it takes effect in, never
+before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+from rbtlive.model.arrays import np
+
+
+class SplitFact(Protocol):
+    """What is read of a split."""
+
+    @property
+    def asset(self) -> int:
+        """Index of the asset."""
+
+    @property
+    def session(self) -> int:
+        """First session on or after the effective date."""
+
+    @property
+    def ratio(self) -> object:
+        """Old shares a new one: 0.5 is two for one."""
+
+
+class DividendFact(Protocol):
+    """What is read of a dividend."""
+
+    @property
+    def asset(self) -> int:
+        """Index of the asset."""
+
+    @property
+    def ex_session(self) -> int:
+        """First session on or after the ex date."""
+
+    @property
+    def amount(self) -> object:
+        """Money a share."""
+
+
+class Factor(NamedTuple):
+    """What bars before `session` are multiplied with to compare with later ones.
+
+    Attributes:
+        session: Session it takes effect in.
+        asset: Index of the asset.
+        price: Multiplies open, high, low and close.
+        volume: Multiplies volume.
+        split: Whether a split caused it.
+    """
+
+    session: int
+    asset: int
+    price: float
+    volume: float
+    split: bool
+
+
+class Adjustments:
+    """The factors that are in effect, and those still to come.
+
+    Args:
+        splits: All splits that are known of.
+        dividends: All dividends that are known of.
+        width: How many assets there are.
+        previous_close: Returns the unadjusted close of (asset, session before that
+            one), NaN if it has none.
+
+    Attributes:
+        by_asset: Factors in effect, by asset index, in the order they took effect.
+        unpriced: (asset, ex session) of dividends that have no factor, for want of a
+            close before or because they exceed it.
+    """
+
+    def __init__(
+        self,
+        *,
+        splits: Iterable[SplitFact],
+        dividends: Iterable[DividendFact],
+        width: int,
+        previous_close: Callable[[int, int], float],
+    ) -> None:
+        self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
+        self.unpriced: list[tuple[int, int]] = []
+        self._previous_close = previous_close
+        # In one session zipline applies dividends before splits.
+        coming = [(split.session, 1, split.asset, float(str(split.ratio))) for split in splits]
+        coming += [(paid.ex_session, 0, paid.asset, float(str(paid.amount))) for paid in dividends]
+        self._coming = sorted(coming, key=lambda action: action[:2], reverse=True)
+
+    def advance(self, session: int) -> list[Factor]:
+        """Put into effect what takes effect up to the start of `session`; return what
+        is new, in order.
+        """
+        fresh: list[Factor] = []
+        while self._coming and self._coming[-1][0] <= session:
+            effective, is_split, asset, number = self._coming.pop()
+            factor = self._factor(effective, bool(is_split), asset=asset, number=number)
+            if factor is not None:
+                self.by_asset[asset].append(factor)
+                fresh.append(factor)
+        return fresh
+
+    # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
+    # 3.2.1, data/windows/adjustments.py.
+    def _factor(self, session: int, is_split: bool, *, asset: int, number: float) -> Factor | None:
+        if is_split:
+            return Factor(session, asset, number, 1.0 / number, split=True)
+        close = self._previous_close(asset, session)
+        price = 1.0 - number / close if close else np.nan
+        if not price > 0.0:
+            self.unpriced.append((asset, session))
+            return None
+        return Factor(session, asset, price, 1.0, split=False)
+
+    def ratio(self, asset: int, after: int, *, volume: bool = False) -> float:
+        """Return the product of all factors in effect that came after session `after`."""
+        factors = self.by_asset[asset]
+        if not factors or factors[-1].session <= after:
+            return 1.0
+        product = 1.0
+        for wanted in (
+            True,
+            False,
+        ):  # the order of multiplication is zipline's: splits, then dividends
+            for factor in factors:
+                if factor.split is wanted and factor.session > after:
+                    product *= factor.volume if volume else factor.price
+        return product

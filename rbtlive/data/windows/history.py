@@ -1,0 +1,342 @@
+"""Windows of bars as they look from the current session: adjusted, forward-filled,
+sliced.
+
+The rule: a window is cut from rows that have happened; what is cached of later rows is
+never handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from rbtlive.data.bars.panel import Floats, Panel, to_series
+from rbtlive.data.calendars.calendar import DAY_US
+from rbtlive.data.windows.adjustments import Factor
+from rbtlive.model.arrays import np
+
+BASE_FIELD = {
+    "open": "open",
+    "high": "high",
+    "low": "low",
+    "close": "close",
+    "volume": "volume",
+    "price": "close",
+}
+"""The fields of a history, and the column each is made of."""
+
+
+KEPT_FRAMES = 64
+"""How many sets of assets that were asked for together are remembered."""
+
+
+class History:
+    """Adjusted windows over one panel.
+
+    Args:
+        panel: The bars.
+        last_sessions: Last session of each asset's life; a price is not carried beyond
+            it.
+        decimals: Round adjusted values to this many decimals, as zipline does with 3;
+            None keeps them.
+
+    Attributes:
+        first_row: First row a window may begin at.
+        changes: How often factors were noted: what was made of adjusted bars is out of
+            date once it has grown.
+    """
+
+    def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
+        self.panel = panel
+        self._last_sessions = last_sessions
+        self._decimals = decimals
+        self._factors: list[list[tuple[int, Factor]]] = [
+            [] for _ in range(panel.width)
+        ]  # with the first row unaffected
+        self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
+        self._all_clear_from = 0
+        self._plain = panel.frozen and decimals is None
+        self._clean_from = [
+            0
+        ] * panel.width  # windows that are slices of the bars themselves, if `_plain`
+        self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
+        self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
+        self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
+        self._matrices: dict[tuple[tuple[int, ...], str], Floats] = {}
+        self._everything = tuple(range(panel.width))
+        self._generation = panel.generation
+        self.first_row = 0
+        self.changes = 0
+
+    def note(self, factors: list[Factor]) -> None:
+        """Take factors that have come into effect into account."""
+        self.changes += 1
+        for factor in factors:
+            row = self._first_row(factor.session)
+            self._factors[factor.asset].append((row, factor))
+            self._log.append((row, factor))
+            self._clear_from[factor.asset] = row
+            if self._plain:
+                self._clean_from[factor.asset] = row
+            self._all_clear_from = max(self._all_clear_from, row)
+
+    @property
+    def noted(self) -> list[Factor]:
+        """All factors in effect, in the order in which they took effect."""
+        return [factor for _, factor in self._log]
+
+    def factor_count(self, index: int) -> int:
+        """Return how many factors of an asset are in effect."""
+        return len(self._factors[index])
+
+    def bars(self, index: int, low: int, fields: Iterable[str] = tuple(BASE_FIELD)) -> pl.DataFrame:
+        """Return an asset's bars from row `low` on: some or all of open, high, low,
+        close, volume, price (null where missing).
+        """
+        columns = []
+        for field in fields:
+            values = self._seen(
+                self.panel.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
+            )
+            columns.append(to_series(field, values))
+        return pl.DataFrame(columns)
+
+    def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
+        """Return a field of one asset over rows `low` to `high` - 1 as a Float64 Series
+        named by symbol.
+
+        The session that looks is the latest one that factors were noted for. Missing
+        values are null.
+        """
+        panel = self.panel
+        if not panel.frozen:
+            return to_series(panel.symbols[index], self.values(index, field, low, high))
+        if low < panel.base:
+            panel.hold_from(low)
+        if field == "price":
+            close = panel.value(index, "close", low)
+            if close != close:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
+                return to_series(panel.symbols[index], self.values(index, field, low, high))
+        elif self._decimals is None and low >= self._clear_from[index]:
+            return panel.series(index, field, low, high - low)
+        whole = self._whole(index, field, adjusted=low < self._clear_from[index])
+        return whole.slice(low - panel.base, high - low)
+
+    def clean_from(self, index: int, field: str) -> int | None:
+        """Return the first row from which windows are slices of the bars, neither
+        adjusted, rounded nor filled; None if never.
+        """
+        if not self._plain or field == "price":
+            return None
+        return max(self._clean_from[index], self.first_row)
+
+    # The column as it looks now, of the rows that are held; kept until the next factor,
+    # or until they are others.
+    def _whole(self, index: int, field: str, *, adjusted: bool) -> pl.Series:
+        self._forget_what_moved()
+        key = (index, field if adjusted else field + " as it was")
+        factors = self._factors[index] if adjusted else []
+        known = self._adjusted.get(key)
+        if known is not None and known[0] == len(factors):
+            return known[2]
+        base = self.panel.base
+        done, values = (known[0], known[1].copy()) if known else (0, self._raw(index, field))
+        for row, factor in factors[done:]:
+            values[: max(0, row - base)] *= factor.volume if field == "volume" else factor.price
+        shown = self._rounded(values)
+        if field == "price":
+            shown = self._forward_filled(shown, index, low=base)
+        series = to_series(self.panel.symbols[index], shown)
+        self._adjusted[key] = (len(factors), values, series)
+        return series
+
+    def _forget_what_moved(self) -> None:
+        if self._generation != self.panel.generation:
+            self._generation = self.panel.generation
+            for kept in (self._adjusted, self._frames, self._matrices):
+                kept.clear()
+
+    def _raw(self, index: int, field: str) -> Floats:
+        return self.panel.column(index, BASE_FIELD[field], self.panel.base, self.panel.end).copy()
+
+    def _rounded(self, values: Floats) -> Floats:
+        return values if self._decimals is None else values.round(self._decimals)
+
+    def values(
+        self,
+        index: int,
+        field: str,
+        low: int,
+        high: int,
+        *,
+        seen_from: int | None = None,
+        tail: float | None = None,
+    ) -> Floats:
+        """Return a field of one asset over rows `low` to `high` - 1, NaN where missing.
+
+        Args:
+            index: The asset.
+            field: One of open, high, low, close, volume, price.
+            low: First row.
+            high: Row after the last.
+            seen_from: Leave out factors of sessions after this one.
+            tail: Value of one more row, as it is.
+        """
+        values = self.panel.column(index, BASE_FIELD[field], low, high)
+        return self._seen(values, index, field, low=low, seen_from=seen_from, tail=tail)
+
+    def _seen(
+        self,
+        values: Floats,
+        index: int,
+        field: str,
+        *,
+        low: int,
+        seen_from: int | None = None,
+        tail: float | None = None,
+    ) -> Floats:
+        if low < self._clear_from[index]:
+            values = values.copy()
+            for row, factor in self._factors[index]:
+                if row > low and (seen_from is None or factor.session <= seen_from):
+                    values[: row - low] *= factor.volume if field == "volume" else factor.price
+        values = self._rounded(values)
+        if tail is not None:
+            values = np.append(values, tail)
+        if field == "price" and (
+            np.isnan(values).any() or self._dead_row(index) < low + len(values)
+        ):
+            values = self._filled(values, index, low=low, seen_from=seen_from)
+        return values
+
+    # A gap at the window's beginning takes the last close that traded before it.
+    def _filled(self, values: Floats, index: int, *, low: int, seen_from: int | None) -> Floats:
+        values = values.copy()
+        if np.isnan(values[0]):
+            traded = self.panel.last_known(index, "volume", low=0, high=low - 1)
+            if traded > 0 and self._midnight_is_yesterdays(traded):
+                traded = self.panel.last_known(index, "close", low=0, high=traded - 1)
+            if traded >= 0:
+                values[0] = self._close_seen_from(index, traded, seen_from)
+        return self._forward_filled(values, index, low=low)
+
+    def _close_seen_from(self, index: int, row: int, seen_from: int | None) -> float:
+        value = self.panel.value(index, "close", row)
+        for first_clear, factor in self._factors[index]:
+            if first_clear > row and (seen_from is None or factor.session <= seen_from):
+                value *= factor.price
+        return value
+
+    def _forward_filled(self, values: Floats, index: int, *, low: int) -> Floats:
+        known = np.where(np.isnan(values), 0, np.arange(len(values)))
+        filled = np.asarray(values[np.maximum.accumulate(known)])
+        filled[max(0, self._dead_row(index) - low) :] = np.nan
+        return filled
+
+    # Where windows are rounded as zipline's, they also end as zipline's: by the UTC
+    # date of a minute, so that the last minute of an asset that trades round the clock,
+    # stamped with the next midnight, has no price.
+    def _dead_row(self, index: int) -> int:
+        last, calendar = self._last_sessions[index], self.panel.calendar
+        if self._decimals is None or self.panel.frequency == "1d" or last >= len(calendar):
+            return self._first_row(last + 1)
+        midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
+        return int(np.searchsorted(self.panel.row_us, midnight))
+
+    # zipline looks a daily price up by the session's label, which is midnight: round
+    # the clock, that is the session before.
+    def _midnight_is_yesterdays(self, row: int) -> bool:
+        panel = self.panel
+        if self._decimals is None or panel.frequency == "1m":
+            return False
+        session = panel.session_at(row)
+        return session > 0 and bool(
+            panel.calendar.closes_us[session - 1] == panel.calendar.opens_us[session]
+            and panel.calendar.opens_us[session]
+            == panel.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
+        )
+
+    # A daily row may be asked for before it is there: its place follows from the
+    # session alone.
+    def _first_row(self, session: int) -> int:
+        if self.panel.frequency == "1d":
+            return max(0, session - self.panel.first_session)
+        return self.panel.rows_of_session(session)[0]
+
+    def matrix(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
+        """Return a field of several assets over rows `low` to `high` - 1 as a read-only
+        array, rows x assets.
+        """
+        clear = low >= self._all_clear_from and self._decimals is None
+        if clear and self.panel.frozen and field != "price":
+            return self._columns(indices, field, low, high)
+        window: Floats = self.panel.values(BASE_FIELD[field], low, high)[:, indices]  # a copy
+        if not clear:
+            self._adjust(window, indices, low=low, volume=field == "volume")
+            window = self._rounded(window)
+        if field == "price":
+            for place in np.flatnonzero(np.isnan(window).any(axis=0)).tolist():
+                window[:, place] = self.values(indices[place], field, low, high)
+        window.setflags(write=False)
+        return window
+
+    # In the order in which the factors came into effect, as everywhere.
+    def _adjust(self, window: Floats, indices: tuple[int, ...], *, low: int, volume: bool) -> None:
+        begin = len(self._log)
+        while begin and self._log[begin - 1][0] > low:
+            begin -= 1
+        for row, factor in self._log[begin:]:
+            for place in (
+                [factor.asset] if indices == self._everything else _places(indices, factor.asset)
+            ):
+                window[: row - low, place] *= factor.volume if volume else factor.price
+
+    def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
+        panel = self.panel
+        if indices == self._everything:
+            return panel.values(field, low, high)
+        if low < panel.base:
+            panel.hold_from(low)
+        self._forget_what_moved()
+        key = (indices, field)
+        chosen = self._matrices.get(key)
+        if chosen is None:
+            chosen = np.ascontiguousarray(panel.values(field, panel.base, panel.end)[:, indices])
+            chosen.setflags(write=False)
+            self._matrices[key] = chosen
+        return chosen[low - panel.base : high - panel.base]
+
+    def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
+        """Return `date` and one Float64 column an asset, named by symbol, over rows
+        `low` to `high` - 1.
+        """
+        if not self.panel.frozen or field == "price":
+            columns = [self.series(index, field, low, high) for index in indices]
+            return pl.DataFrame([self.panel.dates(low, high), *columns])
+        panel = self.panel
+        if low < panel.base:
+            panel.hold_from(low)
+        self._forget_what_moved()
+        key, version = (indices, field), len(self._log)
+        known, whole = self._frames.get(key, (-1, None))
+        if whole is None:
+            columns = [self._now(index, field) for index in indices]
+            whole = pl.DataFrame([panel.dates(panel.base, panel.end), *columns])
+        elif known != version:
+            changed = {factor.asset for _, factor in self._log[known:]}.intersection(indices)
+            whole = whole.with_columns([self._now(index, field) for index in changed])
+        if known != version:
+            if len(self._frames) >= KEPT_FRAMES:
+                self._frames.clear()
+            self._frames[key] = (version, whole)
+        return whole.slice(low - panel.base, high - low)
+
+    def _now(self, index: int, field: str) -> pl.Series:
+        if self._decimals is None and not self._factors[index]:
+            return self.panel.held_series(index, field)
+        return self._whole(index, field, adjusted=bool(self._factors[index]))
+
+
+def _places(indices: tuple[int, ...], asset: int) -> list[int]:
+    return [place for place, index in enumerate(indices) if index == asset]

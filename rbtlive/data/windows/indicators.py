@@ -1,0 +1,174 @@
+"""Columns that a strategy computes from an asset's bars, as Polars expressions.
+
+The rule: the value at a row is that of the expression over the rows up to it; an
+expression that gives another value once later rows are known is refused.
+
+Where rows come one by one, each column is evaluated anew over all of them: polars'
+rolling sums, means and deviations carry a running sum from the first row on, so that an
+evaluation over the last rows alone differs in the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import polars as pl
+
+from rbtlive.data.bars.panel import Floats
+from rbtlive.data.windows.history import BASE_FIELD, History
+from rbtlive.errors import LookAheadIndicator, StrategyError
+from rbtlive.model.arrays import np
+
+PREFIXES = 32
+"""How many beginnings of a column an expression is tried on, each longer than the last
+by one factor: thrice the column in all.
+"""
+
+
+class Indicators:
+    """Named expressions over the bars of one panel, as they look from now.
+
+    Args:
+        history: Gives each asset's adjusted bars.
+        first_sessions: First session of each asset's life; its rows begin there.
+
+    Attributes:
+        expressions: By name, in the order they were added.
+    """
+
+    def __init__(self, history: History, first_sessions: Sequence[int]) -> None:
+        self._history = history
+        self._first_sessions = first_sessions
+        self.expressions: dict[str, pl.Expr] = {}
+        self._fields: dict[str, tuple[str, ...]] = {}
+        self._columns: dict[
+            tuple[int, str], tuple[int, Floats]
+        ] = {}  # with the number of factors they were made with
+        self._flat: dict[
+            tuple[int, str], tuple[int, Sequence[float]]
+        ] = {}  # with the history's changes
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.expressions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all indicators, in the order they were added."""
+        return tuple(self.expressions)
+
+    def add(self, name: str, expression: pl.Expr) -> None:
+        """Add or replace an indicator; an asset's column is computed when it is first
+        read.
+
+        Raises:
+            StrategyError: the name is that of a field, or `expression` is no Polars
+                expression.
+        """
+        if not isinstance(expression, pl.Expr):
+            raise StrategyError(
+                f"indicator {name!r} must be a Polars expression: was {expression!r}; see pl.col()"
+            )
+        if (
+            not isinstance(name, str)
+            or not name
+            or name in (*BASE_FIELD, "last_traded", "contract")
+        ):
+            raise StrategyError(
+                f"an indicator needs a name that is no field: was {name!r}; pick another"
+            )
+        self.expressions[name] = expression
+        self._fields[name] = fields_of(expression)
+        for key in [key for key in self._columns if key[1] == name]:
+            del self._columns[key]
+            self._flat.pop(key, None)
+
+    def flat(self, index: int, name: str) -> Sequence[float] | None:
+        """Return a column as one run of floats, good until factors are noted; None
+        where it ends with the rows of today.
+        """
+        if not self._history.panel.frozen:
+            return None
+        return cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
+
+    def value(self, index: int, name: str, row: int) -> float:
+        """Return the value at a row; NaN if there is none."""
+        known = self._flat.get((index, name))
+        if known is not None and known[0] == self._history.changes:
+            return known[1][row]
+        flat = cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
+        if self._history.panel.frozen:  # else the column ends where the rows end today
+            self._flat[index, name] = (self._history.changes, flat)
+        return flat[row]
+
+    def values(self, index: int, name: str, low: int, high: int) -> Floats:
+        """Return the values of rows `low` to `high` - 1; NaN where there is none."""
+        return self._column(index, name)[low:high]
+
+    def _column(self, index: int, name: str) -> Floats:
+        panel, factors = self._history.panel, self._history.factor_count(index)
+        known = self._columns.get((index, name))
+        if known is not None and known[0] == factors and len(known[1]) == panel.rows:
+            return known[1]
+        first = panel.rows_of_session(self._first_sessions[index])[0]
+        bars = self._history.bars(index, first, self._fields[name])
+        values = self._evaluate(name, bars)
+        column = _floats(values)
+        if known is None:
+            self._try_prefixes(name, index, bars=bars, values=values)
+        elif known[0] == factors:  # the same bars and some later ones
+            self._require_same(name, index, shorter=known[1][first:], longer=column)
+        if first:
+            column = np.concatenate([np.full(first, np.nan), column])
+        column.setflags(write=False)
+        self._columns[index, name] = (factors, column)
+        return column
+
+    def _evaluate(self, name: str, bars: pl.DataFrame) -> pl.Series:
+        try:
+            return bars.with_columns(self.expressions[name].alias(name).cast(pl.Float64))[name]
+        except pl.exceptions.PolarsError as error:
+            raise StrategyError(
+                f"indicator {name!r} must give one number a bar: {error}; use the columns "
+                f"{', '.join(BASE_FIELD)}"
+            ) from error
+
+    def _try_prefixes(
+        self, name: str, index: int, *, bars: pl.DataFrame, values: pl.Series
+    ) -> None:
+        lengths = np.unique(np.geomspace(1, max(1, len(bars) - 1), PREFIXES).astype(int))
+        for length in lengths[lengths < len(bars)].tolist():
+            shorter = self._evaluate(name, bars.head(length))
+            if not shorter.equals(values.head(length)):  # a null is no NaN there
+                self._require_same(name, index, shorter=_floats(shorter), longer=_floats(values))
+
+    def _require_same(self, name: str, index: int, *, shorter: Floats, longer: Floats) -> None:
+        longer = longer[: len(shorter)]
+        if np.array_equal(
+            shorter.view(np.int64), longer.view(np.int64)
+        ):  # a third of the cost of a look at NaNs
+            return
+        if np.array_equal(shorter, longer, equal_nan=True):
+            return
+        symbol = self._history.panel.symbols[index]
+        raise LookAheadIndicator(
+            f"indicator {name!r} must not look ahead: of {symbol}, the values over the first "
+            f"{len(shorter)} bars are others "
+            "once later bars are known; use shift(1) or rolling windows, not shift(-1), reverse() "
+            "or whole-column totals"
+        )
+
+
+# NaN where null: a third of what to_numpy takes to do it.
+def _floats(values: pl.Series) -> Floats:
+    return values.fill_null(np.nan).to_numpy()
+
+
+def fields_of(expression: pl.Expr) -> tuple[str, ...]:
+    """Return the columns of a history that an expression is evaluated over: those it
+    names, or all if it does not name them.
+    """
+    named = set(expression.meta.root_names())
+    if named and named <= BASE_FIELD.keys() and not expression.meta.has_multiple_outputs():
+        return tuple(field for field in BASE_FIELD if field in named)
+    return tuple(BASE_FIELD)

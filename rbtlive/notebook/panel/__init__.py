@@ -1,0 +1,1 @@
+"""The live panel: its state, its widget, and its still form."""

@@ -1,0 +1,317 @@
+"""The state of a session as the panel is told it: once whole, then by what changed.
+
+The rule: what is told is plain JSON of bounded size, numbered so that a listener
+notices a gap and asks for the whole.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.callbacks import KEPT_FAILURES, told
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.arrays import np
+from rbtlive.model.events import Priority
+from rbtlive.notebook.panel.rows import (
+    EquityCourse,
+    Failures,
+    Fills,
+    LogLines,
+    OrderRows,
+    PositionRows,
+    cut,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from rbtlive.notebook.session import LiveSession
+
+DEPTHS_KEPT = 150
+"""Samples of the queue's depth: half a minute of ticks."""
+LAGS_KEPT = 300
+"""Samples of the loop's lag: a minute of ticks."""
+_QUANTILE_PERIOD = 8
+STALE_AFTER_S = {"1m": 120.0}
+"""Seconds without a bar after which a live feed is shown as stale: two intervals."""
+
+State = dict[str, Any]
+
+
+class PanelState:
+    """Looks at a session, tick by tick, and says what changed.
+
+    Args:
+        session: What to look at; it is only read.
+    """
+
+    def __init__(self, session: LiveSession) -> None:
+        self._session = session
+        self._ticks = -1
+        self.seq = 0
+        self._told: State = {}
+        self._depths: deque[int] = deque(maxlen=DEPTHS_KEPT)
+        self._lags: deque[float] = deque(maxlen=LAGS_KEPT)
+        self._quantiles: list[float | None] = [None, None]
+        self._logs = LogLines()
+        self._failures = Failures()
+        self._bar_us = 0
+        self._bar_since_s = monotonic()
+        self._watch(session.engine.core)
+
+    def _watch(self, core: Any) -> None:
+        # A live engine changes its core when the first bar says in which session the
+        # run begins.
+        self._core = core
+        self._moment: tuple[int, ...] = ()
+        self._fills = Fills()
+        self._orders = OrderRows()
+        self._positions = PositionRows()
+        self._equity = EquityCourse(core)
+
+    # -- what is told -----------------------------------------------------------------
+
+    def whole(self) -> State:
+        """Return everything, as it is now."""
+        self._look(anew=True)
+        return self.told()
+
+    def delta(self) -> State | None:
+        """Return what changed since the last call, or None if nothing did."""
+        changes = self._look()
+        if changes is None:
+            return self.told()
+        if not changes:
+            return None
+        self.seq += 1
+        return {"t": "delta", "seq": self.seq, **changes}
+
+    def beat(self) -> State:
+        """Return a message that says nothing but that the session's loop is alive."""
+        self.seq += 1
+        return {"t": "delta", "seq": self.seq}
+
+    def told(self) -> State:
+        """Return everything as it was at the last look: changes that are still to be
+        told are not lost.
+        """
+        return {
+            "t": "whole",
+            "seq": self.seq,
+            **self._told,
+            "silent_s": round(monotonic() - self._bar_since_s, 1),
+            "orders": list(self._orders.rows.values()),
+            "positions": list(self._positions.rows.values()),
+            "equity": [list(point) for point in self._equity.points],
+            "marks": list(self._fills.marks),
+            "depths": list(self._depths),
+            "logs": list(self._logs.lines),
+            "failures": [list(row) for row in self._failures.kinds.values()],
+        }
+
+    def last(self) -> State:
+        """Return everything, all executions taken in; the session is not looked at
+        after this.
+        """
+        state = self.whole()
+        while self._fills.is_behind(self._core):
+            state = self.whole()
+        return state
+
+    # -- looking ----------------------------------------------------------------------
+
+    def _look(self, *, anew: bool = False) -> State | None:
+        # Returns None if there is nothing that the changes could be added to.
+        self._ticks += 1
+        engine = self._session.engine
+        restarted = engine.core is not self._core
+        if restarted:
+            self._watch(engine.core)
+        changes: State = dict(self._gauges(anew=anew))
+        core = self._core
+        moment = (
+            engine.meters.events,
+            core.market.now_us,
+            len(core.orders),
+            len(core.record.transactions),
+        )
+        if moment != self._moment or self._fills.is_behind(core):
+            changes.update(self._books())
+            self._moment = moment
+        lines = self._logs.step(self._session.logs)
+        if lines:
+            changes["logs"] = lines
+        failures = self._failures.step(self._all_failures())
+        if failures:
+            changes["failures"] = [list(row) for row in failures]
+        return None if restarted else changes
+
+    def _gauges(self, *, anew: bool) -> Iterator[tuple[str, Any]]:
+        # Small groups, each told again when any of it changed.
+        depths = [
+            depth
+            for _priority, depth in sorted(self._session.engine.queue.depth_by_priority().items())
+        ]
+        depth = sum(depths)
+        flat = len(self._depths) == DEPTHS_KEPT and not depth and not any(self._depths)
+        self._depths.append(depth)
+        if not flat:
+            yield "depth", depth
+        for name, facts in (
+            ("head", self._head()),
+            (
+                "queue",
+                [
+                    *depths,
+                    self._session.engine.queue.high_water,
+                    self._session.engine.queue.maxsize,
+                ],
+            ),
+            ("meters", self._meters(anew=anew)),
+            ("feed", self._feed()),
+        ):
+            if self._told.get(name) != facts:
+                self._told[name] = facts
+                yield name, facts
+
+    def _books(self) -> Iterator[tuple[str, Any]]:
+        core = self._core
+        marks = self._fills.step(core)
+        if marks:
+            yield "marks", marks
+        rows, gone = self._orders.step(core.orders, self._fills)
+        if rows:
+            yield "orders", rows
+        if gone:
+            yield "orders_gone", gone
+        holdings, sold = self._positions.step(core)
+        if holdings:
+            yield "positions", holdings
+        if sold:
+            yield "positions_gone", sold
+        cash = float(core.portfolio.cash)
+        value = cash + self._positions.value
+        points, thinned = self._equity.step(core, value)
+        if thinned:
+            yield "equity_anew", [list(point) for point in self._equity.points]
+        elif points:
+            yield "equity", points
+        for name, facts in (
+            ("money", self._money(cash, value)),
+            ("counts", self._counts()),
+            ("live", self._equity.live),
+        ):
+            if self._told.get(name) != facts:
+                self._told[name] = facts
+                yield name, facts
+
+    def _money(self, cash: float, value: float) -> list[Any]:
+        capital = float(self._core.portfolio.capital_base)
+        gain = value - capital
+        return [
+            plain(value, 2),
+            plain(cash, 2),
+            plain(gain, 2),
+            plain(gain / capital, 6) if capital else None,
+            plain(self._core.portfolio.commissions_paid, 2),
+        ]
+
+    def _counts(self) -> list[int]:
+        # Orders in all, open, denied; executions; positions in all.
+        core = self._core
+        opened = sum(map(len, core.orders.open_by_asset().values()))
+        denied = len(core.orders.denied)
+        return [
+            len(core.orders) + denied,
+            opened,
+            denied,
+            len(core.record.transactions),
+            self._positions.held,
+        ]
+
+    def _head(self) -> State:
+        session, engine = self._session, self._session.engine
+        core = engine.core
+        failure = engine.failure
+        return {
+            "name": session.name,
+            "strategy": core.strategy.name,
+            "broker": engine.broker.name,
+            "state": session.state,
+            "trading": core.trading_state,
+            "reason": cut(core.halt_reason),
+            "failure": "" if failure is None else cut(told(failure)),
+        }
+
+    def _meters(self, *, anew: bool) -> list[Any]:
+        engine = self._session.engine
+        meters = engine.meters
+        if anew or self._ticks % _QUANTILE_PERIOD == 0:
+            self._quantiles = _quantiles_us(meters.latencies_ns)
+        self._lags.append(meters.loop_lag_ms)
+        return [
+            meters.events,
+            plain(meters.events_per_s(), 1),
+            *(plain(quantile, 1) for quantile in self._quantiles),
+            plain(meters.loop_lag_ms, 1),
+            plain(max(self._lags), 1),
+            meters.errors + self._core.callbacks.failure_count + engine.dispatcher.failed,
+        ]
+
+    def _feed(self) -> State:
+        engine = self._session.engine
+        feed, bar_us = engine.feed, engine.core.market.now_us
+        if bar_us != self._bar_us:
+            self._bar_us, self._bar_since_s = bar_us, monotonic()
+        stats = feed.stats()
+        return {
+            "name": type(feed).__name__,
+            "live": feed.is_live,
+            "speed": plain(getattr(feed, "speed", None)),
+            "bar": bar_us // 1000 or None,
+            "stale": self._is_stale(),
+            "reconnects": stats.get("reconnects", 0),
+            "quarantined": stats.get("quarantined", 0),
+            "conflated": stats.get("conflated", 0),
+        }
+
+    def _is_stale(self) -> bool:
+        # Only a live feed in open hours can be late.
+        engine = self._session.engine
+        limit_s = STALE_AFTER_S.get(engine.core.settings.frequency)
+        if limit_s is None or not engine.feed.is_live or engine.state != "running":
+            return False
+        if monotonic() - self._bar_since_s <= limit_s:
+            return False
+        calendar, now_us = engine.core.calendar, us_of(engine.clock.now())
+        session = calendar.session_of_us(now_us)
+        return session >= 0 and int(calendar.opens_us[session]) <= now_us <= int(
+            calendar.closes_us[session]
+        )
+
+    def _all_failures(self) -> dict[str, deque[BaseException]]:
+        engine = self._session.engine
+        return {
+            "callbacks": self._core.callbacks.failures,
+            "handlers": deque(
+                (failure.error for failure in engine.dispatcher.failures), KEPT_FAILURES
+            ),
+            "engine": deque([] if engine.failure is None else [engine.failure]),
+        }
+
+
+def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
+    # The 50th and the 99th of a hundred. Sorting them all would cost four times as
+    # much, and more than the rest of a tick.
+    count = len(latencies_ns)
+    if not count:
+        return [None, None]
+    places = [min(int(share * count), count - 1) for share in (0.5, 0.99)]
+    parted = np.partition(np.fromiter(latencies_ns, np.int64, count), places)
+    return [float(parted[place]) / 1000 for place in places]
+
+
+PRIORITY_NAMES = tuple(priority.name.replace("_", " ").lower() for priority in sorted(Priority))
+"""What waits in the queue, the most urgent first."""

@@ -1,0 +1,394 @@
+"""The live panel: one widget a session, fed by one throttled tick while somebody looks.
+
+The rule: the panel looks at the session on the session's own loop and nowhere else.
+Whatever a view sends may come on any thread, and hops to that loop before it is heard.
+
+What is displayed, and therefore stored, is a still picture as HTML; the widget's code
+puts its live view in the picture's place. So a notebook whose kernel has gone, an
+export, and a page without widgets show the last state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib.util
+import sys
+from collections import deque
+from collections.abc import Coroutine
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from rbtlive.core.callbacks import told
+from rbtlive.errors import RbtliveError
+from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.panel.rows import traceback_text
+from rbtlive.notebook.panel.snapshot import PanelState, State
+from rbtlive.notebook.panel.static_view import static_html
+
+if TYPE_CHECKING:
+    from rbtlive.notebook.session import LiveSession, OperatorReport
+
+TICK_S = 0.2
+"""Time between two looks at the session; each sends at most one message."""
+BEAT_S = 2.0
+"""A message is sent this often even if nothing changed, so that a view can tell a busy
+kernel from a quiet one.
+"""
+UNHEARD_S = 90.0
+"""The feeding ends if no view was heard of for so long; views say that they are there
+every half minute.
+"""
+SLOW_TICK_S = 2.0
+"""While a cell runs, views may be there and not get through: the feeding then only
+slows down.
+"""
+PICTURES_S = (2.0, 30.0)
+"""While somebody looks, the picture that a notebook stores is renewed, soon at first
+and then every half minute.
+"""
+VIEWS_KEPT = 20
+ENDED_KEPT = 20
+_VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
+
+_PANELS: WeakKeyDictionary[LiveSession, Panel] = WeakKeyDictionary()
+_ENDED: deque[Panel] = deque()
+
+
+def show(session: LiveSession) -> None:
+    """Display a session in the cell that runs: live, and as a still picture once it has
+    ended.
+    """
+    from IPython import display
+
+    publish: Any = display.display
+    panel = _panel_of(session)
+    if panel is None:
+        publish(_still(session), raw=True)
+    else:
+        bundle = panel.bundle() if _renders_widgets_only() else panel.picture()
+        panel.add_view(publish(bundle, raw=True, display_id=True))
+
+
+def mimebundle(session: LiveSession) -> dict[str, Any]:
+    """Return a session as everything a front end might show: text, still HTML, and a
+    live view while it runs.
+    """
+    panel = _panel_of(session)
+    return _still(session) if panel is None else panel.bundle()
+
+
+def session_html(session: LiveSession) -> str:
+    """Return a still picture of a session, as it is now."""
+    return static_html(PanelState(session).whole())
+
+
+def _still(session: LiveSession) -> dict[str, Any]:
+    return {"text/plain": repr(session), "text/html": session_html(session)}
+
+
+def _panel_of(session: LiveSession) -> Panel | None:
+    # One widget for all views of a session, so that they show the same state.
+    loop = session._loop  # noqa: SLF001 - a session and its panel are of one piece
+    if (
+        loop is None
+        or loop.is_closed()
+        or session.state in {"stopped", "failed"}
+        or not _can_be_live()
+    ):
+        return None
+    panel = _PANELS.get(session)
+    if panel is None:
+        panel = _PANELS[session] = Panel(session, loop)
+    return panel
+
+
+def _renders_widgets_only() -> bool:
+    # VS Code and Colab run a widget's code where the widget is displayed, apart from
+    # the notebook's page.
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return "google.colab" in sys.modules or (
+        shell is not None and "__vsc_ipynb_file__" in shell.user_ns
+    )
+
+
+def _can_be_live() -> bool:
+    return all(
+        importlib.util.find_spec(name) is not None
+        for name in ("anywidget", "ipywidgets", "IPython")
+    )
+
+
+@functools.cache
+def _widget_class() -> Any:
+    from importlib.resources import files
+
+    import anywidget
+    import traitlets
+
+    here = files("rbtlive.notebook.panel")
+
+    class PanelWidget(anywidget.AnyWidget):
+        _esm = (here / "panel.js").read_text(encoding="utf-8")
+        _css = (here / "panel.css").read_text(encoding="utf-8")
+        key = traitlets.Unicode().tag(sync=True)
+        picture = traitlets.Dict().tag(sync=True)
+
+    return PanelWidget
+
+
+class _CellWatch:
+    # Whether a cell is running: views on the kernel's main channel are not heard then.
+    # Programs that run a notebook from top to bottom take in what the running cell says
+    # and nothing else: at its end pictures are renewed.
+    def __init__(self) -> None:
+        self.busy = False
+        ipython = sys.modules.get("IPython")
+        shell = ipython.get_ipython() if ipython is not None else None
+        if shell is not None:
+            self.busy = True  # the panel is being shown by a cell
+            shell.events.register("pre_run_cell", lambda _info: self._set(busy=True))
+            shell.events.register("post_run_cell", lambda _result: self._end())
+
+    def _set(self, *, busy: bool) -> None:
+        self.busy = busy
+
+    def _end(self) -> None:
+        self.busy = False
+        for panel in [*_PANELS.values(), *_ENDED]:
+            panel.renew_after_cell()
+
+
+_cell_watch = functools.cache(_CellWatch)
+
+
+class Panel:
+    """Feeds the views of one session, and carries out what they ask for.
+
+    Args:
+        session: The session, running.
+        loop: The loop it runs on.
+    """
+
+    def __init__(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
+        self._session: LiveSession | None = session
+        self._loop = loop
+        state = PanelState(session)
+        self._state: PanelState | None = state
+        self._text = repr(session)
+        self._picture = state.whole()
+        self._cells = _cell_watch()
+        self._feeding: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
+        self._views: deque[Any] = deque(maxlen=VIEWS_KEPT)
+        self._heard_s = self._sent_s = self._pictured_s = monotonic()
+        self._picture_again_s = PICTURES_S[0]
+        self._pictured = self._pictured_in_cell = self._moment()
+        self._key = uuid4().hex
+        self.widget = _widget_class()(key=self._key, picture=self._picture)
+        self.widget.on_msg(self._on_message)
+        task = session._task  # noqa: SLF001 - a session and its panel are of one piece
+        if task is not None:
+            loop.call_soon_threadsafe(task.add_done_callback, lambda _task: self._finish())
+
+    def picture(self) -> dict[str, Any]:
+        """Return the state as text and still HTML, in whose place the live view is put
+        while the session runs.
+        """
+        still = static_html(self._picture)
+        if self._session is not None:
+            still = f'<div class="rbt-at-{self._key}">{still}</div>'
+        return {"text/plain": self._text, "text/html": still}
+
+    def bundle(self) -> dict[str, Any]:
+        """Return the picture, and with it the widget's id for front ends that display
+        widgets alone.
+        """
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return {**self.picture(), _VIEW_TYPE: view}
+
+    def add_view(self, handle: Any) -> None:
+        """Keep a display's handle: its picture is renewed now and then, and for the
+        last time at the session's end.
+        """
+        self._views.append(handle)
+
+    # -- from the views ---------------------------------------------------------------
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        # May come on a thread of its own, with another loop.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._hear, content)
+        elif content.get("t") == "resync":
+            self._send(self._picture)
+
+    def _hear(self, content: dict[str, Any]) -> None:
+        self._heard_s = monotonic()
+        kind = content.get("t")
+        if kind == "resync":
+            self._send(self._picture if self._state is None else self._state.whole())
+        elif kind == "do":
+            self._act(str(content.get("action")))
+        if self._session is not None and (self._feeding is None or self._feeding.done()):
+            self._feeding = self._loop.create_task(self._feed(), name="rbtlive panel")
+
+    def _act(self, action: str) -> None:
+        session = self._session
+        if session is None:
+            self._answer("this session has ended: attach again to carry its run on")
+            return
+        try:
+            if action == "pause":
+                session.pause()
+                self._answer("paused: callbacks are skipped, orders live on")
+            elif action == "resume":
+                session.resume()
+                self._answer("resumed")
+            elif action in {"flatten", "kill"}:
+                report = session.flatten() if action == "flatten" else session.kill()
+                self._answer(f"{action}: asked for")
+                self._run_errand(self._tell_report(report))
+            elif action == "stop":
+                self._answer("stopping")
+                self._run_errand(session.stop())
+            else:
+                self._answer(f"the panel knows no action {action!r}")
+        except RbtliveError as refusal:
+            self._answer(str(refusal))
+
+    async def _tell_report(self, awaitable: Any) -> None:
+        report: OperatorReport = await awaitable
+        if report.confirmed:
+            nothing = "nothing rests" + (", nothing is held" if report.action == "flatten" else "")
+            self._answer(f"{report.action}: done, {nothing}")
+            return
+        left = [f"{len(report.open_orders)} orders rest"] if report.open_orders else []
+        left += [f"{len(report.positions)} positions are held"] if report.positions else []
+        self._answer(
+            f"{report.action}: not confirmed, {' and '.join(left) or 'the session ended first'}"
+        )
+
+    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(errand, name="rbtlive panel errand")
+        self._errands.add(task)
+        task.add_done_callback(self._errand_done)
+
+    def _errand_done(self, task: asyncio.Task[None]) -> None:
+        self._errands.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._answer(f"{type(task.exception()).__name__}: {task.exception()}")
+
+    # -- to the views -----------------------------------------------------------------
+
+    async def _feed(self) -> None:
+        try:
+            while self._session is not None:
+                await asyncio.sleep(TICK_S)
+                if monotonic() - self._heard_s > UNHEARD_S:
+                    if not self._cells.busy:
+                        return
+                    await asyncio.sleep(SLOW_TICK_S)
+                self.tick()
+                if monotonic() - self._pictured_s >= self._picture_again_s:
+                    await asyncio.sleep(0)  # a step of its own: it costs more than a tick
+                    self._picture_again_s = min(2 * self._picture_again_s, PICTURES_S[1])
+                    self.renew_picture()
+        except Exception as failure:  # noqa: BLE001 - the outermost frame of this task: the session goes on without a picture
+            self._stand_still(failure)
+
+    def _stand_still(self, failure: Exception) -> None:
+        if self._session is not None:
+            self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
+        self._answer(f"the panel stands still: {told(failure)}")
+
+    def tick(self) -> None:
+        """Look at the session and send what changed; to be called on the session's
+        loop.
+        """
+        state = self._state
+        if state is None:
+            return
+        message = state.delta()
+        if message is None and monotonic() - self._sent_s >= BEAT_S:
+            message = state.beat()
+        if message is not None:
+            self._send(message)
+
+    def _answer(self, text: str) -> None:
+        self._send({"t": "answer", "text": text})
+
+    def _send(self, message: State) -> None:
+        self._sent_s = monotonic()
+        self.widget.send(message)
+
+    # -- the end ----------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        # The last state is told and kept; the session itself is let go.
+        session, state = self._session, self._state
+        if session is None or state is None:
+            return
+        self._picture = state.last()
+        self._session = self._state = None
+        if self._feeding is not None:
+            self._feeding.cancel()
+            self._send(self._picture)
+        self.renew_picture()
+        _PANELS.pop(session, None)
+        _ENDED.append(self)
+        while len(_ENDED) > ENDED_KEPT:
+            _ENDED.popleft().widget.close()
+
+    # -- the stored picture -----------------------------------------------------------
+
+    def renew_after_cell(self) -> None:
+        """Renew the picture in the name of the cell that ends; a failure is the panel's
+        and not the cell's.
+        """
+        try:
+            self.renew_picture(in_cell=True)
+        except Exception as failure:  # noqa: BLE001 - the display hook: the user's cell has nothing to do with it
+            self._views.clear()
+            self._stand_still(failure)
+
+    def renew_picture(self, *, in_cell: bool = False) -> None:
+        """Replace the picture in all displays of this panel, if the session has moved
+        since.
+
+        Args:
+            in_cell: A cell is ending: what was told outside of cells is told again, in
+                its name.
+        """
+        moment = self._moment()
+        if not self._views or moment == (self._pictured_in_cell if in_cell else self._pictured):
+            return
+        if self._session is not None and running_loop() is not self._loop:
+            return
+        self._pictured = moment
+        if in_cell:
+            self._pictured_in_cell = moment
+        self._pictured_s = monotonic()
+        if self._state is not None:
+            fed = self._feeding is not None and not self._feeding.done()
+            self._picture = self._state.told() if fed else self._state.whole()
+        picture = (
+            self.bundle()
+            if self._session is not None and _renders_widgets_only()
+            else self.picture()
+        )
+        for handle in self._views:
+            handle.update(picture, raw=True)
+
+    def _moment(self) -> tuple[Any, ...]:
+        session = self._session
+        if session is None:
+            return ("ended",)
+        return (
+            session.state,
+            session.trading_state,
+            session.engine.meters.events,
+            len(session.logs),
+        )

@@ -1,0 +1,1 @@
+"""One broker, connected, and its books compared with ours."""

@@ -1,0 +1,450 @@
+"""One broker, connected: sends what was written down, takes what it tells, asks about
+what it does not.
+
+The rule: a time-out is not a reject. An order whose fate is unknown is asked for under
+its own id until the broker answers, and is never sent again under another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
+
+from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
+from rbtlive.core.callbacks import BROKER_SOURCE
+from rbtlive.core.order import Order
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.clock import Clock
+from rbtlive.runtime.journal.files import client_order_id
+
+Policy = Literal["halt", "warn", "adopt"]
+IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
+FIRST_LOOKS = 3
+"""How often a difference has to be seen before a start is refused because of it."""
+LOOK_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """How a broker is watched.
+
+    Attributes:
+        poll_s: Seconds between two looks at orders and positions, beside the stream.
+        resend_within_s: An intent the broker does not know after a restart is sent if
+            it is younger than this.
+        unknown_timeout_s: How long an order whose submission failed is asked for before
+            it counts as never arrived.
+        policy: What an unexplained difference does while running: halt trading, warn,
+            or take the broker's view as held outside of this run. Starting up on one is
+            always refused unless it is "adopt".
+    """
+
+    poll_s: float = 2.0
+    resend_within_s: float = 60.0
+    unknown_timeout_s: float = 30.0
+    policy: Policy = "halt"
+
+
+class BrokerLink:
+    """The engine's side of a broker.
+
+    Args:
+        broker: The broker.
+        run_id: Begins every client order id of the run.
+        core: Gives the core.
+        tell: Takes events for the queue.
+        tell_now: Takes events that have to be processed before anything that waits.
+        note: Writes something down for people.
+        clock: Tells wall time.
+        settings: How the broker is watched.
+        outside: Signed shares held outside of this run, by symbol; None until the run's
+            first look.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
+        self,
+        broker: BrokerAdapter,
+        *,
+        run_id: str,
+        core: Callable[[], TradingCore],
+        tell: Callable[[Event], None],
+        tell_now: Callable[[Event], None],
+        note: Callable[[str, object], None],
+        clock: Clock,
+        settings: LinkSettings,
+        outside: dict[str, Decimal] | None,
+    ) -> None:
+        self.broker = broker
+        self.settings = settings
+        self.outside = outside
+        self.polls = 0
+        self._run_id = run_id
+        self._core = core
+        self._tell = tell
+        self._tell_now = tell_now
+        self._note = note
+        self._clock = clock
+        self._outgoing: deque[Command] = deque()
+        self._sendable = asyncio.Event()
+        self._unknown_since: dict[str, float] = {}
+        self._cancels_lost: set[str] = set()
+        self._seen_before: set[facts.Mismatch] = set()
+        self._reported: set[str] = set()
+
+    # -- sending ----------------------------------------------------------------------
+
+    def send(self, commands: list[Command]) -> None:
+        """Queue commands that are on the disk already."""
+        self._outgoing.extend(commands)
+        self._sendable.set()
+
+    async def keep_sending(self) -> None:
+        """Send queued commands, one after the other, for ever."""
+        while True:
+            while self._outgoing:
+                await self._send(self._outgoing.popleft())
+            self._sendable.clear()
+            await self._sendable.wait()
+
+    async def _send(self, command: Command) -> None:
+        order_id = command.order_id
+        client_id = client_order_id(self._run_id, int(order_id))
+        if isinstance(command, SubmitOrder):
+            await self._submit(command, client_id)
+            return
+        try:
+            await self.broker.cancel_order(client_order_id=client_id)
+        except Exception as failure:  # noqa: BLE001 - the outermost frame of a send: the next look asks for it again
+            self._cancels_lost.add(order_id)
+            self._trouble_once(f"{type(command).__name__} of order {order_id}", failure)
+
+    async def _submit(self, command: SubmitOrder, client_id: str) -> None:
+        order_id = command.order_id
+        try:
+            broker_id = await self.broker.submit_order(command, client_order_id=client_id)
+            self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
+        except OrderRefused as refusal:
+            await self._refused(order_id, client_id, refusal)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
+            self._become_unknown(order_id, unknown)
+
+    async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
+        # What was sent before a restart may have arrived after it: then only its second
+        # coming is refused.
+        try:
+            there = await self.broker.find_order(client_id)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
+            self._become_unknown(order_id, unknown)
+            return
+        if there is None or there.state is OrderState.REJECTED:
+            self._tell(
+                OrderRejectEvent(
+                    timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)
+                )
+            )
+        else:
+            self._update(order_id, OrderState.PENDING, broker_order_id=there.broker_order_id)
+
+    def _become_unknown(self, order_id: str, why: Exception) -> None:
+        self._unknown_since[order_id] = self._now_s()
+        self._update(order_id, OrderState.UNKNOWN, reason=_text(why))
+        self._trouble(f"SubmitOrder of order {order_id}", why)
+
+    # -- listening --------------------------------------------------------------------
+
+    async def keep_listening(self) -> None:
+        """Take what the broker tells, for ever; orders placed elsewhere are shown and
+        left alone.
+        """
+        async for event in self.broker.events():
+            told = getattr(event, "order_id", None)
+            if told is None:
+                self._tell(_from_broker(event))
+                continue
+            order_id = facts.sequence_of(told, self._run_id)
+            order = None if order_id is None else self._core().orders.get_order(order_id)
+            if (
+                order is not None
+                and isinstance(event, OrderFillEvent)
+                and self._is_too_much(order, event)
+            ):
+                self._trouble_once(
+                    f"order {order.id}",
+                    BrokerError(f"{event.execution_id} fills more than was ordered"),
+                )
+            elif order is not None:
+                self._tell(event.model_copy(update={"order_id": order.id}))
+            elif told not in self._reported:
+                self._reported.add(told)
+                self._note("ExternalOrder", {"client_order_id": told})
+
+    def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
+        booked = fill.execution_id in self._core().orders.executions
+        return not booked and abs(order.filled + fill.amount) > abs(order.amount)
+
+    # -- asking -----------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Bring a run that begins or is carried on in line with the broker, before
+        anything is traded.
+
+        Raises:
+            ReconciliationFailed: a difference is left that nothing explains.
+        """
+        known = await self._known_orders()
+        core = self._core()
+        for order in core.orders.get_active_orders():
+            if order.cancel_requested:
+                self._cancels_lost.add(
+                    order.id
+                )  # whether it was sent is not known; asking twice does no harm
+            if order.id in known:
+                continue
+            if order.state is OrderState.UNKNOWN:
+                self._unknown_since[order.id] = self._now_s()  # it may still arrive: ask on
+            elif order.state is OrderState.SUBMITTED:
+                self._send_late_or_expire(order)
+        for order_id in sorted(known, key=int):
+            if (
+                int(order_id) > core.orders.last_id
+            ):  # written before a torn tail: its number is taken
+                self._tell_now(_taken(order_id, known[order_id]))
+        await self._look(known, starting=True)
+        self._cancel_again(known)
+        await self._refuse_what_lasts()
+
+    async def _refuse_what_lasts(self) -> None:
+        for _ in range(FIRST_LOOKS - 1):  # an order may fill between two questions
+            if not self._seen_before:
+                return
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await self._look(await self._known_orders(), starting=True)
+        if self._seen_before:
+            raise ReconciliationFailed(
+                f"the broker's books differ from this run's: {_listed(self._seen_before)}; find "
+                "out why, then attach with "
+                "reconciliation='adopt' to leave the difference outside of this run, or with "
+                "fresh=True"
+            )
+
+    def _send_late_or_expire(self, order: Order) -> None:
+        now = self._clock.now()
+        core = self._core()
+        young = now - order.created < timedelta(seconds=self.settings.resend_within_s)
+        if not young or order.cancel_requested or not core.session_is_open_at(now):
+            self._tell(facts.expired(order, now))
+            return
+        self.send(
+            [
+                SubmitOrder(
+                    order_id=order.id,
+                    symbol=order.asset.symbol,
+                    amount=order.amount,
+                    limit=order.limit,
+                    stop=order.stop,
+                )
+            ]
+        )
+
+    async def keep_asking(self) -> None:
+        """Look at orders and positions every few seconds, for ever: streams lose
+        messages and say nothing.
+        """
+        while True:
+            await asyncio.sleep(self.settings.poll_s)
+            try:
+                known = await self._known_orders()
+                await self._resolve_unknown(known)
+                await self._look(known, starting=False)
+                self._cancel_again(known)
+                self.polls += 1
+            except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
+                self._trouble("a look at the broker's books", failure)
+
+    async def _known_orders(self) -> dict[str, BrokerOrder]:
+        orders = await self.broker.orders(prefix=f"{self._run_id}-")
+        found = {facts.sequence_of(o.client_order_id, self._run_id): o for o in orders}
+        return {order_id: order for order_id, order in found.items() if order_id is not None}
+
+    async def _resolve_unknown(self, known: dict[str, BrokerOrder]) -> None:
+        orders = self._core().orders
+        for order_id, since_s in list(self._unknown_since.items()):
+            order = orders.get_order(order_id)
+            if order is None or order.state is not OrderState.UNKNOWN:
+                del self._unknown_since[order_id]
+                continue
+            if order_id in known:
+                continue  # the look brings its events
+            answer = await self.broker.find_order(client_order_id(self._run_id, int(order_id)))
+            if answer is not None:
+                known[order_id] = answer
+            elif self._now_s() - since_s >= self.settings.unknown_timeout_s:
+                self._tell(facts.never_arrived(order, self._clock.now()))
+                del self._unknown_since[order_id]
+
+    def _cancel_again(self, known: dict[str, BrokerOrder]) -> None:
+        # A cancel that failed is asked for until the order has ended; so is one for
+        # what has ended here and rests there, and for what the journal has lost: the
+        # strategy decides again, and both would fill.
+        orders = self._core().orders
+        for order_id, theirs in known.items():
+            order = orders.get_order(order_id)
+            if theirs.state in CLOSED_STATES:
+                self._cancels_lost.discard(order_id)
+            elif order is None or order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
+                here = "lost from the journal" if order is None else f"{order.state} here"
+                self._trouble_once(
+                    f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling")
+                )
+                self._cancels_lost.add(order_id)
+        for order_id in sorted(self._cancels_lost & known.keys(), key=int):
+            self._cancels_lost.discard(order_id)
+            self.send([CancelOrder(order_id=order_id)])
+
+    async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
+        core = self._core()
+        mismatches = facts.order_mismatches(core.orders, known)
+        adoptable = starting and bool(mismatches)
+        news = await self._news(known)
+        for event in news:
+            self._tell(event)
+        held = await self.broker.positions()
+        if self.outside is None:
+            ours = {p.asset.symbol: p.amount for p in core.portfolio}
+            self.outside = {
+                s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)
+            }
+            self._note("HeldOutside", self.outside)
+        if not news and not any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
+            # positions are compared when nothing is on its way
+            differing = facts.position_mismatches(core.portfolio, held, self.outside)
+            mismatches += differing
+            adoptable |= bool(differing)
+        lasting = self._seen_before.intersection(mismatches)
+        self._seen_before = set(mismatches)
+        if adoptable and self.settings.policy == "adopt":
+            self._adopt(held)
+        elif lasting and not starting:  # one look may fall between a fill and its message
+            self._judge(lasting)
+
+    async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
+        orders = self._core().orders
+        news: list[Event] = []
+        for order_id, theirs in known.items():
+            order = orders.get_order(order_id)
+            if order is None:
+                continue
+            if theirs.filled != order.filled and not theirs.executions:
+                answer = await self.broker.find_order(theirs.client_order_id)
+                theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+            if order.state is not OrderState.CREATED:
+                news += facts.missing_events(order, theirs, orders.executions)
+        return news
+
+    def _adopt(self, held: dict[str, Decimal]) -> None:
+        ours = {p.asset.symbol: p.amount for p in self._core().portfolio}
+        self.outside = {s: held.get(s, ZERO) - ours.get(s, ZERO) for s in {*held, *ours}}
+        self._seen_before.clear()
+        self._note("HeldOutside", self.outside)
+
+    def _judge(self, mismatches: set[facts.Mismatch]) -> None:
+        text = _listed(mismatches)
+        if self.settings.policy == "halt" and self._core().trading_state != "halted":
+            self._tell(
+                CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text)
+            )
+        elif text not in self._reported:
+            self._reported.add(text)
+            self._tell(
+                SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation")
+            )
+
+    # -- ending -----------------------------------------------------------------------
+
+    async def hang_up(self) -> None:
+        """Disconnect without a word: another engine has the run by now, and nobody
+        could be told of a failure.
+        """
+        with contextlib.suppress(Exception):
+            await self.broker.disconnect()
+
+    # -- small things -----------------------------------------------------------------
+
+    def _update(
+        self,
+        order_id: str,
+        state: OrderState,
+        *,
+        reason: str = "",
+        broker_order_id: str | None = None,
+    ) -> None:
+        self._tell(
+            OrderUpdateEvent(
+                timestamp=self._clock.now(),
+                order_id=order_id,
+                status=state,
+                reason=reason,
+                broker_order_id=broker_order_id,
+            )
+        )
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        self._tell(
+            SystemErrorEvent(
+                timestamp=self._clock.now(),
+                message=f"{what}: {_text(error)}",
+                source=self.broker.name,
+            )
+        )
+
+    def _trouble_once(self, what: str, error: Exception) -> None:
+        text = f"{what}: {_text(error)}"
+        if text not in self._reported:
+            self._reported.add(text)
+            self._trouble(what, error)
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
+
+
+def _from_broker(event: Event) -> Event:
+    if isinstance(event, SystemErrorEvent):
+        return event.model_copy(update={"source": f"{BROKER_SOURCE}{event.source}"})
+    return event
+
+
+def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
+    return OrderUpdateEvent(
+        timestamp=known.updated_at,
+        order_id=order_id,
+        status=known.state,
+        reason="known to the broker, and lost from the journal's torn end",
+        broker_order_id=known.broker_order_id,
+    )
+
+
+def _listed(mismatches: set[facts.Mismatch]) -> str:
+    return "; ".join(sorted(map(str, mismatches)))
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

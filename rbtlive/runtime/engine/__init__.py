@@ -1,0 +1,1 @@
+"""The asynchronous engine: queue, dispatcher, feed pump, timekeeper, breakers."""

@@ -1,0 +1,640 @@
+"""The asynchronous driver: events from feed, broker and operator through one queue into
+a core.
+
+The rule: it moves events and decides nothing. An event is journaled before the core
+sees it, intents are on the disk before a venue hears of them, and the loop is given
+back every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.callbacks import told
+from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.state import capture, recorded_fact
+from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
+from rbtlive.errors import EngineStopped, StrategyChanged
+from rbtlive.model.commands import Command
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    MarketDataEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
+from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
+from rbtlive.runtime.engine.event_queue import EventQueue
+from rbtlive.runtime.engine.feed_pump import FeedPump
+from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
+from rbtlive.runtime.engine.meters import Meters
+from rbtlive.runtime.engine.quarantine import objection
+from rbtlive.runtime.engine.swap import StartedSegment
+from rbtlive.runtime.engine.timekeeper import Timekeeper
+from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_of
+from rbtlive.runtime.log import message_sink
+from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
+
+EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
+
+TOLD_LAG_S = 1.0
+"""A loop that was held for so long is told of in the log."""
+ACCOUNT_OPENED = "AccountOpened"
+"""Type of the note that holds the equity a run on a real account began with."""
+_CORE_EVENTS = (
+    MarketDataEvent,
+    OrderFillEvent,
+    OrderUpdateEvent,
+    OrderRejectEvent,
+    ScheduledTriggerEvent,
+    CircuitBreakerEvent,
+    OperatorEvent,
+    SystemErrorEvent,
+)
+
+
+class TradingEngine:
+    """Runs a strategy on the loop that is running.
+
+    Args:
+        strategy: What `backtest` takes.
+        broker: Where orders go.
+        feed: Where bars come from: a feed, or an async iterator of bars.
+        portal: History, assets and corporate actions; a ReplayFeed brings its own.
+        journal: Where everything is written; one that was resumed is replayed first.
+            None keeps it in memory.
+        settings: The run's settings; None makes them of `options`.
+        open_orders: What happens to open orders on shutdown.
+        own_capital: Take the account's equity as the capital base; for real brokers.
+        link: How a real broker is watched.
+        breakers: What stops trading by itself.
+        begun: A segment that has begun already; None restores the run from its journal.
+        go_on: Begins a segment from the journal's positions if a replay goes another
+            way; None lets it fail.
+        queue_size: Number of waiting events from which on the feed is slowed.
+        clock: Tells wall time.
+        on_failure: Gets what a handler of the dispatcher raised.
+        **options: Settings by name, as `backtest` takes them.
+    """
+
+    def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
+        self,
+        strategy: Any,
+        broker: BrokerAdapter,
+        *,
+        feed: Any,
+        portal: Any = None,
+        journal: Journal | None = None,
+        settings: RunSettings | None = None,
+        open_orders: Literal["keep", "cancel"] = "keep",
+        own_capital: bool = False,
+        link: LinkSettings | None = None,
+        breakers: Breakers | None = None,
+        begun: StartedSegment | None = None,
+        go_on: Callable[[Journal], None] | None = None,
+        queue_size: int = 512,
+        clock: Clock | None = None,
+        on_failure: Callable[[HandlerFailure], None] | None = None,
+        **options: Any,
+    ) -> None:
+        self.broker = broker
+        self.feed: DataFeed = as_feed(feed)
+        self._strategy = strategy
+        self._portal = feed_portal(self.feed, portal, options)
+        self._settings = settings or prepare_settings(
+            self._portal, endless=self.feed.is_live, **{"on_error": "continue", **options}
+        )
+        self.journal = journal if journal is not None else Journal.in_memory()
+        self.clock = clock or SystemClock()
+        self.queue = EventQueue(queue_size)
+        self.dispatcher = EventDispatcher(
+            record=self.journal.append_event, sink=self.enqueue, report=on_failure
+        )
+        self.meters = Meters()
+        self.state: EngineState = "starting"
+        self.ended = False
+        self.failure: BaseException | None = None
+        self.replayed = 0
+        self._open_orders = open_orders
+        self._go_on = go_on
+        self._begun = begun
+        self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
+        self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
+        self._taken_up_after: datetime | None = None  # a slice; the first of all once that has come
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wakeup = asyncio.Event()
+        self._breath = LoopBudget(self.clock)
+        self._pump = FeedPump(
+            self.feed, self.queue, loop_budget=self._breath, wake=self._wakeup.set
+        )
+        self._heard: MarketDataEvent | None = None
+        self._stopping = False
+        self._given_up = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
+        self._own_capital = own_capital
+        self._link_settings = link or LinkSettings()
+        self.link: BrokerLink | None = None
+        limits = breakers or Breakers()
+        self.breakers = BreakerWatch(limits)
+        self._times_callbacks = self.feed.is_live and limits.max_callback_s is not None
+        self.timekeeper = Timekeeper(
+            self.feed, self.clock, self.enqueue, stale_after_bars=limits.stale_after_bars
+        )
+        if begun is None:
+            self._take_over(self._settings.start, self._settings.capital_base)
+        else:
+            self._use(begun.core)
+            self._taken_up_after = begun.last_slice
+        for event_type in _CORE_EVENTS:
+            handler = self._slice_to_core if event_type is MarketDataEvent else self._to_core
+            self.dispatcher.register_handler(event_type, handler, critical=True)
+
+    def _take_over(self, start: date, capital_base: Decimal) -> None:
+        settings = replace(self._settings, start=start, capital_base=capital_base)
+        core = new_core(
+            self._strategy, self._portal, settings, preload=False, simulated=self.broker.simulated
+        )
+        before = getattr(self, "core", None)
+        if before is not None:  # what an operator said before the first bar still holds
+            core.paused, core.trading_state = before.paused, before.trading_state
+            core.halt_reason = before.halt_reason
+            core.orders.reserve(
+                str(before.orders.last_id)
+            )  # the venue knows orders of these numbers
+        self._use(core)
+
+    def _use(self, core: TradingCore) -> None:
+        self.core = core
+        core.on_message = self.on_message
+        core.emit = self._emit_fill
+        core.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
+
+    @property
+    def order_manager(self) -> Any:
+        """Every order of the run."""
+        return self.core.orders
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Cash and positions."""
+        return self.core.portfolio
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether rows of before are still to be replayed, so that the core does not
+        stand where the run does.
+        """
+        return self._begun is None and self._recorder.replaying
+
+    @property
+    def ending(self) -> str:
+        """State, and what it failed with, as words of a sentence."""
+        return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
+
+    # -- the outside's side -----------------------------------------------------------
+
+    def enqueue(self, event: Event) -> None:
+        """Put an event into the queue; to be called on the engine's own loop.
+
+        Raises:
+            QueueFull: market data, while too many events wait.
+            EngineStopped: nobody takes events any more.
+        """
+        if self.state in {"stopped", "failed"}:
+            raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
+        self.queue.put(event)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Run until the feed ends or `graceful_shutdown` is called; raise what ended it
+        otherwise.
+        """
+        if self._given_up:  # replaced before it began
+            return
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._initialize()
+            self.state = "running"
+            await self._consume()
+            self.ended = self._pump.done and not self._stopping
+        except asyncio.CancelledError:
+            self._stopping = True  # whoever owns the loop ends it: what was done is kept
+            raise
+        except BaseException as failure:
+            if (
+                self._given_up
+            ):  # its journal is another engine's now: what it was about to do is nobody's
+                return
+            self.failure = failure
+            raise
+        finally:
+            await self._finish()
+
+    async def graceful_shutdown(self) -> None:
+        """Stop the intake, process what waits, keep or cancel open orders, and close
+        the journal.
+        """
+        if self.state in {"stopped", "failed"}:
+            return
+        self._stopping = True
+        self.state = "stopping"
+        self._wakeup.set()
+        self._pump.stop()
+
+    def abandon(self) -> None:
+        """Let go of everything at once, without waiting: another engine takes over the
+        run, or the process ends.
+        """
+        if self.state in {"stopped", "failed"}:
+            return
+        self._given_up = True
+        self.state = "stopped"
+        for task in self._tasks:
+            task.cancel()
+        self._wakeup.set()
+        self._pump.stop()
+        self.journal.close()
+
+    # -- starting ---------------------------------------------------------------------
+
+    async def _initialize(self) -> None:
+        if not self.broker.simulated:
+            await self._connect()
+        try:
+            await self._restore()
+        except StrategyChanged:
+            if self._go_on is None:
+                raise
+            await self._begin_segment(self._go_on)
+        if self.link is not None:
+            await self.link.settle()
+            self._start_task(self.link.keep_sending(), "sender")
+            self._start_task(self.link.keep_listening(), "broker events")
+            self._start_task(self.link.keep_asking(), "reconciliation")
+        self.feed.configure(self._plan())
+        self._start_task(self._pump.run(), "feed")
+        self._start_task(watch_lag(self.clock, self._note_lag), "lag")
+        if self.feed.is_live:
+            if (
+                self._taken_up_after is not None
+            ):  # a feed that stays silent from the start is noticed too
+                self.timekeeper.note_slice(self._taken_up_after, self.core.settings.frequency)
+            self._start_task(self.timekeeper.run(lambda: self.core), "clock")
+
+    async def _connect(self) -> None:
+        await self.broker.connect()
+        notes = {row.type: row.data() for row in self.journal.rows() if row.kind == RowKind.NOTE}
+        outside = notes.get("HeldOutside")
+        self.link = BrokerLink(
+            self.broker,
+            run_id=self.journal.run_id,
+            core=lambda: self.core,
+            tell=self.enqueue,
+            tell_now=self.dispatcher.dispatch_now,
+            note=lambda kind, payload: self._recorder.note(kind, self.clock.now(), payload),
+            clock=self.clock,
+            settings=self._link_settings,
+            outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
+        )
+        if self._own_capital and self._begun is None:
+            opened = notes.get(ACCOUNT_OPENED)
+            if opened is None:
+                opened = {"equity": (await self.broker.account()).equity}
+                self._recorder.note(ACCOUNT_OPENED, self.clock.now(), opened)
+            self._take_over(self.core.settings.start, Decimal(opened["equity"]))
+
+    def _plan(self) -> FeedPlan:
+        settings, calendar = self.core.settings, self.core.calendar
+        return FeedPlan(
+            calendar=calendar,
+            frequency=settings.frequency,
+            symbols=tuple(asset.symbol for asset in self.core.assets),
+            first_session=calendar.number(settings.start),
+            last_session=None if settings.end is None else calendar.number(settings.end),
+            after=self._taken_up_after,
+            latest=self.clock.now
+            if self.feed.is_live and not isinstance(self.feed, StreamFeed)
+            else None,
+        )
+
+    async def _restore(self) -> None:
+        # Start and recovery are one: rows from before are given to the core again,
+        # prints suppressed.
+        recorder = self._recorder
+        if self._begun is not None:
+            for level, text in self._begun.messages:
+                self.on_message(level, text)
+            for row, text in self._begun.closed:
+                recorder.closed_session(row, text)
+            self._hand_over(self._begun.commands)
+        else:
+            self._begin()
+        loop_budget = LoopBudget(self.clock)
+        inputs = recorder.inputs()
+        while self._replay_until(loop_budget.is_due, inputs):
+            await loop_budget.take()
+        recorder.finish_replay()
+        self.breakers.begin(self.core)
+        recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
+        self.journal.commit(durable=True)
+
+    def _begin(self) -> None:
+        self._start_where_it_began()
+        if self._segment is not None and self._segment.state is not None:
+            assets = {asset.symbol: asset for asset in self.core.assets}
+            facts = Facts(self.journal, assets, upto=self._segment.after)
+            carry_on(self.core, facts, self._segment.state)
+            if facts.slices:
+                self._taken_up_after = facts.slices[-1].timestamp
+        with self._prints_suppressed():
+            self._hand_over(self.core.start())
+
+    def _replay_until(
+        self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]
+    ) -> bool:
+        # Whether more is to come; one redirection serves all events between two
+        # breaths.
+        with self._prints_suppressed():
+            for _seq, event in inputs:
+                if isinstance(event, MarketDataEvent):
+                    self._taken_up_after = event.timestamp
+                self._process(event)
+                self.replayed += 1
+                if is_due():
+                    return True
+        return False
+
+    async def _begin_segment(self, go_on: Callable[[Journal], None]) -> None:
+        go_on(self.journal)
+        self._segment = segments_of(self.journal)[-1]
+        self._recorder = Recorder(self.journal, after=self._segment.after)
+        self._taken_up_after = None
+        self._take_over(self.core.settings.start, self.core.settings.capital_base)
+        await self._restore()
+
+    def _start_where_it_began(self) -> None:
+        if not self.feed.is_live or not self.journal.resumed:
+            return
+        for _seq, event in self.journal.events():
+            if isinstance(event, MarketDataEvent):
+                self._start_at(event)
+                return
+
+    def _start_at(self, event: MarketDataEvent) -> bool:
+        # A live feed's first bar says in which session the run begins; until then it
+        # was the one after now.
+        if not self.feed.is_live:
+            return False
+        core = self.core
+        session = core.calendar.session_of_us(us_of(event.timestamp))
+        if session < 0 or core.calendar.label(session) == core.settings.start:
+            return False
+        self._take_over(core.calendar.label(session), core.settings.capital_base)
+        return True
+
+    @contextlib.contextmanager
+    def _prints_suppressed(self) -> Any:
+        if self.journal.resumed and self._recorder.replaying:
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+        else:
+            yield
+
+    def _start_task(self, coroutine: Any, name: str) -> None:
+        task = asyncio.create_task(coroutine, name=f"rbtlive {name} of {self.core.strategy.name}")
+        task.add_done_callback(self._task_done)
+        self._tasks.append(task)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and self.failure is None:
+            self.failure = task.exception()
+        self._wakeup.set()
+
+    # -- the loop ---------------------------------------------------------------------
+
+    async def _consume(self) -> None:
+        queue, loop_budget = self.queue, self._breath
+        while not self._given_up:
+            while queue.size and not self._given_up:
+                self._drain(loop_budget)
+                self._pump.note_taken()
+                if loop_budget.is_due():
+                    self.journal.commit()
+                    await loop_budget.take()
+            if self._given_up:
+                return
+            self.journal.commit()
+            if self.failure is not None:
+                raise self.failure
+            if self._stopping or (self._pump.done and not queue.size):
+                return
+            self._wakeup.clear()
+            if not queue.size:
+                await self._wakeup.wait()
+
+    def _drain(self, loop_budget: LoopBudget) -> None:
+        # Processes what waits, until nothing does or the loop is to be given back.
+        self._heard = None
+        with contextlib.closing(self._next_events(loop_budget)) as events:
+            self.dispatcher.dispatch_each(events)
+        if self._heard is not None:  # of slices that came together, the last one tells of the feed
+            self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.frequency)
+
+    def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
+        # Each is done when the next is asked for: one reading of the clock ends an
+        # event and begins the next.
+        queue, now_ns = self.queue, self.clock.monotonic_ns
+        keep, count = self.meters.latencies_ns.append, 0
+        began_ns = now_ns()
+        try:
+            while queue.size and not self._given_up:
+                event = queue.get()
+                yield event if type(event) is MarketDataEvent else self._believed(event)
+                count += 1
+                ended_ns = now_ns()
+                keep(ended_ns - began_ns)
+                began_ns = ended_ns
+                if ended_ns >= loop_budget.due_ns:
+                    break
+        finally:
+            self.meters.events += count
+
+    def _note_lag(self, lag_s: float) -> None:
+        self.meters.note_lag(lag_s)
+        if lag_s >= TOLD_LAG_S:
+            self.on_message(
+                "warning", f"the loop was held for {lag_s:.1f} s: nothing was processed meanwhile"
+            )
+        if self.feed.is_live:
+            self._enqueue_if(self.breakers.check_lag(self.core, lag_s))
+
+    # -- an event ---------------------------------------------------------------------
+
+    def _believed(self, event: Event) -> Event:
+        # Judged when its turn has come: two executions may each be right, and too much
+        # together.
+        wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
+        if wrong is None:
+            return event
+        return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
+
+    def _slice_to_core(self, event: MarketDataEvent) -> None:
+        if self._taken_up_after is None:
+            self._taken_up_after = event.timestamp
+            if self._start_at(event):
+                with contextlib.redirect_stdout(
+                    io.StringIO()
+                ):  # initialize has printed once already
+                    self._hand_over(self.core.start())
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            commands = self.core.process(event)
+            if commands:
+                self._hand_over(commands)
+        if event.bars:  # an empty one says nothing of the feed
+            self._heard = event
+        if self.breakers.looks_at_books:
+            self._enqueue_if(self.breakers.check(self.core))
+
+    def _to_core(self, event: Event) -> None:
+        if isinstance(event, SystemErrorEvent):
+            self.meters.errors += 1
+        elif (
+            isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions
+        ):
+            return
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            self._process(event)
+
+    def _process_timed(self, event: Event) -> None:
+        started_ns = self.clock.monotonic_ns()
+        self._process(event)
+        took_s = (self.clock.monotonic_ns() - started_ns) / 1e9
+        self._enqueue_if(self.breakers.check_callbacks(self.core, took_s))
+
+    def _process(self, event: Event) -> None:
+        resumes = isinstance(event, OperatorEvent) and event.action == "resume"
+        stood_still = resumes and self.core.trading_state != "running"
+        self._hand_over(self.core.process(event))
+        if stood_still:
+            self.breakers.note_resumed(self.core)
+
+    def _enqueue_if(self, event: Event | None) -> None:
+        if event is not None:
+            self.enqueue(event)
+
+    def _emit_fill(self, event: OrderFillEvent) -> None:
+        # The simulated venue's fill is written, booked, and then shown to whoever
+        # listens.
+        self._recorder.derived_fill(event)
+        self.core.process(event)
+        if not self._recorder.replaying:
+            self.dispatcher.dispatch_now(event, recorded=True)
+
+    def _hand_over(self, commands: list[Command]) -> None:
+        if not commands:
+            return
+        self._recorder.intents(self.core, commands)
+        if self._recorder.replaying:
+            if self.broker.simulated:
+                self.core.acknowledge(commands)
+            return
+        self.journal.commit(durable=True)
+        if self.link is None:
+            self.core.acknowledge(commands)
+        else:
+            self.link.send(commands)
+
+    # -- ending -----------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._pump.give_back()
+        if self._given_up:
+            if self.link is not None:
+                await self.link.hang_up()
+            return
+        try:
+            if self._recorder.replaying:
+                return  # nothing has happened since the run was left
+            if self.failure is None:
+                self._close_run()
+            else:
+                self._note_failure(self.failure)
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        try:
+            if self.link is not None:
+                await self.broker.disconnect()
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
+            self._close_journal()
+
+    def _close_journal(self) -> None:
+        try:
+            if self.failure is not None and not self.journal.last_seq:
+                self.journal.discard()  # it failed before anything happened: no run began
+            else:
+                self.journal.close()
+        except BaseException as failure:
+            self.failure = self.failure or failure
+            raise
+        finally:
+            self.state = "stopped" if self.failure is None else "failed"
+
+    def _close_run(self) -> None:
+        if self._open_orders == "cancel":
+            self.dispatcher.dispatch_now(
+                OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
+            )
+        if self.ended:
+            self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
+        else:
+            self._recorder.note(
+                STOPPED, moment_of(self.core), {"state": capture(self.core, since_last=True)}
+            )
+            self.journal.commit(durable=True)
+
+    def _note_failure(self, failure: BaseException) -> None:
+        if self.journal.last_seq and self.journal.failure is None:
+            recorded = {
+                str(name): recorded_fact(value) for name, value in self.core.recorded.items()
+            }
+            self._recorder.note(
+                FAILED, moment_of(self.core), {"error": told(failure), "recorded": recorded}
+            )

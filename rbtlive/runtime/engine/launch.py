@@ -1,0 +1,330 @@
+"""From what `attach` was given to an engine that is ready to run: checks, settings,
+journal, core.
+
+The rule: whatever is wrong is said before a task is started or a file is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.state import capture
+from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendars.calendar import as_label, us_of
+from rbtlive.data.feeds.as_feed import DataFeed, as_feed
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
+from rbtlive.model.events import MarketDataEvent
+from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.broker.broker_link import LinkSettings, Policy
+from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.engine.breakers import Breakers
+from rbtlive.runtime.engine.engine import ACCOUNT_OPENED, TradingEngine
+from rbtlive.runtime.engine.swap import StartedSegment, begin
+from rbtlive.runtime.journal.files import StateFolder, check_session_name
+from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
+from rbtlive.runtime.journal.journal import Journal, RowKind, open_journal
+from rbtlive.runtime.journal.recorder import SWAPPED
+from rbtlive.runtime.log import failure_sink
+from rbtlive.runtime.recorded.recorded import Facts, segments_of, state_at_end, swap_facts
+from rbtlive.runtime.recorded.rehearsal import first_divergence
+
+DEFAULT_CAPITAL = Decimal(100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Everything a session starts from.
+
+    Attributes:
+        strategy: What the user passed.
+        executor: The strategy, checked; a core gets a fresh one.
+        broker: Where orders go.
+        feed: Where bars come from.
+        portal: History, assets, corporate actions.
+        settings: What was asked for.
+        name: The session's name.
+        folder: Where its journal goes.
+        journal: Path of a journal elsewhere, or None.
+        fresh: Start a new run in any case.
+        on_divergence: What happens if the strategy is not the one the run was begun
+            with.
+        open_orders: What happens to open orders on shutdown.
+        own_capital: The capital base is the account's equity.
+        reconciliation: What an unexplained difference with the broker does.
+        breakers: What halts trading by itself.
+    """
+
+    strategy: Any
+    executor: StrategyExecutor
+    broker: BrokerAdapter
+    feed: DataFeed
+    portal: PolarsDataPortal
+    settings: RunSettings
+    name: str
+    folder: StateFolder
+    fresh: bool
+    on_divergence: Literal["raise", "positions"]
+    open_orders: Literal["keep", "cancel"]
+    own_capital: bool
+    reconciliation: Policy
+    breakers: Breakers | None
+
+    def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
+        """Run the `initialize` of edited code where a running session stands; None if
+        the code is the same.
+
+        The running session is left as it is: if this raises, it goes on.
+
+        Args:
+            running: The engine of the session that is to be replaced.
+
+        Raises:
+            JournalError: the session's run is of another strategy, or it is still being
+                recovered.
+            Exception: what `initialize` raised.
+        """
+        journal = running.journal
+        if self.fresh or not self._is_edit(journal):
+            return None
+        if running.is_recovering:
+            raise StrategyChanged(
+                f"session {self.name!r} is still being recovered, {running.replayed} events so "
+                "far: edited code takes over "
+                "where a session stands, and that is not known yet; attach it again in a moment"
+            )
+        return self._begin(journal, capture(running.core))
+
+    def _begin(self, journal: Journal, stands: Mapping[str, Any]) -> StartedSegment:
+        opened = (
+            row.data() for row in journal.rows_of_kind(RowKind.NOTE) if row.type == ACCOUNT_OPENED
+        )
+        equity = next(opened, None) if self.own_capital else None
+        capital = self.settings.capital_base if equity is None else Decimal(equity["equity"])
+        settings = replace(self.settings, capital_base=capital)
+        return begin(journal, stands, lambda: self._core_of(journal, self.strategy, settings))
+
+    def _is_edit(self, journal: Journal) -> bool:
+        try:
+            check_header(journal.header, segments_of(journal)[-1], self.executor, self.settings)
+        except StrategyChanged:
+            return True
+        return False
+
+    def engine(self, begun: StartedSegment | None = None) -> TradingEngine:
+        """Open the journal and return the engine.
+
+        Args:
+            begun: What `begin_swap` gave, if edited code goes on from a running
+                session's state.
+
+        Raises:
+            JournalError: the journal is held, damaged, or of another strategy, settings
+                or version.
+        """
+        journal = open_journal(
+            self.folder,
+            self.name,
+            header=lambda: make_header(
+                self.executor,
+                self.settings,
+                self.portal,
+                broker=self.broker.name,
+                live=self.feed.is_live,
+                folder=self.folder,
+            ),
+            fresh=self.fresh,
+        )
+        return self._engine_over(journal, begun)
+
+    def _engine_over(self, journal: Journal, begun: StartedSegment | None) -> TradingEngine:
+        try:
+            if begun is None and journal.resumed:
+                begun = self._checked(journal)
+            if begun is not None:
+                self._write_segment(journal, begun.state)
+            return TradingEngine(
+                self.strategy,
+                self.broker,
+                feed=self.feed,
+                portal=self.portal,
+                settings=self.settings,
+                own_capital=self.own_capital,
+                link=LinkSettings(policy=self.reconciliation),
+                breakers=self.breakers,
+                journal=journal,
+                begun=begun,
+                go_on=self._go_on if self.on_divergence == "positions" else None,
+                open_orders=self.open_orders,
+                on_failure=failure_sink(self.name),
+            )
+        except BaseException:
+            journal.close()
+            raise
+
+    # What begins where the run was left, if this is other code and may go on from
+    # there; None carries the run on.
+    def _checked(self, journal: Journal) -> StartedSegment | None:
+        segment = segments_of(journal)[-1]
+        try:
+            check_header(journal.header, segment, self.executor, self.settings)
+        except StrategyChanged as change:
+            if self.on_divergence == "positions":
+                return self._begin(journal, self._state_at_end(journal))
+            where = first_divergence(
+                journal, segment, lambda: self._core_of(journal, self.strategy, self.settings)
+            )
+            raise StrategyChanged(f"{change}; first difference: {where or 'none'}") from None
+        return None
+
+    def _go_on(self, journal: Journal) -> None:
+        # A replay went another way: a new segment from the state the run stopped in, as
+        # its rows tell it.
+        self._write_segment(journal, self._state_at_end(journal))
+
+    def _state_at_end(self, journal: Journal) -> Mapping[str, Any]:
+        nothing = {"__name__": self.executor.name, "handle_data": lambda _context, _data: None}
+        settings = replace(self.settings, params={})
+        facts = Facts(journal, {asset.symbol: asset for asset in self.portal.assets})
+        return state_at_end(
+            facts,
+            lambda: self._core_of(journal, nothing, settings, simulated=False),
+            simulated=self.broker.simulated,
+        )
+
+    def _write_segment(self, journal: Journal, state: Mapping[str, Any]) -> None:
+        facts = swap_facts(
+            self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
+        )
+        journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
+        journal.commit(durable=True)
+
+    def _core_of(
+        self,
+        journal: Journal,
+        strategy: Any,
+        settings: RunSettings,
+        *,
+        simulated: bool | None = None,
+    ) -> TradingCore:
+        first = next((e for _s, e in journal.events() if isinstance(e, MarketDataEvent)), None)
+        if self.feed.is_live and first is not None:  # it began where its first bar was
+            calendar = self.portal.calendar
+            settings = replace(
+                settings, start=calendar.label(calendar.session_of_us(us_of(first.timestamp)))
+            )
+        venue = self.broker.simulated if simulated is None else simulated
+        return new_core(strategy, self.portal, settings, preload=False, simulated=venue)
+
+
+def prepare(  # noqa: PLR0913 - what attach takes, each by name
+    strategy: Any,
+    broker: BrokerAdapter,
+    *,
+    feed: Any,
+    data: Any,
+    name: str | None,
+    journal: Any,
+    fresh: bool,
+    on_divergence: Literal["raise", "positions"],
+    open_orders: Literal["keep", "cancel"],
+    capital_base: Any,
+    start: Any,
+    frequency: Literal["1d", "1m"],
+    calendar: str | None,
+    reconciliation: Policy,
+    breakers: Breakers | None,
+    clock: Clock | None = None,
+    **settings: Any,
+) -> Launch:
+    """Check everything that can be checked before a session starts.
+
+    The arguments are those of `attach`; `settings` are those that `prepare_settings`
+    takes as they are.
+
+    Raises:
+        RbtliveError: something cannot be; each kind has a class of its own.
+    """
+    if not isinstance(broker, BrokerAdapter):
+        raise InvalidSetting(
+            f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
+        )
+    _check_choice(settings["on_error"], "on_error", ("continue", "raise"))
+    _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
+    _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt"))
+    _check_choice(open_orders, "open_orders", ("keep", "cancel"))
+    max_errors = settings["max_errors"]
+    if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
+        raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
+    if breakers is not None and not isinstance(breakers, Breakers):
+        raise InvalidSetting(
+            f"breakers must be Breakers: was {breakers!r}; pass e.g. "
+            "rbtlive.Breakers(max_drawdown=0.2)"
+        )
+    executor = StrategyExecutor(strategy, settings["params"])
+    session_name = check_session_name(_name_of(executor, name))
+    source = broker.feed if feed is None else as_feed(feed)
+    if source is None:
+        raise NoFeed(
+            f"{broker.name} has no market data of its own: pass feed=, e.g. "
+            "rbtlive.ReplayFeed(bars) or an async iterator"
+        )
+    portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
+    return Launch(
+        strategy=strategy,
+        executor=executor,
+        broker=broker,
+        feed=source,
+        portal=portal,
+        settings=prepare_settings(
+            portal,
+            start=_first_live_session(portal, clock, settings["end"]) if source.is_live else start,
+            capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
+            frequency=frequency,
+            endless=source.is_live,
+            **settings,
+        ),
+        name=session_name,
+        folder=StateFolder(journal),
+        fresh=fresh,
+        on_divergence=on_divergence,
+        open_orders=open_orders,
+        own_capital=capital_base is None and not broker.simulated,
+        reconciliation=reconciliation,
+        breakers=breakers,
+    )
+
+
+def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
+    # A live run begins with the session that is going on, or the next one, until its
+    # first bar says otherwise. Whoever gives bars of the past may name the last session
+    # in the past too.
+    calendar = portal.calendar
+    now_us = us_of((clock or SystemClock()).now())
+    coming = calendar.next_session(now_us)
+    if end is not None:
+        coming = min(coming, calendar.at_or_before(as_label(end, "end")))
+    return calendar.label(coming)
+
+
+def _name_of(executor: StrategyExecutor, name: str | None) -> str:
+    chosen = executor.name if name is None else name
+    if name is None and chosen == "":
+        raise BadSessionName(
+            "a strategy made of a dict has no name: pass name=, or give the dict a '__name__'"
+        )
+    return chosen
+
+
+def _check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidSetting(
+            f"{name} must be one of {', '.join(map(repr, choices))}: was {value!r}"
+        )

@@ -1,0 +1,165 @@
+"""The clock's part in a live run: closes slices that are overdue, opens sessions on
+time, notices silence.
+
+The rule: it only makes punctual what event time would do anyway, and everything it does
+is an event. A feed whose bars are of the past (a recording that is played) is left
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rbtlive.data.calendars.calendar import datetime_of, morning_us, us_of
+from rbtlive.data.feeds.as_feed import DataFeed
+from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
+from rbtlive.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+TICK_S = 0.5
+GRACE_S = 5.0
+DAILY_GRACE_S = 900.0
+"""Daily bars are told minutes after the close, and nobody trades before the next open.
+"""
+STALE_AFTER_BARS = 2.0
+_INTERVAL = {"1m": timedelta(minutes=1), "1d": timedelta(days=1)}
+_PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
+
+
+class Timekeeper:
+    """Watches the time for one engine.
+
+    The feed's own stamps and the time passed since say what time it is; wall time only
+    holds it back. A wall clock that jumps forward closes no slice whose bars may still
+    come.
+
+    Args:
+        feed: The live feed.
+        clock: Tells wall time, and time passed.
+        tell: Takes events for the queue.
+        grace_s: How late a slice's bars may come before the clock closes it; those of
+            days at least `DAILY_GRACE_S`.
+        stale_after_bars: Bar intervals of open hours without a bar, after which prices
+            are stale; None never finds them so.
+
+    Attributes:
+        stale: Whether no bar has come for so long.
+        is_present: Whether the feed's bars were of now when they came.
+    """
+
+    def __init__(
+        self,
+        feed: DataFeed,
+        clock: Clock,
+        tell: Callable[[Event], None],
+        *,
+        grace_s: float = GRACE_S,
+        stale_after_bars: float | None = STALE_AFTER_BARS,
+    ) -> None:
+        self.stale = False
+        self.is_present = False
+        self._feed = feed
+        self._clock = clock
+        self._tell = tell
+        self._grace = timedelta(seconds=grace_s)
+        self._stale_after_bars = stale_after_bars
+        self._lead_us: int | None = None
+        self._last_bar_us = 0
+        self._frequency = "1m"
+        self._opened_session = -1
+
+    def note_slice(self, timestamp: datetime, frequency: str, *, empty: bool = False) -> None:
+        """Take notice of a slice that was processed; one without bars says nothing of
+        the feed.
+        """
+        if empty:
+            return
+        self._frequency = frequency
+        self._last_bar_us = self._passed_us()
+        self._note_lead(timestamp)
+        self.is_present = abs(self._clock.now() - timestamp) <= _PRESENT[frequency]
+        self.stale = False
+
+    async def run(self, core: Callable[[], TradingCore]) -> None:
+        """Watch, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            if self.is_present:
+                self.tick(core(), blocked=loop.time() > due_s + TICK_S)
+
+    def tick(self, core: TradingCore, *, blocked: bool = False) -> None:
+        """Do what is due now.
+
+        Args:
+            core: The core that trades.
+            blocked: Whether the loop stood still until now: bars that came meanwhile
+                are read before slices are closed.
+        """
+        if (
+            self._feed.reached is not None
+        ):  # a slice that is told bar by bar is processed when it is over, and begins before
+            self._note_lead(self._feed.reached)
+        now = self._now()
+        now_us = us_of(now)
+        if not blocked:
+            daily = timedelta(seconds=DAILY_GRACE_S) if self._frequency == "1d" else self._grace
+            self._feed.close_through(now - max(self._grace, daily))
+        session = core.calendar.next_session(now_us)
+        morning = session > self._opened_session and now_us >= morning_us(
+            core.calendar.label(session)
+        )
+        if morning and _is_next(core, session):
+            self._opened_session = session
+            self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
+        self._watch_silence(core, now, session)
+
+    def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
+        limit = self._stale_after_bars
+        if self.stale or limit is None or self._lead_us is None or self._frequency == "1d":
+            return
+        silent_s = (self._passed_us() - self._last_bar_us) / 1e6
+        open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
+        if (
+            open_s
+            > _INTERVAL[self._frequency].total_seconds() * limit + self._grace.total_seconds()
+        ):
+            self.stale = True
+            self._tell(
+                CircuitBreakerEvent(
+                    timestamp=now,
+                    name="stale data",
+                    reason=f"no bar for {open_s:.0f} s of open hours",
+                )
+            )
+
+    def _note_lead(self, told: datetime) -> None:
+        lead_us = us_of(told) - self._passed_us()
+        self._lead_us = lead_us if self._lead_us is None else max(self._lead_us, lead_us)
+
+    def _now(self) -> datetime:
+        wall = self._clock.now()
+        return (
+            wall
+            if self._lead_us is None
+            else min(wall, datetime_of(self._lead_us + self._passed_us()))
+        )
+
+    def _passed_us(self) -> int:
+        return self._clock.monotonic_ns() // 1000
+
+
+def _is_next(core: TradingCore, session: int) -> bool:
+    # The bars may be ahead of a wall clock that was set back, or behind it while their
+    # feed is away: no session is entered twice, and none before the one before it is
+    # over.
+    entered = core.market.session
+    if core.in_session:
+        return session == entered
+    return session >= entered if not core.record.sessions else session == entered + 1

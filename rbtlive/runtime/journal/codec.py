@@ -1,0 +1,238 @@
+"""How facts are written down: canonical JSON, one text for one value, and back.
+
+Its rule: equal values give equal bytes. Keys are sorted, there are no spaces, decimals
+are plain text, date-times are UTC with microseconds, and everything outside ASCII is
+escaped. Reading builds known classes only and runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from json.encoder import encode_basestring_ascii as _quoted
+from operator import itemgetter
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from rbtlive.errors import JournalCorrupt, JournalVersion
+from rbtlive.model.arrays import np
+from rbtlive.model.bar import Bar, aware_utc, trusted_bar
+from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent, trusted_slice
+
+_scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
+_numbers_of = itemgetter("open", "high", "low", "close", "volume")
+_ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
+_MOST_KNOWN = 1 << 14
+_known: dict[str, tuple[Decimal, float]] = {}
+_UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
+_TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
+_MOST_DATES = 4096
+_dates: dict[int, str] = {}
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value.
+
+    Decimals, date-times, dates and floats that are not finite become strings; sequences
+    become arrays; enumerations their values; models and dataclasses objects of their
+    fields.
+
+    Raises:
+        TypeError: `value` holds something that has no canonical form, or a mapping with
+            keys that are no strings.
+        ValueError: a date-time is naive.
+    """
+    scalar = _scalar_text(value)
+    if scalar is not None:
+        return scalar
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(
+                    f"a mapping in the journal must have strings as keys: was {key!r:.100}; use "
+                    "str(key)"
+                )
+        return (
+            "{"
+            + ",".join(f"{_quoted(key)}:{canonical_json(value[key])}" for key in sorted(value))
+            + "}"
+        )
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(canonical_json, value)) + "]"
+    if isinstance(value, BaseModel):
+        return canonical_json(dict(value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return canonical_json({field.name: getattr(value, field.name) for field in fields(value)})
+    raise TypeError(
+        f"{type(value).__name__} has no canonical form for the journal: was {value!r:.100}; "
+        "use numbers, strings, dates, lists and mappings"
+    )
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, `-0` as
+    `0`.
+    """
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def datetime_text(moment: datetime) -> str:
+    """Return an aware date-time as `2005-01-03T21:00:00.000000Z`."""
+    if moment.tzinfo is not UTC:
+        moment = aware_utc(moment)
+    day = moment.toordinal()
+    date_text = _dates.get(day)
+    if date_text is None:  # `isoformat` takes four times as long as everything here
+        if len(_dates) >= _MOST_DATES:
+            _dates.clear()
+        date_text = _dates[day] = moment.date().isoformat()
+    two = _TWO_DIGITS
+    clock = f"{date_text}T{two[moment.hour]}:{two[moment.minute]}:{two[moment.second]}"
+    us = moment.microsecond
+    return f"{clock}.{us:06d}Z" if us else clock + ".000000Z"
+
+
+def parse_datetime(text: str) -> datetime:
+    """Return the date-time of a text that `datetime_text` wrote."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else aware_utc(moment)
+
+
+def encode_event(event: Event) -> str:
+    """Return the canonical JSON of what an event says beyond its type and its time.
+
+    A bar's symbol and time are written only where they differ from its key and from the
+    event's time.
+    """
+    if type(event) is MarketDataEvent:
+        bars = event.bars
+        moment = event.timestamp
+        if len(bars) == 1:
+            ((symbol, bar),) = bars.items()
+            return f'{{"bars":{{{_bar_text(symbol, bar, moment)}}}}}'
+        return (
+            '{"bars":{'
+            + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
+            + "}}"
+        )
+    return canonical_json({name: value for name, value in event if name not in _ENVELOPE})
+
+
+def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
+    """Return the event that `encode_event` wrote.
+
+    Raises:
+        JournalVersion: no event has this type.
+        JournalCorrupt: the payload does not describe an event of this type.
+    """
+    kind = EVENT_TYPES.get(type_name)
+    if kind is None:
+        raise JournalVersion(
+            f"the journal holds an event of type {type_name!r:.80}, which this version does not "
+            "know; "
+            "open it with the version of rbtlive that wrote it"
+        )
+    try:
+        facts, end = _scan(payload, 0)
+        if end != len(payload):
+            raise ValueError(f"something follows the facts: {payload[end:]:.40}")
+        if kind is MarketDataEvent:
+            return trusted_slice(timestamp, _bars(facts, timestamp))
+        return kind(timestamp=timestamp, **facts)
+    except (*_UNREADABLE, StopIteration) as error:
+        raise JournalCorrupt(
+            f"the journal holds a {type_name} at {datetime_text(timestamp)} that cannot be read: "
+            f"{error}; "
+            "restore the file from a copy, or attach with fresh=True"
+        ) from error
+
+
+def _scalar_text(value: object) -> str | None:
+    if value is None or value is True or value is False:
+        return json.dumps(value)
+    if isinstance(value, Enum):
+        return canonical_json(value.value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, Decimal):
+        return f'"{decimal_text(value)}"'
+    if isinstance(value, np.generic):
+        return canonical_json(value.item())
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value) if math.isfinite(value) else f'"{Decimal(value)}"'
+    if isinstance(value, datetime):
+        return f'"{datetime_text(value)}"'
+    if isinstance(value, date):
+        return f'"{value.isoformat()}"'
+    return None
+
+
+def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
+    facts = bar.__dict__
+    text = f'"close":"{facts["close"]!s}","high":"{facts["high"]!s}","low":"{facts["low"]!s}","open":"{facts["open"]!s}",'
+    if '0"' in text or "E" in text:  # what is none of these is canonical as it is
+        text = (
+            f'"close":"{decimal_text(bar.close)}","high":"{decimal_text(bar.high)}",'
+            f'"low":"{decimal_text(bar.low)}","open":"{decimal_text(bar.open)}",'
+        )
+    if facts["symbol"] != symbol:
+        text += f'"symbol":{_quoted(bar.symbol)},'
+    if facts["timestamp"] is not moment and facts["timestamp"] != moment:
+        text += f'"timestamp":"{datetime_text(bar.timestamp)}",'
+    return f'{_quoted(symbol)}:{{{text}"volume":"{decimal_text(facts["volume"])}"}}'
+
+
+def _bars(facts: dict[str, Any], moment: datetime) -> dict[str, Bar]:
+    if facts.keys() != {"bars"}:
+        raise ValueError(
+            f"bars are expected and nothing else: found {', '.join(sorted(facts)) or 'nothing'}"
+        )
+    return {symbol: _bar(symbol, values, moment) for symbol, values in facts["bars"].items()}
+
+
+def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
+    first, high, low, last, volume = _numbers_of(values)
+    known = _known.get
+    opened, highest = known(first) or _learn(first), known(high) or _learn(high)
+    lowest, closed = known(low) or _learn(low), known(last) or _learn(last)
+    traded = known(volume) or _learn(volume)
+    stamp = values.get("timestamp")
+    bar = {
+        "symbol": values.get("symbol", symbol),
+        "timestamp": moment if stamp is None else parse_datetime(stamp),
+        "open": opened[0],
+        "high": highest[0],
+        "low": lowest[0],
+        "close": closed[0],
+        "volume": traded[0],
+        "_floats": (opened[1], highest[1], lowest[1], closed[1], traded[1]),
+    }
+    if lowest[0] <= highest[0]:
+        return trusted_bar(bar)
+    del bar["_floats"]
+    return Bar(**bar)  # which says in its own words what is wrong
+
+
+# Numbers come again and again: the decimal and the float of each text are made, and
+# checked, once.
+def _learn(text: str) -> tuple[Decimal, float]:
+    exact = Decimal(text)
+    if not (exact >= 0 and exact.is_finite()):
+        raise ValueError(f"a price or volume must be finite and not negative: was {text:.40}")
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    pair = _known[text] = (exact, float(exact))
+    return pair

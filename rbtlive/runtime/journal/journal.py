@@ -1,0 +1,637 @@
+"""The journal: every fact of a run in order, written before anybody acts on it.
+
+Its rule: what the journal holds is a prefix of what happened, and after the first
+failure to write it takes nothing more, so that nothing can be done that it does not
+know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, Self
+
+from rbtlive.errors import JournalCorrupt, JournalUnwritable, RunNotFound
+from rbtlive.model.events import Event
+from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal.codec import (
+    canonical_json,
+    datetime_text,
+    decode_event,
+    encode_event,
+    parse_datetime,
+)
+from rbtlive.runtime.journal.files import StateFolder, check_session_name, new_run_id, sync_folder
+from rbtlive.runtime.journal.lock import SessionLock
+from rbtlive.runtime.journal.store import Chain, TailCut
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_MOST_WORDS = 4096
+_MOST_BUFFERED = 4096
+_INPUT = "input"  # RowKind.INPUT, as a plain string
+RUN_ENDED = "RunEnded"
+"""Type of the row that ends a run; after it nothing is written."""
+
+
+class RowKind(StrEnum):
+    """What a row is to a replay.
+
+    Input came from outside and is given to the core again; derived facts and intents
+    are computed again and compared; state restores; notes are for people.
+    """
+
+    INPUT = "input"
+    DERIVED = "derived"
+    INTENT = "intent"
+    STATE = "state"
+    NOTE = "note"
+
+
+class JournalRow(NamedTuple):
+    """One row.
+
+    Attributes:
+        seq: Its number, from 1 on without gaps.
+        kind: A RowKind, as text.
+        type: Name of the event's or command's class, or of whatever else it records.
+        ts: Event time, as `2005-01-03T21:00:00.000000Z`.
+        payload: Canonical JSON.
+        wall_us: When it was written by the wall clock, microseconds since 1970; not
+            part of any hash.
+    """
+
+    seq: int
+    kind: str
+    type: str
+    ts: str
+    payload: str
+    wall_us: int
+
+    @property
+    def timestamp(self) -> datetime:
+        """Event time, UTC."""
+        return parse_datetime(self.ts)
+
+    def data(self) -> Any:
+        """Return the payload as plain lists, mappings, strings and numbers."""
+        return json.loads(self.payload)
+
+    def event(self) -> Event:
+        """Return the event that the row records.
+
+        Raises:
+            JournalVersion: no event has this type.
+            JournalCorrupt: the payload does not describe one.
+        """
+        return decode_event(self.type, timestamp=self.timestamp, payload=self.payload)
+
+
+class _Words(dict[bytes, str]):
+    # Kinds and types come again in every row.
+    def __missing__(self, word: bytes) -> str:
+        self[word] = text = word.decode()
+        return text
+
+
+class RecordedRun:
+    """A run as its journal tells it, for reading alone; its session may still be
+    running elsewhere.
+
+    Attributes:
+        path: The file; None in memory.
+        header: What was known when the run began, plus `run_id` and `name`.
+        cut: What is missing at the end, None if nothing is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path | None = path
+        self.cut: TailCut | None = None
+        self._connection = store.connect_read_only(path)
+        try:
+            _refuse_blank(self._connection, path)
+            self.header, seed = store.read_header(self._connection, path)
+            self._chain, self.cut = store.follow(self._connection, path=path, seed=seed)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._last_seq = self._chain.seq
+
+    @property
+    def run_id(self) -> str:
+        """The run's 8 characters, which begin every client order id."""
+        return str(self.header["run_id"])
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last row; 0 if there is none."""
+        return self._last_seq
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over, so that the next attach starts another."""
+        row = next(self.rows(after=self.last_seq - 1), None)
+        return row is not None and row.type == RUN_ENDED
+
+    def hash(self) -> str:
+        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
+        one a line.
+        """
+        return str(self._chain.digest.hexdigest())
+
+    def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
+        """Yield the rows after a number, in order, up to the last one that is good now."""
+        stored = store.read_rows(self._connection, after=after, last=self._chain.seq)
+        make, words = tuple.__new__, _Words()
+        try:
+            for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:
+                parts = (seq, words[kind], words[type_name], ts.decode(), payload.decode(), wall_us)
+                yield make(JournalRow, parts)
+        except store.SQLITE_ERRORS as error:
+            raise store.as_journal_error(error, self.path) from error
+
+    def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
+        """Yield the rows of one kind, in order."""
+        try:
+            numbers = store.numbers_of_kind(self._connection, kind, last=self._chain.seq)
+        except store.SQLITE_ERRORS as error:
+            raise store.as_journal_error(error, self.path) from error
+        for number in numbers:
+            yield next(self.rows(after=number - 1))
+
+    def events(self, *, kind: str = RowKind.INPUT, after: int = 0) -> Iterator[tuple[int, Event]]:
+        """Yield number and event of each row of a kind.
+
+        Raises:
+            JournalVersion: a row has a type that no event has.
+            JournalCorrupt: a row does not describe an event.
+        """
+        for row in self.rows(after=after):
+            if row.kind == kind and row.type != RUN_ENDED:
+                yield row.seq, row.event()
+
+    def size_bytes(self) -> int:
+        """Return how much room the journal takes on disk; 0 in memory."""
+        if self.path is None:
+            return 0
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+class Journal(RecordedRun):
+    """The journal of the run that is going on. Make one with `open_journal`, or
+    `Journal.in_memory`.
+
+    Rows wait in memory until `commit`, which belongs at the end of each turn of the
+    loop; `commit(durable=True)` belongs before anything leaves for a venue.
+
+    Attributes:
+        resumed: Whether the run was there already.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        path: Path | None,
+        header: dict[str, Any],
+        chain: Chain,
+        clock: Clock,
+        lock: SessionLock | None = None,
+    ) -> None:
+        self.path = path
+        self.header = header
+        self.resumed = False
+        self.cut = None
+        self._connection = connection
+        self._chain = chain
+        self._now_us = clock.now_us
+        self._lock = lock
+        self._buffer: list[store.WaitingRow] = []
+        self._last_seq = self._durable_seq = chain.seq
+        self._level = ""
+        self._failure: str | None = None
+        self._committing = False
+        self._closed = False
+        self._words: dict[str, str] = {}
+        self._over = super().ended
+
+    @classmethod
+    def in_memory(
+        cls,
+        header: Mapping[str, object] | None = None,
+        *,
+        run_id: str | None = None,
+        clock: Clock | None = None,
+    ) -> Journal:
+        """Return a journal that lives and dies with this process, for experiments and
+        tests.
+        """
+        connection = store.connect(None)
+        return _new(
+            connection,
+            path=None,
+            header={"run_id": run_id or new_run_id(), **(header or {})},
+            clock=clock,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over, so that the next attach starts another."""
+        return self._over
+
+    def hash(self) -> str:
+        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
+        one a line.
+        """
+        return str(self._chain.seal(self._buffer)[1].digest.hexdigest())
+
+    def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
+        """Write an event down and return its row's number."""
+        return self._append(kind, event.event_type, event.timestamp, encode_event(event))
+
+    def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
+        """Write a fact down and return its row's number.
+
+        Args:
+            kind: A RowKind.
+            type_name: What it records: letters, digits and `_`, at most 64.
+            timestamp: Event time, aware.
+            payload: Anything that has a canonical JSON: mappings, lists, strings,
+                numbers, dates, models, dataclasses.
+
+        Raises:
+            JournalUnwritable: the journal has failed before, or is closed, or its run
+                has ended.
+            TypeError: the payload has no canonical form.
+            ValueError: a name has other characters, or the timestamp is naive.
+        """
+        return self._append(kind, type_name, timestamp, canonical_json(payload))
+
+    def append_text(self, kind: str, type_name: str, *, timestamp: datetime, payload: str) -> int:
+        """Write down a fact whose payload is canonical JSON already, and return its
+        row's number.
+        """
+        return self._append(kind, type_name, timestamp, payload)
+
+    def end(self, *, timestamp: datetime, reason: str) -> None:
+        """Mark the run as ended, durably; nothing can be written after it."""
+        self.append(RowKind.NOTE, RUN_ENDED, timestamp=timestamp, payload={"reason": reason})
+        self._over = True
+        self.commit(durable=True)
+
+    def commit(self, durable: bool = False) -> None:
+        """Hand what was written to the operating system.
+
+        Args:
+            durable: Whether to wait until it is on the disk, so that it survives the
+                loss of power too. A commit that is not durable survives the death of
+                the process.
+
+        Raises:
+            JournalUnwritable: it cannot be written: disk full, read-only, locked.
+                Nothing is taken from then on.
+        """
+        self._check()
+        if not self._buffer and not (durable and self._durable_seq < self._chain.seq):
+            return
+        try:
+            if self._committing:
+                self._tidy_after_interrupt()
+            self._committing = True
+            self._refuse_half_a_row()
+            rows, chain = self._chain.seal(self._buffer)
+            level = "FULL" if durable else "NORMAL"
+            if level != self._level:
+                self._connection.execute(f"PRAGMA synchronous = {level}")
+                self._level = level
+            self._connection.execute("BEGIN IMMEDIATE")
+            if rows:
+                self._connection.executemany(store.INSERT_ROW, rows)
+            else:  # a write of its own makes SQLite sync the rows that were committed without
+                self._connection.execute(store.INSERT_TOUCH, (self._chain.seq,))
+            self._connection.execute("COMMIT")
+        except (*store.SQLITE_ERRORS, JournalUnwritable) as error:
+            self._fail(error)
+        # No call between these, so that no interrupt can come between them either.
+        self._chain, self._buffer, self._committing = chain, [], False
+        if durable:
+            self._durable_seq = self._chain.seq
+        if self._lock is not None:
+            try:
+                self._lock.mark(self.run_id, self._chain.seq)
+            except JournalUnwritable as error:
+                self._fail(error)
+
+    def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
+        """Yield the rows after a number, in order, those not yet committed included."""
+        waiting = list(self._buffer)
+        for row in super().rows(after=after):
+            yield row
+            after = row.seq
+        yield from (JournalRow(*row) for row in waiting if row[0] > after)
+
+    def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
+        """Yield the rows of one kind, in order, those not yet committed included."""
+        after = 0
+        for row in super().rows_of_kind(kind):
+            yield row
+            after = row.seq
+        yield from (row for row in self.rows(after=max(after, self._chain.seq)) if row.kind == kind)
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written any more; None while all is well."""
+        return self._failure
+
+    def close(self) -> None:
+        """Commit durably, close the file and give the session's lock back; a second
+        call does nothing.
+
+        Raises:
+            JournalUnwritable: the last rows cannot be written; the lock is given back
+                all the same.
+        """
+        if self._closed:
+            return
+        try:
+            if self._failure is None:
+                self.commit(durable=True)
+        finally:
+            self._closed = True
+            self._connection.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def discard(self) -> None:
+        """Remove a journal that holds nothing but its header, and give the session's
+        lock back: no run began.
+
+        Raises:
+            JournalUnwritable: it holds rows.
+        """
+        if self.last_seq:
+            raise JournalUnwritable(
+                f"a journal is removed only while it is empty: this one holds {self.last_seq} rows"
+            )
+        if self._closed:
+            return
+        self._closed = True
+        self._connection.close()
+        try:
+            if self.path is not None:
+                self.path.unlink(missing_ok=True)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _append(self, kind: str, type_name: str, timestamp: datetime, payload: str) -> int:
+        if self._failure is not None or self._closed:
+            self._check()
+        known = self._words.get
+        kind, type_name = (
+            known(kind) or self._learn(kind),
+            known(type_name) or self._learn(type_name),
+        )
+        if self._over:
+            raise JournalUnwritable(
+                f"run {self.run_id} has ended: {type_name} cannot be written; start a new run"
+            )
+        buffer, seq = self._buffer, self._last_seq + 1
+        buffer.append((seq, kind, type_name, datetime_text(timestamp), payload, self._now_us()))
+        self._last_seq = seq
+        if len(buffer) >= _MOST_BUFFERED:
+            self.commit()
+        return seq
+
+    # Returns a plain string, whatever enumeration it is a member of: SQLite takes three
+    # times as long to bind others.
+    def _learn(self, word: str) -> str:
+        if not isinstance(word, str) or _WORD.fullmatch(word) is None:
+            raise ValueError(
+                f"kind and type of a row are made of letters, digits and '_': was {word!r:.80}"
+            )
+        if len(self._words) < _MOST_WORDS:
+            self._words[word] = str(word)
+        return str(word)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise JournalUnwritable(
+                f"the journal has failed before and takes nothing more: {self._failure}"
+            )
+        if self._closed:
+            raise JournalUnwritable(
+                "the journal is closed and takes nothing more; attach again to go on"
+            )
+
+    def _refuse_half_a_row(self) -> None:
+        if len(self._buffer) != self._last_seq - self._chain.seq:
+            raise JournalUnwritable(
+                "an interrupt came while a row was written; attach again to go on"
+            )
+
+    def _tidy_after_interrupt(self) -> None:
+        # KeyboardInterrupt may have left commit anywhere: what the file holds decides
+        # what is still to be written.
+        if self._connection.in_transaction:
+            self._connection.rollback()
+        (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
+        written = [row for row in self._buffer if row[0] <= stored]
+        chain = self._chain.seal(written)[1]
+        self._chain, self._buffer = chain, self._buffer[len(written) :]
+
+    def _fail(self, error: Exception) -> NoReturn:
+        failure = (
+            error
+            if isinstance(error, JournalUnwritable)
+            else store.as_journal_error(error, self.path)
+        )
+        self._failure = str(failure)
+        if self._connection.in_transaction:
+            try:
+                self._connection.rollback()
+            except store.SQLITE_ERRORS as second:
+                failure.add_note(f"and the open transaction could not be rolled back: {second}")
+        raise failure from error
+
+
+def open_journal(
+    folder: StateFolder,
+    name: str,
+    *,
+    header: Callable[[], Mapping[str, object]],
+    fresh: bool = False,
+    run_id: str | None = None,
+    clock: Clock | None = None,
+) -> Journal:
+    """Take a session's lock and open the journal of its run: the one that has not
+    ended, else a new one.
+
+    Args:
+        folder: Where the files are.
+        name: The session.
+        header: Gives what a new run's header should hold; called for a new run only.
+            `name`, `run_id` and `created` are added.
+        fresh: Whether to start a new run in any case.
+        run_id: The new run's id; drawn if None.
+        clock: Stamps the rows with wall time.
+
+    Returns:
+        The journal; `resumed` says whether the run was there already, `cut` what its
+        end had lost.
+
+    Raises:
+        BadSessionName: `name` can be none.
+        SessionLocked: another session holds it.
+        JournalVersion: the run was written in another format.
+        JournalCorrupt: the run is damaged before its end.
+        JournalUnwritable: the files cannot be made or written.
+        UnsafeStateFolder: a link lies where a file should.
+    """
+    check_session_name(name)
+    clock = clock or SystemClock()
+    folder.make()
+    lock = SessionLock(folder.lock_path(name), name=name, since=datetime_text(clock.now()))
+    try:
+        path = folder.journal_path(name)
+        _drop_if_blank(path, lock=lock, fresh=fresh)
+        journal = None if fresh else _resume(path, lock=lock, clock=clock)
+        if journal is not None and not journal.ended:
+            return journal
+        if journal is not None:
+            journal._connection.close()  # noqa: SLF001 - the lock goes on to the new run
+        return _start(folder, name, header=header, run_id=run_id, lock=lock, clock=clock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
+    # Its session is making it at this moment, or died while it did.
+    if store.is_blank(connection):
+        raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
+
+
+def open_run(folder: StateFolder, name: str, run: int | None = None) -> RecordedRun:
+    """Open a recorded run for reading.
+
+    Args:
+        folder: Where the files are.
+        name: The session.
+        run: The number of an earlier run, counted from 1; None is the latest.
+
+    Raises:
+        RunNotFound: there is none.
+        JournalVersion: it was written in another format.
+        JournalCorrupt: it is damaged before its end.
+    """
+    return RecordedRun(folder.find_run(name, run))
+
+
+def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
+    if not path.exists() and not path.is_symlink():
+        return None
+    connection = store.connect(path)
+    try:
+        header, seed = store.read_header(connection, path)
+        chain, cut = store.follow(connection, path=path, seed=seed)
+        marked = lock.marked(str(header["run_id"]))
+        if cut is None and marked > chain.seq:
+            cut = TailCut(chain.seq, f"row {marked} had been written once and is gone")
+        if cut is not None or store.is_truncated(path):
+            store.rewrite(connection, path=path, seed=seed)
+            connection = store.connect(path)
+            chain, _whole = store.follow(connection, path=path, seed=seed)
+        store.use_write_ahead_log(connection)
+        store.prove_writable(connection, seq=chain.seq)
+    except store.SQLITE_ERRORS as error:
+        connection.close()
+        raise store.as_journal_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    journal = Journal(connection, path=path, header=header, chain=chain, clock=clock, lock=lock)
+    journal.resumed = True
+    journal.cut = cut
+    return journal
+
+
+def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
+    # A process that died between making the file and writing its header left no run
+    # behind.
+    if not path.exists():
+        return
+    try:
+        with closing(store.connect(path)) as connection:
+            blank = store.is_blank(connection)
+    except (JournalCorrupt, JournalUnwritable, *store.SQLITE_ERRORS):
+        return  # whoever reads it next says what is wrong with it
+    if not blank:
+        return
+    if lock.last_marked() > 0 and not fresh:
+        raise JournalCorrupt(
+            f"journal {path.name} is empty although rows had been written; restore it from a copy, "
+            "or attach with fresh=True"
+        )
+    path.unlink()
+
+
+def _start(
+    folder: StateFolder,
+    name: str,
+    *,
+    header: Callable[[], Mapping[str, object]],
+    run_id: str | None,
+    lock: SessionLock,
+    clock: Clock,
+) -> Journal:
+    facts = {**header(), "name": name, "run_id": run_id or new_run_id(), "created": clock.now()}
+    canonical_json(facts)  # what cannot be written is refused before the old run is set aside
+    lock.mark("-", 0)
+    folder.archive(name)
+    path = folder.journal_path(name)
+    store.create_file(path)
+    connection = store.connect(path)
+    journal = _new(connection, path=path, header=facts, clock=clock, lock=lock)
+    sync_folder(folder.path)
+    return journal
+
+
+def _new(
+    connection: sqlite3.Connection,
+    *,
+    path: Path | None,
+    header: Mapping[str, object],
+    clock: Clock | None,
+    lock: SessionLock | None = None,
+) -> Journal:
+    try:
+        store.write_header(connection, header)
+        written, seed = store.read_header(connection, path)
+    except store.SQLITE_ERRORS as error:
+        connection.close()
+        raise store.as_journal_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    chain = Chain(checksum=seed)
+    return Journal(
+        connection, path=path, header=written, chain=chain, clock=clock or SystemClock(), lock=lock
+    )

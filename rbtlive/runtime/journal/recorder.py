@@ -1,0 +1,183 @@
+"""Between core and journal: writes down what a run does, or checks it against what was
+written.
+
+The rule: recovering a run and running it are the same calls. While rows are left from
+before, each output is compared with its row; when they are used up, outputs are
+appended.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from rbtlive.core.record import SessionRow
+from rbtlive.core.state import capture, order_facts, session_facts
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.errors import StrategyChanged
+from rbtlive.model.commands import Command
+from rbtlive.model.events import Event, OrderFillEvent
+from rbtlive.runtime.journal.codec import canonical_json, encode_event
+from rbtlive.runtime.journal.journal import RUN_ENDED, Journal, JournalRow, RowKind
+
+SESSION_CLOSED = "SessionClosed"
+"""Type of the derived row that holds a session's books and the core's state after it.
+"""
+SWAPPED = "Swapped"
+"""Type of the state row that begins a segment: another strategy goes on from the state
+it holds.
+"""
+
+STOPPED = "Stopped"
+"""Type of the note that holds the core's state where a run was stopped, for code that
+cannot replay it.
+"""
+FAILED = "Failed"
+"""Type of the note that tells what a run failed with, and what its callbacks had
+recorded.
+"""
+
+
+class Recorder:
+    """Writes the rows of one run.
+
+    Args:
+        journal: Where to.
+        after: The rows to replay come after this one: the begin of the last segment.
+    """
+
+    def __init__(self, journal: Journal, *, after: int = 0) -> None:
+        self.journal = journal
+        self._rows: Iterator[JournalRow] | None = None
+        self._next: JournalRow | None = None
+        if journal.resumed:
+            self._rows = journal.rows(after=after)
+            self._step()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether rows from before are left."""
+        return self._rows is not None
+
+    def inputs(self) -> Iterator[tuple[int, Event]]:
+        """Yield number and event of each input row from before; its outputs must be
+        made before the next is asked for.
+
+        Raises:
+            StrategyChanged: the run as it is made again leaves out an output that was
+                written.
+        """
+        while self._next is not None:
+            row = self._next
+            if row.kind != RowKind.INPUT:
+                raise _diverged(row, made=None)
+            self._step()
+            yield row.seq, row.event()
+        self._rows = None
+
+    def finish_replay(self) -> None:
+        """End the replay: what comes now is new."""
+        if self._next is not None:
+            raise _diverged(self._next, made=None)
+        self._rows = None
+
+    def derived_fill(self, event: OrderFillEvent) -> None:
+        """Write down, or check, a fill that the simulated venue made."""
+        self._output(RowKind.DERIVED, event.event_type, event.timestamp, encode_event(event))
+
+    def session_closed(self, core: TradingCore, row: SessionRow) -> None:
+        """Write down, or check, a session's books and the core's state after it."""
+        self.closed_session(row, closing_text(core, row))
+
+    def closed_session(self, row: SessionRow, text: str) -> None:
+        """Write down, or check, a session's close, as `closing_text` told it when it
+        happened.
+        """
+        self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, text)
+
+    def intents(self, core: TradingCore, commands: list[Command]) -> None:
+        """Write down, or check, what the strategy wants of a venue."""
+        when = moment_of(core)
+        for command in commands:
+            self._output(RowKind.INTENT, type(command).__name__, when, canonical_json(command))
+
+    def note(self, type_name: str, timestamp: datetime, payload: object) -> None:
+        """Write something down for people; replays pass over it."""
+        self.journal.append(RowKind.NOTE, type_name, timestamp=timestamp, payload=payload)
+
+    def _output(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
+        row = self._next
+        if row is None:
+            self._append(kind, type_name, timestamp, payload)
+            return
+        made = f"{type_name} {payload}"
+        if (
+            row.kind != kind
+            or row.type != type_name
+            or row.timestamp != timestamp
+            or row.payload != payload
+        ):
+            raise _diverged(row, made=made)
+        self._step()
+
+    def _append(self, kind: RowKind, type_name: str, timestamp: datetime, payload: str) -> None:
+        self.journal.append_text(kind, type_name, timestamp=timestamp, payload=payload)
+
+    def _step(self) -> None:
+        assert self._rows is not None
+        row = next(self._rows, None)
+        while row is not None and (row.kind == RowKind.NOTE or row.type == RUN_ENDED):
+            row = next(self._rows, None)
+        self._next = row
+
+
+def closing_text(core: TradingCore, row: SessionRow) -> str:
+    """Return a session's books and the core's state after it, as canonical JSON; to be
+    called when it closes.
+    """
+    facts: dict[str, Any] = {
+        "row": session_facts(row, core.record.transactions),
+        "state": capture(core, since_last=True),
+    }
+    denied = core.orders.denied_since_told()
+    if denied:
+        facts["denied"] = [order_facts(order) for order in denied]
+    return canonical_json(facts)
+
+
+def moment_of(core: TradingCore) -> datetime:
+    """Return the time of a core's current step; the open of its session before the
+    first one.
+    """
+    return core.now if core.market.now_us else core.calendar.open(core.market.session)
+
+
+def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
+    was, now = f"{row.type} {row.payload}", made or "nothing"
+    type_name, _space, payload = now.partition(" ")
+    if type_name == row.type and payload != row.payload:
+        where, old, new = _first_difference(json.loads(row.payload), json.loads(payload))
+        was, now = f"{row.type} with {where} {canonical_json(old)}", canonical_json(new)
+    return StrategyChanged(
+        f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, "
+        "is "
+        f"{now:.300}; the strategy depends on more than its bars (time, random numbers, files), or "
+        "was edited; attach the code "
+        "it was begun with, or attach with on_divergence='positions' to go on from its positions, "
+        "or with fresh=True"
+    )
+
+
+# Where two facts differ first, as a path, and what each holds there.
+def _first_difference(was: Any, made: Any, path: str = "") -> tuple[str, Any, Any]:
+    if isinstance(was, dict) and isinstance(made, dict):
+        for key in sorted({*was, *made}):
+            if was.get(key) != made.get(key):
+                return _first_difference(was.get(key), made.get(key), f"{path}.{key}".lstrip("."))
+    if isinstance(was, list) and isinstance(made, list) and len(was) == len(made):
+        for number, (one, other) in enumerate(zip(was, made, strict=True)):
+            if one != other:
+                return _first_difference(one, other, f"{path}[{number}]")
+    return path or "everything", was, made

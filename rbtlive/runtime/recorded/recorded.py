@@ -1,0 +1,341 @@
+"""What a journal tells of its run without the strategy: its segments, its record, the
+state it stopped in.
+
+The rule: everything here comes from the journal's rows; nothing is computed by a
+strategy's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.brokers.paper import PaperBroker
+from rbtlive.core.order import Order
+from rbtlive.core.record import RunRecord, SessionRow
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.state import capture, order_of, recorded_of, restore, session_of
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.model.asset import Asset
+from rbtlive.model.commands import CancelOrder, SubmitOrder
+from rbtlive.model.events import (
+    Event,
+    MarketDataEvent,
+    OrderFillEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.order import OrderState, Transaction
+from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind
+from rbtlive.runtime.journal.recorder import FAILED, SESSION_CLOSED, STOPPED, SWAPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a run under one strategy's code and settings.
+
+    Attributes:
+        after: The rows of the segment come after this one.
+        strategy: Name of the strategy.
+        source: Hash of its source.
+        settings: Its settings as facts.
+        state: The core's state it began with; None for the run's first segment.
+    """
+
+    after: int
+    strategy: str
+    source: str
+    settings: Mapping[str, Any]
+    state: Mapping[str, Any] | None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What tells whether it is the same code under the same settings."""
+        return self.strategy, self.source, repr(sorted(self.settings.items()))
+
+
+def segments_of(run: RecordedRun) -> list[Segment]:
+    """Return the segments of a run, oldest first."""
+    header = run.header
+    found = [Segment(0, header["strategy"], header["source"], header["settings"], None)]
+    for row in run.rows_of_kind(RowKind.STATE):
+        if row.type == SWAPPED:
+            facts = row.data()
+            found.append(
+                Segment(
+                    row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"]
+                )
+            )
+    return found
+
+
+def swap_facts(
+    strategy: str, source: str, settings: Mapping[str, Any], state: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the payload of the row that begins a segment."""
+    return {"strategy": strategy, "source": source, "settings": settings, "state": state}
+
+
+class Facts:
+    """The record of a run as its rows tell it, up to a row.
+
+    Args:
+        run: The journal.
+        assets: By symbol.
+        upto: The last row that counts; None is the journal's last.
+    """
+
+    def __init__(
+        self, run: RecordedRun, assets: Mapping[str, Asset], *, upto: int | None = None
+    ) -> None:
+        self.sessions: list[SessionRow] = []
+        self.transactions: list[Transaction] = []
+        self.denied: list[Order] = []
+        self.slices: list[MarketDataEvent] = []
+        self.tail: list[JournalRow] = []
+        self.state: Mapping[str, Any] | None = None
+        # What the end of the run had to say, if nothing happened after it.
+        self.ending: Mapping[str, Any] = {}
+        self._assets = assets
+        self._simulated = run.header.get("broker") == PaperBroker.name
+        self._symbols: dict[str, str] = {}
+        self._orders: dict[str, Order] = {}
+        self._open: dict[str, Any] = {}
+        for row in run.rows():
+            if upto is not None and row.seq > upto:
+                break
+            self._take(row)
+
+    def _take(self, row: JournalRow) -> None:
+        if row.kind == RowKind.NOTE:
+            if row.type in {STOPPED, FAILED}:
+                self.ending = row.data()
+            return
+        self.ending = {}
+        if row.type == SESSION_CLOSED:
+            facts = row.data()
+            del self.transactions[self.closed_transactions :]
+            session, transactions = session_of(facts["row"], self._assets, len(self.transactions))
+            self.sessions.append(session)
+            self.transactions += transactions
+            self.denied += [order_of(order, self._assets) for order in facts.get("denied", ())]
+            self.state = self.whole(facts["state"])
+            self._orders |= {order.id: order for order in session.orders}
+            self.tail = []
+            return
+        self.tail.append(row)
+        if row.kind == RowKind.INTENT and row.type == SubmitOrder.__name__:
+            facts = row.data()
+            self._symbols[facts["order_id"]] = facts["symbol"]
+        elif row.type == MarketDataEvent.__name__:
+            event = row.event()
+            assert isinstance(event, MarketDataEvent)
+            self.slices.append(event)
+        elif row.type == OrderFillEvent.__name__:
+            self._fill(row)
+
+    def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a state with all open orders in it: a row tells of those that changed
+        since the one before.
+        """
+        self._open |= {order["id"]: order for order in state["open_orders"]}
+        self._open = {order_id: self._open[order_id] for order_id in state["open_ids"]}
+        return {**state, "open_orders": list(self._open.values())}
+
+    @property
+    def closed_transactions(self) -> int:
+        """How many transactions belong to sessions that are over."""
+        return self.sessions[-1].transactions[1] if self.sessions else 0
+
+    def _fill(self, row: JournalRow) -> None:
+        fill = row.event()
+        assert isinstance(fill, OrderFillEvent)
+        symbol = self._symbols.get(fill.order_id)
+        if symbol is not None:
+            self.transactions.append(
+                Transaction(
+                    fill.timestamp,
+                    self._assets[symbol],
+                    fill.amount,
+                    fill.price,
+                    fill.commission,
+                    fill.order_id,
+                    fill.execution_id,
+                )
+            )
+
+    def orders(self) -> list[Order]:
+        """Return the latest picture of every order of a session that is over, and those
+        open at its end.
+        """
+        known = dict(self._orders)
+        if self.state is not None:
+            changed = (*self.state["open_orders"], *self.state["news"])
+            known |= {order["id"]: order_of(order, self._assets) for order in changed}
+        self._send(known)
+        return [
+            known[order_id]
+            for order_id in sorted(known, key=int)
+            if known[order_id].state != OrderState.DENIED
+        ]
+
+    # What the last callbacks asked for left when their session's books were closed
+    # already.
+    def _send(self, known: Mapping[str, Order]) -> None:
+        for row in self.tail:
+            if row.kind != RowKind.INTENT or row.type != SubmitOrder.__name__:
+                continue
+            order = known.get(row.data()["order_id"])
+            if order is not None and order.state is OrderState.CREATED:
+                order.move(OrderState.SUBMITTED, order.dt)
+                if self._simulated:
+                    order.move(OrderState.PENDING, order.dt)
+
+    def record(self, strategy: str, settings: RunSettings) -> RunRecord:
+        """Return the run's record up to the end of its last session."""
+        return RunRecord(
+            strategy,
+            settings,
+            tuple(sorted(self._assets.values(), key=lambda asset: asset.index)),
+            list(self.sessions),
+            list(self.transactions),
+            self.orders(),
+            list(self.denied),
+        )
+
+
+def refill(core: TradingCore, facts: Facts) -> None:
+    """Give a fresh core's market the bars that were seen already, without calling the
+    strategy.
+    """
+    if core.market.preload:
+        return
+    for event in facts.slices:
+        core.take_in(event)
+
+
+def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
+    """Put a fresh core where a segment begins: bars, orders, money and time as they
+    were, its own code not yet run.
+    """
+    refill(core, facts)
+    core.record.transactions = list(facts.transactions)
+    restore(core, state, facts.sessions)
+    core.orders.restore_denied(facts.denied)
+
+
+def state_at_end(
+    facts: Facts, new_core: Callable[[], TradingCore], *, simulated: bool
+) -> Mapping[str, Any]:
+    """Return the state a run stopped in, from its rows alone.
+
+    A run that was stopped has told it; one that failed or was killed is put together
+    from its last session's close and what happened since. Only what its callbacks
+    recorded since then is lost, if it was killed.
+
+    Args:
+        facts: The run's.
+        new_core: Makes a core whose strategy does nothing, on a venue elsewhere.
+        simulated: Whether the run's orders were at the venue in memory, which answers
+            at once and watches prices itself.
+    """
+    if "state" in facts.ending:
+        return facts.whole(facts.ending["state"])
+    core = new_core()
+    if facts.state is not None:
+        carry_on(core, _before_tail(facts), facts.state)
+    for row in facts.tail:
+        if row.kind == RowKind.INTENT:
+            _apply_intent(core, row.data(), row, simulated=simulated)
+        elif row.type == MarketDataEvent.__name__:
+            _take_bar(core, row.event(), simulated=simulated)
+        elif row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != SystemErrorEvent.__name__:
+            core.process(row.event())
+    core.recorded = recorded_of(facts.ending.get("recorded", core.recorded))
+    return capture(core)
+
+
+# A session's last bar leaves it open: what it filled comes after it, and the next
+# segment closes the session.
+def _take_bar(core: TradingCore, event: Event, *, simulated: bool) -> None:
+    assert isinstance(event, MarketDataEvent)
+    core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
+    core.take_in(event)
+    for order in core.orders.get_active_orders() if simulated else ():
+        bar = event.bars.get(order.asset.symbol)
+        if bar is not None and bar.volume:
+            order.check_triggers(bar.close, event.timestamp)
+
+
+def _before_tail(facts: Facts) -> Facts:
+    begun = {row.timestamp for row in facts.tail if row.type == MarketDataEvent.__name__}
+    facts.slices = [event for event in facts.slices if event.timestamp not in begun]
+    facts.transactions = facts.transactions[: facts.closed_transactions]
+    return facts
+
+
+def _apply_intent(
+    core: TradingCore, facts: Mapping[str, Any], row: JournalRow, *, simulated: bool
+) -> None:
+    order = core.orders.get_order(facts["order_id"])
+    if row.type == CancelOrder.__name__:
+        if order is not None and order.is_open and simulated:
+            core.orders.move(order, OrderState.CANCELED, row.timestamp)
+            core.orders.touch(order)
+        elif order is not None and order.is_open:
+            order.cancel_requested = True
+        return
+    if order is None:
+        order = _order_of(core, facts, row)
+        core.orders.adopt(order)
+        core.orders.touch(order)
+    if order.state is OrderState.CREATED:
+        order.move(OrderState.SUBMITTED, order.dt)
+    if simulated and order.state is OrderState.SUBMITTED:
+        order.move(OrderState.PENDING, order.dt)
+
+
+def _order_of(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> Order:
+    symbol = {asset.symbol: asset for asset in core.assets}
+    return Order(
+        facts["order_id"],
+        symbol[facts["symbol"]],
+        Decimal(facts["amount"]),
+        row.timestamp,
+        row.timestamp,
+        None if facts["limit"] is None else Decimal(facts["limit"]),
+        None if facts["stop"] is None else Decimal(facts["stop"]),
+    )
+
+
+def settings_of(facts: Mapping[str, Any]) -> RunSettings:
+    """Return settings from their facts; cost models of a class of their own come back
+    as None.
+
+    Nothing is imported or run to rebuild a model: who needs them passes them again.
+    """
+    values = dict(facts)
+    return RunSettings(
+        capital_base=Decimal(values["capital_base"]),
+        frequency=values["frequency"],
+        calendar=values["calendar"],
+        start=date.fromisoformat(values["start"]),
+        end=None if values["end"] is None else date.fromisoformat(values["end"]),
+        frames=values["frames"],
+        zipline_quirks=values["zipline_quirks"],
+        params=dict(values["params"]),
+        benchmark=values["benchmark"],
+        on_error=values["on_error"],
+        max_errors=values["max_errors"],
+    )
+
+
+def inputs_between(run: RecordedRun, first: int, last: int | None) -> Iterator[Event]:
+    """Yield what a run took in after row `first` up to row `last`."""
+    for seq, event in run.events(after=first):
+        if last is not None and seq > last:
+            return
+        yield event

@@ -1,0 +1,168 @@
+"""What an order on the wire asks for, checked: a ticket is an order that may be placed.
+
+The rule: whatever is wrong is said in the venue's own words with its status and code,
+before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from rbtlive.model.number import plain_text
+
+Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit", "stop", "stop_limit"]
+TimeInForce = Literal["day", "gtc"]
+
+MAX_ID_LENGTH = 128
+MAX_DECIMALS = 9
+_PRICES: dict[str, tuple[str, ...]] = {
+    "market": (),
+    "limit": ("limit_price",),
+    "stop": ("stop_price",),
+    "stop_limit": ("limit_price", "stop_price"),
+}
+_LARGEST = Decimal("1E12")
+_NOT_HERE = ("notional", "legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
+
+
+class Refused(Exception):  # noqa: N818 - what it says, not that it is an error
+    """The venue says no.
+
+    Attributes:
+        status: HTTP status.
+        code: The venue's own code.
+        message: Its words.
+    """
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """An order that may be placed.
+
+    Attributes:
+        client_order_id: The client's name for it, unique.
+        symbol: Ticker.
+        qty: Shares, positive.
+        side: "buy" or "sell".
+        type: "market", "limit", "stop" or "stop_limit".
+        time_in_force: "day" or "gtc".
+        limit_price: Price, or None.
+        stop_price: Price, or None.
+    """
+
+    client_order_id: str
+    symbol: str
+    qty: Decimal
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """Signed shares."""
+        return self.qty if self.side == "buy" else -self.qty
+
+    def facts(self) -> dict[str, str | None]:
+        """Return the ticket as plain JSON values."""
+        return {
+            name: plain_text(value) if isinstance(value, Decimal) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> OrderRequest:
+        """Return the ticket that `facts` was told of."""
+        numbers = ("qty", "limit_price", "stop_price")
+        values: dict[str, Any] = {
+            name: Decimal(value) if name in numbers and value is not None else value
+            for name, value in facts.items()
+        }
+        return cls(**values)
+
+
+def read_order_request(body: Any, *, new_id: str) -> OrderRequest:
+    """Return what a request's body asks for.
+
+    Args:
+        body: The parsed JSON.
+        new_id: The client order id of a body that has none.
+
+    Raises:
+        Refused: it cannot be placed, and why.
+    """
+    if not isinstance(body, Mapping):
+        raise Refused(422, 40010001, "request body must be an object")
+    for name in _NOT_HERE:
+        if body.get(name) is not None:
+            raise Refused(422, 40010001, f"{name} is not supported by this venue")
+    if body.get("order_class") not in (None, "", "simple"):
+        raise Refused(
+            422, 40010001, "order_class is not supported by this venue: only simple orders are"
+        )
+    if body.get("extended_hours"):
+        raise Refused(422, 40010001, "extended_hours is not supported by this venue")
+    client_order_id = body.get("client_order_id") or new_id
+    if not isinstance(client_order_id, str) or len(client_order_id) > MAX_ID_LENGTH:
+        raise Refused(
+            422, 40010001, f"client_order_id must be text of at most {MAX_ID_LENGTH} characters"
+        )
+    symbol = body.get("symbol")
+    if not isinstance(symbol, str) or not symbol:
+        raise Refused(422, 40010001, "symbol is required")
+    kind = _choice(body, "type", tuple(_PRICES))
+    ticket = OrderRequest(
+        client_order_id=client_order_id,
+        symbol=symbol,
+        qty=_positive(body, "qty"),
+        side=_choice(body, "side", ("buy", "sell")),  # type: ignore[arg-type]
+        type=kind,  # type: ignore[arg-type]
+        time_in_force=_choice(body, "time_in_force", ("day", "gtc")),  # type: ignore[arg-type]
+        **_prices(body, kind),
+    )
+    if ticket.qty % 1 and ticket.time_in_force != "day":
+        raise Refused(422, 42210000, "fractional orders must be DAY orders")
+    return ticket
+
+
+def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or value not in choices:
+        raise Refused(422, 40010001, f"{name} must be one of {', '.join(choices)}")
+    return value
+
+
+def _prices(body: Mapping[str, Any], kind: str) -> dict[str, Decimal]:
+    for name in ("limit_price", "stop_price"):
+        if body.get(name) is not None and name not in _PRICES[kind]:
+            raise Refused(422, 40010001, f"{kind} orders must not have {name}")
+    return {name: _positive(body, name) for name in _PRICES[kind]}
+
+
+def _positive(body: Mapping[str, Any], name: str) -> Decimal:
+    value = body.get(name)
+    if value is None:
+        raise Refused(422, 40010001, f"{name} is required")
+    number: Decimal | None = None
+    if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            number = None
+    if number is None or not number.is_finite() or not 0 < number <= _LARGEST:
+        raise Refused(422, 40010001, f"{name} must be a positive number")
+    exponent = number.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
+        raise Refused(422, 40010001, f"{name} must have at most {MAX_DECIMALS} decimals")
+    return number
