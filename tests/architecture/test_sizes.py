@@ -15,7 +15,6 @@ EXCEPTIONS = {
     "rbtlive/core/api_setup.py:SetupMethods": 26,  # zipline's API, a method a function
     "rbtlive/data/bars/market.py": 646,
     "rbtlive/data/bars/market.py:Market": 33,
-    "rbtlive/errors.py": 720,
     "rbtlive/runtime/engine/engine.py": 680,
     "rbtlive/runtime/engine/engine.py:TradingEngine.__init__": 80,
     "rbtlive/runtime/journal/journal.py": 680,

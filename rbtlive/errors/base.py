@@ -1,0 +1,64 @@
+"""What every exception and warning of the package derives from."""
+# ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class RbtliveError(Exception):
+    """Base of everything this package raises on its own account."""
+
+    def __str__(self) -> str:
+        return ", ".join(
+            str(part) for part in self.args
+        )  # a KeyError among the parents would show the repr
+
+
+class RbtliveWarning(UserWarning):
+    """Base of the Python warnings this package gives."""
+
+
+class DataWarning(RbtliveWarning):
+    """Part of the data was left out; the message counts it and names the first."""
+
+
+class ZiplineError(RbtliveError):
+    """Base of the exceptions that carry zipline's names.
+
+    Takes a message, or zipline's keyword arguments, which are then told in a sentence
+    behind the class's own meaning. A subclass with a `msg` template has its keyword
+    arguments put into that, as in zipline.
+
+    Attributes:
+        kwargs: The keyword arguments it was raised with.
+    """
+
+    msg: ClassVar[str | None] = None
+
+    def __init__(self, message: str | None = None, /, **facts: Any) -> None:
+        self.kwargs = facts
+        super().__init__(self._sentence(facts) if message is None else message)
+
+    @property
+    def message(self) -> str:
+        """The text of the error."""
+        return str(self)
+
+    @classmethod
+    def _sentence(cls, facts: dict[str, Any]) -> str:
+        if cls.msg is not None:
+            return cls.msg.format(**facts)
+        if set(facts) == {"msg"}:
+            return str(facts["msg"])
+        meaning = (cls.__doc__ or cls.__name__).partition("\n")[0].rstrip(".")
+        told = ", ".join(f"{name} was {value}" for name, value in facts.items())
+        return f"{meaning}: {told}" if told else meaning
+
+
+class NotBuilt(RbtliveError, NotImplementedError):
+    """A feature of zipline that this package does not have; the message names it."""
+
+
+class MissingExtra(RbtliveError, ImportError):
+    """A package of an optional extra is not installed; the message names the extra."""

@@ -1,0 +1,75 @@
+"""Data that cannot be used as it is."""
+# ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
+
+from __future__ import annotations
+
+from rbtlive.errors.base import RbtliveError
+from rbtlive.errors.zipline import SymbolNotFound
+
+
+class DataError(RbtliveError, ValueError):
+    """Data cannot be used as it is; the message names column, row and value."""
+
+
+class UnknownSymbol(SymbolNotFound, DataError):
+    """The data holds no asset of this symbol; the message suggests the nearest."""
+
+
+class MissingColumn(DataError):
+    """A frame lacks a column."""
+
+
+class WrongColumnType(DataError):
+    """A column has a type that cannot be read."""
+
+
+class NotAFrame(DataError, TypeError):
+    """What was given is neither a frame nor a path nor a portal."""
+
+
+class UnreadableFile(DataError):
+    """A file is missing or of a kind that cannot be read."""
+
+
+class EmptyData(DataError):
+    """No usable bar is left."""
+
+
+class UnknownSample(DataError):
+    """No sample of this name ships with the package."""
+
+
+class InvalidPrice(DataError):
+    """A price is negative or infinite."""
+
+
+class InvalidVolume(DataError):
+    """A volume is negative or infinite."""
+
+
+class MissingValue(DataError):
+    """A bar has a close but lacks another of its values."""
+
+
+class HighBelowLow(DataError):
+    """A bar's high is below its low."""
+
+
+class DuplicateBar(DataError):
+    """Two bars stand for the same asset and time."""
+
+
+class BarOutsideSession(DataError):
+    """A bar stands on a day that is no session of the calendar."""
+
+
+class InvalidAsset(DataError):
+    """A row of the assets frame contradicts itself or another one."""
+
+
+class InvalidSplit(DataError):
+    """A row of the splits frame cannot be applied."""
+
+
+class InvalidDividend(DataError):
+    """A row of the dividends frame cannot be applied."""

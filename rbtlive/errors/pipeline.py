@@ -1,0 +1,102 @@
+"""zipline's exceptions about pipelines and their terms."""
+# ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
+
+from __future__ import annotations
+
+from rbtlive.errors.base import ZiplineError
+
+
+class HistoryWindowStartsBeforeData(ZiplineError):
+    """The history window begins before the data."""
+
+
+class NoSuchPipeline(ZiplineError, KeyError):
+    """No pipeline of this name was attached."""
+
+
+class AttachPipelineAfterInitialize(ZiplineError):
+    """It works only inside initialize."""
+
+
+class PipelineOutputDuringInitialize(ZiplineError):
+    """It does not work inside initialize."""
+
+
+class DuplicatePipelineName(ZiplineError):
+    """A pipeline of this name was attached already."""
+
+
+class UnsupportedPipelineOutput(ZiplineError):
+    """A pipeline column must be two-dimensional."""
+
+
+class PipelineDateError(ZiplineError):
+    """Start and end are needed together."""
+
+
+class WindowLengthTooLong(ZiplineError):
+    """The window is longer than the data."""
+
+
+class WindowLengthNotPositive(ZiplineError):
+    """A window must hold at least one bar."""
+
+
+class WindowLengthNotSpecified(ZiplineError):
+    """A pipeline term lacks its window length."""
+
+
+class NonWindowSafeInput(ZiplineError):
+    """A windowed term was fed one that is adjusted."""
+
+
+class NonPipelineInputs(ZiplineError):
+    """A pipeline term was fed something that is none."""
+
+
+class NonSliceableTerm(ZiplineError):
+    """This pipeline term cannot be sliced."""
+
+
+class IncompatibleTerms(ZiplineError):
+    """Two pipeline terms have different masks."""
+
+
+class TermInputsNotSpecified(ZiplineError):
+    """A pipeline term lacks its inputs."""
+
+
+class TermOutputsEmpty(ZiplineError):
+    """A pipeline term has an empty list of outputs."""
+
+
+class InvalidOutputName(ZiplineError):
+    """A pipeline output has a name that is taken or private."""
+
+
+class InvalidTermParams(ZiplineError):
+    """A pipeline term's params are no list of names."""
+
+
+class DTypeNotSpecified(ZiplineError):
+    """A pipeline term lacks its dtype."""
+
+
+class NotDType(ZiplineError):
+    """A pipeline term's dtype is no numpy dtype."""
+
+
+class UnsupportedDType(ZiplineError):
+    """A pipeline term has a dtype that is not supported."""
+
+
+class UnsupportedDataType(ZiplineError):
+    """A custom factor has a dtype that is not supported."""
+
+
+class BadPercentileBounds(ZiplineError):
+    """Percentile bounds are out of order."""
+
+
+class UnknownRankMethod(ZiplineError):
+    """No ranking method has this name."""

@@ -1,0 +1,76 @@
+"""What goes wrong while a session runs, and results that cannot be read."""
+# ruff: noqa: N818 - an exception's name says what happened, without the suffix Error
+
+from __future__ import annotations
+
+import queue
+
+from rbtlive.errors.base import RbtliveError
+
+
+class EngineError(RbtliveError):
+    """The engine cannot do this now."""
+
+
+class EngineStopped(EngineError):
+    """The engine has stopped and takes nothing more."""
+
+
+class TooManyErrors(EngineError):
+    """Callbacks failed too many times in a row."""
+
+
+class InvariantBroken(EngineError):
+    """Something that must always hold does not: a bug, and a reason to stop."""
+
+
+class IllegalTransition(EngineError):
+    """An order cannot go from its state to that one."""
+
+
+class UnknownOrder(EngineError, LookupError):
+    """No order has this id."""
+
+
+class QueueFull(EngineError, queue.Full):
+    """The queue holds as much market data as it may."""
+
+
+class QueueEmpty(EngineError, queue.Empty):
+    """The queue holds nothing."""
+
+
+class FeedError(RbtliveError):
+    """A feed failed."""
+
+
+class FeedDisconnected(FeedError, ConnectionError):
+    """A feed's source was lost and did not come back."""
+
+
+class InvalidBar(FeedError, ValueError):
+    """A feed gave something that is no usable bar."""
+
+
+class BrokerError(RbtliveError):
+    """A broker failed."""
+
+
+class OrderRefused(BrokerError):
+    """A broker said no to an order, for good."""
+
+
+class ReconciliationFailed(BrokerError):
+    """A broker's books and ours differ, and nothing explains it."""
+
+
+class ResultError(RbtliveError):
+    """A saved result cannot be used."""
+
+
+class ResultVersion(ResultError):
+    """A saved result was written in another format."""
+
+
+class ResultCorrupt(ResultError):
+    """A saved result was changed or damaged."""
