@@ -15,9 +15,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.model.interval import DAY_US, MINUTE_US
 
-MINUTE_US = 60_000_000
-DAY_US = 86_400_000_000
 MAX_WEEK_RANGE = 5
 MAX_MONTH_RANGE = 23
 

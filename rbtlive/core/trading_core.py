@@ -35,7 +35,7 @@ from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.venue_port import RemoteVenue, Venue
 from rbtlive.core.views import AccountView, OrderView, PortfolioView, TransactionView
 from rbtlive.data.bars.market import Market
-from rbtlive.data.calendars.calendar import datetime_of, morning_us, us_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import EngineStopped, InvariantBroken, OutsideCalendar
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
@@ -447,7 +447,7 @@ class TradingCore(OrderEntry):
         calendar = self.calendar
         self._session_span = (calendar.opens_us.item(session), calendar.closes_us.item(session))
         if self._before_start is not None:
-            self._bts_us = morning_us(calendar.label(session))
+            self._bts_us = calendar.morning_us(session)
 
     def _start_hook_if_due(self, us: int) -> None:
         if self._start_hook_done or us < self._bts_us:

@@ -60,7 +60,7 @@ class InvalidSetting(SettingsError):
 
 
 class BadFrequency(SettingsError):
-    """A frequency is neither "1d" nor "1m"."""
+    """A frequency is no interval, or the data has no bars it can be made of."""
 
 
 class BadSessionName(SettingsError):

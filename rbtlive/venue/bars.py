@@ -23,11 +23,10 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
+from rbtlive.model.interval import MINUTE_US
 from rbtlive.model.number import to_decimal
 
 Frequency = Literal["1d", "1m"]
-
-MINUTE_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)

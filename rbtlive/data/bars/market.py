@@ -18,7 +18,7 @@ from rbtlive.data.bars.panel import FIELDS, Floats, Frequency, Panel, to_series
 from rbtlive.data.bars.panel_maker import ListingDates, PanelMaker
 from rbtlive.data.bars.rolling_panel import RollingPanel
 from rbtlive.data.bars.session_bars import LastRows, TodaySoFar, session_bar
-from rbtlive.data.calendars.calendar import morning_us, us_of
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.calendars.next_minute import NextMinute
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.data.windows.history import History
@@ -228,7 +228,7 @@ class Market:
         """Move to the morning of a session: what is seen is the bar before, as it looks
         this morning.
         """
-        self.now_us = morning_us(self.calendar.label(session))
+        self.now_us = self.calendar.morning_us(session)
         self.before_open = True
         coming = session - self.panel.first_session - self._lag
         if self._look_ahead and self.frequency == "1d" and coming < self.panel.rows:

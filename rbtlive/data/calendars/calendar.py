@@ -21,13 +21,12 @@ import polars as pl
 
 from rbtlive.errors import InvalidSetting, NotASession, OutsideCalendar, UnknownCalendar
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY_US, MINUTE_US
 
 FIRST_LABEL: Final = date(1970, 1, 2)
 LAST_LABEL: Final = date(2030, 12, 31)
 """How far calendars reach until a later date is asked for."""
 
-MINUTE_US: Final = 60_000_000
-DAY_US: Final = 86_400_000_000
 
 TABLES: Final = {
     "CMES": "CMES",
@@ -113,13 +112,29 @@ MORNING: Final = time(8, 45)
 MORNING_ZONE: Final = ZoneInfo("America/New_York")
 
 
-def morning_us(label: date) -> int:
-    """Return when `before_trading_start` runs: 08:45 New York on the session's date, on
-    every calendar, µs UTC.
+@dataclass(frozen=True, slots=True, eq=False)
+class Periods:
+    """What a calendar of weeks or months has beside its sessions.
 
-    Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
+    Attributes:
+        whole: The calendar whose sessions they are made of.
+        first_labels: Label of each one's first session.
+        begins: Its first date: a Monday, or the first of a month.
+        ends: Its last date.
     """
-    return us_of(datetime.combine(label, MORNING, MORNING_ZONE))
+
+    whole: TradingCalendar
+    first_labels: NDArray[np.datetime64]
+    begins: NDArray[np.datetime64]
+    ends: NDArray[np.datetime64]
+
+    def of_labels(self, labels: NDArray[np.datetime64]) -> NDArray[np.int32]:
+        """Return the number of the week or month of each date; -1 for one without a
+        session.
+        """
+        found = np.searchsorted(self.begins, labels, side="right") - 1
+        inside = (found >= 0) & (labels <= self.ends[np.maximum(found, 0)])
+        return np.where(inside, found, -1).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -137,6 +152,8 @@ class TradingCalendar:
         breaks_us: Start and end of each session's lunch break, µs UTC, sessions x 2;
             None for an exchange without breaks. A session without a break has its close
             twice.
+        periods: Set if each session is a week or month of sessions, labelled by its
+            last one; `rbtlive.data.calendars.grid.calendar_of` makes such a calendar.
     """
 
     name: str
@@ -146,6 +163,7 @@ class TradingCalendar:
     closes_us: Micros
     early_closes: NDArray[np.bool_]
     breaks_us: Micros | None = None
+    periods: Periods | None = None
 
     def __post_init__(self) -> None:
         for array in (
@@ -264,6 +282,8 @@ class TradingCalendar:
 
     def sessions_of_labels(self, labels: NDArray[np.datetime64]) -> NDArray[np.int32]:
         """Return the session number of each date; -1 for a date that is no session."""
+        if self.periods is not None:
+            return self.periods.of_labels(labels)
         if (
             len(labels) >= _MANY
             and labels.min() >= self.labels[0]
@@ -311,6 +331,15 @@ class TradingCalendar:
     def label(self, session: int) -> date:
         """Return a session's label."""
         return _date_of(self.labels[session])
+
+    def morning_us(self, session: int) -> int:
+        """Return when `before_trading_start` runs: 08:45 New York on the date of the
+        session (of a week or month, its first one), on every calendar, µs UTC.
+
+        Source: zipline-reloaded 3.2.1, `algorithm.py`, `gens/sim_engine.pyx`.
+        """
+        first = self.labels if self.periods is None else self.periods.first_labels
+        return us_of(datetime.combine(_date_of(first[session]), MORNING, MORNING_ZONE))
 
     def open(self, session: int) -> datetime:
         """Return when a session opens, UTC."""

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rbtlive.data.bars.panel import EMPTY
-from rbtlive.data.calendars.calendar import MINUTE_US, datetime_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.bar import floats_of
+from rbtlive.model.interval import MINUTE_US
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.panel import Panel

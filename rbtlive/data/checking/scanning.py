@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from rbtlive.data.bars.minute_bars import Layout, PartStore, Spill, StoredMinutes
-from rbtlive.data.calendars.calendar import MINUTE_US, TradingCalendar, datetime_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.checking.frames import (
     READ_ERRORS,
     instant_column,
@@ -40,6 +40,7 @@ from rbtlive.data.checking.schema import (
     typed_part,
 )
 from rbtlive.errors import DuplicateBar, EmptyData, UnreadableFile
+from rbtlive.model.interval import MINUTE_US
 
 HELD_BARS: Final = 1_000_000
 """Up to so many minute bars are held in memory unless the user says otherwise."""

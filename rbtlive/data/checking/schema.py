@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from rbtlive.data.calendars.calendar import DAY_US, MINUTE_US, TradingCalendar, datetime_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.checking.frames import (
     date_column,
     instant_column,
@@ -36,6 +36,7 @@ from rbtlive.errors import (
     MissingValue,
 )
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY_US, MINUTE_US
 
 PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from rbtlive.data.calendars.calendar import MINUTE_US, TradingCalendar, datetime_of, us_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import BadFrequency, InvalidBar
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import Bar, aware_utc, plain_values, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent, trusted_slice
+from rbtlive.model.interval import MINUTE_US
 from rbtlive.model.number import to_decimal
 
 Frequency = Literal["1d", "1m"]

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from rbtlive.data.bars.panel import Floats, Panel, to_series
-from rbtlive.data.calendars.calendar import DAY_US
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.model.arrays import np
+from rbtlive.model.interval import DAY_US
 
 BASE_FIELD = {
     "open": "open",

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.events import CircuitBreakerEvent
+from rbtlive.model.interval import MINUTE_US
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
-MINUTE_US = 60_000_000
 KEPT_SLICES = 10_000
 ACTIONS = ("halt", "reduce", "flatten")
 

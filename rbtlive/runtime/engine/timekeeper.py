@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rbtlive.data.calendars.calendar import datetime_of, morning_us, us_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
 from rbtlive.runtime.clock import Clock
@@ -112,9 +112,7 @@ class Timekeeper:
             daily = timedelta(seconds=DAILY_GRACE_S) if self._frequency == "1d" else self._grace
             self._feed.close_through(now - max(self._grace, daily))
         session = core.calendar.next_session(now_us)
-        morning = session > self._opened_session and now_us >= morning_us(
-            core.calendar.label(session)
-        )
+        morning = session > self._opened_session and now_us >= core.calendar.morning_us(session)
         if morning and _is_next(core, session):
             self._opened_session = session
             self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
