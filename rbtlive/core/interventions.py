@@ -34,8 +34,27 @@ def operate(core: TradingCore, event: OperatorEvent) -> None:
     elif event.action == "kill":
         core.cancel_everything("kill by the operator")
         core.halt("kill by the operator")
+    elif event.action == "cancel":
+        core.cancel_order(event.order_id, "cancelled by the operator")
+    elif event.action == "close":
+        _close(core, event.symbol)
     elif event.action == "flatten":
         _flatten(core, "flatten by the operator")
+
+
+def _close(core: TradingCore, symbol: str) -> None:
+    # Orders of the asset go first: one that filled later would open the position again.
+    position = next((held for held in core.portfolio if held.asset.symbol == symbol), None)
+    if position is None:
+        core.on_message("warning", f"close by the operator: no position in {symbol}")
+        return
+    for order in core.orders.get_active_orders():
+        if order.asset.symbol == symbol:
+            core.cancel_order(order.id, "close by the operator")
+    before = core.trading_state
+    core.trading_state = "running"  # even a halted run may close what it holds
+    core.enter(position.asset, -position.amount)
+    core.trading_state = before
 
 
 def trip(core: TradingCore, event: CircuitBreakerEvent) -> None:

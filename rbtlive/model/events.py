@@ -42,6 +42,8 @@ class Event(Flooding):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     default_priority: ClassVar[Priority] = Priority.SYSTEM_ERROR
+    written_if_set: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields that a journal holds only where they are not empty."""
 
     timestamp: UtcDatetime
     priority: int = -1
@@ -155,11 +157,34 @@ class CircuitBreakerEvent(Event):
     action: Literal["halt", "reduce", "flatten"] = "halt"
 
 
+OperatorAction = Literal[
+    "pause",
+    "resume",
+    "reduce",
+    "halt",
+    "flatten",
+    "cancel_all",
+    "cancel",
+    "close",
+    "kill",
+    "stop",
+]
+
+
 class OperatorEvent(Event):
-    """A person acted: pause, resume, halt, flatten, kill, stop."""
+    """A person acted on the run, on one order, or on one position.
+
+    Attributes:
+        action: What was asked for.
+        order_id: The order that "cancel" names.
+        symbol: The position that "close" names.
+    """
 
     default_priority = Priority.OPERATOR
-    action: Literal["pause", "resume", "reduce", "halt", "flatten", "cancel_all", "kill", "stop"]
+    written_if_set = frozenset({"order_id", "symbol"})
+    action: OperatorAction
+    order_id: str = ""
+    symbol: str = ""
 
 
 EVENT_TYPES: dict[str, type[Event]] = {

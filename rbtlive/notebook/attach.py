@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.errors import NoRunningLoop
+from rbtlive.errors import InvalidSetting, NoRunningLoop
 from rbtlive.notebook.interrupts import interrupt_held_back
+from rbtlive.notebook.loop_thread import LoopThread
+from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.reloading import warn_of_unread_edits
 from rbtlive.notebook.session import LiveSession
@@ -54,6 +56,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     zipline_quirks: bool = False,
     reconciliation: Literal["halt", "warn", "adopt"] = "halt",
     breakers: Breakers | None = None,
+    loop: Literal["running", "thread"] = "running",
 ) -> LiveSession:
     """Start a strategy on a broker, on the loop that is running, and return at once.
 
@@ -94,31 +97,48 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
             trading, warn, or leave it outside of this run ("adopt").
         breakers: Limits that halt trading by themselves, e.g.
             `Breakers(max_drawdown=0.2)`.
+        loop: "running" uses the event loop that runs here. "thread" gives the session
+            a loop on a thread of its own: plain IPython, scripts and GUIs go on
+            beside it, and the session ends with the process.
 
     Raises:
-        NoRunningLoop: no event loop runs here; scripts use `rbtlive.run`.
+        NoRunningLoop: no event loop runs here; scripts use `rbtlive.run` or
+            `loop="thread"`.
         RbtliveError: something cannot be; each kind has a class of its own, and nothing
             is left half made.
     """
     asked = dict(locals())  # what this takes is what `prepare` takes, said once
-    _require_loop()
-    warn_of_archived_patch()
+    del asked["loop"]
+    if loop not in {"running", "thread"}:
+        raise InvalidSetting(f'loop of attach() must be "running" or "thread": was {loop!r}')
+    if loop == "running":
+        _require_loop()
+        warn_of_archived_patch()
     warn_of_unread_edits(strategy)
-    return _start(prepare(**asked))
+    launch = prepare(**asked)
+    return _start(launch) if loop == "running" else _start_on_thread(launch)
 
 
 def _require_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if running_loop() is None:
         raise NoRunningLoop(
             "attach() needs a running event loop, as in a notebook or an async function: "
-            "in a script use rbtlive.run(...), which takes the same arguments and blocks until the "
-            "session ends"
-        ) from None
+            'elsewhere pass loop="thread", which runs the session on a thread of its own and '
+            "returns at once, or use rbtlive.run(...), which takes the same arguments and blocks "
+            "until the session ends"
+        )
 
 
-def _start(launch: Launch) -> LiveSession:
+# A session that replaces one on a thread goes on on that thread.
+def _start_on_thread(launch: Launch) -> LiveSession:
+    before = sessions().get(launch.name)
+    thread = None if before is None else before.thread
+    if thread is None or not thread.is_alive:
+        thread = LoopThread(f"rbtlive session {launch.name}")
+    return thread.call(lambda: _start(launch, thread))
+
+
+def _start(launch: Launch, thread: LoopThread | None = None) -> LiveSession:
     before = sessions().get(launch.name)
     begun = None
     if before is not None:
@@ -127,11 +147,14 @@ def _start(launch: Launch) -> LiveSession:
             before.engine
         )  # runs the user's code: if it fails, `before` goes on
     with interrupt_held_back():
-        return _take_over(launch, before, begun)
+        return _take_over(launch, before, begun, thread)
 
 
 def _take_over(
-    launch: Launch, before: LiveSession | None, begun: StartedSegment | None
+    launch: Launch,
+    before: LiveSession | None,
+    begun: StartedSegment | None,
+    thread: LoopThread | None,
 ) -> LiveSession:
     if before is not None:
         before.release()
@@ -142,7 +165,7 @@ def _take_over(
         )
         print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
     _RUNNING[launch.name] = session
-    session.start(after=before)
+    session.start(after=before, thread=thread)
     return session
 
 

@@ -31,10 +31,23 @@ def stop_at_exit(running: Callable[[], Iterable[LiveSession]]) -> None:
     atexit.register(lambda: stop_all(running()))
 
 
+def _stop_on_thread(session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
+    asked = asyncio.run_coroutine_threadsafe(session.engine.graceful_shutdown(), loop)
+    ended = asyncio.run_coroutine_threadsafe(session.wait(), loop)
+    try:
+        asked.result(LIMIT_S)
+        ended.result(LIMIT_S)
+    except Exception:  # noqa: BLE001 - the process ends: what failed is in the session's log and journal
+        session.release()
+
+
 def stop_all(sessions: Iterable[LiveSession]) -> None:
     """Stop sessions whose loop does not run any more, or let go of them."""
     for session in sessions:
         loop = session.loop
+        if session.thread is not None and loop is not None and loop.is_running():
+            _stop_on_thread(session, loop)
+            continue
         if loop is None or loop.is_closed() or loop.is_running():
             session.release()
             continue

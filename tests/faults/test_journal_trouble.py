@@ -87,7 +87,7 @@ def test_a_commit_that_fails_at_any_moment_ends_the_session_and_nothing_more_is_
     tmp_path, monkeypatch, at
 ):
     commits = []
-    commit = rbt.runtime.journal.Journal.commit
+    commit = rbt.runtime.journal.journal.Journal.commit
 
     def breaking(journal, durable=False):
         commits.append(1)
@@ -103,7 +103,7 @@ def test_a_commit_that_fails_at_any_moment_ends_the_session_and_nothing_more_is_
             await session.wait()
         return session
 
-    monkeypatch.setattr(rbt.runtime.journal.Journal, "commit", breaking)
+    monkeypatch.setattr(rbt.runtime.journal.journal.Journal, "commit", breaking)
     session = run(broken())
     monkeypatch.undo()
 

@@ -331,7 +331,9 @@ def rewritten(folder, table, change):
 
 def test_a_journal_of_other_semantics_is_refused(tmp_path, monkeypatch):
     begun(tmp_path)
-    monkeypatch.setattr(rbt.runtime.run_header, "SEMANTICS", rbt.runtime.run_header.SEMANTICS + 1)
+    monkeypatch.setattr(
+        rbt.runtime.journal.header, "SEMANTICS", rbt.runtime.journal.header.SEMANTICS + 1
+    )
 
     failure = refused_later(tmp_path)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rbtlive.core.callbacks import KEPT_FAILURES, told
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.events import Priority
+from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.rows import (
     EquityCourse,
     Failures,
@@ -25,9 +26,6 @@ from rbtlive.notebook.panel.rows import (
     cut,
     plain,
 )
-
-if TYPE_CHECKING:
-    from rbtlive.notebook.session import LiveSession
 
 DEPTHS_KEPT = 150
 """Samples of the queue's depth: half a minute of ticks."""
@@ -47,7 +45,7 @@ class PanelState:
         session: What to look at; it is only read.
     """
 
-    def __init__(self, session: LiveSession) -> None:
+    def __init__(self, session: OperatedSession) -> None:
         self._session = session
         self._ticks = -1
         self.seq = 0

@@ -17,19 +17,17 @@ import sys
 from collections import deque
 from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from rbtlive.core.callbacks import told
-from rbtlive.errors import RbtliveError
+from rbtlive.errors import MissingExtra, RbtliveError
 from rbtlive.notebook.loops import running_loop
+from rbtlive.notebook.operated_session import OperatedSession, OperatorReport
 from rbtlive.notebook.panel.rows import traceback_text
 from rbtlive.notebook.panel.snapshot import PanelState, State
 from rbtlive.notebook.panel.static_view import static_html
-
-if TYPE_CHECKING:
-    from rbtlive.notebook.session import LiveSession, OperatorReport
 
 TICK_S = 0.2
 """Time between two looks at the session; each sends at most one message."""
@@ -53,11 +51,12 @@ VIEWS_KEPT = 20
 ENDED_KEPT = 20
 _VIEW_TYPE = "application/vnd.jupyter.widget-view+json"
 
-_PANELS: WeakKeyDictionary[LiveSession, Panel] = WeakKeyDictionary()
+_PANELS: WeakKeyDictionary[OperatedSession, Panel] = WeakKeyDictionary()
 _ENDED: deque[Panel] = deque()
+_WIDGETS: WeakKeyDictionary[OperatedSession, Any] = WeakKeyDictionary()
 
 
-def show(session: LiveSession) -> None:
+def show(session: OperatedSession) -> None:
     """Display a session in the cell that runs: live, and as a still picture once it has
     ended.
     """
@@ -72,7 +71,7 @@ def show(session: LiveSession) -> None:
         panel.add_view(publish(bundle, raw=True, display_id=True))
 
 
-def mimebundle(session: LiveSession) -> dict[str, Any]:
+def mimebundle(session: OperatedSession) -> dict[str, Any]:
     """Return a session as everything a front end might show: text, still HTML, and a
     live view while it runs.
     """
@@ -80,18 +79,41 @@ def mimebundle(session: LiveSession) -> dict[str, Any]:
     return _still(session) if panel is None else panel.bundle()
 
 
-def session_html(session: LiveSession) -> str:
+def session_widget(session: OperatedSession) -> Any:
+    """Return the widget of a session: live while it runs, its last state afterwards.
+
+    Raises:
+        MissingExtra: a package that widgets need is not installed.
+    """
+    if not _can_be_live():
+        raise MissingExtra(
+            "widget() needs anywidget, ipywidgets and IPython: install them with "
+            "pip install 'rbtlive[lab]'"
+        )
+    panel = _panel_of(session)
+    if panel is not None:
+        _WIDGETS[session] = panel.widget
+    elif session not in _WIDGETS:
+        _WIDGETS[session] = _widget_class()(key=uuid4().hex, picture=_whole(session))
+    return _WIDGETS[session]
+
+
+def session_html(session: OperatedSession) -> str:
     """Return a still picture of a session, as it is now."""
-    return static_html(PanelState(session).whole())
+    return static_html(_whole(session))
 
 
-def _still(session: LiveSession) -> dict[str, Any]:
+def _whole(session: OperatedSession) -> State:
+    return session.read(lambda: PanelState(session).whole())
+
+
+def _still(session: OperatedSession) -> dict[str, Any]:
     return {"text/plain": repr(session), "text/html": session_html(session)}
 
 
-def _panel_of(session: LiveSession) -> Panel | None:
+def _panel_of(session: OperatedSession) -> Panel | None:
     # One widget for all views of a session, so that they show the same state.
-    loop = session._loop  # noqa: SLF001 - a session and its panel are of one piece
+    loop = session.loop
     if (
         loop is None
         or loop.is_closed()
@@ -173,13 +195,13 @@ class Panel:
         loop: The loop it runs on.
     """
 
-    def __init__(self, session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:
-        self._session: LiveSession | None = session
+    def __init__(self, session: OperatedSession, loop: asyncio.AbstractEventLoop) -> None:
+        self._session: OperatedSession | None = session
         self._loop = loop
-        state = PanelState(session)
+        state = session.read(lambda: PanelState(session))
         self._state: PanelState | None = state
         self._text = repr(session)
-        self._picture = state.whole()
+        self._picture = session.read(state.whole)
         self._cells = _cell_watch()
         self._feeding: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
@@ -190,7 +212,7 @@ class Panel:
         self._key = uuid4().hex
         self.widget = _widget_class()(key=self._key, picture=self._picture)
         self.widget.on_msg(self._on_message)
-        task = session._task  # noqa: SLF001 - a session and its panel are of one piece
+        task = session.task
         if task is not None:
             loop.call_soon_threadsafe(task.add_done_callback, lambda _task: self._finish())
 

@@ -113,7 +113,7 @@ def encode_event(event: Event) -> str:
     """Return the canonical JSON of what an event says beyond its type and its time.
 
     A bar's symbol and time are written only where they differ from its key and from the
-    event's time.
+    event's time, an optional field only where it is set.
     """
     if type(event) is MarketDataEvent:
         bars = event.bars
@@ -126,7 +126,14 @@ def encode_event(event: Event) -> str:
             + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
             + "}}"
         )
-    return canonical_json({name: value for name, value in event if name not in _ENVELOPE})
+    optional = event.written_if_set
+    return canonical_json(
+        {
+            name: value
+            for name, value in event
+            if name not in _ENVELOPE and (value or name not in optional)
+        }
+    )
 
 
 def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:

@@ -1,0 +1,182 @@
+"""What can be seen of a session: its state, books, queue and measurements.
+
+The rule: nothing here changes the session. A session on a thread of its own is read on
+that thread, so that no reader meets books that are half changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+
+from rbtlive.core.context import Context
+from rbtlive.core.record import PositionRow
+from rbtlive.core.views import AccountView, PortfolioView
+from rbtlive.notebook.loop_thread import LoopThread
+from rbtlive.notebook.loops import running_loop
+from rbtlive.research.backtesting import result_of
+from rbtlive.research.frames import positions_frame
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.engine.engine import TradingEngine
+
+KEPT_LOGS = 1000
+READ_WITHIN_S = 10.0
+"""How long a reader waits for a session on a thread of its own."""
+T = TypeVar("T")
+
+
+class ObservedSession:
+    """A session, to be looked at.
+
+    Args:
+        name: The session's name.
+        engine: Its engine.
+
+    Attributes:
+        logs: The latest `KEPT_LOGS` lines of its log, each `level: text`.
+        thread: The thread that its loop runs on, if it is not the user's.
+    """
+
+    def __init__(self, name: str, engine: TradingEngine) -> None:
+        self.name = name
+        self.engine = engine
+        self.logs: deque[str] = deque(maxlen=KEPT_LOGS)
+        self.thread: LoopThread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop the session runs on."""
+        return self._loop
+
+    @property
+    def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
+        """Where the session stands: starting, running, paused, stopping, stopped or
+        failed.
+        """
+        if self.engine.state == "running" and self.engine.core.paused:
+            return "paused"
+        return self.engine.state
+
+    @property
+    def trading_state(self) -> str:
+        """Whether orders are taken: running, reducing (only those that reduce a
+        position), or halted.
+        """
+        return self.engine.core.trading_state
+
+    @property
+    def portfolio(self) -> PortfolioView:
+        """Cash and positions, as the strategy sees them."""
+        return self.engine.core.portfolio_view
+
+    @property
+    def account(self) -> AccountView:
+        """The account's figures, as the strategy sees them."""
+        return self.engine.core.account_view
+
+    @property
+    def context(self) -> Context:
+        """The strategy's context."""
+        return self.engine.core.context
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """All orders, as they are now; the frame of a result."""
+        return self.result().orders
+
+    @property
+    def positions(self) -> pl.DataFrame:
+        """Positions at each session's close, and those held now in a session that goes
+        on; the frame of a result.
+        """
+        return self.read(self._positions)
+
+    def _positions(self) -> pl.DataFrame:
+        closed = result_of(self.engine.core).positions
+        core = self.engine.core
+        if not core.in_session:
+            return closed
+        core.mark()
+        held = [
+            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price)
+            for p in core.portfolio
+        ]
+        return pl.concat([closed, positions_frame([(core.session_label, held)])])
+
+    @property
+    def queue_depth(self) -> int:
+        """Number of events that wait."""
+        return len(self.engine.queue)
+
+    @property
+    def queue_depth_by_priority(self) -> dict[int, int]:
+        """Number of events that wait, by priority."""
+        return {
+            int(priority): depth
+            for priority, depth in self.engine.queue.depth_by_priority().items()
+        }
+
+    @property
+    def stats(self) -> dict[str, float]:
+        """What the engine measures of itself: counts, microseconds, milliseconds and
+        bytes.
+        """
+        return self.read(self._stats)
+
+    def _stats(self) -> dict[str, float]:
+        engine = self.engine
+        meters, feed = engine.meters, engine.feed.stats()
+        return {
+            "events": meters.events,
+            "events_per_s": meters.events_per_s(),
+            "latency_p50_us": meters.latency_us(0.5),
+            "latency_p99_us": meters.latency_us(0.99),
+            "loop_lag_ms": meters.loop_lag_ms,
+            "loop_lag_max_ms": meters.loop_lag_max_ms,
+            "conflated": feed.get("conflated", 0),
+            "dropped": feed.get("quarantined", 0),
+            "reconnects": feed.get("reconnects", 0),
+            "errors": meters.errors + engine.core.callbacks.failure_count,
+            "journal_bytes": engine.journal.size_bytes(),
+        }
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where the journal is."""
+        return self.engine.journal.path
+
+    def result(self) -> BacktestResult:
+        """Return what the session did so far, as a backtest's result."""
+        return self.read(lambda: result_of(self.engine.core))
+
+    def read(self, look: Callable[[], T]) -> T:
+        """Return what `look` returns, called where the books do not change meanwhile.
+
+        Raises:
+            TimeoutError: the session's thread was busy for `READ_WITHIN_S` seconds.
+        """
+        loop = self._loop
+        if self.thread is None or loop is None or not loop.is_running():
+            return look()
+        if running_loop() is loop:
+            return look()
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def read() -> None:
+            try:
+                answer.set_result(look())
+            except BaseException as failure:  # noqa: BLE001 - carried over to the reader's thread
+                answer.set_exception(failure)
+
+        loop.call_soon_threadsafe(read)
+        return answer.result(READ_WITHIN_S)
+
+    def __repr__(self) -> str:
+        return f"<LiveSession {self.name}>"

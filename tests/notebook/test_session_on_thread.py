@@ -1,0 +1,161 @@
+"""Sessions with a loop on a thread of their own: for programs that run no loop."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+import rbtlive as rbt
+from tests.builders import Hold, daily_frame
+
+
+def attached(folder, **options):
+    feed = rbt.ReplayFeed(daily_frame())
+    options = {"loop": "thread", "journal": folder, "feed": feed, **options}
+    return rbt.attach(Hold, rbt.PaperBroker(), **options)
+
+
+def test_a_script_attaches_without_a_loop_and_waits_with_one(tmp_path):
+    session = attached(tmp_path)
+
+    asyncio.run(session.wait())
+
+    assert session.state == "stopped"
+    assert len(session.orders) >= 1
+    assert session.parity().identical
+
+
+def test_the_engine_runs_on_a_thread_that_ends_with_the_session(tmp_path):
+    session = attached(tmp_path)
+    assert session.thread is not None
+
+    asyncio.run(session.wait())
+    session.thread.join(5)
+
+    assert not session.thread.is_alive
+    assert threading.current_thread() is threading.main_thread()
+
+
+def test_without_a_loop_the_error_names_the_thread_and_run(tmp_path):
+    with pytest.raises(rbt.errors.NoRunningLoop, match=r'loop="thread".*rbtlive\.run'):
+        attached(tmp_path, loop="running")
+
+
+def test_another_choice_of_loop_is_refused(tmp_path):
+    with pytest.raises(rbt.errors.InvalidSetting, match="was 'process'"):
+        attached(tmp_path, loop="process")
+
+
+def test_a_failing_attach_raises_in_the_caller_and_leaves_no_thread(tmp_path):
+    before = threading.active_count()
+
+    with pytest.raises(rbt.errors.StrategyError):
+        attached(tmp_path, params={"nonsense": 1})
+
+    assert threading.active_count() == before
+
+
+def test_a_session_on_a_thread_replaces_the_one_before_on_the_same_thread(tmp_path):
+    feed = rbt.ReplayFeed(daily_frame(), speed=86_400)  # a bar a second: it is still running
+    first = attached(tmp_path, feed=feed)
+
+    second = attached(tmp_path)
+    asyncio.run(second.wait())
+
+    assert first.state == "stopped"
+    assert second.thread is first.thread
+    assert second.state == "stopped"
+
+
+SCRIPT = """
+import sys
+import rbtlive as rbt
+from tests.builders import Hold, daily_frame
+
+feed = rbt.ReplayFeed(daily_frame(), speed=3600)
+session = rbt.attach(Hold, rbt.PaperBroker(), feed=feed, loop="thread", journal=sys.argv[1])
+session.pause()
+print("leaves", session.stats["errors"], len(session.orders))
+"""
+
+
+def test_a_script_that_ends_stops_its_sessions(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("leaves 0 ")
+    assert done.stderr == ""
+    recorded = rbt.open_session("Hold", journal=tmp_path)
+    assert not recorded.ended
+
+
+def test_a_widget_stands_in_a_box_while_the_session_runs_and_after(tmp_path):
+    import ipywidgets
+
+    session = attached(tmp_path)
+    live = session.widget()
+    asyncio.run(session.wait())
+
+    box = ipywidgets.HBox([live, session.widget()])
+
+    assert session.widget() is session.widget()
+    assert all(isinstance(child, ipywidgets.DOMWidget) for child in box.children)
+
+
+def test_an_order_is_cancelled_and_a_position_closed_by_the_operator(tmp_path):
+    done = []
+
+    class Rest(rbt.TradingAlgorithm):
+        def initialize(self, context):
+            context.asset, context.bars = self.symbol("AAA"), 0
+
+        def handle_data(self, context, data):
+            context.bars += 1
+            if context.bars == 1:
+                self.order(context.asset, 5)
+                self.order(context.asset, 1, limit_price=0.01)
+
+    async def trade():
+        session = rbt.attach(
+            Rest, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), journal=tmp_path
+        )
+
+        def operate(event):
+            held = session.portfolio.positions
+            if held and not done:
+                done.append(event.timestamp)
+                session.cancel("2")
+                session.close("AAA")
+
+        session.engine.dispatcher.register_handler(rbt.MarketDataEvent, operate)
+        await session.wait()
+        return session
+
+    session = asyncio.run(trade())
+
+    orders = {row["id"]: row for row in session.orders.to_dicts()}
+    assert orders["2"]["status"] == "canceled"
+    assert orders["3"]["amount"] == -5
+    assert not session.portfolio.positions
+    assert session.trading_state == "running"
+    assert session.parity().identical
+    assert session.parity().interventions == 2
+
+
+def test_an_unknown_order_or_position_is_refused_by_name(tmp_path):
+    session = attached(tmp_path, feed=rbt.ReplayFeed(daily_frame(), speed=3600))
+
+    with pytest.raises(rbt.errors.InvalidSetting, match="order_id of cancel"):
+        session.cancel("99")
+    with pytest.raises(rbt.errors.InvalidSetting, match="symbol of close"):
+        session.close("NONE")
+    asyncio.run(session.stop())
