@@ -6,13 +6,29 @@ The rule: an order placed on a bar can fill from the next bar on, never on its o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rbtlive.core import sizing
 from rbtlive.core.bound import Bound
 from rbtlive.core.views import OrderView
 from rbtlive.errors import OrderDuringInitialize
 from rbtlive.model.asset import Asset
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+
+# Before the order is placed: a bad tag must not leave an order.
+def _check_tag(tag: Any) -> None:
+    if not isinstance(tag, str):
+        raise TypeError(f"tag must be a text: was {tag!r} ({type(tag).__name__}) in an order call")
+
+
+def _tagged(core: TradingCore, order_id: str | None, tag: str) -> str | None:
+    order = None if order_id is None else core.orders.get_order(order_id)
+    if order is not None:
+        order.tag = tag
+    return order_id
 
 
 class OrderMethods(Bound):
@@ -25,6 +41,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order `amount` shares: positive buys, negative sells.
 
@@ -36,6 +53,8 @@ class OrderMethods(Bound):
             stop_price: Price that sets the order off; shorthand for
                 `style=StopOrder(stop_price)`.
             style: An execution style, in place of the two prices.
+            tag: A word of your own for it, e.g. "stop": `result.trades` shows the tags
+                of the orders that opened and closed each trade.
 
         Returns:
             The order's id, or None if nothing was ordered (zero shares, or the asset
@@ -54,9 +73,12 @@ class OrderMethods(Bound):
         known = core.check_orderable(asset, "order")
         if known is None:
             return None
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def order_value(
         self,
@@ -65,6 +87,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order shares worth `value` at the last price.
 
@@ -76,9 +99,12 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_value(core, known, value)
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def order_percent(
         self,
@@ -87,6 +113,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order shares worth a fraction of the portfolio's value (0.5 is half of it)."""
         core = self._running("order_percent", orders=True)
@@ -94,9 +121,12 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_percent(core, known, percent)
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def order_target(
         self,
@@ -105,6 +135,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold `target` shares; open orders of the asset count
         as done.
@@ -114,9 +145,12 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_to_target(core, known, target)
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def order_target_value(
         self,
@@ -125,6 +159,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold shares worth `target`; open orders of the asset
         count as done.
@@ -134,9 +169,12 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_to_target(core, known, sizing.shares_for_value(core, known, target))
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def order_target_percent(
         self,
@@ -145,6 +183,7 @@ class OrderMethods(Bound):
         limit_price: Any = None,
         stop_price: Any = None,
         style: Any = None,
+        tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold a fraction of the portfolio's value; open
         orders count as done.
@@ -156,9 +195,12 @@ class OrderMethods(Bound):
         amount = sizing.shares_to_target(
             core, known, sizing.shares_for_percent(core, known, target)
         )
-        return core.place_order(
+        if tag is not None:
+            _check_tag(tag)
+        placed = core.place_order(
             known, amount, limit_price=limit_price, stop_price=stop_price, style=style
         )
+        return placed if tag is None else _tagged(core, placed, tag)
 
     def batch_market_order(self, share_counts: Any) -> list[str]:
         """Place market orders for many assets at once, past the trading controls, as

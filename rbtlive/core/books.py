@@ -10,11 +10,12 @@ gens/tradesimulation.py 230-314.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.closings import Closing
 from rbtlive.core.record import RunRecord, SessionRows
 from rbtlive.data.calendars.calendar import us_of
@@ -52,6 +53,7 @@ class SessionBooks:
         self._previous_cash_flow = ZERO
         self._previous_return: float | None = 0.0
         self._first_transaction = self._told = 0
+        self._first_adjustment = self._told_adjustments = 0
         self._before = 0  # how many rows there were at the session's start
         self._prices: object = (
             None  # what was held at the last close was valued at, if that may wait
@@ -64,6 +66,7 @@ class SessionBooks:
         this one.
         """
         self._first_transaction = self._told
+        self._first_adjustment = self._told_adjustments
 
     def note_start(self) -> None:
         """Take the starting figures: dividends are in, splits are not."""
@@ -185,11 +188,13 @@ class SessionBooks:
                 recorded=dict(core.recorded),
                 orders=tuple([order.picture() for order in core.orders.touched.values()]),
                 transactions=(self._first_transaction, len(core.record.transactions)),
+                adjustments=tuple(core.record.adjustments[self._first_adjustment :]),
             )
         )
         self._previous_cash_flow = portfolio.cash_flow
         self._previous_return = None
         self._told = len(core.record.transactions)
+        self._told_adjustments = len(core.record.adjustments)
 
     def facts(self) -> dict[str, Any]:
         """Return the figures that the next session's row is reckoned from."""
@@ -198,7 +203,9 @@ class SessionBooks:
             starting_value = self._rows[self._before - 1].ending_value
         if previous_return is None:
             previous_return = self._rows[-1].total_return
-        return {
+        begun = self._core.record.adjustments[self._told_adjustments :]
+        facts = {"adjustments": [adjustment_facts(a) for a in begun]} if begun else {}
+        return facts | {
             "starting_cash": plain_text(self._starting_cash),
             "starting_value": plain_text(starting_value),
             "previous_pnl": plain_text(
@@ -220,6 +227,15 @@ class SessionBooks:
         self._previous_return = float(facts["previous_return"])
         self._first_transaction = facts["first_transaction"]
         self._told = self._rows[-1].transactions[1] if self._rows else 0
+        self._restore_adjustments(facts.get("adjustments", ()))
+
+    def _restore_adjustments(self, begun: Iterable[list[Any]]) -> None:
+        record = self._core.record
+        assets = {asset.symbol: asset for asset in record.assets}
+        closed = [a for row in self._rows for a in row.adjustments]
+        self._told_adjustments = len(closed)
+        record.adjustments = closed + [adjustment_of(facts, assets) for facts in begun]
+        self._first_adjustment = len(closed)
 
     # -- the run as a whole -----------------------------------------------------------
 
@@ -260,6 +276,9 @@ class SessionBooks:
         record.denied = list(core.orders.denied.values())
         picture = record.copy()
         picture.sessions = rows = copy.copy(self._rows)
+        with localcontext(ENGINE_CONTEXT):
+            picture.marks = {p.asset.symbol: p.last_sale_price for p in core.portfolio}
+            picture.pnl = core.portfolio.pnl
         if core.benchmark is not None and rows:
             first = core.calendar.number(rows[0].label)
             returns = core.market.benchmark_returns(

@@ -50,6 +50,7 @@ class Closing(NamedTuple):
         recorded: Recorded variables.
         orders: Pictures of the orders that changed.
         transactions: First and one past the last index into the run's transactions.
+        adjustments: What changed the books and was no fill.
     """
 
     session: int
@@ -67,6 +68,7 @@ class Closing(NamedTuple):
     recorded: dict[str, Any]
     orders: tuple[Any, ...]
     transactions: tuple[int, int]
+    adjustments: tuple[Any, ...] = ()
 
 
 class Figures(NamedTuple):

@@ -8,14 +8,20 @@ finance/ledger.py 150-240, 574-607.
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.quirks import Quirks
-from rbtlive.model.number import ZERO, plain_text, to_money
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import plain_text, to_money
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
+
+
+UNNAMED = -1
+"""Index of the asset of a dividend whose asset was not noted."""
 
 
 class Dividends:
@@ -23,32 +29,50 @@ class Dividends:
 
     def __init__(self, *, quirks: Quirks) -> None:
         self._lose_off_session = quirks.lose_dividend_off_session
-        self._owed: dict[int, list[Decimal]] = {}
+        self._owed: dict[int, list[tuple[int, Decimal]]] = {}
 
-    def earn(self, *, pay_session: int | None, pay_is_session: bool, cash: Decimal) -> None:
-        """Note cash that is due at the start of `pay_session`; None is never."""
+    def earn(
+        self, *, pay_session: int | None, pay_is_session: bool, cash: Decimal, asset: int = UNNAMED
+    ) -> None:
+        """Note cash that is due at the start of `pay_session`; None is never.
+
+        Args:
+            pay_session: Number of the session.
+            pay_is_session: Whether the pay date itself is a session.
+            cash: Money; negative is owed by a short.
+            asset: Index of the asset that pays it.
+        """
         if pay_session is None or (self._lose_off_session and not pay_is_session):
             return
-        self._owed.setdefault(pay_session, []).append(cash)
+        self._owed.setdefault(pay_session, []).append((asset, cash))
 
-    def pay(self, session: int) -> Decimal:
+    def pay(self, session: int) -> list[tuple[int, Decimal]]:
         """Return the cash due in `session`, and whatever fell due before it and was not
-        paid.
+        paid, each with the index of its asset.
         """
         if not self._owed:
-            return ZERO
+            return []
         due = [s for s in self._owed if s <= session] if not self._lose_off_session else [session]
-        return sum((cash for s in sorted(due) for cash in self._owed.pop(s, ())), ZERO)
+        return [paid for s in sorted(due) for paid in self._owed.pop(s, ())]
 
     def facts(self) -> list[list[object]]:
-        """Return what is owed, as facts: session number, then the cash of each
-        dividend.
+        """Return what is owed, as facts: session number, then index of the asset and
+        cash of each dividend.
         """
-        return [[session, *map(plain_text, owed)] for session, owed in sorted(self._owed.items())]
+        return [
+            [session, *([asset, plain_text(cash)] for asset, cash in owed)]
+            for session, owed in sorted(self._owed.items())
+        ]
 
     def restore(self, facts: list[list[Any]]) -> None:
         """Take what `facts` gave."""
-        self._owed = {session: [Decimal(cash) for cash in owed] for session, *owed in facts}
+        self._owed = {session: [_paid(fact) for fact in owed] for session, *owed in facts}
+
+
+# Journals of earlier releases have the cash alone.
+def _paid(fact: Any) -> tuple[int, Decimal]:
+    asset, cash = (UNNAMED, fact) if isinstance(fact, str) else fact
+    return asset, Decimal(cash)
 
 
 def start_session(core: TradingCore, session: int) -> None:
@@ -61,12 +85,32 @@ def start_session(core: TradingCore, session: int) -> None:
                 pay_session=dividend.pay_session,
                 pay_is_session=dividend.pay_is_session,
                 cash=to_money(held * dividend.amount),
+                asset=dividend.asset,
             )
-    cash = core.dividends.pay(session)
-    if cash:
+    opening = core.calendar.open(session)
+    for index, cash in core.dividends.pay(session):
         portfolio.book_dividend(cash)
+        paying = None if index == UNNAMED else core.assets[index]
+        core.record.adjust("dividend", dt=opening, asset=paying, cash=cash)
     core.books.note_start()
     for split in market.splits_at(session):
         asset = core.assets[split.asset]
         core.orders.apply_split(asset, split.ratio, core.now)
-        portfolio.apply_split(asset, split.ratio)
+        split_position(core, asset, split.ratio, opening)
+
+
+def split_position(core: TradingCore, asset: Asset, ratio: Decimal, dt: datetime) -> None:
+    """Restate what is held of an asset for a split, and record it."""
+    portfolio = core.portfolio
+    if not portfolio.amount_of(asset):
+        return
+    cash_before = portfolio.cash
+    portfolio.apply_split(asset, ratio)
+    core.record.adjust(
+        "split",
+        dt=dt,
+        asset=asset,
+        cash=portfolio.cash - cash_before,
+        ratio=ratio,
+        amount=portfolio.amount_of(asset),
+    )

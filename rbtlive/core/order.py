@@ -69,6 +69,7 @@ class Order:
         executions: How many fills it had.
         cancel_requested: A cancel was sent to the venue and not answered yet.
         restated: A split has changed its prices.
+        tag: What the strategy called it, or None.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Order:
     executions: int = 0
     cancel_requested: bool = field(default=False)
     restated: bool = field(default=False)
+    tag: str | None = None
 
     @property
     def open_amount(self) -> Decimal:

@@ -11,6 +11,7 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
+from rbtlive.core.adjustments import Adjustment
 from rbtlive.core.closings import Closing, Figures, exact, reckon
 from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Held
@@ -112,6 +113,7 @@ class SessionRow:
         orders: Orders placed or changed in the session, as they were at its close,
             latest change last.
         transactions: First and one past the last index into the run's transactions.
+        adjustments: What changed the books in the session and was no fill.
     """
 
     label: date
@@ -138,6 +140,7 @@ class SessionRow:
     positions: Sequence[PositionRow]
     orders: tuple[Order, ...]
     transactions: tuple[int, int]
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 # What the fields of a row are called that a close has kept as they are.
@@ -148,6 +151,7 @@ _KEPT = {
     "recorded": "recorded",
     "orders": "orders",
     "transactions": "transactions",
+    "adjustments": "adjustments",
 }
 
 
@@ -300,8 +304,9 @@ class RunRecord:
         transactions: All executions, in order.
         orders: All orders that were sent, in order of creation.
         denied: Orders our own guards or breakers refused.
-        auto_closed: Positions closed because their asset left the market: no order, no
-            commission.
+        adjustments: What changed the books and was no fill, in order.
+        marks: Latest price of each position held now, by symbol.
+        pnl: Profit since the start at these prices; None if only sessions are known.
     """
 
     strategy_name: str
@@ -311,6 +316,24 @@ class RunRecord:
     transactions: list[Transaction] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     denied: list[Order] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    marks: dict[str, Decimal] = field(default_factory=dict)
+    pnl: Decimal | None = None
+
+    def adjust(
+        self,
+        kind: str,
+        *,
+        dt: datetime,
+        asset: Asset | None = None,
+        cash: Decimal = ZERO,
+        ratio: Decimal | None = None,
+        amount: Decimal | None = None,
+    ) -> None:
+        """Note a change of the books that is no fill, as `Adjustment` has it."""
+        self.adjustments.append(
+            Adjustment(kind, dt, asset, cash, ratio, amount, len(self.transactions))
+        )
 
     def copy(self) -> RunRecord:
         """Return a snapshot that later events leave alone."""
@@ -322,4 +345,7 @@ class RunRecord:
             list(self.transactions),
             [order.picture() for order in self.orders],
             [order.picture() for order in self.denied],
+            list(self.adjustments),
+            dict(self.marks),
+            self.pnl,
         )

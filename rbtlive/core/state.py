@@ -14,6 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.order import Order
 from rbtlive.core.portfolio import Position
 from rbtlive.core.record import PositionRow, SessionRow
@@ -67,6 +68,8 @@ def order_facts(order: Order) -> dict[str, Any]:
     for name in ("created", "dt"):
         facts[name] = _stamp(facts[name])
     facts["state"] = order.state.value
+    if order.tag is None:  # journals of strategies without tags stay as they were
+        del facts["tag"]
     return facts
 
 
@@ -119,7 +122,8 @@ def session_facts(row: SessionRow, transactions: list[Transaction]) -> dict[str,
         transactions: All transactions of the run so far.
     """
     first, last = row.transactions
-    return {
+    adjusted = {"adjustments": [adjustment_facts(a) for a in row.adjustments]}
+    return (adjusted if row.adjustments else {}) | {
         "label": row.label.isoformat(),
         "open": _stamp(row.open),
         "close": _stamp(row.close),
@@ -159,6 +163,7 @@ def session_of(
         ),
         orders=tuple(order_of(order, assets) for order in facts["orders"]),
         transactions=(first_transaction, first_transaction + len(transactions)),
+        adjustments=tuple(adjustment_of(a, assets) for a in facts.get("adjustments", ())),
     )
     return row, transactions
 

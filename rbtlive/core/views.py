@@ -67,6 +67,11 @@ class OrderView:
         return self.raw.asset
 
     @property
+    def tag(self) -> str | None:
+        """What the strategy called it, or None."""
+        return self.raw.tag
+
+    @property
     def amount(self) -> Any:
         """Signed shares asked for."""
         return self._frames.amount(self.raw.amount)

@@ -38,7 +38,7 @@ class RecordedSession:
     def result(self) -> BacktestResult:
         """Return what the run did, up to the end of its last session."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
-            return BacktestResult(Proof(recorded, self._folder, loaded_by(self.name)).record())
+            return Proof(recorded, self._folder, loaded_by(self.name)).result()
 
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the run saw, and compare orders, fills

@@ -13,6 +13,7 @@ from rbtlive.core.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.run_bars import MarketBars
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 
 
@@ -117,7 +118,7 @@ def conclude(core: TradingCore) -> BacktestResult:
 def result_of(core: TradingCore) -> BacktestResult:
     """Return the result of a run as it stands."""
     context: Context = core.context
-    return BacktestResult(core.finish(), context=context)
+    return BacktestResult(core.finish(), context=context, bars=MarketBars(lambda: core.market))
 
 
 def perf_of(result: BacktestResult, frames: str) -> Any:

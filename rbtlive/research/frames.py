@@ -37,6 +37,8 @@ _ORDER_SCHEMA = {
     "stop": MONEY,
     "status": pl.String(),
     "commission": MONEY,
+    "reason": pl.String(),
+    "tag": pl.String(),
 }
 _TRANSACTION_SCHEMA = {
     "dt": TIME,
@@ -91,15 +93,14 @@ _BOOKS = {
 
 def orders_frame(orders: Iterable[Order]) -> pl.DataFrame:
     """Return one row an order: id, created, dt, symbol, amount, filled, limit, stop,
-    status, commission.
+    status, commission, reason (why it was denied, rejected or cancelled), tag.
     """
     return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
 
 
 def denied_frame(orders: Iterable[Order]) -> pl.DataFrame:
-    """Return one row a denied order: the columns of `orders_frame` and `reason`."""
-    rows = [(*_order_row(order), order.reason) for order in orders]
-    return _frame({**_ORDER_SCHEMA, "reason": pl.String()}, rows)
+    """Return one row a denied order: the columns of `orders_frame`."""
+    return _frame(_ORDER_SCHEMA, [_order_row(order) for order in orders])
 
 
 def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
@@ -114,7 +115,7 @@ def transactions_frame(transactions: Sequence[Transaction]) -> pl.DataFrame:
         [t.commission for t in transactions],
         [t.order_id or None for t in transactions],
     ]
-    return _frame_of_columns(_TRANSACTION_SCHEMA, columns)
+    return frame_of_columns(_TRANSACTION_SCHEMA, columns)
 
 
 def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.DataFrame:
@@ -130,7 +131,7 @@ def positions_frame(closes: Iterable[tuple[date, Iterable[PositionRow]]]) -> pl.
         symbols, _, *numbers = zip(*facts, strict=True) if facts else ((),) * 5
         for values, more in zip(columns, ([label] * len(facts), symbols, *numbers), strict=True):
             values.extend(more)
-    return _frame_of_columns(_POSITION_SCHEMA, columns)
+    return frame_of_columns(_POSITION_SCHEMA, columns)
 
 
 def performance_frame(record: RunRecord) -> pl.DataFrame:
@@ -312,16 +313,19 @@ def _order_row(order: Order) -> tuple[Any, ...]:
         order.stop,
         order.state.value,
         order.commission,
+        order.reason,
+        order.tag,
     )
 
 
 def _frame(schema: Mapping[str, pl.DataType], rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    return _frame_of_columns(schema, zip(*rows, strict=True) if rows else ((),) * len(schema))
+    return frame_of_columns(schema, zip(*rows, strict=True) if rows else ((),) * len(schema))
 
 
-def _frame_of_columns(
+def frame_of_columns(
     schema: Mapping[str, pl.DataType], columns: Iterable[Sequence[Any]]
 ) -> pl.DataFrame:
+    """Return a frame of one sequence a column, money and moments read exactly."""
     return pl.DataFrame(
         [
             _series(name, dtype, values)
@@ -331,10 +335,11 @@ def _frame_of_columns(
 
 
 def _series(name: str, dtype: pl.DataType, values: Sequence[Any]) -> pl.Series:
-    if dtype == MONEY:  # polars reads decimals from text at an eighth of the cost of Python's own
-        return pl.Series(name, [_money_text(value) for value in values], dtype=pl.String).cast(
-            MONEY
-        )
+    if isinstance(
+        dtype, pl.Decimal
+    ):  # polars reads decimals from text at an eighth of the cost of Python's own
+        read = _money_text if dtype == MONEY else _long_text
+        return pl.Series(name, [read(value) for value in values], dtype=pl.String).cast(dtype)
     if dtype == TIME:  # and date-times from microseconds at a fifth
         moments = [None if value is None else us_of(value) for value in values]
         return pl.Series(name, moments, dtype=pl.Int64).cast(TIME)
@@ -357,6 +362,11 @@ def _money_text(value: Decimal | None) -> str | None:
         if value.is_nan()
         else format(value.quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT), "f")
     )
+
+
+# With up to 18 decimals: of prices that are floats as they are.
+def _long_text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:.18f}"
 
 
 def _floats(name: str, values: Sequence[Any]) -> pl.Series:

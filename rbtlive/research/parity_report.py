@@ -26,7 +26,16 @@ MISSING = "nothing"
 # read last.
 _FILL, _ORDER, _DENIAL, _END, _SESSION = range(5)
 _KINDS = ("fill", "order", "denial", "order end", "session")
-_NOT_FIGURES = {"label", "open", "close", "orders", "transactions", "positions", "recorded"}
+_NOT_FIGURES = {
+    "label",
+    "open",
+    "close",
+    "orders",
+    "transactions",
+    "positions",
+    "recorded",
+    "adjustments",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from rbtlive.model.events import (
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.parity_report import ParityReport, parity_report
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.run_bars import PortalBars
 from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine.engine import ACCOUNT_OPENED
 from rbtlive.runtime.journal.files import StateFolder
@@ -95,6 +96,12 @@ class Proof:
     def record(self) -> RunRecord:
         """Return the record of the run, up to the end of its last session."""
         return self.facts().record(self.segments[-1].strategy, self.settings)
+
+    def result(self) -> BacktestResult:
+        """Return the result of the run, up to the end of its last session."""
+        portal, record = self.portal, self.record()
+        bars = PortalBars(lambda: portal, intraday=record.settings.intraday)
+        return BacktestResult(record, bars=bars)
 
     # -- parity -----------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,10 @@ from rbtlive.core.settings import RunSettings
 from rbtlive.errors import SettingsError
 from rbtlive.research import charts, display, frames
 from rbtlive.research.metrics import Metrics, metrics_of
-from rbtlive.research.storage import load_record, save_record
+from rbtlive.research.round_trips import Method
+from rbtlive.research.run_bars import KeptBars, RunBars, kept_bars
+from rbtlive.research.storage import load_record, pack, save_record, unpack
+from rbtlive.research.trades import profit_bridge, trades_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +40,15 @@ class BacktestResult:
     Attributes:
         record: What the run recorded; read it, do not change it.
         context: The strategy's context at its end; None in a result that was loaded.
+        bars: The bars of what was traded; None where a run kept none.
     """
 
-    def __init__(self, record: RunRecord, *, context: Any = None) -> None:
+    def __init__(
+        self, record: RunRecord, *, context: Any = None, bars: RunBars | None = None
+    ) -> None:
         self.record = record
         self.context = context
+        self.bars = bars
 
     @property
     def strategy_name(self) -> str:
@@ -64,19 +72,59 @@ class BacktestResult:
     @cached_property
     def orders(self) -> pl.DataFrame:
         """Each order in its final state: id, created, dt, symbol, amount, filled,
-        limit, stop, status, commission.
+        limit, stop, status, commission, reason, tag.
         """
         return frames.orders_frame(self.record.orders)
 
     @cached_property
     def denied(self) -> pl.DataFrame:
-        """Orders that our own guards refused: the columns of `orders` and `reason`."""
+        """Orders that our own guards refused: the columns of `orders`."""
         return frames.denied_frame(self.record.denied)
 
     @cached_property
     def transactions(self) -> pl.DataFrame:
         """Each execution: dt, symbol, amount (signed), price, commission, order_id."""
         return frames.transactions_frame(self.record.transactions)
+
+    @property
+    def fills(self) -> pl.DataFrame:
+        """Each execution: another name of `transactions`."""
+        return self.transactions
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """Round trips, the oldest shares closed first, each partial exit a row of its
+        own; those still open come last, marked at the last price.
+
+        Columns: symbol, side ("long" or "short"), quantity (positive), entry_time,
+        exit_time (null while open), entry_price, exit_price (the mark while open),
+        gross_profit, costs (commissions of both ends, positive), net_profit, return
+        (net, a fraction of the entry's cost), bars_held, duration, mae and mfe (the
+        worst and the best between entry and exit, fractions of the entry's cost, at the
+        lows and highs of bars), entry_tag, exit_tag, open. Prices are in shares as they
+        were at the exit, splits applied.
+        """
+        return self.round_trips()
+
+    def round_trips(self, method: Method = "fifo") -> pl.DataFrame:
+        """Return the columns of `trades`, by another method.
+
+        Args:
+            method: "fifo" closes the oldest shares first, "average" keeps one average
+                cost for all shares of an asset.
+
+        Raises:
+            SettingsError: there is no such method.
+        """
+        return trades_frame(self.record, self.bars, method)
+
+    @cached_property
+    def profit_bridge(self) -> dict[str, Decimal]:
+        """What the change of equity is made of, exact money: closed_profit and
+        open_profit before costs, commissions, dividends, fees, transfers, and their
+        sum, change_of_equity.
+        """
+        return profit_bridge(self.record)
 
     @cached_property
     def positions(self) -> pl.DataFrame:
@@ -131,7 +179,7 @@ class BacktestResult:
         Raises:
             ResultError: the path is a folder or cannot be written.
         """
-        return save_record(self.record, path)
+        return save_record(self.record, path, kept_bars(self.record, self.bars))
 
     @classmethod
     def load(cls, path: str | Path) -> BacktestResult:
@@ -142,13 +190,25 @@ class BacktestResult:
             ResultVersion: the file has another format version.
             ResultCorrupt: parts of the file are missing or damaged.
         """
-        return cls(load_record(path))
+        record, bars = load_record(path)
+        return cls(record, bars=KeptBars(bars))
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        """Travel to another process as what `save` writes: figures, no code, no
+        context.
+        """
+        return _unpickled, (pack(self.record, kept_bars(self.record, self.bars)),)
 
     def __repr__(self) -> str:
         return display.result_text(self.record)
 
     def _repr_html_(self) -> str:
         return display.result_html(self.record)
+
+
+def _unpickled(content: bytes) -> BacktestResult:
+    record, bars = unpack(content, Path("a pickled result"))
+    return BacktestResult(record, bars=KeptBars(bars))
 
 
 def compare(

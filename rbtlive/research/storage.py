@@ -24,6 +24,7 @@ from typing import Any
 
 import polars as pl
 
+from rbtlive.core.adjustments import Adjustment
 from rbtlive.core.order import Order
 from rbtlive.core.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.settings import RunSettings
@@ -32,9 +33,12 @@ from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState, Transaction
+from rbtlive.research.run_bars import FIELDS, SymbolBars, bars_of_columns
 
 FORMAT = "rbtlive-result"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+"""Version 1 has no adjustments, no bars and no tags."""
 
 _DOCUMENT = "result.json"
 _NESTED = {
@@ -42,8 +46,10 @@ _NESTED = {
     "positions",
     "orders",
     "transactions",
+    "adjustments",
 }  # of a session: tables of their own, or in the document
 _TABLES = ("sessions", "positions", "orders", "denied", "session_orders", "transactions")
+_NEWER_TABLES = ("adjustments", "bars")
 _DAMAGE = (
     LookupError,
     TypeError,
@@ -56,8 +62,16 @@ _DAMAGE = (
 _STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed stamp: equal results give equal files
 
 
-def save_record(record: RunRecord, path: str | Path) -> Path:
+Kept = dict[str, SymbolBars]
+
+
+def save_record(record: RunRecord, path: str | Path, bars: Kept | None = None) -> Path:
     """Write `record` to `path` in one step, replacing what was there; return the path.
+
+    Args:
+        record: What a run recorded.
+        path: The file.
+        bars: Bars of what it traded, to go with it.
 
     Raises:
         ResultError: the path is a folder, or cannot be written.
@@ -68,7 +82,7 @@ def save_record(record: RunRecord, path: str | Path) -> Path:
     half = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(_pack(record))
+        half.write_bytes(pack(record, bars or {}))
         half.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -79,8 +93,8 @@ def save_record(record: RunRecord, path: str | Path) -> Path:
     return target
 
 
-def load_record(path: str | Path) -> RunRecord:
-    """Read a record that `save_record` wrote.
+def load_record(path: str | Path) -> tuple[RunRecord, Kept]:
+    """Read a record that `save_record` wrote, and the bars that went with it.
 
     Raises:
         ResultError: there is no such file, or it is no saved result.
@@ -89,19 +103,36 @@ def load_record(path: str | Path) -> RunRecord:
     """
     source = Path(path)
     try:
-        with zipfile.ZipFile(source) as archive:
-            document = _document(archive, source)
-            tables = {name: _read_table(archive, name, source) for name in _TABLES}
+        return unpack(source.read_bytes(), source)
     except FileNotFoundError as error:
         raise ResultError(
             f"there is no saved result at {source}; check the path given to load()"
         ) from error
+    except OSError as error:
+        raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
+
+
+def unpack(content: bytes, source: Path) -> tuple[RunRecord, Kept]:
+    """Return what `pack` packed.
+
+    Args:
+        content: The bytes.
+        source: Where they are from, for messages.
+
+    Raises:
+        ResultError: it is no saved result.
+        ResultVersion: it has another format version.
+        ResultCorrupt: parts are missing or damaged.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            document = _document(archive, source)
+            names = _TABLES if document["version"] == 1 else _TABLES + _NEWER_TABLES
+            tables = {name: _read_table(archive, name, source) for name in names}
     except zipfile.BadZipFile as error:
         raise ResultError(
             f"{source} is no saved result: {error}; load() reads what save() wrote"
         ) from error
-    except OSError as error:
-        raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
     try:
         return _unpack(document, tables)
     except _DAMAGE as error:
@@ -113,6 +144,7 @@ def load_record(path: str | Path) -> RunRecord:
 # -- rows as tables: the columns follow from the dataclass, so a field cannot be forgo
 
 _Read = Callable[[Any], Any]
+_NEWER = {"tag"}
 _COLUMN_TYPES: dict[Any, pl.DataType] = {
     str: pl.String(),
     bool: pl.Boolean(),
@@ -132,7 +164,7 @@ _WRITE: dict[Any, _Read] = {Decimal: plain_text, OrderState: str, Asset: int}
 @cache
 def _columns(row_type: type) -> dict[str, Any]:
     hints = typing.get_type_hints(row_type, localns={"Asset": Asset})
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, hint in hints.items():
         if name in _NESTED:
             continue
@@ -162,20 +194,20 @@ def _table(row_type: type, rows: Iterable[Any], sessions: Iterable[int] | None =
 def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> list[dict[str, Any]]:
     read: dict[Any, _Read] = {Decimal: Decimal, OrderState: OrderState, Asset: assets.__getitem__}
     columns = []
-    for name, kind in _columns(row_type).items():
+    names = {n: k for n, k in _columns(row_type).items() if n in table.columns or n not in _NEWER}
+    for name, kind in names.items():
         values = table[name].cast(_COLUMN_TYPES[kind]).to_list()
         if kind in read:
             values = [None if value is None else read[kind](value) for value in values]
         columns.append(values)
-    return [
-        dict(zip(_columns(row_type), values, strict=True)) for values in zip(*columns, strict=True)
-    ]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 # -- writing -------------------------------------------------------------------------
 
 
-def _pack(record: RunRecord) -> bytes:
+def pack(record: RunRecord, bars: Kept) -> bytes:
+    """Return a record and bars as the bytes of one zip file."""
     sessions = record.sessions
     document = {
         "format": FORMAT,
@@ -191,6 +223,9 @@ def _pack(record: RunRecord) -> bytes:
             for row in sessions
         ],
         "transactions": [list(row.transactions) for row in sessions],
+        "adjustments": [len(row.adjustments) for row in sessions],
+        "marks": encode(record.marks),
+        "pnl": encode(record.pnl),
     }
     held = [(number, row) for number, session in enumerate(sessions) for row in session.positions]
     changed = [(number, row) for number, session in enumerate(sessions) for row in session.orders]
@@ -203,6 +238,8 @@ def _pack(record: RunRecord) -> bytes:
             Order, (row for _, row in changed), (number for number, _ in changed)
         ),
         "transactions": _table(Transaction, record.transactions),
+        "adjustments": _table(Adjustment, record.adjustments),
+        "bars": _bars_table(bars),
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -213,6 +250,20 @@ def _pack(record: RunRecord) -> bytes:
                 zipfile.ZipInfo(f"{name}.parquet", _STAMP), table
             )  # Parquet is compressed already
     return buffer.getvalue()
+
+
+def _bars_table(bars: Kept) -> bytes:
+    parts = [
+        pl.DataFrame({"symbol": [symbol] * len(kept.us), **kept._asdict()})
+        for symbol, kept in bars.items()
+    ]
+    empty = pl.DataFrame(schema=_BARS_SCHEMA)
+    buffer = io.BytesIO()
+    pl.concat([empty, *parts]).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+_BARS_SCHEMA = {"symbol": pl.String(), "us": pl.Int64(), **dict.fromkeys(FIELDS, pl.Float64())}
 
 
 def encode(value: Any) -> Any:
@@ -268,10 +319,10 @@ def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
             f"{source} is no saved result: its format is not {FORMAT!r}; load() reads what save() "
             "wrote"
         )
-    if document.get("version") != VERSION:
+    if document.get("version") not in READABLE:
         raise ResultVersion(
-            f"{source} has format version {document.get('version')!r}: this rbtlive reads version "
-            f"{VERSION}; "
+            f"{source} has format version {document.get('version')!r}: this rbtlive reads versions "
+            f"1 to {VERSION}; "
             "load it with the release that saved it"
         )
     return document
@@ -300,7 +351,9 @@ def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFra
         ) from error
 
 
-def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> RunRecord:
+def _unpack(
+    document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
+) -> tuple[RunRecord, Kept]:
     assets = {}
     for facts in document["assets"]:
         asset = Equity(**{name: decode(value, {}) for name, value in facts.items()})
@@ -326,6 +379,8 @@ def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> 
     changed = _by_session(
         tables["session_orders"], [Order(**row) for row in rows["session_orders"]], count
     )
+    adjustments = _adjustments(tables, assets)
+    adjusted, counts = iter(adjustments), document.get("adjustments", [0] * count)
     sessions = [
         SessionRow(
             **row,
@@ -336,10 +391,11 @@ def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> 
             positions=tuple(positions[number]),
             orders=tuple(changed[number]),
             transactions=tuple(document["transactions"][number]),
+            adjustments=tuple(next(adjusted) for _ in range(counts[number])),
         )
         for number, row in enumerate(rows["sessions"])
     ]
-    return RunRecord(
+    record = RunRecord(
         str(document["strategy_name"]),
         settings,
         tuple(assets.values()),
@@ -347,7 +403,29 @@ def _unpack(document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]) -> 
         [Transaction(**row) for row in rows["transactions"]],
         [Order(**row) for row in rows["orders"]],
         [Order(**row) for row in rows["denied"]],
+        adjustments,
+        decode(document.get("marks", {"mapping": []}), assets),
+        decode(document.get("pnl"), assets),
     )
+    return record, _bars(tables)
+
+
+def _adjustments(
+    tables: Mapping[str, pl.DataFrame], assets: Mapping[int, Asset]
+) -> list[Adjustment]:
+    table = tables.get("adjustments")
+    return [] if table is None else [Adjustment(**row) for row in _rows(Adjustment, table, assets)]
+
+
+def _bars(tables: Mapping[str, pl.DataFrame]) -> Kept:
+    table = tables.get("bars")
+    if table is None:
+        return {}
+    parts = table.partition_by("symbol", maintain_order=True)
+    return {
+        part["symbol"][0]: bars_of_columns({n: part[n].to_numpy() for n in ("us", *FIELDS)})
+        for part in parts
+    }
 
 
 def _by_session(table: pl.DataFrame, rows: list[Any], count: int) -> list[list[Any]]:

@@ -205,7 +205,7 @@ def test_another_version_is_refused_by_name(saved):
     document = document_of(saved)
     rewritten(saved, "result.json", json.dumps(document | {"version": 99}).encode())
 
-    with pytest.raises(ResultVersion, match="has format version 99: this rbtlive reads version 1"):
+    with pytest.raises(ResultVersion, match="has format version 99: this rbtlive reads versions 1"):
         BacktestResult.load(saved)
 
 

@@ -25,7 +25,7 @@ from rbtlive.model.number import plain_text
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.recorded.recorded import Segment
 
-SEMANTICS = 2
+SEMANTICS = 3
 """Raised whenever the same events would give other numbers than before."""
 
 

@@ -204,6 +204,7 @@ class Facts:
             list(self.transactions),
             self.orders(),
             list(self.denied),
+            [adjustment for row in self.sessions for adjustment in row.adjustments],
         )
 
 

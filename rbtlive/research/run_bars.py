@@ -1,0 +1,171 @@
+"""The bars that a run saw of what it traded: for excursions, price charts, capacity.
+
+The rule: bars are raw, as they were traded; a bar that is missing is left out. They are
+read from where the run had them, and only a result that leaves its process carries
+some of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.arrays import NDArray, np
+
+if TYPE_CHECKING:
+    from rbtlive.core.record import RunRecord
+    from rbtlive.data.bars.market import Market
+    from rbtlive.data.portal import PolarsDataPortal
+
+
+FIELDS = ("open", "high", "low", "close", "volume")
+KEPT_ROWS = 250_000
+"""How many bars a result carries to another process or into a file, of all symbols."""
+
+
+class SymbolBars(NamedTuple):
+    """Bars of one symbol, oldest first.
+
+    Attributes:
+        us: END of each bar, µs UTC.
+        open: Prices, and so on.
+        volume: Shares.
+    """
+
+    us: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+
+    def between(self, first_us: int, last_us: int) -> SymbolBars:
+        """Return the bars that end after `first_us`, and not after `last_us`."""
+        low, high = np.searchsorted(self.us, (first_us, last_us), side="right").tolist()
+        us, *prices = self
+        return SymbolBars(us[low:high], *(column[low:high] for column in prices))
+
+
+EMPTY = SymbolBars(np.empty(0, dtype=np.int64), *(np.empty(0, dtype=np.float64),) * 5)
+
+
+class RunBars(Protocol):
+    """Gives the bars of a run."""
+
+    def of(self, symbol: str) -> SymbolBars:
+        """Return the bars of a symbol; none if it is not known."""
+        ...
+
+
+class KeptBars:
+    """Bars that are held: of a result that was loaded or came from another process."""
+
+    def __init__(self, bars: Mapping[str, SymbolBars]) -> None:
+        self._bars = dict(bars)
+
+    def of(self, symbol: str) -> SymbolBars:
+        """Return the bars of a symbol; none if they were not kept."""
+        return self._bars.get(symbol, EMPTY)
+
+
+class MarketBars:
+    """Bars of the market of a run that is in this process, read when they are asked
+    for.
+
+    Args:
+        market: Gives the market.
+    """
+
+    def __init__(self, market: Callable[[], Market]) -> None:
+        self._market = market
+        self._read: dict[str, SymbolBars] = {}
+
+    def of(self, symbol: str) -> SymbolBars:
+        """Return the bars of a symbol that the market holds."""
+        found = self._read.get(symbol)
+        if found is None:
+            found = self._read[symbol] = _of_panel(self._market(), symbol)
+        return found
+
+
+class PortalBars:
+    """Bars of a portal, read when they are asked for.
+
+    Args:
+        portal: Gives the portal.
+        intraday: Whether the run's bars are shorter than a session.
+    """
+
+    def __init__(self, portal: Callable[[], PolarsDataPortal], *, intraday: bool) -> None:
+        self._portal = portal
+        self._intraday = intraday
+        self._read: dict[str, SymbolBars] = {}
+
+    def of(self, symbol: str) -> SymbolBars:
+        """Return the bars of a symbol that the portal has."""
+        found = self._read.get(symbol)
+        if found is None:
+            found = self._read[symbol] = self._of(symbol)
+        return found
+
+    def _of(self, symbol: str) -> SymbolBars:
+        portal = self._portal()
+        place = next((a.index for a in portal.assets if a.symbol == symbol), None)
+        bars = portal.minute if self._intraday else portal.daily
+        if place is None or bars is None:
+            return EMPTY
+        bars = bars.filter((pl.col("asset") == place) & pl.col("close").is_not_nan())
+        if self._intraday:
+            us = bars["us"].to_numpy()
+        else:
+            us = portal.calendar.closes_us[bars["session"].to_numpy()]
+        return bars_of_columns({"us": us, **{name: bars[name].to_numpy() for name in FIELDS}})
+
+
+def _of_panel(market: Market, symbol: str) -> SymbolBars:
+    panel = market.panel
+    place = next((a.index for a in market.assets if a.symbol == symbol), None)
+    if place is None or not panel.rows:
+        return EMPTY
+    low = panel.base
+    columns = [np.asarray(panel.column(place, f, low, panel.rows)) for f in FIELDS]
+    us = np.asarray(panel.row_us)[low:]
+    known = ~np.isnan(columns[3])
+    return SymbolBars(us[known].astype(np.int64), *(column[known] for column in columns))
+
+
+def traded_symbols(record: RunRecord) -> list[str]:
+    """Return the symbols that a run traded, most fills first."""
+    counts: dict[str, int] = {}
+    for fill in record.transactions:
+        counts[fill.asset.symbol] = counts.get(fill.asset.symbol, 0) + 1
+    return sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
+
+
+def kept_bars(record: RunRecord, bars: RunBars | None) -> dict[str, SymbolBars]:
+    """Return the bars that travel with a result: of what was traded, within the run,
+    at most `KEPT_ROWS` of all.
+    """
+    if bars is None or not record.sessions:
+        return {}
+    first = us_of(record.sessions[0].open) - 1
+    last = us_of(record.sessions[-1].close)
+    kept: dict[str, SymbolBars] = {}
+    room = KEPT_ROWS
+    for symbol in traded_symbols(record):
+        part = bars.of(symbol).between(first, last)
+        if len(part.us) <= room:
+            kept[symbol] = part
+            room -= len(part.us)
+    return kept
+
+
+def bars_of_columns(columns: Mapping[str, Any]) -> SymbolBars:
+    """Return bars made of columns `us`, `open`, `high`, `low`, `close`, `volume`."""
+    return SymbolBars(
+        np.asarray(columns["us"], dtype=np.int64),
+        *(np.asarray(columns[name], dtype=np.float64) for name in FIELDS),
+    )
