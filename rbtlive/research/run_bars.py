@@ -49,7 +49,9 @@ class SymbolBars(NamedTuple):
         return SymbolBars(us[low:high], *(column[low:high] for column in prices))
 
 
-EMPTY = SymbolBars(np.empty(0, dtype=np.int64), *(np.empty(0, dtype=np.float64),) * 5)
+def no_bars() -> SymbolBars:
+    """Return bars of a symbol that has none."""
+    return bars_of_columns({"us": (), **dict.fromkeys(FIELDS, ())})
 
 
 class RunBars(Protocol):
@@ -68,7 +70,7 @@ class KeptBars:
 
     def of(self, symbol: str) -> SymbolBars:
         """Return the bars of a symbol; none if they were not kept."""
-        return self._bars.get(symbol, EMPTY)
+        return self._bars.get(symbol) or no_bars()
 
 
 class MarketBars:
@@ -116,7 +118,7 @@ class PortalBars:
         place = next((a.index for a in portal.assets if a.symbol == symbol), None)
         bars = portal.minute if self._intraday else portal.daily
         if place is None or bars is None:
-            return EMPTY
+            return no_bars()
         bars = bars.filter((pl.col("asset") == place) & pl.col("close").is_not_nan())
         if self._intraday:
             us = bars["us"].to_numpy()
@@ -129,7 +131,7 @@ def _of_panel(market: Market, symbol: str) -> SymbolBars:
     panel = market.panel
     place = next((a.index for a in market.assets if a.symbol == symbol), None)
     if place is None or not panel.rows:
-        return EMPTY
+        return no_bars()
     low = panel.base
     columns = [np.asarray(panel.column(place, f, low, panel.rows)) for f in FIELDS]
     us = np.asarray(panel.row_us)[low:]
