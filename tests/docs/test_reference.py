@@ -39,7 +39,7 @@ def test_the_groups_name_every_export_once():
 
 def test_the_page_is_made_of_the_docstrings():
     assert part_of(reference(), "BacktestResult").startswith(
-        "BacktestResult\n\n`rbt.BacktestResult(record, *, context=None)`"
+        "BacktestResult\n\n`rbt.BacktestResult(record, *, context=None, bars=None)`"
     )
     assert list(
         described("Do it.\n\nArgs:\n    what: Which\n        of them.\n\nReturns:\n    That.")
