@@ -116,8 +116,8 @@ BUGS = (
     Bug("half days count as whole ones", "core/schedule.py", "return self.half_days or not self.calendar.is_early_close(session)", "return True"),
     Bug("weeks are counted from the wrong end", "core/schedule.py", 'NthSession("week", -1 - _offset', 'NthSession("week", -2 - _offset'),
     Bug("history is not adjusted", "data/windows/adjustments.py", "            return Factor(session, asset, number, 1.0 / number, split=True)", "            return Factor(session, asset, 1.0, 1.0, split=True)"),
-    Bug("prices are not carried over a gap", "data/bars/market.py", '            row = (self._known if self.frequency == "1d" else self._traded).find(index, row)\n', "            row = -1\n"),
-    Bug("a morning looks ahead in every setting", "data/bars/market.py", '        if self._look_ahead and self.frequency == "1d"', '        if self.frequency == "1d"'),
+    Bug("prices are not carried over a gap", "data/bars/cursor.py", "            row = (self._traded if self._intraday else self._known).find(index, row)\n", "            row = -1\n"),
+    Bug("a morning looks ahead in every setting", "data/bars/market.py", "        if self._look_ahead and not self.interval.intraday", "        if not self.interval.intraday"),
 )  # fmt: skip
 
 

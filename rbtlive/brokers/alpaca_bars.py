@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.data.feeds.slices import Frequency, SlotAxis
+from rbtlive.data.feeds.slices import SlotAxis
 
 PAGE: Final = 10_000
 MOST_PAGES: Final = 10_000
@@ -43,7 +43,7 @@ class Trade:
     at: datetime
 
 
-def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: Frequency) -> BarFacts:
+def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: str) -> BarFacts:
     """Return a bar as a feed takes it; its numbers are checked there.
 
     Raises:
@@ -100,7 +100,7 @@ async def archived_bars(
     http: AlpacaHttp,
     symbols: Iterable[str],
     *,
-    frequency: Frequency,
+    frequency: str,
     start: datetime,
     end: datetime | None,
     data_feed: str,
@@ -164,7 +164,7 @@ def latest_slot_us(
     return max(ends)
 
 
-def _bars_of(body: object, frequency: Frequency) -> list[BarFacts]:
+def _bars_of(body: object, frequency: str) -> list[BarFacts]:
     bars = body.get("bars") if isinstance(body, Mapping) else None
     if bars is None and isinstance(body, Mapping) and "bars" in body:
         return []

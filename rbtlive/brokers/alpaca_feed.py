@@ -40,7 +40,7 @@ from rbtlive.brokers.alpaca_http import (
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed
-from rbtlive.data.feeds.slices import Frequency, SlotAxis
+from rbtlive.data.feeds.slices import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.events import Event
@@ -164,7 +164,7 @@ class AlpacaFeed(StreamFeed):
         symbols: str | Iterable[str],
         start: datetime | date | str,
         end: datetime | date | str | None = None,
-        frequency: Frequency = "1d",
+        frequency: str = "1d",
         *,
         calendar: str = "XNYS",
     ) -> PolarsDataPortal:
@@ -257,7 +257,7 @@ class AlpacaFeed(StreamFeed):
             raise BrokerError(f"the market data stream refused the subscription: {_words(message)}")
 
     @property
-    def _frequency(self) -> Frequency:
+    def _frequency(self) -> str:
         assert self._plan is not None
         return self._plan.frequency
 

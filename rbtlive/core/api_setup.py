@@ -25,6 +25,7 @@ from rbtlive.core.schedule import (
     calendars,
 )
 from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.errors import (
     IncompatibleCommissionModel,
     IncompatibleSlippageModel,
@@ -180,6 +181,7 @@ class SetupMethods(Bound):
                 "calendar of schedule_function() must be calendars.US_EQUITIES or "
                 f"calendars.US_FUTURES: was {calendar!r}"
             )
+        interval = core.settings.interval
         core.scheduled.append(
             ScheduledFunction(
                 core.strategy.bind(func),
@@ -187,6 +189,7 @@ class SetupMethods(Bound):
                 (time_rule or Always()) if core.settings.intraday else Always(),
                 rules_calendar,
                 half_days,
+                BarGrid(core.calendar, interval) if interval.minutes > 1 else None,
             )
         )
 

@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn
 import polars as pl
 
 from rbtlive.core.frames import Frames, PolarsFrames, exactly
-from rbtlive.data.bars.market import Market, Span
+from rbtlive.data.bars.market import Market
 from rbtlive.data.windows.history import KEPT_FRAMES
+from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
@@ -188,7 +189,7 @@ class BarData:
         row = market.last_traded_row(index)
         if row < 0:
             return self._frames.no_time()
-        if market.frequency == "1d":
+        if not market.interval.intraday:
             return self._frames.session(market.calendar.label(market.panel.session_at(row)))
         return self._frames.timestamp(int(market.panel.row_us[row]))
 
@@ -209,7 +210,7 @@ class BarData:
             return False
         if not market.alive(index) or market.session > market.lives.auto_close[index]:
             return False
-        if market.frequency == "1m" and not market.exchange_is_open():
+        if market.interval.intraday and not market.exchange_is_open():
             return False
         price = market.price(index)
         return not isnan(price)
@@ -243,7 +244,14 @@ class BarData:
     # --- windows ----------------------------------------------------------------------
 
     def history(
-        self, assets: Any, fields: Any, bar_count: Any, frequency: Any, *, dtype: Any = None
+        self,
+        assets: Any,
+        fields: Any,
+        bar_count: Any,
+        frequency: Any,
+        *,
+        dtype: Any = None,
+        partial: bool = True,
     ) -> Any:
         """Return the last bars, adjusted for splits and dividends up to now.
 
@@ -252,9 +260,13 @@ class BarData:
             fields: A field, or several: open, high, low, close, volume, price
                 (forward-filled close), or an indicator.
             bar_count: How many bars, this one included.
-            frequency: "1d" or "1m". Days end, in a minute run, with the session so far.
+            frequency: How long these bars are: as long as the run's, or longer bars that
+                those add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in one of
+                "1d".
             dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns
-                instead of Float64.
+                instead of Float64; a missing value is null there.
+            partial: Whether the last one of longer bars is the one that is still going
+                on, made of what has happened of it; else it is the last that is over.
 
         Returns:
             One asset, one field: a Series, oldest first. Several assets: `date` and a
@@ -264,7 +276,7 @@ class BarData:
 
         Raises:
             HistoryWindowStartsBeforeData: the window reaches before the data.
-            IncompatibleHistoryFrequency: minutes are asked of a daily run.
+            IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
             TypeError: an argument is of the wrong type.
             ValueError: a field, the frequency or the bar count is impossible.
         """
@@ -288,8 +300,11 @@ class BarData:
         if plain and dtype is None and self._exact_series and fields in _SLICED:
             index = self._index_of(assets)
             if index is not None:
-                return market.series(index, fields, market.span(bar_count, frequency))
-        return self._history(assets, fields, self._count(bar_count, "history"), frequency, dtype)
+                windows = market.windows
+                span = windows.span(bar_count, frequency, partial=partial)
+                return windows.series(index, fields, span)
+        count = self._count(bar_count, "history")
+        return self._history(assets, fields, count, frequency, dtype, partial=partial)
 
     # As with one asset: assets asked for together before need no look at each of them.
     def _quick_frame(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
@@ -338,7 +353,16 @@ class BarData:
         except TypeError:
             return None
 
-    def _history(self, assets: Any, fields: Any, bar_count: int, frequency: Any, dtype: Any) -> Any:
+    def _history(
+        self,
+        assets: Any,
+        fields: Any,
+        bar_count: int,
+        frequency: Any,
+        dtype: Any,
+        *,
+        partial: bool = True,
+    ) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
         chosen = list(assets) if many_assets else [assets]
         names = list(fields) if many_fields else [fields]
@@ -351,8 +375,8 @@ class BarData:
                 f"fields in data.history() must name at least one field: was {fields!r}"
             )
         if not isinstance(frequency, str):
-            _refuse("frequency", frequency, "history", "'1d' or '1m'")
-        span = self._market.span(bar_count, frequency)
+            _refuse("frequency", frequency, "history", "text such as '1d' or '1m'")
+        span = self._market.windows.span(bar_count, frequency, partial=partial)
         shown = self._shown(
             span, chosen if many_assets else assets, names if many_fields else fields
         )
@@ -374,17 +398,28 @@ class BarData:
             return frames.by_field(market, span, assets, fields=fields)
         return frames.series(market, span, assets, field=fields)
 
-    def window(self, assets: Any, field: str, bar_count: Any) -> NDArray[np.float64]:
-        """Return the last bars of the run's own frequency as a read-only array, bars x
-        assets; NaN where missing.
+    def window(
+        self,
+        assets: Any,
+        field: str,
+        bar_count: Any,
+        frequency: str | None = None,
+        *,
+        partial: bool = True,
+    ) -> NDArray[np.float64]:
+        """Return the last bars as a read-only array, bars x assets; NaN where missing.
 
         Args:
             assets: An asset, or several: the columns.
             field: open, high, low, close, volume or price.
             bar_count: How many bars, this one included.
+            frequency: How long these bars are, as in `history`; the run's own by
+                default.
+            partial: As in `history`.
 
         Raises:
             HistoryWindowStartsBeforeData: the window reaches before the data.
+            IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
             TypeError: an argument is of the wrong type.
             ValueError: the field or the bar count is impossible.
         """
@@ -396,10 +431,13 @@ class BarData:
             for asset in chosen:
                 self._check_asset(asset, "window")
         self._check_history_field(field, "window")
-        market = self._market
-        return market.matrix(
-            indices, field, market.span(self._count(bar_count, "window"), market.frequency)
+        windows = self._market.windows
+        span = windows.span(
+            self._count(bar_count, "window"),
+            self._market.frequency if frequency is None else frequency,
+            partial=partial,
         )
+        return windows.matrix(indices, field, span)
 
     def _count(self, bar_count: Any, method: str) -> int:
         try:

@@ -154,7 +154,7 @@ class Fetcher:
             moments = local.tz_localize(str(options.timezone)).tz_convert("UTC")
         naive = (
             moments.tz_localize(None)
-            if self.market.frequency == "1m"
+            if self.market.interval.intraday
             else self._next_sessions(moments)
         )
         rows = rows.assign(dt=naive)
@@ -218,7 +218,7 @@ class Fetcher:
         def read(asset: Any, session: int) -> Any:
             values = by_name.get(asset)
             if (
-                market.frequency == "1m"
+                market.interval.intraday
             ):  # a session that ends at midnight ends, in zipline's books, on the next day
                 session = int(
                     np.searchsorted(labels, np.datetime64(datetime_of(market.now_us).date(), "D"))

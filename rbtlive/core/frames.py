@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from rbtlive.data.bars.market import Market, Span
+from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import datetime_of, us_of
+from rbtlive.data.windows.windows import Span
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
@@ -195,20 +196,20 @@ class PolarsFrames:
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pl.Series:
         """Return a Float64 Series named by symbol, oldest first."""
-        return market.series(asset.index, field, span)
+        return market.windows.series(asset.index, field, span)
 
     def by_asset(
         self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
     ) -> pl.DataFrame:
         """Return `date` and one Float64 column an asset, named by symbol."""
-        return market.frame(tuple(asset.index for asset in assets), field, span)
+        return market.windows.frame(tuple(asset.index for asset in assets), field, span)
 
     def by_field(
         self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
     ) -> pl.DataFrame:
         """Return `date` and one Float64 column a field."""
-        columns = [market.series(asset.index, field, span).alias(field) for field in fields]
-        return pl.DataFrame([market.dates(span), *columns])
+        columns = [market.windows.series(asset.index, field, span).alias(field) for field in fields]
+        return pl.DataFrame([market.windows.dates(span), *columns])
 
     def long_frame(
         self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
@@ -217,7 +218,7 @@ class PolarsFrames:
         as the assets were asked for.
         """
         rows, width = span.rows, len(assets)
-        dates = market.dates(span)
+        dates = market.windows.dates(span)
         order = np.arange(rows).repeat(width)
         shown: dict[str, Any] = {
             "date": dates.gather(order),
@@ -226,7 +227,7 @@ class PolarsFrames:
         for field in fields:
             values = np.empty((rows, width))
             for place, asset in enumerate(assets):
-                values[:, place] = market.values(asset.index, field, span)
+                values[:, place] = market.windows.values(asset.index, field, span)
             shown[field] = pl.Series(values.reshape(-1), dtype=pl.Float64, nan_to_null=True)
         return pl.DataFrame(shown)
 
@@ -355,7 +356,7 @@ class PandasFrames:
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pd.Series[Any]:
         """Return a Series named by the asset, indexed by session labels or minutes."""
-        values = market.values(asset.index, field, span)
+        values = market.windows.values(asset.index, field, span)
         return self._pd.Series(np.array(values), index=self._axis(market, span), name=asset)
 
     def by_asset(
@@ -405,11 +406,11 @@ class PandasFrames:
     ) -> Any:
         matrix = np.empty((span.rows, len(assets)))
         for place, asset in enumerate(assets):
-            matrix[:, place] = market.values(asset.index, field, span, like=like)
+            matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
         return matrix
 
     def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
-        dates = market.dates(span)
+        dates = market.windows.dates(span)
         if dates.dtype == pl.Date:
             return self._pd.DatetimeIndex(dates.to_numpy().astype("datetime64[ns]"))
         return self.timestamps(dates.dt.epoch("us").to_numpy())

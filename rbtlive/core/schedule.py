@@ -8,13 +8,14 @@ runs once a day at most. Source: zipline-reloaded 3.2.1, utils/events.py.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from typing import Any, Protocol
 
 from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
 MAX_WEEK_RANGE = 5
@@ -174,7 +175,13 @@ def _time_offset_us(offset: Any, *, hours: float | None, minutes: float | None) 
 
 
 class time_rules:  # noqa: N801 - zipline's name
-    """At which minute of a session a scheduled function runs; daily bars ignore them."""
+    """At which minute of a session a scheduled function runs; daily and longer bars
+    ignore them.
+
+    On bars longer than a minute a time after the open means the bar that it lies in, a
+    time before the close the last bar that is over by then: what is ordered there can
+    fill in the session.
+    """
 
     @staticmethod
     def market_open(
@@ -212,6 +219,11 @@ class ScheduledFunction:
     "A day" is the 24 hours from the first bar looked at, as in zipline: on daily bars a
     function that ran at one session's late close does not run at an early close less
     than 24 hours later.
+
+    Attributes:
+        grid: The run's bars where they are longer than a minute: a time after the open
+            means the bar it lies in, one before the close the last bar that is over by
+            then (of a session with no such bar, its first).
     """
 
     callback: Callable[[Any, Any], Any]
@@ -219,6 +231,8 @@ class ScheduledFunction:
     time_rule: Rule
     calendar: TradingCalendar
     half_days: bool = True
+    grid: BarGrid | None = None
+    _bar: tuple[int, int] = field(default=(-1, 0))
     _day_ends_us: int | None = field(default=None)
     _ran: bool = field(default=False)
 
@@ -238,7 +252,32 @@ class ScheduledFunction:
         return True
 
     def _holds(self, session: int, now_us: int) -> bool:
-        rules: Sequence[Rule] = (self.date_rule, self.time_rule)
-        if not all(rule.matches(self.calendar, session=session, now_us=now_us) for rule in rules):
+        if not self.date_rule.matches(self.calendar, session=session, now_us=now_us):
+            return False
+        if self.grid is not None and isinstance(self.time_rule, (FromOpen, BeforeClose)):
+            if now_us != self._bar_of(session, self.grid, self.time_rule):
+                return False
+        elif not self.time_rule.matches(self.calendar, session=session, now_us=now_us):
             return False
         return self.half_days or not self.calendar.is_early_close(session)
+
+    # END of the bar of a session that the time means; looked up once a session.
+    def _bar_of(self, session: int, grid: BarGrid, rule: FromOpen | BeforeClose) -> int:
+        if self._bar[0] != session:
+            self._bar = session, _end_meant(grid, rule, self.calendar, session)
+        return self._bar[1]
+
+
+def _end_meant(
+    grid: BarGrid, rule: FromOpen | BeforeClose, calendar: TradingCalendar, session: int
+) -> int:
+    opens_us, closes_us = calendar.opens_us.item(session), calendar.closes_us.item(session)
+    if isinstance(rule, FromOpen):
+        wanted_us = opens_us + rule.offset_us
+        return (grid.end_of(wanted_us) or -1) if wanted_us <= closes_us else -1
+    wanted_us = closes_us - rule.offset_us
+    of_bars = grid.calendar.session_of_us(wanted_us)
+    if wanted_us <= opens_us or of_bars < 0:
+        return -1
+    ends = grid.ends_us(of_bars)
+    return int(ends[max(0, int(ends.searchsorted(wanted_us, side="right")) - 1)])

@@ -7,7 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-Frequency = Literal["1d", "1m"]
+from rbtlive.data.calendars.calendar import TradingCalendar, get_calendar
+from rbtlive.data.calendars.grid import calendar_of
+from rbtlive.model.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class RunSettings:
 
     Attributes:
         capital_base: Cash at the start.
-        frequency: "1d" or "1m".
+        frequency: Text of the interval of a bar, e.g. "1d".
         calendar: Name of the trading calendar.
         start: Label of the first session.
         end: Label of the last session; None on a feed without end.
@@ -32,7 +34,7 @@ class RunSettings:
     """
 
     capital_base: Decimal
-    frequency: Frequency
+    frequency: str
     calendar: str
     start: date
     end: date | None
@@ -46,6 +48,18 @@ class RunSettings:
     max_errors: int = 10
 
     @property
+    def interval(self) -> Interval:
+        """How long a bar is."""
+        return Interval.parse(self.frequency)
+
+    @property
     def intraday(self) -> bool:
-        """Whether bars are minutes."""
-        return self.frequency == "1m"
+        """Whether a session has several bars."""
+        return self.interval.intraday
+
+    @property
+    def sessions(self) -> TradingCalendar:
+        """The run's calendar; of weekly or monthly bars each week or month is one of its
+        sessions.
+        """
+        return calendar_of(get_calendar(self.calendar), self.interval)

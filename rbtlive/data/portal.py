@@ -10,13 +10,17 @@ import copy
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
-from typing import Any, Literal
+from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 
+from rbtlive.data.bars.digest import column_bytes, digest_minutes
+from rbtlive.data.bars.folding import aggregate_by_session
 from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
+from rbtlive.data.bars.resampling import PeriodFold, fold_minutes
 from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
+from rbtlive.data.calendars.grid import BarGrid, calendar_of
 from rbtlive.data.checking.corporate import (
     Dividend,
     Split,
@@ -29,11 +33,16 @@ from rbtlive.data.checking.corporate import (
     read_splits,
     unknown_symbol_message,
 )
+from rbtlive.data.checking.intervals import (
+    has_shorter_rows,
+    interval_of,
+    minutes_apart,
+    no_such_bars,
+)
 from rbtlive.data.checking.scanning import Survey, store, survey
 from rbtlive.data.checking.schema import (
     FIELDS,
     TypedBars,
-    aggregate_by_session,
     daily_frame,
     first_round,
     minute_frame,
@@ -50,6 +59,7 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
+from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.model.number import plain_text
 
 # A later date in data is a slip of the pen, not a reason to compute a calendar that
@@ -80,9 +90,12 @@ class PolarsDataPortal:
         bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's
             END), `symbol`, `open`, `high`, `low`, `close`, `volume`. May be None if
             there are minute bars; daily bars are then theirs, aggregated by session.
-        minute_bars: Minute bars: `timestamp` (UTC, the bar's END; without a time zone
-            taken as UTC) and the same columns. Bars outside the calendar's minutes are
-            left out with a `DataWarning`.
+        minute_bars: Intraday bars: `timestamp` (UTC, the bar's END; without a time zone
+            taken as UTC) and the same columns. Bars that end where the calendar's do
+            not are left out with a `DataWarning`.
+        interval: How long the bars are: "1m" (the default), "5m", "1h" and so on says
+            it of `minute_bars`; "1w" or "1mo" of `bars`, which then hold one row a week
+            or month, dated by any day in it.
         assets: `symbol`, and if wanted `sid`, `start_date`, `end_date`,
             `auto_close_date`, `lot_size`, `tick_size`. What is missing or null takes
             its default: sids in sorted symbol order, start and end the first and last
@@ -96,7 +109,9 @@ class PolarsDataPortal:
             however many they are. None decides as said above.
 
     Attributes:
-        calendar: The calendar, reaching at least to the last date in the data.
+        calendar: The calendar, reaching at least to the last date in the data. Of
+            weekly or monthly bars each week or month is one of its sessions.
+        interval: How long the shortest bars are.
         assets: All assets in the order of their sids; `asset.index` is the place here.
         minutes: The minute bars, to be read a part at a time; None without minute bars.
         splits: All splits.
@@ -115,10 +130,12 @@ class PolarsDataPortal:
         "_daily",
         "_ends_given",
         "_fingerprint",
+        "_resampled",
         "assets",
         "calendar",
         "dividends",
         "first_session",
+        "interval",
         "last_session",
         "minutes",
         "splits",
@@ -133,9 +150,11 @@ class PolarsDataPortal:
         splits: Any = None,
         dividends: Any = None,
         calendar: str = "XNYS",
+        interval: str | Interval | None = None,
         in_memory: bool | None = None,
     ) -> None:
-        get_calendar(calendar)  # a wrong name is told before a long look at the bars
+        get_calendar(calendar)  # a wrong name is named before a long look at the bars
+        self.interval = interval_of(interval, minute_bars=minute_bars)
         if bars is None and minute_bars is None:
             raise EmptyData(
                 "bars or minute_bars must be given: were both None; pass a frame or a path"
@@ -151,16 +170,17 @@ class PolarsDataPortal:
             None if dividends is None else read_dividends(dividends),
         )
         self.calendar: TradingCalendar = _calendar_through(
-            calendar, [daily, minute, seen, *tables[1:]]
+            calendar, [daily, minute, seen, *tables[1:]], self.interval
         )
-        stored = None if seen is None else store(seen, calendar=self.calendar)
+        grid = BarGrid(self.calendar, self.interval)
+        stored = None if seen is None else store(seen, grid=grid)
         symbols = _symbols(daily, minute)
         code = {symbol: number for number, symbol in enumerate(symbols)}
         frames: list[tuple[pl.DataFrame, Sequence[str]]] = []
         if daily is not None:
             frames.append((daily_frame(daily, calendar=self.calendar, asset_of=code), symbols))
         if minute is not None:
-            frames.append((minute_frame(minute, calendar=self.calendar, asset_of=code), symbols))
+            frames.append((minute_frame(minute, grid=grid, asset_of=code), symbols))
         if stored is not None:
             frames.append((stored.daily, stored.symbols))
 
@@ -186,6 +206,7 @@ class PolarsDataPortal:
         self.first_session = min(int(frame["session"][0]) for frame in indexed)
         self.last_session = max(int(frame["session"][-1]) for frame in indexed)
         self._fingerprint: str | None = None
+        self._resampled: dict[Interval, PolarsDataPortal] = {}
 
     # A symbol whose bars were all left out has no asset, and no row either.
     def _places(self, symbols: Sequence[str]) -> list[int]:
@@ -211,31 +232,83 @@ class PolarsDataPortal:
         )
         endless._name_assets()  # noqa: SLF001 - a copy of ourselves
         endless._fingerprint = None  # noqa: SLF001
+        endless._resampled = {}  # noqa: SLF001
         return endless
+
+    def at(self, interval: str | Interval) -> PolarsDataPortal:
+        """Return a portal whose bars have this length: itself, or one whose bars are
+        made of its own, made once.
+
+        Raises:
+            BadFrequency: its bars do not add up to such bars.
+        """
+        wanted = Interval.parse(interval, name="interval")
+        if wanted in (self.interval, DAY) and wanted.spans_sessions == self.interval.spans_sessions:
+            return self  # of minute bars too: their sessions are there
+        if not self.interval.makes_up(wanted):
+            raise BadFrequency(no_such_bars(self.interval, wanted))
+        if wanted not in self._resampled:
+            self._resampled[wanted] = self._folded(wanted)
+        return self._resampled[wanted]
+
+    def sessions_only(self) -> PolarsDataPortal:
+        """Return the same portal without its intraday bars."""
+        made = self._copy(DAY)
+        made._daily, made.minutes = self.daily, None  # noqa: SLF001 - a copy of ourselves
+        return made
+
+    def _copy(self, interval: Interval) -> PolarsDataPortal:
+        made = copy.copy(self)
+        made.interval = interval
+        made._fingerprint = None  # noqa: SLF001 - a copy of ourselves
+        made._resampled = {}  # noqa: SLF001
+        return made
+
+    def _folded(self, interval: Interval) -> PolarsDataPortal:
+        made = self._copy(interval)
+        if interval.intraday:
+            assert self.minutes is not None
+            made.minutes = fold_minutes(self.minutes, BarGrid(self.calendar, interval))
+            return made
+        days = self.calendar
+        made.minutes = None
+        made.calendar = calendar_through(days.name, days.label(self.last_session), interval)
+        fold = PeriodFold(days, made.calendar)
+        made._daily = fold.daily(self.daily, self.splits)  # noqa: SLF001 - a copy of ourselves
+        made.first_session = fold.session(self.first_session)
+        made.last_session = fold.session(self.last_session)
+        made.splits = tuple(fold.split(split) for split in self.splits)
+        made.dividends = tuple(fold.dividend(paid, self.splits) for paid in self.dividends)
+        made.assets = tuple(
+            asset
+            if asset.symbol in self._ends_given or asset.end_date == NO_END
+            else replace(asset, **fold.end(asset.end_date))
+            for asset in self.assets
+        )
+        made._name_assets()  # noqa: SLF001 - a copy of ourselves
+        return made
 
     @classmethod
     def coerce(
-        cls, data: Any, *, frequency: Literal["1d", "1m"] = "1d", calendar: str | None = None
+        cls, data: Any, *, frequency: str | Interval = "1d", calendar: str | None = None
     ) -> PolarsDataPortal:
-        """Return `data` as a portal: a portal as it is, anything else as the bars of a
-        new one.
+        """Return `data` as a portal with bars of a frequency: a portal as it is or
+        resampled, anything else as the bars of a new one.
 
         Args:
             data: A portal, a frame, or a path.
-            frequency: "1d" or "1m": what kind of bars a frame holds.
+            frequency: How long bars are wanted: "1m", "5m", "1h", "1d", "1w" and so on.
+                A frame holds such bars, or shorter ones that add up to them.
             calendar: Name of the calendar; None is that of the portal, or "XNYS" for a
                 frame.
 
         Raises:
-            BadFrequency: the frequency is neither, or minutes are wanted of a portal
-                without minute bars.
+            BadFrequency: the frequency is no interval, or the data has no bars that add
+                up to it.
             SettingsError: a portal lives by another calendar than the one named.
             DataError: the frame cannot be used.
         """
-        if frequency not in ("1d", "1m"):
-            raise BadFrequency(
-                f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them"
-            )
+        interval = Interval.parse(frequency)
         if data is None:
             raise NotAFrame(
                 "data must be a portal, a frame or a path: was None; pass e.g. "
@@ -243,23 +316,27 @@ class PolarsDataPortal:
             )
         if not isinstance(data, cls):
             name = "XNYS" if calendar is None else calendar
-            return (
-                cls(None, minute_bars=data, calendar=name)
-                if frequency == "1m"
-                else cls(data, calendar=name)
-            )
+            return cls._of_frame(data, interval, calendar=name)
         if calendar is not None and get_calendar(calendar).name != data.calendar.name:
             raise SettingsError(
                 f"calendar must be that of the portal, {data.calendar.name}: was {calendar!r}; "
                 "leave it out, or make the portal "
                 f"with calendar={calendar!r}"
             )
-        if frequency == "1m" and data.minutes is None:
-            raise BadFrequency(
-                "frequency must be '1d' for a portal without minute bars: was '1m'; pass "
-                "minute_bars= to the portal"
-            )
-        return data
+        return data.at(interval)
+
+    # Bars of a frame have the interval that is wanted, or are shorter and add up to it.
+    @classmethod
+    def _of_frame(cls, data: Any, interval: Interval, *, calendar: str) -> PolarsDataPortal:
+        there = interval
+        if not interval.intraday:
+            if interval.spans_sessions and has_shorter_rows(data, interval):
+                there = DAY
+            return cls(data, calendar=calendar, interval=there).at(interval)
+        if interval != MINUTE and (apart := minutes_apart(data)) % interval.minutes:
+            there = Interval("minute", apart)
+            there = there if there.makes_up(interval) else MINUTE
+        return cls(None, minute_bars=data, calendar=calendar, interval=there).at(interval)
 
     def asset(self, symbol: str) -> Equity:
         """Return an asset by its symbol, in upper or lower case.
@@ -310,7 +387,7 @@ class PolarsDataPortal:
 
     def to_frame(
         self,
-        frequency: Literal["1d", "1m"] = "1d",
+        frequency: str | Interval = "1d",
         *,
         symbols: str | Iterable[str] | None = None,
         start: Any = None,
@@ -319,7 +396,7 @@ class PolarsDataPortal:
         """Return bars as people read them, in the form that a portal takes.
 
         Args:
-            frequency: "1d" or "1m".
+            frequency: "1d", "1m", or any interval that the bars add up to.
             symbols: A symbol or several, in upper or lower case; all by default.
             start: First session, a date or text like "2005-01-03"; by default the first
                 with a bar.
@@ -331,19 +408,14 @@ class PolarsDataPortal:
             (Float64); sorted by time, then by sid. Unadjusted, as they were given.
 
         Raises:
-            BadFrequency: the frequency is neither, or there are no minute bars.
+            BadFrequency: the frequency is no interval, or there are no bars for it.
             UnknownSymbol: there is no such asset.
             InvalidSetting: `start` or `end` is no date.
         """
-        if frequency not in ("1d", "1m"):
-            raise BadFrequency(
-                f"frequency must be '1d' or '1m': was {frequency!r}; pass one of them"
-            )
-        if frequency == "1m" and self.minutes is None:
-            raise BadFrequency(
-                "frequency must be '1d' for a portal without minute bars: was '1m'; pass "
-                "minute_bars= to the portal"
-            )
+        interval = Interval.parse(frequency)
+        other = self.at(interval)
+        if other is not self:
+            return other.to_frame(interval, symbols=symbols, start=start, end=end)
         labels = self.calendar.labels
         first, last = self.first_session, self.last_session
         if start is not None:
@@ -359,7 +431,7 @@ class PolarsDataPortal:
         if symbols is not None:
             names = [symbols] if isinstance(symbols, str) else symbols
             wanted = pl.Series([self.asset(name).index for name in names], dtype=pl.Int32)
-        if frequency == "1d" or self.minutes is None:
+        if not interval.intraday or self.minutes is None:
             parts: Iterable[pl.DataFrame] = [
                 self.daily.filter(pl.col("session").is_between(first, last))
             ]
@@ -369,11 +441,11 @@ class PolarsDataPortal:
             part if wanted is None else part.filter(part["asset"].is_in(wanted.implode()))
             for part in parts
         ]
-        return self._readable(pl.concat(chosen), frequency)
+        return self._readable(pl.concat(chosen))
 
-    def _readable(self, bars: pl.DataFrame, frequency: str) -> pl.DataFrame:
+    def _readable(self, bars: pl.DataFrame) -> pl.DataFrame:
         symbols = pl.Series("symbol", [asset.symbol for asset in self.assets], dtype=pl.String)
-        if frequency == "1d":
+        if "us" not in bars.columns:
             time = pl.Series(
                 "date", self.calendar.labels[bars["session"].to_numpy()], dtype=pl.Date
             )
@@ -391,26 +463,32 @@ class PolarsDataPortal:
                 digest.update(line.encode() + b"\n")
             for column in self.daily.get_columns():
                 digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
-                digest.update(_bytes(column))
+                digest.update(column_bytes(column))
             if self.minutes is not None:
-                _digest_minutes(self.minutes, digest)
+                digest_minutes(self.minutes, digest)
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
     def __repr__(self) -> str:
-        minutes = "" if self.minutes is None else f", {self.minutes.height} minute bars"
+        minutes = "" if self.minutes is None else f", {self.minutes.height} {self._kind} bars"
         first, last = (
             self.calendar.label(self.first_session),
             self.calendar.label(self.last_session),
         )
+        days = self.interval.text if self.interval.spans_sessions else "daily"
         return (
-            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} daily bars{minutes}, "
+            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} {days} bars{minutes}, "
             f"{first} to {last}, "
             f"calendar {self.calendar.name})"
         )
 
+    @property
+    def _kind(self) -> str:
+        return "minute" if self.interval in (MINUTE, DAY) else self.interval.text
+
     def _facts(self) -> list[str]:
-        lines = [f"portal 1 {self.calendar.name}"]
+        length = "" if self.interval in (MINUTE, DAY) else f" {self.interval}"
+        lines = [f"portal 1 {self.calendar.name}{length}"]
         lines += [
             f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} "
             f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}"
@@ -435,16 +513,23 @@ def _symbols(*bars: TypedBars | None) -> list[str]:
 # Where a calendar is not known far enough, the rows beyond it are what is wrong, and
 # are named when their turn comes.
 def _calendar_through(
-    name: str, parts: Iterable[TypedBars | Survey | Table | None]
+    name: str, parts: Iterable[TypedBars | Survey | Table | None], interval: Interval
 ) -> TradingCalendar:
     ends = [part.last_date() for part in parts if part is not None]
+    last = max((day for day in ends if day is not None), default=date.min)
+    return calendar_through(name, last, interval)
+
+
+def calendar_through(name: str, last: date, interval: Interval) -> TradingCalendar:
+    """Return the calendar that bars of an interval live by, which knows the session of
+    a date if it can be known.
+    """
+    if interval.spans_sessions:  # the week or month must be whole
+        last = min(_LAST, last) + timedelta(days=40)
     try:
-        return get_calendar(
-            name,
-            through=min(_LAST, max((day for day in ends if day is not None), default=date.min)),
-        )
+        return calendar_of(get_calendar(name, through=min(_LAST, last)), interval)
     except OutsideCalendar:
-        return get_calendar(name)
+        return calendar_of(get_calendar(name), interval)
 
 
 def _life(
@@ -475,18 +560,3 @@ def _indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
         pl.Series(places, dtype=pl.Int32).gather(frame["asset"]).alias("asset")
     )
     return renamed.sort(time, "asset").rechunk()
-
-
-# Column by column, as if all were held: once through the bars for each of them.
-def _digest_minutes(minutes: MinuteBars, digest: Any) -> None:
-    for number, (name, dtype) in enumerate(minutes.part(0, -1).schema.items()):
-        digest.update(f"{name} {dtype} {minutes.height}\n".encode())
-        for part in minutes.parts(minutes.first_session, minutes.last_session):
-            digest.update(_bytes(part.to_series(number)))
-
-
-def _bytes(column: pl.Series) -> bytes:
-    values = column.to_numpy()
-    if values.dtype.kind == "f":
-        values = values + 0.0  # so that -0.0 and 0.0 are the same data
-    return values.astype(values.dtype.newbyteorder("<")).tobytes()

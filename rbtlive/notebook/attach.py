@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.errors import InvalidSetting, NoRunningLoop
+from rbtlive.model.interval import DAY
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
@@ -46,7 +47,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     capital_base: Any = None,
     start: Any = None,
     end: Any = None,
-    frequency: Literal["1d", "1m"] = "1d",
+    frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
     commission: Any = None,
@@ -85,7 +86,9 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
             equity.
         start: First session a ReplayFeed replays.
         end: Last session.
-        frequency: "1d" or "1m".
+        frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
+            "1w", "1mo", or any number of minutes; the data has such bars, or shorter
+            ones that add up to them.
         calendar: Exchange calendar; a portal brings its own.
         params: Overrides for the strategy's parameters.
         commission: Commission model.

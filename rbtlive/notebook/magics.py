@@ -26,7 +26,7 @@ _RUN_OPTIONS = (
     ("--start", "LABEL", "first session, e.g. 2005-01-03"),
     ("--end", "LABEL", "last session"),
     ("--capital-base", "MONEY", "cash at the start"),
-    ("--frequency", "1d|1m", "daily or minute bars"),
+    ("--frequency", "INTERVAL", "how long a bar is, e.g. 1d, 1m, 5m, 1h"),
     ("--calendar", "NAME", "exchange calendar, e.g. XNYS"),
     ("--commission", "EXPR", "commission model"),
     ("--slippage", "EXPR", "slippage model"),
@@ -35,7 +35,6 @@ _RUN_OPTIONS = (
 )
 _EXPRESSIONS = {"commission", "slippage", "data", "feed", "broker"}
 _CHOICES = {
-    "--frequency": ("1d", "1m"),
     "--frames": ("polars", "pandas"),
     "--on-error": ("continue", "raise"),
 }

@@ -12,6 +12,7 @@ import polars as pl
 from rbtlive.core.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.interval import DAY
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
@@ -24,7 +25,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     start: Any = None,
     end: Any = None,
     capital_base: Any = 100_000,
-    frequency: Literal["1d", "1m"] = "1d",
+    frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
     commission: Any = None,
@@ -42,13 +43,15 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     Args:
         strategy: A `TradingAlgorithm` subclass or instance, a module, or a dict of
             functions.
-        data: A portal, a polars or pandas frame, or a path; with frequency="1m" a frame
-            holds minute bars.
+        data: A portal, a polars or pandas frame, or a path; a frame holds bars of the
+            frequency, or shorter ones.
         start: Label of the first session, included; earlier bars are history. Default:
             the data's first.
         end: Label of the last session, included. Default: the data's last.
         capital_base: Cash at the start.
-        frequency: "1d" or "1m".
+        frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
+            "1w", "1mo", or any number of minutes; the data has such bars, or shorter
+            ones that add up to them.
         calendar: Exchange calendar, e.g. "XNYS" or "24/7"; a portal brings its own.
         params: Overrides for the strategy's parameters.
         commission: Commission model; default PerShare(0.001).

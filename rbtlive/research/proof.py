@@ -20,7 +20,7 @@ from rbtlive.core.record import RunRecord
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.state import recorded_fact
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import get_calendar, us_of
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -213,7 +213,7 @@ class Proof:
         return known if last is None else max(known, self._session_of(last))
 
     def _session_of(self, moment: datetime) -> date:
-        calendar = get_calendar(self.settings.calendar)
+        calendar = self.settings.sessions
         return calendar.label(calendar.session_of_us(us_of(moment)))
 
     def _counted(self) -> tuple[dict[datetime, int], int]:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, InvalidSetting, NotBuilt
+from rbtlive.model.interval import DAY, MINUTE
 from rbtlive.research.backtesting import conclude
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FREQUENCIES = {"daily": "1d", "minute": "1m"}
+_FREQUENCIES = {"daily": DAY.text, "minute": MINUTE.text}
 
 
 def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature

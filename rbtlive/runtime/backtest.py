@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, Literal, cast
 
 from rbtlive.core.quirks import quirks
-from rbtlive.core.settings import Frequency, RunSettings
+from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.bars.market import Market
@@ -23,7 +23,6 @@ from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
-    BadFrequency,
     InvalidSetting,
     NoFeed,
     OutsideData,
@@ -32,6 +31,7 @@ from rbtlive.errors import (
     ZeroCapitalError,
 )
 from rbtlive.model.asset import Asset
+from rbtlive.model.interval import DAY, Interval
 from rbtlive.model.number import to_decimal
 from rbtlive.runtime.garbage_collection import rare_collections
 from rbtlive.runtime.log import message_sink
@@ -43,7 +43,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     start: Any = None,
     end: Any = None,
     capital_base: Any = 100_000,
-    frequency: str = "1d",
+    frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
     commission: Any = None,
@@ -64,8 +64,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         SettingsError: something cannot be; each kind has a class of its own.
         ZeroCapitalError: the capital base is not greater than zero.
     """
-    if frequency not in ("1d", "1m"):
-        raise BadFrequency(f"frequency must be '1d' or '1m': was {frequency!r}")
+    interval = Interval.parse(frequency)
     if frames not in ("polars", "pandas"):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
     del calendar  # the portal's own is the run's
@@ -76,7 +75,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     first, last = _span(portal, start=start, end=end, endless=endless)
     return RunSettings(
         capital_base=capital,
-        frequency=cast(Frequency, frequency),
+        frequency=interval.text,
         calendar=exchange.name,
         start=exchange.label(first),
         end=None if last is None else exchange.label(last),
@@ -140,7 +139,7 @@ def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> Pola
         NoFeed: neither knows the assets.
     """
     if isinstance(feed, ReplayFeed):
-        feed.suppose(frequency=options.get("frequency", "1d"), calendar=options.get("calendar"))
+        feed.suppose(frequency=options.get("frequency", DAY.text), calendar=options.get("calendar"))
     known = feed.portal if portal is None else portal
     if known is None:
         raise NoFeed(
@@ -148,7 +147,7 @@ def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> Pola
             "frame)"
         )
     found = PolarsDataPortal.coerce(
-        known, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
+        known, frequency=options.get("frequency", DAY), calendar=options.get("calendar")
     )
     return found.without_end() if feed.is_live else found
 

@@ -13,8 +13,6 @@ from tests.architecture.sources import ROOT, modules, parsed, told
 LIMITS = {"function": 70, "file": 600, "class": 20}
 EXCEPTIONS = {
     "rbtlive/core/api_setup.py:SetupMethods": 26,  # zipline's API, a method a function
-    "rbtlive/data/bars/market.py": 646,
-    "rbtlive/data/bars/market.py:Market": 33,
     "rbtlive/runtime/engine/engine.py": 680,
     "rbtlive/runtime/engine/engine.py:TradingEngine.__init__": 80,
     "rbtlive/runtime/journal/journal.py": 680,

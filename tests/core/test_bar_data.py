@@ -382,7 +382,7 @@ def test_a_wrong_type_is_refused_and_named(loose: bool, call: Any, told: str) ->
         (lambda data, a: data.history(a, [], 2, "1d"), ValueError),
         (lambda data, a: data.history(a, "close", 0, "1d"), ValueError),
         (lambda data, a: data.history(a, "close", -1, "1d"), ValueError),
-        (lambda data, a: data.history(a, "close", 2, "1w"), ValueError),
+        (lambda data, a: data.history(a, "close", 2, "1y"), ValueError),
         (lambda data, a: data.history(a, "close", 2, "1m"), IncompatibleHistoryFrequency),
         (lambda data, a: data.history(a, "close", 3, "1d"), HistoryWindowStartsBeforeData),
         (lambda data, a: data.window(a, "close", 3), HistoryWindowStartsBeforeData),

@@ -353,8 +353,8 @@ def test_trusted_models_equal_checked_ones():
 
 
 def test_an_unknown_frequency_is_refused():
-    with pytest.raises(BadFrequency, match="was '1h'"):
-        SlotAxis(XNYS, frequency="1h")
+    with pytest.raises(BadFrequency, match="was '1y'"):
+        SlotAxis(XNYS, frequency="1y")
 
 
 class Hostile:

@@ -36,7 +36,7 @@ def shown(values: Any) -> list[float | None]:
 def window(
     run: Run, field: str, count: int, *, index: int = 0, frequency: str = "1d"
 ) -> list[float | None]:
-    return shown(run.market.values(index, field, run.market.span(count, frequency)))
+    return shown(run.market.windows.values(index, field, run.market.windows.span(count, frequency)))
 
 
 @BOTH
@@ -204,15 +204,15 @@ def test_series_frames_and_matrices_hold_the_same_values(live: bool) -> None:
 
     for day in range(5):
         run.to_bar(day)
-        span = run.market.span(day + 1, "1d")
+        span = run.market.windows.span(day + 1, "1d")
         for field in ("open", "close", "volume", "price"):
-            frame = run.market.frame((2, 0, 1), field, span)
-            matrix = run.market.matrix((2, 0, 1), field, span)
+            frame = run.market.windows.frame((2, 0, 1), field, span)
+            matrix = run.market.windows.matrix((2, 0, 1), field, span)
             assert frame.columns == ["date", "C", "A", "B"]
             assert frame["date"].to_list() == list(DAYS[: day + 1])
             for place, index in enumerate((2, 0, 1)):
-                values = run.market.values(index, field, span)
-                series = run.market.series(index, field, span)
+                values = run.market.windows.values(index, field, span)
+                series = run.market.windows.series(index, field, span)
                 assert np.array_equal(values, matrix[:, place], equal_nan=True)
                 assert series.fill_null(np.nan).equals(frame[series.name].fill_null(np.nan))
                 assert np.array_equal(values, series.fill_null(np.nan).to_numpy(), equal_nan=True)
@@ -227,7 +227,7 @@ def test_a_window_may_not_reach_before_the_data() -> None:
     with pytest.raises(
         HistoryWindowStartsBeforeData, match="2017-01-03: was 4 bars of '1d' in session 2017-01-05"
     ):
-        run.market.span(4, "1d")
+        run.market.windows.span(4, "1d")
 
 
 def test_rows_after_the_cursor_change_nothing() -> None:
@@ -335,7 +335,7 @@ def test_the_first_morning_without_history_knows_nothing() -> None:
     assert run.market.spot(0, "volume") == 0
     assert run.market.last_traded_us(0) == -1
     with pytest.raises(HistoryWindowStartsBeforeData):
-        run.market.span(1, "1d")
+        run.market.windows.span(1, "1d")
 
 
 def test_the_morning_is_at_a_quarter_to_nine_in_new_york() -> None:
@@ -564,7 +564,10 @@ def test_an_indicator_has_the_value_of_its_expression_over_the_rows_so_far(live:
 
     assert shown(values) == [None, 11, 12, 6, 7]
     assert window(run, "mean", 5) == [None, 5.5, 6, 6, 7]
-    assert run.market.series(0, "mean", run.market.span(2, "1d")).to_list() == [6, 7]
+    assert run.market.windows.series(0, "mean", run.market.windows.span(2, "1d")).to_list() == [
+        6,
+        7,
+    ]
 
 
 @BOTH

@@ -325,14 +325,16 @@ def test_a_window_that_looks_further_back_is_held_from_then_on(tmp_path: Path) -
     held_rows(market)
     assert market.panel.end - market.panel.base <= 2 * 390
 
-    window = market.matrix((0, 1), "close", market.span(1_000, "1m"))
+    window = market.windows.matrix((0, 1), "close", market.windows.span(1_000, "1m"))
 
     assert window.shape == (1_000, 2)
     assert market.panel.end - market.panel.base >= 1_500
     expected = market_of(PolarsDataPortal(None, minute_bars=bars()))
     held_rows(expected)
     assert np.array_equal(
-        window, expected.matrix((0, 1), "close", expected.span(1_000, "1m")), equal_nan=True
+        window,
+        expected.windows.matrix((0, 1), "close", expected.windows.span(1_000, "1m")),
+        equal_nan=True,
     )
 
 

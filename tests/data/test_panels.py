@@ -20,7 +20,7 @@ def shown(values: Any) -> list[float | None]:
 
 
 def window(run: Run, field: str, count: int, *, frequency: str = "1d") -> list[float | None]:
-    return shown(run.market.values(0, field, run.market.span(count, frequency)))
+    return shown(run.market.windows.values(0, field, run.market.windows.span(count, frequency)))
 
 
 def test_bars_that_are_all_rows_are_taken_without_a_copy_and_cannot_be_written() -> None:

@@ -471,9 +471,14 @@ def test_minutes_wanted_of_a_portal_without_any_are_an_error():
         PolarsDataPortal.coerce(PolarsDataPortal(daily()), frequency="1m")
 
 
-def test_a_frequency_that_is_neither_is_an_error():
-    with pytest.raises(BadFrequency, match="was '1h'"):
-        PolarsDataPortal.coerce(daily(), frequency="1h")
+def test_a_frequency_that_is_no_interval_is_an_error():
+    with pytest.raises(BadFrequency, match=r"must be an interval such as '1m'.*was '1y'"):
+        PolarsDataPortal.coerce(daily(), frequency="1y")
+
+
+def test_bars_that_do_not_add_up_to_a_frequency_are_an_error():
+    with pytest.raises(BadFrequency, match=r"bars of '1d' add up to.*was '1h'"):
+        PolarsDataPortal.coerce(PolarsDataPortal(daily()), frequency="1h")
 
 
 def test_a_portal_of_another_calendar_is_an_error():
@@ -569,7 +574,7 @@ def test_what_cannot_be_shown_is_an_error():
 
     with pytest.raises(BadFrequency, match="portal without minute bars: was '1m'"):
         portal.to_frame("1m")
-    with pytest.raises(BadFrequency, match="must be '1d' or '1m': was '1h'"):
+    with pytest.raises(BadFrequency, match=r"bars of '1d' add up to.*was '1h'"):
         portal.to_frame("1h")
     with pytest.raises(UnknownSymbol, match="did you mean 'AAPL'"):
         portal.to_frame(symbols=["APPL"])

@@ -81,7 +81,7 @@ BAD_ARGUMENTS = {
         errors.OutsideData,
         "2017-01-03",
     ),
-    "frequency": ({"frequency": "1h"}, errors.BadFrequency, "'1h'"),
+    "frequency": ({"frequency": "1y"}, errors.BadFrequency, "'1y'"),
     "minutes of daily bars": (
         {"feed": rbt.ReplayFeed(PolarsDataPortal(daily_frame())), "frequency": "1m"},
         errors.BadFrequency,

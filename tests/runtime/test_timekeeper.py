@@ -11,6 +11,7 @@ import rbtlive as rbt
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
+from rbtlive.model.interval import DAY, MINUTE
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.engine.timekeeper import Timekeeper
@@ -45,7 +46,7 @@ def process(core, keeper, clock, bars):
     core.process(
         MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars})
     )
-    keeper.note_slice(bars[0].timestamp, "1m")
+    keeper.note_slice(bars[0].timestamp, MINUTE)
 
 
 def triggers(told):
@@ -146,7 +147,7 @@ def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     feed = StreamFeed(_nothing())
     feed.close_through = closed.append
     keeper = Timekeeper(feed, clock, told.append)
-    keeper.note_slice(days[0][0].timestamp, "1d")
+    keeper.note_slice(days[0][0].timestamp, DAY)
     clock.advance((days[1][0].timestamp - clock.now()).total_seconds() + 900)
 
     keeper.tick(core)

@@ -1,6 +1,6 @@
 """Bars of all assets on one axis of time, as plain float arrays.
 
-The rule: a row is a slice of time (a session, or a calendar minute) and exists even if
+The rule: a row is a slice of time (a session, or a bar within one) and exists even if
 nothing traded in it; a missing price is NaN and a missing volume is 0.
 """
 
@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import Any, Final, Literal, SupportsFloat, TypeAlias, cast
+from typing import Any, Final, SupportsFloat, TypeAlias, cast
 
 import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import MINUTE, Interval
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
-Frequency = Literal["1d", "1m"]
 
 FIELDS: Final = ("open", "high", "low", "close", "volume")
 PRICE_FIELDS: Final = FIELDS[:4]
@@ -48,7 +49,7 @@ class Panel:
     """OHLCV of all assets, rows x assets, that may grow at its end.
 
     Args:
-        frequency: "1d" (a row is a session) or "1m" (a row is a calendar minute).
+        interval: How long a row is; a week or month is a session of its own calendar.
         calendar: Gives the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
@@ -74,7 +75,7 @@ class Panel:
     def __init__(
         self,
         *,
-        frequency: Frequency,
+        interval: Interval,
         calendar: TradingCalendar,
         symbols: tuple[str, ...],
         first_session: int,
@@ -83,8 +84,9 @@ class Panel:
         thousandths: bool = False,
         rolls: bool = False,
     ) -> None:
-        self.frequency: Frequency = frequency
+        self.interval = interval
         self.calendar = calendar
+        self._grid = BarGrid(calendar, interval)
         self.symbols = symbols
         self.width = len(symbols)
         self.first_session = first_session
@@ -115,14 +117,14 @@ class Panel:
         if last < first:
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
         sessions = np.arange(first, last + 1, dtype=np.int32)
-        if self.frequency == "1d":
+        if not self.interval.intraday:
             base = self._starts[-1]
             self._starts.extend(range(base + 1, base + len(sessions) + 1))
             return self.calendar.closes_us[first : last + 1].astype(np.int64), sessions
-        minutes = [self.calendar.minutes_us(int(session)) for session in sessions]
-        counts = np.array([len(part) for part in minutes])
+        ends = [self._grid.ends_us(session) for session in sessions.tolist()]
+        counts = np.array([len(part) for part in ends])
         self._starts.extend((self._starts[-1] + np.cumsum(counts)).tolist())
-        return np.concatenate(minutes), np.repeat(sessions, counts)
+        return np.concatenate(ends), np.repeat(sessions, counts)
 
     def _blank(self, rows: int) -> dict[str, Floats]:
         return {
@@ -133,7 +135,7 @@ class Panel:
         """Put bars into their rows; bars outside the axis are left out.
 
         Args:
-            bars: `session` and `asset` (Int32), `us` (Int64) in a minute panel, and
+            bars: `session` and `asset` (Int32), `us` (Int64) in an intraday panel, and
                 open, high, low, close, volume (Float64).
         """
         bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
@@ -153,7 +155,7 @@ class Panel:
     def _are_all_rows(self, bars: pl.DataFrame) -> bool:
         if not 0 < len(bars) == self.rows * self.width:
             return False
-        times, axis = ("session", self._sessions) if self.frequency == "1d" else ("us", self._us)
+        times, axis = ("us", self._us) if self.interval.intraday else ("session", self._sessions)
         rows = bars[times].to_numpy().reshape(self.rows, self.width) == axis[:, None]
         assets = bars["asset"].to_numpy().reshape(self.rows, self.width) == np.arange(self.width)
         return bool(rows.all() and assets.all())
@@ -169,10 +171,10 @@ class Panel:
             self._note_cells()
 
     def _put(self, bars: pl.DataFrame, matrices: Mapping[str, Floats], *, base: int) -> None:
-        if self.frequency == "1d":
-            row = bars["session"].to_numpy().astype(np.int64) - self.first_session
-        else:
+        if self.interval.intraday:
             row = np.searchsorted(self._us[: self.rows], bars["us"].to_numpy())
+        else:
+            row = bars["session"].to_numpy().astype(np.int64) - self.first_session
         cell = (row - base) * self.width + bars["asset"].to_numpy()
         for field in FIELDS:
             matrices[field].reshape(-1)[cell] = self._kept(bars, field)
@@ -202,6 +204,11 @@ class Panel:
     def session_at(self, row: int) -> int:
         """Return the session of a row."""
         return int(self._sessions[row])
+
+    @property
+    def row_sessions(self) -> NDArray[np.int32]:
+        """Session of each row."""
+        return self._sessions[: self.rows]
 
     @property
     def end(self) -> int:
@@ -274,7 +281,7 @@ class Panel:
 
     def dates(self, low: int, high: int) -> pl.Series:
         """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs
-        of minutes in UTC.
+        of bars in UTC.
         """
         if not self.frozen:
             return self._make_dates(low, high)
@@ -283,7 +290,7 @@ class Panel:
         return self._dates.slice(low, high - low)
 
     def _make_dates(self, low: int, high: int) -> pl.Series:
-        if self.frequency == "1d":
+        if not self.interval.intraday:
             first = self.first_session
             return pl.Series("date", self.calendar.labels[first + low : first + high])
         return pl.Series("date", self._us[low:high]).cast(pl.Datetime("us", "UTC"))
@@ -358,7 +365,7 @@ class Panel:
         place = int(self._ends.searchsorted(us))
         last = int(self._us[self.rows - 1]) if self.rows else -1
         if place == len(self._ends) or int(self._ends[place]) != us or us <= last:
-            kind = "session" if self.frequency == "1d" else "minute"
+            kind = "minute" if self.interval == MINUTE else self.interval.bar_word
             raise ValueError(
                 f"a slice must end a {kind} of {self.calendar.name} after the last one: was "
                 f"{datetime_of(us).isoformat()}, the "
@@ -374,9 +381,7 @@ class Panel:
     def _row_ends(self, session: int) -> NDArray[np.int64]:
         if session < self.first_session:
             return np.empty(0, dtype=np.int64)
-        if self.frequency == "1d":
-            return self.calendar.closes_us[session : session + 1]
-        return self.calendar.minutes_us(session)
+        return self._grid.ends_us(session)
 
     # The axis runs ahead of the rows by at most the rest of a session.
     def _open_session(self, session: int) -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rbtlive.data.bars.minute_bars import StoredMinutes
-from rbtlive.data.bars.panel import Frequency, Panel
+from rbtlive.data.bars.panel import Panel
 from rbtlive.data.bars.rolling_panel import RollingPanel
 from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
+from rbtlive.model.interval import DAY, Interval
 
 if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
@@ -67,7 +68,7 @@ class PanelMaker:
 
     Args:
         portal: Gives assets, calendar and bars.
-        lives: ListingDates of its assets.
+        lives: From when to when each asset is listed.
         first_session: First session of the run; earlier bars are history.
         end: Last session whose bars the portal gives.
         data_start: Session before which there is no data.
@@ -87,7 +88,7 @@ class PanelMaker:
         thousandths: bool,
     ) -> None:
         self._portal = portal
-        self._lives = lives
+        self.lives = lives
         self._first_session = first_session
         self._end = end
         self._data_start = data_start
@@ -95,9 +96,9 @@ class PanelMaker:
         self._thousandths = thousandths
         self._symbols = tuple(asset.symbol for asset in portal.assets)
 
-    def _empty(self, frequency: Frequency, first: int) -> Panel:
+    def _empty(self, interval: Interval, first: int) -> Panel:
         return Panel(
-            frequency=frequency,
+            interval=interval,
             calendar=self._portal.calendar,
             symbols=self._symbols,
             first_session=first,
@@ -106,36 +107,37 @@ class PanelMaker:
             thousandths=self._thousandths,
         )
 
-    def main(self, frequency: Frequency) -> Panel:
+    def main(self, interval: Interval) -> Panel:
         """Return the panel of the run's own bars.
 
-        Minutes of the last sessions that only have daily bars are missing bars, not the
+        Intraday bars of the last sessions that only have daily bars are missing bars, not the
         end of the data.
         """
         first, minutes = self._first_session, self._portal.minutes
-        if frequency == "1d":
+        if not interval.intraday:
             if len(self._portal.daily):
                 first = min(first, int(self._portal.daily["session"][0]))
-            return self._filled(self._empty("1d", first), [self._portal.daily])
+            return self._filled(self._empty(interval, first), [self._portal.daily])
         if minutes is not None:
             first = min(first, minutes.first_session)
         first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
         if self._frozen and isinstance(minutes, StoredMinutes):
             return RollingPanel(
+                interval=interval,
                 calendar=self._portal.calendar,
                 symbols=self._symbols,
                 first_session=first,
                 last_session=self._end,
                 thousandths=self._thousandths,
                 minutes=minutes,
-                keep=self._lives.keep,
+                keep=self.lives.keep,
             )
         parts = [] if minutes is None else minutes.parts(first, self._end)
-        return self._filled(self._empty("1m", first), parts)
+        return self._filled(self._empty(interval, first), parts)
 
     def _filled(self, panel: Panel, parts: Iterable[pl.DataFrame]) -> Panel:
         for bars in parts:
-            panel.fill(self._lives.keep(bars))
+            panel.fill(self.lives.keep(bars))
         panel.seal()
         return panel
 
@@ -144,7 +146,7 @@ class PanelMaker:
         where a session has none, its minutes'.
         """
         first = min([minutes.first_session, *known_sessions])
-        daily = self._empty("1d", first)
+        daily = self._empty(DAY, first)
         for session in range(minutes.first_session, self._end + 1):
             if session not in known_sessions:
                 minutes.reach(session, back_to=minutes.rows_of_session(session)[0])

@@ -16,6 +16,7 @@ from rbtlive.data.bars.minute_bars import MinuteBars, temporary_file
 from rbtlive.data.bars.panel import FIELDS, Floats, Panel, last_known
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
+from rbtlive.model.interval import Interval
 
 _KNOWN_BY: Final = ("close", "volume")
 """The fields whose last known row in each session is remembered."""
@@ -28,6 +29,7 @@ class RollingPanel(Panel):
     hold 7,500 rows before each session.
 
     Args:
+        interval: How long a row is; intraday.
         calendar: Gives the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
@@ -40,6 +42,7 @@ class RollingPanel(Panel):
     def __init__(
         self,
         *,
+        interval: Interval,
         calendar: TradingCalendar,
         symbols: tuple[str, ...],
         first_session: int,
@@ -49,7 +52,7 @@ class RollingPanel(Panel):
         keep: Callable[[pl.DataFrame], pl.DataFrame],
     ) -> None:
         super().__init__(
-            frequency="1m",
+            interval=interval,
             calendar=calendar,
             symbols=symbols,
             first_session=first_session,

@@ -1,4 +1,4 @@
-"""The minute that comes next: nearly all slices of a session are, and are known by one
+"""The bar that comes next: nearly all slices of a session are, and are known by one
 comparison.
 
 The rule: whatever needs a look at the calendar, or at what a bar is, is left to
@@ -8,24 +8,21 @@ The rule: whatever needs a look at the calendar, or at what a bar is, is left to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rbtlive.data.bars.panel import EMPTY
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.bar import floats_of
-from rbtlive.model.interval import MINUTE_US
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.panel import Panel
     from rbtlive.data.bars.panel_maker import ListingDates
     from rbtlive.model.bar import Bar
 
-_MINUTE: Final = timedelta(minutes=1)
-
 
 class NextMinute:
-    """Stores the minute after the last one.
+    """Stores the bar after the last one.
 
     Args:
         panel: Where to.
@@ -33,20 +30,31 @@ class NextMinute:
         lives: In which sessions each is listed.
     """
 
-    __slots__ = ("_due", "_index", "_listed", "_lives", "_panel", "_session", "_until")
+    __slots__ = (
+        "_due",
+        "_index",
+        "_length",
+        "_listed",
+        "_lives",
+        "_panel",
+        "_session",
+        "_step_us",
+        "_until",
+    )
 
     def __init__(self, panel: Panel, index: Mapping[str, int], lives: ListingDates) -> None:
         self._panel, self._index, self._lives = panel, index, lives
-        self._due: datetime | None = None  # END of the minute after the last one
+        self._step_us, self._length = panel.interval.us, panel.interval.duration
+        self._due: datetime | None = None  # END of the bar after the last one
         self._until = 0  # its row is below
         self._session, self._listed = -1, dict[str, int]()
 
     def expect_after(self, us: int, session: int) -> None:
-        """Expect the minute after the one that ends at `us` and is the last row, in the
+        """Expect the bar after the one that ends at `us` and is the last row, in the
         same session.
         """
-        self._until = self._whole_minutes_until()
-        self._due = datetime_of(us + MINUTE_US) if self._panel.rows < self._until else None
+        self._until = self._whole_bars_until()
+        self._due = datetime_of(us + self._step_us) if self._panel.rows < self._until else None
         if session != self._session:
             first, last = self._lives.first, self._lives.last
             self._session = session
@@ -54,23 +62,25 @@ class NextMinute:
                 name: i for name, i in self._index.items() if first[i] <= session <= last[i]
             }
 
-    # The session's end if all rows up to there are a minute apart; where they are not,
-    # or prices are kept otherwise than they come, no minute is taken here.
-    def _whole_minutes_until(self) -> int:
+    # The session's end if all rows up to there are a bar apart; where they are not, or
+    # prices are kept otherwise than they come, no bar is taken here.
+    def _whole_bars_until(self) -> int:
         panel = self._panel
         row, end, us = panel.rows, panel.laid_out, panel.flat_us()
-        if panel.thousandths or row >= end or us[end - 1] != us[row - 1] + (end - row) * MINUTE_US:
+        if (
+            panel.thousandths
+            or row >= end
+            or us[end - 1] != us[row - 1] + (end - row) * self._step_us
+        ):
             return row
         return end
 
     def expect_nothing(self) -> None:
-        """Expect no minute until one was stored otherwise: a session has begun or
-        ended.
-        """
+        """Expect no bar until one was stored otherwise: a session has begun or ended."""
         self._due = None
 
     def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
-        """Store a slice as `Market.append_slice` does if it is the minute that is
+        """Store a slice as `Market.append_slice` does if it is the bar that is
         expected.
 
         Args:
@@ -95,5 +105,5 @@ class NextMinute:
             panel.set_row(row, EMPTY)
             return -1
         panel.rows = row = row + 1
-        self._due = timestamp + _MINUTE if row < self._until else None
+        self._due = timestamp + self._length if row < self._until else None
         return row - 1

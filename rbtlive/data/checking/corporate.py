@@ -35,6 +35,7 @@ from rbtlive.errors import (
     UnknownSymbol,
     WrongColumnType,
 )
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import to_decimal
 
@@ -415,7 +416,7 @@ def _dividend(
         ex_session=calendar.at_or_after(row["ex_date"]),
         pay_date=pay_date,
         pay_session=pay_session,
-        pay_is_session=pay_session is not None and calendar.label(pay_session) == pay_date,
+        pay_is_session=pay_session is not None and _is_session(calendar, pay_date),
         amount=amount,
     )
 
@@ -425,3 +426,7 @@ def _positive(value: Any, *, or_zero: bool = False) -> Decimal | None:
         return None
     number = to_decimal(value)
     return number if number.is_finite() and (number > 0 or (or_zero and number == 0)) else None
+
+
+def _is_session(calendar: TradingCalendar, day: date | None) -> bool:
+    return bool(calendar.sessions_of_labels(np.array([day], dtype="datetime64[D]"))[0] >= 0)

@@ -17,8 +17,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from rbtlive.data.bars.folding import aggregate_by_session
 from rbtlive.data.bars.minute_bars import Layout, PartStore, Spill, StoredMinutes
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.frames import (
     READ_ERRORS,
     instant_column,
@@ -33,7 +35,6 @@ from rbtlive.data.checking.schema import (
     FIELDS,
     LeftOut,
     TypedBars,
-    aggregate_by_session,
     asset_column,
     first_duplicate,
     numbered_minutes,
@@ -122,7 +123,7 @@ def survey(source: Any, *, in_memory: bool | None) -> Survey | None:
     return Survey(lazy, files, source, rows, tuple(spans), can_filter=bool(files) and whole_times)
 
 
-def store(seen: Survey, *, calendar: TradingCalendar) -> StoredMinutes:
+def store(seen: Survey, *, grid: BarGrid) -> StoredMinutes:
     """Look through all bars, check them, and return them as what can be read a part at
     a time.
 
@@ -133,8 +134,9 @@ def store(seen: Survey, *, calendar: TradingCalendar) -> StoredMinutes:
     Raises:
         DataError: one of its subclasses, naming column, row and value.
     """
+    calendar = grid.calendar
     layout = _layout(seen, calendar)
-    look = _Look(calendar)
+    look = _Look(grid)
     if _in_order_of_time(seen, layout, calendar):
         return look.through(_Scan(seen, layout, look), layout)
     spill = Spill(layout)
@@ -195,7 +197,7 @@ def _in_order_of_time(seen: Survey, layout: Layout, calendar: TradingCalendar) -
 class _Look:
     """What one look through all bars finds."""
 
-    calendar: TradingCalendar
+    grid: BarGrid
     code: dict[str, int] = field(default_factory=dict)
     height: int = 0
     daily: list[pl.DataFrame] = field(default_factory=list)
@@ -210,7 +212,7 @@ class _Look:
         bars = typed_part(raw, what=_WHAT)
         if bars is None:
             bars = TypedBars(_WHAT, _NOTHING)
-        frame, outside = numbered_minutes(bars, calendar=self.calendar)
+        frame, outside = numbered_minutes(bars, grid=self.grid)
         if not self.over:
             self._note(outside)
         for symbol in sorted(set(frame["symbol"].unique()) - self.code.keys()):
@@ -254,9 +256,7 @@ class _Look:
                 f"{_WHAT} must have at least one bar with a close: was empty; pass bars"
             )
         if self.left_out:
-            LeftOut(self.left_out, self.total, self.first_left_out).tell(
-                self.calendar, stacklevel=5
-            )
+            LeftOut(self.left_out, self.total, self.first_left_out).tell(self.grid, stacklevel=5)
         self.over = True
         daily = pl.concat(self.daily)
         self.daily = []
@@ -279,7 +279,7 @@ class _Scan:
         self._files = seen.files
         self._stamps = _stamps(seen.files)
         self._look = look
-        closes = look.calendar.closes_us
+        closes = look.grid.calendar.closes_us
         self._ends_us = [
             int(closes[layout.first + part * layout.step - 1]) for part in range(1, layout.parts)
         ]

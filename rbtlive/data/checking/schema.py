@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.frames import (
     date_column,
     instant_column,
@@ -36,7 +37,7 @@ from rbtlive.errors import (
     MissingValue,
 )
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.interval import DAY_US, MINUTE_US
+from rbtlive.model.interval import DAY_US, MINUTE, MINUTE_US
 
 PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")
@@ -241,23 +242,21 @@ def daily_frame(
     return _sorted_by(frame, key, bars=bars)
 
 
-def minute_frame(
-    bars: TypedBars, *, calendar: TradingCalendar, asset_of: dict[str, int]
-) -> pl.DataFrame:
-    """Return minute bars with numbered sessions and assets; bars outside the calendar's
-    minutes are left out, with a warning.
+def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) -> pl.DataFrame:
+    """Return intraday bars with numbered sessions and assets; bars that end where the
+    calendar's do not are left out, with a warning.
 
     Returns:
         us (Int64: END of the bar, µs UTC), session (Int32), asset (Int32), the five
         fields (Float64); sorted by us, then asset.
 
     Raises:
-        EmptyData: no bar is within the calendar's minutes.
-        DuplicateBar: two bars stand for the same minute and symbol.
+        EmptyData: no bar ends where one of the calendar's does.
+        DuplicateBar: two bars stand for the same time and symbol.
     """
-    frame, outside = numbered_minutes(bars, calendar=calendar)
+    frame, outside = numbered_minutes(bars, grid=grid)
     if outside.count:
-        outside.tell(calendar, stacklevel=4)
+        outside.tell(grid, stacklevel=4)
     assets = asset_column(frame["symbol"], asset_of)
     frame = frame.select("us", "session", assets, *FIELDS)
     if _in_order(frame["us"], frame["asset"]):
@@ -268,21 +267,26 @@ def minute_frame(
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Minute bars outside the calendar's minutes: how many of how many, and the first
-    in words.
+    """Intraday bars that end where the calendar's do not: how many of how many, and the
+    first in words.
     """
 
     count: int
     total: int
     first: str
 
-    def tell(self, calendar: TradingCalendar, *, stacklevel: int) -> None:
+    def tell(self, grid: BarGrid, *, stacklevel: int) -> None:
         """Warn of them where the portal is made, `stacklevel` frames up.
 
         Raises:
-            EmptyData: no bar is within the calendar's minutes.
+            EmptyData: no bar ends where one of the calendar's does.
         """
-        expected = f"the END of a minute in which {calendar.name} is open (UTC)"
+        name, interval = grid.calendar.name, grid.interval
+        expected = (
+            f"the END of a minute in which {name} is open (UTC)"
+            if interval == MINUTE
+            else f"the END of a {interval} bar, counted from the open of {name} (UTC)"
+        )
         if self.count == self.total:
             raise EmptyData(
                 f"timestamp must be {expected}: was no such minute in any of the {self.count} "
@@ -297,15 +301,15 @@ class LeftOut:
         )
 
 
-def numbered_minutes(bars: TypedBars, *, calendar: TradingCalendar) -> tuple[pl.DataFrame, LeftOut]:
-    """Return the minute bars within the calendar's minutes, in their order, and what is
-    left out.
+def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, LeftOut]:
+    """Return the intraday bars that end where the calendar's do, in their order, and
+    what is left out.
 
     Returns:
         us (Int64), session (Int32), symbol, the five fields; and the bars outside.
     """
     frame = bars.frame.rename({"timestamp": "us"})
-    sessions = calendar.sessions_of_minutes(frame["us"].to_numpy())
+    sessions = grid.sessions_of_ends(frame["us"].to_numpy())
     frame = frame.select("us", pl.Series("session", sessions), "symbol", *FIELDS)
     inside = sessions >= 0
     if inside.all():
@@ -391,44 +395,4 @@ def first_duplicate(bars: TypedBars, count: int) -> str:
         f"times for {_named(row)}, "
         f"with close {', '.join(map(repr, closes[:3]))}{more}; keep one, e.g. "
         f"frame.unique(['{bars.time_column}', 'symbol'])"
-    )
-
-
-def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
-    """Return the daily bars of minute bars: first open, highest high, lowest low, last
-    close, volumes added in order.
-
-    Args:
-        minute: As `minute_frame` gives it.
-
-    Returns:
-        As `daily_frame` gives it.
-    """
-    width = int(minute["asset"].max() or 0) + 1  # type: ignore[arg-type]
-    key = minute["session"].to_numpy()
-    if width > 1:
-        key = key.astype(np.int64) * width + minute["asset"].to_numpy()
-    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
-    if order is not None:
-        key = key[order]
-    ends = np.append(np.flatnonzero(key[1:] != key[:-1]), len(key) - 1)
-    starts = np.append(0, ends[:-1] + 1)
-
-    def rows(name: str) -> NDArray[Any]:
-        values = minute[name].to_numpy()
-        return values if order is None else values[order]
-
-    # bincount adds one by one, as a session that grows bar by bar does; a sum over
-    # threads could differ in the last digit
-    group = np.repeat(np.arange(len(starts)), ends - starts + 1)
-    return pl.DataFrame(
-        {
-            "session": rows("session")[starts],
-            "asset": rows("asset")[starts],
-            "open": rows("open")[starts],
-            "high": np.maximum.reduceat(rows("high"), starts),
-            "low": np.minimum.reduceat(rows("low"), starts),
-            "close": rows("close")[ends],
-            "volume": np.bincount(group, weights=rows("volume")),
-        }
     )

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
-from rbtlive.data.feeds.slices import Frequency
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import Event
+from rbtlive.model.interval import DAY
 
 Sleep = Callable[[float], Awaitable[object]]
 """Waits for a number of seconds."""
@@ -26,7 +26,7 @@ class FeedPlan:
 
     Attributes:
         calendar: Whose sessions.
-        frequency: "1d" or "1m".
+        frequency: How long a bar is, e.g. "1d".
         symbols: The symbols that exist; None takes any.
         first_session: Number of the first session; replays begin there, live sources
             ignore it.
@@ -38,7 +38,7 @@ class FeedPlan:
     """
 
     calendar: TradingCalendar
-    frequency: Frequency = "1d"
+    frequency: str = DAY.text
     symbols: tuple[str, ...] | None = None
     first_session: int | None = None
     last_session: int | None = None

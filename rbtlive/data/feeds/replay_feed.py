@@ -17,12 +17,13 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
-from rbtlive.data.feeds.slices import Frequency, SlotAxis
+from rbtlive.data.feeds.slices import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, SettingsError
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import Bar, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
+from rbtlive.model.interval import DAY
 
 _CHUNK_ROWS = 20_000
 _FIELDS = ("open", "high", "low", "close", "volume")
@@ -35,7 +36,7 @@ class ReplayFeed(DataFeed):
         data: A portal, a frame of bars, or the path of one.
         speed: How many times faster than they happened the bars come; None is as fast
             as they are taken.
-        frequency: What the bars of a plain frame are, "1d" or "1m"; by default what the
+        frequency: How long the bars of a plain frame are, e.g. "1d"; by default what the
             session wants.
         calendar: Whose sessions, for a plain frame; by default what the session wants,
             else XNYS.
@@ -53,7 +54,7 @@ class ReplayFeed(DataFeed):
         data: Any,
         speed: float | None = None,
         *,
-        frequency: Frequency | None = None,
+        frequency: str | None = None,
         calendar: str | None = None,
         sleep: Sleep = asyncio.sleep,
         monotonic_s: Callable[[], float] | None = None,
@@ -81,14 +82,14 @@ class ReplayFeed(DataFeed):
         for.
         """
         if self._portal is None:
-            frequency = self._frequency or (self._plan.frequency if self._plan else "1d")
+            frequency = self._frequency or (self._plan.frequency if self._plan else DAY)
             calendar = self._calendar or (self._plan.calendar.name if self._plan else "XNYS")
             self._portal = PolarsDataPortal.coerce(
                 self._data, frequency=frequency, calendar=calendar
             )
         return self._portal
 
-    def suppose(self, *, frequency: Frequency, calendar: str | None) -> None:
+    def suppose(self, *, frequency: str, calendar: str | None) -> None:
         """Take the bars of a plain frame for what the session wants, unless it was said
         otherwise.
         """
@@ -110,23 +111,27 @@ class ReplayFeed(DataFeed):
             BadFrequency: the data has no bars of the frequency that is wanted.
         """
         plan = self._plan or FeedPlan(
-            calendar=self.portal.calendar, frequency=self._frequency or self._natural()
+            calendar=self.portal.calendar, frequency=self._frequency or self.portal.interval.text
         )
-        if plan.frequency == "1m" and self.portal.minutes is None:
-            raise BadFrequency(
-                f"a replay needs bars of its frequency: there are none for {plan.frequency!r}; "
-                "pass some"
-            )
-        first = self.portal.first_session if plan.first_session is None else plan.first_session
-        last = self.portal.last_session if plan.last_session is None else plan.last_session
-        begin_us = us_of(self.portal.calendar.open(first))
+        portal = self._portal_at(plan.frequency)
+        first = portal.first_session if plan.first_session is None else plan.first_session
+        last = portal.last_session if plan.last_session is None else plan.last_session
+        begin_us = us_of(portal.calendar.open(first))
         after = after or plan.after
         if after is not None:
             begin_us = max(begin_us, us_of(after))
-        axis = SlotAxis(self.portal.calendar, frequency=plan.frequency)
-        slots = axis.slots(after_us=begin_us, before_us=us_of(self.portal.calendar.close(last)) + 1)
+        axis = SlotAxis(portal.calendar, frequency=plan.frequency)
+        slots = axis.slots(after_us=begin_us, before_us=us_of(portal.calendar.close(last)) + 1)
         self._subscriptions_changed()
-        yield from self._merged(slots, self._rows(axis, after_us=begin_us, last=last))
+        yield from self._merged(slots, self._rows(portal, axis, after_us=begin_us, last=last))
+
+    def _portal_at(self, frequency: str) -> PolarsDataPortal:
+        try:
+            return self.portal.at(frequency)
+        except BadFrequency as error:
+            raise BadFrequency(
+                f"a replay needs bars of its frequency: there are none for {frequency!r}; {error}"
+            ) from None
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the slices, each when it is due."""
@@ -154,18 +159,17 @@ class ReplayFeed(DataFeed):
             "reconnects": 0,
         }
 
-    def _natural(self) -> Frequency:
-        return "1d" if self.portal.daily is not None else "1m"
-
     def _subscriptions_changed(self) -> None:
         if self._portal is not None:
             self._allowed = [self.wants(asset.symbol) for asset in self._portal.assets]
 
-    def _rows(self, axis: SlotAxis, *, after_us: int, last: int) -> Iterator[tuple[Any, ...]]:
+    def _rows(
+        self, portal: PolarsDataPortal, axis: SlotAxis, *, after_us: int, last: int
+    ) -> Iterator[tuple[Any, ...]]:
         # (END of the slice, asset, open, high, low, close, volume, the five as floats),
         # in order; decimals made a chunk at a time.
-        for frame in self._frames(axis, axis.calendar.next_session(after_us), last):
-            if axis.frequency == "1m":
+        for frame in _frames(portal, axis, axis.calendar.next_session(after_us), last):
+            if axis.interval.intraday:
                 ends = frame["us"].to_numpy()
             else:
                 ends = axis.calendar.closes_us[frame["session"].to_numpy()]
@@ -180,11 +184,6 @@ class ReplayFeed(DataFeed):
                     zip(*(column.tolist() for column in columns), strict=True),
                     strict=True,
                 )
-
-    def _frames(self, axis: SlotAxis, first: int, last: int) -> Iterable[pl.DataFrame]:
-        if axis.frequency == "1m" and self.portal.minutes is not None:
-            return self.portal.minutes.parts(first, last)
-        return [self.portal.daily]
 
     def _merged(
         self, slots: Iterator[int], rows: Iterator[tuple[Any, ...]]
@@ -218,6 +217,14 @@ class ReplayFeed(DataFeed):
             self._bars += len(bars)
             self._empty += not bars
             yield trusted_slice(timestamp, bars)
+
+
+def _frames(
+    portal: PolarsDataPortal, axis: SlotAxis, first: int, last: int
+) -> Iterable[pl.DataFrame]:
+    if axis.interval.intraday and portal.minutes is not None:
+        return portal.minutes.parts(first, last)
+    return [portal.daily]
 
 
 def _decimals(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[Decimal]:

@@ -12,20 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import chain, islice
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
-from rbtlive.errors import BadFrequency, InvalidBar
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import Bar, aware_utc, plain_values, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent, trusted_slice
-from rbtlive.model.interval import MINUTE_US
+from rbtlive.model.interval import MINUTE, Interval
 from rbtlive.model.number import to_decimal
-
-Frequency = Literal["1d", "1m"]
 
 _FIELDS = ("open", "high", "low", "close", "volume")
 _REQUIRED = ("symbol", "timestamp", *_FIELDS)
@@ -37,22 +36,22 @@ _MOST_BY_CLOCK = 1000
 
 
 class SlotAxis:
-    """The slices that a calendar has: the ENDs of its sessions or of its minutes, in
-    microseconds since 1970.
+    """The slices that a calendar has: the ENDs of its bars, in microseconds since 1970.
 
     Args:
-        calendar: Whose sessions.
-        frequency: "1d" for one slice a session, "1m" for one a calendar minute.
+        calendar: Whose sessions; of weeks or months, the calendar of those.
+        frequency: How long a bar is, e.g. "1d" for one slice a session.
 
     Raises:
-        BadFrequency: `frequency` is neither.
+        BadFrequency: `frequency` is no interval.
     """
 
-    def __init__(self, calendar: TradingCalendar, *, frequency: Frequency) -> None:
-        if frequency not in ("1d", "1m"):
-            raise BadFrequency(f'frequency must be "1d" or "1m": was {frequency!r}')
+    def __init__(self, calendar: TradingCalendar, *, frequency: str | Interval) -> None:
         self.calendar = calendar
-        self.frequency = frequency
+        self.interval = Interval.parse(frequency)
+        self.frequency = self.interval.text
+        self.step_us = self.interval.us
+        self._grid = BarGrid(calendar, self.interval)
         self._zone = ZoneInfo(str(calendar.tz))
 
     def slot_of(self, moment: datetime | date) -> int | None:
@@ -61,19 +60,15 @@ class SlotAxis:
 
         A daily bar may be stamped with any time in its session, its close included,
         with midnight (UTC or the exchange's) of its label where no session is open at
-        that moment, or with the label itself, a date. A minute bar is stamped with its
-        END.
+        that moment, or with the label itself, a date; one of a week or month with any
+        of these of any of its days. An intraday bar is stamped with its END.
         """
         if not isinstance(moment, datetime):
-            return self._close_of_label(moment) if self.frequency == "1d" else None
+            return None if self.interval.intraday else self._close_of_label(moment)
         moment_us = us_of(moment)
+        if self.interval.intraday:
+            return moment_us if self._grid.end_of(moment_us) == moment_us else None
         session = self.calendar.session_of_us(moment_us)
-        if self.frequency == "1m":
-            if session < 0:
-                return None
-            minutes = self.calendar.minutes_us(session)
-            at = int(np.searchsorted(minutes, moment_us))
-            return moment_us if at < len(minutes) and minutes[at] == moment_us else None
         if session >= 0:
             return int(self.calendar.closes_us[session])
         for local in (moment.astimezone(UTC), moment.astimezone(self._zone)):
@@ -87,12 +82,12 @@ class SlotAxis:
         """Yield the slices that end strictly between two moments, in order."""
         closes = self.calendar.closes_us
         session = int(np.searchsorted(closes, after_us, side="right"))
-        if self.frequency == "1d":
+        if not self.interval.intraday:
             yield from closes[session : int(np.searchsorted(closes, before_us))].tolist()
             return
         while session < len(closes) and self.calendar.opens_us[session] < before_us:
-            minutes = self.calendar.minutes_us(session)
-            yield from minutes[(minutes > after_us) & (minutes < before_us)].tolist()
+            ends = self._grid.ends_us(session)
+            yield from ends[(ends > after_us) & (ends < before_us)].tolist()
             session += 1
 
     def last_at(self, moment_us: int) -> int | None:
@@ -101,41 +96,28 @@ class SlotAxis:
         """
         closes = self.calendar.closes_us
         session = int(np.searchsorted(closes, moment_us, side="right"))
-        if self.frequency == "1m" and session < len(closes):
-            minutes = self.calendar.minutes_us(session)
-            over = int(np.searchsorted(minutes, moment_us, side="right"))
+        if self.interval.intraday and session < len(closes):
+            ends = self._grid.ends_us(session)
+            over = int(np.searchsorted(ends, moment_us, side="right"))
             if over:
-                return int(minutes[over - 1])
+                return int(ends[over - 1])
         return int(closes[session - 1]) if session else None
 
     def stretch(self, moment_us: int) -> tuple[int, int]:
-        """Return the (begin, end] around a moment in which every whole minute ends a
-        slice, without a break in between.
+        """Return the (begin, end] around a moment in which bars of full length follow
+        each other without a break.
 
-        (0, 0) where there is none: no session is open, slices are whole sessions, or
-        sessions do not open on a minute.
+        (0, 0) where there is none: no session is open, or slices are whole sessions.
         """
-        calendar = self.calendar
-        session = -1 if self.frequency == "1d" else calendar.session_of_us(moment_us)
-        if session < 0:
+        if not self.interval.intraday:
             return 0, 0
-        begin_us, end_us = int(calendar.opens_us[session]), int(calendar.closes_us[session])
-        if begin_us % MINUTE_US:
-            return 0, 0
-        if calendar.breaks_us is not None:
-            pause_us, resume_us = map(int, calendar.breaks_us[session])
-            if pause_us < moment_us <= resume_us:
-                return 0, 0
-            begin_us, end_us = (
-                (begin_us, pause_us) if moment_us <= pause_us else (resume_us, end_us)
-            )
-        return begin_us, end_us
+        begin_us, end_us = self._grid.stretch(moment_us)
+        return begin_us, end_us - (end_us - begin_us) % self.step_us
 
     def _close_of_label(self, label: date) -> int | None:
-        labels = self.calendar.labels
-        day = np.datetime64(label, "D")
-        at = int(np.searchsorted(labels, day))
-        return int(self.calendar.closes_us[at]) if at < len(labels) and labels[at] == day else None
+        day = np.array([label], dtype="datetime64[D]")
+        session = int(self.calendar.sessions_of_labels(day)[0])
+        return None if session < 0 else int(self.calendar.closes_us[session])
 
 
 class SliceBuilder:
@@ -225,9 +207,10 @@ class SliceBuilder:
         begin_us, end_us = self._stretch
         if not begin_us < us <= end_us:
             begin_us, end_us = self._stretch = self._axis.stretch(us)
+        step_us = self._axis.step_us
         if (
-            us % MINUTE_US
-            or not begin_us < us <= end_us
+            not begin_us < us <= end_us
+            or (us - begin_us) % step_us
             or (self._until_us is not None and us > self._until_us)
         ):
             return None
@@ -237,7 +220,7 @@ class SliceBuilder:
         if us == open_us:
             if symbol in self._open_bars:
                 return None
-        elif us == open_us + MINUTE_US and open_us > begin_us:
+        elif us == open_us + step_us and open_us > begin_us:
             events = self._close_open()
             self._open_us = us
         else:
@@ -391,7 +374,7 @@ class SliceBuilder:
         ):  # beyond the years that a date can have in another time zone
             slot_us = None
         if slot_us is None:
-            what = "session" if self._axis.frequency == "1d" else "minute"
+            what = "minute" if self._axis.interval == MINUTE else self._axis.interval.bar_word
             raise _QuarantinedError(
                 "outside_session",
                 f"timestamp {moment.isoformat()} lies in no {what} of calendar "

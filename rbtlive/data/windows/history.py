@@ -239,7 +239,7 @@ class History:
     # stamped with the next midnight, has no price.
     def _dead_row(self, index: int) -> int:
         last, calendar = self._last_sessions[index], self.panel.calendar
-        if self._decimals is None or self.panel.frequency == "1d" or last >= len(calendar):
+        if self._decimals is None or not self.panel.interval.intraday or last >= len(calendar):
             return self._first_row(last + 1)
         midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
         return int(np.searchsorted(self.panel.row_us, midnight))
@@ -248,7 +248,7 @@ class History:
     # the clock, that is the session before.
     def _midnight_is_yesterdays(self, row: int) -> bool:
         panel = self.panel
-        if self._decimals is None or panel.frequency == "1m":
+        if self._decimals is None or panel.interval.intraday:
             return False
         session = panel.session_at(row)
         return session > 0 and bool(
@@ -260,7 +260,7 @@ class History:
     # A daily row may be asked for before it is there: its place follows from the
     # session alone.
     def _first_row(self, session: int) -> int:
-        if self.panel.frequency == "1d":
+        if not self.panel.interval.intraday:
             return max(0, session - self.panel.first_session)
         return self.panel.rows_of_session(session)[0]
 

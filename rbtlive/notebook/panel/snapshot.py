@@ -32,7 +32,7 @@ DEPTHS_KEPT = 150
 LAGS_KEPT = 300
 """Samples of the loop's lag: a minute of ticks."""
 _QUANTILE_PERIOD = 8
-STALE_AFTER_S = {"1m": 120.0}
+STALE_AFTER_BARS = 2.0
 """Seconds without a bar after which a live feed is shown as stale: two intervals."""
 
 State = dict[str, Any]
@@ -278,10 +278,10 @@ class PanelState:
     def _is_stale(self) -> bool:
         # Only a live feed in open hours can be late.
         engine = self._session.engine
-        limit_s = STALE_AFTER_S.get(engine.core.settings.frequency)
-        if limit_s is None or not engine.feed.is_live or engine.state != "running":
+        interval = engine.core.settings.interval
+        if not interval.intraday or not engine.feed.is_live or engine.state != "running":
             return False
-        if monotonic() - self._bar_since_s <= limit_s:
+        if monotonic() - self._bar_since_s <= STALE_AFTER_BARS * interval.duration.total_seconds():
             return False
         calendar, now_us = engine.core.calendar, us_of(engine.clock.now())
         session = calendar.session_of_us(now_us)

@@ -300,7 +300,7 @@ class TradingEngine:
             if (
                 self._taken_up_after is not None
             ):  # a feed that stays silent from the start is noticed too
-                self.timekeeper.note_slice(self._taken_up_after, self.core.settings.frequency)
+                self.timekeeper.note_slice(self._taken_up_after, self.core.settings.interval)
             self._start_task(self.timekeeper.run(lambda: self.core), "clock")
 
     async def _connect(self) -> None:
@@ -460,7 +460,7 @@ class TradingEngine:
         with contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
         if self._heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.frequency)
+            self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an

@@ -237,7 +237,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     open_orders: Literal["keep", "cancel"],
     capital_base: Any,
     start: Any,
-    frequency: Literal["1d", "1m"],
+    frequency: str,
     calendar: str | None,
     reconciliation: Policy,
     breakers: Breakers | None,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
+from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ DAILY_GRACE_S = 900.0
 """Daily bars are told minutes after the close, and nobody trades before the next open.
 """
 STALE_AFTER_BARS = 2.0
-_INTERVAL = {"1m": timedelta(minutes=1), "1d": timedelta(days=1)}
-_PRESENT = {"1m": timedelta(minutes=10), "1d": timedelta(days=4)}
+_PRESENT_BARS = 10
+_PRESENT = timedelta(days=4)
+"""How long ago a bar of the present may have ended: as many bars of a session, or as
+long beyond a longer bar's length, for weekends.
+"""
 
 
 class Timekeeper:
@@ -70,19 +74,19 @@ class Timekeeper:
         self._stale_after_bars = stale_after_bars
         self._lead_us: int | None = None
         self._last_bar_us = 0
-        self._frequency = "1m"
+        self._interval = MINUTE
         self._opened_session = -1
 
-    def note_slice(self, timestamp: datetime, frequency: str, *, empty: bool = False) -> None:
+    def note_slice(self, timestamp: datetime, interval: Interval, *, empty: bool = False) -> None:
         """Take notice of a slice that was processed; one without bars says nothing of
         the feed.
         """
         if empty:
             return
-        self._frequency = frequency
+        self._interval = interval
         self._last_bar_us = self._passed_us()
         self._note_lead(timestamp)
-        self.is_present = abs(self._clock.now() - timestamp) <= _PRESENT[frequency]
+        self.is_present = abs(self._clock.now() - timestamp) <= _present(interval)
         self.stale = False
 
     async def run(self, core: Callable[[], TradingCore]) -> None:
@@ -109,7 +113,8 @@ class Timekeeper:
         now = self._now()
         now_us = us_of(now)
         if not blocked:
-            daily = timedelta(seconds=DAILY_GRACE_S) if self._frequency == "1d" else self._grace
+            intraday = self._interval.intraday
+            daily = self._grace if intraday else timedelta(seconds=DAILY_GRACE_S)
             self._feed.close_through(now - max(self._grace, daily))
         session = core.calendar.next_session(now_us)
         morning = session > self._opened_session and now_us >= core.calendar.morning_us(session)
@@ -120,14 +125,11 @@ class Timekeeper:
 
     def _watch_silence(self, core: TradingCore, now: datetime, session: int) -> None:
         limit = self._stale_after_bars
-        if self.stale or limit is None or self._lead_us is None or self._frequency == "1d":
+        if self.stale or limit is None or self._lead_us is None or not self._interval.intraday:
             return
         silent_s = (self._passed_us() - self._last_bar_us) / 1e6
         open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
-        if (
-            open_s
-            > _INTERVAL[self._frequency].total_seconds() * limit + self._grace.total_seconds()
-        ):
+        if open_s > self._interval.duration.total_seconds() * limit + self._grace.total_seconds():
             self.stale = True
             self._tell(
                 CircuitBreakerEvent(
@@ -161,3 +163,9 @@ def _is_next(core: TradingCore, session: int) -> bool:
     if core.in_session:
         return session == entered
     return session >= entered if not core.record.sessions else session == entered + 1
+
+
+def _present(interval: Interval) -> timedelta:
+    if interval.intraday:
+        return interval.duration * _PRESENT_BARS
+    return _PRESENT + interval.duration - DAY.duration

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from rbtlive.core.settings import RunSettings
-from rbtlive.data.calendars.calendar import get_calendar, us_of
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import RunNotFound
 from rbtlive.model.events import MarketDataEvent
@@ -55,7 +55,7 @@ def recorded_portal(
     if stored["daily"] is not None:
         stored["daily"] = stored["daily"].filter(pl.col("date") < settings.start)
     if stored["minute"] is not None:
-        calendar = get_calendar(settings.calendar)
+        calendar = settings.sessions
         opening = calendar.open(calendar.number(settings.start))
         stored["minute"] = stored["minute"].filter(pl.col("timestamp") <= opening)
     seen = _seen_bars(run, settings)
@@ -65,7 +65,8 @@ def recorded_portal(
     )
     if settings.intraday:
         minute = seen if minute is None else pl.concat([minute, seen])
-    else:
+    else:  # which reads no intraday bars
+        minute = None
         daily = seen if daily is None else pl.concat([daily, seen])
     assets = pl.DataFrame(header["assets"], infer_schema_length=None).with_columns(
         pl.col("start_date", "end_date", "auto_close_date").str.to_date(),
@@ -78,6 +79,7 @@ def recorded_portal(
         splits=_facts(header["splits"], ("effective_date",)),
         dividends=_facts(header["dividends"], ("ex_date", "pay_date")),
         calendar=settings.calendar,
+        interval=settings.interval,
     )
 
 
@@ -108,7 +110,7 @@ def _exactly(name: str, texts: list[str]) -> pl.Series:
 
 
 def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:
-    calendar = get_calendar(settings.calendar)
+    calendar = settings.sessions
     name = "timestamp" if settings.intraday else "date"
     columns: dict[str, list[Any]] = {key: [] for key in (name, "symbol", *_PRICES)}
     for _seq, event in run.events():

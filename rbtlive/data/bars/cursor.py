@@ -1,0 +1,214 @@
+"""Where a run is in its bars, and the numbers that are read there.
+
+The rule: nothing is read past the row that is seen. Assets are named by their index,
+numbers are floats, NaN is a missing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rbtlive.data.bars.panel import FIELDS, Panel
+from rbtlive.data.bars.panel_maker import ListingDates
+from rbtlive.data.bars.session_bars import LastRows
+from rbtlive.data.windows.adjustments import Adjustments
+from rbtlive.model.arrays import np
+
+NAN: Final = float("nan")
+BEHIND: Final = -(1 << 48)
+"""A row that no column has."""
+
+
+class Cursor:
+    """A place in the bars of a run, and what is seen from there.
+
+    Args:
+        panel: The bars of the run's interval.
+        lives: From when to when each asset is listed.
+        look_ahead_before_start: Let a daily `before_trading_start` see the coming
+            session's bar, as zipline does.
+        lag: By how many rows each bar is shown late; positions are valued at the
+            current one.
+
+    Attributes:
+        panel: The bars of the run's interval.
+        session: Number of the session the cursor is in; -1 before the first.
+        row: Row being processed; the last row of history before the first, -1 without
+            history.
+        now_us: Time of the cursor, µs UTC.
+        before_open: True while `before_trading_start` runs.
+        looks_back: True while what is seen is a bar of an earlier session.
+        view: The row that is seen; -1 if there is none.
+        view_session: Its session.
+        seen: The row that is seen; while that `looks_back`, BEHIND every column: who
+            reads by it then finds nothing.
+        lives: From when to when each asset is listed.
+        adjustments: Splits and dividends that are in effect.
+    """
+
+    adjustments: Adjustments
+
+    def __init__(
+        self, panel: Panel, lives: ListingDates, *, look_ahead_before_start: bool, lag: int
+    ) -> None:
+        self.panel = panel
+        self.lives = lives
+        self._first, self._last = lives.first, lives.last
+        self._look_ahead = look_ahead_before_start
+        self._lag = lag
+        self._intraday = panel.interval.intraday
+        self._known = LastRows(panel, "close")
+        self._traded = LastRows(panel, "volume")
+        self.session, self.now_us = -1, 0
+        self.before_open = self.looks_back = False
+        self.row = self.view = self.seen = self.view_session = -1
+
+    # Flat views of the columns: reading a number is one index away. They end when the
+    # panel moves its arrays.
+    def _bind(self) -> None:
+        self._generation = self.panel.generation
+        self._width = self.panel.width
+        self._shift = self.panel.base * self._width
+        self._us = self.panel.flat_us()
+        self._fields = {field: self.panel.flat(field) for field in FIELDS}
+        self._open, self._high, self._low = (
+            self._fields[field] for field in ("open", "high", "low")
+        )
+        self._close, self._volume = self._fields["close"], self._fields["volume"]
+
+    # Sees a row of an earlier session as it looks from the current one.
+    def _look_back_at(self, row: int) -> None:
+        self.view, self.seen = row, BEHIND
+        self.view_session = self.panel.session_at(row) if row >= 0 else self.session - 1
+        self.looks_back = True
+
+    def row_at(self, us: int) -> int:
+        """Return the row that ends at `us`, or that is the session `us` lies in on daily
+        bars.
+        """
+        if not self._intraday:
+            return self.panel.calendar.session_of_us(us) - self.panel.first_session
+        return int(np.searchsorted(self.panel.row_us, us))
+
+    # --- what core, venue and models read ---------------------------------------------
+
+    # Where an asset's value stands in the flat columns.
+    def _place(self, index: int) -> int:
+        return self.view * self._width - self._shift + index
+
+    def open_(self, index: int) -> float:
+        """Return the open of the row that is seen."""
+        return self._open[self._place(index)] if self.view >= 0 else NAN
+
+    def high(self, index: int) -> float:
+        """Return the high of the row that is seen."""
+        return self._high[self._place(index)] if self.view >= 0 else NAN
+
+    def low(self, index: int) -> float:
+        """Return the low of the row that is seen."""
+        return self._low[self._place(index)] if self.view >= 0 else NAN
+
+    def close(self, index: int) -> float:
+        """Return the close of the row that is seen."""
+        return self._close[self._place(index)] if self.view >= 0 else NAN
+
+    def closes(self) -> Sequence[float]:
+        """Return the close of the row that is seen by asset index; there must be such a
+        row.
+        """
+        first = self._place(0)
+        return self._close[first : first + self._width]
+
+    def volume(self, index: int) -> float:
+        """Return the volume of the row that is seen; 0 if nothing traded."""
+        return self._volume[self._place(index)] if self.view >= 0 else 0.0
+
+    def spot(self, index: int, field: str) -> float:
+        """Return a field of the row that is seen, as it looks after this morning's
+        splits and dividends.
+        """
+        if self.view < 0:
+            return 0.0 if field == "volume" else NAN
+        value: float = self._fields[field][self._place(index)]
+        if not self.looks_back:
+            return value
+        return value * self.adjustments.ratio(index, self.view_session, volume=field == "volume")
+
+    def price(self, index: int) -> float:
+        """Return the last known close, adjusted to now; NaN before the first and after
+        the asset's end.
+        """
+        if not self.looks_back:
+            value: float = self._close[self._place(index)]
+            if value == value:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
+                return value
+        return self._carried(index)
+
+    # Source: zipline-reloaded 3.2.1, data/data_portal.py: minutes carry the last close
+    # that traded, days the last known one.
+    def _carried(self, index: int) -> float:
+        row = self.view
+        if row < 0 or self.view_session > self._last[index]:
+            return NAN
+        close = self.panel.value(index, "close", row)
+        if np.isnan(close):
+            row = (self._traded if self._intraday else self._known).find(index, row)
+            if row < 0:
+                return NAN
+            close = self.panel.value(index, "close", row)
+        return close * self.adjustments.ratio(index, self.panel.session_at(row))
+
+    def value_price(self, index: int) -> float:
+        """Return the price that positions are valued at: `price`, but never late, and
+        with zipline's look-ahead early.
+        """
+        if not self.before_open and not self._lag:
+            return self.price(index)
+        if self.before_open and self.session > self._last[index]:
+            return NAN  # it has left the market: no price of this morning
+        row = self.view + self._lag
+        if self.before_open and self._look_ahead and self._intraday:
+            row = self._row_ending_now(row)
+        if row == self.view:
+            return self.price(index)
+        view = self.view
+        self._look_back_at(row)
+        price = self.price(index)
+        self._look_back_at(view)
+        return price
+
+    @property
+    def values_are_closes(self) -> bool:
+        """Whether `value_price` is the close of the row that is seen, where that
+        traded.
+        """
+        return self.view >= 0 and not (self.looks_back or self.before_open or self._lag)
+
+    # Where a morning lies within a session (24/7), zipline values positions at the
+    # minute that ends then.
+    def _row_ending_now(self, row: int) -> int:
+        found = self.row_at(self.now_us)
+        return found if found < self.panel.rows and self._us[found] == self.now_us else row
+
+    def last_traded_row(self, index: int) -> int:
+        """Return the last row seen in which the asset traded; -1 if it never did."""
+        return self._traded.find(index, self.view) if self.view >= 0 else -1
+
+    def last_traded_us(self, index: int) -> int:
+        """Return the END of the last row seen in which the asset traded, µs UTC; -1 if
+        it never did.
+        """
+        row = self.last_traded_row(index)
+        return self._us[row] if row >= 0 else -1
+
+    def alive(self, index: int) -> bool:
+        """Say whether the asset is listed in the current session."""
+        return self._first[index] <= self.session <= self._last[index]
+
+    def exchange_is_open(self) -> bool:
+        """Say whether the cursor is at a minute of the calendar."""
+        if not self.before_open:
+            return True
+        moment = np.array([self.now_us])
+        return bool(self.panel.calendar.sessions_of_minutes(moment)[0] >= 0)

@@ -1,0 +1,110 @@
+"""The daily bars beside a run's own: the run's bars themselves in a daily run, else laid
+out when they are first asked for.
+
+The rule: a session that is over has the portal's daily bar; where there is none, one
+made of its intraday bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rbtlive.data.bars.panel import Panel
+from rbtlive.data.bars.session_bars import session_bar
+from rbtlive.data.windows.adjustments import Factor
+from rbtlive.data.windows.history import History
+from rbtlive.model.arrays import np
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel_maker import PanelMaker
+    from rbtlive.data.portal import PolarsDataPortal
+
+NAN = float("nan")
+
+
+class DailyBars:
+    """Daily bars and their history.
+
+    Args:
+        main: History over the run's own bars.
+        portal: Gives daily bars.
+        maker: Lays their panel out.
+        history_of: Makes the history over a panel.
+    """
+
+    def __init__(
+        self,
+        main: History,
+        portal: PolarsDataPortal,
+        *,
+        maker: PanelMaker,
+        history_of: Callable[[Panel], History],
+    ) -> None:
+        self._main = main
+        self._portal = portal
+        self._maker = maker
+        self._history_of = history_of
+        self._history = None if main.panel.interval.intraday else main
+        self._portal_sessions: set[int] = set()  # those with daily bars, once laid out
+
+    # Few intraday runs ask for days: they are laid out when the first one does.
+    @property
+    def history(self) -> History:
+        """Windows over one row a session."""
+        if self._history is None:
+            self._portal_sessions.update(self._portal.daily["session"].unique().to_list())
+            self._history = self._history_of(
+                self._maker.daily_beside(self._main.panel, self._portal_sessions)
+            )
+            self._history.note(self._main.noted)
+        return self._history
+
+    @property
+    def panel(self) -> Panel:
+        """One row a session."""
+        return self.history.panel
+
+    def note(self, factors: list[Factor]) -> None:
+        """Take factors that have come into effect into account."""
+        if self._history is not None and self._history is not self._main:
+            self._history.note(factors)
+
+    def complete(self, last: int) -> None:
+        """Add the sessions up to `last`, which are over."""
+        panel = self.panel
+        while panel.last_session < last:
+            session = panel.last_session + 1
+            row = panel.append(session, int(panel.calendar.closes_us[session]), {})
+            if session in self._portal_sessions:
+                bars = self._portal.daily.filter(pl.col("session") == session)
+                panel.fill(self._maker.lives.keep(bars))
+            else:
+                panel.set_row(row, session_bar(self._main.panel, session))
+
+    def close_before(self, asset: int, session: int) -> float:
+        """Return an asset's unadjusted close of the session before; NaN if it has none."""
+        row = session - 1 - self.panel.first_session
+        return self.panel.value(asset, "close", row) if 0 <= row < self.panel.rows else NAN
+
+    # Source: zipline-reloaded 3.2.1, `sources/benchmark_source.py`.
+    def returns(
+        self, index: int, *, first_session: int, count: int, listed_since: int
+    ) -> list[float]:
+        """Return an asset's daily returns over `count` complete sessions, dividends
+        reinvested.
+
+        The first one is from the close before; for an asset listed on that very
+        session, from its open.
+        """
+        panel = self.panel
+        low = first_session - panel.first_session
+        listed_before = listed_since < first_session and low > 0
+        prices = self.history.values(index, "price", low - listed_before, low + count)
+        returns: list[float] = (np.divide(prices[1:], prices[:-1]) - 1.0).tolist()
+        if not listed_before:
+            opened, closed = panel.value(index, "open", low), panel.value(index, "close", low)
+            returns.insert(0, (closed - opened) / opened)
+        return returns

@@ -1,0 +1,68 @@
+"""Longer bars made of shorter ones.
+
+The rule: open is the first, close the last, high and low the extremes, volumes are
+added one by one in the order of time, as a bar that grows does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rbtlive.model.arrays import NDArray, np
+
+
+def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
+    """Return the daily bars of intraday bars.
+
+    Args:
+        minute: As `minute_frame` gives it.
+
+    Returns:
+        As `daily_frame` gives it.
+    """
+    return folded(minute, minute["session"].to_numpy()).drop("us")
+
+
+def folded(bars: pl.DataFrame, ends_of_bars: NDArray[Any]) -> pl.DataFrame:
+    """Return one bar an asset and END: first open, highest high, lowest low, last
+    close, volumes added in order.
+
+    Args:
+        bars: As `minute_frame` gives them; without `us`, as `daily_frame` does.
+        ends_of_bars: What stands for the END of each one's longer bar, an ascending number.
+
+    Returns:
+        `us` (the given number), session (of the first bar), asset, the five fields;
+        sorted by `us`, then asset.
+    """
+    width = int(bars["asset"].max() or 0) + 1  # type: ignore[arg-type]
+    key = ends_of_bars
+    if width > 1:
+        key = key.astype(np.int64) * width + bars["asset"].to_numpy()
+    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+    if order is not None:
+        key = key[order]
+    ends = np.append(np.flatnonzero(key[1:] != key[:-1]), len(key) - 1)
+    starts = np.append(0, ends[:-1] + 1)
+
+    def rows(name: str) -> NDArray[Any]:
+        values = bars[name].to_numpy()
+        return values if order is None else values[order]
+
+    # bincount adds one by one, as a session that grows bar by bar does; a sum over
+    # threads could differ in the last digit
+    group = np.repeat(np.arange(len(starts)), ends - starts + 1)
+    return pl.DataFrame(
+        {
+            "us": (ends_of_bars if order is None else ends_of_bars[order])[starts],
+            "session": rows("session")[starts],
+            "asset": rows("asset")[starts],
+            "open": rows("open")[starts],
+            "high": np.maximum.reduceat(rows("high"), starts),
+            "low": np.minimum.reduceat(rows("low"), starts),
+            "close": rows("close")[ends],
+            "volume": np.bincount(group, weights=rows("volume")),
+        }
+    )

@@ -1,0 +1,80 @@
+"""How long the bars are that a user gave: what is said of them, and what they show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.calendars.grid import period_keys
+from rbtlive.data.checking.frames import instant_column, read_frame
+from rbtlive.data.checking.schema import typed_bars
+from rbtlive.errors import BadFrequency
+from rbtlive.model.arrays import np
+from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
+
+
+def interval_of(interval: str | Interval | None, *, minute_bars: Any) -> Interval:
+    """Return what `interval=` says of the bars that are given.
+
+    Raises:
+        BadFrequency: it is no interval, or one of other bars.
+    """
+    finest = DAY if minute_bars is None else MINUTE
+    if interval is None:
+        return finest
+    wanted = Interval.parse(interval, name="interval")
+    if wanted.intraday != finest.intraday or (wanted.spans_sessions and minute_bars is not None):
+        place = "minute_bars" if wanted.intraday else "bars, without minute_bars"
+        raise BadFrequency(
+            f"interval must be that of the bars given: was {wanted.text!r}, which is one of "
+            f"{place}; pass them there"
+        )
+    return wanted
+
+
+def no_such_bars(there: Interval, wanted: Interval) -> str:
+    """Return the message for bars that do not add up to the wanted ones."""
+    if wanted == MINUTE and not there.intraday:
+        return (
+            "frequency must be '1d' for a portal without minute bars: was '1m'; pass minute_bars= "
+            "to the portal"
+        )
+    longer = "such as " + ", ".join(
+        repr(text)
+        for text in ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo")
+        if there.makes_up(Interval.parse(text))
+    )
+    return (
+        f"frequency must be one that bars of {there.text!r} add up to, {longer}: was "
+        f"{wanted.text!r}; give the portal shorter bars, or ask for longer ones"
+    )
+
+
+def has_shorter_rows(data: Any, interval: Interval) -> bool:
+    """Say whether a symbol has two of the bars in one week or month.
+
+    Raises:
+        DataError: they cannot be used.
+    """
+    bars = typed_bars(data, what="bars")
+    times = bars.frame[bars.time_column].to_numpy()
+    # A bar that ends at midnight is of the day before.
+    labels = times if times.dtype.kind == "M" else ((times - 1) // DAY_US).astype("datetime64[D]")
+    keys = pl.Series("period", period_keys(labels, interval))
+    return bool(pl.DataFrame([keys, bars.frame["symbol"]]).is_duplicated().any())
+
+
+def minutes_apart(data: Any) -> int:
+    """Return how many minutes the times of bars are multiples of apart; 0 if they have
+    one time.
+
+    Raises:
+        DataError: they cannot be used.
+    """
+    frame = read_frame(data, what="minute_bars", wanted=("timestamp",))
+    if "timestamp" not in frame.columns:
+        return 1  # the portal says so
+    times = instant_column(frame, "timestamp", what="minute_bars").drop_nulls().unique().sort()
+    apart = int(np.gcd.reduce(np.diff(times.to_numpy()), initial=0))
+    return 1 if apart % MINUTE_US else apart // MINUTE_US

@@ -1,0 +1,116 @@
+"""Windows of bars that are longer than a run's own, made of those.
+
+The rule: a longer bar of a window is made of the shorter bars that have happened, as
+they look now; nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from rbtlive.data.calendars.grid import BarGrid, period_keys
+from rbtlive.model.arrays import NDArray, np
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel import Floats, Panel
+    from rbtlive.data.calendars.calendar import TradingCalendar
+    from rbtlive.model.interval import Interval
+
+Places: TypeAlias = "NDArray[np.int64]"
+
+
+def fold(values: Floats, starts: Places, field: str) -> Floats:
+    """Return one value a longer bar.
+
+    Args:
+        values: Of the shorter bars, a row each; further axes stay.
+        starts: First row of each longer bar, the first one 0.
+        field: What the values are: of volume the sum, of high and low the extremes, of
+            open the first that is known, of close and price the last; NaN where none
+            is.
+    """
+    if field == "volume":
+        return np.add.reduceat(values, starts, axis=0)
+    if field == "high":
+        return np.fmax.reduceat(values, starts, axis=0)
+    if field == "low":
+        return np.fmin.reduceat(values, starts, axis=0)
+    rows = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
+    missing = np.isnan(values)
+    if field == "open":
+        ends = np.append(starts[1:], len(values)).reshape(-1, *[1] * (values.ndim - 1)) - 1
+        known = np.minimum.reduceat(np.where(missing, len(values), rows), starts, axis=0)
+        chosen = np.minimum(known, ends)
+    else:
+        known = np.maximum.reduceat(np.where(missing, -1, rows), starts, axis=0)
+        chosen = np.maximum(known, starts.reshape(known.shape[:1] + (1,) * (values.ndim - 1)))
+    return np.take_along_axis(values, chosen, axis=0)
+
+
+class BarsOfDay:
+    """Longer bars within sessions: which rows of a panel each is made of.
+
+    Args:
+        panel: Intraday bars, which add up to the longer ones.
+        interval: How long those are.
+    """
+
+    def __init__(self, panel: Panel, interval: Interval) -> None:
+        self._panel = panel
+        self._grid = BarGrid(panel.calendar, interval)
+        self._rows = 0
+        self._last_end = -1
+        self._parts: list[Places] = []
+        self._starts: Places = np.empty(0, dtype=np.int64)
+
+    def starts(self) -> Places:
+        """Return the first row of each longer bar, of all rows that there are."""
+        rows = self._panel.rows
+        if rows > self._rows:
+            ends = self.ends(self._rows, rows)
+            fresh = np.flatnonzero(np.diff(ends, prepend=self._last_end)) + self._rows
+            self._starts = np.concatenate([self._starts, fresh])
+            self._rows, self._last_end = rows, int(ends[-1])
+        return self._starts
+
+    def ends(self, low: int, high: int) -> NDArray[np.int64]:
+        """Return the END of the longer bar that each of the rows is in, µs UTC."""
+        panel = self._panel
+        return self._grid.ends_of(panel.row_us[low:high], panel.row_sessions[low:high])
+
+    def is_over(self, row: int) -> bool:
+        """Say whether a row is the last of its longer bar."""
+        return int(self.ends(row, row + 1)[0]) == int(self._panel.row_us[row])
+
+
+class BarsOfSessions:
+    """Weeks or months: which sessions each is made of.
+
+    Args:
+        calendar: Whose sessions.
+        interval: Weeks or months.
+    """
+
+    def __init__(self, calendar: TradingCalendar, interval: Interval) -> None:
+        keys = period_keys(calendar.labels, interval)
+        self._labels = calendar.labels
+        self._firsts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+
+    def place(self, session: int) -> int:
+        """Return the number of the week or month that a session is in."""
+        return int(self._firsts.searchsorted(session, side="right")) - 1
+
+    def firsts(self, low: int, high: int) -> Places:
+        """Return the first session of weeks or months `low` to `high` - 1."""
+        return self._firsts[low:high]
+
+    def is_over(self, session: int) -> bool:
+        """Say whether a session is the last of its week or month."""
+        later = self.place(session) + 1
+        return later < len(self._firsts) and int(self._firsts[later]) == session + 1
+
+    def labels(self, low: int, high: int) -> NDArray[np.datetime64]:
+        """Return the label of the last session of weeks or months `low` to `high` - 1."""
+        lasts = np.append(self._firsts[1:], len(self._labels)) - 1
+        chosen: NDArray[np.datetime64] = self._labels[lasts[low:high]]
+        return chosen

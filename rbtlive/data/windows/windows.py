@@ -1,0 +1,335 @@
+"""Windows as strategies ask for them: the last bars, of the run's own length or longer.
+
+The rule: a window ends with the row that the market's cursor sees; its last bar may be
+one that is still going on, and is then made of what has happened of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import polars as pl
+
+from rbtlive.data.bars.panel import Floats, to_series
+from rbtlive.data.bars.session_bars import TodaySoFar
+from rbtlive.data.windows.history import History
+from rbtlive.data.windows.longer_bars import BarsOfDay, BarsOfSessions, Places, fold
+from rbtlive.errors import (
+    BadFrequency,
+    HistoryWindowStartsBeforeData,
+    IncompatibleHistoryFrequency,
+)
+from rbtlive.model.arrays import np
+from rbtlive.model.interval import DAY, Interval
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.daily_bars import DailyBars
+    from rbtlive.data.bars.panel import Panel
+    from rbtlive.data.calendars.calendar import TradingCalendar
+    from rbtlive.data.windows.adjustments import Adjustments
+    from rbtlive.data.windows.indicators import Indicators
+    from rbtlive.model.asset import Asset
+
+
+class Seen(Protocol):
+    """What windows ask of a market; see `rbtlive.data.bars.market`."""
+
+    assets: tuple[Asset, ...]
+    calendar: TradingCalendar
+    interval: Interval
+    frequency: str
+    panel: Panel
+    days: DailyBars
+    indicators: Indicators
+    adjustments: Adjustments
+    round_history: bool
+    data_start: int
+    session: int
+    view: int
+    view_session: int
+    looks_back: bool
+
+
+class Span(NamedTuple):
+    """Where a window lies.
+
+    Attributes:
+        history: What it is cut from.
+        low: First row.
+        high: Row after the last.
+        today: Whether one more row follows: the session so far, made of its bars.
+        starts: Where longer bars are made of these rows: first row of each, counted
+            from `low`.
+        dates: And their dates.
+    """
+
+    history: History
+    low: int
+    high: int
+    today: bool
+    starts: Places | None = None
+    dates: pl.Series | None = None
+
+    @property
+    def rows(self) -> int:
+        """Length of the window."""
+        return self.high - self.low + self.today if self.starts is None else len(self.starts)
+
+
+class Windows:
+    """Windows over the bars of one market, as they look from its cursor.
+
+    Args:
+        market: The market.
+        history: Windows over the run's own bars.
+    """
+
+    def __init__(self, market: Seen, history: History) -> None:
+        self._market = market
+        self._history = history
+        self._so_far = TodaySoFar(history.panel)
+        self._of_day: dict[Interval, BarsOfDay] = {}
+        self._of_sessions: dict[Interval, BarsOfSessions] = {}
+
+    # --- where they lie ---------------------------------------------------------------
+
+    def span(self, bar_count: int, frequency: str | Interval, *, partial: bool = True) -> Span:
+        """Return where the window of the last `bar_count` bars lies.
+
+        Args:
+            bar_count: How many.
+            frequency: How long they are.
+            partial: Whether a longer bar that is still going on is the last one; else
+                the last one that is over is.
+
+        Raises:
+            HistoryWindowStartsBeforeData: the data begins later.
+            IncompatibleHistoryFrequency: the run's bars do not add up to such bars.
+            ValueError: the frequency is no interval.
+        """
+        market = self._market
+        if frequency == market.frequency:
+            return self._own(bar_count, market.view + 1)
+        wanted = _parsed(frequency)
+        if wanted == market.interval:
+            return self._own(bar_count, market.view + 1)
+        if not market.interval.makes_up(wanted):
+            raise IncompatibleHistoryFrequency(_cannot_be_made(market.interval, wanted))
+        if wanted == DAY:
+            return self._days(bar_count, partial=partial)
+        if wanted.intraday:
+            return self._longer_of_day(bar_count, wanted, partial=partial)
+        return self._longer_of_sessions(bar_count, wanted, partial=partial)
+
+    def _own(self, bar_count: int, high: int) -> Span:
+        low = high - bar_count
+        if low < self._history.first_row:
+            raise self._too_early(bar_count, self._market.interval)
+        return Span(self._history, low, high, today=False)
+
+    def _days(self, bar_count: int, *, partial: bool) -> Span:
+        market = self._market
+        history = market.days.history
+        high = market.view_session - history.panel.first_session
+        today = partial or self._session_is_over()
+        low = high + today - bar_count
+        if low < history.first_row:
+            raise self._too_early(bar_count, DAY)
+        return Span(history, low, high, today=today)
+
+    def _session_is_over(self) -> bool:
+        market = self._market
+        view = market.view
+        return (
+            view >= 0
+            and market.panel.row_us[view] == market.calendar.closes_us[market.view_session]
+        )
+
+    def _longer_of_day(self, bar_count: int, wanted: Interval, *, partial: bool) -> Span:
+        market, panel = self._market, self._history.panel
+        bars = self._of_day.get(wanted)
+        if bars is None:
+            bars = self._of_day[wanted] = BarsOfDay(panel, wanted)
+        starts, high = bars.starts(), market.view + 1
+        last = int(starts.searchsorted(high))  # longer bars that have begun
+        if not partial and high and not bars.is_over(high - 1):
+            last -= 1
+            high = int(starts[last])
+        first = last - bar_count
+        if first < 0 or starts[first] < self._history.first_row:
+            raise self._too_early(bar_count, wanted)
+        places = starts[first:last]
+        low = int(places[0])
+        ends = pl.Series("date", bars.ends(low, high)[places - low])
+        return Span(
+            self._history,
+            low,
+            high,
+            today=False,
+            starts=places - low,
+            dates=ends.cast(pl.Datetime("us", "UTC")),
+        )
+
+    # In a daily run of its own rows, in an intraday run of days and the session so far.
+    def _longer_of_sessions(self, bar_count: int, wanted: Interval, *, partial: bool) -> Span:
+        market = self._market
+        periods = self._of_sessions.get(wanted)
+        if periods is None:
+            periods = self._of_sessions[wanted] = BarsOfSessions(market.calendar, wanted)
+        history, session = market.days.history, market.view_session
+        before = history.panel.first_session
+        today = market.interval.intraday
+        last = periods.place(session) + 1
+        if not partial and not (
+            periods.is_over(session) and (not today or self._session_is_over())
+        ):
+            last -= 1
+            session, today = int(periods.firsts(last, last + 1)[0]) - 1, False
+        first = last - bar_count
+        firsts = periods.firsts(max(first, 0), last) - before
+        # The first one there is may have begun before the data.
+        if first < 0 or (len(firsts) > 1 and firsts[1] <= history.first_row) or session < before:
+            raise self._too_early(bar_count, wanted)
+        low = max(int(firsts[0]), history.first_row)
+        high = session + 1 - today - before
+        return Span(
+            history,
+            low,
+            high,
+            today=today,
+            starts=np.maximum(firsts - low, 0),
+            dates=pl.Series("date", periods.labels(first, last)),
+        )
+
+    def _too_early(self, bar_count: int, frequency: Interval) -> HistoryWindowStartsBeforeData:
+        market = self._market
+        first = market.calendar.label(market.data_start)
+        now = market.calendar.label(max(market.session, 0))
+        return HistoryWindowStartsBeforeData(
+            f"data.history() must not reach before the first session of the data, {first}: was "
+            f"{bar_count} bars of {frequency.text!r} in session {now}; ask for fewer bars, start "
+            "later, or give earlier bars"
+        )
+
+    # --- what is in them --------------------------------------------------------------
+
+    def values(self, index: int, field: str, span: Span, *, like: int | None = None) -> Floats:
+        """Return a window of one asset; NaN where missing. It may be read-only.
+
+        Args:
+            index: The asset.
+            field: open, high, low, close, volume, price, or an indicator.
+            span: Where the window lies.
+            like: With zipline's rounding, before the open: the asset whose factors of
+                this morning are used.
+        """
+        values = self._of_rows(index, field, span, like=like)
+        return values if span.starts is None else fold(values, span.starts, field)
+
+    def _of_rows(self, index: int, field: str, span: Span, *, like: int | None) -> Floats:
+        market = self._market
+        if field in market.indicators:
+            return self._indicator(index, field, span)
+        tail = self._so_far.value(index, field, row=market.view) if span.today else None
+        if not market.looks_back:
+            return span.history.values(index, field, span.low, span.high, tail=tail)
+        ratio = market.adjustments.ratio(
+            index if like is None else like, market.view_session, volume=field == "volume"
+        )
+        if not market.round_history:
+            tail = None if tail is None else tail * ratio
+            return span.history.values(index, field, span.low, span.high, tail=tail)
+        # zipline rounds the window as it looked the evening before, and then applies
+        # the morning's factors to all of it
+        seen_from = market.view_session
+        return (
+            span.history.values(index, field, span.low, span.high, tail=tail, seen_from=seen_from)
+            * ratio
+        )
+
+    def _indicator(self, index: int, name: str, span: Span) -> Floats:
+        market = self._market
+        if span.history is not self._history or span.starts is not None:
+            raise IncompatibleHistoryFrequency(
+                f"indicator {name!r} must be read at the run's own frequency, "
+                f"{market.frequency!r}: was another; ask for that, or compute it from the window"
+            )
+        return market.indicators.values(index, name, span.low, span.high)
+
+    # Whether a window is a part of the columns as they are.
+    def _is_plain(self, field: str, span: Span) -> bool:
+        market = self._market
+        return not (
+            span.today
+            or span.starts is not None
+            or (market.looks_back and market.round_history)
+            or field in market.indicators
+        )
+
+    def series(self, index: int, field: str, span: Span) -> pl.Series:
+        """Return a window of one asset as a Float64 Series named by symbol, NaN where
+        missing.
+        """
+        if self._is_plain(field, span):
+            return span.history.series(index, field, span.low, span.high)
+        return to_series(self._market.assets[index].symbol, self.values(index, field, span))
+
+    def frame(self, indices: tuple[int, ...], field: str, span: Span) -> pl.DataFrame:
+        """Return a window of several assets: `date`, and one Float64 column an asset
+        named by symbol.
+        """
+        if self._is_plain(field, span):
+            return span.history.frame(indices, field, span.low, span.high)
+        columns = [self.series(index, field, span) for index in indices]
+        return pl.DataFrame([self.dates(span), *columns])
+
+    def matrix(self, indices: tuple[int, ...], field: str, span: Span) -> Floats:
+        """Return a window of several assets as a read-only array, rows x assets, NaN
+        where missing.
+        """
+        if self._is_plain(field, span):
+            return span.history.matrix(indices, field, span.low, span.high)
+        if span.starts is not None and self._is_plain(field, span._replace(starts=None)):
+            rows = span.history.matrix(indices, field, span.low, span.high)
+            window = fold(rows, span.starts, field)
+        else:
+            window = np.empty((span.rows, len(indices)))
+            for place, index in enumerate(indices):
+                window[:, place] = self.values(index, field, span)
+        window.setflags(write=False)
+        return window
+
+    def dates(self, span: Span) -> pl.Series:
+        """Return the `date` column of a window: session labels (Date), of weeks and
+        months the last session's, or ENDs of bars (Datetime, µs, UTC).
+        """
+        if span.dates is not None:
+            return span.dates
+        if not span.today:
+            return span.history.panel.dates(span.low, span.high)
+        first = span.history.panel.first_session
+        labels = self._market.calendar.labels
+        return pl.Series("date", labels[first + span.low : first + span.high + 1])
+
+
+# With zipline's class: strategies that are moved may catch it.
+def _parsed(frequency: str | Interval) -> Interval:
+    try:
+        return Interval.parse(frequency, name="frequency in data.history()")
+    except BadFrequency as error:
+        raise ValueError(str(error)) from None
+
+
+def _cannot_be_made(own: Interval, wanted: Interval) -> str:
+    if not own.intraday and wanted.intraday:
+        return (
+            f"frequency in data.history() must be {own.text!r} in a daily run: was "
+            f"{wanted.text!r}; run with frequency={wanted.text!r} over such bars"
+            if own == DAY
+            else f"frequency in data.history() must be {own.text!r} in a run over such bars: was "
+            f"{wanted.text!r}; run with frequency={wanted.text!r}"
+        )
+    return (
+        f"frequency in data.history() must be one that bars of {own.text!r} add up to: was "
+        f"{wanted.text!r}; run with a shorter frequency"
+    )
