@@ -82,6 +82,13 @@ class StrategyExecutor:
             return lambda context: function(context, **kwargs)
         return function
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the strategy's parameters, by name, with their values in this run."""
+        if self._algorithm is not None:
+            names = _parameters_of(type(self._algorithm))
+            return {name: getattr(self._algorithm, name) for name in sorted(names)}
+        return {**_default_values(self._callbacks.get("initialize")), **self._initialize_kwargs}
+
     def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` ready to be called with (context, data).
 
@@ -227,6 +234,13 @@ def _defaults_of(function: Callable[..., Any] | None) -> set[str]:
         return set()
     parameters = inspect.signature(function).parameters.values()
     return {p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY}
+
+
+def _default_values(function: Callable[..., Any] | None) -> dict[str, Any]:
+    if function is None:
+        return {}
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _check_parameter(name: str, known: set[str], *, where: str) -> None:

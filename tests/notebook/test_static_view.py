@@ -21,15 +21,56 @@ STATE = {
         "reason": "flatten by the operator",
         "failure": "",
     },
-    "money": [211034.26, -225660.24, 111034.26, 1.110343, 3.25],
-    "counts": [716, 64, 2, 652, 1],
-    "meters": [504, 27.0, 35.5, 1200.0, 0.5, 2.6, 9],
+    "money": {
+        "value": 211034.26,
+        "cash": -225660.24,
+        "day": -120.5,
+        "gain": 111034.26,
+        "gain_share": 1.110343,
+        "open": -4240.89,
+        "drawdown": -0.0125,
+        "max_drawdown": -0.25,
+        "gross": 2.07,
+        "commissions": 3.25,
+    },
+    "counts": {"orders": 716, "open": 64, "denied": 2, "fills": 652, "positions": 1},
+    "meters": {"events": 504, "p50_us": 35.5, "p99_us": 1200.0, "worst_lag_ms": 2.6, "errors": 9},
+    "parameters": {"window": "30"},
+    "recorded": [{"name": "spread", "value": 0.25, "points": []}],
+    "refusals": [{"reason": "halted", "count": 2}],
     "feed": {"bar": 1_135_980_000_000},
     "equity": [[1_135_000_000_000 + DAY_MS * n, 100_000 + n] for n in range(10)],
     "live": None,
     "marks": [[1_135_000_000_000 + DAY_MS, 5, 80.0, "IBM"]],
-    "positions": [["IBM", 2340, 84.0123, 82.2, 192348.0, -4240.89]],
-    "orders": [[716, "IBM", 25, 0, 79.73, None, None, "pending", "", 0, 0, 1]],
+    "positions": [
+        {
+            "symbol": "IBM",
+            "amount": 2340,
+            "cost": 84.0123,
+            "price": 82.2,
+            "value": 192348.0,
+            "weight": 0.9115,
+            "profit": -4240.89,
+        }
+    ],
+    "orders": [
+        {
+            "id": 716,
+            "created": 1_135_980_000_000,
+            "symbol": "IBM",
+            "side": "buy",
+            "type": "limit",
+            "amount": 25,
+            "limit": 79.73,
+            "stop": None,
+            "filled": 0,
+            "price": None,
+            "state": "pending",
+            "changed": 1_135_980_000_000,
+            "reason": "",
+            "open": 1,
+        }
+    ],
     "failures": [[1, 9, "ValueError: no price", "In[2], line 17"]],
     "logs": ["warning: trading is halted"],
 }
@@ -77,19 +118,29 @@ def test_a_still_picture_reads_as_text_and_tables_without_any_style():
         "rotation Rotation on paper · running when this was saved",
         "⚠ Trading is halted: flatten by the operator",
         (
-            "Portfolio 211 034.26 · Cash \u2212225 660.24 · Profit ▲ +111 034.26 (+111.03 %) · "
+            "Portfolio 211,034.26 · Cash \u2212225,660.24 · Day ▼ \u2212120.50 · "
+            "Profit ▲ +111,034.26 (+111.03 %) · Open profit ▼ \u22124,240.89 · "
+            "Drawdown \u22121.25 %, \u221225.00 % · Exposure 207.00 % · Commissions 3.25 · "
             "Orders 716, 64 open, 2 denied"
             " · Fills 652 · Events 504 · Latency p50 36 µs, p99 1.2 ms · Worst lag 2.6 ms · Errors "
             "9 · Last bar 2005-12-30 22:00"
         ),
+        "window 30 · spread 0.25",
         "(Portfolio value from 2005-12-19 to 2005-12-28, between 100,000 and 100,009)",
         "▲ bought ▼ sold the latest 1 of 652 fills",
         "Positions",
-        "| Symbol | Amount | Cost | Price | Value | Profit",
-        "| IBM | +2 340 | 84.0123 | 82.20 | 192 348.00 | ▼ \u22124 240.89",
+        "| Symbol | Amount | Cost | Price | Value | Weight | Profit",
+        "| IBM | +2,340 | 84.0123 | 82.20 | 192,348.00 | 91.15 % | ▼ \u22124,240.89",
+        "2 denied: halted",
         "Orders 1 of 716",
-        "| # | Symbol | Filled / amount | Limit | Stop | Price | Status | Reason",
-        "| 716 | IBM | 0 / +25 | 79.73 | | | pending |",
+        (
+            "| # | Time | Symbol | Side | Type | Amount | Limit | Stop | Filled | Avg price | Status"
+            " | Changed | Reason"
+        ),
+        (
+            "| 716 | 2005-12-30 22:00 | IBM | buy | limit | +25 | 79.73 | | 0 | | pending"
+            " | 2005-12-30 22:00 |"
+        ),
         "Errors",
         "ValueError: no price (9 times)",
         "In[2], line 17",

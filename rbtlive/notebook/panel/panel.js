@@ -1,4 +1,4 @@
-// The live panel of a session: one view of what the kernel tells, and buttons that tell the kernel.
+// The live panel of a session: one view of what the kernel sends, and buttons that ask the kernel.
 //
 // The rule: every text goes into the page as text, never as markup, and nothing is loaded from anywhere. The kernel
 // sends numbered changes; after a gap or a reload the panel asks for the whole.
@@ -14,12 +14,13 @@ const STATES = {
 };
 const BAD = new Set(["rejected", "denied", "unknown"]);
 const WORKING = new Set(["created", "submitted", "pending", "partially_filled"]);
-const KEPT = { marks: 200, depths: 150, logs: 50, failures: 5 };
+const KEPT = { marks: 200, depths: 150, logs: 100, failures: 5, price: 400, recorded: 120 };
 const HERE_MS = 30000; // tells the kernel that somebody looks
 const SILENCE_MS = 5000; // the kernel says something every two seconds
 const PICTURE_MS = 5000; // how often the state to be saved with the notebook is renewed
 const LOOK_MS = 250; // how often new places for the view are looked for
 const GONE_LOOKS = 60; // a place that left the page may come back: notebooks take out what is scrolled away
+const SURE_MS = 4000; // how long a button that asked back waits for the second press
 const ANSWER_MS = 20000; // how long the answer to a button stays
 const THIN = "\u202f";
 const SVG = "http://www.w3.org/2000/svg";
@@ -32,9 +33,18 @@ function number(value, digits = 0, most = digits) {
   while (most > digits && text.endsWith("0")) { text = text.slice(0, -1); most -= 1; }
   if (text.endsWith(".")) text = text.slice(0, -1);
   const [whole, part] = text.split(".");
-  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   const zero = Number(text) === 0;
   return (value < 0 && !zero ? "−" : "") + grouped + (part ? "." + part : "");
+}
+
+function priced(value) {
+  if (value === null || value === undefined) return "";
+  return Math.abs(value) >= 1 || value === 0 ? number(value, 2, 4) : number(value, 2, 12);
+}
+
+function percent(value, digits = 2) {
+  return value === null || value === undefined ? "–" : `${signed(value * 100, digits)}${THIN}%`;
 }
 
 function signed(value, digits, most) {
@@ -43,7 +53,11 @@ function signed(value, digits, most) {
 }
 
 function money(value) {
-  return number(value, Math.abs(value) < 1e6 ? 2 : 0);
+  return number(value, Math.abs(value) < 1e7 ? 2 : 0);
+}
+
+function gained(value) {
+  return arrow(value) + (value > 0 ? "+" : "") + money(value);
 }
 
 function arrow(value) {
@@ -62,6 +76,13 @@ function moment(ms, dateOnly = false) {
   if (!ms) return "–";
   const text = new Date(ms).toISOString();
   return dateOnly ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;
+}
+
+// A time of this bar's day as a time, another day's as a date and time; whole days as dates.
+function when(ms, day) {
+  if (!ms) return "–";
+  const text = new Date(ms).toISOString();
+  return text.slice(0, 10) === day ? text.slice(11, 16) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;
 }
 
 function micros(us) {
@@ -95,32 +116,97 @@ function set(node, name, value) {
   if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
+const RIGHT = new Set(["id", "signed", "price", "money", "gain", "share"]);
+const WRITE = {
+  id: (v) => String(v ?? ""), text: (v) => v ?? "", reason: (v) => v ?? "", time: (v, st) => when(v, dayOf(st)),
+  signed: (v) => signed(v, 0, 6), price: priced, money: (v) => number(v, 2), share: (v) => percent(v, 1), gain: gained,
+  state: (v) => `${STATES[v] || "?"} ${(v || "").replaceAll("_", " ")}`,
+};
+
+function dayOf(st) {
+  return st.feed.bar ? new Date(st.feed.bar).toISOString().slice(0, 10) : "";
+}
+
+function classOf({ kind, optional }) {
+  return [RIGHT.has(kind) ? "num" : "txt", kind === "reason" ? "wide" : "", kind === "gain" || kind === "state" ? "tone" : "", optional ? "opt" : ""].join(" ").trim();
+}
+
 // A table whose rows are kept by key; only cells that changed are touched, and rows move only if they must.
-function table(caption, columns) {
+// A click on a heading sorts by it, a second one turns the order round, a third one gives the first order back.
+function table(caption, { keyed, tone, first, action }) {
   const body = h("tbody");
   const head = h("tr");
-  for (const [title, kind] of columns) head.append(h("th", { scope: "col", class: kind }, title));
   const node = h("table", { "aria-label": caption }, h("thead", {}, head), body);
   const kept = new Map();
-  function show(rows) {
+  let columns = [];
+  let by = null;
+  let down = false;
+  let again = () => {};
+  function titles(wanted) {
+    if (columns === wanted || !wanted) return;
+    columns = wanted;
+    head.replaceChildren();
+    for (const column of columns) {
+      const button = h("button", { type: "button", class: "rbt-sort", title: `Sort by ${column.title.toLowerCase()}` }, column.title);
+      button.addEventListener("click", () => {
+        if (by !== column.key) [by, down] = [column.key, RIGHT.has(column.kind) || column.kind === "time"];
+        else if (down === (RIGHT.has(column.kind) || column.kind === "time")) down = !down;
+        else by = null;
+        again();
+      });
+      head.append(h("th", { scope: "col", class: classOf(column) }, button));
+    }
+    if (action) head.append(h("th", { class: "act", "aria-label": "Actions" }));
+  }
+  function ordered(rows) {
+    if (!by) return rows.sort(first);
+    const worth = (row) => (row[by] === null || row[by] === undefined ? -Infinity : row[by]);
+    const sign = down ? -1 : 1;
+    return rows.sort((a, b) => (worth(a) < worth(b) ? -sign : worth(a) > worth(b) ? sign : first(a, b)));
+  }
+  function show(st, wanted, rows, redraw) {
+    again = redraw;
+    titles(wanted);
+    [...head.children].forEach((cell, i) => {
+      const active = columns[i] && columns[i].key === by;
+      set(cell, "aria-sort", active ? (down ? "descending" : "ascending") : "none");
+    });
     const keys = new Set();
     let place = body.firstChild;
-    for (const { key, cells, tone } of rows) {
+    for (const data of ordered(rows)) {
+      const key = data[keyed];
       keys.add(key);
       let row = kept.get(key);
       if (!row) {
         row = h("tr");
-        for (const [, kind] of columns) row.append(h("td", { class: kind }));
+        for (const column of columns) row.append(h("td", { class: classOf(column) }));
+        if (action) row.append(h("td", { class: "act" }, action.button(key)));
         kept.set(key, row);
       }
-      cells.forEach((text, i) => say(row.children[i], text));
-      set(row, "data-tone", tone || "");
+      columns.forEach((column, i) => say(row.children[i], WRITE[column.kind](data[column.key], st)));
+      if (action) row.lastChild.firstChild.hidden = !action.offered(data, st);
+      set(row, "data-tone", tone(data));
       if (row === place) place = place.nextSibling;
       else body.insertBefore(row, place);
     }
     for (const [key, row] of kept) if (!keys.has(key)) { row.remove(); kept.delete(key); }
   }
   return { node, show };
+}
+
+// A button that asks back: the first press says what it would do, a second one within a few seconds does it.
+function twice(label, sure, title, act) {
+  const button = h("button", { type: "button", class: "rbt-button rbt-small", title }, label);
+  let timer = 0;
+  const calm = () => { clearTimeout(timer); timer = 0; say(button, label); button.classList.remove("rbt-sure"); };
+  button.addEventListener("click", () => {
+    if (timer) { calm(); act(); return; }
+    say(button, sure);
+    button.classList.add("rbt-sure");
+    timer = setTimeout(calm, SURE_MS);
+  });
+  button.addEventListener("blur", () => { if (button.isConnected) calm(); });
+  return button;
 }
 
 function figure(title) {
@@ -143,19 +229,21 @@ function scroller(label, ...children) {
 
 function emptyState() {
   return {
-    seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: [], feed: {}, money: [], counts: [],
+    seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: {}, feed: {}, money: {}, counts: {},
     live: null, orders: new Map(), positions: new Map(), equity: [], marks: [], depths: [], logs: [], failures: new Map(),
+    columns: {}, parameters: {}, refusals: [], recorded: [], symbols: [], price: { symbol: "", points: [] },
   };
 }
 
-const GROUPS = ["head", "queue", "meters", "feed", "money", "counts", "live"];
+const GROUPS = ["head", "queue", "meters", "feed", "money", "counts", "live", "refusals", "recorded", "symbols", "price"];
+const LASTING = ["columns", "parameters"];
 
 function takeWhole(st, m) {
-  for (const name of GROUPS) if (m[name] !== undefined) st[name] = m[name];
+  for (const name of [...GROUPS, ...LASTING]) if (m[name] !== undefined) st[name] = m[name];
   st.seq = m.seq;
   st.asked = false;
-  st.orders = new Map((m.orders || []).map((row) => [row[0], row]));
-  st.positions = new Map((m.positions || []).map((row) => [row[0], row]));
+  st.orders = new Map((m.orders || []).map((row) => [row.id, row]));
+  st.positions = new Map((m.positions || []).map((row) => [row.symbol, row]));
   st.failures = new Map((m.failures || []).map((row) => [row[0], row]));
   for (const name of ["equity", "marks", "depths", "logs"]) st[name] = m[name] || [];
   st.bar = Date.now() - 1000 * (m.silent_s || 0);
@@ -166,14 +254,22 @@ function takeDelta(st, m) {
   for (const name of GROUPS) if (m[name] !== undefined) st[name] = m[name];
   st.seq = m.seq;
   if (st.feed.bar !== bar) st.bar = Date.now();
-  for (const row of m.orders || []) st.orders.set(row[0], row);
+  for (const row of m.orders || []) st.orders.set(row.id, row);
   for (const key of m.orders_gone || []) st.orders.delete(key);
-  for (const row of m.positions || []) st.positions.set(row[0], row);
+  for (const row of m.positions || []) st.positions.set(row.symbol, row);
   for (const key of m.positions_gone || []) st.positions.delete(key);
   for (const row of m.failures || []) { st.failures.delete(row[0]); st.failures.set(row[0], row); }
   for (const key of [...st.failures.keys()].slice(0, -KEPT.failures)) st.failures.delete(key);
   if (m.equity_anew) st.equity = m.equity_anew;
   else if (m.equity) st.equity.push(...m.equity);
+  for (const { name, value, at } of m.recorded_added || []) {
+    let row = st.recorded.find((known) => known.name === name);
+    if (!row) st.recorded.push(row = { name, value, points: [] });
+    row.value = value;
+    if (value !== null && at) row.points.push([at, value]);
+    row.points.splice(0, row.points.length - KEPT.recorded);
+  }
+  if (m.price_added) { st.price.points.push(...m.price_added); st.price.points.splice(0, st.price.points.length - KEPT.price); }
   if (m.depth !== undefined) st.depths.push(m.depth);
   if (m.marks) st.marks.push(...m.marks);
   if (m.logs) st.logs.push(...m.logs);
@@ -182,46 +278,98 @@ function takeDelta(st, m) {
 
 function wholeOf(st) {
   const picture = { t: "whole", seq: st.seq };
-  for (const name of [...GROUPS, "equity", "marks", "depths", "logs"]) picture[name] = st[name];
+  for (const name of [...GROUPS, ...LASTING, "equity", "marks", "depths", "logs"]) picture[name] = st[name];
   for (const name of ["orders", "positions", "failures"]) picture[name] = [...st[name].values()];
   return picture;
 }
 
 // -- drawings ---------------------------------------------------------------------------------------------------------
 
-function drawCourse(svg, st, width, height) {
-  const points = st.live ? [...st.equity, st.live] : st.equity;
-  svg.replaceChildren();
-  set(svg, "viewBox", `0 0 ${width} ${height}`);
-  if (points.length < 2) return null;
+function scaled(points, width, height, more = []) {
   const xs = points.map((p) => p[0]);
-  const ys = points.map((p) => p[1]);
+  const ys = [...points.map((p) => p[1]), ...more];
   const [x0, x1] = [xs[0], xs[xs.length - 1]];
   const [low, high] = [Math.min(...ys), Math.max(...ys)];
   const px = (x) => ((x - x0) / (x1 - x0 || 1)) * (width - 12) + 6;
   const py = (y) => height - 10 - ((y - low) / (high - low || 1)) * (height - 20);
-  const line = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(" ");
-  svg.append(s("polyline", { class: "rbt-line", points: line }));
-  const half = st.marks.length > 60 ? 2.5 : 3.5;
+  return { px, py, low, high, x0, x1 };
+}
+
+function drawMarks(svg, marks, points, axes, exact) {
+  const half = marks.length > 60 ? 2.5 : 3.5;
   const drawn = { true: -Infinity, false: -Infinity }; // where they crowd, marks of one side are left out
   let at = 0;
-  for (const [x, amount, price, symbol] of st.marks) {
-    const across = px(x);
-    if (x < x0 || x > x1 || across - drawn[amount > 0] < 1.6 * half) continue;
-    drawn[amount > 0] = across;
+  for (const [x, amount, price, symbol] of marks) {
+    const up = amount > 0;
+    const across = axes.px(x);
+    if (x < axes.x0 || x > axes.x1 || across - drawn[up] < 1.6 * half) continue;
+    drawn[up] = across;
     while (at < points.length - 2 && points[at + 1][0] < x) at += 1;
     const [a, b] = [points[at], points[at + 1]];
-    const y = py(a[1] + ((b[1] - a[1]) * (x - a[0])) / (b[0] - a[0] || 1));
-    const up = amount > 0;
+    const online = a[1] + ((b[1] - a[1]) * (x - a[0])) / (b[0] - a[0] || 1);
+    const level = exact && Math.abs(price / online - 1) < 0.15 ? price : online; // a fill before a split is on the line
+    const y = axes.py(level);
     const [tip, foot] = up ? [y + 3, y + 3 + 1.7 * half] : [y - 3, y - 3 - 1.7 * half];
     const mark = s("path", { class: up ? "rbt-buy" : "rbt-sell",
       d: `M${across.toFixed(1)} ${tip.toFixed(1)}l${-half} ${(foot - tip).toFixed(1)}h${2 * half}z` });
     const hint = s("title");
-    hint.textContent = `${signed(amount, 0, 6)} ${symbol} at ${number(price, 2, 4)}, ${moment(x)}`;
+    hint.textContent = `${signed(amount, 0, 6)} ${symbol} at ${priced(price)}, ${moment(x)}`;
     mark.append(hint);
     svg.append(mark);
   }
-  return { low, high, x0, x1 };
+}
+
+function drawLine(svg, points, axes) {
+  const line = points.map(([x, y]) => `${axes.px(x).toFixed(1)},${axes.py(y).toFixed(1)}`).join(" ");
+  svg.append(s("polyline", { class: "rbt-line", points: line }));
+}
+
+function drawEquity(svg, st, width, height) {
+  const points = st.live ? [...st.equity, st.live] : st.equity;
+  svg.replaceChildren();
+  set(svg, "viewBox", `0 0 ${width} ${height}`);
+  if (points.length < 2) return null;
+  const axes = scaled(points, width, height);
+  drawLoss(svg, points, axes);
+  drawLine(svg, points, axes);
+  drawMarks(svg, st.marks, points, axes, false);
+  return axes;
+}
+
+// What is missing to the highest value so far, as an area between the two.
+function drawLoss(svg, points, axes) {
+  let peak = -Infinity;
+  const top = points.map(([x, y]) => { peak = Math.max(peak, y); return `${axes.px(x).toFixed(1)},${axes.py(peak).toFixed(1)}`; });
+  const bottom = points.map(([x, y]) => `${axes.px(x).toFixed(1)},${axes.py(y).toFixed(1)}`).reverse();
+  svg.append(s("polygon", { class: "rbt-loss", points: [...top, ...bottom].join(" ") }));
+}
+
+function drawPrice(svg, st, width, height) {
+  const { symbol, points } = st.price;
+  svg.replaceChildren();
+  set(svg, "viewBox", `0 0 ${width} ${height}`);
+  if (points.length < 2) return null;
+  const marks = st.marks.filter((mark) => mark[3] === symbol);
+  const levels = [];
+  for (const order of st.orders.values()) {
+    if (!order.open || order.symbol !== symbol) continue;
+    for (const name of ["limit", "stop"]) if (order[name] !== null) levels.push([order[name], name, order]);
+  }
+  const seen = points.map((p) => p[1]);
+  const reach = Math.max(...seen) - Math.min(...seen) || Math.abs(seen[0]) * 0.02;
+  const near = levels.filter(([level]) => level > Math.min(...seen) - reach && level < Math.max(...seen) + reach);
+  const axes = scaled(points, width, height, near.map(([level]) => level));
+  for (const [level, name, order] of near) {
+    const y = axes.py(level).toFixed(1);
+    const line = s("line", { class: `rbt-working rbt-${order.side}`, x1: 0, x2: width, y1: y, y2: y });
+    const hint = s("title");
+    hint.textContent = `order ${order.id}: ${order.side} ${number(Math.abs(order.amount), 0, 6)} ${symbol}, ${name} ${priced(level)}`;
+    line.append(hint);
+    svg.append(line);
+  }
+  drawLine(svg, points, axes);
+  drawMarks(svg, marks, points, axes, true);
+  return { ...axes, levels: levels.length, hidden: levels.length - near.length };
 }
 
 function drawDepths(svg, depths, width, height) {
@@ -281,7 +429,7 @@ function controls(act) {
     buttons.stop.disabled = !linked || state === "stopping" || ENDED.has(state);
     if (!steerable && !dialog.hidden) close();
     words = () => {
-      const [, open] = st.counts;
+      const { open } = st.counts;
       const count = (n, what) => `${number(n || 0)} ${what}${n === 1 ? "" : "s"}`;
       return `Cancel ${count(open, "open order")}, close ${count(st.positions.size, "position")} and halt trading?`;
     };
@@ -319,32 +467,36 @@ function headline() {
 
 function figures() {
   const parts = {
-    value: figure("Portfolio"), profit: figure("Profit"), rate: figure("Events"), latency: figure("Latency p50"),
-    lag: figure("Loop lag"), feed: figure("Feed"), errors: figure("Errors"),
+    value: figure("Portfolio"), day: figure("Day"), profit: figure("Profit"), drawdown: figure("Drawdown"),
+    exposure: figure("Exposure"), feed: figure("Feed"), engine: figure("Engine"),
   };
   const node = h("dl", { class: "rbt-figures" });
   for (const [name, part] of Object.entries(parts)) {
     part.node.classList.add(`rbt-figure-${name}`);
     node.append(part.node);
   }
+  const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
   function show(st) {
-    const [value, cash, gain, share] = st.money;
-    const [events, rate, p50, p99, lag, worst, errors] = st.meters;
-    say(parts.value.value, money(value));
-    say(parts.value.note, `cash ${money(cash)}`);
-    say(parts.profit.value, arrow(gain) + (gain > 0 ? "+" : "") + money(gain));
-    say(parts.profit.note, share === null || share === undefined ? "" : `${signed(share * 100, 2)}${THIN}%`);
-    set(parts.profit.value, "data-tone", gain > 0 ? "good" : gain < 0 ? "bad" : "");
-    say(parts.rate.value, `${number(rate, rate < 10 ? 1 : 0)}${THIN}/s`);
-    say(parts.rate.note, `${number(events)} in all`);
-    say(parts.latency.value, micros(p50));
-    say(parts.latency.note, `p99 ${micros(p99)}`);
-    say(parts.lag.value, `${number(lag, lag < 10 ? 1 : 0)}${THIN}ms`);
-    say(parts.lag.note, `worst ${number(worst, worst < 10 ? 1 : 0)}${THIN}ms`);
-    set(parts.lag.value, "data-tone", worst > 1000 ? "bad" : "");
-    say(parts.errors.value, (errors ? "⚠ " : "") + number(errors));
-    say(parts.errors.note, errors ? "tracebacks below" : "none");
-    set(parts.errors.value, "data-tone", errors ? "bad" : "");
+    const { money: m, meters: e } = st;
+    say(parts.value.value, money(m.value));
+    say(parts.value.note, `cash ${money(m.cash)}`);
+    say(parts.day.value, gained(m.day));
+    say(parts.day.note, percent(m.day_share));
+    set(parts.day.value, "data-tone", tone(m.day));
+    say(parts.profit.value, gained(m.gain));
+    say(parts.profit.note, `${percent(m.gain_share)} · open ${signed(m.open, 2)}`);
+    set(parts.profit.node, "title", `realised ${signed(m.realised, 2)}, open ${signed(m.open, 2)}`);
+    set(parts.profit.value, "data-tone", tone(m.gain));
+    say(parts.drawdown.value, percent(m.drawdown));
+    say(parts.drawdown.note, `deepest ${percent(m.max_drawdown)}`);
+    set(parts.drawdown.value, "data-tone", m.drawdown < 0 ? "bad" : "");
+    say(parts.exposure.value, m.gross === null || m.gross === undefined ? "–" : `${number(m.gross * 100, 1)}${THIN}%`);
+    say(parts.exposure.note, `net ${percent(m.net, 1)} · costs ${number(m.commissions, 2)}`);
+    const worst = e.worst_lag_ms;
+    say(parts.engine.value, e.errors ? `⚠ ${number(e.errors)} error${e.errors === 1 ? "" : "s"}` : micros(e.p50_us));
+    say(parts.engine.note, `p99 ${micros(e.p99_us)} · lag ${number(worst, worst < 10 ? 1 : 0)}${THIN}ms`);
+    set(parts.engine.node, "title", `${number(e.rate, 1)} events a second; latency p50 ${micros(e.p50_us)}, p99 ${micros(e.p99_us)}; loop lag now ${number(e.lag_ms, 1)} ms, worst ${number(worst, 1)} ms`);
+    set(parts.engine.value, "data-tone", e.errors || worst > 1000 ? "bad" : "");
     showFeed(parts.feed, st);
   }
   return { node, show };
@@ -357,27 +509,60 @@ function showFeed(part, st) {
   say(part.value, ended ? "ended" : feed.stale ? "⚠ stale" : kind);
   set(part.value, "data-tone", feed.stale && !ended ? "bad" : "");
   const parts = [feed.bar ? moment(feed.bar) : "no bar yet"];
-  if (!ended && feed.bar && st.linked) parts.push(`${span(Date.now() - st.bar)} ago`);
+  if (!ended && feed.bar && feed.live && st.linked) parts.push(`${span(Date.now() - st.bar)} ago`);
   for (const name of ["reconnects", "quarantined", "conflated"]) if (feed[name]) parts.push(`${number(feed[name])} ${name}`);
   say(part.note, parts.join(" · "));
 }
 
-function equityPart() {
+function plotPart(title, name, draw, words, ...extra) {
   const svg = s("svg", { class: "rbt-course", role: "img", preserveAspectRatio: "none" });
   const [high, low, from, to] = [h("span"), h("span"), h("span"), h("span")];
-  const latest = h("span");
-  const legend = h("span", { class: "rbt-legend" }, h("span", { class: "rbt-good" }, "▲ bought"), " ", h("span", { class: "rbt-bad" }, "▼ sold"), latest);
-  const part = section("Equity", "equity",
-    h("div", { class: "rbt-plot" }, h("div", { class: "rbt-scale" }, high, low), svg), h("div", { class: "rbt-axis" }, from, legend, to));
+  const note = h("span", { class: "rbt-legend" });
+  const part = section(title, name, ...extra,
+    h("div", { class: "rbt-plot" }, h("div", { class: "rbt-scale" }, high, low), svg), h("div", { class: "rbt-axis" }, from, note, to));
   function show(st) {
-    const facts = drawCourse(svg, st, Math.max(120, svg.clientWidth), Math.max(60, svg.clientHeight));
-    say(high, facts ? number(facts.high) : "");
-    say(low, facts ? number(facts.low) : "");
+    const facts = draw(svg, st, Math.max(120, svg.clientWidth), Math.max(60, svg.clientHeight));
+    const shown = (value) => (Math.abs(value) < 1000 ? priced(value) : number(value));
+    say(high, facts ? shown(facts.high) : "");
+    say(low, facts ? shown(facts.low) : "");
     const dateOnly = facts && facts.x1 - facts.x0 > 3 * 86400000;
-    say(from, facts ? moment(facts.x0, dateOnly) : "no course yet");
-    say(latest, st.counts[3] > st.marks.length ? ` · latest ${number(st.marks.length)} of ${number(st.counts[3])} fills` : "");
+    say(from, facts ? moment(facts.x0, dateOnly) : words.none);
     say(to, facts ? moment(facts.x1, dateOnly) : "");
-    set(svg, "aria-label", facts ? `Portfolio value from ${moment(facts.x0)} to ${moment(facts.x1)}, between ${number(facts.low)} and ${number(facts.high)}` : "No course yet");
+    say(note, facts ? words.note(st, facts) : "");
+    set(svg, "aria-label", facts ? `${words.what(st)} from ${moment(facts.x0)} to ${moment(facts.x1)}, between ${shown(facts.low)} and ${shown(facts.high)}` : words.none);
+  }
+  return { node: part.node, count: part.count, show };
+}
+
+function equityPart() {
+  return plotPart("Equity", "equity", drawEquity, {
+    none: "no value yet",
+    what: () => "Portfolio value",
+    note: (st) => `▲ bought ▼ sold${st.counts.fills > st.marks.length ? ` · latest ${number(st.marks.length)} of ${number(st.counts.fills)} fills` : ""}`,
+  });
+}
+
+function pricePart(watch) {
+  const choice = h("select", { class: "rbt-choice", "aria-label": "Symbol" });
+  choice.addEventListener("change", () => watch(choice.value));
+  const part = plotPart("Price", "price", drawPrice, {
+    none: "nothing traded yet",
+    what: (st) => `Close of ${st.price.symbol}`,
+    note: (st, facts) => [facts.levels ? `${number(facts.levels)} working` : "", facts.hidden ? `${number(facts.hidden)} out of sight` : "", "▲ bought ▼ sold"].filter(Boolean).join(" · "),
+  });
+  part.node.firstChild.append(choice);
+  let known = "";
+  function show(st) {
+    const wanted = [...st.symbols].sort().join("\n");
+    if (wanted !== known) {
+      known = wanted;
+      choice.replaceChildren(...[...st.symbols].sort().map((symbol) => h("option", { value: symbol }, symbol)));
+    }
+    choice.hidden = st.symbols.length === 0;
+    if (document.activeElement !== choice || choice.value !== st.price.symbol) choice.value = st.price.symbol;
+    const last = st.price.points[st.price.points.length - 1];
+    say(part.count, last ? priced(last[1]) : "");
+    part.show(st);
   }
   return { node: part.node, show };
 }
@@ -391,71 +576,141 @@ function queuePart() {
   const svg = s("svg", { class: "rbt-spark", role: "img", preserveAspectRatio: "none" });
   const list = h("ul", { class: "rbt-lanes" });
   for (const lane of lanes) list.append(lane.node);
+  const count = h("span", { class: "rbt-count" });
   const note = h("div", { class: "rbt-axis" }, h("span", {}, "last half minute"), h("span"));
-  const part = section("Queue", "queue", list, svg, note);
+  const node = h("details", { class: "rbt-queue", "aria-label": "Queue" }, h("summary", {}, h("b", {}, "Queue"), " ", count), list, svg, note);
+  let chosen = false; // by hand: then it stays as it is
+  node.querySelector("summary").addEventListener("click", () => { chosen = true; });
   function show(st) {
     const depths = st.queue.slice(0, PRIORITIES.length);
     const [peak, limit] = st.queue.slice(PRIORITIES.length);
     const total = depths.reduce((a, b) => a + b, 0);
-    say(part.count, `${number(total)} waiting`);
+    say(count, total ? `${number(total)} waiting` : `empty · peak ${number(peak)} of ${number(limit)}`);
+    if (!chosen && total > 10 && !node.open) node.open = true;
+    if (!chosen && !st.depths.some((depth) => depth > 0) && node.open) node.open = false;
     const most = Math.max(10, ...depths);
     lanes.forEach((lane, i) => {
       say(lane.depth, number(depths[i]));
       lane.bar.style.width = `${((depths[i] || 0) / most) * 100}%`;
     });
-    drawDepths(svg, st.depths, Math.max(100, svg.clientWidth), Math.max(24, svg.clientHeight));
+    if (node.open) drawDepths(svg, st.depths, Math.max(100, svg.clientWidth), Math.max(24, svg.clientHeight));
     set(svg, "aria-label", `Queue depth, now ${total}, at most ${peak}`);
     say(note.lastChild, `peak ${number(peak)} of ${number(limit)}`);
   }
-  return { node: part.node, show };
+  return { node, show };
 }
 
-function ordersPart() {
-  const view = table("Orders", [["#", "num"], ["Symbol", "txt"], ["Filled / amount", "num"], ["Limit", "num opt"], ["Stop", "num opt"],
-    ["Price", "num"], ["Status", "txt"], ["Age", "num"], ["Reason", "txt wide"]]);
-  const part = section("Orders", "orders", scroller("Orders, open ones first", view.node));
+const STEERABLE = (st) => st.linked && (st.head.state === "running" || st.head.state === "paused");
+const FILTERS = {
+  all: () => true, open: (row) => row.open, filled: (row) => row.state === "filled",
+  refused: (row) => BAD.has(row.state), cancelled: (row) => row.state === "canceled" || row.state === "expired",
+};
+
+function ordersPart(act) {
+  const view = table("Orders", {
+    keyed: "id",
+    tone: (row) => (BAD.has(row.state) ? "bad" : WORKING.has(row.state) ? "good" : ""),
+    first: (a, b) => b.open - a.open || b.id - a.id,
+    action: {
+      button: (key) => twice("Cancel", "Sure?", `Cancel order ${key}; asks back`, () => act("cancel", key)),
+      offered: (row, st) => row.open && STEERABLE(st),
+    },
+  });
+  const choice = h("select", { class: "rbt-choice", "aria-label": "Which orders" });
+  for (const name of Object.keys(FILTERS)) choice.append(h("option", { value: name }, name));
+  const words = h("input", { class: "rbt-choice rbt-find", type: "search", placeholder: "symbol, side, reason …", "aria-label": "Find orders" });
+  const refused = h("div", { class: "rbt-refused" });
+  const part = section("Orders", "orders", refused, scroller("Orders, open ones first", view.node));
+  part.node.firstChild.append(choice, words);
+  let latest = null;
+  const again = () => { if (latest) show(latest); };
+  choice.addEventListener("change", again);
+  words.addEventListener("input", again);
   function show(st) {
-    const [all, open, denied] = st.counts;
+    latest = st;
+    const { orders: all, open, denied } = st.counts;
     const hidden = (all || 0) - st.orders.size;
-    const words = [`${number(open || 0)} open`, `${number(all || 0)} in all`];
-    if (denied) words.push(`${number(denied)} denied`);
-    if (hidden > 0) words.push(`${number(hidden)} older not shown`);
-    say(part.count, words.join(" · "));
-    const now = st.feed.bar || 0;
-    const rows = [...st.orders.values()].sort((a, b) => b[11] - a[11] || b[0] - a[0]);
-    view.show(rows.map(([id, symbol, amount, filled, limit, stop, price, state, reason, created, changed, isOpen]) => ({
-      key: id,
-      tone: BAD.has(state) ? "bad" : WORKING.has(state) ? "good" : "",
-      cells: [number(id), symbol, `${signed(filled, 0, 6)} / ${signed(amount, 0, 6)}`, limit === null ? "" : number(limit, 2, 6),
-        stop === null ? "" : number(stop, 2, 6), price === null ? "" : number(price, 2, 4),
-        `${STATES[state] || "?"} ${state.replaceAll("_", " ")}`, span((isOpen ? Math.max(now, created) : changed) - created), reason],
-    })));
+    const texts = [`${number(open || 0)} open`, `${number(all || 0)} in all`];
+    if (denied) texts.push(`${number(denied)} denied`);
+    if (hidden > 0) texts.push(`${number(hidden)} older not shown`);
+    say(part.count, texts.join(" · "));
+    const told = st.refusals.slice(0, 3).map((row) => `${number(row.count)} × ${row.reason}`);
+    say(refused, told.length ? `Denied: ${told.join(" · ")}${st.refusals.length > 3 ? " · …" : ""}` : "");
+    refused.hidden = !told.length;
+    const wanted = words.value.trim().toLowerCase();
+    const found = (row) => !wanted || `${row.id} ${row.symbol} ${row.side} ${row.type} ${row.state} ${row.reason}`.toLowerCase().includes(wanted);
+    const rows = [...st.orders.values()].filter((row) => FILTERS[choice.value](row) && found(row));
+    view.show(st, st.columns.orders, rows, again);
   }
   return { node: part.node, show };
 }
 
-function positionsPart() {
-  const view = table("Positions", [["Symbol", "txt"], ["Amount", "num"], ["Cost", "num opt"], ["Price", "num"], ["Value", "num"], ["Profit", "num tone"]]);
+function positionsPart(act) {
+  const view = table("Positions", {
+    keyed: "symbol",
+    tone: (row) => (row.profit > 0 ? "good" : row.profit < 0 ? "bad" : ""),
+    first: (a, b) => Math.abs(b.value || 0) - Math.abs(a.value || 0),
+    action: {
+      button: (key) => twice("Close", "Sure?", `Cancel the open orders in ${key} and close the position; asks back`, () => act("close", key)),
+      offered: (_row, st) => STEERABLE(st),
+    },
+  });
   const none = h("p", { class: "rbt-none" }, "nothing held");
   const part = section("Positions", "positions", scroller("Positions", view.node, none));
+  let latest = null;
+  const again = () => { if (latest) show(latest); };
   function show(st) {
-    const held = st.counts[4] || 0;
+    latest = st;
+    const held = st.counts.positions || 0;
     say(part.count, held > st.positions.size ? `${number(held)}, the largest ${number(st.positions.size)} shown` : number(held));
     none.hidden = st.positions.size > 0;
     view.node.hidden = st.positions.size === 0;
-    const rows = [...st.positions.values()].sort((a, b) => Math.abs(b[4] || 0) - Math.abs(a[4] || 0));
-    view.show(rows.map(([symbol, amount, cost, price, value, gain]) => ({
-      key: symbol,
-      tone: gain > 0 ? "good" : gain < 0 ? "bad" : "",
-      cells: [symbol, signed(amount, 0, 6), number(cost, 2, 4), number(price, 2, 4), number(value, 2), arrow(gain) + signed(gain, 2)],
-    })));
+    view.show(st, st.columns.positions, [...st.positions.values()], again);
   }
   return { node: part.node, show };
 }
+
+// What the strategy was given and what it records: names and values, recorded numbers with their course.
+function strategyPart() {
+  const given = h("dl", { class: "rbt-pairs" });
+  const recorded = h("div", { class: "rbt-recorded" });
+  const part = section("Strategy", "strategy", recorded, given);
+  const kept = new Map();
+  let shown = null;
+  function show(st) {
+    if (shown !== st.parameters) {
+      shown = st.parameters;
+      given.replaceChildren();
+      for (const [name, value] of Object.entries(st.parameters)) given.append(h("dt", {}, name), h("dd", {}, value));
+    }
+    for (const { name, value, points } of st.recorded) {
+      let row = kept.get(name);
+      if (!row) {
+        row = { value: h("b"), svg: s("svg", { class: "rbt-tiny", role: "img", preserveAspectRatio: "none", viewBox: "0 0 120 22" }) };
+        row.node = h("div", {}, h("span", {}, name), row.svg, row.value);
+        kept.set(name, row);
+        recorded.append(row.node);
+      }
+      say(row.value, number(value, 0, 4));
+      row.svg.replaceChildren();
+      if (points.length > 1) drawLine(row.svg, points, scaled(points, 120, 32));
+      set(row.svg, "aria-label", `${name}, now ${number(value, 0, 4)}`);
+    }
+    part.node.hidden = !st.recorded.length && !Object.keys(st.parameters).length;
+  }
+  return { node: part.node, show };
+}
+
+const LEVELS = ["debug", "info", "warning", "error"];
 
 function reportPart() {
   const log = h("pre", { class: "rbt-log" });
   const logs = section("Log", "logs", scroller("Last log lines", log));
+  const level = h("select", { class: "rbt-choice", "aria-label": "Least level" });
+  for (const name of LEVELS) level.append(h("option", { value: name }, name));
+  logs.node.firstChild.append(level);
+  let latest = null;
+  level.addEventListener("change", () => { if (latest) show(latest); });
   const list = h("div");
   const failures = section("Errors", "failures", list);
   const kept = new Map();
@@ -464,10 +719,15 @@ function reportPart() {
   let pinned = true; // to the last line, until somebody scrolls away from it
   box.addEventListener("scroll", () => { if (box.isConnected) pinned = atEnd(); });
   function show(st) {
-    const text = st.logs.join("\n");
-    say(log, text);
+    latest = st;
+    const least = LEVELS.indexOf(level.value);
+    const text = st.logs.filter((line) => !(LEVELS.indexOf(line.split(":")[0]) < least)).join("\n");
+    if (log.textContent !== text) {
+      log.replaceChildren();
+      for (const line of text ? text.split("\n") : []) log.append(h("span", { class: `rbt-${line.split(":")[0]}` }, `${line}\n`));
+    }
     if (pinned && !atEnd()) box.scrollTop = box.scrollHeight;
-    logs.node.hidden = !text;
+    logs.node.hidden = !st.logs.length;
     failures.node.hidden = st.failures.size === 0;
     for (const [key, [, times, title, trace]] of st.failures) {
       let part = kept.get(key);
@@ -493,15 +753,15 @@ function quietness(st) {
   return quiet > SILENCE_MS ? `kernel is busy: no news for ${span(quiet)}` : "";
 }
 
-function buildView(st, act) {
+function buildView(st, act, watch) {
   const buttons = controls(act);
   const head = headline();
   const answer = h("div", { class: "rbt-answer", role: "status", "aria-live": "polite" });
-  const parts = [figures(), equityPart(), queuePart(), positionsPart(), ordersPart(), reportPart()];
-  const [facts, equity, queue, positions, orders, reports] = parts;
+  const parts = [figures(), equityPart(), pricePart(watch), positionsPart(act), strategyPart(), ordersPart(act), queuePart(), reportPart()];
+  const [facts, equity, price, positions, strategy, orders, queue, reports] = parts;
   const root = h("div", { class: "rbt-panel", role: "group", "aria-label": "Trading session", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "rbt-head" }, head.node, buttons.bar), buttons.dialog, head.notice, answer, facts.node,
-    h("div", { class: "rbt-grid" }, equity.node, queue.node, positions.node, orders.node), reports.node);
+    h("div", { class: "rbt-grid" }, equity.node, price.node, positions.node, strategy.node, orders.node), queue.node, reports.node);
   function show() {
     set(root, "data-state", st.head.state || "");
     set(root, "data-seq", String(st.seq));
@@ -527,8 +787,8 @@ function keepPlace(root) {
 }
 
 // A view that draws itself when asked to, at most once a frame.
-function liveView(st, act) {
-  const { root, show } = buildView(st, act);
+function liveView(st, act, watch) {
+  const { root, show } = buildView(st, act, watch);
   const putBack = keepPlace(root);
   let waiting = 0;
   const request = () => {
@@ -612,6 +872,7 @@ export default () => {
     st.linked = true;
     st.heard = Date.now();
     if (m.t === "whole") takeWhole(st, m);
+    else if (m.t === "price") st.price = { symbol: m.symbol, points: m.points };
     else if (m.t === "answer") [st.answer, st.answered] = [m.text, Date.now()];
     else if (m.t === "delta" && (st.seq < 0 || m.seq !== st.seq + 1)) resync(model);
     else if (m.t === "delta") takeDelta(st, m);
@@ -620,8 +881,12 @@ export default () => {
   }
 
   function newView(model) {
-    const act = (action) => { [st.answer, st.answered] = [`${action} …`, Date.now()]; send(model, { t: "do", action }); refresh(); };
-    const view = liveView(st, act);
+    const act = (action, target = "") => {
+      [st.answer, st.answered] = [`${action} ${target}…`, Date.now()];
+      send(model, { t: "do", action, target: String(target) });
+      refresh();
+    };
+    const view = liveView(st, act, (symbol) => send(model, { t: "watch", symbol }));
     views.add(view);
     return view;
   }

@@ -1,92 +1,68 @@
-"""Rows and courses the panel shows: orders, positions, fills, equity, log lines,
-failures.
+"""Rows that the panel shows: orders, positions, fills, refusals, log lines.
 
-The rule: each part keeps what was told last and returns only what changed since; none
+The rule: each part keeps what was sent last and returns only what changed since; none
 changes what it looks at, and each is bounded however long the session runs.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-import traceback
 from collections import deque
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from rbtlive.core.callbacks import told
 from rbtlive.core.order import Order
 from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.order import OPEN_STATES
+from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 ORDERS_SHOWN = 200
 POSITIONS_SHOWN = 100
 MARKS_KEPT = 200
-COURSE_POINTS = 400
-LINES_KEPT = 50
-FAILURES_KEPT = 5
+LINES_KEPT = 100
+REFUSALS_KEPT = 20
 FILLS_A_TICK = 2000
 """How many executions one tick looks at; what is left over waits for the next."""
+SYMBOLS_NOTED = 24
 _SETTLED_STEPS = 5
 _PRICES_KEPT = 4 * ORDERS_SHOWN
-_TEXT_LIMIT = 400
-_FRAMES_SHOWN = 6
-_PACKAGE = str(Path(__file__).parents[2])
+_TERMS = ("id", "created", "symbol", "side", "type", "amount", "limit", "stop")
 
-Row = list[Any]
-
-
-def plain(value: Decimal | float | None, digits: int = 6) -> float | int | None:
-    """Return a number that JSON can carry: rounded, None for what is not finite."""
-    if value is None:
-        return None
-    number = float(value)
-    if number.is_integer():
-        return int(number)
-    if not math.isfinite(number):
-        return None
-    rounded = round(number, digits)
-    return int(rounded) if rounded.is_integer() else rounded
-
-
-def cut(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """Return a text of at most `limit` characters; a longer one ends in an ellipsis."""
-    shown = str(text)
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+Row = dict[str, Any]
+Mark = list[Any]
 
 
 class Fills:
-    """Executions: the mean price of each order shown, and the marks on the equity
-    course.
-    """
+    """Executions: the mean price of each order shown, and the marks on the curves."""
 
     def __init__(self) -> None:
-        self.marks: deque[Row] = deque(maxlen=MARKS_KEPT)
+        self.marks: deque[Mark] = deque(maxlen=MARKS_KEPT)
+        self.latest: list[str] = []
         self._at = 0
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
-    def step(self, core: TradingCore) -> list[Row]:
+    def step(self, core: TradingCore) -> list[Mark]:
         """Take in executions since the last step and return their marks: [ms, amount,
         price, symbol].
         """
         transactions = core.record.transactions
+        self.latest = []
         first, last = self._at, min(len(transactions), self._at + FILLS_A_TICK)
-        if (
-            len(transactions) - first > 10 * FILLS_A_TICK
-        ):  # far behind: what is seen no more is not caught up on
+        if len(transactions) - first > 10 * FILLS_A_TICK:
+            # Far behind: marks that would be dropped again are not caught up on.
             first, last = len(transactions) - FILLS_A_TICK, len(transactions)
         for fill in transactions[first:last]:
+            self.latest.append(fill.asset.symbol)
             if fill.order_id is not None:
                 amount, money = self._sums.get(fill.order_id, (Decimal(0), Decimal(0)))
                 self._sums[fill.order_id] = amount + fill.amount, money + fill.amount * fill.price
         self._at = last
+        self.latest = list(dict.fromkeys(self.latest[-SYMBOLS_NOTED:]))
         fresh = [
-            [us_of(f.dt) // 1000, plain(f.amount), plain(f.price, 4), f.asset.symbol]
+            [us_of(f.dt) // 1000, plain(f.amount), plain_price(f.price), f.asset.symbol]
             for f in transactions[max(first, last - MARKS_KEPT) : last]
         ]
         self.marks.extend(fresh)
@@ -104,7 +80,7 @@ class Fills:
         amount, money = self._sums.get(order.id, (None, None))
         if amount is None or money is None or not amount or amount != order.filled:
             return None
-        return plain(money / amount, 4)
+        return plain_price(money / amount)
 
     def _forget(self) -> None:
         # Sums are kept in the order of first fills; the oldest go, those of long-lived
@@ -129,12 +105,12 @@ class OrderRows:
     def step(self, orders: OrderManager, fills: Fills) -> tuple[list[Row], list[int]]:
         """Return the rows that changed and the ids that are shown no more.
 
-        A row is [id, symbol, amount, filled, limit, stop, mean price, state, reason,
-        created ms, changed ms, open].
+        A row has the keys of `ORDER_COLUMNS`, times in ms since 1970, and `open`.
         """
         self._steps += 1
         if self._steps % _SETTLED_STEPS == 0:
-            self._settled.clear()  # an order that has ended can still change: a fill that comes late
+            # An order that has ended can still change: a fill that comes late.
+            self._settled.clear()
         shown = self._shown(orders)
         settled = self._settled
         changed = [
@@ -190,9 +166,8 @@ class OrderRows:
     def _shown(self, orders: OrderManager) -> list[Order]:
         # At most ORDERS_SHOWN: open ones first, then the latest others, denied ones
         # included; the newest come first.
-        last = len(orders) + len(
-            orders.denied
-        )  # ids count up from 1, and every order is in one of the two
+        # Ids count up from 1, and every order is in one of the two.
+        last = len(orders) + len(orders.denied)
         for number in range(max(self._last_id, last - 2 * ORDERS_SHOWN) + 1, last + 1):
             order = orders.get_order(str(number))
             if order is not None:
@@ -215,21 +190,60 @@ class OrderRows:
 def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
     # An order's row `before` of the same terms spares putting them into words again.
     if before is None:
-        placed = [int(order.id), order.asset.symbol, plain(order.amount)]
-        limits, created = [plain(order.limit), plain(order.stop)], us_of(order.created) // 1000
+        terms = {
+            "id": int(order.id),
+            "created": us_of(order.created) // 1000,
+            "symbol": order.asset.symbol,
+            "side": "buy" if order.amount > 0 else "sell",
+            "type": _type_of(order),
+            "amount": plain(order.amount),
+            "limit": plain_price(order.limit),
+            "stop": plain_price(order.stop),
+        }
     else:
-        placed, limits, created = before[:3], before[4:6], before[9]
-    return [
-        *placed,
-        plain(order.filled) if order.executions else 0,
-        *limits,
-        price,
-        order.state.value,
-        cut(order.reason or ""),
-        created,
-        us_of(order.dt) // 1000,
-        int(order.is_open),
-    ]
+        terms = {name: before[name] for name in _TERMS}
+    return {
+        **terms,
+        "filled": plain(order.filled) if order.executions else 0,
+        "price": price,
+        "state": order.state.value,
+        "changed": us_of(order.dt) // 1000,
+        "reason": cut(order.reason or ""),
+        "open": int(order.is_open),
+    }
+
+
+def _type_of(order: Order) -> str:
+    if order.limit is not None:
+        return "limit" if order.stop is None else "stop limit"
+    return "market" if order.stop is None else "stop"
+
+
+class Refusals:
+    """Why orders were denied, each reason with its count and its latest order."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._counts: dict[str, Row] = {}
+        self._seen = 0
+
+    def step(self, orders: OrderManager) -> list[Row] | None:
+        """Return all reasons if an order was denied since, the latest first, else None."""
+        denied = orders.denied
+        if len(denied) == self._seen:
+            return None
+        for order in islice(denied.values(), self._seen, None):
+            reason = cut(order.reason or "denied")
+            row = self._counts.pop(reason, {"reason": reason, "count": 0})
+            row["count"] += 1
+            row["last"] = us_of(order.dt) // 1000
+            row["symbol"] = order.asset.symbol
+            self._counts[reason] = row
+            while len(self._counts) > REFUSALS_KEPT:
+                del self._counts[next(iter(self._counts))]
+        self._seen = len(denied)
+        self.rows = [dict(row) for row in reversed(self._counts.values())]
+        return self.rows
 
 
 class PositionRows:
@@ -238,20 +252,26 @@ class PositionRows:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self.held = 0
-        self.value = 0.0
+        self.value = self.long_value = self.open_profit = 0.0
 
     def step(self, core: TradingCore) -> tuple[list[Row], list[str]]:
         """Return the rows that changed and the symbols held no more.
 
-        A row is [symbol, amount, cost a share, price, value, profit not yet realised].
+        A row has the keys of `POSITION_COLUMNS`.
         """
         rows = [_position_row(core, position) for position in core.portfolio]
         self.held = len(rows)
-        self.value = sum(row[4] or 0.0 for row in rows)
+        values = [row["value"] or 0.0 for row in rows]
+        self.value = math.fsum(values)
+        self.long_value = math.fsum(value for value in values if value > 0)
+        self.open_profit = math.fsum(row["profit"] or 0.0 for row in rows)
+        total = float(core.portfolio.cash) + self.value
+        for row, value in zip(rows, values, strict=True):
+            row["weight"] = plain(value / total, 4) if total else None
         if len(rows) > POSITIONS_SHOWN:
-            rows = sorted(rows, key=lambda row: -abs(row[4] or 0.0))[:POSITIONS_SHOWN]
-        before, self.rows = self.rows, {row[0]: row for row in rows}
-        changed = [row for row in rows if before.get(row[0]) != row]
+            rows = sorted(rows, key=lambda row: -abs(row["value"] or 0.0))[:POSITIONS_SHOWN]
+        before, self.rows = self.rows, {row["symbol"]: row for row in rows}
+        changed = [row for row in rows if before.get(row["symbol"]) != row]
         return changed, [symbol for symbol in before if symbol not in self.rows]
 
 
@@ -263,72 +283,15 @@ def _position_row(core: TradingCore, position: Any) -> Row:
         price = float(position.last_sale_price)
     amount, basis = float(position.amount), float(position.basis_cost)
     value = amount * price if math.isfinite(price) else basis
-    return [
-        position.asset.symbol,
-        plain(amount),
-        plain(basis / amount, 4) if amount else None,
-        plain(price, 4),
-        plain(value, 2),
-        plain(value - basis, 2),
-    ]
-
-
-class Course:
-    """A line of at most COURSE_POINTS points over a whole run, however long: it gets
-    coarser as it gets longer.
-    """
-
-    def __init__(self) -> None:
-        self.points: list[Row] = []
-        self._stride = 0.0
-
-    def add(self, points: Iterable[tuple[float, float]]) -> tuple[list[Row], bool]:
-        """Take in (x, y) in order of x; return the points added, and whether the line
-        was thinned instead.
-        """
-        fresh: list[Row] = []
-        thinned = False
-        for x, y in points:
-            if self.points and x - self.points[-1][0] < max(self._stride, 1.0):
-                continue
-            self.points.append([x, y])
-            fresh.append(self.points[-1])
-            if len(self.points) >= COURSE_POINTS:
-                self._stride = 2 * (self.points[-1][0] - self.points[0][0]) / COURSE_POINTS
-                self.points[:] = self.points[::2]
-                thinned = True
-        return fresh, thinned
-
-
-class EquityCourse(Course):
-    """Portfolio value over the run: each session's close, and what the ticks saw in
-    between.
-    """
-
-    def __init__(self, core: TradingCore) -> None:
-        super().__init__()
-        self._sessions = 0
-        self.live: Row | None = None
-        self._capital = plain(core.settings.capital_base, 2)
-
-    def step(self, core: TradingCore, value: float) -> tuple[list[Row], bool]:
-        """Return what `add` says of the sessions closed since, and of the value now."""
-        rows = core.record.sessions
-        backlog = len(rows) - self._sessions
-        every = max(1, backlog // COURSE_POINTS)
-        closes = (
-            [
-                (us_of(row.close) // 1000, round(float(row.portfolio_value), 2))
-                for row in rows[self._sessions + (backlog - 1) % every :: every]
-            ]
-            if backlog
-            else []
-        )
-        self._sessions = len(rows)
-        if core.market.now_us:
-            self.live = [core.market.now_us // 1000, round(value, 2)]
-            closes.append((self.live[0], self.live[1]))
-        return self.add(closes)
+    return {
+        "symbol": position.asset.symbol,
+        "amount": plain(amount),
+        "cost": plain_price(basis / amount) if amount else None,
+        "price": plain_price(price),
+        "value": plain(value, 2),
+        "weight": None,
+        "profit": plain(value - basis, 2),
+    }
 
 
 class LogLines:
@@ -347,88 +310,7 @@ class LogLines:
             fresh.append(line)
         if log:
             self._last = log[-1]
-        shown = [
-            cut(line.partition("\n")[0]) for line in reversed(fresh)
-        ]  # tracebacks have a place of their own
+        # Tracebacks have a place of their own.
+        shown = [cut(line.partition("\n")[0]) for line in reversed(fresh)]
         self.lines.extend(shown)
         return shown
-
-
-class Failures:
-    """The latest kinds of failures, each with its traceback and how often it came."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[tuple[str, str, int], Row] = {}
-        self._made = 0
-        self._last: dict[str, BaseException | None] = {}
-
-    def step(self, sources: Mapping[str, deque[BaseException]]) -> list[Row]:
-        """Return the kinds that are new or came again: [number, times, title,
-        traceback].
-
-        Args:
-            sources: Bounded logs of failures to which failures are only appended, by
-                name.
-        """
-        changed: dict[tuple[str, str, int], BaseException] = {}
-        for name, failures in sources.items():
-            for failure in self._fresh(name, failures):
-                kind = _kind(failure)
-                row = self.kinds.pop(kind, None)
-                if row is None:
-                    self._made += 1
-                    row = [self._made, 0, "", ""]
-                row[1] += 1
-                self.kinds[kind] = row
-                changed[kind] = failure
-        while len(self.kinds) > FAILURES_KEPT:
-            del self.kinds[next(iter(self.kinds))]
-        for kind, failure in changed.items():
-            if (
-                kind in self.kinds and not self.kinds[kind][3]
-            ):  # putting one into words is what costs
-                self.kinds[kind][2:] = cut(told(failure)), traceback_text(failure)
-        return [self.kinds[kind] for kind in changed if kind in self.kinds]
-
-    def _fresh(self, name: str, failures: deque[BaseException]) -> list[BaseException]:
-        fresh: list[BaseException] = []
-        for failure in reversed(failures):
-            if failure is self._last.get(name):
-                break
-            fresh.append(failure)
-        self._last[name] = failures[-1] if failures else None
-        return fresh[::-1]
-
-
-def _kind(failure: BaseException) -> tuple[str, str, int]:
-    trace = failure.__traceback__
-    where, line = "", 0
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-            where, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        trace = trace.tb_next
-    return type(failure).__name__, where, line
-
-
-def traceback_text(failure: BaseException) -> str:
-    """Return a failure as a traceback of the user's own lines, cells named as the
-    notebook names them.
-    """
-    frames = list(traceback.extract_tb(failure.__traceback__, limit=-40))
-    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)] or frames[-1:]
-    lines = []
-    for frame in own[-_FRAMES_SHOWN:]:
-        lines.append(f"{_place(frame.filename)}, line {frame.lineno}, in {frame.name}")
-        if frame.line:
-            lines.append(f"    {frame.line}")
-    lines.append(told(failure))
-    if failure.__cause__ is not None:
-        lines.append(f"caused by {told(failure.__cause__)}")
-    return cut("\n".join(lines), 4000)
-
-
-def _place(filename: str) -> str:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    name = None if shell is None else shell.compile.format_code_name(filename)
-    return " ".join(name) if name else Path(filename).name

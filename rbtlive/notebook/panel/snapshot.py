@@ -1,6 +1,6 @@
-"""The state of a session as the panel is told it: once whole, then by what changed.
+"""The state of a session as the panel is sent it: once whole, then by what changed.
 
-The rule: what is told is plain JSON of bounded size, numbered so that a listener
+The rule: what is sent is plain JSON of bounded size, numbered so that a listener
 notices a gap and asks for the whole.
 """
 
@@ -16,21 +16,17 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.events import Priority
 from rbtlive.notebook.operated_session import OperatedSession
-from rbtlive.notebook.panel.rows import (
-    EquityCourse,
-    Failures,
-    Fills,
-    LogLines,
-    OrderRows,
-    PositionRows,
-    cut,
-    plain,
-)
+from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, described
+from rbtlive.notebook.panel.curves import EquityCurve, PriceCurves, RecordedCurves
+from rbtlive.notebook.panel.failures import Failures
+from rbtlive.notebook.panel.plain import cut, plain
+from rbtlive.notebook.panel.rows import Fills, LogLines, OrderRows, PositionRows, Refusals
 
 DEPTHS_KEPT = 150
 """Samples of the queue's depth: half a minute of ticks."""
 LAGS_KEPT = 300
 """Samples of the loop's lag: a minute of ticks."""
+PARAMS_SHOWN = 24
 _QUANTILE_PERIOD = 8
 STALE_AFTER_BARS = 2.0
 """Seconds without a bar after which a live feed is shown as stale: two intervals."""
@@ -49,7 +45,7 @@ class PanelState:
         self._session = session
         self._ticks = -1
         self.seq = 0
-        self._told: State = {}
+        self._sent: State = {}
         self._depths: deque[int] = deque(maxlen=DEPTHS_KEPT)
         self._lags: deque[float] = deque(maxlen=LAGS_KEPT)
         self._quantiles: list[float | None] = [None, None]
@@ -67,20 +63,33 @@ class PanelState:
         self._fills = Fills()
         self._orders = OrderRows()
         self._positions = PositionRows()
-        self._equity = EquityCourse(core)
+        self._refusals = Refusals()
+        self._equity = EquityCurve(core)
+        self._prices = PriceCurves()
+        self._recorded = RecordedCurves()
+        self._parameters = _parameters_of(core)
 
-    # -- what is told -----------------------------------------------------------------
+    def watch(self, symbol: str) -> State:
+        """Send the prices of this symbol from now on; return those it had so far."""
+        if symbol in self._prices.symbols:
+            self._prices.watched = symbol
+        return {"t": "price", **self._price()}
+
+    def _price(self) -> State:
+        return {"symbol": self._prices.watched, "points": self._prices.points()}
+
+    # -- what is sent -----------------------------------------------------------------
 
     def whole(self) -> State:
         """Return everything, as it is now."""
         self._look(anew=True)
-        return self.told()
+        return self.sent()
 
     def delta(self) -> State | None:
         """Return what changed since the last call, or None if nothing did."""
         changes = self._look()
         if changes is None:
-            return self.told()
+            return self.sent()
         if not changes:
             return None
         self.seq += 1
@@ -91,17 +100,23 @@ class PanelState:
         self.seq += 1
         return {"t": "delta", "seq": self.seq}
 
-    def told(self) -> State:
-        """Return everything as it was at the last look: changes that are still to be
-        told are not lost.
+    def sent(self) -> State:
+        """Return everything as it was at the last look: changes that are still to
+        be sent are not lost.
         """
         return {
             "t": "whole",
             "seq": self.seq,
-            **self._told,
+            **self._sent,
             "silent_s": round(monotonic() - self._bar_since_s, 1),
+            "columns": _COLUMNS,
+            "parameters": self._parameters,
             "orders": list(self._orders.rows.values()),
             "positions": list(self._positions.rows.values()),
+            "refusals": self._refusals.rows,
+            "recorded": self._recorded.rows(),
+            "symbols": self._prices.symbols,
+            "price": self._price(),
             "equity": [list(point) for point in self._equity.points],
             "marks": list(self._fills.marks),
             "depths": list(self._depths),
@@ -147,7 +162,6 @@ class PanelState:
         return None if restarted else changes
 
     def _gauges(self, *, anew: bool) -> Iterator[tuple[str, Any]]:
-        # Small groups, each told again when any of it changed.
         depths = [
             depth
             for _priority, depth in sorted(self._session.engine.queue.depth_by_priority().items())
@@ -157,38 +171,26 @@ class PanelState:
         self._depths.append(depth)
         if not flat:
             yield "depth", depth
-        for name, facts in (
+        queue = self._session.engine.queue
+        yield from self._changed(
             ("head", self._head()),
-            (
-                "queue",
-                [
-                    *depths,
-                    self._session.engine.queue.high_water,
-                    self._session.engine.queue.maxsize,
-                ],
-            ),
+            ("queue", [*depths, queue.high_water, queue.maxsize]),
             ("meters", self._meters(anew=anew)),
             ("feed", self._feed()),
-        ):
-            if self._told.get(name) != facts:
-                self._told[name] = facts
-                yield name, facts
+        )
 
     def _books(self) -> Iterator[tuple[str, Any]]:
         core = self._core
-        marks = self._fills.step(core)
-        if marks:
-            yield "marks", marks
-        rows, gone = self._orders.step(core.orders, self._fills)
-        if rows:
-            yield "orders", rows
-        if gone:
-            yield "orders_gone", gone
-        holdings, sold = self._positions.step(core)
-        if holdings:
-            yield "positions", holdings
-        if sold:
-            yield "positions_gone", sold
+        yield from _with_content(
+            ("marks", self._fills.step(core)),
+            *zip(
+                ("orders", "orders_gone"), self._orders.step(core.orders, self._fills), strict=True
+            ),
+            ("refusals", self._refusals.step(core.orders)),
+            *zip(("positions", "positions_gone"), self._positions.step(core), strict=True),
+            ("recorded_added", self._recorded.step(core)),
+        )
+        yield from self._price_changes(core)
         cash = float(core.portfolio.cash)
         value = cash + self._positions.value
         points, thinned = self._equity.step(core, value)
@@ -196,38 +198,62 @@ class PanelState:
             yield "equity_anew", [list(point) for point in self._equity.points]
         elif points:
             yield "equity", points
-        for name, facts in (
+        yield from self._changed(
             ("money", self._money(cash, value)),
             ("counts", self._counts()),
             ("live", self._equity.live),
-        ):
-            if self._told.get(name) != facts:
-                self._told[name] = facts
+        )
+
+    # Small groups, each sent again when any of it changed.
+    def _changed(self, *groups: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, facts in groups:
+            if self._sent.get(name) != facts:
+                self._sent[name] = facts
                 yield name, facts
 
-    def _money(self, cash: float, value: float) -> list[Any]:
-        capital = float(self._core.portfolio.capital_base)
-        gain = value - capital
-        return [
-            plain(value, 2),
-            plain(cash, 2),
-            plain(gain, 2),
-            plain(gain / capital, 6) if capital else None,
-            plain(self._core.portfolio.commissions_paid, 2),
-        ]
+    def _price_changes(self, core: Any) -> Iterator[tuple[str, Any]]:
+        before, watched = self._prices.symbols, self._prices.watched
+        for symbol in (*self._positions.rows, *self._fills.latest):
+            self._prices.note(core, symbol)
+        fresh = self._prices.step(core)
+        if self._prices.symbols != before:
+            yield "symbols", self._prices.symbols
+        if self._prices.watched != watched or (fresh and len(fresh) > 1):
+            yield "price", self._price()
+        elif fresh:
+            yield "price_added", [list(point) for point in fresh]
 
-    def _counts(self) -> list[int]:
-        # Orders in all, open, denied; executions; positions in all.
+    def _money(self, cash: float, value: float) -> State:
+        portfolio, held = self._core.portfolio, self._positions
+        capital = float(portfolio.capital_base)
+        gain, day = value - capital, value - self._equity.before
+        short_value = held.value - held.long_value
+        return {
+            "value": plain(value, 2),
+            "cash": plain(cash, 2),
+            "gain": plain(gain, 2),
+            "gain_share": plain(gain / capital, 6) if capital else None,
+            "realised": plain(gain - held.open_profit, 2),
+            "open": plain(held.open_profit, 2),
+            "day": plain(day, 2),
+            "day_share": plain(day / self._equity.before, 6) if self._equity.before else None,
+            "drawdown": plain(self._equity.drawdown, 6),
+            "max_drawdown": plain(self._equity.max_drawdown, 6),
+            "gross": plain((held.long_value - short_value) / value, 4) if value else None,
+            "net": plain(held.value / value, 4) if value else None,
+            "commissions": plain(portfolio.commissions_paid, 2),
+        }
+
+    def _counts(self) -> State:
         core = self._core
-        opened = sum(map(len, core.orders.open_by_asset().values()))
         denied = len(core.orders.denied)
-        return [
-            len(core.orders) + denied,
-            opened,
-            denied,
-            len(core.record.transactions),
-            self._positions.held,
-        ]
+        return {
+            "orders": len(core.orders) + denied,
+            "open": sum(map(len, core.orders.open_by_asset().values())),
+            "denied": denied,
+            "fills": len(core.record.transactions),
+            "positions": self._positions.held,
+        }
 
     def _head(self) -> State:
         session, engine = self._session, self._session.engine
@@ -243,20 +269,22 @@ class PanelState:
             "failure": "" if failure is None else cut(told(failure)),
         }
 
-    def _meters(self, *, anew: bool) -> list[Any]:
+    def _meters(self, *, anew: bool) -> State:
         engine = self._session.engine
         meters = engine.meters
         if anew or self._ticks % _QUANTILE_PERIOD == 0:
             self._quantiles = _quantiles_us(meters.latencies_ns)
         self._lags.append(meters.loop_lag_ms)
-        return [
-            meters.events,
-            plain(meters.events_per_s(), 1),
-            *(plain(quantile, 1) for quantile in self._quantiles),
-            plain(meters.loop_lag_ms, 1),
-            plain(max(self._lags), 1),
-            meters.errors + self._core.callbacks.failure_count + engine.dispatcher.failed,
-        ]
+        failed = self._core.callbacks.failure_count + engine.dispatcher.failed
+        return {
+            "events": meters.events,
+            "rate": plain(meters.events_per_s(), 1),
+            "p50_us": plain(self._quantiles[0], 1),
+            "p99_us": plain(self._quantiles[1], 1),
+            "lag_ms": plain(meters.loop_lag_ms, 1),
+            "worst_lag_ms": plain(max(self._lags), 1),
+            "errors": meters.errors + failed,
+        }
 
     def _feed(self) -> State:
         engine = self._session.engine
@@ -300,6 +328,10 @@ class PanelState:
         }
 
 
+def _with_content(*changes: tuple[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, change) for name, change in changes if change)
+
+
 def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
     # The 50th and the 99th of a hundred. Sorting them all would cost four times as
     # much, and more than the rest of a tick.
@@ -309,6 +341,14 @@ def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
     places = [min(int(share * count), count - 1) for share in (0.5, 0.99)]
     parted = np.partition(np.fromiter(latencies_ns, np.int64, count), places)
     return [float(parted[place]) / 1000 for place in places]
+
+
+_COLUMNS = {"orders": described(ORDER_COLUMNS), "positions": described(POSITION_COLUMNS)}
+
+
+def _parameters_of(core: Any) -> State:
+    shown = list(core.strategy.parameters().items())[:PARAMS_SHOWN]
+    return {name: cut(repr(value), 60) for name, value in shown}
 
 
 PRIORITY_NAMES = tuple(priority.name.replace("_", " ").lower() for priority in sorted(Priority))

@@ -9,10 +9,11 @@ still read well.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, Column
 from rbtlive.research.static_chart import Course, equity_curve_html
 
 ORDERS_SHOWN = 20
@@ -26,6 +27,7 @@ _BOX = "font-size:13px;line-height:1.45;font-variant-numeric:tabular-nums;max-wi
 _RULE = f"border:0;border-bottom:1px solid {_SOFT}"
 _DAYS_ALONE_MS = 3 * 86_400_000
 _ENDED_STATES = {"stopped", "failed"}
+_LEFT = {"text", "time", "state", "reason"}
 _BAD_STATES = {"rejected", "denied", "unknown"}
 
 State = dict[str, Any]
@@ -43,13 +45,13 @@ def static_html(state: State) -> str:
 
 
 def number(value: float | None, digits: int = 0, most: int | None = None) -> str:
-    """Return a number with thin spaces between thousands and `digits` to `most`
+    """Return a number with commas between thousands and `digits` to `most`
     decimals; a dash for None.
     """
     if value is None:
         return _NOTHING
     most = digits if most is None else most
-    text = f"{abs(value):,.{most}f}".replace(",", _THIN)
+    text = f"{abs(value):,.{most}f}"
     while most > digits and text.endswith("0"):
         text, most = text[:-1], most - 1
     text = text.rstrip(".")
@@ -99,31 +101,50 @@ def _head(state: State) -> str:
 
 
 def _figures(state: State) -> str:
-    value, cash, gain, share, _commissions = state.get("money") or [None] * 5
-    all_orders, opened, denied, fills, _held = state.get("counts") or [0] * 5
-    events, _rate, p50, p99, _lag, worst, errors = state["meters"]
-    share_text = "" if share is None else f" ({signed(share * 100, 2)}{_THIN}%)"
+    money, counts, meters = state.get("money", {}), state.get("counts", {}), state["meters"]
+    share, open_profit = money.get("gain_share"), money.get("open")
+    denied = counts.get("denied")
+    orders = f"{number(counts.get('orders', 0))}, {number(counts.get('open', 0))} open"
     facts = [
-        ("Portfolio", number(value, 2)),
-        ("Cash", number(cash, 2)),
-        ("Profit", _gain(gain) + share_text),
-        (
-            "Orders",
-            f"{number(all_orders)}, {number(opened)} open"
-            + (f", {number(denied)} denied" if denied else ""),
-        ),
-        ("Fills", number(fills)),
-        ("Events", number(events)),
-        ("Latency", f"p50 {_micros(p50)}, p99 {_micros(p99)}"),
-        ("Worst lag", f"{number(worst, 1)}{_THIN}ms"),
-        ("Errors", number(errors)),
+        ("Portfolio", number(money.get("value"), 2)),
+        ("Cash", number(money.get("cash"), 2)),
+        ("Day", _gain(money.get("day"))),
+        ("Profit", _gain(money.get("gain")) + (f" ({_percent(share)})" if share else "")),
+        ("Open profit", _gain(open_profit)),
+        ("Drawdown", f"{_percent(money.get('drawdown'))}, {_percent(money.get('max_drawdown'))}"),
+        ("Exposure", _percent(money.get("gross"), plus=False)),
+        ("Commissions", number(money.get("commissions"), 2)),
+        ("Orders", orders + (f", {number(denied)} denied" if denied else "")),
+        ("Fills", number(counts.get("fills", 0))),
+        ("Events", number(meters["events"])),
+        ("Latency", f"p50 {_micros(meters['p50_us'])}, p99 {_micros(meters['p99_us'])}"),
+        ("Worst lag", f"{number(meters['worst_lag_ms'], 1)}{_THIN}ms"),
+        ("Errors", number(meters["errors"])),
         ("Last bar", _moment(state["feed"]["bar"])),
     ]
     cells = " · ".join(
         f'<span style="white-space:nowrap"><span style="opacity:.7">{label}</span> {text}</span>'
         for label, text in facts
     )
+    return f'<p style="margin:.4em 0">{cells}</p>{_parameters(state)}'
+
+
+def _parameters(state: State) -> str:
+    pairs = [*state.get("parameters", {}).items()]
+    pairs += [(row["name"], number(row["value"], 0, 4)) for row in state.get("recorded", ())]
+    if not pairs:
+        return ""
+    cells = " · ".join(
+        f'<span style="opacity:.7">{html.escape(name)}</span> {html.escape(str(value))}'
+        for name, value in pairs
+    )
     return f'<p style="margin:.4em 0">{cells}</p>'
+
+
+def _percent(value: float | None, *, plus: bool = True) -> str:
+    if value is None:
+        return _NOTHING
+    return f"{signed(value * 100, 2) if plus else number(value * 100, 2)}{_THIN}%"
 
 
 def _course(state: State) -> str:
@@ -142,64 +163,48 @@ def _course(state: State) -> str:
     )
     if not drawing or not state["marks"]:
         return drawing
-    fills, marked = (state.get("counts") or [0] * 5)[3], len(state["marks"])
+    fills, marked = state.get("counts", {}).get("fills", 0), len(state["marks"])
     latest = f" the latest {number(marked)} of {number(fills)} fills" if fills > marked else ""
     legend = f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span>'
     return f'{drawing}<div style="font-size:12px">{legend}<span style="opacity:.7">{latest}</span></div>'
 
 
 def _positions(state: State) -> str:
-    rows = sorted(state["positions"], key=lambda row: -abs(row[4] or 0.0))
-    shown = [
-        (
-            html.escape(symbol),
-            signed(amount, 0, 6),
-            number(cost, 2, 4),
-            number(price, 2, 4),
-            number(value, 2),
-            _gain(gain),
-        )
-        for symbol, amount, cost, price, value, gain in rows[:POSITIONS_SHOWN]
-    ]
-    return _table(
-        "Positions",
-        ("Symbol", "Amount", "Cost", "Price", "Value", "Profit"),
-        shown,
-        left=(0,),
-        all_rows=len(rows),
-    )
+    rows = sorted(state["positions"], key=lambda row: -abs(row["value"] or 0.0))
+    return _table("Positions", POSITION_COLUMNS, rows[:POSITIONS_SHOWN], all_rows=len(rows))
 
 
 def _orders(state: State) -> str:
-    rows = sorted(state["orders"], key=lambda row: (-row[11], -row[0]))
-    shown = [_order(row) for row in rows[:ORDERS_SHOWN]]
-    titles = (
-        "#",
-        "Symbol",
-        f"Filled{_STAY}/{_STAY}amount",
-        "Limit",
-        "Stop",
-        "Price",
-        "Status",
-        "Reason",
+    rows = sorted(state["orders"], key=lambda row: (-row["open"], -row["id"]))
+    total = state.get("counts", {}).get("orders", len(rows))
+    refused = "".join(
+        f'<div style="color:{_BAD}">{number(row["count"])} denied: {html.escape(row["reason"])}</div>'
+        for row in state.get("refusals", ())[:3]
     )
-    total = (state.get("counts") or [len(rows)])[0]
-    return _table("Orders", titles, shown, left=(1, 6, 7), all_rows=max(total, len(rows)))
+    shown = rows[:ORDERS_SHOWN]
+    return refused + _table("Orders", ORDER_COLUMNS, shown, all_rows=max(total, len(rows)))
 
 
-def _order(row: Sequence[Any]) -> tuple[str, ...]:
-    order_id, symbol, amount, filled, limit, stop, price, status, reason = row[:9]
-    words = html.escape(status.replace("_", _STAY))
-    return (
-        str(order_id),
-        html.escape(symbol),
-        f"{signed(filled, 0, 6)}{_STAY}/{_STAY}{signed(amount, 0, 6)}",
-        "" if limit is None else number(limit, 2, 6),
-        "" if stop is None else number(stop, 2, 6),
-        "" if price is None else number(price, 2, 4),
-        f'<span style="color:{_BAD}">✕{_STAY}{words}</span>' if status in _BAD_STATES else words,
-        html.escape(reason),
-    )
+def _cell(column: Column, value: Any) -> str:
+    match column.kind:
+        case "time":
+            return _moment(value)
+        case "signed":
+            return signed(value, 0, 6)
+        case "price":
+            return "" if value is None else number(value, 2, 4 if abs(value) >= 1 else 12)
+        case "money":
+            return number(value, 2)
+        case "share":
+            return _percent(value, plus=False)
+        case "gain":
+            return _gain(value)
+        case "state":
+            words = html.escape(value.replace("_", _STAY))
+            bad = value in _BAD_STATES
+            return f'<span style="color:{_BAD}">✕{_STAY}{words}</span>' if bad else words
+        case _:
+            return html.escape(str(value))
 
 
 def _failures(state: State) -> str:
@@ -220,37 +225,27 @@ def _logs(state: State) -> str:
     return f'<div style="margin-top:.6em"><b>Log</b>{_pre(lines)}</div>' if lines else ""
 
 
-def _table(
-    title: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    left: Iterable[int],
-    all_rows: int,
-) -> str:
-    # Cells come escaped; titles are our own.
+def _table(title: str, columns: Sequence[Column], rows: Sequence[State], *, all_rows: int) -> str:
     if not rows:
         return ""
-    sides = ["left" if i in set(left) else "right" for i in range(len(columns))]
+    sides = ["left" if column.kind in _LEFT else "right" for column in columns]
+    faint = f"{_RULE};font-weight:normal;opacity:.7;padding:.1em .7em"
     head = "".join(
-        f'<th scope="col" align="{side}" style="{_RULE};text-align:{side};font-weight:normal;opacity:.7;padding:.1em .7em">{column}</th>'
+        f'<th scope="col" align="{side}" style="text-align:{side};{faint}">{column.title}</th>'
         for column, side in zip(columns, sides, strict=True)
     )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em">{cell}</td>'
-            for cell, side in zip(row, sides, strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    more = (
-        f' <span style="opacity:.7">{len(rows)} of {number(all_rows)}</span>'
-        if all_rows > len(rows)
-        else ""
-    )
+    body = "".join(f"<tr>{_cells(row, columns, sides)}</tr>" for row in rows)
+    more = f"{len(rows)} of {number(all_rows)}" if all_rows > len(rows) else ""
     return (
-        f'<div style="margin-top:.6em"><b>{title}</b>{more}'
-        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div style="margin-top:.6em"><b>{title}</b> <span style="opacity:.7">{more}</span>'
+        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cells(row: State, columns: Sequence[Column], sides: Sequence[str]) -> str:
+    return "".join(
+        f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em">'
+        f"{_cell(column, row[column.key])}</td>"
+        for column, side in zip(columns, sides, strict=True)
     )

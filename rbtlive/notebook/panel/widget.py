@@ -25,7 +25,7 @@ from rbtlive.core.callbacks import told
 from rbtlive.errors import MissingExtra, RbtliveError
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.operated_session import OperatedSession, OperatorReport
-from rbtlive.notebook.panel.rows import traceback_text
+from rbtlive.notebook.panel.failures import traceback_text
 from rbtlive.notebook.panel.snapshot import PanelState, State
 from rbtlive.notebook.panel.static_view import static_html
 
@@ -252,12 +252,14 @@ class Panel:
         kind = content.get("t")
         if kind == "resync":
             self._send(self._picture if self._state is None else self._state.whole())
+        elif kind == "watch" and self._state is not None:
+            self._send(self._state.watch(str(content.get("symbol"))))
         elif kind == "do":
-            self._act(str(content.get("action")))
+            self._act(str(content.get("action")), str(content.get("target", "")))
         if self._session is not None and (self._feeding is None or self._feeding.done()):
             self._feeding = self._loop.create_task(self._feed(), name="rbtlive panel")
 
-    def _act(self, action: str) -> None:
+    def _act(self, action: str, target: str) -> None:
         session = self._session
         if session is None:
             self._answer("this session has ended: attach again to carry its run on")
@@ -269,6 +271,12 @@ class Panel:
             elif action == "resume":
                 session.resume()
                 self._answer("resumed")
+            elif action == "cancel":
+                session.cancel(target)
+                self._answer(f"cancel: asked for order {target}")
+            elif action == "close":
+                session.close(target)
+                self._answer(f"close: asked for {target}")
             elif action in {"flatten", "kill"}:
                 report = session.flatten() if action == "flatten" else session.kill()
                 self._answer(f"{action}: asked for")
@@ -395,7 +403,7 @@ class Panel:
         self._pictured_s = monotonic()
         if self._state is not None:
             fed = self._feeding is not None and not self._feeding.done()
-            self._picture = self._state.told() if fed else self._state.whole()
+            self._picture = self._state.sent() if fed else self._state.whole()
         picture = (
             self.bundle()
             if self._session is not None and _renders_widgets_only()

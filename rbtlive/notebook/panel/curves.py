@@ -1,0 +1,248 @@
+"""Lines over a run, bounded however long it lasts: equity, prices, recorded values.
+
+The rule: a line keeps what was sent, and a step returns only the points added since.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.notebook.panel.plain import plain, plain_price
+
+CURVE_POINTS = 400
+RECORDED_SHOWN = 8
+RECORDED_POINTS = 120
+PRICES_KEPT = 24
+"""Symbols whose prices are followed: those held, and those traded last."""
+
+Point = list[Any]
+
+
+class Curve:
+    """A line of at most `limit` points over a whole run: it gets coarser as it gets
+    longer.
+
+    Args:
+        limit: The most points kept.
+    """
+
+    def __init__(self, limit: int = CURVE_POINTS) -> None:
+        self.points: list[Point] = []
+        self._limit = limit
+        self._stride = 0.0
+
+    def add(self, points: Iterable[tuple[float, float]]) -> tuple[list[Point], bool]:
+        """Take in (x, y) in order of x; return the points added, and whether the line
+        was thinned instead.
+        """
+        fresh: list[Point] = []
+        thinned = False
+        for x, y in points:
+            if self.points and x - self.points[-1][0] < max(self._stride, 1.0):
+                continue
+            self.points.append([x, y])
+            fresh.append(self.points[-1])
+            if len(self.points) >= self._limit:
+                self._stride = 2 * (self.points[-1][0] - self.points[0][0]) / self._limit
+                self.points[:] = self.points[::2]
+                thinned = True
+        return fresh, thinned
+
+
+class EquityCurve(Curve):
+    """Portfolio value over the run: each session's close, and what the ticks saw in
+    between.
+
+    Attributes:
+        live: The latest point, which need not be in the line yet.
+        before: Portfolio value at the close before the current session.
+        drawdown: Loss against the highest value seen, as a fraction, 0 or below.
+        max_drawdown: The deepest of these.
+    """
+
+    def __init__(self, core: TradingCore) -> None:
+        super().__init__()
+        self.live: Point | None = None
+        self.before = float(core.settings.capital_base)
+        self.drawdown = self.max_drawdown = 0.0
+        self._sessions = 0
+        self._last_close = self.before
+        self._last_session = -1
+        self._peak = self.before
+
+    def step(self, core: TradingCore, value: float) -> tuple[list[Point], bool]:
+        """Return what `add` says of the sessions closed since, and of the value now."""
+        rows = core.record.sessions
+        backlog = len(rows) - self._sessions
+        closes: list[tuple[float, float]] = []
+        if backlog:
+            every = max(1, backlog // CURVE_POINTS)
+            first = self._sessions + (backlog - 1) % every
+            closes = [
+                (us_of(row.close) // 1000, round(float(row.portfolio_value), 2))
+                for row in rows[first::every]
+            ]
+            self._note_closes(core, closes)
+        self._sessions = len(rows)
+        if core.market.now_us:
+            if core.in_session and core.market.session != self._last_session:
+                self._last_session, self.before = core.market.session, self._last_close
+            self._note_value(value)
+            self.live = [core.market.now_us // 1000, round(value, 2)]
+            closes.append((self.live[0], self.live[1]))
+        return self.add(closes)
+
+    # A session that has closed is the current one until the next begins.
+    def _note_closes(self, core: TradingCore, closes: list[tuple[float, float]]) -> None:
+        for _moment, value in closes:
+            self._note_value(value)
+        if core.market.session != self._last_session:
+            self.before = closes[-2][1] if len(closes) > 1 else self._last_close
+            self._last_session = core.market.session
+        self._last_close = closes[-1][1]
+
+    def _note_value(self, value: float) -> None:
+        self._peak = max(self._peak, value)
+        self.drawdown = value / self._peak - 1.0 if self._peak > 0 else 0.0
+        self.max_drawdown = min(self.max_drawdown, self.drawdown)
+
+
+class PriceCurves:
+    """Closes of the symbols that a run holds or traded last.
+
+    Only the watched symbol's points are sent; the others wait until somebody asks.
+    """
+
+    def __init__(self) -> None:
+        self.watched = ""
+        self._session = -1
+        self._curves: dict[str, Curve] = {}
+        self._indices: dict[str, int] = {}
+
+    @property
+    def symbols(self) -> list[str]:
+        """What can be watched, the latest first."""
+        return list(reversed(self._curves))
+
+    def note(self, core: TradingCore, symbol: str) -> None:
+        """Follow a symbol from now on, with what its bars were before."""
+        if symbol in self._curves:
+            self._curves[symbol] = self._curves.pop(symbol)
+            return
+        index = next((i for i, a in enumerate(core.market.assets) if a.symbol == symbol), None)
+        if index is None:
+            return
+        self._indices[symbol] = index
+        self._curves[symbol] = curve = Curve()
+        curve.add(_closes_until_now(core, index))
+        while len(self._curves) > PRICES_KEPT:
+            oldest = next(iter(self._curves))
+            del self._curves[oldest], self._indices[oldest]
+        self.watched = self.watched or symbol
+
+    def step(self, core: TradingCore) -> list[Point] | None:
+        """Take in the prices of now; return all of the watched points if the line was
+        thinned or is another, the new ones otherwise.
+        """
+        moment, fresh = core.market.now_us // 1000, None
+        if not moment:
+            return None
+        split = self._apply_splits(core)
+        for symbol, curve in self._curves.items():
+            price = plain_price(core.market.price(self._indices[symbol]))
+            if price is None:
+                continue
+            added, thinned = curve.add([(moment, price)])
+            if symbol == self.watched and (added or thinned):
+                fresh = curve.points if thinned or split else added
+        return fresh
+
+    # Prices before a split are restated, as charts of prices are.
+    def _apply_splits(self, core: TradingCore) -> bool:
+        first, self._session = self._session + 1, core.market.session
+        split = False
+        for session in range(first, self._session + 1) if first else ():
+            for symbol, index in self._indices.items():
+                ratio = _split_of(core, index, session)
+                if ratio != 1.0:
+                    split = True
+                    for point in self._curves[symbol].points:
+                        point[1] = plain_price(point[1] * ratio)
+        return split
+
+    def points(self) -> list[Point]:
+        """Return the line of the watched symbol."""
+        curve = self._curves.get(self.watched)
+        return [] if curve is None else [list(point) for point in curve.points]
+
+
+# The panel's rows are read by index: nothing is learned from it, and nothing changes.
+def _closes_until_now(core: TradingCore, index: int) -> list[tuple[float, float]]:
+    panel, now_us = core.market.panel, core.market.now_us
+    last = int(panel.row_us.searchsorted(now_us, side="right"))
+    first = max(0, last - CURVE_POINTS // 2)
+    held_from = getattr(panel, "start", 0)
+    closes = panel.column(index, "close", first, last) if first >= held_from else ()
+    stamps = panel.row_us[first:last].tolist()
+    session = core.market.calendar.session_of_us(stamps[0]) if stamps else 0
+    factors = {
+        number: _split_of(core, index, number)
+        for number in range(max(session, 0) + 1, core.market.session + 1)
+    }
+    splits = [(number, ratio) for number, ratio in factors.items() if ratio != 1.0]
+    points = []
+    for us, close in zip(stamps, closes, strict=False):
+        if math.isfinite(close):
+            at = core.market.calendar.session_of_us(us) if splits else 0
+            factor = math.prod(ratio for number, ratio in splits if number > at)
+            points.append((us // 1000, round(float(close) * factor, 6)))
+    return points
+
+
+def _split_of(core: TradingCore, index: int, session: int) -> float:
+    return math.prod(
+        float(split.ratio) for split in core.market.splits_at(session) if split.asset == index
+    )
+
+
+class RecordedCurves:
+    """The numbers that a strategy records, each with its course."""
+
+    def __init__(self) -> None:
+        self._curves: dict[str, Curve] = {}
+        self._last: dict[str, Any] = {}
+
+    def step(self, core: TradingCore) -> list[dict[str, Any]]:
+        """Return name, value and moment of the values that changed."""
+        moment = core.market.now_us // 1000
+        values = {
+            str(name): plain(value)
+            for name, value in list(core.recorded.items())[:RECORDED_SHOWN]
+            if isinstance(value, (int, float)) or hasattr(value, "__float__")
+        }
+        for name, value in values.items():
+            if value is not None and moment:
+                self._curves.setdefault(name, Curve(RECORDED_POINTS)).add([(moment, value)])
+        before, self._last = self._last, values
+        return [
+            {"name": name, "value": value, "at": moment}
+            for name, value in values.items()
+            if before.get(name, "") != value
+        ]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return name, value and points of each."""
+        return [
+            {
+                "name": name,
+                "value": value,
+                "points": [list(p) for p in self._curves[name].points]
+                if name in self._curves
+                else [],
+            }
+            for name, value in self._last.items()
+        ]
