@@ -5,7 +5,9 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab ci clean
+DOCS_ARGS ?= --serve
+
+.PHONY: help demo test quick docs lab ci clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s%s\n", $$1, $$2}' Makefile
@@ -15,6 +17,14 @@ demo: .venv/.ready-demo ## backtest a strategy, trade it on paper, compare the t
 
 test: .venv/.ready-test ## run the whole test suite
 	@.venv/bin/python -m pytest $(TEST_ARGS)
+
+quick: .venv/.ready-test ## check style and types and run the fast tests, in about a minute
+	@.venv/bin/python -m ruff check -q . && .venv/bin/python -m ruff format --check -q .
+	@.venv/bin/python -m mypy
+	@.venv/bin/python -m pytest -q -x -m "not kernel and not browser" tests/architecture tests/model tests/sim tests/finance tests/core
+
+docs: .venv/.ready-docs ## build the documentation and serve it on this machine
+	@.venv/bin/python scripts/build_docs.py $(DOCS_ARGS)
 
 lab: .venv/.ready-lab ## open JupyterLab on the quickstart notebook
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir=. \

@@ -23,6 +23,7 @@ from rbtlive.model.events import (
 from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
 from rbtlive.notebook.background import backtest_async
+from rbtlive.notebook.board import board
 from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
@@ -66,6 +67,7 @@ __all__ = [
     "attach",
     "backtest",
     "backtest_async",
+    "board",
     "enable_nested_loop",
     "load_ipython_extension",
     "load_sample",

@@ -1,29 +1,29 @@
-"""Write docs/reference.md from the docstrings of what `rbtlive` exports:
-`python scripts/make_reference.py`.
+"""The reference: a page a subject, from the docstrings of what `rbtlive` exports.
+
+python scripts/make_reference.py FOLDER
 """
 
 import enum
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import rbtlive
 
-ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "docs" / "reference.md"
 HEAD = """\
 # Reference
 
-What `import rbtlive as rbt` gives, from the docstrings; `?` in a notebook shows the same. The functions that strategies call
-(`order_target_percent`, `schedule_function`, `record` ...) are zipline's: [every name and its state](zipline-api.md). Written by
-`python scripts/make_reference.py`.
+What `import rbtlive as rbt` gives, from the docstrings; `?` in a notebook shows the same.
+`rbtlive.api` has the functions that strategies call: [every name of zipline's](../zipline-api.md)
+and whether it is built.
 
 """
 GROUPS = {
     "Running a strategy": (
-        "backtest", "backtest_async", "attach", "run", "sessions", "open_session", "run_algorithm", "enable_nested_loop",
+        "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
@@ -132,28 +132,111 @@ def entry(name: str) -> Iterator[str]:
         yield f"`rbt.{signature_of(thing, name)}`\n"
     yield from described(thing.__doc__)
     yield ""
-    table = list(members(thing)) if isinstance(thing, type) and name != ZIPLINES else []
-    if table:
-        yield f"| of a `{name}` | |\n| --- | --- |"
-        for shown, sentence in table:
+    if isinstance(thing, type) and name != ZIPLINES:
+        yield from members_table(thing)
+
+
+def members_table(kind: type) -> Iterator[str]:
+    """Give the methods and properties of a class, inherited ones of ours included."""
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("rbtlive.")]
+    found = {shown: sentence for base in ours for shown, sentence in members(base)}
+    if found:
+        yield f"| of a `{kind.__name__}` | |\n| --- | --- |"
+        for shown, sentence in found.items():
             yield f"| `{shown}` | {sentence} |".replace(" | None", " or None")
         yield ""
 
 
-def reference() -> str:
-    """Return the whole page."""
-    lines = [HEAD]
+def title_of(name: str) -> str:
+    """Return the file name of a group's page."""
+    return re.sub(r"[^a-z]+", "-", name.lower()).strip("-") + ".md"
+
+
+def zipline_functions() -> dict[str, list[Any]]:
+    """Return zipline's functions by what a strategy does with them."""
+    import rbtlive.api
+
+    names = [name for name in rbtlive.api.__all__ if inspect.isfunction(getattr(rbtlive.api, name))]
+    placing = [name for name in names if "order" in name and not name.startswith("set_")]
+    setting = [name for name in names if name.startswith(("set_", "schedule"))]
+    others = [name for name in names if name not in {*placing, *setting}]
+    return {
+        "Orders": [getattr(rbtlive.api, name) for name in placing],
+        "Schedule, costs and controls": [getattr(rbtlive.api, name) for name in setting],
+        "Assets, records and the rest": [getattr(rbtlive.api, name) for name in others],
+    }
+
+
+def strategy_objects() -> dict[str, list[Any]]:
+    """Return what callbacks are given, and the models that decide fills and costs."""
+    from rbtlive.core.bar_data import BarData
+    from rbtlive.core.views import AccountView, OrderView, PortfolioView
+    from rbtlive.finance import commission, slippage
+
+    models = [
+        value
+        for module in (commission, slippage)
+        for name, value in sorted(vars(module).items())
+        if isinstance(value, type) and value.__module__ == module.__name__ and name[0] != "_"
+    ]
+    return {
+        "What callbacks are given": [BarData, PortfolioView, AccountView, OrderView],
+        "Commission and slippage": models,
+    }
+
+
+def described_object(thing: Any, prefix: str = "") -> Iterator[str]:
+    """Give the part of a function or class outside the facade."""
+    yield f"### {thing.__name__}\n"
+    yield f"`{prefix}{signature_of(thing, thing.__name__)}`\n"
+    yield from described(thing.__doc__)
+    yield ""
+    if isinstance(thing, type):
+        yield from members_table(thing)
+
+
+def pages() -> dict[str, str]:
+    """Return the reference as file name -> Markdown."""
+    made = {}
+    contents = [HEAD]
     for title, names in GROUPS.items():
-        links = " · ".join(f"[{name}](#{anchor_of(name)})" for name in names)
-        lines.append(f"* {title}: {links}")
-    for title, names in GROUPS.items():
-        lines.append(f"\n## {title}\n")
-        for name in names:
-            lines += entry(name)
+        made[title_of(title)] = [f"# {title}\n", *(line for name in names for line in entry(name))]
+        links = [f"[{name}]({title_of(title)}#{anchor_of(name)})" for name in names]
+        contents.append(f"* [{title}]({title_of(title)}): {' · '.join(links)}")
+    for prefix, groups in (("", strategy_objects()), ("rbtlive.api.", zipline_functions())):
+        for title, things in groups.items():
+            lines = [line for thing in things for line in described_object(thing, prefix)]
+            made[title_of(title)] = [f"# {title}\n", *lines]
+            links = [
+                f"[{thing.__name__}]({title_of(title)}#{anchor_of(thing.__name__)})"
+                for thing in things
+            ]
+            contents.append(f"* [{title}]({title_of(title)}): {' · '.join(links)}")
+    made["errors.md"] = ["# Errors\n", *described_errors()]
+    contents.append("* [Errors](errors.md): every exception, in one tree")
+    made["index.md"] = contents
+    return {name: _tidy(lines) for name, lines in made.items()}
+
+
+def described_errors() -> Iterator[str]:
+    """Give the tree of exceptions, as the package draws it."""
+    lead, _, tree = inspect.cleandoc(rbtlive.errors.__doc__ or "").partition("RbtliveError\n")
+    yield lead
+    yield f"```text\nRbtliveError\n{tree}\n```"
+
+
+def _tidy(lines: list[str]) -> str:
     text = "\n".join(line.rstrip() for line in "\n".join(lines).splitlines())
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
+def write(folder: Path) -> None:
+    """Write the pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    TARGET.write_text(reference(), encoding="utf-8")
-    print(f"{TARGET.relative_to(ROOT)}: {len(reference().splitlines())} lines")
+    write(Path(sys.argv[1]))
+    print(f"{len(pages())} pages in {sys.argv[1]}")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Set .venv up with the project and one of its extras: sh scripts/make_venv.sh demo|lab|test
+# Set .venv up with the project and one of its extras: sh scripts/make_venv.sh demo|docs|lab|test
 #
 # PYTHON names the interpreter; without it the first of the candidates that is new enough is taken. Nothing outside
 # .venv is changed.
@@ -50,6 +50,6 @@ say "Installing rbtlive[$extra] into .venv (the first time takes a minute or two
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extra]"
 touch ".venv/.ready-$extra"
 if [ "$extra" = test ]; then # which holds the others
-    touch .venv/.ready-demo .venv/.ready-lab
+    touch .venv/.ready-demo .venv/.ready-docs .venv/.ready-lab
 fi
 say "Ready."

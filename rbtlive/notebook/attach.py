@@ -177,6 +177,11 @@ def sessions() -> dict[str, LiveSession]:
     return {name: s for name, s in _RUNNING.items() if s.state not in {"stopped", "failed"}}
 
 
+def known_sessions() -> dict[str, LiveSession]:
+    """Return the latest session of each name in this process, ended ones included."""
+    return dict(_RUNNING)
+
+
 def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
     """Run a session and block until it has ended: `attach` for scripts.
 

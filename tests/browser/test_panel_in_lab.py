@@ -110,7 +110,7 @@ def test_orders_queue_and_equity_move_while_the_kernel_is_idle(shared):
     assert is_idle(page)
     assert live.locator(".rbt-orders tbody tr").count() > 5
     assert live.locator(".rbt-equity path").count() > 0
-    statuses = live.locator(".rbt-orders tbody td:nth-child(7)").all_inner_texts()
+    statuses = live.locator(".rbt-orders tbody td:nth-child(11)").all_inner_texts()
     assert {"○ pending", "● filled"} <= set(statuses)
 
 
@@ -231,3 +231,54 @@ def test_nothing_is_cut_off_and_everything_is_readable(shared, screenshots, them
     assert "tabular-nums" in panel.evaluate(
         "p => getComputedStyle(p.querySelector('td.num')).fontVariantNumeric"
     )
+
+
+def test_an_order_is_cancelled_and_a_position_closed_where_they_stand(browser, lab):
+    with running_notebook(browser, lab, "steered.ipynb") as page:
+        cancel_and_close(page, panel_of(page))
+
+
+def cancel_and_close(page, live):
+    wait_until(lambda: int(engine_says(page)["held"]) > 0, "something to be held")
+    choose(live, "Pause")
+    live.locator(".rbt-pill", has_text="paused").wait_for()
+    row = live.locator(".rbt-orders tbody tr", has_text="0.50").first
+    number = row.locator("td").first.inner_text()
+
+    row.get_by_role("button", name="Cancel").click()
+    row.get_by_role("button", name="Sure?").click()
+    live.locator(".rbt-answer", has_text=f"cancel: asked for order {number}").wait_for()
+
+    choose_in(live, "Which orders", "cancelled")
+    cancelled = live.locator(".rbt-orders tbody tr", has_text="cancelled by the operator")
+    cancelled.first.wait_for()
+    assert number in cancelled.locator("td:first-child").all_inner_texts()
+    held = live.locator(".rbt-positions tbody tr").first
+    symbol = held.locator("td").first.inner_text()
+    held.get_by_role("button", name="Close").click()
+    held.get_by_role("button", name="Sure?").click()
+    live.locator(".rbt-answer", has_text=f"close: asked for {symbol}").wait_for()
+    wait_until(
+        lambda: symbol not in live.locator(".rbt-positions tbody").inner_text(),
+        "the position to be closed",
+    )
+
+
+def test_orders_are_sorted_and_found(shared):
+    live = panel_of(shared)
+    table = live.get_by_role("table", name="Orders")
+    table.get_by_role("button", name="Sort by symbol").click()
+    symbols = live.locator(".rbt-orders tbody td:nth-child(3)")
+    wait_until(
+        lambda: symbols.all_inner_texts() == sorted(symbols.all_inner_texts()),
+        "the orders to be sorted by symbol",
+    )
+
+    live.get_by_role("searchbox").fill("ibm")
+
+    wait_until(lambda: set(symbols.all_inner_texts()) == {"IBM"}, "the orders of IBM alone")
+    live.get_by_role("searchbox").fill("")
+
+
+def choose_in(live, label, choice):
+    live.get_by_label(label).select_option(choice)

@@ -69,7 +69,7 @@ def test_the_make_commands_of_a_document_exist(document):
 def test_the_readme_shows_the_commands_of_a_newcomer():
     (commands,) = (block for block in blocks(read(README), "sh") if "make" in block)
 
-    assert re.findall(r"^make ([a-z]+)", commands, re.MULTILINE) == ["demo", "lab", "test"]
+    assert re.findall(r"^make ([a-z]+)", commands, re.MULTILINE) == ["demo", "lab", "docs", "test"]
 
 
 def test_the_names_that_the_readme_lists_exist():

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, NamedTuple
 
-Kind = Literal["id", "time", "text", "signed", "price", "money", "gain", "share", "state", "reason"]
+Kind = Literal[
+    "id", "time", "text", "signed", "price", "money", "gain", "share", "state", "reason", "count"
+]
 
 
 class Column(NamedTuple):
@@ -51,6 +53,23 @@ POSITION_COLUMNS: Final = (
     Column("value", "Value", "money"),
     Column("weight", "Weight", "share"),
     Column("profit", "Profit", "gain"),
+)
+
+BOARD_COLUMNS: Final = (
+    Column("name", "Session", "text"),
+    Column("strategy", "Strategy", "text", optional=True),
+    Column("broker", "Broker", "text", optional=True),
+    Column("state", "State", "text"),
+    Column("trading", "Trading", "text"),
+    Column("value", "Value", "money"),
+    Column("profit", "Profit", "gain"),
+    Column("day", "Day", "gain"),
+    Column("drawdown", "Drawdown", "share"),
+    Column("positions", "Held", "count"),
+    Column("orders", "Open", "count"),
+    Column("last", "Last bar", "time"),
+    Column("errors", "Errors", "count"),
+    Column("note", "Note", "reason"),
 )
 
 

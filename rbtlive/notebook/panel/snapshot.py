@@ -124,6 +124,11 @@ class PanelState:
             "failures": [list(row) for row in self._failures.kinds.values()],
         }
 
+    def summary(self) -> State:
+        """Look, and return the groups of figures alone."""
+        self._look(anew=True)
+        return dict(self._sent)
+
     def last(self) -> State:
         """Return everything, all executions taken in; the session is not looked at
         after this.

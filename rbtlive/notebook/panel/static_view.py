@@ -44,6 +44,12 @@ def static_html(state: State) -> str:
     return f'<div style="{_BOX}">{"".join(parts)}</div>'
 
 
+def rows_html(title: str, columns: Sequence[Column], rows: Sequence[State]) -> str:
+    """Return a table of rows as HTML, in the form of the still view."""
+    table = _table(title, columns, rows, all_rows=len(rows))
+    return f'<div style="{_BOX}">{table or f"<b>{title}</b>: none"}</div>'
+
+
 def number(value: float | None, digits: int = 0, most: int | None = None) -> str:
     """Return a number with commas between thousands and `digits` to `most`
     decimals; a dash for None.
@@ -193,6 +199,8 @@ def _cell(column: Column, value: Any) -> str:
             return signed(value, 0, 6)
         case "price":
             return "" if value is None else number(value, 2, 4 if abs(value) >= 1 else 12)
+        case "count":
+            return number(value)
         case "money":
             return number(value, 2)
         case "share":

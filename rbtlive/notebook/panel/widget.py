@@ -85,7 +85,7 @@ def session_widget(session: OperatedSession) -> Any:
     Raises:
         MissingExtra: a package that widgets need is not installed.
     """
-    if not _can_be_live():
+    if not can_be_live():
         raise MissingExtra(
             "widget() needs anywidget, ipywidgets and IPython: install them with "
             "pip install 'rbtlive[lab]'"
@@ -118,7 +118,7 @@ def _panel_of(session: OperatedSession) -> Panel | None:
         loop is None
         or loop.is_closed()
         or session.state in {"stopped", "failed"}
-        or not _can_be_live()
+        or not can_be_live()
     ):
         return None
     panel = _PANELS.get(session)
@@ -137,11 +137,57 @@ def _renders_widgets_only() -> bool:
     )
 
 
-def _can_be_live() -> bool:
+def can_be_live() -> bool:
+    """Whether the packages of live views are installed."""
     return all(
         importlib.util.find_spec(name) is not None
         for name in ("anywidget", "ipywidgets", "IPython")
     )
+
+
+def _script(name: str) -> str:
+    from importlib.resources import files
+
+    here = files("rbtlive.notebook.panel")
+    return "\n".join((here / part).read_text(encoding="utf-8") for part in ("common.js", name))
+
+
+@functools.cache
+def board_widget_class() -> Any:
+    """Return the class of the board's widget."""
+    from importlib.resources import files
+
+    import anywidget
+    import traitlets
+
+    class BoardWidget(anywidget.AnyWidget):
+        _esm = _script("board.js")
+        _css = (files("rbtlive.notebook.panel") / "panel.css").read_text(encoding="utf-8")
+        key = traitlets.Unicode().tag(sync=True)
+        picture = traitlets.Dict().tag(sync=True)
+
+    return BoardWidget
+
+
+def display_still(text: str, still: str, *, key: str | None, widget: Any) -> None:
+    """Display HTML in whose place a widget puts its live view.
+
+    Args:
+        text: What plain terminals show.
+        still: The HTML.
+        key: The widget's key, None if nothing will take the HTML's place.
+        widget: Shown itself by front ends that keep widgets apart from the page.
+    """
+    from IPython import display
+
+    bundle: dict[str, Any] = {"text/plain": text, "text/html": still}
+    if key is not None:
+        bundle["text/html"] = f'<div class="rbt-at-{key}">{still}</div>'
+        if _renders_widgets_only():
+            view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+            bundle[_VIEW_TYPE] = view
+    publish: Any = display.display
+    publish(bundle, raw=True)
 
 
 @functools.cache
@@ -154,7 +200,7 @@ def _widget_class() -> Any:
     here = files("rbtlive.notebook.panel")
 
     class PanelWidget(anywidget.AnyWidget):
-        _esm = (here / "panel.js").read_text(encoding="utf-8")
+        _esm = _script("panel.js")
         _css = (here / "panel.css").read_text(encoding="utf-8")
         key = traitlets.Unicode().tag(sync=True)
         picture = traitlets.Dict().tag(sync=True)
