@@ -39,5 +39,11 @@ def test_no_page_loads_anything_from_elsewhere(site):
 def test_the_search_index_knows_what_people_look_for(site):
     index = (site / "search" / "search_index.json").read_text(encoding="utf-8")
 
-    for word in ("order_target_percent", "data.history", "schedule_function", "slippage", "flatten"):
+    for word in (
+        "order_target_percent",
+        "data.history",
+        "schedule_function",
+        "slippage",
+        "flatten",
+    ):
         assert word in index
