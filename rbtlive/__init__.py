@@ -7,6 +7,7 @@ from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.resample import resample
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
@@ -72,6 +73,7 @@ __all__ = [
     "load_ipython_extension",
     "load_sample",
     "open_session",
+    "resample",
     "run",
     "run_algorithm",
     "sessions",

@@ -333,9 +333,8 @@ class PolarsDataPortal:
             if interval.spans_sessions and has_shorter_rows(data, interval):
                 there = DAY
             return cls(data, calendar=calendar, interval=there).at(interval)
-        if interval != MINUTE and (apart := minutes_apart(data)) % interval.minutes:
-            there = Interval("minute", apart)
-            there = there if there.makes_up(interval) else MINUTE
+        if interval != MINUTE and minutes_apart(data) % interval.minutes:
+            there = MINUTE
         return cls(None, minute_bars=data, calendar=calendar, interval=there).at(interval)
 
     def asset(self, symbol: str) -> Equity:

@@ -1,5 +1,5 @@
 """A process that forks a session for every line it reads:
-`FOLDER SESSIONS MINUTES CRASH_AT`.
+`FOLDER SESSIONS FREQUENCY CRASH_AT`.
 
 The child writes a byte for every bar, so that whoever reads can kill it at any of them;
 CRASH_AT, if not 0, is the number of the journal's commit at which it kills itself,
@@ -14,6 +14,7 @@ import signal
 import sys
 
 import rbtlive as rbt
+from rbtlive.model.interval import Interval
 from rbtlive.runtime.journal.journal import Journal
 from tests.builders import Churn, daily_frame, minute_frame
 
@@ -44,37 +45,37 @@ def crash_at(number):
     Journal.commit = counted
 
 
-def bars_of(sessions, minutes):
-    """Return the bars of a run."""
-    return minute_frame(sessions, every=2) if minutes else daily_frame(sessions)
+def bars_of(sessions, frequency):
+    """Return the bars of a run; those of other intervals are made of these."""
+    intraday = Interval.parse(frequency).intraday
+    return minute_frame(sessions, every=2) if intraday else daily_frame(sessions)
 
 
-async def session(folder, sessions, minutes):
+async def session(folder, sessions, frequency):
     """Attach, and wait for the end."""
-    feed = rbt.ReplayFeed(bars_of(sessions, minutes))
-    frequency = "1m" if minutes else "1d"
+    feed = rbt.ReplayFeed(bars_of(sessions, frequency))
     running = rbt.attach(
         Told, rbt.PaperBroker(), feed=feed, journal=folder, name="s", frequency=frequency
     )
     await running.wait()
 
 
-def child(folder, sessions, minutes, number):
+def child(folder, sessions, frequency, number):
     """Run a session in a process of its own."""
     if number:
         crash_at(number)
-    asyncio.run(session(folder, sessions, minutes))
+    asyncio.run(session(folder, sessions, frequency))
 
 
 def main():
     """Serve until there is nothing more to read."""
     for line in sys.stdin:
-        folder, sessions, minutes, number = line.split()
+        folder, sessions, frequency, number = line.split()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                child(folder, int(sessions), minutes == "1", int(number))
+                child(folder, int(sessions), frequency, int(number))
                 code = 0
             finally:
                 os._exit(code)

@@ -22,14 +22,14 @@ class Host:
         )  # fmt: skip
 
     def run(
-        self, folder, sessions, *, minutes=False, kill_after=None, crash_at=0
+        self, folder, sessions, *, frequency="1d", kill_after=None, crash_at=0
     ) -> tuple[int, int]:
         """Run a session until it ends or dies.
 
         Args:
             folder: Of the journals; without spaces.
             sessions: How many sessions the bars have.
-            minutes: Whether they are bars of minutes.
+            frequency: How long its bars are.
             kill_after: Kill the process once it has told of so many bars.
             crash_at: Let it kill itself at this commit of the journal, before it if
                 negative.
@@ -38,7 +38,7 @@ class Host:
             Its exit code, negative if a signal ended it, and how many bars it told of.
         """
         process = self._process
-        process.stdin.write(f"{folder} {sessions} {int(minutes)} {crash_at}\n".encode())
+        process.stdin.write(f"{folder} {sessions} {frequency} {crash_at}\n".encode())
         told, text = 0, b""
         pid = None
         while not (text.endswith(b"\n") and b"ended " in text):

@@ -15,6 +15,8 @@ from tests.faults import kill_many
 from tests.faults.killing import KILLED, Host
 
 SESSIONS = 60
+LENGTHS = {"1d": SESSIONS, "1m": 1, "5m": 2, "1h": 8, "1w": 200}
+"""How many sessions a run of bars of an interval has."""
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +28,18 @@ def host():
 
 @pytest.fixture(scope="module")
 def unbroken(host, tmp_path_factory):
-    """Return the rows of runs that nobody killed, by whether they are of minutes."""
+    """Return the rows of runs that nobody killed, by how long their bars are."""
     rows = {}
-    for minutes, sessions in ((False, SESSIONS), (True, 1)):
+    for frequency, sessions in LENGTHS.items():
         folder = tmp_path_factory.mktemp("unbroken")
-        assert host.run(folder, sessions, minutes=minutes)[0] == 0
-        rows[minutes] = rows_of(folder, "s")
+        assert host.run(folder, sessions, frequency=frequency)[0] == 0
+        rows[frequency] = rows_of(folder, "s")
     return rows
 
 
-def carried_on(host, folder, sessions, *, minutes=False):
+def carried_on(host, folder, sessions, *, frequency="1d"):
     """Let a session run to its end, and return its rows."""
-    assert host.run(folder, sessions, minutes=minutes)[0] == 0
+    assert host.run(folder, sessions, frequency=frequency)[0] == 0
     with open_run(StateFolder(folder), "s") as recorded:
         assert recorded.ended
     return rows_of(folder, "s")
@@ -58,7 +60,7 @@ def test_a_session_killed_at_random_instants_does_what_the_unbroken_one_does(
     rows = carried_on(host, tmp_path, SESSIONS)
 
     assert deaths >= 1
-    assert rows == unbroken[False]
+    assert rows == unbroken["1d"]
 
 
 @pytest.mark.parametrize("commit", [-1, 1, -2, 2, -3, 3, -4, 4, -7, 7, -15, 15])
@@ -70,19 +72,34 @@ def test_a_session_that_dies_at_a_commit_does_what_the_unbroken_one_does(
     rows = carried_on(host, tmp_path, SESSIONS)
 
     assert codes[0] == KILLED
-    assert rows == unbroken[False]
+    assert rows == unbroken["1d"]
 
 
 @pytest.mark.parametrize("kill_after", [1, 77, 300, 389])
 def test_a_session_of_minutes_killed_in_its_middle_does_what_the_unbroken_one_does(
     host, unbroken, tmp_path, kill_after
 ):
-    code, _told = host.run(tmp_path, 1, minutes=True, kill_after=kill_after)
+    code, _told = host.run(tmp_path, 1, frequency="1m", kill_after=kill_after)
 
-    rows = carried_on(host, tmp_path, 1, minutes=True)
+    rows = carried_on(host, tmp_path, 1, frequency="1m")
 
     assert code == KILLED
-    assert rows == unbroken[True]
+    assert rows == unbroken["1m"]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "kill_after"), [("5m", 40), ("5m", 78), ("1h", 7), ("1h", 30), ("1w", 17)]
+)
+def test_a_session_over_bars_of_any_interval_is_carried_on(
+    host, unbroken, tmp_path, frequency, kill_after
+):
+    sessions = LENGTHS[frequency]
+    code, _told = host.run(tmp_path, sessions, frequency=frequency, kill_after=kill_after)
+
+    rows = carried_on(host, tmp_path, sessions, frequency=frequency)
+
+    assert code == KILLED
+    assert rows == unbroken[frequency]
 
 
 def test_no_order_of_a_session_that_is_killed_again_and_again_is_lost_or_doubled(
@@ -98,8 +115,8 @@ def test_no_order_of_a_session_that_is_killed_again_and_again_is_lost_or_doubled
     rows = carried_on(host, tmp_path, SESSIONS)
 
     orders = [row for row in rows if row[1] == "SubmitOrder"]
-    assert orders == [row for row in unbroken[False] if row[1] == "SubmitOrder"]
-    assert rows == unbroken[False]
+    assert orders == [row for row in unbroken["1d"] if row[1] == "SubmitOrder"]
+    assert rows == unbroken["1d"]
 
 
 def test_the_command_that_kills_as_often_as_wanted_tells_what_came_of_it(capsys):

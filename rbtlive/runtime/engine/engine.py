@@ -121,7 +121,8 @@ class TradingEngine:
         self.broker = broker
         self.feed: DataFeed = as_feed(feed)
         self._strategy = strategy
-        self._portal = feed_portal(self.feed, portal, options)
+        wanted = options if settings is None else {"frequency": settings.frequency}
+        self._portal = feed_portal(self.feed, portal, wanted)
         self._settings = settings or prepare_settings(
             self._portal, endless=self.feed.is_live, **{"on_error": "continue", **options}
         )
