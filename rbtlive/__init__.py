@@ -29,6 +29,7 @@ from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
+from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
@@ -62,6 +63,7 @@ __all__ = [
     "ReplayFeed",
     "ScheduledTriggerEvent",
     "StrategyExecutor",
+    "SweepResult",
     "SystemErrorEvent",
     "TradingAlgorithm",
     "TradingEngine",
@@ -77,4 +79,5 @@ __all__ = [
     "run",
     "run_algorithm",
     "sessions",
+    "sweep",
 ]

@@ -28,6 +28,7 @@ GROUPS = {
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport"),
+    "Sweeps": ("sweep", "SweepResult"),
     "Brokers and breakers": ("PaperBroker", "BrokerAdapter", "Breakers"),
     "The engine under a session": (
         "TradingEngine", "EventQueue", "EventDispatcher", "OrderManager", "StrategyExecutor", "OrderState",

@@ -65,6 +65,9 @@ RbtliveError
 │   └── FeedDisconnected, InvalidBar
 ├── BrokerError
 │   └── OrderRefused, ReconciliationFailed
+├── SweepError
+│   ├── EmptySweep, SweepTooLarge, NotPicklable, StoreMismatch, UnsupportedSignals
+│   └── GearsDiffer, BadFolds
 └── ResultError
     └── ResultVersion, ResultCorrupt
 
@@ -176,6 +179,16 @@ from rbtlive.errors.settings import (
     UnknownParameter,
     UnknownSession,
 )
+from rbtlive.errors.sweeps import (
+    BadFolds,
+    EmptySweep,
+    GearsDiffer,
+    NotPicklable,
+    StoreMismatch,
+    SweepError,
+    SweepTooLarge,
+    UnsupportedSignals,
+)
 from rbtlive.errors.zipline import (
     AccountControlViolation,
     BadOrderParameters,
@@ -243,6 +256,7 @@ __all__ = [
     "AssetDBImpossibleDowngrade",
     "AssetDBVersionError",
     "AttachPipelineAfterInitialize",
+    "BadFolds",
     "BadFrequency",
     "BadOrderParameters",
     "BadPercentileBounds",
@@ -262,12 +276,14 @@ __all__ = [
     "DuplicateBar",
     "DuplicatePipelineName",
     "EmptyData",
+    "EmptySweep",
     "EngineError",
     "EngineStopped",
     "EquitiesNotFound",
     "FeedDisconnected",
     "FeedError",
     "FutureContractsNotFound",
+    "GearsDiffer",
     "HighBelowLow",
     "HistoryWindowStartsBeforeData",
     "IllegalTransition",
@@ -321,6 +337,7 @@ __all__ = [
     "NotAStrategy",
     "NotBuilt",
     "NotDType",
+    "NotPicklable",
     "OrderDuringInitialize",
     "OrderInBeforeTradingStart",
     "OrderRefused",
@@ -352,8 +369,11 @@ __all__ = [
     "SidAssignmentError",
     "SidsNotFound",
     "StartAfterEnd",
+    "StoreMismatch",
     "StrategyChanged",
     "StrategyError",
+    "SweepError",
+    "SweepTooLarge",
     "SymbolNotFound",
     "TermInputsNotSpecified",
     "TermOutputsEmpty",
@@ -379,6 +399,7 @@ __all__ = [
     "UnsupportedDatetimeFormat",
     "UnsupportedOrderParameters",
     "UnsupportedPipelineOutput",
+    "UnsupportedSignals",
     "UnsupportedSlippageModel",
     "ValueNotFoundForField",
     "WindowLengthNotPositive",

@@ -58,6 +58,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     reconciliation: Literal["halt", "warn", "adopt"] = "halt",
     breakers: Breakers | None = None,
     loop: Literal["running", "thread"] = "running",
+    provenance: Mapping[str, Any] | None = None,
 ) -> LiveSession:
     """Start a strategy on a broker, on the loop that is running, and return at once.
 
@@ -103,6 +104,8 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         loop: "running" uses the event loop that runs here. "thread" gives the session
             a loop on a thread of its own: plain IPython, scripts and GUIs go on
             beside it, and the session ends with the process.
+        provenance: Where the strategy and its parameters come from, as plain JSON
+            values: kept in the journal of a new run. A row of a sweep gives its own.
 
     Raises:
         NoRunningLoop: no event loop runs here; scripts use `rbtlive.run` or

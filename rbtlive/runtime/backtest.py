@@ -174,9 +174,10 @@ whoever cannot send that.
 """
 
 
-def _somebody_looks() -> bool:
-    # A notebook's output is no terminal, and is looked at all the same. Who runs
-    # notebooks unwatched says so by tqdm's variable.
+def somebody_looks() -> bool:
+    """Say whether a person sees a progress bar: in a terminal, or in a notebook unless
+    tqdm's variable TQDM_DISABLE says otherwise.
+    """
     if os.environ.get("TQDM_DISABLE"):
         return False
     ipython = sys.modules.get("IPython")
@@ -212,7 +213,7 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         raise SettingsError("a backtest needs an end: settings have none")
     first, last = calendar.number(settings.start), calendar.number(settings.end)
     core.start()
-    shown = _somebody_looks() if progress is None else progress
+    shown = somebody_looks() if progress is None else progress
     with (
         rare_collections(),
         _progress_bar(core, last - first + 1) if shown else nullcontext() as bar,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rbtlive.runtime.backtest import _somebody_looks
+from rbtlive.runtime.backtest import somebody_looks
 
 
 class Terminal(io.StringIO):
@@ -20,4 +20,4 @@ def test_a_terminal_is_shown_progress_unless_tqdms_own_variable_switches_it_off(
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TQDM_DISABLE", value)
 
-    assert _somebody_looks() is shown
+    assert somebody_looks() is shown

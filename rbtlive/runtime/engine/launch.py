@@ -60,6 +60,7 @@ class Launch:
         own_capital: The capital base is the account's equity.
         reconciliation: What an unexplained difference with the broker does.
         breakers: What halts trading by itself.
+        provenance: Where the strategy and its parameters come from, or None.
     """
 
     strategy: Any
@@ -76,6 +77,7 @@ class Launch:
     own_capital: bool
     reconciliation: Policy
     breakers: Breakers | None
+    provenance: Mapping[str, Any] | None = None
 
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
         """Run the `initialize` of edited code where a running session stands; None if
@@ -139,6 +141,7 @@ class Launch:
                 broker=self.broker.name,
                 live=self.feed.is_live,
                 folder=self.folder,
+                provenance=self.provenance,
             ),
             fresh=self.fresh,
         )
@@ -242,6 +245,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     reconciliation: Policy,
     breakers: Breakers | None,
     clock: Clock | None = None,
+    provenance: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Launch:
     """Check everything that can be checked before a session starts.
@@ -299,6 +303,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         own_capital=capital_base is None and not broker.simulated,
         reconciliation=reconciliation,
         breakers=breakers,
+        provenance=provenance,
     )
 
 

@@ -37,6 +37,7 @@ def make_header(
     broker: str,
     live: bool,
     folder: StateFolder | None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the header of a new run, and store the bars it uses as history beside the
     journals.
@@ -49,6 +50,7 @@ def make_header(
         live: Whether the feed tells of the present; its first bar then says where the
             run begins.
         folder: Where history is stored; None stores none.
+        provenance: Where the strategy and its parameters come from, as plain values.
     """
     calendar = portal.calendar
     first = calendar.number(settings.start)
@@ -73,6 +75,7 @@ def make_header(
         "splits": split_facts(portal),
         "dividends": dividend_facts(portal),
         "history": _store_history(portal, None if live else first, folder),
+        **({} if provenance is None else {"provenance": dict(provenance)}),
     }
 
 

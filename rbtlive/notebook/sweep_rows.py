@@ -1,0 +1,48 @@
+"""From a row of a sweep to a session: what `SweepRow.attach` does.
+
+The rule: the session trades what the row ran, and its journal says which sweep that was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.data.feeds.as_feed import as_feed
+from rbtlive.notebook.attach import attach
+from rbtlive.notebook.session import LiveSession
+from rbtlive.research.sweeping.result import SweepResult, SweepRow, set_attach
+from rbtlive.research.sweeping.sweep import sweep
+
+__all__ = ["SweepResult", "attach_row", "sweep"]
+
+
+def attach_row(row: SweepRow, broker: BrokerAdapter, **options: Any) -> LiveSession:
+    """Attach a row's strategy and parameters to a broker.
+
+    The sweep's costs and frames hold for the session. Its start, end and capital hold
+    where bars are replayed on paper: elsewhere the present and the account decide.
+
+    Args:
+        row: A row of a sweep.
+        broker: Where orders go.
+        **options: What `attach` takes; they override the sweep's.
+    """
+    asked = row.options
+    feed = options.get("feed", getattr(broker, "feed", None))
+    live = feed is None or as_feed(feed).is_live
+    if live:
+        asked.pop("start", None)
+        asked.pop("end", None)
+        asked.setdefault("data", row.portal)
+    if not getattr(broker, "simulated", False):
+        asked.pop("capital_base", None)
+    facts = {"sweep": row.provenance()}
+    return attach(
+        row.strategy,
+        broker,
+        **{**asked, "params": dict(row.params), "provenance": facts, **options},
+    )
+
+
+set_attach(attach_row)

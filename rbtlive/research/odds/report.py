@@ -1,0 +1,200 @@
+"""All odds of a set of runs together."""
+
+from __future__ import annotations
+
+import html
+import math
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from rbtlive.errors import SweepError
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.odds.overfitting import Overfitting, overfitting
+from rbtlive.research.odds.reality import SuperiorAbility, reality_check, superior_ability
+from rbtlive.research.odds.sharpe import (
+    Moments,
+    deflated_sharpe,
+    effective_trials,
+    expected_max_sharpe,
+    min_track_record,
+    moments_of,
+    probabilistic_sharpe,
+)
+
+SESSIONS_A_YEAR = 252
+
+
+class Odds:
+    """How likely the best of a set of runs is luck. Each figure is computed when it is
+    first read.
+
+    Args:
+        returns: Daily returns, sessions x runs.
+        best: Column of the run that was chosen.
+        blocks: Blocks of the cross-validation; even.
+        draws: Draws of the bootstraps.
+        seed: Makes the bootstraps repeatable.
+        benchmark: Daily returns to beat; None is zero.
+    """
+
+    def __init__(
+        self,
+        returns: NDArray[np.float64],
+        *,
+        best: int,
+        blocks: int = 16,
+        draws: int = 1000,
+        seed: int = 0,
+        benchmark: Any = None,
+    ) -> None:
+        self._returns = np.nan_to_num(np.asarray(returns, dtype=np.float64))
+        self._best = best
+        self._blocks = blocks
+        self._draws = draws
+        self._seed = seed
+        self._benchmark = None if benchmark is None else np.asarray(benchmark, dtype=np.float64)
+        if self._benchmark is not None and self._benchmark.shape != (len(self._returns),):
+            raise SweepError(
+                f"benchmark must have one return a session, {len(self._returns)}: was "
+                f"{self._benchmark.shape}"
+            )
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Moments of the chosen run's returns."""
+        return moments_of(self._returns[:, self._best])
+
+    @property
+    def trials(self) -> int:
+        """How many runs were tried."""
+        return int(self._returns.shape[1])
+
+    @cached_property
+    def effective_trials(self) -> float:
+        """How many independent trials they amount to."""
+        return effective_trials(self._returns)
+
+    @cached_property
+    def _deviation(self) -> float:
+        if self.trials < 2:
+            return 0.0
+        spread = self._returns.std(axis=0, ddof=1)
+        moving = spread > 1e-15
+        ratios = np.zeros(self.trials)
+        ratios[moving] = self._returns.mean(axis=0)[moving] / spread[moving]
+        return float(ratios.std(ddof=1))
+
+    @property
+    def sharpe(self) -> float:
+        """The chosen run's Sharpe ratio, annualised."""
+        return self.moments.sharpe * math.sqrt(SESSIONS_A_YEAR)
+
+    @property
+    def expected_max_sharpe(self) -> float:
+        """The best Sharpe ratio, annualised, that as many trials without skill would
+        give.
+        """
+        return expected_max_sharpe(self.effective_trials, self._deviation) * math.sqrt(
+            SESSIONS_A_YEAR
+        )
+
+    @property
+    def probabilistic_sharpe(self) -> float:
+        """Probability that the chosen run's true Sharpe ratio is above zero, if it had
+        been the only trial.
+        """
+        return probabilistic_sharpe(self.moments)
+
+    @property
+    def deflated_sharpe(self) -> float:
+        """Probability that it is above what the trials would give without skill."""
+        return deflated_sharpe(self.moments, self.effective_trials, self._deviation)
+
+    @property
+    def min_track_record(self) -> float:
+        """Sessions it takes until a Sharpe ratio like this one is above zero with 95 %
+        confidence; infinite if it is not positive.
+        """
+        return min_track_record(self.moments)
+
+    @property
+    def track_record(self) -> int:
+        """Sessions there are."""
+        return self.moments.count
+
+    @cached_property
+    def overfitting(self) -> Overfitting:
+        """What cross-validation of the choice found."""
+        return overfitting(self._returns, blocks=self._blocks)
+
+    @property
+    def pbo(self) -> float:
+        """Probability of backtest overfitting."""
+        return self.overfitting.probability
+
+    @property
+    def _excess(self) -> NDArray[np.float64]:
+        if self._benchmark is None:
+            return self._returns
+        difference: NDArray[np.float64] = self._returns - self._benchmark[:, None]
+        return difference
+
+    @cached_property
+    def reality_check(self) -> float:
+        """P-value of White's reality check."""
+        return reality_check(self._excess, draws=self._draws, seed=self._seed)
+
+    @cached_property
+    def spa(self) -> SuperiorAbility:
+        """P-values of Hansen's test for superior predictive ability.
+
+        Raises:
+            MissingExtra: arch is not installed (`pip install rbtlive[odds]`).
+        """
+        return superior_ability(self._excess, draws=self._draws, seed=self._seed)
+
+    def frame(self) -> pl.DataFrame:
+        """Return `figure`, `value` and `meaning`, without the test that needs arch."""
+        rows = [
+            ("trials", float(self.trials), "runs that were tried"),
+            ("effective_trials", self.effective_trials, "independent trials they amount to"),
+            ("sharpe", self.sharpe, "of the best run, annualised"),
+            ("expected_max_sharpe", self.expected_max_sharpe, "best of as many without skill"),
+            ("probabilistic_sharpe", self.probabilistic_sharpe, "P(true Sharpe > 0), one trial"),
+            ("deflated_sharpe", self.deflated_sharpe, "P(true Sharpe > the expected best)"),
+            *self._comparisons(),
+            ("min_track_record", self.min_track_record, "sessions for 95 % confidence"),
+            ("track_record", float(self.track_record), "sessions there are"),
+        ]
+        return pl.DataFrame(
+            rows,
+            schema={"figure": pl.String, "value": pl.Float64, "meaning": pl.String},
+            orient="row",
+        )
+
+    # What is a matter of choice exists from two runs on.
+    def _comparisons(self) -> list[tuple[str, float, str]]:
+        rows = [("reality_check", self.reality_check, "p-value: the best is no better than luck")]
+        if self.trials > 1:
+            rows.insert(0, ("pbo", self.pbo, "P(best in sample is below the median outside)"))
+        return rows
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value:.4g}" for name, value, _ in self.frame().iter_rows() if name != "trials"
+        )
+        return f"Odds({self.trials} trials, {shown})"
+
+    def _repr_html_(self) -> str:
+        body = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{value:.4g}</td><td>{html.escape(text)}</td></tr>"
+            for name, value, text in self.frame().iter_rows()
+        )
+        return f"<table><tbody>{body}</tbody></table>"
+
+
+def odds_of(returns: NDArray[np.float64], *, best: int, **options: Any) -> Odds:
+    """Return the odds of a set of runs; the options are those of `Odds`."""
+    return Odds(returns, best=best, **options)

@@ -1,0 +1,1 @@
+"""Many runs of one strategy: what to run, where, and what came out."""

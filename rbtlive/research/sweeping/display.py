@@ -1,0 +1,66 @@
+"""How a sweep looks as the last expression of a cell.
+
+The rule: every text that came from a user is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.errors import SweepError
+
+if TYPE_CHECKING:
+    from rbtlive.research.sweeping.result import SweepResult
+
+SHOWN = 10
+
+
+def sweep_text(sweep: SweepResult) -> str:
+    """Return a sweep as one line."""
+    failed = sweep.errors.height
+    try:
+        best = repr(sweep.best)
+    except SweepError as error:
+        best = str(error)
+    return (
+        f"SweepResult({strategy_name(sweep.strategy)}, {len(sweep)} runs"
+        f"{f', {failed} failed' if failed else ''}, best: {best})"
+    )
+
+
+def sweep_html(sweep: SweepResult) -> str:
+    """Return the best runs as a table."""
+    names = [sweep._column(name) for name in sweep.names]  # noqa: SLF001 - one object in two files
+    metrics = list(
+        dict.fromkeys([*(o.name for o in sweep.objectives), "total_return", "max_drawdown"])
+    )
+    columns = [*names, *metrics, "fills"]
+    try:
+        numbers = [row.number for row in sweep.top(SHOWN)]
+    except SweepError:
+        numbers = list(range(min(SHOWN, len(sweep))))
+        columns = [*names, "error"]
+    shown = sweep.frame[numbers].select(columns)
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("row", *columns))
+    body = "".join(
+        f"<tr><td>{number}</td>{''.join(map(_cell, values))}</tr>"
+        for number, values in zip(numbers, shown.iter_rows(), strict=True)
+    )
+    runs = f"{len(sweep):,} runs in {sweep.elapsed_s:,.1f} s"
+    failed = sweep.errors.height
+    return (
+        f"<div><b>{html.escape(strategy_name(sweep.strategy))}</b>: {runs}"
+        f"{f', {failed:,} failed' if failed else ''}; the best {len(numbers)}:"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"<td>{value:.4g}</td>"
+    return f"<td>{html.escape('' if value is None else str(value))}</td>"
+
+
+__all__ = ["sweep_html", "sweep_text"]

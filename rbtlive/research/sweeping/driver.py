@@ -1,0 +1,95 @@
+"""Many runs through a pool, or in this process; rows come as they are done.
+
+The rule: a run whose worker died is tried again, and only one that kills a worker of
+its own becomes a row with that error.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from rbtlive.research.sweeping.job import Job, RunRow
+from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.pools import Pool
+
+SOON_S: Final = 0.25
+"""A batch is as large as to be done in about this time."""
+AHEAD: Final = 3
+"""Batches in flight for each worker."""
+
+Numbered = tuple[int, Params]
+
+
+def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+    """Yield the row of each task, run in this process."""
+    for number, params in tasks:
+        yield number, job.run(params)
+
+
+def run_in(pool: Pool, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+    """Yield the row of each task as it is done.
+
+    Lost workers are replaced: what they had is run again, first as before, then one run
+    at a time.
+    """
+    left = yield from _round(pool, tasks, size=None)
+    workers = pool.workers
+    if left:
+        pool.restart(workers)
+        left = yield from _round(pool, left, size=1)
+    for task in left:
+        pool.restart(1)
+        lost = yield from _round(pool, [task], size=1)
+        if lost:
+            number, params = task
+            yield (
+                number,
+                RunRow(
+                    params,
+                    error="LostWorker: the worker process died each time it ran these "
+                    "parameters (killed, crashed, or out of memory)",
+                ),
+            )
+    if left:
+        pool.restart(workers)
+
+
+# One pass over the tasks. What came back as lost is returned; with `size` None batches
+# grow until they take about `SOON_S`.
+def _round(
+    pool: Pool, tasks: Sequence[Numbered], *, size: int | None
+) -> Any:  # a generator of rows that returns what was lost
+    waiting = deque(tasks)
+    flying: dict[Any, list[Numbered]] = {}
+    lost: list[Numbered] = []
+    batch_size = size or 1
+    try:
+        while waiting or flying:
+            while waiting and len(flying) < pool.workers * AHEAD and not lost:
+                batch = list(islice(waiting, batch_size))
+                future = pool.submit([params for _, params in batch])
+                flying[future] = [waiting.popleft() for _ in batch]
+            if not flying:
+                break
+            for future in pool.wait(list(flying)):
+                batch = flying.pop(future)
+                try:
+                    rows = pool.rows(future)
+                except pool.lost:
+                    lost += batch
+                    continue
+                yield from ((number, row) for (number, _), row in zip(batch, rows, strict=True))
+                if size is None:
+                    batch_size = _next_size(rows, len(waiting), pool.workers)
+    except pool.lost:  # submitting already found nobody
+        lost += [task for batch in flying.values() for task in batch]
+    return sorted([*lost, *waiting], key=lambda task: task[0])
+
+
+def _next_size(rows: Sequence[RunRow], left: int, workers: int) -> int:
+    seconds = sum(row.seconds for row in rows) / len(rows)
+    wanted = int(SOON_S / max(seconds, 1e-4))
+    return max(1, min(wanted, left // (2 * workers) or 1))

@@ -1,0 +1,60 @@
+"""A backtest of which only figures are kept: what a sweep runs a thousand times.
+
+The rule: the figures are those of `backtest`, to the last bit; what the run was made of
+is freed at once, without a garbage collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from rbtlive.core.record import RunRecord
+from rbtlive.core.settings import RunSettings
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.frames import daily_returns
+from rbtlive.research.metrics import Metrics, metrics_of
+from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.backtest import new_core, run_core
+
+
+class LeanRun:
+    """A finished run, as figures; frames are made while it is not released."""
+
+    def __init__(self, core: Any) -> None:
+        self._core = core
+        self._record: RunRecord | None = core.act(core.finish)
+        assert self._record is not None
+        self.returns: NDArray[np.float64] = daily_returns(self._record.sessions)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The metrics of the run."""
+        assert self._record is not None
+        return metrics_of(self._record)
+
+    @cached_property
+    def _result(self) -> BacktestResult:
+        assert self._record is not None
+        return BacktestResult(self._record, context=self._core.context)
+
+    def result(self) -> BacktestResult:
+        """Return the run's whole result, for objectives that ask for more than metrics."""
+        return self._result
+
+    def release(self) -> None:
+        """Free what the run was made of."""
+        self._record = self._core = None
+        vars(self).pop("_result", None)
+
+
+def run_lean(
+    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, params: Mapping[str, Any]
+) -> LeanRun:
+    """Run a strategy with some parameters; `analyze` is not called."""
+    core = new_core(strategy, portal, replace(settings, params=dict(params)), preload=True)
+    run_core(core, progress=False)
+    return LeanRun(core)

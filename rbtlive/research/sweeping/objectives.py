@@ -1,0 +1,149 @@
+"""What a sweep maximises: metrics by name, functions of a run, or several of them.
+
+The rule: a number that does not exist is never the best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from rbtlive.errors import InvalidSetting
+from rbtlive.research.sweeping.params import nearest
+
+METRICS: Final = (
+    *("total_return", "annual_return", "annual_volatility", "sharpe", "sortino", "max_drawdown"),
+    *("calmar", "stability", "omega", "tail_ratio", "downside_risk", "value_at_risk", "best_day"),
+    *("worst_day", "alpha", "beta", "benchmark_return", "sessions", "orders", "denied", "fills"),
+    *("commission", "turnover", "max_gross_leverage", "final_value"),
+)
+"""Names of the metrics of a run, in the order of a sweep's columns."""
+
+
+class RunView(Mapping[str, Any]):
+    """A finished run as an objective sees it: metrics by name, and the whole result.
+
+    Args:
+        metrics: The metrics.
+        params: The parameters.
+        result: Makes the run's `BacktestResult`; None where there is none.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, Any],
+        params: Mapping[str, Any],
+        result: Callable[[], Any] | None = None,
+    ) -> None:
+        self.metrics = metrics
+        self.params = params
+        self._result = result
+
+    def __getitem__(self, name: str) -> Any:
+        return self.metrics[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.metrics)
+
+    def __len__(self) -> int:
+        return len(self.metrics)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name in self.metrics:
+            return self.metrics[name]
+        if self._result is None:
+            raise AttributeError(
+                f"an objective has the metrics and params of a columnar run, no {name!r}: pass "
+                'gear="events" to sweep() for whole results'
+            )
+        return getattr(self._result(), name)
+
+
+class Objective:
+    """One thing to maximise.
+
+    Args:
+        what: A metric's name, with "-" before it to minimise; or a function of a
+            `RunView` that returns a number.
+
+    Attributes:
+        name: The column of its values.
+    """
+
+    def __init__(self, what: Any, *, place: int = 0) -> None:
+        self.function: Callable[[RunView], Any] | None = None
+        self.sign = 1.0
+        if callable(what):
+            self.function = what
+            name = getattr(what, "__name__", "objective")
+            self.name = f"objective{place or ''}" if name == "<lambda>" else str(name)
+            if self.name in METRICS:
+                self.name = f"objective_{self.name}"
+        elif isinstance(what, str):
+            self.name = what.removeprefix("-")
+            self.sign = -1.0 if what.startswith("-") else 1.0
+            if self.name not in METRICS:
+                raise InvalidSetting(
+                    f"maximize must be a metric of a run: was {what!r}; "
+                    f"{nearest(self.name, METRICS)}"
+                )
+        else:
+            raise InvalidSetting(
+                f"maximize must be a metric's name or a function of a run: was {what!r}; pass "
+                'e.g. "sharpe"'
+            )
+
+    def value(self, run: RunView) -> float:
+        """Return the value of a run, higher being better before the sign; NaN where
+        there is none.
+        """
+        value = run.metrics.get(self.name) if self.function is None else self.function(run)
+        return number(value)
+
+    def score(self, value: Any) -> float:
+        """Return a value so that higher is better, and minus infinity if it is none."""
+        known = number(value)
+        return -math.inf if math.isnan(known) else self.sign * known
+
+
+def objectives_of(maximize: Any) -> tuple[Objective, ...]:
+    """Return the objectives that `maximize` names: one, or several of a list."""
+    several = (
+        list(maximize)
+        if isinstance(maximize, Iterable) and not isinstance(maximize, str)
+        else [maximize]
+    )
+    if not several:
+        raise InvalidSetting("maximize must name something: was empty; pass e.g. 'sharpe'")
+    found = tuple(Objective(what, place=place) for place, what in enumerate(several))
+    if len({objective.name for objective in found}) != len(found):
+        raise InvalidSetting(
+            f"maximize must name different things: was {[o.name for o in found]}; name each once"
+        )
+    return found
+
+
+def number(value: Any) -> float:
+    """Return a metric as a float; NaN for None, and for what is not finite."""
+    if value is None:
+        return math.nan
+    known = float(value)
+    return known if math.isfinite(known) else math.nan
+
+
+def pareto(scores: Sequence[Sequence[float]]) -> list[int]:
+    """Return the places of the rows that no other row beats: as good in all scores, and
+    better in one. Rows with a missing score are left out.
+    """
+    rows = [(i, row) for i, row in enumerate(scores) if all(map(math.isfinite, row))]
+    return [
+        i
+        for i, row in rows
+        if not any(
+            all(b >= a for a, b in zip(row, other, strict=True)) and tuple(other) != tuple(row)
+            for _, other in rows
+        )
+    ]

@@ -1,0 +1,199 @@
+"""One set of parameters, and the space that sets are drawn from.
+
+The rule: a space says how many runs it has before it makes one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rbtlive.errors import EmptySweep, InvalidSetting, SweepTooLarge, UnknownParameter
+from rbtlive.model.arrays import np
+
+UNASKED = 10_000
+"""A grid with more runs than these is started only with `n=`."""
+TRIES = 1_000
+"""Draws in a row that `where` may refuse before a random search gives up."""
+
+Where = Callable[["Params"], object]
+
+
+class Params(dict[str, Any]):
+    """Parameters by name, as `p["fast"]` and as `p.fast`."""
+
+    def __missing__(self, name: str) -> Any:
+        raise UnknownParameter(self._unknown(name))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self:
+            raise AttributeError(self._unknown(name))
+        return self[name]
+
+    def __reduce__(self) -> tuple[type[Params], tuple[dict[str, Any]]]:
+        return Params, (dict(self),)
+
+    def _unknown(self, name: str) -> str:
+        return f"there is no parameter {name!r}: {nearest(name, self)}"
+
+
+def nearest(name: str, known: Any) -> str:
+    """Return "did you mean …?" for an unknown name, or what there is."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none'}"
+
+
+class Space:
+    """The values that each parameter may take.
+
+    Args:
+        params: By name a list (or tuple, range, array, Series) of values, a single
+            value, or a distribution: one of optuna's, or a frozen one of scipy's.
+        where: Which sets count; None takes all.
+    """
+
+    def __init__(self, params: Mapping[str, Any], where: Where | None = None) -> None:
+        if not isinstance(params, Mapping):
+            raise InvalidSetting(
+                "params of sweep() must map each parameter to its values: was "
+                f"{type(params).__name__}; pass e.g. {{'fast': [5, 10], 'slow': [20, 50]}}"
+            )
+        if where is not None and not callable(where):
+            raise InvalidSetting(
+                f"where must be a function of the parameters: was {where!r}; pass e.g. "
+                'where=lambda p: p["fast"] < p["slow"]'
+            )
+        self.axes = {str(name): _axis(str(name), values) for name, values in params.items()}
+        self.where = where
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return tuple(self.axes)
+
+    @property
+    def continuous(self) -> tuple[str, ...]:
+        """Names of the parameters that have a distribution in place of values."""
+        return tuple(name for name, axis in self.axes.items() if not isinstance(axis, tuple))
+
+    def size(self) -> float:
+        """Return how many sets the grid has before `where`; infinite with a
+        distribution.
+        """
+        if self.continuous:
+            return math.inf
+        return math.prod(len(axis) for axis in self.axes.values())
+
+    def allows(self, params: Params) -> bool:
+        """Say whether `where` takes a set."""
+        return self.where is None or bool(self.where(params))
+
+    def grid(self, n: int | None) -> list[Params]:
+        """Return every set of the grid that `where` takes, the last parameter moving
+        fastest.
+
+        Raises:
+            SweepTooLarge: there are more than `n`, or without `n` more than 10,000.
+            EmptySweep: `where` takes none.
+        """
+        if self.continuous:
+            raise InvalidSetting(
+                f"a grid needs values: {self.continuous[0]!r} is a distribution; pass a list, or "
+                'method="random" or "optuna" with n='
+            )
+        size, limit = int(self.size()), UNASKED if n is None else n
+        found: list[Params] = []
+        if size <= max(limit, 1_000_000):
+            found = [p for p in self._product() if self.allows(p)]
+            size = len(found)
+        if size > limit:
+            said = f"n={n} was given" if n is not None else f"more than {UNASKED:,} need n="
+            raise SweepTooLarge(
+                f"the grid has {size:,} runs and {said}: pass n={size} to run them all, fewer "
+                f'values, or method="random" with the n that you have time for'
+            )
+        if not found and size:
+            found = [p for p in self._product() if self.allows(p)]
+        self._require(found)
+        return found
+
+    def _product(self) -> Iterator[Params]:
+        axes: Sequence[Any] = list(self.axes.values())
+        return (Params(zip(self.axes, values, strict=True)) for values in itertools.product(*axes))
+
+    def _require(self, found: Sequence[Params]) -> None:
+        if not found:
+            raise EmptySweep(
+                f"no set of parameters is left of {self.size():,.0f}: where= refuses all of them"
+            )
+
+    def random(self, n: int, seed: int | None) -> list[Params]:
+        """Return `n` different sets, drawn evenly; all of a grid that has no more.
+
+        Raises:
+            EmptySweep: `where` takes none of many draws.
+        """
+        generator = np.random.default_rng(seed)
+        if self.size() <= max(10 * n, UNASKED):
+            found = [p for p in self._product() if self.allows(p)]
+            self._require(found)
+            places = np.sort(generator.choice(len(found), size=min(n, len(found)), replace=False))
+            return [found[place] for place in places.tolist()]
+        drawn: dict[str, Params] = {}
+        missed = 0
+        while len(drawn) < n and missed < TRIES:
+            params = Params({name: _draw(axis, generator) for name, axis in self.axes.items()})
+            key = repr(sorted(params.items()))
+            if key in drawn or not self.allows(params):
+                missed += 1
+                continue
+            drawn[key], missed = params, 0
+        if not drawn:
+            raise EmptySweep(f"where= refused {TRIES} draws in a row: widen it or the parameters")
+        return list(drawn.values())
+
+
+def _axis(name: str, values: Any) -> Any:
+    if _is_distribution(values):
+        return values
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        return (values,)
+    found = tuple(plain(value) for value in values)
+    if not found:
+        raise EmptySweep(f"parameter {name!r} has no values: pass at least one")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return numpy's and polars' scalars as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_distribution(values: Any) -> bool:
+    return hasattr(values, "rvs") or hasattr(values, "to_internal_repr")
+
+
+def _draw(axis: Any, generator: Any) -> Any:
+    if isinstance(axis, tuple):
+        return axis[int(generator.integers(len(axis)))]
+    if hasattr(axis, "rvs"):
+        return plain(axis.rvs(random_state=generator))
+    return _draw_optuna(axis, generator)
+
+
+# optuna's own distributions, drawn without optuna's samplers.
+def _draw_optuna(axis: Any, generator: Any) -> Any:
+    if hasattr(axis, "choices"):
+        return axis.choices[int(generator.integers(len(axis.choices)))]
+    low, high, step = axis.low, axis.high, axis.step
+    if axis.log:
+        value = math.exp(generator.uniform(math.log(low), math.log(high)))
+    elif step is not None:
+        value = low + step * int(generator.integers(math.floor((high - low) / step) + 1))
+    else:
+        value = generator.uniform(low, high)
+    return round(value) if isinstance(low, int) else float(value)

@@ -1,0 +1,288 @@
+"""Where the runs of a sweep are done: worker processes, a dask or ray cluster, or any
+executor.
+
+The rule: a pool takes batches and says which are done; who lost a worker finds out from
+one kind of exception.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from rbtlive.errors import InvalidSetting, MissingExtra
+from rbtlive.research.sweeping.job import Job, RunRow, run_batch
+from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.travel import pack
+
+IDLE_S: Final = 60
+"""Worker processes of this machine end when they had nothing to do for so long."""
+
+
+class Pool(ABC):
+    """Runs batches elsewhere.
+
+    Attributes:
+        workers: How many batches run at once.
+        lost: Exceptions of a batch whose worker is gone.
+    """
+
+    workers: int
+    lost: tuple[type[BaseException], ...] = ()
+
+    @abstractmethod
+    def submit(self, batch: Sequence[Params]) -> Any:
+        """Start a batch; return its future."""
+
+    @abstractmethod
+    def wait(self, futures: Sequence[Any]) -> list[Any]:
+        """Block until some of the futures are done, and return those."""
+
+    def rows(self, future: Any) -> list[RunRow]:
+        """Return the rows of a done future; raise one of `lost` if its worker is gone."""
+        found: list[RunRow] = future.result()
+        return found
+
+    def restart(self, workers: int) -> None:
+        """Bring workers back after some were lost."""
+        self.workers = workers
+
+    @abstractmethod
+    def close(self, *, at_once: bool) -> None:
+        """Let the workers go; `at_once` ends what still runs."""
+
+
+class ProcessPool(Pool):
+    """Processes of this machine, by joblib's loky: fresh interpreters, whatever the
+    platform forks or spawns, so that no thread or lock of this process is in them.
+    """
+
+    def __init__(self, job: Job, workers: int) -> None:
+        import tempfile
+
+        from joblib.externals.loky import BrokenProcessPool
+
+        self.lost = (BrokenProcessPool,)
+        self.workers = workers
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="rbtlive-sweep-", ignore_cleanup_errors=True
+        )
+        try:
+            self._parcel = pack(job, folder=Path(self._folder.name))
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self._executor = self._started()
+
+    def _started(self) -> Any:
+        from joblib.externals.loky import get_reusable_executor
+
+        # The processes are the parallelism: threads of polars inside each would only
+        # get into each other's way.
+        return get_reusable_executor(
+            max_workers=self.workers, timeout=IDLE_S, env={"POLARS_MAX_THREADS": "1"}
+        )
+
+    def submit(self, batch: Sequence[Params]) -> Any:
+        """Start a batch; return its future."""
+        return self._executor.submit(run_batch, self._parcel, list(batch))
+
+    def wait(self, futures: Sequence[Any]) -> list[Any]:
+        """Block until some of the futures are done, and return those."""
+        from joblib.externals.loky import FIRST_COMPLETED, wait
+
+        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+
+    def restart(self, workers: int) -> None:
+        """Bring workers back after some were lost."""
+        self.workers = workers
+        self._executor = self._started()
+
+    def close(self, *, at_once: bool) -> None:
+        """Let the workers go; the next sweep may take them over."""
+        if at_once:
+            self._executor.shutdown(wait=False, kill_workers=True)
+        self._folder.cleanup()
+
+
+class ExecutorPool(Pool):
+    """Any executor of the standard library's kind.
+
+    Args:
+        job: What runs.
+        executor: Has `submit(function, *args)`, whose futures have `result()`.
+    """
+
+    def __init__(self, job: Job, executor: Any, workers: int | None) -> None:
+        from concurrent.futures.process import BrokenProcessPool
+
+        self.lost = (BrokenProcessPool,)
+        known = getattr(executor, "_max_workers", None)
+        self.workers = workers or known or cpus()
+        self._executor = executor
+        self._parcel = pack(job, folder=None)
+
+    def submit(self, batch: Sequence[Params]) -> Any:
+        """Start a batch; return its future."""
+        return self._executor.submit(run_batch, self._parcel, list(batch))
+
+    def wait(self, futures: Sequence[Any]) -> list[Any]:
+        """Block until some of the futures are done, and return those."""
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        return list(wait(futures, return_when=FIRST_COMPLETED).done)
+
+    def close(self, *, at_once: bool) -> None:
+        """Leave the executor to its owner."""
+        del at_once
+
+
+class DaskPool(Pool):
+    """A dask cluster: the job is scattered to every worker once.
+
+    Args:
+        job: What runs.
+        client: A `distributed.Client`; None starts a cluster of worker processes on
+            this machine.
+        workers: How many, of a cluster that is started here.
+    """
+
+    def __init__(self, job: Job, client: Any, workers: int | None) -> None:
+        distributed = _import("distributed", extra="dask")
+        self._cluster = None
+        self._parcel = pack(job, folder=None)
+        if client is None:
+            with suppress(ValueError):
+                client = distributed.get_client()
+        self._own = client is None
+        if client is None:
+            self._cluster = distributed.LocalCluster(
+                n_workers=workers or cpus(),
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+            )
+            client = distributed.Client(self._cluster)
+        from concurrent.futures import CancelledError
+
+        self.lost = (
+            distributed.scheduler.KilledWorker,
+            distributed.client.FutureCancelledError,
+            CancelledError,
+            OSError,
+        )
+        self._client = client
+        self.workers = workers or max(1, sum(client.ncores().values()))
+        self._sent = self._scatter()
+
+    # Every worker gets the job; one that comes later fetches it from another.
+    def _scatter(self) -> Any:
+        return self._client.scatter(self._parcel, broadcast=True, hash=False)
+
+    def submit(self, batch: Sequence[Params]) -> Any:
+        """Start a batch; return its future."""
+        return self._client.submit(run_batch, self._sent, list(batch), pure=False)
+
+    def wait(self, futures: Sequence[Any]) -> list[Any]:
+        """Block until some of the futures are done, and return those."""
+        distributed = _import("distributed", extra="dask")
+        with suppress(*self.lost):  # `rows` says whose
+            return list(distributed.wait(list(futures), return_when="FIRST_COMPLETED").done)
+        return [future for future in futures if future.done()]
+
+    def restart(self, workers: int) -> None:
+        """Scatter the job anew: it may have been lost with the worker."""
+        self.workers = workers
+        self._sent = self._scatter()
+
+    def close(self, *, at_once: bool) -> None:
+        """Release the job; close the cluster if it was started here."""
+        if at_once:
+            with suppress(Exception):
+                self._sent.cancel()
+        if self._own:
+            self._client.close()
+            assert self._cluster is not None
+            self._cluster.close()
+
+
+class RayPool(Pool):
+    """A ray cluster: the job lies in the object store once."""
+
+    def __init__(self, job: Job, workers: int | None) -> None:
+        ray = _import("ray", extra="ray")
+        self._ray = ray
+        self._own = not ray.is_initialized()
+        parcel = pack(job, folder=None)
+        if self._own:
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+        self.lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.ObjectLostError)
+        self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._sent = ray.put(parcel)
+        self._function = ray.remote(max_retries=0)(run_batch)
+
+    def submit(self, batch: Sequence[Params]) -> Any:
+        """Start a batch; return its future."""
+        return self._function.remote(self._sent, list(batch))
+
+    def wait(self, futures: Sequence[Any]) -> list[Any]:
+        """Block until some of the futures are done, and return those."""
+        done, _ = self._ray.wait(list(futures), num_returns=1)
+        return list(done)
+
+    def rows(self, future: Any) -> list[RunRow]:
+        """Return the rows of a done future; raise one of `lost` if its worker is gone."""
+        found: list[RunRow] = self._ray.get(future)
+        return found
+
+    def close(self, *, at_once: bool) -> None:
+        """Shut ray down if it was started here."""
+        del at_once
+        if self._own:
+            self._ray.shutdown()
+
+
+def _import(name: str, *, extra: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingExtra(
+            f'backend="{extra}" needs {name}, which is not installed: pip install rbtlive[{extra}]'
+        ) from error
+
+
+def cpus() -> int:
+    """Return how many processors this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+
+
+def make_pool(job: Job, backend: Any, workers: int | None) -> Pool:
+    """Return the pool that `backend` names.
+
+    Raises:
+        InvalidSetting: it is neither a name that is known nor a client or executor.
+        MissingExtra: what it needs is not installed.
+        NotPicklable: the job cannot travel.
+    """
+    if backend == "processes":
+        return ProcessPool(job, workers or cpus())
+    if backend == "dask":
+        return DaskPool(job, None, workers)
+    if backend == "ray":
+        return RayPool(job, workers)
+    if type(backend).__module__.startswith("distributed"):
+        return DaskPool(job, backend, workers)
+    if getattr(backend, "__name__", "") == "ray":
+        return RayPool(job, workers)
+    if callable(getattr(backend, "submit", None)):
+        return ExecutorPool(job, backend, workers)
+    raise InvalidSetting(
+        f'backend must be "processes", "dask", "ray", a dask client or an executor: was {backend!r}'
+    )

@@ -1,0 +1,348 @@
+"""What a sweep gave: a row a run, the best of them, and what the whole says.
+
+The rule: a row can always be run again, and gives the same figures then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import NotBuilt, SettingsError, SweepError
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.sweeping import display, surface
+from rbtlive.research.sweeping.job import RunRow
+from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
+from rbtlive.research.sweeping.params import nearest
+
+if TYPE_CHECKING:
+    from rbtlive.research.odds.report import Odds
+    from rbtlive.research.result import BacktestResult
+
+_ATTACH: list[Callable[..., Any]] = []
+
+
+def set_attach(attach: Callable[..., Any]) -> None:
+    """Say how a row becomes a session; the notebook layer does, which lies above."""
+    _ATTACH[:] = [attach]
+
+
+class SweepRow:
+    """One run of a sweep.
+
+    Attributes:
+        params: Its parameters, as `params["fast"]` and `params.fast`.
+        metrics: Its metrics by name; empty if it failed.
+        seconds: How long it took.
+        error: What went wrong, or None.
+        number: Its row in the sweep's frame.
+    """
+
+    def __init__(self, sweep: SweepResult, number: int, row: RunRow) -> None:
+        self._sweep = sweep
+        self.number = number
+        self.params = row.params
+        self.metrics = dict(row.metrics)
+        self.seconds = row.seconds
+        self.error = row.error
+
+    def result(self) -> BacktestResult:
+        """Run these parameters again, exactly as in the sweep, and return the whole
+        result; `analyze` is called.
+        """
+        return self._sweep.backtest(self.params)
+
+    def attach(self, broker: Any, **options: Any) -> Any:
+        """Trade these parameters: `rbtlive.attach` with the sweep's strategy and
+        settings. The journal notes which sweep and row they come from.
+
+        Args:
+            broker: Where orders go, e.g. `PaperBroker()`.
+            **options: What `attach` takes; they override the sweep's.
+        """
+        if not _ATTACH:
+            raise NotBuilt("row.attach() needs rbtlive's sessions: import rbtlive first")
+        return _ATTACH[0](self, broker, **options)
+
+    @property
+    def strategy(self) -> Any:
+        """The sweep's strategy."""
+        return self._sweep.strategy
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The sweep's backtest options."""
+        return dict(self._sweep.options)
+
+    @property
+    def portal(self) -> PolarsDataPortal:
+        """The sweep's bars."""
+        return self._sweep.portal
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where these parameters come from, as plain values."""
+        return {"row": self.number, "metrics": self.metrics, **self._sweep.facts()}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        figures = ", ".join(
+            f"{objective.name}={_short(self._sweep.value(self.number, objective))}"
+            for objective in self._sweep.objectives
+        )
+        return f"SweepRow({self.number}: {shown}; {self.error or figures})"
+
+
+class SweepResult:
+    """The runs of a sweep.
+
+    Attributes:
+        strategy: What was run.
+        portal: The bars.
+        options: What `backtest` was given beside parameters.
+        objectives: What was maximised.
+        method: How the parameters were chosen.
+        elapsed_s: How long the sweep took.
+    """
+
+    def __init__(  # noqa: PLR0913 - facts of the sweep, each by name
+        self,
+        rows: Sequence[RunRow],
+        *,
+        strategy: Any,
+        portal: PolarsDataPortal,
+        options: Mapping[str, Any],
+        objectives: Sequence[Objective],
+        names: Sequence[str],
+        method: str,
+        seed: int | None,
+        elapsed_s: float,
+    ) -> None:
+        self._rows = list(rows)
+        self.strategy = strategy
+        self.portal = portal
+        self.options = dict(options)
+        self.objectives = tuple(objectives)
+        self.names = tuple(names)
+        self.method = method
+        self.seed = seed
+        self.elapsed_s = elapsed_s
+
+    # -- rows -------------------------------------------------------------------------
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """One row a run, in the order of the search: a column a parameter, the metrics
+        by name, an objective that is a function by its name, `seconds`, and `error`
+        (null where nothing failed). A parameter named like a metric has the column
+        `param_` and its name.
+        """
+        columns = {
+            self._column(name): surface.param_series([row.params[name] for row in self._rows])
+            for name in self.names
+        }
+        for name in METRICS:
+            columns[name] = surface.metric_series([row.metrics.get(name) for row in self._rows])
+        for place, objective in enumerate(self.objectives):
+            if objective.function is not None:
+                values = [row.values[place] if row.values else None for row in self._rows]
+                columns[objective.name] = surface.metric_series(values)
+        columns["seconds"] = pl.Series([row.seconds for row in self._rows], dtype=pl.Float64)
+        columns["error"] = pl.Series([row.error for row in self._rows], dtype=pl.String)
+        return pl.DataFrame(columns)
+
+    def _column(self, name: str) -> str:
+        taken = {*METRICS, "seconds", "error", *(objective.name for objective in self.objectives)}
+        return f"param_{name}" if name in taken else name
+
+    def row(self, number: int) -> SweepRow:
+        """Return one run by its row in `frame`; negative ones count from the end."""
+        count = len(self._rows)
+        if not -count <= number < count:
+            raise IndexError(f"row {number} is none of the sweep's {count}: 0 to {count - 1}")
+        return SweepRow(self, number % count, self._rows[number])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[SweepRow]:
+        return (self.row(number) for number in range(len(self)))
+
+    def value(self, number: int, objective: Objective | None = None) -> float:
+        """Return a run's value of an objective, by default the first; NaN if it has
+        none.
+        """
+        place = 0 if objective is None else self.objectives.index(objective)
+        values = self._rows[number].values
+        return values[place] if values else math.nan
+
+    def _scores(self, number: int) -> tuple[float, ...]:
+        values = self._rows[number].values or (math.nan,) * len(self.objectives)
+        return tuple(o.score(value) for o, value in zip(self.objectives, values, strict=True))
+
+    @cached_property
+    def best(self) -> SweepRow:
+        """The run with the highest first objective, the earliest of equal ones.
+
+        Raises:
+            SweepError: no run has a value: all failed, or the metric does not exist.
+        """
+        return self.top(1)[0]
+
+    def top(self, n: int = 10) -> list[SweepRow]:
+        """Return the `n` best runs by the first objective, best first."""
+        known = [i for i in range(len(self)) if math.isfinite(self._scores(i)[0])]
+        if not known:
+            errors = [row.error for row in self._rows if row.error is not None]
+            why = f"; the first error was {errors[0]}" if errors else ""
+            raise SweepError(
+                f"none of the {len(self)} runs has a {self.objectives[0].name}: {len(errors)} "
+                f"failed{why}"
+            )
+        known.sort(key=self._scores, reverse=True)
+        return [self.row(number) for number in known[:n]]
+
+    @cached_property
+    def pareto(self) -> pl.DataFrame:
+        """The rows of `frame` that no other run beats in all objectives, best by the
+        first objective first; `row` is their number.
+        """
+        front = pareto([self._scores(number) for number in range(len(self))])
+        front.sort(key=self._scores, reverse=True)
+        numbers = pl.Series("row", front, dtype=pl.Int64)
+        return self.frame[front].insert_column(0, numbers)
+
+    @property
+    def errors(self) -> pl.DataFrame:
+        """The rows of `frame` that failed."""
+        return self.frame.filter(pl.col("error").is_not_null())
+
+    # -- again ------------------------------------------------------------------------
+
+    def backtest(self, params: Mapping[str, Any]) -> BacktestResult:
+        """Run the strategy with some parameters under the sweep's settings."""
+        from rbtlive.research.backtesting import backtest
+
+        return backtest(
+            self.strategy, self.portal, params=dict(params), progress=False, **self.options
+        )
+
+    def returns(self) -> NDArray[np.float64]:
+        """Return the daily returns of the runs that did not fail, sessions x runs, in
+        the order of `frame`. Runs whose returns were not kept are run again.
+        """
+        kept = [row for row in self._rows if row.error is None]
+        if not kept:
+            raise SweepError("there are no returns: every run failed; see the column error")
+        for row in kept:
+            if row.returns is None:
+                sessions = self.backtest(row.params).performance["returns"]
+                row.returns = sessions.to_numpy()
+        return np.column_stack([row.returns for row in kept if row.returns is not None])
+
+    def odds(self, **options: Any) -> Odds:
+        """Return how likely the best run is luck: deflated Sharpe ratio, probability of
+        backtest overfitting, reality check, minimum track record.
+
+        Args:
+            **options: What `rbtlive.research.odds.report.odds_of` takes: `blocks`,
+                `draws`, `seed`, `benchmark`.
+        """
+        from rbtlive.research.odds.report import odds_of
+
+        kept = [i for i, row in enumerate(self._rows) if row.error is None]
+        best = kept.index(self.best.number)
+        return odds_of(self.returns(), best=best, **options)
+
+    # -- the surface ------------------------------------------------------------------
+
+    def pivot(self, x: str, y: str, metric: str | None = None) -> pl.DataFrame:
+        """Return a table of a metric: one row a value of `y`, one column a value of
+        `x`; where other parameters moved too, the best of their runs.
+        """
+        return surface.pivot(self.frame, *self._axes(x, y), self._metric(metric), self._best_is())
+
+    def heatmap(self, x: str, y: str, metric: str | None = None) -> Any:
+        """Return a plotly figure of `pivot(x, y)`.
+
+        Raises:
+            MissingExtra: plotly is not installed.
+        """
+        from rbtlive.research.sweeping import charts
+
+        return charts.heatmap(self.pivot(x, y, metric), x=x, y=y, metric=self._metric(metric))
+
+    def parallel_coordinates(self, metric: str | None = None) -> Any:
+        """Return a plotly figure: a line a run through its parameters to its metric.
+
+        Raises:
+            MissingExtra: plotly is not installed.
+        """
+        from rbtlive.research.sweeping import charts
+
+        names = [self._column(name) for name in self.names]
+        return charts.parallel(self.frame, names, self._metric(metric))
+
+    def sensitivity(self, metric: str | None = None) -> pl.DataFrame:
+        """Return how much each parameter alone decides: `parameter`, `share` of the
+        metric's variance between its values (0 to 1), `lowest` and `highest` mean over
+        a value, `best_value`; most decisive first.
+        """
+        names = [self._column(name) for name in self.names]
+        return surface.sensitivity(self.frame, names, self._metric(metric))
+
+    def plateaus(self, metric: str | None = None) -> pl.DataFrame:
+        """Return each run beside its neighbours, one step in one parameter away:
+        `row`, the parameters, the metric, `neighbours`, `neighbours_mean`,
+        `neighbours_worst`, and `spike`: whether it stands out from them by more than
+        two standard deviations of the metric. Runs with good neighbours come first.
+        """
+        names = [self._column(name) for name in self.names]
+        return surface.plateaus(self.frame, names, self._metric(metric), self._best_is())
+
+    def _best_is(self) -> float:
+        return self.objectives[0].sign
+
+    def _metric(self, metric: str | None) -> str:
+        name = self.objectives[0].name if metric is None else metric
+        if name not in self.frame.columns:
+            raise SettingsError(f"there is no metric {name!r}: {nearest(name, self.frame.columns)}")
+        return name
+
+    def _axes(self, x: str, y: str) -> tuple[str, str]:
+        for name in (x, y):
+            if name not in self.names:
+                raise SettingsError(
+                    f"there is no parameter {name!r} in this sweep: {nearest(name, self.names)}"
+                )
+        if x == y:
+            raise SettingsError(f"x and y must be two parameters: were both {x!r}")
+        return self._column(x), self._column(y)
+
+    # -- shown ------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the sweep was, as plain values."""
+        return {
+            "strategy": strategy_name(self.strategy),
+            "method": self.method,
+            "seed": self.seed,
+            "runs": len(self),
+            "maximize": [objective.name for objective in self.objectives],
+            "data": self.portal.fingerprint(),
+        }
+
+    def __repr__(self) -> str:
+        return display.sweep_text(self)
+
+    def _repr_html_(self) -> str:
+        return display.sweep_html(self)
+
+
+def _short(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.4g}"

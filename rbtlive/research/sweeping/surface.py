@@ -1,0 +1,135 @@
+"""What the figures of a sweep look like over its parameters.
+
+The rule: runs without the metric are left out, and are never counted as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from rbtlive.model.arrays import NDArray, np
+
+
+def param_series(values: Sequence[Any]) -> pl.Series:
+    """Return parameter values as a column: numbers, texts and truth values as they
+    are, anything else as text.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int} or kinds <= {bool} or kinds <= {str}:
+        return pl.Series(values)
+    if kinds <= {int, float}:
+        return pl.Series([None if v is None else float(v) for v in values], dtype=pl.Float64)
+    shown = [v if v is None or isinstance(v, str) else _name(v) for v in values]
+    return pl.Series(shown, dtype=pl.String)
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__name__", None) or repr(value))
+
+
+def metric_series(values: Sequence[Any]) -> pl.Series:
+    """Return metrics as a Float64 column, null where there is none."""
+    return pl.Series(
+        [None if value is None else float(value) for value in values],
+        dtype=pl.Float64,
+    ).fill_nan(None)
+
+
+def pivot(frame: pl.DataFrame, x: str, y: str, metric: str, best_is: float) -> pl.DataFrame:
+    """Return a table of a metric: a row a value of `y`, a column a value of `x`, the
+    best run of each.
+    """
+    value = pl.col(metric).max() if best_is > 0 else pl.col(metric).min()
+    cells = frame.group_by(x, y, maintain_order=True).agg(value)
+    table = cells.pivot(on=x, index=y, values=metric, sort_columns=False)
+    ordered = [str(v) for v in frame[x].unique().sort().to_list() if str(v) in table.columns]
+    return table.sort(y).select(y, *ordered)
+
+
+def sensitivity(frame: pl.DataFrame, names: Sequence[str], metric: str) -> pl.DataFrame:
+    """Return how much each parameter alone decides of a metric: the correlation ratio
+    eta squared of its values.
+
+    Source: Fisher (1925), Statistical Methods for Research Workers, ch. 8.
+    """
+    known = frame.filter(pl.col(metric).is_not_null())
+    rows = []
+    for name in names:
+        groups = known.group_by(name).agg(pl.len().alias("n"), pl.col(metric).mean().alias("mean"))
+        total = _variance(known[metric].to_numpy())
+        overall = known[metric].mean()
+        between = float(
+            (groups["n"] * (groups["mean"] - overall) ** 2).sum() / max(1, known.height)
+        )
+        best = groups.sort("mean", descending=True)
+        rows.append(
+            {
+                "parameter": name,
+                "share": between / total if total > 0 else 0.0,
+                "lowest": groups["mean"].min(),
+                "highest": groups["mean"].max(),
+                "best_value": str(best[name][0]) if best.height else None,
+            }
+        )
+    schema = {
+        "parameter": pl.String,
+        "share": pl.Float64,
+        "lowest": pl.Float64,
+        "highest": pl.Float64,
+        "best_value": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema).sort("share", descending=True)
+
+
+def _variance(values: NDArray[np.float64]) -> float:
+    return float(np.var(values)) if len(values) else 0.0
+
+
+def plateaus(
+    frame: pl.DataFrame, names: Sequence[str], metric: str, best_is: float
+) -> pl.DataFrame:
+    """Return each run beside the runs that are one step in one parameter away."""
+    places = {name: _places(frame[name]) for name in names}
+    values = frame[metric].to_list()
+    by_place = {
+        tuple(places[name][row] for name in names): row
+        for row in range(frame.height)
+        if values[row] is not None
+    }
+    spread = frame[metric].std()
+    deviation = float(spread) if isinstance(spread, float) else 0.0
+    rows = []
+    for place, row in by_place.items():
+        near = [values[by_place[other]] for other in _neighbours(place) if other in by_place]
+        mean = sum(near) / len(near) if near else None
+        worst = None if not near else (min(near) if best_is > 0 else max(near))
+        stands_out = mean is not None and best_is * (values[row] - mean) > 2 * deviation > 0
+        rows.append((row, len(near), mean, worst, stands_out))
+    schema = {
+        "row": pl.Int64,
+        "neighbours": pl.Int64,
+        "neighbours_mean": pl.Float64,
+        "neighbours_worst": pl.Float64,
+        "spike": pl.Boolean,
+    }
+    beside = pl.DataFrame(rows, schema=schema, orient="row")
+    shown = frame[beside["row"].to_list()].select(*names, metric)
+    return pl.concat([beside.select("row"), shown, beside.drop("row")], how="horizontal").sort(
+        "neighbours_worst", descending=best_is > 0, nulls_last=True
+    )
+
+
+def _places(values: pl.Series) -> list[int]:
+    ordered = {value: place for place, value in enumerate(values.unique().sort().to_list())}
+    return [ordered[value] for value in values.to_list()]
+
+
+def _neighbours(place: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [
+        (*place[:axis], place[axis] + step, *place[axis + 1 :])
+        for axis in range(len(place))
+        for step in (-1, 1)
+    ]

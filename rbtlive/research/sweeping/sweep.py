@@ -1,0 +1,372 @@
+"""`sweep()`: many runs of one strategy, one a set of parameters.
+
+The rule: everything that can be wrong is said before the first run; from then on
+nothing that was computed is lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.strategy_executor import StrategyExecutor, strategy_name
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import InvalidSetting, NotPicklable
+from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
+from rbtlive.research.sweeping.job import Job, RunRow
+from rbtlive.research.sweeping.objectives import objectives_of
+from rbtlive.research.sweeping.params import Space, Where, nearest
+from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
+from rbtlive.research.sweeping.result import SweepResult
+from rbtlive.research.sweeping.search import Study, is_sampler
+from rbtlive.research.sweeping.store import RunStore
+from rbtlive.runtime.backtest import prepare_settings, somebody_looks
+
+WORTH_PROCESSES_S: Final = 4.0
+"""Without `workers=`, a sweep that would take longer in this process goes to others."""
+RETURNS_KEPT: Final = 400_000_000
+"""Daily returns are kept unless all of them together take more bytes than these."""
+_OPTIONS: Final = (
+    *("start", "end", "capital_base", "frequency", "calendar", "commission", "slippage"),
+    *("benchmark", "frames", "zipline_quirks"),
+)
+
+
+def sweep(  # noqa: PLR0913 - the public contract, each by name
+    strategy: Any,
+    data: Any,
+    params: Mapping[str, Any],
+    *,
+    method: Any = "grid",
+    n: int | None = None,
+    maximize: Any = "sharpe",
+    where: Where | None = None,
+    workers: int | None = None,
+    backend: Any = "processes",
+    store: Any = None,
+    seed: int | None = None,
+    progress: bool | None = None,
+    **backtest_options: Any,
+) -> SweepResult:
+    """Run a strategy once for each set of parameters and return all figures.
+
+    A run that fails is a row with its error. Interrupting the sweep keeps what is done:
+    the exception's `result` is the `SweepResult` of the finished runs.
+
+    Args:
+        strategy: What `backtest` takes; its `analyze` is not called.
+        data: What `backtest` takes.
+        params: By name the values to try: a list, a single value, or for random and
+            optuna searches a distribution (optuna's, or a frozen one of scipy).
+        method: "grid" runs every set, "random" draws `n` different ones, "optuna"
+            searches with its TPE sampler, an optuna sampler searches its own way.
+        n: How many runs. A grid of more than 10,000 runs starts only with it.
+        maximize: A metric's name ("-annual_volatility" minimises), a function of a run
+            that returns a number, or a list of them: then `SweepResult.pareto` has the
+            runs that no other beats in all of them.
+        where: Takes a set of parameters if it returns true, e.g.
+            `lambda p: p["fast"] < p["slow"]`.
+        workers: How many runs at once; 1 stays in this process. None starts processes
+            only if the sweep would take longer than some seconds.
+        backend: "processes" (joblib's loky), "dask", "ray", a dask client, or any
+            executor.
+        store: Path of an SQLite file that keeps every finished run: the same call goes
+            on where a killed one was. With optuna an optuna storage or its URL, too.
+        seed: Makes random and optuna searches repeatable.
+        progress: Show a progress bar with rate and remaining time; None shows one where
+            a person is looking.
+        **backtest_options: What `backtest` takes: start, end, capital_base, frequency,
+            calendar, commission, slippage, benchmark, frames, zipline_quirks.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; `.result` has the finished runs.
+        EmptySweep: no set of parameters is left to run.
+        SweepTooLarge: a grid has more runs than `n`, or than 10,000 without it.
+        NotPicklable: the strategy cannot travel to worker processes.
+        StoreMismatch: the store holds another sweep.
+        UnknownParameter: the strategy has no such parameter; the nearest is named.
+        SettingsError: a setting cannot be; each kind has a class of its own.
+    """
+    _check_options(backtest_options)
+    _check_numbers(n=n, workers=workers)
+    space = Space(params, where)
+    portal = PolarsDataPortal.coerce(
+        data,
+        frequency=backtest_options.get("frequency", "1d"),
+        calendar=backtest_options.get("calendar"),
+    )
+    settings = prepare_settings(portal, **backtest_options)
+    StrategyExecutor(strategy, {name: _first(axis) for name, axis in space.axes.items()})
+    plan = Plan(
+        job=Job(
+            strategy=strategy,
+            portal=portal,
+            settings=settings,
+            objectives=objectives_of(maximize),
+        ),
+        space=space,
+        options=backtest_options,
+        method=method,
+        n=n,
+        seed=seed,
+        workers=workers,
+        backend=backend,
+        progress=progress,
+    )
+    return plan.run(store)
+
+
+# A distribution's own values are known when it is drawn.
+def _first(axis: Any) -> Any:
+    return axis[0] if isinstance(axis, tuple) else None
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise TypeError(
+                f"sweep() got an unexpected argument {name!r}: {nearest(name, _OPTIONS)}"
+            )
+
+
+def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int) or number < 1
+        ):
+            raise InvalidSetting(
+                f"{name} of sweep() must be a whole number from 1 on: was {number!r}"
+            )
+
+
+class Plan:
+    """A sweep that was checked and waits to run."""
+
+    def __init__(  # noqa: PLR0913 - what sweep takes, each by name
+        self,
+        *,
+        job: Job,
+        space: Space,
+        options: Mapping[str, Any],
+        method: Any,
+        n: int | None,
+        seed: int | None,
+        workers: int | None,
+        backend: Any,
+        progress: bool | None,
+    ) -> None:
+        self.job = job
+        self.space = space
+        self.options = dict(options)
+        self.method = method
+        self.n = n
+        self.seed = seed
+        self.workers = workers
+        self.backend = backend
+        self.progress = progress
+        self._pool: Pool | None = None
+        self.searches = method == "optuna" or is_sampler(method)
+        if not self.searches and method not in ("grid", "random"):
+            raise InvalidSetting(
+                'method must be "grid", "random", "optuna" or an optuna sampler: was '
+                f"{method!r}; pass e.g. optuna.samplers.CmaEsSampler() itself"
+            )
+        if n is None and method != "grid":
+            raise InvalidSetting(f"method={method!r} needs n=, the number of runs")
+
+    def run(self, store: Any) -> SweepResult:
+        """Run what the store does not have yet."""
+        rows: dict[int, RunRow] = {}
+        keeper = self._keeper(store)
+        begun = perf_counter()
+        try:
+            found = self._searched(keeper, store) if self.searches else self._listed(keeper)
+            for number, row in found:  # one by one: an interrupt keeps what is there
+                rows[number] = row  # noqa: PERF403
+        except BaseException as stopped:
+            self._close(at_once=True)
+            if isinstance(stopped, KeyboardInterrupt):
+                self._keep_partial(stopped, rows, perf_counter() - begun)
+            raise
+        finally:
+            if keeper is not None:
+                keeper.close()
+        self._close(at_once=False)
+        return self._result(rows, perf_counter() - begun)
+
+    def _keep_partial(
+        self, stopped: BaseException, rows: Mapping[int, RunRow], seconds: float
+    ) -> None:
+        stopped.result = self._result(rows, seconds)  # type: ignore[attr-defined]
+        stopped.add_note(
+            f"the sweep was interrupted after {len(rows):,} runs; they are this exception's "
+            ".result: in a notebook, import sys; sys.last_value.result"
+        )
+
+    def _result(self, rows: Mapping[int, RunRow], seconds: float) -> SweepResult:
+        return SweepResult(
+            [rows[number] for number in sorted(rows)],
+            strategy=self.job.strategy,
+            portal=self.job.portal,
+            options=self.options,
+            objectives=self.job.objectives,
+            names=self.space.names,
+            method=self.method if isinstance(self.method, str) else type(self.method).__name__,
+            seed=self.seed,
+            elapsed_s=seconds,
+        )
+
+    # -- which runs -------------------------------------------------------------------
+
+    def _listed(self, keeper: RunStore | None) -> Iterator[tuple[int, RunRow]]:
+        if self.method == "grid":
+            listed = self.space.grid(self.n)
+        else:
+            assert self.n is not None
+            listed = self.space.random(self.n, self.seed)
+        self._decide_returns(len(listed))
+        tasks: list[Numbered] = []
+        with self._bar(len(listed)) as bar:
+            for number, params in enumerate(listed):
+                known = None if keeper is None else keeper.get(params)
+                if known is None:
+                    tasks.append((number, params))
+                else:
+                    _advance(bar)
+                    yield number, known
+            for number, row in self._evaluated(tasks):
+                if keeper is not None:
+                    keeper.put(row)
+                _advance(bar)
+                yield number, row
+
+    def _searched(self, keeper: RunStore | None, store: Any) -> Iterator[tuple[int, RunRow]]:
+        assert self.n is not None
+        self._decide_returns(self.n)
+        study = Study(
+            self.space,
+            self.job.objectives,
+            sampler=None if self.method == "optuna" else self.method,
+            seed=self.seed,
+            storage=store,
+            name=f"rbtlive {strategy_name(self.job.strategy)}",
+        )
+        before = study.done()[: self.n]
+        with self._bar(self.n) as bar:
+            for number, row in enumerate(before):
+                known = None if keeper is None else keeper.get(row.params)
+                _advance(bar)
+                yield number, row if known is None else known
+            width = self.workers or (1 if self.backend == "processes" else cpus())
+            fresh = study.run(self._evaluated, n=self.n - len(before), width=width)
+            for number, row in enumerate(fresh, start=len(before)):
+                if keeper is not None:
+                    keeper.put(row)
+                _advance(bar)
+                yield number, row
+
+    def _decide_returns(self, runs: int) -> None:
+        settings, calendar = self.job.settings, self.job.portal.calendar
+        assert settings.end is not None
+        sessions = calendar.number(settings.end) - calendar.number(settings.start) + 1
+        self.job = replace(self.job, keep_returns=runs * sessions * 8 <= RETURNS_KEPT)
+
+    # -- where they run ---------------------------------------------------------------
+
+    def _evaluated(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+        for number, row in self._run(tasks):
+            yield number, row.locate(self.job.strategy)
+
+    def _run(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+        if self._pool is not None:
+            yield from run_in(self._pool, tasks)
+            return
+        elsewhere = self.backend != "processes" or (self.workers or 1) > 1
+        if not tasks:
+            return
+        if elsewhere:
+            self._pool = make_pool(self.job, self.backend, self.workers)
+            yield from run_in(self._pool, tasks)
+        elif self.workers == 1:
+            yield from run_here(self.job, tasks)
+        else:
+            yield from self._run_as_it_turns_out(tasks)
+
+    # In this process for a start; in others once the rest is known to take long.
+    def _run_as_it_turns_out(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
+        spent = 0.0
+        for place, task in enumerate(tasks):
+            if place and spent / place * (len(tasks) - place) > WORTH_PROCESSES_S and cpus() > 1:
+                pool = self._willing_pool()
+                if pool is not None:
+                    self._pool = pool
+                    yield from run_in(pool, tasks[place:])
+                    return
+                spent = -math.inf  # stay here
+            for number, row in run_here(self.job, [task]):
+                spent += row.seconds
+                yield number, row
+
+    # Nobody asked for processes: what cannot travel stays here.
+    def _willing_pool(self) -> Pool | None:
+        try:
+            return make_pool(self.job, self.backend, None)
+        except NotPicklable:
+            return None
+
+    def _close(self, *, at_once: bool) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close(at_once=at_once)
+
+    # -- around it --------------------------------------------------------------------
+
+    def _bar(self, total: int) -> AbstractContextManager[Any]:
+        shown = somebody_looks() if self.progress is None else self.progress
+        if not shown:
+            return nullcontext()
+        from tqdm.auto import tqdm
+
+        name = strategy_name(self.job.strategy)
+        bar: AbstractContextManager[Any] = tqdm(total=total, unit="run", desc=name, leave=False)
+        return bar
+
+    def _keeper(self, store: Any) -> RunStore | None:
+        is_path = isinstance(store, Path) or (isinstance(store, str) and "://" not in store)
+        if store is not None and not is_path and not self.searches:
+            raise InvalidSetting(
+                f"store must be the path of an SQLite file: was {store!r}; an optuna storage "
+                'goes with method="optuna"'
+            )
+        return RunStore(store, sweep_facts(self.job)) if is_path else None
+
+
+def sweep_facts(job: Job) -> dict[str, str]:
+    """Return what decides the numbers of a sweep's runs, as texts."""
+    executor = StrategyExecutor(job.strategy)
+    settings: RunSettings = job.settings
+    shown = {
+        name: repr(getattr(settings, name))
+        for name in ("capital_base", "start", "end", "frequency")
+    }
+    return {
+        "strategy": executor.name,
+        "source": executor.fingerprint(),
+        "data": job.portal.fingerprint(),
+        **shown,
+        "costs": f"{settings.commission!r} {settings.slippage!r}",
+        "benchmark": repr(settings.benchmark),
+        "frames": f"{settings.frames} {settings.zipline_quirks}",
+        "maximize": ", ".join(objective.name for objective in job.objectives),
+    }
+
+
+def _advance(bar: Any) -> None:
+    if bar is not None:
+        bar.update()

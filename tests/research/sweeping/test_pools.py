@@ -1,0 +1,127 @@
+"""Runs give the same in processes, on a dask cluster and in any executor, whoever dies."""
+
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from rbtlive.errors import NotPicklable
+from tests.research.sweeping.sweeps import SETS, Cross, DiesOnce, FailsOnThree, sweep
+
+
+def same(left, right):
+    return left.frame.drop("seconds").equals(right.frame.drop("seconds"))
+
+
+def test_processes_give_what_this_process_gives():
+    assert same(sweep(FailsOnThree, workers=2), sweep(FailsOnThree))
+
+
+def test_a_worker_that_is_killed_loses_nothing(tmp_path):
+    params = {**SETS, "note": str(tmp_path / "died")}
+
+    found = sweep(DiesOnce, params, workers=2)
+
+    assert (tmp_path / "died").exists()
+    assert found.frame["error"].null_count() == len(found) == 6
+
+
+def test_parameters_that_kill_every_worker_are_a_row_and_the_others_are_done(tmp_path):
+    params = {**SETS, "note": str(tmp_path / "died"), "always": True}
+
+    found = sweep(DiesOnce, params, workers=2)
+
+    assert found.errors.select("fast", "slow").rows() == [(3, 6)]
+    assert found.errors["error"][0].startswith("LostWorker: the worker process died")
+
+
+def test_what_cannot_travel_is_named():
+    class Locked(Cross):
+        lock = threading.Lock()
+
+    with pytest.raises(NotPicklable, match=r"lock.*cannot travel.*pass workers=1"):
+        sweep(Locked, workers=2)
+
+
+def test_an_executor_runs_a_sweep():
+    with ThreadPoolExecutor(1) as executor:
+        assert same(sweep(backend=executor, workers=None), sweep())
+
+
+SCRIPT = """
+import rbtlive as rbt
+from tests.builders import daily_frame
+
+size = 5
+
+class Cross(rbt.TradingAlgorithm):
+    fast, slow = 2, 4
+
+    def initialize(self, context):
+        context.asset = self.symbol("AAA")
+
+    def handle_data(self, context, data):
+        prices = data.history(context.asset, "close", self.slow, "1d")
+        up = prices[-self.fast :].mean() > prices.mean()
+        self.order_target(context.asset, size if up else 0)
+
+found = rbt.sweep(
+    Cross, daily_frame(40, 2), {"fast": [2, 3], "slow": [4, 6]}, start="2017-01-12",
+    where=lambda p: p.fast < p.slow, maximize=lambda run: run["total_return"], workers=2,
+)
+print(found.frame["total_return"].to_list(), found.errors.height)
+"""
+
+
+def test_a_script_without_a_main_guard_sweeps_its_own_class_in_processes(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": ""},
+    )
+
+    expected = sweep(params={"fast": [2, 3], "slow": [4, 6]}).frame["total_return"].to_list()
+    assert done.stdout.strip() == f"{expected} 0", done.stderr
+    assert done.stderr == ""
+
+
+CLUSTER = """
+import os, signal, threading
+import distributed
+from tests.research.sweeping.sweeps import SETS, DiesOnce, sweep
+
+if __name__ == "__main__":
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        print(len(client.scheduler_info()["workers"]), "workers")
+        found = sweep(DiesOnce, {**SETS, "note": os.environ["NOTE"]}, backend=client, workers=None)
+        here = sweep()
+        print(found.frame["error"].null_count(), os.path.exists(os.environ["NOTE"]))
+        print(found.frame["sharpe"].equals(here.frame["sharpe"]))
+"""
+
+
+def test_a_dask_cluster_of_two_processes_loses_one_and_nothing_else(tmp_path):
+    path = tmp_path / "cluster.py"
+    path.write_text(textwrap.dedent(CLUSTER), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=tmp_path,
+        env={"PYTHONPATH": ":".join(sys.path), "PATH": "", "NOTE": str(tmp_path / "died")},
+    )
+
+    assert done.stdout.split("\n")[:3] == ["2 workers", "6 True", "True"], done.stderr

@@ -1,0 +1,85 @@
+"""Searches by optuna maximise, repeat by their seed, and go on from their storage."""
+
+import optuna
+import pytest
+
+from rbtlive.errors import EmptySweep, InvalidSetting
+from tests.research.sweeping.sweeps import Counts, FailsOnThree, sweep
+
+SPACE = {"fast": range(2, 6), "slow": [4, 6, 7]}
+
+
+def test_a_search_has_a_row_a_trial_and_repeats_by_its_seed():
+    one, again = (sweep(params=SPACE, method="optuna", n=6, seed=3) for _ in range(2))
+
+    assert len(one) == 6
+    assert one.method == "optuna"
+    assert one.frame.drop("seconds").equals(again.frame.drop("seconds"))
+
+
+def test_a_sampler_searches_its_own_way_and_where_holds():
+    sampler = optuna.samplers.RandomSampler(seed=2)
+
+    found = sweep(params=SPACE, method=sampler, n=7, where=lambda p: p.fast < p.slow - 1)
+
+    assert found.method == "RandomSampler"
+    assert (found.frame["fast"] < found.frame["slow"] - 1).all()
+
+
+def test_distributions_and_several_objectives_are_optunas():
+    space = {"fast": optuna.distributions.IntDistribution(2, 5)}
+
+    found = sweep(params=space, method="optuna", n=5, maximize=["sharpe", "-turnover"], seed=1)
+
+    assert found.frame["fast"].is_between(2, 5).all()
+    assert found.pareto.height >= 1
+
+
+def test_a_failing_trial_is_a_row_and_the_search_goes_on():
+    found = sweep(FailsOnThree, {"fast": [2, 3]}, method="optuna", n=6, seed=1)
+
+    assert len(found) == 6
+    assert set(found.errors["fast"]) == {3}
+
+
+@pytest.mark.parametrize("kind", ["path", "url"])
+def test_a_search_goes_on_from_its_storage(tmp_path, kind):
+    path, note = tmp_path / "study.sqlite", tmp_path / "note"
+    note.touch()
+    store = path if kind == "path" else f"sqlite:///{path}"
+    space = {**SPACE, "note": str(note)}
+
+    sweep(Counts, space, method="optuna", n=3, seed=1, store=store)
+    found = sweep(Counts, space, method="optuna", n=5, seed=2, store=store)
+
+    assert note.read_text().count("run") == 5
+    assert len(found) == 5
+    study = optuna.load_study(study_name="rbtlive Counts", storage=f"sqlite:///{path}")
+    assert len(study.trials) == 5
+    assert found.returns().shape[1] == 5
+
+
+def test_a_trial_that_a_kill_left_running_is_run_again(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.sqlite'}"
+    sweep(params=SPACE, method="optuna", n=2, seed=1, store=url)
+    study = optuna.load_study(study_name="rbtlive Cross", storage=url)
+    left = study.ask(
+        {
+            "fast": optuna.distributions.IntDistribution(2, 5),
+            "slow": optuna.distributions.CategoricalDistribution((4, 6, 7)),
+        }
+    )
+
+    found = sweep(params=SPACE, method="optuna", n=3, seed=1, store=url)
+
+    assert found.row(2).params == left.params
+
+
+def test_a_where_that_refuses_everything_ends_the_search():
+    with pytest.raises(EmptySweep, match="refused 500 proposals"):
+        sweep(params=SPACE, method="optuna", n=2, where=lambda _p: False)
+
+
+def test_a_storage_that_is_none_is_refused():
+    with pytest.raises(InvalidSetting, match="an optuna storage or its URL"):
+        sweep(params=SPACE, method="optuna", n=2, store=7)
