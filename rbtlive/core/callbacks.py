@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.order import Order
 from rbtlive.core.views import OrderView
-from rbtlive.errors import TooManyErrors
+from rbtlive.errors import HistoryWindowStartsBeforeData, TooManyErrors
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -80,8 +80,10 @@ class Callbacks:
             raise failure
         self.failures.append(failure)
         self.failure_count += 1
-        self.failures_in_row += 1
         core.on_message("error", f"a callback failed at {core.now}: {told(failure)}")
+        if isinstance(failure, HistoryWindowStartsBeforeData):
+            return  # the bars that it waits for will come
+        self.failures_in_row += 1
         if self.failures_in_row == core.settings.max_errors:
             text = f"{self.failures_in_row} callbacks in a row failed"
             self.failures.append(TooManyErrors(f"{text}: trading is halted until resume()"))

@@ -228,19 +228,19 @@ class PolarsFrames:
             values = np.empty((rows, width))
             for place, asset in enumerate(assets):
                 values[:, place] = market.windows.values(asset.index, field, span)
-            shown[field] = pl.Series(values.reshape(-1), dtype=pl.Float64, nan_to_null=True)
+            shown[field] = pl.Series(values.reshape(-1), dtype=pl.Float64)
         return pl.DataFrame(shown)
 
 
 def exactly(shown: pl.Series | pl.DataFrame) -> Any:
     """Turn the Float64 columns of a window into Decimal(38, 12), each value by its
-    shortest decimal text.
+    shortest decimal text; a missing one is null.
     """
     if isinstance(shown, pl.DataFrame):
         floats = [column for column in shown.columns if shown.schema[column] == pl.Float64]
         return shown.with_columns([exactly(shown[column]) for column in floats])
     values = [
-        None if value is None else to_decimal(value).quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT)
+        None if isnan(value) else to_decimal(value).quantize(MONEY_QUANTUM, context=ENGINE_CONTEXT)
         for value in shown.to_list()
     ]
     return pl.Series(shown.name, values, dtype=EXACT)

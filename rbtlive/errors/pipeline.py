@@ -7,7 +7,14 @@ from rbtlive.errors.base import ZiplineError
 
 
 class HistoryWindowStartsBeforeData(ZiplineError):
-    """The history window begins before the data."""
+    """The history window begins before the data.
+
+    Attributes:
+        fits_from: Number of the first later session in which the same window lies
+            within the data; None if there is none, or it is not known.
+    """
+
+    fits_from: int | None = None
 
 
 class NoSuchPipeline(ZiplineError, KeyError):

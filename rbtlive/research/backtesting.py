@@ -12,10 +12,11 @@ import polars as pl
 from rbtlive.core.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.interval import DAY
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
-from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
+from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
 
 
 def backtest(  # noqa: PLR0913 - the public contract, each by name
@@ -33,6 +34,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     benchmark: Any = None,
     frames: Literal["polars", "pandas"] = "polars",
     zipline_quirks: bool = False,
+    warmup: int | None = None,
     progress: bool | None = None,
 ) -> BacktestResult:
     """Run a strategy over historical bars and return what it did.
@@ -46,7 +48,9 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         data: A portal, a polars or pandas frame, or a path; a frame holds bars of the
             frequency, or shorter ones.
         start: Label of the first session, included; earlier bars are history. Default:
-            the data's first.
+            the first whose windows lie within the data: if the strategy asks for bars
+            before the data, the run begins anew where they are there, and its `hints`
+            say so.
         end: Label of the last session, included. Default: the data's last.
         capital_base: Cash at the start.
         frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
@@ -60,6 +64,8 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         frames: What the strategy is shown: "polars" with exact numbers, or zipline's
             "pandas" with floats.
         zipline_quirks: Restore zipline's quirks that are mended by default.
+        warmup: Begin, instead of with `start`, with the first session that has so many
+            bars before it.
         progress: Show a progress bar; None shows one where a person is looking and it
             takes over a second.
 
@@ -86,14 +92,21 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         benchmark=benchmark,
         frames=frames,
         zipline_quirks=zipline_quirks,
+        warmup=warmup,
     )
-    core = new_core(strategy, portal, settings, preload=True)
-    try:
-        run_core(core, progress=progress)
-    except KeyboardInterrupt as interrupt:
-        keep_partial(core, interrupt)
-        raise
-    return conclude(core)
+    while True:
+        core = new_core(strategy, portal, settings, preload=True)
+        try:
+            run_core(core, progress=progress)
+        except KeyboardInterrupt as interrupt:
+            keep_partial(core, interrupt)
+            raise
+        except HistoryWindowStartsBeforeData as early:
+            if start is not None or warmup is not None:
+                raise
+            settings = later_start(settings, early, portal)
+        else:
+            return conclude(core)
 
 
 def keep_partial(core: TradingCore, interrupt: BaseException) -> None:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
+from dataclasses import replace
+from datetime import date
 from typing import Any, Literal, cast
 
 from rbtlive.core.quirks import quirks
@@ -20,9 +22,11 @@ from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import as_label
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
+    HistoryWindowStartsBeforeData,
     InvalidSetting,
     NoFeed,
     OutsideData,
@@ -53,6 +57,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     zipline_quirks: bool = False,
     on_error: Literal["raise", "continue"] = "raise",
     max_errors: int = 10,
+    warmup: int | None = None,
     endless: bool = False,
 ) -> RunSettings:
     """Check what the user asked for (as `backtest` takes it), and return it as
@@ -72,6 +77,8 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     if not capital.is_finite() or capital <= 0:
         raise ZeroCapitalError(f"capital_base must be greater than zero: was {capital_base}")
     exchange = portal.calendar
+    if warmup is not None:
+        start = _after_bars(portal, interval, warmup, start=start)
     first, last = _span(portal, start=start, end=end, endless=endless)
     return RunSettings(
         capital_base=capital,
@@ -88,6 +95,47 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         on_error=on_error,
         max_errors=max_errors,
     )
+
+
+# The first session that has so many bars of the run before it.
+def _after_bars(portal: PolarsDataPortal, interval: Interval, warmup: Any, *, start: Any) -> date:
+    if start is not None:
+        raise InvalidSetting(
+            f"start and warmup both say where the run begins: were {start} and {warmup}; pass one"
+        )
+    if isinstance(warmup, bool) or not isinstance(warmup, int) or warmup < 0:
+        raise InvalidSetting(f"warmup must be a whole number of bars, 0 or more: was {warmup!r}")
+    grid = BarGrid(portal.calendar, interval)
+    session, bars = portal.first_session, 0
+    while bars < warmup and session <= portal.last_session:
+        bars += len(grid.ends_us(session))
+        session += 1
+    if session > portal.last_session:
+        raise OutsideData(
+            f"warmup must leave a session to run: was {warmup} bars of {interval.text!r}, and the "
+            f"data has {bars}; ask for fewer, or give earlier bars"
+        )
+    return portal.calendar.label(session)
+
+
+def later_start(
+    settings: RunSettings, early: HistoryWindowStartsBeforeData, portal: PolarsDataPortal
+) -> RunSettings:
+    """Return the settings of the same run from the first session on in which a window
+    that began before the data lies within it.
+
+    Raises:
+        HistoryWindowStartsBeforeData: there is no such session in the run.
+    """
+    calendar = portal.calendar
+    first = early.fits_from
+    if first is None or settings.end is None or first > calendar.number(settings.end):
+        early.add_note(
+            "the run would begin with the first session whose windows fit, but the data ends "
+            f"before it, on {settings.end}"
+        )
+        raise early
+    return replace(settings, start=calendar.label(first))
 
 
 def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:

@@ -214,9 +214,9 @@ def test_series_frames_and_matrices_hold_the_same_values(live: bool) -> None:
                 values = run.market.windows.values(index, field, span)
                 series = run.market.windows.series(index, field, span)
                 assert np.array_equal(values, matrix[:, place], equal_nan=True)
-                assert series.fill_null(np.nan).equals(frame[series.name].fill_null(np.nan))
-                assert np.array_equal(values, series.fill_null(np.nan).to_numpy(), equal_nan=True)
-                assert series.null_count() == np.isnan(values).sum()
+                assert series.equals(frame[series.name])
+                assert np.array_equal(values, series.to_numpy(), equal_nan=True)
+                assert series.null_count() == 0
 
 
 def test_a_window_may_not_reach_before_the_data() -> None:

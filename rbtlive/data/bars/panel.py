@@ -262,7 +262,7 @@ class Panel:
 
     def held_series(self, index: int, field: str) -> pl.Series:
         """Return a field of one asset from row `base` on, as a Float64 Series named by
-        symbol, null where a price is missing.
+        symbol, NaN where a price is missing.
         """
         key = (index, field)
         cached = self._series.get(key)
@@ -274,7 +274,7 @@ class Panel:
 
     def series(self, index: int, field: str, low: int, rows: int) -> pl.Series:
         """Return `rows` values of a field of one asset from row `low` on, as a Float64
-        Series; null where a price is missing.
+        Series; NaN where a price is missing.
         """
         known = self._series.get((index, field))
         return (self.held_series(index, field) if known is None else known).slice(low, rows)
@@ -416,8 +416,8 @@ class Panel:
 
 
 def to_series(name: str, values: Floats) -> pl.Series:
-    """Return floats as a Float64 Series whose missing values are null."""
-    return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64, nan_to_null=True)
+    """Return floats as a Float64 Series; a missing value is NaN."""
+    return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64)
 
 
 def last_known(values: Floats, field: str, low: int) -> int:

@@ -99,7 +99,7 @@ class History:
             values = self._seen(
                 self.panel.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
             )
-            columns.append(to_series(field, values))
+            columns.append(to_series(field, values).fill_nan(None))
         return pl.DataFrame(columns)
 
     def series(self, index: int, field: str, low: int, high: int) -> pl.Series:
@@ -107,7 +107,7 @@ class History:
         named by symbol.
 
         The session that looks is the latest one that factors were noted for. Missing
-        values are null.
+        values are NaN.
         """
         panel = self.panel
         if not panel.frozen:

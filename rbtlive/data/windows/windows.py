@@ -6,6 +6,7 @@ one that is still going on, and is then made of what has happened of it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
@@ -76,6 +77,12 @@ class Span(NamedTuple):
         return self.high - self.low + self.today if self.starts is None else len(self.starts)
 
 
+class _Place(NamedTuple):
+    # Where a window ends: a row, and the session that is seen there.
+    view: int
+    session: int
+
+
 class Windows:
     """Windows over the bars of one market, as they look from its cursor.
 
@@ -108,80 +115,79 @@ class Windows:
             ValueError: the frequency is no interval.
         """
         market = self._market
-        if frequency == market.frequency:
-            return self._own(bar_count, market.view + 1)
-        wanted = _parsed(frequency)
-        if wanted == market.interval:
-            return self._own(bar_count, market.view + 1)
-        if not market.interval.makes_up(wanted):
-            raise IncompatibleHistoryFrequency(_cannot_be_made(market.interval, wanted))
+        own = market.interval
+        wanted = own if frequency == market.frequency else _parsed(frequency)
+        if not own.makes_up(wanted):
+            raise IncompatibleHistoryFrequency(_cannot_be_made(own, wanted))
+        here = _Place(market.view, market.view_session)
+        span = self._span_at(here, bar_count, wanted, partial=partial)
+        if span is None:
+            raise self._too_early(bar_count, wanted, partial=partial)
+        return span
+
+    # None where it would begin before the data.
+    def _span_at(
+        self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
+    ) -> Span | None:
+        if wanted == self._market.interval:
+            high = here.view + 1
+            low = high - bar_count
+            if low < self._history.first_row:
+                return None
+            return Span(self._history, low, high, today=False)
         if wanted == DAY:
-            return self._days(bar_count, partial=partial)
+            return self._days(here, bar_count, partial=partial)
         if wanted.intraday:
-            return self._longer_of_day(bar_count, wanted, partial=partial)
-        return self._longer_of_sessions(bar_count, wanted, partial=partial)
+            return self._longer_of_day(here, bar_count, wanted, partial=partial)
+        return self._longer_of_sessions(here, bar_count, wanted, partial=partial)
 
-    def _own(self, bar_count: int, high: int) -> Span:
-        low = high - bar_count
-        if low < self._history.first_row:
-            raise self._too_early(bar_count, self._market.interval)
-        return Span(self._history, low, high, today=False)
-
-    def _days(self, bar_count: int, *, partial: bool) -> Span:
-        market = self._market
-        history = market.days.history
-        high = market.view_session - history.panel.first_session
-        today = partial or self._session_is_over()
+    def _days(self, here: _Place, bar_count: int, *, partial: bool) -> Span | None:
+        history = self._market.days.history
+        high = here.session - history.panel.first_session
+        today = partial or self._session_is_over(here)
         low = high + today - bar_count
-        if low < history.first_row:
-            raise self._too_early(bar_count, DAY)
-        return Span(history, low, high, today=today)
+        return Span(history, low, high, today=today) if low >= history.first_row else None
 
-    def _session_is_over(self) -> bool:
+    def _session_is_over(self, here: _Place) -> bool:
         market = self._market
-        view = market.view
-        return (
-            view >= 0
-            and market.panel.row_us[view] == market.calendar.closes_us[market.view_session]
-        )
+        closes_us = market.calendar.closes_us[here.session]
+        return here.view >= 0 and bool(market.panel.row_us[here.view] == closes_us)
 
-    def _longer_of_day(self, bar_count: int, wanted: Interval, *, partial: bool) -> Span:
-        market, panel = self._market, self._history.panel
+    def _longer_of_day(
+        self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
+    ) -> Span | None:
+        panel = self._history.panel
         bars = self._of_day.get(wanted)
         if bars is None:
             bars = self._of_day[wanted] = BarsOfDay(panel, wanted)
-        starts, high = bars.starts(), market.view + 1
+        starts, high = bars.starts(), here.view + 1
         last = int(starts.searchsorted(high))  # longer bars that have begun
         if not partial and high and not bars.is_over(high - 1):
             last -= 1
             high = int(starts[last])
         first = last - bar_count
         if first < 0 or starts[first] < self._history.first_row:
-            raise self._too_early(bar_count, wanted)
+            return None
         places = starts[first:last]
         low = int(places[0])
         ends = pl.Series("date", bars.ends(low, high)[places - low])
-        return Span(
-            self._history,
-            low,
-            high,
-            today=False,
-            starts=places - low,
-            dates=ends.cast(pl.Datetime("us", "UTC")),
-        )
+        dates = ends.cast(pl.Datetime("us", "UTC"))
+        return Span(self._history, low, high, today=False, starts=places - low, dates=dates)
 
     # In a daily run of its own rows, in an intraday run of days and the session so far.
-    def _longer_of_sessions(self, bar_count: int, wanted: Interval, *, partial: bool) -> Span:
+    def _longer_of_sessions(
+        self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
+    ) -> Span | None:
         market = self._market
         periods = self._of_sessions.get(wanted)
         if periods is None:
             periods = self._of_sessions[wanted] = BarsOfSessions(market.calendar, wanted)
-        history, session = market.days.history, market.view_session
+        history, session = market.days.history, here.session
         before = history.panel.first_session
         today = market.interval.intraday
         last = periods.place(session) + 1
         if not partial and not (
-            periods.is_over(session) and (not today or self._session_is_over())
+            periods.is_over(session) and (not today or self._session_is_over(here))
         ):
             last -= 1
             session, today = int(periods.firsts(last, last + 1)[0]) - 1, False
@@ -189,27 +195,45 @@ class Windows:
         firsts = periods.firsts(max(first, 0), last) - before
         # The first one there is may have begun before the data.
         if first < 0 or (len(firsts) > 1 and firsts[1] <= history.first_row) or session < before:
-            raise self._too_early(bar_count, wanted)
+            return None
         low = max(int(firsts[0]), history.first_row)
-        high = session + 1 - today - before
         return Span(
             history,
             low,
-            high,
+            session + 1 - today - before,
             today=today,
             starts=np.maximum(firsts - low, 0),
             dates=pl.Series("date", periods.labels(first, last)),
         )
 
-    def _too_early(self, bar_count: int, frequency: Interval) -> HistoryWindowStartsBeforeData:
+    def _too_early(
+        self, bar_count: int, wanted: Interval, *, partial: bool
+    ) -> HistoryWindowStartsBeforeData:
         market = self._market
         first = market.calendar.label(market.data_start)
         now = market.calendar.label(max(market.session, 0))
-        return HistoryWindowStartsBeforeData(
+        error = HistoryWindowStartsBeforeData(
             f"data.history() must not reach before the first session of the data, {first}: was "
-            f"{bar_count} bars of {frequency.text!r} in session {now}; ask for fewer bars, start "
+            f"{bar_count} bars of {wanted.text!r} in session {now}; ask for fewer bars, start "
             "later, or give earlier bars"
         )
+        error.fits_from = self._fits_from(bar_count, wanted, partial=partial)
+        return error
+
+    # The first later session in which the same window, asked for at the same bar of the
+    # session, would lie within the data; None if there is none, or none is known yet.
+    def _fits_from(self, bar_count: int, wanted: Interval, *, partial: bool) -> int | None:
+        market, panel = self._market, self._market.panel
+        inside = market.view - panel.rows_of_session(market.session)[0]
+
+        def fits(session: int) -> bool:
+            view = panel.rows_of_session(session)[0] + inside
+            here = _Place(view, session if inside >= 0 else session - 1)
+            return self._span_at(here, bar_count, wanted, partial=partial) is not None
+
+        sessions = range(market.session + 1, panel.last_session + 1 if panel.frozen else 0)
+        found = bisect_left(sessions, True, key=fits)
+        return sessions[found] if found < len(sessions) else None
 
     # --- what is in them --------------------------------------------------------------
 
