@@ -47,7 +47,7 @@ RbtliveError
 │   ├── UnknownSymbol, MissingColumn, WrongColumnType, NotAFrame, UnreadableFile
 │   ├── EmptyData, UnknownSample, InvalidPrice, InvalidVolume, MissingValue
 │   ├── HighBelowLow, DuplicateBar, BarOutsideSession, InvalidAsset, InvalidSplit
-│   └── InvalidDividend
+│   └── InvalidDividend, UnclearData, RowsLost
 ├── StrategyError
 │   ├── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator
 │   └── CalledOutsideStrategy
@@ -97,6 +97,8 @@ from rbtlive.errors.data import (
     MissingColumn,
     MissingValue,
     NotAFrame,
+    RowsLost,
+    UnclearData,
     UnknownSample,
     UnknownSymbol,
     UnreadableFile,
@@ -356,6 +358,7 @@ __all__ = [
     "ResultError",
     "ResultVersion",
     "RootSymbolNotFound",
+    "RowsLost",
     "RunNotFound",
     "SameSymbolUsedAcrossCountries",
     "ScheduleFunctionInvalidCalendar",
@@ -383,6 +386,7 @@ __all__ = [
     "TransactionWithNoAmount",
     "TransactionWithNoVolume",
     "TransactionWithWrongDirection",
+    "UnclearData",
     "UnknownCalendar",
     "UnknownOrder",
     "UnknownParameter",

@@ -73,3 +73,21 @@ class InvalidSplit(DataError):
 
 class InvalidDividend(DataError):
     """A row of the dividends frame cannot be applied."""
+
+
+class UnclearData(DataError):
+    """A source lacks something, or can be read in several ways; lists all of it.
+
+    Attributes:
+        missing: What is missing or unclear, a sentence each.
+        line: The call that says it.
+    """
+
+    def __init__(self, message: str, *, missing: tuple[str, ...] = (), line: str = "") -> None:
+        super().__init__(message)
+        self.missing = missing
+        self.line = line
+
+
+class RowsLost(DataError):
+    """More than one row in a hundred would be left out; names the likely cause."""

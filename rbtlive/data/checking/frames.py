@@ -72,7 +72,7 @@ def read_frame(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataFra
         ).collect()
     if isinstance(source, pl.DataFrame):
         return source.select([name for name in source.columns if name in wanted])
-    if _is_pandas(source):
+    if is_pandas(source):
         return _from_pandas(source, what=what, wanted=wanted)
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise NotAFrame(
@@ -241,11 +241,12 @@ def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
 
 
 # pandas is not imported to ask: whoever passes a frame of it has done so already.
-def _is_pandas(source: Any) -> bool:
+def is_pandas(source: Any, kind: str = "DataFrame") -> bool:
+    """Say whether this is a pandas frame, or another kind of pandas object."""
     kinds = (
-        f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__
+        f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(source).__mro__
     )
-    return "pandas.DataFrame" in kinds
+    return f"pandas.{kind}" in kinds
 
 
 def parquet_files(source: Any) -> list[Path]:
@@ -345,7 +346,7 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
                     "one"
                 )
             try:
-                columns.append(_pandas_column(source[name]).alias(str(name)))
+                columns.append(pandas_column(source[name]).alias(str(name)))
             except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
                 raise WrongColumnType(
                     f"column {name!r} of {what} must hold values of one type: was pandas "
@@ -355,7 +356,12 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
     return pl.DataFrame(columns)
 
 
-def _pandas_column(column: Any) -> pl.Series:
+def pandas_column(column: Any) -> pl.Series:
+    """Return a pandas Series as polars has it; times keep their zone.
+
+    Raises:
+        TypeError, ValueError, OverflowError, PolarsError: its values have no one type.
+    """
     kind = column.dtype.kind
     if kind == "M":
         if getattr(column.dtype, "tz", None) is None:

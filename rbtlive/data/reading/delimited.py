@@ -1,0 +1,260 @@
+"""Text files of columns: the delimiter, the header and the lines above it are found,
+then polars reads.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.frames import READ_ERRORS, unreadable
+from rbtlive.data.reading.columns import field_of, plain, role_of
+from rbtlive.data.reading.numbers import NOTHING, is_number_text
+from rbtlive.data.reading.tables import Table
+
+_HEAD_BYTES: Final = 65_536
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_NO_VALUE: Final = [text for word in NOTHING if word for text in {word, word.upper()}] + ["NaN"]
+
+KLINES: Final = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
+    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+"""Columns of Binance's klines. Source: github.com/binance/binance-public-data."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    delimiter: str
+    skip: int
+    names: list[str] | None  # None: no header
+    levels: int = 1
+
+
+def read_delimited(content: Path | bytes, *, where: str) -> Table:
+    """Return the table of a CSV file, or of one with another delimiter.
+
+    Args:
+        content: A plain file, or the bytes of a compressed one.
+        where: What messages call it.
+
+    Raises:
+        UnreadableFile: it holds no table.
+    """
+    head = _head(content)
+    if b"\0" in head[:200] and head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        content = (content if isinstance(content, bytes) else content.read_bytes()).decode(
+            "utf-16"
+        ).encode()
+        head = content[:_HEAD_BYTES]
+    text, encoding = _decoded(head)
+    layout = _layout(text.splitlines()[:60])
+    comma = {";": True}.get(layout.delimiter)
+    try:
+        frame = _frame(content, layout, encoding)
+    except READ_ERRORS as error:
+        raise unreadable(where, error, what="bars") from error
+    return Table(frame, where, decimal_comma=comma)
+
+
+def _head(content: Path | bytes) -> bytes:
+    if isinstance(content, bytes):
+        return content[:_HEAD_BYTES]
+    with content.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _decoded(head: bytes) -> tuple[str, Any]:
+    for cut in range(4):  # the head may end inside a character
+        try:
+            return head[: len(head) - cut].decode("utf-8-sig"), "utf8"
+        except UnicodeDecodeError:
+            continue
+    return head.decode("latin-1"), "utf8-lossy"
+
+
+def _layout(lines: list[str]) -> _Layout:
+    delimiter = _delimiter(lines)
+    rows = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+    widest = max((len(row) for row in rows), default=0)
+    for number, row in enumerate(rows):
+        if len(row) < min(widest, 2) or (number < 5 and row and row[0].startswith("#")):
+            continue
+        if len(row) < widest - 1 and number < 10 and not _is_data(row):
+            continue
+        if _is_data(row):
+            return _Layout(delimiter, number, None)
+        levels = _levels(rows[number:])
+        names = [name.strip().strip("<>").strip() for name in row]
+        return _Layout(delimiter, number, names, levels)
+    return _Layout(delimiter, 0, None)
+
+
+def _delimiter(lines: list[str]) -> str:
+    sample = [line for line in lines if line.strip()][:40]
+    if sample and (said := re.fullmatch(r"\s*sep=(.)\s*", sample[0])):
+        return said[1]
+    best, most = ",", 0
+    for delimiter in (";", "\t", "|", ","):
+        counts = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in sample]
+        usual = max(set(counts), key=counts.count, default=0)
+        if usual > most and counts.count(usual) * 2 >= len(counts):
+            best, most = delimiter, usual
+    return best
+
+
+def _is_data(row: list[str]) -> bool:
+    cells = [cell.strip() for cell in row if cell.strip()]
+    numbers = sum(map(is_number_text, cells))
+    return numbers >= max(2, len(cells) - 3) and not any(field_of(cell) for cell in cells)
+
+
+# pandas writes columns of two levels as two lines and the index's name as a third.
+def _levels(rows: list[list[str]]) -> int:
+    if len(rows) < 3 or _is_data(rows[1]):
+        return 1
+    lead = plain(rows[1][0]) if rows[1] else ""
+    if lead in ("ticker", "tickers", "symbol", "symbols") or (
+        plain(rows[0][0]) in ("price", "ticker", "attributes", "", "field") and lead in (
+            "price", "attributes", "symbols", "", "field",
+        ) and any(map(field_of, rows[0] + rows[1]))
+    ):  # fmt: skip
+        return 2
+    return 1
+
+
+def _frame(content: Path | bytes, layout: _Layout, encoding: Any) -> pl.DataFrame:
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    texts = {}
+    names = layout.names
+    if names is not None and layout.levels == 1:
+        for name in names:
+            if role_of(name) == "symbol":
+                texts[name] = pl.String
+    options: dict[str, Any] = {
+        "separator": layout.delimiter,
+        "encoding": encoding,
+        "null_values": _NO_VALUE,
+        "try_parse_dates": True,
+        "infer_schema_length": 10_000,
+        "truncate_ragged_lines": True,
+        "has_header": False,
+        "skip_rows": layout.skip + (0 if names is None else layout.levels),
+    }
+    if names is not None and layout.levels == 1:
+        unique = _unique(names)
+        options["new_columns"] = unique
+        options["schema_overrides"] = {
+            f"column_{place + 1}": texts[name] for place, name in enumerate(names) if name in texts
+        }
+    try:
+        frame = pl.read_csv(source, **options)
+    except READ_ERRORS:  # a column that is not what its first rows are
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        options["infer_schema"] = False
+        options.pop("schema_overrides", None)
+        frame = pl.read_csv(source, **options)
+    if names is None:
+        return frame
+    if layout.levels == 2:
+        return _two_levels(frame, content, layout, encoding)
+    if len(names) > frame.width:
+        return frame
+    return frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
+
+
+def _unique(names: list[str], width: int | None = None) -> list[str]:
+    done: list[str] = []
+    for place, name in enumerate(names):
+        fresh = name or f"column_{place + 1}"
+        while fresh in done:
+            fresh += "_2"
+        done.append(fresh)
+    while width is not None and len(done) < width:
+        done.append(f"column_{len(done) + 1}")
+    return done if width is None else done[:width]
+
+
+# Two lines of names become one "field|symbol" a column, as `wide` takes them apart.
+def _two_levels(
+    frame: pl.DataFrame, content: Path | bytes, layout: _Layout, encoding: Any
+) -> pl.DataFrame:
+    del encoding
+    lines = _decoded(_head(content))[0].splitlines()[layout.skip : layout.skip + 3]
+    upper, lower, third = (next(csv.reader([line], delimiter=layout.delimiter)) for line in lines)
+    if not any(cell.strip() for cell in third[1:]):  # the index's own name
+        frame = frame.slice(1)
+        frame = frame.with_columns(
+            pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+            for name in frame.columns[1:]
+            if frame[name].dtype == pl.String
+        )
+    names = ["date" if not third or plain(third[0]) == "" else third[0]]
+    names += [f"{one}|{other}" for one, other in zip(upper[1:], lower[1:], strict=False)]
+    return frame.rename(dict(zip(frame.columns, names, strict=False)))
+
+
+def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
+    """Name the columns of a table without a header, by what they hold.
+
+    Returns:
+        The frame, whose shape it is, and whether its bars are stamped at the start for
+        sure; columns that stay nameless could not be told.
+    """
+    names = frame.columns
+    if frame.width in (11, 12) and frame.dtypes[0].is_integer() and frame.dtypes[6].is_integer():
+        return frame.rename(dict(zip(names, KLINES, strict=False))), "Binance klines", True
+    times = 1
+    second = frame[names[1]] if frame.width > 1 else None
+    if second is not None and (
+        second.dtype == pl.Time
+        or (second.dtype == pl.String and second.head(20).str.contains(r"^\s*\d{1,2}:\d{2}").all())
+    ):
+        times = 2
+    lead = 0
+    first = frame[names[0]]
+    renamed: dict[str, str] = {}
+    if first.dtype == pl.String and not first.head(5).str.contains(r"^\s*\d").any():
+        renamed[names[0]] = "symbol"
+        lead = 1
+    renamed |= dict(zip(names[lead:], ("date", "time")[:times], strict=False))
+    order = _price_order(frame.select(names[lead + times : lead + times + 4]))
+    if order is not None:
+        renamed |= dict(zip(names[lead + times :], (*order, "volume"), strict=False))
+    return frame.rename(renamed), None, False
+
+
+_ORDERS: Final = (
+    ("open", "high", "low", "close"),
+    ("low", "high", "open", "close"),
+    ("open", "close", "high", "low"),
+    ("high", "low", "open", "close"),
+)
+"""As ccxt and most have them; Coinbase's; Bitfinex's; and one more."""
+
+
+# Of the orders in use, the one in which no high is below another price, if it is the
+# only one.
+def _price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
+    if prices.width < 4 or not all(dtype.is_numeric() for dtype in prices.dtypes):
+        return _ORDERS[0] if prices.width == 4 and not any(
+            dtype.is_numeric() for dtype in prices.dtypes
+        ) else None
+    fits = []
+    for order in _ORDERS:
+        named = dict(zip(order, prices.columns, strict=True))
+        rest = [pl.col(named[name]) for name in ("open", "close", "low")]
+        high, low = pl.col(named["high"]), pl.col(named["low"])
+        ordered = (high >= pl.max_horizontal(rest)) & (low <= pl.min_horizontal(*rest[:2], high))
+        if prices.select(ordered.fill_null(value=True).all()).item():
+            fits.append(order)
+    if not fits:
+        return None
+    return fits[0]  # flat bars fit all orders, and all orders give the same then

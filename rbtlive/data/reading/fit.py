@@ -1,0 +1,291 @@
+"""Where a source's times lie on an exchange's calendar: interval, zone, and which end of
+a bar they stamp.
+
+The rule: a reading is taken only if the calendar confirms it and no other; what several
+confirm is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import DAY_US, MINUTE_US, TradingCalendar
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.reading.moments import in_zone, to_utc
+from rbtlive.data.reading.tables import Labels
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY, MONTH, WEEK, Interval
+
+Micros = NDArray[np.int64]
+
+LOSS: Final = 0.01
+"""The share of rows from which on leaving them out is an error."""
+
+HOUR_US: Final = 60 * MINUTE_US
+
+_EXTENDED: Final = (4 * HOUR_US, 20 * HOUR_US)
+"""Hours in which New York's exchanges trade before and after the session.
+Source: nyse.com, "Holidays & Trading Hours"; vendors' minute bars cover them.
+"""
+
+ZONES: Final = (
+    "America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Berlin",
+    "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Kolkata", "Australia/Sydney", "Etc/GMT+5", "Etc/GMT-8",
+)  # fmt: skip
+"""Zones that a message may suggest; no more than UTC and the exchange's own are taken
+without being asked for.
+"""
+
+
+def usual_step(us: Micros, codes: NDArray[np.int32]) -> int:
+    """Return the most frequent distance between the bars of a symbol, in µs; 0 if no
+    symbol has two.
+    """
+    if len(us) < 2:
+        return 0
+    us = us[: len(codes)]  # any stretch of rows shows it
+    order = np.lexsort((us, codes))
+    apart, same = np.diff(us[order]), np.diff(codes[order]) == 0
+    steps = apart[same & (apart > 0)]
+    if not len(steps):
+        return 0
+    values, counts = np.unique(steps, return_counts=True)
+    return int(values[counts.argmax()])
+
+
+def interval_of_step(step_us: int) -> Interval | None:
+    """Return the interval of bars that are usually so far apart; None if there is none
+    like it.
+    """
+    days = step_us / DAY_US
+    if days >= 0.8:
+        if days < 4.5:
+            return DAY
+        if days < 10:
+            return WEEK
+        return MONTH if 25 < days < 35 else None
+    if step_us < MINUTE_US or step_us % MINUTE_US:
+        return None
+    return Interval("minute", step_us // MINUTE_US)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read intraday times.
+
+    Attributes:
+        zone: Whose clock they are.
+        labels: Which end of a bar they stamp.
+        ends_us: The bars' ENDs, µs UTC, a value a distinct time; -1 for one that is no
+            bar of the calendar.
+        misfits: How many those are.
+        after_hours: How many of these lie in the exchange's extended hours.
+    """
+
+    zone: str
+    labels: Labels
+    ends_us: Micros
+    misfits: int
+    after_hours: int
+
+    @property
+    def unexplained(self) -> int:
+        """How many times are neither in a session nor in its extended hours."""
+        return self.misfits - self.after_hours
+
+
+def readings(
+    us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid
+) -> list[Reading]:
+    """Return all ways to read distinct times on a calendar: each zone, start and end.
+
+    Args:
+        us: Distinct wall-clock times, or UTC if `aware`.
+        zones: Whose clock they may be.
+        aware: Whether they are UTC.
+        grid: The bars' grid.
+    """
+    found = []
+    for zone in zones:
+        utc = us if aware else to_utc(us, zone)
+        for labels in ("start", "end"):
+            ends = ends_of(utc, grid, labels)
+            out = ends < 0
+            extended = int(in_extended_hours(utc[out], grid.calendar).sum())
+            found.append(Reading(zone, labels, ends, int(out.sum()), extended))
+    return found
+
+
+def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
+    """Return the END of each bar, -1 where the calendar has no such bar."""
+    calendar = grid.calendar
+    if labels == "end":
+        return np.where(grid.sessions_of_ends(utc) >= 0, utc, -1)
+    later = utc + MINUTE_US
+    sessions = calendar.sessions_of_minutes(later)
+    inside = np.flatnonzero(sessions >= 0)
+    ends = np.full(len(utc), -1, dtype=np.int64)
+    at, starts = sessions[inside], utc[inside]
+    begins = starts == calendar.opens_us[at]
+    if calendar.breaks_us is not None:
+        begins |= starts == calendar.breaks_us[at, 1]
+    begins |= grid.sessions_of_ends(starts) >= 0
+    ends[inside] = np.where(begins, grid.ends_of(later[inside], at), -1)
+    return ends
+
+
+def in_extended_hours(utc: Micros, calendar: TradingCalendar) -> NDArray[np.bool_]:
+    """Say which moments lie in the extended hours of New York's exchanges."""
+    if calendar.tz != "America/New_York" or not len(utc):
+        return np.zeros(len(utc), dtype=np.bool_)
+    wall = in_zone(utc, calendar.tz)
+    of_day = wall % DAY_US
+    days = (wall // DAY_US).astype("datetime64[D]")
+    on_session = calendar.sessions_of_labels(days) >= 0
+    return on_session & (of_day >= _EXTENDED[0]) & (of_day <= _EXTENDED[1])
+
+
+def best_zone(found: list[Reading], total: int) -> list[Reading]:
+    """Return the readings of the one zone that the calendar confirms; of several, or of
+    none, those that tie.
+    """
+    allowed = LOSS * total
+    zones = list(dict.fromkeys(one.zone for one in found))
+    fit = {
+        zone: min(one.misfits for one in found if one.zone == zone) for zone in zones
+    }
+    sure = [zone for zone in zones if fit[zone] <= allowed]
+    if len(sure) > 1 and len({fit[zone] for zone in sure}) > 1:
+        least = min(fit[zone] for zone in sure)
+        sure = [zone for zone in sure if fit[zone] == least]
+    if not sure:  # vendors' minutes of the whole day
+        wide = {
+            zone: min(one.unexplained for one in found if one.zone == zone) for zone in zones
+        }
+        sure = [
+            zone for zone in zones if wide[zone] <= allowed and fit[zone] <= 0.7 * total
+        ]
+    return [one for one in found if one.zone in sure]
+
+
+def labels_of(found: list[Reading], us: Micros, step_us: int) -> Labels | None:
+    """Return which end of a bar the times of one zone stamp; None if both may be."""
+    by = {one.labels: one for one in found}
+    start, end = by["start"], by["end"]
+    few, many = sorted((start.misfits, end.misfits))
+    better: Labels = "start" if start.misfits < end.misfits else "end"
+    if start.after_hours or end.after_hours:
+        return _by_the_edges(us, start.zone, step_us)
+    if many > few and (few == 0 or many >= 4 * few):
+        return better
+    if few == many:
+        return _by_whole_days(us, step_us)
+    return None
+
+
+# Extended hours run from 04:00 to 20:00 New York time: which of the two is stamped.
+def _by_the_edges(utc: Micros, zone: str, step_us: int) -> Labels | None:
+    del zone, step_us
+    of_day = in_zone(utc, "America/New_York") % DAY_US
+    first, last = bool((of_day == _EXTENDED[0]).any()), bool((of_day == _EXTENDED[1]).any())
+    if first != last:
+        return "start" if first else "end"
+    return None
+
+
+# Round the clock, a record of whole days or hours begins and ends at a whole one.
+def _by_whole_days(us: Micros, step_us: int) -> Labels | None:
+    first, last = int(us.min()), int(us.max())
+    for unit in (DAY_US, HOUR_US):
+        if step_us >= unit or last - first < unit - step_us:
+            continue
+        starts = first % unit == 0 and (last + step_us) % unit == 0
+        ends = (first - step_us) % unit == 0 and last % unit == 0
+        if starts != ends:
+            return "start" if starts else "end"
+    return None
+
+
+def likely_zone(us: Micros, *, grid: BarGrid, total: int) -> str | None:
+    """Return a zone whose clock would fit the calendar, for a message."""
+    for zone in ZONES:
+        best = min(
+            one.misfits for one in readings(us, zones=(zone,), aware=False, grid=grid)
+        )
+        if best <= LOSS * total:
+            return zone
+    return None
+
+
+def day_labels(
+    us: Micros, *, zone: str | None, tz: str | None, calendar: TradingCalendar, labels: Labels | None
+) -> list[tuple[str, Micros]]:
+    """Return the ways to read times of daily bars as dates: the zone or rule, and the
+    days since 1970. The first is to be preferred; later ones differ from it.
+
+    Args:
+        us: The wall clock in `zone`.
+        zone: Whose clock it is; None if it is not known.
+        tz: What the user says of it.
+        calendar: The exchange's.
+        labels: Which end of a bar is stamped, if the user says it.
+    """
+    if zone is None and tz is None:
+        return _day_ways([("local midnight", us)], us, calendar, labels, sure=True)
+    own = tz or zone or "UTC"
+    utc = to_utc(us, zone) if zone else to_utc(us, own)
+    wall = us if zone == own else in_zone(utc, own)
+    ways = [(own, wall)]
+    known = own != "UTC" or _midnights(wall)
+    if not known:
+        ways = [(name, in_zone(utc, name)) for name in dict.fromkeys((calendar.tz, *ZONES))]
+    return _day_ways(ways, utc, calendar, labels, sure=known)
+
+
+def _midnights(wall: Micros) -> bool:
+    return float((wall % DAY_US == 0).mean()) >= 0.9
+
+
+def _day_ways(
+    ways: list[tuple[str, Micros]],
+    utc: Micros,
+    calendar: TradingCalendar,
+    labels: Labels | None,
+    *,
+    sure: bool,
+) -> list[tuple[str, Micros]]:
+    shift = 1 if labels == "end" else 0
+    found = [
+        (name, wall // DAY_US - shift) for name, wall in ways if _midnights(wall)
+    ]
+    if not found:
+        sessions = calendar.sessions_of_us(utc)
+        opened = calendar.sessions_of_us(utc + 1)
+        for name, numbers in (("the session's close", sessions), ("its open", opened)):
+            if (numbers >= 0).mean() >= 1 - LOSS:
+                days = calendar.labels[numbers].astype(np.int64)
+                found.append((name, np.where(numbers >= 0, days, -1)))
+                break
+        else:
+            found = [("the date", ways[0][1] // DAY_US)]
+            found.append(("the next date", ways[0][1] // DAY_US + 1))
+    if sure and len(found) == 1:
+        return found
+    distinct: list[tuple[str, Micros]] = []
+    for name, days in found:
+        if all((days != other).any() for _, other in distinct):
+            distinct.append((name, days))
+    fits = [
+        one for one in distinct
+        if (calendar.sessions_of_labels(one[1].astype("datetime64[D]")) >= 0).mean() >= 1 - LOSS
+    ]  # fmt: skip
+    return fits or distinct[:1]
+
+
+def calendar_misfit(days: pl.Series, calendar: TradingCalendar) -> float:
+    """Return the share of distinct dates that are no sessions."""
+    labels = days.unique().to_numpy().astype("datetime64[D]")
+    return float((calendar.sessions_of_labels(labels) < 0).mean())

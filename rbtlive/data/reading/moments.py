@@ -1,0 +1,272 @@
+"""Times as people write them: dates, date-times, epochs, and text in a dozen forms.
+
+The rule: what is read is a wall clock and, where it is known, its zone; which minute of
+an exchange that is, `fit` decides.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import DAY_US
+from rbtlive.model.arrays import NDArray, np
+
+_TEXT: Final = (
+    r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
+    r"(?:[T ,;]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?|\d{6}|\d{4})"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
+    r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}|E[SD]T|C[SD]T|P[SD]T)?\s*$"
+)
+_NAMED: Final = {"EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "PST": -480, "PDT": -420}
+_FORMS: Final = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y",
+    "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d%b%Y",
+)  # fmt: skip
+_SLASHED: Final = (("%m/%d/%Y", "%d/%m/%Y"), ("%m/%d/%y", "%d/%m/%y"), ("%m-%d-%Y", "%d-%m-%Y"))
+
+_EXCEL_ZERO_DAYS: Final = -25_569
+"""Day 0 of Excel's dates, 1899-12-30, counted from 1970."""
+
+
+class UnreadableTimes(Exception):  # noqa: N818 - a question, turned into one of the list
+    """Times in no known form; carries one of them."""
+
+
+class DayOrMonth(Exception):  # noqa: N818 - likewise
+    """Dates such as 03/04/2024 that may be March or April; carries one of them."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Times of rows.
+
+    Attributes:
+        us: The wall clock as microseconds since 1970, Int64; null where there was none.
+        zone: The wall clock's zone; None if it is not known.
+        days: Whether they are dates, without a time of day.
+        origin: What they were, for the report: "ISO text", "epoch in ms", ….
+    """
+
+    us: pl.Series
+    zone: str | None
+    days: bool
+    origin: str
+
+
+def moments_of(column: pl.Series) -> Moments:
+    """Return a column's times.
+
+    Raises:
+        UnreadableTimes: it holds none.
+        DayOrMonth: day and month cannot be told apart.
+    """
+    dtype = column.dtype
+    if dtype == pl.Date:
+        return Moments(column.cast(pl.Int64) * DAY_US, None, days=True, origin="dates")
+    if isinstance(dtype, pl.Datetime):
+        wall = column.dt.replace_time_zone(None).dt.epoch("us")
+        return Moments(wall, dtype.time_zone, days=False, origin="date-times")
+    if dtype == pl.Object:
+        return _of_objects(column)
+    if dtype.is_numeric():
+        return _of_numbers(column)
+    if dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype == pl.String:
+        return _of_text(column)
+    raise UnreadableTimes(f"{column.name!r} of type {dtype}")
+
+
+def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
+    """Return the times of a column of dates and one of times of day.
+
+    Raises:
+        UnreadableTimes: one of them is in no known form.
+        DayOrMonth: day and month cannot be told apart.
+    """
+    day = moments_of(dates)
+    if clocks.dtype == pl.Time:
+        of_day = clocks.cast(pl.Int64) // 1_000
+    elif clocks.dtype.is_numeric():  # 93000 or 930
+        whole = clocks.cast(pl.Int64)
+        whole = whole if int(whole.max() or 0) >= 2_400 else whole * 100  # type: ignore[arg-type]
+        of_day = (whole // 10_000 * 3_600 + whole // 100 % 100 * 60 + whole % 100) * 1_000_000
+    else:
+        of_day = _clock(clocks.str.strip_chars(), None)
+    return Moments(day.us + of_day, day.zone, days=False, origin="dates and times of day")
+
+
+def _of_objects(column: pl.Series) -> Moments:
+    values = column.to_list()
+    try:
+        return moments_of(pl.Series(column.name, values, strict=False))
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise UnreadableTimes(f"{values[0]!r} in {column.name!r}") from error
+
+
+def _of_numbers(column: pl.Series) -> Moments:
+    if column.dtype.is_float() or column.dtype.is_decimal():
+        exact = column.cast(pl.Float64)
+        whole = exact.round().cast(pl.Int64, strict=False)
+    else:
+        whole = column.cast(pl.Int64, strict=False)
+        exact = whole
+    known = whole.drop_nulls()
+    if known.is_empty():
+        raise UnreadableTimes(f"no value in {column.name!r}")
+    low, high = int(known.min()), int(known.max())  # type: ignore[arg-type]
+    for digits, form in ((8, "%Y%m%d"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S")):
+        if 1900 * 10 ** (digits - 4) <= low and high < 2101 * 10 ** (digits - 4):
+            read = whole.cast(pl.String).str.to_datetime(form, time_unit="us", strict=False)
+            if read.null_count() == whole.null_count():
+                return Moments(read.dt.epoch("us"), None, days=digits == 8, origin=form)
+    if 20_000 <= low and high < 60_000:
+        us = ((exact + _EXCEL_ZERO_DAYS) * DAY_US).cast(pl.Int64)
+        days = bool((us % DAY_US == 0).all())
+        return Moments(us, None, days=days, origin="Excel's day numbers")
+    for limit, unit, factor in (
+        (1e11, "s", 1_000_000), (1e14, "ms", 1_000), (1e17, "µs", 1), (1e20, "ns", -1_000),
+    ):  # fmt: skip
+        if 1e7 <= high < limit:
+            us = (exact * factor).round().cast(pl.Int64) if factor > 0 else whole // -factor
+            return Moments(us, "UTC", days=False, origin=f"epoch in {unit}")
+    raise UnreadableTimes(f"{known[0]} in {column.name!r}")
+
+
+def _of_text(column: pl.Series) -> Moments:
+    text = column.str.strip_chars()
+    text = text.set(text == "", None)
+    known = text.drop_nulls()
+    if known.is_empty():
+        raise UnreadableTimes(f"no value in {column.name!r}")
+    if known.head(50).str.contains(r"^\d{5,20}(\.\d+)?$").all() and known.str.contains(
+        r"^\d{5,20}(\.\d+)?$"
+    ).all():
+        kind = pl.Float64 if known.str.contains(".", literal=True).any() else pl.Int64
+        return _of_numbers(text.cast(kind))
+    many = len(text) > 2_000
+    distinct = text.unique(maintain_order=True).drop_nulls() if many else known.unique(
+        maintain_order=True
+    )
+    read = _of_distinct(distinct)
+    us = text.replace_strict(distinct, read.us, default=None, return_dtype=pl.Int64)
+    return Moments(us, read.zone, days=read.days, origin=read.origin)
+
+
+def _of_distinct(text: pl.Series) -> Moments:
+    parts = text.str.extract_groups(_TEXT).struct.unnest()
+    bad = parts["date"].is_null()
+    if bad.all():
+        raise UnreadableTimes(f"{text[0]!r} in {text.name!r}")
+    days = _dates(parts["date"], text)
+    has_time = parts["time"].is_not_null()
+    if not has_time.any():
+        return Moments(days * DAY_US, None, days=True, origin="dates as text")
+    wall = days * DAY_US + _clock(parts["time"], parts["half"]).fill_null(0)
+    zone = parts["zone"]
+    if zone.null_count() == len(zone):
+        return Moments(wall, None, days=False, origin="date-times as text")
+    if bool((wall.drop_nulls() % DAY_US == 0).all()):
+        # midnight of a zone that changes its offset: the date is what was meant
+        return Moments(wall, None, days=True, origin="midnights with an offset")
+    return Moments(wall - _offsets(zone), "UTC", days=False, origin="date-times with an offset")
+
+
+def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
+    clean = parts.str.replace_all(r"[,]|(?:([A-Za-z])\.)", "$1").str.replace_all(r"\s+", " ")
+    nulls = clean.null_count()
+    for form in _FORMS:
+        read = clean.str.to_date(form, strict=False)
+        if read.null_count() == nulls:
+            return read.cast(pl.Int64)
+    for american, european in _SLASHED:
+        ways = [clean.str.to_date(form, strict=False) for form in (american, european)]
+        fits = [way.null_count() == nulls for way in ways]
+        if all(fits):
+            fits = [bool((way.drop_nulls().dt.weekday() <= 5).all()) for way in ways]
+            spans = [_span(way) for way in ways]
+            if all(fits) and max(spans) > 4 * min(spans):
+                fits = [span == min(spans) for span in spans]
+        if all(fits):
+            raise DayOrMonth(str(text[0]))
+        if any(fits):
+            return ways[0 if fits[0] else 1].cast(pl.Int64)
+    best = max((clean.str.to_date(form, strict=False) for form in _FORMS), key=lambda s: s.count())
+    if best.count() >= 0.9 * max(1, len(clean) - nulls):  # a line of totals below the rows
+        return best.cast(pl.Int64)
+    row = int((best.is_null() & clean.is_not_null()).arg_max() or 0)
+    raise UnreadableTimes(f"{text[row]!r} in {text.name!r}")
+
+
+# Days from the first to the last per distinct day: of two ways to read dates the right
+# one is dense.
+def _span(dates: pl.Series) -> float:
+    days: Any = dates.drop_nulls().unique().cast(pl.Int64)
+    return (int(days.max()) - int(days.min()) + 1) / max(1, len(days))
+
+
+def _clock(text: pl.Series, half: pl.Series | None) -> pl.Series:
+    short = text.str.replace(",", ".", literal=True)
+    digits = short.str.contains(r"^\d{4,6}$").fill_null(value=False)
+    if digits.any():
+        dense = short.str.pad_end(6, "0").str.replace(r"^(\d{2})(\d{2})(\d{2})$", "$1:$2:$3")
+        short = dense.zip_with(digits, dense) if digits.all() else short.zip_with(~digits, dense)
+    groups = short.str.extract_groups(r"^(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?").struct.unnest()
+    hour, minute, second, fraction = (groups.to_series(n) for n in range(4))
+    hours = hour.cast(pl.Int64, strict=False)
+    if half is not None and half.is_not_null().any():
+        afternoon = half.str.to_lowercase().str.starts_with("p").fill_null(value=False)
+        hours = hours % 12 + afternoon.cast(pl.Int64) * 12
+    whole = (
+        hours * 3_600
+        + minute.cast(pl.Int64, strict=False) * 60
+        + second.cast(pl.Int64, strict=False).fill_null(0)
+    ) * 1_000_000
+    rest = (fraction.cast(pl.Float64, strict=False).fill_null(0.0) * 1e6).round().cast(pl.Int64)
+    return whole + rest
+
+
+def _offsets(zone: pl.Series) -> pl.Series:
+    names = zone.unique().drop_nulls().to_list()
+    minutes = [_offset_minutes(name) for name in names]
+    table = pl.Series([value * 60_000_000 for value in minutes], dtype=pl.Int64)
+    return zone.replace_strict(
+        pl.Series(names), table, default=0, return_dtype=pl.Int64
+    ).fill_null(0)
+
+
+def _offset_minutes(name: str) -> int:
+    if name in _NAMED:
+        return _NAMED[name]
+    match = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", name)
+    if match is None:
+        return 0
+    minutes = int(match[2]) * 60 + int(match[3] or 0)
+    return -minutes if match[1] == "-" else minutes
+
+
+def in_zone(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Return UTC microseconds as the wall clock of a zone."""
+    moments = pl.Series(us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    wall = moments.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return wall.dt.epoch("us").to_numpy()
+
+
+def to_utc(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:
+    """Return a zone's wall clock as UTC microseconds; the hour that is there twice is
+    its first, and one that is not there at all is an hour later.
+    """
+    if zone == "UTC":
+        return us
+    wall = pl.Series(us).cast(pl.Datetime("us"))
+    moments = wall.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    if moments.null_count():
+        later = wall.dt.offset_by("1h").dt
+        moments = moments.fill_null(
+            later.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        )
+    return moments.dt.epoch("us").to_numpy()

@@ -1,0 +1,60 @@
+"""What a source does not say: collected, then asked for in one error.
+
+The rule: one error lists everything, with the line that says it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rbtlive.errors import UnclearData
+
+
+@dataclass
+class Needs:
+    """Questions about one source.
+
+    Attributes:
+        source: How messages name it: its kind, size and columns.
+        given: Arguments that the user passed, as text, e.g. 'symbol="AAPL"'.
+        items: What is missing or unclear.
+        arguments: What to write for it, e.g. 'tz="Europe/Berlin"'.
+        before: Lines to write before `rbt.read`, where no argument can say it.
+    """
+
+    source: str
+    given: dict[str, str] = field(default_factory=dict)
+    items: list[str] = field(default_factory=list)
+    arguments: dict[str, str] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)
+
+    def ask(self, item: str, *, before: str | None = None, **arguments: str) -> None:
+        """Note what is missing, and the argument that would say it."""
+        if item not in self.items:
+            self.items.append(item)
+        self.arguments |= arguments
+        if before is not None:
+            self.before.append(before)
+
+    def settle(self) -> None:
+        """Raise what was noted, if anything was.
+
+        Raises:
+            UnclearData: lists all of it.
+        """
+        if not self.items:
+            return
+        line = self.line()
+        listed = "\n".join(f"  {n}. {item}" for n, item in enumerate(self.items, 1))
+        raise UnclearData(
+            f"bars cannot be read for sure from {self.source}; missing or unclear:\n{listed}\n"
+            f"write: {line}",
+            missing=tuple(self.items),
+            line=line,
+        )
+
+    def line(self) -> str:
+        """Return the call of `rbt.read` that answers all questions."""
+        said = self.given | self.arguments
+        call = ", ".join(["source", *(f"{name}={value}" for name, value in said.items())])
+        return "; ".join([*self.before, f"rbt.read({call})"])

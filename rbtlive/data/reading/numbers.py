@@ -1,0 +1,116 @@
+"""Numbers written as text: thousands, decimal commas, currency signs, K, M and B.
+
+The rule: a file has one way to write numbers. It is found from all its numbers
+together, and what it cannot decide is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+NOTHING: Final = (
+    "", "-", "--", "na", "n/a", "nan", "null", "none", "nil", "#n/a", "#n/a n/a", ".", "?",
+)  # fmt: skip
+
+_JUNK: Final = "[\\s\u00a0\u202f'_\"$€£¥₹%]|(?i:usd|eur|gbp)"
+_SCALE: Final = {"k": 1e3, "m": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9, "mrd": 1e9, "t": 1e12}
+
+
+class UnclearDecimals(Exception):  # noqa: N818 - a question, turned into one of the list
+    """Commas or dots may be either decimal signs or thousands."""
+
+
+def number_series(
+    columns: Mapping[str, pl.Series], *, decimal_comma: bool | None
+) -> dict[str, pl.Series]:
+    """Return columns as numbers; what is no number in them is null.
+
+    Args:
+        columns: Some may be numbers already: they stay as they are.
+        decimal_comma: What the file's delimiter says.
+
+    Raises:
+        UnclearDecimals: "1,234" may be two numbers.
+    """
+    texts = {
+        name: _bare(column) for name, column in columns.items() if column.dtype == pl.String
+    }
+    comma = _decimal_comma(texts, decimal_comma) if texts else False
+    done = dict(columns)
+    for name, text in texts.items():
+        done[name] = _read(text, comma=comma)
+    return done
+
+
+def looks_numeric(column: pl.Series) -> bool:
+    """Say whether a column holds numbers, as such or as text, in nine of ten rows."""
+    if column.dtype.is_numeric():
+        return True
+    if column.dtype == pl.Null:
+        return True
+    if column.dtype != pl.String:
+        return False
+    bare = _bare(column.head(2_000)).drop_nulls()
+    if bare.is_empty():
+        return column.null_count() == len(column)
+    return bool(bare.str.contains(r"^[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?[a-z]{0,3}$").mean() >= 0.9)  # type: ignore[operator]
+
+
+def _bare(column: pl.Series) -> pl.Series:
+    text = column.str.to_lowercase().str.strip_chars()
+    text = text.set(text.is_in(NOTHING), None)
+    if text.str.contains(_JUNK).any():
+        text = text.str.replace_all(_JUNK, "")
+    if text.str.contains(r"^\(.*\)$").any():  # accountants' minus
+        text = text.str.replace(r"^\((.*)\)$", "-$1")
+    return text
+
+
+def _decimal_comma(texts: Mapping[str, pl.Series], hint: bool | None) -> bool:
+    found: set[bool] = set()
+    unclear = False
+    for text in texts.values():
+        if not text.str.contains(",", literal=True).any():
+            if text.str.contains(r"\..*\.").any():
+                found.add(True)  # 1.234.567
+            continue
+        both = text.str.contains(r"\..*,").any(), text.str.contains(r",.*\.").any()
+        if both[0] != both[1]:
+            found.add(bool(both[0]))
+        elif text.str.contains(r",.*,").any():
+            found.add(False)  # 1,234,567
+        elif not text.str.contains(r"^[+-]?\d{1,3}(,\d{3})+[a-z]*$|^[^,]*$").all():
+            found.add(True)  # 1,5
+        else:
+            unclear = True
+    if len(found) == 1:
+        return found.pop()
+    if hint is not None:
+        return hint
+    if unclear or found:
+        raise UnclearDecimals
+    return False
+
+
+def _read(text: pl.Series, *, comma: bool) -> pl.Series:
+    plain = text.cast(pl.Float64, strict=False) if not comma else None
+    if plain is not None and plain.null_count() == text.null_count():
+        return plain
+    if comma:
+        text = text.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    else:
+        text = text.str.replace_all(",", "", literal=True)
+    unit = text.str.extract(r"(?:\d|\.)(k|mio|mrd|bn|m|b|t)$")
+    scale = unit.replace_strict(_SCALE, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
+    if unit.is_not_null().any():
+        text = text.str.replace(r"(k|mio|mrd|bn|m|b|t)$", "")
+    return text.cast(pl.Float64, strict=False) * scale
+
+
+def is_number_text(text: str) -> bool:
+    """Say whether one cell of a file is a number."""
+    return bool(re.fullmatch(r"\s*[+-]?(\d[\d.,]*|\.\d+)(e[+-]?\d+)?\s*", text, re.IGNORECASE))

@@ -1,0 +1,413 @@
+"""Bars find their calendar, interval and ENDs; what does not fit is left out, counted,
+and refused if it is too much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import (
+    DAY_US,
+    MINUTE_US,
+    TradingCalendar,
+    datetime_of,
+    get_calendar,
+)
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading import fit
+from rbtlive.data.reading.classes import common_class, exchange_of
+from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.moments import Moments, to_utc
+from rbtlive.data.reading.needs import Needs
+from rbtlive.data.reading.tables import Labels
+from rbtlive.errors import BadFrequency, OutsideCalendar, RowsLost
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY, Interval
+
+_OTHERS: Final = ("XLON", "XETR", "XTKS", "XHKG", "CMES", "24/7")
+"""Calendars that a message may suggest."""
+
+_END_SECOND_US: Final = 59_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user says: the arguments of `rbt.read`."""
+
+    interval: Any
+    labels: Labels | None
+    tz: str | None
+    asset_class: str | None
+    calendar: str | None
+    labels_by_default: Labels | None = None
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where bars lie.
+
+    Attributes:
+        calendar: Name of the calendar.
+        interval: How long they are.
+        asset_class: Common class of the symbols.
+        times: Days since 1970, or ENDs in µs UTC, a value a row; -1 where left out.
+    """
+
+    calendar: str
+    interval: Interval
+    asset_class: str | None
+    times: NDArray[np.int64]
+
+    def bars(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the bars with their times, in the form that a portal takes."""
+        if self.interval.intraday:
+            time = pl.Series("timestamp", self.times).cast(pl.Datetime("us", "UTC"))
+        else:
+            time = pl.Series("date", self.times).cast(pl.Int32).cast(pl.Date)
+        bars = frame.select(time, "symbol", *FIELDS)
+        inside = self.times >= 0
+        return bars if inside.all() else bars.filter(pl.Series(inside))
+
+
+@dataclass
+class _Placing:
+    frame: pl.DataFrame
+    moments: Moments
+    asked: Asked
+    hint: Labels | None
+    needs: Needs
+    intake: Intake
+    asset_class: str | None
+    exchange: str | None
+
+    def interval(self, length: str | None) -> Interval:
+        """Return how long the bars are, or ask for it."""
+        us = self.moments.us.to_numpy()
+        step = fit.usual_step(us, _codes(self.frame["symbol"]))
+        said = self.asked.interval
+        wanted = None if said is None else Interval.parse(said, name="interval")
+        found = fit.interval_of_step(step) if step else None
+        if wanted is not None:
+            self._agree(wanted, found, step)
+            return wanted
+        if found is None and step and not self.moments.days and step < fit.DAY_US:
+            self.needs.ask(
+                f"the interval: bars are {step / 1e6:g} s apart, which is no whole number of "
+                "minutes; make minute bars of them first"
+            )
+        elif found is None and length is not None:
+            found = Interval.parse(length)
+        elif found is None and (self.moments.days or _all_midnight(us)):
+            found = DAY
+        elif found is None:
+            self.needs.ask("the interval: no symbol has two bars", interval='"1d"')
+        self.needs.settle()
+        assert found is not None
+        if self.moments.days and found.intraday:
+            self.needs.ask("the times: intraday bars need a time of day; only dates are there")
+            self.needs.settle()
+        return found
+
+    def _agree(self, wanted: Interval, found: Interval | None, step: int) -> None:
+        if found is None or found == wanted or (found.is_finer_than(wanted) is False):
+            return
+        if wanted.is_finer_than(found) or not step:
+            return
+        raise BadFrequency(
+            f"interval must be that of the source, {found.text!r}: was {wanted.text!r}; leave it "
+            f'out, and make longer bars with rbt.resample(portal, "{wanted.text}")'
+        )
+
+    def daily(self, interval: Interval) -> Placed:
+        """Place bars of a session or more by their dates."""
+        us = self.moments.us.to_numpy()
+        name = self._calendar_of_days(us // DAY_US, interval)
+        calendar = _through(name, int(us.max()))
+        if self.moments.days:
+            days, zone = us // DAY_US, None
+        else:
+            days, zone = self._days(us, calendar)
+        self.intake.zone = zone
+        if interval == DAY:
+            days = self._sessions_only(days, calendar)
+        return Placed(calendar.name, interval, self.asset_class, days)
+
+    def _days(self, us: NDArray[np.int64], calendar: TradingCalendar) -> tuple[Any, str | None]:
+        ways = fit.day_labels(
+            us,
+            zone=self.moments.zone,
+            tz=self.asked.tz,
+            calendar=calendar,
+            labels=self.asked.labels,
+        )
+        if len(ways) > 1:
+            first = datetime_of(int(us[0]))
+            self.needs.ask(
+                f"the time zone: {first:%Y-%m-%d %H:%M} may be the session of several dates "
+                f"({', '.join(name for name, _ in ways)})",
+                tz=f'"{ways[0][0] if "/" in ways[0][0] else calendar.tz}"',
+            )
+            self.needs.settle()
+        return ways[0][1], ways[0][0]
+
+    def _calendar_of_days(self, days: NDArray[np.int64], interval: Interval) -> str:
+        if self.asked.calendar is not None:
+            return self.asked.calendar
+        weekend = float(((days + 3) % 7 >= 5).mean())
+        if self.asset_class == "crypto":
+            return "24/7"
+        if self.asset_class == "fx":
+            return "24/7" if weekend else "24/5"
+        if self.exchange is not None:
+            return self.exchange
+        if interval != DAY or not weekend > 0.15:
+            return "XNYS"
+        self.intake.notes.append("there are bars on weekends: the calendar is 24/7")
+        return "24/7"
+
+    def _sessions_only(
+        self, days: NDArray[np.int64], calendar: TradingCalendar
+    ) -> NDArray[np.int64]:
+        labels = days.astype("datetime64[D]")
+        out = calendar.sessions_of_labels(labels) < 0
+        if not out.any():
+            return days
+        count, total = int(out.sum()), len(days)
+        if count > fit.LOSS * total:
+            first = labels[int(out.argmax())]
+            self._refuse(
+                f"{count:,} of {total:,} rows are dated on no session of {calendar.name}, the "
+                f"first on {first}",
+                self._other_calendar(days),
+            )
+        self.intake.leave_out(f"no session of {calendar.name}", count)
+        return np.where(out, -1, days)
+
+    def _other_calendar(self, days: NDArray[np.int64]) -> tuple[str, dict[str, str]]:
+        labels = np.unique(days).astype("datetime64[D]")
+        for name in _OTHERS:
+            misfit = (get_calendar(name).sessions_of_labels(labels) < 0).mean()
+            if misfit <= fit.LOSS:
+                return f"the dates look like {name}'s", {"calendar": f'"{name}"'}
+        return "leave such rows out, or name the exchange", {"calendar": '"..."'}
+
+    def _refuse(self, lost: str, cause: tuple[str, dict[str, str]]) -> None:
+        self.needs.arguments |= cause[1]
+        raise RowsLost(
+            f"no more than 1 % of rows may be left out: {lost}; {cause[0]}; write: "
+            f"{self.needs.line()}"
+        )
+
+    def intraday(self, interval: Interval) -> Placed:
+        """Place bars of minutes by their times of day."""
+        us = self.moments.us.to_numpy()
+        distinct, inverse = np.unique(us, return_inverse=True)
+        distinct, labels = self._whole_minutes(distinct)
+        aware = self.moments.zone is not None
+        if aware:
+            distinct = to_utc(distinct, str(self.moments.zone))
+        name = self._calendar_of_minutes(distinct)
+        calendar = _through(name, int(distinct.max()) + DAY_US)
+        grid = BarGrid(calendar, interval)
+        zones = self._zones(calendar)
+        found = fit.readings(distinct, zones=zones, aware=aware, grid=grid)
+        if labels is not None:
+            found = [one for one in found if one.labels == labels]
+        one = self._chosen(found, distinct, grid, aware=aware, step_us=interval.us)
+        self._judge_loss(one, distinct, inverse, grid, aware=aware)
+        self.intake.labels, self.intake.zone = one.labels, one.zone
+        return Placed(calendar.name, interval, self.asset_class, one.ends_us[inverse])
+
+    # 09:30:59 and 1499040059999 ms are ENDs, a moment early.
+    def _whole_minutes(
+        self, distinct: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], Labels | None]:
+        rest = distinct % MINUTE_US
+        if len(distinct) and (rest >= _END_SECOND_US).mean() >= 1 - fit.LOSS:
+            up = np.where(rest, distinct - rest + MINUTE_US, distinct)
+            return up, self.asked.labels or "end"
+        return distinct, self.asked.labels
+
+    def _zones(self, calendar: TradingCalendar) -> tuple[str, ...]:
+        if self.moments.zone is not None:
+            return (self.moments.zone,)
+        if self.asked.tz is not None:
+            return (self.asked.tz,)
+        return tuple(dict.fromkeys(("UTC", calendar.tz)))
+
+    def _calendar_of_minutes(self, utc: NDArray[np.int64]) -> str:
+        if self.asked.calendar is not None:
+            return self.asked.calendar
+        # a bar that ends on Friday's midnight is no weekend's
+        weekend = float((((utc - MINUTE_US) // DAY_US + 3) % 7 >= 5).mean())
+        if self.asset_class == "crypto":
+            return "24/7"
+        if self.asset_class == "fx":
+            return "24/7" if weekend > fit.LOSS / 10 else "24/5"
+        if self.exchange is not None:
+            return self.exchange
+        if weekend > 0.1:
+            self.intake.notes.append("there are bars on weekends: the calendar is 24/7")
+            return "24/7"
+        return "XNYS"
+
+    def _chosen(
+        self,
+        found: list[fit.Reading],
+        distinct: NDArray[np.int64],
+        grid: BarGrid,
+        *,
+        aware: bool,
+        step_us: int,
+    ) -> fit.Reading:
+        best = fit.best_zone(found, len(distinct))
+        zones = {one.zone for one in best}
+        if len(zones) > 1:
+            self.needs.ask(
+                f"the time zone: the times fit {grid.calendar.name} as {' and as '.join(sorted(zones))}",
+                tz=f'"{grid.calendar.tz}"',
+            )
+        if not best:
+            return min(found, key=lambda one: one.misfits)
+        chosen = [one for one in best if one.zone == best[0].zone]
+        if len(chosen) == 2:
+            utc = distinct if aware else to_utc(distinct, chosen[0].zone)
+            labels = fit.labels_of(chosen, utc, step_us) or self.hint
+            labels = labels or self.asked.labels_by_default
+            if labels is None:
+                self.needs.ask(
+                    "the labels: times may be the start of the bars or their end; most vendors "
+                    "stamp the start",
+                    labels='"start"',
+                )
+            else:
+                chosen = [one for one in chosen if one.labels == labels]
+        self.needs.settle()
+        return chosen[0]
+
+    def _judge_loss(
+        self,
+        one: fit.Reading,
+        distinct: NDArray[np.int64],
+        inverse: NDArray[np.int64],
+        grid: BarGrid,
+        *,
+        aware: bool,
+    ) -> None:
+        if not one.misfits:
+            return
+        utc = distinct if aware else to_utc(distinct, one.zone)
+        out = one.ends_us < 0
+        extended = out & fit.in_extended_hours(utc, grid.calendar)
+        rows = np.bincount(inverse, minlength=len(distinct))
+        strange = int(rows[out & ~extended].sum())
+        total = int(rows.sum())
+        night = int(rows[extended].sum())
+        if strange > fit.LOSS * total or night > 0.9 * total:
+            first = distinct[int((out & ~extended).argmax())]
+            self._refuse(
+                f"{strange + night:,} of {total:,} rows are no {grid.interval.bar_word} of "
+                f"{grid.calendar.name}, the first at {datetime_of(int(first)):%Y-%m-%d %H:%M} "
+                f"({one.zone})",
+                self._likely_cause(one, distinct, grid, aware=aware),
+            )
+        self.intake.leave_out("before the open or after the close", night)
+        self.intake.leave_out(f"no {grid.interval.bar_word} of {grid.calendar.name}", strange)
+
+    def _likely_cause(
+        self,
+        one: fit.Reading,
+        distinct: NDArray[np.int64],
+        grid: BarGrid,
+        *,
+        aware: bool,
+    ) -> tuple[str, dict[str, str]]:
+        total = len(distinct)
+        other: Labels = "end" if one.labels == "start" else "start"
+        utc = distinct if aware else to_utc(distinct, one.zone)
+        if (fit.ends_of(utc, grid, other) < 0).mean() <= fit.LOSS:
+            return f"the times look stamped at the {other}", {"labels": f'"{other}"'}
+        # times that were called UTC without being so
+        zone = fit.likely_zone(distinct, grid=grid, total=total)
+        if zone is not None:
+            say = {"tz": f'"{zone}"'}
+            if aware:
+                return f"the times look like {zone} time that was marked as UTC", say
+            return f"the times look like {zone} time", say
+        if grid.interval.minutes > 30 and _on_the_hour(utc):
+            return (
+                "the bars look counted from full hours, here they are counted from the open: read "
+                "shorter bars and use rbt.resample",
+                {},
+            )
+        for name in _OTHERS:
+            calendar = _through(name, int(utc.max()) + DAY_US)
+            there = BarGrid(calendar, grid.interval)
+            ways = fit.readings(utc, zones=("UTC",), aware=True, grid=there)
+            if min(way.misfits for way in ways) <= fit.LOSS * total:
+                return f"the times look like {name}'s hours", {"calendar": f'"{name}"'}
+        return "name the exchange and whose clock it is", {"calendar": '"..."', "tz": '"..."'}
+
+
+def place(
+    frame: pl.DataFrame,
+    moments: Moments,
+    *,
+    asked: Asked,
+    hint: Labels | None,
+    length: str | None,
+    needs: Needs,
+    intake: Intake,
+) -> Placed:
+    """Return where bars lie.
+
+    Args:
+        frame: The bars: symbol and fields.
+        moments: Their times, row by row.
+        asked: What the user says.
+        hint: Which end of a bar the vendor stamps.
+        length: How long the vendor says a bar is.
+        needs: Takes what is missing.
+        intake: Takes what was decided.
+
+    Raises:
+        UnclearData: something is missing or may be read in several ways.
+        RowsLost: too many rows fit nothing.
+    """
+    symbols = frame["symbol"].unique().to_list()
+    asset_class = asked.asset_class or common_class(symbols)
+    work = _Placing(
+        frame, moments, asked, hint, needs, intake, asset_class, exchange_of(symbols)
+    )
+    interval = work.interval(length)
+    placed = work.intraday(interval) if interval.intraday else work.daily(interval)
+    intake.interval, intake.calendar = placed.interval.text, placed.calendar
+    intake.asset_class = asset_class
+    intake.notes.append(f"times: {moments.origin}")
+    return placed
+
+
+def _codes(symbols: pl.Series) -> NDArray[np.int32]:
+    head = symbols.head(200_000)
+    return head.cast(pl.Categorical).to_physical().cast(pl.Int32).to_numpy()
+
+
+def _all_midnight(us: NDArray[np.int64]) -> bool:
+    return bool((us % DAY_US == 0).all())
+
+
+def _on_the_hour(us: NDArray[np.int64]) -> bool:
+    return float((us % fit.HOUR_US == 0).mean()) > 0.9
+
+
+def _through(name: str, us: int) -> TradingCalendar:
+    try:
+        return get_calendar(name, through=datetime_of(us).date())
+    except OutsideCalendar:
+        return get_calendar(name)
+
+

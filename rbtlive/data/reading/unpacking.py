@@ -1,0 +1,316 @@
+"""Objects of other libraries, lists and dicts become tables.
+
+The rule: nothing is imported to ask what something is; an object is taken by what it
+can do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.frames import is_pandas, pandas_column
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading.columns import field_of, plain, role_of
+from rbtlive.data.reading.delimited import headerless
+from rbtlive.data.reading.files import tables_of_path
+from rbtlive.data.reading.tables import Table
+from rbtlive.errors import EmptyData, NotAFrame
+from rbtlive.model.arrays import np
+
+_SEPARATOR: Final = "|"
+"""Between the parts of a column's name that came in several."""
+
+_LISTS_OF_BARS: Final = ("bars", "results", "data", "candles", "prices", "values", "quotes")
+"""Under which keys vendors' JSON has its rows."""
+
+
+def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
+    """Return the tables that a source is made of.
+
+    Raises:
+        NotAFrame: it is nothing that can hold bars.
+        UnreadableFile: a path names no file that can be read.
+        EmptyData: there is nothing in it.
+    """
+    if isinstance(source, (str, Path)):
+        return tables_of_path(source)
+    if isinstance(source, pl.LazyFrame):
+        return [Table(source.collect(), where)]
+    if isinstance(source, pl.DataFrame):
+        return [_of_polars(source, where)]
+    if is_pandas(source) or is_pandas(source, "Series"):
+        return [_of_pandas(source, where)]
+    if isinstance(source, Mapping):
+        return _of_mapping(source, where)
+    if isinstance(source, np.ndarray):
+        return [_of_array(source, where)]
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return [_of_polars(pl.DataFrame(source), where)]
+    for give in ("to_df", "to_table", "to_pandas", "toPandas", "compute"):
+        if callable(getattr(source, give, None)):
+            return tables_of(getattr(source, give)(), where=where)
+    if is_pandas(getattr(source, "df", None)):  # alpaca-py's BarSet
+        return tables_of(source.df, where=where)
+    if isinstance(source, Iterable) and not isinstance(source, bytes):
+        return _of_list(list(source), where)
+    kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
+    raise NotAFrame(
+        f"{where} must be a frame (polars, pandas, Arrow, DuckDB), a dict of them, a list of rows, "
+        f"or a path: was {kind}; build a frame with pl.DataFrame(...)"
+    )
+
+
+def _of_polars(frame: pl.DataFrame, where: str) -> Table:
+    unnamed = all(name.startswith("column_") for name in frame.columns)
+    if unnamed and frame.width >= 5:
+        named, vendor, starts = headerless(frame)
+        return Table(named, where, vendor=vendor, labels="start" if starts else None)
+    return Table(frame, where)
+
+
+# pl.from_pandas needs pyarrow; columns are taken over one by one instead.
+def _of_pandas(source: Any, where: str) -> Table:
+    symbol = (getattr(source, "attrs", None) or {}).get("symbol")
+    if is_pandas(source, "Series"):
+        symbol = symbol or (None if field_of(str(source.name)) else source.name)
+        source = source.to_frame("close")
+    levels = [_index_name(source.index, place) for place in range(source.index.nlevels)]
+    columns: dict[str, pl.Series] = {}
+    plain_index = source.index.nlevels == 1 and levels[0] is None
+    if not (plain_index and type(source.index).__name__ == "RangeIndex"):
+        columns |= _index_columns(source.index, levels, source.columns)
+    for place, name in enumerate(source.columns):
+        text = _column_name(name)
+        if text in columns and role_of(text) in ("time", "symbol"):
+            continue  # the index kept as a column
+        while text in columns:
+            text += "_2"
+        columns[text] = _column(source.iloc[:, place])
+    frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
+    named = _vendor_of(frame, levels)
+    return Table(frame, where, symbol=symbol, vendor=named, labels="start" if named else None)
+
+
+def _index_name(index: Any, place: int) -> str | None:
+    name = index.names[place]
+    return None if name is None else str(name)
+
+
+def _index_columns(index: Any, levels: list[str | None], there: Any) -> dict[str, pl.Series]:
+    taken = {str(name) for name in there}
+    columns = {}
+    for place, name in enumerate(levels):
+        values = _column(index.get_level_values(place).to_series().reset_index(drop=True))
+        timely = isinstance(values.dtype, (pl.Datetime, pl.Date))
+        if name is not None and role_of(name) is None and timely:
+            name = None
+        if name is None:
+            names = ("timestamp", "date") if timely else ("symbol", "level_0")
+            # an index of text may be dates that pandas was not asked to parse
+            if not timely and len(levels) == 1:
+                names = ("date", "index")
+            name = next((one for one in names if one not in taken), f"level_{place}")
+            if timely and any(role_of(one) == "time" for one in taken):
+                name = "timestamp" if "timestamp" not in taken else name
+        columns[name] = values
+    return columns
+
+
+def _column_name(name: Any) -> str:
+    if isinstance(name, tuple):
+        return _SEPARATOR.join(str(part) for part in name if str(part))
+    return str(name)
+
+
+def _column(series: Any) -> pl.Series:
+    kind = str(series.dtype)
+    if kind.startswith("period"):
+        series = series.dt.to_timestamp()
+    elif kind == "object":
+        first = next((value for value in series if value is not None), None)
+        if isinstance(first, (datetime.date, datetime.time)):
+            return pl.Series(list(series), strict=False)
+    try:
+        return pandas_column(series)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return pl.Series([None if value is None else str(value) for value in series])
+
+
+_YAHOO: Final = {"Open", "High", "Low", "Close", "Volume"}
+
+
+# Vendors whose frames are known by their columns, and stamp bars at the start.
+# Sources: yfinance 1.x `history`, alpaca-py `BarSet.df`, databento `DBNStore.to_df`.
+def _vendor_of(frame: pl.DataFrame, levels: Sequence[str | None]) -> str | None:
+    names = set(frame.columns)
+    bare = {name.split(_SEPARATOR)[0] for name in names} | {
+        name.split(_SEPARATOR)[-1] for name in names
+    }
+    if _YAHOO <= bare and "Datetime" in levels:
+        return "yfinance"
+    if {"trade_count", "vwap"} <= names:
+        return "Alpaca"
+    return "Databento" if {"ts_event", "rtype"} <= (names | {str(one) for one in levels}) else None
+
+
+def _of_array(array: Any, where: str) -> Table:
+    if array.dtype.names:
+        return Table(pl.DataFrame({name: array[name] for name in array.dtype.names}), where)
+    return _of_list(array.tolist(), where)[0]
+
+
+def _of_list(rows: list[Any], where: str) -> list[Table]:
+    if not rows:
+        raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
+    first = rows[0]
+    if isinstance(first, Mapping):
+        return [_of_rows(rows, where)]
+    if hasattr(first, "_asdict"):
+        return [_of_rows([row._asdict() for row in rows], where)]
+    if isinstance(first, Sequence) and not isinstance(first, (str, bytes)):
+        return [_of_sequences(rows, where)]
+    if dataclasses.is_dataclass(first) or hasattr(first, "model_dump"):
+        return [_of_rows([_facts_of(row) for row in rows], where)]
+    if isinstance(first, (str, Path, pl.DataFrame, pl.LazyFrame)) or is_pandas(first):
+        return [table for one in rows for table in tables_of(one, where=where)]
+    if hasattr(first, "__dict__") and any(role_of(name) for name in vars(first)):
+        return [_of_rows([vars(row) for row in rows], where)]
+    if hasattr(first, "__arrow_c_stream__") or hasattr(first, "__arrow_c_array__"):
+        return [Table(pl.DataFrame(one), where) for one in rows]
+    raise NotAFrame(
+        f"{where} must be a list of rows, frames or paths: was a list of {type(first).__name__}; "
+        "build a frame with pl.DataFrame(...)"
+    )
+
+
+def _facts_of(row: Any) -> dict[str, Any]:
+    if hasattr(row, "model_dump"):
+        return dict(row.model_dump())
+    return {one.name: getattr(row, one.name) for one in dataclasses.fields(row)}
+
+
+def _of_rows(rows: Sequence[Any], where: str) -> Table:
+    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None, strict=False)
+    names = set(map(plain, frame.columns))
+    # Alpaca's and Polygon's JSON: one letter a field, t is the start
+    letters = "start" if {"t", "o", "h", "l", "c"} <= names else None
+    return Table(frame, where, labels=letters)
+
+
+# ccxt's rows are [start in ms, open, high, low, close, volume].
+# Source: docs.ccxt.com, "OHLCV Structure".
+def _of_sequences(rows: Sequence[Any], where: str) -> Table:
+    width = max(map(len, rows))
+    if width < 5:
+        raise NotAFrame(
+            f"{where} must have rows of a time, open, high, low and close: was {list(rows[0])!r}; "
+            "build a frame with names, pl.DataFrame({...})"
+        )
+    columns = [[row[place] if place < len(row) else None for row in rows] for place in range(width)]
+    frame = pl.DataFrame(
+        {f"column_{place + 1}": values for place, values in enumerate(columns)}, strict=False
+    )
+    named, vendor, _ = headerless(frame)
+    epochs = named.dtypes[0].is_integer() and int(named.to_series(0)[0] or 0) > 10**9
+    if vendor is None and epochs and width == 6:
+        vendor = "ccxt"
+    return Table(named, where, vendor=vendor, labels="start" if vendor or epochs else None)
+
+
+def _of_mapping(source: Mapping[Any, Any], where: str) -> list[Table]:
+    if not source:
+        raise EmptyData(f"{where} must have at least one bar: was an empty dict; pass bars")
+    vendor = _vendor_json(source, where)
+    if vendor is not None:
+        return vendor
+    if _is_columns(source):
+        return [Table(pl.DataFrame(dict(source), strict=False), where)]
+    if all(field_of(str(key)) for key in source):
+        return [_fields_as_columns(source, where)]
+    tables = []
+    for key, value in source.items():
+        for table in tables_of(value, where=f"{where}[{key!r}]"):
+            if "symbol" in table.frame.columns or table.symbol is not None:
+                table = table.but(frame=table.frame.drop("symbol", strict=False))
+            tables.append(table.but(symbol=_symbol_of_key(key)))
+    return tables
+
+
+def _symbol_of_key(key: Any) -> str:
+    return str(getattr(key, "symbol", key))
+
+
+def _is_columns(source: Mapping[Any, Any]) -> bool:
+    flat = all(
+        isinstance(value, (list, tuple, pl.Series, np.ndarray)) or is_pandas(value, "Series")
+        for value in source.values()
+    )
+    roles = {role_of(str(key)) for key in source}
+    if not flat or "time" not in roles:
+        return False
+    first = next(iter(source.values()))
+    return not (len(first) and isinstance(first[0], (list, tuple, Mapping)))
+
+
+# {"close": frame of a column a symbol, "volume": ...}: one frame, "field|symbol".
+def _fields_as_columns(source: Mapping[Any, Any], where: str) -> Table:
+    whole: pl.DataFrame | None = None
+    for key, value in source.items():
+        (table,) = tables_of(value, where=f"{where}[{key!r}]")
+        frame = table.frame
+        times = [name for name in frame.columns if role_of(name) == "time"]
+        time = times[0] if times else frame.columns[0]
+        field = field_of(str(key)) or str(key)
+        frame = frame.rename(
+            {
+                name: "time" if name == time else f"{field}{_SEPARATOR}{name}"
+                for name in frame.columns
+            }
+        )
+        whole = frame if whole is None else whole.join(frame, on="time", how="full", coalesce=True)
+    assert whole is not None
+    return Table(whole.rename({"time": "timestamp"}), where)
+
+
+# JSON as vendors send it. Sources: alpaca.markets /v2/stocks/bars, polygon.io
+# /v2/aggs, alphavantage.co TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart.
+def _vendor_json(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    series = [key for key in source if str(key).startswith("Time Series")]
+    if series:
+        rows = [{"date": when, **values} for when, values in source[series[0]].items()]
+        facts = source.get("Meta Data", {})
+        symbol = next((v for k, v in facts.items() if "Symbol" in str(k)), None)
+        return [_of_rows(rows, where).but(symbol=symbol)]
+    if "chart" in source and isinstance(source["chart"], Mapping):
+        return [_of_chart(one, where) for one in source["chart"]["result"]]
+    if {"t", "o", "h", "l", "c"} <= set(source) and isinstance(source["t"], list):
+        columns = {key: value for key, value in source.items() if isinstance(value, list)}
+        return [Table(pl.DataFrame(columns, strict=False), where, labels="start")]
+    for key in _LISTS_OF_BARS:
+        inner = source.get(key)
+        if isinstance(inner, (list, Mapping)) and inner and not field_of(key):
+            rest = {name for name in source if name != key}
+            if any(isinstance(source[name], (list, Mapping)) for name in rest):
+                continue
+            if isinstance(inner, list) and not isinstance(inner[0], (Mapping, list)):
+                continue
+            symbol = next((source[k] for k in ("ticker", "symbol", "s") if k in source), None)
+            return [
+                table.but(symbol=table.symbol or symbol) for table in tables_of(inner, where=where)
+            ]
+    return None
+
+
+def _of_chart(one: Mapping[str, Any], where: str) -> Table:
+    quote = one["indicators"]["quote"][0]
+    columns = {"timestamp": one["timestamp"]} | {
+        name: quote[name] for name in FIELDS if name in quote
+    }
+    frame = pl.DataFrame(columns, strict=False)
+    return Table(frame, where, symbol=one["meta"]["symbol"], labels="start", vendor="Yahoo")

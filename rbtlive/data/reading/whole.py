@@ -1,0 +1,325 @@
+"""One reading from start to end: tables, columns, times, calendar, bars.
+
+The rule: each step decides what is certain, notes what it decided, and leaves what is
+not to one list of questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading.columns import LABELS_OF, Roles, plain, unknown_columns
+from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.moments import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
+from rbtlive.data.reading.needs import Needs
+from rbtlive.data.reading.numbers import UnclearDecimals, number_series
+from rbtlive.data.reading.placing import Asked, Placed, place
+from rbtlive.data.reading.tables import Labels, Table
+from rbtlive.data.reading.unpacking import tables_of
+from rbtlive.data.reading.widening import long_tables
+from rbtlive.errors import EmptyData
+from rbtlive.model.arrays import NDArray, np
+
+UNLIMITED_VOLUME: Final = 1e12
+"""What a bar's volume is taken for where the source has none: no order is cut by it."""
+
+_FIXED_POINT: Final = 1e-9
+"""Databento's prices are integers of this. Source: databento.com, "Conventions"."""
+
+
+@dataclass(frozen=True)
+class ReadBars:
+    """Bars in the form that a portal takes.
+
+    Attributes:
+        frame: `date` or `timestamp` (UTC, the bar's END), `symbol` and the five fields.
+        placed: Where they lie: calendar and interval.
+        asset_class: Common class of the symbols, if it is known or said.
+        intake: What happened to the rows.
+    """
+
+    frame: pl.DataFrame
+    placed: Placed
+    asset_class: str | None
+    intake: Intake
+
+
+@dataclass
+class _Part:
+    frame: pl.DataFrame  # symbol and fields, row by row with the moments
+    moments: Moments
+    table: Table
+    labels: Labels | None
+
+
+@dataclass
+class _Reader:
+    asked: Asked
+    symbol: str | Sequence[str] | None
+    columns: Mapping[str, str] | None
+    needs: Needs
+    intake: Intake
+    parts: list[_Part] = field(default_factory=list)
+
+    def take(self, table: Table, roles: Roles) -> None:
+        """Note what is missing in a long table, or keep its rows."""
+        for role, names in roles.rivals.items():
+            listed = " and ".join(map(repr, names))
+            self.needs.ask(
+                f"{role}: {listed} may both be it", columns=f'{{"{role}": "{names[0]}"}}'
+            )
+        there = ", ".join(table.frame.columns[:12]) or "none"
+        if "close" not in roles.fields:
+            self.needs.ask(
+                f"the prices: no column is named like a close (there are {there})",
+                columns='{"close": "..."}',
+            )
+        moments = self._moments(table, roles, there)
+        symbols = self._symbols(table, roles, moments)
+        fields = self._fields(table, roles)
+        if moments is None or symbols is None or fields is None or "close" not in fields:
+            return
+        frame = pl.DataFrame([symbols.alias("symbol"), *self._complete(fields, table)])
+        labels = table.labels
+        if len(roles.time) == 1:
+            labels = labels or LABELS_OF.get(plain(roles.time[0]))
+        if roles.adjusted:
+            self._note("the adjusted close is left aside: bars are prices as given in Close")
+        self.parts.append(_Part(frame, moments, table, labels))
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.intake.notes:
+            self.intake.notes.append(sentence)
+
+    def _moments(self, table: Table, roles: Roles, there: str) -> Moments | None:
+        frame = table.frame
+        if not roles.time:
+            self.needs.ask(
+                f"the time: no column or index holds dates or times (there are {there})",
+                columns='{"date": "..."}',
+            )
+            return None
+        try:
+            if len(roles.time) == 2:
+                return joined(frame[roles.time[0]], frame[roles.time[1]])
+            return moments_of(frame[roles.time[0]])
+        except DayOrMonth as unclear:
+            self.needs.ask(
+                f"day and month: {roles.time[0]!r} has dates like {str(unclear)!r}, which may be "
+                "either way round",
+                before=f"source[{roles.time[0]!r}] = pd.to_datetime(source[{roles.time[0]!r}], "
+                "dayfirst=True)",
+            )
+        except UnreadableTimes as unreadable:
+            self.needs.ask(
+                f"the time: {unreadable} is in no known form",
+                before=f"source[{roles.time[0]!r}] = pd.to_datetime(source[{roles.time[0]!r}], "
+                'format="...")',
+            )
+        return None
+
+    def _symbols(self, table: Table, roles: Roles, moments: Moments | None) -> pl.Series | None:
+        height = table.frame.height
+        if isinstance(self.symbol, str):
+            if roles.symbol is not None:
+                named = table.frame[roles.symbol].drop_nulls().unique()
+                if len(named) > 1:
+                    kept = table.frame[roles.symbol].cast(pl.String)
+                    return kept.set(kept != self.symbol, None)
+            return pl.repeat(self.symbol, height, dtype=pl.String, eager=True)
+        if roles.symbol is not None:
+            return table.frame[roles.symbol].cast(pl.String).str.strip_chars()
+        if table.symbol is not None:
+            return pl.repeat(str(table.symbol), height, dtype=pl.String, eager=True)
+        if "instrument_id" in table.frame.columns:
+            self._note("symbols are Databento's instrument ids: the file has no names")
+            return table.frame["instrument_id"].cast(pl.String)
+        item = "the symbol: no column, key or file name has it"
+        if moments is not None and moments.us.n_unique() < height:
+            item = "the symbols: times repeat, and no column says which row is of which symbol"
+            self.needs.ask(item, columns='{"symbol": "..."}')
+        else:
+            self.needs.ask(item, symbol='"AAPL"')
+        return None
+
+    def _fields(self, table: Table, roles: Roles) -> dict[str, pl.Series] | None:
+        raw = {name: table.frame[column] for name, column in roles.fields.items()}
+        try:
+            read = number_series(raw, decimal_comma=table.decimal_comma)
+        except UnclearDecimals:
+            self.needs.ask(
+                'the numbers: in texts such as "1,234" the comma may be decimal or of thousands',
+                before='source = source.replace({",": ""}, regex=True)',
+            )
+            return None
+        fixed = {"rtype", "publisher_id"} <= set(map(plain, table.frame.columns)) | set(
+            table.frame.columns
+        )
+        if fixed and "open" in read and read["open"].dtype.is_integer():
+            for name in read:
+                if name != "volume":
+                    read[name] = (read[name].cast(pl.Float64) * _FIXED_POINT).round(9)
+            self._note("prices are Databento's fixed-point integers of 1e-9")
+        return {
+            name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
+            for name, column in read.items()
+        }
+
+    def _complete(self, fields: dict[str, pl.Series], table: Table) -> list[pl.Series]:
+        close = fields["close"]
+        lacking = [name for name in ("open", "high", "low") if name not in fields]
+        if lacking:
+            self._note(f"no {', '.join(lacking)} in the source: taken from the other prices")
+        opens = fields.get("open", close)
+        high = fields.get("high")
+        low = fields.get("low")
+        both = pl.DataFrame({"a": opens, "b": close})
+        if high is None:
+            high = both.select(pl.max_horizontal("a", "b")).to_series()
+        if low is None:
+            low = both.select(pl.min_horizontal("a", "b")).to_series()
+        volume = fields.get("volume")
+        if volume is None or (volume.null_count() == len(volume) and len(volume)):
+            self._note(
+                f"no volume in the source: taken as {UNLIMITED_VOLUME:.0e} a bar, so that none "
+                "limits an order"
+            )
+            volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
+        del table
+        done = dict(zip(FIELDS, (opens, high, low, close, volume), strict=True))
+        return [series.alias(name) for name, series in done.items()]
+
+
+def read_bars(
+    source: Any,
+    *,
+    symbol: str | Sequence[str] | None = None,
+    interval: Any = None,
+    labels: Labels | None = None,
+    tz: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    asset_class: str | None = None,
+    calendar: str | None = None,
+    labels_by_default: Labels | None = None,
+) -> ReadBars:
+    """Read a source of any shape as bars.
+
+    Args:
+        source: See `rbt.read`.
+        symbol: See there, as for all that follow.
+        interval: How long a bar is.
+        labels: Which end of a bar its time stamps.
+        tz: Whose clock times without a zone are.
+        columns: Which columns hold what.
+        asset_class: Class of all assets.
+        calendar: The exchange's calendar.
+        labels_by_default: Which end is taken where both may be stamped; None asks.
+
+    Raises:
+        UnclearData: something is missing or may be read in several ways.
+        RowsLost: too many rows would be left out.
+        DataError: what is there cannot be bars.
+    """
+    given = {
+        name: repr(value).replace("'", '"')
+        for name, value in (
+            ("symbol", symbol), ("interval", interval), ("labels", labels), ("tz", tz),
+            ("columns", dict(columns) if columns else None), ("asset_class", asset_class),
+            ("calendar", calendar),
+        )
+        if value is not None
+    }  # fmt: skip
+    tables = tables_of(source)
+    words = _words(source, tables)
+    asked = Asked(interval, labels, tz, asset_class, calendar, labels_by_default)
+    reader = _Reader(asked, symbol, columns, Needs(words, given), Intake(words))
+    if len(tables) == 1 and (wrong := unknown_columns(columns, tables[0].frame.columns)):
+        reader.needs.ask(
+            f"columns: {', '.join(wrong)} names no column of the source, or no role",
+            columns='{"close": "..."}',
+        )
+    for table in tables:
+        for long, roles in long_tables(table, columns):
+            if long.frame.height:
+                reader.take(long, roles)
+    reader.needs.settle()
+    if not reader.parts:
+        raise EmptyData(f"{words} must have at least one bar: was empty; pass bars")
+    return _joined_up(reader)
+
+
+def _joined_up(reader: _Reader) -> ReadBars:
+    parts, needs, intake = reader.parts, reader.needs, reader.intake
+    frame = pl.concat([part.frame for part in parts]) if len(parts) > 1 else parts[0].frame
+    zones = {part.moments.zone for part in parts}
+    days = {part.moments.days for part in parts}
+    if len(zones) > 1 or len(days) > 1:
+        needs.ask(
+            "the times: some tables have dates, others times, or other time zones; read each by "
+            "itself"
+        )
+        needs.settle()
+    us = pl.concat([part.moments.us for part in parts]) if len(parts) > 1 else parts[0].moments.us
+    moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
+    intake.rows_in = frame.height
+    frame, moments = _without_empty(frame, moments, intake)
+    if frame.is_empty():
+        raise EmptyData(f"{needs.source} must have at least one bar with a close: was empty")
+    hints = {part.labels for part in parts}
+    lengths = {part.table.interval for part in parts}
+    vendors = {part.table.vendor for part in parts} - {None}
+    if vendors:
+        reader._note(f"the shape is {', '.join(sorted(map(str, vendors)))}'s")  # noqa: SLF001
+    placed = place(
+        frame,
+        moments,
+        asked=reader.asked,
+        hint=hints.pop() if len(hints) == 1 else None,
+        length=lengths.pop() if len(lengths) == 1 else None,
+        needs=needs,
+        intake=intake,
+    )
+    bars = placed.bars(frame)
+    intake.rows_out = bars.height
+    return ReadBars(bars, placed, placed.asset_class, intake)
+
+
+def _without_empty(
+    frame: pl.DataFrame, moments: Moments, intake: Intake
+) -> tuple[pl.DataFrame, Moments]:
+    no_time = moments.us.is_null()
+    no_price = frame["close"].is_null() | frame["close"].is_nan()
+    no_symbol = frame["symbol"].is_null() | (frame["symbol"] == "")
+    out = no_time | no_price | no_symbol
+    if not out.any():
+        return frame, moments
+    intake.leave_out("no time", int(no_time.sum()))
+    intake.leave_out("no price", int((no_price & ~no_time).sum()))
+    intake.leave_out("no symbol, or another one", int((no_symbol & ~no_time & ~no_price).sum()))
+    keep = ~out
+    return frame.filter(keep), Moments(
+        moments.us.filter(keep), moments.zone, moments.days, moments.origin
+    )
+
+
+def _words(source: Any, tables: Sequence[Table]) -> str:
+    kind = type(source).__name__
+    rows = sum(table.frame.height for table in tables)
+    if not isinstance(source, (str, bytes)) and not hasattr(source, "joinpath"):
+        module = type(source).__module__.partition(".")[0]
+        name = kind if module == "builtins" else f"{module} {kind}"
+    else:
+        name = repr(str(source))
+    names = ", ".join(tables[0].frame.columns[:8]) if tables else ""
+    more = ", …" if tables and tables[0].frame.width > 8 else ""
+    return f"{name} ({rows:,} rows; columns {names}{more})"
+
+
+def codes_of(symbols: pl.Series) -> NDArray[np.int32]:
+    """Return a number a symbol, in the order of the rows."""
+    return symbols.rank("dense").cast(pl.Int32).to_numpy()

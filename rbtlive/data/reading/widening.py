@@ -1,0 +1,127 @@
+"""Wide tables, which have a column a symbol, become long ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading.columns import Roles, field_of, plain, role_of, roles_of
+from rbtlive.data.reading.numbers import looks_numeric
+from rbtlive.data.reading.tables import Table
+
+_SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
+_BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
+
+
+def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[Table, Roles]]:
+    """Return the table as long ones with their roles: itself, or one a symbol of a wide
+    one.
+    """
+    roles = roles_of(table, columns)
+    if "close" in roles.fields and not _of_many(table.frame.columns, roles):
+        return [(table, roles)]
+    by_symbol = _by_symbol(table.frame)
+    if by_symbol is not None:
+        return _taken_apart(table, by_symbol)
+    closes = _symbols_as_columns(table.frame, roles)
+    if closes is not None:
+        time, names = closes
+        return _taken_apart(table, (time, {name: {"close": name} for name in names}))
+    return [(table, roles)]
+
+
+# A frame of "close" beside "volume" is long, one of "Close|AAPL" is not.
+def _of_many(names: list[str], roles: Roles) -> bool:
+    return any("|" in name for name in names) and "|" in roles.fields.get("close", "|")
+
+
+def _taken_apart(
+    table: Table, parts: tuple[str, dict[str, dict[str, str]]]
+) -> list[tuple[Table, Roles]]:
+    time, by_symbol = parts
+    done = []
+    for symbol, fields in by_symbol.items():
+        kept = {time: "time"} | {
+            column: field for field, column in fields.items() if field in FIELDS or field == "adjusted"
+        }
+        frame = table.frame.select(kept).rename(kept)
+        adjusted = "adjusted" in frame.columns
+        if "close" not in frame.columns and adjusted:
+            frame = frame.rename({"adjusted": "close"})
+        roles = Roles(time=("time",), fields={name: name for name in FIELDS if name in frame})
+        if adjusted and "adjusted" in frame.columns:
+            roles.adjusted = ("adjusted",)
+        done.append((table.but(frame=frame, symbol=symbol or table.symbol), roles))
+    return done
+
+
+# Columns whose names are a field and a symbol, in either order.
+def _by_symbol(frame: pl.DataFrame) -> tuple[str, dict[str, dict[str, str]]] | None:
+    times = [name for name in frame.columns if role_of(name.strip("|")) == "time"]
+    if not times:
+        return None
+    rest = [name for name in frame.columns if name not in times and plain(name) not in _BESIDE]
+    for pattern in _SPLITS:
+        found = _split_names(rest, pattern)
+        if found is not None:
+            return times[0], found
+    return None
+
+
+def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | None:
+    pieces = {}
+    for name in names:
+        parts = [part for part in re.split(pattern, name.strip("()'\" ")) if part]
+        if len(parts) < 2:
+            if role_of(name) is None:
+                return None
+            continue
+        pieces[name] = parts
+    if not pieces:
+        return None
+    for front in (True, False):
+        by_symbol: dict[str, dict[str, str]] = {}
+        known = 0
+        for name, parts in pieces.items():
+            cut = _cut(parts, front=front)
+            if cut is None:
+                continue
+            field, symbol = cut
+            known += field in FIELDS or field == "adjusted"
+            by_symbol.setdefault(symbol, {})[field] = name
+        closes = all({"close", "adjusted"} & set(fields) for fields in by_symbol.values())
+        if by_symbol and closes and known * 2 >= len(pieces):
+            return by_symbol
+    return None
+
+
+def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
+    parts = parts if front else parts[::-1]
+    for length in (1, 2):  # "Adj Close AAPL"
+        words = parts[:length] if front else parts[:length][::-1]
+        rest = parts[length:] if front else parts[length:][::-1]
+        longer = " ".join(words)
+        if len(parts) > length + 1 and plain(" ".join(parts[: length + 1])) in ("adjclose",):
+            continue
+        if (field := field_of(longer)) and rest:
+            return field, " ".join(rest) if len(rest) > 1 else rest[0]
+    other = plain(parts[0])
+    if other in _BESIDE:
+        return other, parts[-1]
+    return None
+
+
+# A time and otherwise numbers, none of which is named like a field: closes of symbols.
+def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[str]] | None:
+    time: Any = roles.time[0] if roles.time else None
+    if time is None or roles.symbol is not None:
+        return None
+    names = [name for name in frame.columns if name != time and plain(name) != "index"]
+    if not names or any(field_of(name) for name in names if len(plain(name)) > 1):
+        return None
+    numbers = [name for name in names if looks_numeric(frame[name])]
+    return (time, numbers) if len(numbers) == len(names) else None
