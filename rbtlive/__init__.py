@@ -7,6 +7,7 @@ from rbtlive.core.order_manager import OrderManager
 from rbtlive.core.strategy_executor import StrategyExecutor
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.read import read
 from rbtlive.data.resample import resample
 from rbtlive.data.samples import load_sample
 from rbtlive.model.bar import Bar
@@ -75,6 +76,7 @@ __all__ = [
     "load_ipython_extension",
     "load_sample",
     "open_session",
+    "read",
     "resample",
     "run",
     "run_algorithm",

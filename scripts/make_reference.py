@@ -26,7 +26,7 @@ GROUPS = {
         "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
-    "Data and feeds": ("load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
+    "Data and feeds": ("read", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport"),
     "Sweeps": ("sweep", "SweepResult"),
     "Brokers and breakers": ("PaperBroker", "BrokerAdapter", "Breakers"),

@@ -39,6 +39,7 @@ from rbtlive.data.checking.intervals import (
     minutes_apart,
     no_such_bars,
 )
+from rbtlive.data.checking.lives import indexed, lives
 from rbtlive.data.checking.scanning import Survey, store, survey
 from rbtlive.data.checking.schema import (
     FIELDS,
@@ -48,8 +49,13 @@ from rbtlive.data.checking.schema import (
     minute_frame,
     typed_bars,
 )
+from rbtlive.data.reading.intake import Intake
+from rbtlive.data.reading.judging import must_be_read
+from rbtlive.data.reading.whole import ReadBars, read_bars
+from rbtlive.data.report import DataReport, report_of
 from rbtlive.errors import (
     BadFrequency,
+    DuplicateBar,
     EmptyData,
     MultipleSymbolsFound,
     NotAFrame,
@@ -130,6 +136,7 @@ class PolarsDataPortal:
         "_daily",
         "_ends_given",
         "_fingerprint",
+        "_intake",
         "_resampled",
         "assets",
         "calendar",
@@ -184,7 +191,7 @@ class PolarsDataPortal:
         if stored is not None:
             frames.append((stored.daily, stored.symbols))
 
-        life = _life(frames, self.calendar)
+        life = lives(frames, self.calendar)
         self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
         self._ends_given = frozenset(
             row["symbol"]
@@ -192,20 +199,21 @@ class PolarsDataPortal:
             if row.get("end_date") is not None
         )
         self._name_assets()
-        indexed = [_indexed(frame, self._places(names)) for frame, names in frames]
-        self.minutes: MinuteBars | None = None if minute is None else HeldMinutes(indexed[-1])
+        numbered = [indexed(frame, self._places(names)) for frame, names in frames]
+        self.minutes: MinuteBars | None = None if minute is None else HeldMinutes(numbered[-1])
         if stored is not None:
             stored.number(self._places(stored.symbols))
             self.minutes = stored
-        self._daily = indexed[0] if daily is not None or stored is not None else None
+        self._daily = numbered[0] if daily is not None or stored is not None else None
         index = {asset.symbol: asset.index for asset in self.assets}
         self.splits: tuple[Split, ...] = make_splits(tables[1], index=index, calendar=self.calendar)
         self.dividends: tuple[Dividend, ...] = make_dividends(
             tables[2], index=index, calendar=self.calendar
         )
-        self.first_session = min(int(frame["session"][0]) for frame in indexed)
-        self.last_session = max(int(frame["session"][-1]) for frame in indexed)
+        self.first_session = min(int(frame["session"][0]) for frame in numbered)
+        self.last_session = max(int(frame["session"][-1]) for frame in numbered)
         self._fingerprint: str | None = None
+        self._intake: Intake | None = None
         self._resampled: dict[Interval, PolarsDataPortal] = {}
 
     # A symbol whose bars were all left out has no asset, and no row either.
@@ -296,7 +304,7 @@ class PolarsDataPortal:
         resampled, anything else as the bars of a new one.
 
         Args:
-            data: A portal, a frame, or a path.
+            data: A portal, or whatever `rbt.read` takes.
             frequency: How long bars are wanted: "1m", "5m", "1h", "1d", "1w" and so on.
                 A frame holds such bars, or shorter ones that add up to them.
             calendar: Name of the calendar; None is that of the portal, or "XNYS" for a
@@ -315,6 +323,9 @@ class PolarsDataPortal:
                 "load_sample('us-daily')"
             )
         if not isinstance(data, cls):
+            if must_be_read(data, interval, calendar):
+                read = read_bars(data, calendar=calendar, labels_by_default="end")
+                return cls.of_bars(read).at(interval)
             name = "XNYS" if calendar is None else calendar
             return cls._of_frame(data, interval, calendar=name)
         if calendar is not None and get_calendar(calendar).name != data.calendar.name:
@@ -324,6 +335,36 @@ class PolarsDataPortal:
                 f"with calendar={calendar!r}"
             )
         return data.at(interval)
+
+    @classmethod
+    def of_bars(cls, read: ReadBars) -> PolarsDataPortal:
+        """Return the portal of bars that were read; rows that are there twice alike are
+        taken once.
+
+        Raises:
+            DataError: a bar cannot be right.
+        """
+        interval = read.placed.interval
+        name = "minute_bars" if interval.intraday else "bars"
+        options: Any = {"calendar": read.placed.calendar, "interval": interval}
+        try:
+            made = cls(**{"bars": None, name: read.frame, **options})
+        except DuplicateBar:
+            once = read.frame.unique(maintain_order=True)
+            if once.height == read.frame.height:
+                raise
+            read.intake.leave_out("the same row again", read.frame.height - once.height)
+            read.intake.rows_out = once.height
+            made = cls(**{"bars": None, name: once, **options})
+        made._intake = read.intake
+        return made
+
+    def report(self) -> DataReport:
+        """Return what was read and how good it looks: rows in and out and why,
+        interval, labels, zone, gaps, zero volumes, outliers, suspected splits, stale
+        prices. Shown in a notebook as it is.
+        """
+        return report_of(self, self._intake)
 
     # Bars of a frame have the interval that is wanted, or are shorter and add up to it.
     @classmethod
@@ -529,33 +570,3 @@ def calendar_through(name: str, last: date, interval: Interval) -> TradingCalend
         return calendar_of(get_calendar(name, through=min(_LAST, last)), interval)
     except OutsideCalendar:
         return calendar_of(get_calendar(name), interval)
-
-
-def _life(
-    frames: Iterable[tuple[pl.DataFrame, Sequence[str]]], calendar: TradingCalendar
-) -> dict[str, tuple[date, date]]:
-    life: dict[str, tuple[date, date]] = {}
-    for frame, symbols in frames:
-        bars = frame if len(symbols) > 1 else frame[[0, -1]]
-        asset, session = bars["asset"].to_numpy(), bars["session"].to_numpy()
-        begins, ends = np.full(len(symbols), -1), np.full(len(symbols), -1)
-        ends[asset] = session  # sorted by session: of several values the last stays
-        begins[asset[::-1]] = session[::-1]
-        for symbol, begin, end in zip(symbols, begins.tolist(), ends.tolist(), strict=True):
-            if begin >= 0:
-                first, last = calendar.label(begin), calendar.label(end)
-                known = life.get(symbol, (first, last))
-                life[symbol] = min(first, known[0]), max(last, known[1])
-    return life
-
-
-# Frames are checked before assets are known, so they come numbered by symbol; sids may
-# say another order.
-def _indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
-    if places == list(range(len(places))):
-        return frame
-    time = frame.columns[0]
-    renamed = frame.with_columns(
-        pl.Series(places, dtype=pl.Int32).gather(frame["asset"]).alias("asset")
-    )
-    return renamed.sort(time, "asset").rechunk()

@@ -44,10 +44,12 @@ RbtliveError
 │   └── MultipleSymbolsFound*
 │       └── MultipleSymbolsFoundForFuzzySymbol*, SameSymbolUsedAcrossCountries*
 ├── DataError
-│   ├── UnknownSymbol, MissingColumn, WrongColumnType, NotAFrame, UnreadableFile
+│   ├── UnknownSymbol, WrongColumnType, NotAFrame, UnreadableFile, RowsLost
 │   ├── EmptyData, UnknownSample, InvalidPrice, InvalidVolume, MissingValue
 │   ├── HighBelowLow, DuplicateBar, BarOutsideSession, InvalidAsset, InvalidSplit
-│   └── InvalidDividend, UnclearData, RowsLost
+│   ├── InvalidDividend
+│   └── MissingColumn
+│       └── UnclearData
 ├── StrategyError
 │   ├── NotAStrategy, NoCallbacks, UnknownParameter, LookAheadIndicator
 │   └── CalledOutsideStrategy

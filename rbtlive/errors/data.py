@@ -75,7 +75,7 @@ class InvalidDividend(DataError):
     """A row of the dividends frame cannot be applied."""
 
 
-class UnclearData(DataError):
+class UnclearData(MissingColumn):
     """A source lacks something, or can be read in several ways; lists all of it.
 
     Attributes:

@@ -83,7 +83,7 @@ class ReplayFeed(DataFeed):
         """
         if self._portal is None:
             frequency = self._frequency or (self._plan.frequency if self._plan else DAY)
-            calendar = self._calendar or (self._plan.calendar.name if self._plan else "XNYS")
+            calendar = self._calendar or (self._plan.calendar.name if self._plan else None)
             self._portal = PolarsDataPortal.coerce(
                 self._data, frequency=frequency, calendar=calendar
             )

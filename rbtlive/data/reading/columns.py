@@ -149,6 +149,8 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
         if role in said:
             roles.fields[role] = said[role]
         elif candidates:
+            if role == "volume":  # MetaTrader has an empty one beside its ticks
+                candidates.sort(key=lambda name: not _has_values(table.frame[name]))
             roles.fields[role] = candidates[0]
             twins = tuple(name for name in candidates if plain(name) == plain(candidates[0]))
             if len(twins) > 1:
@@ -162,6 +164,10 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
 def _preference(name: str) -> int:
     short = plain(name)
     return _NAMES[ROLE_OF[short]].index(short)
+
+
+def _has_values(column: pl.Series) -> bool:
+    return bool((column != 0).any()) if column.dtype.is_numeric() else column.count() > 0
 
 
 _TIME_WORDS: Final = ("time", "date", "timestamp", "datetime", "index")

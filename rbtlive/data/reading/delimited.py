@@ -22,6 +22,9 @@ _HEAD_BYTES: Final = 65_536
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NO_VALUE: Final = [text for word in NOTHING if word for text in {word, word.upper()}] + ["NaN"]
 
+_EITHER_WAY: Final = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
+"""Dates that polars would take for one of two ways."""
+
 KLINES: Final = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
@@ -49,15 +52,18 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     """
     head = _head(content)
     if b"\0" in head[:200] and head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        content = (content if isinstance(content, bytes) else content.read_bytes()).decode(
-            "utf-16"
-        ).encode()
+        content = (
+            (content if isinstance(content, bytes) else content.read_bytes())
+            .decode("utf-16")
+            .encode()
+        )
         head = content[:_HEAD_BYTES]
     text, encoding = _decoded(head)
     layout = _layout(text.splitlines()[:60])
     comma = {";": True}.get(layout.delimiter)
+    dates = _EITHER_WAY.search(text) is None
     try:
-        frame = _frame(content, layout, encoding)
+        frame = _frame(content, layout, encoding, dates=dates)
     except READ_ERRORS as error:
         raise unreadable(where, error, what="bars") from error
     return Table(frame, where, decimal_comma=comma)
@@ -129,7 +135,7 @@ def _levels(rows: list[list[str]]) -> int:
     return 1
 
 
-def _frame(content: Path | bytes, layout: _Layout, encoding: Any) -> pl.DataFrame:
+def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool) -> pl.DataFrame:
     source = io.BytesIO(content) if isinstance(content, bytes) else content
     texts = {}
     names = layout.names
@@ -141,7 +147,7 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any) -> pl.DataFram
         "separator": layout.delimiter,
         "encoding": encoding,
         "null_values": _NO_VALUE,
-        "try_parse_dates": True,
+        "try_parse_dates": dates,
         "infer_schema_length": 10_000,
         "truncate_ragged_lines": True,
         "has_header": False,
@@ -244,9 +250,11 @@ _ORDERS: Final = (
 # only one.
 def _price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
     if prices.width < 4 or not all(dtype.is_numeric() for dtype in prices.dtypes):
-        return _ORDERS[0] if prices.width == 4 and not any(
-            dtype.is_numeric() for dtype in prices.dtypes
-        ) else None
+        return (
+            _ORDERS[0]
+            if prices.width == 4 and not any(dtype.is_numeric() for dtype in prices.dtypes)
+            else None
+        )
     fits = []
     for order in _ORDERS:
         named = dict(zip(order, prices.columns, strict=True))

@@ -35,7 +35,8 @@ _NO_SYMBOLS: Final = frozenset(
         "stock", "stocks", "crypto", "forex", "fx", "market", "markets", "eod", "file", "output",
         "out", "input", "dataset", "all", "allstocks", "tmp", "temp", "my", "own", "part", "0",
         "trades", "results", "book", "sheet", "chart", "wide", "long", "close", "closes", "adj",
-        "df", "frame", "tickers", "symbols", "universe", "sp500", "german", "semicolon",
+        "df", "frame", "full", "adj", "unadj", "adjsplit", "adjsplitdiv", "split", "adjusted",
+        "intraday", "eod", "ohlcvs", "yfinance", "binance", "bitstamp", "kraken", "coinbase", "dat", "ascii", "tickers", "symbols", "universe", "sp500", "german", "semicolon",
     )
 )  # fmt: skip
 
@@ -180,6 +181,8 @@ def symbol_of_stem(stem: str) -> str | None:
     words = [word for word in words if word.lower() not in _LENGTHS]
     words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
     words = [word for word in words if word.lower() not in _NO_SYMBOLS]
+    if len(words) > 1:  # aapl_us_d
+        words = [words[0], *(w for w in words[1:] if w.lower() not in ("us", "d", "w", "m"))]
     if len(words) != 1:
         return None
     word = re.sub(r"(?i)\.us$", "", words[0])

@@ -12,14 +12,12 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.data.calendars.calendar import DAY_US, MINUTE_US, TradingCalendar
+from rbtlive.data.calendars.calendar import Micros, TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.reading.moments import in_zone, to_utc
 from rbtlive.data.reading.tables import Labels
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.interval import DAY, MONTH, WEEK, Interval
-
-Micros = NDArray[np.int64]
+from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, MONTH, WEEK, Interval
 
 LOSS: Final = 0.01
 """The share of rows from which on leaving them out is an error."""
@@ -97,9 +95,7 @@ class Reading:
         return self.misfits - self.after_hours
 
 
-def readings(
-    us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid
-) -> list[Reading]:
+def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) -> list[Reading]:
     """Return all ways to read distinct times on a calendar: each zone, start and end.
 
     Args:
@@ -115,6 +111,8 @@ def readings(
             ends = ends_of(utc, grid, labels)
             out = ends < 0
             extended = int(in_extended_hours(utc[out], grid.calendar).sum())
+            if extended and not _whole_sessions(ends[~out], grid):
+                extended = 0
             found.append(Reading(zone, labels, ends, int(out.sum()), extended))
     return found
 
@@ -137,6 +135,19 @@ def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
     return ends
 
 
+# Bars of the whole day have bars in each session's first and last half hour; a clock
+# that is some hours off has not.
+def _whole_sessions(ends: Micros, grid: BarGrid) -> bool:
+    if not len(ends):
+        return False
+    calendar = grid.calendar
+    sessions = calendar.sessions_of_us(ends)
+    half = max(HOUR_US // 2, grid.interval.us)
+    first = np.unique(sessions[ends <= calendar.opens_us[sessions] + half])
+    last = np.unique(sessions[ends > calendar.closes_us[sessions] - half])
+    return min(len(first), len(last)) >= 0.8 * len(np.unique(sessions))
+
+
 def in_extended_hours(utc: Micros, calendar: TradingCalendar) -> NDArray[np.bool_]:
     """Say which moments lie in the extended hours of New York's exchanges."""
     if calendar.tz != "America/New_York" or not len(utc):
@@ -154,20 +165,14 @@ def best_zone(found: list[Reading], total: int) -> list[Reading]:
     """
     allowed = LOSS * total
     zones = list(dict.fromkeys(one.zone for one in found))
-    fit = {
-        zone: min(one.misfits for one in found if one.zone == zone) for zone in zones
-    }
+    fit = {zone: min(one.misfits for one in found if one.zone == zone) for zone in zones}
     sure = [zone for zone in zones if fit[zone] <= allowed]
     if len(sure) > 1 and len({fit[zone] for zone in sure}) > 1:
         least = min(fit[zone] for zone in sure)
         sure = [zone for zone in sure if fit[zone] == least]
     if not sure:  # vendors' minutes of the whole day
-        wide = {
-            zone: min(one.unexplained for one in found if one.zone == zone) for zone in zones
-        }
-        sure = [
-            zone for zone in zones if wide[zone] <= allowed and fit[zone] <= 0.7 * total
-        ]
+        wide = {zone: min(one.unexplained for one in found if one.zone == zone) for zone in zones}
+        sure = [zone for zone in zones if wide[zone] <= allowed and fit[zone] <= 0.7 * total]
     return [one for one in found if one.zone in sure]
 
 
@@ -176,19 +181,18 @@ def labels_of(found: list[Reading], us: Micros, step_us: int) -> Labels | None:
     by = {one.labels: one for one in found}
     start, end = by["start"], by["end"]
     few, many = sorted((start.misfits, end.misfits))
-    better: Labels = "start" if start.misfits < end.misfits else "end"
-    if start.after_hours or end.after_hours:
-        return _by_the_edges(us, start.zone, step_us)
-    if many > few and (few == 0 or many >= 4 * few):
-        return better
+    better = min(start, end, key=lambda one: one.misfits)
+    if few == 0 < many:
+        return better.labels
+    if better.after_hours:
+        return _by_the_edges(us)
     if few == many:
-        return _by_whole_days(us, step_us)
-    return None
+        return by_whole_days(us, step_us)
+    return better.labels if many >= 4 * few else None
 
 
 # Extended hours run from 04:00 to 20:00 New York time: which of the two is stamped.
-def _by_the_edges(utc: Micros, zone: str, step_us: int) -> Labels | None:
-    del zone, step_us
+def _by_the_edges(utc: Micros) -> Labels | None:
     of_day = in_zone(utc, "America/New_York") % DAY_US
     first, last = bool((of_day == _EXTENDED[0]).any()), bool((of_day == _EXTENDED[1]).any())
     if first != last:
@@ -196,8 +200,10 @@ def _by_the_edges(utc: Micros, zone: str, step_us: int) -> Labels | None:
     return None
 
 
-# Round the clock, a record of whole days or hours begins and ends at a whole one.
-def _by_whole_days(us: Micros, step_us: int) -> Labels | None:
+def by_whole_days(us: Micros, step_us: int) -> Labels | None:
+    """Return which end is stamped where a record of whole days or hours shows it by
+    where it begins and ends; None if it does not.
+    """
     first, last = int(us.min()), int(us.max())
     for unit in (DAY_US, HOUR_US):
         if step_us >= unit or last - first < unit - step_us:
@@ -212,16 +218,19 @@ def _by_whole_days(us: Micros, step_us: int) -> Labels | None:
 def likely_zone(us: Micros, *, grid: BarGrid, total: int) -> str | None:
     """Return a zone whose clock would fit the calendar, for a message."""
     for zone in ZONES:
-        best = min(
-            one.misfits for one in readings(us, zones=(zone,), aware=False, grid=grid)
-        )
+        best = min(one.misfits for one in readings(us, zones=(zone,), aware=False, grid=grid))
         if best <= LOSS * total:
             return zone
     return None
 
 
 def day_labels(
-    us: Micros, *, zone: str | None, tz: str | None, calendar: TradingCalendar, labels: Labels | None
+    us: Micros,
+    *,
+    zone: str | None,
+    tz: str | None,
+    calendar: TradingCalendar,
+    labels: Labels | None,
 ) -> list[tuple[str, Micros]]:
     """Return the ways to read times of daily bars as dates: the zone or rule, and the
     days since 1970. The first is to be preferred; later ones differ from it.
@@ -258,9 +267,7 @@ def _day_ways(
     sure: bool,
 ) -> list[tuple[str, Micros]]:
     shift = 1 if labels == "end" else 0
-    found = [
-        (name, wall // DAY_US - shift) for name, wall in ways if _midnights(wall)
-    ]
+    found = [(name, wall // DAY_US - shift) for name, wall in ways if _midnights(wall)]
     if not found:
         sessions = calendar.sessions_of_us(utc)
         opened = calendar.sessions_of_us(utc + 1)

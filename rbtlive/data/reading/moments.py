@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.calendars.calendar import DAY_US
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY_US
 
 _TEXT: Final = (
     r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
@@ -124,7 +124,7 @@ def _of_numbers(column: pl.Series) -> Moments:
             read = whole.cast(pl.String).str.to_datetime(form, time_unit="us", strict=False)
             if read.null_count() == whole.null_count():
                 return Moments(read.dt.epoch("us"), None, days=digits == 8, origin=form)
-    if 20_000 <= low and high < 60_000:
+    if low >= 20_000 and high < 60_000:
         us = ((exact + _EXCEL_ZERO_DAYS) * DAY_US).cast(pl.Int64)
         days = bool((us % DAY_US == 0).all())
         return Moments(us, None, days=days, origin="Excel's day numbers")
@@ -143,14 +143,15 @@ def _of_text(column: pl.Series) -> Moments:
     known = text.drop_nulls()
     if known.is_empty():
         raise UnreadableTimes(f"no value in {column.name!r}")
-    if known.head(50).str.contains(r"^\d{5,20}(\.\d+)?$").all() and known.str.contains(
-        r"^\d{5,20}(\.\d+)?$"
-    ).all():
+    if (
+        known.head(50).str.contains(r"^\d{5,20}(\.\d+)?$").all()
+        and known.str.contains(r"^\d{5,20}(\.\d+)?$").all()
+    ):
         kind = pl.Float64 if known.str.contains(".", literal=True).any() else pl.Int64
         return _of_numbers(text.cast(kind))
     many = len(text) > 2_000
-    distinct = text.unique(maintain_order=True).drop_nulls() if many else known.unique(
-        maintain_order=True
+    distinct = (
+        text.unique(maintain_order=True).drop_nulls() if many else known.unique(maintain_order=True)
     )
     read = _of_distinct(distinct)
     us = text.replace_strict(distinct, read.us, default=None, return_dtype=pl.Int64)
@@ -234,9 +235,9 @@ def _offsets(zone: pl.Series) -> pl.Series:
     names = zone.unique().drop_nulls().to_list()
     minutes = [_offset_minutes(name) for name in names]
     table = pl.Series([value * 60_000_000 for value in minutes], dtype=pl.Int64)
-    return zone.replace_strict(
-        pl.Series(names), table, default=0, return_dtype=pl.Int64
-    ).fill_null(0)
+    return zone.replace_strict(pl.Series(names), table, default=0, return_dtype=pl.Int64).fill_null(
+        0
+    )
 
 
 def _offset_minutes(name: str) -> int:

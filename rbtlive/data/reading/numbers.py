@@ -36,9 +36,7 @@ def number_series(
     Raises:
         UnclearDecimals: "1,234" may be two numbers.
     """
-    texts = {
-        name: _bare(column) for name, column in columns.items() if column.dtype == pl.String
-    }
+    texts = {name: _bare(column) for name, column in columns.items() if column.dtype == pl.String}
     comma = _decimal_comma(texts, decimal_comma) if texts else False
     done = dict(columns)
     for name, text in texts.items():

@@ -9,13 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.calendars.calendar import (
-    DAY_US,
-    MINUTE_US,
-    TradingCalendar,
-    datetime_of,
-    get_calendar,
-)
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
@@ -26,7 +20,7 @@ from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.tables import Labels
 from rbtlive.errors import BadFrequency, OutsideCalendar, RowsLost
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.interval import DAY, Interval
+from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
 
 _OTHERS: Final = ("XLON", "XETR", "XTKS", "XHKG", "CMES", "24/7")
 """Calendars that a message may suggest."""
@@ -94,7 +88,7 @@ class _Placing:
         if wanted is not None:
             self._agree(wanted, found, step)
             return wanted
-        if found is None and step and not self.moments.days and step < fit.DAY_US:
+        if found is None and step and not self.moments.days and step < DAY_US:
             self.needs.ask(
                 f"the interval: bars are {step / 1e6:g} s apart, which is no whole number of "
                 "minutes; make minute bars of them first"
@@ -302,7 +296,7 @@ class _Placing:
             return
         utc = distinct if aware else to_utc(distinct, one.zone)
         out = one.ends_us < 0
-        extended = out & fit.in_extended_hours(utc, grid.calendar)
+        extended = out & fit.in_extended_hours(utc, grid.calendar) & (one.after_hours > 0)
         rows = np.bincount(inverse, minlength=len(distinct))
         strange = int(rows[out & ~extended].sum())
         total = int(rows.sum())
@@ -339,11 +333,11 @@ class _Placing:
                 return f"the times look like {zone} time that was marked as UTC", say
             return f"the times look like {zone} time", say
         if grid.interval.minutes > 30 and _on_the_hour(utc):
-            return (
+            cause = (
                 "the bars look counted from full hours, here they are counted from the open: read "
-                "shorter bars and use rbt.resample",
-                {},
+                "shorter bars and use rbt.resample"
             )
+            return cause, {}
         for name in _OTHERS:
             calendar = _through(name, int(utc.max()) + DAY_US)
             there = BarGrid(calendar, grid.interval)
@@ -380,9 +374,7 @@ def place(
     """
     symbols = frame["symbol"].unique().to_list()
     asset_class = asked.asset_class or common_class(symbols)
-    work = _Placing(
-        frame, moments, asked, hint, needs, intake, asset_class, exchange_of(symbols)
-    )
+    work = _Placing(frame, moments, asked, hint, needs, intake, asset_class, exchange_of(symbols))
     interval = work.interval(length)
     placed = work.intraday(interval) if interval.intraday else work.daily(interval)
     intake.interval, intake.calendar = placed.interval.text, placed.calendar
@@ -409,5 +401,3 @@ def _through(name: str, us: int) -> TradingCalendar:
         return get_calendar(name, through=datetime_of(us).date())
     except OutsideCalendar:
         return get_calendar(name)
-
-

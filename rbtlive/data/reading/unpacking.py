@@ -7,7 +7,7 @@ can do.
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import field_of, plain, role_of
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.files import tables_of_path
-from rbtlive.data.reading.tables import Table
+from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
 
@@ -40,18 +40,11 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
     """
     if isinstance(source, (str, Path)):
         return tables_of_path(source)
-    if isinstance(source, pl.LazyFrame):
-        return [Table(source.collect(), where)]
-    if isinstance(source, pl.DataFrame):
-        return [_of_polars(source, where)]
-    if is_pandas(source) or is_pandas(source, "Series"):
-        return [_of_pandas(source, where)]
     if isinstance(source, Mapping):
         return _of_mapping(source, where)
-    if isinstance(source, np.ndarray):
-        return [_of_array(source, where)]
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return [_of_polars(pl.DataFrame(source), where)]
+    one = _of_frame(source, where)
+    if one is not None:
+        return [one]
     for give in ("to_df", "to_table", "to_pandas", "toPandas", "compute"):
         if callable(getattr(source, give, None)):
             return tables_of(getattr(source, give)(), where=where)
@@ -64,6 +57,20 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         f"{where} must be a frame (polars, pandas, Arrow, DuckDB), a dict of them, a list of rows, "
         f"or a path: was {kind}; build a frame with pl.DataFrame(...)"
     )
+
+
+def _of_frame(source: Any, where: str) -> Table | None:
+    if isinstance(source, pl.LazyFrame):
+        return Table(source.collect(), where)
+    if isinstance(source, pl.DataFrame):
+        return _of_polars(source, where)
+    if is_pandas(source) or is_pandas(source, "Series"):
+        return _of_pandas(source, where)
+    if isinstance(source, np.ndarray):
+        return _of_array(source, where)
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return _of_polars(pl.DataFrame(source), where)
+    return None
 
 
 def _of_polars(frame: pl.DataFrame, where: str) -> Table:
@@ -105,21 +112,22 @@ def _index_name(index: Any, place: int) -> str | None:
 def _index_columns(index: Any, levels: list[str | None], there: Any) -> dict[str, pl.Series]:
     taken = {str(name) for name in there}
     columns = {}
-    for place, name in enumerate(levels):
+    for place, given in enumerate(levels):
         values = _column(index.get_level_values(place).to_series().reset_index(drop=True))
         timely = isinstance(values.dtype, (pl.Datetime, pl.Date))
-        if name is not None and role_of(name) is None and timely:
-            name = None
-        if name is None:
-            names = ("timestamp", "date") if timely else ("symbol", "level_0")
-            # an index of text may be dates that pandas was not asked to parse
-            if not timely and len(levels) == 1:
-                names = ("date", "index")
-            name = next((one for one in names if one not in taken), f"level_{place}")
-            if timely and any(role_of(one) == "time" for one in taken):
-                name = "timestamp" if "timestamp" not in taken else name
-        columns[name] = values
+        unknown = given is None or (role_of(given) is None and timely)
+        name = _level_name(place, taken, timely=timely, alone=len(levels) == 1)
+        columns[name if unknown else str(given)] = values
     return columns
+
+
+# An index of text without a name may be dates that pandas was not asked to parse.
+def _level_name(place: int, taken: set[str], *, timely: bool, alone: bool) -> str:
+    if timely:
+        names = ("timestamp", "date")
+    else:
+        names = ("date", "index") if alone else ("symbol", "level_0")
+    return next((name for name in names if name not in taken), f"level_{place}")
 
 
 def _column_name(name: Any) -> str:
@@ -134,7 +142,7 @@ def _column(series: Any) -> pl.Series:
         series = series.dt.to_timestamp()
     elif kind == "object":
         first = next((value for value in series if value is not None), None)
-        if isinstance(first, (datetime.date, datetime.time)):
+        if isinstance(first, (dt.date, dt.time)):
             return pl.Series(list(series), strict=False)
     try:
         return pandas_column(series)
@@ -152,7 +160,7 @@ def _vendor_of(frame: pl.DataFrame, levels: Sequence[str | None]) -> str | None:
     bare = {name.split(_SEPARATOR)[0] for name in names} | {
         name.split(_SEPARATOR)[-1] for name in names
     }
-    if _YAHOO <= bare and "Datetime" in levels:
+    if bare >= _YAHOO and "Datetime" in levels:
         return "yfinance"
     if {"trade_count", "vwap"} <= names:
         return "Alpaca"
@@ -161,8 +169,14 @@ def _vendor_of(frame: pl.DataFrame, levels: Sequence[str | None]) -> str | None:
 
 def _of_array(array: Any, where: str) -> Table:
     if array.dtype.names:
-        return Table(pl.DataFrame({name: array[name] for name in array.dtype.names}), where)
+        columns = {name: _moments_in_us(array[name]) for name in array.dtype.names}
+        return Table(pl.DataFrame(columns), where)
     return _of_list(array.tolist(), where)[0]
+
+
+# polars takes numpy's times from milliseconds on
+def _moments_in_us(values: Any) -> Any:
+    return values.astype("datetime64[us]") if values.dtype.kind == "M" else values
 
 
 def _of_list(rows: list[Any], where: str) -> list[Table]:
@@ -199,7 +213,7 @@ def _of_rows(rows: Sequence[Any], where: str) -> Table:
     frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None, strict=False)
     names = set(map(plain, frame.columns))
     # Alpaca's and Polygon's JSON: one letter a field, t is the start
-    letters = "start" if {"t", "o", "h", "l", "c"} <= names else None
+    letters: Labels | None = "start" if {"t", "o", "h", "l", "c"} <= names else None
     return Table(frame, where, labels=letters)
 
 
@@ -235,10 +249,10 @@ def _of_mapping(source: Mapping[Any, Any], where: str) -> list[Table]:
         return [_fields_as_columns(source, where)]
     tables = []
     for key, value in source.items():
-        for table in tables_of(value, where=f"{where}[{key!r}]"):
-            if "symbol" in table.frame.columns or table.symbol is not None:
-                table = table.but(frame=table.frame.drop("symbol", strict=False))
-            tables.append(table.but(symbol=_symbol_of_key(key)))
+        tables += [
+            table.but(frame=table.frame.drop("symbol", strict=False), symbol=_symbol_of_key(key))
+            for table in tables_of(value, where=f"{where}[{key!r}]")
+        ]
     return tables
 
 

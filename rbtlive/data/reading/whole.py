@@ -17,13 +17,12 @@ from rbtlive.data.reading.columns import LABELS_OF, Roles, plain, unknown_column
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.moments import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
 from rbtlive.data.reading.needs import Needs
-from rbtlive.data.reading.numbers import UnclearDecimals, number_series
+from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.data.reading.unpacking import tables_of
 from rbtlive.data.reading.widening import long_tables
-from rbtlive.errors import EmptyData
-from rbtlive.model.arrays import NDArray, np
+from rbtlive.errors import EmptyData, WrongColumnType
 
 UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
@@ -84,15 +83,16 @@ class _Reader:
         fields = self._fields(table, roles)
         if moments is None or symbols is None or fields is None or "close" not in fields:
             return
-        frame = pl.DataFrame([symbols.alias("symbol"), *self._complete(fields, table)])
+        frame = pl.DataFrame([symbols.alias("symbol"), *self._complete(fields)])
         labels = table.labels
         if len(roles.time) == 1:
             labels = labels or LABELS_OF.get(plain(roles.time[0]))
         if roles.adjusted:
-            self._note("the adjusted close is left aside: bars are prices as given in Close")
+            self.note("the adjusted close is left aside: bars are prices as given in Close")
         self.parts.append(_Part(frame, moments, table, labels))
 
-    def _note(self, sentence: str) -> None:
+    def note(self, sentence: str) -> None:
+        """Note what was decided, once."""
         if sentence not in self.intake.notes:
             self.intake.notes.append(sentence)
 
@@ -134,11 +134,11 @@ class _Reader:
             return pl.repeat(self.symbol, height, dtype=pl.String, eager=True)
         if roles.symbol is not None:
             return table.frame[roles.symbol].cast(pl.String).str.strip_chars()
+        if "instrument_id" in table.frame.columns:
+            self.note("symbols are Databento's instrument ids: the file has no names")
+            return table.frame["instrument_id"].cast(pl.String)
         if table.symbol is not None:
             return pl.repeat(str(table.symbol), height, dtype=pl.String, eager=True)
-        if "instrument_id" in table.frame.columns:
-            self._note("symbols are Databento's instrument ids: the file has no names")
-            return table.frame["instrument_id"].cast(pl.String)
         item = "the symbol: no column, key or file name has it"
         if moments is not None and moments.us.n_unique() < height:
             item = "the symbols: times repeat, and no column says which row is of which symbol"
@@ -157,6 +157,8 @@ class _Reader:
                 before='source = source.replace({",": ""}, regex=True)',
             )
             return None
+        for name, column in read.items():
+            _refuse_text(raw[name], column, table)
         fixed = {"rtype", "publisher_id"} <= set(map(plain, table.frame.columns)) | set(
             table.frame.columns
         )
@@ -164,17 +166,17 @@ class _Reader:
             for name in read:
                 if name != "volume":
                     read[name] = (read[name].cast(pl.Float64) * _FIXED_POINT).round(9)
-            self._note("prices are Databento's fixed-point integers of 1e-9")
+            self.note("prices are Databento's fixed-point integers of 1e-9")
         return {
             name: column if column.dtype == pl.Float64 else column.cast(pl.Float64, strict=False)
             for name, column in read.items()
         }
 
-    def _complete(self, fields: dict[str, pl.Series], table: Table) -> list[pl.Series]:
+    def _complete(self, fields: dict[str, pl.Series]) -> list[pl.Series]:
         close = fields["close"]
         lacking = [name for name in ("open", "high", "low") if name not in fields]
         if lacking:
-            self._note(f"no {', '.join(lacking)} in the source: taken from the other prices")
+            self.note(f"no {', '.join(lacking)} in the source: taken from the other prices")
         opens = fields.get("open", close)
         high = fields.get("high")
         low = fields.get("low")
@@ -185,17 +187,32 @@ class _Reader:
             low = both.select(pl.min_horizontal("a", "b")).to_series()
         volume = fields.get("volume")
         if volume is None or (volume.null_count() == len(volume) and len(volume)):
-            self._note(
+            self.note(
                 f"no volume in the source: taken as {UNLIMITED_VOLUME:.0e} a bar, so that none "
                 "limits an order"
             )
             volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
-        del table
         done = dict(zip(FIELDS, (opens, high, low, close, volume), strict=True))
         return [series.alias(name) for name, series in done.items()]
 
 
-def read_bars(
+def _refuse_text(raw: pl.Series, read: pl.Series, table: Table) -> None:
+    if raw.dtype != pl.String or read.null_count() == raw.null_count():
+        return
+    bad = (
+        read.is_null()
+        & raw.is_not_null()
+        & ~raw.str.strip_chars().str.to_lowercase().is_in(NOTHING)
+    )
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise WrongColumnType(
+            f"column {raw.name!r} of {table.where} must hold numbers: was {raw[row]!r} in row {row}; "
+            "write a number, or nothing where the bar is missing"
+        )
+
+
+def read_bars(  # noqa: PLR0913 - the public contract, each by name
     source: Any,
     *,
     symbol: str | Sequence[str] | None = None,
@@ -274,7 +291,7 @@ def _joined_up(reader: _Reader) -> ReadBars:
     lengths = {part.table.interval for part in parts}
     vendors = {part.table.vendor for part in parts} - {None}
     if vendors:
-        reader._note(f"the shape is {', '.join(sorted(map(str, vendors)))}'s")  # noqa: SLF001
+        reader.note(f"the shape is {', '.join(sorted(map(str, vendors)))}'s")
     placed = place(
         frame,
         moments,
@@ -318,8 +335,3 @@ def _words(source: Any, tables: Sequence[Table]) -> str:
     names = ", ".join(tables[0].frame.columns[:8]) if tables else ""
     more = ", …" if tables and tables[0].frame.width > 8 else ""
     return f"{name} ({rows:,} rows; columns {names}{more})"
-
-
-def codes_of(symbols: pl.Series) -> NDArray[np.int32]:
-    """Return a number a symbol, in the order of the rows."""
-    return symbols.rank("dense").cast(pl.Int32).to_numpy()

@@ -46,9 +46,11 @@ def _taken_apart(
     done = []
     for symbol, fields in by_symbol.items():
         kept = {time: "time"} | {
-            column: field for field, column in fields.items() if field in FIELDS or field == "adjusted"
+            column: field
+            for field, column in fields.items()
+            if field in FIELDS or field == "adjusted"
         }
-        frame = table.frame.select(kept).rename(kept)
+        frame = table.frame.select(list(kept)).rename(kept)
         adjusted = "adjusted" in frame.columns
         if "close" not in frame.columns and adjusted:
             frame = frame.rename({"adjusted": "close"})
@@ -105,7 +107,7 @@ def _cut(parts: list[str], *, front: bool) -> tuple[str, str] | None:
         words = parts[:length] if front else parts[:length][::-1]
         rest = parts[length:] if front else parts[length:][::-1]
         longer = " ".join(words)
-        if len(parts) > length + 1 and plain(" ".join(parts[: length + 1])) in ("adjclose",):
+        if len(parts) > length + 1 and plain(" ".join(parts[: length + 1])) == "adjclose":
             continue
         if (field := field_of(longer)) and rest:
             return field, " ".join(rest) if len(rest) > 1 else rest[0]

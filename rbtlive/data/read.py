@@ -1,0 +1,85 @@
+"""`read`: a portal of whatever holds bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.reading.whole import read_bars
+from rbtlive.errors import InvalidSetting
+from rbtlive.model.interval import Interval
+
+_CLASSES = ("equity", "etf", "crypto", "fx", "future", "option")
+
+
+def read(
+    source: Any,
+    *,
+    symbol: str | Sequence[str] | None = None,
+    interval: str | None = None,
+    labels: Literal["end", "start"] | None = None,
+    tz: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    asset_class: str | None = None,
+    calendar: str | None = None,
+) -> PolarsDataPortal:
+    """Return bars as a portal, whatever holds them.
+
+    What is certain is decided: which columns are which, dates and epochs in any usual
+    form, numbers as text, the interval, the zone of times that only one clock explains,
+    and which end of a bar is stamped where the exchange's hours show it. What is not is
+    asked for, all at once, in an error that ends with the line to write.
+    `portal.report()` says what was decided.
+
+    Args:
+        source: A frame of pandas or polars, an Arrow table or reader, a DuckDB
+            relation; a dict of frames by symbol or by field; a wide frame with a column
+            a symbol; a list of rows (ccxt), dicts or objects; or a path: CSV, text,
+            JSON, Parquet, Arrow, also packed (gz, zip, bz2, xz, zst), a folder of
+            files, a pattern.
+        symbol: The symbol of bars that have none; of several, the one that is wanted.
+        interval: How long a bar is, e.g. "5m", where two bars do not show it.
+        labels: Which end of a bar its time is: "start", as most vendors have it, or
+            "end". Bars are kept by their END.
+        tz: Whose clock times without a zone are, e.g. "Europe/Berlin".
+        columns: Which columns hold what, e.g. {"close": "PX_MID", "symbol": "RIC"}.
+        asset_class: "equity", "etf", "crypto", "fx", "future" or "option".
+        calendar: The exchange's calendar, e.g. "XNYS", "XETR" or "24/7".
+
+    Raises:
+        UnclearData: something is missing or can be read in several ways; lists all of
+            it, and the line to write.
+        RowsLost: more than 1 % of the rows would be left out; names the likely cause.
+        DataError: a value cannot be right; each kind has a class of its own.
+
+    Example:
+        >>> rows = [[1704205800000, 100, 102, 99, 101, 5], [1704205860000, 101, 101, 100, 100, 7]]
+        >>> read(rows, symbol="BTC/USDT").interval.text
+        '1m'
+    """
+    if labels not in (None, "start", "end"):
+        raise InvalidSetting(f'labels must be "start" or "end": was {labels!r}')
+    if asset_class is not None and asset_class not in _CLASSES:
+        raise InvalidSetting(
+            f"asset_class must be one of {', '.join(_CLASSES)}: was {asset_class!r}"
+        )
+    if calendar is not None:
+        get_calendar(calendar)
+    if interval is not None:
+        Interval.parse(interval, name="interval")
+    if isinstance(source, PolarsDataPortal):
+        return source
+    return PolarsDataPortal.of_bars(
+        read_bars(
+            source,
+            symbol=symbol,
+            interval=interval,
+            labels=labels,
+            tz=tz,
+            columns=columns,
+            asset_class=asset_class,
+            calendar=calendar,
+        )
+    )

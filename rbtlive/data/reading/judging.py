@@ -1,0 +1,132 @@
+"""Whether data in the documented long form is what it says: end-stamped, in UTC, on the
+calendar; else it is read like any other shape.
+
+The rule: the long form is taken at its word unless the calendar contradicts it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.checking.frames import (
+    READ_ERRORS,
+    is_pandas,
+    parquet_files,
+    read_frame,
+    scan_files,
+)
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading import fit
+from rbtlive.data.reading.classes import common_class
+from rbtlive.errors import DataError
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY_US, Interval
+
+_TIMES: Final = ("date", "timestamp")
+
+
+def must_be_read(source: Any, interval: Interval, calendar: str | None) -> bool:
+    """Say whether a source is to be read, or is the documented long form.
+
+    Args:
+        source: Anything but a portal.
+        interval: What the run wants.
+        calendar: The calendar, if the user named one.
+    """
+    names = _names(source)
+    if names is None or not _is_long(names, interval):
+        return True
+    if isinstance(source, (str, Path, pl.LazyFrame)):
+        return False
+    time = "timestamp" if interval.intraday or "date" not in names else "date"
+    try:
+        frame = read_frame(source, what="bars", wanted=(time, "symbol"))
+    except DataError:
+        return False  # the portal says what is wrong
+    return _contradicted(frame, time, interval, calendar)
+
+
+def _is_long(names: set[str], interval: Interval) -> bool:
+    times = ("timestamp",) if interval.intraday else _TIMES
+    return {"symbol", *FIELDS} <= names and bool(names & set(times))
+
+
+def _names(source: Any) -> set[str] | None:
+    if isinstance(source, pl.DataFrame):
+        return set(source.columns)
+    if isinstance(source, pl.LazyFrame):
+        return set(source.collect_schema().names())
+    if is_pandas(source):
+        if source.columns.nlevels > 1:
+            return None
+        return {str(name) for name in [*source.columns, *source.index.names]}
+    if isinstance(source, (str, Path)):
+        return _names_of_path(source)
+    return None
+
+
+def _names_of_path(source: str | Path) -> set[str] | None:
+    files = parquet_files(source)
+    try:
+        if files:
+            lazy = scan_files(files, below=Path(source))
+        elif str(source).lower().endswith((".csv", ".csv.gz", ".csv.zst")):
+            lazy = pl.scan_csv(source, infer_schema=False, glob=False)
+        else:
+            return None
+        return set(lazy.collect_schema().names())
+    except READ_ERRORS:
+        return None if not files else {"symbol", *FIELDS, *_TIMES}
+
+
+def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: str | None) -> bool:
+    column = frame[time]
+    if frame.is_empty() or column.null_count():
+        return False
+    own_class = _class(frame) if calendar is None else None
+    name = calendar or {"crypto": "24/7", "fx": "24/5"}.get(str(own_class), "XNYS")
+    if name != "XNYS" and calendar is None:
+        return True
+    exchange = get_calendar(name)
+    if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
+        us = column.dt.epoch("us").unique().to_numpy()
+        if interval.intraday:
+            return _stamps_contradict(us, BarGrid(exchange, _actual(us, interval)))
+        labels = exchange.sessions_of_labels((us // DAY_US).astype("datetime64[D]")) >= 0
+        inside = (exchange.sessions_of_us(us) >= 0) | ((us % DAY_US == 0) & labels)
+        return bool((~inside).any())
+    if calendar is not None or interval.intraday:
+        return False
+    if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
+        days = column.dt.weekday().to_numpy()
+        return float((days > 5).mean()) > 0.15
+    return False
+
+
+# Shorter bars than are wanted are made longer, so their own length is what counts.
+def _actual(us: NDArray[np.int64], interval: Interval) -> Interval:
+    found = fit.interval_of_step(fit.usual_step(us, np.zeros(len(us), dtype=np.int32)))
+    return found if found is not None and found.intraday and found.makes_up(interval) else interval
+
+
+def _stamps_contradict(us: NDArray[np.int64], grid: BarGrid) -> bool:
+    if grid.calendar.name == "24/7":
+        return fit.by_whole_days(us, grid.interval.us) == "start"
+    if len(us) < 60:
+        return False
+    outside = float((fit.ends_of(us, grid, "end") < 0).mean())
+    if outside == 0:
+        return False
+    return outside > fit.LOSS or bool((fit.ends_of(us, grid, "start") >= 0).all())
+
+
+def _class(frame: pl.DataFrame) -> str | None:
+    column = frame["symbol"]
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return None
+    return common_class(column.cast(pl.String).drop_nulls().unique().to_list())
