@@ -109,6 +109,7 @@ class AlpacaBroker(BrokerAdapter):
             key=self._keys.key_id,
             secret=self._keys.secret,
             url_override=data_url,
+            clock_url=self.url,
             data_feed=data_feed,
             backoff=backoff,
             chance=chance,

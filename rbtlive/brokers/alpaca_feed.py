@@ -8,6 +8,7 @@ second, so that between the two there is no gap; what both tell is given once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
@@ -26,6 +27,7 @@ from rbtlive.brokers.alpaca_bars import (
     archived_bars,
     latest_slot_us,
     read_bar,
+    read_time,
     read_trade,
 )
 from rbtlive.brokers.alpaca_http import (
@@ -51,6 +53,8 @@ LARGEST_MESSAGE = 8 * 1024 * 1024
 _WRONG_KEYS = 402
 _TRY_AGAIN_S = 30.0
 _MOST_TRIES = 20
+_OWN_TIME = timedelta(days=1)
+"""A market clock that is further from its server's own is a simulation's."""
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
     ("open", "high", "low", "close", "volume"), pl.Float64
@@ -72,6 +76,8 @@ class AlpacaFeed(StreamFeed):
         secret: The key's secret; by default what APCA_API_SECRET_KEY (or
             ALPACA_SECRET_KEY) holds.
         url_override: Another address, e.g. that of `python -m rbtlive.venue`.
+        clock_url: The trading address, whose clock says what time it is at the market;
+            by default `url_override`, if there is one.
         data_feed: "iex", or "sip" with a subscription.
         trades: Whether to listen to prints too; the latest of each symbol is in
             `last_trades`.
@@ -100,6 +106,7 @@ class AlpacaFeed(StreamFeed):
         key: str | SecretStr | None = None,
         secret: str | SecretStr | None = None,
         url_override: str | None = None,
+        clock_url: str | None = None,
         data_feed: Literal["iex", "sip"] = "iex",
         trades: bool = False,
         settle_s: float = 60.0,
@@ -119,6 +126,15 @@ class AlpacaFeed(StreamFeed):
             f"{DATA_STREAM_URL if url_override is None else socket_url(self._url)}/v2/{data_feed}"
         )
         self._http = AlpacaHttp(self._keys, self._url, timeout_s=timeout_s, chance=chance)
+        clock = url_override if clock_url is None else clock_url
+        self._clock_http = (
+            None
+            if clock is None
+            else AlpacaHttp(
+                self._keys, checked_url(clock, "clock_url"), timeout_s=timeout_s, chance=chance
+            )
+        )
+        self._present: tuple[datetime, float | None] | None = None
         self._timeout_s = timeout_s
         self._data_feed = data_feed
         self._trades = trades
@@ -158,6 +174,31 @@ class AlpacaFeed(StreamFeed):
                     yield event
         finally:
             await self._http.close()
+            if self._clock_http is not None:
+                await self._clock_http.close()
+
+    @property
+    def present(self) -> datetime | None:
+        """What time it is at the market, by its clock as the connection was opened; a
+        venue with a time of its own stands still from there.
+        """
+        if self._present is None:
+            return None
+        told, asked_s = self._present
+        if asked_s is None:
+            return told
+        return told + timedelta(seconds=asyncio.get_running_loop().time() - asked_s)
+
+    async def _ask_time(self) -> None:
+        # Bars from before this moment were missed; without an answer this machine's
+        # clock decides.
+        if self._clock_http is None:
+            return
+        with contextlib.suppress(BrokerError, KeyError, TypeError):
+            body = await self._clock_http.get("/v2/clock")
+            told = read_time(body["timestamp"])
+            runs = abs(told - self._clock_http.now()) <= _OWN_TIME
+            self._present = told, asyncio.get_running_loop().time() if runs else None
 
     async def fetch_bars(
         self,
@@ -227,6 +268,7 @@ class AlpacaFeed(StreamFeed):
             ) as socket:
                 async with asyncio.timeout(ANSWER_S):
                     await self._introduce(socket, names)
+                await self._ask_time()
                 for bar in await self._missed(names, axis):
                     self._note_told(bar, names, axis=axis)
                     yield bar

@@ -7,11 +7,11 @@ back as a fact or an event, and a question that was not answered is not an answe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.commands import SubmitOrder
@@ -77,11 +77,70 @@ class BrokerAccount:
         cash: Money not in positions.
         equity: Cash plus positions.
         currency: ISO code.
+        account_id: The broker's name for the account; empty if it does not say.
+        blocked: Why the account may not trade; empty if it may.
     """
 
     cash: Decimal
     equity: Decimal
     currency: str = "USD"
+    account_id: str = ""
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerHolding:
+    """What the account holds of one asset.
+
+    Attributes:
+        symbol: Of which.
+        amount: Signed shares.
+        cost_basis: Average price a share was acquired at; None if it does not say.
+        value: Signed market value; None if it does not say.
+    """
+
+    symbol: str
+    amount: Decimal
+    cost_basis: Decimal | None = None
+    value: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerActivity:
+    """Something that changed the account's cash and was no order.
+
+    Attributes:
+        activity_id: The broker's name for it, unique.
+        kind: "dividend", "interest", "fee", "deposit" or "withdrawal".
+        amount: Signed money.
+        at: When, UTC.
+        symbol: The asset it is about, if it is about one.
+        text: What the broker says of it.
+    """
+
+    activity_id: str
+    kind: Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+    amount: Decimal
+    at: datetime
+    symbol: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSplit:
+    """A split that the broker has announced or made.
+
+    Attributes:
+        action_id: The broker's name for it, unique.
+        symbol: Of which asset.
+        ratio: What a price becomes: 0.5 is two for one.
+        ex_date: The first day of the new shares.
+    """
+
+    action_id: str
+    symbol: str
+    ratio: Decimal
+    ex_date: date
 
 
 class BrokerAdapter(ABC):
@@ -91,10 +150,13 @@ class BrokerAdapter(ABC):
         name: Its name in journals and displays.
         simulated: Whether orders fill in the engine's own venue, in event time; nothing
             is sent then.
+        idle_poll_s: Seconds between two looks at the account while no order is open;
+            None looks as often as when there are some.
     """
 
     name: ClassVar[str] = "broker"
     simulated: ClassVar[bool] = False
+    idle_poll_s: ClassVar[float | None] = None
 
     @property
     def feed(self) -> DataFeed | None:
@@ -154,3 +216,21 @@ class BrokerAdapter(ABC):
     @abstractmethod
     async def account(self) -> BrokerAccount:
         """Return cash and equity."""
+
+    # -- what a broker may tell beyond that; each has a default that needs nothing --------
+
+    async def holdings(self) -> list[BrokerHolding]:
+        """Return what the account holds, with costs and values where they are known."""
+        return [
+            BrokerHolding(symbol=symbol, amount=amount)
+            for symbol, amount in (await self.positions()).items()
+        ]
+
+    async def activities(self) -> list[BrokerActivity]:
+        """Return what changed the account's cash lately and was no order, oldest first."""
+        return []
+
+    async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
+        """Return the splits of these symbols that took effect lately or soon will."""
+        del symbols
+        return []

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 KEPT_FAILURES = 100
 BROKER_SOURCE = "broker "
 """Begins the source of a system error that is a message of a real broker."""
-HOOKS = ("on_order_fill", "on_order_cancel", "on_order_reject", "on_broker_message")
+HOOKS = (
+    "on_order_fill",
+    "on_order_cancel",
+    "on_order_reject",
+    "on_broker_message",
+    "on_position_adjustment",
+)
 
 
 def told(failure: BaseException) -> str:

@@ -97,6 +97,11 @@ class TradingAlgorithm(TradingMethods):
     def on_broker_message(self, context: Any, message: str) -> None:
         """React to a message of a real broker."""
 
+    def on_position_adjustment(self, context: Any, asset: Any, amount: Any, reason: str) -> None:
+        """React to `amount` signed shares that came to the run, or left it, without one
+        of its orders.
+        """
+
     @staticmethod
     def from_functions(
         initialize: Callable[..., Any] | None = None,

@@ -22,7 +22,7 @@ from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrd
 from rbtlive.finance.execution import LimitOrder, StopLimitOrder, StopOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder
-from rbtlive.model.number import to_decimal
+from rbtlive.model.number import plain_text, to_decimal
 from rbtlive.model.order import OrderState
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class OrderEntry:
     _asked: list[Order | CancelOrder]
     _new_orders: dict[str, Order]
     _fetcher: Fetcher | None = None
+    late_reason: str = ""
+    """Why orders are denied because of the age of their data; empty while it is current."""
+    actions: list[dict[str, str | None]] | None = None
+    """What a person's function asks for, while one runs."""
 
     if TYPE_CHECKING:
 
@@ -229,7 +233,9 @@ class OrderEntry:
         halted.
         """
         order = self.orders.submit_order(asset, shares, dt=self.now, limit=limit, stop=stop)
-        if self.trading_state != "running":
+        if self.actions is not None:
+            self.actions.append(_order_action(order))
+        if self.late_reason or self.trading_state != "running":
             reason = self._denial(order)
             if reason is not None:
                 self.orders.deny(order, reason, order.created)
@@ -240,6 +246,8 @@ class OrderEntry:
         return order.id
 
     def _denial(self, order: Order) -> str | None:
+        if self.late_reason:
+            return self.late_reason
         if self.trading_state == "reducing":
             held = self.portfolio.amount_of(order.asset)
             if held * order.amount < 0 and abs(order.amount + self._leaving(order, held)) <= abs(
@@ -264,6 +272,8 @@ class OrderEntry:
         order = self.orders.get_order(order_id)
         if order is None or not order.is_open or order.cancel_requested:
             return
+        if self.actions is not None:
+            self.actions.append({"do": "cancel", "order_id": order_id})
         if order.state is not OrderState.CREATED:
             # Where it is done at once, the command is still to be written down.
             self._asked.append(CancelOrder(order_id=order_id))
@@ -328,6 +338,16 @@ class OrderEntry:
             "capital_base": self.frames.number(self.settings.capital_base),
             "platform": "zipline",
         }
+
+
+def _order_action(order: Order) -> dict[str, str | None]:
+    return {
+        "do": "order",
+        "symbol": order.asset.symbol,
+        "amount": plain_text(order.amount),
+        "limit": None if order.limit is None else plain_text(order.limit),
+        "stop": None if order.stop is None else plain_text(order.stop),
+    }
 
 
 def _is_order(asset: Asset, shares: Decimal) -> bool:

@@ -284,6 +284,16 @@ class Portfolio:
         self.realized += cash
         self._move_cash(cash)
 
+    def book_cash(self, amount: Decimal, *, deposit: bool) -> None:
+        """Receive or pay money: as profit or loss, or as a deposit (negative: withdrawal)
+        that changes the capital base.
+        """
+        if deposit:
+            self.capital_base += amount
+        else:
+            self.realized += amount
+        self._move_cash(amount)
+
     def apply_split(self, asset: Asset, ratio: Decimal) -> None:
         """Restate a position for a split of `ratio` (0.5 is two for one); a fraction
         left over is paid in cash.

@@ -32,6 +32,7 @@ CALLBACKS = (
     "on_order_cancel",
     "on_order_reject",
     "on_broker_message",
+    "on_position_adjustment",
 )
 ACTING = ("initialize", "before_trading_start", "handle_data")
 

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import getcontext, setcontext
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from rbtlive.core import corporate_actions, interventions
+from rbtlive.core import account_changes, corporate_actions, interventions
 from rbtlive.core.bar_data import BarData
 from rbtlive.core.books import SessionBooks
 from rbtlive.core.bound import ACTIVE
@@ -44,14 +44,20 @@ from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
+    CashAdjustmentEvent,
     CircuitBreakerEvent,
+    DecisionAgeEvent,
     Event,
     MarketDataEvent,
+    OperatorCallEvent,
     OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
+    OrderReplacedEvent,
     OrderUpdateEvent,
+    PositionAdjustmentEvent,
     ScheduledTriggerEvent,
+    SplitEvent,
     SystemErrorEvent,
 )
 from rbtlive.model.number import EngineContext
@@ -418,6 +424,40 @@ class TradingCore(OrderEntry):
         elif event.name == "session_end" and self._session_open:
             self._finish_session()
 
+    def call_operator(
+        self, function: Callable[[Any, Any], Any]
+    ) -> tuple[Any, OperatorCallEvent, list[Command]]:
+        """Run a person's function as a callback; return its value, the event that
+        repeats what it asked for, and the commands.
+
+        The data's age denies nothing here: a person decides now.
+
+        Raises:
+            Exception: what the function raised, once what it asked for before is in the
+                book; `__notes__` says so.
+        """
+        return self.act(self._call_operator, function)
+
+    def _call_operator(
+        self, function: Callable[[Any, Any], Any]
+    ) -> tuple[Any, OperatorCallEvent, list[Command]]:
+        late, self.late_reason, self.actions = self.late_reason, "", []
+        value: Any = None
+        try:
+            value = function(self.context, self.data)
+        except Exception as failure:  # noqa: BLE001 - around a user's function
+            value = failure
+        finally:
+            actions, self.actions, self.late_reason = self.actions, None, late
+            self.keep_decimals()
+        event = OperatorCallEvent(
+            timestamp=self.now,
+            name=getattr(function, "__name__", type(function).__name__),
+            actions=tuple(actions),
+        )
+        self._deliver_notices()
+        return value, event, self._take_commands()
+
     def halt(self, reason: str) -> None:
         """Deny every new order from now on, with this reason."""
         self.trading_state = "halted"
@@ -594,4 +634,10 @@ _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
     CircuitBreakerEvent: interventions.trip,
     OperatorEvent: interventions.operate,
     SystemErrorEvent: TradingCore._on_system_error,  # noqa: SLF001
+    DecisionAgeEvent: account_changes.note_age,
+    OperatorCallEvent: account_changes.repeat_call,
+    PositionAdjustmentEvent: account_changes.adjust_position,
+    CashAdjustmentEvent: account_changes.book_cash,
+    SplitEvent: account_changes.apply_split,
+    OrderReplacedEvent: account_changes.replace_order,
 }

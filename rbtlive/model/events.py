@@ -7,7 +7,7 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -178,13 +178,120 @@ class OperatorEvent(Event):
         action: What was asked for.
         order_id: The order that "cancel" names.
         symbol: The position that "close" names.
+        at_most: Signed shares that "flatten" and "close" may trade of each symbol; None
+            closes what the run's books have. A real broker's books set it.
+        reason: Why, where no person asked for it.
     """
 
     default_priority = Priority.OPERATOR
-    written_if_set = frozenset({"order_id", "symbol"})
+    written_if_set = frozenset({"order_id", "symbol", "at_most", "reason"})
     action: OperatorAction
     order_id: str = ""
     symbol: str = ""
+    at_most: dict[str, Exact] | None = None
+    reason: str = ""
+
+
+class DecisionAgeEvent(Event):
+    """How old the market data is that the next decisions are taken on.
+
+    Attributes:
+        late: Whether it is too old for orders to reach a broker.
+        reason: The age that decided, in words; orders are denied with it.
+    """
+
+    default_priority = Priority.OPERATOR
+    late: bool
+    reason: str = ""
+
+
+class OperatorCallEvent(Event):
+    """A person ran a function as a callback of the run.
+
+    Attributes:
+        name: The function's name.
+        actions: What it asked for, in order. Recovery repeats these and never the
+            function. An order is `{"do": "order", "symbol", "amount", "limit", "stop"}`,
+            a cancel is `{"do": "cancel", "order_id"}`.
+    """
+
+    default_priority = Priority.OPERATOR
+    name: str
+    actions: tuple[dict[str, str | None], ...] = ()
+
+
+class PositionAdjustmentEvent(Event):
+    """Shares came to the run, or left it, without an order of the run.
+
+    Attributes:
+        symbol: Of which asset.
+        amount: Signed shares by which the position changes.
+        price: Price a share that they are booked at.
+        reason: Why.
+    """
+
+    default_priority = Priority.ORDER_UPDATE
+    symbol: str
+    amount: Exact
+    price: Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
+    reason: str
+
+
+class CashAdjustmentEvent(Event):
+    """Money came to the run, or left it, without an order of the run.
+
+    Attributes:
+        amount: Signed money.
+        kind: "dividend", "interest", "fee", "deposit" or "withdrawal".
+        activity_id: The broker's name for it, unique; one is booked once.
+        symbol: The asset it is about, if it is about one.
+        reason: What the broker says of it.
+    """
+
+    default_priority = Priority.ORDER_UPDATE
+    amount: Annotated[Exact, Field(allow_inf_nan=False)]
+    kind: Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+    activity_id: str
+    symbol: str = ""
+    reason: str = ""
+
+
+class SplitEvent(Event):
+    """Shares were split, and the run's data did not know of it.
+
+    Attributes:
+        symbol: Of which asset.
+        ratio: What a price becomes: 0.5 is two for one.
+        effective: Label of the session at whose start it takes effect; None or a session
+            that has begun is now.
+        reason: Where it is known from.
+    """
+
+    default_priority = Priority.OPERATOR
+    written_if_set = frozenset({"effective", "reason"})
+    symbol: str
+    ratio: Annotated[Exact, Field(gt=0, allow_inf_nan=False)]
+    effective: date | None = None
+    reason: str = ""
+
+
+class OrderReplacedEvent(Event):
+    """The broker replaced an order by another one: for the run it is the same order.
+
+    Attributes:
+        order_id: The run's order.
+        amount: Signed shares it is for now.
+        limit: Its limit price now, or None.
+        stop: Its stop price now, or None.
+        broker_order_id: The broker's own id of the order that took its place.
+    """
+
+    default_priority = Priority.ORDER_UPDATE
+    order_id: str
+    amount: Exact
+    limit: Exact | None = None
+    stop: Exact | None = None
+    broker_order_id: str
 
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -198,6 +305,12 @@ EVENT_TYPES: dict[str, type[Event]] = {
         SystemErrorEvent,
         CircuitBreakerEvent,
         OperatorEvent,
+        DecisionAgeEvent,
+        OperatorCallEvent,
+        PositionAdjustmentEvent,
+        CashAdjustmentEvent,
+        SplitEvent,
+        OrderReplacedEvent,
     )
 }
 """Every event class by its `event_type`."""

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -55,7 +56,10 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     benchmark: Any = None,
     frames: Literal["polars", "pandas"] = "polars",
     zipline_quirks: bool = False,
-    reconciliation: Literal["halt", "warn", "adopt"] = "halt",
+    reconciliation: Literal["halt", "warn", "adopt", "follow"] = "halt",
+    positions: Literal["leave", "take"] | Sequence[str] = "leave",
+    late_orders: Literal["deny", "send"] = "deny",
+    max_decision_age: timedelta | float | str | None = None,
     breakers: Breakers | None = None,
     loop: Literal["running", "thread"] = "running",
     provenance: Mapping[str, Any] | None = None,
@@ -98,7 +102,15 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         frames: "polars" or "pandas".
         zipline_quirks: Restore the zipline quirks that are mended by default.
         reconciliation: What an unexplained difference with a real broker does: halt
-            trading, warn, or leave it outside of this run ("adopt").
+            trading, warn, leave it outside of this run ("adopt"), or correct the run's
+            books to the broker's ("follow").
+        positions: What becomes of shares that a real account holds at the first start:
+            "leave" keeps them outside of the run, "take" makes them the run's at the
+            broker's cost, a list takes those symbols.
+        late_orders: What becomes of orders that are decided on a slice older than
+            `max_decision_age`, on a live feed: "deny" or "send".
+        max_decision_age: A timedelta, seconds, or a text such as "5m". Default: two
+            intervals of open time; with daily bars the latest closed session.
         breakers: Limits that halt trading by themselves, e.g.
             `Breakers(max_drawdown=0.2)`.
         loop: "running" uses the event loop that runs here. "thread" gives the session

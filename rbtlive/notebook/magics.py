@@ -153,7 +153,7 @@ class Magics:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._stopping: set[asyncio.Task[Any]] = set()
         self._parsers = {
             "backtest": _backtest_parser(),
             "attach": _attach_parser(),
@@ -236,7 +236,7 @@ class Magics:
             self._stopping.add(task)
             task.add_done_callback(self._stopped)
 
-    def _stopped(self, task: asyncio.Task[None]) -> None:
+    def _stopped(self, task: asyncio.Task[Any]) -> None:
         self._stopping.discard(task)
         if not task.cancelled():
             task.exception()  # the session keeps and shows its own failure

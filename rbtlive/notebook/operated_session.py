@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from rbtlive.errors import EngineStopped, InvalidSetting
-from rbtlive.model.events import OperatorAction, OperatorEvent
+from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent
+from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.observed_session import ObservedSession
+from rbtlive.runtime.broker.report import OperatorReport, report_of
 from rbtlive.runtime.engine.engine import TradingEngine
 
+T = TypeVar("T")
 REPORT_WITHIN_S = 5.0
 """How long the report of `flatten` and `kill` waits for what was asked to be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorReport:
-    """What became of `flatten()` or `kill()`.
-
-    Attributes:
-        action: What was asked for.
-        open_orders: Ids of orders that still rest.
-        positions: Signed shares still held, by symbol.
-        confirmed: Whether nothing rests, and, where flattening was asked for, nothing
-            is held.
-    """
-
-    action: str
-    open_orders: tuple[str, ...]
-    positions: Mapping[str, Any]
-    confirmed: bool
 
 
 class Awaited:
@@ -107,15 +91,24 @@ class OperatedSession(ObservedSession):
             await asyncio.wait({self._task})
         self._raise_failure()
 
-    async def stop(self) -> None:
+    async def stop(self) -> OperatorReport:
         """Stop gracefully: intake first, then what waits is processed, then the journal
         is closed.
+
+        With `open_orders="cancel"` the open orders are cancelled at the broker, and the
+        confirmations are awaited.
+
+        Returns:
+            What still rests and what is held, by the broker's books at a real broker.
         """
         if self._is_elsewhere():
-            await self._hopped(self.stop())
-            return
+            report: OperatorReport = await self._hopped(self.stop())
+            return report
         await self.engine.graceful_shutdown()
         await self.wait()
+        return self.engine.stop_report or await report_of(
+            self.engine, "stop", cancels=self.engine.cancels_orders
+        )
 
     def _raise_failure(self) -> None:
         failure = self.engine.failure
@@ -158,6 +151,53 @@ class OperatedSession(ObservedSession):
             )
         self._operate("close", symbol=symbol)
 
+    async def call(self, function: Callable[[Any, Any], T]) -> T:
+        """Run `function(context, data)` as a callback of the run: it may place orders,
+        and what it asks for is journaled as the operator's.
+
+        A recovery repeats the orders and cancels it asked for, not the function: what
+        it changes on `context` is lost with the process.
+
+        Returns:
+            What the function returned.
+
+        Raises:
+            EngineStopped: the session does not run.
+            Exception: what the function raised; what it asked for before stands.
+        """
+        if self._is_elsewhere():
+            value: T = await self._hopped(self.call(function))
+            return value
+        while self.engine.state == "starting":  # noqa: ASYNC110 - a start is short
+            await asyncio.sleep(0.01)
+        if self.engine.state != "running":
+            raise EngineStopped(
+                f"session {self.name!r} has {self.engine.ending}: attach again to carry its run on"
+            )
+        result: T = self.engine.call_operator(function)
+        return result
+
+    def apply_split(self, symbol: str, ratio: Any) -> None:
+        """Restate position, open orders and history for a split that the data does not
+        know of: at once, as of the current session or the next one.
+
+        Args:
+            symbol: What was split.
+            ratio: What a price becomes: 0.5 is two for one, 10 is one for ten.
+
+        Raises:
+            InvalidSetting: no asset of the run has this symbol, or the ratio is not
+                above zero.
+        """
+        number = to_decimal(ratio)
+        known = {asset.symbol for asset in self.engine.core.assets}
+        if symbol not in known or not number > 0:
+            raise InvalidSetting(
+                "apply_split() takes a symbol of the run and a ratio above zero (0.5 is two for "
+                f"one): was {symbol!r}, {ratio!r}"
+            )
+        self._enqueue(SplitEvent(timestamp=self.engine.core.now, symbol=symbol, ratio=number))
+
     def flatten(self) -> Awaited:
         """Cancel all orders, close all positions and halt; the awaitable reports once
         nothing rests or is held.
@@ -181,17 +221,21 @@ class OperatedSession(ObservedSession):
         event = OperatorEvent(
             timestamp=self.engine.core.now, action=action, order_id=order_id, symbol=symbol
         )
+        self._enqueue(event)
+
+    def _enqueue(self, event: OperatorEvent | SplitEvent) -> None:
         if self._loop is None or not self._is_elsewhere():
             self.engine.enqueue(event)
         else:
             self._loop.call_soon_threadsafe(self._enqueue_late, event)
 
-    def _enqueue_late(self, event: OperatorEvent) -> None:
+    def _enqueue_late(self, event: OperatorEvent | SplitEvent) -> None:
         try:
             self.engine.enqueue(event)
         except EngineStopped as stopped:
             # The session ended while the action came over from another thread.
-            self._log("warning", f"{event.action} came too late: {stopped}")
+            what = event.action if isinstance(event, OperatorEvent) else "the split"
+            self._log("warning", f"{what} came too late: {stopped}")
 
     def _operate_and_report(self, action: OperatorAction) -> Awaited:
         self._operate(action)
@@ -199,29 +243,29 @@ class OperatedSession(ObservedSession):
         return Awaited(asyncio.run_coroutine_threadsafe(self._report(action), loop), loop)
 
     async def _report(self, action: str) -> OperatorReport:
-        now_ns = self.engine.clock.monotonic_ns
+        engine = self.engine
+        now_ns = engine.clock.monotonic_ns
         patience_ends_ns = now_ns() + round(REPORT_WITHIN_S * 1e9)
-        while self.engine.state in {"starting", "running"} and not self._is_done(action):
+        report: OperatorReport | None = None
+        while engine.state in {"starting", "running"}:
+            if self._is_done(action):
+                report = await report_of(engine, action)
+                if report.confirmed:
+                    break
             if now_ns() >= patience_ends_ns:
                 break  # no bar came that could fill anything: say what rests, and leave it resting
-            # Books change with every event; a look is cheaper than a hook.
-            await asyncio.sleep(0.01)
+            # Books change with every event; a look is cheaper than a hook. A broker is
+            # asked less often.
+            await asyncio.sleep(0.01 if report is None or engine.link is None else 0.5)
         self._raise_failure()
-        core = self.engine.core
-        positions = {p.asset.symbol: p.amount for p in core.portfolio}
-        open_orders = tuple(order.id for order in core.orders.get_active_orders())
-        if self.engine.link is not None:  # what rests is what the broker says rests
-            known = await self.engine.broker.orders(
-                prefix=f"{self.engine.journal.run_id}-", open_only=True
-            )
-            open_orders = tuple(order.client_order_id for order in known)
-        done = not open_orders and (action == "kill" or not positions)
-        return OperatorReport(action, open_orders, positions, done)
+        return report if report is not None else await report_of(engine, action)
 
     def _is_done(self, action: str) -> bool:
-        core = self.engine.core
+        core, link = self.engine.core, self.engine.link
         if core.trading_state != "halted" or core.orders.get_active_orders():
             return False
+        if link is not None:
+            return not link.closing
         return action == "kill" or not core.portfolio.positions
 
     def _is_elsewhere(self) -> bool:
@@ -229,9 +273,9 @@ class OperatedSession(ObservedSession):
         loop = self._loop
         return loop is not None and loop.is_running() and running_loop() is not loop
 
-    async def _hopped(self, work: Any) -> None:
+    async def _hopped(self, work: Any) -> Any:
         assert self._loop is not None
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def _log(self, level: str, text: str) -> None:
         self.logs.append(f"{level}: {text}")

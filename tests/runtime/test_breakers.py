@@ -19,6 +19,7 @@ from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import CircuitBreakerEvent, OperatorEvent
 from rbtlive.runtime.clock import VirtualClock
+from rbtlive.runtime.engine.decision_age import AgeLimit
 from rbtlive.runtime.journal.journal import Journal
 from tests.builders import (
     START,
@@ -419,7 +420,7 @@ def test_a_feed_that_falls_silent_trips_the_stale_data_breaker(limits, trips):
         source = Silent(seen)
         engine = rbt.TradingEngine(
             slow(clock, 0, at=99), rbt.PaperBroker(), feed=source, frequency="1m", clock=clock, breakers=limits,
-            portal=PolarsDataPortal(None, minute_bars=bars),
+            portal=PolarsDataPortal(None, minute_bars=bars), age_limit=AgeLimit(late_orders="send"),
         )  # fmt: skip
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.meters.events >= 4)

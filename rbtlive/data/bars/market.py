@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -21,6 +22,7 @@ from rbtlive.data.bars.panel_maker import ListingDates, PanelMaker
 from rbtlive.data.bars.rolling_panel import RollingPanel
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.calendars.next_minute import NextMinute
+from rbtlive.data.checking.corporate import Split
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.data.windows.history import History
 from rbtlive.data.windows.indicators import Indicators
@@ -30,7 +32,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.interval import DAY, Interval
 
 if TYPE_CHECKING:
-    from rbtlive.data.checking.corporate import Dividend, Split
+    from rbtlive.data.checking.corporate import Dividend
     from rbtlive.data.portal import PolarsDataPortal
     from rbtlive.model.bar import Bar
 
@@ -271,6 +273,22 @@ class Market(Cursor):
     def splits_at(self, session: int) -> Sequence[Split]:
         """Return the splits that take effect in a session."""
         return self._splits.get(session, ())
+
+    def add_split(self, index: int, session: int, ratio: Decimal, *, of_books: bool) -> None:
+        """Learn of a split while the run goes on.
+
+        Args:
+            index: Index of the asset.
+            session: Number of the session it takes effect in.
+            ratio: New price / old price.
+            of_books: Whether positions and orders are still to be restated at the
+                session's start.
+        """
+        if of_books:
+            self._splits.setdefault(session, []).append(Split(index, session, ratio))
+        self._adjustments.add_split(index, session, float(ratio))
+        if session <= self.session:
+            self._apply_actions(self.session)
 
     def dividends_ex_at(self, session: int) -> Sequence[Dividend]:
         """Return the dividends whose ex date is in a session."""

@@ -115,6 +115,13 @@ class DataFeed(ABC):
         """
         return None
 
+    @property
+    def present(self) -> datetime | None:
+        """What time it is at the source, UTC; None if that is this machine's clock to
+        say.
+        """
+        return None
+
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
         """Close the slices that are over at a moment although nothing later came; bars
         for them are late.

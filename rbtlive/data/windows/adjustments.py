@@ -94,6 +94,11 @@ class Adjustments:
         coming += [(paid.ex_session, 0, paid.asset, float(str(paid.amount))) for paid in dividends]
         self._coming = sorted(coming, key=lambda action: action[:2], reverse=True)
 
+    def add_split(self, asset: int, session: int, ratio: float) -> None:
+        """Take a split that was not known of before."""
+        self._coming.append((session, 1, asset, ratio))
+        self._coming.sort(key=lambda action: action[:2], reverse=True)
+
     def advance(self, session: int) -> list[Factor]:
         """Put into effect what takes effect up to the start of `session`; return what
         is new, in order.

@@ -24,10 +24,11 @@ from weakref import WeakKeyDictionary
 from rbtlive.core.callbacks import told
 from rbtlive.errors import MissingExtra, RbtliveError
 from rbtlive.notebook.loops import running_loop
-from rbtlive.notebook.operated_session import OperatedSession, OperatorReport
+from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.failures import traceback_text
 from rbtlive.notebook.panel.snapshot import PanelState, State
 from rbtlive.notebook.panel.static_view import static_html
+from rbtlive.runtime.broker.report import OperatorReport
 
 TICK_S = 0.2
 """Time between two looks at the session; each sends at most one message."""
@@ -347,7 +348,7 @@ class Panel:
             f"{report.action}: not confirmed, {' and '.join(left) or 'the session ended first'}"
         )
 
-    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+    def _run_errand(self, errand: Coroutine[Any, Any, Any]) -> None:
         task = self._loop.create_task(errand, name="rbtlive panel errand")
         self._errands.add(task)
         task.add_done_callback(self._errand_done)

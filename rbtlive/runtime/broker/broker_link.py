@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Literal
 
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.callbacks import BROKER_SOURCE
@@ -25,22 +24,29 @@ from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
+    OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
     OrderUpdateEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.number import ZERO
 from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
+from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.files import client_order_id
 
-Policy = Literal["halt", "warn", "adopt"]
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FIRST_LOOKS = 3
 """How often a difference has to be seen before a start is refused because of it."""
 LOOK_AGAIN_S = 0.5
+ACCOUNT_EVERY_S = 20.0
+CANCELS_WITHIN_S = 2.0
+"""How long a flatten waits for its cancels before it closes positions."""
+CLOSE_WITHIN_S = 10.0
+"""How long a flatten asks what the broker holds before it gives up."""
+CHECK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +60,8 @@ class LinkSettings:
         unknown_timeout_s: How long an order whose submission failed is asked for before
             it counts as never arrived.
         policy: What an unexplained difference does while running: halt trading, warn,
-            or take the broker's view as held outside of this run. Starting up on one is
-            always refused unless it is "adopt".
+            leave it outside of this run ("adopt"), or correct the run's books
+            ("follow"). Starting up on one is refused unless it is one of the last two.
     """
 
     poll_s: float = 2.0
@@ -78,6 +84,7 @@ class BrokerLink:
         settings: How the broker is watched.
         outside: Signed shares held outside of this run, by symbol; None until the run's
             first look.
+        ownership: What other runs on the account own.
     """
 
     def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
@@ -92,11 +99,22 @@ class BrokerLink:
         clock: Clock,
         settings: LinkSettings,
         outside: dict[str, Decimal] | None,
+        ownership: Ownership | None = None,
     ) -> None:
         self.broker = broker
         self.settings = settings
-        self.outside = outside
         self.polls = 0
+        self.watch = BooksWatch(
+            broker,
+            core=core,
+            run_id=run_id,
+            policy=settings.policy,
+            ownership=ownership or Ownership(None, "", run_id),
+            outside=outside,
+            tell=tell,
+            note=note,
+            now=clock.now,
+        )
         self._run_id = run_id
         self._core = core
         self._tell = tell
@@ -107,8 +125,19 @@ class BrokerLink:
         self._sendable = asyncio.Event()
         self._unknown_since: dict[str, float] = {}
         self._cancels_lost: set[str] = set()
-        self._seen_before: set[facts.Mismatch] = set()
+        self._news_before: list[str] = []
+        self._look_now = asyncio.Event()
+        self._failing = False
+        self._seen_s = self._account_s = self._now_s()
+        self._look_began_s: float | None = None
+        self._blocked = ""
+        self.closing = 0
         self._reported: set[str] = set()
+
+    @property
+    def outside(self) -> dict[str, Decimal] | None:
+        """Signed shares held outside of all runs, by symbol; None before the first look."""
+        return self.watch.outside
 
     # -- sending ----------------------------------------------------------------------
 
@@ -196,6 +225,8 @@ class BrokerLink:
             elif told not in self._reported:
                 self._reported.add(told)
                 self._note("ExternalOrder", {"client_order_id": told})
+            if order is None:
+                self._look_now.set()
 
     def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
         booked = fill.execution_id in self._core().orders.executions
@@ -231,18 +262,21 @@ class BrokerLink:
         await self._look(known, starting=True)
         self._cancel_again(known)
         await self._refuse_what_lasts()
+        await self.watch.begin_foreign()
+        self._seen_s = self._now_s()
 
     async def _refuse_what_lasts(self) -> None:
         for _ in range(FIRST_LOOKS - 1):  # an order may fill between two questions
-            if not self._seen_before:
+            if not self.watch.differences:
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
             await self._look(await self._known_orders(), starting=True)
-        if self._seen_before:
+        if self.watch.differences:
             raise ReconciliationFailed(
-                f"the broker's books differ from this run's: {_listed(self._seen_before)}; find "
-                "out why, then attach with "
-                "reconciliation='adopt' to leave the difference outside of this run, or with "
+                "the broker's books differ from this run's: "
+                f"{facts.listed(self.watch.differences)}; find out why, then attach with "
+                "reconciliation='adopt' to leave the difference outside of this run, with "
+                "reconciliation='follow' to correct the run's books to the broker's, or with "
                 "fresh=True"
             )
 
@@ -266,19 +300,121 @@ class BrokerLink:
         )
 
     async def keep_asking(self) -> None:
-        """Look at orders and positions every few seconds, for ever: streams lose
-        messages and say nothing.
+        """Look at orders, positions and the account every few seconds, for ever: streams
+        lose messages and do not say so.
         """
         while True:
-            await asyncio.sleep(self.settings.poll_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), self._pause_s())
+            self._look_now.clear()
+            self._look_began_s = self._now_s()
             try:
                 known = await self._known_orders()
                 await self._resolve_unknown(known)
                 await self._look(known, starting=False)
                 self._cancel_again(known)
+                await self._look_at_account()
                 self.polls += 1
+                self._failing = False
+                self._seen_s = self._now_s()
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
+                self._failing = True
                 self._trouble("a look at the broker's books", failure)
+            self._look_began_s = None
+
+    def _pause_s(self) -> float:
+        idle = self.broker.idle_poll_s
+        busy = (
+            self._failing
+            or bool(self.watch.differences)
+            or bool(self._core().orders.open_by_asset())
+            or bool(self._unknown_since)
+        )
+        return self.settings.poll_s if idle is None or busy else max(idle, self.settings.poll_s)
+
+    async def _look_at_account(self) -> None:
+        # Less often than at orders: what it says changes rarely.
+        now_s = self._now_s()
+        if now_s - self._account_s < ACCOUNT_EVERY_S:
+            return
+        self._account_s = now_s
+        account = await self.broker.account()
+        if account.blocked and self._blocked != account.blocked:
+            self._trip_blind(f"the account may not trade: {account.blocked}")
+        self._blocked = account.blocked
+
+    async def keep_watching(self, blind_after_s: float | None) -> None:
+        """Halt trading when the broker's books could not be read for too long, for
+        ever.
+
+        Args:
+            blind_after_s: How long, in seconds; None never halts.
+        """
+        self._seen_s = self._now_s()
+        told = False
+        while blind_after_s is not None:
+            await asyncio.sleep(min(1.0, blind_after_s / 4))
+            since_s = self._seen_s if self._failing else self._look_began_s
+            unseen_s = 0.0 if since_s is None else self._now_s() - since_s
+            if unseen_s <= blind_after_s:
+                told = False
+            elif not told:
+                told = True
+                self._trip_blind(f"the broker's books could not be read for {unseen_s:.0f} s")
+
+    def _trip_blind(self, reason: str) -> None:
+        if self._core().trading_state != "halted":
+            self._tell(
+                CircuitBreakerEvent(timestamp=self._clock.now(), name="blind", reason=reason)
+            )
+
+    # -- closing ----------------------------------------------------------------------
+
+    def held_back(self, event: Event) -> tuple[Event, OperatorEvent | None]:
+        """Return an event as it may be processed now, and what is to be closed once the
+        broker has said how much it holds.
+        """
+        if isinstance(event, OperatorEvent) and event.at_most is None:
+            if event.action in {"flatten", "close"}:
+                return event.model_copy(update={"at_most": {}}), event
+        elif isinstance(event, CircuitBreakerEvent) and event.action == "flatten":
+            later = OperatorEvent(
+                timestamp=event.timestamp, action="flatten", reason=f"{event.name}: {event.reason}"
+            )
+            return event.model_copy(update={"action": "halt"}), later
+        return event, None
+
+    async def close_out(self, event: OperatorEvent) -> None:
+        """Close positions, at most by what the broker holds for this run: cancels
+        first, so that nothing fills beside it.
+        """
+        self.closing += 1
+        try:
+            core = self._core()
+            if event.reason:
+                self._tell(event.model_copy(update={"at_most": {}}))
+                await asyncio.sleep(0)
+            until_s = self._now_s() + CANCELS_WITHIN_S
+            while self._now_s() < until_s and any(  # noqa: ASYNC110 - orders change with every event
+                event.action == "flatten" or order.asset.symbol == event.symbol
+                for order in core.orders.get_active_orders()
+            ):
+                await asyncio.sleep(CHECK_S)
+            self._tell(event.model_copy(update={"at_most": await self._share_in_time()}))
+        except Exception as failure:  # noqa: BLE001 - the outermost frame of a task
+            self._trouble(f"{event.action}: nothing was closed", failure)
+        finally:
+            self.closing -= 1
+
+    async def _share_in_time(self) -> dict[str, Decimal]:
+        until_s = self._now_s() + CLOSE_WITHIN_S
+        while True:
+            try:
+                return await self.watch.share()
+            except Exception:
+                if self._now_s() >= until_s:
+                    raise
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
         orders = await self.broker.orders(prefix=f"{self._run_id}-")
@@ -322,29 +458,23 @@ class BrokerLink:
 
     async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
         core = self._core()
-        mismatches = facts.order_mismatches(core.orders, known)
-        adoptable = starting and bool(mismatches)
+        self.watch.note_traded(order.symbol for order in known.values())
         news = await self._news(known)
         for event in news:
             self._tell(event)
-        held = await self.broker.positions()
-        if self.outside is None:
-            ours = {p.asset.symbol: p.amount for p in core.portfolio}
-            self.outside = {
-                s: n - ours.get(s, ZERO) for s, n in held.items() if n != ours.get(s, ZERO)
-            }
-            self._note("HeldOutside", self.outside)
-        if not news and not any(o.state in IN_FLIGHT for o in core.orders.get_active_orders()):
-            # positions are compared when nothing is on its way
-            differing = facts.position_mismatches(core.portfolio, held, self.outside)
-            mismatches += differing
-            adoptable |= bool(differing)
-        lasting = self._seen_before.intersection(mismatches)
-        self._seen_before = set(mismatches)
-        if adoptable and self.settings.policy == "adopt":
-            self._adopt(held)
-        elif lasting and not starting:  # one look may fall between a fill and its message
-            self._judge(lasting)
+        told = [repr(event) for event in news]
+        in_flight = any(o.state in IN_FLIGHT for o in core.orders.get_active_orders())
+        # News that comes again at every look is none: it could not be booked.
+        stuck = not starting and told == self._news_before
+        settled = (not news or stuck) and not in_flight
+        self._news_before = told
+        await self.watch.look(facts.order_mismatches(core.orders, known), settled=settled)
+        if starting:
+            await self.watch.settle_by_policy()
+            return
+        lasting = self.watch.lasting()
+        if lasting:
+            self.watch.judge(lasting, await self.watch.held())
 
     async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
         orders = self._core().orders
@@ -359,24 +489,6 @@ class BrokerLink:
             if order.state is not OrderState.CREATED:
                 news += facts.missing_events(order, theirs, orders.executions)
         return news
-
-    def _adopt(self, held: dict[str, Decimal]) -> None:
-        ours = {p.asset.symbol: p.amount for p in self._core().portfolio}
-        self.outside = {s: held.get(s, ZERO) - ours.get(s, ZERO) for s in {*held, *ours}}
-        self._seen_before.clear()
-        self._note("HeldOutside", self.outside)
-
-    def _judge(self, mismatches: set[facts.Mismatch]) -> None:
-        text = _listed(mismatches)
-        if self.settings.policy == "halt" and self._core().trading_state != "halted":
-            self._tell(
-                CircuitBreakerEvent(timestamp=self._clock.now(), name="reconciliation", reason=text)
-            )
-        elif text not in self._reported:
-            self._reported.add(text)
-            self._tell(
-                SystemErrorEvent(timestamp=self._clock.now(), message=text, source="reconciliation")
-            )
 
     # -- ending -----------------------------------------------------------------------
 
@@ -440,10 +552,6 @@ def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
         reason="known to the broker, and lost from the journal's torn end",
         broker_order_id=known.broker_order_id,
     )
-
-
-def _listed(mismatches: set[facts.Mismatch]) -> str:
-    return "; ".join(sorted(map(str, mismatches)))
 
 
 def _text(error: Exception) -> str:

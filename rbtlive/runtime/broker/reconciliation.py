@@ -30,13 +30,17 @@ class Mismatch:
         what: Which fact, e.g. "position of AAPL".
         ours: Our value.
         theirs: The broker's value.
-        gap: How much more the broker has, where that can be said.
+        gap: How much more the broker has, of a position; None of an order.
+        symbol: Of which asset.
+        order_id: Of which order, if it is one's.
     """
 
     what: str
     ours: str = field(compare=False)
     theirs: str = field(compare=False)
     gap: Decimal | None = None
+    symbol: str = field(default="", compare=False)
+    order_id: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.what}: is {self.ours} here and {self.theirs} at the broker"
@@ -137,7 +141,13 @@ def position_mismatches(
         there = theirs.get(symbol, ZERO)
         if here != there:
             found.append(
-                Mismatch(f"position of {symbol}", plain_text(here), plain_text(there), there - here)
+                Mismatch(
+                    f"position of {symbol}",
+                    plain_text(here),
+                    plain_text(there),
+                    there - here,
+                    symbol,
+                )
             )
     return found
 
@@ -145,8 +155,20 @@ def position_mismatches(
 def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> list[Mismatch]:
     """Return open orders that the broker had accepted and does not know any more."""
     return [
-        Mismatch(f"order {order.id} ({order.asset.symbol})", order.state.value, "unknown")
+        Mismatch(
+            f"order {order.id} ({order.asset.symbol})",
+            order.state.value,
+            "unknown",
+            None,
+            order.asset.symbol,
+            order.id,
+        )
         for order in orders.get_active_orders()
         if order.id not in known
         and order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED}
     ]
+
+
+def listed(mismatches: Iterable[Mismatch]) -> str:
+    """Return differences as one line of text."""
+    return "; ".join(sorted(map(str, mismatches)))

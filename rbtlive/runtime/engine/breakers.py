@@ -13,8 +13,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.errors import InvalidSetting
-from rbtlive.model.events import CircuitBreakerEvent
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+)
 from rbtlive.model.interval import MINUTE_US
+from rbtlive.model.order import OrderState
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -43,6 +50,9 @@ class Breakers:
         stale_after_bars: Bar intervals of open hours without a bar, after which prices
             are stale; on live feeds of minutes only. Stale data halts whatever `action`
             says.
+        blind_after_s: Seconds for which a real broker's books may be unreadable. A blind
+            run halts whatever `action` says; so does one whose account is blocked.
+        refusals_in_a_row: Orders that a broker refused, one after the other.
         action: What the others do: "halt" all trading, let orders "reduce" positions
             only, or "flatten", which cancels all orders, closes all positions and
             halts.
@@ -55,6 +65,8 @@ class Breakers:
     max_callback_s: float | None = None
     max_loop_lag_s: float | None = None
     stale_after_bars: float | None = 2.0
+    blind_after_s: float | None = 15.0
+    refusals_in_a_row: int | None = None
     action: Literal["halt", "reduce", "flatten"] = "halt"
 
     def __post_init__(self) -> None:
@@ -102,6 +114,7 @@ class BreakerWatch:
         self._sessions_before = self._errors_before = self._orders_before = 0
         self._session = -1
         self._session_value = Decimal(0)
+        self._refusals = 0
         self._orders: deque[tuple[int, int]] = deque(maxlen=KEPT_SLICES)
 
     def begin(self, core: TradingCore) -> None:
@@ -151,6 +164,29 @@ class BreakerWatch:
             core, "loop lag", f"the loop was held for {lag_s:.3g} s, the limit is {limit:g} s"
         )
 
+    def check_refusals(self, core: TradingCore, event: Event) -> CircuitBreakerEvent | None:
+        """Return the event of too many refusals in a row, or None.
+
+        Args:
+            core: The run's.
+            event: What a broker said of an order, before it is processed.
+        """
+        limit = self.limits.refusals_in_a_row
+        if limit is None:
+            return None
+        if isinstance(event, OrderRejectEvent):
+            self._refusals += 1
+        elif isinstance(event, OrderFillEvent) or (
+            isinstance(event, OrderUpdateEvent) and event.status is OrderState.PENDING
+        ):
+            self._refusals = 0
+        if self._refusals < limit or not self._may_trip(core):
+            return None
+        reason = event.reason if isinstance(event, OrderRejectEvent) else ""
+        return self._trip(
+            core, "refusals", f"{self._refusals} orders in a row were refused, the last: {reason}"
+        )
+
     def note_resumed(self, core: TradingCore) -> None:
         """Count anew from here: a person has seen what tripped, and lets trading go on."""
         core.mark()
@@ -160,6 +196,7 @@ class BreakerWatch:
         self._errors_before = core.callbacks.failure_count
         self._orders_before = core.orders.last_id
         self._orders.clear()
+        self._refusals = 0
 
     def _may_trip(self, core: TradingCore) -> bool:
         state = core.trading_state

@@ -29,20 +29,35 @@ from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
 from rbtlive.errors import EngineStopped, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
+    CashAdjustmentEvent,
     CircuitBreakerEvent,
+    DecisionAgeEvent,
     Event,
     MarketDataEvent,
+    OperatorCallEvent,
     OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
+    OrderReplacedEvent,
     OrderUpdateEvent,
+    PositionAdjustmentEvent,
     ScheduledTriggerEvent,
+    SplitEvent,
     SystemErrorEvent,
 )
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.broker.account_opening import (
+    AccountOpener,
+    AccountRules,
+    TakenHolding,
+    last_price_of,
+)
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
+from rbtlive.runtime.broker.ownership import Ownership
+from rbtlive.runtime.broker.report import OperatorReport, report_of
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch, DecisionAge
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
@@ -58,11 +73,21 @@ from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
+STOP_WITHIN_S = 10.0
+"""How long a stop waits for its cancels to be confirmed."""
+STOP_CHECK_S = 0.25
+FEED_IS_LIVE = "FeedIsLive"
+"""Type of the note that a slice of the present has come: the feed is no recording."""
 TOLD_LAG_S = 1.0
 """A loop that was held for so long is told of in the log."""
 ACCOUNT_OPENED = "AccountOpened"
 """Type of the note that holds the equity a run on a real account began with."""
+_OPENING = (PositionAdjustmentEvent, CashAdjustmentEvent, SplitEvent)
 _CORE_EVENTS = (
+    DecisionAgeEvent,
+    OperatorCallEvent,
+    OrderReplacedEvent,
+    *_OPENING,
     MarketDataEvent,
     OrderFillEvent,
     OrderUpdateEvent,
@@ -88,6 +113,8 @@ class TradingEngine:
         open_orders: What happens to open orders on shutdown.
         own_capital: Take the account's equity as the capital base; for real brokers.
         link: How a real broker is watched.
+        account: What a run on a real account may own.
+        age_limit: How old a slice may be for orders to be sent.
         breakers: What stops trading by itself.
         begun: A segment that has begun already; None restores the run from its journal.
         go_on: Begins a segment from the journal's positions if a replay goes another
@@ -110,6 +137,8 @@ class TradingEngine:
         open_orders: Literal["keep", "cancel"] = "keep",
         own_capital: bool = False,
         link: LinkSettings | None = None,
+        account: AccountRules | None = None,
+        age_limit: AgeLimit | None = None,
         breakers: Breakers | None = None,
         begun: StartedSegment | None = None,
         go_on: Callable[[Journal], None] | None = None,
@@ -156,12 +185,29 @@ class TradingEngine:
         self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
         self._own_capital = own_capital
         self._link_settings = link or LinkSettings()
+        self._account = account or AccountRules()
         self.link: BrokerLink | None = None
+        self.stop_report: OperatorReport | None = None
+        self._opening: list[Event] = []
+        self._taken: list[TakenHolding] = []
         limits = breakers or Breakers()
         self.breakers = BreakerWatch(limits)
         self._times_callbacks = self.feed.is_live and limits.max_callback_s is not None
         self.timekeeper = Timekeeper(
             self.feed, self.clock, self.enqueue, stale_after_bars=limits.stale_after_bars
+        )
+        self._age = AgeWatch(
+            DecisionAge(
+                age_limit or AgeLimit(),
+                self._settings,
+                self._portal.calendar,
+            ),
+            core=lambda: self.core,
+            now=lambda: self.feed.present or self.clock.now(),
+            on_live=lambda: self._recorder.note(FEED_IS_LIVE, self.clock.now(), {}),
+        )
+        self._judges_age = self.feed.is_live and (
+            age_limit is None or age_limit.late_orders == "deny"
         )
         if begun is None:
             self._take_over(self._settings.start, self._settings.capital_base)
@@ -180,7 +226,7 @@ class TradingEngine:
         before = getattr(self, "core", None)
         if before is not None:  # what an operator said before the first bar still holds
             core.paused, core.trading_state = before.paused, before.trading_state
-            core.halt_reason = before.halt_reason
+            core.halt_reason, core.late_reason = before.halt_reason, before.late_reason
             core.orders.reserve(
                 str(before.orders.last_id)
             )  # the venue knows orders of these numbers
@@ -214,6 +260,11 @@ class TradingEngine:
         """State, and what it failed with, as words of a sentence."""
         return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
 
+    @property
+    def cancels_orders(self) -> bool:
+        """Whether a stop cancels open orders."""
+        return self._open_orders == "cancel"
+
     # -- the outside's side -----------------------------------------------------------
 
     def enqueue(self, event: Event) -> None:
@@ -239,6 +290,7 @@ class TradingEngine:
             await self._initialize()
             self.state = "running"
             await self._consume()
+            await self._settle_stop()
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
@@ -294,6 +346,8 @@ class TradingEngine:
             self._start_task(self.link.keep_sending(), "sender")
             self._start_task(self.link.keep_listening(), "broker events")
             self._start_task(self.link.keep_asking(), "reconciliation")
+            blind_after_s = self.breakers.limits.blind_after_s
+            self._start_task(self.link.keep_watching(blind_after_s), "blind breaker")
         self.feed.configure(self._plan())
         self._start_task(self._pump.run(), "feed")
         self._start_task(watch_lag(self.clock, self._note_lag), "lag")
@@ -318,13 +372,41 @@ class TradingEngine:
             clock=self.clock,
             settings=self._link_settings,
             outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
+            ownership=Ownership(
+                None if self.journal.path is None else self.journal.path.parent,
+                "" if self.journal.path is None else self.journal.path.stem,
+                self.journal.run_id,
+            ),
         )
-        if self._own_capital and self._begun is None:
-            opened = notes.get(ACCOUNT_OPENED)
-            if opened is None:
-                opened = {"equity": (await self.broker.account()).equity}
-                self._recorder.note(ACCOUNT_OPENED, self.clock.now(), opened)
-            self._take_over(self.core.settings.start, Decimal(opened["equity"]))
+        if self._begun is None:
+            await self._open_account(notes.get(ACCOUNT_OPENED))
+        else:
+            await self._opener().know_account()
+
+    def _opener(self) -> AccountOpener:
+        assert self.link is not None
+        return AccountOpener(
+            self.broker,
+            self._account,
+            ownership=self.link.watch.ownership,
+            assets=[asset.symbol for asset in self.core.assets],
+            last_price=lambda symbol: last_price_of(self.core, symbol),
+        )
+
+    async def _open_account(self, noted: Any) -> None:
+        # What the run begins with: by its journal, or by the account as it is now.
+        opener = self._opener()
+        if noted is not None:
+            await opener.know_account()
+            if self._own_capital:
+                self._take_over(self.core.settings.start, Decimal(noted["equity"]))
+            return
+        given = None if self._own_capital else self.core.settings.capital_base
+        opened = await opener.open(given)
+        self._taken = [] if self.journal.resumed else opened.taken
+        if self._own_capital:
+            self._recorder.note(ACCOUNT_OPENED, self.clock.now(), opened.facts())
+            self._take_over(self.core.settings.start, opened.capital)
 
     def _plan(self) -> FeedPlan:
         settings, calendar = self.core.settings, self.core.calendar
@@ -357,6 +439,14 @@ class TradingEngine:
         while self._replay_until(loop_budget.is_due, inputs):
             await loop_budget.take()
         recorder.finish_replay()
+        for holding in self._taken:
+            self.dispatcher.dispatch_now(holding.event(self.clock.now()))
+        self._taken = []
+        self._age.begin(
+            has_been_live=any(
+                row.type == FEED_IS_LIVE for row in self.journal.rows_of_kind(RowKind.NOTE)
+            )
+        )
         self.breakers.begin(self.core)
         recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
@@ -460,6 +550,10 @@ class TradingEngine:
         self._heard = None
         with contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
+        if self._judges_age:
+            self._age.sum_up()
+        if self.link is not None:
+            self.link.watch.publish()
         if self._heard is not None:  # of slices that came together, the last one tells of the feed
             self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.interval)
 
@@ -472,6 +566,10 @@ class TradingEngine:
         try:
             while queue.size and not self._given_up:
                 event = queue.get()
+                if self._judges_age:
+                    age = self._age.before(event, self._taken_up_after)
+                    if age is not None:
+                        yield age
                 yield event if type(event) is MarketDataEvent else self._believed(event)
                 count += 1
                 ended_ns = now_ns()
@@ -498,7 +596,12 @@ class TradingEngine:
         # together.
         wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
         if wrong is None:
-            return event
+            if self.link is None:
+                return event
+            now, later = self.link.held_back(event)
+            if later is not None:
+                self._start_task(self.link.close_out(later), later.action)
+            return now
         return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
@@ -509,6 +612,9 @@ class TradingEngine:
                     io.StringIO()
                 ):  # initialize has printed once already
                     self._hand_over(self.core.start())
+                    for opening in self._opening:
+                        self._hand_over(self.core.process(opening))
+            self._opening = []
         if self._times_callbacks:
             self._process_timed(event)
         else:
@@ -523,14 +629,17 @@ class TradingEngine:
     def _to_core(self, event: Event) -> None:
         if isinstance(event, SystemErrorEvent):
             self.meters.errors += 1
-        elif (
-            isinstance(event, OrderFillEvent) and event.execution_id in self.core.orders.executions
-        ):
+        elif isinstance(event, (OrderRejectEvent, OrderUpdateEvent, OrderFillEvent)):
+            self._enqueue_if(self.breakers.check_refusals(self.core, event))
+        if isinstance(event, OrderFillEvent) and self._is_booked(event):
             return
         if self._times_callbacks:
             self._process_timed(event)
         else:
             self._process(event)
+
+    def _is_booked(self, event: OrderFillEvent) -> bool:
+        return event.execution_id in self.core.orders.executions
 
     def _process_timed(self, event: Event) -> None:
         started_ns = self.clock.monotonic_ns()
@@ -539,6 +648,8 @@ class TradingEngine:
         self._enqueue_if(self.breakers.check_callbacks(self.core, took_s))
 
     def _process(self, event: Event) -> None:
+        if self._taken_up_after is None and isinstance(event, _OPENING):
+            self._opening.append(event)  # the first live slice may begin the run anew
         resumes = isinstance(event, OperatorEvent) and event.action == "resume"
         stood_still = resumes and self.core.trading_state != "running"
         self._hand_over(self.core.process(event))
@@ -572,6 +683,47 @@ class TradingEngine:
             self.link.send(commands)
 
     # -- ending -----------------------------------------------------------------------
+
+    def call_operator(self, function: Callable[[Any, Any], Any]) -> Any:
+        """Run a person's function as a callback of the run, journaled, and return what
+        it returned.
+
+        Raises:
+            Exception: what it raised; what it asked for before stands.
+        """
+        value, event, commands = self.core.call_operator(function)
+        self.journal.append_event(event)
+        self._hand_over(commands)
+        self.journal.commit(durable=True)
+        if isinstance(value, BaseException):
+            raise value
+        return value
+
+    async def _settle_stop(self) -> None:
+        # The link's tasks still run: cancels are sent, and their answers are awaited.
+        if self._given_up or self.link is None or self._recorder.replaying:
+            return
+        cancels = self._open_orders == "cancel"
+        until_ns = self.clock.monotonic_ns() + round(STOP_WITHIN_S * 1e9)
+        while cancels and self.core.orders.get_active_orders():
+            waiting = [o for o in self.core.orders.get_active_orders() if not o.cancel_requested]
+            if waiting:  # what a callback ordered meanwhile goes too
+                self.dispatcher.dispatch_now(
+                    OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
+                )
+                self.journal.commit()
+            if self.clock.monotonic_ns() >= until_ns or self.failure is not None:
+                break
+            self._wakeup.clear()
+            if not self.queue.size:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wakeup.wait(), STOP_CHECK_S)
+            while self.queue.size:
+                self._drain(self._breath)
+        self.journal.commit()
+        self.stop_report = await report_of(self, "stop", cancels=cancels)
+        for client_id in self.stop_report.orders if cancels else ():
+            self.core.on_message("error", f"order {client_id} still rests at the broker")
 
     async def _finish(self) -> None:
         for task in self._tasks:

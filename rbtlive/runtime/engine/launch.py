@@ -23,9 +23,12 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
-from rbtlive.runtime.broker.broker_link import LinkSettings, Policy
+from rbtlive.runtime.broker.account_opening import AccountRules, checked_positions
+from rbtlive.runtime.broker.books_watch import Policy
+from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.breakers import Breakers
+from rbtlive.runtime.engine.decision_age import AgeLimit, LateOrders, as_age
 from rbtlive.runtime.engine.engine import ACCOUNT_OPENED, TradingEngine
 from rbtlive.runtime.engine.swap import StartedSegment, begin
 from rbtlive.runtime.journal.files import StateFolder, check_session_name
@@ -61,6 +64,8 @@ class Launch:
         reconciliation: What an unexplained difference with the broker does.
         breakers: What halts trading by itself.
         provenance: Where the strategy and its parameters come from, or None.
+        account: What a run on a real account may own.
+        age_limit: How old a slice may be for orders to be sent.
     """
 
     strategy: Any
@@ -77,6 +82,8 @@ class Launch:
     own_capital: bool
     reconciliation: Policy
     breakers: Breakers | None
+    account: AccountRules
+    age_limit: AgeLimit
     provenance: Mapping[str, Any] | None = None
 
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
@@ -161,6 +168,8 @@ class Launch:
                 settings=self.settings,
                 own_capital=self.own_capital,
                 link=LinkSettings(policy=self.reconciliation),
+                account=self.account,
+                age_limit=self.age_limit,
                 breakers=self.breakers,
                 journal=journal,
                 begun=begun,
@@ -244,6 +253,9 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     calendar: str | None,
     reconciliation: Policy,
     breakers: Breakers | None,
+    positions: Any = "leave",
+    late_orders: LateOrders = "deny",
+    max_decision_age: Any = None,
     clock: Clock | None = None,
     provenance: Mapping[str, Any] | None = None,
     **settings: Any,
@@ -262,7 +274,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         )
     _check_choice(settings["on_error"], "on_error", ("continue", "raise"))
     _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
-    _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt"))
+    _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt", "follow"))
+    _check_choice(late_orders, "late_orders", ("deny", "send"))
     _check_choice(open_orders, "open_orders", ("keep", "cancel"))
     max_errors = settings["max_errors"]
     if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
@@ -304,6 +317,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         reconciliation=reconciliation,
         breakers=breakers,
         provenance=provenance,
+        account=AccountRules(positions=checked_positions(positions)),
+        age_limit=AgeLimit(late_orders=late_orders, max_age=as_age(max_decision_age)),
     )
 
 

@@ -1,0 +1,242 @@
+"""What a run on a real account begins with: its money, and the shares it takes over.
+
+The rule: what the account held before is not the run's, unless it is taken; money that
+is somebody else's is not capital.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerHolding
+from rbtlive.errors import BrokerError, InvalidSetting
+from rbtlive.model.events import PositionAdjustmentEvent
+from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker.ownership import Ownership, claimed
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+Positions = Literal["leave", "take"] | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRules:
+    """What a run on a real account may own.
+
+    Attributes:
+        positions: What becomes of shares the account holds at the first start: "leave"
+            keeps them outside of the run, "take" makes them the run's, a list of
+            symbols takes those.
+        currency: The run's currency.
+    """
+
+    positions: Positions = "leave"
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenHolding:
+    """Shares that a run takes over.
+
+    Attributes:
+        symbol: Of which asset.
+        amount: Signed shares.
+        price: The broker's cost a share.
+    """
+
+    symbol: str
+    amount: Decimal
+    price: Decimal
+
+    def event(self, at: datetime) -> PositionAdjustmentEvent:
+        """Return the event that books them."""
+        return PositionAdjustmentEvent(
+            timestamp=at,
+            symbol=self.symbol,
+            amount=self.amount,
+            price=self.price,
+            reason="taken over from the account",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedAccount:
+    """What a run begins with.
+
+    Attributes:
+        capital: Its capital base.
+        equity: The account's equity.
+        elsewhere: Equity that is not this run's: shares held outside, other runs' money.
+        taken: What it takes over.
+    """
+
+    capital: Decimal
+    equity: Decimal
+    elsewhere: Decimal
+    taken: list[TakenHolding]
+
+    def facts(self) -> dict[str, str]:
+        """Return it as facts for the journal: "equity" is the run's capital base."""
+        return {
+            "equity": plain_text(self.capital),
+            "account_equity": plain_text(self.equity),
+            "elsewhere": plain_text(self.elsewhere),
+        }
+
+
+class AccountOpener:
+    """Opens an account for one run.
+
+    Args:
+        broker: The broker, connected.
+        rules: What the run may own.
+        ownership: What other runs own.
+        assets: The run's symbols.
+        last_price: Gives the last price of a symbol, zero if none is known.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAdapter,
+        rules: AccountRules,
+        *,
+        ownership: Ownership,
+        assets: Iterable[str],
+        last_price: Callable[[str], Decimal],
+    ) -> None:
+        self._broker = broker
+        self._rules = rules
+        self._ownership = ownership
+        self._assets = frozenset(assets)
+        self._short = {s.replace("/", ""): s for s in self._assets if "/" in s}
+        self._last_price = last_price
+
+    async def know_account(self) -> BrokerAccount:
+        """Ask for the account, and remember which one it is.
+
+        Raises:
+            BrokerError: it is in another currency than the run.
+        """
+        account = await self._broker.account()
+        if account.currency.upper() != self._rules.currency:
+            raise BrokerError(
+                f"the account's currency must be the run's, {self._rules.currency}: was "
+                f"{account.currency}; its money and prices cannot be compared"
+            )
+        # An account without a name is one adapter's, in this process.
+        own_name = f"{self._broker.name}/{os.getpid()}/{id(self._broker)}"
+        self._ownership.account = account.account_id or own_name
+        return account
+
+    async def open(self, given: Decimal | None) -> OpenedAccount:
+        """Return what a run begins with that has not begun before.
+
+        Args:
+            given: The capital base that was asked for, None for all that is free.
+
+        Raises:
+            BrokerError: the account cannot be used.
+            InvalidSetting: more was asked for than is free, or nothing is.
+        """
+        account = await self.know_account()
+        held = await self._broker.holdings()
+        others = self._ownership.others()
+        theirs = claimed(others)
+        taken, outside = self._divided(held, theirs)
+        cost = sum((one.amount * one.price for one in taken), ZERO)
+        money = account.equity - value_of(held, account)
+        free = money - sum((run.cash for run in others), ZERO) + cost
+        shared = bool(outside or others)
+        if given is not None and given > free and (shared or taken):
+            raise InvalidSetting(
+                f"capital_base must be at most what is free on the account, {free}: was {given}; "
+                f"{self._whose(outside, others)}; pass a smaller capital_base, or "
+                "positions='take' to make the account's shares the run's"
+            )
+        if given is None and free <= 0:
+            raise InvalidSetting(
+                f"the account has no free money for this run: {self._whose(outside, others)}; "
+                "pass capital_base= to the runs that share the account, or positions='take'"
+            )
+        capital = free if given is None else given
+        return OpenedAccount(
+            capital=capital, equity=account.equity, elsewhere=account.equity - free, taken=taken
+        )
+
+    def _divided(
+        self, held: Iterable[BrokerHolding], theirs: dict[str, Decimal]
+    ) -> tuple[list[TakenHolding], list[str]]:
+        wanted = self._wanted()
+        taken, outside = [], []
+        for one in held:
+            symbol = one.symbol if one.symbol in self._assets else self._short.get(one.symbol, "")
+            amount = one.amount - theirs.get(symbol or one.symbol, ZERO)
+            if not amount:
+                continue
+            if symbol and (wanted is None or symbol in wanted):
+                price = one.cost_basis
+                taken.append(
+                    TakenHolding(
+                        symbol=symbol,
+                        amount=amount,
+                        price=self._last_price(symbol) if price is None else price,
+                    )
+                )
+            else:
+                outside.append(symbol or one.symbol)
+        return taken, outside
+
+    # The symbols that are taken; None is all of them.
+    def _wanted(self) -> frozenset[str] | None:
+        positions = self._rules.positions
+        if isinstance(positions, str):
+            return None if positions == "take" else frozenset()
+        return frozenset(positions)
+
+    @staticmethod
+    def _whose(outside: list[str], others: list[Any]) -> str:
+        parts = []
+        if outside:
+            parts.append(f"it holds {', '.join(sorted(outside))} outside of this run")
+        parts += [f"session {run.name!r} has {run.cash} of its cash" for run in others]
+        return " and ".join(parts) or "its cash is not positive"
+
+
+def value_of(held: Sequence[BrokerHolding], account: BrokerAccount) -> Decimal:
+    """Return what the holdings of an account are worth: by their own values, or where
+    one is not known by what equity has beyond cash.
+    """
+    values = [one.value for one in held if one.amount]
+    if None in values:
+        return account.equity - account.cash
+    return sum((value for value in values if value is not None), ZERO)
+
+
+def checked_positions(positions: Any) -> Positions:
+    """Return `positions=` of attach, checked.
+
+    Raises:
+        InvalidSetting: it is neither "leave", "take" nor a list of symbols.
+    """
+    if isinstance(positions, str) and positions in {"leave", "take"}:
+        return positions
+    if not isinstance(positions, (str, bytes)) and isinstance(positions, Iterable):
+        symbols: list[Any] = [getattr(one, "symbol", one) for one in positions]
+        if all(isinstance(symbol, str) for symbol in symbols):
+            return tuple(symbols)
+    raise InvalidSetting(
+        f'positions must be "leave", "take" or a list of symbols: was {positions!r}'
+    )
+
+
+def last_price_of(core: TradingCore, symbol: str) -> Decimal:
+    """Return the last price that a run's market knows of a symbol, zero if none."""
+    asset = next((one for one in core.assets if one.symbol == symbol), None)
+    price = float("nan") if asset is None else float(core.market.price(asset.index))
+    return ZERO if price != price else Decimal(repr(price))  # noqa: PLR0124 - NaN

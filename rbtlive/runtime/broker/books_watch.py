@@ -1,0 +1,387 @@
+"""What the account holds against what the run owns, look by look.
+
+The rule: a run compares what it trades or has traded. A difference is explained (another
+run, an order placed elsewhere, a split) or judged by the policy; it is never silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
+
+from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    OrderUpdateEvent,
+    PositionAdjustmentEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import OrderState
+from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.ownership import OtherRun, Ownership, claimed
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+    from rbtlive.model.asset import Asset
+
+Policy = Literal["halt", "warn", "adopt", "follow"]
+LOOKS_IF_SAME = 2
+"""A difference that stays as it is counts after so many looks in a row."""
+LOOKS_IF_CHANGING = 3
+"""One that changes may lie between a fill and its message: one look more."""
+
+
+class BooksWatch:
+    """Compares one run's books with its account's.
+
+    Args:
+        broker: The broker.
+        core: Gives the core.
+        run_id: Begins the client order ids of the run.
+        policy: What an unexplained difference does.
+        ownership: What other runs own.
+        outside: Signed shares held outside of all runs, by symbol; None until the run's
+            first look.
+        tell: Takes events for the queue.
+        note: Writes something down for people.
+        now: Tells the time, UTC.
+
+    Attributes:
+        differences: The differences of the last look.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is wired to, each by name
+        self,
+        broker: BrokerAdapter,
+        *,
+        core: Callable[[], TradingCore],
+        run_id: str,
+        policy: Policy,
+        ownership: Ownership,
+        outside: dict[str, Decimal] | None,
+        tell: Callable[[Event], None],
+        note: Callable[[str, object], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.policy: Policy = policy
+        self.ownership = ownership
+        self.outside = outside
+        self.differences: tuple[facts.Mismatch, ...] = ()
+        self._broker = broker
+        self._core = core
+        self._run_id = run_id
+        self._tell = tell
+        self._note = note
+        self._now = now
+        self._seen: dict[str, tuple[int, facts.Mismatch]] = {}
+        self._changing: set[str] = set()
+        self._reported: set[str] = set()
+        self._others: dict[str, OtherRun] = {}
+        self._foreign: dict[str, Decimal] | None = None
+        self._traded: set[str] = set()
+        self._traded_upto = self._version = -1
+
+    # -- what is whose ----------------------------------------------------------------
+
+    def ours(self) -> dict[str, Decimal]:
+        """Return the signed shares that this run owns, by symbol."""
+        return {p.asset.symbol: p.amount for p in self._core().portfolio if p.amount}
+
+    def traded(self) -> set[str]:
+        """Return the symbols that this run trades or has traded."""
+        core = self._core()
+        if core.orders.last_id != self._traded_upto:
+            self._traded_upto = core.orders.last_id
+            self._traded |= {order.asset.symbol for order in core.orders}
+        return self._traded | {p.asset.symbol for p in core.portfolio}
+
+    def note_traded(self, symbols: Iterable[str]) -> None:
+        """Count symbols as traded that the broker has orders of this run in."""
+        self._traded.update(symbols)
+
+    async def held(self) -> dict[str, Decimal]:
+        """Return the signed shares that the account holds, by the run's symbols.
+
+        Brokers may spell a symbol otherwise in positions than in orders ("BTCUSD" for
+        "BTC/USD").
+        """
+        return self._spelled(await self._broker.positions())
+
+    def _spelled(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        known = {asset.symbol for asset in self._core().assets}
+        short = {symbol.replace("/", ""): symbol for symbol in known if "/" in symbol}
+        found: dict[str, Decimal] = {}
+        for symbol, amount in held.items():
+            name = symbol if symbol in known else short.get(symbol, symbol)
+            found[name] = found.get(name, ZERO) + amount
+        return found
+
+    async def share(self) -> dict[str, Decimal]:
+        """Return what the account holds for this run: without outside's and other
+        runs' shares.
+        """
+        held = await self.held()
+        return self._share_of(held)
+
+    def _share_of(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        theirs, outside = claimed(self.others()), self.outside or {}
+        symbols = self.traded()
+        return {
+            s: n
+            for s in symbols
+            if (n := held.get(s, ZERO) - outside.get(s, ZERO) - theirs.get(s, ZERO))
+        }
+
+    def others(self) -> list[OtherRun]:
+        """Return the other runs on the account. What a run owned that has ended is
+        outside's from then on.
+        """
+        now = {run.run_id: run for run in self.ownership.others()}
+        for run_id, run in self._others.items():
+            if run_id not in now and self.outside is not None:
+                for symbol, amount in run.positions.items():
+                    self.outside[symbol] = self.outside.get(symbol, ZERO) + amount
+        self._others = now
+        return list(now.values())
+
+    def publish(self) -> None:
+        """Say to other runs what this one owns, if that has changed."""
+        version = self._core().portfolio.version
+        if version == self._version:
+            return
+        self._version = version
+        self.ownership.publish(self.ours(), self._core().portfolio.cash)
+
+    # -- a look -----------------------------------------------------------------------
+
+    async def look(self, order_differences: list[facts.Mismatch], *, settled: bool) -> None:
+        """Compare positions, and remember what differs.
+
+        Args:
+            order_differences: What differs among the orders.
+            settled: Whether nothing is on its way: positions are compared only then.
+        """
+        self.publish()
+        held = await self.held()
+        others = claimed(self.others())
+        if self.outside is None:
+            self._begin(held, others)
+        self._follow_untraded(held, others)
+        found = list(order_differences)
+        if settled:
+            differing = self._position_differences(held, others)
+            if differing:
+                await self._explain_by_foreign_orders(differing, held, others)
+                differing = self._position_differences(held, others)
+            found += differing
+        elif self.differences:  # not looked at: what differed still counts
+            found += [one for one in self.differences if one.gap is not None]
+        self._count(found)
+
+    def _begin(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
+        ours = self.ours()
+        self.outside = {
+            symbol: rest
+            for symbol in sorted({*held, *ours, *others})
+            if (rest := held.get(symbol, ZERO) - ours.get(symbol, ZERO) - others.get(symbol, ZERO))
+        }
+        self._note("HeldOutside", self.outside)
+
+    def _follow_untraded(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
+        # What this run never traded is outside's, whatever becomes of it.
+        assert self.outside is not None
+        traded, changed = self.traded(), False
+        for symbol in {*held, *self.outside} - traded:
+            rest = held.get(symbol, ZERO) - others.get(symbol, ZERO)
+            if rest != self.outside.get(symbol, ZERO):
+                changed = True
+                self._set_outside(symbol, rest)
+        if changed:
+            self._note("HeldOutside", self.outside)
+
+    def _set_outside(self, symbol: str, amount: Decimal) -> None:
+        assert self.outside is not None
+        self.outside.pop(symbol, None)
+        if amount:
+            self.outside[symbol] = amount
+
+    def _position_differences(
+        self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]
+    ) -> list[facts.Mismatch]:
+        assert self.outside is not None
+        traded = self.traded()
+        elsewhere = {
+            symbol: self.outside.get(symbol, ZERO) + others.get(symbol, ZERO) for symbol in traded
+        }
+        return facts.position_mismatches(
+            self._core().portfolio,
+            {symbol: amount for symbol, amount in held.items() if symbol in traded},
+            elsewhere,
+        )
+
+    async def _explain_by_foreign_orders(
+        self,
+        differing: list[facts.Mismatch],
+        held: Mapping[str, Decimal],
+        others: Mapping[str, Decimal],
+    ) -> None:
+        # Shares that an order placed elsewhere brought are outside's, as long as what
+        # the runs own is still there.
+        before, now = self._foreign, await self._filled_elsewhere()
+        ours = self.ours()
+        for one in differing:
+            symbol = one.symbol
+            came = ZERO if before is None else now.get(symbol, ZERO) - before.get(symbol, ZERO)
+            if before is None or not came or one.gap != came or one.what not in self._seen:
+                continue  # another run may be about to say that they are its own
+            owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
+            there = held.get(symbol, ZERO)
+            if not covers(there, owned):
+                continue
+            assert self.outside is not None
+            before[symbol] = now[symbol]
+            self._set_outside(symbol, self.outside.get(symbol, ZERO) + came)
+            self._note("HeldOutside", self.outside)
+            self._say_once(f"an order placed elsewhere changed {symbol} by {came}: left outside")
+
+    async def begin_foreign(self) -> None:
+        """Take what orders placed elsewhere have filled so far as known."""
+        self._foreign = await self._filled_elsewhere()
+
+    async def _filled_elsewhere(self) -> dict[str, Decimal]:
+        runs = (f"{self._run_id}-", *(f"{run_id}-" for run_id in self._others))
+        total: dict[str, Decimal] = {}
+        for order in await self._broker.orders():
+            if not order.client_order_id.startswith(runs) and order.filled:
+                total[order.symbol] = total.get(order.symbol, ZERO) + order.filled
+        return self._spelled(total)
+
+    def _count(self, found: list[facts.Mismatch]) -> None:
+        seen: dict[str, tuple[int, facts.Mismatch]] = {}
+        changing: set[str] = set()
+        for one in found:
+            looks, before = self._seen.get(one.what, (0, one))
+            if before != one or (one.what in self._changing and looks):
+                changing.add(one.what)
+            seen[one.what] = (looks + 1, one)
+        self._seen, self._changing = seen, changing
+        self.differences = tuple(found)
+
+    def lasting(self) -> list[facts.Mismatch]:
+        """Return the differences that were there look after look, growing ones too."""
+        return [
+            one
+            for what, (looks, one) in self._seen.items()
+            if looks >= (LOOKS_IF_CHANGING if what in self._changing else LOOKS_IF_SAME)
+        ]
+
+    # -- judging ----------------------------------------------------------------------
+
+    async def settle_by_policy(self) -> None:
+        """At a start: adopt or follow what differs, where that is the policy."""
+        if not self.differences:
+            return
+        if self.policy == "adopt":
+            self.adopt(await self.held())
+            self._drop(one for one in self.differences if one.gap is None)
+        elif self.policy == "follow":
+            self.follow(self.differences)
+
+    def _drop(self, settled: Iterable[facts.Mismatch]) -> None:
+        for one in settled:
+            self._seen.pop(one.what, None)
+        self.differences = tuple(one for one in self.differences if one.what in self._seen)
+
+    def judge(self, lasting: Iterable[facts.Mismatch], held: Mapping[str, Decimal]) -> None:
+        """Do with lasting differences what the policy says."""
+        found = list(lasting)
+        if self.policy == "adopt" and any(one.gap is not None for one in found):
+            self.adopt(held)
+        elif self.policy == "follow":
+            self.follow(found)
+        found = [one for one in found if one.what in self._seen]
+        if found:
+            self._halt_or_warn(found)
+
+    def adopt(self, held: Mapping[str, Decimal]) -> None:
+        """Leave what differs outside, unless the runs' own shares are missing then."""
+        assert self.outside is not None
+        ours, others = self.ours(), claimed(self.others())
+        adopted = []
+        for one in self.differences:
+            symbol = one.symbol
+            owned, there = ours.get(symbol, ZERO) + others.get(symbol, ZERO), held.get(symbol, ZERO)
+            if one.gap is None or not covers(there, owned):
+                continue
+            self._set_outside(symbol, there - owned)
+            adopted.append(one)
+        if adopted:
+            self._note("HeldOutside", self.outside)
+            self._drop(adopted)
+
+    def follow(self, found: Iterable[facts.Mismatch]) -> None:
+        """Correct the run's books to what the broker has, by journaled events."""
+        core, now = self._core(), self._now()
+        assets = {asset.symbol: asset for asset in core.assets}
+        followed = []
+        for one in found:
+            asset = assets.get(one.symbol)
+            if one.gap is None:
+                reason = "the broker does not know it any more"
+                self._tell(
+                    OrderUpdateEvent(
+                        timestamp=now,
+                        order_id=one.order_id,
+                        status=OrderState.CANCELED,
+                        reason=reason,
+                    )
+                )
+            elif asset is not None:
+                self._tell(
+                    PositionAdjustmentEvent(
+                        timestamp=now,
+                        symbol=one.symbol,
+                        amount=one.gap,
+                        price=last_price(core, asset),
+                        reason=f"the broker's books are followed: {one}",
+                    )
+                )
+            followed.append(one)
+        self._drop(followed)
+
+    def _halt_or_warn(self, found: list[facts.Mismatch]) -> None:
+        text = facts.listed(found)
+        if self.policy != "warn":
+            if self._core().trading_state != "halted":
+                self._tell(
+                    CircuitBreakerEvent(timestamp=self._now(), name="reconciliation", reason=text)
+                )
+            return
+        self._say_once(text)
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._reported:
+            self._reported.add(text)
+            self._tell(
+                SystemErrorEvent(timestamp=self._now(), message=text, source="reconciliation")
+            )
+
+
+def covers(there: Decimal, owned: Decimal) -> bool:
+    """Say whether an account that holds `there` holds what the runs own in it."""
+    if not owned:
+        return True
+    return there >= owned if owned > 0 else there <= owned
+
+
+def last_price(core: TradingCore, asset: Asset) -> Decimal:
+    """Return the last price known of an asset, zero if none is."""
+    position = core.portfolio.positions.get(asset)
+    if position is not None and not position.last_sale_price.is_nan():
+        return position.last_sale_price
+    price = core.market.price(asset.index)
+    return ZERO if price != price else Decimal(repr(float(price)))  # noqa: PLR0124 - NaN

@@ -1,0 +1,123 @@
+"""Whose shares and whose money: this run's, another run's of this state folder, or
+outside's.
+
+The rule: each run publishes what it owns in one small file beside its journal, and reads
+those of the others on the same account. Nobody writes another run's file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rbtlive.model.number import ZERO, plain_text
+
+SUFFIX = ".owns.json"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRun:
+    """What another run on the account owns.
+
+    Attributes:
+        name: Its session's name.
+        run_id: Its run.
+        positions: Signed shares, by symbol.
+        cash: Its money that is not in positions.
+    """
+
+    name: str
+    run_id: str
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    cash: Decimal = ZERO
+
+
+class Ownership:
+    """The ownership files of one state folder, as one run uses them.
+
+    Args:
+        folder: The state folder; None keeps nothing and knows no other run.
+        name: The run's session.
+        run_id: The run.
+    """
+
+    def __init__(self, folder: Path | None, name: str, run_id: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._run_id = run_id
+        self._published = ""
+        self._read: dict[Path, tuple[tuple[int, int], str, OtherRun | None]] = {}
+        self.account = ""
+
+    def publish(self, positions: Mapping[str, Decimal], cash: Decimal) -> None:
+        """Say what this run owns; writes only what has changed."""
+        if self._folder is None or not self.account:
+            return
+        facts = {
+            "account": self.account,
+            "run_id": self._run_id,
+            "positions": {symbol: plain_text(n) for symbol, n in sorted(positions.items()) if n},
+            "cash": plain_text(cash),
+        }
+        text = json.dumps(facts)
+        if text == self._published:
+            return
+        path = self._folder / f"{self._name}{SUFFIX}"
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
+        try:
+            with contextlib.suppress(OSError):  # a full disk halts by the journal
+                draft.write_text(text)
+                draft.replace(path)
+                self._published = text
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def others(self) -> list[OtherRun]:
+        """Return the other runs on this run's account, sorted by name."""
+        if self._folder is None or not self.account:
+            return []
+        found: list[OtherRun] = []
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            name = path.name.removesuffix(SUFFIX)
+            if name == self._name or name.startswith("."):
+                continue
+            account, run = self._look(path, name)
+            if run is not None and account == self.account and run.run_id != self._run_id:
+                found.append(run)
+        return found
+
+    def _look(self, path: Path, name: str) -> tuple[str, OtherRun | None]:
+        # A file that is gone or cut is no claim; it is written whole or not at all.
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            known = self._read.get(path)
+            if known is not None and known[0] == stamp:
+                return known[1], known[2]
+            facts: dict[str, Any] = json.loads(path.read_text())
+            run = OtherRun(
+                name,
+                str(facts["run_id"]),
+                {str(s): Decimal(n) for s, n in facts["positions"].items()},
+                Decimal(facts["cash"]),
+            )
+            self._read[path] = (stamp, str(facts["account"]), run)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, AttributeError):
+            return "", None
+        return str(facts["account"]), run
+
+
+def claimed(others: list[OtherRun]) -> dict[str, Decimal]:
+    """Return the signed shares that other runs own, by symbol."""
+    total: dict[str, Decimal] = {}
+    for run in others:
+        for symbol, amount in run.positions.items():
+            total[symbol] = total.get(symbol, ZERO) + amount
+    return total

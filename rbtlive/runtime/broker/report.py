@@ -1,0 +1,89 @@
+"""What became of `stop()`, `flatten()` and `kill()`, by the broker's own books.
+
+The rule: `confirmed` means that the broker said so; what could not be asked is not
+confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rbtlive.model.order import OPEN_STATES
+
+if TYPE_CHECKING:
+    from rbtlive.runtime.engine.engine import TradingEngine
+
+ANSWER_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorReport:
+    """What became of `stop()`, `flatten()` or `kill()`.
+
+    Attributes:
+        action: What was asked for.
+        orders: Ids of orders that still rest; at a real broker client order ids.
+        positions: Signed shares held of the run's symbols, by symbol; at a real broker
+            what its books say.
+        confirmed: Whether nothing rests that was to be cancelled, nothing is held that
+            was to be closed, and the books agree; at a real broker by its own books.
+        differences: Where the run's books and the broker's differ, one sentence each.
+    """
+
+    action: str
+    orders: tuple[str, ...] = ()
+    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    confirmed: bool = False
+    differences: tuple[str, ...] = ()
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """The same as `orders`."""
+        return self.orders
+
+
+async def report_of(engine: TradingEngine, action: str, *, cancels: bool = True) -> OperatorReport:
+    """Return how things stand after an action.
+
+    Args:
+        engine: The run's.
+        action: What was asked for: "stop", "kill" or "flatten".
+        cancels: Whether open orders were to be cancelled.
+    """
+    core, link = engine.core, engine.link
+    if link is None:
+        orders = tuple(order.id for order in core.orders.get_active_orders())
+        positions = {p.asset.symbol: p.amount for p in core.portfolio}
+        done = not (cancels and orders) and not (action == "flatten" and positions)
+        return OperatorReport(action, orders, positions, done)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            known = await engine.broker.orders(prefix=f"{engine.journal.run_id}-", open_only=True)
+            held = await link.watch.held()
+            share = await link.watch.share()
+    except Exception as failure:  # noqa: BLE001 - a report says what it could not learn
+        resting = tuple(order.id for order in core.orders.get_active_orders())
+        ours = {p.asset.symbol: p.amount for p in core.portfolio}
+        silence = f"the broker did not answer: {type(failure).__name__}: {failure}"
+        return OperatorReport(action, resting, ours, confirmed=False, differences=(silence,))
+    resting = tuple(o.client_order_id for o in known if o.state in OPEN_STATES)
+    symbols = link.watch.traded()
+    ours = link.watch.ours()
+    differences = tuple(
+        f"position of {symbol}: is {ours.get(symbol, 0)} here and {share.get(symbol, 0)} "
+        "at the broker"
+        for symbol in sorted(symbols)
+        if ours.get(symbol, Decimal(0)) != share.get(symbol, Decimal(0))
+    )
+    flat = action != "flatten" or not share
+    return OperatorReport(
+        action,
+        resting,
+        {symbol: amount for symbol, amount in held.items() if symbol in symbols and amount},
+        confirmed=flat and not differences and not (cancels and resting),
+        differences=differences,
+    )

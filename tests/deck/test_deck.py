@@ -1,0 +1,35 @@
+"""Every card of the deck, in every world."""
+
+import pytest
+
+from tests.builders import run
+from tests.deck.cards import CARDS
+from tests.deck.memory_world import MemoryWorld
+from tests.deck.venue_world import VenueWorld, new_venue
+
+
+@pytest.fixture(scope="module")
+def venue():
+    process = new_venue()
+    yield process
+    assert process.stop() == ""
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_comes_out_right_at_a_broker_in_memory(name, tmp_path):
+    async def play():
+        world = MemoryWorld()
+        await world.begin()
+        await CARDS[name].play(world, tmp_path)
+
+    run(play())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_comes_out_right_at_alpaca(name, venue, tmp_path):
+    async def play():
+        world = VenueWorld(venue)
+        await world.begin()
+        await CARDS[name].play(world, tmp_path)
+
+    run(play())

@@ -1,0 +1,116 @@
+"""The Alpaca adapter at the venue over loopback, as a world for the deck's cards."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from tests.brokers.alpaca_session import broker_at
+from tests.venue.process import shared_venue
+
+
+class VenueWorld:
+    """A venue process of daily bars, moved by hand."""
+
+    name = "Alpaca at the venue"
+    symbol, other = "IBM", "AAPL"
+
+    def __init__(self, venue):
+        self._venue = venue
+        self._count = 0
+        self.portal = None
+
+    async def begin(self):
+        """Begin a new book, and fetch the history."""
+        await self._do(self._venue.control, "reset")
+        await self._do(self._venue.advance, 2)
+        feed = self.broker().feed
+        self.portal = await feed.fetch_bars([self.symbol, self.other], "2004-12-01")
+
+    def broker(self):
+        """Return a new connection."""
+        return broker_at(self._venue)
+
+    def options(self):
+        """Return what `attach` needs of this world."""
+        return {"data": self.portal}
+
+    async def pass_days(self, count=1):
+        """Let that many sessions happen."""
+        await self._do(self._venue.advance, count)
+
+    async def left(self):
+        """Do nothing: the feed asks the archive."""
+
+    async def by_hand(self, amount, symbol="IBM"):
+        """Trade on the account as a person does."""
+        self._count += 1
+        amount = Decimal(amount)
+        side = "buy" if amount > 0 else "sell"
+        status, answer = await self._do(
+            lambda: self._venue.place(
+                f"hand-{self._count}", qty=str(abs(amount)), side=side, symbol=symbol
+            )
+        )
+        assert status == 200, answer
+
+    async def replace_by_hand(self, amount, limit):
+        """Replace the resting order of a run, as a person does on the broker's page."""
+        _status, resting = await self._ask("/v2/orders?status=open")
+        status, answer = await self._do(
+            lambda: self._venue.request(
+                f"/v2/orders/{resting[0]['id']}",
+                method="PATCH",
+                body={"qty": str(amount), "limit_price": str(limit)},
+                keys=True,
+            )
+        )
+        assert status == 200, answer
+
+    async def pay(self, kind, amount):
+        """Change the account's cash without an order."""
+        body = {"kind": kind, "amount": str(amount)}
+        await self._do(lambda: self._venue.control("cash", body))
+
+    async def silence(self):
+        """Answer no question about the account any more."""
+        await self._do(
+            lambda: self._venue.faults(
+                {"kind": "error", "where": "orders"}, {"kind": "error", "where": "account"}
+            )
+        )
+
+    async def deafen_to_cancels(self):
+        """Refuse every cancel."""
+        await self._do(lambda: self._venue.faults({"kind": "error", "where": "cancel"}))
+
+    async def held(self):
+        """Return what the account holds."""
+        _status, held = await self._ask("/v2/positions")
+        return {one["symbol"]: Decimal(one["qty"]) for one in held}
+
+    async def resting(self):
+        """Return how many orders rest."""
+        return len((await self._ask("/v2/orders?status=open"))[1])
+
+    async def sent(self):
+        """Return the signed shares of every order, oldest first."""
+        _status, orders = await self._ask("/v2/orders?status=all&direction=asc")
+        return [Decimal(one["qty"]) * (1 if one["side"] == "buy" else -1) for one in orders]
+
+    @property
+    def low(self):
+        """A price far below the market."""
+        return 50.0
+
+    async def _ask(self, path):
+        return await self._do(lambda: self._venue.request(path, keys=True))
+
+    @staticmethod
+    async def _do(function, *args):
+        return await asyncio.to_thread(function, *args)
+
+
+def new_venue():
+    """Start the venue of the deck."""
+    return shared_venue("--start", "2005-01-03", "--end", "2005-06-30")
