@@ -6,23 +6,36 @@ journal gives the same books.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from rbtlive.model.events import (
+    CashAdjustmentEvent,
+    DecisionAgeEvent,
+    Event,
+    OperatorCallEvent,
+    OrderReplacedEvent,
+    OrderUpdateEvent,
+    PositionAdjustmentEvent,
+    SplitEvent,
+)
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.model.asset import Asset
-    from rbtlive.model.events import (
-        CashAdjustmentEvent,
-        DecisionAgeEvent,
-        OperatorCallEvent,
-        OrderReplacedEvent,
-        PositionAdjustmentEvent,
-        SplitEvent,
-    )
+    from rbtlive.model.commands import Command
+
+_RECORDED = {
+    "dividend": "dividend",
+    "interest": "transfer",
+    "fee": "fee",
+    "deposit": "transfer",
+    "withdrawal": "transfer",
+}
 
 
 def note_age(core: TradingCore, event: DecisionAgeEvent) -> None:
@@ -46,6 +59,48 @@ def repeat_call(core: TradingCore, event: OperatorCallEvent) -> None:
                 stop=_number(action["stop"]),
             )
     core.late_reason = late
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """What came of a person's function.
+
+    Attributes:
+        event: Repeats what it asked for.
+        commands: What it asked a venue for.
+        value: What it returned.
+        failure: What it raised, or None.
+    """
+
+    event: OperatorCallEvent
+    commands: list[Command]
+    value: Any = None
+    failure: Exception | None = None
+
+
+def call_operator(core: TradingCore, function: Callable[[Any, Any], Any]) -> CallOutcome:
+    """Run a person's function as a callback of the run.
+
+    The data's age denies nothing here: a person decides now.
+    """
+    return core.act(_call, core, function)
+
+
+def _call(core: TradingCore, function: Callable[[Any, Any], Any]) -> CallOutcome:
+    late, core.late_reason, core.actions = core.late_reason, "", []
+    value: Any = None
+    failed: Exception | None = None
+    try:
+        value = function(core.context, core.data)
+    except Exception as failure:  # noqa: BLE001 - around a user's function
+        failed = failure
+    finally:
+        actions, core.actions, core.late_reason = core.actions, None, late
+        core.keep_decimals()
+    name = getattr(function, "__name__", type(function).__name__)
+    event = OperatorCallEvent(timestamp=core.now, name=name, actions=tuple(actions))
+    core.callbacks.deliver()
+    return CallOutcome(event, core.take_commands(), value, failed)
 
 
 def adjust_position(core: TradingCore, event: PositionAdjustmentEvent) -> None:
@@ -78,6 +133,12 @@ def book_cash(core: TradingCore, event: CashAdjustmentEvent) -> None:
         return
     core.orders.executions.add(event.activity_id)
     core.portfolio.book_cash(event.amount, deposit=event.kind in {"deposit", "withdrawal"})
+    core.record.adjust(
+        _RECORDED[event.kind],
+        dt=event.timestamp,
+        asset=_asset(core, event.symbol) if event.symbol else None,
+        cash=event.amount,
+    )
     about = f" of {event.symbol}" if event.symbol else ""
     core.on_message(
         "info", f"{event.kind}{about}: {plain_text(event.amount)} booked as cash {event.reason}"
@@ -103,7 +164,17 @@ def apply_split(core: TradingCore, event: SplitEvent) -> None:
     market.add_split(asset.index, when, event.ratio, of_books=False)
     core.orders.apply_split(asset, event.ratio, core.now)
     position = core.portfolio.positions.get(asset)
+    cash = core.portfolio.cash
     core.portfolio.apply_split(asset, event.ratio)
+    if position is not None:
+        core.record.adjust(
+            "split",
+            dt=core.now,
+            asset=asset,
+            cash=core.portfolio.cash - cash,
+            ratio=event.ratio,
+            amount=core.portfolio.amount_of(asset),
+        )
     if position is not None and not position.last_sale_price.is_nan():
         position.last_sale_price *= event.ratio
         core.portfolio.note_change()
@@ -115,12 +186,15 @@ def replace_order(core: TradingCore, event: OrderReplacedEvent) -> None:
     order = core.orders.get_order(event.order_id)
     if order is None or not order.is_open:
         return
-    core.orders.restate(
-        order,
-        amount=event.amount,
-        limit=event.limit,
-        stop=event.stop,
-        broker_order_id=event.broker_order_id,
+    order.replace_terms(event.amount, limit=event.limit, stop=event.stop)
+    core.orders.touch(order)
+    core.orders.apply_update(
+        OrderUpdateEvent(
+            timestamp=event.timestamp,
+            order_id=order.id,
+            status=order.state,
+            broker_order_id=event.broker_order_id,
+        )
     )
     core.on_message(
         "warning",
@@ -136,3 +210,14 @@ def _asset(core: TradingCore, symbol: str) -> Asset | None:
 
 def _number(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+HANDLERS: Final[dict[type[Event], Callable[[Any, Any], None]]] = {
+    DecisionAgeEvent: note_age,
+    OperatorCallEvent: repeat_call,
+    PositionAdjustmentEvent: adjust_position,
+    CashAdjustmentEvent: book_cash,
+    SplitEvent: apply_split,
+    OrderReplacedEvent: replace_order,
+}
+"""What each of these events does to a core."""

@@ -204,6 +204,12 @@ class Order:
             self.stop = self._restated(self.stop, ratio)
         self.restated = True
 
+    def replace_terms(
+        self, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+    ) -> None:
+        """Go on for another amount and at other prices."""
+        self.amount, self.limit, self.stop = amount, limit, stop
+
     # A price on the tick is, in zipline, the binary product of tick and number of
     # ticks; one restated before is a plain float.
     def _restated(self, price: Decimal, ratio: Decimal) -> Decimal:

@@ -193,22 +193,6 @@ class OrderManager:
             self._open.pop(asset, None)
         return emptied
 
-    def restate(
-        self,
-        order: Order,
-        *,
-        amount: Decimal,
-        limit: Decimal | None,
-        stop: Decimal | None,
-        broker_order_id: str,
-    ) -> None:
-        """Let an open order go on as the one that replaced it at the broker."""
-        order.amount, order.limit, order.stop = amount, limit, stop
-        order.broker_order_id = broker_order_id
-        self._by_broker_id[broker_order_id] = order.id
-        self.touch(order)
-        self.version += 1
-
     @property
     def last_id(self) -> int:
         """Number of the last order that was created."""

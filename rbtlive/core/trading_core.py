@@ -44,20 +44,14 @@ from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
-    CashAdjustmentEvent,
     CircuitBreakerEvent,
-    DecisionAgeEvent,
     Event,
     MarketDataEvent,
-    OperatorCallEvent,
     OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
-    OrderReplacedEvent,
     OrderUpdateEvent,
-    PositionAdjustmentEvent,
     ScheduledTriggerEvent,
-    SplitEvent,
     SystemErrorEvent,
 )
 from rbtlive.model.number import EngineContext
@@ -242,7 +236,7 @@ class TradingCore(OrderEntry):
         self.books.check_benchmark()
         if self._session_open and self.market.now_us >= self._session_span[1]:
             self._finish_session()  # a callback of its last bar ended the run before
-        return self._take_commands()
+        return self.take_commands()
 
     def process(self, event: Event) -> list[Command]:
         """Take in one event whole, and return what it made the strategy ask for.
@@ -276,7 +270,7 @@ class TradingCore(OrderEntry):
                 self.fills.settle()
             if self._notices:
                 self._deliver_notices()
-            return self._take_commands() if self._asked else []
+            return self.take_commands() if self._asked else []
         except BaseException as failure:
             self._failure = failure
             raise
@@ -423,40 +417,6 @@ class TradingCore(OrderEntry):
             self._start_hook_if_due(us)
         elif event.name == "session_end" and self._session_open:
             self._finish_session()
-
-    def call_operator(
-        self, function: Callable[[Any, Any], Any]
-    ) -> tuple[Any, OperatorCallEvent, list[Command]]:
-        """Run a person's function as a callback; return its value, the event that
-        repeats what it asked for, and the commands.
-
-        The data's age denies nothing here: a person decides now.
-
-        Raises:
-            Exception: what the function raised, once what it asked for before is in the
-                book; `__notes__` says so.
-        """
-        return self.act(self._call_operator, function)
-
-    def _call_operator(
-        self, function: Callable[[Any, Any], Any]
-    ) -> tuple[Any, OperatorCallEvent, list[Command]]:
-        late, self.late_reason, self.actions = self.late_reason, "", []
-        value: Any = None
-        try:
-            value = function(self.context, self.data)
-        except Exception as failure:  # noqa: BLE001 - around a user's function
-            value = failure
-        finally:
-            actions, self.actions, self.late_reason = self.actions, None, late
-            self.keep_decimals()
-        event = OperatorCallEvent(
-            timestamp=self.now,
-            name=getattr(function, "__name__", type(function).__name__),
-            actions=tuple(actions),
-        )
-        self._deliver_notices()
-        return value, event, self._take_commands()
 
     def halt(self, reason: str) -> None:
         """Deny every new order from now on, with this reason."""
@@ -606,7 +566,8 @@ class TradingCore(OrderEntry):
         self._new_orders.pop(order.id, None)
         self._new_orders[order.id] = order
 
-    def _take_commands(self) -> list[Command]:
+    def take_commands(self) -> list[Command]:
+        """Return what was asked for since the last time."""
         if not self._asked:
             return []
         asked, self._asked = self._asked, []
@@ -634,10 +595,5 @@ _HANDLERS: dict[type[Event], Callable[[TradingCore, Any], None]] = {
     CircuitBreakerEvent: interventions.trip,
     OperatorEvent: interventions.operate,
     SystemErrorEvent: TradingCore._on_system_error,  # noqa: SLF001
-    DecisionAgeEvent: account_changes.note_age,
-    OperatorCallEvent: account_changes.repeat_call,
-    PositionAdjustmentEvent: account_changes.adjust_position,
-    CashAdjustmentEvent: account_changes.book_cash,
-    SplitEvent: account_changes.apply_split,
-    OrderReplacedEvent: account_changes.replace_order,
+    **account_changes.HANDLERS,
 }

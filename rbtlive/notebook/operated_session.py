@@ -106,7 +106,7 @@ class OperatedSession(ObservedSession):
             return report
         await self.engine.graceful_shutdown()
         await self.wait()
-        return self.engine.stop_report or await report_of(
+        return self.engine.account_side.stop_report or await report_of(
             self.engine, "stop", cancels=self.engine.cancels_orders
         )
 
@@ -174,7 +174,7 @@ class OperatedSession(ObservedSession):
             raise EngineStopped(
                 f"session {self.name!r} has {self.engine.ending}: attach again to carry its run on"
             )
-        result: T = self.engine.call_operator(function)
+        result: T = self.engine.account_side.call(function)
         return result
 
     def apply_split(self, symbol: str, ratio: Any) -> None:

@@ -36,7 +36,7 @@ from rbtlive.research.parity_report import ParityReport, parity_report
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import PortalBars
 from rbtlive.runtime.backtest import new_core
-from rbtlive.runtime.engine.engine import ACCOUNT_OPENED
+from rbtlive.runtime.engine.account_side import ACCOUNT_OPENED
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import RecordedRun, RowKind
 from rbtlive.runtime.recorded.recorded import (

@@ -204,7 +204,7 @@ async def stop_cannot_cancel(world, folder, monkeypatch=None):
     await world.deafen_to_cancels()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rbtlive.runtime.engine.engine.STOP_WITHIN_S", 0.5)
+        patch.setattr("rbtlive.runtime.engine.account_side.STOP_WITHIN_S", 0.5)
         report = await session.stop()
 
     assert not report.confirmed

@@ -70,9 +70,9 @@ class Account:
             limit=limit,
             stop=stop,
         )
-        if self.fills if at_once is None else at_once:
-            if limit is None and stop is None:
-                self.fill(client_id)
+        market = limit is None and stop is None
+        if market and (self.fills if at_once is None else at_once):
+            self.fill(client_id)
         return self.orders[client_id].broker_order_id
 
     def fill(self, client_id, amount=None, *, told=True):

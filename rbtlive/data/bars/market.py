@@ -286,7 +286,7 @@ class Market(Cursor):
         """
         if of_books:
             self._splits.setdefault(session, []).append(Split(index, session, ratio))
-        self._adjustments.add_split(index, session, float(ratio))
+        self.adjustments.add_split(index, session, float(ratio))
         if session <= self.session:
             self._apply_actions(self.session)
 

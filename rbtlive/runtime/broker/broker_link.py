@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.callbacks import BROKER_SOURCE
@@ -138,6 +139,19 @@ class BrokerLink:
     def outside(self) -> dict[str, Decimal] | None:
         """Signed shares held outside of all runs, by symbol; None before the first look."""
         return self.watch.outside
+
+    def tasks(self, blind_after_s: float | None) -> dict[str, Coroutine[Any, Any, None]]:
+        """Return what runs beside the engine, by name.
+
+        Args:
+            blind_after_s: Seconds for which the books may be unreadable, None for ever.
+        """
+        return {
+            "sender": self.keep_sending(),
+            "broker events": self.keep_listening(),
+            "reconciliation": self.keep_asking(),
+            "blind breaker": self.keep_watching(blind_after_s),
+        }
 
     # -- sending ----------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ event; the core denies by that event alone, so that a replay decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,11 +24,14 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.interval import Interval
+from rbtlive.runtime.journal.journal import RowKind
 
 if TYPE_CHECKING:
     from rbtlive.core.settings import RunSettings
-    from rbtlive.core.trading_core import TradingCore
+    from rbtlive.runtime.engine.engine import TradingEngine
 
+FEED_IS_LIVE = "FeedIsLive"
+"""Type of the note that a slice of the present has come: the feed is no recording."""
 LateOrders = Literal["deny", "send"]
 INTERVALS = 2
 """Intervals of open time that a slice of minutes or hours may be old by default."""
@@ -40,7 +42,7 @@ SESSION_GRACE = timedelta(minutes=15)
 """How long after a session's close its daily bar may still be on its way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AgeLimit:
     """How old a slice may be for orders to be sent.
 
@@ -162,30 +164,25 @@ class AgeWatch:
     """Says before each event of a live run how old its decisions would be.
 
     Args:
-        age: Judges a slice.
-        core: Gives the core.
-        now: What time it is where the slices come from.
-        on_live: Called once, when the first slice of the present has come.
+        engine: The run's engine.
+        limit: What was asked for.
+        settings: The run's.
+
+    Attributes:
+        judges: Whether anything is judged: a replay has no age.
     """
 
-    def __init__(
-        self,
-        age: DecisionAge,
-        *,
-        core: Callable[[], TradingCore],
-        now: Callable[[], datetime],
-        on_live: Callable[[], None],
-    ) -> None:
-        self._age = age
-        self._core = core
-        self._now = now
-        self._on_live = on_live
+    def __init__(self, engine: TradingEngine, limit: AgeLimit, settings: RunSettings) -> None:
+        self.judges = engine.feed.is_live and limit.late_orders == "deny"
+        self._engine = engine
+        self._age = DecisionAge(limit, settings, settings.sessions)
         self._denied = 0
 
-    def begin(self, *, has_been_live: bool) -> None:
+    def begin(self) -> None:
         """Go on where the run stands."""
-        self._age.has_been_live = has_been_live
-        self._denied = len(self._core().orders.denied)
+        self._denied = len(self._engine.core.orders.denied)
+        notes = self._engine.journal.rows_of_kind(RowKind.NOTE)
+        self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
     def before(self, event: Event, last_slice: datetime | None) -> DecisionAgeEvent | None:
         """Return what is to be processed before an event, None if nothing has changed.
@@ -194,16 +191,18 @@ class AgeWatch:
             event: What comes next.
             last_slice: END of the slice that was processed last.
         """
-        core = self._core()
+        core = self._engine.core
         self.sum_up()
         is_slice = type(event) is MarketDataEvent
         decided_on = event.timestamp if is_slice else last_slice
         if decided_on is None or not (is_slice or isinstance(event, _CALLING)):
             return None
         was_live = self._age.has_been_live
-        verdict = self._age.judge(decided_on, self._now(), waiting=not is_slice)
+        engine = self._engine
+        now = engine.feed.present or engine.clock.now()
+        verdict = self._age.judge(decided_on, now, waiting=not is_slice)
         if self._age.has_been_live and not was_live:
-            self._on_live()
+            engine.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
         if not verdict.late:
             return verdict if core.late_reason else None
         if core.late_reason == verdict.reason or (core.late_reason and not is_slice):
@@ -214,7 +213,7 @@ class AgeWatch:
         """Say how many orders were denied for their age since the last time, once a
         slice.
         """
-        core = self._core()
+        core = self._engine.core
         denied = len(core.orders.denied)
         if denied != self._denied and core.late_reason:
             count = denied - self._denied

@@ -29,7 +29,6 @@ from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
 from rbtlive.errors import EngineStopped, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
-    CashAdjustmentEvent,
     CircuitBreakerEvent,
     DecisionAgeEvent,
     Event,
@@ -40,24 +39,16 @@ from rbtlive.model.events import (
     OrderRejectEvent,
     OrderReplacedEvent,
     OrderUpdateEvent,
-    PositionAdjustmentEvent,
     ScheduledTriggerEvent,
-    SplitEvent,
     SystemErrorEvent,
 )
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
-from rbtlive.runtime.broker.account_opening import (
-    AccountOpener,
-    AccountRules,
-    TakenHolding,
-    last_price_of,
-)
+from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
-from rbtlive.runtime.broker.ownership import Ownership
-from rbtlive.runtime.broker.report import OperatorReport, report_of
 from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.engine.account_side import OPENING_EVENTS, AccountSide
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
-from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch, DecisionAge
+from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
@@ -66,28 +57,20 @@ from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.quarantine import objection
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_of
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
-STOP_WITHIN_S = 10.0
-"""How long a stop waits for its cancels to be confirmed."""
-STOP_CHECK_S = 0.25
-FEED_IS_LIVE = "FeedIsLive"
-"""Type of the note that a slice of the present has come: the feed is no recording."""
 TOLD_LAG_S = 1.0
 """A loop that was held for so long is told of in the log."""
-ACCOUNT_OPENED = "AccountOpened"
-"""Type of the note that holds the equity a run on a real account began with."""
-_OPENING = (PositionAdjustmentEvent, CashAdjustmentEvent, SplitEvent)
 _CORE_EVENTS = (
     DecisionAgeEvent,
     OperatorCallEvent,
     OrderReplacedEvent,
-    *_OPENING,
+    *OPENING_EVENTS,
     MarketDataEvent,
     OrderFillEvent,
     OrderUpdateEvent,
@@ -183,32 +166,16 @@ class TradingEngine:
         self._given_up = False
         self._tasks: list[asyncio.Task[None]] = []
         self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
-        self._own_capital = own_capital
-        self._link_settings = link or LinkSettings()
-        self._account = account or AccountRules()
-        self.link: BrokerLink | None = None
-        self.stop_report: OperatorReport | None = None
-        self._opening: list[Event] = []
-        self._taken: list[TakenHolding] = []
+        self.account_side = AccountSide(
+            self, rules=account or AccountRules(), link=link or LinkSettings(), own=own_capital
+        )
         limits = breakers or Breakers()
         self.breakers = BreakerWatch(limits)
         self._times_callbacks = self.feed.is_live and limits.max_callback_s is not None
         self.timekeeper = Timekeeper(
             self.feed, self.clock, self.enqueue, stale_after_bars=limits.stale_after_bars
         )
-        self._age = AgeWatch(
-            DecisionAge(
-                age_limit or AgeLimit(),
-                self._settings,
-                self._portal.calendar,
-            ),
-            core=lambda: self.core,
-            now=lambda: self.feed.present or self.clock.now(),
-            on_live=lambda: self._recorder.note(FEED_IS_LIVE, self.clock.now(), {}),
-        )
-        self._judges_age = self.feed.is_live and (
-            age_limit is None or age_limit.late_orders == "deny"
-        )
+        self._age = AgeWatch(self, age_limit or AgeLimit(), self._settings)
         if begun is None:
             self._take_over(self._settings.start, self._settings.capital_base)
         else:
@@ -261,6 +228,11 @@ class TradingEngine:
         return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
 
     @property
+    def link(self) -> BrokerLink | None:
+        """The connection to a real broker; None before it is made, and on paper."""
+        return self.account_side.link
+
+    @property
     def cancels_orders(self) -> bool:
         """Whether a stop cancels open orders."""
         return self._open_orders == "cancel"
@@ -290,7 +262,7 @@ class TradingEngine:
             await self._initialize()
             self.state = "running"
             await self._consume()
-            await self._settle_stop()
+            await self.account_side.settle_stop()
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
@@ -334,7 +306,9 @@ class TradingEngine:
 
     async def _initialize(self) -> None:
         if not self.broker.simulated:
-            await self._connect()
+            capital = await self.account_side.connect(begun=self._begun is not None)
+            if capital is not None:
+                self._take_over(self.core.settings.start, capital)
         try:
             await self._restore()
         except StrategyChanged:
@@ -343,70 +317,17 @@ class TradingEngine:
             await self._begin_segment(self._go_on)
         if self.link is not None:
             await self.link.settle()
-            self._start_task(self.link.keep_sending(), "sender")
-            self._start_task(self.link.keep_listening(), "broker events")
-            self._start_task(self.link.keep_asking(), "reconciliation")
-            blind_after_s = self.breakers.limits.blind_after_s
-            self._start_task(self.link.keep_watching(blind_after_s), "blind breaker")
+            for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
+                self.start_task(work, name)
         self.feed.configure(self._plan())
-        self._start_task(self._pump.run(), "feed")
-        self._start_task(watch_lag(self.clock, self._note_lag), "lag")
+        self.start_task(self._pump.run(), "feed")
+        self.start_task(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
             if (
                 self._taken_up_after is not None
             ):  # a feed that stays silent from the start is noticed too
                 self.timekeeper.note_slice(self._taken_up_after, self.core.settings.interval)
-            self._start_task(self.timekeeper.run(lambda: self.core), "clock")
-
-    async def _connect(self) -> None:
-        await self.broker.connect()
-        notes = {row.type: row.data() for row in self.journal.rows() if row.kind == RowKind.NOTE}
-        outside = notes.get("HeldOutside")
-        self.link = BrokerLink(
-            self.broker,
-            run_id=self.journal.run_id,
-            core=lambda: self.core,
-            tell=self.enqueue,
-            tell_now=self.dispatcher.dispatch_now,
-            note=lambda kind, payload: self._recorder.note(kind, self.clock.now(), payload),
-            clock=self.clock,
-            settings=self._link_settings,
-            outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
-            ownership=Ownership(
-                None if self.journal.path is None else self.journal.path.parent,
-                "" if self.journal.path is None else self.journal.path.stem,
-                self.journal.run_id,
-            ),
-        )
-        if self._begun is None:
-            await self._open_account(notes.get(ACCOUNT_OPENED))
-        else:
-            await self._opener().know_account()
-
-    def _opener(self) -> AccountOpener:
-        assert self.link is not None
-        return AccountOpener(
-            self.broker,
-            self._account,
-            ownership=self.link.watch.ownership,
-            assets=[asset.symbol for asset in self.core.assets],
-            last_price=lambda symbol: last_price_of(self.core, symbol),
-        )
-
-    async def _open_account(self, noted: Any) -> None:
-        # What the run begins with: by its journal, or by the account as it is now.
-        opener = self._opener()
-        if noted is not None:
-            await opener.know_account()
-            if self._own_capital:
-                self._take_over(self.core.settings.start, Decimal(noted["equity"]))
-            return
-        given = None if self._own_capital else self.core.settings.capital_base
-        opened = await opener.open(given)
-        self._taken = [] if self.journal.resumed else opened.taken
-        if self._own_capital:
-            self._recorder.note(ACCOUNT_OPENED, self.clock.now(), opened.facts())
-            self._take_over(self.core.settings.start, opened.capital)
+            self.start_task(self.timekeeper.run(lambda: self.core), "clock")
 
     def _plan(self) -> FeedPlan:
         settings, calendar = self.core.settings, self.core.calendar
@@ -439,14 +360,8 @@ class TradingEngine:
         while self._replay_until(loop_budget.is_due, inputs):
             await loop_budget.take()
         recorder.finish_replay()
-        for holding in self._taken:
-            self.dispatcher.dispatch_now(holding.event(self.clock.now()))
-        self._taken = []
-        self._age.begin(
-            has_been_live=any(
-                row.type == FEED_IS_LIVE for row in self.journal.rows_of_kind(RowKind.NOTE)
-            )
-        )
+        self.account_side.take_over_holdings()
+        self._age.begin()
         self.breakers.begin(self.core)
         recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
@@ -513,7 +428,8 @@ class TradingEngine:
         else:
             yield
 
-    def _start_task(self, coroutine: Any, name: str) -> None:
+    def start_task(self, coroutine: Any, name: str) -> None:
+        """Run a coroutine beside the engine until it ends."""
         task = asyncio.create_task(coroutine, name=f"rbtlive {name} of {self.core.strategy.name}")
         task.add_done_callback(self._task_done)
         self._tasks.append(task)
@@ -545,12 +461,27 @@ class TradingEngine:
             if not queue.size:
                 await self._wakeup.wait()
 
+    async def drain(self, wait_s: float) -> None:
+        """Process what waits, or what comes within some seconds, on the way to a stop."""
+        self.journal.commit()
+        self._wakeup.clear()
+        if not self.queue.size:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wakeup.wait(), wait_s)
+        while self.queue.size:
+            self._drain(self._breath)
+        self.journal.commit()
+
+    def hand_over(self, commands: list[Command]) -> None:
+        """Write commands down, and send them."""
+        self._hand_over(commands)
+
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
         self._heard = None
         with contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
-        if self._judges_age:
+        if self._age.judges:
             self._age.sum_up()
         if self.link is not None:
             self.link.watch.publish()
@@ -566,7 +497,7 @@ class TradingEngine:
         try:
             while queue.size and not self._given_up:
                 event = queue.get()
-                if self._judges_age:
+                if self._age.judges:
                     age = self._age.before(event, self._taken_up_after)
                     if age is not None:
                         yield age
@@ -596,12 +527,7 @@ class TradingEngine:
         # together.
         wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
         if wrong is None:
-            if self.link is None:
-                return event
-            now, later = self.link.held_back(event)
-            if later is not None:
-                self._start_task(self.link.close_out(later), later.action)
-            return now
+            return event if self.link is None else self.account_side.held_back(event)
         return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
@@ -612,9 +538,9 @@ class TradingEngine:
                     io.StringIO()
                 ):  # initialize has printed once already
                     self._hand_over(self.core.start())
-                    for opening in self._opening:
+                    for opening in self.account_side.opening:
                         self._hand_over(self.core.process(opening))
-            self._opening = []
+            self.account_side.opening.clear()
         if self._times_callbacks:
             self._process_timed(event)
         else:
@@ -648,8 +574,8 @@ class TradingEngine:
         self._enqueue_if(self.breakers.check_callbacks(self.core, took_s))
 
     def _process(self, event: Event) -> None:
-        if self._taken_up_after is None and isinstance(event, _OPENING):
-            self._opening.append(event)  # the first live slice may begin the run anew
+        if self._taken_up_after is None:  # the first live slice may begin the run anew
+            self.account_side.note_opening(event)
         resumes = isinstance(event, OperatorEvent) and event.action == "resume"
         stood_still = resumes and self.core.trading_state != "running"
         self._hand_over(self.core.process(event))
@@ -683,47 +609,6 @@ class TradingEngine:
             self.link.send(commands)
 
     # -- ending -----------------------------------------------------------------------
-
-    def call_operator(self, function: Callable[[Any, Any], Any]) -> Any:
-        """Run a person's function as a callback of the run, journaled, and return what
-        it returned.
-
-        Raises:
-            Exception: what it raised; what it asked for before stands.
-        """
-        value, event, commands = self.core.call_operator(function)
-        self.journal.append_event(event)
-        self._hand_over(commands)
-        self.journal.commit(durable=True)
-        if isinstance(value, BaseException):
-            raise value
-        return value
-
-    async def _settle_stop(self) -> None:
-        # The link's tasks still run: cancels are sent, and their answers are awaited.
-        if self._given_up or self.link is None or self._recorder.replaying:
-            return
-        cancels = self._open_orders == "cancel"
-        until_ns = self.clock.monotonic_ns() + round(STOP_WITHIN_S * 1e9)
-        while cancels and self.core.orders.get_active_orders():
-            waiting = [o for o in self.core.orders.get_active_orders() if not o.cancel_requested]
-            if waiting:  # what a callback ordered meanwhile goes too
-                self.dispatcher.dispatch_now(
-                    OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
-                )
-                self.journal.commit()
-            if self.clock.monotonic_ns() >= until_ns or self.failure is not None:
-                break
-            self._wakeup.clear()
-            if not self.queue.size:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wakeup.wait(), STOP_CHECK_S)
-            while self.queue.size:
-                self._drain(self._breath)
-        self.journal.commit()
-        self.stop_report = await report_of(self, "stop", cancels=cancels)
-        for client_id in self.stop_report.orders if cancels else ():
-            self.core.on_message("error", f"order {client_id} still rests at the broker")
 
     async def _finish(self) -> None:
         for task in self._tasks:

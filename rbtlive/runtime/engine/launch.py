@@ -27,9 +27,10 @@ from rbtlive.runtime.broker.account_opening import AccountRules, checked_positio
 from rbtlive.runtime.broker.books_watch import Policy
 from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
+from rbtlive.runtime.engine.account_side import ACCOUNT_OPENED
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.decision_age import AgeLimit, LateOrders, as_age
-from rbtlive.runtime.engine.engine import ACCOUNT_OPENED, TradingEngine
+from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.swap import StartedSegment, begin
 from rbtlive.runtime.journal.files import StateFolder, check_session_name
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
@@ -40,6 +41,14 @@ from rbtlive.runtime.recorded.recorded import Facts, segments_of, state_at_end, 
 from rbtlive.runtime.recorded.rehearsal import first_divergence
 
 DEFAULT_CAPITAL = Decimal(100_000)
+CHOICES: dict[str, tuple[str, ...]] = {
+    "on_error": ("continue", "raise"),
+    "on_divergence": ("raise", "positions"),
+    "reconciliation": ("halt", "warn", "adopt", "follow"),
+    "late_orders": ("deny", "send"),
+    "open_orders": ("keep", "cancel"),
+}
+"""The words that each of these arguments takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,23 +277,16 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     Raises:
         RbtliveError: something cannot be; each kind has a class of its own.
     """
-    if not isinstance(broker, BrokerAdapter):
-        raise InvalidSetting(
-            f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
-        )
-    _check_choice(settings["on_error"], "on_error", ("continue", "raise"))
-    _check_choice(on_divergence, "on_divergence", ("raise", "positions"))
-    _check_choice(reconciliation, "reconciliation", ("halt", "warn", "adopt", "follow"))
-    _check_choice(late_orders, "late_orders", ("deny", "send"))
-    _check_choice(open_orders, "open_orders", ("keep", "cancel"))
-    max_errors = settings["max_errors"]
-    if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
-        raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
-    if breakers is not None and not isinstance(breakers, Breakers):
-        raise InvalidSetting(
-            f"breakers must be Breakers: was {breakers!r}; pass e.g. "
-            "rbtlive.Breakers(max_drawdown=0.2)"
-        )
+    _check_given(
+        broker,
+        breakers,
+        settings["max_errors"],
+        on_error=settings["on_error"],
+        on_divergence=on_divergence,
+        reconciliation=reconciliation,
+        late_orders=late_orders,
+        open_orders=open_orders,
+    )
     executor = StrategyExecutor(strategy, settings["params"])
     session_name = check_session_name(_name_of(executor, name))
     source = broker.feed if feed is None else as_feed(feed)
@@ -318,7 +320,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         breakers=breakers,
         provenance=provenance,
         account=AccountRules(positions=checked_positions(positions)),
-        age_limit=AgeLimit(late_orders=late_orders, max_age=as_age(max_decision_age)),
+        age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
     )
 
 
@@ -341,6 +343,22 @@ def _name_of(executor: StrategyExecutor, name: str | None) -> str:
             "a strategy made of a dict has no name: pass name=, or give the dict a '__name__'"
         )
     return chosen
+
+
+def _check_given(broker: Any, breakers: Any, max_errors: Any, **given: Any) -> None:
+    if not isinstance(broker, BrokerAdapter):
+        raise InvalidSetting(
+            f"broker must be a BrokerAdapter: was {broker!r}; pass e.g. rbtlive.PaperBroker()"
+        )
+    if isinstance(max_errors, bool) or not isinstance(max_errors, int) or max_errors < 1:
+        raise InvalidSetting(f"max_errors must be a whole number from 1 on: was {max_errors!r}")
+    for name, value in given.items():
+        _check_choice(value, name, CHOICES[name])
+    if breakers is not None and not isinstance(breakers, Breakers):
+        raise InvalidSetting(
+            f"breakers must be Breakers: was {breakers!r}; pass e.g. "
+            "rbtlive.Breakers(max_drawdown=0.2)"
+        )
 
 
 def _check_choice(value: Any, name: str, choices: tuple[str, ...]) -> None:
