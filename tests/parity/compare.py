@@ -282,8 +282,10 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _value(value) for key, value in row.items()}
 
 
+# zipline's orders have neither a tag nor a reason that anybody sets.
 def _order(row: Mapping[str, Any]) -> dict[str, Any]:
-    return _plain(row) | {"status": _STATUS.get(row["status"], "open")}
+    facts = {name: value for name, value in row.items() if name not in {"reason", "tag"}}
+    return _plain(facts) | {"status": _STATUS.get(row["status"], "open")}
 
 
 def _session_order(row: Mapping[str, Any]) -> list[Any]:
