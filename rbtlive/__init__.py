@@ -35,6 +35,7 @@ from rbtlive.research.backtesting import backtest
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
+from rbtlive.research.signals.strategy import signals
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.dispatcher import EventDispatcher
 from rbtlive.runtime.engine.engine import TradingEngine
@@ -81,5 +82,6 @@ __all__ = [
     "run",
     "run_algorithm",
     "sessions",
+    "signals",
     "sweep",
 ]

@@ -138,8 +138,10 @@ class StrategyExecutor:
         )
         algorithm.__class__ = _with_code_of_its_own(cls)
         known = _parameters_of(cls) | set(vars(algorithm))
+        anything = getattr(cls, "accepts_any_parameter", False)  # it checks them itself
         for name, value in self.params.items():
-            _check_parameter(name, known, where=cls.__name__)
+            if not anything:
+                _check_parameter(name, known, where=cls.__name__)
             setattr(algorithm, name, value)
         self._algorithm = algorithm
         return {

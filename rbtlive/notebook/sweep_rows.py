@@ -13,6 +13,7 @@ from rbtlive.notebook.attach import attach
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.sweeping.result import SweepResult, SweepRow, set_attach
 from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.runtime.backtest import prepare_settings
 
 __all__ = ["SweepResult", "attach_row", "sweep"]
 
@@ -29,6 +30,8 @@ def attach_row(row: SweepRow, broker: BrokerAdapter, **options: Any) -> LiveSess
         **options: What `attach` takes; they override the sweep's.
     """
     asked = row.options
+    if asked.pop("warmup", None) is not None:
+        asked["start"] = prepare_settings(row.portal, **row.options).start
     feed = options.get("feed", getattr(broker, "feed", None))
     live = feed is None or as_feed(feed).is_live
     if live:

@@ -16,6 +16,7 @@ from rbtlive.core.record import RunRecord, column
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.ratios import RATIOS, ratios
 
 if TYPE_CHECKING:
     from rbtlive.research.expanding import Floats
@@ -43,6 +44,10 @@ def metrics_of(record: RunRecord) -> Metrics:
 
 
 def _ratios(returns: Floats) -> dict[str, Any]:
+    if not len(returns):
+        return dict.fromkeys(RATIOS)
+    if not np.isnan(returns).any():  # empyrical's own numbers, at a tenth of its cost
+        return {name: float(value[0]) for name, value in ratios(returns[None, :]).items()}
     import empyrical  # pulls in pandas and scipy
 
     functions: dict[str, Callable[[Floats], Any]] = {
@@ -61,9 +66,7 @@ def _ratios(returns: Floats) -> dict[str, Any]:
         "best_day": np.nanmax,
         "worst_day": np.nanmin,
     }
-    return {
-        name: function(returns) if len(returns) else None for name, function in functions.items()
-    }
+    return {name: function(returns) for name, function in functions.items()}
 
 
 def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:

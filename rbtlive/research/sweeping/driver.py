@@ -24,9 +24,14 @@ Numbered = tuple[int, Params]
 
 
 def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:
-    """Yield the row of each task, run in this process."""
-    for number, params in tasks:
-        yield number, job.run(params)
+    """Yield the row of each task, run in this process; in one pass where that is
+    possible.
+    """
+    size = job.pass_size()
+    for low in range(0, len(tasks), size):
+        part = tasks[low : low + size]
+        rows = job.run_all([params for _, params in part])
+        yield from ((number, row) for (number, _), row in zip(part, rows, strict=True))
 
 
 def run_in(pool: Pool, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:

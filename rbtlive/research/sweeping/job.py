@@ -18,6 +18,7 @@ from typing import Any
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.signals.columns import batch_size, run_columns
 from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import Objective, RunView
 from rbtlive.research.sweeping.params import Params
@@ -81,6 +82,8 @@ class Job:
         settings: Checked settings; each run puts its parameters in.
         objectives: What is maximised.
         keep_returns: Whether rows keep the daily returns.
+        free_start: Whether a run begins where its windows fit, if that is later.
+        columnar: Whether many runs are computed in one pass.
     """
 
     strategy: Any
@@ -88,15 +91,35 @@ class Job:
     settings: RunSettings
     objectives: tuple[Objective, ...]
     keep_returns: bool = True
+    free_start: bool = False
+    columnar: bool = False
+
+    def sessions(self) -> int:
+        """Return how many sessions a run has."""
+        calendar, end = self.portal.calendar, self.settings.end
+        assert end is not None
+        return calendar.number(end) - calendar.number(self.settings.start) + 1
+
+    def pass_size(self) -> int:
+        """Return how many runs are worth doing together in one process."""
+        return batch_size(self.sessions()) if self.columnar else 1
+
+    def run_all(self, batch: Sequence[Params]) -> list[RunRow]:
+        """Run several sets of parameters."""
+        if self.columnar:
+            return run_columns(self, batch)
+        return [self.run(params) for params in batch]
 
     def run(self, params: Params) -> RunRow:
         """Run one set of parameters; an exception becomes the row's error."""
         begun = perf_counter()
         try:
-            run = run_lean(self.strategy, self.portal, self.settings, params)
+            run = run_lean(
+                self.strategy, self.portal, self.settings, params, free_start=self.free_start
+            )
             view = RunView(run.metrics, params, run.result)
             values = tuple(objective.value(view) for objective in self.objectives)
-            returns = run.returns if self.keep_returns else None
+            returns = self._aligned(run.returns) if self.keep_returns else None
             run.release()
         except Exception as failure:  # noqa: BLE001 - a user's code; the row keeps it
             return RunRow(
@@ -106,6 +129,11 @@ class Job:
                 place=place_of(failure),
             )
         return RunRow(params, run.metrics, values, perf_counter() - begun, None, returns)
+
+    # A run that began later than others was in cash before.
+    def _aligned(self, returns: NDArray[np.float64]) -> NDArray[np.float64]:
+        missing = self.sessions() - len(returns)
+        return np.concatenate([np.zeros(missing), returns]) if missing > 0 else returns
 
 
 def place_of(failure: BaseException) -> tuple[str, int, str] | None:
@@ -123,4 +151,4 @@ def place_of(failure: BaseException) -> tuple[str, int, str] | None:
 def run_batch(parcel: Parcel, batch: Sequence[Params]) -> list[RunRow]:
     """Run several sets of parameters in this process; what a worker is given."""
     job: Job = parcel.open()
-    return [job.run(params) for params in batch]
+    return job.run_all(batch)

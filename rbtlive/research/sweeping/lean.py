@@ -14,11 +14,12 @@ from typing import Any
 from rbtlive.core.record import RunRecord
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.frames import daily_returns
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.result import BacktestResult
-from rbtlive.runtime.backtest import new_core, run_core
+from rbtlive.runtime.backtest import later_start, new_core, run_core
 
 
 class LeanRun:
@@ -52,9 +53,30 @@ class LeanRun:
 
 
 def run_lean(
-    strategy: Any, portal: PolarsDataPortal, settings: RunSettings, params: Mapping[str, Any]
+    strategy: Any,
+    portal: PolarsDataPortal,
+    settings: RunSettings,
+    params: Mapping[str, Any],
+    *,
+    free_start: bool = False,
 ) -> LeanRun:
-    """Run a strategy with some parameters; `analyze` is not called."""
-    core = new_core(strategy, portal, replace(settings, params=dict(params)), preload=True)
-    run_core(core, progress=False)
-    return LeanRun(core)
+    """Run a strategy with some parameters; `analyze` is not called.
+
+    Args:
+        strategy: What `backtest` takes.
+        portal: The bars.
+        settings: Checked settings.
+        params: The parameters.
+        free_start: Begin where the windows fit, if they begin before the data.
+    """
+    settings = replace(settings, params=dict(params))
+    while True:
+        core = new_core(strategy, portal, settings, preload=True)
+        try:
+            run_core(core, progress=False)
+        except HistoryWindowStartsBeforeData as early:
+            if not free_start:
+                raise
+            settings = later_start(settings, early, portal)
+        else:
+            return LeanRun(core)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rbtlive.errors import InvalidSetting
+from rbtlive.research.ratios import RATIOS
 from rbtlive.research.sweeping.params import nearest
 
 METRICS: Final = (
-    *("total_return", "annual_return", "annual_volatility", "sharpe", "sortino", "max_drawdown"),
-    *("calmar", "stability", "omega", "tail_ratio", "downside_risk", "value_at_risk", "best_day"),
-    *("worst_day", "alpha", "beta", "benchmark_return", "sessions", "orders", "denied", "fills"),
+    *RATIOS,
+    *("alpha", "beta", "benchmark_return", "sessions", "orders", "denied", "fills"),
     *("commission", "turnover", "max_gross_leverage", "final_value"),
 )
 """Names of the metrics of a run, in the order of a sweep's columns."""

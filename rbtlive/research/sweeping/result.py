@@ -108,6 +108,7 @@ class SweepResult:
         objectives: What was maximised.
         method: How the parameters were chosen.
         elapsed_s: How long the sweep took.
+        sessions: How many sessions a run has.
     """
 
     def __init__(  # noqa: PLR0913 - facts of the sweep, each by name
@@ -122,6 +123,7 @@ class SweepResult:
         method: str,
         seed: int | None,
         elapsed_s: float,
+        sessions: int = 0,
     ) -> None:
         self._rows = list(rows)
         self.strategy = strategy
@@ -132,6 +134,7 @@ class SweepResult:
         self.method = method
         self.seed = seed
         self.elapsed_s = elapsed_s
+        self.sessions = sessions
 
     # -- rows -------------------------------------------------------------------------
 
@@ -241,9 +244,13 @@ class SweepResult:
             raise SweepError("there are no returns: every run failed; see the column error")
         for row in kept:
             if row.returns is None:
-                sessions = self.backtest(row.params).performance["returns"]
-                row.returns = sessions.to_numpy()
+                row.returns = self._again(row.params)
         return np.column_stack([row.returns for row in kept if row.returns is not None])
+
+    def _again(self, params: Mapping[str, Any]) -> NDArray[np.float64]:
+        found = self.backtest(params).performance["returns"].to_numpy()
+        missing = self.sessions - len(found)  # a run that began later was in cash before
+        return np.concatenate([np.zeros(missing), found]) if missing > 0 else found
 
     def odds(self, **options: Any) -> Odds:
         """Return how likely the best run is luck: deflated Sharpe ratio, probability of

@@ -12,16 +12,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rbtlive.core.settings import RunSettings
 from rbtlive.core.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import InvalidSetting, NotPicklable
+from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
+from rbtlive.research.signals.columns import check_limits
+from rbtlive.research.signals.strategy import Signals
+from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.job import Job, RunRow
 from rbtlive.research.sweeping.objectives import objectives_of
-from rbtlive.research.sweeping.params import Space, Where, nearest
+from rbtlive.research.sweeping.params import Params, Space, Where, nearest
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
@@ -34,7 +37,7 @@ RETURNS_KEPT: Final = 400_000_000
 """Daily returns are kept unless all of them together take more bytes than these."""
 _OPTIONS: Final = (
     *("start", "end", "capital_base", "frequency", "calendar", "commission", "slippage"),
-    *("benchmark", "frames", "zipline_quirks"),
+    *("benchmark", "frames", "zipline_quirks", "warmup"),
 )
 
 
@@ -51,6 +54,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
     backend: Any = "processes",
     store: Any = None,
     seed: int | None = None,
+    gear: Literal["columns", "events"] | None = None,
+    verify: int = 3,
     progress: bool | None = None,
     **backtest_options: Any,
 ) -> SweepResult:
@@ -79,10 +84,14 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         store: Path of an SQLite file that keeps every finished run: the same call goes
             on where a killed one was. With optuna an optuna storage or its URL, too.
         seed: Makes random and optuna searches repeatable.
+        gear: How a strategy made by `signals` is computed: "columns" for all parameters
+            in one pass (the default for it), or "events" on the event engine.
+        verify: So many of the best runs of the columnar gear are run again on the event
+            engine and compared at every close.
         progress: Show a progress bar with rate and remaining time; None shows one where
             a person is looking.
         **backtest_options: What `backtest` takes: start, end, capital_base, frequency,
-            calendar, commission, slippage, benchmark, frames, zipline_quirks.
+            calendar, commission, slippage, benchmark, frames, zipline_quirks, warmup.
 
     Raises:
         KeyboardInterrupt: it was interrupted; `.result` has the finished runs.
@@ -90,6 +99,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         SweepTooLarge: a grid has more runs than `n`, or than 10,000 without it.
         NotPicklable: the strategy cannot travel to worker processes.
         StoreMismatch: the store holds another sweep.
+        UnsupportedSignals: the columnar gear does not compute what is asked for.
+        GearsDiffer: the columnar gear and the event engine disagree.
         UnknownParameter: the strategy has no such parameter; the nearest is named.
         SettingsError: a setting cannot be; each kind has a class of its own.
     """
@@ -102,13 +113,18 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         calendar=backtest_options.get("calendar"),
     )
     settings = prepare_settings(portal, **backtest_options)
-    StrategyExecutor(strategy, {name: _first(axis) for name, axis in space.axes.items()})
+    first = {name: _first(axis) for name, axis in space.axes.items()}
+    StrategyExecutor(strategy, first)
+    if isinstance(strategy, Signals) and None not in first.values():
+        strategy.declared(first)  # says which parameter it does not read
     plan = Plan(
         job=Job(
             strategy=strategy,
             portal=portal,
             settings=settings,
             objectives=objectives_of(maximize),
+            free_start=all(backtest_options.get(name) is None for name in ("start", "warmup")),
+            columnar=_is_columnar(gear, strategy, settings),
         ),
         space=space,
         options=backtest_options,
@@ -118,8 +134,23 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         workers=workers,
         backend=backend,
         progress=progress,
+        verify=verify,
     )
     return plan.run(store)
+
+
+def _is_columnar(gear: str | None, strategy: Any, settings: RunSettings) -> bool:
+    if gear not in (None, "columns", "events"):
+        raise InvalidSetting(f'gear must be "columns", "events" or None: was {gear!r}')
+    if gear == "events" or (gear is None and not isinstance(strategy, Signals)):
+        return False
+    if not isinstance(strategy, Signals):
+        raise InvalidSetting(
+            f'gear="columns" needs a strategy made by rbt.signals(...): was '
+            f"{strategy_name(strategy)}; its callbacks run on the event engine"
+        )
+    check_limits(strategy, settings)
+    return True
 
 
 # A distribution's own values are known when it is drawn.
@@ -160,6 +191,7 @@ class Plan:
         workers: int | None,
         backend: Any,
         progress: bool | None,
+        verify: int = 0,
     ) -> None:
         self.job = job
         self.space = space
@@ -170,6 +202,7 @@ class Plan:
         self.workers = workers
         self.backend = backend
         self.progress = progress
+        self.verify = verify
         self._pool: Pool | None = None
         self.searches = method == "optuna" or is_sampler(method)
         if not self.searches and method not in ("grid", "random"):
@@ -198,7 +231,18 @@ class Plan:
             if keeper is not None:
                 keeper.close()
         self._close(at_once=False)
+        if self.job.columnar and self.verify:
+            self._verify(rows)
         return self._result(rows, perf_counter() - begun)
+
+    def _verify(self, rows: Mapping[int, RunRow]) -> None:
+        result = self._result(rows, 0.0)
+        try:
+            best = result.top(self.verify)
+        except SweepError:  # nothing to verify: every run failed
+            return
+        keeping = replace(self.job, keep_returns=True)
+        verify(self.job, keeping.run_all([Params(row.params) for row in best]))
 
     def _keep_partial(
         self, stopped: BaseException, rows: Mapping[int, RunRow], seconds: float
@@ -220,6 +264,7 @@ class Plan:
             method=self.method if isinstance(self.method, str) else type(self.method).__name__,
             seed=self.seed,
             elapsed_s=seconds,
+            sessions=self.job.sessions(),
         )
 
     # -- which runs -------------------------------------------------------------------
@@ -272,10 +317,8 @@ class Plan:
                 yield number, row
 
     def _decide_returns(self, runs: int) -> None:
-        settings, calendar = self.job.settings, self.job.portal.calendar
-        assert settings.end is not None
-        sessions = calendar.number(settings.end) - calendar.number(settings.start) + 1
-        self.job = replace(self.job, keep_returns=runs * sessions * 8 <= RETURNS_KEPT)
+        whole = runs * self.job.sessions() * 8
+        self.job = replace(self.job, keep_returns=whole <= RETURNS_KEPT)
 
     # -- where they run ---------------------------------------------------------------
 
@@ -293,7 +336,7 @@ class Plan:
         if elsewhere:
             self._pool = make_pool(self.job, self.backend, self.workers)
             yield from run_in(self._pool, tasks)
-        elif self.workers == 1:
+        elif self.workers == 1 or self.job.columnar:
             yield from run_here(self.job, tasks)
         else:
             yield from self._run_as_it_turns_out(tasks)

@@ -1,0 +1,1 @@
+"""Strategies that are declared as expressions, and computed for many parameters at once."""

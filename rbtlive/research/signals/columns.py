@@ -1,0 +1,375 @@
+"""The columnar gear: a declared strategy for many sets of parameters in one pass.
+
+The rule: its rows are those of the event engine to the last cent; what it cannot
+compute so is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from functools import cached_property
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from rbtlive.core.settings import RunSettings
+from rbtlive.core.sizing import whole_lots
+from rbtlive.data.bars.market import Market
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import StrategyError, UnsupportedSignals
+from rbtlive.finance.commission import PerShare
+from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.ratios import alpha_beta, ratios
+from rbtlive.research.signals.costs import charge_by, fill_by
+from rbtlive.research.signals.expressions import SignalTable, bad_places
+from rbtlive.research.signals.simulation import AssetSpan, Simulation, Traded
+from rbtlive.research.signals.strategy import Signals
+from rbtlive.research.sweeping.objectives import METRICS, RunView
+from rbtlive.research.sweeping.params import Params
+from rbtlive.runtime.backtest import make_market
+
+if TYPE_CHECKING:
+    from rbtlive.research.sweeping.job import Job, RunRow
+
+AT_ONCE: Final = 4_000_000
+"""Sessions times runs that are computed together: some hundred megabytes."""
+
+
+def check_limits(strategy: Signals, settings: RunSettings) -> None:
+    """Refuse what the columnar gear does not compute.
+
+    Raises:
+        UnsupportedSignals: the run is not of daily bars, wants zipline's quirks, or has
+            a cost model of its own kind.
+    """
+    del strategy
+    if settings.frequency != "1d":
+        raise UnsupportedSignals(
+            f"the columnar gear computes daily bars: was {settings.frequency!r}; pass "
+            'gear="events" to run them on the event engine'
+        )
+    if settings.zipline_quirks:
+        raise UnsupportedSignals(
+            'the columnar gear knows no zipline_quirks: leave them out, or pass gear="events"'
+        )
+    fill_by(slippage_of(settings), Decimal(1))
+    charge_by(commission_of(settings))
+
+
+def slippage_of(settings: RunSettings) -> Any:
+    """Return the slippage model of a run."""
+    return FixedBasisPointsSlippage() if settings.slippage is None else settings.slippage
+
+
+def commission_of(settings: RunSettings) -> Any:
+    """Return the commission model of a run."""
+    return PerShare() if settings.commission is None else settings.commission
+
+
+def batch_size(sessions: int) -> int:
+    """Return how many runs are computed together."""
+    return max(1, AT_ONCE // max(1, sessions))
+
+
+def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
+    """Run many sets of parameters; a set that cannot be evaluated is a row with its
+    error.
+    """
+    from rbtlive.research.sweeping.job import RunRow
+
+    begun = perf_counter()
+    declared, errors = _declared(job.strategy, batch)
+    market = make_market(job.portal, job.settings, preload=True)
+    errors |= _unusable(job, market, declared)
+    kept = [place for place in range(len(batch)) if place not in errors]
+    rows: dict[int, RunRow] = {}
+    if kept:
+        columns = Columns(job.portal, job.settings, market, job.strategy.only)
+        figures, returns = columns.run([declared[place] for place in kept])
+        for number, place in enumerate(kept):
+            metrics = {name: values[number] for name, values in figures.items()}
+            rows[place] = RunRow(batch[place], metrics, returns=returns[number])
+    each = (perf_counter() - begun) / len(batch)
+    for place, params in enumerate(batch):
+        row = rows.setdefault(place, RunRow(params, error=errors.get(place)))
+        row.seconds = each
+        if row.error is None:
+            view = RunView(row.metrics, params)
+            try:
+                row.values = tuple(objective.value(view) for objective in job.objectives)
+            except Exception as failure:  # noqa: BLE001 - a user's function
+                row.error = f"{type(failure).__name__}: {failure}"
+            if not job.keep_returns:
+                row.returns = None
+    return [rows[place] for place in range(len(batch))]
+
+
+def _known(values: Any, name: str) -> list[float | int | None]:
+    if name in {"sessions", "orders", "denied", "fills"}:
+        return [int(value) for value in values.tolist()]
+    return [value if value - value == 0.0 else None for value in values.tolist()]
+
+
+def _declared(
+    strategy: Signals, batch: Sequence[Params]
+) -> tuple[dict[int, tuple[Any, Any, Any]], dict[int, str]]:
+    found, errors = {}, {}
+    for place, params in enumerate(batch):
+        try:
+            found[place] = strategy.declared(params)
+        except Exception as failure:  # noqa: BLE001 - a user's lambda; the row keeps it
+            errors[place] = f"{type(failure).__name__}: {failure}"
+    return found, errors
+
+
+# One expression that cannot be evaluated would fail them all: they are tried together
+# on a few bars, and one by one only if that fails.
+def _unusable(
+    job: Job, market: Market, declared: dict[int, tuple[Any, Any, Any]]
+) -> dict[int, str]:
+    bars = market.days.history.bars(0, 0)
+    bars = bars.head(8)
+    places = sorted(declared)
+    table = SignalTable()
+    used = {p: (table.add(declared[p][0]), table.add(declared[p][1])) for p in places}
+    del job
+    try:
+        table.evaluate(bars, symbol="", check=False)
+    except StrategyError:
+        wrong = bad_places(bars, table.expressions)
+        return {
+            p: f"StrategyError: {wrong.get(used[p][0]) or wrong.get(used[p][1])}"
+            for p in places
+            if used[p][0] in wrong or used[p][1] in wrong
+        }
+    return {}
+
+
+class Columns:
+    """The bars of a run as columns, and the figures of many runs over them."""
+
+    def __init__(
+        self,
+        portal: PolarsDataPortal,
+        settings: RunSettings,
+        market: Market,
+        symbols: Sequence[str] | None,
+    ) -> None:
+        self._portal = portal
+        self._settings = settings
+        self._market = market
+        self._first = portal.calendar.number(settings.start)
+        assert settings.end is not None
+        self._last = portal.calendar.number(settings.end)
+        self._assets = portal.assets if symbols is None else [portal.asset(s) for s in symbols]
+        self._rows = market.panel.rows_of_session(self._first)[0]
+        self._sessions = self._last - self._first + 1
+
+    def run(
+        self, declared: Sequence[tuple[pl.Expr, pl.Expr, Any]]
+    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Return the metrics by name, one value a run, and the returns, runs x
+        sessions.
+        """
+        table = SignalTable()
+        places = [(table.add(entry), table.add(leave)) for entry, leave, _ in declared]
+        signals = self._signals(table)
+        entries = [entry for entry, _ in places]
+        exits = [leave for _, leave in places]
+        ledger = _Ledger(self._sessions, len(declared), float(self._settings.capital_base))
+        for asset, values in zip(self._assets, signals, strict=True):
+            is_true = values == 1
+            lots = [float(whole_lots(size, asset.lot_size, binary=False)) for *_, size in declared]
+            span = self._span(asset)
+            traded = Simulation(span, is_true[:, entries], is_true[:, exits], np.array(lots)).run()
+            ledger.add(traded, span.prices)
+        return self._figures(ledger)
+
+    # -- signals ----------------------------------------------------------------------
+
+    # Each asset's signals, sessions x expressions. A session sees bars as they look from
+    # it: after a split or a dividend the expressions are evaluated anew.
+    def _signals(self, table: SignalTable) -> list[NDArray[np.int8]]:
+        market, rows = self._market, self._rows
+        history = market.days.history
+        found = [
+            np.zeros((self._sessions, len(table.expressions)), dtype=np.int8) for _ in self._assets
+        ]
+        known: dict[int, int] = {}
+        for begin, end in self._segments():
+            market.open_session(begin)
+            for place, asset in enumerate(self._assets):
+                factors = history.factor_count(asset.index)
+                if known.get(asset.index) == factors:
+                    continue
+                first = market.panel.rows_of_session(market.lives.first[asset.index])[0]
+                bars = history.bars(asset.index, first)
+                check = asset.index not in known
+                known[asset.index] = factors
+                values = table.evaluate(bars, symbol=asset.symbol, check=check)
+                low = max(first, rows + begin - self._first)
+                # Until the next change, which overwrites the rest.
+                into = found[place][low - rows :]
+                into[:] = values[low - first :][: len(into)]
+            del end
+        return found
+
+    # The sessions between two corporate actions, first and last.
+    def _segments(self) -> Iterator[tuple[int, int]]:
+        portal = self._portal
+        actions = {split.session for split in portal.splits}
+        actions |= {dividend.ex_session for dividend in portal.dividends}
+        cuts = sorted({self._first, *(s for s in actions if self._first < s <= self._last)})
+        yield from zip(cuts, [*(cut - 1 for cut in cuts[1:]), self._last], strict=True)
+
+    # -- an asset ---------------------------------------------------------------------
+
+    def _span(self, asset: Any) -> AssetSpan:
+        market, low, high = self._market, self._rows, self._rows + self._sessions
+        index = asset.index
+        closes = np.array(market.panel.column(index, "close", low, high), dtype=np.float64)
+        before = np.array(market.panel.column(index, "close", 0, low), dtype=np.float64)
+        splits = {
+            s.session - self._first: float(str(s.ratio))
+            for s in self._portal.splits
+            if s.asset == index and self._first <= s.session <= self._last
+        }
+        dividends: dict[int, list[tuple[float, int | None]]] = {}
+        for d in self._portal.dividends:
+            if d.asset == index and self._first <= d.ex_session <= self._last:
+                paid = None if d.pay_session is None else d.pay_session - self._first
+                dividends.setdefault(d.ex_session - self._first, []).append(
+                    (float(str(d.amount)), paid)
+                )
+        lives = market.lives
+        auto_close = (
+            self._portal.calendar.at_or_after(asset.auto_close_date)
+            if (asset.auto_close_date <= self._settings.end)
+            else self._last + 1
+        )
+        prices = _carried(before, closes)
+        self._refuse_gaps(asset.symbol, closes, prices, [*splits, *dividends])
+        return AssetSpan(
+            symbol=asset.symbol,
+            closes=closes,
+            prices=prices,
+            volumes=np.array(market.panel.column(index, "volume", low, high), dtype=np.float64),
+            listed=(
+                max(0, lives.first[index] - self._first),
+                min(self._sessions, max(0, lives.last[index] - self._first + 1)),
+            ),
+            leaves=auto_close - self._first,
+            splits=splits,
+            dividends=dividends,
+            fill=fill_by(slippage_of(self._settings), asset.lot_size),
+            charge=charge_by(commission_of(self._settings)),
+        )
+
+    def _refuse_gaps(self, symbol: str, closes: Any, prices: Any, actions: Sequence[int]) -> None:
+        for session in actions:
+            if np.isnan(closes[session]) and not np.isnan(prices[session]):
+                label = self._portal.calendar.label(self._first + session)
+                raise UnsupportedSignals(
+                    f"{symbol} has no bar on {label}, the day of a split or dividend, which the "
+                    'columnar gear does not carry over: pass gear="events"'
+                )
+
+    # -- figures ----------------------------------------------------------------------
+
+    def _figures(self, ledger: _Ledger) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        returns = ledger.returns()
+        runs = len(returns)
+        figures: dict[str, Any] = ratios(returns)
+        none = np.full(runs, np.nan)
+        figures |= {"alpha": none, "beta": none, "benchmark_return": none}
+        benchmark = self._benchmark()
+        if benchmark is not None:
+            alpha, beta = alpha_beta(returns, benchmark)
+            whole = np.full(runs, float(np.prod(1.0 + benchmark) - 1.0))
+            figures |= {"alpha": alpha, "beta": beta, "benchmark_return": whole}
+        figures |= ledger.figures()
+        return {name: _known(figures[name], name) for name in METRICS}, returns
+
+    def _benchmark(self) -> NDArray[np.float64] | None:
+        if self._settings.benchmark is None:
+            return None
+        index = self._portal.asset(self._settings.benchmark).index
+        found = self._market.benchmark_returns(index, self._first, self._sessions)
+        return np.nan_to_num(np.array(found, dtype=np.float64)).astype(np.float64)
+
+
+# The last known close of each session.
+def _carried(before: Any, closes: Any) -> NDArray[np.float64]:
+    known = before[~np.isnan(before)]
+    joined = np.concatenate([known[-1:], closes]) if len(known) else closes
+    places = np.maximum.accumulate(np.where(np.isnan(joined), 0, np.arange(len(joined))))
+    carried: NDArray[np.float64] = joined[places][-len(closes) :]
+    return carried
+
+
+class _Ledger:
+    """Cash and positions of all runs, added up over assets."""
+
+    def __init__(self, sessions: int, runs: int, capital: float) -> None:
+        self._capital = capital
+        self._cash = np.zeros((sessions, runs))
+        self._net = np.zeros((sessions, runs))
+        self._gross: NDArray[np.float64] | None = None
+        self._counts = {name: np.zeros(runs) for name in ("orders", "fills", "commission")}
+        self._traded = np.zeros(runs)
+        self._assets = 0
+
+    def add(self, traded: Traded, prices: NDArray[np.float64]) -> None:
+        """Add what runs did in an asset."""
+        value = traded.held * np.nan_to_num(prices)[:, None]
+        self._cash += traded.cash
+        self._net += value
+        if self._gross is None:
+            self._gross = np.abs(value)
+        else:
+            self._gross += np.abs(value)
+        for name in self._counts:
+            self._counts[name] += getattr(traded, name)
+        self._traded += traded.turnover
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """Portfolio values, runs x sessions."""
+        total = np.cumsum(self._cash, axis=0)
+        total += self._net
+        total += self._capital
+        return np.ascontiguousarray(total.T)
+
+    def returns(self) -> NDArray[np.float64]:
+        """Return daily returns, runs x sessions."""
+        values = self.values
+        found = np.empty_like(values)
+        with np.errstate(all="ignore"):
+            found[:, 0] = values[:, 0] / self._capital - 1.0
+            np.divide(values[:, 1:], values[:, :-1], out=found[:, 1:])
+            found[:, 1:] -= 1.0
+        found[:, 1:][values[:, :-1] == 0.0] = 0.0
+        return found
+
+    def figures(self) -> dict[str, Any]:
+        """Return what counts orders and money."""
+        values = self.values
+        runs, sessions = values.shape
+        mean = values.mean(axis=1)
+        assert self._gross is not None
+        with np.errstate(all="ignore"):
+            leverage = (self._gross.T / values).max(axis=1)
+            turnover = np.where(mean > 0, self._traded / 2 / mean / (sessions / 252), np.nan)
+        return {
+            "sessions": np.full(runs, sessions),
+            "orders": self._counts["orders"],
+            "denied": np.zeros(runs),
+            "fills": self._counts["fills"],
+            "commission": self._counts["commission"],
+            "turnover": turnover,
+            "max_gross_leverage": leverage,
+            "final_value": values[:, -1],
+        }

@@ -1,0 +1,213 @@
+"""`signals()`: a strategy declared as two expressions and a size.
+
+The rule: the declaration is one strategy. The event engine, live sessions and the
+columnar gear read the same expressions and decide the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.core.context import TradingAlgorithm
+from rbtlive.errors import StrategyError, UnknownParameter
+from rbtlive.model.asset import Asset
+from rbtlive.research.sweeping.params import Params, nearest
+
+ENTRY: Final = "entry signal"
+EXIT: Final = "exit signal"
+_OWN: Final = frozenset({"entries", "exits", "size", "only", "defaults", "name"})
+
+Signal = pl.Expr | Callable[[Params], Any]
+
+
+class Signals(TradingAlgorithm):
+    """A strategy that holds `size` shares of each asset from an entry to an exit.
+
+    At each bar and for each asset: where the exit signal is true, open orders are
+    cancelled and what is held is closed; else, where the entry signal is true and
+    nothing is held or on order, open orders are cancelled and `size` shares are
+    ordered. Orders are market orders, and fill from the next bar on. A signal that is
+    null, NaN or zero is not true.
+    """
+
+    accepts_any_parameter = True
+
+    def __init__(
+        self,
+        entries: Signal,
+        exits: Signal,
+        size: Any,
+        *,
+        only: Sequence[str] | None,
+        defaults: Mapping[str, Any],
+        name: str,
+    ) -> None:
+        self.entries = entries
+        self.exits = exits
+        self.size = size
+        self.only = only
+        self.defaults = dict(defaults)
+        self.name = name
+        self.__name__ = name
+        for parameter, value in defaults.items():
+            setattr(self, parameter, value)
+
+    @property
+    def __source__(self) -> str:
+        """What a journal's fingerprint is made of: the text of the declaration."""
+        parts = [_text(part) for part in (self.entries, self.exits, self.size)]
+        return repr([*parts, self.only, sorted(self.defaults.items(), key=repr)])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Signals:
+        copied = Signals(
+            self.entries,
+            self.exits,
+            self.size,
+            only=self.only,
+            defaults=self.defaults,
+            name=self.name,
+        )
+        vars(copied).update(vars(self))
+        return copied
+
+    def declared(self, params: Mapping[str, Any]) -> tuple[pl.Expr, pl.Expr, Any]:
+        """Return entry, exit and size for some parameters.
+
+        Raises:
+            StrategyError: a signal is no expression.
+            UnknownParameter: the declaration reads none of this name, or one that was
+                not given.
+        """
+        read = ReadParams({**self.defaults, **params})
+        found = tuple(
+            part(read) if callable(part) and not isinstance(part, pl.Expr) else part
+            for part in (self.entries, self.exits, self.size)
+        )
+        for place, what in enumerate(("entries", "exits")):
+            if not isinstance(found[place], pl.Expr):
+                raise StrategyError(
+                    f"{what} of signals() must be a polars expression, or a function of the "
+                    f"parameters that returns one: was {found[place]!r}; pass e.g. "
+                    'lambda p: pl.col("close") > pl.col("close").rolling_mean(p.slow)'
+                )
+        for name in params:
+            if name not in read.names and name not in self.defaults:
+                raise UnknownParameter(
+                    f"{self.name} reads no parameter {name!r}: {nearest(name, read.names)}"
+                )
+        return found[0], found[1], found[2]
+
+    def initialize(self, context: Any) -> None:
+        """Declare both signals as indicators."""
+        params = {name: value for name, value in vars(self).items() if self._is_parameter(name)}
+        entry, leave, size = self.declared(params)
+        self.indicator(ENTRY, entry)
+        self.indicator(EXIT, leave)
+        core = self._running("signals")
+        context.signal_size = size
+        context.signal_assets = (
+            list(core.assets) if self.only is None else [self.symbol(name) for name in self.only]
+        )
+
+    def _is_parameter(self, name: str) -> bool:
+        return name not in _OWN and not name.startswith("_")
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        """Act on the signals of this bar."""
+        for asset in context.signal_assets:
+            if data.can_trade(asset):
+                leaves = float(data.current(asset, EXIT)) > 0.0
+                if leaves or float(data.current(asset, ENTRY)) > 0.0:
+                    self._act(context, asset, 0 if leaves else context.signal_size)
+
+    def _act(self, context: Any, asset: Asset, target: Any) -> None:
+        waiting = self.get_open_orders(asset)
+        held = context.portfolio.positions[asset].amount
+        is_in = held + sum(order.amount - order.filled for order in waiting) != 0
+        if is_in == bool(target):
+            return
+        for order in waiting:
+            self.cancel_order(order)
+        missing = target - held
+        if missing:
+            self.order(asset, missing)
+
+
+class ReadParams(Params):
+    """Parameters that note which of them were read."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        object.__setattr__(self, "names", set())
+
+    names: set[str]
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a parameter, or a default."""
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def signals(
+    entries: Signal,
+    exits: Signal,
+    size: Any,
+    *,
+    symbols: Sequence[str] | str | None = None,
+    name: str = "Signals",
+    **defaults: Any,
+) -> Signals:
+    """Declare a strategy: when to hold an asset, when not, and how many shares.
+
+    It runs wherever a strategy does: `backtest`, `attach`, `sweep`. A sweep computes it
+    for all parameters in one pass.
+
+    Args:
+        entries: Expression over an asset's bars (open, high, low, close, volume) that is
+            true where the asset is to be bought; or a function of the parameters that
+            returns one: `lambda p: pl.col("close") > pl.col("close").rolling_mean(p.n)`.
+        exits: Likewise, where what is held is to be closed. Where both are true, the
+            exit counts.
+        size: Shares to hold, negative for a short position; or a function of the
+            parameters.
+        symbols: Which assets; all by default.
+        name: Name of the strategy, and by default of its session.
+        **defaults: Values of parameters that are not given otherwise.
+
+    Raises:
+        StrategyError: a signal is neither an expression nor a function.
+    """
+    for what, signal in (("entries", entries), ("exits", exits)):
+        if not isinstance(signal, pl.Expr) and not callable(signal):
+            raise StrategyError(
+                f"{what} of signals() must be a polars expression or a function of the "
+                f'parameters: was {signal!r}; pass e.g. pl.col("close") > 100'
+            )
+    clash = sorted(_OWN & defaults.keys())
+    if clash:
+        raise StrategyError(
+            f"a parameter of signals() must not be named {clash[0]!r}: pick another"
+        )
+    chosen = [symbols] if isinstance(symbols, str) else symbols
+    return Signals(entries, exits, size, only=chosen, defaults=defaults, name=name)
+
+
+# The source, or what stands for it.
+def _text(part: Any) -> str:
+    if isinstance(part, pl.Expr):
+        return part.meta.tree_format(return_as_string=True) + str(part.meta.serialize())
+    if callable(part):
+        try:
+            return inspect.getsource(part)
+        except (OSError, TypeError):
+            code = getattr(part, "__code__", None)
+            return repr(part) if code is None else repr((code.co_code, code.co_names))
+    return repr(part)

@@ -1,0 +1,314 @@
+"""Declared signals run on the event engine, live and in columns, to the same cent."""
+
+import asyncio
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.errors import (
+    GearsDiffer,
+    InvalidSetting,
+    LookAheadIndicator,
+    StrategyError,
+    UnknownParameter,
+    UnsupportedSignals,
+)
+from rbtlive.finance.commission import NoCommission, PerDollar, PerShare, PerTrade
+from rbtlive.finance.slippage import (
+    FixedBasisPointsSlippage,
+    FixedSlippage,
+    NoSlippage,
+    VolumeShareSlippage,
+)
+from rbtlive.research.signals import columns, simulation
+
+# ruff: noqa: SIM300 - a column is compared here, no constant
+CLOSE = pl.col("close")
+SETS = {"fast": [2, 3, 5], "slow": [6, 9]}
+
+
+def market(
+    seed=1, sessions=90, symbols=("AAA",), *, thin=False, gaps=False, dates=None, **tables
+) -> rbt.PolarsDataPortal:
+    """Return random bars; thin ones fill orders in parts, and some may be missing."""
+    calendar = get_calendar("XNYS")
+    first = calendar.number(date(2015, 1, 5))
+    draw = np.random.default_rng(seed)
+    frames = []
+    for place, symbol in enumerate(symbols):
+        count = sessions if dates is None else dates[place]
+        close = np.round(50 * np.exp(np.cumsum(draw.normal(0, 0.02, count))), 2)
+        volume = draw.integers(0, 900, count) if thin else np.full(count, 1e6)
+        frame = pl.DataFrame(
+            {
+                "date": [calendar.label(first + n) for n in range(count)],
+                "symbol": symbol,
+                "open": close,
+                "high": close + 0.5,
+                "low": close - 0.5,
+                "close": close,
+                "volume": np.asarray(volume, dtype=float),
+            }
+        )
+        if gaps:
+            frame = frame.filter(pl.Series(draw.random(count) > 0.1))
+        frames.append(frame)
+    return rbt.PolarsDataPortal(pl.concat(frames), **tables)
+
+
+def cross(size=100, **options):
+    return rbt.signals(
+        entries=lambda p: CLOSE.rolling_mean(p.fast) > CLOSE.rolling_mean(p["slow"]),
+        exits=lambda p: CLOSE.rolling_mean(p.fast) < CLOSE.rolling_mean(p["slow"]),
+        size=size,
+        **options,
+    )
+
+
+def same_in_both(strategy, bars, params=None, **options):
+    """Compare every run of both gears: metrics, and the value at each close."""
+    options = {"start": "2015-01-20", **options}
+    fast = rbt.sweep(strategy, bars, params or SETS, workers=1, verify=99, **options)
+    slow = rbt.sweep(strategy, bars, params or SETS, workers=1, gear="events", **options)
+    assert fast.errors.is_empty(), fast.errors["error"][0]
+    for quick, exact in zip(fast, slow, strict=True):
+        assert quick.params == exact.params
+        for name, value in exact.metrics.items():
+            near = None if value is None else pytest.approx(value, rel=1e-8, abs=1e-8)
+            assert quick.metrics[name] == near, name
+    assert np.abs(fast.returns() - slow.returns()).max() < 1e-10
+    assert fast.frame["fills"].max() > 2
+    return fast
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_gears_give_the_same_on_two_assets_with_gaps_and_thin_volume(seed):
+    bars = market(seed, symbols=("AAA", "BBB"), thin=True, gaps=True)
+
+    same_in_both(cross(), bars)
+
+
+@pytest.mark.parametrize(
+    "slippage",
+    [
+        NoSlippage(),
+        FixedSlippage(0.1),
+        FixedBasisPointsSlippage(20, 0.05),
+        VolumeShareSlippage(0.05, 0.2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize(
+    "commission",
+    [NoCommission(), PerShare(0.01, 2.0), PerTrade(3.0), PerDollar(0.002)],
+    ids=lambda model: type(model).__name__,
+)
+def test_both_gears_give_the_same_under_each_cost_model(slippage, commission):
+    same_in_both(cross(), market(thin=True), slippage=slippage, commission=commission)
+
+
+def test_both_gears_give_the_same_for_short_positions_and_sizes_of_a_parameter():
+    strategy = cross(size=lambda p: -10 * p.fast)
+
+    same_in_both(strategy, market(), {**SETS})
+
+
+def test_both_gears_give_the_same_with_splits_and_dividends():
+    calendar = get_calendar("XNYS")
+    first = calendar.number(date(2015, 1, 5))
+    splits = pl.DataFrame(
+        {"symbol": ["AAA"], "effective_date": [calendar.label(first + 40)], "ratio": [0.5]}
+    )
+    ex = [first + n for n in (25, 33, 41, 60, 70)]
+    dividends = pl.DataFrame(
+        {
+            "symbol": ["AAA", "AAA", "BBB", "BBB", "AAA"],
+            "ex_date": [calendar.label(n) for n in ex],
+            "pay_date": [calendar.label(n + 7) for n in ex],
+            "amount": [0.3, 0.4, 0.2, 0.7, 0.25],
+        }
+    )
+    for seed in range(3):
+        bars = market(seed, symbols=("AAA", "BBB"), splits=splits, dividends=dividends)
+        same_in_both(cross(), bars)
+
+
+def test_both_gears_give_the_same_where_an_asset_comes_late_or_leaves():
+    bars = market(symbols=("AAA", "BBB"), dates=(90, 50), thin=True)
+
+    same_in_both(cross(), bars)
+
+
+def test_both_gears_give_the_same_on_real_bars_against_a_benchmark():
+    bars = rbt.load_sample("us-daily")
+    strategy = cross(symbols="AAPL")
+
+    found = same_in_both(
+        strategy,
+        bars,
+        {"fast": [5], "slow": [30]},
+        start="2009-01-02",
+        end="2011-12-30",
+        benchmark="IBM",
+    )
+
+    assert found.best.metrics["beta"] is not None
+
+
+def test_lots_are_cut_as_the_event_engine_cuts_them():
+    assets = pl.DataFrame({"symbol": ["AAA"], "lot_size": [10]})
+
+    same_in_both(cross(size=57), market(assets=assets, thin=True))
+
+
+def test_plain_expressions_and_numbers_are_signals():
+    strategy = rbt.signals(
+        entries=(CLOSE > CLOSE.shift(1)).cast(pl.Int8), exits=CLOSE < CLOSE.shift(1), size=5
+    )
+    bars = market()
+
+    alone = rbt.backtest(strategy, bars, progress=False)
+    found = rbt.sweep(strategy, bars, {}, workers=1)
+
+    assert len(found) == 1
+    assert found.best.metrics["final_value"] == pytest.approx(alone.metrics["final_value"])
+
+
+def test_an_exit_counts_where_both_signals_are_true():
+    always = pl.lit(1) > 0
+    result = rbt.backtest(rbt.signals(always, always, 5), market(), progress=False)
+
+    assert result.orders.is_empty()
+
+
+def test_a_declaration_is_attached_like_any_strategy_and_proves_equal(tmp_path):
+    bars = market()
+
+    async def trade():
+        session = rbt.attach(
+            cross(name="Cross"),
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(bars),
+            start="2015-01-20",
+            params={"fast": 2, "slow": 6},
+            journal=tmp_path,
+        )
+        await session.wait()
+        return session
+
+    session = asyncio.run(trade())
+
+    assert session.name == "Cross"
+    assert session.parity().identical
+    assert session.result().transactions.height > 2
+
+
+def test_a_signal_that_looks_ahead_is_refused_in_both_gears():
+    ahead = rbt.signals(lambda p: CLOSE.shift(-p.n) > CLOSE, CLOSE < 0, 5)
+    total = rbt.signals(CLOSE > CLOSE.mean(), CLOSE < CLOSE.mean(), 5)
+
+    for strategy, params in ((ahead, {"n": [1, 2]}), (total, {})):
+        with pytest.raises(LookAheadIndicator, match="must not look ahead"):
+            rbt.sweep(strategy, market(), params, workers=1)
+    with pytest.raises(LookAheadIndicator):
+        rbt.backtest(total, market(), progress=False)
+
+
+def test_a_parameter_that_nothing_reads_is_refused():
+    with pytest.raises(UnknownParameter, match="reads no parameter 'fsat': did you mean 'fast'"):
+        rbt.sweep(cross(fast=2), market(), {"fsat": [2], "slow": [6]}, workers=1)
+    with pytest.raises(UnknownParameter, match=r"no parameter 'slow': there is fast"):
+        rbt.backtest(cross(), market(), params={"fast": 2}, progress=False)
+
+
+def test_defaults_hold_where_a_sweep_gives_nothing_else():
+    bars = market()
+
+    found = rbt.sweep(cross(fast=2, slow=6), bars, {"fast": [2, 3]}, start="2015-01-20", workers=1)
+    given = rbt.sweep(cross(), bars, {"fast": [2, 3], "slow": [6]}, start="2015-01-20", workers=1)
+
+    assert found.frame["sharpe"].equals(given.frame["sharpe"])
+
+
+def test_a_set_that_cannot_be_evaluated_is_a_row_with_its_error():
+    strategy = rbt.signals(lambda p: CLOSE > pl.col(p.column), CLOSE < 0, 5)
+
+    found = rbt.sweep(strategy, market(), {"column": ["open", "opne"]}, workers=1)
+
+    assert found.frame["error"].is_null().to_list() == [True, False]
+    assert "use the columns open, high, low, close, volume" in found.errors["error"][0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"zipline_quirks": True}, "knows no zipline_quirks"),
+        ({"slippage": type("Own", (FixedSlippage,), {})()}, "was Own"),
+        ({"commission": type("Mine", (PerShare,), {})()}, "was Mine"),
+    ],
+)
+def test_what_is_not_computed_in_columns_is_refused_by_name(options, message):
+    with pytest.raises(UnsupportedSignals, match=message):
+        rbt.sweep(cross(), market(), SETS, workers=1, **options)
+    found = rbt.sweep(
+        cross(), market(), SETS, workers=1, gear="events", start="2015-01-20", **options
+    )
+    assert found.errors.is_empty()
+
+
+def test_fractions_after_a_split_are_refused_by_name():
+    splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [date(2015, 3, 2)], "ratio": [3.0]})
+    always = rbt.signals(CLOSE > 0, CLOSE < 0, 100)
+
+    with pytest.raises(UnsupportedSignals, match="split of AAA by 3 leaves fractions"):
+        rbt.sweep(always, market(splits=splits), {}, workers=1)
+
+
+def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypatch):
+    class Wrong(simulation.Simulation):
+        def _fill(self, session):
+            super()._fill(session)
+            self.traded.cash[session] -= 0.01 * (session > 29)
+
+    monkeypatch.setattr(columns, "Simulation", Wrong)
+
+    with pytest.raises(GearsDiffer, match="first at the close of 2015-03-05, where the columns"):
+        rbt.sweep(
+            rbt.signals(CLOSE > CLOSE.shift(1), CLOSE < CLOSE.shift(1), 100),
+            market(),
+            {},
+            workers=1,
+            start="2015-01-20",
+        )
+
+
+@pytest.mark.parametrize("bad", [3, "close > 3", None])
+def test_what_is_no_signal_is_refused(bad):
+    with pytest.raises(StrategyError, match="must be a polars expression or a function"):
+        rbt.signals(bad, CLOSE < 0, 5)
+    with pytest.raises(StrategyError, match="returns one: was"):
+        rbt.sweep(rbt.signals(lambda p: bad, CLOSE < 0, 5), market(), {"n": [1]}, workers=1)
+
+
+def test_the_columnar_gear_needs_declared_signals():
+    class Plain(rbt.TradingAlgorithm):
+        def handle_data(self, context, data):
+            pass
+
+    with pytest.raises(InvalidSetting, match=r"needs a strategy made by rbt.signals.*was Plain"):
+        rbt.sweep(Plain, market(), {}, gear="columns")
+    with pytest.raises(InvalidSetting, match='must be "columns", "events" or None'):
+        rbt.sweep(cross(), market(), SETS, gear="fast")
+
+
+def test_declared_signals_travel_to_worker_processes():
+    bars = market()
+    here = rbt.sweep(cross(), bars, SETS, workers=1)
+
+    there = rbt.sweep(cross(), bars, SETS, workers=2)
+
+    assert there.frame.drop("seconds").equals(here.frame.drop("seconds"))
