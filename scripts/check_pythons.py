@@ -1,0 +1,83 @@
+"""Run the fast tests under every supported Python that this machine has.
+
+    python scripts/check_pythons.py [3.12 ...]
+
+An interpreter is looked for on the PATH and among pyenv's. Each gets an environment of
+its own in build/pythons; one that is not found is named.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WANTED = ("3.11", "3.12", "3.13")
+EXTRAS = "alpaca,venue"
+TOOLS = ("pytest>=8.4", "hypothesis>=6.120", "ipywidgets>=8")
+TESTS = (
+    "tests/model",
+    "tests/sim",
+    "tests/finance",
+    "tests/core",
+    "tests/runtime/test_journal.py",
+    "tests/runtime/test_engine.py",
+    "tests/runtime/test_dispatcher.py",
+    "tests/notebook/test_session_swap.py",
+    "tests/notebook/test_session_positions.py",
+    "tests/notebook/test_session_on_thread.py",
+)
+
+
+def interpreter(version: str) -> str | None:
+    """Return the path of a Python of a version, None if there is none."""
+    if sys.version_info[:2] == tuple(map(int, version.split("."))):
+        return sys.executable
+    candidates = [shutil.which(f"python{version}")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates += [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python"))]
+    for candidate in filter(None, candidates):
+        code = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
+        asked = [candidate, "-c", code]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def environment(version: str, python: str) -> Path:
+    """Return the Python of an environment with the project and what its tests need."""
+    folder = ROOT / "build" / "pythons" / version
+    own = folder / "bin" / "python"
+    wanted = (ROOT / "pyproject.toml").read_bytes() + repr(TOOLS).encode()
+    stamp, mark = folder / ".ready", hashlib.sha256(wanted).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == mark:
+        return own
+    subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
+    install = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--editable", f".[{EXTRAS}]", *TOOLS], cwd=ROOT, check=True)
+    stamp.write_text(mark, encoding="utf-8")
+    return own
+
+
+def main() -> int:
+    """Run the tests; return 1 if one fails somewhere."""
+    failed = []
+    current = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for version in sys.argv[1:] or [wanted for wanted in WANTED if wanted != current]:
+        python = interpreter(version)
+        if python is None:
+            print(f"Python {version}: not found on this machine, not tested")
+            continue
+        own = environment(version, python)
+        command = [str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        done = subprocess.run([*command, *TESTS], cwd=ROOT, check=False)
+        print(f"Python {version}: {'failed' if done.returncode else 'passed'}")
+        failed += [version] if done.returncode else []
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
