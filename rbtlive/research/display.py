@@ -14,6 +14,7 @@ from rbtlive.core.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.frames import daily_returns
 from rbtlive.research.static_chart import Course, equity_curve_html
+from rbtlive.research.statistics.annual import rows_a_year
 
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:center"
 _TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
@@ -78,7 +79,8 @@ def _result_rows(record: RunRecord) -> list[tuple[str, str]]:
     if not sessions:
         return [("period", "no session finished"), ("orders", _orders_text(record)), ("fills", "0")]
     returns = daily_returns(sessions)
-    sharpe = float(expanding.sharpe(returns)[-1])
+    scale = math.sqrt(rows_a_year(record.settings) / expanding.SESSIONS_A_YEAR)
+    sharpe = float(expanding.sharpe(returns)[-1]) * scale
     plural = "" if len(sessions) == 1 else "s"
     return [
         (

@@ -1,7 +1,8 @@
 """What is said of a run as a whole.
 
-The rule: ratios are empyrical's on the daily returns, 252 sessions a year; what does
-not exist is None.
+The rule: ratios are empyrical's on the returns of sessions, annualised as the calendar
+and the interval have it (252 sessions on an exchange, 365 where every day trades); what
+does not exist is None.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.ratios import RATIOS, ratios
+from rbtlive.research.statistics.annual import rows_a_year
 
 if TYPE_CHECKING:
     from rbtlive.research.expanding import Floats
@@ -39,18 +41,19 @@ def metrics_of(record: RunRecord) -> Metrics:
         # Short or flat runs divide zero by zero inside scipy too; the answer is None,
         # not a warning.
         warnings.simplefilter("ignore", RuntimeWarning)
-        metrics = _ratios(returns) | _against(returns, benchmark)
+        a_year = rows_a_year(record.settings)
+        metrics = _ratios(returns, a_year) | _against(returns, benchmark, a_year)
     return {name: _known(value) for name, value in (metrics | _activity(record)).items()}
 
 
-def _ratios(returns: Floats) -> dict[str, Any]:
+def _ratios(returns: Floats, a_year: int) -> dict[str, Any]:
     if not len(returns):
         return dict.fromkeys(RATIOS)
     if not np.isnan(returns).any():  # empyrical's own numbers, at a tenth of its cost
-        return {name: float(value[0]) for name, value in ratios(returns[None, :]).items()}
+        return {name: float(value[0]) for name, value in ratios(returns[None, :], a_year).items()}
     import empyrical  # pulls in pandas and scipy
 
-    functions: dict[str, Callable[[Floats], Any]] = {
+    functions: dict[str, Callable[..., Any]] = {
         "total_return": empyrical.cum_returns_final,
         "annual_return": empyrical.annual_return,
         "annual_volatility": empyrical.annual_volatility,
@@ -66,15 +69,21 @@ def _ratios(returns: Floats) -> dict[str, Any]:
         "best_day": np.nanmax,
         "worst_day": np.nanmin,
     }
-    return {name: function(returns) for name, function in functions.items()}
+    return {
+        name: function(returns, annualization=a_year) if name in _ANNUAL else function(returns)
+        for name, function in functions.items()
+    }
 
 
-def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
+_ANNUAL = {"annual_return", "annual_volatility", "sharpe", "sortino", "calmar", "downside_risk"}
+
+
+def _against(returns: Floats, benchmark: Floats | None, a_year: int) -> dict[str, Any]:
     if benchmark is None or not len(returns):
         return {"alpha": None, "beta": None, "benchmark_return": None}
     import empyrical
 
-    alpha, beta = empyrical.alpha_beta_aligned(returns, benchmark)
+    alpha, beta = empyrical.alpha_beta_aligned(returns, benchmark, annualization=a_year)
     return {
         "alpha": alpha,
         "beta": beta,
@@ -83,7 +92,7 @@ def _against(returns: Floats, benchmark: Floats | None) -> dict[str, Any]:
 
 
 def _activity(record: RunRecord) -> dict[str, Any]:
-    sessions = record.sessions
+    sessions, a_year = record.sessions, rows_a_year(record.settings)
     values = [float(value) for value in column(sessions, "portfolio_value")]
     traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
     mean = math.fsum(values) / len(values) if values else 0.0
@@ -95,7 +104,7 @@ def _activity(record: RunRecord) -> dict[str, Any]:
         "denied": len(record.denied),
         "fills": len(record.transactions),
         "commission": float(commission),
-        "turnover": traded / 2 / mean / (len(sessions) / 252) if mean > 0 else None,
+        "turnover": traded / 2 / mean / (len(sessions) / a_year) if mean > 0 else None,
         "max_gross_leverage": max(column(sessions, "gross_leverage"), default=None),
         "final_value": values[-1] if values else None,
     }

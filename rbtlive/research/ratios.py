@@ -19,29 +19,32 @@ _AT_ONCE = 1_000_000
 """So many returns are worked on at a time, so that what is in between stays small."""
 
 
-def ratios(returns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def ratios(
+    returns: NDArray[np.float64], a_year: int = SESSIONS_A_YEAR
+) -> dict[str, NDArray[np.float64]]:
     """Return the ratios of runs, by the names of their metrics.
 
     Args:
         returns: Runs x sessions, fractions; at least one session.
+        a_year: How many sessions make a year.
 
     Source: empyrical-reloaded.
     """
     runs, sessions = returns.shape
     step = max(1, _AT_ONCE // sessions)
-    parts = [_ratios(returns[low : low + step]) for low in range(0, runs, step)]
+    parts = [_ratios(returns[low : low + step], a_year) for low in range(0, runs, step)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _ratios(returns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _ratios(returns: NDArray[np.float64], a_year: int) -> dict[str, NDArray[np.float64]]:
     sessions = returns.shape[1]
     with np.errstate(all="ignore"):
         growth: NDArray[np.float64] = np.cumprod(1.0 + returns, axis=1, dtype=np.float64)
         mean = returns.mean(axis=1)
         deviation = returns.std(axis=1, ddof=1) if sessions > 1 else np.full(len(returns), np.nan)
         losses = np.minimum(returns, 0.0)
-        downside = np.sqrt(np.mean(losses * losses, axis=1)) * np.sqrt(SESSIONS_A_YEAR)
-        annual = growth[:, -1] ** (SESSIONS_A_YEAR / sessions) - 1.0
+        downside = np.sqrt(np.mean(losses * losses, axis=1)) * np.sqrt(a_year)
+        annual = growth[:, -1] ** (a_year / sessions) - 1.0
         deepest = _deepest(growth)
         high, low = np.percentile(returns, (95, 5), axis=1)
         lost = -losses.sum(axis=1)
@@ -49,9 +52,9 @@ def _ratios(returns: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         found = {
             "total_return": growth[:, -1] - 1.0,
             "annual_return": annual,
-            "annual_volatility": deviation * np.sqrt(SESSIONS_A_YEAR),
-            "sharpe": mean / deviation * np.sqrt(SESSIONS_A_YEAR),
-            "sortino": mean * SESSIONS_A_YEAR / downside,
+            "annual_volatility": deviation * np.sqrt(a_year),
+            "sharpe": mean / deviation * np.sqrt(a_year),
+            "sortino": mean * a_year / downside,
             "max_drawdown": deepest,
             "calmar": np.where(deepest < 0, annual / np.abs(deepest), np.nan),
             "stability": _stability(returns),
@@ -87,7 +90,9 @@ def _stability(returns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def alpha_beta(
-    returns: NDArray[np.float64], benchmark: NDArray[np.float64]
+    returns: NDArray[np.float64],
+    benchmark: NDArray[np.float64],
+    a_year: int = SESSIONS_A_YEAR,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return annualised alpha and beta of runs to a benchmark without missing values.
 
@@ -100,5 +105,5 @@ def alpha_beta(
         return none, none
     beta = (returns * residual).mean(axis=1) / variance
     excess = returns.mean(axis=1) - beta * benchmark.mean()
-    alpha: NDArray[np.float64] = (excess + 1.0) ** SESSIONS_A_YEAR - 1.0
+    alpha: NDArray[np.float64] = (excess + 1.0) ** a_year - 1.0
     return alpha, beta

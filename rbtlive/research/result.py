@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.record import RunRecord, column
 from rbtlive.core.settings import RunSettings
+from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
 from rbtlive.research import charts, display, frames
+from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.round_trips import Method
-from rbtlive.research.run_bars import KeptBars, RunBars, kept_bars
+from rbtlive.research.run_bars import RunBars, kept_bars
+from rbtlive.research.statistics.annual import rows_a_year
+from rbtlive.research.statistics.drawdowns import drawdowns_frame, drawdowns_of
+from rbtlive.research.statistics.periods import (
+    crises_frame,
+    monthly_frame,
+    rolling_frame,
+    yearly_frame,
+)
+from rbtlive.research.statistics.table import statistics_of
+from rbtlive.research.statistics.trading import GROUPS, grouped_trades
 from rbtlive.research.storage import load_record, pack, save_record, unpack
 from rbtlive.research.trades import profit_bridge, trades_frame
 
@@ -140,6 +153,90 @@ class BacktestResult:
         """
         return metrics_of(self.record)
 
+    @cached_property
+    def stats(self) -> pl.DataFrame:
+        """Every statistic of the run: statistic, value (Float64, null where it does not
+        exist), unit. docs/results.md says what each means.
+        """
+        return statistics_of(self.record, self.trades, self.bars)
+
+    @cached_property
+    def hints(self) -> list[Any]:
+        """What a reader of this result should know, each with `text` and `remedy`."""
+        return list(getattr(self.record, "hints", ()))
+
+    @cached_property
+    def monthly(self) -> pl.DataFrame:
+        """Returns by month: year, jan … dec (null where there was no session),
+        year_return.
+        """
+        return monthly_frame(daily_returns(self.record.sessions), self._dates)
+
+    @cached_property
+    def yearly(self) -> pl.DataFrame:
+        """One row a year: year, return, benchmark_return, volatility, sharpe,
+        max_drawdown, sessions.
+        """
+        sessions, a_year = self.record.sessions, rows_a_year(self.record.settings)
+        return yearly_frame(
+            daily_returns(sessions), self._dates, benchmark_returns(sessions), a_year
+        )
+
+    @cached_property
+    def drawdowns(self) -> pl.DataFrame:
+        """Every drawdown, the deepest first: depth, peak, valley, recovery (null if it
+        is not over), days_down, days_to_recover, days.
+        """
+        returns = daily_returns(self.record.sessions)
+        return drawdowns_frame(drawdowns_of(returns, self._dates))
+
+    @cached_property
+    def crises(self) -> pl.DataFrame:
+        """Known falls of the market inside the run: crisis, start, end, return,
+        benchmark_return, max_drawdown.
+        """
+        sessions = self.record.sessions
+        return crises_frame(daily_returns(sessions), self._dates, benchmark_returns(sessions))
+
+    def rolling(self, window: int = 126) -> pl.DataFrame:
+        """Return figures over the last `window` sessions: date, return, volatility,
+        sharpe, beta, exposure; null before the window is full.
+
+        Raises:
+            SettingsError: `window` is less than two.
+        """
+        if window < 2:
+            raise SettingsError(f"window must be at least 2 sessions: was {window} in rolling()")
+        sessions = self.record.sessions
+        return rolling_frame(
+            daily_returns(sessions),
+            self._dates,
+            benchmark=benchmark_returns(sessions),
+            exposure=column(sessions, "gross_leverage"),
+            window=window,
+            a_year=rows_a_year(self.record.settings),
+        )
+
+    def trades_by(self, group: str) -> pl.DataFrame:
+        """Return closed trades by group: the group, trades, win_rate, net_profit,
+        mean_return, profit_factor, mean_bars_held.
+
+        Args:
+            group: "symbol", "side", "weekday" (1 is Monday), "hour", "month" (of the
+                entry, in the exchange's time), "entry_tag" or "exit_tag".
+
+        Raises:
+            SettingsError: there is no such group.
+        """
+        if group not in GROUPS:
+            raise SettingsError(f"group must be one of {sorted(GROUPS)}: was {group!r}")
+        calendar = get_calendar(self.record.settings.calendar)
+        return grouped_trades(self.trades, group, calendar.tz)
+
+    @cached_property
+    def _dates(self) -> list[date]:
+        return column(self.record.sessions, "label")
+
     def summary(self) -> pl.DataFrame:
         """Return the metrics as a frame of two columns, `metric` and `value` (Float64)."""
         return _metrics_frame(self.metrics, "value")
@@ -191,7 +288,7 @@ class BacktestResult:
             ResultCorrupt: parts of the file are missing or damaged.
         """
         record, bars = load_record(path)
-        return cls(record, bars=KeptBars(bars))
+        return cls(record, bars=bars)
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         """Travel to another process as what `save` writes: figures, no code, no
@@ -208,7 +305,7 @@ class BacktestResult:
 
 def _unpickled(content: bytes) -> BacktestResult:
     record, bars = unpack(content, Path("a pickled result"))
-    return BacktestResult(record, bars=KeptBars(bars))
+    return BacktestResult(record, bars=bars)
 
 
 def compare(

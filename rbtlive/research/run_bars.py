@@ -61,16 +61,36 @@ class RunBars(Protocol):
         """Return the bars of a symbol; none if it is not known."""
         ...
 
+    def splits(self, symbol: str) -> list[tuple[int, float]]:
+        """Return the splits of a symbol: when they came into force (µs UTC) and their
+        ratios.
+        """
+        ...
+
 
 class KeptBars:
-    """Bars that are held: of a result that was loaded or came from another process."""
+    """Bars that are held: of a result that was loaded or came from another process.
 
-    def __init__(self, bars: Mapping[str, SymbolBars]) -> None:
-        self._bars = dict(bars)
+    Attributes:
+        by_symbol: The bars.
+        all_splits: Time and ratio of each split, by symbol.
+    """
+
+    def __init__(
+        self,
+        bars: Mapping[str, SymbolBars] | None = None,
+        splits: Mapping[str, list[tuple[int, float]]] | None = None,
+    ) -> None:
+        self.by_symbol = dict(bars or {})
+        self.all_splits = dict(splits or {})
 
     def of(self, symbol: str) -> SymbolBars:
         """Return the bars of a symbol; none if they were not kept."""
-        return self._bars.get(symbol) or no_bars()
+        return self.by_symbol.get(symbol) or no_bars()
+
+    def splits(self, symbol: str) -> list[tuple[int, float]]:
+        """Return the splits of a symbol."""
+        return self.all_splits.get(symbol, [])
 
 
 class MarketBars:
@@ -91,6 +111,10 @@ class MarketBars:
         if found is None:
             found = self._read[symbol] = _of_panel(self._market(), symbol)
         return found
+
+    def splits(self, symbol: str) -> list[tuple[int, float]]:
+        """Return the splits of a symbol that the market knows."""
+        return _splits_of(self._market().portal, symbol)
 
 
 class PortalBars:
@@ -113,6 +137,10 @@ class PortalBars:
             found = self._read[symbol] = self._of(symbol)
         return found
 
+    def splits(self, symbol: str) -> list[tuple[int, float]]:
+        """Return the splits of a symbol that the portal knows."""
+        return _splits_of(self._portal(), symbol)
+
     def _of(self, symbol: str) -> SymbolBars:
         portal = self._portal()
         place = next((a.index for a in portal.assets if a.symbol == symbol), None)
@@ -125,6 +153,16 @@ class PortalBars:
         else:
             us = portal.calendar.closes_us[bars["session"].to_numpy()]
         return bars_of_columns({"us": us, **{name: bars[name].to_numpy() for name in FIELDS}})
+
+
+def _splits_of(portal: PolarsDataPortal, symbol: str) -> list[tuple[int, float]]:
+    opens_us = portal.calendar.opens_us
+    place = next((a.index for a in portal.assets if a.symbol == symbol), None)
+    return [
+        (int(opens_us[split.session]), float(split.ratio))
+        for split in portal.splits
+        if split.asset == place
+    ]
 
 
 def _of_panel(market: Market, symbol: str) -> SymbolBars:
@@ -147,12 +185,12 @@ def traded_symbols(record: RunRecord) -> list[str]:
     return sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
 
 
-def kept_bars(record: RunRecord, bars: RunBars | None) -> dict[str, SymbolBars]:
+def kept_bars(record: RunRecord, bars: RunBars | None) -> KeptBars:
     """Return the bars that travel with a result: of what was traded, within the run,
     at most `KEPT_ROWS` of all.
     """
     if bars is None or not record.sessions:
-        return {}
+        return KeptBars()
     first = us_of(record.sessions[0].open) - 1
     last = us_of(record.sessions[-1].close)
     kept: dict[str, SymbolBars] = {}
@@ -162,7 +200,7 @@ def kept_bars(record: RunRecord, bars: RunBars | None) -> dict[str, SymbolBars]:
         if len(part.us) <= room:
             kept[symbol] = part
             room -= len(part.us)
-    return kept
+    return KeptBars(kept, {symbol: bars.splits(symbol) for symbol in kept})
 
 
 def bars_of_columns(columns: Mapping[str, Any]) -> SymbolBars:

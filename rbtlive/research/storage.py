@@ -33,7 +33,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState, Transaction
-from rbtlive.research.run_bars import FIELDS, SymbolBars, bars_of_columns
+from rbtlive.research.run_bars import FIELDS, KeptBars, bars_of_columns
 
 FORMAT = "rbtlive-result"
 VERSION = 2
@@ -62,10 +62,7 @@ _DAMAGE = (
 _STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed stamp: equal results give equal files
 
 
-Kept = dict[str, SymbolBars]
-
-
-def save_record(record: RunRecord, path: str | Path, bars: Kept | None = None) -> Path:
+def save_record(record: RunRecord, path: str | Path, bars: KeptBars | None = None) -> Path:
     """Write `record` to `path` in one step, replacing what was there; return the path.
 
     Args:
@@ -82,7 +79,7 @@ def save_record(record: RunRecord, path: str | Path, bars: Kept | None = None) -
     half = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(pack(record, bars or {}))
+        half.write_bytes(pack(record, bars or KeptBars()))
         half.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -93,7 +90,7 @@ def save_record(record: RunRecord, path: str | Path, bars: Kept | None = None) -
     return target
 
 
-def load_record(path: str | Path) -> tuple[RunRecord, Kept]:
+def load_record(path: str | Path) -> tuple[RunRecord, KeptBars]:
     """Read a record that `save_record` wrote, and the bars that went with it.
 
     Raises:
@@ -112,7 +109,7 @@ def load_record(path: str | Path) -> tuple[RunRecord, Kept]:
         raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
 
 
-def unpack(content: bytes, source: Path) -> tuple[RunRecord, Kept]:
+def unpack(content: bytes, source: Path) -> tuple[RunRecord, KeptBars]:
     """Return what `pack` packed.
 
     Args:
@@ -206,7 +203,7 @@ def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> l
 # -- writing -------------------------------------------------------------------------
 
 
-def pack(record: RunRecord, bars: Kept) -> bytes:
+def pack(record: RunRecord, bars: KeptBars) -> bytes:
     """Return a record and bars as the bytes of one zip file."""
     sessions = record.sessions
     document = {
@@ -226,6 +223,7 @@ def pack(record: RunRecord, bars: Kept) -> bytes:
         "adjustments": [len(row.adjustments) for row in sessions],
         "marks": encode(record.marks),
         "pnl": encode(record.pnl),
+        "splits": encode(bars.all_splits),
     }
     held = [(number, row) for number, session in enumerate(sessions) for row in session.positions]
     changed = [(number, row) for number, session in enumerate(sessions) for row in session.orders]
@@ -252,10 +250,10 @@ def pack(record: RunRecord, bars: Kept) -> bytes:
     return buffer.getvalue()
 
 
-def _bars_table(bars: Kept) -> bytes:
+def _bars_table(bars: KeptBars) -> bytes:
     parts = [
         pl.DataFrame({"symbol": [symbol] * len(kept.us), **kept._asdict()})
-        for symbol, kept in bars.items()
+        for symbol, kept in bars.by_symbol.items()
     ]
     empty = pl.DataFrame(schema=_BARS_SCHEMA)
     buffer = io.BytesIO()
@@ -353,7 +351,7 @@ def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFra
 
 def _unpack(
     document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
-) -> tuple[RunRecord, Kept]:
+) -> tuple[RunRecord, KeptBars]:
     assets = {}
     for facts in document["assets"]:
         asset = Equity(**{name: decode(value, {}) for name, value in facts.items()})
@@ -407,7 +405,7 @@ def _unpack(
         decode(document.get("marks", {"mapping": []}), assets),
         decode(document.get("pnl"), assets),
     )
-    return record, _bars(tables)
+    return record, _bars(tables, decode(document.get("splits", {"mapping": []}), assets))
 
 
 def _adjustments(
@@ -417,15 +415,18 @@ def _adjustments(
     return [] if table is None else [Adjustment(**row) for row in _rows(Adjustment, table, assets)]
 
 
-def _bars(tables: Mapping[str, pl.DataFrame]) -> Kept:
+def _bars(
+    tables: Mapping[str, pl.DataFrame], splits: Mapping[str, list[tuple[int, float]]]
+) -> KeptBars:
     table = tables.get("bars")
     if table is None:
-        return {}
+        return KeptBars()
     parts = table.partition_by("symbol", maintain_order=True)
-    return {
+    kept = {
         part["symbol"][0]: bars_of_columns({n: part[n].to_numpy() for n in ("us", *FIELDS)})
         for part in parts
     }
+    return KeptBars(kept, splits)
 
 
 def _by_session(table: pl.DataFrame, rows: list[Any], count: int) -> list[list[Any]]:

@@ -22,6 +22,7 @@ from rbtlive.errors import StrategyError, UnsupportedSignals
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.ratios import alpha_beta, ratios
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
@@ -282,15 +283,15 @@ class Columns:
     def _figures(self, ledger: _Ledger) -> tuple[dict[str, Any], NDArray[np.float64]]:
         returns = ledger.returns()
         runs = len(returns)
-        figures: dict[str, Any] = ratios(returns)
+        figures: dict[str, Any] = ratios(returns, rows_a_year(self._settings))
         none = np.full(runs, np.nan)
         figures |= {"alpha": none, "beta": none, "benchmark_return": none}
         benchmark = self._benchmark()
         if benchmark is not None:
-            alpha, beta = alpha_beta(returns, benchmark)
+            alpha, beta = alpha_beta(returns, benchmark, rows_a_year(self._settings))
             whole = np.full(runs, float(np.prod(1.0 + benchmark) - 1.0))
             figures |= {"alpha": alpha, "beta": beta, "benchmark_return": whole}
-        figures |= ledger.figures()
+        figures |= ledger.figures(rows_a_year(self._settings))
         return {name: _known(figures[name], name) for name in METRICS}, returns
 
     def _benchmark(self) -> NDArray[np.float64] | None:
@@ -354,7 +355,7 @@ class _Ledger:
         found[:, 1:][values[:, :-1] == 0.0] = 0.0
         return found
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, a_year: int) -> dict[str, Any]:
         """Return what counts orders and money."""
         values = self.values
         runs, sessions = values.shape
@@ -362,7 +363,7 @@ class _Ledger:
         assert self._gross is not None
         with np.errstate(all="ignore"):
             leverage = (self._gross.T / values).max(axis=1)
-            turnover = np.where(mean > 0, self._traded / 2 / mean / (sessions / 252), np.nan)
+            turnover = np.where(mean > 0, self._traded / 2 / mean / (sessions / a_year), np.nan)
         return {
             "sessions": np.full(runs, sessions),
             "orders": self._counts["orders"],
