@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.record import RunRecord, column
 from rbtlive.errors import MissingExtra, ResultError
 from rbtlive.model.arrays import np
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
+from rbtlive.research.figures.base import extremes, one_of
 from rbtlive.research.frames import benchmark_returns, daily_returns
 
 # Read on light and dark pages alike, and told apart by those who do not see red and
@@ -56,7 +56,8 @@ def figure_of(record: RunRecord) -> Any:
     figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     figure.update_layout(
-        title_text=html.escape(record.strategy_name),
+        title={"text": html.escape(record.strategy_name), "x": 0.01, "xanchor": "left", "y": 0.97},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": _GRID, "activecolor": _TEXT},
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
@@ -69,23 +70,11 @@ def figure_of(record: RunRecord) -> Any:
     return figure
 
 
-def save_figure(record: RunRecord, path: str | Path) -> Path:
-    """Write the chart as one HTML page that opens without a network; return the path.
-
-    Raises:
-        MissingExtra: plotly is not installed.
-        ResultError: the run has no finished session to draw.
-    """
-    target = Path(path)
-    page = figure_of(record).to_html(include_plotlyjs=True, include_mathjax=False, full_html=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, encoding="utf-8")
-    return target
-
-
 def _value_traces(go: Any, record: RunRecord) -> list[Any]:
-    days = [row.label for row in record.sessions]
-    values = [float(row.portfolio_value) for row in record.sessions]
+    days = column(record.sessions, "label")
+    worth = np.array([float(value) for value in column(record.sessions, "portfolio_value")])
+    places = extremes(worth)
+    days, values = one_of(days, places), worth[places].tolist()
     traces = [go.Scatter(x=days, y=values, mode="lines", name="Portfolio", line={"color": _EQUITY})]
     benchmark = benchmark_returns(record.sessions)
     if benchmark is not None:
@@ -95,7 +84,7 @@ def _value_traces(go: Any, record: RunRecord) -> list[Any]:
         traces.append(
             go.Scatter(
                 x=days,
-                y=grown.tolist(),
+                y=grown[places].tolist(),
                 mode="lines",
                 name=name,
                 line={"color": _BENCHMARK, "dash": "dot"},
@@ -121,7 +110,7 @@ def _fill_traces(go: Any, record: RunRecord) -> list[Any]:
         if days:
             marker = {
                 "color": color,
-                "size": 8,
+                "size": 8 if len(days) < 60 else 5,
                 "symbol": "triangle-up" if sign > 0 else "triangle-down",
             }
             traces.append(
@@ -150,9 +139,10 @@ def _fills_text(fills: Sequence[Transaction]) -> str:
 
 def _drawdown_trace(go: Any, record: RunRecord) -> Any:
     depths = expanding.drawdowns(np.asarray(daily_returns(record.sessions)))
+    places = extremes(depths)
     return go.Scatter(
-        x=[row.label for row in record.sessions],
-        y=depths.tolist(),
+        x=one_of(column(record.sessions, "label"), places),
+        y=depths[places].tolist(),
         mode="lines",
         fill="tozeroy",
         name="Drawdown",

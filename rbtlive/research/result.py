@@ -21,7 +21,9 @@ from rbtlive.core.record import RunRecord, column
 from rbtlive.core.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
-from rbtlive.research import charts, display, frames
+from rbtlive.research import display, frames
+from rbtlive.research.figures.kinds import make_figure
+from rbtlive.research.figures.page import page_of
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.round_trips import Method
@@ -247,25 +249,39 @@ class BacktestResult:
 
         return zipline_frame(self.record)
 
-    def plot(self) -> Any:
-        """Return a plotly figure: portfolio value, fills and benchmark, with the
-        drawdown below.
+    def plot(self, kind: str | None = None, *, symbol: str | None = None) -> Any:
+        """Return a plotly figure that answers one question.
+
+        Args:
+            kind: "equity" (value, fills and benchmark, the drawdown below; the
+                default), "price" (candles with fills, stops and limits), "drawdown",
+                "monthly", "distribution", "rolling", "exposure", "trades" (profit by
+                holding time), or "excursions" (MAE and MFE).
+            symbol: With "price": which; by default what was traded most.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
-            ResultError: no session was finished.
+            ResultError: there is nothing to draw.
+            SettingsError: there is no such kind.
         """
-        return charts.figure_of(self.record)
+        return make_figure(self, kind, symbol)
 
-    def save_html(self, path: str | Path) -> Path:
-        """Write the chart as one HTML page that opens without a network; return the
-        path.
+    def save_html(
+        self, path: str | Path, kind: str | None = None, *, symbol: str | None = None
+    ) -> Path:
+        """Write a figure of `plot` as one HTML page that opens without a network, of at
+        most 1.5 MB; return the path.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
-            ResultError: no session was finished.
+            ResultError: there is nothing to draw.
+            SettingsError: there is no such kind.
         """
-        return charts.save_figure(self.record, path)
+        target = Path(path)
+        page = page_of(self.plot(kind, symbol=symbol), self.strategy_name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
+        return target
 
     def save(self, path: str | Path) -> Path:
         """Write the result, without the context, to one file; return the path.

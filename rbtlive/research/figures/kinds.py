@@ -1,0 +1,59 @@
+"""The figures by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from rbtlive.core.record import RunRecord
+from rbtlive.errors import ResultError, SettingsError
+from rbtlive.research.charts import figure_of
+from rbtlive.research.figures.price import price_figure
+from rbtlive.research.figures.trading import excursions_figure, trades_figure
+from rbtlive.research.figures.value import (
+    distribution_figure,
+    exposure_figure,
+    monthly_figure,
+    rolling_figure,
+    underwater_figure,
+)
+
+if TYPE_CHECKING:
+    from rbtlive.research.result import BacktestResult
+
+
+def _equity_figure(result: BacktestResult) -> Any:
+    record: RunRecord = result.record
+    return figure_of(record)
+
+
+FIGURES: Final[dict[str, Callable[[BacktestResult], Any]]] = {
+    "equity": _equity_figure,
+    "price": price_figure,
+    "drawdown": underwater_figure,
+    "monthly": monthly_figure,
+    "distribution": distribution_figure,
+    "rolling": rolling_figure,
+    "exposure": exposure_figure,
+    "trades": trades_figure,
+    "excursions": excursions_figure,
+}
+_ALIASES: Final = {"underwater": "drawdown", "value": "equity", "mae": "excursions"}
+
+
+def make_figure(result: BacktestResult, kind: str | None, symbol: str | None = None) -> Any:
+    """Return the figure of that kind.
+
+    Raises:
+        SettingsError: there is no such kind, or a symbol does not belong to it.
+        ResultError: the run has nothing to draw.
+        MissingExtra: plotly is not installed.
+    """
+    name = _ALIASES.get(kind or "equity", kind or "equity")
+    if name not in FIGURES:
+        raise SettingsError(f"kind must be one of {list(FIGURES)}: was {kind!r} in plot()")
+    if symbol is not None and name != "price":
+        raise SettingsError(f'symbol belongs to plot("price"): was {symbol!r} with {name!r}')
+    if name != "price" and not result.record.sessions:
+        raise ResultError("there is nothing to plot: the run finished no session yet")
+    return price_figure(result, symbol) if name == "price" else FIGURES[name](result)

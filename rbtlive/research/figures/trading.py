@@ -1,0 +1,99 @@
+"""Figures of round trips: profit by holding time, and by how far they went first."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rbtlive.errors import ResultError
+from rbtlive.model.arrays import np
+from rbtlive.research.figures.base import GAIN, LOSS, OTHER, extremes, plotly, styled
+
+if TYPE_CHECKING:
+    from rbtlive.research.result import BacktestResult
+
+_MOST = 2_000
+
+
+def _closed(result: BacktestResult) -> pl.DataFrame:
+    trades = result.trades.filter(~pl.col("open"))
+    if trades.is_empty():
+        raise ResultError("there are no trades to plot: no position was closed")
+    kept = extremes(trades["return"].fill_null(0.0).to_numpy(), _MOST)
+    chosen: pl.DataFrame = trades[kept.tolist()]
+    return chosen
+
+
+def _texts(trades: pl.DataFrame) -> list[str]:
+    return [
+        html.escape(
+            f"{row['symbol']} {row['side']}, {row['entry_time']:%Y-%m-%d %H:%M} to "
+            f"{row['exit_time']:%Y-%m-%d %H:%M}: {row['net_profit']:,.2f}"
+        )
+        for row in trades.iter_rows(named=True)
+    ]
+
+
+def trades_figure(result: BacktestResult) -> Any:
+    """Return each closed trade: its return over its holding time in days."""
+    go = plotly()
+    trades = _closed(result)
+    days = trades["duration"].dt.total_seconds() / 86_400
+    figure = go.Figure()
+    for name, side, symbol in (("Long", "long", "circle"), ("Short", "short", "diamond")):
+        chosen = (trades["side"] == side).to_numpy()
+        if not chosen.any():
+            continue
+        returns = trades["return"].to_numpy()[chosen]
+        texts = [text for text, shown in zip(_texts(trades), chosen, strict=True) if shown]
+        figure.add_trace(
+            go.Scatter(
+                x=days.to_numpy()[chosen], y=returns, mode="markers", name=name, text=texts,
+                hovertemplate="%{text}<br>%{y:.2%} in %{x:.2f} days<extra></extra>",
+                marker={
+                    "color": [GAIN if value >= 0 else LOSS for value in returns],
+                    "symbol": symbol, "size": 8, "opacity": 0.75,
+                },
+            )
+        )  # fmt: skip
+    figure.add_hline(y=0, line={"color": OTHER, "width": 1})
+    figure.update_xaxes(title_text="Days held", rangemode="tozero")
+    figure.update_yaxes(title_text="Return of the trade", tickformat=".1%")
+    return styled(figure, f"Trades of {result.strategy_name}", height=460)
+
+
+def excursions_figure(result: BacktestResult) -> Any:
+    """Return each closed trade's return over the worst (left) and the best (right) that
+    it reached on the way.
+    """
+    go = plotly()
+    from plotly.subplots import make_subplots
+
+    trades = _closed(result).filter(pl.col("mae").is_not_null())
+    if trades.is_empty():
+        raise ResultError("there are no excursions to plot: this result has no bars")
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
+        subplot_titles=("Worst on the way (MAE)", "Best on the way (MFE)"),
+    )  # fmt: skip
+    returns, texts = trades["return"].to_numpy(), _texts(trades)
+    colours = [GAIN if value >= 0 else LOSS for value in returns]
+    for place, name in enumerate(("mae", "mfe"), start=1):
+        reached = trades[name].to_numpy()
+        marker = {"color": colours, "size": 8, "opacity": 0.75}
+        dots = go.Scatter(
+            x=reached, y=returns, mode="markers", text=texts, marker=marker, showlegend=False,
+            hovertemplate="%{text}<br>return %{y:.2%}, reached %{x:.2%}<extra></extra>",
+        )  # fmt: skip
+        figure.add_trace(dots, row=1, col=place)
+        ends = [float(np.min(reached)), float(np.max(reached))]
+        line = {"color": OTHER, "dash": "dot", "width": 1}
+        figure.add_trace(
+            go.Scatter(x=ends, y=ends, mode="lines", line=line, showlegend=False, hoverinfo="skip"),
+            row=1, col=place,
+        )  # fmt: skip
+        figure.update_xaxes(tickformat=".0%", row=1, col=place)
+    figure.update_yaxes(title_text="Return of the trade", tickformat=".0%", col=1)
+    return styled(figure, f"Excursions of {result.strategy_name}", height=460)

@@ -1,0 +1,176 @@
+"""Figures of what a run was worth: drawdown, months, distribution, rolling, exposure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.record import column
+from rbtlive.model.arrays import np
+from rbtlive.research import expanding
+from rbtlive.research.figures.base import (
+    GAIN,
+    LOSS,
+    OTHER,
+    TEXT,
+    extremes,
+    one_of,
+    plotly,
+    styled,
+)
+from rbtlive.research.frames import daily_returns
+from rbtlive.research.statistics.periods import MONTHS
+
+if TYPE_CHECKING:
+    from rbtlive.research.result import BacktestResult
+
+
+def underwater_figure(result: BacktestResult) -> Any:
+    """Return how far the portfolio was below its high, the five deepest falls named."""
+    go = plotly()
+    depths = np.nan_to_num(expanding.drawdowns(daily_returns(result.record.sessions)))
+    dates = column(result.record.sessions, "label")
+    places = extremes(depths)
+    line = go.Scatter(
+        x=one_of(dates, places), y=depths[places], mode="lines", fill="tozeroy",
+        name="Drawdown", line={"color": LOSS, "width": 1}, showlegend=False,
+    )  # fmt: skip
+    figure = go.Figure([line])
+    for row in result.drawdowns.head(5).iter_rows(named=True):
+        figure.add_annotation(
+            x=row["valley"], y=row["depth"], text=f"{row['depth']:.1%}, {row['days']:,} days",
+            showarrow=True, arrowcolor=TEXT, ax=0, ay=22, font={"size": 11},
+        )  # fmt: skip
+    low = float(depths.min()) if len(depths) else 0.0
+    figure.update_yaxes(tickformat=".0%", title_text="Below the high", range=[low * 1.25, 0])
+    return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
+
+
+def monthly_figure(result: BacktestResult) -> Any:
+    """Return a table of months: blue gained, orange lost, deeper is more."""
+    go = plotly()
+    frame = result.monthly
+    years = frame["year"].to_list()
+    cells = [
+        (month, place, value)
+        for place, row in enumerate(frame.select(*MONTHS, "year_return").rows())
+        for month, value in enumerate(row)
+        if value is not None
+    ]
+    largest = max((abs(value) for month, _y, value in cells if month < 12), default=0.0) or 1.0
+    bars = go.Bar(
+        x=[month for month, _y, _v in cells],
+        y=[0.92] * len(cells),
+        base=[place - 0.46 for _m, place, _v in cells],
+        width=0.94,
+        marker={"color": [shade(value, largest) for *_place, value in cells], "line_width": 0},
+        text=[f"{value:.1%}" for *_place, value in cells],
+        textposition="inside",
+        insidetextanchor="middle",
+        textfont={"color": "#16181c", "size": 11},
+        customdata=[f"{years[place]}" for _m, place, _v in cells],
+        hovertemplate="%{customdata}: %{text}<extra></extra>",
+        textangle=0,
+    )
+    figure = go.Figure([bars])
+    names = [month.capitalize() for month in MONTHS] + ["Year"]
+    figure.update_xaxes(
+        tickvals=list(range(13)), ticktext=names, side="top", showgrid=False, zeroline=False
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(years))), ticktext=[str(year) for year in years],
+        range=[len(years) - 0.5, -0.5], showgrid=False, zeroline=False,
+    )  # fmt: skip
+    styled(figure, f"Monthly returns of {result.strategy_name}", height=150 + 28 * len(years))
+    return figure.update_layout(margin_t=100)
+
+
+def shade(value: float, largest: float) -> str:
+    """Return a light blue for gains and a light orange for losses, deeper for more, on
+    which dark text is read.
+    """
+    strength = min(abs(value) / largest, 1.0) ** 0.7 * 0.8 + 0.08
+    target = (94, 165, 217) if value >= 0 else (232, 146, 69)
+    red, green, blue = (round(246 + (part - 246) * strength) for part in target)
+    return f"rgb({red},{green},{blue})"
+
+
+def distribution_figure(result: BacktestResult) -> Any:
+    """Return how often which return of a session came, with mean and value at risk."""
+    go = plotly()
+    returns = daily_returns(result.record.sessions)
+    returns = returns[~np.isnan(returns)]
+    counts, edges = np.histogram(returns, bins=min(80, max(10, len(returns) // 12)))
+    middles = (edges[:-1] + edges[1:]) / 2
+    colours = [GAIN if middle >= 0 else LOSS for middle in middles]
+    figure = go.Figure(
+        [go.Bar(x=middles, y=counts, marker={"color": colours, "line_width": 0},
+                width=float(edges[1] - edges[0]) * 0.94, name="Sessions", showlegend=False)]
+    )  # fmt: skip
+    stats = dict(result.stats.select("statistic", "value").iter_rows())
+    for name, label in (("value_at_risk", "Value at risk 5%"), ("mean_day", "Mean")):
+        if stats[name] is not None:
+            position = "top left" if name == "value_at_risk" else "top right"
+            figure.add_vline(
+                x=stats[name], line={"color": TEXT, "dash": "dot"},
+                annotation_text=f"{label} {stats[name]:.2%}", annotation_position=position,
+            )  # fmt: skip
+    figure.update_xaxes(tickformat=".1%", title_text="Return of a session")
+    figure.update_yaxes(title_text="Sessions")
+    return styled(figure, f"Distribution of returns of {result.strategy_name}", height=420)
+
+
+def rolling_figure(result: BacktestResult, window: int = 126) -> Any:
+    """Return Sharpe ratio, volatility and beta over the last `window` sessions."""
+    go = plotly()
+    from plotly.subplots import make_subplots
+
+    window = max(2, min(window, len(result.record.sessions) // 2))
+    frame = result.rolling(window)
+    shown = [name for name in ("sharpe", "volatility", "beta") if frame[name].count()]
+    rows = max(len(shown), 1)
+    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.06)
+    dates = frame["date"].to_list()
+    for row, name in enumerate(shown, start=1):
+        values = frame[name].fill_null(float("nan")).to_numpy()
+        places = extremes(values)
+        line = go.Scatter(
+            x=one_of(dates, places), y=values[places], mode="lines", name=name.capitalize(),
+            line={"color": GAIN, "width": 1.5}, showlegend=False,
+        )  # fmt: skip
+        figure.add_trace(line, row=row, col=1)
+        figure.update_yaxes(title_text=name.capitalize(), row=row, col=1)
+        figure.add_hline(y=0, line={"color": OTHER, "width": 1}, row=row, col=1)
+    title = f"Last {window} sessions, rolling: {result.strategy_name}"
+    return styled(figure, title, height=140 + 170 * rows)
+
+
+def exposure_figure(result: BacktestResult) -> Any:
+    """Return what was held at each close, long and short, over the portfolio's value."""
+    go = plotly()
+    sessions = result.record.sessions
+    value = np.array([float(v) for v in column(sessions, "portfolio_value")])
+    dates = column(sessions, "label")
+    figure = go.Figure()
+    for name, key, colour in (
+        ("Long", "long_value", GAIN),
+        ("Short", "short_value", LOSS),
+    ):
+        held = np.array([float(v) for v in column(sessions, key)])
+        share = np.divide(held, value, out=np.zeros_like(held), where=value != 0)
+        if not share.any():
+            continue
+        places = extremes(share)
+        figure.add_trace(
+            go.Scatter(
+                x=one_of(dates, places), y=share[places], mode="lines", fill="tozeroy", name=name,
+                line={"color": colour, "width": 1, "shape": "hv"},
+            )
+        )  # fmt: skip
+    net = np.array(column(sessions, "net_leverage"), dtype=np.float64)
+    places = extremes(net)
+    line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
+    figure.add_trace(
+        go.Scatter(x=one_of(dates, places), y=net[places], mode="lines", name="Net", line=line)
+    )
+    figure.update_yaxes(tickformat=".0%", title_text="Of the portfolio's value")
+    return styled(figure, f"Exposure of {result.strategy_name}", height=420)

@@ -1,0 +1,124 @@
+"""Figures: each kind draws, keeps its extremes, stays small, and escapes what users wrote."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.errors import ResultError, SettingsError
+from rbtlive.research.figures.base import extremes
+from rbtlive.research.figures.kinds import FIGURES
+from rbtlive.research.figures.price import merged
+from rbtlive.research.result import BacktestResult
+from rbtlive.research.run_bars import bars_of_columns
+from tests.builders import daily_frame
+from tests.research.builders import run_of
+
+MOST_BYTES = 1_500_000
+
+
+class Turns(rbt.TradingAlgorithm):
+    """Long, short, flat, with a stop now and then."""
+
+    def initialize(self, context):
+        context.asset, context.bars = self.symbol("AAA"), 0
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        if context.bars % 5 == 1:
+            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])
+        if context.bars == 8:
+            self.order(context.asset, -5, stop_price=1.0)
+
+
+@pytest.fixture(scope="module")
+def result() -> BacktestResult:
+    return rbt.backtest(Turns, daily_frame(80), benchmark="BBB")
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_every_kind_draws_and_its_page_is_small_and_offline(result, kind, tmp_path):
+    figure = result.plot(kind)
+
+    assert len(figure.data)
+    path = result.save_html(tmp_path / f"{kind}.html", kind)
+    page = path.read_text(encoding="utf-8")
+    assert path.stat().st_size < MOST_BYTES
+    assert not re.findall(r"<(?:script|link)[^>]*(?:src|href)=", page)
+
+
+def test_the_price_has_candles_volume_fills_and_stops(result):
+    figure = result.plot("price", symbol="AAA")
+
+    names = [trace.name for trace in figure.data]
+    assert names == ["AAA", "Volume", "Bought", "Sold", "Stop"]
+    bought = figure.data[2]
+    prices = result.transactions.filter(pl.col("amount") > 0)["price"].cast(pl.Float64)
+    assert list(bought.y) == prices.to_list()
+    assert list(figure.data[4].y) == [1.0, 1.0, None]
+
+
+def test_merged_candles_keep_the_highest_and_the_lowest_price():
+    random = np.random.default_rng(3)
+    close = 100 + np.cumsum(random.normal(0, 1, 500_000))
+    bars = bars_of_columns(
+        {"us": np.arange(500_000), "open": close, "high": close + 1, "low": close - 1,
+         "close": close, "volume": np.ones(500_000)}
+    )  # fmt: skip
+
+    fewer = merged(bars, 700)
+
+    assert len(fewer.us) == 700
+    assert fewer.high.max() == bars.high.max()
+    assert fewer.low.min() == bars.low.min()
+    assert (fewer.open[0], fewer.close[-1]) == (bars.open[0], bars.close[-1])
+    assert fewer.volume.sum() == 500_000
+
+
+def test_thinned_lines_keep_every_peak_and_trough():
+    values = np.zeros(100_000)
+    values[[77, 5_003, 99_990]] = [9.0, -7.0, 8.0]
+
+    places = extremes(values, 1000)
+
+    assert len(places) <= 1000
+    assert {0, 77, 5_003, 99_990, 99_999} <= set(places.tolist())
+
+
+def test_what_cannot_be_drawn_is_said(result):
+    with pytest.raises(SettingsError, match="kind must be one of"):
+        result.plot("pie")
+    with pytest.raises(SettingsError, match="symbol belongs to"):
+        result.plot("monthly", symbol="AAA")
+    with pytest.raises(ResultError, match="no price of ZZZ"):
+        result.plot("price", symbol="ZZZ")
+    with pytest.raises(ResultError, match="nothing was traded"):
+        BacktestResult(run_of([10_000, 10_001])).plot("price")
+    with pytest.raises(ResultError, match="no trades to plot"):
+        BacktestResult(run_of([10_000, 10_001])).plot("trades")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in FIGURES if kind not in {"price", "trades", "excursions"}]
+)
+def test_a_flat_run_of_two_sessions_draws_without_a_warning(kind):
+    assert BacktestResult(run_of([10_000, 10_000])).plot(kind) is not None
+
+
+def test_a_loaded_result_draws_its_price(result, tmp_path):
+    loaded = BacktestResult.load(result.save(tmp_path / "run"))
+
+    assert list(loaded.plot("price").data[0].close) == list(result.plot("price").data[0].close)
+
+
+def test_a_name_cannot_end_the_script(tmp_path):
+    hostile = "</script><script>alert(1)</script>"
+    run = BacktestResult(run_of([10_000, 10_001], name=hostile))
+
+    page = run.save_html(tmp_path / "x.html", "drawdown").read_text(encoding="utf-8")
+
+    assert "<script>alert(1)" not in page
