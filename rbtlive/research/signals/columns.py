@@ -22,12 +22,12 @@ from rbtlive.errors import StrategyError, UnsupportedSignals
 from rbtlive.finance.commission import PerShare
 from rbtlive.finance.slippage import FixedBasisPointsSlippage
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.ratios import alpha_beta, ratios
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
 from rbtlive.research.signals.simulation import AssetSpan, Simulation, Traded
 from rbtlive.research.signals.strategy import Signals
+from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import METRICS, RunView
 from rbtlive.research.sweeping.params import Params
 from rbtlive.runtime.backtest import make_market
