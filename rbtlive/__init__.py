@@ -32,10 +32,12 @@ from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
+from rbtlive.research.monte_carlo import monte_carlo
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
 from rbtlive.research.signals.strategy import signals
+from rbtlive.research.walking.walk_forward import walk_forward
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.dispatcher import EventDispatcher
 from rbtlive.runtime.engine.engine import TradingEngine
@@ -76,6 +78,7 @@ __all__ = [
     "enable_nested_loop",
     "load_ipython_extension",
     "load_sample",
+    "monte_carlo",
     "open_session",
     "read",
     "resample",
@@ -84,4 +87,5 @@ __all__ = [
     "sessions",
     "signals",
     "sweep",
+    "walk_forward",
 ]

@@ -28,7 +28,7 @@ GROUPS = {
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("read", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport"),
-    "Sweeps": ("sweep", "SweepResult", "signals"),
+    "Sweeps": ("sweep", "SweepResult", "signals", "walk_forward", "monte_carlo"),
     "Brokers and breakers": ("PaperBroker", "BrokerAdapter", "Breakers"),
     "The engine under a session": (
         "TradingEngine", "EventQueue", "EventDispatcher", "OrderManager", "StrategyExecutor", "OrderState",

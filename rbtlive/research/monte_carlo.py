@@ -1,0 +1,199 @@
+"""`monte_carlo()`: how else a result could have come out.
+
+The rule: a seed gives the same answer again, and what is resampled is said.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.errors import SettingsError, SweepError
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.odds.reality import block_length, stationary_places
+from rbtlive.research.result import BacktestResult
+from rbtlive.research.stress import stressed_values
+
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+RESAMPLED: Final = ("blocks", "trades")
+RUN_AGAIN: Final = ("prices", "delay", "costs")
+
+
+class MonteCarloResult:
+    """Many ways a result could have come out.
+
+    Attributes:
+        method: How they were made.
+        values: Portfolio values, draws x steps; the first step is the capital.
+        capital: Money at the start.
+        ruin_below: The fraction of the capital below which a draw counts as ruined.
+    """
+
+    def __init__(
+        self, method: str, values: NDArray[np.float64], *, capital: float, ruin_below: float
+    ) -> None:
+        self.method = method
+        self.values = values
+        self.capital = capital
+        self.ruin_below = ruin_below
+
+    @property
+    def bands(self) -> pl.DataFrame:
+        """`step` (sessions, or trades where trades were shuffled) and a value for each
+        of the quantiles `p05`, `p25`, `p50`, `p75`, `p95`.
+        """
+        bands = np.quantile(self.values, QUANTILES, axis=0)
+        columns = {f"p{round(q * 100):02d}": band for q, band in zip(QUANTILES, bands, strict=True)}
+        return pl.DataFrame({"step": np.arange(self.values.shape[1]), **columns})
+
+    @property
+    def drawdowns(self) -> NDArray[np.float64]:
+        """Deepest drawdown of each draw, a fraction, zero or negative."""
+        peaks = np.maximum.accumulate(self.values, axis=1)
+        deepest: NDArray[np.float64] = (self.values / peaks - 1.0).min(axis=1)
+        return deepest
+
+    @property
+    def ruin(self) -> float:
+        """Share of draws whose value falls below `ruin_below` of the capital."""
+        return float(np.mean(self.values.min(axis=1) < self.ruin_below * self.capital))
+
+    @property
+    def final(self) -> NDArray[np.float64]:
+        """Final value of each draw."""
+        return self.values[:, -1]
+
+    @property
+    def loss(self) -> float:
+        """Share of draws that end below the capital."""
+        return float(np.mean(self.final < self.capital))
+
+    def quantiles(self) -> pl.DataFrame:
+        """Return `quantile`, `final_value`, `total_return` and `max_drawdown` (at 0.05
+        one of the deepest).
+        """
+        final = np.quantile(self.final, QUANTILES)
+        return pl.DataFrame(
+            {
+                "quantile": QUANTILES,
+                "final_value": final,
+                "total_return": final / self.capital - 1.0,
+                "max_drawdown": np.quantile(self.drawdowns, QUANTILES),
+            }
+        )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        low, middle, high = np.quantile(self.final, (0.05, 0.5, 0.95))
+        return (
+            f"MonteCarloResult({self.method}, {len(self)} draws, final value {low:,.0f} to "
+            f"{high:,.0f}, median {middle:,.0f}, ruin {self.ruin:.1%}, drawdown at 5 % "
+            f"{np.quantile(self.drawdowns, 0.05):.1%})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{value:,.4g}</td>" for value in row) + "</tr>"
+            for row in self.quantiles().iter_rows()
+        )
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.quantiles().columns)
+        return (
+            f"<div>{html.escape(repr(self))}<table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+
+
+def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
+    result: BacktestResult,
+    *,
+    method: str = "blocks",
+    n: int | None = None,
+    seed: int = 0,
+    block: float | None = None,
+    ruin_below: float = 0.5,
+    strategy: Any = None,
+    data: Any = None,
+    amount: float | None = None,
+) -> MonteCarloResult:
+    """Return how else a result could have come out.
+
+    Args:
+        result: The result of a run.
+        method: "blocks" draws blocks of daily returns with replacement (the stationary
+            bootstrap, which keeps their memory), "trades" shuffles the closed trades.
+            "prices", "delay" and "costs" run the strategy again: over prices with a
+            little noise, with every order filled later, or with dearer costs.
+        n: How many draws; 1,000 of those that resample, 20 of "prices", and one of
+            "delay" and "costs", in which there is no chance.
+        seed: Makes it repeatable.
+        block: Mean length of a block in sessions; None is their cube root.
+        ruin_below: The fraction of the capital below which a draw counts as ruined.
+        strategy: What ran; None takes it from the result where it has its context.
+        data: The portal it ran over; likewise.
+        amount: How much: "prices" multiplies each bar by exp of a normal number with
+            this deviation (0.002), "delay" waits so many bars more (1), "costs"
+            multiplies commission and slippage (2).
+
+    Raises:
+        SettingsError: there is no such method, or `n` is not from 1 on.
+        SweepError: the result has too few sessions or no closed trades, or what ran is
+            not known.
+
+    Source: Politis & Romano (1994), The Stationary Bootstrap.
+    """
+    if method not in (*RESAMPLED, *RUN_AGAIN):
+        raise SettingsError(
+            f"method must be one of {', '.join((*RESAMPLED, *RUN_AGAIN))}: was {method!r}"
+        )
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise SettingsError(f"n must be a whole number from 1 on: was {n!r}")
+    capital = float(result.record.settings.capital_base)
+    if method in RESAMPLED:
+        draw: Mapping[str, Callable[..., NDArray[np.float64]]] = {
+            "blocks": _blocks,
+            "trades": _trades,
+        }
+        values = draw[method](result, n or 1000, seed=seed, block=block)
+    else:
+        values = stressed_values(
+            result, method, n=n, seed=seed, strategy=strategy, data=data, amount=amount
+        )
+    start = np.full((len(values), 1), capital)
+    return MonteCarloResult(
+        method, np.concatenate([start, values], axis=1), capital=capital, ruin_below=ruin_below
+    )
+
+
+def _blocks(
+    result: BacktestResult, n: int, *, seed: int, block: float | None
+) -> NDArray[np.float64]:
+    returns = np.nan_to_num(result.performance["returns"].to_numpy())
+    if len(returns) < 2:
+        raise SweepError(f"blocks need two sessions at least: was {len(returns)}")
+    generator = np.random.default_rng(seed)
+    length = block_length(len(returns)) if block is None else block
+    if not length >= 1:
+        raise SettingsError(f"block must be 1 session at least: was {block}")
+    places = [stationary_places(len(returns), block=length, generator=generator) for _ in range(n)]
+    growth: NDArray[np.float64] = np.cumprod(1.0 + returns[np.array(places)], axis=1)
+    return growth * float(result.record.settings.capital_base)
+
+
+def _trades(
+    result: BacktestResult, n: int, *, seed: int, block: float | None
+) -> NDArray[np.float64]:
+    del block
+    closed = result.trades.filter(~pl.col("open"))["net_profit"].cast(pl.Float64).to_numpy()
+    if not len(closed):
+        raise SweepError("trades cannot be shuffled: the result has no closed one")
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permuted(np.tile(closed, (n, 1)), axis=1)
+    values: NDArray[np.float64] = float(result.record.settings.capital_base) + np.cumsum(
+        shuffled, axis=1
+    )
+    return values

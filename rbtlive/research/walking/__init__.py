@@ -1,0 +1,1 @@
+"""Parameters chosen in one span of time and tried in the next."""

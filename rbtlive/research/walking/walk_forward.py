@@ -1,0 +1,264 @@
+"""`walk_forward()`: parameters chosen again and again, each time tried on what follows.
+
+The rule: nothing of a test, nor of what lies behind it, has a part in choosing its
+parameters.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.record import RunRecord
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import SweepError
+from rbtlive.research.backtesting import backtest
+from rbtlive.research.result import BacktestResult
+from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.result import SweepResult, SweepRow
+from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.research.walking.folds import Fold, sessions_of, walk
+from rbtlive.research.walking.stitching import stitch
+from rbtlive.runtime.backtest import prepare_settings
+
+_SWEEPS = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
+
+
+class WalkForwardResult:
+    """The folds of a walk forward, and what they come to.
+
+    Attributes:
+        result: The tests one after the other, as one `BacktestResult`.
+        sweeps: The sweep of each fold.
+        chosen: The row that each fold chose.
+        tests: The result of each fold's test.
+    """
+
+    def __init__(
+        self,
+        spans: Sequence[Mapping[str, Any]],
+        sweeps: Sequence[SweepResult],
+        chosen: Sequence[SweepRow],
+        tests: Sequence[BacktestResult],
+        result: BacktestResult,
+    ) -> None:
+        self._spans = list(spans)
+        self.sweeps = list(sweeps)
+        self.chosen = list(chosen)
+        self.tests = list(tests)
+        self.result = result
+
+    @cached_property
+    def folds(self) -> pl.DataFrame:
+        """One row a fold: `fold`, `train_start`, `train_end`, `test_start`, `test_end`
+        (all included), the chosen parameters, and the objective in the training
+        (`in_sample`) and in the test (`out_of_sample`; null where it is a function).
+        """
+        rows = []
+        for place, (span, row, test) in enumerate(
+            zip(self._spans, self.chosen, self.tests, strict=True)
+        ):
+            sweep_ = self.sweeps[place]
+            objective = sweep_.objectives[0]
+            outside = None if objective.function else test.metrics.get(objective.name)
+            rows.append(
+                {
+                    "fold": place,
+                    **span,
+                    **row.params,
+                    "in_sample": sweep_.value(row.number),
+                    "out_of_sample": outside,
+                }
+            )
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    @property
+    def efficiency(self) -> float | None:
+        """Mean of the objective out of sample over its mean in sample; None where the
+        latter is not positive.
+
+        Source: Pardo (2008), The Evaluation and Optimization of Trading Strategies.
+        """
+        inside = self.folds["in_sample"].mean()
+        outside = self.folds["out_of_sample"].mean()
+        if not isinstance(inside, float) or not isinstance(outside, float) or inside <= 0:
+            return None
+        return outside / inside
+
+    def stability(self) -> pl.DataFrame:
+        """Return how steady each parameter is over the folds: `parameter`, `values`
+        (how many different ones), `changes` from fold to fold, `mean` and `deviation`
+        (null for what is no number).
+        """
+        rows = []
+        for name in self.sweeps[0].names:
+            values = [row.params[name] for row in self.chosen]
+            numbers = [v for v in values if isinstance(v, (int, float))]
+            series = pl.Series(numbers if len(numbers) == len(values) else [], dtype=pl.Float64)
+            rows.append(
+                {
+                    "parameter": name,
+                    "values": len(set(map(repr, values))),
+                    "changes": sum(a != b for a, b in itertools.pairwise(values)),
+                    "mean": series.mean(),
+                    "deviation": series.std(),
+                }
+            )
+        schema = {
+            "parameter": pl.String,
+            "values": pl.Int64,
+            "changes": pl.Int64,
+            "mean": pl.Float64,
+            "deviation": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema)
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __repr__(self) -> str:
+        sharpe = number(self.result.metrics["sharpe"])
+        return (
+            f"WalkForwardResult({len(self)} folds, {self.result.performance.height} sessions out "
+            f"of sample, sharpe {sharpe:.4g}, efficiency {number(self.efficiency):.4g})"
+        )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.folds.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_shown(v))}</td>" for v in row) + "</tr>"
+            for row in self.folds.iter_rows()
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def walk_forward(  # noqa: PLR0913 - the public contract, each by name
+    strategy: Any,
+    data: Any,
+    params: Mapping[str, Any],
+    *,
+    train: Any,
+    test: Any,
+    anchored: bool = False,
+    gap: Any = 0,
+    purge: Any = 0,
+    embargo: Any = 0,
+    step: Any = None,
+    maximize: Any = "sharpe",
+    **options: Any,
+) -> WalkForwardResult:
+    """Choose parameters in a span of sessions, try them in the next, and go on.
+
+    Lengths are sessions, or text: "2y" is 504, "6mo" 126, "4w" 20, "10d" 10.
+
+    Args:
+        strategy: What `backtest` takes.
+        data: What `backtest` takes.
+        params: What `sweep` takes.
+        train: How long parameters are chosen in.
+        test: How long they are tried.
+        anchored: Train from the first session on, ever longer; else in a window that
+            rolls.
+        gap: Sessions between training and test that neither uses.
+        purge: Sessions left out at the training's end besides, because what was decided
+            there reaches into the test.
+        embargo: Sessions left out besides, because returns have a memory. As a training
+            lies before its test, the three add up.
+        step: From the begin of a test to that of the next; by default its length.
+        maximize: What each fold maximises: what `sweep` takes.
+        **options: What `sweep` takes, and what `backtest` takes.
+
+    Returns:
+        The folds; its `result` is the tests one after the other as one
+        `BacktestResult`: each begins with the money the one before ended with, and with
+        no positions.
+
+    Raises:
+        BadFolds: tests overlap, or not one fold fits.
+        SweepError: in a fold no run has a value.
+    """
+    searching = {name: options.pop(name) for name in _SWEEPS if name in options}
+    progress = options.pop("progress", False)
+    options.pop("store", None)
+    portal = PolarsDataPortal.coerce(
+        data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
+    )
+    settings = prepare_settings(portal, **options)
+    calendar = portal.calendar
+    assert settings.end is not None
+    first = calendar.number(settings.start)
+    folds = _folds(
+        calendar.number(settings.end) - first + 1, train, test, anchored, gap, purge, embargo, step
+    )
+    for name in ("start", "end", "warmup", "capital_base"):
+        options.pop(name, None)
+    spans, sweeps, chosen, tests = [], [], [], []
+    capital = settings.capital_base
+    for place, fold in enumerate(folds):
+        labels = [calendar.label(first + n) for n in (*fold.train, *fold.test)]
+        ends = [calendar.label(first + n - 1) for n in (fold.train[1], fold.test[1])]
+        found = sweep(
+            strategy, portal, params, maximize=maximize, start=labels[0], end=ends[0],
+            capital_base=capital, progress=progress, **searching, **options,
+        )  # fmt: skip
+        try:
+            best = found.best
+        except SweepError as error:
+            error.add_note(f"in fold {place}, trained from {labels[0]} to {ends[0]}")
+            raise
+        tried = backtest(
+            strategy, portal, params=dict(best.params), start=labels[2], end=ends[1],
+            capital_base=capital, progress=False, **options,
+        )  # fmt: skip
+        capital = tried.record.sessions[-1].portfolio_value
+        if capital <= 0:
+            raise SweepError(f"the tests lost all money by {ends[1]}, in fold {place}")
+        spans.append(
+            {
+                "train_start": labels[0],
+                "train_end": ends[0],
+                "test_start": labels[2],
+                "test_end": ends[1],
+            }
+        )
+        sweeps.append(found)
+        chosen.append(best)
+        tests.append(tried)
+    record: RunRecord = stitch([one.record for one in tests])
+    return WalkForwardResult(
+        spans, sweeps, chosen, tests, BacktestResult(record, bars=tests[-1].bars)
+    )
+
+
+def _folds(
+    sessions: int,
+    train: Any,
+    test: Any,
+    anchored: bool,
+    gap: Any,
+    purge: Any,
+    embargo: Any,
+    step: Any,
+) -> list[Fold]:
+    distance = sum(
+        sessions_of(value, name, least=0)
+        for name, value in (("gap", gap), ("purge", purge), ("embargo", embargo))
+    )
+    length = sessions_of(test, "test")
+    return walk(
+        sessions,
+        train=sessions_of(train, "train", least=2),
+        test=length,
+        step=length if step is None else sessions_of(step, "step"),
+        anchored=anchored,
+        distance=distance,
+    )

@@ -1,0 +1,169 @@
+"""Walks forward try what was chosen before, and their result is one run's."""
+
+import math
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.errors import BadFolds, SweepError
+from rbtlive.research.walking.folds import combinations, path_count, sessions_of, walk
+from tests.research.sweeping.sweeps import SETS, Cross, FailsOnThree
+from tests.research.sweeping.test_signals import cross, market
+
+
+def forward(strategy=Cross, params=None, **options):
+    options = {"train": 25, "test": 12, "start": "2015-01-20", "workers": 1, **options}
+    return rbt.walk_forward(strategy, market(), params or SETS, **options)
+
+
+def test_each_fold_chooses_before_it_tries_and_nothing_is_tried_twice():
+    found = forward(purge=2, embargo=1, gap=1)
+
+    folds = found.folds
+    assert (folds["train_end"] < folds["test_start"]).all()
+    assert (folds["test_start"].to_list()[1:] > folds["test_end"].to_list()[:-1]) is True
+    tried = found.result.performance["date"]
+    assert tried.is_unique().all()
+    assert tried.is_sorted()
+    sessions = rbt.backtest(Cross, market(), start="2015-01-20", progress=False).performance["date"]
+    places = {label: place for place, label in enumerate(sessions)}
+    for end, begin in zip(folds["train_end"], folds["test_start"], strict=True):
+        assert places[begin] - places[end] == 5
+
+
+def test_each_test_is_what_backtest_gives_for_the_chosen_parameters():
+    found = forward()
+
+    for place, (row, test) in enumerate(zip(found.chosen, found.tests, strict=True)):
+        fold = found.folds.row(place, named=True)
+        sweep = rbt.sweep(
+            Cross,
+            market(),
+            SETS,
+            start=fold["train_start"],
+            end=fold["train_end"],
+            workers=1,
+            capital_base=test.record.settings.capital_base,
+        )
+        assert row.params == sweep.best.params
+        assert fold["out_of_sample"] == test.metrics["sharpe"]
+
+
+def test_the_stitched_result_is_a_run_whose_books_balance():
+    found = forward(cross(), {"fast": [2, 3], "slow": [6]}, train=30, test=9)
+    result = found.result
+
+    ends = [test.record.sessions[-1].portfolio_value for test in found.tests]
+    whole = result.performance
+    assert result.record.sessions[-1].portfolio_value == ends[-1]
+    growth = math.prod(1.0 + test.metrics["total_return"] for test in found.tests)
+    assert result.metrics["total_return"] == pytest.approx(growth - 1.0, rel=1e-12)
+    assert whole["portfolio_value"].to_list() == [
+        value for test in found.tests for value in test.performance["portfolio_value"]
+    ]
+    assert result.orders["id"].is_unique().all()
+    assert set(result.transactions["order_id"].drop_nulls()) <= set(result.orders["id"])
+    cash = sum(
+        (-t.amount * t.price - t.commission for t in result.record.transactions), Decimal(100_000)
+    )
+    held = result.record.sessions[-1].ending_value
+    assert cash + held == ends[-1]
+    assert result.trades.filter(pl.col("open")).height == len(result.record.sessions[-1].positions)
+    assert result.profit_bridge["change_of_equity"] == ends[-1] - 100_000
+
+
+def test_anchored_training_begins_at_the_first_session():
+    folds = forward(anchored=True).folds
+
+    assert folds["train_start"].n_unique() == 1
+    assert forward().folds["train_start"].n_unique() == folds.height
+
+
+def test_stability_counts_how_parameters_change():
+    found = forward()
+
+    table = found.stability()
+
+    assert table["parameter"].to_list() == ["fast", "slow"]
+    chosen = found.folds["fast"].to_list()
+    assert table["values"][0] == len(set(chosen))
+    assert table["mean"][0] == pytest.approx(np.mean(chosen))
+    assert "folds" in repr(found)
+    assert "<th>train_start</th>" in found._repr_html_()
+
+
+def test_the_future_of_a_test_has_no_part_in_choosing():
+    bars = market()
+    changed = bars.to_frame().with_columns(
+        pl.when(pl.col("date") > pl.col("date").max() - pl.duration(days=40))
+        .then(pl.col(name) * 2)
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in ("open", "high", "low", "close")
+    )
+    options = {"train": 25, "test": 12, "start": "2015-01-20", "workers": 1}
+
+    before = rbt.walk_forward(Cross, bars, SETS, **options)
+    after = rbt.walk_forward(Cross, rbt.PolarsDataPortal(changed), SETS, **options)
+
+    first = changed["date"].max()
+    same = before.folds.filter(pl.col("test_end") < first - pl.duration(days=41))
+    assert after.folds.head(same.height).equals(same)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"train": 200}, "not one fold fits into"),
+        ({"step": 5}, "tests must not overlap: a test has 12 sessions and the next begins 5"),
+        ({"train": "2 years"}, "train must be a number of sessions"),
+        ({"test": 0}, "test must be a number of sessions from 1 on"),
+        ({"purge": -1}, "purge must be a number of sessions from 0 on"),
+    ],
+)
+def test_folds_that_cannot_be_are_refused(options, message):
+    with pytest.raises(BadFolds, match=message):
+        forward(**options)
+
+
+def test_a_fold_in_which_everything_fails_is_named():
+    with pytest.raises(SweepError, match="none of the 1 runs") as caught:
+        forward(FailsOnThree, {"fast": [3]})
+    assert "in fold 0, trained from" in caught.value.__notes__[0]
+
+
+def test_lengths_may_be_text():
+    assert [sessions_of(text, "train") for text in ("2y", "6mo", "4w", "10d")] == [504, 126, 20, 10]
+
+
+def test_a_last_test_is_kept_if_half_of_it_is_there():
+    assert [f.test for f in walk(25, train=10, test=6, step=6, anchored=False, distance=0)] == [
+        (10, 16),
+        (16, 22),
+        (22, 25),
+    ]
+    assert len(walk(24, train=10, test=6, step=6, anchored=False, distance=0)) == 2
+
+
+@pytest.mark.parametrize(("blocks", "tested"), [(6, 2), (5, 1), (6, 3)])
+def test_combinatorial_splits_try_every_block_equally_and_keep_away_from_it(blocks, tested):
+    splits = list(combinations(60, blocks=blocks, tested=tested, purge=2, embargo=1))
+
+    assert len(splits) == math.comb(blocks, tested)
+    counts = np.zeros(60)
+    for split in splits:
+        for places in split.test.values():
+            counts[places] += 1
+            near = set(range(places[0] - 2, places[-1] + 4))
+            assert not near & set(split.train.tolist())
+    assert set(counts) == {path_count(blocks, tested)}
+
+
+def test_splits_that_leave_nothing_to_train_on_are_refused():
+    with pytest.raises(BadFolds, match="nothing is left to train on"):
+        list(combinations(12, blocks=3, tested=2, purge=4))
+    with pytest.raises(BadFolds, match="from 1 to 3 can be tried: was 4"):
+        list(combinations(12, blocks=4, tested=4))
