@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from rbtlive.brokers.paper import PaperBroker
-from rbtlive.errors import UnknownSession
+from rbtlive.errors import BadFrequency, UnknownSession
+from rbtlive.model.interval import USUAL_INTERVALS, Interval
 from rbtlive.notebook.attach import attach, sessions
 from rbtlive.notebook.cell_strategy import strategy_from_cell
 from rbtlive.notebook.session import LiveSession
@@ -38,6 +39,7 @@ _CHOICES = {
     "--frames": ("polars", "pandas"),
     "--on-error": ("continue", "raise"),
 }
+_SUGGESTED = {**_CHOICES, "--frequency": USUAL_INTERVALS}
 
 
 class _UsageError(Exception):
@@ -55,10 +57,18 @@ class _Parser(argparse.ArgumentParser):
         raise _UsageError(message or self.format_help().strip())
 
 
+def _interval(text: str) -> str:
+    try:
+        return Interval.parse(text).text
+    except BadFrequency as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     for option, metavar, text in _RUN_OPTIONS:
         choices = _CHOICES.get(option)
-        parser.add_argument(option, metavar=metavar, help=text, choices=choices)
+        kind = _interval if option == "--frequency" else str
+        parser.add_argument(option, metavar=metavar, help=text, choices=choices, type=kind)
     parser.add_argument(
         "--param",
         metavar="NAME=VALUE",
@@ -303,8 +313,8 @@ class Magics:
         words = event.line.split()
         magic = words[0].lstrip("%")
         before = words[-2] if len(words) > 1 and event.symbol else words[-1]
-        if before in _CHOICES:
-            return list(_CHOICES[before])
+        if before in _SUGGESTED:
+            return list(_SUGGESTED[before])
         if magic == "stop":
             return [*sessions(), "--all"]
         actions = self._parsers[magic]._actions  # noqa: SLF001 - argparse lists them nowhere else

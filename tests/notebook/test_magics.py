@@ -158,7 +158,7 @@ def test_a_cell_that_is_no_strategy_is_told_why(shell, cell, error, words):
         ("backtest", "nothing bars", "no variable 'nothing' is in this notebook"),
         ("backtest", "sma bars --fast 3", "unrecognized arguments: --fast 3"),
         ("backtest", "sma bars --param fast", "--param must be NAME=VALUE: was 'fast'"),
-        ("backtest", "sma bars --frequency 2d", "invalid choice: '2d'"),
+        ("backtest", "sma bars --frequency 2d", "was '2d'"),
         ("backtest", "sma 'bars", "No closing quotation; close the quotes"),
         ("stop", "", "the name of a session is expected, or --all"),
         ("sessions", "sma", "takes no arguments"),
