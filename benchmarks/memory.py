@@ -101,7 +101,7 @@ def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
             start=BEGIN.date(),
             frequency="1m",
         )
-        engine.on_message = engine.core.on_message = lambda _level, _text: (
+        engine.on_message = engine.core.state.on_message = lambda _level, _text: (
             None
         )  # loading a logger would be counted
         looker.engine = engine
@@ -113,7 +113,7 @@ def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
 
 def stored_bytes(engine: TradingEngine) -> int:
     """Return the bytes of the arrays in which a session stores its bars."""
-    market = engine.core.market
+    market = engine.core.state.market
     return sum(array.nbytes for owner in (market, market.panel) for array in _arrays(owner))
 
 
@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def look(engine: TradingEngine) -> None:
         gc.collect()
-        seen.append((resident_bytes(), stored_bytes(engine), len(engine.core.orders)))
+        seen.append((resident_bytes(), stored_bytes(engine), len(engine.core.state.orders)))
 
     last = WARM_EVENTS + wanted.events
     looker = Looker(look, at={WARM_EVENTS, last}, order_every=wanted.order_every)

@@ -2,9 +2,9 @@
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.brokers.paper import PaperBroker
-from rbtlive.core.context import TradingAlgorithm
-from rbtlive.core.order_manager import OrderManager
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.read import read

@@ -1,5 +1,5 @@
 """zipline's `zipline.algorithm`: the base class of strategies."""
 
-from rbtlive.core.context import TradingAlgorithm
+from rbtlive.core.strategy.context import TradingAlgorithm
 
 __all__ = ["TradingAlgorithm"]

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from rbtlive.core import schedule as events
-from rbtlive.core.bound import ACTIVE
-from rbtlive.core.context import TradingMethods
-from rbtlive.core.schedule import calendars, date_rules, time_rules
+from rbtlive.core.rules import schedule as events
+from rbtlive.core.rules.schedule import calendars, date_rules, time_rules
+from rbtlive.core.strategy.bound import ACTIVE
+from rbtlive.core.strategy.context import TradingMethods
 from rbtlive.errors import CalledOutsideStrategy
 from rbtlive.finance import cancel_policy, commission, execution, slippage
 from rbtlive.finance.asset_restrictions import (

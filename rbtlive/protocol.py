@@ -2,11 +2,11 @@
 `isinstance`.
 """
 
-from rbtlive.core.bar_data import BarData
-from rbtlive.core.views import AccountView as Account
-from rbtlive.core.views import OrderView as Order
-from rbtlive.core.views import PortfolioView as Portfolio
-from rbtlive.core.views import PositionsView as Positions
-from rbtlive.core.views import PositionView as Position
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.views import AccountView as Account
+from rbtlive.core.shown.views import OrderView as Order
+from rbtlive.core.shown.views import PortfolioView as Portfolio
+from rbtlive.core.shown.views import PositionsView as Positions
+from rbtlive.core.shown.views import PositionView as Position
 
 __all__ = ["Account", "BarData", "Order", "Portfolio", "Position", "Positions"]

@@ -170,8 +170,8 @@ def zipline_functions() -> dict[str, list[Any]]:
 
 def strategy_objects() -> dict[str, list[Any]]:
     """Return what callbacks are given, and the models that decide fills and costs."""
-    from rbtlive.core.bar_data import BarData
-    from rbtlive.core.views import AccountView, OrderView, PortfolioView
+    from rbtlive.core.shown.bar_data import BarData
+    from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView
     from rbtlive.finance import commission, slippage
 
     models = [

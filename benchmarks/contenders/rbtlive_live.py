@@ -205,7 +205,7 @@ def flood(kind, make_feed, strategy_class=Counter):
             used, wall = time.process_time() - begun, time.perf_counter() - wall
             watcher.cancel()
             delays.sort()
-            transactions = engine.core.record.transactions
+            transactions = engine.core.state.record.transactions
             return {
                 "events": strategy.seen,
                 "run_s": used,

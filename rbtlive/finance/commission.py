@@ -10,8 +10,8 @@ import abc
 from typing import Any, ClassVar
 
 from rbtlive.errors import NotBuilt
+from rbtlive.finance.protocols import OrderLike, TransactionLike
 from rbtlive.finance.shared import FinancialModel, Future, checked_number
-from rbtlive.finance.views import OrderView, TransactionView
 from rbtlive.model.asset import Asset, Equity
 
 DEFAULT_PER_SHARE_COST = 0.001
@@ -27,7 +27,7 @@ class CommissionModel(FinancialModel, abc.ABC):
     """
 
     @abc.abstractmethod
-    def calculate(self, order: OrderView, transaction: TransactionView) -> Any:
+    def calculate(self, order: OrderLike, transaction: TransactionLike) -> Any:
         """Return the money that this fill adds to the order's commission.
 
         Args:
@@ -44,7 +44,7 @@ class NoCommission(CommissionModel):
     """Trading is free."""
 
     @staticmethod
-    def calculate(order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG004 -- the base's signature
+    def calculate(order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG004 -- the base's signature
         """Return 0."""
         return 0.0
 
@@ -67,8 +67,8 @@ class FutureCommissionModel(CommissionModel):
 
 
 def calculate_per_unit_commission(
-    order: OrderView,
-    transaction: TransactionView,
+    order: OrderLike,
+    transaction: TransactionLike,
     cost_per_unit: float,
     initial_commission: float,
     min_trade_cost: float,
@@ -120,7 +120,7 @@ class PerShare(EquityCommissionModel):
         parameters = f"cost_per_share={self.cost_per_share}, min_trade_cost={self.min_trade_cost}"
         return f"{type(self).__name__}({parameters})"
 
-    def calculate(self, order: OrderView, transaction: TransactionView) -> float:
+    def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:
         """Return the money this fill adds."""
         return calculate_per_unit_commission(
             order=order,
@@ -146,7 +146,7 @@ class PerTrade(CommissionModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(cost_per_trade={self.cost})"
 
-    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+    def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG002 -- the base's signature
         """Return the whole cost for the first fill, 0 for later ones."""
         return self.cost if float(order.commission) == 0 else 0.0
 
@@ -167,7 +167,7 @@ class PerDollar(EquityCommissionModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(cost_per_dollar={self.cost_per_dollar})"
 
-    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+    def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG002 -- the base's signature
         """Return the money this fill adds."""
         return abs(float(transaction.amount)) * (float(transaction.price) * self.cost_per_dollar)
 
@@ -187,7 +187,7 @@ class PerContract(FutureCommissionModel):
     ) -> None:
         _refuse_futures(type(self).__name__)
 
-    def calculate(self, order: OrderView, transaction: TransactionView) -> float:  # noqa: ARG002 -- the base's signature
+    def calculate(self, order: OrderLike, transaction: TransactionLike) -> float:  # noqa: ARG002 -- the base's signature
         """Raise NotBuilt: no instance exists to be asked."""
         raise _futures_not_built(type(self).__name__)
 

@@ -18,8 +18,8 @@ from rbtlive.errors import (
     TransactionVolumeExceedsOrder,
     TransactionWithWrongDirection,
 )
+from rbtlive.finance.protocols import BarLike, OrderLike
 from rbtlive.finance.shared import FinancialModel, Future, checked_number, plain_moment, whole_lots
-from rbtlive.finance.views import BarView, OrderView
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import to_decimal
@@ -61,7 +61,7 @@ gave it, signed amount in whole lots.
 """
 
 
-def fill_price_worse_than_limit_price(fill_price: Any, order: OrderView) -> bool:
+def fill_price_worse_than_limit_price(fill_price: Any, order: OrderLike) -> bool:
     """Say whether a price is above a buy's limit or below a sale's.
 
     A limit of 0 counts as none.
@@ -256,7 +256,7 @@ class VolumeShareSlippage(SlippageModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(\n    volume_limit={self.volume_limit},\n    price_impact={self.price_impact})"
 
-    def process_order(self, data: BarView, order: OrderView) -> tuple[float | None, float | None]:
+    def process_order(self, data: BarLike, order: OrderLike) -> tuple[float | None, float | None]:
         """Return impacted price and amount; raise LiquidityExceeded with less than one
         lot of volume left.
         """
@@ -296,7 +296,7 @@ class FixedSlippage(SlippageModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(spread={self.spread})"
 
-    def process_order(self, data: BarView, order: OrderView) -> tuple[float, Any]:
+    def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, Any]:
         """Return the price with half the spread, and all that is open."""
         close = float(data.current(order.asset, "close"))
         return close + float(self.spread) / 2.0 * float(order.direction), order.open_amount
@@ -330,7 +330,7 @@ class FixedBasisPointsSlippage(SlippageModel):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(\n    basis_points={self.basis_points},\n    volume_limit={self.volume_limit},\n)"
 
-    def process_order(self, data: BarView, order: OrderView) -> tuple[float, float]:
+    def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, float]:
         """Return price and amount; raise LiquidityExceeded when the bar's share is used
         up.
         """
@@ -390,7 +390,7 @@ class MarketImpactBase(SlippageModel):
                 252.
         """
 
-    def process_order(self, data: BarView, order: OrderView) -> tuple[float | None, float | None]:
+    def process_order(self, data: BarLike, order: OrderLike) -> tuple[float | None, float | None]:
         """Return impacted price and amount, or (None, None)."""
         asset = order.asset
         volume = float(data.current(asset, "volume"))
@@ -488,7 +488,7 @@ class VolatilityVolumeShare(MarketImpactBase):
         return float(data.current(order.asset, "volume")) * float(self.volume_limit)
 
 
-def _volume_and_volatility(data: BarView, asset: Asset, sessions: int) -> tuple[float, float]:
+def _volume_and_volatility(data: BarLike, asset: Asset, sessions: int) -> tuple[float, float]:
     # One row more is asked for and the last one left out: the current session is not
     # complete in minute mode.
     try:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from rbtlive.model.number import to_decimal
-from rbtlive.model.trusted import Flooding, make, set_values
+from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 
 def aware_utc(value: Any) -> Any:
@@ -106,7 +106,8 @@ class Bar(Flooding):
         return self
 
 
-_FIELD_COUNT: Final = len(Bar.model_fields)
+BAR_DEFAULTS: Final = defaults_of(Bar)
+_REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
 _SMALLEST, _BEYOND = 1e-30, 1e31
 _MOST_KNOWN: Final = 1 << 15
 _numbers_of: Final = itemgetter("open", "high", "low", "close", "volume")
@@ -127,7 +128,7 @@ def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
             and type(timestamp) is datetime
             and type(symbol) is str
             and symbol.isascii()
-            and len(facts) == _FIELD_COUNT
+            and len(facts) == _REQUIRED_FIELDS
         ):
             return {
                 "symbol": symbol,
@@ -149,9 +150,12 @@ def trusted_bar(values: dict[str, Any]) -> Bar:
     """Return a bar of values that are known to be valid, without checking them again.
 
     Args:
-        values: Every field of a bar, with its final type, and the numbers once more as
-            `_floats` where they are known; the bar keeps this very mapping.
+        values: Every field of a bar without a default, with its final type, and the
+            numbers once more as `_floats` where they are known; the bar keeps this very
+            mapping.
     """
+    if BAR_DEFAULTS:
+        values = {**values, **BAR_DEFAULTS}
     bar: Bar = make(Bar)
     set_values(bar, values)
     return bar

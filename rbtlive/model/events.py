@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 
 from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_values, trusted_bar
 from rbtlive.model.order import OrderState
-from rbtlive.model.trusted import Flooding, make, set_values
+from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 
 class Priority(IntEnum):
@@ -315,7 +315,12 @@ EVENT_TYPES: dict[str, type[Event]] = {
 }
 """Every event class by its `event_type`."""
 
-_MARKET_DATA: Final = int(Priority.MARKET_DATA)
+SLICE_DEFAULTS: Final[dict[str, Any]] = defaults_of(MarketDataEvent) | {
+    "priority": int(Priority.MARKET_DATA),
+    "event_type": MarketDataEvent.__name__,
+}
+# Every field in its place: what pydantic writes is in the order of these names.
+_SLICE: Final = {name: SLICE_DEFAULTS.get(name) for name in MarketDataEvent.model_fields}
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
@@ -323,13 +328,5 @@ def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
     without checking them again.
     """
     event: MarketDataEvent = make(MarketDataEvent)
-    set_values(
-        event,
-        {
-            "timestamp": timestamp,
-            "priority": _MARKET_DATA,
-            "event_type": "MarketDataEvent",
-            "bars": bars,
-        },
-    )
+    set_values(event, {**_SLICE, "timestamp": timestamp, "bars": bars})
     return event

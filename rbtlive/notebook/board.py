@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from rbtlive.core.callbacks import told
+from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import RbtliveError
 from rbtlive.notebook.attach import known_sessions
 from rbtlive.notebook.loops import running_loop
@@ -142,7 +142,7 @@ class Board:
                 return _blank(name, recorded.strategy, state, "large: open_session() reads it")
             result = recorded.result()
         except RbtliveError as error:
-            return _blank(name, "", "unreadable", cut(told(error), 120))
+            return _blank(name, "", "unreadable", cut(describe_error(error), 120))
         rows = result.performance
         if rows.is_empty():
             return _blank(name, recorded.strategy, state, "no session was finished")
@@ -217,7 +217,7 @@ class Board:
         self._errands.discard(task)
         failure = None if task.cancelled() else task.exception()
         if failure is not None:
-            self._answer(told(failure))
+            self._answer(describe_error(failure))
 
     def _answer(self, text: str) -> None:
         self._widget.send({"t": "answer", "text": cut(text)})

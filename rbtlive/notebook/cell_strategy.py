@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from rbtlive.core.context import TradingAlgorithm
-from rbtlive.core.strategy_executor import ACTING, CALLBACKS
+from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.strategy_executor import ACTING, CALLBACKS
 from rbtlive.errors import NoCallbacks, NotAStrategy
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.runtime.engine.launch import Launch
 from rbtlive.runtime.journal.header import settings_facts
 from rbtlive.runtime.recorded.recorded import Segment

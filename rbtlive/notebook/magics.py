@@ -144,7 +144,7 @@ class SessionList(Mapping[str, LiveSession]):
                 session.state,
                 session.trading_state,
                 f"{session.engine.meters.events:,} events",
-                f"{len(session.engine.core.orders.get_active_orders()):,} open orders",
+                f"{len(session.engine.core.state.orders.get_active_orders()):,} open orders",
             )
             for name, session in sorted(self._running.items())
         ]

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import polars as pl
 
-from rbtlive.core.context import Context
-from rbtlive.core.record import PositionRow
-from rbtlive.core.views import AccountView, PortfolioView
+from rbtlive.core.shown.views import AccountView, PortfolioView
+from rbtlive.core.state.record import PositionRow
+from rbtlive.core.strategy.context import Context
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
 from rbtlive.research.backtesting import result_of
@@ -60,7 +60,7 @@ class ObservedSession:
         """Where the session stands: starting, running, paused, stopping, stopped or
         failed.
         """
-        if self.engine.state == "running" and self.engine.core.paused:
+        if self.engine.state == "running" and self.engine.core.state.paused:
             return "paused"
         return self.engine.state
 
@@ -69,17 +69,17 @@ class ObservedSession:
         """Whether orders are taken: running, reducing (only those that reduce a
         position), or halted.
         """
-        return self.engine.core.trading_state
+        return self.engine.core.state.trading_state
 
     @property
     def portfolio(self) -> PortfolioView:
         """Cash and positions, as the strategy sees them."""
-        return self.engine.core.portfolio_view
+        return self.engine.core.state.portfolio_view
 
     @property
     def account(self) -> AccountView:
         """The account's figures, as the strategy sees them."""
-        return self.engine.core.account_view
+        return self.engine.core.state.account_view
 
     @property
     def context(self) -> Context:
@@ -101,14 +101,14 @@ class ObservedSession:
     def _positions(self) -> pl.DataFrame:
         closed = result_of(self.engine.core).positions
         core = self.engine.core
-        if not core.in_session:
+        if not core.state.session_open:
             return closed
-        core.mark()
+        core.state.marks.mark()
         held = [
             PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price)
-            for p in core.portfolio
+            for p in core.state.portfolio
         ]
-        return pl.concat([closed, positions_frame([(core.session_label, held)])])
+        return pl.concat([closed, positions_frame([(core.state.session_label, held)])])
 
     @property
     def queue_depth(self) -> int:
@@ -143,7 +143,7 @@ class ObservedSession:
             "conflated": feed.get("conflated", 0),
             "dropped": feed.get("quarantined", 0),
             "reconnects": feed.get("reconnects", 0),
-            "errors": meters.errors + engine.core.callbacks.failure_count,
+            "errors": meters.errors + engine.core.state.callbacks.failure_count,
             "journal_bytes": engine.journal.size_bytes(),
         }
 

@@ -129,7 +129,7 @@ class OperatedSession(ObservedSession):
         Raises:
             InvalidSetting: no open order has this id.
         """
-        order = self.engine.core.orders.get_order(str(order_id))
+        order = self.engine.core.state.orders.get_order(str(order_id))
         if order is None or not order.is_open:
             raise InvalidSetting(
                 f"order_id of cancel() must be that of an open order: was {order_id!r}; "
@@ -144,7 +144,7 @@ class OperatedSession(ObservedSession):
         Raises:
             InvalidSetting: no position is held in this symbol.
         """
-        if not any(held.asset.symbol == symbol for held in self.engine.core.portfolio):
+        if not any(held.asset.symbol == symbol for held in self.engine.core.state.portfolio):
             raise InvalidSetting(
                 f"symbol of close() must be one that is held: was {symbol!r}; "
                 "session.portfolio.positions has what is held"
@@ -190,13 +190,13 @@ class OperatedSession(ObservedSession):
                 above zero.
         """
         number = to_decimal(ratio)
-        known = {asset.symbol for asset in self.engine.core.assets}
+        known = {asset.symbol for asset in self.engine.core.state.assets}
         if symbol not in known or not number > 0:
             raise InvalidSetting(
                 "apply_split() takes a symbol of the run and a ratio above zero (0.5 is two for "
                 f"one): was {symbol!r}, {ratio!r}"
             )
-        self._enqueue(SplitEvent(timestamp=self.engine.core.now, symbol=symbol, ratio=number))
+        self._enqueue(SplitEvent(timestamp=self.engine.core.state.now, symbol=symbol, ratio=number))
 
     def flatten(self) -> Awaited:
         """Cancel all orders, close all positions and halt; the awaitable reports once
@@ -219,7 +219,7 @@ class OperatedSession(ObservedSession):
                 f"session {self.name!r} has {self.engine.ending}: attach again to carry its run on"
             )
         event = OperatorEvent(
-            timestamp=self.engine.core.now, action=action, order_id=order_id, symbol=symbol
+            timestamp=self.engine.core.state.now, action=action, order_id=order_id, symbol=symbol
         )
         self._enqueue(event)
 
@@ -262,11 +262,11 @@ class OperatedSession(ObservedSession):
 
     def _is_done(self, action: str) -> bool:
         core, link = self.engine.core, self.engine.link
-        if core.trading_state != "halted" or core.orders.get_active_orders():
+        if core.state.trading_state != "halted" or core.state.orders.get_active_orders():
             return False
         if link is not None:
             return not link.closing
-        return action == "kill" or not core.portfolio.positions
+        return action == "kill" or not core.state.portfolio.positions
 
     def _is_elsewhere(self) -> bool:
         # Widget callbacks may come on another thread, with another loop or none.

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from rbtlive.core.context import TradingAlgorithm
-from rbtlive.core.strategy_executor import CALLBACKS, strategy_name
+from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.strategy_executor import CALLBACKS, strategy_name
 
 
 def warn_of_unread_edits(strategy: Any) -> None:

@@ -39,7 +39,7 @@ class LiveSession(OperatedSession):
         super().__init__(launch.name, engine)
         self._launch = launch
         self._concluded = False
-        engine.on_message = engine.core.on_message = self._note_message
+        engine.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
 
@@ -87,11 +87,13 @@ class LiveSession(OperatedSession):
             return
         self._concluded = True
         try:
-            core.act(lambda: analyze(core.context, perf_of(self.result(), core.settings.frames)))
+            core.act(
+                lambda: analyze(core.context, perf_of(self.result(), core.state.settings.frames))
+            )
         except Exception as failure:  # around a user's callback
             self.engine.failure = failure
             self._log("error", f"analyze failed\n{traced(failure)}")
-            if core.settings.on_error == "raise":
+            if core.state.settings.on_error == "raise":
                 raise
 
     def refuse_other_strategy(self, launch: Launch) -> None:
@@ -136,7 +138,7 @@ class LiveSession(OperatedSession):
         return find_recorded(self._launch.folder, self.name, self.engine.journal.run_id)
 
     def _note_message(self, level: str, text: str) -> None:
-        failures = self.engine.core.callbacks.failures
+        failures = self.engine.core.state.callbacks.failures
         trace = f"\n{traced(failures[-1])}" if level == "error" and failures else ""
         self._log(level, text + trace)
 

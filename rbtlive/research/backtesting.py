@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from rbtlive.core.context import Context
+from rbtlive.core.strategy.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
@@ -127,14 +127,16 @@ def conclude(core: TradingCore) -> BacktestResult:
     result = result_of(core)
     analyze = core.strategy.callback("analyze")
     if analyze is not None:
-        core.act(lambda: analyze(core.context, perf_of(result, core.settings.frames)))
+        core.act(lambda: analyze(core.context, perf_of(result, core.state.settings.frames)))
     return result
 
 
 def result_of(core: TradingCore) -> BacktestResult:
     """Return the result of a run as it stands."""
     context: Context = core.context
-    return BacktestResult(core.finish(), context=context, bars=MarketBars(lambda: core.market))
+    return BacktestResult(
+        core.finish(), context=context, bars=MarketBars(lambda: core.state.market)
+    )
 
 
 def perf_of(result: BacktestResult, frames: str) -> Any:

@@ -11,7 +11,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from rbtlive.core.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, column
 from rbtlive.errors import MissingExtra, ResultError
 from rbtlive.model.arrays import np
 from rbtlive.model.number import plain_text

@@ -10,7 +10,7 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.frames import daily_returns
 from rbtlive.research.static_chart import Course, equity_curve_html

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow, column, position_facts
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow, column, position_facts
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset

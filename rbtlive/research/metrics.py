@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, column
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns

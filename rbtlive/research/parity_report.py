@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import RunRecord, SessionRow
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import RunRecord, SessionRow
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import Transaction
 from rbtlive.research.display import table_html

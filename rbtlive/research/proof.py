@@ -16,9 +16,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.core.record import RunRecord
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import recorded_fact
+from rbtlive.core.serialization import recorded_fact
+from rbtlive.core.state.record import RunRecord
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
@@ -154,7 +154,7 @@ class Proof:
         if segment.state is not None:
             carry_on(core, self.facts(segment.after), segment.state)
         # What the session said, it has said: this time is for comparing alone.
-        core.on_message = lambda _level, _text: None
+        core.state.on_message = lambda _level, _text: None
         with contextlib.redirect_stdout(io.StringIO()):
             inputs = inputs_between(self.run, segment.after, last)
             # What a broker elsewhere told of orders is what is compared: here the
@@ -235,7 +235,7 @@ def _drive(core: TradingCore, events: Iterable[Event]) -> None:
             for event in events:
                 core.acknowledge(core.process(event))
     except Exception:  # around a user's callbacks
-        if core.settings.on_error != "raise" and not core.initializing:
+        if core.state.settings.on_error != "raise" and not core.state.initializing:
             raise
 
 

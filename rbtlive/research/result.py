@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord, column
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
 from rbtlive.research import display, frames

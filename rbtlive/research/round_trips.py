@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Literal
 
-from rbtlive.core.adjustments import Adjustment
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money

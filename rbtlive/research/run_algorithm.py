@@ -116,7 +116,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         "analyze": analyze,
     }
     core = new_core(strategy, portal, settings, preload=True)
-    core.benchmark_returns = _by_label(benchmark_returns)
+    core.state.benchmark_returns = _by_label(benchmark_returns)
     run_core(core)
     return conclude(core).to_zipline()
 

@@ -16,7 +16,7 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
 
 if TYPE_CHECKING:
-    from rbtlive.core.record import RunRecord
+    from rbtlive.core.state.record import RunRecord
     from rbtlive.data.bars.market import Market
     from rbtlive.data.portal import PolarsDataPortal
 

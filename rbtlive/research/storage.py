@@ -24,10 +24,10 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.adjustments import Adjustment
-from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity

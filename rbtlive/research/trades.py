@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.record import RunRecord
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money

@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.model.asset import Asset
 from rbtlive.model.order import Transaction
 from rbtlive.research.frames import book_columns, recorded_columns, statistic_columns

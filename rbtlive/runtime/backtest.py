@@ -16,9 +16,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, cast
 
-from rbtlive.core.quirks import quirks
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.rules.quirks import quirks
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import as_label
@@ -256,7 +256,7 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         progress: Show a progress bar once a second has passed; None shows one in a
             terminal and in a notebook.
     """
-    calendar, settings = core.calendar, core.settings
+    calendar, settings = core.state.calendar, core.state.settings
     if settings.end is None:
         raise SettingsError("a backtest needs an end: settings have none")
     first, last = calendar.number(settings.start), calendar.number(settings.end)

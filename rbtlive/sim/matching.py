@@ -16,7 +16,7 @@ from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO, to_decimal, to_money
-from rbtlive.model.trusted import trusted
+from rbtlive.model.trusted import Template
 from rbtlive.sim.resting import RestingBounds
 
 
@@ -202,22 +202,18 @@ def fill_event(
     order: RestingOrder, amount: Decimal, price: Decimal, commission: Decimal, *, now: datetime
 ) -> OrderFillEvent:
     """Return the event that tells of an execution, which must not be booked yet."""
-    return trusted(
-        OrderFillEvent,
-        {
-            "timestamp": now,
-            "priority": _FILL_PRIORITY,
-            "event_type": _FILL_TYPE,
-            "order_id": order.id,
-            "execution_id": execution_id(order),
-            "amount": amount,
-            "price": price,
-            "commission": commission,
-        },
-        _FILL_FIELDS,
+    return _fill(
+        timestamp=now,
+        order_id=order.id,
+        execution_id=execution_id(order),
+        amount=amount,
+        price=price,
+        commission=commission,
     )
 
 
-_FILL_TYPE = OrderFillEvent.__name__
-_FILL_PRIORITY = int(OrderFillEvent.default_priority)
-_FILL_FIELDS = {"timestamp", "order_id", "execution_id", "amount", "price", "commission"}
+_fill = Template(
+    OrderFillEvent,
+    priority=int(OrderFillEvent.default_priority),
+    event_type=OrderFillEvent.__name__,
+)

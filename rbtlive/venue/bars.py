@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from rbtlive.core.bar_data import BarData
-from rbtlive.core.frames import get_frames
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.portal import PolarsDataPortal
@@ -102,7 +102,7 @@ class VenueMarket:
         self.assets: tuple[Asset, ...] = tuple(self._market.assets)
         self.by_symbol = {asset.symbol: asset for asset in self.assets}
         self.data = BarData(
-            self._market, get_frames("polars"), restrictions=lambda _asset, _now: False
+            self._market, get_presenter("polars"), restrictions=lambda _asset, _now: False
         )
         panel = self._market.panel
         self._row = panel.rows_of_session(first)[0] - 1

@@ -17,11 +17,11 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from rbtlive.core.frames import get_frames
-from rbtlive.core.order import Order
-from rbtlive.core.order_manager import OrderManager
-from rbtlive.core.portfolio import Portfolio
-from rbtlive.core.views import OrderView, TransactionView
+from rbtlive.core.shown.presenter import get_presenter
+from rbtlive.core.shown.views import OrderView, TransactionView
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
@@ -150,7 +150,7 @@ class VenueBook:
         multiplier: Decimal = Decimal(2),
         on_update: Callable[[Update], None],
     ) -> None:
-        frames = get_frames("polars")
+        frames = get_presenter("polars")
         self.market = market
         self.id = book_id
         self.multiplier = multiplier
@@ -296,7 +296,7 @@ class VenueBook:
 
     def _begin_session(self) -> None:
         # Source: dividends before splits, on what was held overnight, as in
-        # rbtlive.core.corporate_actions.
+        # rbtlive.core.actions.corporate_actions.
         market = self.market
         self.last_equity = self.equity()
         self.last_prices = {p.asset.symbol: p.last_sale_price for p in self.portfolio}

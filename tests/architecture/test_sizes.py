@@ -1,4 +1,4 @@
-"""Limits of size: 70 lines a function, 600 a file, 20 public methods a class.
+"""Limits of size: 70 lines a function, 600 a file, 30 methods and properties a class.
 
 What was larger when the limit came is listed with its size, and the list may only
 shrink.
@@ -10,10 +10,13 @@ from pathlib import Path
 
 from tests.architecture.sources import ROOT, modules, parsed, told
 
-LIMITS = {"function": 70, "file": 600, "class": 20}
+LIMITS = {"function": 70, "file": 600, "class": 30}
 EXCEPTIONS = {
-    "rbtlive/core/api_setup.py:SetupMethods": 26,  # zipline's API, a method a function
+    "rbtlive/data/bars/panel.py:Panel": 37,
+    "rbtlive/research/result.py:BacktestResult": 31,
     "rbtlive/runtime/engine/engine.py": 680,
+    "rbtlive/runtime/engine/engine.py:TradingEngine": 44,
+    "rbtlive/runtime/broker/broker_link.py:BrokerLink": 32,
     "rbtlive/runtime/engine/engine.py:TradingEngine.__init__": 80,
     "rbtlive/runtime/journal/journal.py": 680,
     "tests/data/test_market.py": 700,
@@ -32,21 +35,10 @@ def sizes(path: Path) -> Iterator[tuple[str, str, int]]:
     for owner, node in _definitions(tree):
         name = f"{place}:{owner}{node.name}"
         if isinstance(node, ast.ClassDef):
-            methods = {part.name for part in node.body if _is_public_method(part)}
-            yield "class", name, len(methods)
+            members = {part.name for part in node.body if isinstance(part, _FUNCTIONS)}
+            yield "class", name, len(members)
         else:
             yield "function", name, _lines(node)
-
-
-# A property is a fact one looks at; the limit is for what one can do.
-def _is_public_method(part: ast.stmt) -> bool:
-    return (
-        isinstance(part, _FUNCTIONS)
-        and not part.name.startswith("_")
-        and not any(
-            isinstance(mark, ast.Name) and "property" in mark.id for mark in part.decorator_list
-        )
-    )
 
 
 def _definitions(
@@ -107,7 +99,7 @@ def test_every_exception_is_still_needed():
 
 def test_a_long_function_a_long_file_and_a_broad_class_are_found(tmp_path):
     long_function = "def long():\n" + "    pass\n" * 70
-    broad_class = "class Broad:\n" + "".join(f"    def m{n}(self): ...\n" for n in range(21))
+    broad_class = "class Broad:\n" + "".join(f"    def _m{n}(self): ...\n" for n in range(30))
     broad_class += "    @property\n    def fact(self): ...\n"
     path = tmp_path / "planted.py"
     path.write_text(long_function + broad_class + "x = 1\n" * 510, encoding="utf-8")
@@ -115,9 +107,9 @@ def test_a_long_function_a_long_file_and_a_broad_class_are_found(tmp_path):
     found = too_large(sizes(path), {})
 
     assert found == [
-        "file planted.py has 605, the limit is 600: split it",
+        "file planted.py has 614, the limit is 600: split it",
         "function planted.py:long has 71, the limit is 70: split it",
-        "class planted.py:Broad has 21, the limit is 20: split it",
+        "class planted.py:Broad has 31, the limit is 30: split it",
     ]
 
 

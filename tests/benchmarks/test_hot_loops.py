@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rbtlive.core.marking import Marks
-from rbtlive.core.order import Order
+from rbtlive.core.state.marks import Marks
+from rbtlive.core.state.order import Order
 from rbtlive.data.bars.market import Market
 from rbtlive.model.events import Event
 from rbtlive.runtime import garbage_collection as collector

@@ -46,10 +46,10 @@ async def seen(venue, session, count):
     """Move the venue until a session has seen so many bars, and all its orders have
     arrived.
     """
-    while len(session.engine.core.orders) < count:
+    while len(session.engine.core.state.orders) < count:
         await asyncio.to_thread(venue.advance)
         await asyncio.sleep(0.01)
-    await until(lambda: all(o.broker_order_id for o in session.engine.core.orders))
+    await until(lambda: all(o.broker_order_id for o in session.engine.core.state.orders))
 
 
 def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connection(
@@ -67,7 +67,7 @@ def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connec
             await until(
                 lambda session=session: session.engine.failure or session.state == "running"
             )
-            await seen(minute_venue, session, len(first.engine.core.orders) + 1)
+            await seen(minute_venue, session, len(first.engine.core.state.orders) + 1)
         await session.stop()
         return first.state, session
 
@@ -77,7 +77,7 @@ def test_a_cell_that_is_run_again_with_the_same_broker_trades_on_over_one_connec
         "/v2/orders?status=all&limit=500&direction=asc", keys=True
     )
     assert first_state == session.state == "stopped"
-    ids = [f"{session.engine.journal.run_id}-{o.id}" for o in session.engine.core.orders]
+    ids = [f"{session.engine.journal.run_id}-{o.id}" for o in session.engine.core.state.orders]
     assert [o["client_order_id"] for o in orders] == ids
     assert broker._stream is None
 
@@ -107,7 +107,7 @@ def test_a_refusal_that_was_lost_with_the_process_is_found_with_its_reason(tmp_p
         await session.wait()
         broker.session = None
         again = rbt.attach(Buyer, broker, feed=Inbox(), **options)
-        order = lambda: again.engine.core.orders.get_order("1")  # noqa: E731
+        order = lambda: again.engine.core.state.orders.get_order("1")  # noqa: E731
         await hold(lambda: again.engine.failure or (order() and not order().is_open))
         await again.stop()
         return order(), again.context.told

@@ -33,7 +33,7 @@ async def trading(broker, work, *, policy):
     )  # fmt: skip
     for kind in (SystemErrorEvent, CircuitBreakerEvent):
         engine.dispatcher.register_handler(kind, told.append)
-    engine.on_message = engine.core.on_message = lambda _level, _text: None
+    engine.on_message = engine.core.state.on_message = lambda _level, _text: None
     running = asyncio.create_task(engine.run())
     source.items.put_nowait(slices(daily_frame(8))[0])
     await until(
@@ -62,7 +62,7 @@ def test_a_difference_while_trading_does_what_the_policy_says_and_is_never_silen
 
     engine, told, notes = run(trading(broker, work, policy=policy))
 
-    assert engine.core.trading_state == ("halted" if policy == "halt" else "running")
+    assert engine.core.state.trading_state == ("halted" if policy == "halt" else "running")
     assert _only(engine).state is OrderState.PENDING
     assert not engine.portfolio.positions
     if policy == "halt":
@@ -84,7 +84,7 @@ def test_an_order_that_the_broker_has_forgotten_halts_trading():
 
     engine, told, _notes = run(trading(broker, work, policy="halt"))
 
-    assert engine.core.trading_state == "halted"
+    assert engine.core.state.trading_state == "halted"
     assert (told[0].name, told[0].reason) == (
         "reconciliation",
         "order 1 (AAA): is pending here and unknown at the broker",

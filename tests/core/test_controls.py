@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from rbtlive.core.controls import (
+from rbtlive.core.rules.controls import (
     AccountControl,
     AssetDateBounds,
     LongOnly,

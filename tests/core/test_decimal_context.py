@@ -1,4 +1,4 @@
-"""Core and callbacks reckon with 38 digits, whatever a strategy or its surroundings do
+"""Core and callbacks compute with 38 digits, whatever a strategy or its surroundings do
 to the decimal context.
 """
 

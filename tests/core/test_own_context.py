@@ -10,7 +10,7 @@ from contextvars import ContextVar
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.bound import ACTIVE
+from rbtlive.core.strategy.bound import ACTIVE
 from tests.builders import daily_frame, run, whole
 
 SEEN: ContextVar[tuple[str, ...]] = ContextVar("seen", default=())

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rbtlive.core.quirks import AS_ZIPLINE, MENDED, Quirks
+from rbtlive.core.rules.quirks import AS_ZIPLINE, MENDED, Quirks
 from rbtlive.errors import OrderDuringInitialize
 from rbtlive.finance.cancel_policy import EODCancel
 from rbtlive.finance.slippage import FixedBasisPointsSlippage

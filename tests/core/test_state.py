@@ -13,8 +13,7 @@ from decimal import Decimal
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.order import Order
-from rbtlive.core.state import (
+from rbtlive.core.serialization import (
     capture,
     order_facts,
     order_of,
@@ -23,6 +22,7 @@ from rbtlive.core.state import (
     session_facts,
     session_of,
 )
+from rbtlive.core.state.order import Order
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.model.order import OrderState
@@ -88,13 +88,16 @@ def test_a_sessions_row_and_its_transactions_survive():
     core.acknowledge(core.start())
     for event in events_of(daily_frame(8)):
         core.acknowledge(core.process(event))
-    assets = {asset.symbol: asset for asset in core.assets}
+    assets = {asset.symbol: asset for asset in core.state.assets}
     taken = 0
 
-    for row in core.record.sessions:
-        told = json.loads(canonical_json(session_facts(row, core.record.transactions)))
+    for row in core.state.record.sessions:
+        told = json.loads(canonical_json(session_facts(row, core.state.record.transactions)))
         back, transactions = session_of(told, assets, taken)
-        assert transactions == core.record.transactions[row.transactions[0] : row.transactions[1]]
+        assert (
+            transactions
+            == core.state.record.transactions[row.transactions[0] : row.transactions[1]]
+        )
         assert back.transactions == row.transactions
         assert back.positions == row.positions
         assert {
@@ -114,25 +117,25 @@ def test_a_restored_core_is_the_one_it_was_taken_from_and_goes_on_as_it(frequenc
     whole.acknowledge(whole.start())
     for event in events[:seen]:
         whole.acknowledge(whole.process(event))
-    state = json.loads(canonical_json(capture(whole)))
+    state = json.loads(canonical_json(capture(whole.state)))
 
     copy = core_of({"__name__": "s", "handle_data": nothing}, bars, frequency)
     for event in events[:seen]:
         copy.take_in(event)
-    copy.record.transactions = list(whole.record.transactions)
-    restore(copy, state, whole.record.sessions)
+    copy.state.record.transactions = list(whole.state.record.transactions)
+    restore(copy.state, state, whole.state.record.sessions)
     copy.acknowledge(copy.start())
 
-    assert json.loads(canonical_json(capture(copy))) == state
-    assert copy.now == whole.now or seen == 0
-    whole.paused = copy.paused = True  # from here on no strategy decides anything
+    assert json.loads(canonical_json(capture(copy.state))) == state
+    assert copy.state.now == whole.state.now or seen == 0
+    whole.state.paused = copy.state.paused = True  # from here on no strategy decides anything
     for event in events[seen : seen + 40]:
         for core in (whole, copy):
             core.acknowledge(core.process(event))
-    one, other = capture(whole), capture(copy)
+    one, other = capture(whole.state), capture(copy.state)
     assert canonical_json(one) == canonical_json(other)
-    assert [t.price for t in whole.record.transactions] == [
-        t.price for t in copy.record.transactions
+    assert [t.price for t in whole.state.record.transactions] == [
+        t.price for t in copy.state.record.transactions
     ]
 
 
@@ -142,19 +145,19 @@ def test_a_state_is_the_same_whatever_the_decimal_context_it_is_taken_and_restor
     whole.acknowledge(whole.start())
     for event in events_of(bars):
         whole.acknowledge(whole.process(event))
-    expected = capture(whole)
+    expected = capture(whole.state)
     copy = core_of({"__name__": "s", "handle_data": nothing}, bars, "1d")
     for event in events_of(bars):
         copy.take_in(event)
-    copy.record.transactions = list(whole.record.transactions)
+    copy.state.record.transactions = list(whole.state.record.transactions)
 
     with decimal.localcontext(prec=4):
-        taken = capture(whole)
-        restore(copy, json.loads(canonical_json(taken)), whole.record.sessions)
+        taken = capture(whole.state)
+        restore(copy.state, json.loads(canonical_json(taken)), whole.state.record.sessions)
 
     assert taken == expected
     assert Decimal(expected["books"]["previous_pnl"]) != 0
-    assert json.loads(canonical_json(capture(copy))) == json.loads(canonical_json(expected))
+    assert json.loads(canonical_json(capture(copy.state))) == json.loads(canonical_json(expected))
 
 
 def test_a_state_holds_nothing_that_json_cannot():
@@ -163,7 +166,7 @@ def test_a_state_holds_nothing_that_json_cannot():
     for event in events_of(daily_frame(8)):
         core.acknowledge(core.process(event))
 
-    text = json.dumps(capture(core))
+    text = json.dumps(capture(core.state))
 
-    assert json.loads(text) == capture(core)
+    assert json.loads(text) == capture(core.state)
     assert rbt.TradingAlgorithm.__name__ not in text

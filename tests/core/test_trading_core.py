@@ -12,7 +12,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.api import date_rules, time_rules
-from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.finance.commission import PerTrade
@@ -177,10 +177,10 @@ def test_all_transactions_of_a_bar_are_booked_before_all_its_commissions(monkeyp
 def test_an_order_never_fills_on_the_bar_it_was_placed_on():
     core = scripted({number: [buy("AAA", number)] for number in range(1, 6)}, daily_frame(6))
 
-    orders = {order.id: order for order in core.orders}
-    for fill in core.record.transactions:
+    orders = {order.id: order for order in core.state.orders}
+    for fill in core.state.record.transactions:
         assert fill.dt > orders[fill.order_id].created
-    assert len(core.record.transactions) == 5
+    assert len(core.state.record.transactions) == 5
 
 
 def test_a_session_of_minutes_has_one_morning_and_scheduled_functions_at_their_minute():
@@ -191,7 +191,7 @@ def test_a_session_of_minutes_has_one_morning_and_scheduled_functions_at_their_m
     assert [bar for bar, what, _held in diary if what == "morning"] == [0, 390]
     assert [bar for bar, what, _held in diary if what == "second"] == [389, 779]
     assert [bar for bar, what, _held in diary if what.startswith("fill")] == [3]
-    assert len(core.record.sessions) == 2
+    assert len(core.state.record.sessions) == 2
 
 
 def test_commands_leave_only_when_the_event_is_done_and_in_their_order():
@@ -208,7 +208,10 @@ def test_commands_leave_only_when_the_event_is_done_and_in_their_order():
         SubmitOrder(order_id="1", symbol="AAA", amount=Decimal(1)),
         SubmitOrder(order_id="2", symbol="BBB", amount=Decimal(2)),
     ]
-    assert [order.state for order in core.orders] == [OrderState.SUBMITTED, OrderState.SUBMITTED]
+    assert [order.state for order in core.state.orders] == [
+        OrderState.SUBMITTED,
+        OrderState.SUBMITTED,
+    ]
     assert core.process(second) == [CancelOrder(order_id="1")]
 
 
@@ -241,8 +244,8 @@ def test_a_fill_from_a_venue_is_booked_before_the_strategy_hears_of_it():
     core.process(fill(first, "1", 4, "x1", commission=Decimal("0.5")))
 
     assert core.context.diary[-1] == (1, "fill 1: 4, PARTIALLY_FILLED", {"AAA": 4})
-    assert core.portfolio.cash == 1_000_000 - 200 - Decimal("0.5")
-    assert core.portfolio.conservation_error() == 0
+    assert core.state.portfolio.cash == 1_000_000 - 200 - Decimal("0.5")
+    assert core.state.portfolio.conservation_error() == 0
 
 
 def test_an_execution_is_booked_once_however_often_it_is_told():
@@ -250,8 +253,8 @@ def test_an_execution_is_booked_once_however_often_it_is_told():
     for _time in range(3):
         core.process(fill(first, "1", 4, "x1"))
 
-    assert core.portfolio.amount_of(core.assets[0]) == 4
-    assert len(core.record.transactions) == 1
+    assert core.state.portfolio.amount_of(core.state.assets[0]) == 4
+    assert len(core.state.record.transactions) == 1
     assert [what for _b, what, _h in core.context.diary].count("fill 1: 4, PARTIALLY_FILLED") == 1
 
 
@@ -264,10 +267,10 @@ def test_a_fill_that_crossed_a_cancel_is_booked_too():
     )
     core.process(fill(first, "1", 4, "x1"))
 
-    order = core.orders.get_order("1")
+    order = core.state.orders.get_order("1")
     assert order.state is OrderState.CANCELED
     assert order.filled == 4
-    assert core.portfolio.amount_of(core.assets[0]) == 4
+    assert core.state.portfolio.amount_of(core.state.assets[0]) == 4
     assert [what for _b, what, _h in core.context.diary][-2:] == [
         "cancel 1: by the venue",
         "fill 1: 4, CANCELED",
@@ -286,7 +289,7 @@ def test_rejects_and_updates_of_a_venue_reach_the_strategy_once():
 
     told = [what for _b, what, _h in core.context.diary][3:]
     assert told == ["third", "reject 2: no such symbol", "cancel 1: day over"]
-    assert [core.orders.get_order(i).state for i in "12"] == [
+    assert [core.state.orders.get_order(i).state for i in "12"] == [
         OrderState.EXPIRED,
         OrderState.REJECTED,
     ]
@@ -301,8 +304,8 @@ def test_what_a_venue_says_late_does_not_take_an_order_back():
         )
     )
 
-    assert core.orders.get_order("1").state is OrderState.FILLED
-    assert core.orders.by_broker_id("b7").id == "1"
+    assert core.state.orders.get_order("1").state is OrderState.FILLED
+    assert core.state.orders.by_broker_id("b7").id == "1"
 
 
 def test_a_breaker_halts_and_denials_carry_its_reason():
@@ -314,8 +317,10 @@ def test_a_breaker_halts_and_denials_carry_its_reason():
 
     assert core.process(events[1]) == []
 
-    assert core.trading_state == "halted"
-    assert [(o.id, o.reason) for o in core.orders.denied.values()] == [("1", "drawdown: 12 % lost")]
+    assert core.state.trading_state == "halted"
+    assert [(o.id, o.reason) for o in core.state.orders.denied.values()] == [
+        ("1", "drawdown: 12 % lost")
+    ]
     assert core.context.diary[-3][1] == "reject 1: drawdown: 12 % lost"
     core.process(OperatorEvent(timestamp=at(events[1]), action="resume"))
     core.process(events[2])
@@ -337,7 +342,7 @@ def test_reducing_takes_only_orders_that_make_a_position_smaller():
     commands = core.process(events[2])
 
     assert [command.amount for command in commands] == [Decimal(-10)]
-    assert len(core.orders.denied) == 3
+    assert len(core.state.orders.denied) == 3
 
 
 def test_triggers_open_and_close_a_session_without_a_bar():
@@ -346,13 +351,13 @@ def test_triggers_open_and_close_a_session_without_a_bar():
     events = events_of(bars)
     core.process(events[0])
     core.process(ScheduledTriggerEvent(timestamp=at(events[1], -3600), name="session_start"))
-    assert core.in_session
+    assert core.state.session_open
     core.process(ScheduledTriggerEvent(timestamp=at(events[1], -1800), name="before_trading_start"))
 
     assert [what for _b, what, _h in core.context.diary].count("morning") == 2
     core.process(events[1])
     assert [what for _b, what, _h in core.context.diary].count("morning") == 2
-    assert len(core.record.sessions) == 2
+    assert len(core.state.record.sessions) == 2
 
 
 def test_a_core_that_failed_takes_no_more():

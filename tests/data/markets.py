@@ -11,8 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.bar_data import BarData
-from rbtlive.core.frames import get_frames
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
@@ -110,7 +110,7 @@ class Run:
             preload=not live,
             **flags,
         )
-        self.frames = get_frames(frames)
+        self.frames = get_presenter(frames)
         self.data = BarData(
             self.market,
             self.frames,

@@ -133,7 +133,7 @@ async def days(world, session, count):
 
 async def settled(session):
     """Wait until no order is on its way or about to fill."""
-    orders = session.engine.core.orders
+    orders = session.engine.core.state.orders
     await until(
         lambda: (
             session.engine.failure
@@ -184,7 +184,7 @@ async def stop_cancels(world, folder):
         world, folder, Resting, open_orders="cancel", params={"limit": world.low}
     )
     await days(world, session, 1)
-    await until(lambda: all(o.broker_order_id for o in session.engine.core.orders))
+    await until(lambda: all(o.broker_order_id for o in session.engine.core.state.orders))
     assert await world.resting() == 3
 
     report = await session.stop()
@@ -200,7 +200,7 @@ async def stop_cannot_cancel(world, folder, monkeypatch=None):
         world, folder, Resting, open_orders="cancel", params={"limit": world.low, "count": 1}
     )
     await days(world, session, 1)
-    await until(lambda: all(o.broker_order_id for o in session.engine.core.orders))
+    await until(lambda: all(o.broker_order_id for o in session.engine.core.state.orders))
     await world.deafen_to_cancels()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -254,7 +254,7 @@ async def held_before(world, folder):
     value = session.portfolio.portfolio_value
     await days(world, session, 2)
 
-    ours = session.engine.core.portfolio
+    ours = session.engine.core.state.portfolio
     assert 0 < value < equity_and_all
     assert ours.cash >= 0
     assert (await world.held())[world.symbol] == 300 + sum(p.amount for p in ours)
@@ -281,7 +281,9 @@ async def taken(world, folder):
     await world.by_hand(300, world.symbol)
 
     session = await attached(world, folder, Holder, positions="take", params={"target": 100})
-    taken_over = [(p.asset.symbol, p.amount, p.cost_basis) for p in session.engine.core.portfolio]
+    taken_over = [
+        (p.asset.symbol, p.amount, p.cost_basis) for p in session.engine.core.state.portfolio
+    ]
     value = session.portfolio.portfolio_value
     await days(world, session, 1)
 
@@ -325,7 +327,7 @@ async def sold_by_hand(world, folder):
     await world.by_hand(-4, world.symbol)
     await until(lambda: session.trading_state == "halted")
 
-    assert "is 10 here and 6 at the broker" in session.engine.core.halt_reason
+    assert "is 10 here and 6 at the broker" in session.engine.core.state.halt_reason
     await session.stop()
 
 
@@ -348,7 +350,7 @@ async def sold_by_hand_follow(world, folder):
     await until(lambda: session.context.adjusted)
 
     assert session.context.adjusted == [-4]
-    assert [p.amount for p in session.engine.core.portfolio] == [6]
+    assert [p.amount for p in session.engine.core.state.portfolio] == [6]
     assert session.trading_state == "running"
     await days(world, session, 1)
     assert await world.held() == {world.symbol: 10}
@@ -388,7 +390,7 @@ async def blind(world, folder):
     session.engine.link._look_now.set()
     await until(lambda: session.trading_state == "halted")
 
-    assert session.engine.core.halt_reason.startswith("blind: ")
+    assert session.engine.core.state.halt_reason.startswith("blind: ")
     await session.stop()
 
 
@@ -404,7 +406,7 @@ async def called(world, folder):
     await world.left()
 
     again = await attached(world, folder, Resting, params={"limit": world.low, "count": 0})
-    assert [p.amount for p in again.engine.core.portfolio] == [7]
+    assert [p.amount for p in again.engine.core.state.portfolio] == [7]
     assert await world.sent() == [7]
     await again.stop()
 

@@ -9,7 +9,7 @@ import pytest
 
 import rbtlive
 import rbtlive.api
-from rbtlive.core.quirks import Quirks
+from rbtlive.core.rules.quirks import Quirks
 from rbtlive.errors import NotBuilt
 from tests.docs.documents import DOCUMENTS, ROOT, anchors, blocks, links, read, rows, run_as_cells
 

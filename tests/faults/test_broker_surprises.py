@@ -57,7 +57,7 @@ def order(engine, number="1"):
 
 
 def held(engine):
-    return engine.portfolio.amount_of(engine.core.assets[0])
+    return engine.portfolio.amount_of(engine.core.state.assets[0])
 
 
 # -- executions that cannot be -------------------------------------------------------
@@ -83,7 +83,7 @@ def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_rec
     assert engine.state == "stopped"
     assert (order(engine).state, order(engine).filled) == (OrderState.PARTIALLY_FILLED, 6)
     assert held(engine) == 6
-    assert engine.core.trading_state == ("halted" if policy == "halt" else "running")
+    assert engine.core.state.trading_state == ("halted" if policy == "halt" else "running")
     excess = "order 1 (AAA): execution x2 of 6 fills more than was ordered, 10 with 6 filled: it is not booked"
     assert [event.message for event in told if getattr(event, "source", "") == "book"] == [excess]
     assert engine.portfolio.conservation_error() == 0

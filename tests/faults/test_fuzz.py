@@ -131,7 +131,7 @@ async def session_that_hears(said):
         SellsTen, broker, feed=until_end(items), portal=PolarsDataPortal(daily_frame()), frequency="1d",
         journal=Journal.in_memory(run_id=RUN_ID), capital_base=Decimal(80_000),
     )  # fmt: skip
-    engine.on_message = engine.core.on_message = lambda _level, _text: None
+    engine.on_message = engine.core.state.on_message = lambda _level, _text: None
     for kind in (MarketDataEvent, SystemErrorEvent):
         engine.dispatcher.register_handler(kind, events.append)
     running = asyncio.create_task(engine.run())
@@ -171,13 +171,13 @@ def test_whatever_broker_and_feed_say_a_session_goes_on_and_fills_nothing_wrongl
     core = engine.core
     expected = believable(broker.told)
     assert engine.state == "stopped"
-    assert core.orders.executions == set(expected)
-    booked = {t.execution_id: (t.amount, t.price) for t in core.record.transactions}
+    assert core.state.orders.executions == set(expected)
+    booked = {t.execution_id: (t.amount, t.price) for t in core.state.record.transactions}
     assert booked == {name: (event.amount, event.price) for name, event in expected.items()}
-    assert core.portfolio.amount_of(core.assets[0]) == sum(
+    assert core.state.portfolio.amount_of(core.state.assets[0]) == sum(
         (e.amount for e in expected.values()), Decimal(0)
     )
-    assert core.portfolio.conservation_error() == 0
+    assert core.state.portfolio.conservation_error() == 0
     named = [event for event in events if isinstance(event, SystemErrorEvent)]
     assert (
         sum("left out" in e.message and "alpaca" in e.source for e in named)

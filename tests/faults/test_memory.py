@@ -31,7 +31,7 @@ def growth(folder, *, order_every=0, leak=None):
             (
                 tracemalloc.get_traced_memory()[0],
                 memory.stored_bytes(engine),
-                len(engine.core.orders),
+                len(engine.core.state.orders),
             )
         )
         if leak is not None:

@@ -87,7 +87,7 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
     assert engine.queue.high_water >= waiting
     assert engine.queue.accepted == engine.queue.taken
     assert engine.core.context.fills == SHARES
-    assert engine.portfolio.amount_of(engine.core.assets[0]) == SHARES
+    assert engine.portfolio.amount_of(engine.core.state.assets[0]) == SHARES
     assert engine.core.context.bars == len(bars)
     kinds = [event.event_type for event in order_of_arrival]
     first, last = kinds.index("OrderFillEvent"), len(kinds) - kinds[::-1].index("OrderFillEvent")

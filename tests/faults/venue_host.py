@@ -323,11 +323,11 @@ def has_settled(engine, now_us, theirs):
     """Say whether the slice of the venue's last bar was processed, and everything that
     came of it is known.
     """
-    begun_us, ours = engine.feed._start_us, engine.core.orders
+    begun_us, ours = engine.feed._start_us, engine.core.state.orders
     if len(engine.queue) or begun_us is None or any(map(is_on_its_way, ours)):
         return False
-    axis = SlotAxis(engine.core.calendar, frequency="1m")
-    last_us = engine.core.market.last_slice_us
+    axis = SlotAxis(engine.core.state.calendar, frequency="1m")
+    last_us = engine.core.state.market.last_slice_us
     done_us = begun_us if last_us is None else last_us
     known = {(one.client_order_id.rpartition("-")[2], one.state, one.filled) for one in theirs}
     gone = {OrderState.REJECTED, OrderState.EXPIRED}
@@ -348,14 +348,14 @@ def books(engine):
     """Return what a run came to."""
     core = engine.core
     return {
-        "orders": [facts(o, engine.journal.run_id) for o in core.orders],
-        "denied": sorted(core.orders.denied),
+        "orders": [facts(o, engine.journal.run_id) for o in core.state.orders],
+        "denied": sorted(core.state.orders.denied),
         "transactions": sorted(
-            [t.order_id, str(t.amount), str(t.price)] for t in core.record.transactions
+            [t.order_id, str(t.amount), str(t.price)] for t in core.state.record.transactions
         ),
-        "positions": {p.asset.symbol: str(p.amount) for p in core.portfolio},
-        "cash": str(core.portfolio.cash),
-        "unbalanced": str(core.portfolio.conservation_error()),
+        "positions": {p.asset.symbol: str(p.amount) for p in core.state.portfolio},
+        "cash": str(core.state.portfolio.cash),
+        "unbalanced": str(core.state.portfolio.conservation_error()),
     }
 
 

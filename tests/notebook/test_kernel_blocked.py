@@ -110,16 +110,18 @@ threading.Thread(target=send, daemon=True).start()
 def test_data_that_went_stale_while_a_cell_blocked_halt_trading_and_no_bar_is_lost(kernel):
     kernel.run(f"FACTOR = {200 / BLOCKED_S}\n{LIVE}")
     kernel.run("await until(lambda: len(engine.core.context.seen) >= 2)")
-    state = kernel.run("print(engine.core.trading_state)").strip()
+    state = kernel.run("print(engine.core.state.trading_state)").strip()
 
     kernel.run(f"time.sleep({BLOCKED_S})")
     kernel.run(
         "seen = len(engine.core.context.seen)\nawait until(lambda: len(engine.core.context.seen) "
         ">= seen + 4)"
     )
-    halted = kernel.run("print(engine.core.trading_state, '|', engine.core.halt_reason)").strip()
+    halted = kernel.run(
+        "print(engine.core.state.trading_state, '|', engine.core.state.halt_reason)"
+    ).strip()
     reasons = kernel.run("print(set(engine.core.context.reasons))")
-    kernel.run("engine.enqueue(OperatorEvent(timestamp=engine.core.now, action='resume'))")
+    kernel.run("engine.enqueue(OperatorEvent(timestamp=engine.core.state.now, action='resume'))")
     kernel.run("denied = len(engine.core.context.reasons)\nseen = len(engine.core.context.seen)")
     kernel.run("await until(lambda: len(engine.core.context.seen) >= seen + 2)")
     kernel.run("over.set(); await engine.graceful_shutdown(); await task")

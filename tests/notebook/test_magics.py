@@ -200,7 +200,7 @@ def test_sessions_are_attached_listed_and_stopped_by_name(shell):
 
     assert session.name == "sma"
     assert session.state == "stopped"
-    assert session.engine.core.settings.params == {"size": 7}
+    assert session.engine.core.state.settings.params == {"size": 7}
     assert listed["sma"] is session
     assert "sma" in told
     assert "Sessions" in shown

@@ -52,7 +52,7 @@ def test_an_exception_is_kept_counted_and_shown_with_the_line_and_the_session_go
     assert len(told) == 2
     assert told[0].startswith("error: a callback failed at 2017-01-05")
     assert 'File "<cell of Fragile>", line 12, in handle_data' in told[0]
-    assert [str(failure) for failure in session.engine.core.callbacks.failures] == [
+    assert [str(failure) for failure in session.engine.core.state.callbacks.failures] == [
         "bar 3",
         "bar 5",
     ]
@@ -120,7 +120,7 @@ def test_so_many_failures_in_a_row_halt_trading(tmp_path):
     assert session.state == "stopped"
     assert session.context.bars == 9
     assert session.stats["errors"] == 4
-    assert isinstance(session.engine.core.callbacks.failures[-1], errors.TooManyErrors)
+    assert isinstance(session.engine.core.state.callbacks.failures[-1], errors.TooManyErrors)
     assert any("trading is halted: 3 callbacks in a row failed" in line for line in session.logs)
     assert len(session.orders) == 1 + 1 + 5 + 1  # the third of the row had ordered before it raised
     assert set(session.result().denied["reason"]) == {"3 callbacks in a row failed"}

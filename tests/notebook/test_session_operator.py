@@ -77,7 +77,7 @@ def test_a_paused_session_books_its_bars_and_fills_and_calls_nobody(tmp_path):
         await more(session, feed, 4)
         assert session.context.seen == 3
         assert session.context.told == told
-        assert session.portfolio.positions[session.engine.core.assets[0]].amount == 30
+        assert session.portfolio.positions[session.engine.core.state.assets[0]].amount == 30
         assert len(session.result().performance) == 7
         session.resume()
         await more(session, feed, 2)
@@ -358,7 +358,7 @@ def test_api_functions_outside_of_a_strategy_say_so(tmp_path):
         )
         await processed(session, 3)
         with pytest.raises(errors.CalledOutsideStrategy):
-            rbt.api.order(session.engine.core.assets[0], 1)
+            rbt.api.order(session.engine.core.state.assets[0], 1)
         return session, None
 
     session, _none = run(stopped(outside()))
@@ -434,7 +434,7 @@ def test_registered_handlers_see_bars_and_fills_after_they_are_booked(tmp_path):
     async def watched():
         feed = Gated(daily_frame(), 0)
         session = attached(tmp_path, feed)
-        asset = session.engine.core.assets[0]
+        asset = session.engine.core.state.assets[0]
 
         def on_fill(event):
             seen.append(("fill", event.order_id, session.engine.portfolio.amount_of(asset)))

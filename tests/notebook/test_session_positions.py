@@ -83,7 +83,7 @@ def test_the_bar_whose_callback_ended_the_run_has_its_session_row_and_its_fills(
     figures = ["date", "portfolio_value", "ending_cash", "returns", "pnl", "seen"]
     assert result.performance["date"].to_list() == alone.performance["date"].to_list()
     assert result.performance[:at][figures].equals(alone.performance[:at][figures], null_equal=True)
-    first = alone.transactions.filter(pl.col("dt") <= failed.engine.core.now)
+    first = alone.transactions.filter(pl.col("dt") <= failed.engine.core.state.now)
     assert result.transactions[: len(first)].equals(first)
     assert result.performance["later"].drop_nulls().to_list() == list(range(1, 12 - at + 1))
     report = session.parity()

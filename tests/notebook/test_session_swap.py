@@ -11,7 +11,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive import errors
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.notebook import loaded as known
 from tests.builders import (
     Churn,
@@ -116,7 +116,7 @@ def test_changed_parameters_are_an_edit(tmp_path):
 
     session = run(changed())
 
-    assert session.context._core.strategy.params == {"step": 2}
+    assert session.engine.core.strategy.params == {"step": 2}
     assert session.parity().identical
     assert [row[1] for row in rows_of(tmp_path, "Churn")].count("Swapped") == 1
 

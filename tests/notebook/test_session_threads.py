@@ -118,7 +118,7 @@ def test_what_a_thread_says_to_a_session_that_has_just_ended_is_noted(tmp_path):
     async def ended():
         session = attached(tmp_path, Gated(daily_frame(), 3))
         await processed(session, 3)
-        event = rbt.OperatorEvent(timestamp=session.engine.core.now, action="pause")
+        event = rbt.OperatorEvent(timestamp=session.engine.core.state.now, action="pause")
         await session.stop()
         session._enqueue_late(event)
         return session
@@ -149,7 +149,7 @@ def test_a_session_that_failed_says_with_what(tmp_path):
         errors.EngineStopped, match="'f' has failed with ZeroDivisionError: bar 1: attach again"
     ):
         session.pause()
-    event = rbt.OperatorEvent(timestamp=session.engine.core.now, action="pause")
+    event = rbt.OperatorEvent(timestamp=session.engine.core.state.now, action="pause")
     with pytest.raises(
         errors.EngineStopped, match="the engine has failed with ZeroDivisionError: bar 1"
     ):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rbtlive.core.bar_data import BarData
+from rbtlive.core.shown.bar_data import BarData
 
 HEAVY = (
     "IPython",

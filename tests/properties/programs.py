@@ -178,9 +178,9 @@ class Player:
         self.look(context)
 
     def look(self, context: Any) -> None:
-        core = context._core
-        self.balances.append(core.portfolio.conservation_error())
-        for order in core.orders:
+        state = context._run
+        self.balances.append(state.portfolio.conservation_error())
+        for order in state.orders:
             states = self.states.setdefault(order.id, [])
             if not states or states[-1] is not order.state:
                 states.append(order.state)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import polars as pl
 from hypothesis import given, settings
 
-from rbtlive.core.order import LIFE
+from rbtlive.core.state.order import LIFE
 from rbtlive.model.order import OPEN_STATES, OrderState
 from tests.properties.programs import DAYS, SYMBOLS, Play, plays, run
 

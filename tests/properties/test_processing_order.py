@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rbtlive as rbt
-from rbtlive.core.state import capture, restore
+from rbtlive.core.serialization import capture, restore
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import (
@@ -107,7 +107,7 @@ class Scripted(rbt.TradingAlgorithm):
         heard = context.heard
         heard[transaction.asset] = heard.get(transaction.asset, 0) + transaction.amount
         booked = sum(
-            t.amount for t in context._core.record.transactions if t.asset == transaction.asset
+            t.amount for t in context._run.record.transactions if t.asset == transaction.asset
         )
         held = context.portfolio.positions[transaction.asset].amount
         assert held == booked, "the portfolio has every fill before the strategy hears of any"
@@ -143,13 +143,13 @@ def drive(core, events=EVENTS):
     core.acknowledge(core.start())
     for event in events:
         core.acknowledge(core.process(event))
-        assert core.portfolio.conservation_error() == 0
+        assert core.state.portfolio.conservation_error() == 0
     return core
 
 
 def facts(core):
-    return canonical_json(capture(core)), [
-        (t.dt, t.order_id, t.amount, t.price) for t in core.record.transactions
+    return canonical_json(capture(core.state)), [
+        (t.dt, t.order_id, t.amount, t.price) for t in core.state.record.transactions
     ]
 
 
@@ -159,7 +159,7 @@ def test_no_strategy_hears_of_a_fill_that_its_portfolio_has_not(script):
     core = drive(core_of(script))
 
     sums = {}
-    for transaction in core.record.transactions:
+    for transaction in core.state.record.transactions:
         sums[transaction.asset] = sums.get(transaction.asset, 0) + transaction.amount
     assert core.context.heard == sums
 
@@ -171,9 +171,9 @@ def test_one_slice_after_the_other_decides_what_all_bars_at_once_decide(script):
 
     result = rbt.backtest(Scripted, BARS, params={"script": script})
 
-    told = [(t.order_id, t.price, t.amount) for t in one_by_one.record.transactions]
+    told = [(t.order_id, t.price, t.amount) for t in one_by_one.state.record.transactions]
     assert told == list(result.transactions.select("order_id", "price", "amount").rows())
-    assert one_by_one.portfolio.cash == result.context._core.portfolio.cash
+    assert one_by_one.state.portfolio.cash == result.context._run.portfolio.cash
 
 
 @few
@@ -197,8 +197,8 @@ def test_what_comes_later_changes_nothing_that_was_decided(script, cut):
     drive(other, [*EVENTS[:cut], *raised])
 
     moment = EVENTS[cut - 1].timestamp
-    assert [o.created for o in one.orders] == [
-        o.created for o in other.orders if o.created <= moment
+    assert [o.created for o in one.state.orders] == [
+        o.created for o in other.state.orders if o.created <= moment
     ]
     assert facts(one)[1] == [fact for fact in facts(other)[1] if fact[0] <= moment]
 
@@ -207,16 +207,16 @@ def test_what_comes_later_changes_nothing_that_was_decided(script, cut):
 @given(scripts, st.integers(1, 11))
 def test_a_core_restored_at_any_moment_goes_on_as_the_one_it_was_taken_from(script, cut):
     whole = drive(core_of(script), EVENTS[:cut])
-    state = capture(whole)
+    state = capture(whole.state)
 
     copy = core_of(())
     for event in EVENTS[:cut]:
         copy.take_in(event)
-    copy.record.transactions = list(whole.record.transactions)
-    restore(copy, state, whole.record.sessions)
+    copy.state.record.transactions = list(whole.state.record.transactions)
+    restore(copy.state, state, whole.state.record.sessions)
 
     copy.acknowledge(copy.start())
-    assert canonical_json(capture(copy)) == canonical_json(state)
+    assert canonical_json(capture(copy.state)) == canonical_json(state)
     whole.strategy._algorithm.script = ()  # from here on neither does anything more
     for event in EVENTS[cut:]:
         for core in (whole, copy):

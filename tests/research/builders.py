@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.order import OrderState, Transaction
 

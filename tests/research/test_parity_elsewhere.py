@@ -61,4 +61,4 @@ def test_the_backtest_of_a_real_account_begins_with_its_money(tmp_path):
     session = run(trading(tmp_path, BookBroker(), work))
 
     assert session.replay().performance["portfolio_value"][0] == 80_000
-    assert session.engine.core.settings.capital_base == Decimal(80_000)
+    assert session.engine.core.state.settings.capital_base == Decimal(80_000)

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.errors import SettingsError
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.annual import rows_a_year

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from rbtlive.core.record import SessionRow
+from rbtlive.core.state.record import SessionRow
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.research import BacktestResult, parity_report
 from rbtlive.research.storage import decode, encode

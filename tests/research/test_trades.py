@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
-from rbtlive.core.adjustments import Adjustment
-from rbtlive.core.portfolio import Portfolio
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.portfolio import Portfolio
+from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError
 from rbtlive.finance.commission import PerTrade
 from rbtlive.model.number import ENGINE_CONTEXT

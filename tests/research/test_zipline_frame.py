@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.model.order import OrderState, Transaction
 from rbtlive.research import BacktestResult
 from tests.research.builders import equity, run_of, run_with_trades, settings

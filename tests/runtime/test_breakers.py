@@ -180,7 +180,7 @@ def test_a_breaker_halts_reduces_or_flattens_as_it_was_told(tmp_path, action, st
     ((name, reason, journaled),) = tripped(session)
     assert (name, journaled) == ("drawdown", action)
     core = session.engine.core
-    assert core.portfolio.amount_of(core.assets[0]) == held
+    assert core.state.portfolio.amount_of(core.state.assets[0]) == held
     assert session.context.denied == [f"drawdown: {reason}"] * 2
     assert session.parity().identical
 
@@ -204,8 +204,8 @@ def test_what_only_reduces_never_turns_a_position_around_however_many_orders_the
     session = run(whole(Leaver, tmp_path, feed=rbt.ReplayFeed(bars), breakers=limits))
 
     core = session.engine.core
-    assert core.trading_state == "reducing"
-    assert core.portfolio.amount_of(core.assets[0]) == 200
+    assert core.state.trading_state == "reducing"
+    assert core.state.portfolio.amount_of(core.state.assets[0]) == 200
     assert session.orders["amount"].to_list() == [1000, -400, -400]
     assert len(session.result().denied) == 10
     assert session.parity().identical
@@ -316,7 +316,7 @@ def test_a_callback_that_takes_too_long_trips_the_slow_strategy_breaker(
     )
 
     reason = "the callbacks of one event took 0.6 s, the limit is 0.5 s"
-    assert engine.core.trading_state == (state if trips else "running")
+    assert engine.core.state.trading_state == (state if trips else "running")
     assert [(e.name, e.reason, e.action) for e in kept.events] == [
         ("slow strategy", reason, action)
     ] * trips
@@ -358,7 +358,7 @@ def test_no_breaker_of_wall_time_looks_at_a_replay():
 
     engine = run(held())
 
-    assert engine.core.trading_state == "running"
+    assert engine.core.state.trading_state == "running"
     assert engine.meters.events == 6
     assert engine.meters.loop_lag_max_ms == 30_000
 
@@ -427,7 +427,7 @@ def test_a_feed_that_falls_silent_trips_the_stale_data_breaker(limits, trips):
         clock.advance(150)
         engine.timekeeper.tick(engine.core)
         await until(lambda: not len(engine.queue) and engine.meters.events >= 6)
-        state, reason = engine.core.trading_state, engine.core.halt_reason
+        state, reason = engine.core.state.trading_state, engine.core.state.halt_reason
         source.over.set()
         await task
         return engine, state, reason
@@ -456,14 +456,14 @@ def test_a_cell_that_blocks_the_loop_for_minutes_leaves_stale_prices_and_trips_t
         clock.advance(
             timedelta(minutes=5).total_seconds()
         )  # nothing ran meanwhile; the watch wakes by itself
-        await until(lambda: engine.core.trading_state == "halted")
+        await until(lambda: engine.core.state.trading_state == "halted")
         source.over.set()
         await task
         return engine
 
     engine = run(blocked())
 
-    assert engine.core.halt_reason.startswith("stale data: no bar for 300 s")
+    assert engine.core.state.halt_reason.startswith("stale data: no bar for 300 s")
     assert engine.meters.loop_lag_max_ms > 200_000
 
 
@@ -504,8 +504,8 @@ def test_a_resume_that_follows_no_halt_forgets_nothing():
     engine = rbt.TradingEngine(Buyer, rbt.PaperBroker(), feed=rbt.ReplayFeed(falling(100, 100)))
     run(engine.run())
     before = engine.breakers._peak
-    engine.core.portfolio.cash += Decimal(5)
+    engine.core.state.portfolio.cash += Decimal(5)
 
-    engine._process(OperatorEvent(timestamp=engine.core.now, action="pause"))
+    engine._process(OperatorEvent(timestamp=engine.core.state.now, action="pause"))
 
     assert engine.breakers._peak == before

@@ -18,7 +18,9 @@ def engine_of(feed, strategy=Churn, **options):
 
 
 def figures(engine):
-    return [(t.order_id, t.amount, t.price, t.commission) for t in engine.core.record.transactions]
+    return [
+        (t.order_id, t.amount, t.price, t.commission) for t in engine.core.state.record.transactions
+    ]
 
 
 def test_an_engine_initializes_runs_and_shuts_down_when_its_feed_ends():
@@ -53,7 +55,7 @@ def test_graceful_shutdown_drains_the_queue_and_writes_what_was_done():
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.meters.events == 9)
         for action in ("pause", "resume", "pause"):
-            engine.enqueue(OperatorEvent(timestamp=engine.core.now, action=action))
+            engine.enqueue(OperatorEvent(timestamp=engine.core.state.now, action=action))
         assert len(engine.queue) == 3
         await engine.graceful_shutdown()
         await engine.graceful_shutdown()
@@ -65,11 +67,11 @@ def test_graceful_shutdown_drains_the_queue_and_writes_what_was_done():
     assert engine.state == "stopped"
     assert not engine.ended
     assert len(engine.queue) == 0
-    assert engine.core.paused
+    assert engine.core.state.paused
     with pytest.raises(errors.EngineStopped, match="the engine has stopped"):
-        engine.enqueue(OperatorEvent(timestamp=engine.core.now, action="pause"))
+        engine.enqueue(OperatorEvent(timestamp=engine.core.state.now, action="pause"))
     with pytest.raises(errors.JournalUnwritable):
-        engine.journal.append("note", "Late", timestamp=engine.core.now, payload={})
+        engine.journal.append("note", "Late", timestamp=engine.core.state.now, payload={})
 
 
 def test_a_full_queue_slows_the_feed_and_drops_nothing():
@@ -83,7 +85,7 @@ def test_a_full_queue_slows_the_feed_and_drops_nothing():
     assert engine.queue.high_water <= 2
     assert engine.queue.refused > 0
     assert engine.meters.events == 40
-    assert len(engine.core.record.sessions) == 40
+    assert len(engine.core.state.record.sessions) == 40
 
 
 def test_a_cancelled_engine_keeps_what_was_done():

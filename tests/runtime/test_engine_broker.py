@@ -219,7 +219,7 @@ def test_a_fill_is_booked_once_however_often_it_is_told(tmp_path):
     session = run(trading(tmp_path, broker, work))
 
     assert session.context.told == [("fill", "1", 4), ("fill", "1", 6)]
-    assert session.engine.portfolio.amount_of(session.engine.core.assets[0]) == 10
+    assert session.engine.portfolio.amount_of(session.engine.core.state.assets[0]) == 10
     assert session.portfolio.cash == 80_000 - 500
 
 
@@ -307,5 +307,5 @@ def test_a_run_that_is_carried_on_learns_what_happened_meanwhile(tmp_path):
     session = run(pieces())
 
     assert len(broker.sent) == 1
-    assert session.engine.portfolio.amount_of(session.engine.core.assets[0]) == 10
+    assert session.engine.portfolio.amount_of(session.engine.core.state.assets[0]) == 10
     assert ("fill", "1", 10) in session.context.told

@@ -52,7 +52,7 @@ def test_an_order_is_stored_before_a_bar_can_fill_it(tmp_path):
 
     engine = run(life())
 
-    assert len(seen) == len(engine.core.record.transactions) == 39
+    assert len(seen) == len(engine.core.state.record.transactions) == 39
     assert all(stored for _order, stored in seen)
 
 
@@ -74,7 +74,7 @@ def test_a_flood_leaves_room_in_the_queue_and_whatever_else_comes_goes_first():
         for number in range(told):  # far more than the queue takes of bars
             engine.enqueue(
                 SystemErrorEvent(
-                    timestamp=engine.core.now, message=f"message {number}", source="test"
+                    timestamp=engine.core.state.now, message=f"message {number}", source="test"
                 )
             )
         await task

@@ -52,7 +52,7 @@ def longest_stretch(feed, *, cost_us, portal=None, crowd=0):
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.state != "starting")
         for _ in range(crowd):
-            engine.enqueue(OperatorEvent(timestamp=engine.core.now, action="resume"))
+            engine.enqueue(OperatorEvent(timestamp=engine.core.state.now, action="resume"))
         while not task.done():
             seen.append(taken)
             await asyncio.sleep(0)

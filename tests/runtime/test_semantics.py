@@ -67,7 +67,9 @@ async def _operated(frequency: str, folder: Path) -> None:
     for after, action in OPERATED.items():
         feed.allow(after - feed.allowed)
         await until(lambda wanted=after + done: session.engine.failure or _rested(session, wanted))
-        session.engine.enqueue(OperatorEvent(timestamp=session.engine.core.now, action=action))
+        session.engine.enqueue(
+            OperatorEvent(timestamp=session.engine.core.state.now, action=action)
+        )
         done = session.engine.meters.events - after + 1
         await until(lambda wanted=after + done: session.engine.failure or _rested(session, wanted))
     feed.allow(10_000)

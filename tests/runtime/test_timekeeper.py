@@ -36,7 +36,7 @@ def watched(told):
     settings = prepare_settings(portal, start=START, frequency="1m", endless=True)
     core = new_core(Idle, portal, settings, preload=False, simulated=True)
     core.start()
-    clock = VirtualClock(core.calendar.open(core.calendar.number(START)))
+    clock = VirtualClock(core.state.calendar.open(core.state.calendar.number(START)))
     return core, Timekeeper(StreamFeed(_nothing()), clock, told.append), clock
 
 

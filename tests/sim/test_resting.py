@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbtlive.core.order import Order
+from rbtlive.core.state.order import Order
 from rbtlive.model.asset import Equity
 from rbtlive.sim.resting import RestingBounds
 

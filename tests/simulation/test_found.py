@@ -34,7 +34,7 @@ def test_a_cancel_that_fails_is_asked_for_again_and_a_replay_knows_it(what):
 def test_a_refused_cancel_does_not_end_the_order_here():
     world = world_of(QUOTES, *(Fault("cancel", number, "refused") for number in range(1, 200)))
 
-    orders = list(world.process.engine.core.orders)
+    orders = list(world.process.engine.core.state.orders)
     assert world.outcome.wrong == []
     assert not [order.id for order in orders if order.reason == "not now"]
     assert OrderState.CANCELED in {order.state for order in orders}
@@ -57,14 +57,14 @@ def test_what_was_sent_before_a_restart_may_arrive_after_it_and_is_not_rejected_
 
     assert world.outcome.wrong == []
     assert world.venue.repeats == {"SIMULATE-1": 1}
-    assert world.process.engine.core.orders.get_order("1").state is OrderState.FILLED
+    assert world.process.engine.core.state.orders.get_order("1").state is OrderState.FILLED
 
 
 @pytest.mark.parametrize("poll_s", [2.0, 9.0])
 def test_an_order_that_arrives_after_it_was_given_up_is_cancelled_and_its_fills_are_booked(poll_s):
     world = world_of(STEADY, Fault("submit", 1, "late", 59.0), poll_s=poll_s)
 
-    order = world.process.engine.core.orders.get_order("1")
+    order = world.process.engine.core.state.orders.get_order("1")
     assert world.outcome.wrong == []
     assert order.reason == "never arrived"
     assert world.venue.book["SIMULATE-1"].filled == order.filled
@@ -160,8 +160,8 @@ def test_executions_that_the_books_of_the_venue_do_not_have_halt_trading_and_end
         for row in rows(world)
         if row.type == "SystemErrorEvent"
     )
-    assert engine.core.portfolio.conservation_error() == 0
-    assert all(abs(order.filled) <= abs(order.amount) for order in engine.core.orders)
+    assert engine.core.state.portfolio.conservation_error() == 0
+    assert all(abs(order.filled) <= abs(order.amount) for order in engine.core.state.orders)
 
 
 def rows(world):
@@ -176,8 +176,10 @@ def test_a_restart_within_a_session_forgets_no_loss_of_the_day():
     losses = {}
     for strategy in KINDS:
         core = world_of(replace(STEADY, strategy=strategy)).process.engine.core
-        core.mark()
-        losses[strategy] = core.record.sessions[-1].portfolio_value - core.portfolio.portfolio_value
+        core.state.marks.mark()
+        losses[strategy] = (
+            core.state.record.sessions[-1].portfolio_value - core.state.portfolio.portfolio_value
+        )
         if losses[strategy] > 0:
             half, twice = (
                 BreakerWatch(Breakers(max_daily_loss=float(losses[strategy]) * part))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from rbtlive.core.order import LIFE
+from rbtlive.core.state.order import LIFE
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.events import Event, MarketDataEvent, OrderFillEvent
 from rbtlive.model.order import CLOSED_STATES, OPEN_STATES, OrderState
@@ -62,12 +62,14 @@ class Watch:
         engine, core = self._engine, self._engine.core
         if self._journal.last_input is not event:
             yield "a handler saw it before it was journaled"
-        if core.portfolio.conservation_error():
-            yield f"money is off by {core.portfolio.conservation_error()}"
+        if core.state.portfolio.conservation_error():
+            yield f"money is off by {core.state.portfolio.conservation_error()}"
         yield from _positions_not_of_fills(core)
         yield from self._illegal_lives(core)
         if isinstance(event, OrderFillEvent):
-            booked = [t for t in core.record.transactions if t.execution_id == event.execution_id]
+            booked = [
+                t for t in core.state.record.transactions if t.execution_id == event.execution_id
+            ]
             if len(booked) > 1:
                 yield f"execution {event.execution_id} is booked {len(booked)} times"
         waiting = engine.queue.depth_by_priority()
@@ -75,7 +77,7 @@ class Watch:
             yield f"the queue is not bounded: {waiting}"
 
     def _illegal_lives(self, core: TradingCore) -> Iterator[str]:
-        for order in [*core.orders, *core.orders.denied.values()]:
+        for order in [*core.state.orders, *core.state.orders.denied.values()]:
             before = self._states.get(order.id, OrderState.CREATED)
             if order.state not in REACHABLE[before]:
                 yield f"order {order.id} went from {before} to {order.state}"
@@ -86,9 +88,9 @@ class Watch:
 
 def _positions_not_of_fills(core: TradingCore) -> Iterator[str]:
     sums: dict[str, Decimal] = {}
-    for fill in core.record.transactions:
+    for fill in core.state.record.transactions:
         sums[fill.asset.symbol] = sums.get(fill.asset.symbol, Decimal(0)) + fill.amount
-    held = {position.asset.symbol: position.amount for position in core.portfolio}
+    held = {position.asset.symbol: position.amount for position in core.state.portfolio}
     for symbol in sums | held:
         if sums.get(symbol, 0) != held.get(symbol, 0):
             yield f"position of {symbol} is {held.get(symbol, 0)}, its fills make {sums.get(symbol, 0)}"
@@ -101,7 +103,7 @@ def unlike_positions(
     core: TradingCore, venue: Venue, outside: Mapping[str, Decimal]
 ) -> Iterator[str]:
     """Yield every position that differs from the venue's, once all is quiet."""
-    held = {position.asset.symbol: position.amount for position in core.portfolio}
+    held = {position.asset.symbol: position.amount for position in core.state.portfolio}
     for symbol in sorted({*held, *venue.positions()}):
         here = held.get(symbol, Decimal(0)) + outside.get(symbol, Decimal(0))
         if here != venue.positions().get(symbol, Decimal(0)):
@@ -113,16 +115,16 @@ def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
     quiet.
     """
     theirs = {e.execution_id: e for order in _of_this_run(venue) for e in order.executions}
-    ours = [fill.execution_id for fill in core.record.transactions]
+    ours = [fill.execution_id for fill in core.state.record.transactions]
     if sorted(ours) != sorted(theirs):
         yield f"executions differ: {sorted(set(theirs) ^ set(ours))} or some twice"
-    cash = core.settings.capital_base - sum(
+    cash = core.state.settings.capital_base - sum(
         e.amount * e.price + e.commission for e in theirs.values()
     )
-    if core.portfolio.cash != cash:
-        yield f"cash is {core.portfolio.cash} here and {cash} by the venue's executions"
+    if core.state.portfolio.cash != cash:
+        yield f"cash is {core.state.portfolio.cash} here and {cash} by the venue's executions"
     for resting in _of_this_run(venue):
-        order = core.orders.get_order(str(resting.number))
+        order = core.state.orders.get_order(str(resting.number))
         if order is None:
             yield f"the venue has order {resting.client_id}, which is not known here"
         elif order.cancel_requested and resting.state not in CLOSED_STATES:
@@ -157,7 +159,7 @@ def wrong_ids(journal: Journal, core: TradingCore, venue: Venue, *, late: bool) 
     yield from wrong_intents(journal, venue)
     ids = [row.data()["order_id"] for row in journal.rows() if row.type == "SubmitOrder"]
     there = {str(order.number) for order in _of_this_run(venue)}
-    absent = {order.id for order in core.orders if (order.state, order.reason) in NOT_THERE}
+    absent = {order.id for order in core.state.orders if (order.state, order.reason) in NOT_THERE}
     if late:
         absent -= there
     here = set(ids) - absent - {client_id.rpartition("-")[2] for client_id in venue.refused}
@@ -200,6 +202,6 @@ def still_open(core: TradingCore) -> list[str]:
     """Return the orders whose fate is not settled."""
     return [
         o.id
-        for o in core.orders
+        for o in core.state.orders
         if o.state in OPEN_STATES and o.state in {OrderState.SUBMITTED, OrderState.UNKNOWN}
     ]

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rbtlive.core.state import capture
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.serialization import capture
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.errors import BrokerError, ReconciliationFailed
 from rbtlive.model.events import Event, OperatorEvent, OrderFillEvent
@@ -211,10 +211,10 @@ class World:
             if (
                 engine is None
                 or engine.state != "running"
-                or engine.core.trading_state == "running"
+                or engine.core.state.trading_state == "running"
             ):
                 continue
-            reason = engine.core.halt_reason
+            reason = engine.core.state.halt_reason
             if not reason.startswith("stale data"):
                 self.outcome.wrong.append(f"trading was halted without a cause: {reason}")
             self.outcome.figures["halts"] += 1
@@ -282,13 +282,15 @@ class World:
             f"order {order_id} has no known fate" for order_id in watch.still_open(core)
         ]
         outcome.longest_lag_s = max(self.lags_s.values(), default=0.0)
-        outcome.orders = [(o.id, o.asset.symbol, str(o.amount)) for o in core.orders]
-        outcome.positions = {p.asset.symbol: str(p.amount) for p in core.portfolio}
-        outcome.cash = str(core.portfolio.cash)
-        outcome.lost = [o.id for o in core.orders if o.reason in {"never sent", "never arrived"}]
-        outcome.lost += list(core.orders.denied)
-        outcome.figures["orders"] = len(core.orders)
-        outcome.figures["fills"] = len(core.record.transactions)
+        outcome.orders = [(o.id, o.asset.symbol, str(o.amount)) for o in core.state.orders]
+        outcome.positions = {p.asset.symbol: str(p.amount) for p in core.state.portfolio}
+        outcome.cash = str(core.state.portfolio.cash)
+        outcome.lost = [
+            o.id for o in core.state.orders if o.reason in {"never sent", "never arrived"}
+        ]
+        outcome.lost += list(core.state.orders.denied)
+        outcome.figures["orders"] = len(core.state.orders)
+        outcome.figures["fills"] = len(core.state.record.transactions)
         outcome.figures["resent"] = sum(self.venue.repeats.values())
         outcome.figures["connections"] = self.wire.opened
         await process.engine.graceful_shutdown()
@@ -310,7 +312,7 @@ class World:
         )
         try:
             _finish_at_once(replayed._restore())
-            if capture(replayed.core) != capture(core):
+            if capture(replayed.core.state) != capture(core.state):
                 outcome.wrong.append("a replay of the journal gives another state")
         except Exception as failure:  # noqa: BLE001 - whatever a replay raises is the finding
             outcome.wrong.append(f"a replay of the journal fails: {failure!r}")
@@ -329,7 +331,7 @@ class World:
             queue_size=QUEUE_SIZE,
             clock=self.clock,
         )
-        engine.on_message = engine.core.on_message = _nothing
+        engine.on_message = engine.core.state.on_message = _nothing
         return engine
 
     def header(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class EquityCurve(Curve):
     def __init__(self, core: TradingCore) -> None:
         super().__init__()
         self.live: Point | None = None
-        self.before = float(core.settings.capital_base)
+        self.before = float(core.state.settings.capital_base)
         self.drawdown = self.max_drawdown = 0.0
         self._sessions = 0
         self._last_close = self.before
@@ -76,7 +76,7 @@ class EquityCurve(Curve):
 
     def step(self, core: TradingCore, value: float) -> tuple[list[Point], bool]:
         """Return what `add` says of the sessions closed since, and of the value now."""
-        rows = core.record.sessions
+        rows = core.state.record.sessions
         backlog = len(rows) - self._sessions
         closes: list[tuple[float, float]] = []
         if backlog:
@@ -88,11 +88,11 @@ class EquityCurve(Curve):
             ]
             self._note_closes(core, closes)
         self._sessions = len(rows)
-        if core.market.now_us:
-            if core.in_session and core.market.session != self._last_session:
-                self._last_session, self.before = core.market.session, self._last_close
+        if core.state.market.now_us:
+            if core.state.session_open and core.state.market.session != self._last_session:
+                self._last_session, self.before = core.state.market.session, self._last_close
             self._note_value(value)
-            self.live = [core.market.now_us // 1000, round(value, 2)]
+            self.live = [core.state.market.now_us // 1000, round(value, 2)]
             closes.append((self.live[0], self.live[1]))
         return self.add(closes)
 
@@ -100,9 +100,9 @@ class EquityCurve(Curve):
     def _note_closes(self, core: TradingCore, closes: list[tuple[float, float]]) -> None:
         for _moment, value in closes:
             self._note_value(value)
-        if core.market.session != self._last_session:
+        if core.state.market.session != self._last_session:
             self.before = closes[-2][1] if len(closes) > 1 else self._last_close
-            self._last_session = core.market.session
+            self._last_session = core.state.market.session
         self._last_close = closes[-1][1]
 
     def _note_value(self, value: float) -> None:
@@ -133,7 +133,9 @@ class PriceCurves:
         if symbol in self._curves:
             self._curves[symbol] = self._curves.pop(symbol)
             return
-        index = next((i for i, a in enumerate(core.market.assets) if a.symbol == symbol), None)
+        index = next(
+            (i for i, a in enumerate(core.state.market.assets) if a.symbol == symbol), None
+        )
         if index is None:
             return
         self._indices[symbol] = index
@@ -148,12 +150,12 @@ class PriceCurves:
         """Take in the prices of now; return all of the watched points if the line was
         thinned or is another, the new ones otherwise.
         """
-        moment, fresh = core.market.now_us // 1000, None
+        moment, fresh = core.state.market.now_us // 1000, None
         if not moment:
             return None
         split = self._apply_splits(core)
         for symbol, curve in self._curves.items():
-            price = plain_price(core.market.price(self._indices[symbol]))
+            price = plain_price(core.state.market.price(self._indices[symbol]))
             if price is None:
                 continue
             added, thinned = curve.add([(moment, price)])
@@ -163,7 +165,7 @@ class PriceCurves:
 
     # Prices before a split are restated, as charts of prices are.
     def _apply_splits(self, core: TradingCore) -> bool:
-        first, self._session = self._session + 1, core.market.session
+        first, self._session = self._session + 1, core.state.market.session
         split = False
         for session in range(first, self._session + 1) if first else ():
             for symbol, index in self._indices.items():
@@ -182,22 +184,22 @@ class PriceCurves:
 
 # The panel's rows are read by index: nothing is learned from it, and nothing changes.
 def _closes_until_now(core: TradingCore, index: int) -> list[tuple[float, float]]:
-    panel, now_us = core.market.panel, core.market.now_us
+    panel, now_us = core.state.market.panel, core.state.market.now_us
     last = int(panel.row_us.searchsorted(now_us, side="right"))
     first = max(0, last - CURVE_POINTS // 2)
     held_from = getattr(panel, "start", 0)
     closes = panel.column(index, "close", first, last) if first >= held_from else ()
     stamps = panel.row_us[first:last].tolist()
-    session = core.market.calendar.session_of_us(stamps[0]) if stamps else 0
+    session = core.state.market.calendar.session_of_us(stamps[0]) if stamps else 0
     factors = {
         number: _split_of(core, index, number)
-        for number in range(max(session, 0) + 1, core.market.session + 1)
+        for number in range(max(session, 0) + 1, core.state.market.session + 1)
     }
     splits = [(number, ratio) for number, ratio in factors.items() if ratio != 1.0]
     points = []
     for us, close in zip(stamps, closes, strict=False):
         if math.isfinite(close):
-            at = core.market.calendar.session_of_us(us) if splits else 0
+            at = core.state.market.calendar.session_of_us(us) if splits else 0
             factor = math.prod(ratio for number, ratio in splits if number > at)
             points.append((us // 1000, round(float(close) * factor, 6)))
     return points
@@ -205,7 +207,7 @@ def _closes_until_now(core: TradingCore, index: int) -> list[tuple[float, float]
 
 def _split_of(core: TradingCore, index: int, session: int) -> float:
     return math.prod(
-        float(split.ratio) for split in core.market.splits_at(session) if split.asset == index
+        float(split.ratio) for split in core.state.market.splits_at(session) if split.asset == index
     )
 
 
@@ -218,10 +220,10 @@ class RecordedCurves:
 
     def step(self, core: TradingCore) -> list[dict[str, Any]]:
         """Return name, value and moment of the values that changed."""
-        moment = core.market.now_us // 1000
+        moment = core.state.market.now_us // 1000
         values = {
             str(name): plain(value)
-            for name, value in list(core.recorded.items())[:RECORDED_SHOWN]
+            for name, value in list(core.state.recorded.items())[:RECORDED_SHOWN]
             if isinstance(value, (int, float)) or hasattr(value, "__float__")
         }
         for name, value in values.items():

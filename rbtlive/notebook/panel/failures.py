@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rbtlive.core.callbacks import told
+from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.notebook.panel.plain import cut
 
 FAILURES_KEPT = 5
@@ -55,7 +55,7 @@ class Failures:
             if (
                 kind in self.kinds and not self.kinds[kind][3]
             ):  # putting one into words is what costs
-                self.kinds[kind][2:] = cut(told(failure)), traceback_text(failure)
+                self.kinds[kind][2:] = cut(describe_error(failure)), traceback_text(failure)
         return [self.kinds[kind] for kind in changed if kind in self.kinds]
 
     def _fresh(self, name: str, failures: deque[BaseException]) -> list[BaseException]:
@@ -89,9 +89,9 @@ def traceback_text(failure: BaseException) -> str:
         lines.append(f"{_place(frame.filename)}, line {frame.lineno}, in {frame.name}")
         if frame.line:
             lines.append(f"    {frame.line}")
-    lines.append(told(failure))
+    lines.append(describe_error(failure))
     if failure.__cause__ is not None:
-        lines.append(f"caused by {told(failure.__cause__)}")
+        lines.append(f"caused by {describe_error(failure.__cause__)}")
     return cut("\n".join(lines), 4000)
 
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from rbtlive.core.order import Order
-from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.order import OPEN_STATES
@@ -48,7 +48,7 @@ class Fills:
         """Take in executions since the last step and return their marks: [ms, amount,
         price, symbol].
         """
-        transactions = core.record.transactions
+        transactions = core.state.record.transactions
         self.latest = []
         first, last = self._at, min(len(transactions), self._at + FILLS_A_TICK)
         if len(transactions) - first > 10 * FILLS_A_TICK:
@@ -71,7 +71,7 @@ class Fills:
 
     def is_behind(self, core: TradingCore) -> bool:
         """Whether executions wait to be taken in."""
-        return self._at < len(core.record.transactions)
+        return self._at < len(core.state.record.transactions)
 
     def mean_price(self, order: Order) -> float | int | None:
         """Return the mean price of an order's executions, None if there are none or not
@@ -259,13 +259,13 @@ class PositionRows:
 
         A row has the keys of `POSITION_COLUMNS`.
         """
-        rows = [_position_row(core, position) for position in core.portfolio]
+        rows = [_position_row(core, position) for position in core.state.portfolio]
         self.held = len(rows)
         values = [row["value"] or 0.0 for row in rows]
         self.value = math.fsum(values)
         self.long_value = math.fsum(value for value in values if value > 0)
         self.open_profit = math.fsum(row["profit"] or 0.0 for row in rows)
-        total = float(core.portfolio.cash) + self.value
+        total = float(core.state.portfolio.cash) + self.value
         for row, value in zip(rows, values, strict=True):
             row["weight"] = plain(value / total, 4) if total else None
         if len(rows) > POSITIONS_SHOWN:
@@ -278,7 +278,7 @@ class PositionRows:
 def _position_row(core: TradingCore, position: Any) -> Row:
     # Looked up and not marked: marking is the strategy's business, and changes what is
     # booked.
-    price = core.market.price(position.asset.index) if core.market.now_us else math.nan
+    price = core.state.market.price(position.asset.index) if core.state.market.now_us else math.nan
     if not math.isfinite(price):
         price = float(position.last_sale_price)
     amount, basis = float(position.amount), float(position.basis_cost)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from rbtlive.core.callbacks import KEPT_FAILURES, told
+from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.core.state.callback_state import KEPT_FAILURES
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.events import Priority
@@ -151,9 +152,9 @@ class PanelState:
         core = self._core
         moment = (
             engine.meters.events,
-            core.market.now_us,
-            len(core.orders),
-            len(core.record.transactions),
+            core.state.market.now_us,
+            len(core.state.orders),
+            len(core.state.record.transactions),
         )
         if moment != self._moment or self._fills.is_behind(core):
             changes.update(self._books())
@@ -189,14 +190,16 @@ class PanelState:
         yield from _with_content(
             ("marks", self._fills.step(core)),
             *zip(
-                ("orders", "orders_gone"), self._orders.step(core.orders, self._fills), strict=True
+                ("orders", "orders_gone"),
+                self._orders.step(core.state.orders, self._fills),
+                strict=True,
             ),
-            ("refusals", self._refusals.step(core.orders)),
+            ("refusals", self._refusals.step(core.state.orders)),
             *zip(("positions", "positions_gone"), self._positions.step(core), strict=True),
             ("recorded_added", self._recorded.step(core)),
         )
         yield from self._price_changes(core)
-        cash = float(core.portfolio.cash)
+        cash = float(core.state.portfolio.cash)
         value = cash + self._positions.value
         points, thinned = self._equity.step(core, value)
         if thinned:
@@ -229,7 +232,7 @@ class PanelState:
             yield "price_added", [list(point) for point in fresh]
 
     def _money(self, cash: float, value: float) -> State:
-        portfolio, held = self._core.portfolio, self._positions
+        portfolio, held = self._core.state.portfolio, self._positions
         capital = float(portfolio.capital_base)
         gain, day = value - capital, value - self._equity.before
         short_value = held.value - held.long_value
@@ -251,12 +254,12 @@ class PanelState:
 
     def _counts(self) -> State:
         core = self._core
-        denied = len(core.orders.denied)
+        denied = len(core.state.orders.denied)
         return {
-            "orders": len(core.orders) + denied,
-            "open": sum(map(len, core.orders.open_by_asset().values())),
+            "orders": len(core.state.orders) + denied,
+            "open": sum(map(len, core.state.orders.open_by_asset().values())),
             "denied": denied,
-            "fills": len(core.record.transactions),
+            "fills": len(core.state.record.transactions),
             "positions": self._positions.held,
         }
 
@@ -269,9 +272,9 @@ class PanelState:
             "strategy": core.strategy.name,
             "broker": engine.broker.name,
             "state": session.state,
-            "trading": core.trading_state,
-            "reason": cut(core.halt_reason),
-            "failure": "" if failure is None else cut(told(failure)),
+            "trading": core.state.trading_state,
+            "reason": cut(core.state.halt_reason),
+            "failure": "" if failure is None else cut(describe_error(failure)),
         }
 
     def _meters(self, *, anew: bool) -> State:
@@ -280,7 +283,7 @@ class PanelState:
         if anew or self._ticks % _QUANTILE_PERIOD == 0:
             self._quantiles = _quantiles_us(meters.latencies_ns)
         self._lags.append(meters.loop_lag_ms)
-        failed = self._core.callbacks.failure_count + engine.dispatcher.failed
+        failed = self._core.state.callbacks.failure_count + engine.dispatcher.failed
         return {
             "events": meters.events,
             "rate": plain(meters.events_per_s(), 1),
@@ -293,7 +296,7 @@ class PanelState:
 
     def _feed(self) -> State:
         engine = self._session.engine
-        feed, bar_us = engine.feed, engine.core.market.now_us
+        feed, bar_us = engine.feed, engine.core.state.market.now_us
         if bar_us != self._bar_us:
             self._bar_us, self._bar_since_s = bar_us, monotonic()
         stats = feed.stats()
@@ -311,12 +314,12 @@ class PanelState:
     def _is_stale(self) -> bool:
         # Only a live feed in open hours can be late.
         engine = self._session.engine
-        interval = engine.core.settings.interval
+        interval = engine.core.state.settings.interval
         if not interval.intraday or not engine.feed.is_live or engine.state != "running":
             return False
         if monotonic() - self._bar_since_s <= STALE_AFTER_BARS * interval.duration.total_seconds():
             return False
-        calendar, now_us = engine.core.calendar, us_of(engine.clock.now())
+        calendar, now_us = engine.core.state.calendar, us_of(engine.clock.now())
         session = calendar.session_of_us(now_us)
         return session >= 0 and int(calendar.opens_us[session]) <= now_us <= int(
             calendar.closes_us[session]
@@ -325,7 +328,7 @@ class PanelState:
     def _all_failures(self) -> dict[str, deque[BaseException]]:
         engine = self._session.engine
         return {
-            "callbacks": self._core.callbacks.failures,
+            "callbacks": self._core.state.callbacks.failures,
             "handlers": deque(
                 (failure.error for failure in engine.dispatcher.failures), KEPT_FAILURES
             ),

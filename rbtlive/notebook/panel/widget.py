@@ -21,7 +21,7 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from rbtlive.core.callbacks import told
+from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import MissingExtra, RbtliveError
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.operated_session import OperatedSession
@@ -379,7 +379,7 @@ class Panel:
     def _stand_still(self, failure: Exception) -> None:
         if self._session is not None:
             self._session.logs.append(f"error: the panel stands still: {traceback_text(failure)}")
-        self._answer(f"the panel stands still: {told(failure)}")
+        self._answer(f"the panel stands still: {describe_error(failure)}")
 
     def tick(self) -> None:
         """Look at the session and send what changed; to be called on the session's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research.charts import figure_of
 from rbtlive.research.figures.price import price_figure

@@ -10,7 +10,7 @@ import html
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.order import Order
+from rbtlive.core.state.order import Order
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np

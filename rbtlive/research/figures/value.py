@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.record import column
+from rbtlive.core.state.record import column
 from rbtlive.model.arrays import np
 from rbtlive.research import expanding
 from rbtlive.research.figures.base import (

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.sizing import whole_lots
+from rbtlive.core.actions.sizing import whole_lots
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.bars.market import Market
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import StrategyError, UnsupportedSignals

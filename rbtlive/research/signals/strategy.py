@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.core.context import TradingAlgorithm
+from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.errors import StrategyError, UnknownParameter
 from rbtlive.model.asset import Asset
 from rbtlive.research.sweeping.params import Params, nearest
@@ -107,10 +107,10 @@ class Signals(TradingAlgorithm):
         entry, leave, size = self.declared(params)
         self.indicator(ENTRY, entry)
         self.indicator(EXIT, leave)
-        core = self._running("signals")
+        assets = self._running("signals").assets
         context.signal_size = size
         context.signal_assets = (
-            list(core.assets) if self.only is None else [self.symbol(name) for name in self.only]
+            list(assets) if self.only is None else [self.symbol(name) for name in self.only]
         )
 
     def _is_parameter(self, name: str) -> bool:

@@ -6,7 +6,7 @@ weekdays trade, 365 where every day does; 52 weeks, 12 months.
 
 from __future__ import annotations
 
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.model.interval import Interval
 
 SESSIONS_A_YEAR = 252

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, column
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.order import OrderState

@@ -6,18 +6,50 @@ The rule: every text that came from a user is escaped.
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from rbtlive.core.strategy_executor import strategy_name
+import polars as pl
+
+from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.errors import SweepError
-
-if TYPE_CHECKING:
-    from rbtlive.research.sweeping.result import SweepResult
 
 SHOWN = 10
 
 
-def sweep_text(sweep: SweepResult) -> str:
+class ShownSweep(Protocol):
+    """What is read of a sweep to show it."""
+
+    strategy: Any
+    elapsed_s: float
+    names: Any
+    objectives: Any
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Return a row a run."""
+        ...
+
+    @property
+    def errors(self) -> pl.DataFrame:
+        """Return the runs that failed."""
+        ...
+
+    @property
+    def best(self) -> Any:
+        """Return the best run."""
+        ...
+
+    def top(self, n: int = 10) -> Sequence[Any]:
+        """Return the best runs."""
+        ...
+
+    def _column(self, name: str) -> str: ...
+
+    def __len__(self) -> int: ...
+
+
+def sweep_text(sweep: ShownSweep) -> str:
     """Return a sweep as one line."""
     failed = sweep.errors.height
     try:
@@ -30,7 +62,7 @@ def sweep_text(sweep: SweepResult) -> str:
     )
 
 
-def sweep_html(sweep: SweepResult) -> str:
+def sweep_html(sweep: ShownSweep) -> str:
     """Return the best runs as a table."""
     names = [sweep._column(name) for name in sweep.names]  # noqa: SLF001 - one object in two files
     metrics = list(

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.signals.columns import batch_size, run_columns

@@ -11,8 +11,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from rbtlive.core.record import RunRecord
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.record import RunRecord
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.arrays import NDArray, np

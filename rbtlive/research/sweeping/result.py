@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np

@@ -14,8 +14,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal
 
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.strategy_executor import StrategyExecutor, strategy_name
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
 from rbtlive.research.signals.columns import check_limits

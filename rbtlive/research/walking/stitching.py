@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from rbtlive.core.order import Order
-from rbtlive.core.record import RunRecord, SessionRow
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import RunRecord, SessionRow
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.model.order import Transaction
 

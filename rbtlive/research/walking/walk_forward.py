@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.record import RunRecord
+from rbtlive.core.state.record import RunRecord
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
 from rbtlive.research.backtesting import backtest

@@ -237,6 +237,6 @@ def checked_positions(positions: Any) -> Positions:
 
 def last_price_of(core: TradingCore, symbol: str) -> Decimal:
     """Return the last price that a run's market knows of a symbol, zero if none."""
-    asset = next((one for one in core.assets if one.symbol == symbol), None)
-    price = float("nan") if asset is None else float(core.market.price(asset.index))
+    asset = next((one for one in core.state.assets if one.symbol == symbol), None)
+    price = float("nan") if asset is None else float(core.state.market.price(asset.index))
     return ZERO if price != price else Decimal(repr(price))  # noqa: PLR0124 - NaN

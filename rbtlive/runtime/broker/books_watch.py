@@ -89,15 +89,15 @@ class BooksWatch:
 
     def ours(self) -> dict[str, Decimal]:
         """Return the signed shares that this run owns, by symbol."""
-        return {p.asset.symbol: p.amount for p in self._core().portfolio if p.amount}
+        return {p.asset.symbol: p.amount for p in self._core().state.portfolio if p.amount}
 
     def traded(self) -> set[str]:
         """Return the symbols that this run trades or has traded."""
         core = self._core()
-        if core.orders.last_id != self._traded_upto:
-            self._traded_upto = core.orders.last_id
-            self._traded |= {order.asset.symbol for order in core.orders}
-        return self._traded | {p.asset.symbol for p in core.portfolio}
+        if core.state.orders.last_id != self._traded_upto:
+            self._traded_upto = core.state.orders.last_id
+            self._traded |= {order.asset.symbol for order in core.state.orders}
+        return self._traded | {p.asset.symbol for p in core.state.portfolio}
 
     def note_traded(self, symbols: Iterable[str]) -> None:
         """Count symbols as traded that the broker has orders of this run in."""
@@ -112,7 +112,7 @@ class BooksWatch:
         return self._spelled(await self._broker.positions())
 
     def _spelled(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        known = {asset.symbol for asset in self._core().assets}
+        known = {asset.symbol for asset in self._core().state.assets}
         short = {symbol.replace("/", ""): symbol for symbol in known if "/" in symbol}
         found: dict[str, Decimal] = {}
         for symbol, amount in held.items():
@@ -150,11 +150,11 @@ class BooksWatch:
 
     def publish(self) -> None:
         """Say to other runs what this one owns, if that has changed."""
-        version = self._core().portfolio.version
+        version = self._core().state.portfolio.version
         if version == self._version:
             return
         self._version = version
-        self.ownership.publish(self.ours(), self._core().portfolio.cash)
+        self.ownership.publish(self.ours(), self._core().state.portfolio.cash)
 
     # -- a look -----------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class BooksWatch:
             symbol: self.outside.get(symbol, ZERO) + others.get(symbol, ZERO) for symbol in traded
         }
         return facts.position_mismatches(
-            self._core().portfolio,
+            self._core().state.portfolio,
             {symbol: amount for symbol, amount in held.items() if symbol in traded},
             elsewhere,
         )
@@ -326,7 +326,7 @@ class BooksWatch:
     def follow(self, found: Iterable[facts.Mismatch]) -> None:
         """Correct the run's books to what the broker has, by journaled events."""
         core, now = self._core(), self._now()
-        assets = {asset.symbol: asset for asset in core.assets}
+        assets = {asset.symbol: asset for asset in core.state.assets}
         followed = []
         for one in found:
             asset = assets.get(one.symbol)
@@ -356,7 +356,7 @@ class BooksWatch:
     def _halt_or_warn(self, found: list[facts.Mismatch]) -> None:
         text = facts.listed(found)
         if self.policy != "warn":
-            if self._core().trading_state != "halted":
+            if self._core().state.trading_state != "halted":
                 self._tell(
                     CircuitBreakerEvent(timestamp=self._now(), name="reconciliation", reason=text)
                 )
@@ -380,8 +380,8 @@ def covers(there: Decimal, owned: Decimal) -> bool:
 
 def last_price(core: TradingCore, asset: Asset) -> Decimal:
     """Return the last price known of an asset, zero if none is."""
-    position = core.portfolio.positions.get(asset)
+    position = core.state.portfolio.positions.get(asset)
     if position is not None and not position.last_sale_price.is_nan():
         return position.last_sale_price
-    price = core.market.price(asset.index)
+    price = core.state.market.price(asset.index)
     return ZERO if price != price else Decimal(repr(float(price)))  # noqa: PLR0124 - NaN

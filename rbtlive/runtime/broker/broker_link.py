@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import Any
 
 from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
-from rbtlive.core.callbacks import BROKER_SOURCE
-from rbtlive.core.order import Order
+from rbtlive.core.actions.callbacks import BROKER_SOURCE
+from rbtlive.core.state.order import Order
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
@@ -224,7 +224,7 @@ class BrokerLink:
                 self._tell(_from_broker(event))
                 continue
             order_id = facts.sequence_of(told, self._run_id)
-            order = None if order_id is None else self._core().orders.get_order(order_id)
+            order = None if order_id is None else self._core().state.orders.get_order(order_id)
             if (
                 order is not None
                 and isinstance(event, OrderFillEvent)
@@ -243,7 +243,7 @@ class BrokerLink:
                 self._look_now.set()
 
     def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
-        booked = fill.execution_id in self._core().orders.executions
+        booked = fill.execution_id in self._core().state.orders.executions
         return not booked and abs(order.filled + fill.amount) > abs(order.amount)
 
     # -- asking -----------------------------------------------------------------------
@@ -257,7 +257,7 @@ class BrokerLink:
         """
         known = await self._known_orders()
         core = self._core()
-        for order in core.orders.get_active_orders():
+        for order in core.state.orders.get_active_orders():
             if order.cancel_requested:
                 self._cancels_lost.add(
                     order.id
@@ -270,7 +270,7 @@ class BrokerLink:
                 self._send_late_or_expire(order)
         for order_id in sorted(known, key=int):
             if (
-                int(order_id) > core.orders.last_id
+                int(order_id) > core.state.orders.last_id
             ):  # written before a torn tail: its number is taken
                 self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
@@ -298,7 +298,7 @@ class BrokerLink:
         now = self._clock.now()
         core = self._core()
         young = now - order.created < timedelta(seconds=self.settings.resend_within_s)
-        if not young or order.cancel_requested or not core.session_is_open_at(now):
+        if not young or order.cancel_requested or not core.state.session_is_open_at(now):
             self._tell(facts.expired(order, now))
             return
         self.send(
@@ -341,7 +341,7 @@ class BrokerLink:
         busy = (
             self._failing
             or bool(self.watch.differences)
-            or bool(self._core().orders.open_by_asset())
+            or bool(self._core().state.orders.open_by_asset())
             or bool(self._unknown_since)
         )
         return self.settings.poll_s if idle is None or busy else max(idle, self.settings.poll_s)
@@ -377,7 +377,7 @@ class BrokerLink:
                 self._trip_blind(f"the broker's books could not be read for {unseen_s:.0f} s")
 
     def _trip_blind(self, reason: str) -> None:
-        if self._core().trading_state != "halted":
+        if self._core().state.trading_state != "halted":
             self._tell(
                 CircuitBreakerEvent(timestamp=self._clock.now(), name="blind", reason=reason)
             )
@@ -411,7 +411,7 @@ class BrokerLink:
             until_s = self._now_s() + CANCELS_WITHIN_S
             while self._now_s() < until_s and any(  # noqa: ASYNC110 - orders change with every event
                 event.action == "flatten" or order.asset.symbol == event.symbol
-                for order in core.orders.get_active_orders()
+                for order in core.state.orders.get_active_orders()
             ):
                 await asyncio.sleep(CHECK_S)
             self._tell(event.model_copy(update={"at_most": await self._share_in_time()}))
@@ -436,7 +436,7 @@ class BrokerLink:
         return {order_id: order for order_id, order in found.items() if order_id is not None}
 
     async def _resolve_unknown(self, known: dict[str, BrokerOrder]) -> None:
-        orders = self._core().orders
+        orders = self._core().state.orders
         for order_id, since_s in list(self._unknown_since.items()):
             order = orders.get_order(order_id)
             if order is None or order.state is not OrderState.UNKNOWN:
@@ -455,7 +455,7 @@ class BrokerLink:
         # A cancel that failed is asked for until the order has ended; so is one for
         # what has ended here and rests there, and for what the journal has lost: the
         # strategy decides again, and both would fill.
-        orders = self._core().orders
+        orders = self._core().state.orders
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)
             if theirs.state in CLOSED_STATES:
@@ -477,12 +477,12 @@ class BrokerLink:
         for event in news:
             self._tell(event)
         told = [repr(event) for event in news]
-        in_flight = any(o.state in IN_FLIGHT for o in core.orders.get_active_orders())
+        in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that comes again at every look is none: it could not be booked.
         stuck = not starting and told == self._news_before
         settled = (not news or stuck) and not in_flight
         self._news_before = told
-        await self.watch.look(facts.order_mismatches(core.orders, known), settled=settled)
+        await self.watch.look(facts.order_mismatches(core.state.orders, known), settled=settled)
         if starting:
             await self.watch.settle_by_policy()
             return
@@ -491,7 +491,7 @@ class BrokerLink:
             self.watch.judge(lasting, await self.watch.held())
 
     async def _news(self, known: dict[str, BrokerOrder]) -> list[Event]:
-        orders = self._core().orders
+        orders = self._core().state.orders
         news: list[Event] = []
         for order_id, theirs in known.items():
             order = orders.get_order(order_id)

@@ -13,9 +13,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from rbtlive.brokers.base import BrokerOrder
-from rbtlive.core.order import Order
-from rbtlive.core.order_manager import OrderManager
-from rbtlive.core.portfolio import Portfolio
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import CLOSED_STATES, OrderState

@@ -56,8 +56,8 @@ async def report_of(engine: TradingEngine, action: str, *, cancels: bool = True)
     """
     core, link = engine.core, engine.link
     if link is None:
-        orders = tuple(order.id for order in core.orders.get_active_orders())
-        positions = {p.asset.symbol: p.amount for p in core.portfolio}
+        orders = tuple(order.id for order in core.state.orders.get_active_orders())
+        positions = {p.asset.symbol: p.amount for p in core.state.portfolio}
         done = not (cancels and orders) and not (action == "flatten" and positions)
         return OperatorReport(action, orders, positions, done)
     try:
@@ -66,8 +66,8 @@ async def report_of(engine: TradingEngine, action: str, *, cancels: bool = True)
             held = await link.watch.held()
             share = await link.watch.share()
     except Exception as failure:  # noqa: BLE001 - a report says what it could not learn
-        resting = tuple(order.id for order in core.orders.get_active_orders())
-        ours = {p.asset.symbol: p.amount for p in core.portfolio}
+        resting = tuple(order.id for order in core.state.orders.get_active_orders())
+        ours = {p.asset.symbol: p.amount for p in core.state.portfolio}
         silence = f"the broker did not answer: {type(failure).__name__}: {failure}"
         return OperatorReport(action, resting, ours, confirmed=False, differences=(silence,))
     resting = tuple(o.client_order_id for o in known if o.state in OPEN_STATES)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.account_changes import call_operator
 from rbtlive.model.events import (
     CashAdjustmentEvent,
     Event,
@@ -106,14 +105,14 @@ class AccountSide:
             engine.broker,
             self._rules,
             ownership=self.link.watch.ownership,
-            assets=[asset.symbol for asset in engine.core.assets],
+            assets=[asset.symbol for asset in engine.core.state.assets],
             last_price=lambda symbol: last_price_of(engine.core, symbol),
         )
         if begun or ACCOUNT_OPENED in notes:
             await opener.know_account()
             noted = notes.get(ACCOUNT_OPENED)
             return Decimal(noted["equity"]) if noted and self._own and not begun else None
-        given = None if self._own else engine.core.settings.capital_base
+        given = None if self._own else engine.core.state.settings.capital_base
         opened = await opener.open(given)
         self._taken = [] if engine.journal.resumed else opened.taken
         if not self._own:
@@ -154,9 +153,9 @@ class AccountSide:
             Exception: what it raised; what it asked for before stands.
         """
         engine = self._engine
-        outcome = call_operator(engine.core, function)
+        outcome, commands = engine.core.call_operator(function)
         engine.journal.append_event(outcome.event)
-        engine.hand_over(outcome.commands)
+        engine.hand_over(commands)
         engine.journal.commit(durable=True)
         if outcome.failure is not None:
             raise outcome.failure
@@ -169,7 +168,7 @@ class AccountSide:
         engine = self._engine
         if self.link is None or engine.state == "stopped" or engine.is_recovering:
             return
-        cancels, orders = engine.cancels_orders, engine.core.orders
+        cancels, orders = engine.cancels_orders, engine.core.state.orders
         until_ns = engine.clock.monotonic_ns() + round(STOP_WITHIN_S * 1e9)
         while cancels and orders.get_active_orders() and engine.failure is None:
             if any(not order.cancel_requested for order in orders.get_active_orders()):
@@ -181,4 +180,4 @@ class AccountSide:
             await engine.drain(STOP_CHECK_S)
         self.stop_report = await report_of(engine, "stop", cancels=cancels)
         for client_id in self.stop_report.orders if cancels else ():
-            engine.core.on_message("error", f"order {client_id} still rests at the broker")
+            engine.core.state.on_message("error", f"order {client_id} still rests at the broker")

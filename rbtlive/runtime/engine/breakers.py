@@ -121,10 +121,10 @@ class BreakerWatch:
         """Take a run's highest value and its orders so far; to be called before its
         first new event.
         """
-        since = core.record.sessions[self._sessions_before :]
-        first = self._peak or core.portfolio.capital_base
+        since = core.state.record.sessions[self._sessions_before :]
+        first = self._peak or core.state.portfolio.capital_base
         self._peak = max([first, *(row.portfolio_value for row in since)])
-        self._orders_before = core.orders.last_id
+        self._orders_before = core.state.orders.last_id
 
     def check(self, core: TradingCore) -> CircuitBreakerEvent | None:
         """Return the event of the first limit of the books that is passed, or None; to
@@ -189,30 +189,30 @@ class BreakerWatch:
 
     def note_resumed(self, core: TradingCore) -> None:
         """Count anew from here: a person has seen what tripped, and lets trading go on."""
-        core.mark()
-        self._peak = self._session_value = core.portfolio.portfolio_value
-        self._session = core.market.session
-        self._sessions_before = len(core.record.sessions)
-        self._errors_before = core.callbacks.failure_count
-        self._orders_before = core.orders.last_id
+        core.state.marks.mark()
+        self._peak = self._session_value = core.state.portfolio.portfolio_value
+        self._session = core.state.market.session
+        self._sessions_before = len(core.state.record.sessions)
+        self._errors_before = core.state.callbacks.failure_count
+        self._orders_before = core.state.orders.last_id
         self._orders.clear()
         self._refusals = 0
 
     def _may_trip(self, core: TradingCore) -> bool:
-        state = core.trading_state
+        state = core.state.trading_state
         return state == "running" or (state == "reducing" and self.limits.action != "reduce")
 
     def _trip(self, core: TradingCore, name: str, reason: str) -> CircuitBreakerEvent:
         return CircuitBreakerEvent(
-            timestamp=core.now, name=name, reason=reason, action=self.limits.action
+            timestamp=core.state.now, name=name, reason=reason, action=self.limits.action
         )
 
     def _check_books(self, core: TradingCore) -> CircuitBreakerEvent | None:
         limits = self.limits
-        core.mark()
-        value = core.portfolio.portfolio_value
-        if core.market.session != self._session:
-            self._session, self._session_value = core.market.session, _value_at_start(core)
+        core.state.marks.mark()
+        value = core.state.portfolio.portfolio_value
+        if core.state.market.session != self._session:
+            self._session, self._session_value = core.state.market.session, _value_at_start(core)
         self._peak = peak = max(self._peak, value)
         fall = float((peak - value) / peak) if peak > 0 else 0.0
         if limits.max_drawdown is not None and fall > limits.max_drawdown:
@@ -236,7 +236,7 @@ class BreakerWatch:
         most_orders, most_errors = self.limits.max_orders_per_minute, self.limits.max_errors
         if most_orders is not None and self._orders_in_a_minute(core) > most_orders:
             return self._trip(core, "order rate", f"more than {most_orders} orders within a minute")
-        errors = core.callbacks.failure_count - self._errors_before
+        errors = core.state.callbacks.failure_count - self._errors_before
         if most_errors is not None and errors > most_errors:
             return self._trip(
                 core, "error rate", f"{errors} callbacks failed, the limit is {most_errors}"
@@ -244,7 +244,7 @@ class BreakerWatch:
         return None
 
     def _orders_in_a_minute(self, core: TradingCore) -> int:
-        now_us, placed = core.market.now_us, core.orders.last_id
+        now_us, placed = core.state.market.now_us, core.state.orders.last_id
         while self._orders and self._orders[0][0] <= now_us - MINUTE_US:
             self._orders_before = self._orders.popleft()[1]
         self._orders.append((now_us, placed))
@@ -254,6 +254,8 @@ class BreakerWatch:
 def _value_at_start(core: TradingCore) -> Decimal:
     # Of the books, so that a restart within a session forgets no loss; the session
     # itself may be closed already.
-    before = (row for row in reversed(core.record.sessions) if row.label < core.session_label)
+    before = (
+        row for row in reversed(core.state.record.sessions) if row.label < core.state.session_label
+    )
     row = next(before, None)
-    return core.portfolio.capital_base if row is None else row.portfolio_value
+    return core.state.portfolio.capital_base if row is None else row.portfolio_value

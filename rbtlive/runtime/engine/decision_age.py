@@ -27,7 +27,7 @@ from rbtlive.model.interval import Interval
 from rbtlive.runtime.journal.journal import RowKind
 
 if TYPE_CHECKING:
-    from rbtlive.core.settings import RunSettings
+    from rbtlive.core.state.settings import RunSettings
     from rbtlive.runtime.engine.engine import TradingEngine
 
 FEED_IS_LIVE = "FeedIsLive"
@@ -180,7 +180,7 @@ class AgeWatch:
 
     def begin(self) -> None:
         """Go on where the run stands."""
-        self._denied = len(self._engine.core.orders.denied)
+        self._denied = len(self._engine.core.state.orders.denied)
         notes = self._engine.journal.rows_of_kind(RowKind.NOTE)
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
@@ -204,8 +204,8 @@ class AgeWatch:
         if self._age.has_been_live and not was_live:
             engine.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
         if not verdict.late:
-            return verdict if core.late_reason else None
-        if core.late_reason == verdict.reason or (core.late_reason and not is_slice):
+            return verdict if core.state.late_reason else None
+        if core.state.late_reason == verdict.reason or (core.state.late_reason and not is_slice):
             return None
         return verdict
 
@@ -214,11 +214,11 @@ class AgeWatch:
         slice.
         """
         core = self._engine.core
-        denied = len(core.orders.denied)
-        if denied != self._denied and core.late_reason:
+        denied = len(core.state.orders.denied)
+        if denied != self._denied and core.state.late_reason:
             count = denied - self._denied
             orders = "1 order" if count == 1 else f"{count} orders"
-            core.on_message("warning", f"{orders} denied, {core.late_reason}")
+            core.state.on_message("warning", f"{orders} denied, {core.state.late_reason}")
         self._denied = denied
 
 

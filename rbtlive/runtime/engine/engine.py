@@ -18,11 +18,11 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.core.callbacks import told
-from rbtlive.core.portfolio import Portfolio
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture, recorded_fact
-from rbtlive.core.strategy_executor import strategy_name
+from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.core.serialization import capture, recorded_fact
+from rbtlive.core.state.portfolio import Portfolio
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
@@ -192,28 +192,26 @@ class TradingEngine:
         )
         before = getattr(self, "core", None)
         if before is not None:  # what an operator said before the first bar still holds
-            core.paused, core.trading_state = before.paused, before.trading_state
-            core.halt_reason, core.late_reason = before.halt_reason, before.late_reason
-            core.orders.reserve(
-                str(before.orders.last_id)
-            )  # the venue knows orders of these numbers
+            core.state.take_standing(before.state)
+            # The venue knows orders of these numbers.
+            core.state.orders.reserve(str(before.state.orders.last_id))
         self._use(core)
 
     def _use(self, core: TradingCore) -> None:
         self.core = core
-        core.on_message = self.on_message
-        core.emit = self._emit_fill
-        core.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
+        core.state.on_message = self.on_message
+        core.state.emit = self._emit_fill
+        core.state.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
 
     @property
     def order_manager(self) -> Any:
         """Every order of the run."""
-        return self.core.orders
+        return self.core.state.orders
 
     @property
     def portfolio(self) -> Portfolio:
         """Cash and positions."""
-        return self.core.portfolio
+        return self.core.state.portfolio
 
     @property
     def is_recovering(self) -> bool:
@@ -225,7 +223,8 @@ class TradingEngine:
     @property
     def ending(self) -> str:
         """State, and what it failed with, as words of a sentence."""
-        return self.state if self.failure is None else f"{self.state} with {told(self.failure)}"
+        failure = self.failure
+        return self.state if failure is None else f"{self.state} with {describe_error(failure)}"
 
     @property
     def link(self) -> BrokerLink | None:
@@ -308,7 +307,7 @@ class TradingEngine:
         if not self.broker.simulated:
             capital = await self.account_side.connect(begun=self._begun is not None)
             if capital is not None:
-                self._take_over(self.core.settings.start, capital)
+                self._take_over(self.core.state.settings.start, capital)
         try:
             await self._restore()
         except StrategyChanged:
@@ -326,15 +325,15 @@ class TradingEngine:
             if (
                 self._taken_up_after is not None
             ):  # a feed that stays silent from the start is noticed too
-                self.timekeeper.note_slice(self._taken_up_after, self.core.settings.interval)
+                self.timekeeper.note_slice(self._taken_up_after, self.core.state.settings.interval)
             self.start_task(self.timekeeper.run(lambda: self.core), "clock")
 
     def _plan(self) -> FeedPlan:
-        settings, calendar = self.core.settings, self.core.calendar
+        settings, calendar = self.core.state.settings, self.core.state.calendar
         return FeedPlan(
             calendar=calendar,
             frequency=settings.frequency,
-            symbols=tuple(asset.symbol for asset in self.core.assets),
+            symbols=tuple(asset.symbol for asset in self.core.state.assets),
             first_session=calendar.number(settings.start),
             last_session=None if settings.end is None else calendar.number(settings.end),
             after=self._taken_up_after,
@@ -369,7 +368,7 @@ class TradingEngine:
     def _begin(self) -> None:
         self._start_where_it_began()
         if self._segment is not None and self._segment.state is not None:
-            assets = {asset.symbol: asset for asset in self.core.assets}
+            assets = {asset.symbol: asset for asset in self.core.state.assets}
             facts = Facts(self.journal, assets, upto=self._segment.after)
             carry_on(self.core, facts, self._segment.state)
             if facts.slices:
@@ -397,7 +396,7 @@ class TradingEngine:
         self._segment = segments_of(self.journal)[-1]
         self._recorder = Recorder(self.journal, after=self._segment.after)
         self._taken_up_after = None
-        self._take_over(self.core.settings.start, self.core.settings.capital_base)
+        self._take_over(self.core.state.settings.start, self.core.state.settings.capital_base)
         await self._restore()
 
     def _start_where_it_began(self) -> None:
@@ -414,10 +413,10 @@ class TradingEngine:
         if not self.feed.is_live:
             return False
         core = self.core
-        session = core.calendar.session_of_us(us_of(event.timestamp))
-        if session < 0 or core.calendar.label(session) == core.settings.start:
+        session = core.state.calendar.session_of_us(us_of(event.timestamp))
+        if session < 0 or core.state.calendar.label(session) == core.state.settings.start:
             return False
-        self._take_over(core.calendar.label(session), core.settings.capital_base)
+        self._take_over(core.state.calendar.label(session), core.state.settings.capital_base)
         return True
 
     @contextlib.contextmanager
@@ -486,7 +485,7 @@ class TradingEngine:
         if self.link is not None:
             self.link.watch.publish()
         if self._heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(self._heard.timestamp, self.core.settings.interval)
+            self.timekeeper.note_slice(self._heard.timestamp, self.core.state.settings.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
@@ -525,7 +524,7 @@ class TradingEngine:
     def _believed(self, event: Event) -> Event:
         # Judged when its turn has come: two executions may each be right, and too much
         # together.
-        wrong = objection(self.core.orders, event) if isinstance(event, OrderFillEvent) else None
+        wrong = objection(self.order_manager, event) if isinstance(event, OrderFillEvent) else None
         if wrong is None:
             return event if self.link is None else self.account_side.held_back(event)
         return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
@@ -565,7 +564,7 @@ class TradingEngine:
             self._process(event)
 
     def _is_booked(self, event: OrderFillEvent) -> bool:
-        return event.execution_id in self.core.orders.executions
+        return event.execution_id in self.core.state.orders.executions
 
     def _process_timed(self, event: Event) -> None:
         started_ns = self.clock.monotonic_ns()
@@ -577,7 +576,7 @@ class TradingEngine:
         if self._taken_up_after is None:  # the first live slice may begin the run anew
             self.account_side.note_opening(event)
         resumes = isinstance(event, OperatorEvent) and event.action == "resume"
-        stood_still = resumes and self.core.trading_state != "running"
+        stood_still = resumes and self.core.state.trading_state != "running"
         self._hand_over(self.core.process(event))
         if stood_still:
             self.breakers.note_resumed(self.core)
@@ -664,15 +663,17 @@ class TradingEngine:
             self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
         else:
             self._recorder.note(
-                STOPPED, moment_of(self.core), {"state": capture(self.core, since_last=True)}
+                STOPPED, moment_of(self.core), {"state": capture(self.core.state, since_last=True)}
             )
             self.journal.commit(durable=True)
 
     def _note_failure(self, failure: BaseException) -> None:
         if self.journal.last_seq and self.journal.failure is None:
             recorded = {
-                str(name): recorded_fact(value) for name, value in self.core.recorded.items()
+                str(name): recorded_fact(value) for name, value in self.core.state.recorded.items()
             }
             self._recorder.note(
-                FAILED, moment_of(self.core), {"error": told(failure), "recorded": recorded}
+                FAILED,
+                moment_of(self.core),
+                {"error": describe_error(failure), "recorded": recorded},
             )

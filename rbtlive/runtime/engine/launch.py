@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.serialization import capture
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import as_label, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
@@ -118,7 +118,7 @@ class Launch:
                 "far: edited code takes over "
                 "where a session stands, and that is not known yet; attach it again in a moment"
             )
-        return self._begin(journal, capture(running.core))
+        return self._begin(journal, capture(running.core.state))
 
     def _begin(self, journal: Journal, stands: Mapping[str, Any]) -> StartedSegment:
         opened = (

@@ -7,7 +7,7 @@ stays one for the reconciliation.
 
 from __future__ import annotations
 
-from rbtlive.core.order_manager import OrderManager
+from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rbtlive.core.record import SessionRow
+from rbtlive.core.state.record import SessionRow
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.commands import Command
 from rbtlive.runtime.journal.codec import canonical_json
@@ -60,9 +60,9 @@ def begin(
     core = new_core()
     messages: list[tuple[str, str]] = []
     closed: list[tuple[SessionRow, str]] = []
-    core.on_session_closed = lambda row: closed.append((row, closing_text(core, row)))
-    core.on_message = lambda level, text: messages.append((level, text))
-    facts = Facts(journal, {asset.symbol: asset for asset in core.assets})
+    core.state.on_session_closed = lambda row: closed.append((row, closing_text(core, row)))
+    core.state.on_message = lambda level, text: messages.append((level, text))
+    facts = Facts(journal, {asset.symbol: asset for asset in core.state.assets})
     carry_on(core, facts, state)
     return StartedSegment(
         core=core,

@@ -116,8 +116,10 @@ class Timekeeper:
             intraday = self._interval.intraday
             daily = self._grace if intraday else timedelta(seconds=DAILY_GRACE_S)
             self._feed.close_through(now - max(self._grace, daily))
-        session = core.calendar.next_session(now_us)
-        morning = session > self._opened_session and now_us >= core.calendar.morning_us(session)
+        session = core.state.calendar.next_session(now_us)
+        morning = session > self._opened_session and now_us >= core.state.calendar.morning_us(
+            session
+        )
         if morning and _is_next(core, session):
             self._opened_session = session
             self._tell(ScheduledTriggerEvent(timestamp=now, name="before_trading_start"))
@@ -128,7 +130,7 @@ class Timekeeper:
         if self.stale or limit is None or self._lead_us is None or not self._interval.intraday:
             return
         silent_s = (self._passed_us() - self._last_bar_us) / 1e6
-        open_s = min(silent_s, (now - core.calendar.open(session)).total_seconds())
+        open_s = min(silent_s, (now - core.state.calendar.open(session)).total_seconds())
         if open_s > self._interval.duration.total_seconds() * limit + self._grace.total_seconds():
             self.stale = True
             self._tell(
@@ -159,10 +161,10 @@ def _is_next(core: TradingCore, session: int) -> bool:
     # The bars may be ahead of a wall clock that was set back, or behind it while their
     # feed is away: no session is entered twice, and none before the one before it is
     # over.
-    entered = core.market.session
-    if core.in_session:
+    entered = core.state.market.session
+    if core.state.session_open:
         return session == entered
-    return session >= entered if not core.record.sessions else session == entered + 1
+    return session >= entered if not core.state.record.sessions else session == entered + 1
 
 
 def _present(interval: Interval) -> timedelta:

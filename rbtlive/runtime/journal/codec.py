@@ -22,14 +22,22 @@ from pydantic import BaseModel, ValidationError
 
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import Bar, aware_utc, trusted_bar
-from rbtlive.model.events import EVENT_TYPES, Event, MarketDataEvent, trusted_slice
+from rbtlive.model.bar import BAR_DEFAULTS, Bar, aware_utc, trusted_bar
+from rbtlive.model.events import (
+    EVENT_TYPES,
+    SLICE_DEFAULTS,
+    Event,
+    MarketDataEvent,
+    trusted_slice,
+)
 
 _scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
-_numbers_of = itemgetter("open", "high", "low", "close", "volume")
+_FIELDS = ("open", "high", "low", "close", "volume")
+_numbers_of = itemgetter(*_FIELDS)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
 _known: dict[str, tuple[Decimal, float]] = {}
+_NAMES_OF_A_BAR = {*_FIELDS, "symbol", "timestamp"}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 _TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
 _MOST_DATES = 4096
@@ -120,12 +128,10 @@ def encode_event(event: Event) -> str:
         moment = event.timestamp
         if len(bars) == 1:
             ((symbol, bar),) = bars.items()
-            return f'{{"bars":{{{_bar_text(symbol, bar, moment)}}}}}'
-        return (
-            '{"bars":{'
-            + ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
-            + "}}"
-        )
+            text = _bar_text(symbol, bar, moment)
+        else:
+            text = ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
+        return f'{{"bars":{{{text}}}{_added_text(event, _SLICE_ADDED)}}}'
     optional = event.written_if_set
     return canonical_json(
         {
@@ -155,7 +161,10 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
         if end != len(payload):
             raise ValueError(f"something follows the facts: {payload[end:]:.40}")
         if kind is MarketDataEvent:
-            return trusted_slice(timestamp, _bars(facts, timestamp))
+            bars = _bars(facts.pop("bars"), timestamp)
+            if facts:
+                return kind(timestamp=timestamp, bars=bars, **facts)
+            return trusted_slice(timestamp, bars)
         return kind(timestamp=timestamp, **facts)
     except (*_UNREADABLE, StopIteration) as error:
         raise JournalCorrupt(
@@ -199,15 +208,28 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
         text += f'"symbol":{_quoted(bar.symbol)},'
     if facts["timestamp"] is not moment and facts["timestamp"] != moment:
         text += f'"timestamp":"{datetime_text(bar.timestamp)}",'
-    return f'{_quoted(symbol)}:{{{text}"volume":"{decimal_text(facts["volume"])}"}}'
+    volume = decimal_text(facts["volume"])
+    return f'{_quoted(symbol)}:{{{text}"volume":"{volume}"{_added_text(bar, BAR_DEFAULTS)}}}'
+
+
+# Fields with a default that a slice or a bar has beside those written below: written
+# where they are not at their default.
+_SLICE_ADDED = {name: default for name, default in SLICE_DEFAULTS.items() if name not in _ENVELOPE}
+
+
+def _added_text(model: BaseModel, added: dict[str, Any]) -> str:
+    if not added:
+        return ""
+    values = model.__dict__
+    return "".join(
+        f",{_quoted(name)}:{canonical_json(values[name])}"
+        for name, default in added.items()
+        if values[name] != default
+    )
 
 
 def _bars(facts: dict[str, Any], moment: datetime) -> dict[str, Bar]:
-    if facts.keys() != {"bars"}:
-        raise ValueError(
-            f"bars are expected and nothing else: found {', '.join(sorted(facts)) or 'nothing'}"
-        )
-    return {symbol: _bar(symbol, values, moment) for symbol, values in facts["bars"].items()}
+    return {symbol: _bar(symbol, values, moment) for symbol, values in facts.items()}
 
 
 def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
@@ -227,10 +249,12 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
         "volume": traded[0],
         "_floats": (opened[1], highest[1], lowest[1], closed[1], traded[1]),
     }
-    if lowest[0] <= highest[0]:
+    added = () if len(values) == len(_FIELDS) else values.keys() - _NAMES_OF_A_BAR
+    if lowest[0] <= highest[0] and not added:
         return trusted_bar(bar)
     del bar["_floats"]
-    return Bar(**bar)  # which says in its own words what is wrong
+    # The model checks what is new, and says in its own words what is wrong.
+    return Bar(**bar, **{name: values[name] for name in added})
 
 
 # Numbers come again and again: the decimal and the float of each text are made, and

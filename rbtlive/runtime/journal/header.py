@@ -17,8 +17,8 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.strategy_executor import StrategyExecutor
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.number import plain_text

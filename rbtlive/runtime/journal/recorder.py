@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from rbtlive.core.record import SessionRow
-from rbtlive.core.state import capture, order_facts, session_facts
+from rbtlive.core.serialization import capture, order_facts, session_facts
+from rbtlive.core.state.record import SessionRow
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
@@ -138,10 +138,10 @@ def closing_text(core: TradingCore, row: SessionRow) -> str:
     called when it closes.
     """
     facts: dict[str, Any] = {
-        "row": session_facts(row, core.record.transactions),
-        "state": capture(core, since_last=True),
+        "row": session_facts(row, core.state.record.transactions),
+        "state": capture(core.state, since_last=True),
     }
-    denied = core.orders.denied_since_told()
+    denied = core.state.orders.denied_since_told()
     if denied:
         facts["denied"] = [order_facts(order) for order in denied]
     return canonical_json(facts)
@@ -151,7 +151,11 @@ def moment_of(core: TradingCore) -> datetime:
     """Return the time of a core's current step; the open of its session before the
     first one.
     """
-    return core.now if core.market.now_us else core.calendar.open(core.market.session)
+    return (
+        core.state.now
+        if core.state.market.now_us
+        else core.state.calendar.open(core.state.market.session)
+    )
 
 
 def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:

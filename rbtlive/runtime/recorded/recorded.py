@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 from rbtlive.brokers.paper import PaperBroker
-from rbtlive.core.order import Order
-from rbtlive.core.record import RunRecord, SessionRow
-from rbtlive.core.settings import RunSettings
-from rbtlive.core.state import capture, order_of, recorded_of, restore, session_of
+from rbtlive.core.serialization import capture, order_of, recorded_of, restore, session_of
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import RunRecord, SessionRow
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder, SubmitOrder
@@ -212,7 +212,7 @@ def refill(core: TradingCore, facts: Facts) -> None:
     """Give a fresh core's market the bars that were seen already, without calling the
     strategy.
     """
-    if core.market.preload:
+    if core.state.market.preload:
         return
     for event in facts.slices:
         core.take_in(event)
@@ -223,9 +223,9 @@ def carry_on(core: TradingCore, facts: Facts, state: Mapping[str, Any]) -> None:
     were, its own code not yet run.
     """
     refill(core, facts)
-    core.record.transactions = list(facts.transactions)
-    restore(core, state, facts.sessions)
-    core.orders.restore_denied(facts.denied)
+    core.state.record.transactions = list(facts.transactions)
+    restore(core.state, state, facts.sessions)
+    core.state.orders.restore_denied(facts.denied)
 
 
 def state_at_end(
@@ -255,8 +255,8 @@ def state_at_end(
             _take_bar(core, row.event(), simulated=simulated)
         elif row.kind in {RowKind.INPUT, RowKind.DERIVED} and row.type != SystemErrorEvent.__name__:
             core.process(row.event())
-    core.recorded = recorded_of(facts.ending.get("recorded", core.recorded))
-    return capture(core)
+    core.state.recorded = recorded_of(facts.ending.get("recorded", core.state.recorded))
+    return capture(core.state)
 
 
 # A session's last bar leaves it open: what it filled comes after it, and the next
@@ -265,7 +265,7 @@ def _take_bar(core: TradingCore, event: Event, *, simulated: bool) -> None:
     assert isinstance(event, MarketDataEvent)
     core.process(ScheduledTriggerEvent(timestamp=event.timestamp, name="session_start"))
     core.take_in(event)
-    for order in core.orders.get_active_orders() if simulated else ():
+    for order in core.state.orders.get_active_orders() if simulated else ():
         bar = event.bars.get(order.asset.symbol)
         if bar is not None and bar.volume:
             order.check_triggers(bar.close, event.timestamp)
@@ -281,18 +281,18 @@ def _before_tail(facts: Facts) -> Facts:
 def _apply_intent(
     core: TradingCore, facts: Mapping[str, Any], row: JournalRow, *, simulated: bool
 ) -> None:
-    order = core.orders.get_order(facts["order_id"])
+    order = core.state.orders.get_order(facts["order_id"])
     if row.type == CancelOrder.__name__:
         if order is not None and order.is_open and simulated:
-            core.orders.move(order, OrderState.CANCELED, row.timestamp)
-            core.orders.touch(order)
+            core.state.orders.move(order, OrderState.CANCELED, row.timestamp)
+            core.state.orders.touch(order)
         elif order is not None and order.is_open:
             order.cancel_requested = True
         return
     if order is None:
         order = _order_of(core, facts, row)
-        core.orders.adopt(order)
-        core.orders.touch(order)
+        core.state.orders.adopt(order)
+        core.state.orders.touch(order)
     if order.state is OrderState.CREATED:
         order.move(OrderState.SUBMITTED, order.dt)
     if simulated and order.state is OrderState.SUBMITTED:
@@ -300,7 +300,7 @@ def _apply_intent(
 
 
 def _order_of(core: TradingCore, facts: Mapping[str, Any], row: JournalRow) -> Order:
-    symbol = {asset.symbol: asset for asset in core.assets}
+    symbol = {asset.symbol: asset for asset in core.state.assets}
     return Order(
         facts["order_id"],
         symbol[facts["symbol"]],

@@ -46,17 +46,19 @@ def first_divergence(
 
     def hand_over(commands: list[Command]) -> None:
         recorder.intents(core, commands)
-        if core.venue.cancels_at_once:
+        if core.state.venue.cancels_at_once:
             core.acknowledge(commands)
 
-    core.emit = emit
-    core.on_session_closed = lambda row: recorder.session_closed(core, row)
-    core.on_message = lambda _level, _text: None
+    core.state.emit = emit
+    core.state.on_session_closed = lambda row: recorder.session_closed(core, row)
+    core.state.on_message = lambda _level, _text: None
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             if segment.state is not None:
                 facts = Facts(
-                    journal, {asset.symbol: asset for asset in core.assets}, upto=segment.after
+                    journal,
+                    {asset.symbol: asset for asset in core.state.assets},
+                    upto=segment.after,
                 )
                 carry_on(core, facts, segment.state)
             hand_over(core.start())

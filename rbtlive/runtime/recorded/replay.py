@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.settings import RunSettings
+from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import RunNotFound

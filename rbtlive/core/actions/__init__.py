@@ -1,0 +1,1 @@
+"""What acts on a run's state: orders, fills, sessions, callbacks, operators."""

@@ -1,0 +1,219 @@
+"""What a broker, a person or a clock does to a run's books besides orders and fills.
+
+The rule: each change is an event, applied here and nowhere else, so that a replay of the
+journal gives the same books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from rbtlive.core.actions.callbacks import deliver
+from rbtlive.core.actions.cancelling import cancel_order
+from rbtlive.core.actions.order_entry import enter
+from rbtlive.core.run_state import RunState
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import (
+    CashAdjustmentEvent,
+    DecisionAgeEvent,
+    Event,
+    OperatorCallEvent,
+    OrderReplacedEvent,
+    OrderUpdateEvent,
+    PositionAdjustmentEvent,
+    SplitEvent,
+)
+from rbtlive.model.number import ZERO, plain_text
+from rbtlive.model.order import Transaction
+
+_RECORDED = {
+    "dividend": "dividend",
+    "interest": "transfer",
+    "fee": "fee",
+    "deposit": "transfer",
+    "withdrawal": "transfer",
+}
+
+
+def note_age(state: RunState, event: DecisionAgeEvent) -> None:
+    """Deny orders from now on if the data they are decided on is too old."""
+    state.late_reason = event.reason if event.late else ""
+
+
+def repeat_call(state: RunState, event: OperatorCallEvent) -> None:
+    """Ask again for what a person's function asked for when it ran."""
+    late, state.late_reason = state.late_reason, ""
+    for action in event.actions:
+        if action["do"] == "cancel":
+            cancel_order(state, str(action["order_id"]), "cancelled by the operator")
+            continue
+        asset = _asset(state, str(action["symbol"]))
+        if asset is not None:
+            enter(
+                state,
+                asset,
+                Decimal(str(action["amount"])),
+                limit=_number(action["limit"]),
+                stop=_number(action["stop"]),
+            )
+    state.late_reason = late
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """What came of a person's function.
+
+    Attributes:
+        event: Repeats what it asked for.
+        value: What it returned.
+        failure: What it raised, or None.
+    """
+
+    event: OperatorCallEvent
+    value: Any = None
+    failure: Exception | None = None
+
+
+def call_operator(state: RunState, function: Callable[[Any, Any], Any]) -> CallOutcome:
+    """Run a person's function as a callback of the run.
+
+    The data's age denies nothing here: a person decides now.
+    """
+    late, state.late_reason, state.operator_actions = state.late_reason, "", []
+    value: Any = None
+    failed: Exception | None = None
+    try:
+        value = function(state.callbacks.context, state.data)
+    except Exception as failure:  # noqa: BLE001 - around a user's function
+        failed = failure
+    finally:
+        actions, state.operator_actions = state.operator_actions, None
+        state.late_reason = late
+        state.keep_decimals()
+    name = getattr(function, "__name__", type(function).__name__)
+    event = OperatorCallEvent(timestamp=state.now, name=name, actions=tuple(actions))
+    deliver(state)
+    return CallOutcome(event, value, failed)
+
+
+def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
+    """Book shares that came or went without an order, and report them."""
+    asset = _asset(state, event.symbol)
+    if asset is None:
+        state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
+        return
+    state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=event.timestamp)
+    number = len(state.record.transactions) + 1
+    state.record.transactions.append(
+        Transaction(
+            event.timestamp, asset, event.amount, event.price, ZERO, None, f"adjustment-{number}"
+        )
+    )
+    state.on_message(
+        "warning",
+        f"position of {asset.symbol} adjusted by {plain_text(event.amount)} at "
+        f"{plain_text(event.price)}: {event.reason}",
+    )
+    if state.callbacks.hooks["on_position_adjustment"] is not None:
+        state.callbacks.waiting.append(
+            ("on_position_adjustment", (asset, state.presenter.amount(event.amount), event.reason))
+        )
+
+
+def book_cash(state: RunState, event: CashAdjustmentEvent) -> None:
+    """Book money that came or went without an order; an activity is booked once."""
+    if event.activity_id in state.orders.executions:
+        return
+    state.orders.executions.add(event.activity_id)
+    state.portfolio.book_cash(event.amount, deposit=event.kind in {"deposit", "withdrawal"})
+    state.record.adjust(
+        _RECORDED[event.kind],
+        dt=event.timestamp,
+        asset=_asset(state, event.symbol) if event.symbol else None,
+        cash=event.amount,
+    )
+    about = f" of {event.symbol}" if event.symbol else ""
+    state.on_message(
+        "info", f"{event.kind}{about}: {plain_text(event.amount)} booked as cash {event.reason}"
+    )
+
+
+def apply_split(state: RunState, event: SplitEvent) -> None:
+    """Restate open orders, the position and history for a split: at the start of the
+    session it takes effect in, or at once if that has begun.
+    """
+    asset = _asset(state, event.symbol)
+    if asset is None:
+        state.on_message("warning", f"split of {event.symbol}, which is no asset of this run")
+        return
+    market, calendar = state.market, state.calendar
+    coming = market.session if state.session_open else market.session + 1
+    when = coming if event.effective is None else calendar.at_or_after(event.effective)
+    text = f"{asset.symbol} split by {plain_text(event.ratio)} {event.reason}".rstrip()
+    if event.effective is not None and when > market.session:
+        market.add_split(asset.index, when, event.ratio, of_books=True)
+        state.on_message("info", f"{text}, effective {calendar.label(when)}")
+        return
+    market.add_split(asset.index, when, event.ratio, of_books=False)
+    state.orders.apply_split(asset, event.ratio, state.now)
+    position = state.portfolio.positions.get(asset)
+    cash = state.portfolio.cash
+    state.portfolio.apply_split(asset, event.ratio)
+    if position is not None:
+        state.record.adjust(
+            "split",
+            dt=state.now,
+            asset=asset,
+            cash=state.portfolio.cash - cash,
+            ratio=event.ratio,
+            amount=state.portfolio.amount_of(asset),
+        )
+    if position is not None and not position.last_sale_price.is_nan():
+        position.last_sale_price *= event.ratio
+        state.portfolio.note_change()
+    state.on_message("warning", text)
+
+
+def replace_order(state: RunState, event: OrderReplacedEvent) -> None:
+    """Let an order go on as the one that replaced it."""
+    order = state.orders.get_order(event.order_id)
+    if order is None or not order.is_open:
+        return
+    order.replace_terms(event.amount, limit=event.limit, stop=event.stop)
+    state.orders.touch(order)
+    state.orders.apply_update(
+        OrderUpdateEvent(
+            timestamp=event.timestamp,
+            order_id=order.id,
+            status=order.state,
+            broker_order_id=event.broker_order_id,
+        )
+    )
+    state.on_message(
+        "warning",
+        f"order {order.id} ({order.asset.symbol}) was replaced at the broker: it is for "
+        f"{plain_text(order.amount)} now"
+        + ("" if order.limit is None else f" at {plain_text(order.limit)}"),
+    )
+
+
+def _asset(state: RunState, symbol: str) -> Asset | None:
+    return next((asset for asset in state.assets if asset.symbol == symbol), None)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+HANDLERS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
+    DecisionAgeEvent: note_age,
+    OperatorCallEvent: repeat_call,
+    PositionAdjustmentEvent: adjust_position,
+    CashAdjustmentEvent: book_cash,
+    SplitEvent: apply_split,
+    OrderReplacedEvent: replace_order,
+}
+"""What each of these events does to a state."""

@@ -1,0 +1,96 @@
+"""Which asset is meant: by ticker, by object, and whether it may be ordered now.
+
+The rule: what leaves here is the run's own object, as its strategy sees it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, datetime
+from typing import Any
+
+from rbtlive.core.run_state import RunState
+from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrderParameters
+from rbtlive.model.asset import Asset
+
+
+def resolve(state: RunState, asset: Any, method: str) -> Asset:
+    """Return the run's own object for `asset`, which may come from the portal.
+
+    Raises:
+        UnsupportedOrderParameters: it is no asset of this run.
+    """
+    if id(asset) in state.asset_ids:
+        return asset  # type: ignore[no-any-return]
+    if (
+        isinstance(asset, Asset)
+        and asset.index < len(state.assets)
+        and state.assets[asset.index].sid == asset.sid
+    ):
+        return state.assets[asset.index]
+    raise UnsupportedOrderParameters(
+        f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') "
+        "or sid(...)"
+    )
+
+
+def find_symbol(state: RunState, text: str) -> Asset:
+    """Return the asset of that ticker, in any case, as of the look-up date.
+
+    Raises:
+        SymbolNotFound: there is none, or it lists only later.
+        TypeError: not a text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"symbol_str must be a text: was {text!r} ({type(text).__name__}) in symbol()"
+        )
+    wanted = text.upper()
+    for asset in state.assets:
+        if asset.symbol.upper() == wanted:
+            if state.lookup_date is not None and plain_date(asset.start_date) > state.lookup_date:
+                raise SymbolNotFound(
+                    f"symbol {text!r} was not known on {state.lookup_date}: its first bar is of "
+                    f"{asset.start_date}"
+                )
+            return asset
+    known = {a.symbol.upper(): a.symbol for a in state.assets}
+    nearest = difflib.get_close_matches(wanted, known, n=1)
+    hint = (
+        f"did you mean {known[nearest[0]]!r}?"
+        if nearest
+        else f"the data holds {', '.join(sorted(known)[:10])}"
+    )
+    raise SymbolNotFound(f"symbol {text!r} was not found: {hint}")
+
+
+def check_orderable(state: RunState, asset: Any, method: str) -> Asset | None:
+    """Return the run's object for `asset`, or None if it has left the market (said in a
+    message).
+
+    Raises:
+        UnsupportedOrderParameters: not an asset.
+        OrderDuringInitialize: no bar has come yet.
+    """
+    known: Asset = asset if id(asset) in state.asset_ids else resolve(state, asset, method)
+    if state.initializing:
+        if state.quirks.loose_initialize_errors:
+            raise AssertionError("Algorithm should have a timezone.utc datetime, None")
+        raise OrderDuringInitialize(
+            f"{method}() cannot be called in initialize: no bar has come yet; order in handle_data"
+        )
+    session, lives = state.market.session, state.market.lives
+    if session > lives.last[known.index] or session > lives.auto_close[known.index]:
+        state.on_message(
+            "warning",
+            f"{known.symbol} has left the market and cannot be ordered; a position in it is "
+            "closed on "
+            f"{plain_date(known.auto_close_date)}",
+        )
+        return None
+    return known
+
+
+def plain_date(label: date) -> date:
+    """Return a label as a plain date."""
+    return label.date() if isinstance(label, datetime) else label

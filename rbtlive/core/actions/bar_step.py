@@ -1,0 +1,95 @@
+"""What a bar does: fills first, then the callbacks, then the changed orders are noted.
+
+The rule: `handle_data` sees every fill of its bar, and what it orders can fill from the
+next bar on.
+"""
+
+from __future__ import annotations
+
+from rbtlive.core.actions.callbacks import call, deliver, survive
+from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.session_close import finish_session
+from rbtlive.core.actions.session_start import enter_session, start_hook_if_due
+from rbtlive.core.run_state import RunState
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.errors import OutsideCalendar
+from rbtlive.model.events import MarketDataEvent
+
+
+def take_bar(state: RunState, row: int) -> None:
+    """Go to a row of the market, and do what its bar brings."""
+    market, callbacks = state.market, state.callbacks
+    if not state.start_hook_done:
+        start_hook_if_due(state, int(market.panel.row_us[row]))
+    market.advance(row)
+    open_orders = state.orders.book
+    if open_orders:
+        match(state, open_orders)
+    if not state.paused:
+        # `handle_data` is the one callback of every bar: called here and not by `call`,
+        # at half the cost.
+        handle_data = callbacks.handle_data
+        if handle_data is not None:
+            try:
+                handle_data(callbacks.context, state.data)
+            except Exception as failure:  # noqa: BLE001 - around a user's callback
+                survive(state, failure)
+            else:
+                callbacks.failures_in_row = 0
+            if callbacks.waiting:
+                deliver(state)
+        if state.scheduled:
+            _run_scheduled(state)
+    if state.changed_orders:
+        state.flush_changes()
+
+
+def _run_scheduled(state: RunState) -> None:
+    market = state.market
+    # One added by a callback may run in this very bar, as in zipline.
+    for function in state.scheduled:
+        session = market.session
+        if function.calendar is not state.calendar:
+            session = function.calendar.session_of_us(market.now_us)
+        if session >= 0 and function.is_due(session, market.now_us):
+            call(state, function.callback, state.callbacks.context, state.data)
+
+
+def on_market_data(state: RunState, event: MarketDataEvent) -> None:
+    """Take in a slice: the next bar of each asset that traded.
+
+    Raises:
+        OutsideCalendar: its time lies in no session.
+    """
+    row = state.market.append_next(event.timestamp, event.bars)
+    if row < 0:
+        _take_other_slice(state, event)
+        return
+    take_bar(state, row)
+    if state.market.now_us >= state.session_span[1]:
+        finish_session(state)
+
+
+# A slice that does not simply follow the one before in its session.
+def _take_other_slice(state: RunState, event: MarketDataEvent) -> None:
+    us = us_of(event.timestamp)
+    market = state.market
+    session = market.session
+    opens_us, closes_us = state.session_span
+    if not (state.session_open and opens_us < us <= closes_us):
+        session = state.calendar.session_of_us(us)
+        if session < 0:
+            raise OutsideCalendar(
+                f"a slice at {event.timestamp.isoformat()} lies in no session of "
+                f"{state.calendar.name}: "
+                "feeds must close slices by the run's calendar"
+            )
+        enter_session(state, session)
+    row = (
+        market.row_at(us)
+        if market.preload
+        else market.append_slice(us, event.bars, session=session)
+    )
+    take_bar(state, row)
+    if us >= state.session_span[1]:
+        finish_session(state)

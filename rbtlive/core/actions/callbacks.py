@@ -1,0 +1,88 @@
+"""Calls the user's callbacks, survives them if need be, and delivers notices of their
+orders in the order things happened.
+
+The rule: an exception of a callback ends the run or is kept and counted, by one
+setting; it never changes what was booked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.shown.views import OrderView
+from rbtlive.core.state.order import Order
+from rbtlive.errors import HistoryWindowStartsBeforeData, TooManyErrors
+from rbtlive.model.events import SystemErrorEvent
+
+BROKER_SOURCE = "broker "
+"""Begins the source of a system error that is a message of a real broker."""
+
+
+def describe_error(failure: BaseException) -> str:
+    """Return an exception's class and text; a user's own may even fail to print."""
+    try:
+        text = str(failure)
+    except Exception as unprintable:  # noqa: BLE001 - around a user's code
+        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
+
+
+def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
+    """Call a callback, then deliver what it gave rise to."""
+    try:
+        callback(*args)
+    except Exception as failure:  # noqa: BLE001 - around a user's callback
+        survive(state, failure)
+    else:
+        state.callbacks.failures_in_row = 0
+    state.keep_decimals()
+    if state.callbacks.waiting:
+        deliver(state)
+
+
+def survive(state: RunState, failure: Exception) -> None:
+    """End the run by `failure`, or keep it and go on: what on_error asks for.
+
+    Raises:
+        Exception: `failure` itself, with on_error="raise".
+    """
+    if state.settings.on_error == "raise":
+        raise failure
+    callbacks = state.callbacks
+    callbacks.failures.append(failure)
+    callbacks.failure_count += 1
+    state.on_message("error", f"a callback failed at {state.now}: {describe_error(failure)}")
+    if isinstance(failure, HistoryWindowStartsBeforeData):
+        return  # the bars that it waits for will come
+    callbacks.failures_in_row += 1
+    if callbacks.failures_in_row == state.settings.max_errors:
+        text = f"{callbacks.failures_in_row} callbacks in a row failed"
+        callbacks.failures.append(TooManyErrors(f"{text}: trading is halted until resume()"))
+        state.halt(text)
+
+
+def notice(state: RunState, hook: str, order: Order, *args: Any) -> None:
+    """Note something about an order for the strategy's hook, if it has one."""
+    if state.callbacks.hooks[hook] is not None:
+        state.callbacks.waiting.append((hook, (OrderView(order, state.presenter), *args)))
+
+
+def deliver(state: RunState) -> None:
+    """Call the hooks of what was noted, in the order it happened; a paused run hears
+    nothing.
+    """
+    callbacks = state.callbacks
+    while callbacks.waiting:
+        hook, args = callbacks.waiting.popleft()
+        callback = callbacks.hooks[hook]
+        if callback is not None and not state.paused:
+            call(state, callback, callbacks.context, *args)
+
+
+def on_system_error(state: RunState, event: SystemErrorEvent) -> None:
+    """Pass a real broker's message on to the strategy."""
+    callback = state.callbacks.hooks["on_broker_message"]
+    if callback is not None and event.source.startswith(BROKER_SOURCE) and not state.paused:
+        call(state, callback, state.callbacks.context, event.message)

@@ -1,0 +1,82 @@
+"""Cancelling orders, and what venues report of them.
+
+The rule: an order that was sent to a venue elsewhere is cancelled when the venue says
+so.
+"""
+
+from __future__ import annotations
+
+from rbtlive.core.actions.callbacks import notice
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.order import Order
+from rbtlive.model.commands import CancelOrder
+from rbtlive.model.events import OrderRejectEvent, OrderUpdateEvent
+from rbtlive.model.order import OrderState
+
+
+def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the strategy") -> None:
+    """Cancel an open order; an unknown or ended one is left alone."""
+    order = state.orders.get_order(order_id)
+    if order is None or not order.is_open or order.cancel_requested:
+        return
+    if state.operator_actions is not None:
+        state.operator_actions.append({"do": "cancel", "order_id": order_id})
+    if order.state is not OrderState.CREATED:
+        # Where it is done at once, the command is still to be written down.
+        state.outbox.append(CancelOrder(order_id=order_id))
+        if not state.venue.cancels_at_once:
+            order.cancel_requested = True
+            return
+    end_order(state, order, reason)
+
+
+def end_order(state: RunState, order: Order, reason: str, *, report: bool = True) -> None:
+    """Mark an order cancelled now; `report` puts it among the session's changed
+    orders.
+    """
+    if order.state is OrderState.CREATED:
+        # Never sent, never to be sent.
+        state.outbox = [asked for asked in state.outbox if asked is not order]
+    state.orders.move(order, OrderState.CANCELED, state.now, reason=reason)
+    if report:
+        state.note_change(order)
+    else:
+        state.changed_orders.pop(order.id, None)
+    notice(state, "on_order_cancel", order, reason)
+
+
+def cancel_everything(state: RunState, reason: str) -> None:
+    """Cancel every open order."""
+    for order in state.orders.get_active_orders():
+        cancel_order(state, order.id, reason)
+
+
+def on_update(state: RunState, event: OrderUpdateEvent) -> None:
+    """Take a venue's word about an order."""
+    orders = state.orders
+    if orders.get_order(event.order_id) is None and orders.reserve(event.order_id):
+        state.on_message(
+            "warning", f"order {event.order_id} is known to the venue only: {event.reason}"
+        )
+        return
+    if orders.apply_update(event):
+        order = orders.get_order(event.order_id)
+        if order is not None:
+            state.note_change(order)
+            if order.state in {OrderState.CANCELED, OrderState.EXPIRED}:
+                notice(state, "on_order_cancel", order, event.reason)
+            elif order.state is OrderState.REJECTED:
+                notice(state, "on_order_reject", order, event.reason)
+
+
+def on_reject(state: RunState, event: OrderRejectEvent) -> None:
+    """End an order that the venue refused."""
+    on_update(
+        state,
+        OrderUpdateEvent(
+            timestamp=event.timestamp,
+            order_id=event.order_id,
+            status=OrderState.REJECTED,
+            reason=event.reason,
+        ),
+    )

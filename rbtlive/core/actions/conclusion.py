@@ -1,0 +1,64 @@
+"""The run as a whole: its benchmark, and the record of what it did.
+
+The rule: a record that was handed out is left alone by later events.
+"""
+
+from __future__ import annotations
+
+import copy
+from decimal import localcontext
+
+from rbtlive.core.actions.asset_lookup import find_symbol
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.record import RunRecord
+from rbtlive.errors import BenchmarkAssetNotAvailableTooEarly, BenchmarkAssetNotAvailableTooLate
+from rbtlive.model.number import ENGINE_CONTEXT
+
+
+def check_benchmark(state: RunState) -> None:
+    """Refuse a benchmark that is not listed all through the run.
+
+    Raises:
+        BenchmarkAssetNotAvailableTooEarly: its first bar is after the run's first
+            session.
+        BenchmarkAssetNotAvailableTooLate: its last bar is before the run's last
+            session.
+    """
+    settings = state.settings
+    if state.benchmark is None and settings.benchmark is not None:
+        state.benchmark = find_symbol(state, settings.benchmark)
+    asset, end = state.benchmark, settings.end
+    if asset is None:
+        return
+    start = state.market.assets[asset.index].start_date
+    last = state.market.assets[asset.index].end_date
+    if start > settings.start:
+        raise BenchmarkAssetNotAvailableTooEarly(
+            f"benchmark {asset.symbol} does not exist on {settings.start}: it started "
+            f"trading on {start}; "
+            "start later or choose another benchmark"
+        )
+    if end is not None and last < end:
+        raise BenchmarkAssetNotAvailableTooLate(
+            f"benchmark {asset.symbol} does not exist on {end}: it stopped trading on {last}; "
+            "end sooner or choose another benchmark"
+        )
+
+
+def snapshot(state: RunState) -> RunRecord:
+    """Return what the run did so far; later events leave it alone."""
+    record = state.record
+    record.orders = list(state.orders)
+    record.denied = list(state.orders.denied.values())
+    kept = record.copy()
+    kept.sessions = rows = copy.copy(state.books.rows)
+    with localcontext(ENGINE_CONTEXT):
+        kept.marks = {p.asset.symbol: p.last_sale_price for p in state.portfolio}
+        kept.pnl = state.portfolio.pnl
+    if state.benchmark is not None and rows:
+        first = state.calendar.number(rows[0].label)
+        rows.measure(state.market.benchmark_returns(state.benchmark.index, first, len(rows)))
+    elif state.benchmark_returns is not None:
+        given = state.benchmark_returns
+        rows.measure([given.get(label, 0.0) for label in rows.column("label")])
+    return kept

@@ -1,0 +1,111 @@
+"""What an execution does to a run: order, ledger, record, and the strategy's hook.
+
+The rule: an execution is booked whole before the next one is decided, and all of a
+step's transactions come before all of its commissions: cost basis depends on it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.actions.callbacks import deliver
+from rbtlive.core.run_state import RunState
+from rbtlive.core.shown.views import OrderView, TransactionView
+from rbtlive.core.state.order import Order
+from rbtlive.errors import InvariantBroken
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.order import Transaction
+from rbtlive.sim.matching import execution_id, fill_event
+
+
+def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
+    """Let the venue fill what fills on the current bar."""
+    now, emit = state.now, state.emit
+    if emit is None:
+        # Nobody else hears of fills, so no event is made: a third of an order's cost.
+        def book(order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
+            name = execution_id(order)
+            state.orders.fill(order, amount, commission, now)
+            _book(state, order, amount, price=price, commission=commission, dt=now, name=name)
+    else:
+
+        def book(order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
+            emit(fill_event(order, amount, price, commission, now=now))
+
+    state.venue.match(
+        open_orders,
+        data=state.data,
+        now=now,
+        emit=book,
+        version=state.orders.version,
+        close_of=state.market.close,
+    )
+    state.orders.prune()
+    settle(state)
+    if state.callbacks.waiting:
+        deliver(state)
+
+
+def on_fill(state: RunState, event: OrderFillEvent) -> None:
+    """Book a reported execution, unless it was booked before.
+
+    Raises:
+        UnknownOrder: no order has that id.
+        IllegalTransition: the order cannot fill in its state; nothing has changed then.
+    """
+    order = state.orders.apply_fill(event)
+    if order is not None:
+        _book(
+            state,
+            order,
+            event.amount,
+            price=event.price,
+            commission=event.commission,
+            dt=event.timestamp,
+            name=event.execution_id,
+        )
+
+
+def settle(state: RunState) -> None:
+    """Charge the commissions of what was filled, and see that the books balance.
+
+    Raises:
+        InvariantBroken: they do not.
+    """
+    portfolio = state.portfolio
+    for asset, cost in state.unbooked_commissions:
+        portfolio.book_commission(asset, cost)
+    state.unbooked_commissions.clear()
+    if state.balanced_version != portfolio.version:
+        state.balanced_version = portfolio.version
+        off = portfolio.conservation_error()
+        if off:
+            raise InvariantBroken(f"cash and positions do not balance: off by {off} at {state.now}")
+
+
+def _book(
+    state: RunState,
+    order: Order,
+    amount: Decimal,
+    *,
+    price: Decimal,
+    commission: Decimal,
+    dt: datetime,
+    name: str,
+) -> None:
+    asset = order.asset
+    state.portfolio.book_transaction(asset, amount, price=price, dt=dt)
+    if commission:
+        state.unbooked_commissions.append((asset, commission))
+    state.record.transactions.append(
+        Transaction(dt, asset, amount, price, commission, order.id, name)
+    )
+    state.orders.touch(order)
+    if state.callbacks.hooks["on_order_fill"] is not None:
+        presenter = state.presenter
+        view = TransactionView(
+            order, presenter, dt=dt, amount=amount, price=price, commission=commission
+        )
+        state.callbacks.waiting.append(("on_order_fill", (OrderView(order, presenter), view)))

@@ -1,0 +1,96 @@
+"""What people and breakers do to a run: pause, halt, let it only reduce, flatten,
+resume.
+
+The rule: they decide what may be traded from now on, and change nothing that was
+booked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from rbtlive.core.actions.cancelling import cancel_everything, cancel_order
+from rbtlive.core.actions.order_entry import enter
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.portfolio import Position
+from rbtlive.model.events import CircuitBreakerEvent, OperatorEvent
+from rbtlive.model.number import ZERO
+
+
+def operate(state: RunState, event: OperatorEvent) -> None:
+    """Do what a person asked for."""
+    if event.action == "pause":
+        state.paused = True
+    elif event.action == "resume":
+        state.paused = False
+        state.trading_state = "running"
+        state.halt_reason = ""
+        state.callbacks.failures_in_row = 0
+    elif event.action == "reduce":
+        state.trading_state = "reducing"
+        state.halt_reason = "reducing only, by the operator"
+    elif event.action == "halt":
+        state.halt("halted by the operator")
+    elif event.action == "cancel_all":
+        cancel_everything(state, "cancelled by the operator")
+    elif event.action == "kill":
+        cancel_everything(state, "kill by the operator")
+        state.halt("kill by the operator")
+    elif event.action == "cancel":
+        cancel_order(state, event.order_id, "cancelled by the operator")
+    elif event.action == "close":
+        _close(state, event.symbol, event.at_most)
+    elif event.action == "flatten":
+        _flatten(state, event.reason or "flatten by the operator", event.at_most)
+
+
+def _close(state: RunState, symbol: str, at_most: Mapping[str, Decimal] | None) -> None:
+    # Orders of the asset go first: one that filled later would open the position again.
+    position = next((held for held in state.portfolio if held.asset.symbol == symbol), None)
+    if position is None:
+        state.on_message("warning", f"close by the operator: no position in {symbol}")
+        return
+    for order in state.orders.get_active_orders():
+        if order.asset.symbol == symbol:
+            cancel_order(state, order.id, "close by the operator")
+    before, late = state.trading_state, state.late_reason
+    state.trading_state, state.late_reason = "running", ""  # a halted run may close what it holds
+    shares = _closable(position, at_most)
+    if shares:
+        enter(state, position.asset, -shares)
+    state.trading_state, state.late_reason = before, late
+
+
+def trip(state: RunState, event: CircuitBreakerEvent) -> None:
+    """Do what a breaker that has tripped says; one that only reduces loosens no halt."""
+    reason = f"{event.name}: {event.reason}"
+    if event.action == "flatten":
+        _flatten(state, reason)
+    elif event.action == "halt":
+        state.halt(reason)
+    elif state.trading_state == "running":
+        state.trading_state = "reducing"
+        state.halt_reason = reason
+        state.on_message("warning", f"only orders that reduce a position are taken: {reason}")
+
+
+def _flatten(state: RunState, reason: str, at_most: Mapping[str, Decimal] | None = None) -> None:
+    cancel_everything(state, reason)
+    late, state.late_reason = state.late_reason, ""
+    state.trading_state = "reducing"  # even a halted run may close what it holds
+    for position in list(state.portfolio):
+        shares = _closable(position, at_most)
+        if shares:
+            enter(state, position.asset, -shares)
+    state.late_reason = late
+    state.halt(reason)
+
+
+def _closable(position: Position, at_most: Mapping[str, Decimal] | None) -> Decimal:
+    # Never more than the broker holds of it, and nothing where it holds the other side.
+    held = position.amount
+    if at_most is None:
+        return held
+    there = at_most.get(position.asset.symbol, ZERO)
+    return max(ZERO, min(held, there)) if held > 0 else min(ZERO, max(held, there))

@@ -1,0 +1,169 @@
+"""From what a strategy asks for to an order in the book: rounding, controls, breakers.
+
+The rule: an order call is judged at once and whole; it leaves an order, a denied order,
+or nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.core.actions import sizing
+from rbtlive.core.actions.asset_lookup import resolve
+from rbtlive.core.actions.callbacks import notice
+from rbtlive.core.run_state import RunState
+from rbtlive.core.shown.views import OrderView
+from rbtlive.core.state.order import Order
+from rbtlive.errors import UnsupportedOrderParameters
+from rbtlive.finance.execution import LimitOrder, StopLimitOrder, StopOrder
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import plain_text, to_decimal
+
+MAX_SHARES = Decimal(10**11)
+
+
+def place_order(
+    state: RunState,
+    asset: Asset,
+    amount: Any,
+    *,
+    limit_price: Any = None,
+    stop_price: Any = None,
+    style: Any = None,
+    tag: str | None = None,
+) -> str | None:
+    """Check and place an order; return its id, or None for zero shares."""
+    if tag is not None and not isinstance(tag, str):
+        raise TypeError(f"tag must be a text: was {tag!r} ({type(tag).__name__}) in an order call")
+    shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
+    at_market = limit_price is None and stop_price is None
+    if style is not None and not at_market:
+        given = "limit_price" if limit_price is not None else "stop_price"
+        raise UnsupportedOrderParameters(
+            f"order() takes a style or prices, not both: style was {style!r} and {given} was "
+            "given; put it in the style"
+        )
+    if state.trading_controls:
+        _check_controls(state, asset, shares)
+    if not _is_order(asset, shares):
+        return None
+    if style is None and at_market:
+        return enter(state, asset, shares, tag=tag)
+    limit, stop = _prices(state, asset, shares, style or _style(asset, limit_price, stop_price))
+    return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+def _check_controls(state: RunState, asset: Asset, shares: Decimal) -> None:
+    state.marks.mark()
+    amount, now = state.presenter.amount(shares), state.presenter.timestamp(state.market.now_us)
+    for control in state.trading_controls:
+        control.validate(asset, amount, state.portfolio_view, now, state.data)
+
+
+# Limit and stop price of a style, each None if it has none.
+def _prices(
+    state: RunState, asset: Asset, shares: Decimal, style: Any
+) -> tuple[Decimal | None, Decimal | None]:
+    if hasattr(style, "for_asset"):
+        style = style.for_asset(asset, binary_ticks=state.quirks.round_history)
+    is_buy = shares > 0
+    stop, limit = style.get_stop_price(is_buy), style.get_limit_price(is_buy)
+    return (
+        None if limit is None else to_decimal(limit),
+        None if stop is None else to_decimal(stop),
+    )
+
+
+def place_batch(state: RunState, counts: list[tuple[Asset, Decimal]]) -> list[str]:
+    """Place market orders for all of `counts`, past the controls; return the ids."""
+    orders = [(resolve(state, asset, "batch_market_order"), shares) for asset, shares in counts]
+    return [enter(state, asset, shares) for asset, shares in orders if _is_order(asset, shares)]
+
+
+def enter(
+    state: RunState,
+    asset: Asset,
+    shares: Decimal,
+    *,
+    limit: Decimal | None = None,
+    stop: Decimal | None = None,
+    tag: str | None = None,
+) -> str:
+    """Put an order in the book and ask for its submission, unless trading is halted."""
+    order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
+    if tag is not None:
+        order.tag = tag
+    if state.operator_actions is not None:
+        state.operator_actions.append(_order_action(order))
+    if state.late_reason or state.trading_state != "running":
+        reason = _denial(state, order)
+        if reason is not None:
+            state.orders.deny(order, reason, order.created)
+            notice(state, "on_order_reject", order, reason)
+            return order.id
+    state.changed_orders[order.id] = order
+    state.outbox.append(order)
+    return order.id
+
+
+def _denial(state: RunState, order: Order) -> str | None:
+    if state.late_reason:
+        return state.late_reason
+    if state.trading_state == "reducing":
+        held = state.portfolio.amount_of(order.asset)
+        after = abs(order.amount + _leaving(state, order, held))
+        if held * order.amount < 0 and after <= abs(held):
+            return None
+    return state.halt_reason
+
+
+# What other orders will take off a position, those aside that are being cancelled:
+# together they must not turn it around.
+def _leaving(state: RunState, order: Order, held: Decimal) -> Decimal:
+    others = (o for o in state.orders.get_active_orders(order.asset) if o is not order)
+    return sum(
+        (o.open_amount for o in others if o.amount * held < 0 and not o.cancel_requested),
+        Decimal(0),
+    )
+
+
+def show_order(state: RunState, order_id: str) -> OrderView | None:
+    """Return a view of an order as it is now; later changes do not show in it."""
+    order = state.orders.get_order(order_id)
+    return None if order is None else OrderView(copy.copy(order), state.presenter)
+
+
+def show_open_orders(state: RunState, asset: Asset) -> list[OrderView]:
+    """Return views of an asset's open orders, as they are now."""
+    return [
+        OrderView(copy.copy(order), state.presenter)
+        for order in state.orders.get_active_orders(asset)
+    ]
+
+
+def _order_action(order: Order) -> dict[str, str | None]:
+    return {
+        "do": "order",
+        "symbol": order.asset.symbol,
+        "amount": plain_text(order.amount),
+        "limit": None if order.limit is None else plain_text(order.limit),
+        "stop": None if order.stop is None else plain_text(order.stop),
+    }
+
+
+def _is_order(asset: Asset, shares: Decimal) -> bool:
+    if shares > MAX_SHARES:
+        raise OverflowError(
+            f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()"
+        )
+    return bool(shares)
+
+
+def _style(asset: Asset, limit_price: Any, stop_price: Any) -> Any:
+    if limit_price is not None and stop_price is not None:
+        return StopLimitOrder(limit_price, stop_price, asset=asset)
+    if limit_price is not None:
+        return LimitOrder(limit_price, asset=asset)
+    return StopOrder(stop_price, asset=asset)

@@ -1,0 +1,93 @@
+"""The start of a session: dividends, splits, its starting figures, and the morning's
+callback.
+
+The rule: starting figures are taken when dividends are in and splits are not.
+"""
+
+from __future__ import annotations
+
+from rbtlive.core.actions.callbacks import call
+from rbtlive.core.actions.corporate_actions import apply_splits, pay_dividends
+from rbtlive.core.actions.session_close import finish_session
+from rbtlive.core.run_state import RunState
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.errors import InvariantBroken
+from rbtlive.model.events import ScheduledTriggerEvent
+
+
+def enter_session(state: RunState, session: int) -> None:
+    """Begin `session`, closing the one before if it is still open.
+
+    Raises:
+        InvariantBroken: the session is over already.
+    """
+    market = state.market
+    if state.session_open:
+        if session == market.session:
+            return
+        finish_session(state)
+    if session < market.session:
+        raise InvariantBroken(
+            f"session {state.calendar.label(session)} comes after {state.session_label}: bars "
+            "must not go back"
+        )
+    market.open_session(session)
+    state.session_open = True
+    note_times(state, session)
+    state.start_hook_done = state.callbacks.before_trading_start is None
+    # What a broker elsewhere did since the last close is of this session.
+    state.books.begin()
+    pay_dividends(state, session)
+    _take_starting_figures(state)
+    apply_splits(state, session)
+
+
+def note_times(state: RunState, session: int) -> None:
+    """Know when `session` opens and closes, and when its morning is."""
+    calendar = state.calendar
+    state.session_span = (calendar.opens_us.item(session), calendar.closes_us.item(session))
+    if state.callbacks.before_trading_start is not None:
+        state.morning_us = calendar.morning_us(session)
+
+
+def _take_starting_figures(state: RunState) -> None:
+    books, portfolio = state.books, state.portfolio
+    books.starting_cash = portfolio.cash
+    books.starting_base = portfolio.capital_base
+    books.rows_before = len(books.rows)
+    # A mark that still waits is that of the close: nothing has changed the positions
+    # since.
+    untouched = books.close_prices is not None and state.marks.waiting is books.close_prices
+    books.starting_value = None if untouched else portfolio.positions_value
+
+
+def start_hook_if_due(state: RunState, us: int) -> None:
+    """Call `before_trading_start` if it is its time and it has not run in this
+    session.
+    """
+    if state.start_hook_done or us < state.morning_us:
+        return
+    state.start_hook_done = True
+    callback = state.callbacks.before_trading_start
+    if callback is None or state.paused:
+        return
+    state.market.before_trading_start(state.market.session)
+    state.in_before_trading_start = True
+    try:
+        call(state, callback, state.callbacks.context, state.data)
+    finally:
+        state.in_before_trading_start = False
+
+
+def on_trigger(state: RunState, event: ScheduledTriggerEvent) -> None:
+    """Begin or close a session, or call the morning's callback, without a bar."""
+    us = us_of(event.timestamp)
+    if event.name == "session_start":
+        session = state.calendar.session_of_us(us)
+        if session > state.market.session or not state.session_open:
+            enter_session(state, session)
+    elif event.name == "before_trading_start":
+        enter_session(state, state.calendar.next_session(us))
+        start_hook_if_due(state, us)
+    elif event.name == "session_end" and state.session_open:
+        finish_session(state)

@@ -1,0 +1,141 @@
+"""How many shares: from values, fractions and targets to signed amounts in whole lots.
+
+The rule: sizes are computed in Decimal from the last known price and the portfolio
+marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
+1663-1740.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.core.run_state import RunState
+from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
+from rbtlive.model.arrays import np
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
+
+NEAR = Decimal("0.0001")
+_ONE = Decimal(1)
+_to_integral = ENGINE_CONTEXT.to_integral_value  # half to even
+NEGLIGIBLE_PRICE = Decimal("0.000001")
+
+
+def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
+    """Return the exact number of shares that `value` buys at the last price.
+
+    Raises:
+        CannotOrderDelistedAsset: the asset is not listed in this session, or has no
+            price yet.
+    """
+    session, lives = state.market.session, state.market.lives
+    if session < lives.first[asset.index]:
+        raise CannotOrderDelistedAsset(
+            f"{asset.symbol} cannot be ordered by value: it started trading on {asset.start_date}, "
+            f"and the session is {state.session_label}; order shares or wait"
+        )
+    if session > lives.last[asset.index]:
+        raise CannotOrderDelistedAsset(
+            f"{asset.symbol} cannot be ordered by value: it stopped trading on {asset.end_date}, "
+            f"and the session is {state.session_label}"
+        )
+    price = state.marks.price_of(asset)
+    if price is None:
+        raise CannotOrderDelistedAsset(
+            f"{asset.symbol} cannot be ordered by value on {state.now}: no price is known yet; "
+            "check data.can_trade(asset) first"
+        )
+    if abs(price) < NEGLIGIBLE_PRICE:
+        return ZERO
+    return number(value, "value") / price
+
+
+def shares_for_percent(state: RunState, asset: Asset, percent: Any) -> Decimal:
+    """Return the exact number of shares worth a fraction of the portfolio's value."""
+    state.marks.mark()
+    return shares_for_value(
+        state, asset, state.portfolio.portfolio_value * number(percent, "percent")
+    )
+
+
+def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
+    """Return `target` shares minus what is held and, unless zipline's quirk is wanted,
+    what is on order.
+    """
+    missing = number(target, "target") - state.portfolio.amount_of(asset)
+    if not state.quirks.target_ignores_open_orders:
+        for order in state.orders.open_by_asset().get(asset, ()):
+            missing -= order.open_amount
+    return missing
+
+
+def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:
+    """Return `amount` in whole lots: the nearest if within 0.0001 of it, else truncated
+    toward zero.
+
+    Args:
+        amount: Signed shares.
+        lot: Smallest tradable amount.
+        binary: Decide nearness on binary floats, as zipline does (3.9999 becomes 3),
+            not on decimals (4).
+
+    Raises:
+        BadOrderParameters: the amount is NaN or infinite (with `binary`, zipline's
+            ValueError or OverflowError).
+    """
+    if binary and isinstance(amount, (bool, np.bool_)):
+        amount = int(amount)  # as in zipline; else a bool is no number
+    lots = amount if type(amount) is Decimal else number(amount, "amount")
+    if lot != _ONE:
+        lots /= lot
+    if binary:
+        text = float(lots)
+        return Decimal(int(round(text) if abs(text - round(text)) <= 1e-4 else text)) * lot
+    if not lots.is_finite():
+        raise BadOrderParameters(
+            f"amount must be finite: was {amount} in order(); check the price it was made from"
+        )
+    nearest = _to_integral(lots)
+    if nearest == lots or abs(lots - nearest) <= NEAR:
+        return nearest * lot
+    return lots.to_integral_value(rounding="ROUND_DOWN") * lot
+
+
+def number(value: Any, name: str) -> Decimal:
+    """Return a Decimal of what the user passed as `name`.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    kind = type(value)
+    if kind is Decimal:
+        return value  # type: ignore[no-any-return]  # mypy does not follow `kind`
+    if kind is int:
+        return Decimal(value)
+    try:
+        return Decimal(
+            to_decimal(value)
+        )  # plain: a strategy's own numbers would slow the ledger down
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a number: was {value!r} ({type(value).__name__})"
+        ) from None
+
+
+def share_counts(counts: Any) -> list[tuple[Asset, Decimal]]:
+    """Return (asset, whole shares) of each entry that is not zero.
+
+    Raises:
+        TypeError: not a mapping or Series, or the amounts are no integers.
+    """
+    if not isinstance(counts, Mapping) and not hasattr(counts, "items"):
+        raise TypeError(
+            f"share_counts must map assets to whole shares: was {type(counts).__name__}"
+        )
+    pairs = [(asset, number(amount, f"amount of {asset}")) for asset, amount in counts.items()]
+    for asset, amount in pairs:
+        if amount != amount.to_integral_value():
+            raise TypeError(f"share_counts must hold whole shares: was {amount} for {asset}")
+    return [(asset, amount) for asset, amount in pairs if amount]

@@ -1,0 +1,257 @@
+"""The state of one run: everything that events and callbacks change, in one object.
+
+The rule: it knows nobody who acts on it. What acts takes the state as its first
+argument; `TradingCore` only drives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, field
+from datetime import UTC, date, datetime
+from decimal import getcontext, setcontext
+from typing import Any, Literal
+
+from rbtlive.core.rules.controls import AccountControl, TradingControl
+from rbtlive.core.rules.quirks import Quirks, quirks
+from rbtlive.core.rules.schedule import ScheduledFunction
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.fetcher import Fetcher
+from rbtlive.core.shown.presenter import Presenter, get_presenter
+from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView, TransactionView
+from rbtlive.core.state.callback_state import CallbackState
+from rbtlive.core.state.dividends import Dividends
+from rbtlive.core.state.marks import Marks
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.state.portfolio import Portfolio
+from rbtlive.core.state.record import RunRecord, SessionRow, SessionRows
+from rbtlive.core.state.session_books import SessionBooks
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.state.venue_port import RemoteVenue, Venue
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
+from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
+from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
+from rbtlive.finance.commission import PerShare
+from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.model.asset import Asset
+from rbtlive.model.commands import CancelOrder
+from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.number import EngineContext
+from rbtlive.sim.matching import SimVenue
+
+TradingState = Literal["running", "reducing", "halted"]
+
+
+def _midnight_us(label: date) -> int:
+    return us_of(datetime(label.year, label.month, label.day, tzinfo=UTC))
+
+
+def _ignore(_level: str, _text: str) -> None:
+    """Drop a message."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class RunState:
+    """Everything one run knows.
+
+    Args:
+        market: What is known of the market.
+        settings: What was asked for.
+        strategy_name: Class, module or dict name of the strategy.
+        simulated: Whether orders are filled by the venue in memory.
+
+    Attributes:
+        assets: The run's assets as strategies see them, in the order of the data.
+        asset_ids: `id` of each, to know them at a glance.
+        trading_state: "running"; "reducing" takes orders that reduce positions only;
+            "halted" takes none.
+        halt_reason: Why it is not running.
+        late_reason: Why orders are denied because of the age of their data; empty while
+            it is current.
+        operator_actions: What a person's function asks for, while one runs.
+        paused: Callbacks are skipped; bars are processed and orders live on.
+        outbox: Orders to submit and cancels to send when the event is done.
+        changed_orders: Orders placed or cancelled since the last bar, latest last.
+        unbooked_commissions: What this step's fills cost, charged after all of them.
+        balanced_version: The portfolio's version when its books last balanced.
+        auto_close_us: When each asset leaves the market, µs UTC.
+        first_auto_close_us: The earliest of them.
+        session_open: A session has begun and is not closed.
+        session_span: Its first and last minute, µs UTC.
+        start_hook_done: `before_trading_start` has run in it, or there is none.
+        morning_us: When `before_trading_start` is due, µs UTC.
+        on_message: Gets (level, text) of what a user should read; nothing is logged
+            here.
+        emit: Gets each fill of the venue in memory as an event, in place of it being
+            booked at once; None books.
+        on_session_closed: Gets the row of each session that is closed; None lets rows
+            wait until they are read.
+        benchmark_returns: Daily returns to measure against where no benchmark asset is
+            set, by session label.
+        decimals: The decimal context all money is computed in.
+    """
+
+    market: Market
+    settings: RunSettings
+    strategy_name: InitVar[str]
+    simulated: InitVar[bool]
+    on_message: Callable[[str, str], None] = _ignore
+    emit: Callable[[OrderFillEvent], None] | None = None
+    on_session_closed: Callable[[SessionRow], None] | None = None
+
+    calendar: TradingCalendar = field(init=False)
+    quirks: Quirks = field(init=False)
+    presenter: Presenter = field(init=False)
+    assets: tuple[Asset, ...] = field(init=False)
+    asset_ids: set[int] = field(init=False)
+
+    orders: OrderManager = field(default_factory=OrderManager)
+    portfolio: Portfolio = field(init=False)
+    marks: Marks = field(init=False)
+    dividends: Dividends = field(init=False)
+    record: RunRecord = field(init=False)
+    books: SessionBooks = field(init=False)
+    venue: Venue = field(init=False)
+    callbacks: CallbackState = field(default_factory=CallbackState)
+
+    data: BarData = field(init=False)
+    portfolio_view: PortfolioView = field(init=False)
+    account_view: AccountView = field(init=False)
+    fetcher: Fetcher | None = None
+
+    restrictions: Restrictions = field(default_factory=NoRestrictions)
+    cancel_policy: CancelPolicy = field(default_factory=NeverCancel)
+    trading_controls: list[TradingControl] = field(default_factory=list)
+    account_controls: list[AccountControl] = field(default_factory=list)
+    scheduled: list[ScheduledFunction] = field(default_factory=list)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    benchmark: Asset | None = None
+    benchmark_returns: Mapping[date, float] | None = None
+    lookup_date: date | None = field(init=False)
+
+    trading_state: TradingState = "running"
+    halt_reason: str = ""
+    late_reason: str = ""
+    operator_actions: list[dict[str, str | None]] | None = None
+    paused: bool = False
+    initializing: bool = True
+    in_before_trading_start: bool = False
+
+    outbox: list[Order | CancelOrder] = field(default_factory=list)
+    changed_orders: dict[str, Order] = field(default_factory=dict)
+    unbooked_commissions: list[tuple[Asset, Any]] = field(default_factory=list)
+    balanced_version: int = -1
+
+    auto_close_us: list[int] = field(init=False)
+    first_auto_close_us: int = field(init=False)
+    session_open: bool = False
+    session_span: tuple[int, int] = (0, 0)
+    start_hook_done: bool = True
+    morning_us: int = 0
+
+    decimals: EngineContext = field(default_factory=EngineContext)
+    _now: tuple[int, datetime] = field(init=False, repr=False)
+    _label: tuple[int, date] = field(init=False, repr=False)
+
+    def __post_init__(self, strategy_name: str, simulated: bool) -> None:
+        market, settings = self.market, self.settings
+        self.calendar = market.calendar
+        self.quirks = quirks(zipline_quirks=settings.zipline_quirks)
+        self.presenter = presenter = get_presenter(settings.frames)
+        self.assets = tuple(presenter.present_asset(asset) for asset in market.assets)
+        self.asset_ids = {id(asset) for asset in self.assets}
+        self.portfolio = Portfolio(settings.capital_base)
+        self.marks = Marks(market, self.portfolio)
+        self.dividends = Dividends(lose_off_session=self.quirks.lose_dividend_off_session)
+        rows = SessionRows(self.calendar)
+        self.record = RunRecord(strategy_name, settings, self.assets, rows)
+        self.books = SessionBooks(self.record, rows, settings.capital_base)
+        self.venue = self._venue_in_memory() if simulated else RemoteVenue()
+        self.data = BarData(
+            market,
+            presenter,
+            restrictions=self._is_restricted,
+            loose_names=self.quirks.loose_argument_types,
+        )
+        self.portfolio_view = PortfolioView(
+            self.portfolio, presenter, start=presenter.session(settings.start)
+        )
+        self.account_view = AccountView(self.portfolio, presenter)
+        self.lookup_date = settings.end
+        self.auto_close_us = [_midnight_us(asset.auto_close_date) for asset in market.assets]
+        self.first_auto_close_us = min(self.auto_close_us, default=0)
+        self._now = (0, datetime_of(0))
+        first = market.first_session
+        self._label = (first, self.calendar.label(first))
+
+    def _venue_in_memory(self) -> SimVenue:
+        settings, presenter = self.settings, self.presenter
+        return SimVenue(
+            settings.slippage if settings.slippage is not None else FixedBasisPointsSlippage(),
+            settings.commission if settings.commission is not None else PerShare(),
+            cap_limit_price=not self.quirks.limit_may_be_passed,
+            order_view=lambda order: OrderView(order, presenter),
+            transaction_view=lambda order, **facts: TransactionView(order, presenter, **facts),
+        )
+
+    def _is_restricted(self, asset: Asset, now: Any) -> bool:
+        return bool(self.restrictions.is_restricted(asset, now))
+
+    @property
+    def now(self) -> datetime:
+        """Time of the current bar or step, UTC."""
+        us = self.market.now_us
+        if self._now[0] != us:
+            self._now = (us, datetime_of(us))
+        return self._now[1]
+
+    @property
+    def session_label(self) -> date:
+        """Label of the current session."""
+        session = self.market.session
+        if self._label[0] != session:
+            self._label = (session, self.calendar.label(session))
+        return self._label[1]
+
+    @property
+    def first_label(self) -> Any:
+        """Label of the run's first session, as strategies see labels."""
+        return self.presenter.session(self.settings.start)
+
+    def session_is_open_at(self, moment: datetime) -> bool:
+        """Say whether `moment` lies between the open and the close of a session."""
+        us = us_of(moment)
+        session = self.calendar.next_session(us)
+        return int(self.calendar.opens_us[session]) <= us
+
+    def note_change(self, order: Order) -> None:
+        """Count an order as the one changed last."""
+        self.changed_orders.pop(order.id, None)
+        self.changed_orders[order.id] = order
+
+    def flush_changes(self) -> None:
+        """Count the orders placed or cancelled since the last bar as changed in this
+        session.
+        """
+        self.orders.touch_all(self.changed_orders)
+        self.changed_orders.clear()
+
+    def take_standing(self, other: RunState) -> None:
+        """Take what was said of another state's trading: whether and why it stands."""
+        self.paused, self.trading_state = other.paused, other.trading_state
+        self.halt_reason, self.late_reason = other.halt_reason, other.late_reason
+
+    def halt(self, reason: str) -> None:
+        """Deny every new order from now on, with this reason."""
+        self.trading_state = "halted"
+        self.halt_reason = reason
+        self.on_message("warning", f"trading is halted: {reason}")
+
+    def keep_decimals(self) -> None:
+        """Put the engine's decimal context back: a callback may have put another one in
+        its place.
+        """
+        if getcontext() is not self.decimals:
+            setcontext(self.decimals)

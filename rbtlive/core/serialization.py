@@ -1,0 +1,321 @@
+"""The core's whole state as plain facts, and back: what journals keep at each session's
+close and at each swap.
+
+The rule: facts are numbers, text, lists and mappings only; a core restored from them
+goes on as the one they were taken from, digit for digit. What the strategy's own
+callbacks keep is theirs, and not in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.core.actions.session_start import note_times
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.adjustments import adjustment_facts, adjustment_of
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.portfolio import Position
+from rbtlive.core.state.record import PositionRow, SessionRow
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import NAN, plain_text
+from rbtlive.model.order import OrderState, Transaction
+
+_MONEY = (
+    "starting_cash",
+    "ending_cash",
+    "starting_value",
+    "ending_value",
+    "capital_used",
+    "portfolio_value",
+    "pnl",
+    "total_pnl",
+    "long_value",
+    "short_value",
+)
+_RATIOS = ("returns", "total_return", "gross_leverage", "net_leverage")
+
+
+# -- small facts ---------------------------------------------------------------------
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else plain_text(value)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def order_facts(order: Order) -> dict[str, Any]:
+    """Return an order as facts."""
+    facts = {field.name: getattr(order, field.name) for field in fields(Order)}
+    facts["asset"] = order.asset.symbol
+    for name in ("amount", "limit", "stop", "filled", "commission"):
+        facts[name] = _text(facts[name])
+    for name in ("created", "dt"):
+        facts[name] = _stamp(facts[name])
+    facts["state"] = order.state.value
+    if order.tag is None:  # journals of strategies without tags stay as they were
+        del facts["tag"]
+    return facts
+
+
+def order_of(facts: Mapping[str, Any], assets: Mapping[str, Asset]) -> Order:
+    """Return the order that `order_facts` described."""
+    values = dict(facts)
+    values["asset"] = assets[values["asset"]]
+    for name in ("amount", "limit", "stop", "filled", "commission"):
+        values[name] = _number(values[name])
+    for name in ("created", "dt"):
+        values[name] = _moment(values[name])
+    values["state"] = OrderState(values["state"])
+    return Order(**values)
+
+
+def _transaction_facts(transaction: Transaction) -> list[Any]:
+    t = transaction
+    return [
+        _stamp(t.dt),
+        t.asset.symbol,
+        _text(t.amount),
+        _text(t.price),
+        _text(t.commission),
+        t.order_id,
+        t.execution_id,
+    ]
+
+
+def _transaction_of(facts: list[Any], assets: Mapping[str, Asset]) -> Transaction:
+    dt, symbol, amount, price, commission, order_id, execution_id = facts
+    return Transaction(
+        datetime.fromisoformat(dt),
+        assets[symbol],
+        Decimal(amount),
+        Decimal(price),
+        Decimal(commission),
+        order_id,
+        execution_id,
+    )
+
+
+# -- a session's books ---------------------------------------------------------------
+
+
+def session_facts(row: SessionRow, transactions: list[Transaction]) -> dict[str, Any]:
+    """Return a session's row as facts, with its transactions.
+
+    Args:
+        row: The row.
+        transactions: All transactions of the run so far.
+    """
+    first, last = row.transactions
+    adjusted = {"adjustments": [adjustment_facts(a) for a in row.adjustments]}
+    return (adjusted if row.adjustments else {}) | {
+        "label": row.label.isoformat(),
+        "open": _stamp(row.open),
+        "close": _stamp(row.close),
+        **{name: _text(getattr(row, name)) for name in _MONEY},
+        **{name: repr(getattr(row, name)) for name in _RATIOS},
+        "longs_count": row.longs_count,
+        "shorts_count": row.shorts_count,
+        "recorded": {str(name): recorded_fact(value) for name, value in row.recorded.items()},
+        "positions": [
+            [p.symbol, p.sid, _text(p.amount), _text(p.cost_basis), _text(p.last_sale_price)]
+            for p in row.positions
+        ],
+        "orders": [order_facts(order) for order in row.orders],
+        "transactions": [_transaction_facts(t) for t in transactions[first:last]],
+    }
+
+
+def session_of(
+    facts: Mapping[str, Any], assets: Mapping[str, Asset], first_transaction: int
+) -> tuple[SessionRow, list[Transaction]]:
+    """Return the row and the transactions that `session_facts` described."""
+    transactions = [_transaction_of(t, assets) for t in facts["transactions"]]
+    figures: dict[str, Any] = {name: Decimal(facts[name]) for name in _MONEY}
+    figures |= {name: float(facts[name]) for name in _RATIOS}
+    row = SessionRow(
+        label=date.fromisoformat(facts["label"]),
+        open=datetime.fromisoformat(facts["open"]),
+        close=datetime.fromisoformat(facts["close"]),
+        **figures,
+        longs_count=facts["longs_count"],
+        shorts_count=facts["shorts_count"],
+        benchmark_return=None,
+        recorded=recorded_of(facts["recorded"]),
+        positions=tuple(
+            PositionRow(symbol, sid, Decimal(amount), Decimal(basis), Decimal(price))
+            for symbol, sid, amount, basis, price in facts["positions"]
+        ),
+        orders=tuple(order_of(order, assets) for order in facts["orders"]),
+        transactions=(first_transaction, first_transaction + len(transactions)),
+        adjustments=tuple(adjustment_of(a, assets) for a in facts.get("adjustments", ())),
+    )
+    return row, transactions
+
+
+_NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def recorded_fact(value: object) -> object:
+    """Return a recorded variable as something a journal can hold: numbers stay numbers,
+    the rest becomes text.
+
+    JSON knows finite numbers only: the texts that stand for the others are these
+    numbers, whoever wrote them.
+    """
+    if isinstance(value, str):
+        return _NOT_FINITE.get(value, value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        return recorded_fact(value.item())
+    return repr(value)
+
+
+def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recorded variables that a journal holds."""
+    return {name: recorded_fact(value) for name, value in facts.items()}
+
+
+# -- the whole state -----------------------------------------------------------------
+
+
+def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
+    """Return what a run knows of orders, money and time; its strategy's own state is
+    not in it.
+
+    Args:
+        state: The run.
+        since_last: Leave out the facts of open orders that are as they were at the last
+            such call: their ids are enough.
+    """
+    portfolio, orders = state.portfolio, state.orders
+    told = orders.changed_since_told() if since_last else orders.get_active_orders()
+    return {
+        "cash": _text(portfolio.cash),
+        "capital_base": _text(portfolio.capital_base),
+        "cash_flow": _text(portfolio.cash_flow),
+        "realized": _text(portfolio.realized),
+        "commissions_paid": _text(portfolio.commissions_paid),
+        "positions": [_position_facts(position) for position in portfolio],
+        "last_id": orders.last_id,
+        "open_ids": [order.id for order in orders.get_active_orders()],
+        "open_orders": [order_facts(order) for order in told],
+        "touched": [order_facts(order) for order in orders.touched.values()],
+        # Cancelled at a daily session's end, and to be reported with the next one.
+        "news": [order_facts(order) for order in state.changed_orders.values()],
+        "executions": sorted(orders.executions) if not state.venue.cancels_at_once else [],
+        "dividends": state.dividends.facts(),
+        "books": state.books.facts(),
+        "trading_state": state.trading_state,
+        "halt_reason": state.halt_reason,
+        "paused": state.paused,
+        "recorded": {str(name): recorded_fact(value) for name, value in state.recorded.items()},
+        "cursor": _cursor_facts(state),
+    }
+
+
+def restore(state: RunState, facts: Mapping[str, Any], history: Iterable[SessionRow] = ()) -> None:
+    """Put a fresh core where `capture` found another one; its market must hold the same
+    bars already.
+
+    Args:
+        state: That of a core that is not started yet.
+        facts: What `capture` gave.
+        history: The rows of the sessions that are over, with all orders and
+            transactions in them.
+    """
+    assets = {asset.symbol: asset for asset in state.assets}
+    portfolio = state.portfolio
+    portfolio.cash = Decimal(facts["cash"])
+    portfolio.capital_base = Decimal(facts["capital_base"])
+    portfolio.cash_flow = Decimal(facts["cash_flow"])
+    portfolio.realized = Decimal(facts["realized"])
+    portfolio.commissions_paid = Decimal(facts["commissions_paid"])
+    portfolio.positions = {
+        p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])
+    }
+    portfolio.note_change()
+    state.record.sessions[:] = history
+    news = [order_of(order, assets) for order in facts["news"]]
+    state.orders.restore(
+        [order_of(order, assets) for order in facts["open_orders"]],
+        touched=[order_of(order, assets) for order in facts["touched"]],
+        ended=[*(order for row in state.record.sessions for order in row.orders), *news],
+        last_id=facts["last_id"],
+        executions=facts["executions"],
+    )
+    state.changed_orders = {order.id: state.orders.get_order(order.id) or order for order in news}
+    state.dividends.restore(facts["dividends"])
+    state.books.restore(facts["books"])
+    state.trading_state = facts["trading_state"]
+    state.halt_reason = facts["halt_reason"]
+    state.paused = facts["paused"]
+    state.recorded = recorded_of(facts["recorded"])
+    _restore_cursor(state, facts["cursor"])
+
+
+def _cursor_facts(state: RunState) -> dict[str, Any]:
+    return {
+        "session": state.session_label.isoformat(),
+        "session_open": state.session_open,
+        "start_hook_done": state.start_hook_done,
+        "last_slice_us": state.market.last_slice_us,
+    }
+
+
+# The market must hold the bars up to there.
+def _restore_cursor(state: RunState, facts: Mapping[str, Any]) -> None:
+    market = state.market
+    session = state.calendar.number(date.fromisoformat(facts["session"]))
+    market.open_session(session)
+    if facts["last_slice_us"] is not None:
+        market.advance(market.row_at(facts["last_slice_us"]))
+    state.session_open = facts["session_open"]
+    note_times(state, session)
+    state.start_hook_done = facts["start_hook_done"]
+    if not state.session_open:
+        market.end_session(session)
+
+
+def _position_facts(position: Position) -> list[Any]:
+    p = position
+    price = None if p.last_sale_price.is_nan() else _text(p.last_sale_price)
+    return [
+        p.asset.symbol,
+        _text(p.amount),
+        _text(p.fill_cost),
+        _text(p.basis_cost),
+        price,
+        _stamp(p.last_sale_date),
+    ]
+
+
+def _position_of(facts: list[Any], assets: Mapping[str, Asset]) -> Position:
+    symbol, amount, fill_cost, basis_cost, price, when = facts
+    return Position(
+        assets[symbol],
+        Decimal(amount),
+        Decimal(fill_cost),
+        Decimal(basis_cost),
+        NAN if price is None else Decimal(price),
+        _moment(when),
+    )

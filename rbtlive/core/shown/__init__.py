@@ -1,0 +1,1 @@
+"""What strategies read: views, bars, and the shapes numbers are shown in."""

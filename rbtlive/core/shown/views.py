@@ -1,0 +1,470 @@
+"""What strategies and cost models are shown of orders, positions, portfolio and
+account.
+
+The rule: a view reads and never changes, and every number leaves through the run's
+`Presenter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, KeysView, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.portfolio import Portfolio, Position
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.finance.shared import plain_moment
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import NAN, to_decimal
+from rbtlive.model.order import OrderStatus
+
+if TYPE_CHECKING:
+    from rbtlive.core.shown.presenter import Presenter
+
+INFINITE = float("inf")
+ORDER_FACTS = (
+    "id",
+    "dt",
+    "reason",
+    "created",
+    "amount",
+    "filled",
+    "commission",
+    "stop",
+    "limit",
+    "stop_reached",
+    "limit_reached",
+    "sid",
+    "status",
+)
+"""What zipline reports of an order, in its order."""
+
+
+class OrderView:
+    """An order as strategies and slippage models see it; `raw` is the order itself."""
+
+    __slots__ = ("_presenter", "raw")
+
+    def __init__(self, order: Order, presenter: Presenter) -> None:
+        self.raw = order
+        self._presenter = presenter
+
+    @property
+    def id(self) -> str:
+        """Counter from "1" within the run."""
+        return self.raw.id
+
+    @property
+    def asset(self) -> Asset:
+        """What is traded."""
+        return self.raw.asset
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self.raw.asset
+
+    @property
+    def tag(self) -> str | None:
+        """What the strategy called it, or None."""
+        return self.raw.tag
+
+    @property
+    def amount(self) -> Any:
+        """Signed shares asked for."""
+        return self._presenter.amount(self.raw.amount)
+
+    @property
+    def filled(self) -> Any:
+        """Signed shares filled so far."""
+        return self._presenter.amount(self.raw.filled)
+
+    @property
+    def open_amount(self) -> Any:
+        """Signed shares not filled yet."""
+        return self._presenter.amount(self.raw.open_amount)
+
+    @property
+    def commission(self) -> Any:
+        """Money charged so far."""
+        return self._presenter.number(self.raw.commission)
+
+    @property
+    def limit(self) -> Any:
+        """Limit price, or None."""
+        return None if self.raw.limit is None else self._presenter.number(self.raw.limit)
+
+    @property
+    def stop(self) -> Any:
+        """Stop price, or None; gone once a stop-limit order has reached it."""
+        return None if self.raw.stop is None else self._presenter.number(self.raw.stop)
+
+    @property
+    def stop_reached(self) -> bool:
+        """Whether the stop price was touched."""
+        return self.raw.stop_reached
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether the limit price was touched."""
+        return self.raw.limit_reached
+
+    @property
+    def direction(self) -> float:
+        """1.0 for a buy, -1.0 for a sell."""
+        return 1.0 if self.raw.amount > 0 else -1.0
+
+    @property
+    def status(self) -> OrderStatus:
+        """State; compares as zipline's int too."""
+        return self.raw.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was denied, rejected or canceled."""
+        return self.raw.reason
+
+    @property
+    def created(self) -> Any:
+        """When it was placed."""
+        return self._presenter.timestamp(us_of(self.raw.created))
+
+    @property
+    def dt(self) -> Any:
+        """When it last changed."""
+        return self._presenter.timestamp(us_of(self.raw.dt))
+
+    @property
+    def broker_order_id(self) -> str | None:
+        """The venue's name for it."""
+        return self.raw.broker_order_id
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still fill."""
+        return self.raw.is_open
+
+    @property
+    def triggered(self) -> bool:
+        """Whether its prices were touched, so that it can fill."""
+        return self.raw.triggered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts zipline reports of an order, by name."""
+        facts: dict[str, Any] = {name: getattr(self, name) for name in ORDER_FACTS}
+        if self.raw.broker_order_id is not None:
+            facts["broker_order_id"] = self.raw.broker_order_id
+        return facts
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of those facts."""
+        return self.to_dict().keys()
+
+    def to_series(self, index: Any = None) -> Any:
+        """Return those facts as a pandas Series."""
+        import pandas as pd
+
+        return pd.Series(self.to_dict(), index=index)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.to_dict()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OrderView) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its facts, which change
+
+    def check_triggers(self, price: Any, dt: Any) -> None:
+        """Latch stop and limit at `price`; slippage models call this."""
+        self.raw.check_triggers(to_decimal(price), plain_moment(dt))
+
+    def __repr__(self) -> str:
+        o = self.raw
+        return f"Order(id={o.id!r}, asset={o.asset!r}, amount={o.amount}, filled={o.filled}, status={o.state.value})"
+
+
+class TransactionView:
+    """An execution as commission models and `on_order_fill` see it."""
+
+    __slots__ = ("_dt", "_presenter", "amount", "asset", "commission", "order_id", "price")
+
+    def __init__(
+        self,
+        order: Order,
+        presenter: Presenter,
+        *,
+        amount: Decimal,
+        price: Decimal,
+        dt: datetime,
+        commission: Decimal | None = None,
+    ) -> None:
+        self._presenter = presenter
+        self.asset = order.asset
+        self.amount = presenter.amount(amount)
+        self.price = presenter.number(price)
+        self._dt = dt
+        self.order_id = order.id
+        self.commission = None if commission is None else presenter.number(commission)
+
+    @property
+    def dt(self) -> Any:
+        """When it happened."""
+        return self._presenter.timestamp(us_of(self._dt))
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self.asset
+
+    def __repr__(self) -> str:
+        return f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount}, price={self.price})"
+
+
+class PositionView:
+    """A position, as it is now."""
+
+    __slots__ = ("_portfolio", "_position", "_presenter")
+
+    def __init__(self, position: Position, portfolio: Portfolio, presenter: Presenter) -> None:
+        self._position = position
+        self._portfolio = portfolio
+        self._presenter = presenter
+
+    @property
+    def asset(self) -> Asset:
+        """What is held."""
+        return self._position.asset
+
+    @property
+    def sid(self) -> Asset:
+        """The asset (zipline's name)."""
+        return self._position.asset
+
+    @property
+    def amount(self) -> Any:
+        """Signed shares."""
+        return self._presenter.amount(self._position.amount)
+
+    @property
+    def cost_basis(self) -> Any:
+        """Average price a share was acquired at, commissions included."""
+        return self._presenter.number(self._position.cost_basis)
+
+    @property
+    def last_sale_price(self) -> Any:
+        """Latest known price; 0 for a position never held."""
+        self._portfolio.settle()
+        price = self._position.last_sale_price
+        return self._presenter.number(Decimal(0) if price.is_nan() else price)
+
+    @property
+    def last_sale_date(self) -> Any:
+        """When that price was known, or None."""
+        self._portfolio.settle()
+        dt = self._position.last_sale_date
+        return None if dt is None else self._presenter.timestamp(us_of(dt))
+
+    def __repr__(self) -> str:
+        fields = ("asset", "amount", "cost_basis", "last_sale_price", "last_sale_date")
+        return f"Position({ {name: getattr(self, name) for name in fields} })"
+
+
+class PositionsView(Mapping[Asset, PositionView]):
+    """Positions by asset; an asset never held reads as an empty position and is not
+    `in`.
+    """
+
+    def __init__(self, portfolio: Portfolio, presenter: Presenter) -> None:
+        self._portfolio = portfolio
+        self._presenter = presenter
+
+    def __getitem__(self, asset: Asset) -> PositionView:
+        if not isinstance(asset, Asset):
+            raise ValueError(  # noqa: TRY004 - zipline's class
+                f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use "
+                "symbol(...)"
+            )
+        position = self._portfolio.holdings.get(asset)
+        return PositionView(
+            Position(asset) if position is None else position, self._portfolio, self._presenter
+        )
+
+    def get(self, asset: Any, default: Any = None) -> Any:
+        """Return the position in `asset`, or `default` if there is none: only `[...]`
+        makes up an empty one.
+        """
+        return self[asset] if asset in self._portfolio.holdings else default
+
+    def copy(self) -> dict[Asset, PositionView]:
+        """Return the positions held now as a dict."""
+        return dict(self.items())
+
+    def __contains__(self, asset: object) -> bool:
+        return asset in self._portfolio.holdings
+
+    def __iter__(self) -> Iterator[Asset]:
+        return iter(list(self._portfolio.holdings))
+
+    def __len__(self) -> int:
+        return len(self._portfolio.holdings)
+
+    def __repr__(self) -> str:
+        return repr(dict(self.items()))
+
+
+class PortfolioView:
+    """The portfolio as `context.portfolio` shows it; read-only."""
+
+    __slots__ = ("_portfolio", "_presenter", "_start", "positions")
+
+    positions: PositionsView
+
+    def __init__(self, portfolio: Portfolio, presenter: Presenter, *, start: Any) -> None:
+        object.__setattr__(self, "_portfolio", portfolio)
+        object.__setattr__(self, "_presenter", presenter)
+        object.__setattr__(self, "_start", start)
+        object.__setattr__(self, "positions", PositionsView(portfolio, presenter))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"portfolio is read-only: {name} cannot be set")
+
+    _portfolio: Portfolio
+    _presenter: Presenter
+    _start: Any
+
+    @property
+    def cash(self) -> Any:
+        """Money not in positions; may be negative."""
+        return self._presenter.number(self._portfolio.cash)
+
+    @property
+    def portfolio_value(self) -> Any:
+        """Cash plus positions."""
+        return self._presenter.number(self._portfolio.portfolio_value)
+
+    @property
+    def positions_value(self) -> Any:
+        """Value of all positions, shorts negative."""
+        return self._presenter.number(self._portfolio.positions_value)
+
+    @property
+    def positions_exposure(self) -> Any:
+        """Exposure of all positions, shorts negative."""
+        return self._presenter.number(self._portfolio.positions_value)
+
+    @property
+    def starting_cash(self) -> Any:
+        """Capital base."""
+        return self._presenter.number(self._portfolio.capital_base)
+
+    @property
+    def cash_flow(self) -> Any:
+        """Cash in and out since the start."""
+        return self._presenter.number(self._portfolio.cash_flow)
+
+    @property
+    def capital_used(self) -> Any:
+        """Cash in and out since the start (zipline's name)."""
+        return self.cash_flow
+
+    @property
+    def pnl(self) -> Any:
+        """Profit since the start."""
+        return self._presenter.number(self._portfolio.pnl)
+
+    @property
+    def returns(self) -> Any:
+        """Profit since the start as a fraction of the capital base."""
+        return self._presenter.number(self._portfolio.returns)
+
+    @property
+    def start_date(self) -> Any:
+        """Label of the first session."""
+        return self._start
+
+    @property
+    def current_portfolio_weights(self) -> Any:
+        """Each position's value as a fraction of the portfolio's, by asset."""
+        total = self._portfolio.portfolio_value
+        return self._presenter.weights(
+            {p.asset: _fraction(p.value, total) for p in self._portfolio}
+        )
+
+    def __repr__(self) -> str:
+        return f"Portfolio(portfolio_value={self.portfolio_value}, cash={self.cash}, positions={self.positions!r})"
+
+
+# Of nothing, anything is infinitely much.
+def _fraction(part: Decimal, whole: Decimal) -> Decimal:
+    if whole or part.is_nan():
+        return part / whole
+    return Decimal("Infinity").copy_sign(part) if part else NAN
+
+
+_CASH = ("settled_cash", "regt_equity", "available_funds", "excess_liquidity")
+_VALUE = ("equity_with_loan", "net_liquidation")
+_ZERO = ("accrued_interest", "initial_margin_requirement", "maintenance_margin_requirement")
+_INFINITE = ("buying_power", "regt_margin", "day_trades_remaining")
+_POSITIONS = ("total_positions_value", "total_positions_exposure")
+
+
+class AccountView:
+    """The account as `context.account` shows it: zipline's fields, derived from the
+    portfolio; read-only.
+    """
+
+    __slots__ = ("_portfolio", "_presenter")
+
+    _portfolio: Portfolio
+    _presenter: Presenter
+
+    def __init__(self, portfolio: Portfolio, presenter: Presenter) -> None:
+        object.__setattr__(self, "_portfolio", portfolio)
+        object.__setattr__(self, "_presenter", presenter)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"account is read-only: {name} cannot be set")
+
+    def __getattr__(self, name: str) -> Any:
+        portfolio, presenter = self._portfolio, self._presenter
+        if name in _CASH:
+            return presenter.number(portfolio.cash)
+        if name in _VALUE:
+            return presenter.number(portfolio.portfolio_value)
+        if name in _POSITIONS:
+            return presenter.number(portfolio.positions_value)
+        if name in _ZERO:
+            return presenter.number(Decimal(0))
+        if name in _INFINITE:
+            return INFINITE
+        raise AttributeError(f"account has no {name!r}")
+
+    def __dir__(self) -> list[str]:
+        derived = ("cushion", "gross_leverage", "leverage", "net_leverage")
+        return sorted([*_CASH, *_VALUE, *_POSITIONS, *_ZERO, *_INFINITE, *derived])
+
+    @property
+    def cushion(self) -> Any:
+        """Cash as a fraction of portfolio value; NaN at zero."""
+        value = self._portfolio.portfolio_value
+        return self._presenter.number(self._portfolio.cash / value) if value else float("nan")
+
+    @property
+    def leverage(self) -> float:
+        """Gross exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[0]
+
+    @property
+    def gross_leverage(self) -> float:
+        """Gross exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[0]
+
+    @property
+    def net_leverage(self) -> float:
+        """Net exposure as a fraction of portfolio value."""
+        return self._portfolio.leverage()[1]
+
+    def __repr__(self) -> str:
+        return f"Account(net_liquidation={self.net_liquidation}, leverage={self.leverage})"

@@ -1,0 +1,1 @@
+"""The parts of a run's state: orders, money, prices, records."""

@@ -1,0 +1,66 @@
+"""The strategy's callbacks, what they are called with, and how they fared.
+
+The rule: it only remembers; `actions.callbacks` calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT_FAILURES = 100
+HOOKS = (
+    "on_order_fill",
+    "on_order_cancel",
+    "on_order_reject",
+    "on_broker_message",
+    "on_position_adjustment",
+)
+Callback = Callable[..., Any]
+
+
+def _as_it_is(function: Callback) -> Callback:
+    return function
+
+
+@dataclass(slots=True, eq=False)
+class CallbackState:
+    """A strategy's callbacks and what became of their calls.
+
+    Attributes:
+        context: What every callback gets first.
+        handle_data: Called at every bar, or None.
+        before_trading_start: Called once a session, or None.
+        hooks: The optional `on_...` callbacks by name; None where there is none.
+        failures: The latest exceptions that were survived.
+        failure_count: How many there were.
+        failures_in_row: How many since the last callback that did not fail.
+        waiting: Notices not delivered yet: the hook's name and what it gets.
+        bound: Gives a function of the strategy its `self`, if it is a method.
+    """
+
+    context: Any = None
+    handle_data: Callback | None = None
+    before_trading_start: Callback | None = None
+    hooks: dict[str, Callback | None] = field(default_factory=lambda: dict.fromkeys(HOOKS))
+    failures: deque[BaseException] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
+    failure_count: int = 0
+    failures_in_row: int = 0
+    waiting: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque)
+    bound: Callable[[Callback], Callback] = _as_it_is
+
+    def bind(
+        self,
+        callback_of: Callable[[str], Callback | None],
+        bound: Callable[[Callback], Callback],
+        context: Any,
+    ) -> None:
+        """Take the callbacks of a strategy, by their names, and its way to bind
+        functions.
+        """
+        self.context, self.bound = context, bound
+        self.handle_data = callback_of("handle_data")
+        self.before_trading_start = callback_of("before_trading_start")
+        self.hooks = {name: callback_of(name) for name in HOOKS}

@@ -1,0 +1,242 @@
+"""An order and the one table of its life.
+
+The rule: an order's state changes only through `Order.move`, and only along `LIFE`; an
+illegal move changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Final
+
+from rbtlive.errors import IllegalTransition
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ZERO, to_decimal
+from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
+
+_S = OrderState
+# Each look-up of an enum's member calls a function.
+_FILLED, _PARTIALLY_FILLED = _S.FILLED, _S.PARTIALLY_FILLED
+_ENDS = {_S.FILLED, _S.CANCELED, _S.REJECTED, _S.EXPIRED}
+
+LIFE: Final[dict[OrderState, frozenset[OrderState]]] = {
+    _S.CREATED: frozenset(
+        {_S.SUBMITTED, _S.DENIED, _S.CANCELED, _S.EXPIRED, _S.PARTIALLY_FILLED, _S.FILLED}
+    ),
+    _S.SUBMITTED: frozenset({_S.PENDING, _S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.PENDING: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.UNKNOWN} | _ENDS),
+    _S.UNKNOWN: frozenset({_S.PENDING, _S.PARTIALLY_FILLED} | _ENDS),
+    # A venue may report a fill that crossed our cancel on the wire: late, and legal.
+    _S.CANCELED: frozenset({_S.CANCELED, _S.FILLED}),
+    _S.EXPIRED: frozenset({_S.EXPIRED, _S.FILLED}),
+    # One that was given up as never arrived may arrive after all, and what it traded is
+    # real.
+    _S.REJECTED: frozenset({_S.REJECTED, _S.FILLED}),
+    _S.FILLED: frozenset(),
+    _S.DENIED: frozenset(),
+}
+"""From each state, the states an order may go to.
+
+A created order fills on the bar it was placed before, `batch_market_order` in
+`before_trading_start`; and FILLED is also a split that leaves nothing to trade.
+"""
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """What we know of one order.
+
+    Attributes:
+        id: Counter from "1" within a run.
+        asset: What is traded.
+        amount: Signed shares asked for.
+        created: When it was placed, UTC.
+        dt: When it last changed, UTC.
+        limit: Limit price, or None.
+        stop: Stop price, or None; a stop-limit order loses its stop when the stop is
+            reached.
+        filled: Signed shares filled so far.
+        commission: Money charged so far.
+        state: Where it stands in `LIFE`.
+        stop_reached: The stop price was touched.
+        limit_reached: The limit price was touched.
+        reason: Why it was denied, rejected or canceled; None otherwise.
+        broker_order_id: The venue's name for it.
+        executions: How many fills it had.
+        cancel_requested: A cancel was sent to the venue and not answered yet.
+        restated: A split has changed its prices.
+        tag: What the strategy called it, or None.
+    """
+
+    id: str
+    asset: Asset
+    amount: Decimal
+    created: datetime
+    dt: datetime
+    limit: Decimal | None = None
+    stop: Decimal | None = None
+    filled: Decimal = ZERO
+    commission: Decimal = ZERO
+    state: OrderState = OrderState.CREATED
+    stop_reached: bool = False
+    limit_reached: bool = False
+    reason: str | None = None
+    broker_order_id: str | None = None
+    executions: int = 0
+    cancel_requested: bool = field(default=False)
+    restated: bool = field(default=False)
+    tag: str | None = None
+
+    @property
+    def open_amount(self) -> Decimal:
+        """Signed shares not filled yet."""
+        return self.amount - self.filled
+
+    @property
+    def direction(self) -> float:
+        """1.0 for a buy, -1.0 for a sell."""
+        return 1.0 if self.amount > 0 else -1.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still fill."""
+        return self.state in OPEN_STATES
+
+    @property
+    def status(self) -> OrderStatus:
+        """State that also compares as zipline's int."""
+        return OrderStatus(self.state)
+
+    def __copy__(self) -> Order:
+        # A session keeps a picture of each order it touched: `copy` finds its way
+        # through slots at four times the cost.
+        return Order(*_every_field(self))
+
+    def snapshot(self) -> Order:
+        """Return the order as it is now, for good: itself once nothing can change it
+        any more.
+        """
+        return self if self.state is _FILLED else Order(*_every_field(self))
+
+    def move(self, state: OrderState, dt: datetime) -> None:
+        """Go to `state` at `dt`.
+
+        Raises:
+            IllegalTransition: `LIFE` has no such step; nothing has changed then.
+        """
+        if state not in LIFE[self.state]:
+            legal = ", ".join(sorted(LIFE[self.state])) or "none, it has ended"
+            raise IllegalTransition(
+                f"order {self.id} ({self.asset.symbol}) cannot go from {self.state} to {state}: "
+                f"legal are {legal}"
+            )
+        self.state = state
+        self.dt = dt
+
+    def apply_fill(self, amount: Decimal, commission: Decimal, dt: datetime) -> None:
+        """Book an execution of `amount` signed shares.
+
+        Raises:
+            IllegalTransition: an order in this state cannot fill.
+        """
+        filled = self.filled + amount
+        if filled == self.amount or abs(filled) >= abs(self.amount):
+            state = _FILLED
+        elif self.state in OPEN_STATES:
+            state = _PARTIALLY_FILLED
+        else:
+            state = self.state  # a late part of an order that has ended
+        self.move(state, dt)
+        self.filled = filled
+        self.commission += commission
+        self.executions += 1
+
+    def check_triggers(self, price: Decimal, dt: datetime) -> None:
+        """Latch stop and limit once `price` touches them; a reached stop-limit goes on
+        as a limit order.
+
+        Source: zipline-reloaded 3.2.1, finance/order.py, check_order_triggers.
+        """
+        if self.triggered:
+            return
+        buy = self.amount > 0
+        stop_touched = self.stop is not None and (price >= self.stop if buy else price <= self.stop)
+        limit_touched = self.limit is not None and (
+            price <= self.limit if buy else price >= self.limit
+        )
+        if self.stop is not None and self.limit is not None:
+            if stop_touched:
+                self.stop = None
+                self.limit_reached = limit_touched
+        else:
+            self.stop_reached = stop_touched
+            self.limit_reached = limit_touched
+        if self.stop_reached or self.limit_reached:
+            self.dt = dt
+
+    @property
+    def triggered(self) -> bool:
+        """Whether a fill is possible now: market orders always, others once their
+        prices were touched.
+        """
+        if self.stop is not None and not self.stop_reached:
+            return False
+        return not (self.limit is not None and not self.limit_reached)
+
+    def apply_split(self, ratio: Decimal) -> None:
+        """Restate the order for a split of `ratio` (0.5 is two for one).
+
+        What is left to trade is truncated on its own, so that a reverse split cannot
+        create a share. Prices are restated to the cent, half cents as the binary
+        product falls. Source: zipline-reloaded 3.2.1, finance/order.py, handle_split.
+        """
+        lot = self.asset.lot_size
+        remaining, _ = split_amount(self.open_amount, ratio, lot)
+        self.filled, _ = split_amount(self.filled, ratio, lot)
+        self.amount = self.filled + remaining
+        if self.limit is not None:
+            self.limit = self._restated(self.limit, ratio)
+        if self.stop is not None:
+            self.stop = self._restated(self.stop, ratio)
+        self.restated = True
+
+    def replace_terms(
+        self, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+    ) -> None:
+        """Go on for another amount and at other prices."""
+        self.amount, self.limit, self.stop = amount, limit, stop
+
+    # A price on the tick is, in zipline, the binary product of tick and number of
+    # ticks; one restated before is a plain float.
+    def _restated(self, price: Decimal, ratio: Decimal) -> Decimal:
+        tick = to_decimal(self.asset.tick_size)
+        ticks = price / tick
+        on_tick = not self.restated and ticks == ticks.to_integral_value()
+        binary = float(tick) * int(ticks) if on_tick else float(price)
+        return Decimal(repr(round(binary * float(ratio), 2)))
+
+
+_every_field = attrgetter(*(part.name for part in fields(Order)))
+
+
+def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
+    """Return the multiple of `lot` next to `amount` on the side of zero."""
+    return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
+
+
+def split_amount(amount: Decimal, ratio: Decimal, lot: Decimal) -> tuple[Decimal, Decimal]:
+    """Return `amount` restated for a split: whole lots, and what is left over.
+
+    Whole shares are divided in binary, as in zipline: a ratio of two thirds has no
+    exact decimal, and its digits must not decide over a share.
+    """
+    if lot != 1:
+        restated = amount / ratio
+        whole = truncate_to_lot(restated, lot)
+        return whole, restated - whole
+    shares = float(amount) / float(ratio)
+    return Decimal(int(shares)), Decimal(repr(shares - int(shares)))

@@ -1,0 +1,323 @@
+"""Every order of a run: by id, by asset while open, by the broker's id.
+
+The rule: the book is changed only here, and only by what happened (`submit_order`,
+fills, updates, splits).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.state.order import Order
+from rbtlive.errors import UnknownOrder
+from rbtlive.model.asset import Asset
+from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
+from rbtlive.model.order import OPEN_STATES, OrderState
+
+
+class OrderManager:
+    """Tracks orders through their life.
+
+    Attributes:
+        book: The open orders of each asset, always the same object; read, do not change.
+    """
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Order] = {}
+        self._by_broker_id: dict[str, str] = {}
+        self.book: dict[Asset, list[Order]] = {}
+        self._emptied: list[Asset] = []
+        self.executions: set[str] = set()
+        self._last_id = 0
+        self._told: dict[str, tuple[object, ...]] = {}
+        self.denied: dict[str, Order] = {}
+        self._denied_told = 0
+        # Changes whenever an open order was added, ended or restated.
+        self.version = 0
+        # Orders that changed in the current session, the latest change last; emptied by
+        # the core.
+        self.touched: dict[str, Order] = {}
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __iter__(self) -> Iterator[Order]:
+        return iter(self._orders.values())
+
+    def submit_order(
+        self,
+        asset: Asset,
+        amount: Decimal,
+        *,
+        dt: datetime,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
+    ) -> Order:
+        """Create an order and put it in the book; the caller sends it to a venue.
+
+        Args:
+            asset: What to trade.
+            amount: Signed shares, not zero.
+            dt: When, UTC.
+            limit: Limit price.
+            stop: Stop price.
+        """
+        self._last_id += 1
+        order = Order(str(self._last_id), asset, amount, dt, dt, limit, stop)
+        self._orders[order.id] = order
+        self.book.setdefault(asset, []).append(order)
+        self.version += 1
+        return order
+
+    def adopt(self, order: Order) -> None:
+        """Put an order that was created elsewhere in the book."""
+        self._orders[order.id] = order
+        self.book.setdefault(order.asset, []).append(order)
+        self.version += 1
+        self._last_id = max(self._last_id, int(order.id))
+
+    def reserve(self, order_id: str) -> bool:
+        """Never give `order_id` to a new order, if it is beyond the last one given;
+        return whether it was.
+        """
+        if not order_id.isdigit() or int(order_id) <= self._last_id:
+            return False
+        self._last_id = int(order_id)
+        return True
+
+    def deny(self, order: Order, reason: str, dt: datetime) -> None:
+        """End a new order before it is sent: one of our own guards or breakers refused
+        it.
+        """
+        order.move(OrderState.DENIED, dt)
+        order.reason = reason
+        self._take_from_book(order)
+        del self._orders[order.id]
+        self.denied[order.id] = order
+
+    def get_order(self, order_id: str) -> Order | None:
+        """Return the order of that id, or None."""
+        return self._orders.get(order_id) or self.denied.get(order_id)
+
+    def by_broker_id(self, broker_order_id: str) -> Order | None:
+        """Return the order the broker knows by that id, or None."""
+        order_id = self._by_broker_id.get(broker_order_id)
+        return None if order_id is None else self._orders.get(order_id)
+
+    def get_active_orders(self, asset: Asset | None = None) -> list[Order]:
+        """Return the open orders, of one asset or of all, in the order of the book."""
+        if asset is not None:
+            return list(self.book.get(asset, ()))
+        return [order for orders in self.book.values() for order in orders]
+
+    def open_by_asset(self) -> dict[Asset, list[Order]]:
+        """Return the book itself, always the same object: assets in the order of their
+        first open order. Read, do not change.
+        """
+        return self.book
+
+    def apply_fill(self, event: OrderFillEvent) -> Order | None:
+        """Book an execution once; return its order, or None if this execution was
+        booked before.
+
+        Raises:
+            UnknownOrder: no order has that id.
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
+        """
+        order = self._known(event.order_id)
+        if event.execution_id in self.executions:
+            return None
+        self.fill(order, event.amount, event.commission, event.timestamp)
+        self.executions.add(event.execution_id)
+        return order
+
+    def fill(self, order: Order, amount: Decimal, commission: Decimal, dt: datetime) -> None:
+        """Book an execution that nobody can report twice.
+
+        Raises:
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
+        """
+        order.apply_fill(amount, commission, dt)
+        if order.state not in OPEN_STATES:
+            self._take_from_book(order)
+
+    def apply_update(self, event: OrderUpdateEvent) -> bool:
+        """Move an order to the state the venue reports; return whether anything
+        changed.
+
+        What a venue says late or twice (accepted after filled, cancelled after
+        cancelled) changes nothing; nor does its saying that an order is filled, which
+        may overtake the fill itself.
+        """
+        order = self._known(event.order_id)
+        if event.broker_order_id is not None:
+            if order.state is OrderState.FILLED:  # pictures of it are itself, and stay as they were
+                order = self._orders[order.id] = copy.copy(order)
+                if order.id in self.touched:
+                    self.touched[order.id] = order
+            order.broker_order_id = event.broker_order_id
+            self._by_broker_id[event.broker_order_id] = order.id
+        if event.status in {order.state, OrderState.FILLED} or (
+            order.state not in OPEN_STATES or _is_step_back(order.state, event.status)
+        ):
+            return False
+        self.move(order, event.status, event.timestamp, reason=event.reason or None)
+        return True
+
+    def move(
+        self, order: Order, state: OrderState, dt: datetime, *, reason: str | None = None
+    ) -> None:
+        """Move `order` along the table and keep the book in step."""
+        order.move(state, dt)
+        if reason is not None:
+            order.reason = reason
+        if state not in OPEN_STATES:
+            self._take_from_book(order)
+
+    def apply_split(self, asset: Asset, ratio: Decimal, dt: datetime) -> list[Order]:
+        """Restate the open orders of `asset`; return those left with nothing to trade,
+        now out of the book.
+        """
+        orders = self.book.get(asset, [])
+        for order in orders:
+            order.apply_split(ratio)
+        self.version += 1
+        emptied = [order for order in orders if order.open_amount == 0]
+        for order in emptied:
+            stamp = order.dt
+            self.move(order, OrderState.FILLED, dt)
+            order.dt = stamp  # nothing traded: the time of the last change stays, as in zipline
+            self.touched.pop(order.id, None)
+        if not orders:
+            self.book.pop(asset, None)
+        return emptied
+
+    @property
+    def last_id(self) -> int:
+        """Number of the last order that was created."""
+        return self._last_id
+
+    def restore(
+        self,
+        open_orders: Iterable[Order],
+        *,
+        touched: Iterable[Order],
+        ended: Iterable[Order],
+        last_id: int,
+        executions: Iterable[str],
+    ) -> None:
+        """Take the orders of a run that is carried on.
+
+        Args:
+            open_orders: In the order of the book.
+            touched: Those that changed in the current session, the latest change last.
+            ended: All others, oldest first; a later picture of an order replaces an
+                earlier one.
+            last_id: Number of the last order that was created.
+            executions: Ids of the executions booked so far.
+        """
+        book = {order.id: order for order in open_orders}
+        changed = {order.id: book.get(order.id, order) for order in touched}
+        known = {order.id: order for order in ended} | changed | book
+        self._orders = {order_id: known[order_id] for order_id in sorted(known, key=int)}
+        self._by_broker_id = {
+            o.broker_order_id: o.id for o in self if o.broker_order_id is not None
+        }
+        self.touched = changed
+        self.book.clear()
+        self.version += 1
+        for order in book.values():
+            self.book.setdefault(order.asset, []).append(order)
+        self.executions = set(executions)
+        self._last_id = last_id
+
+    def changed_since_told(self) -> list[Order]:
+        """Return the open orders that are not as they were when this was last called."""
+        told: dict[str, tuple[object, ...]] = {}
+        changed = []
+        for orders in self.book.values():
+            for o in orders:
+                now = (
+                    o.state,
+                    o.filled,
+                    o.amount,
+                    o.limit,
+                    o.stop,
+                    o.dt,
+                    o.limit_reached,
+                    o.broker_order_id,
+                    o.cancel_requested,
+                )
+                if self._told.get(o.id) != now:
+                    changed.append(o)
+                told[o.id] = now
+        self._told = told
+        return changed
+
+    def denied_since_told(self) -> list[Order]:
+        """Return the orders that were denied since this was last called."""
+        fresh = list(self.denied.values())[self._denied_told :]
+        self._denied_told = len(self.denied)
+        return fresh
+
+    def restore_denied(self, denied: Iterable[Order]) -> None:
+        """Take the denied orders of a run that is carried on: they have been told of."""
+        self.denied = {order.id: order for order in denied}
+        self._denied_told = len(self.denied)
+
+    def prune(self) -> None:
+        """Forget the place of assets that have no open orders left."""
+        for asset in self._emptied:
+            if not self.book.get(asset, True):
+                del self.book[asset]
+        self._emptied.clear()
+
+    def touch(self, order: Order) -> None:
+        """Note that `order` changed in this session, the latest last."""
+        self.touched.pop(order.id, None)
+        self.touched[order.id] = order
+
+    def touch_all(self, orders: Mapping[str, Order]) -> None:
+        """Note the same of several, by id, in their order."""
+        for order_id, order in orders.items():
+            self.touched.pop(order_id, None)
+            self.touched[order_id] = order
+
+    def _known(self, order_id: str) -> Order:
+        order = self.get_order(order_id)
+        if order is None:
+            raise UnknownOrder(
+                f"order id {order_id!r} is not one of this run's {len(self._orders)} orders; "
+                "an order placed elsewhere is shown and left alone"
+            )
+        return order
+
+    def _take_from_book(self, order: Order) -> None:
+        orders = self.book.get(order.asset)
+        if orders and order in orders:
+            orders.remove(order)
+            self.version += 1
+            if not orders:
+                self._emptied.append(order.asset)
+
+
+_RANK = {
+    OrderState.CREATED: 0,
+    OrderState.SUBMITTED: 1,
+    OrderState.UNKNOWN: 1,
+    OrderState.PENDING: 2,
+    OrderState.PARTIALLY_FILLED: 3,
+}
+
+
+def _is_step_back(state: OrderState, reported: OrderState) -> bool:
+    # Updates and fills travel separately: "accepted" may arrive after the first partial
+    # fill.
+    if reported is OrderState.UNKNOWN:
+        return False
+    return _RANK.get(reported, 9) < _RANK[state]

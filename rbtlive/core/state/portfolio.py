@@ -1,0 +1,365 @@
+"""The ledger: cash and positions in Decimal, exact to the last digit.
+
+The rule: money moves only in the `book_*` methods and `apply_split`, and after each of
+them `conservation_error()` is zero. What zipline calls cost basis (commissions in,
+restated to the cent by splits) is kept beside the fill cost that the books balance
+with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from rbtlive.core.state.order import split_amount
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ENGINE_CONTEXT, NAN, ZERO, to_money
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """What is held of one asset.
+
+    Attributes:
+        asset: The asset.
+        amount: Signed shares.
+        fill_cost: Signed money paid for the shares still held, without commission.
+        basis_cost: Signed money behind `cost_basis`, commissions included.
+        last_sale_price: Latest known price, NaN before the first.
+        last_sale_date: When that price was known.
+    """
+
+    asset: Asset
+    amount: Decimal = ZERO
+    fill_cost: Decimal = ZERO
+    basis_cost: Decimal = ZERO
+    last_sale_price: Decimal = NAN
+    last_sale_date: datetime | None = None
+
+    @property
+    def cost_basis(self) -> Decimal:
+        """Average price a share was acquired at, commissions spread over the shares; 0
+        when flat.
+        """
+        return self.basis_cost / self.amount if self.amount else ZERO
+
+    @property
+    def value(self) -> Decimal:
+        """Market value at the last sale price; NaN before the first price, negative for
+        shorts.
+        """
+        return self.amount * self.last_sale_price
+
+
+class Held:
+    """What was held at a moment, without prices.
+
+    Args:
+        positions: The positions as they are.
+
+    Attributes:
+        amounts: Signed shares of each position.
+    """
+
+    __slots__ = ("_assets", "_basis_costs", "_rows", "amounts")
+
+    def __init__(self, positions: Collection[Position]) -> None:
+        self._assets = [position.asset for position in positions]
+        self.amounts = [position.amount for position in positions]
+        self._basis_costs = [position.basis_cost for position in positions]
+        self._rows: list[tuple[str, int, Decimal, Decimal]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+    def rows(self) -> list[tuple[str, int, Decimal, Decimal]]:
+        """Return symbol, sid, signed amount and cost basis of each position."""
+        if self._rows is None:
+            parts = zip(self._assets, self.amounts, self._basis_costs, strict=True)
+            self._rows = [
+                (
+                    asset.symbol,
+                    asset.sid,
+                    amount,
+                    ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO,
+                )
+                for asset, amount, cost in parts
+            ]
+        return self._rows
+
+
+class PositionTotals(NamedTuple):
+    """Sums over the positions, as zipline's statistics take them: money, then counts."""
+
+    long_value: Decimal
+    short_value: Decimal
+    longs_count: int
+    shorts_count: int
+
+    @property
+    def net(self) -> Decimal:
+        """Value of all positions, shorts negative."""
+        return self.long_value + self.short_value
+
+    @property
+    def gross(self) -> Decimal:
+        """Value of all positions, shorts positive."""
+        return self.long_value - self.short_value
+
+
+def sum_of(values: Iterable[Decimal]) -> PositionTotals:
+    """Return the sums over the values of positions."""
+    long_value = short_value = ZERO
+    longs = shorts = 0
+    for value in values:
+        if value > ZERO:
+            long_value += value
+            longs += 1
+        elif value < ZERO:
+            short_value += value
+            shorts += 1
+    return PositionTotals(long_value, short_value, longs, shorts)
+
+
+class Portfolio:
+    """Cash and positions of one run.
+
+    Attributes:
+        holdings: Positions by asset; their last sale prices may wait for `settle`.
+    """
+
+    def __init__(self, capital_base: Decimal) -> None:
+        self.capital_base = capital_base
+        self.cash = capital_base
+        self.cash_flow = ZERO
+        self.realized = ZERO
+        self.commissions_paid = ZERO
+        self.holdings: dict[Asset, Position] = {}
+        self.version = 0
+        self._waiting: Callable[[], None] | None = None
+        self._totals: PositionTotals | None = None
+        self._held: Held | None = None
+
+    # -- reading ----------------------------------------------------------------------
+
+    @property
+    def positions(self) -> dict[Asset, Position]:
+        """Positions by asset, at the prices of the last mark."""
+        if self._waiting is not None:
+            self.settle()
+        return self.holdings
+
+    @positions.setter
+    def positions(self, positions: dict[Asset, Position]) -> None:
+        self.holdings, self._waiting = positions, None
+
+    def __iter__(self) -> Iterator[Position]:
+        return iter(self.positions.values())
+
+    def amount_of(self, asset: Asset) -> Decimal:
+        """Return the signed shares held of `asset`."""
+        position = self.holdings.get(asset)
+        return ZERO if position is None else position.amount
+
+    def held(self) -> Held:
+        """Return what is held; made anew only when a position has changed."""
+        if self._held is None:
+            self._held = Held(self.holdings.values())
+        return self._held
+
+    def totals(self) -> PositionTotals:
+        """Return the sums over the positions at their last sale prices."""
+        if self._totals is None:
+            self._totals = sum_of([p.amount * p.last_sale_price for p in self.positions.values()])
+        return self._totals
+
+    @property
+    def positions_value(self) -> Decimal:
+        """Value of all positions, shorts negative."""
+        return self.totals().net
+
+    @property
+    def portfolio_value(self) -> Decimal:
+        """Cash plus positions."""
+        return self.cash + self.totals().net
+
+    @property
+    def pnl(self) -> Decimal:
+        """Profit since the start."""
+        return self.portfolio_value - self.capital_base
+
+    @property
+    def returns(self) -> Decimal:
+        """Profit since the start, as a fraction of the capital base."""
+        return self.pnl / self.capital_base
+
+    def leverage(self) -> tuple[float, float]:
+        """Return gross and net leverage; infinite at a portfolio value of zero."""
+        value = self.portfolio_value
+        if value == 0:
+            return float("inf"), float("inf")
+        totals = self.totals()
+        return float(totals.gross / value), float(totals.net / value)
+
+    def conservation_error(self) -> Decimal:
+        """Return what the books are off by: zero, always.
+
+        cash + positions at fill cost + commissions paid - realised - deposits.
+        """
+        at_cost = ZERO
+        for position in self.holdings.values():
+            at_cost += position.fill_cost
+        return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
+
+    # -- what happened ----------------------------------------------------------------
+
+    def book_transaction(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
+    ) -> Position:
+        """Book `amount` signed shares of `asset` at `price`; commissions are booked
+        apart.
+
+        A fill updates the last sale price only if it is newer than what is known.
+        Source: zipline-reloaded 3.2.1, finance/position.py, update.
+        """
+        positions = self.positions
+        position = positions.get(asset)
+        if position is None:
+            position = positions[asset] = Position(asset)
+        cash_flow = to_money(-price * amount)
+        before = position.amount
+        after = before + amount
+        if after and (position.last_sale_date is None or dt > position.last_sale_date):
+            position.last_sale_price = price
+            position.last_sale_date = dt
+        self._move_cost(position, amount, price=price, cash_flow=cash_flow)
+        position.amount = after
+        self._move_cash(cash_flow)
+        if not after:
+            del positions[asset]
+        return position
+
+    def _move_cost(
+        self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal
+    ) -> None:
+        before = position.amount
+        after = before + amount
+        if not before or before.is_signed() == amount.is_signed():
+            position.fill_cost -= cash_flow
+            position.basis_cost += amount * price
+            return
+        if not after:  # closing
+            self.realized += cash_flow - position.fill_cost
+            position.fill_cost = position.basis_cost = ZERO
+            return
+        if after.is_signed() == before.is_signed():  # reducing
+            removed = to_money(position.fill_cost * (-amount / before))
+            position.basis_cost = position.basis_cost * after / before
+            position.fill_cost -= removed
+            self.realized += cash_flow - removed
+            return
+        # Crossing zero: everything held is closed, the rest is opened at this price.
+        opened_cost = to_money(after * price)
+        self.realized += cash_flow + opened_cost - position.fill_cost
+        position.fill_cost = opened_cost
+        position.basis_cost = after * price
+
+    def book_commission(self, asset: Asset, cost: Decimal) -> None:
+        """Charge `cost`, and spread it over the position's cost basis if there still is
+        a position.
+        """
+        if not cost:
+            return
+        position = self.holdings.get(asset)  # a cost basis waits for no mark
+        if position is not None:
+            position.basis_cost += cost
+        self.commissions_paid += cost
+        self._move_cash(-cost)
+
+    def book_dividend(self, cash: Decimal) -> None:
+        """Receive a dividend, or pay one on a short (negative)."""
+        self.realized += cash
+        self._move_cash(cash)
+
+    def book_cash(self, amount: Decimal, *, deposit: bool) -> None:
+        """Receive or pay money: as profit or loss, or as a deposit (negative: withdrawal)
+        that changes the capital base.
+        """
+        if deposit:
+            self.capital_base += amount
+        else:
+            self.realized += amount
+        self._move_cash(amount)
+
+    def apply_split(self, asset: Asset, ratio: Decimal) -> None:
+        """Restate a position for a split of `ratio` (0.5 is two for one); a fraction
+        left over is paid in cash.
+
+        Cost basis is restated to the cent, the fraction paid at that basis.
+        Source: zipline-reloaded 3.2.1, finance/position.py, handle_split.
+        """
+        position = self.positions.get(asset)
+        if position is None:
+            return
+        whole, fraction = split_amount(position.amount, ratio, asset.lot_size)
+        basis = round(float(position.cost_basis) * float(ratio), 2)
+        cash = to_money(round(float(fraction) * basis, 2))
+        removed = (
+            position.fill_cost
+            if not whole
+            else to_money(position.fill_cost * fraction / (whole + fraction))
+        )
+        position.fill_cost -= removed
+        position.amount = whole
+        position.basis_cost = whole * to_money(basis)
+        self.realized += cash - removed
+        self._move_cash(cash)
+        if not whole:
+            del self.positions[asset]
+
+    def mark(self, prices: Sequence[Decimal | None], dt: datetime) -> None:
+        """Set every position's last sale price to what is known at `dt`; an unknown
+        price leaves the last one.
+
+        Args:
+            prices: One a position, in the order of the positions.
+            dt: When they are known, UTC.
+        """
+        if (
+            self._waiting is not None and None in prices
+        ):  # who has no price now keeps that which waits
+            self.settle()
+        self._waiting = None
+        for position, price in zip(self.holdings.values(), prices, strict=True):
+            if price is not None:
+                position.last_sale_price = price
+                position.last_sale_date = dt
+        self._totals = None
+
+    def mark_later(self, mark: Callable[[], None]) -> None:
+        """Have `mark` mark every position when somebody looks at prices, or before a
+        position changes.
+
+        It takes the place of a mark that waits: it must know the price of every
+        position.
+        """
+        self._waiting, self._totals = mark, None
+
+    def settle(self) -> None:
+        """Mark the positions now if that waits."""
+        mark, self._waiting = self._waiting, None
+        if mark is not None:
+            mark()
+
+    def _move_cash(self, amount: Decimal) -> None:
+        self.cash += amount
+        self.cash_flow += amount
+        self.note_change()
+
+    def note_change(self) -> None:
+        """Forget sums that may have changed."""
+        self._totals = self._held = None
+        self.version += 1

@@ -1,0 +1,351 @@
+"""What a run leaves behind: the facts that results, reports and panels are made from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import starmap
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, cast, overload
+
+from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.portfolio import Held
+from rbtlive.core.state.session_figures import Figures, SessionClose, compute_figures, exact
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import Transaction
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    """A position at a session's close."""
+
+    symbol: str
+    sid: int
+    amount: Decimal
+    cost_basis: Decimal
+    last_sale_price: Decimal
+
+
+class HeldRows(Sequence[PositionRow]):
+    """The positions at a session's close, as rows made when they are read.
+
+    Sessions in which nothing traded share what is held, and differ in prices alone.
+
+    Args:
+        held: What is held.
+        prices: Last sale price of each; floats are made exact when they are read.
+    """
+
+    __slots__ = ("_held", "_prices")
+
+    def __init__(self, held: Held, prices: Floats | tuple[Decimal, ...]) -> None:
+        self._held = held
+        self._prices = prices
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[PositionRow]:
+        return starmap(PositionRow, self.facts())
+
+    def facts(self) -> Iterator[tuple[str, int, Decimal, Decimal, Decimal]]:
+        """Return symbol, sid, signed amount, cost basis and last sale price of each
+        position, without rows.
+        """
+        return (
+            (*held, price)
+            for held, price in zip(self._held.rows(), exact(self._prices), strict=True)
+        )
+
+    @overload
+    def __getitem__(self, place: int) -> PositionRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[PositionRow]: ...
+    def __getitem__(self, place: int | slice) -> PositionRow | Sequence[PositionRow]:
+        if isinstance(place, slice):
+            return tuple(self)[place]
+        return PositionRow(*self._held.rows()[place], exact(self._prices)[place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its rows
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def position_facts(
+    held: Iterable[PositionRow],
+) -> Iterable[tuple[str, int, Decimal, Decimal, Decimal]]:
+    """Return symbol, sid, signed amount, cost basis and last sale price of each
+    position.
+    """
+    if isinstance(held, HeldRows):
+        return held.facts()
+    return [(p.symbol, p.sid, p.amount, p.cost_basis, p.last_sale_price) for p in held]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session's books at its close; money in Decimal, ratios in float.
+
+    Attributes:
+        label: The session.
+        open: Its first minute, UTC.
+        close: Its last minute, UTC.
+        starting_cash: Cash after dividends paid at the session's start.
+        starting_value: Positions at the prices of the session before.
+        capital_used: The session's cash flow, dividends included.
+        returns: (1 + total) / (1 + total before) - 1.
+        benchmark_return: The benchmark's, or None without one.
+        recorded: Recorded variables as they were at the close.
+        orders: Orders placed or changed in the session, as they were at its close,
+            latest change last.
+        transactions: First and one past the last index into the run's transactions.
+        adjustments: What changed the books in the session and was no fill.
+    """
+
+    label: date
+    open: datetime
+    close: datetime
+    starting_cash: Decimal
+    ending_cash: Decimal
+    starting_value: Decimal
+    ending_value: Decimal
+    capital_used: Decimal
+    portfolio_value: Decimal
+    pnl: Decimal
+    total_pnl: Decimal
+    returns: float
+    total_return: float
+    gross_leverage: float
+    net_leverage: float
+    long_value: Decimal
+    short_value: Decimal
+    longs_count: int
+    shorts_count: int
+    benchmark_return: float | None
+    recorded: dict[str, object]
+    positions: Sequence[PositionRow]
+    orders: tuple[Order, ...]
+    transactions: tuple[int, int]
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+# What the fields of a row are called that a close has kept as they are.
+_KEPT = {
+    "starting_cash": "starting_cash",
+    "ending_cash": "cash",
+    "capital_used": "capital_used",
+    "recorded": "recorded",
+    "orders": "orders",
+    "transactions": "transactions",
+    "adjustments": "adjustments",
+}
+
+
+class SessionRows(MutableSequence[SessionRow]):
+    """The rows of a run's sessions, oldest first, made when one of them is read.
+
+    Until then of each close is kept what decides, and columns are read without rows.
+
+    Args:
+        calendar: Knows the sessions by number.
+        rows: Rows of sessions that were over before.
+    """
+
+    __slots__ = ("_benchmark", "_calendar", "_closes", "_figures", "_rows")
+
+    def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
+        self._calendar = calendar
+        self._rows = list(rows)
+        self._closes: list[SessionClose] = []  # they come after the rows
+        self._figures: dict[str, list[Any]] = {}
+        self._benchmark: list[float] | None = None
+
+    def note(self, close: SessionClose) -> None:
+        """Add the session that was closed last."""
+        self._closes.append(close)
+        self._figures = {}
+
+    def column(self, name: str) -> list[Any]:
+        """Return one field of every row."""
+        if name not in (*_KEPT, *Figures._fields, "label", "benchmark_return"):
+            self._make()
+        made = [getattr(row, name) for row in self._rows]
+        return made + self._unmade(name) if self._closes else made
+
+    def measure(self, returns: Sequence[float]) -> None:
+        """Put the benchmark's returns, one a session, into the rows."""
+        self._rows = [
+            replace(row, benchmark_return=value)
+            for row, value in zip(self._rows, returns, strict=False)
+        ]
+        self._benchmark = list(returns[len(self._rows) :])
+
+    def __len__(self) -> int:
+        return len(self._rows) + len(self._closes)
+
+    def __iter__(self) -> Iterator[SessionRow]:
+        self._make()
+        return iter(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> SessionRow: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[SessionRow]: ...
+    def __getitem__(self, place: int | slice) -> SessionRow | list[SessionRow]:
+        self._make()
+        return self._rows[place]
+
+    @overload
+    def __setitem__(self, place: int, row: SessionRow) -> None: ...
+    @overload
+    def __setitem__(self, place: slice, row: Iterable[SessionRow]) -> None: ...
+    def __setitem__(self, place: int | slice, row: Any) -> None:
+        self._make()
+        self._rows[place] = row
+
+    def __delitem__(self, place: int | slice) -> None:
+        self._make()
+        del self._rows[place]
+
+    def insert(self, place: int, row: SessionRow) -> None:
+        """Put a row before another."""
+        self._make()
+        self._rows.insert(place, row)
+
+    def __copy__(self) -> SessionRows:
+        other = SessionRows(self._calendar, self._rows)
+        other._closes, other._figures, other._benchmark = (
+            list(self._closes),
+            self._figures,
+            self._benchmark,
+        )
+        return other
+
+    def __reduce__(self) -> tuple[type, tuple[list[SessionRow]]]:
+        return list, (self[:],)  # a calendar of 60 years does not travel with them
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its rows
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    # A field of the rows that are not made.
+    def _unmade(self, name: str) -> list[Any]:
+        closes = self._closes
+        if name == "label":
+            return cast(
+                list[Any], self._calendar.labels[[close.session for close in closes]].tolist()
+            )
+        if name == "benchmark_return":
+            return list(self._benchmark) if self._benchmark else [None] * len(closes)
+        if name in _KEPT:
+            return list(map(attrgetter(_KEPT[name]), closes))
+        if not self._figures:
+            before = self._rows[-1] if self._rows else None
+            self._figures = compute_figures(
+                closes,
+                ending_value=ZERO if before is None else before.ending_value,
+                total_return=0.0 if before is None else before.total_return,
+            )
+        return self._figures[name]
+
+    def _make(self) -> None:
+        if not self._closes:
+            return
+        names = ("label", "benchmark_return", *_KEPT, *Figures._fields)
+        columns = zip(*(self._unmade(name) for name in names), strict=True)
+        self._rows += [
+            SessionRow(
+                **dict(zip(names, values, strict=True)),
+                open=datetime_of(self._calendar.first_minute_us(close.session)),
+                close=datetime_of(close.close_us),
+                positions=HeldRows(close.held, close.prices),
+            )
+            for close, values in zip(self._closes, columns, strict=True)
+        ]
+        self._closes, self._figures, self._benchmark = [], {}, None
+
+
+def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
+    """Return one field of every row."""
+    return (
+        sessions.column(name)
+        if isinstance(sessions, SessionRows)
+        else [getattr(row, name) for row in sessions]
+    )
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Everything one run did.
+
+    Attributes:
+        strategy_name: Class, module or dict name of the strategy.
+        settings: What was asked for.
+        assets: All assets of the data, in sid order.
+        sessions: One row a finished session.
+        transactions: All executions, in order.
+        orders: All orders that were sent, in order of creation.
+        denied: Orders our own guards or breakers refused.
+        adjustments: What changed the books and was no fill, in order.
+        marks: Latest price of each position held now, by symbol.
+        pnl: Profit since the start at these prices; None if only sessions are known.
+    """
+
+    strategy_name: str
+    settings: RunSettings
+    assets: tuple[Asset, ...]
+    sessions: MutableSequence[SessionRow] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    denied: list[Order] = field(default_factory=list)
+    adjustments: list[Adjustment] = field(default_factory=list)
+    marks: dict[str, Decimal] = field(default_factory=dict)
+    pnl: Decimal | None = None
+
+    def adjust(
+        self,
+        kind: str,
+        *,
+        dt: datetime,
+        asset: Asset | None = None,
+        cash: Decimal = ZERO,
+        ratio: Decimal | None = None,
+        amount: Decimal | None = None,
+    ) -> None:
+        """Note a change of the books that is no fill, as `Adjustment` has it."""
+        self.adjustments.append(
+            Adjustment(kind, dt, asset, cash, ratio, amount, len(self.transactions))
+        )
+
+    def copy(self) -> RunRecord:
+        """Return a snapshot that later events leave alone."""
+        return RunRecord(
+            self.strategy_name,
+            self.settings,
+            self.assets,
+            copy.copy(self.sessions),
+            list(self.transactions),
+            [order.snapshot() for order in self.orders],
+            [order.snapshot() for order in self.denied],
+            list(self.adjustments),
+            dict(self.marks),
+            self.pnl,
+        )

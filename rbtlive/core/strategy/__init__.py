@@ -1,0 +1,1 @@
+"""A user's strategy, and the functions it calls."""

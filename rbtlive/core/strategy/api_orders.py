@@ -1,0 +1,260 @@
+"""zipline's order functions, as methods. Thin: they name arguments and hand over to the
+core.
+
+The rule: an order placed on a bar can fill from the next bar on, never on its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbtlive.core.actions import sizing
+from rbtlive.core.actions.asset_lookup import check_orderable, resolve
+from rbtlive.core.actions.cancelling import cancel_order
+from rbtlive.core.actions.order_entry import (
+    place_batch,
+    place_order,
+    show_open_orders,
+    show_order,
+)
+from rbtlive.core.shown.views import OrderView
+from rbtlive.core.strategy.bound import Bound
+from rbtlive.errors import OrderDuringInitialize
+from rbtlive.model.asset import Asset
+
+
+class OrderMethods(Bound):
+    """Placing, sizing, looking up and cancelling orders."""
+
+    def order(
+        self,
+        asset: Asset,
+        amount: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order `amount` shares: positive buys, negative sells.
+
+        Args:
+            asset: What to trade.
+            amount: Shares; truncated to whole lots, or rounded if within 0.0001 of one.
+            limit_price: Worst acceptable price; shorthand for
+                `style=LimitOrder(limit_price)`.
+            stop_price: Price that sets the order off; shorthand for
+                `style=StopOrder(stop_price)`.
+            style: An execution style, in place of the two prices.
+            tag: A word of your own for it, e.g. "stop": `result.trades` shows the tags
+                of the orders that opened and closed each trade.
+
+        Returns:
+            The order's id, or None if nothing was ordered (zero shares, or the asset
+            has left the market).
+
+        Raises:
+            UnsupportedOrderParameters: `asset` is no asset, or a style and a price were
+                passed together.
+            BadOrderParameters: a price or the amount is NaN, infinite, or a price is
+                negative.
+            OrderInBeforeTradingStart: called from `before_trading_start`.
+            OrderDuringInitialize: called from `initialize`.
+            TradingControlViolation: a control with on_error="fail" refused it.
+        """
+        state = self._running("order", orders=True)
+        known = check_orderable(state, asset, "order")
+        if known is None:
+            return None
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def order_value(
+        self,
+        asset: Asset,
+        value: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order shares worth `value` at the last price.
+
+        Raises:
+            CannotOrderDelistedAsset: the asset is not listed now, or has no price yet.
+        """
+        state = self._running("order_value", orders=True)
+        known = check_orderable(state, asset, "order_value")
+        if known is None:
+            return None
+        amount = sizing.shares_for_value(state, known, value)
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def order_percent(
+        self,
+        asset: Asset,
+        percent: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order shares worth a fraction of the portfolio's value (0.5 is half of it)."""
+        state = self._running("order_percent", orders=True)
+        known = check_orderable(state, asset, "order_percent")
+        if known is None:
+            return None
+        amount = sizing.shares_for_percent(state, known, percent)
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def order_target(
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order what is missing to hold `target` shares; open orders of the asset count
+        as done.
+        """
+        state = self._running("order_target", orders=True)
+        known = check_orderable(state, asset, "order_target")
+        if known is None:
+            return None
+        amount = sizing.shares_to_target(state, known, target)
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def order_target_value(
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order what is missing to hold shares worth `target`; open orders of the asset
+        count as done.
+        """
+        state = self._running("order_target_value", orders=True)
+        known = check_orderable(state, asset, "order_target_value")
+        if known is None:
+            return None
+        amount = sizing.shares_to_target(
+            state, known, sizing.shares_for_value(state, known, target)
+        )
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def order_target_percent(
+        self,
+        asset: Asset,
+        target: Any,
+        limit_price: Any = None,
+        stop_price: Any = None,
+        style: Any = None,
+        tag: str | None = None,
+    ) -> str | None:
+        """Order what is missing to hold a fraction of the portfolio's value; open
+        orders count as done.
+        """
+        state = self._running("order_target_percent", orders=True)
+        known = check_orderable(state, asset, "order_target_percent")
+        if known is None:
+            return None
+        amount = sizing.shares_to_target(
+            state, known, sizing.shares_for_percent(state, known, target)
+        )
+        return place_order(
+            state,
+            known,
+            amount,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            style=style,
+            tag=tag,
+        )
+
+    def batch_market_order(self, share_counts: Any) -> list[str]:
+        """Place market orders for many assets at once, past the trading controls, as
+        zipline does.
+
+        Args:
+            share_counts: Mapping or pandas Series from asset to whole shares; zeros are
+                left out.
+
+        Returns:
+            Ids of the new orders.
+        """
+        state = self._running("batch_market_order")
+        if state.initializing and not state.quirks.loose_initialize_errors:
+            raise OrderDuringInitialize(
+                "batch_market_order() can only be called while the market is open"
+            )
+        return place_batch(state, sizing.share_counts(share_counts))
+
+    def cancel_order(self, order_param: Any) -> None:
+        """Cancel an open order, by id or by the order itself; anything else has no
+        effect.
+        """
+        state = self._running("cancel_order")
+        order_id = order_param.id if isinstance(order_param, OrderView) else order_param
+        cancel_order(state, order_id)
+
+    def get_order(self, order_id: str) -> OrderView | None:
+        """Return the order of that id as it stands now, or None."""
+        return show_order(self._running("get_order"), order_id)
+
+    def get_open_orders(self, asset: Asset | None = None) -> Any:
+        """Return the open orders of `asset` as a list, or of all assets as a dict of
+        non-empty lists.
+        """
+        state = self._running("get_open_orders")
+        if asset is not None:
+            if state.quirks.loose_argument_types and not isinstance(asset, Asset):
+                return []
+            return show_open_orders(state, resolve(state, asset, "get_open_orders"))
+        return {
+            a: show_open_orders(state, a)
+            for a, orders in state.orders.open_by_asset().items()
+            if orders
+        }

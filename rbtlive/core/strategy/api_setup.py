@@ -1,0 +1,472 @@
+"""zipline's functions for setting up a run and looking around in it, as methods.
+
+The rule: cost models, policies and controls are set in `initialize` and stay;
+everything else may change later.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rbtlive.core.actions.asset_lookup import find_symbol, resolve
+from rbtlive.core.actions.run_setup import (
+    add_trading_control,
+    environment,
+    fetch_csv,
+    set_cost_models,
+)
+from rbtlive.core.rules import controls
+from rbtlive.core.rules.schedule import (
+    Always,
+    BeforeClose,
+    FromOpen,
+    Rule,
+    ScheduledFunction,
+    calendars,
+)
+from rbtlive.core.shown.fetcher import FetchedValues, FetchOptions
+from rbtlive.core.strategy.bound import Bound
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.errors import (
+    IncompatibleCommissionModel,
+    IncompatibleSlippageModel,
+    NotBuilt,
+    OrderDuringInitialize,
+    RegisterAccountControlPostInit,
+    RegisterTradingControlPostInit,
+    ScheduleFunctionInvalidCalendar,
+    SetBenchmarkOutsideInitialize,
+    SetCancelPolicyPostInit,
+    SetCommissionPostInit,
+    SetSlippagePostInit,
+    SidsNotFound,
+    UnsupportedCancelPolicy,
+    UnsupportedDatetimeFormat,
+)
+from rbtlive.finance.asset_restrictions import Restrictions, StaticRestrictions
+from rbtlive.finance.cancel_policy import CancelPolicy
+from rbtlive.finance.commission import EquityCommissionModel
+from rbtlive.finance.slippage import EquitySlippageModel
+from rbtlive.model.asset import Asset
+
+
+class SetupMethods(Bound):
+    """Schedule, cost models, controls, look-ups, recording and the environment."""
+
+    # -- look-ups ---------------------------------------------------------------------
+
+    def symbol(self, symbol_str: str, country_code: str | None = None) -> Asset:
+        """Return the asset with that ticker, in any case, as of the run's last session.
+
+        Raises:
+            SymbolNotFound: no asset has it, or it lists after the look-up date.
+        """
+        del country_code  # one portal holds one market
+        return find_symbol(self._running("symbol"), symbol_str)
+
+    def symbols(self, *args: str, country_code: str | None = None) -> list[Asset]:
+        """Return the assets with those tickers."""
+        return [self.symbol(name, country_code=country_code) for name in args]
+
+    def sid(self, sid: int) -> Asset:
+        """Return the asset with that number.
+
+        Raises:
+            SidsNotFound: no asset has it.
+        """
+        state = self._running("sid")
+        for asset in state.assets:
+            if asset.sid == sid:
+                return asset
+        raise SidsNotFound(
+            f"no asset has sid {sid!r}: known are {[a.sid for a in state.assets][:20]}"
+        )
+
+    def set_symbol_lookup_date(self, dt: Any) -> None:
+        """Look symbols up as of this date instead of the run's last session.
+
+        Raises:
+            UnsupportedDatetimeFormat: `dt` is no date and no text of one.
+        """
+        self._running("set_symbol_lookup_date").lookup_date = _as_date(dt)
+
+    def get_datetime(self, tz: Any = None) -> Any:
+        """Return the time of the current bar, in UTC or in time zone `tz` (a name or a
+        tzinfo).
+
+        Raises:
+            OrderDuringInitialize: called from `initialize`, where no bar has come yet.
+        """
+        state = self._running("get_datetime")
+        if state.initializing:
+            if state.quirks.loose_initialize_errors:
+                raise AssertionError("Algorithm should have a timezone.utc datetime, None")
+            raise OrderDuringInitialize(
+                "get_datetime() has no answer in initialize: no bar has come yet"
+            )
+        now = state.presenter.timestamp(state.market.now_us)
+        if tz is None:
+            return now
+        return now.astimezone(ZoneInfo(tz) if isinstance(tz, str) else tz)
+
+    def get_environment(self, field: str = "platform") -> Any:
+        """Return a fact about the run: arena, data_frequency, start, end, capital_base,
+        platform, or "*" for all.
+
+        Raises:
+            ValueError: no such field.
+        """
+        facts = environment(self._running("get_environment"))
+        if field == "*":
+            return facts
+        if field not in facts:
+            raise ValueError(
+                f"get_environment has no field {field!r}: pass one of {', '.join(facts)} or '*'"
+            )
+        return facts[field]
+
+    # -- recording and schedule -------------------------------------------------------
+
+    def record(self, *args: Any, **kwargs: Any) -> None:
+        """Record values by name, as pairs of positional arguments or as keywords; one
+        value a session is kept.
+        """
+        state = self._running("record")
+        for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
+            state.recorded[name] = value
+
+    def schedule_function(
+        self,
+        func: Callable[[Any, Any], Any],
+        date_rule: Rule | None = None,
+        time_rule: Rule | None = None,
+        half_days: bool = True,
+        calendar: str | None = None,
+    ) -> None:
+        """Run `func(context, data)` at the given dates and times, once a day at most.
+
+        Args:
+            func: Called after `handle_data` of the bar, in order of registration.
+            date_rule: One of `date_rules`; every day by default.
+            time_rule: One of `time_rules`; the day's first bar by default; ignored on
+                daily bars.
+            half_days: Whether to run on sessions that close early.
+            calendar: One of `calendars`; the run's own by default.
+
+        Raises:
+            ScheduleFunctionInvalidCalendar: `calendar` is none of `calendars`.
+        """
+        state = self._running("schedule_function")
+        for rule in (date_rule, time_rule):
+            if rule is not None and not hasattr(rule, "matches"):
+                raise TypeError(
+                    "rules of schedule_function() are made by date_rules and time_rules: was "
+                    f"{rule!r}; "
+                    "mind the parentheses, as in date_rules.week_start()"
+                )
+        if isinstance(date_rule, (FromOpen, BeforeClose)) and time_rule is None:
+            warnings.warn(
+                "schedule_function() got a time rule where the date rule goes: pass it as "
+                "time_rule=...",
+                stacklevel=3,
+            )
+        if calendar is None:
+            rules_calendar = state.calendar
+        elif calendar in (calendars.US_EQUITIES, calendars.US_FUTURES):
+            rules_calendar = get_calendar(calendar)
+        else:
+            raise ScheduleFunctionInvalidCalendar(
+                "calendar of schedule_function() must be calendars.US_EQUITIES or "
+                f"calendars.US_FUTURES: was {calendar!r}"
+            )
+        interval = state.settings.interval
+        state.scheduled.append(
+            ScheduledFunction(
+                state.callbacks.bound(func),
+                date_rule or Always(),
+                (time_rule or Always()) if state.settings.intraday else Always(),
+                rules_calendar,
+                half_days,
+                BarGrid(state.calendar, interval) if interval.minutes > 1 else None,
+            )
+        )
+
+    # -- cost models and policies -----------------------------------------------------
+
+    def set_slippage(self, us_equities: Any = None, us_futures: Any = None) -> None:
+        """Set the slippage model.
+
+        Raises:
+            SetSlippagePostInit: called after `initialize`.
+            IncompatibleSlippageModel: the model is not one for equities.
+        """
+        state = self._running("set_slippage")
+        if not state.initializing:
+            raise SetSlippagePostInit("set_slippage() can only be called in initialize")
+        _refuse_futures(us_futures, "set_slippage")
+        if us_equities is not None:
+            if not _allows_equities(us_equities, EquitySlippageModel):
+                raise IncompatibleSlippageModel(
+                    f"us_equities must be a slippage model for equities: was {us_equities!r}"
+                )
+            set_cost_models(state, slippage=us_equities)
+
+    def set_commission(self, us_equities: Any = None, us_futures: Any = None) -> None:
+        """Set the commission model.
+
+        Raises:
+            SetCommissionPostInit: called after `initialize`.
+            IncompatibleCommissionModel: the model is not one for equities.
+        """
+        state = self._running("set_commission")
+        if not state.initializing:
+            raise SetCommissionPostInit("set_commission() can only be called in initialize")
+        _refuse_futures(us_futures, "set_commission")
+        if us_equities is not None:
+            if not _allows_equities(us_equities, EquityCommissionModel):
+                raise IncompatibleCommissionModel(
+                    f"us_equities must be a commission model for equities: was {us_equities!r}"
+                )
+            set_cost_models(state, commission=us_equities)
+
+    def set_cancel_policy(self, cancel_policy: CancelPolicy) -> None:
+        """Set what happens to open orders at a session's end: NeverCancel() (default)
+        or EODCancel().
+
+        Raises:
+            UnsupportedCancelPolicy: not a cancel policy.
+            SetCancelPolicyPostInit: called after `initialize`.
+        """
+        state = self._running("set_cancel_policy")
+        if not isinstance(cancel_policy, CancelPolicy):
+            raise UnsupportedCancelPolicy(
+                f"cancel_policy must be EODCancel() or NeverCancel(): was {cancel_policy!r}; mind "
+                "the parentheses"
+            )
+        if not state.initializing:
+            raise SetCancelPolicyPostInit("set_cancel_policy() can only be called in initialize")
+        state.cancel_policy = cancel_policy
+
+    def set_benchmark(self, benchmark: Asset) -> None:
+        """Measure the run against `benchmark`, dividends reinvested.
+
+        Raises:
+            SetBenchmarkOutsideInitialize: called after `initialize`.
+        """
+        state = self._running("set_benchmark")
+        if not state.initializing:
+            raise SetBenchmarkOutsideInitialize("set_benchmark() can only be called in initialize")
+        state.benchmark = resolve(state, benchmark, "set_benchmark")
+
+    # -- controls ---------------------------------------------------------------------
+
+    def set_max_leverage(self, max_leverage: float) -> None:
+        """End the run if gross leverage is above this at a session's end."""
+        self._account_control(controls.MaxLeverage(max_leverage))
+
+    def set_min_leverage(self, min_leverage: float, grace_period: timedelta) -> None:
+        """End the run if gross leverage is below this at a session's end,
+        `grace_period` after the start.
+        """
+        state = self._running("set_min_leverage")
+        self._account_control(controls.MinLeverage(min_leverage, state.first_label + grace_period))
+
+    def set_max_position_size(
+        self,
+        asset: Asset | None = None,
+        max_shares: Any = None,
+        max_notional: Any = None,
+        on_error: str = "fail",
+    ) -> None:
+        """Refuse orders that would make a position larger than this, in shares or in
+        money.
+        """
+        self._trading_control(
+            controls.MaxPositionSize(
+                asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
+            )
+        )
+
+    def set_max_order_size(
+        self,
+        asset: Asset | None = None,
+        max_shares: Any = None,
+        max_notional: Any = None,
+        on_error: str = "fail",
+    ) -> None:
+        """Refuse single orders larger than this, in shares or in money."""
+        self._trading_control(
+            controls.MaxOrderSize(
+                asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
+            )
+        )
+
+    def set_max_order_count(self, max_count: int, on_error: str = "fail") -> None:
+        """Refuse more than this many orders a day."""
+        self._trading_control(controls.MaxOrderCount(on_error, max_count))
+
+    def set_long_only(self, on_error: str = "fail") -> None:
+        """Refuse orders that would make a position short."""
+        self._trading_control(controls.LongOnly(on_error))
+
+    def set_do_not_order_list(self, restricted_list: Any, on_error: str = "fail") -> None:
+        """Refuse orders of these assets (deprecated by zipline: use
+        `set_asset_restrictions`).
+        """
+        warnings.warn(
+            "set_do_not_order_list() is deprecated: use "
+            "set_asset_restrictions(StaticRestrictions(assets))",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        self.set_asset_restrictions(StaticRestrictions(restricted_list), on_error)
+
+    def set_asset_restrictions(self, restrictions: Restrictions, on_error: str = "fail") -> None:
+        """Refuse orders of restricted assets; `data.can_trade` is False for them.
+
+        Raises:
+            TypeError: `restrictions` is no `Restrictions`.
+        """
+        if not isinstance(restrictions, Restrictions):
+            raise TypeError(
+                f"restrictions must be a Restrictions: was {restrictions!r}; see StaticRestrictions"
+            )
+        self._trading_control(controls.RestrictedListOrder(on_error, restrictions))
+        state = self._running("set_asset_restrictions")
+        state.restrictions = state.restrictions | restrictions
+
+    def _trading_control(self, control: controls.TradingControl) -> None:
+        state = self._running("a trading control")
+        if not state.initializing:
+            raise RegisterTradingControlPostInit("trading controls can only be set in initialize")
+        add_trading_control(state, control)
+
+    def _account_control(self, control: controls.AccountControl) -> None:
+        state = self._running("an account control")
+        if not state.initializing:
+            raise RegisterAccountControlPostInit("account controls can only be set in initialize")
+        state.account_controls.append(control)
+
+    def fetch_csv(  # noqa: PLR0913, PLR0917 - zipline's arguments
+        self,
+        /,
+        url: Any,
+        pre_func: Callable[[Any], Any] | None = None,
+        post_func: Callable[[Any], Any] | None = None,
+        date_column: str = "date",
+        date_format: str | None = None,
+        timezone: Any = "UTC",
+        symbol: Any = None,
+        mask: bool = True,
+        symbol_column: str | None = None,
+        special_params_checker: Any = None,
+        country_code: str | None = None,
+        **kwargs: Any,
+    ) -> FetchedValues:
+        """Read extra values from a local CSV file or a frame, to be asked for with
+        `data.current`.
+
+        Args:
+            url: Path of a CSV file, or a pandas or polars frame.
+            pre_func: Gets the rows as a pandas frame, returns them as they are wanted.
+            post_func: The same, once dates and assets are known: dates are the index,
+                assets the column `sid`.
+            date_column: Column of dates. On daily bars a row counts from the session
+                after a New York closing on.
+            date_format: No effect, as in zipline.
+            timezone: Of the dates.
+            symbol: Name of a series that is no asset: `data.current(symbol, column)`.
+            mask: No effect, as in zipline: rows of unknown symbols are dropped.
+            symbol_column: Column of tickers, "symbol" by default.
+            special_params_checker: For URLs only; refused.
+            country_code: No effect: a portal holds one market.
+            **kwargs: What `pandas.read_csv` takes.
+
+        Raises:
+            NotBuilt: `url` is a URL; download it first.
+            TypeError: an argument that neither this nor `pandas.read_csv` takes.
+        """
+        del country_code
+        if special_params_checker is not None:
+            raise NotBuilt(
+                "special_params_checker of fetch_csv() is for URLs, which are not read: leave it "
+                "out"
+            )
+        options = FetchOptions(
+            pre_func, post_func, date_column, date_format, timezone, symbol, mask, symbol_column
+        )
+        return fetch_csv(self._running("fetch_csv"), url, options, kwargs)
+
+    # -- what is not built ------------------------------------------------------------
+
+    def future_symbol(self, symbol: str) -> Any:
+        """Raise NotBuilt: futures are not supported."""
+        raise NotBuilt(
+            f"future_symbol({symbol!r}): futures are not built; rbtlive trades equities and crypto"
+        )
+
+    def continuous_future(
+        self, root_symbol_str: str, offset: int = 0, roll: str = "volume", adjustment: str = "mul"
+    ) -> Any:
+        """Raise NotBuilt: futures are not supported."""
+        raise NotBuilt(
+            f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures "
+            "are not built"
+        )
+
+    def attach_pipeline(
+        self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True
+    ) -> Any:
+        """Raise NotBuilt: Pipeline is not supported."""
+        del pipeline, chunks, eager
+        raise NotBuilt(
+            f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over "
+            "data.history()"
+        )
+
+    def pipeline_output(self, name: str) -> Any:
+        """Raise NotBuilt: Pipeline is not supported."""
+        raise NotBuilt(
+            f"pipeline_output({name!r}): Pipeline is not built; compute with polars over "
+            "data.history()"
+        )
+
+    def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> Any:
+        """Raise NotBuilt: zipline dropped this long ago, too; use `data.history`."""
+        raise NotBuilt(
+            f"history({bar_count}, {frequency!r}, {field!r}, {ffill}) is gone from zipline: use "
+            "data.history(assets, fields, bar_count, frequency)"
+        )
+
+
+def _refuse_futures(model: Any, function: str) -> None:
+    if model is not None:
+        raise NotBuilt(
+            f"{function}(us_futures={model!r}): futures are not built; leave us_futures out"
+        )
+
+
+def _allows_equities(model: Any, base: type) -> bool:
+    allowed = getattr(model, "allowed_asset_types", None)
+    if allowed is None:
+        return isinstance(model, base)
+    return any(getattr(kind, "__name__", "") == "Equity" for kind in allowed)
+
+
+def _as_date(dt: Any) -> date:
+    if isinstance(dt, datetime):
+        return dt.date()
+    if isinstance(dt, date):
+        return dt
+    try:
+        return datetime.fromisoformat(str(dt)).date()
+    except ValueError:
+        raise UnsupportedDatetimeFormat(
+            f"set_symbol_lookup_date() takes a date or text like '2015-01-02': was {dt!r}"
+        ) from None

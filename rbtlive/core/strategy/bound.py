@@ -1,0 +1,41 @@
+"""What gives api methods their run: an object is bound to a run's state, or refuses to
+act.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from rbtlive.core.run_state import RunState
+from rbtlive.errors import CalledOutsideStrategy, OrderInBeforeTradingStart
+
+
+class Bound:
+    """Something whose methods act on the run it is bound to."""
+
+    _run: RunState | None = None
+
+    def _running(self, method: str, *, orders: bool = False) -> RunState:
+        state = self._run
+        if state is None:
+            raise CalledOutsideStrategy(
+                f"{method}() must be called during a run: use it inside a callback of a strategy "
+                "given to rbtlive.backtest() or rbtlive.attach()"
+            )
+        if orders and state.in_before_trading_start:
+            raise OrderInBeforeTradingStart(
+                f"{method}() cannot be called in before_trading_start: place orders in handle_data "
+                "or in a scheduled function"
+            )
+        return state
+
+
+def bind(owner: Bound, state: RunState) -> None:
+    """Let the methods of `owner` act on a run."""
+    owner._run = state  # noqa: SLF001 - a class of this module
+
+
+ACTIVE: ContextVar[Bound | None] = ContextVar("rbtlive_active", default=None)
+"""The algorithm whose callback is running, for the module-level functions of
+`rbtlive.api`.
+"""

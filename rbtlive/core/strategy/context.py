@@ -1,0 +1,123 @@
+"""What callbacks get: the `context`, and the base class of strategies written as
+classes.
+
+The rule: `context` carries portfolio, account and every api function; whatever else is
+set on it is the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.shown.views import AccountView, PortfolioView
+from rbtlive.core.strategy.api_orders import OrderMethods
+from rbtlive.core.strategy.api_setup import SetupMethods
+
+
+class TradingMethods(OrderMethods, SetupMethods):
+    """Every api function as a method, and the two things most asked for."""
+
+    @property
+    def portfolio(self) -> PortfolioView:
+        """Cash and positions, marked at the current bar."""
+        state = self._running("portfolio")
+        state.marks.mark()
+        return state.portfolio_view
+
+    @property
+    def account(self) -> AccountView:
+        """The account's figures, marked at the current bar."""
+        state = self._running("account")
+        state.marks.mark()
+        return state.account_view
+
+    def indicator(self, name: str, expression: pl.Expr) -> None:
+        """Define a column computed from each asset's bars, to be read with
+        `data.current` and `data.history`.
+
+        Args:
+            name: Name of the column; none of the bar's own fields.
+            expression: Polars expression over the columns open, high, low, close,
+                volume.
+
+        Raises:
+            LookAheadIndicator: the expression's value at a bar depends on later bars.
+        """
+        self._running("indicator").market.add_column(name, expression)
+
+
+class Context(TradingMethods):
+    """The object every callback gets first."""
+
+    def __init__(self, state: RunState) -> None:
+        self._run = state
+
+    def __repr__(self) -> str:
+        own = sorted(name for name in vars(self) if not name.startswith("_"))
+        return f"Context({', '.join(own)})"
+
+
+class TradingAlgorithm(TradingMethods):
+    """Base class of strategies: override the callbacks you need, and set parameters as
+    class attributes.
+
+    Every method of zipline's api works on `self`, on `context` and as a function of
+    `rbtlive.api`.
+    """
+
+    def initialize(self, context: Any) -> None:
+        """Set the run up; called once, before the first bar."""
+
+    def before_trading_start(self, context: Any, data: Any) -> None:
+        """Prepare a session; called once a session, before its first bar of the
+        American day.
+        """
+
+    def handle_data(self, context: Any, data: Any) -> None:
+        """Act on a bar; called at every bar."""
+
+    def analyze(self, context: Any, perf: Any) -> None:
+        """Look at the finished run; called once, after the last bar."""
+
+    def on_order_fill(self, context: Any, order: Any, transaction: Any) -> None:
+        """React to an execution, before `handle_data` of its bar."""
+
+    def on_order_cancel(self, context: Any, order: Any, reason: str) -> None:
+        """React to an order that ended without filling whole."""
+
+    def on_order_reject(self, context: Any, order: Any, reason: str) -> None:
+        """React to an order that was denied or rejected."""
+
+    def on_broker_message(self, context: Any, message: str) -> None:
+        """React to a message of a real broker."""
+
+    def on_position_adjustment(self, context: Any, asset: Any, amount: Any, reason: str) -> None:
+        """React to `amount` signed shares that came to the run, or left it, without one
+        of its orders.
+        """
+
+    @staticmethod
+    def from_functions(
+        initialize: Callable[..., Any] | None = None,
+        handle_data: Callable[..., Any] | None = None,
+        before_trading_start: Callable[..., Any] | None = None,
+        analyze: Callable[..., Any] | None = None,
+        *,
+        name: str = "from_functions",
+        **hooks: Callable[..., Any] | None,
+    ) -> dict[str, Any]:
+        """Return a strategy made of plain functions; `hooks` are the optional `on_...`
+        callbacks.
+        """
+        return {
+            "__name__": name,
+            "initialize": initialize,
+            "handle_data": handle_data,
+            "before_trading_start": before_trading_start,
+            "analyze": analyze,
+            **hooks,
+        }

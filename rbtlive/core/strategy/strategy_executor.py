@@ -1,0 +1,329 @@
+"""Turns whatever the user wrote (class, instance, module, dict) into bound callbacks
+with a name and a fingerprint.
+
+The rule: the user's object is a template. A run works on its own copy and leaves the
+template as it was.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import difflib
+import hashlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import update_wrapper
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.strategy.bound import bind
+from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.errors import NoCallbacks, NotAStrategy, UnknownParameter
+
+CALLBACKS = (
+    "initialize",
+    "before_trading_start",
+    "handle_data",
+    "analyze",
+    "on_order_fill",
+    "on_order_cancel",
+    "on_order_reject",
+    "on_broker_message",
+    "on_position_adjustment",
+)
+ACTING = ("initialize", "before_trading_start", "handle_data")
+
+
+class StrategyExecutor:
+    """A strategy ready to run once.
+
+    Args:
+        strategy: A `TradingAlgorithm` subclass or instance, a module, a dict or any
+            object with plain functions.
+        params: Overrides for the class's attributes, or for the default arguments of
+            `initialize`.
+
+    Raises:
+        NotAStrategy: `strategy` is none of these.
+        NoCallbacks: it has neither initialize, before_trading_start nor handle_data.
+        UnknownParameter: a parameter it does not have; the message suggests the nearest
+            name.
+    """
+
+    def __init__(self, strategy: Any, params: Mapping[str, Any] | None = None) -> None:
+        self.template = strategy
+        self.params = dict(params or {})
+        self.name = strategy_name(strategy)
+        self._algorithm: TradingAlgorithm | None = None
+        self._initialize_kwargs: dict[str, Any] = {}
+        if isinstance(strategy, (type, TradingAlgorithm)):
+            callbacks = self._from_class(strategy)
+        else:
+            callbacks = self._from_namespace(strategy)
+        if not any(name in callbacks for name in ACTING):
+            raise NoCallbacks(
+                f"strategy {self.name!r} has none of {', '.join(ACTING)}: define "
+                "handle_data(context, data) at least"
+            )
+        self._callbacks = callbacks
+
+    def bind_run(self, state: RunState) -> None:
+        """Tie a class strategy's own api methods to a run."""
+        if self._algorithm is not None:
+            bind(self._algorithm, state)
+
+    def callback(self, name: str) -> Callable[..., Any] | None:
+        """Return the user's callback of that name, or None if there is none."""
+        function = self._callbacks.get(name)
+        if function is not None and name == "initialize" and self._initialize_kwargs:
+            kwargs = self._initialize_kwargs
+            return lambda context: function(context, **kwargs)
+        return function
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the strategy's parameters, by name, with their values in this run."""
+        if self._algorithm is not None:
+            names = _parameters_of(type(self._algorithm))
+            return {name: getattr(self._algorithm, name) for name in sorted(names)}
+        return {**_default_values(self._callbacks.get("initialize")), **self._initialize_kwargs}
+
+    def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` ready to be called with (context, data).
+
+        A method taken from the class itself (`schedule_function(MyClass.rebalance)`)
+        gets its `self`.
+        """
+        owner = self._algorithm
+        if owner is not None and inspect.isfunction(function):
+            parts = function.__qualname__.rsplit(".", 1)
+            if len(parts) == 2 and getattr(type(owner).__base__, parts[1], None) is function:
+                return getattr(owner, parts[1])  # type: ignore[no-any-return]
+        return function
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over the source: the class's, the module's or the cell's,
+        else the callbacks'.
+
+        Where there is no source the code objects stand for it.
+        """
+        digest = hashlib.sha256()
+        subject = self.template if isinstance(self.template, type) else type(self.template)
+        digest.update(_source_around(self.template).encode())
+        if self._algorithm is not None:
+            for owner in subject.__mro__:
+                if owner not in TradingAlgorithm.__mro__:
+                    digest.update(_source_of(owner).encode())
+            if not isinstance(self.template, type):
+                digest.update(_plain_values(vars(self.template)).encode())
+        else:
+            for name in CALLBACKS:
+                if name in self._callbacks:
+                    digest.update(name.encode() + _source_of(self._callbacks[name]).encode())
+        return digest.hexdigest()
+
+    # -- kinds of strategies ----------------------------------------------------------
+
+    def _from_class(self, strategy: Any) -> dict[str, Callable[..., Any]]:
+        cls = strategy if isinstance(strategy, type) else type(strategy)
+        if not issubclass(cls, TradingAlgorithm):
+            raise NotAStrategy(
+                "strategy must be a subclass of TradingAlgorithm, a module or a dict of "
+                f"functions: was class {cls.__name__}"
+            )
+        algorithm: TradingAlgorithm = (
+            strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
+        )
+        algorithm.__class__ = _with_code_of_its_own(cls)
+        known = _parameters_of(cls) | set(vars(algorithm))
+        anything = getattr(cls, "accepts_any_parameter", False)  # it checks them itself
+        for name, value in self.params.items():
+            if not anything:
+                _check_parameter(name, known, where=cls.__name__)
+            setattr(algorithm, name, value)
+        self._algorithm = algorithm
+        return {
+            name: getattr(algorithm, name)
+            for name in CALLBACKS
+            if getattr(cls, name) is not getattr(TradingAlgorithm, name) or name in vars(algorithm)
+        }
+
+    def _from_namespace(self, strategy: Any) -> dict[str, Callable[..., Any]]:
+        namespace: Mapping[str, Any]
+        if isinstance(strategy, Mapping):
+            namespace = strategy
+        elif isinstance(strategy, ModuleType) or hasattr(strategy, "__dict__"):
+            namespace = {name: getattr(strategy, name, None) for name in CALLBACKS}
+        else:
+            raise NotAStrategy(
+                "strategy must be a TradingAlgorithm, a module or a dict of functions: was "
+                f"{strategy!r} "
+                f"({type(strategy).__name__})"
+            )
+        callbacks: dict[str, Callable[..., Any]] = {}
+        for name in CALLBACKS:
+            function = namespace.get(name)
+            if function is None:
+                continue
+            if not callable(function):
+                raise NotAStrategy(
+                    f"{name} of strategy {self.name!r} must be a function: was {function!r}"
+                )
+            callbacks[name] = _copied(function)
+        if self.params:
+            known = _defaults_of(callbacks.get("initialize"))
+            for name in self.params:
+                _check_parameter(name, known, where=f"initialize of {self.name!r}")
+            self._initialize_kwargs = self.params
+        return callbacks
+
+
+def strategy_name(strategy: Any) -> str:
+    """Return the name of a strategy: its class's, or its `__name__`; "" for a dict
+    without one.
+    """
+    if isinstance(strategy, type):
+        return strategy.__name__
+    if isinstance(strategy, Mapping):
+        return str(strategy.get("__name__", ""))
+    name = getattr(strategy, "__name__", None)
+    return name.rsplit(".", 1)[-1] if isinstance(name, str) else type(strategy).__name__
+
+
+# Reloading a module rewrites its functions and classes where they are, under whatever
+# runs; so a run has its own.
+def _with_code_of_its_own(cls: type) -> Any:
+    names: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+    }
+    for owner in reversed(cls.__mro__):
+        if owner not in TradingAlgorithm.__mro__:
+            names |= {
+                name: _copied(value)
+                for name, value in vars(owner).items()
+                if not name.startswith("__")
+            }
+    return type(cls)(cls.__name__, (cls,), names)
+
+
+def _copied(value: Any) -> Any:
+    if not inspect.isfunction(value):
+        return value
+    copied = FunctionType(
+        value.__code__, value.__globals__, value.__name__, value.__defaults__, value.__closure__
+    )
+    copied.__kwdefaults__ = value.__kwdefaults__
+    return update_wrapper(copied, value)
+
+
+def _parameters_of(cls: type) -> set[str]:
+    return {
+        name
+        for owner in cls.__mro__
+        if owner not in TradingAlgorithm.__mro__
+        for name, value in vars(owner).items()
+        if not name.startswith("_")
+        and not inspect.isroutine(value)
+        and not isinstance(value, property)
+    }
+
+
+def _defaults_of(function: Callable[..., Any] | None) -> set[str]:
+    if function is None:
+        return set()
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name for p in parameters if p.default is not p.empty or p.kind is p.KEYWORD_ONLY}
+
+
+def _default_values(function: Callable[..., Any] | None) -> dict[str, Any]:
+    if function is None:
+        return {}
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def _check_parameter(name: str, known: set[str], *, where: str) -> None:
+    if name in known:
+        return
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = (
+        f"did you mean {nearest[0]!r}?"
+        if nearest
+        else f"it has {', '.join(sorted(known)) or 'none'}"
+    )
+    raise UnknownParameter(f"{where} has no parameter {name!r}: {hint}")
+
+
+# What a module's or a cell's functions lean on, their constants and helpers, is as much
+# the strategy as they are.
+def _source_around(template: Any) -> str:
+    if isinstance(template, ModuleType):
+        try:
+            return inspect.getsource(template)
+        except (OSError, TypeError):
+            return ""
+    return str(getattr(template, "__source__", ""))
+
+
+def _source_of(subject: Any) -> str:
+    try:
+        source = inspect.getsource(subject)
+        return (
+            _function_source(inspect.unwrap(subject), source)
+            if inspect.isfunction(subject)
+            else source
+        )
+    except (OSError, TypeError):
+        code = getattr(subject, "__code__", None)
+        if code is None:
+            functions = sorted(
+                _source_of(v) for v in vars(subject).values() if inspect.isfunction(v)
+            )
+            return repr(functions) + _plain_values(vars(subject))
+        return _code_text(code)
+
+
+# IPython's autoreload puts new code into a function with line numbers that lead to
+# another one.
+def _function_source(function: Any, source: str) -> str:
+    name = function.__name__
+    if name == "<lambda>" or re.search(
+        rf"^\s*(async\s+)?def\s+{re.escape(name)}\b", source, re.MULTILINE
+    ):
+        return source
+    lines = inspect.findsource(function)[0]
+    for node in reversed(ast.parse("".join(lines)).body):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "".join(lines[first - 1 : node.end_lineno])
+    return source
+
+
+# A parameter is a class attribute, and a class that was typed into a cell has no source
+# to read it from.
+def _plain_values(values: Mapping[str, Any]) -> str:
+    named = {
+        name: value
+        for name, value in values.items()
+        if not name.startswith("__") and _is_plain(value)
+    }
+    return repr(sorted(named.items()))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(
+        value, (bool, int, float, str, bytes, Decimal, date, timedelta)
+    )
+
+
+def _code_text(code: CodeType) -> str:
+    constants = [_code_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return repr((code.co_code, constants, code.co_names, code.co_varnames))
