@@ -169,5 +169,9 @@ class LiveSession(OperatedSession):
         del include, exclude
         return mimebundle(self)
 
+    # What marimo displays in place of an object: a widget that it keeps live.
+    def _display_(self) -> Any:
+        return self.widget()
+
     def _ipython_display_(self) -> None:
         show(self)
