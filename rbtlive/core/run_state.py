@@ -33,8 +33,7 @@ from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.finance.asset_restrictions import NoRestrictions, Restrictions
 from rbtlive.finance.cancel_policy import CancelPolicy, NeverCancel
-from rbtlive.finance.commission import PerShare
-from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.finance.defaults import default_commission, default_slippage
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderFillEvent
@@ -189,8 +188,8 @@ class RunState:
     def _venue_in_memory(self) -> SimVenue:
         settings, presenter = self.settings, self.presenter
         return SimVenue(
-            settings.slippage if settings.slippage is not None else FixedBasisPointsSlippage(),
-            settings.commission if settings.commission is not None else PerShare(),
+            default_slippage(self.assets) if settings.slippage is None else settings.slippage,
+            default_commission(self.assets) if settings.commission is None else settings.commission,
             cap_limit_price=not self.quirks.limit_may_be_passed,
             order_view=lambda order: OrderView(order, presenter),
             transaction_view=lambda order, **facts: TransactionView(order, presenter, **facts),

@@ -103,14 +103,18 @@ class PolarsDataPortal:
             it of `minute_bars`; "1w" or "1mo" of `bars`, which then hold one row a week
             or month, dated by any day in it.
         assets: `symbol`, and if wanted `sid`, `start_date`, `end_date`,
-            `auto_close_date`, `lot_size`, `tick_size`. What is missing or null takes
-            its default: sids in sorted symbol order, start and end the first and last
-                bar, auto-close the day after the end, lots of 1, ticks of 0.01.
+            `auto_close_date`, `lot_size`, `tick_size`, `asset_class`,
+            `quote_currency`. What is missing or null takes its default: sids in sorted
+            symbol order, start and end the first and last bar, auto-close the day after
+            the end, the class that the symbol shows ("BTC/USDT", "EURUSD"), else
+            equity, and the class's lot and tick (shares: 1 and 0.01).
         splits: `symbol`, `effective_date`, `ratio` (new price / old price: 0.5 is two
             for one).
         dividends: `symbol`, `ex_date`, `pay_date` (null: never paid), `amount` (money a
             share).
         calendar: Name of the exchange's calendar, e.g. "XNYS" or "24/7".
+        asset_class: Class of all assets that `assets` says nothing of: "equity", "etf",
+            "crypto", "fx", "future" or "option".
         in_memory: Whether minute bars are held in memory, whatever they come from and
             however many they are. None decides as said above.
 
@@ -148,7 +152,7 @@ class PolarsDataPortal:
         "splits",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a portal is made of, each by name
         self,
         bars: Any,
         *,
@@ -158,6 +162,7 @@ class PolarsDataPortal:
         dividends: Any = None,
         calendar: str = "XNYS",
         interval: str | Interval | None = None,
+        asset_class: str | None = None,
         in_memory: bool | None = None,
     ) -> None:
         get_calendar(calendar)  # a wrong name is named before a long look at the bars
@@ -192,7 +197,9 @@ class PolarsDataPortal:
             frames.append((stored.daily, stored.symbols))
 
         life = lives(frames, self.calendar)
-        self.assets: tuple[Equity, ...] = make_assets(tables[0], life, exchange=self.calendar.name)
+        self.assets: tuple[Equity, ...] = make_assets(
+            tables[0], life, exchange=self.calendar.name, asset_class=asset_class
+        )
         self._ends_given = frozenset(
             row["symbol"]
             for row in ([] if tables[0] is None else tables[0].rows())
@@ -346,7 +353,11 @@ class PolarsDataPortal:
         """
         interval = read.placed.interval
         name = "minute_bars" if interval.intraday else "bars"
-        options: Any = {"calendar": read.placed.calendar, "interval": interval}
+        options: Any = {
+            "calendar": read.placed.calendar,
+            "interval": interval,
+            "asset_class": read.placed.asset_class,
+        }
         try:
             made = cls(**{"bars": None, name: read.frame, **options})
         except DuplicateBar:
@@ -531,7 +542,7 @@ class PolarsDataPortal:
         lines = [f"portal 1 {self.calendar.name}{length}"]
         lines += [
             f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} "
-            f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}"
+            f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}{_class_text(a)}"
             for a in self.assets
         ]
         lines += [f"split {s.asset} {s.session} {plain_text(s.ratio)}" for s in self.splits]
@@ -540,6 +551,12 @@ class PolarsDataPortal:
             for d in self.dividends
         ]
         return lines
+
+
+def _class_text(asset: Equity) -> str:
+    if asset.asset_class == "equity" and asset.quote_currency == "USD":
+        return ""
+    return f" {asset.asset_class} {asset.quote_currency}"
 
 
 def _symbols(*bars: TypedBars | None) -> list[str]:

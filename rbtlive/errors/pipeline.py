@@ -12,9 +12,11 @@ class HistoryWindowStartsBeforeData(ZiplineError):
     Attributes:
         fits_from: Number of the first later session in which the same window lies
             within the data; None if there is none, or it is not known.
+        window: The window in words, e.g. "30 bars of '1d'".
     """
 
     fits_from: int | None = None
+    window: str = ""
 
 
 class NoSuchPipeline(ZiplineError, KeyError):

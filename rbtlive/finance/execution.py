@@ -68,7 +68,8 @@ class ExecutionStyle(abc.ABC):
         return f"{type(self).__name__}({prices})"
 
     def _on_tick(self, price: Any, *, round_down: bool) -> float:
-        tick_size = DEFAULT_TICK_SIZE if self.asset is None else self.asset.tick_size
+        asset = self.asset
+        tick_size = DEFAULT_TICK_SIZE if asset is None else asset.tick_at(to_decimal(price))
         return asymmetric_round_price(price, round_down, tick_size, binary_ticks=self.binary_ticks)
 
 

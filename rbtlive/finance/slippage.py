@@ -38,6 +38,7 @@ __all__ = [
     "MarketImpactBase",
     "NoSlippage",
     "SlippageModel",
+    "SpreadSlippage",
     "VolatilityVolumeShare",
     "VolumeShareSlippage",
     "fill_price_worse_than_limit_price",
@@ -53,6 +54,7 @@ DEFAULT_ETA = 0.049018143225019836
 
 _NO_FILL = (None, None)
 _NOTHING, _ONE = Decimal(0), Decimal(1)
+_ROUNDED = Decimal("1.000000000000001")
 
 
 Fill = tuple[Any, Any, Decimal]
@@ -130,7 +132,7 @@ class SlippageModel(FinancialModel, abc.ABC):
         the last two pass, and has the order open for ever.
         """
         self._filled, self._whole = _NOTHING, asset.lot_size == _ONE
-        if float(data.current(asset, "volume")) == 0:
+        if asset.has_volume and float(data.current(asset, "volume")) == 0:
             return
         close = data.current(asset, "close")
         if math.isnan(close):
@@ -180,7 +182,11 @@ class SlippageModel(FinancialModel, abc.ABC):
     def _checked_amount(
         self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal
     ) -> Decimal:
+        if lot_size != _ONE and type(amount) is float and amount == float(left):
+            return left  # all of it, of which a float has not all digits
         cut = whole_lots(amount, lot_size)
+        if abs(left) < abs(cut) <= abs(left) * _ROUNDED and (cut > 0) == (left > 0):
+            cut = left  # a float has no more digits
         if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
             return cut
         told = (
@@ -300,6 +306,29 @@ class FixedSlippage(SlippageModel):
         """Return the price with half the spread, and all that is open."""
         close = float(data.current(order.asset, "close"))
         return close + float(self.spread) / 2.0 * float(order.direction), order.open_amount
+
+
+class SpreadSlippage(SlippageModel):
+    """Fill everything at a price a fixed part worse than the close, whatever the volume:
+    half the spread of a quoted market. The default of currencies.
+
+    Args:
+        basis_points: Hundredths of a percent by which the price is worse; not negative.
+    """
+
+    def __init__(self, basis_points: float = 0.5) -> None:
+        super().__init__()
+        checked_number(basis_points, "basis_points", type(self).__name__, at_least=0)
+        self.basis_points = basis_points
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(basis_points={self.basis_points})"
+
+    def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, Any]:
+        """Return the worsened close and all that is open."""
+        close = float(data.current(order.asset, "close"))
+        part = float(self.basis_points) / 10_000.0 * float(order.direction)
+        return close + close * part, order.open_amount
 
 
 class FixedBasisPointsSlippage(SlippageModel):

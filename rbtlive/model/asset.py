@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from rbtlive.model.asset_class import ASSET_CLASSES
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class Asset:
@@ -22,10 +24,13 @@ class Asset:
         auto_close_date: Label of the session at whose end a position still open is
             closed.
         lot_size: Smallest tradable amount; amounts are multiples of it.
-        tick_size: Smallest price step for limit and stop prices.
+        tick_size: Smallest price step for limit and stop prices; where it is the usual
+            one of its class, low prices may have smaller ones: see `tick_at`.
         index: Column of the asset in its portal's bars.
         asset_name: Long name, the symbol if none is known.
         exchange: Calendar name of its exchange.
+        asset_class: "equity", "etf", "crypto", "fx", "future" or "option".
+        quote_currency: The currency its prices are in.
     """
 
     sid: int
@@ -40,6 +45,18 @@ class Asset:
     exchange: str = ""
     country_code: str = "US"
     price_multiplier: float = field(default=1.0)
+    asset_class: str = "equity"
+    quote_currency: str = "USD"
+
+    @property
+    def has_volume(self) -> bool:
+        """Whether a bar's volume says how much could have been traded."""
+        return ASSET_CLASSES[self.asset_class].has_volume
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the smallest price step at a price."""
+        usual = ASSET_CLASSES[self.asset_class]
+        return usual.tick_at(price) if self.tick_size == usual.tick_size else self.tick_size
 
     @property
     def exchange_full(self) -> str:

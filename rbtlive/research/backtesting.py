@@ -94,8 +94,10 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         zipline_quirks=zipline_quirks,
         warmup=warmup,
     )
+    waited_for = ""
     while True:
         core = new_core(strategy, portal, settings, preload=True)
+        core.state.record.notes.waited_for = waited_for
         try:
             run_core(core, progress=progress)
         except KeyboardInterrupt as interrupt:
@@ -104,7 +106,7 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
         except HistoryWindowStartsBeforeData as early:
             if start is not None or warmup is not None:
                 raise
-            settings = later_start(settings, early, portal)
+            settings, waited_for = later_start(settings, early, portal), early.window
         else:
             return conclude(core)
 

@@ -25,6 +25,7 @@ from rbtlive.research import display, frames
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
 from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.hints import Hint, hints_of
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.round_trips import Method
 from rbtlive.research.run_bars import RunBars, kept_bars
@@ -142,6 +143,16 @@ class BacktestResult:
         return profit_bridge(self.record)
 
     @cached_property
+    def hints(self) -> list[Hint]:
+        """What one should know of the run, each with a remedy: `text` and `remedy`.
+
+        Orders that did not fill or were cut by volume, orders of less than a lot, limits
+        that the tick moved, costs above 5 % of the capital, cash below zero, leverage,
+        denied orders, a start that waited for its windows.
+        """
+        return hints_of(self.record)
+
+    @cached_property
     def positions(self) -> pl.DataFrame:
         """What was held at each close: date, symbol, amount, cost_basis,
         last_sale_price.
@@ -161,11 +172,6 @@ class BacktestResult:
         exist), unit. docs/results.md says what each means.
         """
         return statistics_of(self.record, self.trades, self.bars)
-
-    @cached_property
-    def hints(self) -> list[Any]:
-        """What a reader of this result should know, each with `text` and `remedy`."""
-        return list(getattr(self.record, "hints", ()))
 
     @cached_property
     def monthly(self) -> pl.DataFrame:

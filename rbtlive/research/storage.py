@@ -15,7 +15,7 @@ import typing
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -27,6 +27,7 @@ import polars as pl
 from rbtlive.core.state.adjustments import Adjustment
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
+from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.model.arrays import np
@@ -224,6 +225,7 @@ def pack(record: RunRecord, bars: KeptBars) -> bytes:
         "marks": encode(record.marks),
         "pnl": encode(record.pnl),
         "splits": encode(bars.all_splits),
+        "notes": encode(asdict(record.notes)),
     }
     held = [(number, row) for number, session in enumerate(sessions) for row in session.positions]
     changed = [(number, row) for number, session in enumerate(sessions) for row in session.orders]
@@ -404,6 +406,7 @@ def _unpack(
         adjustments,
         decode(document.get("marks", {"mapping": []}), assets),
         decode(document.get("pnl"), assets),
+        RunNotes(**decode(document.get("notes", {"mapping": []}), assets)),
     )
     return record, _bars(tables, decode(document.get("splits", {"mapping": []}), assets))
 

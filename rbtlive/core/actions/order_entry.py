@@ -16,12 +16,14 @@ from rbtlive.core.actions.callbacks import notice
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.views import OrderView
 from rbtlive.core.state.order import Order
-from rbtlive.errors import UnsupportedOrderParameters
+from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
 from rbtlive.finance.execution import LimitOrder, StopLimitOrder, StopOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import plain_text, to_decimal
 
-MAX_SHARES = Decimal(10**11)
+ZIPLINES_MAX_SHARES = Decimal(10**11)
+MAX_SHARES = Decimal(10**20)
+"""What 38 digits leave room for: amounts in billionths, at prices in billionths."""
 
 
 def place_order(
@@ -47,7 +49,9 @@ def place_order(
         )
     if state.trading_controls:
         _check_controls(state, asset, shares)
-    if not _is_order(asset, shares):
+    if not _is_order(state, asset, shares):
+        if amount:
+            state.record.notes.note_rounded(asset.symbol)
         return None
     if style is None and at_market:
         return enter(state, asset, shares, tag=tag)
@@ -70,6 +74,11 @@ def _prices(
         style = style.for_asset(asset, binary_ticks=state.quirks.round_history)
     is_buy = shares > 0
     stop, limit = style.get_stop_price(is_buy), style.get_limit_price(is_buy)
+    for name, placed in (("limit_price", limit), ("stop_price", stop)):
+        asked = getattr(style, name, None)
+        if asked is not None and placed is not None and asked != placed:
+            notes = state.record.notes
+            notes.note_price(asset.symbol, to_decimal(asked), to_decimal(placed))
     return (
         None if limit is None else to_decimal(limit),
         None if stop is None else to_decimal(stop),
@@ -79,7 +88,8 @@ def _prices(
 def place_batch(state: RunState, counts: list[tuple[Asset, Decimal]]) -> list[str]:
     """Place market orders for all of `counts`, past the controls; return the ids."""
     orders = [(resolve(state, asset, "batch_market_order"), shares) for asset, shares in counts]
-    return [enter(state, asset, shares) for asset, shares in orders if _is_order(asset, shares)]
+    wanted = [(asset, shares) for asset, shares in orders if _is_order(state, asset, shares)]
+    return [enter(state, asset, shares) for asset, shares in wanted]
 
 
 def enter(
@@ -153,10 +163,16 @@ def _order_action(order: Order) -> dict[str, str | None]:
     }
 
 
-def _is_order(asset: Asset, shares: Decimal) -> bool:
-    if shares > MAX_SHARES:
+def _is_order(state: RunState, asset: Asset, shares: Decimal) -> bool:
+    if state.quirks.round_in_binary and shares > ZIPLINES_MAX_SHARES:
         raise OverflowError(
-            f"amount must be at most {MAX_SHARES} shares: was {shares} of {asset.symbol} in order()"
+            f"amount must be at most {ZIPLINES_MAX_SHARES} shares: was {shares} of {asset.symbol} "
+            "in order()"
+        )
+    if abs(shares) > MAX_SHARES:
+        raise BadOrderParameters(
+            f"amount must be at most 1E20: was {shares:.6E} of {asset.symbol} in order(); check "
+            "the price it was made from"
         )
     return bool(shares)
 

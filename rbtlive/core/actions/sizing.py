@@ -21,6 +21,10 @@ NEAR = Decimal("0.0001")
 _ONE = Decimal(1)
 _to_integral = ENGINE_CONTEXT.to_integral_value  # half to even
 NEGLIGIBLE_PRICE = Decimal("0.000001")
+"""Below it zipline's arithmetic takes a price for zero; ours goes on to the last digit
+that money has.
+"""
+_TINY = Decimal("1E-12")
 
 
 def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
@@ -47,7 +51,7 @@ def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
             f"{asset.symbol} cannot be ordered by value on {state.now}: no price is known yet; "
             "check data.can_trade(asset) first"
         )
-    if abs(price) < NEGLIGIBLE_PRICE:
+    if abs(price) < (NEGLIGIBLE_PRICE if state.quirks.round_history else _TINY):
         return ZERO
     return number(value, "value") / price
 

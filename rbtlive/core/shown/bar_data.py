@@ -230,7 +230,7 @@ class BarData:
         market, index = self._market, self._index[asset]
         return (
             market.alive(index)
-            and not market.spot(index, "volume") > 0
+            and not market.trades_now(index)
             and market.last_traded_row(index) >= 0
         )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 from rbtlive.core.state.adjustments import Adjustment
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Held
+from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.session_figures import Figures, SessionClose, compute_figures, exact
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
@@ -307,6 +308,7 @@ class RunRecord:
         adjustments: What changed the books and was no fill, in order.
         marks: Latest price of each position held now, by symbol.
         pnl: Profit since the start at these prices; None if only sessions are known.
+        notes: Facts that neither orders nor rows show.
     """
 
     strategy_name: str
@@ -319,6 +321,7 @@ class RunRecord:
     adjustments: list[Adjustment] = field(default_factory=list)
     marks: dict[str, Decimal] = field(default_factory=dict)
     pnl: Decimal | None = None
+    notes: RunNotes = field(default_factory=RunNotes)
 
     def adjust(
         self,
@@ -348,4 +351,5 @@ class RunRecord:
             list(self.adjustments),
             dict(self.marks),
             self.pnl,
+            self.notes.copy(),
         )

@@ -30,6 +30,8 @@ class Cursor:
             session's bar, as zipline does.
         lag: By how many rows each bar is shown late; positions are valued at the
             current one.
+        without_volume: Assets whose bars' volume says nothing: they traded where there
+            is a price.
 
     Attributes:
         panel: The bars of the run's interval.
@@ -50,7 +52,13 @@ class Cursor:
     adjustments: Adjustments
 
     def __init__(
-        self, panel: Panel, lives: ListingDates, *, look_ahead_before_start: bool, lag: int
+        self,
+        panel: Panel,
+        lives: ListingDates,
+        *,
+        look_ahead_before_start: bool,
+        lag: int,
+        without_volume: frozenset[int] = frozenset(),
     ) -> None:
         self.panel = panel
         self.lives = lives
@@ -60,6 +68,7 @@ class Cursor:
         self._intraday = panel.interval.intraday
         self._known = LastRows(panel, "close")
         self._traded = LastRows(panel, "volume")
+        self._without_volume = without_volume
         self.session, self.now_us = -1, 0
         self.before_open = self.looks_back = False
         self.row = self.view = self.seen = self.view_session = -1
@@ -153,7 +162,8 @@ class Cursor:
             return NAN
         close = self.panel.value(index, "close", row)
         if np.isnan(close):
-            row = (self._traded if self._intraday else self._known).find(index, row)
+            by_volume = self._intraday and index not in self._without_volume
+            row = (self._traded if by_volume else self._known).find(index, row)
             if row < 0:
                 return NAN
             close = self.panel.value(index, "close", row)
@@ -193,7 +203,16 @@ class Cursor:
 
     def last_traded_row(self, index: int) -> int:
         """Return the last row seen in which the asset traded; -1 if it never did."""
-        return self._traded.find(index, self.view) if self.view >= 0 else -1
+        if self.view < 0:
+            return -1
+        rows = self._known if index in self._without_volume else self._traded
+        return rows.find(index, self.view)
+
+    def trades_now(self, index: int) -> bool:
+        """Say whether the asset traded in the row that is seen."""
+        if index in self._without_volume:
+            return not np.isnan(self.spot(index, "close"))
+        return self.spot(index, "volume") > 0
 
     def last_traded_us(self, index: int) -> int:
         """Return the END of the last row seen in which the asset traded, µs UTC; -1 if

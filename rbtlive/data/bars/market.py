@@ -109,6 +109,7 @@ class Market(Cursor):
             lives,
             look_ahead_before_start=look_ahead_before_start,
             lag=int(lag_at_midnight and interval == DAY and self._ends_at_midnight()),
+            without_volume=frozenset(a.index for a in self.assets if not a.has_volume),
         )
         self._make_readers(maker)
         if not preload or isinstance(self.panel, RollingPanel):
@@ -153,7 +154,10 @@ class Market(Cursor):
 
     def _history_of(self, panel: Panel) -> History:
         history = History(
-            panel, last_sessions=self._last, decimals=3 if self.round_history else None
+            panel,
+            last_sessions=self._last,
+            decimals=3 if self.round_history else None,
+            without_volume=self._without_volume,
         )
         history.first_row = panel.rows_of_session(self.data_start)[0]
         return history

@@ -8,6 +8,7 @@ is an error that names it.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -37,10 +38,13 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
+from rbtlive.model.asset_class import ASSET_CLASSES, AssetClass, class_of, quote_of
 from rbtlive.model.number import to_decimal
 
 _DATES: Final = ("start_date", "end_date", "auto_close_date")
 _SIZES: Final = ("lot_size", "tick_size")
+_DECIMAL: Final = re.compile(r"\d{1,12}(\.\d{1,18})?")
+_WORDS: Final = ("asset_class", "quote_currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +115,39 @@ def read_assets(source: Any) -> Table:
     Raises:
         DataError: one of its subclasses, naming column, row and value.
     """
-    names = ("symbol", "sid", *_DATES, *_SIZES)
+    names = ("symbol", "sid", *_DATES, *_SIZES, *_WORDS)
     raw = _read(source, what="assets", required=("symbol",), optional=names[1:])
     columns = [symbol_column(raw, what="assets")]
     if "sid" in raw.columns:
         columns.append(_sid_column(raw))
     columns += [date_column(raw, name, what="assets") for name in _DATES if name in raw.columns]
     columns += [
-        number_column(raw, name, what="assets", exact=True)
+        number_column(_sizes_of_text(raw, name), name, what="assets", exact=True)
         for name in _SIZES
         if name in raw.columns
     ]
+    columns += [_word_column(raw, name) for name in _WORDS if name in raw.columns]
     return Table("assets", pl.DataFrame(columns))
+
+
+# Sizes like 0.00000001 are often written as text, so that no digit is lost.
+def _sizes_of_text(raw: pl.DataFrame, name: str) -> pl.DataFrame:
+    if raw[name].dtype != pl.String:
+        return raw
+    texts = raw[name].str.strip_chars()
+    if not all(text is None or _DECIMAL.fullmatch(text) for text in texts):
+        return raw  # refused as what it is
+    sizes = [None if text is None else Decimal(text) for text in texts]
+    return raw.with_columns(pl.Series(name, sizes, dtype=pl.Decimal(38, 18)))
+
+
+def _word_column(raw: pl.DataFrame, name: str) -> pl.Series:
+    column = raw[name]
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum, pl.Null):
+        raise WrongColumnType(
+            f"column {name!r} of assets must hold text: was {column.dtype}; cast it"
+        )
+    return column.cast(pl.String)
 
 
 def read_splits(source: Any) -> Table:
@@ -168,7 +193,11 @@ def read_dividends(source: Any) -> Table:
 
 
 def make_assets(
-    table: Table | None, life: Mapping[str, tuple[date, date]], *, exchange: str
+    table: Table | None,
+    life: Mapping[str, tuple[date, date]],
+    *,
+    exchange: str,
+    asset_class: str | None = None,
 ) -> tuple[Equity, ...]:
     """Return the assets of the bars and of the table, in the order of their sids.
 
@@ -176,6 +205,8 @@ def make_assets(
         table: What the user says of them; None says nothing.
         life: First and last date with a bar, by symbol.
         exchange: Name of the calendar they trade by.
+        asset_class: Class of those that the table says nothing of; None takes what
+            their symbols show.
 
     Raises:
         InvalidAsset: a row contradicts itself or another one.
@@ -193,6 +224,7 @@ def make_assets(
             sid=sid,
             index=index,
             exchange=exchange,
+            asset_class=asset_class,
         )
         for index, (sid, symbol) in enumerate(drafts)
     )
@@ -362,6 +394,7 @@ def _asset(
     sid: int,
     index: int,
     exchange: str,
+    asset_class: str | None,
 ) -> Equity:
     start, end = told.get("start_date"), told.get("end_date")
     if life is not None:
@@ -382,7 +415,8 @@ def _asset(
             f"auto_close_date must not be before start_date: was {auto_close} before {start} in "
             f"assets for {symbol}; correct it"
         )
-    sizes: dict[str, Any] = {}
+    kind = _class(symbol, told, exchange=exchange, asset_class=asset_class)
+    sizes: dict[str, Any] = {"lot_size": kind.lot_size, "tick_size": kind.tick_size}
     for name in _SIZES:
         size = _positive(told[name]) if name in told and told[name] == told[name] else None
         if size is not None:
@@ -401,8 +435,23 @@ def _asset(
         index=index,
         asset_name=symbol,
         exchange=exchange,
+        asset_class=kind.name,
+        quote_currency=told.get("quote_currency") or quote_of(symbol),
         **sizes,
     )
+
+
+def _class(
+    symbol: str, told: Mapping[str, Any], *, exchange: str, asset_class: str | None
+) -> AssetClass:
+    name = told.get("asset_class") or asset_class or class_of(symbol, calendar=exchange)
+    kind = ASSET_CLASSES.get(name or "equity")
+    if kind is None:
+        raise InvalidAsset(
+            f"asset_class must be one of {', '.join(ASSET_CLASSES)}: was {name!r} in assets for "
+            f"{symbol}; correct it"
+        )
+    return kind
 
 
 def _dividend(

@@ -40,6 +40,8 @@ class History:
             it.
         decimals: Round adjusted values to this many decimals, as zipline does with 3;
             None keeps them.
+        without_volume: Assets whose bars' volume says nothing: they traded where there
+            is a price.
 
     Attributes:
         first_row: First row a window may begin at.
@@ -47,10 +49,18 @@ class History:
             date once it has grown.
     """
 
-    def __init__(self, panel: Panel, *, last_sessions: Sequence[int], decimals: int | None) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        *,
+        last_sessions: Sequence[int],
+        decimals: int | None,
+        without_volume: frozenset[int] = frozenset(),
+    ) -> None:
         self.panel = panel
         self._last_sessions = last_sessions
         self._decimals = decimals
+        self._without_volume = without_volume
         self._factors: list[list[tuple[int, Factor]]] = [
             [] for _ in range(panel.width)
         ]  # with the first row unaffected
@@ -214,7 +224,8 @@ class History:
     def _filled(self, values: Floats, index: int, *, low: int, seen_from: int | None) -> Floats:
         values = values.copy()
         if np.isnan(values[0]):
-            traded = self.panel.last_known(index, "volume", low=0, high=low - 1)
+            by = "close" if index in self._without_volume else "volume"
+            traded = self.panel.last_known(index, by, low=0, high=low - 1)
             if traded > 0 and self._midnight_is_yesterdays(traded):
                 traded = self.panel.last_known(index, "close", low=0, high=traded - 1)
             if traded >= 0:

@@ -217,6 +217,7 @@ class Windows:
             f"{bar_count} bars of {wanted.text!r} in session {now}; ask for fewer bars, start "
             "later, or give earlier bars"
         )
+        error.window = f"{bar_count} bars of {wanted.text!r}"
         error.fits_from = self._fits_from(bar_count, wanted, partial=partial)
         return error
 

@@ -178,6 +178,8 @@ def asset_facts(portal: PolarsDataPortal) -> list[dict[str, Any]]:
             "auto_close_date": a.auto_close_date.isoformat(),
             "lot_size": plain_text(a.lot_size),
             "tick_size": plain_text(a.tick_size),
+            "asset_class": a.asset_class,
+            "quote_currency": a.quote_currency,
         }
         for a in portal.assets
     ]

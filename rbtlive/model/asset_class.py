@@ -1,0 +1,195 @@
+"""Kinds of assets: what is true of each of them unless somebody says otherwise.
+
+The rule: a class gives defaults (lot, tick, whether volume means anything, calendar);
+an asset's own facts come before them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+_CENT: Final = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetClass:
+    """What is usual for assets of a kind.
+
+    Attributes:
+        name: "equity", "etf", "crypto", "fx", "future" or "option".
+        lot_size: Smallest tradable amount.
+        ticks: Price steps: (prices below this, step), ascending; the last one has no
+            limit.
+        has_volume: Whether a bar's volume says how much could have been traded. It
+            does not for currencies, which trade on no one place.
+        calendar: The calendar such assets trade by.
+    """
+
+    name: str
+    lot_size: Decimal
+    ticks: tuple[tuple[Decimal | None, Decimal], ...]
+    has_volume: bool
+    calendar: str
+
+    @property
+    def tick_size(self) -> Decimal:
+        """Step of the highest prices."""
+        return self.ticks[-1][1]
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the step at a price."""
+        return next(step for below, step in self.ticks if below is None or price < below)
+
+
+# Sources: shares, SEC Regulation NMS, rule 612 (zipline's cent below a dollar too); pairs
+# of coins, the increments of Alpaca's crypto assets (1e-9 of a coin), and steps as
+# small as prices of a billionth need; currencies, a tenth of a pip.
+ASSET_CLASSES: Final = {
+    one.name: one
+    for one in (
+        AssetClass("equity", Decimal(1), ((None, _CENT),), True, "XNYS"),
+        AssetClass("etf", Decimal(1), ((None, _CENT),), True, "XNYS"),
+        AssetClass(
+            "crypto",
+            Decimal("1E-9"),
+            ((Decimal("0.0001"), Decimal("1E-12")), (None, Decimal("1E-8"))),
+            True,
+            "24/7",
+        ),
+        AssetClass(
+            "fx",
+            Decimal(1),
+            ((Decimal(20), Decimal("0.00001")), (None, Decimal("0.001"))),
+            False,
+            "24/5",
+        ),
+        AssetClass("future", Decimal(1), ((None, _CENT),), True, "CMES"),
+        AssetClass("option", Decimal(1), ((None, _CENT),), True, "XNYS"),
+    )
+}
+
+_CURRENCIES: Final = frozenset(
+    [
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CHF",
+        "AUD",
+        "NZD",
+        "CAD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "PLN",
+        "HUF",
+        "CZK",
+        "TRY",
+        "ZAR",
+        "MXN",
+        "SGD",
+        "HKD",
+        "CNH",
+        "CNY",
+        "INR",
+        "KRW",
+        "THB",
+        "ILS",
+        "BRL",
+        "RUB",
+        "XAU",
+        "XAG",
+    ]
+)
+_COINS: Final = frozenset(
+    [
+        "BTC",
+        "XBT",
+        "ETH",
+        "SOL",
+        "XRP",
+        "ADA",
+        "DOGE",
+        "DOT",
+        "LTC",
+        "BCH",
+        "BNB",
+        "LINK",
+        "AVAX",
+        "MATIC",
+        "POL",
+        "SHIB",
+        "UNI",
+        "ATOM",
+        "XLM",
+        "TRX",
+        "ETC",
+        "FIL",
+        "NEAR",
+        "AAVE",
+        "ALGO",
+        "PEPE",
+        "BONK",
+        "FLOKI",
+        "WIF",
+        "SUI",
+        "APT",
+        "ARB",
+        "TON",
+        "XMR",
+        "ZEC",
+        "EOS",
+        "DASH",
+        "HBAR",
+        "ICP",
+    ]
+)
+_STABLE: Final = ("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI")
+_QUOTES: Final = (*_STABLE, "USD", "EUR", "GBP", "BTC", "ETH")
+_PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:]([A-Z]{3,5})(?::[A-Z]{3,5})?")
+_OPTION: Final = re.compile(r"[A-Z]{1,6} ?\d{6}[CP]\d{8}")
+
+
+def class_of(symbol: str, *, calendar: str = "") -> str | None:
+    """Return the asset class that a symbol shows: "BTC/USDT" is crypto, "EURUSD=X" fx,
+    "ES=F" a future; None if it shows none.
+
+    Args:
+        symbol: The symbol.
+        calendar: What it trades by: round the clock the bare name of a coin is crypto.
+    """
+    name = symbol.upper()
+    if name.endswith("=F"):
+        return "future"
+    if _OPTION.fullmatch(name):
+        return "option"
+    name = name.removesuffix("=X")
+    if calendar == "24/7" and name in _COINS:
+        return "crypto"
+    base, quote = _parts(name)
+    if base in _CURRENCIES and quote in _CURRENCIES:
+        return "fx"
+    if base in _COINS or quote in _STABLE or ("/" in name and quote in _QUOTES):
+        return "crypto"
+    return None
+
+
+def quote_of(symbol: str) -> str:
+    """Return the currency that a symbol's prices are in; "USD" if it shows none."""
+    return _parts(symbol.upper().removesuffix("=X"))[1] or "USD"
+
+
+def _parts(name: str) -> tuple[str, str]:
+    split = _PAIR.fullmatch(name)
+    if split:
+        return split[1], split[2]
+    if len(name) == 6 and name[:3] in _CURRENCIES and name[3:] in _CURRENCIES:
+        return name[:3], name[3:]
+    for quote in _QUOTES:
+        base = name.removesuffix(quote)
+        if base != name and base in _COINS:
+            return base, quote
+    return "", ""
