@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rbtlive.core.actions.user_code import note_where, user_line
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.views import OrderView
 from rbtlive.core.state.order import Order
@@ -48,12 +49,15 @@ def survive(state: RunState, failure: Exception) -> None:
     Raises:
         Exception: `failure` itself, with on_error="raise".
     """
+    note_where(state, failure)
     if state.settings.on_error == "raise":
         raise failure
     callbacks = state.callbacks
     callbacks.failures.append(failure)
     callbacks.failure_count += 1
-    state.on_message("error", f"a callback failed at {state.now}: {describe_error(failure)}")
+    where = user_line(failure)
+    text = f"a callback failed at {state.now}: {describe_error(failure)} (in {where})"
+    state.on_message("error", text)
     if isinstance(failure, HistoryWindowStartsBeforeData):
         return  # the bars that it waits for will come
     callbacks.failures_in_row += 1
