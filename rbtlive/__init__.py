@@ -2,6 +2,11 @@
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.brokers.paper import PaperBroker
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.views import AccountView as Account
+from rbtlive.core.shown.views import OrderView as Order
+from rbtlive.core.shown.views import PortfolioView as Portfolio
+from rbtlive.core.shown.views import PositionView as Position
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
@@ -10,6 +15,13 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.read import read
 from rbtlive.data.resample import resample
 from rbtlive.data.samples import load_sample
+from rbtlive.finance.commission import NoCommission, PerDollar, PerShare, PerTrade
+from rbtlive.finance.slippage import (
+    FixedBasisPointsSlippage,
+    FixedSlippage,
+    NoSlippage,
+    VolumeShareSlippage,
+)
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -32,8 +44,10 @@ from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
+from rbtlive.research.explaining.explanation import Explanation
 from rbtlive.research.monte_carlo import monte_carlo
 from rbtlive.research.parity_report import ParityReport
+from rbtlive.research.reports.comparison import Comparison, compare
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
 from rbtlive.research.signals.strategy import signals
@@ -44,18 +58,27 @@ from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.event_queue import EventQueue
 
 __all__ = [
+    "Account",
     "BacktestResult",
     "Bar",
+    "BarData",
     "Breakers",
     "BrokerAdapter",
     "CircuitBreakerEvent",
+    "Comparison",
     "DataFeed",
     "Event",
     "EventDispatcher",
     "EventQueue",
+    "Explanation",
+    "FixedBasisPointsSlippage",
+    "FixedSlippage",
     "LiveSession",
     "MarketDataEvent",
+    "NoCommission",
+    "NoSlippage",
     "OperatorEvent",
+    "Order",
     "OrderFillEvent",
     "OrderManager",
     "OrderRejectEvent",
@@ -63,7 +86,12 @@ __all__ = [
     "OrderUpdateEvent",
     "PaperBroker",
     "ParityReport",
+    "PerDollar",
+    "PerShare",
+    "PerTrade",
     "PolarsDataPortal",
+    "Portfolio",
+    "Position",
     "ReplayFeed",
     "ScheduledTriggerEvent",
     "StrategyExecutor",
@@ -71,10 +99,12 @@ __all__ = [
     "SystemErrorEvent",
     "TradingAlgorithm",
     "TradingEngine",
+    "VolumeShareSlippage",
     "attach",
     "backtest",
     "backtest_async",
     "board",
+    "compare",
     "enable_nested_loop",
     "load_ipython_extension",
     "load_sample",

@@ -7,6 +7,8 @@ from typing import Any
 
 from rbtlive.notebook.loaded import loaded_by
 from rbtlive.research.display import table_html
+from rbtlive.research.explaining.explanation import Explanation
+from rbtlive.research.explaining.recorded import explain
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
@@ -38,7 +40,9 @@ class RecordedSession:
     def result(self) -> BacktestResult:
         """Return what the run did, up to the end of its last session."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
-            return Proof(recorded, self._folder, loaded_by(self.name)).result()
+            result = Proof(recorded, self._folder, loaded_by(self.name)).result()
+        result.judge = self.parity
+        return result
 
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the run saw, and compare orders, fills
@@ -46,6 +50,13 @@ class RecordedSession:
         """
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return Proof(recorded, self._folder, loaded_by(self.name)).parity()
+
+    def explain(self, against: Any = None) -> Explanation:
+        """Say why the run earned something else than a backtest: see
+        `LiveSession.explain`.
+        """
+        with open_run(self._folder, self.name, self._run_number) as recorded:
+            return explain(Proof(recorded, self._folder, loaded_by(self.name)), against)
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy over the slices the run saw, without its interventions."""

@@ -16,6 +16,8 @@ from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.widget import mimebundle, session_html, session_widget, show
 from rbtlive.research.backtesting import perf_of
+from rbtlive.research.explaining.explanation import Explanation
+from rbtlive.research.explaining.recorded import explain
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
@@ -116,12 +118,32 @@ class LiveSession(OperatedSession):
 
     # -- judging ----------------------------------------------------------------------
 
+    def result(self) -> BacktestResult:
+        """Return what the session did so far, as a backtest's result."""
+        result = super().result()
+        result.judge = self.parity
+        return result
+
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the session saw, and compare orders,
         fills and books exactly.
         """
         with self._recorded() as recorded:
             return Proof(recorded, self._launch.folder, loaded_by(self.name)).parity()
+
+    def explain(self, against: Any = None) -> Explanation:
+        """Say why the session earned something else than a backtest: differences by
+        cause, whose money adds up to the difference exactly.
+
+        Args:
+            against: A result, or data (a portal, a frame: later bars, for one) to run
+                the session's strategy over. Default: the bars the session saw.
+
+        Raises:
+            ResultError: no session was closed yet, or the backtest begins elsewhere.
+        """
+        with self._recorded() as recorded:
+            return explain(Proof(recorded, self._launch.folder, loaded_by(self.name)), against)
 
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy (by default the session's own) over the slices the session

@@ -3,6 +3,7 @@ libraries are imported when used.
 """
 
 from rbtlive.research.parity_report import Difference, ParityReport, parity_report
+from rbtlive.research.reports.comparison import Comparison
 from rbtlive.research.result import BacktestResult, compare
 
-__all__ = ["BacktestResult", "Difference", "ParityReport", "compare", "parity_report"]
+__all__ = ["BacktestResult", "Comparison", "Difference", "ParityReport", "compare", "parity_report"]

@@ -142,7 +142,13 @@ def result_of(core: TradingCore) -> BacktestResult:
     """Return the result of a run as it stands."""
     context: Context = core.context
     return BacktestResult(
-        core.finish(), context=context, bars=MarketBars(lambda: core.state.market)
+        core.finish(),
+        context=context,
+        bars=MarketBars(lambda: core.state.market),
+        provenance=lambda: {
+            "source": core.strategy.fingerprint(),
+            "data": core.state.market.portal.fingerprint(),
+        },
     )
 
 

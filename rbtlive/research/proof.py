@@ -162,6 +162,21 @@ class Proof:
             _drive(core, (event for event in inputs if not isinstance(event, _ANSWERS)))
         return core.finish()
 
+    def loaded_settings(self) -> tuple[Any, RunSettings]:
+        """Return the strategy and the settings of the run's last segment.
+
+        Raises:
+            LookupError: its code is not loaded here.
+        """
+        found = self._loaded(self.segments[-1])
+        if found is None:
+            raise LookupError(
+                f"the code of {self.segments[-1].strategy!r} is not loaded here: attach it, then "
+                "ask again"
+            )
+        strategy, settings = found
+        return strategy, self._with_capital(replace(settings, start=self.settings.start))
+
     # -- other strategies -------------------------------------------------------------
 
     def replay(self, strategy: Any = None) -> BacktestResult:

@@ -7,7 +7,7 @@ one showed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
@@ -20,7 +20,7 @@ import polars as pl
 from rbtlive.core.state.record import RunRecord, column
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.errors import SettingsError
+from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research import display, frames
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
@@ -57,14 +57,22 @@ class BacktestResult:
         record: What the run recorded; read it, do not change it.
         context: The strategy's context at its end; None in a result that was loaded.
         bars: The bars of what was traded; None where a run kept none.
+        judge: Gives the parity report of a session's result; None for a backtest's.
     """
 
     def __init__(
-        self, record: RunRecord, *, context: Any = None, bars: RunBars | None = None
+        self,
+        record: RunRecord,
+        *,
+        context: Any = None,
+        bars: RunBars | None = None,
+        provenance: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self.record = record
         self.context = context
         self.bars = bars
+        self.judge: Callable[[], Any] | None = None
+        self._provenance = provenance
 
     @property
     def strategy_name(self) -> str:
@@ -289,6 +297,31 @@ class BacktestResult:
         target.write_text(page, encoding="utf-8")
         return target
 
+    @cached_property
+    def provenance(self) -> dict[str, str]:
+        """What the run was made of: `source` (hash of the strategy's code) and `data`
+        (fingerprint of the bars), as far as they are known.
+        """
+        return {} if self._provenance is None else dict(self._provenance())
+
+    def report(self, path: str | Path) -> Path:
+        """Write a page about the run that needs nothing else: headline, value and
+        drawdown, months, drawdowns, trades, costs, statistics, hints, settings and
+        provenance, and a session's parity. It prints. Return the path.
+
+        Raises:
+            ResultError: no session was finished.
+        """
+        from rbtlive.research.reports.page import report_page
+
+        if not self.record.sessions:
+            raise ResultError("there is nothing to report: the run finished no session yet")
+        target = Path(path)
+        page = report_page(self, None if self.judge is None else self.judge())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
+        return target
+
     def save(self, path: str | Path) -> Path:
         """Write the result, without the context, to one file; return the path.
 
@@ -298,7 +331,8 @@ class BacktestResult:
         Raises:
             ResultError: the path is a folder or cannot be written.
         """
-        return save_record(self.record, path, kept_bars(self.record, self.bars))
+        kept = kept_bars(self.record, self.bars)
+        return save_record(self.record, path, kept, self.provenance)
 
     @classmethod
     def load(cls, path: str | Path) -> BacktestResult:
@@ -309,14 +343,14 @@ class BacktestResult:
             ResultVersion: the file has another format version.
             ResultCorrupt: parts of the file are missing or damaged.
         """
-        record, bars = load_record(path)
-        return cls(record, bars=bars)
+        record, bars, provenance = load_record(path)
+        return cls(record, bars=bars, provenance=lambda: provenance)
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         """Travel to another process as what `save` writes: figures, no code, no
         context.
         """
-        return _unpickled, (pack(self.record, kept_bars(self.record, self.bars)),)
+        return _unpickled, (pack(self.record, kept_bars(self.record, self.bars), {}),)
 
     def __repr__(self) -> str:
         return display.result_text(self.record)
@@ -326,7 +360,7 @@ class BacktestResult:
 
 
 def _unpickled(content: bytes) -> BacktestResult:
-    record, bars = unpack(content, Path("a pickled result"))
+    record, bars, _provenance = unpack(content, Path("a pickled result"))
     return BacktestResult(record, bars=bars)
 
 

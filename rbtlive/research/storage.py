@@ -63,13 +63,19 @@ _DAMAGE = (
 _STAMP = (1980, 1, 1, 0, 0, 0)  # a fixed stamp: equal results give equal files
 
 
-def save_record(record: RunRecord, path: str | Path, bars: KeptBars | None = None) -> Path:
+def save_record(
+    record: RunRecord,
+    path: str | Path,
+    bars: KeptBars | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Path:
     """Write `record` to `path` in one step, replacing what was there; return the path.
 
     Args:
         record: What a run recorded.
         path: The file.
         bars: Bars of what it traded, to go with it.
+        provenance: What it was made of.
 
     Raises:
         ResultError: the path is a folder, or cannot be written.
@@ -80,7 +86,7 @@ def save_record(record: RunRecord, path: str | Path, bars: KeptBars | None = Non
     half = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(pack(record, bars or KeptBars()))
+        half.write_bytes(pack(record, bars or KeptBars(), provenance or {}))
         half.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -91,7 +97,7 @@ def save_record(record: RunRecord, path: str | Path, bars: KeptBars | None = Non
     return target
 
 
-def load_record(path: str | Path) -> tuple[RunRecord, KeptBars]:
+def load_record(path: str | Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
     """Read a record that `save_record` wrote, and the bars that went with it.
 
     Raises:
@@ -110,7 +116,7 @@ def load_record(path: str | Path) -> tuple[RunRecord, KeptBars]:
         raise ResultError(f"{source} could not be read: {error.strerror or error}") from error
 
 
-def unpack(content: bytes, source: Path) -> tuple[RunRecord, KeptBars]:
+def unpack(content: bytes, source: Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
     """Return what `pack` packed.
 
     Args:
@@ -204,7 +210,7 @@ def _rows(row_type: type, table: pl.DataFrame, assets: Mapping[int, Asset]) -> l
 # -- writing -------------------------------------------------------------------------
 
 
-def pack(record: RunRecord, bars: KeptBars) -> bytes:
+def pack(record: RunRecord, bars: KeptBars, provenance: Mapping[str, str]) -> bytes:
     """Return a record and bars as the bytes of one zip file."""
     sessions = record.sessions
     document = {
@@ -226,6 +232,7 @@ def pack(record: RunRecord, bars: KeptBars) -> bytes:
         "pnl": encode(record.pnl),
         "splits": encode(bars.all_splits),
         "notes": encode(asdict(record.notes)),
+        "provenance": dict(provenance),
     }
     held = [(number, row) for number, session in enumerate(sessions) for row in session.positions]
     changed = [(number, row) for number, session in enumerate(sessions) for row in session.orders]
@@ -353,7 +360,7 @@ def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFra
 
 def _unpack(
     document: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
-) -> tuple[RunRecord, KeptBars]:
+) -> tuple[RunRecord, KeptBars, dict[str, str]]:
     assets = {}
     for facts in document["assets"]:
         asset = Equity(**{name: decode(value, {}) for name, value in facts.items()})
@@ -408,7 +415,8 @@ def _unpack(
         decode(document.get("pnl"), assets),
         RunNotes(**decode(document.get("notes", {"mapping": []}), assets)),
     )
-    return record, _bars(tables, decode(document.get("splits", {"mapping": []}), assets))
+    splits = decode(document.get("splits", {"mapping": []}), assets)
+    return record, _bars(tables, splits), dict(document.get("provenance", {}))
 
 
 def _adjustments(

@@ -1,0 +1,111 @@
+"""Which order of a session is which order of a backtest.
+
+The rule: orders of the same symbol, side and moment are one decision; what finds no
+partner was decided by one run alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.core.state.order import Order
+from rbtlive.core.state.record import RunRecord
+from rbtlive.model.number import ZERO, to_money
+from rbtlive.model.order import Transaction
+
+
+@dataclass(slots=True)
+class Executed:
+    """An order and its executions; an execution without an order stands alone.
+
+    Attributes:
+        symbol: What was traded.
+        created: When it was decided.
+        order: The order; None for a position that was closed by the market or by hand.
+        fills: Its executions.
+    """
+
+    symbol: str
+    created: datetime
+    order: Order | None
+    fills: list[Transaction] = field(default_factory=list)
+
+    @property
+    def filled(self) -> Decimal:
+        """Signed shares that were traded."""
+        return sum((fill.amount for fill in self.fills), ZERO)
+
+    @property
+    def asked(self) -> Decimal:
+        """Signed shares that were asked for."""
+        return self.filled if self.order is None else self.order.amount
+
+    @property
+    def cash(self) -> Decimal:
+        """Signed money that the executions moved, without commission."""
+        return sum((to_money(-fill.price * fill.amount) for fill in self.fills), ZERO)
+
+    @property
+    def commission(self) -> Decimal:
+        """Money charged."""
+        return sum((fill.commission for fill in self.fills), ZERO)
+
+    @property
+    def last_fill(self) -> datetime | None:
+        """When the last part was traded."""
+        return self.fills[-1].dt if self.fills else None
+
+
+def executed(record: RunRecord, upto: int) -> list[Executed]:
+    """Return the orders of a run, denied ones included, with their executions among the
+    first `upto` of the run.
+    """
+    found = {
+        order.id: Executed(order.asset.symbol, order.created, order)
+        for order in [*record.orders, *record.denied]
+    }
+    alone = []
+    for fill in record.transactions[:upto]:
+        known = found.get(fill.order_id or "")
+        if known is None:
+            alone.append(Executed(fill.asset.symbol, fill.dt, None, [fill]))
+        else:
+            known.fills.append(fill)
+    return [*found.values(), *alone]
+
+
+Pair = tuple[Executed | None, Executed | None]
+
+
+def paired(session: Iterable[Executed], backtest: Iterable[Executed]) -> list[Pair]:
+    """Return the orders of both runs as pairs, None where one has no partner, in the
+    order of time.
+    """
+    waiting: dict[tuple[str, datetime, bool], list[Executed]] = defaultdict(list)
+    for theirs in backtest:
+        waiting[_key(theirs)].append(theirs)
+    pairs: list[Pair] = []
+    for ours in session:
+        partners = waiting[_key(ours)]
+        pairs.append((ours, partners.pop(0) if partners else None))
+    pairs += [(None, theirs) for left in waiting.values() for theirs in left]
+    return sorted(pairs, key=_when)
+
+
+def _key(one: Executed) -> tuple[str, datetime, bool]:
+    return one.symbol, one.created, one.asked.is_signed()
+
+
+def _when(pair: Pair) -> datetime:
+    one = pair[0] or pair[1]
+    assert one is not None
+    return one.created
+
+
+def first_moment(pairs: Sequence[Pair]) -> datetime | None:
+    """Return when the first order was decided by one run alone."""
+    return next((_when(pair) for pair in pairs if None in pair), None)

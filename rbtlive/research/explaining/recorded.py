@@ -1,0 +1,169 @@
+"""From a journal to an explanation: what the session did, what happened to it, and a
+backtest over the same sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.state.record import RunRecord, column
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import ResultError
+from rbtlive.model.arrays import np
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    MarketDataEvent,
+    OperatorEvent,
+    SystemErrorEvent,
+)
+from rbtlive.research.backtesting import result_of
+from rbtlive.research.explaining.explanation import Explanation, explanation_of
+from rbtlive.research.explaining.money import Circumstances
+from rbtlive.research.proof import Proof
+from rbtlive.research.result import BacktestResult
+from rbtlive.research.run_bars import RunBars
+from rbtlive.runtime.backtest import new_core, run_core
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STOPS = {"pause", "kill", "halt", "flatten", "reduce"}
+
+
+def explain(proof: Proof, against: Any = None) -> Explanation:
+    """Return why a recorded session earned something else than a backtest.
+
+    Args:
+        proof: The session's journal.
+        against: A result; or data (a portal, a frame) to run the session's strategy
+            over; None is the bars that the session saw.
+
+    Raises:
+        ResultError: no session was closed yet, or the results share none.
+        LookupError: the session's code is not loaded here.
+    """
+    session = proof.result()
+    labels = column(session.record.sessions, "label")
+    if not labels:
+        raise ResultError("there is nothing to explain: the session closed no session yet")
+    backtest = _backtest(proof, against, labels[0], labels[-1])
+    theirs = _cut(backtest, labels[0], labels[-1])
+    data = differing_bars(session, theirs)
+    return explanation_of(session, theirs, _circumstances(proof, data), data)
+
+
+def _backtest(proof: Proof, against: Any, first: date, last: date) -> BacktestResult:
+    if against is None:
+        return proof.replay()
+    if isinstance(against, BacktestResult):
+        return against
+    strategy, settings = proof.loaded_settings()
+    portal = PolarsDataPortal.coerce(
+        against, frequency=settings.frequency, calendar=settings.calendar
+    )
+    core = new_core(strategy, portal, replace(settings, start=first, end=last), preload=True)
+    run_core(core)
+    return result_of(core)
+
+
+# The sessions that both have. A backtest that began before would have earned already.
+def _cut(result: BacktestResult, first: date, last: date) -> BacktestResult:
+    rows = [row for row in result.record.sessions if row.label <= last]
+    if not rows or rows[0].label != first:
+        began = rows[0].label if rows else "later"
+        raise ResultError(
+            f"the backtest must begin with the session's first day, {first}: it began {began}; "
+            "pass start= to backtest(), or the data itself to explain()"
+        )
+    record: RunRecord = replace(result.record, sessions=rows, marks={}, pnl=None)
+    return BacktestResult(record, bars=result.bars)
+
+
+def differing_bars(session: BacktestResult, backtest: BacktestResult) -> pl.DataFrame:
+    """Return the bars of both that differ: symbol, time, what, session, later."""
+    rows: list[tuple[str, datetime, str, float | None, float | None]] = []
+    ours, theirs = session.bars, backtest.bars
+    if ours is not None and theirs is not None:
+        span = session.record.sessions
+        first, last = us_of(span[0].open) - 1, us_of(span[-1].close)
+        for asset in session.record.assets:
+            rows += _differing(asset.symbol, ours, theirs, first, last)
+    schema = {
+        "symbol": pl.String(),
+        "time": pl.Datetime("us", "UTC"),
+        "what": pl.String(),
+        "session": pl.Float64(),
+        "later": pl.Float64(),
+    }
+    return pl.DataFrame(sorted(rows, key=lambda row: row[1]), schema=schema, orient="row")
+
+
+def _differing(
+    symbol: str, ours: RunBars, theirs: RunBars, first: int, last: int
+) -> Iterator[tuple[str, datetime, str, float | None, float | None]]:
+    seen, later = ours.of(symbol).between(first, last), theirs.of(symbol).between(first, last)
+    for us in np.setdiff1d(later.us, seen.us).tolist():
+        place = int(np.searchsorted(later.us, us))
+        yield symbol, _moment(us), "missing", None, float(later.close[place])
+    for us in np.setdiff1d(seen.us, later.us).tolist():
+        place = int(np.searchsorted(seen.us, us))
+        yield symbol, _moment(us), "extra", float(seen.close[place]), None
+    _both, left, right = np.intersect1d(seen.us, later.us, return_indices=True)
+    differs = np.zeros(len(left), dtype=bool)
+    for name in ("open", "high", "low", "close", "volume"):
+        one, other = getattr(seen, name)[left], getattr(later, name)[right]
+        differs |= (one != other) & ~(np.isnan(one) & np.isnan(other))
+    for place in np.flatnonzero(differs).tolist():
+        one, other = left[place], right[place]
+        moment = _moment(int(seen.us[one]))
+        yield symbol, moment, "revised", float(seen.close[one]), float(later.close[other])
+
+
+def _moment(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def _circumstances(proof: Proof, data: pl.DataFrame) -> Circumstances:
+    now: datetime | None = None
+    by_hand: set[datetime] = set()
+    late: list[datetime] = []
+    halted: list[tuple[datetime, datetime | None]] = []
+    for _seq, event in proof.run.events():
+        if isinstance(event, MarketDataEvent):
+            now = event.timestamp
+        elif isinstance(event, SystemErrorEvent) and " late" in f" {event.message}":
+            late.append(event.timestamp)
+        elif isinstance(event, OperatorEvent):
+            when = now or event.timestamp
+            by_hand |= {when, event.timestamp}
+            if event.action in _STOPS:
+                halted.append((when, None))
+            elif event.action == "resume" and halted and halted[-1][1] is None:
+                halted[-1] = (halted[-1][0], when)
+        elif isinstance(event, CircuitBreakerEvent):
+            halted.append((now or event.timestamp, None))
+    changed = _changed(proof)
+    return Circumstances(
+        _first(data, "revised"),
+        _first(data, "missing", "extra"),
+        tuple(late),
+        tuple(by_hand),
+        tuple(halted),
+        changed,
+    )
+
+
+def _first(data: pl.DataFrame, *kinds: str) -> datetime | None:
+    moments: list[datetime] = data.filter(pl.col("what").is_in(kinds))["time"].to_list()
+    return min(moments, default=None)
+
+
+def _changed(proof: Proof) -> datetime | None:
+    if len(proof.segments) < 2:
+        return None
+    after = proof.segments[1].after
+    return next((e.timestamp for _s, e in proof.run.events(after=after)), None)

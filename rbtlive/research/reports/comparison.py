@@ -1,0 +1,183 @@
+"""Runs side by side, what differs first."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from rbtlive.core.state.record import column
+from rbtlive.errors import SettingsError
+from rbtlive.model.arrays import np
+from rbtlive.research.reports.writing import by_unit, table
+from rbtlive.research.result import BacktestResult
+from rbtlive.research.statistics.table import FACTS
+
+_MAIN = (
+    "total_return", "annual_return", "annual_volatility", "sharpe", "max_drawdown", "trades",
+    "win_rate", "profit_factor", "commission", "exposure", "turnover",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison:
+    """Several runs side by side.
+
+    Attributes:
+        names: What the runs are called.
+        settings: What differs among strategies, settings and parameters: `setting` and
+            a column a run.
+        stats: Every statistic: `statistic`, `unit`, a column a run, and `same`; those
+            that differ come first.
+        equity: `date` and the portfolio's value of each run.
+        first_difference: The first session whose value is not the same in all runs;
+            None if there is none.
+    """
+
+    names: tuple[str, ...]
+    settings: pl.DataFrame
+    stats: pl.DataFrame
+    equity: pl.DataFrame
+    first_difference: Any
+
+    def verdict(self) -> str:
+        """Return the outcome in one sentence."""
+        differ = self.stats.filter(~pl.col("same")).height
+        if not differ and self.first_difference is None:
+            return f"{len(self.names)} runs with the same figures."
+        since = "" if self.first_difference is None else f" since {self.first_difference}"
+        return f"{differ} of {self.stats.height} statistics differ{since}."
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        chosen = self.stats.filter(pl.col("statistic").is_in(_MAIN))
+        rows = [
+            (
+                row["statistic"].replace("_", " "),
+                *(by_unit(row[n], row["unit"]) for n in self.names),
+            )
+            for row in chosen.iter_rows(named=True)
+        ]
+        told = [
+            (row["setting"], *(str(row[name]) for name in self.names))
+            for row in self.settings.iter_rows(named=True)
+        ]
+        return told + rows
+
+    def __repr__(self) -> str:
+        rows = [("", *self.names), *self._rows()]
+        widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+        lines = [
+            "  ".join(
+                [row[0].ljust(widths[0])]
+                + [text.rjust(wide) for text, wide in zip(row[1:], widths[1:], strict=True)]
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([f"Comparison: {self.verdict()}", *lines])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.verdict())}</p>" + table(("", *self.names), self._rows())
+
+
+def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
+    """Compare results and sessions side by side, differences first.
+
+    Args:
+        runs: Two or more results, or sessions (their `result()` is taken).
+        names: What they are called; by default the strategies' names, told apart.
+
+    Raises:
+        SettingsError: there are less than two, one is no run, or `names` do not fit.
+    """
+    results = [run if isinstance(run, BacktestResult) else _result_of(run) for run in runs]
+    if len(results) < 2:
+        raise SettingsError(f"compare() takes two runs or more: was {len(results)}")
+    called = tuple(names) if names is not None else _names_of(runs, results)
+    if len(called) != len(results) or len(set(called)) != len(called):
+        raise SettingsError(
+            f"names must be {len(results)} different names: was {list(called)} in compare()"
+        )
+    equity = _equity(results, called)
+    return Comparison(
+        called, _settings(results, called), _stats(results, called), equity, _first(equity, called)
+    )
+
+
+def _result_of(run: Any) -> BacktestResult:
+    read = getattr(run, "result", None)
+    result = read() if callable(read) else None
+    if not isinstance(result, BacktestResult):
+        raise SettingsError(
+            f"compare() takes results and sessions: was {run!r} ({type(run).__name__})"
+        )
+    return result
+
+
+def _names_of(runs: Sequence[Any], results: Sequence[BacktestResult]) -> tuple[str, ...]:
+    plain = [
+        str(getattr(run, "name", "")) or result.strategy_name
+        for run, result in zip(runs, results, strict=True)
+    ]
+    if len(set(plain)) == len(plain):
+        return tuple(plain)
+    return tuple(f"{name} {number}" for number, name in enumerate(plain, start=1))
+
+
+def _settings(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.DataFrame:
+    facts = [
+        {"strategy": result.strategy_name}
+        | {name: _said(value) for name, value in result.settings.items() if name != "params"}
+        | {f"param {name}": _said(value) for name, value in result.record.settings.params.items()}
+        for result in results
+    ]
+    keys = dict.fromkeys(key for fact in facts for key in fact)
+    rows = [(key, *(fact.get(key, "–") for fact in facts)) for key in keys]  # noqa: RUF001
+    rows = [row for row in rows if len(set(row[1:])) > 1]
+    schema = dict.fromkeys(("setting", *names), pl.String())
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _said(value: Any) -> str:
+    text = str(value)
+    return type(value).__name__ if " object at 0x" in text else text
+
+
+def _stats(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.DataFrame:
+    columns = [dict(r.stats.select("statistic", "value").iter_rows()) for r in results]
+    rows = []
+    for name, (unit, _meaning) in FACTS.items():
+        values = [column[name] for column in columns]
+        rows.append((name, unit, *values, all(value == values[0] for value in values)))
+    schema = {
+        "statistic": pl.String(),
+        "unit": pl.String(),
+        **dict.fromkeys(names, pl.Float64()),
+        "same": pl.Boolean(),
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("same", maintain_order=True)
+
+
+def _equity(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.DataFrame:
+    joined: pl.DataFrame | None = None
+    for name, result in zip(names, results, strict=True):
+        sessions = result.record.sessions
+        worth = np.array([float(value) for value in column(sessions, "portfolio_value")])
+        frame = pl.DataFrame(
+            {"date": pl.Series(column(sessions, "label"), dtype=pl.Date), name: worth}
+        )
+        joined = (
+            frame
+            if joined is None
+            else joined.join(frame, on="date", how="full", coalesce=True).sort("date")
+        )
+    assert joined is not None
+    return joined
+
+
+def _first(equity: pl.DataFrame, names: Sequence[str]) -> Any:
+    differs = pl.any_horizontal([pl.col(names[0]).ne_missing(pl.col(name)) for name in names[1:]])
+    apart = equity.filter(differs)
+    return None if apart.is_empty() else apart["date"][0]
