@@ -27,7 +27,12 @@ GROUPS = {
     ),
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("read", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
-    "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport"),
+    "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison"),
+    "What callbacks receive": ("BarData", "Portfolio", "Position", "Account", "Order"),
+    "Cost models": (
+        "PerShare", "PerTrade", "PerDollar", "NoCommission", "FixedBasisPointsSlippage", "VolumeShareSlippage", "FixedSlippage",
+        "NoSlippage",
+    ),
     "Sweeps": ("sweep", "SweepResult", "signals", "walk_forward", "monte_carlo"),
     "Brokers and breakers": ("PaperBroker", "BrokerAdapter", "Breakers"),
     "The engine under a session": (

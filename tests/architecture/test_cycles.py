@@ -10,13 +10,6 @@ from tests.architecture.sources import PACKAGE, modules, parsed
 KNOWN = [
     ["rbtlive.data.portal", "rbtlive.data.report"],
     ["rbtlive.data.reading.files", "rbtlive.data.reading.unpacking"],
-    [
-        "rbtlive.research.figures.kinds",
-        "rbtlive.research.figures.price",
-        "rbtlive.research.figures.trading",
-        "rbtlive.research.figures.value",
-        "rbtlive.research.result",
-    ],
     ["rbtlive.research.signals.columns", "rbtlive.research.sweeping.job"],
     [
         "rbtlive.runtime.broker.report",

@@ -19,15 +19,15 @@ from rbtlive.research.figures.value import (
 )
 
 if TYPE_CHECKING:
-    from rbtlive.research.result import BacktestResult
+    from rbtlive.research.result_tables import ResultTables
 
 
-def _equity_figure(result: BacktestResult) -> Any:
+def _equity_figure(result: ResultTables) -> Any:
     record: RunRecord = result.record
     return figure_of(record)
 
 
-FIGURES: Final[dict[str, Callable[[BacktestResult], Any]]] = {
+FIGURES: Final[dict[str, Callable[[ResultTables], Any]]] = {
     "equity": _equity_figure,
     "price": price_figure,
     "drawdown": underwater_figure,
@@ -41,7 +41,7 @@ FIGURES: Final[dict[str, Callable[[BacktestResult], Any]]] = {
 _ALIASES: Final = {"underwater": "drawdown", "value": "equity", "mae": "excursions"}
 
 
-def make_figure(result: BacktestResult, kind: str | None, symbol: str | None = None) -> Any:
+def make_figure(result: ResultTables, kind: str | None, symbol: str | None = None) -> Any:
     """Return the figure of that kind.
 
     Raises:

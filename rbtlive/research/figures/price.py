@@ -20,7 +20,7 @@ from rbtlive.research.figures.base import GAIN, LOSS, MOST_CANDLES, OTHER, extre
 from rbtlive.research.run_bars import SymbolBars, traded_symbols
 
 if TYPE_CHECKING:
-    from rbtlive.research.result import BacktestResult
+    from rbtlive.research.result_tables import ResultTables
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARKERS = 800
@@ -28,7 +28,7 @@ _LOG_FROM = 6.0
 """A range of prices that is wider is drawn on a log scale."""
 
 
-def price_figure(result: BacktestResult, symbol: str | None = None) -> Any:
+def price_figure(result: ResultTables, symbol: str | None = None) -> Any:
     """Return candles of one symbol with volume, fills, stops and limits.
 
     Args:
@@ -80,7 +80,7 @@ def price_figure(result: BacktestResult, symbol: str | None = None) -> Any:
 
 # Prices are as they were traded: a split is a step, and is named.
 def _mark_splits(
-    figure: Any, result: BacktestResult, symbol: str, candles: SymbolBars, *, daily: bool
+    figure: Any, result: ResultTables, symbol: str, candles: SymbolBars, *, daily: bool
 ) -> None:
     first, last = int(candles.us[0]), int(candles.us[-1])
     for us, ratio in [] if result.bars is None else result.bars.splits(symbol):
@@ -94,7 +94,7 @@ def _mark_splits(
             )  # fmt: skip
 
 
-def _chosen(result: BacktestResult, symbol: str | None) -> tuple[str, SymbolBars]:
+def _chosen(result: ResultTables, symbol: str | None) -> tuple[str, SymbolBars]:
     record = result.record
     symbols = traded_symbols(record)
     if symbol is None and not symbols:
@@ -161,7 +161,7 @@ def _fill_traces(go: Any, fills: list[Transaction], *, daily: bool) -> list[Any]
 
 
 # Where a stop or a limit waited, from when it was placed to when it ended.
-def _order_traces(go: Any, result: BacktestResult, symbol: str, *, daily: bool) -> list[Any]:
+def _order_traces(go: Any, result: ResultTables, symbol: str, *, daily: bool) -> list[Any]:
     orders = [order for order in result.record.orders if order.asset.symbol == symbol]
     traces = []
     for name, colour in (("Stop", LOSS), ("Limit", OTHER)):

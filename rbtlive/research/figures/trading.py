@@ -12,12 +12,12 @@ from rbtlive.model.arrays import np
 from rbtlive.research.figures.base import GAIN, LOSS, OTHER, extremes, plotly, styled
 
 if TYPE_CHECKING:
-    from rbtlive.research.result import BacktestResult
+    from rbtlive.research.result_tables import ResultTables
 
 _MOST = 2_000
 
 
-def _closed(result: BacktestResult) -> pl.DataFrame:
+def _closed(result: ResultTables) -> pl.DataFrame:
     trades = result.trades.filter(~pl.col("open"))
     if trades.is_empty():
         raise ResultError("there are no trades to plot: no position was closed")
@@ -36,7 +36,7 @@ def _texts(trades: pl.DataFrame) -> list[str]:
     ]
 
 
-def trades_figure(result: BacktestResult) -> Any:
+def trades_figure(result: ResultTables) -> Any:
     """Return each closed trade: its return over its holding time in days."""
     go = plotly()
     trades = _closed(result)
@@ -64,7 +64,7 @@ def trades_figure(result: BacktestResult) -> Any:
     return styled(figure, f"Trades of {result.strategy_name}", height=460)
 
 
-def excursions_figure(result: BacktestResult) -> Any:
+def excursions_figure(result: ResultTables) -> Any:
     """Return each closed trade's return over the worst (left) and the best (right) that
     it reached on the way.
     """

@@ -21,10 +21,10 @@ from rbtlive.research.frames import daily_returns
 from rbtlive.research.statistics.periods import MONTHS
 
 if TYPE_CHECKING:
-    from rbtlive.research.result import BacktestResult
+    from rbtlive.research.result_tables import ResultTables
 
 
-def underwater_figure(result: BacktestResult) -> Any:
+def underwater_figure(result: ResultTables) -> Any:
     """Return how far the portfolio was below its high, the five deepest falls named."""
     go = plotly()
     depths = np.nan_to_num(expanding.drawdowns(daily_returns(result.record.sessions)))
@@ -45,7 +45,7 @@ def underwater_figure(result: BacktestResult) -> Any:
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
 
 
-def monthly_figure(result: BacktestResult) -> Any:
+def monthly_figure(result: ResultTables) -> Any:
     """Return a table of months: blue gained, orange lost, deeper is more."""
     go = plotly()
     frame = result.monthly
@@ -94,7 +94,7 @@ def shade(value: float, largest: float) -> str:
     return f"rgb({red},{green},{blue})"
 
 
-def distribution_figure(result: BacktestResult) -> Any:
+def distribution_figure(result: ResultTables) -> Any:
     """Return how often which return of a session came, with mean and value at risk."""
     go = plotly()
     returns = daily_returns(result.record.sessions)
@@ -119,7 +119,7 @@ def distribution_figure(result: BacktestResult) -> Any:
     return styled(figure, f"Distribution of returns of {result.strategy_name}", height=420)
 
 
-def rolling_figure(result: BacktestResult, window: int = 126) -> Any:
+def rolling_figure(result: ResultTables, window: int = 126) -> Any:
     """Return Sharpe ratio, volatility and beta over the last `window` sessions."""
     go = plotly()
     from plotly.subplots import make_subplots
@@ -144,7 +144,7 @@ def rolling_figure(result: BacktestResult, window: int = 126) -> Any:
     return styled(figure, title, height=140 + 170 * rows)
 
 
-def exposure_figure(result: BacktestResult) -> Any:
+def exposure_figure(result: ResultTables) -> Any:
     """Return what was held at each close, long and short, over the portfolio's value."""
     go = plotly()
     sessions = result.record.sessions

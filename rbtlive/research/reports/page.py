@@ -25,7 +25,7 @@ from rbtlive.research.statistics.table import FACTS, SECTIONS
 
 if TYPE_CHECKING:
     from rbtlive.research.parity_report import ParityReport
-    from rbtlive.research.result import BacktestResult
+    from rbtlive.research.result_tables import ResultTables
 
 _TRADES_SHOWN = 60
 _TILES = (
@@ -35,7 +35,7 @@ _TILES = (
 )  # fmt: skip
 
 
-def report_page(result: BacktestResult, parity: ParityReport | None = None) -> str:
+def report_page(result: ResultTables, parity: ParityReport | None = None) -> str:
     """Return the report as an HTML page.
 
     Args:
@@ -61,7 +61,7 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
 
 
-def _headline(result: BacktestResult) -> Iterator[str]:
+def _headline(result: ResultTables) -> Iterator[str]:
     record = result.record
     values = {name: value for name, value, _unit in result.stats.iter_rows()}
     sessions = record.sessions
@@ -81,7 +81,7 @@ def _headline(result: BacktestResult) -> Iterator[str]:
     yield f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-def _hints(result: BacktestResult) -> Iterator[str]:
+def _hints(result: ResultTables) -> Iterator[str]:
     rows = "".join(
         f"<li>{html.escape(_of(hint, 'text'))} <em>{html.escape(_of(hint, 'remedy'))}</em></li>"
         for hint in result.hints
@@ -93,7 +93,7 @@ def _of(hint: Any, name: str) -> str:
     return str(getattr(hint, name, "") if not isinstance(hint, str) else hint * (name == "text"))
 
 
-def _equity(result: BacktestResult) -> Iterator[str]:
+def _equity(result: ResultTables) -> Iterator[str]:
     sessions = result.record.sessions
     dates = column(sessions, "label")
     worth = np.array([float(value) for value in column(sessions, "portfolio_value")])
@@ -118,7 +118,7 @@ def _equity(result: BacktestResult) -> Iterator[str]:
     )
 
 
-def _months(result: BacktestResult) -> Iterator[str]:
+def _months(result: ResultTables) -> Iterator[str]:
     frame = result.monthly
     if frame.is_empty():
         return
@@ -141,7 +141,7 @@ def _month(value: float | None, largest: float) -> str:
     return f'<td style="background:{shade(value, largest)}">{round(value * 100, 1) + 0.0:.1f}</td>'
 
 
-def _falls(result: BacktestResult) -> Iterator[str]:
+def _falls(result: ResultTables) -> Iterator[str]:
     worst = [
         (
             percent(row["depth"]),
@@ -163,7 +163,7 @@ def _falls(result: BacktestResult) -> Iterator[str]:
     yield _section("In known crises", table(head, crises) if crises else "")
 
 
-def _returns(result: BacktestResult) -> Iterator[str]:
+def _returns(result: ResultTables) -> Iterator[str]:
     sessions = result.record.sessions
     yield _section(
         "Returns of sessions",
@@ -181,7 +181,7 @@ def _returns(result: BacktestResult) -> Iterator[str]:
     yield _section(f"Sharpe ratio over {window} sessions", drawing)
 
 
-def _price(result: BacktestResult) -> Iterator[str]:
+def _price(result: ResultTables) -> Iterator[str]:
     record = result.record
     symbols = traded_symbols(record)
     if result.bars is None or not symbols or len(record.sessions) < 2:
@@ -213,7 +213,7 @@ def _price(result: BacktestResult) -> Iterator[str]:
     yield _section(f"{symbol}: price and fills{note}", drawing)
 
 
-def _trades(result: BacktestResult) -> Iterator[str]:
+def _trades(result: ResultTables) -> Iterator[str]:
     trades = result.trades
     if trades.is_empty():
         return
@@ -240,7 +240,7 @@ def _trades(result: BacktestResult) -> Iterator[str]:
     yield _section(title, table(head, rows, style="small"))
 
 
-def _groups(result: BacktestResult) -> Iterator[str]:
+def _groups(result: ResultTables) -> Iterator[str]:
     if result.trades.filter(~pl.col("open")).is_empty():
         return
     parts = []
@@ -262,7 +262,7 @@ def _groups(result: BacktestResult) -> Iterator[str]:
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def _money(result: BacktestResult) -> Iterator[str]:
+def _money(result: ResultTables) -> Iterator[str]:
     names = {
         "closed_profit": "Profit of closed trades, before costs",
         "open_profit": "Profit of open trades, before costs",
@@ -276,7 +276,7 @@ def _money(result: BacktestResult) -> Iterator[str]:
     yield _section("Where the money came from", table(("", "Money"), rows, style="bridge"))
 
 
-def _statistics(result: BacktestResult) -> Iterator[str]:
+def _statistics(result: ResultTables) -> Iterator[str]:
     values = {name: value for name, value, _unit in result.stats.iter_rows()}
     parts = []
     for title, facts in SECTIONS.items():
@@ -290,7 +290,7 @@ def _statistics(result: BacktestResult) -> Iterator[str]:
     yield _section("Statistics", f'<div class="columns">{"".join(parts)}</div>')
 
 
-def _settings(result: BacktestResult) -> Iterator[str]:
+def _settings(result: ResultTables) -> Iterator[str]:
     rows = [
         (name.replace("_", " "), _setting(value))
         for name, value in result.settings.items()
@@ -319,7 +319,7 @@ def _parity(parity: ParityReport) -> str:
     return table(("", ""), rows, style="facts")
 
 
-def _provenance(result: BacktestResult) -> str:
+def _provenance(result: ResultTables) -> str:
     packages: dict[str, Callable[[], str]] = {
         name: lambda name=name: version(name)  # type: ignore[misc]
         for name in ("rbtlive", "polars", "exchange_calendars", "empyrical-reloaded")
