@@ -62,6 +62,7 @@ RbtliveError
 │   └── JournalUnwritable, UnsafeStateFolder, StrategyChanged, RunNotFound
 ├── EngineError
 │   ├── EngineStopped, TooManyErrors, InvariantBroken, IllegalTransition, UnknownOrder
+│   ├── AmountTooLarge
 │   └── QueueFull, QueueEmpty
 ├── FeedError
 │   └── FeedDisconnected, InvalidBar
@@ -144,6 +145,7 @@ from rbtlive.errors.pipeline import (
     WindowLengthTooLong,
 )
 from rbtlive.errors.running import (
+    AmountTooLarge,
     BrokerError,
     EngineError,
     EngineStopped,
@@ -257,6 +259,7 @@ from rbtlive.errors.zipline_only import (
 
 __all__ = [
     "AccountControlViolation",
+    "AmountTooLarge",
     "AssetDBImpossibleDowngrade",
     "AssetDBVersionError",
     "AttachPipelineAfterInitialize",

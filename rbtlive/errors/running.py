@@ -24,6 +24,10 @@ class InvariantBroken(EngineError):
     """Something that must always hold does not: a bug, and a reason to stop."""
 
 
+class AmountTooLarge(EngineError, ArithmeticError):
+    """A sum of money has more digits than the ledger keeps."""
+
+
 class IllegalTransition(EngineError):
     """An order cannot go from its state to that one."""
 

@@ -8,11 +8,12 @@ enters stays decimal.
 from __future__ import annotations
 
 import decimal
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from operator import index as as_index
 from typing import Any, SupportsFloat, cast
 
+from rbtlive.errors import AmountTooLarge
 from rbtlive.model.arrays import np
 
 
@@ -98,7 +99,13 @@ def _money_of_float(value: float) -> Decimal:
 def _rounded(exact: Decimal) -> Decimal:
     if not exact.is_finite():
         raise ValueError(f"an amount of money must be finite: was {exact}")
-    return _add(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
+    try:
+        return _add(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
+    except InvalidOperation:
+        raise AmountTooLarge(
+            f"an amount of money must be below 1E26: was {exact:.6E}; check prices, amounts and "
+            "volumes, or use larger units"
+        ) from None
 
 
 def plain_text(value: Decimal) -> str:

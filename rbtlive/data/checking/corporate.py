@@ -409,7 +409,7 @@ def _asset(
             f"end_date must not be before start_date: was {end} before {start} in assets for "
             f"{symbol}; correct it"
         )
-    auto_close = told["auto_close_date"] if "auto_close_date" in told else end + timedelta(days=1)
+    auto_close = told["auto_close_date"] if "auto_close_date" in told else _day_after(end)
     if auto_close < start:
         raise InvalidAsset(
             f"auto_close_date must not be before start_date: was {auto_close} before {start} in "
@@ -479,3 +479,7 @@ def _positive(value: Any, *, or_zero: bool = False) -> Decimal | None:
 
 def _is_session(calendar: TradingCalendar, day: date | None) -> bool:
     return bool(calendar.sessions_of_labels(np.array([day], dtype="datetime64[D]"))[0] >= 0)
+
+
+def _day_after(day: date) -> date:
+    return day if day == date.max else day + timedelta(days=1)
