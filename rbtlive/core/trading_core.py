@@ -18,6 +18,7 @@ from rbtlive.core.actions.bar_step import on_market_data, take_bar
 from rbtlive.core.actions.callbacks import deliver, describe_error, on_system_error
 from rbtlive.core.actions.cancelling import on_reject, on_update
 from rbtlive.core.actions.conclusion import check_benchmark, snapshot
+from rbtlive.core.actions.error_notes import noting_step
 from rbtlive.core.actions.fills import on_fill, settle
 from rbtlive.core.actions.interventions import operate, trip
 from rbtlive.core.actions.session_close import finish_session
@@ -114,7 +115,8 @@ class TradingCore:
             market.open_session(market.first_session)
         initialize = self.strategy.callback("initialize")
         if initialize is not None:
-            initialize(self.context)
+            with noting_step(state.settings.frames):
+                initialize(self.context)
             state.keep_decimals()
         state.initializing = False
         check_benchmark(state)

@@ -1,11 +1,11 @@
-"""What can be traded. An asset is a fact: frozen, one object an asset and run, hashed
-by identity.
+"""What can be traded. An asset is a fact: frozen, one object an asset and run; a number
+that is its sid finds it in a dict, as in zipline.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -73,6 +73,39 @@ class Asset:
 
     def __index__(self) -> int:
         return self.sid
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, int) and other == self.sid
+
+    def __hash__(self) -> int:
+        return hash(self.sid)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known of the asset, by zipline's names."""
+        return {
+            "sid": self.sid,
+            "symbol": self.symbol,
+            "asset_name": self.asset_name,
+            "start_date": self.start_date,
+            "end_date": self.end_date,
+            "first_traded": self.first_traded,
+            "auto_close_date": self.auto_close_date,
+            "exchange": self.exchange,
+            "exchange_full": self.exchange_full,
+            "tick_size": float(self.tick_size),
+            "multiplier": self.price_multiplier,
+        }
+
+    def is_alive_for_session(self, session_label: Any) -> bool:
+        """Say whether a session lies between the asset's first and last."""
+        label = session_label.date() if isinstance(session_label, datetime) else session_label
+        first, last = (
+            day.date() if isinstance(day, datetime) else day
+            for day in (self.start_date, self.end_date)
+        )
+        return bool(first <= label <= last)
 
     def __lt__(self, other: Any) -> bool:
         return self.sid < other.sid if isinstance(other, Asset) else NotImplemented

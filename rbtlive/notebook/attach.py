@@ -24,6 +24,7 @@ from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.reloading import warn_of_unread_edits
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
+from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.launch import Launch, prepare
 from rbtlive.runtime.engine.swap import StartedSegment
@@ -32,6 +33,7 @@ _RUNNING: dict[str, LiveSession] = {}
 stop_at_exit(lambda: list(sessions().values()))
 
 
+@teaches_names
 def attach(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     broker: BrokerAdapter,
@@ -131,7 +133,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         raise InvalidSetting(f'loop of attach() must be "running" or "thread": was {loop!r}')
     if loop == "running":
         _require_loop()
-        warn_of_archived_patch()
+        warn_of_archived_patch(stacklevel=4)
     warn_of_unread_edits(strategy)
     launch = prepare(**asked)
     return _start(launch) if loop == "running" else _start_on_thread(launch)

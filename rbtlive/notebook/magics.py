@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -18,6 +19,7 @@ from rbtlive.errors import BadFrequency, UnknownSession
 from rbtlive.model.interval import USUAL_INTERVALS, Interval
 from rbtlive.notebook.attach import attach, sessions
 from rbtlive.notebook.cell_strategy import strategy_from_cell
+from rbtlive.notebook.commands.running import add_options, backtest_perf, write_perf
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.display import table_html
@@ -189,6 +191,31 @@ class Magics:
             )
         self._shell.user_ns[name] = strategy_from_cell(self._shell, name, cell)
 
+    def zipline(self, line: str, cell: str | None = None) -> Any:
+        """Run this cell's functions as zipline's own magic does: %%zipline -s
+        2015-01-02 -e 2016-12-30 [-b BUNDLE] [-o perf]; -o names the variable that the
+        frame goes to. %zipline takes the functions of the notebook.
+        """
+        parser = _Parser(prog="%%zipline", allow_abbrev=False)
+        add_options(parser)
+        try:
+            options = parser.parse_args(shlex.split(line))
+        except (_UsageError, ValueError) as error:
+            self._refuse(str(error))
+        names = self._shell.user_ns
+        if cell is not None:
+            self._shell.run_cell(cell).raise_error()
+        if options.data in names:
+            options.data = names[options.data]
+        perf = backtest_perf(names, options)
+        if options.output not in {"-", os.devnull}:
+            if not options.output.isidentifier():
+                write_perf(perf, options.output)
+                return None
+            names[options.output] = perf
+            return None
+        return perf if options.output == "-" else None
+
     def backtest(self, line: str) -> BacktestResult:
         """Backtest a strategy: %backtest NAME DATA [--start 2005-01-03] [--param
         fast=20] ...
@@ -329,6 +356,7 @@ def load_ipython_extension(shell: Any) -> None:
     """Register the magics: what `%load_ext rbtlive` calls."""
     magics = Magics(shell)
     shell.register_magic_function(magics.strategy, magic_kind="cell", magic_name="strategy")
+    shell.register_magic_function(magics.zipline, magic_kind="line_cell", magic_name="zipline")
     for name in ("backtest", "attach", "sessions", "stop"):
         shell.register_magic_function(getattr(magics, name), magic_kind="line", magic_name=name)
     for name in ("backtest", "attach", "stop"):

@@ -29,7 +29,7 @@ def enable_nested_loop() -> None:
     nest_asyncio2.apply()
 
 
-def warn_of_archived_patch() -> None:
+def warn_of_archived_patch(*, stacklevel: int = 3) -> None:
     """Warn if the archived nest-asyncio has patched asyncio: with ipykernel 7 cells are
     lost without a word.
     """
@@ -43,5 +43,5 @@ def warn_of_archived_patch() -> None:
             "need it, and where you do, "
             "rbtlive.enable_nested_loop() loses no cell",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )

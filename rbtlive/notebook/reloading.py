@@ -37,7 +37,7 @@ def warn_of_unread_edits(strategy: Any) -> None:
                 f"{strategy_name(strategy)!r} is still the old "
                 "code; reload the module, e.g. by %autoreload 2, and attach again",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from rbtlive.core.actions.error_notes import noting_step
 from rbtlive.core.actions.user_code import own_frames
 from rbtlive.core.strategy.context import Context
 from rbtlive.core.trading_core import TradingCore
@@ -17,9 +18,11 @@ from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.interval import DAY
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
+from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
 
 
+@teaches_names
 def backtest(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,
@@ -132,10 +135,21 @@ def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
 def conclude(core: TradingCore) -> BacktestResult:
     """Make the result of a finished run, and let the strategy analyze it."""
     result = result_of(core)
+    if core.strategy.callback("analyze") is not None:
+        analyzed(core, result)
+    return result
+
+
+def analyzed(core: TradingCore, result: BacktestResult) -> Any:
+    """Let the strategy analyze a result, and return the frame that it was given: what it
+    adds to it stays.
+    """
+    perf = perf_of(result, core.state.settings.frames)
     analyze = core.strategy.callback("analyze")
     if analyze is not None:
-        core.act(lambda: analyze(core.context, perf_of(result, core.state.settings.frames)))
-    return result
+        with noting_step(core.state.settings.frames):
+            core.act(lambda: analyze(core.context, perf))
+    return perf
 
 
 def result_of(core: TradingCore) -> BacktestResult:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from rbtlive.data.bundles.registry import load
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, InvalidSetting, NotBuilt
-from rbtlive.model.interval import DAY, MINUTE
-from rbtlive.research.backtesting import conclude
+from rbtlive.model.interval import DAY, MINUTE, Interval
+from rbtlive.research.backtesting import analyzed, result_of
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     blotter: Any = "default",
     *,
     data: Any = None,
+    benchmark: Any = None,
     zipline_quirks: bool = True,
 ) -> pd.DataFrame:
     """Run zipline callbacks over `data`, and return zipline's frame: one row a session.
@@ -57,7 +59,8 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         before_trading_start: Called every morning.
         analyze: Called once, with the context and the frame.
         data_frequency: "daily" or "minute".
-        bundle: A portal or frame, as `data`; the name of a bundle is refused.
+        bundle: Name of a bundle (`rbtlive.data.bundles.register`) or a sample; or a
+            portal or frame, as `data`.
         bundle_timestamp: Refused: there are no bundles.
         trading_calendar: Name of a calendar, or an object with a `name`; needed for
             frames only, "XNYS" by default.
@@ -70,7 +73,8 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         environ: Refused.
         custom_loader: Refused.
         blotter: "default"; others are refused.
-        data: A portal, a frame of pandas or polars, or a path.
+        data: A portal, or whatever `rbt.read` takes.
+        benchmark: Symbol or sid of an asset to measure against.
         zipline_quirks: Give zipline's own numbers, its quirks included.
 
     Raises:
@@ -87,9 +91,9 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         custom_loader=custom_loader,
         blotter=None if blotter == "default" else blotter,
     )
-    if data_frequency not in _FREQUENCIES:
+    if data_frequency not in _FREQUENCIES and not _is_interval(data_frequency):
         raise BadFrequency(f"data_frequency must be 'daily' or 'minute': was {data_frequency!r}")
-    frequency = _FREQUENCIES[data_frequency]
+    frequency = _FREQUENCIES.get(data_frequency, data_frequency)
     portal = PolarsDataPortal.coerce(
         _data(data, bundle),
         frequency=cast(Any, frequency),
@@ -104,7 +108,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         params=None,
         commission=None,
         slippage=None,
-        benchmark=None,
+        benchmark=_benchmark_asset(portal, benchmark),
         frames="pandas",
         zipline_quirks=zipline_quirks,
     )
@@ -118,7 +122,8 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     core = new_core(strategy, portal, settings, preload=True)
     core.state.benchmark_returns = _by_label(benchmark_returns)
     run_core(core)
-    return conclude(core).to_zipline()
+    perf: pd.DataFrame = analyzed(core, result_of(core))
+    return perf
 
 
 def _refuse(**arguments: Any) -> None:
@@ -133,12 +138,30 @@ def _refuse(**arguments: Any) -> None:
 
 def _data(data: Any, bundle: Any) -> Any:
     found = bundle if data is None else data
-    if found is None or (isinstance(bundle, str) and data is None):
+    if isinstance(found, str) and data is None:
+        return load(found)
+    if found is None:
         raise InvalidSetting(
             f"run_algorithm() takes its bars as data=...: bundle was {bundle!r}; pass a "
             "PolarsDataPortal or a frame"
         )
     return found
+
+
+def _is_interval(text: str) -> bool:
+    if not text[:1].isdigit():  # "weekly" is none of zipline's
+        return False
+    try:
+        Interval.parse(text)
+    except BadFrequency:
+        return False
+    return True
+
+
+def _benchmark_asset(portal: PolarsDataPortal, benchmark: Any) -> Any:
+    if not isinstance(benchmark, int):
+        return benchmark
+    return next((asset for asset in portal.assets if asset.sid == benchmark), benchmark)
 
 
 def _calendar_name(calendar: Any) -> str | None:

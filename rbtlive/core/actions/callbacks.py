@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rbtlive.core.actions.error_notes import note_step
 from rbtlive.core.actions.user_code import note_where, user_line
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.views import OrderView
@@ -50,6 +51,7 @@ def survive(state: RunState, failure: Exception) -> None:
         Exception: `failure` itself, with on_error="raise".
     """
     note_where(state, failure)
+    note_step(failure, frames=state.settings.frames)
     if state.settings.on_error == "raise":
         raise failure
     callbacks = state.callbacks

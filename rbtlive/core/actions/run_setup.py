@@ -36,7 +36,9 @@ def fetch_csv(
         end = state.settings.end
         last = None if end is None else state.calendar.number(end)
         state.fetcher = Fetcher(state.market, state.assets, last)
-    return state.fetcher.fetch(source, options, read_options)
+    fetched = state.fetcher.fetch(source, options, read_options)
+    state.data.fetcher_assets = state.fetcher.known_assets()
+    return fetched
 
 
 def environment(state: RunState) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rbtlive.core.actions.callbacks import deliver, survive
 from rbtlive.core.actions.cancelling import cancel_order, end_order
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
@@ -78,6 +79,9 @@ def _apply_cancel_policy(state: RunState) -> None:
         leaving = list(orders)
         if daily and state.quirks.cancel_oldest_only:
             leaving = leaving[:1] if len(leaving) > 1 else []
+        if daily and not state.quirks.cancel_oldest_only:
+            # placed at this close, an order can first fill in the next session
+            leaving = [order for order in leaving if us_of(order.created) < state.market.now_us]
         for order in leaving:
             reason = "not filled by the end of the session"
             if state.venue.cancels_at_once:

@@ -74,6 +74,7 @@ class BarData:
             "volume": presenter.volume,
         }
         self._exact_series = isinstance(presenter, PolarsPresenter)
+        self.fetcher_assets: list[Any] = []
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
 

@@ -136,6 +136,11 @@ class Fetcher:
         self._keep(rows)
         return FetchedValues(rows)
 
+    def known_assets(self) -> list[Asset]:
+        """Return the assets that something was fetched for, in the order of sids."""
+        known = {name for values in self._values.values() for name in values}
+        return [asset for asset in self.assets if asset in known]
+
     def _dated(self, rows: pd.DataFrame, options: FetchOptions) -> pd.DataFrame:
         import pandas as pd
 

@@ -281,6 +281,9 @@ class PositionsView(Mapping[Asset, PositionView]):
         self._presenter = presenter
 
     def __getitem__(self, asset: Asset) -> PositionView:
+        if isinstance(asset, int):  # a sid, as in zipline
+            held = next((one for one in self._portfolio.holdings if one.sid == asset), None)
+            asset = asset if held is None else held
         if not isinstance(asset, Asset):
             raise ValueError(  # noqa: TRY004 - zipline's class
                 f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use "

@@ -16,6 +16,7 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.views import AccountView, PortfolioView
 from rbtlive.core.strategy.api_orders import OrderMethods
 from rbtlive.core.strategy.api_setup import SetupMethods
+from rbtlive.core.strategy.zipline_names import NAMES
 
 
 class TradingMethods(OrderMethods, SetupMethods):
@@ -34,6 +35,16 @@ class TradingMethods(OrderMethods, SetupMethods):
         state = self._running("account")
         state.marks.mark()
         return state.account_view
+
+    # zipline's own attributes, unless the user has set one of that name.
+    def __getattr__(self, name: str) -> Any:
+        answer = NAMES.get(name)
+        state = None if answer is None else self._run
+        if answer is None or state is None:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+        return answer(state)
 
     def indicator(self, name: str, expression: pl.Expr) -> None:
         """Define a column computed from each asset's bars, to be read with

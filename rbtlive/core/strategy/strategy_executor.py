@@ -23,6 +23,7 @@ from typing import Any
 from rbtlive.core.run_state import RunState
 from rbtlive.core.strategy.bound import bind
 from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.zipline_class import is_ziplines_class, with_context
 from rbtlive.errors import NoCallbacks, NotAStrategy, UnknownParameter
 
 CALLBACKS = (
@@ -60,6 +61,7 @@ class StrategyExecutor:
         self.params = dict(params or {})
         self.name = strategy_name(strategy)
         self._algorithm: TradingAlgorithm | None = None
+        self._context_is_self = False
         self._initialize_kwargs: dict[str, Any] = {}
         if isinstance(strategy, (type, TradingAlgorithm)):
             callbacks = self._from_class(strategy)
@@ -99,6 +101,8 @@ class StrategyExecutor:
         gets its `self`.
         """
         owner = self._algorithm
+        if self._context_is_self and owner is not None:
+            return lambda _, data: function(owner, data)
         if owner is not None and inspect.isfunction(function):
             parts = function.__qualname__.rsplit(".", 1)
             if len(parts) == 2 and getattr(type(owner).__base__, parts[1], None) is function:
@@ -146,11 +150,15 @@ class StrategyExecutor:
                 _check_parameter(name, known, where=cls.__name__)
             setattr(algorithm, name, value)
         self._algorithm = algorithm
-        return {
+        found = {
             name: getattr(algorithm, name)
             for name in CALLBACKS
             if getattr(cls, name) is not getattr(TradingAlgorithm, name) or name in vars(algorithm)
         }
+        if is_ziplines_class(found):
+            self._context_is_self = True
+            return with_context(found)
+        return found
 
     def _from_namespace(self, strategy: Any) -> dict[str, Callable[..., Any]]:
         namespace: Mapping[str, Any]

@@ -445,7 +445,7 @@ def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
         breaks null where there is none); early (Boolean, closes earlier than usual).
     """
     calendar = _library_calendar(name, last)
-    with _library_deprecations_unheard():
+    with library_deprecations_unheard():
         schedule, early_closes = calendar.schedule, calendar.early_closes
     labels = pl.Series("label", schedule.index.to_numpy()).cast(pl.Datetime("us"))
 
@@ -485,14 +485,15 @@ def _library_calendar(name: str, last: date) -> Any:
 def _evaluate(name: str, **span: str) -> Any:
     import exchange_calendars
 
-    with _library_deprecations_unheard():
+    with library_deprecations_unheard():
         return exchange_calendars.get_calendar(name, **span)
 
 
 # exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
 # news for our users.
 @contextmanager
-def _library_deprecations_unheard() -> Iterator[None]:
+def library_deprecations_unheard() -> Iterator[None]:
+    """Silence what exchange_calendars makes pandas warn of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield

@@ -1,0 +1,47 @@
+"""The command `rbtlive`, also `python -m rbtlive`: `run`, `sessions`, `show`, `venue`.
+
+The rule: each command does what a function of the package does, prints what a person
+reads, and ends with a code that a script can read: 0 done, 1 failed, 2 wrong arguments,
+3 halted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rbtlive.errors import RbtliveError
+from rbtlive.notebook.commands.recorded import add_sessions, add_show
+from rbtlive.notebook.commands.running import add_run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["venue"]:
+        from rbtlive.venue.__main__ import main as venue
+
+        return int(venue(words[1:]) or 0)
+    options = _parser().parse_args(words)
+    try:
+        return int(options.act(options))
+    except RbtliveError as error:
+        print(f"rbtlive: {error}", file=sys.stderr)  # noqa: T201 - the command speaks to a person
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rbtlive", description="Backtest, trade and look at what was traded."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_run(commands)
+    add_sessions(commands)
+    add_show(commands)
+    commands.add_parser("venue", help="a local paper venue; rbtlive venue --help", add_help=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Notes on a strategy's own exceptions that name the step which is missing.
+
+The rule: an exception stays what it is; a note is added where its kind has one usual
+cause.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+PANDAS_ONLY: Final = frozenset(
+    (
+        "iloc", "loc", "iat", "at", "ix", "values", "index", "pct_change", "rolling", "ewm",
+        "expanding", "resample", "groupby", "dropna", "fillna", "isnull", "notnull", "idxmax",
+        "idxmin", "iteritems", "items", "iterrows", "to_frame", "sort_values", "nlargest",
+        "nsmallest", "reindex", "corr", "cov", "ffill", "bfill", "T", "apply", "astype", "empty",
+    )
+)  # fmt: skip
+"""Names that pandas objects have and polars ones have not, or not so."""
+
+FRAMES: Final = (
+    "this strategy was shown polars frames, and its code is for pandas, as zipline's is: pass "
+    'frames="pandas"'
+)
+POSITION: Final = (
+    "pandas 3 no longer takes a negative number as a position: write series.iloc[-1], or install "
+    "pandas < 3 with pip install 'rbtlive[zipline]'"
+)
+ARGUMENTS: Final = (
+    "callbacks are called as initialize(context), handle_data(context, data), "
+    "before_trading_start(context, data) and analyze(context, perf); methods have self before"
+)
+
+
+def note_step(failure: BaseException, *, frames: str) -> None:
+    """Add the note that fits an exception of a callback, once.
+
+    Args:
+        failure: What a callback raised.
+        frames: What the strategy is shown, "polars" or "pandas".
+    """
+    note = _note(failure, frames)
+    if note is not None and note not in getattr(failure, "__notes__", ()):
+        failure.add_note(note)
+
+
+@contextmanager
+def noting_step(frames: str) -> Iterator[None]:
+    """Add the note that fits to what a callback raises in here."""
+    try:
+        yield
+    except Exception as failure:
+        note_step(failure, frames=frames)
+        raise
+
+
+def _note(failure: BaseException, frames: str) -> str | None:
+    if frames == "polars" and _wants_pandas(failure):
+        return FRAMES
+    if frames == "pandas" and _by_position(failure):
+        return POSITION
+    if isinstance(failure, TypeError) and re.search(
+        r"(initialize|handle_data|before_trading_start|analyze|<lambda>)\(\) "
+        r"(takes|missing) .*positional argument",
+        str(failure),
+    ):
+        return ARGUMENTS
+    return None
+
+
+def _wants_pandas(failure: BaseException) -> bool:
+    if type(failure).__module__.startswith("polars"):
+        return True
+    if isinstance(failure, AttributeError):
+        owner = type(getattr(failure, "obj", None)).__module__.partition(".")[0]
+        return owner == "polars" or (
+            owner == "builtins" and getattr(failure, "name", "") in PANDAS_ONLY
+        )
+    if isinstance(failure, (TypeError, ValueError, KeyError, IndexError)):
+        return _raised_in(failure, "polars")
+    return False
+
+
+def _by_position(failure: BaseException) -> bool:
+    key = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
+    is_number = isinstance(key, int) and not isinstance(key, bool)
+    return is_number and _raised_in(failure, "pandas")
+
+
+# Whether the innermost line of the traceback that is not Python's own is a package's.
+def _raised_in(failure: BaseException, package: str) -> bool:
+    trace, inside = failure.__traceback__, False
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        inside = module.partition(".")[0] == package or (inside and not module)
+        trace = trace.tb_next
+    return inside

@@ -1,0 +1,138 @@
+"""Names for data: `register`, `load`, `unregister`."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.read import read
+from rbtlive.data.samples import SAMPLES, load_sample
+from rbtlive.errors import InvalidSetting, NotBuilt
+
+
+class UnknownBundle(InvalidSetting):
+    """No bundle of this name is registered, and no sample has it."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A name's data.
+
+    Attributes:
+        source: A portal, whatever `rbt.read` takes, or a function that returns one of
+            these.
+        calendar_name: Calendar of data that name none; None finds it.
+    """
+
+    source: Any
+    calendar_name: str | None
+
+
+_BUNDLES: dict[str, Bundle] = {}
+
+bundles: Final[Mapping[str, Bundle]] = MappingProxyType(_BUNDLES)
+"""What is registered, by name."""
+
+
+def register(
+    name: str,
+    f: Any = None,
+    calendar_name: str | None = None,
+    *,
+    start_session: Any = None,
+    end_session: Any = None,
+    minutes_per_day: int = 390,
+    create_writers: bool = True,
+) -> Any:
+    """Give data a name.
+
+    Args:
+        name: What `load` and `run_algorithm(bundle=...)` call it.
+        f: A portal, whatever `rbt.read` takes, `csvdir_equities(...)`, or a function
+            that returns one of these. Left out, `register` is a decorator.
+        calendar_name: Calendar of data that name none.
+        start_session: No effect: data begin where they begin.
+        end_session: No effect, likewise.
+        minutes_per_day: No effect: the calendar says it.
+        create_writers: No effect: nothing is written.
+
+    Raises:
+        NotBuilt: zipline's ingest function, which writes to zipline's stores.
+    """
+    del start_session, end_session, minutes_per_day, create_writers
+    if f is None:
+        return lambda function: register(name, function, calendar_name)
+    if inspect.isfunction(f) and "asset_db_writer" in inspect.signature(f).parameters:
+        raise NotBuilt(
+            f"register({name!r}, ...) got an ingest function, which writes zipline's own stores: "
+            "let it return a frame or a path instead, or register csvdir_equities([...], folder)"
+        )
+    _BUNDLES[name] = Bundle(f, calendar_name)
+    return f
+
+
+def unregister(name: str) -> None:
+    """Forget a name.
+
+    Raises:
+        UnknownBundle: it is not registered.
+    """
+    if name not in _BUNDLES:
+        raise UnknownBundle(_unknown(name))
+    del _BUNDLES[name]
+
+
+def load(name: str, environ: Any = None, timestamp: Any = None) -> PolarsDataPortal:
+    """Return the portal of a name: what was registered, or a sample.
+
+    Raises:
+        UnknownBundle: there is neither.
+        DataError: the data cannot be used.
+    """
+    del environ, timestamp  # data have one version: the one that is there
+    known = _BUNDLES.get(name)
+    if known is None:
+        if name in SAMPLES:
+            return load_sample(name)
+        raise UnknownBundle(_unknown(name))
+    source = known.source
+    if hasattr(source, "__call__") and "calendar" in _parameters(source):  # noqa: B004 - its parameters are asked for
+        return PolarsDataPortal.coerce(source(calendar=known.calendar_name))
+    if callable(source):
+        source = source()
+    if isinstance(source, PolarsDataPortal):
+        return source
+    return read(source, calendar=known.calendar_name)
+
+
+def _parameters(source: Any) -> Mapping[str, Any]:
+    try:
+        return inspect.signature(source).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def ingest(name: str, *_: Any, **__: Any) -> None:
+    """Check that a name can be loaded: there is nothing to ingest.
+
+    Raises:
+        UnknownBundle: there is no such name.
+        DataError: the data cannot be used.
+    """
+    load(name)
+
+
+def _unknown(name: str) -> str:
+    known = [*_BUNDLES, *SAMPLES]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
+    return (
+        f"bundle must be a name that load() and run_algorithm() know: was {name!r}; {hint}; "
+        f"register one with rbtlive.data.bundles.register({name!r}, data), where data is a portal, "
+        "a frame or a path"
+    )

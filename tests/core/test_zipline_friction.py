@@ -1,0 +1,214 @@
+"""What zipline's scripts read, how their classes are written, and notes on the errors
+that name a missing step.
+"""
+
+import pandas as pd
+import pytest
+
+import rbtlive as rbt
+from rbtlive.api import EODCancel, fetch_csv, order, record, set_cancel_policy, symbol
+from rbtlive.core.actions.error_notes import ARGUMENTS, FRAMES, POSITION
+
+BARS = rbt.load_sample("us-daily")
+SPAN = {"start": "2005-01-03", "end": "2005-01-14", "progress": False}
+
+
+def seen(look, *, frames="pandas"):
+    """Return what `look(context, data)` gives on the third bar, after an order filled."""
+    found = []
+
+    def initialize(context):
+        context.asset, context.bars = symbol("AAPL"), 0
+
+    def handle_data(context, data):
+        context.bars += 1
+        record(bars=context.bars)
+        if context.bars == 1:
+            order(context.asset, 10)
+        if context.bars == 3:
+            found.append(look(context, data))
+
+    rbt.backtest(
+        {"initialize": initialize, "handle_data": handle_data}, BARS, frames=frames, **SPAN
+    )
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        (lambda c, d: c.datetime == d.current_dt, True),
+        (lambda c, d: c.recorded_vars, {"bars": 3}),
+        (lambda c, d: c.data_frequency, "daily"),
+        (lambda c, d: c.sim_params.start_session, pd.Timestamp("2005-01-03")),
+        (lambda c, d: c.sim_params.end_session, pd.Timestamp("2005-01-14")),
+        (lambda c, d: c.sim_params.capital_base, 100_000.0),
+        (lambda c, d: c.trading_calendar.name, "XNYS"),
+        (lambda c, d: c.asset_finder.lookup_symbol("aapl", as_of_date=None) is c.asset, True),
+        (lambda c, d: c.asset_finder.retrieve_asset(c.asset.sid) is c.asset, True),
+        (lambda c, d: c.asset_finder.retrieve_all(c.asset_finder.sids)[0] is c.asset, True),
+        (lambda c, d: c.blotter.open_orders, {}),
+        (lambda c, d: [o.filled for o in c.blotter.orders.values()], [10]),
+        (lambda c, d: c.benchmark_sid, None),
+        (lambda c, d: c.asset.to_dict()["symbol"], "AAPL"),
+        (lambda c, d: c.asset.is_alive_for_session(pd.Timestamp("2005-01-03")), True),
+        (lambda c, d: c.asset.is_alive_for_session(pd.Timestamp("1999-01-04")), False),
+        (lambda c, d: (c.asset == c.asset.sid, hash(c.asset) == hash(c.asset.sid)), (True, True)),
+        (lambda c, d: {c.asset: 1}[c.asset.sid], 1),
+        (lambda c, d: c.portfolio.positions[c.asset.sid].amount, 10),
+        (lambda c, d: (c.asset.sid in c.portfolio.positions, 99 in c.portfolio.positions),
+         (True, False)),
+        (lambda c, d: d.fetcher_assets, []),
+        (lambda c, d: hasattr(c, "no_such_name"), False),
+    ],
+)  # fmt: skip
+def test_the_context_answers_what_ziplines_answers(look, expected):
+    assert seen(look) == expected
+
+
+def test_what_the_user_sets_on_the_context_wins():
+    def initialize(context):
+        context.datetime = "mine"
+        assert context.datetime == "mine"
+
+    rbt.backtest({"initialize": initialize}, BARS, **SPAN)
+
+
+def test_assets_of_two_portals_are_not_equal():
+    assert BARS.assets[0] != rbt.load_sample("us-daily").assets[0]
+
+
+def test_fetched_assets_are_listed():
+    frame = pd.DataFrame({"date": ["2005-01-03"], "symbol": ["MSFT"], "score": [2.0]})
+    found = []
+
+    def initialize(context):
+        fetch_csv(frame, date_column="date")
+
+    def handle_data(context, data):
+        found.append([asset.symbol for asset in data.fetcher_assets])
+
+    rbt.backtest({"initialize": initialize, "handle_data": handle_data}, BARS, **SPAN)
+
+    assert found[0] == ["MSFT"]
+
+
+def test_a_day_order_of_a_daily_run_is_good_for_the_session_after_it():
+    def initialize(context):
+        context.first = True
+        set_cancel_policy(EODCancel(warn_on_cancel=False))
+
+    def handle_data(context, data):
+        if context.first:
+            order(symbol("AAPL"), 10)
+            order(symbol("AAPL"), 10, limit_price=0.01)
+        context.first = False
+
+    result = rbt.backtest({"initialize": initialize, "handle_data": handle_data}, BARS, **SPAN)
+
+    first, second = result.orders.sort("created", "id").iter_rows(named=True)
+    days = result.performance["date"]
+    assert first["status"] == "filled"
+    assert second["status"] == "canceled"
+    assert (second["created"].date(), second["dt"].date()) == (days[0], days[1])
+
+
+class Old(rbt.TradingAlgorithm):
+    """zipline's form: the algorithm is the context."""
+
+    def initialize(self, short=5):
+        self.asset, self.short, self.runs = self.symbol("AAPL"), short, []
+        self.schedule_function(self.rebalance)
+
+    def rebalance(self, context, data):
+        context.runs.append(context is self)
+
+    def handle_data(self, data):
+        self.order(self.asset, self.short)
+
+    def analyze(self, perf):
+        assert all(self.runs)
+        assert len(self.runs) == len(perf)
+
+
+class OldWithAny(Old):
+    def initialize(self, *args, **kwargs):
+        super().initialize(*args, **kwargs)
+
+
+@pytest.mark.parametrize("strategy", [Old, OldWithAny])
+def test_ziplines_older_class_form_runs(strategy):
+    assert rbt.backtest(strategy, BARS, **SPAN).orders["amount"].to_list() == [5] * 10
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda c, d: d.history([c.asset], "price", 5, "1d").iloc[-1],
+        lambda c, d: d.history([c.asset], "price", 5, "1d")[c.asset],
+        lambda c, d: d.history(c.asset, "price", 5, "1d").pct_change().rolling(2).std(),
+        lambda c, d: d.history([c.asset], "price", 5, "1d") / "x",
+    ],
+)
+def test_code_for_pandas_over_polars_frames_is_told_the_argument(look):
+    with pytest.raises(Exception, match=r".") as raised:
+        seen(look, frames="polars")
+
+    assert FRAMES in raised.value.__notes__
+
+
+def test_a_negative_position_on_pandas_3_is_told_what_to_write():
+    with pytest.raises(KeyError) as raised:
+        seen(lambda c, d: d.history(c.asset, "price", 5, "1d")[-1])
+
+    assert POSITION in raised.value.__notes__
+
+
+def test_a_callback_with_other_arguments_is_told_which_it_gets():
+    class Wrong(rbt.TradingAlgorithm):
+        def initialize(self, context): ...
+
+        def handle_data(self, context, data, more): ...
+
+    with pytest.raises(TypeError) as raised:
+        rbt.backtest(Wrong, BARS, **SPAN)
+
+    assert ARGUMENTS in raised.value.__notes__
+
+
+def test_an_own_error_of_a_strategy_gets_no_note():
+    with pytest.raises(KeyError) as raised:
+        seen(lambda c, d: {}["mine"], frames="polars")
+
+    assert not {FRAMES, POSITION, ARGUMENTS} & set(raised.value.__notes__)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("data_frequency", "frequency"),
+        ("cash", "capital_base"),
+        ("broker", "attach"),
+        ("capital_bas", "did you mean 'capital_base'"),
+        ("qwertz", "it has strategy"),
+    ],
+)
+def test_arguments_of_other_libraries_are_told_ours(name, hint):
+    with pytest.raises(TypeError, match=hint):
+        rbt.backtest({"initialize": print}, BARS, **{name: 1})
+
+
+def test_columns_that_analyze_adds_are_in_the_frame_that_comes_back():
+    def analyze(context, perf):
+        perf["dd"] = perf.portfolio_value / perf.portfolio_value.cummax() - 1
+
+    perf = rbt.run_algorithm(
+        start=pd.Timestamp("2005-01-03"),
+        end=pd.Timestamp("2005-01-14"),
+        initialize=lambda context: None,
+        analyze=analyze,
+        capital_base=1e5,
+        data=BARS,
+    )
+
+    assert perf["dd"].to_list() == [0.0] * len(perf)

@@ -1,0 +1,99 @@
+"""Bundles are names for data; csvdir's folder is read as zipline lays it out."""
+
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.data.bundles import (
+    UnknownBundle,
+    bundles,
+    csvdir_equities,
+    ingest,
+    load,
+    register,
+    unregister,
+)
+from rbtlive.errors import InvalidSetting, NotBuilt
+from tests.data.shapes.plain import SYMBOLS, daily, same_daily
+
+ALL = daily()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "daily").mkdir()
+    for symbol in SYMBOLS:
+        one = ALL.filter(pl.col("symbol") == symbol).drop("symbol")
+        row = pl.int_range(pl.len())
+        one = one.with_columns(
+            dividend=pl.when(row == 5).then(0.25).otherwise(0.0),
+            split=pl.when(row == 7).then(2.0).otherwise(1.0),
+        )
+        one.write_csv(tmp_path / "daily" / f"{symbol}.csv")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _forgotten():
+    yield
+    for name in list(bundles):
+        unregister(name)
+
+
+def test_csvdir_brings_bars_splits_and_dividends(folder):
+    register("mine", csvdir_equities(["daily"], str(folder)), calendar_name="NYSE")
+    ingest("mine")
+
+    portal = load("mine")
+
+    same_daily(portal, ALL)
+    assert [float(split.ratio) for split in portal.splits] == [0.5] * 3
+    assert [float(paid.amount) for paid in portal.dividends] == [0.25] * 3
+
+
+def test_csvdir_takes_its_folder_from_the_environment(folder, monkeypatch):
+    monkeypatch.setenv("CSVDIR", str(folder))
+    register("mine", csvdir_equities())
+
+    same_daily(load("mine"), ALL)
+    monkeypatch.delenv("CSVDIR")
+    with pytest.raises(InvalidSetting, match="CSVDIR"):
+        load("mine")
+
+
+def test_a_name_stands_for_anything_that_is_read():
+    register("frame", ALL)
+    register("later", lambda: ALL)
+
+    @register("decorated")
+    def _bars():
+        return ALL
+
+    for name in ("frame", "later", "decorated"):
+        same_daily(load(name), ALL)
+    assert load("us-daily").first_session == rbt.load_sample().first_session
+
+
+def test_run_algorithm_takes_a_bundle_by_its_name():
+    register("mine", ALL)
+
+    perf = rbt.run_algorithm(
+        start="2023-01-03",
+        end="2023-02-28",
+        initialize=lambda context: None,
+        capital_base=1e5,
+        bundle="mine",
+    )
+
+    assert len(perf) == 39
+
+
+def test_unknown_names_and_ingest_functions_are_refused():
+    def ingest_function(environ, asset_db_writer, *rest): ...
+
+    with pytest.raises(UnknownBundle, match="did you mean 'us-daily'"):
+        load("us-dayly")
+    with pytest.raises(UnknownBundle):
+        unregister("none")
+    with pytest.raises(NotBuilt, match="csvdir_equities"):
+        register("mine", ingest_function)

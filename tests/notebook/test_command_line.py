@@ -1,0 +1,85 @@
+"""`python -m rbtlive`: zipline's arguments, the live form, and what was recorded."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from rbtlive.__main__ import main
+
+ALGO = """
+from rbtlive.api import order_target_percent, record, symbol
+
+def initialize(context):
+    context.asset = symbol("AAPL")
+
+def handle_data(context, data):
+    order_target_percent(context.asset, SIZE)
+    record(price=data.current(context.asset, "price"))
+"""
+SPAN = ["-s", "2005-01-03", "-e", "2005-01-31", "-b", "us-daily", "-D", "SIZE=0.5"]
+
+
+@pytest.fixture
+def algo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RBTLIVE_HOME", str(tmp_path / "home"))
+    path = tmp_path / "algo.py"
+    path.write_text(ALGO)
+    return str(path)
+
+
+def test_run_writes_ziplines_frame(algo):
+    assert main(["run", "-f", algo, *SPAN, "-o", "out.pickle"]) == 0
+
+    perf = pd.read_pickle("out.pickle")
+    assert len(perf) == 20
+    assert "price" in perf.columns
+
+
+def test_run_takes_text_data_and_prints_a_summary(algo, capsys):
+    text = ["run", "-t", ALGO, *SPAN, "--capital-base", "1000", "--benchmark-symbol", "MSFT"]
+
+    assert main(text) == 0
+    assert "20 sessions, 2005-01-03 to 2005-01-31" in capsys.readouterr().out
+
+
+def test_a_run_on_paper_is_recorded_and_shown(algo, capsys):
+    live = ["run", "-f", algo, *SPAN, "--broker", "paper", "--name", "cli"]
+
+    assert main(live) == 0
+    assert main(["sessions"]) == 0
+    assert main(["show", "cli"]) == 0
+    assert main(["show", "cli", "--orders"]) == 0
+
+    printed = capsys.readouterr().out
+    assert "cli: stopped, running" in printed
+    assert "cli  2005-01-03 to 2005-01-31, 20 sessions" in printed
+    assert "status" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "pass -f FILE"),
+        (["run", "-t", ALGO], "takes a --start"),
+        (["run", "-t", "SIZE=1", *SPAN, "--fresh"], "--broker"),
+        (["run", "-t", ALGO, *SPAN, "--metrics-set", "none"], "metrics_set"),
+        (["run", "-t", ALGO, "-b", "us-dialy", "-s", "2005-01-03", "-e", "2005-01-31"], "us-daily"),
+        (["run", "-t", ALGO, "-D", "SIZE"], "NAME=VALUE"),
+        (["show", "none"], "none"),
+    ],
+)
+def test_what_cannot_be_is_said_with_code_1(algo, capsys, arguments, message):
+    assert main(arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_no_output_is_written_to_the_null_device(algo, capsys):
+    assert main(["run", "-f", algo, *SPAN, "-o", os.devnull]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_nothing_recorded_is_said(algo, capsys):
+    assert main(["sessions"]) == 0
+    assert "no session is recorded" in capsys.readouterr().out
