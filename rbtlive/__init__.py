@@ -50,6 +50,7 @@ from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.reports.comparison import Comparison, compare
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
+from rbtlive.research.run_pipeline import run_pipeline
 from rbtlive.research.signals.strategy import signals
 from rbtlive.research.walking.walk_forward import walk_forward
 from rbtlive.runtime.engine.breakers import Breakers
@@ -114,6 +115,7 @@ __all__ = [
     "resample",
     "run",
     "run_algorithm",
+    "run_pipeline",
     "sessions",
     "signals",
     "sweep",

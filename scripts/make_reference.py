@@ -23,7 +23,7 @@ and whether it is built.
 """
 GROUPS = {
     "Running a strategy": (
-        "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "enable_nested_loop",
+        "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "run_pipeline", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("read", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),

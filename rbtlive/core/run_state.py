@@ -19,6 +19,7 @@ from rbtlive.core.shown.bar_data import BarData
 from rbtlive.core.shown.fetcher import Fetcher
 from rbtlive.core.shown.presenter import Presenter, get_presenter
 from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView, TransactionView
+from rbtlive.core.state.attached_pipelines import AttachedPipelines
 from rbtlive.core.state.callback_state import CallbackState
 from rbtlive.core.state.dividends import Dividends
 from rbtlive.core.state.marks import Marks
@@ -125,6 +126,7 @@ class RunState:
     trading_controls: list[TradingControl] = field(default_factory=list)
     account_controls: list[AccountControl] = field(default_factory=list)
     scheduled: list[ScheduledFunction] = field(default_factory=list)
+    pipelines: AttachedPipelines = field(default_factory=AttachedPipelines)
     recorded: dict[str, Any] = field(default_factory=dict)
     benchmark: Asset | None = None
     benchmark_returns: Mapping[date, float] | None = None

@@ -18,7 +18,8 @@ RbtliveError
 │   ├── TradingControlViolation, AccountControlViolation, IncompatibleHistoryFrequency
 │   ├── HistoryWindowStartsBeforeData, InvalidBenchmarkAsset
 │   ├── ScheduleFunctionInvalidCalendar, NoSuchPipeline, TransactionWithNoVolume*
-│   ├── TransactionWithNoAmount*, NonExistentAssetInTimeFrame*, NoFurtherDataError*
+│   ├── TransactionWithNoAmount*, NonExistentAssetInTimeFrame, NoFurtherDataError
+│   ├── NoDefaultMissingValue
 │   ├── CalendarNameCollision*, CyclicCalendarAlias*, ScheduleFunctionWithoutCalendar*
 │   ├── AttachPipelineAfterInitialize, PipelineOutputDuringInitialize
 │   ├── DuplicatePipelineName, UnsupportedPipelineOutput, PipelineDateError
@@ -47,7 +48,7 @@ RbtliveError
 │   ├── UnknownSymbol, WrongColumnType, NotAFrame, UnreadableFile, RowsLost
 │   ├── EmptyData, UnknownSample, InvalidPrice, InvalidVolume, MissingValue
 │   ├── HighBelowLow, DuplicateBar, BarOutsideSession, InvalidAsset, InvalidSplit
-│   ├── InvalidDividend
+│   ├── InvalidDividend, NoTimeOfKnowledge
 │   └── MissingColumn
 │       └── UnclearData
 ├── StrategyError
@@ -100,6 +101,7 @@ from rbtlive.errors.data import (
     MissingColumn,
     MissingValue,
     NotAFrame,
+    NoTimeOfKnowledge,
     RowsLost,
     UnclearData,
     UnknownSample,
@@ -127,6 +129,9 @@ from rbtlive.errors.pipeline import (
     IncompatibleTerms,
     InvalidOutputName,
     InvalidTermParams,
+    NoDefaultMissingValue,
+    NoFurtherDataError,
+    NonExistentAssetInTimeFrame,
     NonPipelineInputs,
     NonSliceableTerm,
     NonWindowSafeInput,
@@ -243,8 +248,6 @@ from rbtlive.errors.zipline_only import (
     MultipleSymbolsFoundForFuzzySymbol,
     MultipleValuesFoundForField,
     MultipleValuesFoundForSid,
-    NoFurtherDataError,
-    NonExistentAssetInTimeFrame,
     NoSourceError,
     NoValueForSid,
     RootSymbolNotFound,
@@ -326,11 +329,13 @@ __all__ = [
     "MultipleValuesFoundForField",
     "MultipleValuesFoundForSid",
     "NoCallbacks",
+    "NoDefaultMissingValue",
     "NoFeed",
     "NoFurtherDataError",
     "NoRunningLoop",
     "NoSourceError",
     "NoSuchPipeline",
+    "NoTimeOfKnowledge",
     "NoTradeDataAvailable",
     "NoTradeDataAvailableTooEarly",
     "NoTradeDataAvailableTooLate",

@@ -91,3 +91,7 @@ class UnclearData(MissingColumn):
 
 class RowsLost(DataError):
     """More than one row in a hundred would be left out; names the likely cause."""
+
+
+class NoTimeOfKnowledge(DataError):
+    """Custom data does not say when each row became known."""

@@ -109,3 +109,15 @@ class BadPercentileBounds(ZiplineError):
 
 class UnknownRankMethod(ZiplineError):
     """No ranking method has this name."""
+
+
+class NoFurtherDataError(ZiplineError):
+    """A pipeline looks back beyond the data."""
+
+
+class NonExistentAssetInTimeFrame(ZiplineError):
+    """The asset a term needs is not listed all the time."""
+
+
+class NoDefaultMissingValue(ZiplineError, TypeError):
+    """A term of this dtype needs a missing value."""

@@ -29,10 +29,6 @@ EquitiesNotFound = _name("EquitiesNotFound", "No equity has this sid.", SidsNotF
 FutureContractsNotFound = _name(
     "FutureContractsNotFound", "No futures contract has this sid.", SidsNotFound
 )
-NonExistentAssetInTimeFrame = _name(
-    "NonExistentAssetInTimeFrame", "The asset does not exist all the time."
-)
-NoFurtherDataError = _name("NoFurtherDataError", "The data ends before what was asked for.")
 CalendarNameCollision = _name(
     "CalendarNameCollision", "A calendar of this name is already registered."
 )

@@ -1,35 +1,29 @@
-"""zipline's Pipeline, which is not built: its names exist, and say so when they are
-used.
+"""zipline's Pipeline: screens and factors over all assets, each morning.
+
+The rule: terms describe, plans order, the engine computes; numbers are those of
+zipline-reloaded 3.2.1.
 """
 
-from __future__ import annotations
+from rbtlive.pipeline import data as _data  # noqa: F401 - they register kinds
+from rbtlive.pipeline import loaders as _loaders  # noqa: F401 - likewise
+from rbtlive.pipeline.classifiers import Classifier, CustomClassifier
+from rbtlive.pipeline.domain import Domain
+from rbtlive.pipeline.factors import CustomFactor, Factor
+from rbtlive.pipeline.factors.expr import ExprFactor as _ExprFactor  # noqa: F401 - it registers
+from rbtlive.pipeline.filters import CustomFilter, Filter
+from rbtlive.pipeline.pipeline import Pipeline
+from rbtlive.pipeline.term import ComputableTerm, LoadableTerm, Term
 
-from typing import Any
-
-from rbtlive.errors import NotBuilt
-
-
-def unbuilt(name: str) -> type:
-    """Return a stand-in for a class of Pipeline that refuses to be made or asked."""
-
-    class Refusing(type):
-        def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
-            raise NotBuilt(
-                f"{name} is part of Pipeline, which is not built: compute with polars over "
-                "data.history()"
-            )
-
-        def __getattr__(cls, attribute: str) -> Any:
-            if attribute.startswith("__"):
-                raise AttributeError(attribute)
-            raise NotBuilt(
-                f"{name}.{attribute} is part of Pipeline, which is not built: use data.history()"
-            )
-
-    return Refusing(name, (), {})
-
-
-CustomFactor = unbuilt("CustomFactor")
-Pipeline = unbuilt("Pipeline")
-
-__all__ = ["CustomFactor", "Pipeline", "unbuilt"]
+__all__ = [
+    "Classifier",
+    "ComputableTerm",
+    "CustomClassifier",
+    "CustomFactor",
+    "CustomFilter",
+    "Domain",
+    "Factor",
+    "Filter",
+    "LoadableTerm",
+    "Pipeline",
+    "Term",
+]

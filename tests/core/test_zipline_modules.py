@@ -5,7 +5,6 @@ import importlib
 import pytest
 
 import rbtlive.api
-from rbtlive.errors import NotBuilt
 
 PLACES = {
     "rbtlive": ["run_algorithm", "TradingAlgorithm"],
@@ -33,16 +32,6 @@ PLACES = {
 )
 def test_what_strategies_import_is_there(place, name):
     assert getattr(importlib.import_module(place), name) is not None
-
-
-def test_pipeline_says_at_the_call_that_it_is_not_built():
-    from rbtlive.pipeline import Pipeline
-    from rbtlive.pipeline.data import USEquityPricing
-    from rbtlive.pipeline.factors import RSI
-
-    for use in (Pipeline, RSI, lambda: USEquityPricing.close):
-        with pytest.raises(NotBuilt, match="Pipeline, which is not built"):
-            use()
 
 
 @pytest.mark.filterwarnings(

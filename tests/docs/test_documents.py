@@ -86,11 +86,9 @@ def test_the_table_of_zipline_api_has_every_name_in_order():
 
 
 ARGUMENTS = {
-    "attach_pipeline": (None, "p"),
     "continuous_future": ("CL",),
     "future_symbol": ("CLF06",),
     "history": (5, "1d", "price"),
-    "pipeline_output": ("p",),
 }
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import exchange_calendars
 import polars as pl
 
+from tests.parity.dice import Dice
+
 SAMPLES = Path(__file__).parents[2] / "rbtlive" / "data" / "samples"
 _DAILY_COLUMNS = ("date", "symbol", "open", "high", "low", "close", "volume")
 _MINUTE_COLUMNS = ("timestamp", "symbol", "open", "high", "low", "close", "volume")
@@ -33,28 +35,6 @@ class Dataset:
     minute_bars: pl.DataFrame | None = None
     splits: pl.DataFrame = field(default_factory=lambda: splits_frame([]))
     dividends: pl.DataFrame = field(default_factory=lambda: dividends_frame([]))
-
-
-class Dice:
-    """A 64-bit linear congruential generator: the same throws whatever the version of
-    any library.
-
-    Source: multiplier and increment of Knuth's MMIX; only the high 32 bits are used.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._state = seed
-        for _ in range(4):
-            self.throw()
-
-    def throw(self) -> int:
-        """Return the next 32 random bits."""
-        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return self._state >> 32
-
-    def between(self, low: int, high: int) -> int:
-        """Return a whole number from `low` to `high`, both included."""
-        return low + self.throw() % (high - low + 1)
 
 
 @dataclass(frozen=True)
@@ -399,12 +379,20 @@ def crypto_daily() -> Dataset:
     return Dataset(name="crypto_daily", calendar="24/7", bars=bars, assets=assets)
 
 
+def pipelines_daily() -> Dataset:
+    """Return the market that pipelines are tried on."""
+    from tests.parity.pipelines import market
+
+    return market.pipelines_daily()
+
+
 DATASETS: dict[str, Callable[[], Dataset]] = {
     "real_daily": real_daily,
     "edge_daily": edge_daily,
     "edge_minute": edge_minute,
     "crypto_minute": crypto_minute,
     "crypto_daily": crypto_daily,
+    "pipelines_daily": pipelines_daily,
 }
 
 

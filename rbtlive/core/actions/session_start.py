@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rbtlive.core.actions.callbacks import call
 from rbtlive.core.actions.corporate_actions import apply_splits, pay_dividends
+from rbtlive.core.actions.pipelines import compute_eager
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.run_state import RunState
 from rbtlive.data.calendars.calendar import us_of
@@ -34,7 +35,7 @@ def enter_session(state: RunState, session: int) -> None:
     market.open_session(session)
     state.session_open = True
     note_times(state, session)
-    state.start_hook_done = state.callbacks.before_trading_start is None
+    state.start_hook_done = not _has_morning(state)
     # What a broker elsewhere did since the last close is of this session.
     state.books.begin()
     pay_dividends(state, session)
@@ -42,11 +43,15 @@ def enter_session(state: RunState, session: int) -> None:
     apply_splits(state, session)
 
 
+def _has_morning(state: RunState) -> bool:
+    return state.callbacks.before_trading_start is not None or state.pipelines.has_eager
+
+
 def note_times(state: RunState, session: int) -> None:
     """Know when `session` opens and closes, and when its morning is."""
     calendar = state.calendar
     state.session_span = (calendar.opens_us.item(session), calendar.closes_us.item(session))
-    if state.callbacks.before_trading_start is not None:
+    if _has_morning(state):
         state.morning_us = calendar.morning_us(session)
 
 
@@ -62,19 +67,22 @@ def _take_starting_figures(state: RunState) -> None:
 
 
 def start_hook_if_due(state: RunState, us: int) -> None:
-    """Call `before_trading_start` if it is its time and it has not run in this
-    session.
+    """Compute the eager pipelines and call `before_trading_start`, if it is their time
+    and has not been in this session.
     """
     if state.start_hook_done or us < state.morning_us:
         return
     state.start_hook_done = True
     callback = state.callbacks.before_trading_start
-    if callback is None or state.paused:
+    if state.paused:
         return
     state.market.before_trading_start(state.market.session)
     state.in_before_trading_start = True
     try:
-        call(state, callback, state.callbacks.context, state.data)
+        if state.pipelines.has_eager:
+            call(state, compute_eager, state)
+        if callback is not None:
+            call(state, callback, state.callbacks.context, state.data)
     finally:
         state.in_before_trading_start = False
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rbtlive.core.actions import pipelines
 from rbtlive.core.actions.asset_lookup import find_symbol, resolve
 from rbtlive.core.actions.run_setup import (
     add_trading_control,
@@ -403,6 +404,41 @@ class SetupMethods(Bound):
         )
         return fetch_csv(self._running("fetch_csv"), url, options, kwargs)
 
+    # -- pipelines --------------------------------------------------------------------
+
+    def attach_pipeline(
+        self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True
+    ) -> Any:
+        """Have a pipeline computed each morning; only in `initialize`.
+
+        Args:
+            pipeline: The pipeline; it is returned.
+            name: Name to ask for its output by.
+            chunks: How many sessions a backtest computes at once beyond the first; a
+                count, or one a chunk. Numbers do not depend on it.
+            eager: Whether it is computed before `before_trading_start`, asked for or
+                not.
+
+        Raises:
+            AttachPipelineAfterInitialize: the run has begun.
+            DuplicatePipelineName: there is one of that name.
+        """
+        state = self._running("attach_pipeline")
+        return pipelines.attach_pipeline(state, pipeline, name, chunks, eager=eager)
+
+    def pipeline_output(self, name: str) -> Any:
+        """Return today's table of a pipeline: the assets that pass its screen, in order
+        of their sids, and its columns.
+
+        Under `frames="pandas"` assets are the index, as in zipline; else a column
+        `symbol` names them.
+
+        Raises:
+            NoSuchPipeline: none of that name was attached.
+            PipelineOutputDuringInitialize: no day has begun.
+        """
+        return pipelines.pipeline_output(self._running("pipeline_output"), name)
+
     # -- what is not built ------------------------------------------------------------
 
     def future_symbol(self, symbol: str) -> Any:
@@ -418,23 +454,6 @@ class SetupMethods(Bound):
         raise NotBuilt(
             f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures "
             "are not built"
-        )
-
-    def attach_pipeline(
-        self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True
-    ) -> Any:
-        """Raise NotBuilt: Pipeline is not supported."""
-        del pipeline, chunks, eager
-        raise NotBuilt(
-            f"attach_pipeline(..., {name!r}): Pipeline is not built; compute with polars over "
-            "data.history()"
-        )
-
-    def pipeline_output(self, name: str) -> Any:
-        """Raise NotBuilt: Pipeline is not supported."""
-        raise NotBuilt(
-            f"pipeline_output({name!r}): Pipeline is not built; compute with polars over "
-            "data.history()"
         )
 
     def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> Any:

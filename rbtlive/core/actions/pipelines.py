@@ -1,0 +1,127 @@
+"""Attaches pipelines to a run and computes them in the morning.
+
+The rule: a pipeline is computed before the strategy's own `before_trading_start`, in
+chunks where days ahead are known; its numbers do not depend on the chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.attached_pipelines import AttachedPipeline
+from rbtlive.errors import (
+    AttachPipelineAfterInitialize,
+    DuplicatePipelineName,
+    NoSuchPipeline,
+    PipelineOutputDuringInitialize,
+)
+
+if TYPE_CHECKING:
+    from rbtlive.pipeline.engine import Computed
+    from rbtlive.pipeline.source import Source
+
+
+def attach_pipeline(state: RunState, pipeline: Any, name: str, chunks: Any, *, eager: bool) -> Any:
+    """Register a pipeline under a name, and return it.
+
+    Raises:
+        AttachPipelineAfterInitialize: the run has begun.
+        DuplicatePipelineName: there is one of that name.
+        TypeError: it is no pipeline, or its chunks are no counts.
+    """
+    from rbtlive.pipeline.pipeline import Pipeline
+
+    if not state.initializing:
+        raise AttachPipelineAfterInitialize(
+            f"attach_pipeline(..., {name!r}) must be called in initialize(): the run has begun"
+        )
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(
+            f"attach_pipeline() expected a Pipeline: was {pipeline!r} ({type(pipeline).__name__})"
+        )
+    if not isinstance(name, str):
+        raise TypeError(f"name in attach_pipeline() must be text: was {name!r}")
+    if name in state.pipelines.by_name:
+        raise DuplicatePipelineName(
+            f"Attempted to attach pipeline named {name!r}, but the name already exists for "
+            "another pipeline. Please use a different name for this pipeline."
+        )
+    state.pipelines.by_name[name] = AttachedPipeline(pipeline, _counts(chunks), eager)
+    return pipeline
+
+
+# The first chunk is short, so that the first day comes soon.
+def _counts(chunks: Any) -> Iterator[int]:
+    if chunks is None:
+        return chain([5], repeat(126))
+    if isinstance(chunks, int):
+        return repeat(chunks)
+    if not isinstance(chunks, Iterable):
+        raise TypeError(
+            f"chunks in attach_pipeline() must be a count of sessions or counts: was {chunks!r}"
+        )
+    return iter(chunks)
+
+
+def pipeline_output(state: RunState, name: str) -> Any:
+    """Return today's table of a pipeline.
+
+    Raises:
+        PipelineOutputDuringInitialize: no day has begun.
+        NoSuchPipeline: there is none of that name.
+    """
+    known = state.pipelines.by_name
+    if state.initializing:
+        raise PipelineOutputDuringInitialize(
+            "Attempted to call pipeline_output() during initialize. pipeline_output() can only "
+            "be called once initialize has completed."
+        )
+    if name not in known:
+        raise NoSuchPipeline(
+            f"No pipeline named {name!r} exists. Valid pipeline names are {sorted(known)}. Did you "
+            "forget to call attach_pipeline()?"
+        )
+    from rbtlive.pipeline.output import pandas_frame, polars_frame
+
+    computed, row = _today(state, known[name])
+    show = pandas_frame if state.presenter.name == "pandas" else polars_frame
+    return show(computed, row)
+
+
+def compute_eager(state: RunState) -> None:
+    """Compute the eager pipelines of today."""
+    for attached in state.pipelines.by_name.values():
+        if attached.eager:
+            _today(state, attached)
+
+
+# A day of a chunk that is known costs nothing. Where bars come one by one, no day ahead
+# is known.
+def _today(state: RunState, attached: AttachedPipeline) -> tuple[Computed, int]:
+    from rbtlive.pipeline.engine import compute
+
+    session, computed = state.market.session, attached.computed
+    if computed is None or not computed.first <= session <= attached.last:
+        ahead = next(attached.chunks) if state.market.preload else 0
+        last = min(session + ahead, _last_session(state, session))
+        computed = compute(attached.pipeline, _source(state), session, last)
+        attached.computed, attached.last = computed, last
+    return computed, session - computed.first
+
+
+def _last_session(state: RunState, session: int) -> int:
+    last, end = state.market.daily.last_session, state.settings.end
+    if end is not None:
+        last = min(last, state.calendar.number(end))
+    return max(session, last)
+
+
+def _source(state: RunState) -> Source:
+    if state.pipelines.source is None:
+        from rbtlive.pipeline.source import Source
+
+        state.pipelines.source = Source(state.market, state.assets)
+    return state.pipelines.source

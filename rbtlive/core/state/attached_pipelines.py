@@ -1,0 +1,51 @@
+"""The pipelines of a run, and what was computed of each last.
+
+The rule: a chunk of days is kept until its last day has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rbtlive.pipeline.engine import Computed
+    from rbtlive.pipeline.source import Source
+
+
+@dataclass(slots=True, eq=False)
+class AttachedPipeline:
+    """A pipeline, and what was computed of it last.
+
+    Attributes:
+        pipeline: The pipeline.
+        chunks: Sessions of each chunk beyond its first.
+        eager: Whether it is computed each morning, asked for or not.
+        computed: The days computed last.
+        last: Number of the last of them.
+    """
+
+    pipeline: Any
+    chunks: Iterator[int]
+    eager: bool
+    computed: Computed | None = None
+    last: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class AttachedPipelines:
+    """All pipelines of a run.
+
+    Attributes:
+        by_name: In the order they were attached.
+        source: What they know of the market, once one was computed.
+    """
+
+    by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
+    source: Source | None = None
+
+    @property
+    def has_eager(self) -> bool:
+        """Whether a pipeline is computed each morning."""
+        return any(attached.eager for attached in self.by_name.values())

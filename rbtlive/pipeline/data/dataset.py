@@ -1,0 +1,223 @@
+"""Data sets: named columns of values that are loaded.
+
+The rule: a data set says what its columns are; a loader, or a frame given to `use`, says
+where the values come from.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rbtlive.pipeline.domain import GENERIC, Domain
+from rbtlive.pipeline.kinds import kind
+from rbtlive.pipeline.sentinels import NotSpecified
+from rbtlive.pipeline.term import BOOL, INT, TEXT, AssetExists, LoadableTerm, validate_dtype
+
+
+class Column:
+    """A column of a data set, as written in its class.
+
+    Args:
+        dtype: float64, int64, bool, datetime64[ns] or object (texts).
+        missing_value: What stands for a missing value; int64 needs one.
+        doc: What it is.
+        metadata: Whatever else is to be known.
+        currency_aware: No effect: there is one currency.
+    """
+
+    def __init__(
+        self,
+        dtype: Any,
+        missing_value: Any = NotSpecified,
+        doc: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        currency_aware: bool = False,
+    ) -> None:
+        del currency_aware
+        self.dtype = dtype
+        self.missing_value = missing_value
+        self.doc = doc
+        self.metadata = dict(metadata or {})
+
+
+class _ColumnOf:
+    def __init__(self, name: str, column: Column) -> None:
+        self.name = name
+        self.dtype, self.missing_value = validate_dtype(
+            f"Column(name={name!r})", column.dtype, column.missing_value
+        )
+
+    def __get__(self, instance: Any, owner: Any) -> BoundColumn:
+        bound: BoundColumn = BoundColumn(owner, self.name, self.dtype, self.missing_value)
+        return bound
+
+
+class BoundColumn(LoadableTerm):
+    """A column of a data set, to be used as a term's input.
+
+    Attributes:
+        dataset: The data set.
+        name: Name of the column.
+    """
+
+    window_safe = True
+    dataset: Any
+    name: str
+
+    def __new__(cls, dataset: Any, name: str, dtype: Any, missing_value: Any) -> Any:
+        """Return the column; the same object each time."""
+        return super().__new__(
+            cls,
+            domain=dataset.domain,
+            dtype=dtype,
+            missing_value=missing_value,
+            ndim=dataset.ndim,
+            facts={"dataset": dataset, "name": name, "mask": AssetExists()},
+        )
+
+    @property
+    def latest(self) -> Any:
+        """The last known value, as a factor, filter or classifier."""
+        name = "LatestNumber"
+        if self.dtype == BOOL:
+            name = "LatestFlag"
+        elif self.dtype in {INT, TEXT}:
+            name = "LatestLabel"
+        return kind(name)(
+            inputs=(self,), dtype=self.dtype, missing_value=self.missing_value, ndim=self.ndim
+        )
+
+    @property
+    def qualname(self) -> str:
+        """Name of the data set and the column."""
+        return f"{self.dataset.__name__}.{self.name}"
+
+    def specialize(self, domain: Domain) -> BoundColumn:
+        """Return the column of the data set on a domain."""
+        found: BoundColumn = getattr(self.dataset.specialize(domain), self.name)
+        return found
+
+    def unspecialize(self) -> BoundColumn:
+        """Return the column of the data set on no domain."""
+        found: BoundColumn = getattr(self.dataset.root, self.name)
+        return found
+
+    def __lt__(self, other: Any) -> Any:
+        raise TypeError(
+            f"Can't compare '{self.qualname}' with '{type(other).__name__}'. (Did you mean to use "
+            "'.latest'?)"
+        )
+
+    __gt__ = __le__ = __ge__ = __lt__
+
+    def __repr__(self) -> str:
+        return f"{self.qualname}::{self.dtype.name}"
+
+    def recursive_repr(self) -> str:
+        """Return the name of the data set and the column."""
+        return self.qualname
+
+    graph_repr = recursive_repr
+
+
+class DataSetMeta(type):
+    """The type of data sets."""
+
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> Any:
+        """Return the data set, with its columns bound to it."""
+        if len(bases) > 1:
+            raise TypeError("Multiple dataset inheritance is not supported.")
+        domain = namespace.get("domain", GENERIC)
+        if not isinstance(domain, Domain):
+            raise TypeError(f"Expected a Domain for {name}.domain, but got {type(domain)} instead.")
+        bound = {
+            key: _ColumnOf(key, value) if isinstance(value, Column) else value
+            for key, value in namespace.items()
+        }
+        made: Any = super().__new__(mcs, name, bases, bound, **options)
+        inherited = getattr(bases[0], "column_names", ()) if bases else ()
+        own = [key for key, value in bound.items() if isinstance(value, _ColumnOf)]
+        made.column_names = tuple(dict.fromkeys([*inherited, *own]))
+        if "root" not in namespace:
+            made.root, made.on_domains, made.loader = made, {made.domain: made}, None
+        return made
+
+    def __repr__(cls) -> str:
+        return f"<DataSet: {cls.__name__!r}, domain={cls.domain!r}>"  # type: ignore[attr-defined]
+
+
+class DataSet(metaclass=DataSetMeta):
+    """The base of data sets: columns are class attributes.
+
+    ```python
+    class Fundamentals(DataSet):
+        pe = Column(float)
+        sector = Column(object, missing_value="")
+
+    Fundamentals.use(frame)   # columns symbol, timestamp, pe, sector
+    ```
+
+    Attributes:
+        domain: The market it is of.
+        root: The data set on no domain.
+        loader: Where values come from; None before `use`.
+    """
+
+    domain: ClassVar[Domain] = GENERIC
+    ndim: ClassVar[int] = 2
+    root: ClassVar[Any]
+    loader: ClassVar[Any]
+    column_names: ClassVar[tuple[str, ...]]
+    on_domains: ClassVar[dict[Domain, Any]]
+
+    @classmethod
+    def get_column(cls, name: str) -> BoundColumn:
+        """Return a column by its name.
+
+        Raises:
+            AttributeError: there is none of that name.
+        """
+        if name not in cls.column_names:
+            raise AttributeError(
+                f"{cls.__name__} has no column {name!r}: it has {', '.join(cls.column_names)}"
+            )
+        found: BoundColumn = getattr(cls, name)
+        return found
+
+    @classmethod
+    def columns(cls) -> frozenset[BoundColumn]:
+        """Return all columns."""
+        return frozenset(getattr(cls, name) for name in cls.column_names)
+
+    @classmethod
+    def specialize(cls, domain: Domain) -> Any:
+        """Return the data set on a domain."""
+        known = cls.root.on_domains
+        if domain not in known:
+            facts = {"domain": domain, "root": cls.root, "__doc__": cls.__doc__}
+            known[domain] = DataSetMeta(cls.root.__name__, (cls.root,), facts)
+        return known[domain]
+
+    @classmethod
+    def unspecialize(cls) -> Any:
+        """Return the data set on no domain."""
+        return cls.root
+
+    @classmethod
+    def use(cls, frame: Any, *, lag: int = 0) -> None:
+        """Take values from a frame in which each row says since when it is known.
+
+        Args:
+            frame: polars or pandas, with `symbol` or `sid`, `timestamp`, if wanted
+                `asof`, and the columns; see `rbtlive.pipeline.loaders.FrameLoader`. Or
+                anything with `load(...)`, such as a `DataFrameLoader`.
+            lag: Further sessions before a row is seen.
+
+        Raises:
+            NoTimeOfKnowledge: the frame has no `timestamp`.
+        """
+        cls.root.loader = (
+            frame if hasattr(frame, "load") else kind("FrameLoader")(cls, frame, lag=lag)
+        )

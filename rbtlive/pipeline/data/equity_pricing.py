@@ -1,0 +1,20 @@
+"""Daily bars as a data set."""
+
+from __future__ import annotations
+
+from rbtlive.pipeline.data.dataset import Column, DataSet
+from rbtlive.pipeline.domain import US_EQUITIES
+from rbtlive.pipeline.term import FLOAT
+
+
+class EquityPricing(DataSet):
+    """Daily bars: prices restated for splits and dividends, volume for splits."""
+
+    open = Column(FLOAT)
+    high = Column(FLOAT)
+    low = Column(FLOAT)
+    close = Column(FLOAT)
+    volume = Column(FLOAT)
+
+
+USEquityPricing = EquityPricing.specialize(US_EQUITIES)

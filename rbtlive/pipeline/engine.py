@@ -1,0 +1,183 @@
+"""Computes pipelines: terms in, tables of days and assets out.
+
+The rule: a day's numbers depend on what was known that morning alone, and on nothing of
+how days were put together in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from rbtlive.errors import NoFurtherDataError
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.pipeline import Pipeline
+from rbtlive.pipeline.plan import Plan
+from rbtlive.pipeline.source import Source
+from rbtlive.pipeline.term import AssetExists, ComputableTerm, InputDates, LoadableTerm
+from rbtlive.pipeline.windows import Windows, as_array, as_loaded
+
+
+class Computed(NamedTuple):
+    """What a pipeline gives over some days.
+
+    Attributes:
+        first: Session number of the first row.
+        dates: Labels of the rows, a pandas index.
+        assets: The assets, in order of their sids.
+        columns: By name, rows x assets.
+        screen: What is shown, rows x assets.
+        terms: The terms by name.
+    """
+
+    first: int
+    dates: Any
+    assets: tuple[Any, ...]
+    columns: dict[str, Any]
+    screen: Any
+    terms: dict[str, Any]
+
+
+class Step(NamedTuple):
+    """What computing one term took.
+
+    Attributes:
+        term: The term.
+        rows: How many days were computed.
+        seconds: How long it took.
+    """
+
+    term: Any
+    rows: int
+    seconds: float
+
+
+Watch = Callable[[Step], None]
+
+
+class _Run:
+    """One computation of a pipeline over the sessions `start` to `end`."""
+
+    def __init__(self, pipeline: Pipeline, source: Source, start: int, end: int) -> None:
+        import pandas as pd
+
+        self.pipeline = pipeline
+        self.source = source
+        self.start = start
+        self.plan = plan = Plan([*pipeline.terms(), AssetExists()], source.labels, start)
+        self.first = first = start - plan.rows_before
+        self._check_reach()
+        labels = source.labels[first : end + 1]
+        self.dates = pd.DatetimeIndex(labels.astype("datetime64[ns]"))
+        alive = source.alive(first, end)
+        there = alive.any(axis=0)
+        if not there.any():
+            raise ValueError(
+                f"Failed to find any assets that traded between {labels[0]} and {labels[-1]}: the "
+                "pipeline begins before the data, or after it"
+            )
+        self.assets = tuple(a for a, yes in zip(source.assets, there, strict=True) if yes)
+        self.sids = pd.Index([asset.sid for asset in self.assets], dtype="int64")
+        self.known: dict[Any, Any] = {AssetExists(): np.ascontiguousarray(alive[:, there])}
+
+    # The window of the first day must lie within the data, as in zipline.
+    def _check_reach(self) -> None:
+        plan, source = self.plan, self.source
+        loaded = [t for t in plan.order if isinstance(t, LoadableTerm) and source.is_bar(t)]
+        deepest = max((plan.extra_rows[term] for term in loaded), default=0)
+        least = source.first_session + 1
+        missing = max(least - (self.start - deepest) if loaded else 0, -self.first)
+        if missing > 0:
+            day = source.labels[min(self.start + missing, len(source.labels) - 1)]
+            raise NoFurtherDataError(
+                f"Insufficient data to compute Pipeline: it looks back {deepest + 1} sessions from "
+                f"{source.labels[self.start]}, but the data begins on "
+                f"{source.labels[max(source.first_session, 0)]}; start on {day} or later, or give "
+                "more history"
+            )
+
+    def rows_of(self, term: Any) -> int:
+        """Return the row, of all rows, at which a term's begin."""
+        return self.plan.rows_before - self.plan.extra_rows[term]
+
+    def compute(self, watch: Watch | None) -> Computed:
+        plan, known = self.plan, self.known
+        left = dict(plan.uses)
+        for term in self.pipeline.terms():
+            left[term] += 1  # what is shown is kept
+        left[AssetExists()] += 1
+        for term in plan.order:
+            if term in known:
+                continue
+            began = perf_counter()
+            known[term] = self._value(term)
+            if watch is not None:
+                rows = len(self.dates) - self.rows_of(term)
+                watch(Step(term, rows, perf_counter() - began))
+            for other in term.dependencies:
+                left[other] -= 1
+                if left[other] == 0:
+                    del known[other]
+        terms = self.pipeline.columns
+        shown = {name: self._shown(term) for name, term in terms.items()}
+        screen = self._shown(self.pipeline.terms()[-1])
+        dates = self.dates[plan.rows_before :]
+        return Computed(self.start, dates, self.assets, shown, screen, dict(terms))
+
+    def _shown(self, term: Any) -> Any:
+        return as_array(self.known[term])[self.plan.extra_rows[term] :]
+
+    def _value(self, term: Any) -> Any:
+        begin = self.rows_of(term)
+        if isinstance(term, InputDates):
+            return self.dates.to_numpy()[begin:, None]
+        if isinstance(term, LoadableTerm):
+            last = self.first + len(self.dates) - 1
+            return self.source.load(term, self.first + begin, last, self.assets)
+        assert isinstance(term, ComputableTerm)
+        mask = self._from(term.mask, begin)
+        dates = self.dates[begin:]
+        return term._compute(self._inputs(term, begin, mask), dates, self.sids, mask)  # noqa: SLF001
+
+    # A term's rows from row `begin` of all rows on.
+    def _from(self, term: Any, begin: int) -> Any:
+        return as_array(self.known[term])[begin - self.rows_of(term) :]
+
+    # A column from the first session with bars on.
+    def _history(self, column: Any, begin: int) -> Any:
+        last = self.first + len(self.dates) - 1
+        first = min(self.source.first_session + 1, self.first + begin)
+        return self.source.load(column, first, last, self.assets)
+
+    def _inputs(self, term: Any, begin: int, mask: Any) -> list[Any]:
+        if getattr(term, "reads_history", False):
+            return [self._history(one, begin) for one in term.inputs]
+        if not term.windowed:
+            return [self._from(one, begin) for one in term.inputs]
+        windows = []
+        for one in term.inputs:
+            low = begin - (term.window_length - 1)
+            first = self.first + self.rows_of(one)
+            loaded = as_loaded(self.known[one], first).tail(low - self.rows_of(one))
+            windows.append(Windows(loaded, term.window_length, mask))
+        return windows
+
+
+def compute(
+    pipeline: Pipeline, source: Source, start: int, end: int, *, watch: Watch | None = None
+) -> Computed:
+    """Compute a pipeline over the sessions numbered `start` to `end`.
+
+    Args:
+        pipeline: What is computed.
+        source: What is known of the market.
+        start: First session.
+        end: Last session.
+        watch: Gets what each term took.
+
+    Raises:
+        NoFurtherDataError: a window of the first day reaches back beyond the data.
+        ValueError: no asset is listed, or what a term raises.
+    """
+    return _Run(pipeline, source, start, end).compute(watch)

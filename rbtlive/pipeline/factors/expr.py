@@ -1,0 +1,126 @@
+"""A factor written as a polars expression over daily bars.
+
+The rule: a day's values come from the bars before it, restated to that day; an
+expression that gives another value once later bars are known is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rbtlive.errors import LookAheadIndicator, StrategyError
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.data.equity_pricing import EquityPricing
+from rbtlive.pipeline.factors.factor import Factor
+from rbtlive.pipeline.kinds import registered
+from rbtlive.pipeline.term import FLOAT
+from rbtlive.pipeline.windows import Loaded
+
+_FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@registered("ExprFactor")
+class ExprFactor(Factor):
+    """A polars expression as a factor; made by `Factor.from_expr`.
+
+    Attributes:
+        text: The expression, as polars writes it down.
+    """
+
+    dtype = FLOAT
+    window_length = 0
+    text: str
+    expression: Any
+
+    def __new__(cls, expression: Any, *, window_safe: bool = False) -> Any:
+        """Return the term of an expression.
+
+        Raises:
+            StrategyError: it is no polars expression.
+        """
+        if not isinstance(expression, pl.Expr):
+            raise StrategyError(
+                f"Factor.from_expr() takes a polars expression: was {expression!r}; write e.g. "
+                'pl.col("close").rolling_mean(10).over("symbol")'
+            )
+        made = super().__new__(
+            cls,
+            inputs=[getattr(EquityPricing, field) for field in _FIELDS],
+            window_safe=window_safe,
+            facts={"text": expression.meta.serialize(format="binary")},
+        )
+        object.__setattr__(made, "expression", expression)
+        return made
+
+    reads_history = True
+    """The engine hands it all sessions with bars, each column as it was loaded."""
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        frames = _Restated(inputs, assets)
+        out = np.full(mask.shape, np.nan)
+        rows = len(inputs[0].values)
+        first = rows - len(dates)
+        known = None
+        for row in range(len(dates)):
+            last = first + row
+            if known is None or frames.changes_at(last):
+                until = frames.next_change(last, rows)
+                known = self._values(frames.at(last, until), len(assets))
+                self._check(frames.at(last, last + 1), known[: last + 1], len(assets))
+            out[row] = known[last]
+        return np.where(mask, out, np.nan)
+
+    def _values(self, frame: pl.DataFrame, width: int) -> Any:
+        found = frame.select(self.expression.cast(pl.Float64).alias("value"))["value"]
+        if len(found) != len(frame):
+            raise StrategyError(
+                f"an expression of from_expr() must give a value a row: gave {len(found)} for "
+                f"{len(frame)} rows"
+            )
+        return found.fill_null(float("nan")).to_numpy().reshape(width, -1).T
+
+    # What is computed with fewer days known must be the same.
+    def _check(self, shorter: pl.DataFrame, known: Any, width: int) -> None:
+        alone = self._values(shorter, width)
+        same = np.isclose(alone, known, rtol=1e-9, atol=1e-12, equal_nan=True)
+        if not same.all():
+            row = int(np.argwhere(~same)[0][0])
+            raise LookAheadIndicator(
+                f"the expression of from_expr() must not look ahead: its value {len(alone) - 1 - row} "
+                "sessions back changes once later bars are known; use rolling or lagged values"
+            )
+
+    def __repr__(self) -> str:
+        return f"Factor.from_expr({self.expression})"
+
+
+class _Restated:
+    """All bars, restated to a day, as frames sorted by symbol and date."""
+
+    def __init__(self, inputs: list[Loaded], assets: Any) -> None:
+        self._inputs = inputs
+        self._assets = assets
+        self._changes = sorted({r.row for one in inputs for r in one.restatements})
+
+    def changes_at(self, row: int) -> bool:
+        return row in self._changes
+
+    def next_change(self, row: int, rows: int) -> int:
+        return min([change for change in self._changes if change > row], default=rows)
+
+    # Rows up to `until`, as they look on the morning of row `day`.
+    def at(self, day: int, until: int) -> pl.DataFrame:
+        rows, width = until, len(self._assets)
+        columns: dict[str, Any] = {
+            "date": np.tile(np.arange(rows), width),
+            "symbol": np.repeat(np.arange(width), rows),
+        }
+        for name, one in zip(_FIELDS, self._inputs, strict=True):
+            values = one.values[:rows].copy()
+            for row, column, ratio in one.restatements:
+                if row <= day:
+                    values[: row + 1, column] *= ratio
+            columns[name] = pl.Series(values.T.reshape(-1), nan_to_null=True)
+        return pl.DataFrame(columns)

@@ -1,0 +1,428 @@
+"""Factors: a number, or a time, an asset and day.
+
+The rule: methods make new terms; nothing is computed here but what the private terms at
+the end say of a cross-section.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rbtlive.errors import UnknownRankMethod
+from rbtlive.model.arrays import np
+from rbtlive.pipeline import rows
+from rbtlive.pipeline.checks import bad_bounds, float_only, optional_mask
+from rbtlive.pipeline.expression import NumericalExpression, factor_methods
+from rbtlive.pipeline.kinds import kind, registered
+from rbtlive.pipeline.mixins import (
+    CustomTermMixin,
+    LatestMixin,
+    PositiveWindowLengthMixin,
+    RestrictedDType,
+    SingleInputMixin,
+)
+from rbtlive.pipeline.sentinels import NotSpecified
+from rbtlive.pipeline.term import FLOAT, INT, TIME, AssetExists, ComputableTerm, is_missing
+
+RANK_METHODS: Final = ("average", "min", "max", "dense", "ordinal")
+SUMMARIES: Final[dict[str, Any]] = {
+    "mean": rows.nanmean,
+    "stddev": rows.nanstd,
+    "max": rows.nanmax,
+    "min": rows.nanmin,
+    "median": rows.nanmedian,
+    "sum": rows.nansum,
+    "notnull_count": lambda values, axis: (~np.isnan(values)).sum(axis=axis),
+}
+
+
+class Factor(RestrictedDType, ComputableTerm):
+    """A number (float64, int64) or a time an asset and day.
+
+    Operators and mathematical functions give factors; comparisons give filters.
+    """
+
+    ALLOWED_DTYPES = frozenset({FLOAT, INT, TIME})
+
+    locals().update(factor_methods())
+
+    def demean(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
+        """Return the distance from the day's mean, in the group if one is given."""
+        float_only(self, "demean")
+        return self._by_row(rows.demean, mask, groupby, window_safe=self.window_safe)
+
+    def zscore(self, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:
+        """Return the distance from the day's mean in population standard deviations."""
+        float_only(self, "zscore")
+        return self._by_row(rows.zscore, mask, groupby, window_safe=True)
+
+    def winsorize(
+        self,
+        min_percentile: float,
+        max_percentile: float,
+        mask: Any = NotSpecified,
+        groupby: Any = NotSpecified,
+    ) -> Any:
+        """Return values with the day's lowest and highest replaced by the next ones.
+
+        Args:
+            min_percentile: Share of the lowest, 0.0 to 1.0.
+            max_percentile: Share from which values are the highest.
+            mask: Filter of the assets that count.
+            groupby: Classifier within whose groups this is done.
+
+        Raises:
+            BadPercentileBounds: the shares are out of order.
+        """
+        float_only(self, "winsorize")
+        if not 0.0 <= min_percentile < max_percentile <= 1.0:
+            raise bad_bounds(min_percentile, max_percentile, 1.0)
+        cuts = (min_percentile, max_percentile)
+        return self._by_row(rows.winsorize, mask, groupby, cuts, window_safe=self.window_safe)
+
+    # All that works on a day's row, within a mask and groups.
+    def _by_row(
+        self,
+        transform: Any,
+        mask: Any,
+        groupby: Any,
+        arguments: tuple[Any, ...] = (),
+        *,
+        window_safe: bool,
+    ) -> Any:
+        return GroupedRowTransform(
+            transform, arguments, self, groupby, mask=mask, window_safe=window_safe
+        )
+
+    def rank(
+        self,
+        method: str = "ordinal",
+        ascending: bool = True,
+        mask: Any = NotSpecified,
+        groupby: Any = NotSpecified,
+    ) -> Any:
+        """Return the rank in the day's cross-section, from 1.
+
+        Args:
+            method: "ordinal" gives equals different ranks, in order of their sids;
+                "min", "max", "average" and "dense" as in scipy.
+            ascending: Whether the smallest value has rank 1.
+            mask: Filter of the assets that are ranked.
+            groupby: Classifier within whose groups ranks are counted.
+
+        Raises:
+            UnknownRankMethod: there is no such method.
+        """
+        if groupby is NotSpecified:
+            return Rank(self, method, ascending=ascending, mask=mask)
+        transform = rows.row_ranks if ascending else rows.row_ranks_descending
+        return self._by_row(transform, mask, groupby, (method,), window_safe=True)
+
+    def pearsonr(self, target: Any, correlation_length: int, mask: Any = NotSpecified) -> Any:
+        """Return the rolling correlation with another term, or with one asset's values."""
+        return kind("RollingPearson")(
+            base_factor=self, target=target, correlation_length=correlation_length, mask=mask
+        )
+
+    def spearmanr(self, target: Any, correlation_length: int, mask: Any = NotSpecified) -> Any:
+        """Return the rolling rank correlation with another term."""
+        return kind("RollingSpearman")(
+            base_factor=self, target=target, correlation_length=correlation_length, mask=mask
+        )
+
+    def linear_regression(
+        self, target: Any, regression_length: int, mask: Any = NotSpecified
+    ) -> Any:
+        """Return alpha, beta, r_value, p_value and stderr of rolling regressions."""
+        return kind("RollingLinearRegression")(
+            dependent=self, independent=target, regression_length=regression_length, mask=mask
+        )
+
+    def quantiles(self, bins: int, mask: Any = NotSpecified) -> Any:
+        """Return a classifier of the day's quantile, from 0; -1 where missing."""
+        mask = self.mask if mask is NotSpecified else mask
+        return kind("Quantiles")(inputs=(self,), bins=bins, mask=mask)
+
+    def quartiles(self, mask: Any = NotSpecified) -> Any:
+        """Return a classifier of the day's quarter, from 0."""
+        return self.quantiles(4, mask)
+
+    def quintiles(self, mask: Any = NotSpecified) -> Any:
+        """Return a classifier of the day's fifth, from 0."""
+        return self.quantiles(5, mask)
+
+    def deciles(self, mask: Any = NotSpecified) -> Any:
+        """Return a classifier of the day's tenth, from 0."""
+        return self.quantiles(10, mask)
+
+    def top(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
+        """Return a filter of the day's N largest, in each group if one is given."""
+        if N == 1:
+            return kind("MaximumFilter")(self, groupby=groupby, mask=mask)
+        return self.rank(ascending=False, mask=mask, groupby=groupby) <= N
+
+    def bottom(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
+        """Return a filter of the day's N smallest, in each group if one is given."""
+        return self.rank(ascending=True, mask=mask, groupby=groupby) <= N
+
+    def percentile_between(
+        self, min_percentile: float, max_percentile: float, mask: Any = NotSpecified
+    ) -> Any:
+        """Return a filter of values between two percentiles of the day, 0 to 100, both
+        included.
+
+        Raises:
+            BadPercentileBounds: they are out of order.
+        """
+        return kind("PercentileFilter")(self, min_percentile, max_percentile, mask=mask)
+
+    def isnan(self) -> Any:
+        """Return a filter of missing values."""
+        float_only(self, "isnan")
+        return self != self  # noqa: PLR0124 - a term, not a truth value
+
+    def notnan(self) -> Any:
+        """Return a filter of values that are not missing."""
+        float_only(self, "notnan")
+        return ~self.isnan()
+
+    def isfinite(self) -> Any:
+        """Return a filter of values that are neither missing nor infinite."""
+        float_only(self, "isfinite")
+        return (self > -np.inf) & (self < np.inf)  # type: ignore[operator]
+
+    def clip(self, min_bound: Any, max_bound: Any, mask: Any = NotSpecified) -> Any:
+        """Return values cut to two bounds. zipline ignores the mask here, and so it is."""
+        del mask
+        return kind("Clip")(inputs=[self], min_bound=min_bound, max_bound=max_bound)
+
+    @staticmethod
+    def from_expr(expression: Any, *, window_safe: bool = False) -> Any:
+        """Return a factor of a polars expression over the daily bars.
+
+        Args:
+            expression: Over the columns `date`, `symbol`, `open`, `high`, `low`,
+                `close`, `volume` of all assets, sorted by symbol and date, restated to
+                the day that looks; use `.over("symbol")` for what runs along time, and
+                `.over("date")` for what runs across assets.
+            window_safe: Whether windows of it can be taken.
+
+        Raises:
+            LookAheadIndicator: when computed, if a value depends on later bars.
+        """
+        return kind("ExprFactor")(expression, window_safe=window_safe)
+
+    @classmethod
+    def _principal_type(cls) -> Any:
+        return Factor
+
+
+def _summary(name: str) -> Any:
+    def method(self: Any, mask: Any = NotSpecified) -> Any:
+        float_only(self, name)
+        return DailySummary(name, self, optional_mask(mask))
+
+    method.__name__ = name
+    method.__doc__ = f"Return the day's {name} over all assets, one value a day."
+    return method
+
+
+for _name in SUMMARIES:
+    setattr(Factor, _name, _summary(_name))
+
+
+@registered("NumExprFactor")
+class NumExprFactor(NumericalExpression, Factor):
+    """A factor computed by an operator or function."""
+
+
+class GroupedRowTransform(Factor):
+    """A function of each day's row, group by group."""
+
+    window_length = 0
+    transform: Any
+    arguments: tuple[Any, ...]
+
+    def __new__(
+        cls,
+        transform: Any,
+        arguments: tuple[Any, ...],
+        factor: Any,
+        groupby: Any,
+        *,
+        mask: Any,
+        window_safe: bool,
+    ) -> Any:
+        """Return the term of `transform` over the rows of `factor`."""
+        optional_mask(mask)
+        mask = factor.mask if mask is NotSpecified else _both(mask, factor.mask)
+        if groupby is NotSpecified:
+            groupby = kind("Everything")(mask=mask)
+        ranked = transform in {rows.row_ranks, rows.row_ranks_descending}
+        return super().__new__(
+            cls,
+            inputs=(factor, groupby),
+            mask=mask,
+            dtype=FLOAT if ranked else factor.dtype,
+            missing_value=np.nan if ranked else factor.missing_value,
+            window_safe=window_safe,
+            facts={"transform": transform, "arguments": arguments},
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets
+        values = inputs[0]
+        labels, none = self.inputs[1]._to_integral(inputs[1])  # noqa: SLF001
+        labels = np.where(mask, labels, none)
+        out = np.empty(values.shape, dtype=self.dtype)
+        rows.by_group(values, labels, self.transform, self.arguments, out)
+        return np.where(labels != none, out, self.missing_value)
+
+    def graph_repr(self) -> str:
+        """Return a short text for pictures."""
+        return f"GroupedRowTransform({self.transform.__name__})"
+
+
+# zipline's filters know `&` with whatever is boolean; the default mask is no filter.
+def _both(mask: Any, other: Any) -> Any:
+    return mask & other
+
+
+class Rank(SingleInputMixin, Factor):
+    """Ranks of each day."""
+
+    window_length = 0
+    dtype = FLOAT
+    window_safe = True
+    method: str
+    ascending: bool
+
+    def __new__(cls, factor: Any, method: str, *, ascending: bool, mask: Any) -> Any:
+        """Return the term of the ranks of `factor`."""
+        return super().__new__(
+            cls, inputs=(factor,), mask=mask, facts={"method": method, "ascending": ascending}
+        )
+
+    def _validate(self) -> None:
+        if self.method not in RANK_METHODS:
+            raise UnknownRankMethod(
+                f"method in rank() must be one of {', '.join(RANK_METHODS)}: was {self.method!r}"
+            )
+        super()._validate()
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets
+        missing = self.inputs[0].missing_value
+        return rows.masked_ranks(
+            inputs[0], mask, missing, method=self.method, ascending=self.ascending
+        )
+
+    def __repr__(self) -> str:
+        masked = "" if self.mask is AssetExists() else f", mask={self.mask.recursive_repr()}"
+        return f"Rank({self.inputs[0].recursive_repr()}, method={self.method!r}{masked})"
+
+
+class CustomFactor(PositiveWindowLengthMixin, CustomTermMixin, Factor):
+    """A factor of one's own: override `compute`, and set `inputs` and `window_length`.
+
+    ```python
+    class Gap(CustomFactor):
+        inputs = [USEquityPricing.open, USEquityPricing.close]
+        window_length = 2
+
+        def compute(self, today, assets, out, opens, closes):
+            out[:] = opens[-1] / closes[0] - 1.0
+    ```
+
+    With `outputs`, `out` has an attribute of each name, and so has the factor.
+    """
+
+    dtype = FLOAT
+
+    def __getattribute__(self, name: str) -> Any:
+        outputs = object.__getattribute__(self, "outputs")
+        if outputs is NotSpecified or name.startswith("__"):
+            return super().__getattribute__(name)
+        if name in outputs:
+            return RecarrayField(self, name)
+        try:
+            return super().__getattribute__(name)
+        except AttributeError as error:
+            raise AttributeError(
+                f"Instance of {type(self).__name__} has no output named {name!r}. Possible "
+                f"choices are: {outputs}."
+            ) from error
+
+    def __iter__(self) -> Any:
+        outputs = object.__getattribute__(self, "outputs")
+        if outputs is NotSpecified:
+            raise ValueError(f"{type(self).__name__} does not have multiple outputs.")
+        return (RecarrayField(self, name) for name in outputs)
+
+
+class RecarrayField(SingleInputMixin, Factor):
+    """One output of a factor with several."""
+
+    window_length = 0
+    attribute: str
+
+    def __new__(cls, factor: Any, attribute: str) -> Any:
+        """Return the output of `factor` of that name."""
+        return super().__new__(
+            cls,
+            inputs=[factor],
+            mask=factor.mask,
+            dtype=factor.dtype,
+            missing_value=factor.missing_value,
+            window_safe=factor.window_safe,
+            facts={"attribute": attribute},
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets, mask
+        return np.asarray(inputs[0][self.attribute])
+
+    def graph_repr(self) -> str:
+        """Return a short text for pictures."""
+        return f"{self.inputs[0].recursive_repr()}.{self.attribute}"
+
+
+@registered("LatestNumber")
+class Latest(LatestMixin, CustomFactor):
+    """The last known number of a column."""
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        from rbtlive.pipeline.whole import latest
+
+        return latest(self, windows, mask)
+
+
+class DailySummary(SingleInputMixin, Factor):
+    """One number a day over all assets."""
+
+    ndim = 1
+    window_length = 0
+    dtype = FLOAT
+    summary: str
+
+    def __new__(cls, summary: str, factor: Any, mask: Any) -> Any:
+        """Return the term of a day's summary of `factor`."""
+        return super().__new__(
+            cls,
+            inputs=[factor],
+            mask=mask,
+            window_safe=factor.window_safe,
+            facts={"summary": summary},
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets
+        lost = ~mask | is_missing(inputs[0], self.inputs[0].missing_value)
+        values = np.where(lost, np.nan, inputs[0])
+        return SUMMARIES[self.summary](values, axis=1)[:, None].astype(np.float64)
+
+    def __repr__(self) -> str:
+        return f"{self.inputs[0].recursive_repr()}.{self.summary}()"
+
+
+__all__ = ["CustomFactor", "Factor", "Latest", "RecarrayField"]

@@ -1,0 +1,36 @@
+"""Filters over the last days of another filter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbtlive.pipeline.filters.filter import CustomFilter
+
+
+class All(CustomFilter):
+    """Whether the input held on all days of the window."""
+
+    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+        """Write whether all days held."""
+        del today, assets
+        out[:] = inputs[0].sum(axis=0) == self.window_length
+
+
+class Any_(CustomFilter):  # noqa: N801 - it is exported as Any, zipline's name
+    """Whether the input held on a day of the window."""
+
+    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+        """Write whether one day held."""
+        del today, assets
+        out[:] = inputs[0].sum(axis=0) > 0
+
+
+class AtLeastN(CustomFilter):
+    """Whether the input held on N days of the window or more."""
+
+    params: Any = ("N",)
+
+    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+        """Write whether N days held."""
+        del today, assets
+        out[:] = inputs[0].sum(axis=0) >= params["N"]

@@ -1,0 +1,150 @@
+"""Values of data sets out of frames.
+
+The rule: a row is seen from the first session whose label is after its `timestamp`; of
+what is known, the row with the latest `asof` counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rbtlive.errors import NoTimeOfKnowledge, UnknownSymbol
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.kinds import registered
+from rbtlive.pipeline.term import TEXT, TIME
+from rbtlive.pipeline.windows import Loaded, Restatement
+
+
+@registered("FrameLoader")
+class FrameLoader:
+    """A frame in which each row says since when it is known.
+
+    Args:
+        dataset: The data set whose columns it has.
+        frame: polars or pandas: `symbol` or `sid`; `timestamp`, a date or a moment in
+            UTC, when the row became known; `asof`, the day it is about, by default
+            `timestamp`; and the columns.
+        lag: Further sessions before a row is seen.
+
+    Raises:
+        NoTimeOfKnowledge: the frame has no `timestamp`.
+    """
+
+    def __init__(self, dataset: Any, frame: Any, *, lag: int = 0) -> None:
+        rows = frame if isinstance(frame, pl.DataFrame) else pl.from_pandas(frame)
+        if "timestamp" not in rows.columns:
+            raise NoTimeOfKnowledge(
+                f"values of {dataset.__name__} need a column 'timestamp', when each row became "
+                f"known: the frame has {', '.join(rows.columns)}; without it a backtest would see "
+                "what nobody knew yet"
+            )
+        key = "sid" if "sid" in rows.columns else "symbol"
+        missing = [name for name in (key, *dataset.column_names) if name not in rows.columns]
+        if missing:
+            raise NoTimeOfKnowledge(
+                f"a frame for {dataset.__name__} needs the columns {', '.join(missing)}: it has "
+                f"{', '.join(rows.columns)}"
+            )
+        if "asof" not in rows.columns:
+            rows = rows.with_columns(pl.col("timestamp").alias("asof"))
+        self._rows = rows.sort("timestamp", "asof", maintain_order=True)
+        self._key = key
+        self._lag = lag
+
+    # The number of the first session that sees each row.
+    def _seen_from(self, source: Any) -> Any:
+        labels = source.labels.astype("datetime64[us]")
+        known = self._rows["timestamp"]
+        stamps = known.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+        if known.dtype == pl.Date:
+            return np.searchsorted(labels, stamps, side="right") + self._lag
+        mornings = source.mornings_us.astype("datetime64[us]")
+        return np.searchsorted(mornings, stamps, side="left") + self._lag
+
+    def load(self, column: Any, source: Any, first: int, last: int, assets: Any) -> Loaded:
+        """Return a column over sessions `first` to `last`, as known on each morning.
+
+        Raises:
+            UnknownSymbol: a row is of no asset of the data.
+        """
+        out = np.full((last - first + 1, len(assets)), column.missing_value, dtype=column.dtype)
+        place = {getattr(asset, self._key): number for number, asset in enumerate(assets)}
+        every = {getattr(asset, self._key) for asset in source.assets}
+        seen = self._seen_from(source)
+        best: dict[int, Any] = {}
+        values = self._values(column)
+        keys, asofs = self._rows[self._key].to_list(), self._rows["asof"].to_list()
+        for key, asof, session, value in zip(keys, asofs, seen.tolist(), values, strict=True):
+            if key not in every:
+                raise UnknownSymbol(
+                    f"a row of {column.qualname} must be of an asset of the data: was {key!r}"
+                )
+            where = place.get(key)
+            if where is None or session > last or value is None:
+                continue
+            if where not in best or asof >= best[where]:
+                best[where] = asof
+                out[max(session - first, 0) :, where] = value
+        return Loaded(out, first=first)
+
+    def _values(self, column: Any) -> Any:
+        values = self._rows[column.name]
+        if column.dtype == TIME:
+            stamps = values.cast(pl.Datetime("ns")).to_numpy().astype("datetime64[ns]")
+            return [None if np.isnat(stamp) else stamp for stamp in stamps]
+        if column.dtype == TEXT:
+            return values.cast(pl.String).to_list()
+        return values.to_list()
+
+
+class DataFrameLoader:
+    """zipline's loader of one column: a frame of days down and sids across.
+
+    The row of a day is what is seen on that day; nothing is moved.
+
+    Args:
+        column: The column.
+        baseline: pandas: index of days, columns of sids.
+        adjustments: pandas, zipline's columns `sid`, `value`, `kind` ("multiply"),
+            `start_date`, `end_date`, `apply_date`; values of days up to `end_date` are
+            multiplied on and after `apply_date`.
+    """
+
+    def __init__(self, column: Any, baseline: Any, adjustments: Any = None) -> None:
+        self.column = column
+        self.baseline = baseline
+        self.adjustments = adjustments
+
+    def load(self, column: Any, source: Any, first: int, last: int, assets: Any) -> Loaded:
+        """Return the column over sessions `first` to `last`.
+
+        Raises:
+            ValueError: it is another column.
+        """
+        if column.unspecialize() is not self.column.unspecialize():
+            raise ValueError(f"Can't load unknown column {column}")
+        import pandas as pd
+
+        labels = pd.DatetimeIndex(source.labels[first : last + 1].astype("datetime64[ns]"))
+        sids = [asset.sid for asset in assets]
+        days = self.baseline.index.get_indexer(labels)
+        columns = self.baseline.columns.get_indexer(sids)
+        out = np.full((len(labels), len(sids)), column.missing_value, dtype=column.dtype)
+        rows, places = np.flatnonzero(days >= 0), np.flatnonzero(columns >= 0)
+        found = self.baseline.to_numpy()[np.ix_(days[rows], columns[places])]
+        out[np.ix_(rows, places)] = found.astype(column.dtype)
+        return Loaded(out, self._restatements(labels, sids), first)
+
+    def _restatements(self, labels: Any, sids: list[int]) -> list[Restatement]:
+        if self.adjustments is None:
+            return []
+        found = []
+        for row in self.adjustments.itertuples():
+            day = int(labels.searchsorted(row.apply_date))
+            if row.kind != "multiply":
+                raise ValueError(f"an adjustment must be of kind 'multiply': was {row.kind!r}")
+            if day < len(labels) and row.sid in sids:
+                found.append(Restatement(day, sids.index(row.sid), float(row.value)))
+        return sorted(found)

@@ -1,0 +1,398 @@
+"""What factors, filters and classifiers have in common: custom computations, names,
+slices, downsampling, choices and constants.
+
+The rule: a mixin says how values are computed; the kind of term it is mixed into says
+what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+from rbtlive.errors import (
+    NoFurtherDataError,
+    NonExistentAssetInTimeFrame,
+    UnsupportedDataType,
+    WindowLengthNotPositive,
+)
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.kinds import registered
+from rbtlive.pipeline.sentinels import NotSpecified
+from rbtlive.pipeline.term import BOOL, TEXT, Term
+
+
+class RestrictedDType(Term):
+    """A term whose values are of some types only."""
+
+    ALLOWED_DTYPES: ClassVar[frozenset[Any]] = frozenset()
+    DTYPE_HINT: ClassVar[str] = ""
+
+    def _validate(self) -> None:
+        super()._validate()
+        if self.dtype not in self.ALLOWED_DTYPES:
+            allowed = ", ".join(sorted(str(dtype) for dtype in self.ALLOWED_DTYPES))
+            kinds = {
+                "CustomFilter": (BOOL,),
+                "CustomClassifier": (np.dtype("O"), np.dtype("int64")),
+                "CustomFactor": (np.dtype("float64"), np.dtype("datetime64[ns]")),
+            }
+            hint = next((kind for kind, dtypes in kinds.items() if self.dtype in dtypes), "")
+            raise UnsupportedDataType(
+                f"{type(self).__name__} instances with dtype {self.dtype} are not supported: "
+                f"expected {allowed}" + (f"; did you mean to create a {hint}?" if hint else "")
+            )
+
+
+class SingleInputMixin(Term):
+    """A term with exactly one input."""
+
+    def _validate(self) -> None:
+        super()._validate()
+        if len(self.inputs) != 1:
+            raise ValueError(
+                f"{type(self).__name__} expects only one input, but received {len(self.inputs)} "
+                "instead."
+            )
+
+
+class StandardOutputs(Term):
+    """A term with one value an asset and day."""
+
+    def _validate(self) -> None:
+        super()._validate()
+        if self.outputs is not NotSpecified:
+            raise ValueError(
+                f"{type(self).__name__} does not support custom outputs, but received custom "
+                f"outputs={self.outputs}."
+            )
+
+
+class PositiveWindowLengthMixin(Term):
+    """A term whose window holds something."""
+
+    def _validate(self) -> None:
+        super()._validate()
+        if not self.windowed:
+            raise WindowLengthNotPositive(
+                f"window_length of {type(self).__name__} must be at least 1: was "
+                f"{self.window_length}"
+            )
+
+
+class CustomTermMixin(Term):
+    """A term whose `compute` is called once a day with the windows of that day."""
+
+    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+        """Write the day's values into `out`.
+
+        Args:
+            today: The day's label, a pandas Timestamp.
+            assets: Sids of the assets, a pandas Index.
+            out: One place an asset, missing until it is written.
+            *inputs: A read-only window an input, days x assets; then the params, by
+                name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define a compute method")
+
+    # Rows that can be computed all at once, instead of day by day; None if they cannot.
+    def _whole(self, windows: Any, mask: Any) -> Any:  # noqa: ARG002 - for subclasses
+        return None
+
+    def _allocate(self, shape: tuple[int, int]) -> Any:
+        outputs = object.__getattribute__(self, "outputs")
+        if outputs is NotSpecified:
+            return np.full(shape, self.missing_value, dtype=self.dtype)
+        out = np.recarray(shape, formats=[self.dtype.str] * len(outputs), names=outputs)
+        out[:] = tuple(self.missing_value for _ in outputs)
+        return out
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        whole = self._whole(inputs, mask)
+        if whole is not None:
+            return whole
+        single = self.ndim == 1
+        out = self._allocate((len(mask), 1) if single else mask.shape)
+        compute, params = self.compute, self.params
+        every = np.array([True])
+        for row, day in enumerate(dates):
+            chosen = every if single else mask[row]
+            values = out[row][chosen]
+            compute(day, assets[mask[row]], values, *map(next, inputs), **params)
+            out[row][chosen] = values
+        return out
+
+    def graph_repr(self) -> str:
+        """Return a short text for pictures."""
+        return f"{type(self).__name__}\nwindow_length: {self.window_length}"
+
+
+class LatestMixin(SingleInputMixin):
+    """The last known value of a column."""
+
+    window_length = 1
+
+    def compute(self, today: Any, assets: Any, out: Any, data: Any) -> None:
+        """Write the last row."""
+        del today, assets
+        out[:] = data[-1]
+
+    def _validate(self) -> None:
+        super()._validate()
+        if self.inputs[0].dtype != self.dtype:
+            raise TypeError(
+                f"{type(self).__name__} expected an input of dtype {self.dtype}, but got "
+                f"{self.inputs[0].dtype} instead."
+            )
+
+    def graph_repr(self) -> str:
+        """Return a short text for pictures."""
+        return "Latest"
+
+
+class UniversalMixin(Term):
+    """Something that factors, filters and classifiers can be turned into."""
+
+    PREFIX: ClassVar[str] = ""
+    _specialized: ClassVar[dict[Any, Any]] = {}
+
+    @classmethod
+    def specialized(cls, principal: Any) -> Any:
+        """Return the class of this mixin for factors, filters or classifiers."""
+        key = (cls, principal)
+        if key not in UniversalMixin._specialized:
+            name = cls.PREFIX + principal.__name__
+            UniversalMixin._specialized[key] = type(
+                name, (cls, principal), {"__module__": __name__}
+            )
+        return UniversalMixin._specialized[key]
+
+
+@registered("AliasedMixin")
+class AliasedMixin(SingleInputMixin, UniversalMixin):
+    """A term under another name."""
+
+    PREFIX = "Aliased"
+    name: str
+
+    def __new__(cls, term: Any, name: str) -> Any:
+        """Return `term` under a name."""
+        return super().__new__(
+            cls,
+            inputs=(term,),
+            outputs=term.outputs,
+            window_length=0,
+            dtype=term.dtype,
+            missing_value=term.missing_value,
+            ndim=term.ndim,
+            window_safe=term.window_safe,
+            facts={"name": name},
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets, mask
+        return inputs[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inputs[0].recursive_repr()}, name={self.name!r})"
+
+    def graph_repr(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+FREQUENCIES: Final = ("year_start", "quarter_start", "month_start", "week_start")
+
+
+def period_starts(labels: Any, frequency: str) -> Any:
+    """Return the places of labels that begin a new year, quarter, month or ISO week.
+
+    Args:
+        labels: Days, datetime64, ascending.
+        frequency: One of `FREQUENCIES`.
+    """
+    days = labels.astype("datetime64[D]")
+    months = days.astype("datetime64[M]").astype(np.int64)
+    period = {
+        "year_start": lambda: days.astype("datetime64[Y]").astype(np.int64),
+        "quarter_start": lambda: months // 3,
+        "month_start": lambda: months,
+        "week_start": lambda: (days.astype(np.int64) + 3) // 7,
+    }[frequency]()
+    return np.flatnonzero(np.concatenate([[True], period[1:] != period[:-1]]))
+
+
+@registered("DownsampledMixin")
+class DownsampledMixin(StandardOutputs, UniversalMixin):
+    """A term that is computed on the first session of each period, and kept."""
+
+    PREFIX = "Downsampled"
+    window_safe = False
+    frequency: str
+    wrapped: Any
+
+    def __new__(cls, term: Any, frequency: str) -> Any:
+        """Return `term` computed once a period.
+
+        Raises:
+            ValueError: there is no such frequency.
+        """
+        if frequency not in FREQUENCIES:
+            raise ValueError(
+                f"frequency in downsample() must be one of {', '.join(FREQUENCIES)}: was "
+                f"{frequency!r}"
+            )
+        return super().__new__(
+            cls,
+            inputs=term.inputs,
+            outputs=term.outputs,
+            window_length=term.window_length,
+            mask=term.mask,
+            dtype=term.dtype,
+            missing_value=term.missing_value,
+            ndim=term.ndim,
+            facts={"frequency": frequency, "wrapped": term},
+        )
+
+    def compute_extra_rows(self, labels: Any, start: int, min_extra_rows: int) -> int:
+        """Return rows enough to begin with the first session of a period."""
+        current = start - min_extra_rows
+        if current < 0:
+            raise NoFurtherDataError(
+                f"{self!r} needs {min_extra_rows} sessions before {labels[start]}, but the calendar "
+                f"begins on {labels[0]}: start later"
+            )
+        first = int(period_starts(labels[: current + 1], self.frequency)[-1])
+        return min_extra_rows + current - first
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        samples = set(period_starts(dates.values, self.frequency).tolist())
+        rows: list[Any] = []
+        for row in range(len(dates)):
+            if row in samples:
+                given = inputs if self.windowed else [values[[row]] for values in inputs]
+                one = slice(row, row + 1)
+                rows.append(self._sample(given, dates[one], assets, mask[one]))
+            else:
+                if self.windowed:
+                    for windows in inputs:
+                        next(windows)
+                rows.append(rows[-1])
+        return np.vstack(rows)
+
+    # Day by day even where whole matrices would do: only some days are wanted.
+    def _sample(self, given: Any, day: Any, assets: Any, mask: Any) -> Any:
+        if not self.windowed:
+            return self.wrapped._compute(given, day, assets, mask)  # noqa: SLF001
+        held = [OneWindow(next(windows)) for windows in given]
+        return self.wrapped._compute(held, day, assets, mask)  # noqa: SLF001
+
+
+class OneWindow:
+    """A single window, as `Windows` of one day.
+
+    Args:
+        window: Days x assets, already masked.
+    """
+
+    def __init__(self, window: Any) -> None:
+        self.window = window
+
+    def __next__(self) -> Any:
+        return self.window
+
+
+@registered("SliceMixin")
+class SliceMixin(UniversalMixin):
+    """One asset's values, one a day."""
+
+    PREFIX = "Sliced"
+    asset: Any
+
+    def __new__(cls, term: Any, asset: Any) -> Any:
+        """Return the values of `term` for `asset`."""
+        return super().__new__(
+            cls,
+            inputs=[term],
+            window_length=0,
+            mask=term.mask,
+            dtype=term.dtype,
+            missing_value=term.missing_value,
+            window_safe=term.window_safe,
+            ndim=1,
+            facts={"asset": asset},
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del mask
+        column = int(np.searchsorted(assets.values, self.asset.sid))
+        if column >= len(assets) or assets[column] != self.asset.sid:
+            raise no_such_asset(self.asset, dates)
+        return inputs[0][:, [column]]
+
+    def __repr__(self) -> str:
+        return f"{self.inputs[0].recursive_repr()}[{self.asset}]"
+
+
+def no_such_asset(asset: Any, dates: Any) -> NonExistentAssetInTimeFrame:
+    """Return the error of an asset that is not listed when a term needs it."""
+    return NonExistentAssetInTimeFrame(
+        f"The target asset {asset!r} does not exist for the entire timeframe between "
+        f"{dates[0].date()} and {dates[-1].date()}: start later, or choose another asset"
+    )
+
+
+class IfElseMixin(UniversalMixin):
+    """One of two terms' values."""
+
+    PREFIX = "IfElse"
+    window_length = 0
+
+    def __new__(cls, condition: Any, if_true: Any, if_false: Any) -> Any:
+        """Return `if_true` where `condition` holds, else `if_false`."""
+        return super().__new__(
+            cls,
+            inputs=[condition, if_true, if_false],
+            dtype=if_true.dtype,
+            ndim=if_true.ndim,
+            missing_value=if_true.missing_value,
+            window_safe=condition.window_safe and if_true.window_safe and if_false.window_safe,
+            outputs=if_true.outputs,
+        )
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets, mask
+        return np.where(*inputs)
+
+
+@registered("ConstantMixin")
+class ConstantMixin(StandardOutputs, UniversalMixin):
+    """The same value for every asset and day."""
+
+    PREFIX = "Constant"
+    window_length = 0
+    inputs = ()
+    params: Any = ("const",)
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del inputs, dates, assets
+        return np.full(mask.shape, self.params["const"], dtype=self.dtype)
+
+
+__all__ = [
+    "TEXT",
+    "AliasedMixin",
+    "ConstantMixin",
+    "CustomTermMixin",
+    "DownsampledMixin",
+    "IfElseMixin",
+    "LatestMixin",
+    "OneWindow",
+    "PositiveWindowLengthMixin",
+    "RestrictedDType",
+    "SingleInputMixin",
+    "SliceMixin",
+    "StandardOutputs",
+    "UniversalMixin",
+    "no_such_asset",
+    "period_starts",
+]

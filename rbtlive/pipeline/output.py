@@ -1,0 +1,95 @@
+"""What a pipeline shows: frames of polars, or zipline's of pandas.
+
+The rule: rows in the order of sids, columns in the order they were given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import polars as pl
+
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.engine import Computed
+from rbtlive.pipeline.term import BOOL, FLOAT, INT, TIME
+
+_TYPES: dict[Any, Any] = {
+    BOOL: pl.Boolean,
+    FLOAT: pl.Float64,
+    INT: pl.Int64,
+    TIME: pl.Datetime("ns"),
+}
+
+
+def _flat(computed: Computed, name: str, chosen: Any) -> Any:
+    return computed.terms[name].postprocess(computed.columns[name][chosen])
+
+
+# A row of a screen, as a table that has that row alone.
+def _one_row(computed: Computed, row: int) -> Any:
+    chosen = np.zeros(computed.screen.shape, dtype=bool)
+    chosen[row] = computed.screen[row]
+    return chosen
+
+
+def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
+    """Return `date` (Date), `symbol` (String) and the columns; of one row without `date`."""
+    chosen = computed.screen if row is None else _one_row(computed, row)
+    days, assets = np.nonzero(chosen)
+    symbols = np.array([asset.symbol for asset in computed.assets], dtype=object)
+    labels = computed.dates.values.astype("datetime64[D]")
+    shown: list[Any] = [] if row is not None else [pl.Series("date", labels[days], dtype=pl.Date)]
+    shown.append(pl.Series("symbol", symbols[assets].tolist(), dtype=pl.String))
+    for name, term in computed.terms.items():
+        values = _flat(computed, name, chosen)
+        if isinstance(values, list):
+            shown.append(pl.Series(name, [list(value) for value in values]))
+        elif term.dtype in _TYPES:
+            shown.append(pl.Series(name, np.ascontiguousarray(values), dtype=_TYPES[term.dtype]))
+        else:
+            shown.append(pl.Series(name, values.tolist(), dtype=pl.String))
+    return pl.DataFrame(shown)
+
+
+def pandas_frame(computed: Computed, row: int | None = None) -> Any:
+    """Return zipline's frame: (date, asset) down, of one row assets down; columns
+    across.
+    """
+    import pandas as pd
+
+    chosen = computed.screen if row is None else _one_row(computed, row)
+    days, assets = np.nonzero(chosen)
+    objects = np.empty(len(computed.assets), dtype=object)
+    objects[:] = computed.assets
+    columns = {}
+    for name, term in computed.terms.items():
+        values = _flat(computed, name, chosen)
+        is_text = term.dtype == np.dtype("O")
+        columns[name] = pd.Categorical(values) if is_text else values
+    if row is None:
+        levels: Any = [computed.dates, pd.Index(objects, dtype=object)]
+        codes: Any = [days, assets]
+        index: Any = pd.MultiIndex(levels, codes, names=[None, None])
+    elif not len(assets):
+        return pd.DataFrame(index=[], columns=list(columns))
+    else:
+        index = pd.Index(objects[assets], dtype=object)
+    return pd.DataFrame(columns, index=index, columns=list(columns))
+
+
+def digest(computed: Computed, row: int) -> str:
+    """Return the SHA-256, in hex, of what is shown on a day."""
+    facts = hashlib.sha256()
+    chosen = computed.screen[row]
+    facts.update(
+        repr([a.sid for a, yes in zip(computed.assets, chosen, strict=True) if yes]).encode()
+    )
+    for name in computed.terms:
+        values = _flat(computed, name, _one_row(computed, row))
+        facts.update(name.encode())
+        plain = isinstance(values, list) or values.dtype == object
+        facts.update(
+            repr(list(values)).encode() if plain else np.ascontiguousarray(values).tobytes()
+        )
+    return facts.hexdigest()

@@ -1,0 +1,134 @@
+"""Pipelines: named terms, computed together each day, and a screen.
+
+The rule: a pipeline describes; `rbtlive.pipeline.engine` computes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbtlive.errors import UnsupportedPipelineOutput
+from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
+from rbtlive.pipeline.term import BOOL, AssetExists, ComputableTerm, Term
+
+
+class Pipeline:
+    """Columns of a table of assets, made anew each day.
+
+    Args:
+        columns: Factors, filters and classifiers by name.
+        screen: Filter of the assets that are shown; all that are listed by default.
+        domain: The market it is of; by default the data's.
+
+    Raises:
+        TypeError: a column is no computable term.
+        UnsupportedPipelineOutput: a column has one value a day.
+    """
+
+    __slots__ = ("__weakref__", "_columns", "_domain", "_screen")
+
+    def __init__(
+        self,
+        columns: dict[str, Any] | None = None,
+        screen: Any = None,
+        domain: Domain = GENERIC,
+    ) -> None:
+        if columns is not None and not isinstance(columns, dict):
+            raise TypeError(f"columns of a Pipeline must be a dict: was {columns!r}")
+        if not isinstance(domain, Domain):
+            raise TypeError(f"domain of a Pipeline must be a Domain: was {domain!r}")
+        self._columns: dict[str, Any] = {}
+        self._screen: Any = None
+        self._domain = domain
+        for name, term in (columns or {}).items():
+            self.add(term, name)
+        if screen is not None:
+            self.set_screen(screen)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Terms by name."""
+        return self._columns
+
+    @property
+    def screen(self) -> Any:
+        """The filter of the assets that are shown, or None."""
+        return self._screen
+
+    def add(self, term: Any, name: str, overwrite: bool = False) -> None:
+        """Add a column.
+
+        Raises:
+            KeyError: there is one of that name, and `overwrite` is False.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"a column's name must be text: was {name!r}")
+        if not isinstance(term, ComputableTerm):
+            raise TypeError(
+                f"Column {name!r} contains an invalid pipeline term ({term}). Did you mean to "
+                "append '.latest'?"
+            )
+        if term.ndim == 1:
+            raise UnsupportedPipelineOutput(
+                f"column {name!r} must have a value an asset: {term!r} has one a day; use it as an "
+                "input"
+            )
+        if name in self._columns and not overwrite:
+            raise KeyError(f"Column '{name}' already exists.")
+        self._columns.pop(name, None)
+        self._columns[name] = term
+
+    def remove(self, name: str) -> Any:
+        """Remove a column and return its term."""
+        return self._columns.pop(name)
+
+    def set_screen(self, screen: Any, overwrite: bool = False) -> None:
+        """Set the filter of the assets that are shown.
+
+        Raises:
+            ValueError: there is one, and `overwrite` is False.
+            TypeError: it is no filter.
+        """
+        if not (isinstance(screen, ComputableTerm) and screen.dtype == BOOL):
+            raise TypeError(f"screen must be a Filter: was {screen!r} ({type(screen).__name__})")
+        if self._screen is not None and not overwrite:
+            raise ValueError(
+                "set_screen() called with overwrite=False and screen already set.\nIf you want to "
+                "apply multiple filters as a screen use set_screen(filter1 & filter2 & ...).\nIf "
+                "you want to replace the previous screen with a new one, use "
+                "set_screen(new_filter, overwrite=True)."
+            )
+        self._screen = screen
+
+    def terms(self) -> list[Term]:
+        """Return all that is computed to be shown: the columns and the screen."""
+        return [*self._columns.values(), AssetExists() if self._screen is None else self._screen]
+
+    def domain(self, default: Domain) -> Domain:
+        """Return the market it is of.
+
+        Raises:
+            ValueError: its terms are of another one than was given.
+        """
+        found = infer_domain(self.terms())
+        if found is GENERIC:
+            return default if self._domain is GENERIC else self._domain
+        if self._domain is not GENERIC and found is not self._domain:
+            raise ValueError(
+                f"Conflicting domains in Pipeline. Inferred {found}, but {self._domain} was passed "
+                "at construction."
+            )
+        return found
+
+    def show_graph(self) -> Any:
+        """Return a picture of what is computed from what, as SVG."""
+        from rbtlive.pipeline.picture import Picture
+
+        return Picture(self)
+
+    def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "image/svg+xml": self.show_graph().svg}
+
+    def __repr__(self) -> str:
+        shown = f", screen={self._screen!r}" if self._screen is not None else ""
+        return f"Pipeline({', '.join(self._columns)}{shown})"

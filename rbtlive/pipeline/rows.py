@@ -1,0 +1,209 @@
+"""Arithmetic over the rows of a cross-section: ranks, groups, quantiles, moments.
+
+The rule: arrays in, arrays out, and zipline's numbers: its ties, its cut-offs, its
+treatment of missing values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.term import is_missing
+
+
+def nansum(values: Any, axis: int = 0) -> Any:
+    """Return sums without missing values."""
+    return np.where(np.isnan(values), 0.0, values).sum(axis=axis)
+
+
+def nanmean(values: Any, axis: int = 0) -> Any:
+    """Return means without missing values; NaN where there are only such."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return nansum(values, axis) / (~np.isnan(values)).sum(axis=axis)
+
+
+def nanstd(values: Any, axis: int = 0) -> Any:
+    """Return population standard deviations without missing values."""
+    centre = np.expand_dims(nanmean(values, axis), axis)
+    return np.sqrt(nanmean((values - centre) ** 2, axis))
+
+
+def _extreme(values: Any, axis: int, reduce: Any, empty: float) -> Any:
+    missing = np.isnan(values)
+    found = reduce(np.where(missing, empty, values), axis=axis)
+    return np.where(missing.all(axis=axis), np.nan, found)
+
+
+def nanmax(values: Any, axis: int = 0) -> Any:
+    """Return the largest values; NaN where all are missing."""
+    return _extreme(values, axis, np.max, -np.inf)
+
+
+def nanmin(values: Any, axis: int = 0) -> Any:
+    """Return the smallest values; NaN where all are missing."""
+    return _extreme(values, axis, np.min, np.inf)
+
+
+def nanmedian(values: Any, axis: int = 0) -> Any:
+    """Return medians without missing values; NaN where all are missing."""
+    missing = np.isnan(values)
+    ordered = np.sort(values, axis=axis)  # NaN comes last
+    count = (~missing).sum(axis=axis, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis)
+    high = np.take_along_axis(ordered, count // 2 % values.shape[axis], axis)
+    middle = np.where(count > 0, (low + np.where(count % 2 == 0, high, low)) / 2.0, np.nan)
+    return np.squeeze(middle, axis)
+
+
+def nanargmax(values: Any, axis: int = 0) -> Any:
+    """Return where the largest values are.
+
+    Raises:
+        ValueError: all values of one are missing.
+    """
+    if np.isnan(values).all(axis=axis).any():
+        raise ValueError("All-NaN slice encountered")
+    return np.nanargmax(values, axis=axis)
+
+
+def ordinal_ranks(numbers: Any) -> Any:
+    """Return the rank of each value in its row, from 1; of equals the first is lower."""
+    order = np.argsort(numbers, axis=1, kind="stable")
+    ranks = np.empty(numbers.shape)
+    counting = np.broadcast_to(np.arange(1.0, numbers.shape[1] + 1), numbers.shape)
+    np.put_along_axis(ranks, order, counting, axis=1)
+    return ranks
+
+
+def as_floats(values: Any) -> Any:
+    """Return values for sorting; whole numbers and times keep their order."""
+    if values.dtype.kind == "f":
+        return values.copy()
+    return values.astype(np.int64).view(np.float64).copy()
+
+
+def masked_ranks(values: Any, mask: Any, missing: Any, *, method: str, ascending: bool) -> Any:
+    """Return the rank of each value in its row, from 1; NaN where masked or missing.
+
+    Ordinal ranks give the lower one of equals to the lower sid, in both directions. By
+    any other method, a row in which one is missing has no ranks.
+    Source: zipline-reloaded 3.2.1, `lib/rank.pyx`.
+    """
+    lost = ~mask | is_missing(values, missing)
+    numbers = as_floats(values)
+    numbers[lost] = np.nan
+    if not ascending:
+        numbers = -numbers
+    if method == "ordinal":
+        ranks = ordinal_ranks(numbers)
+    else:
+        from scipy.stats import rankdata
+
+        ranks = np.apply_along_axis(rankdata, 1, numbers, method=method).astype(np.float64)
+    ranks[lost] = np.nan
+    return ranks
+
+
+def row_ranks(row: Any, method: str) -> Any:
+    """Return the ranks of one row."""
+    from scipy.stats import rankdata
+
+    return rankdata(row, method=method)
+
+
+def row_ranks_descending(row: Any, method: str) -> Any:
+    """Return the ranks of one row, from the largest."""
+    from scipy.stats import rankdata
+
+    return rankdata(-(row.view(np.float64)), method=method)
+
+
+def demean(row: Any) -> Any:
+    """Return the distances from the mean."""
+    return row - nanmean(row)
+
+
+def zscore(row: Any) -> Any:
+    """Return the distances from the mean in population standard deviations."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (row - nanmean(row)) / nanstd(row)
+
+
+def winsorize(row: Any, low: float, high: float) -> Any:
+    """Return values with the lowest and the highest replaced by the next ones.
+
+    Cuts are by position: `int(low * n)` values below, those from `ceil(high * n)` on
+    above. Source: zipline-reloaded 3.2.1, `pipeline/factors/factor.py`.
+    """
+    cut = row.copy()
+    missing = int(np.isnan(row).sum())
+    known = row.size - missing
+    order = cut.argsort()
+    if low > 0:
+        place = int(low * known)
+        cut[order[:place]] = cut[order[place]]
+    if high < 1:
+        place = int(np.ceil(known * high))
+        if place < known:
+            cut[order[place : known or None]] = cut[order[place - 1]]
+    return cut
+
+
+def by_group(
+    values: Any, labels: Any, function: Callable[..., Any], arguments: tuple[Any, ...], out: Any
+) -> Any:
+    """Write into `out` a function of the members of each group of each row."""
+    for row, groups, results in zip(values, labels, out, strict=True):
+        for group in np.unique(groups):
+            members = groups == group
+            results[members] = function(row[members], *arguments)
+    return out
+
+
+def quantile_labels(values: Any, bins: int) -> Any:
+    """Return for each value the quantile of its row, from 0; NaN where missing.
+
+    Raises:
+        ValueError: two edges of a row are the same.
+        Source: pandas 2.3, `qcut`, which zipline applies row by row.
+    """
+    out = np.full(values.shape, np.nan)
+    shares = np.linspace(0.0, 1.0, bins + 1) * 100.0
+    for row, labels in zip(values, out, strict=True):
+        known = row[~np.isnan(row)]
+        edges = np.percentile(known, shares) if len(known) else np.full(bins + 1, np.nan)
+        if np.isnan(edges).any() or (edges[1:] == edges[:-1]).any():
+            raise ValueError(
+                f"Bin edges must be unique: were {edges.tolist()} for {bins} quantiles of "
+                f"{len(known)} values; ask for fewer, or mask assets with equal values out"
+            )
+        places = np.searchsorted(edges, row, side="left").astype(np.float64)
+        places[row == edges[0]] = 1.0
+        places[np.isnan(row) | (places == bins + 1) | (places == 0)] = np.nan
+        labels[:] = places - 1.0
+    return out
+
+
+def group_codes(values: Any, missing: Any) -> tuple[Any, int]:
+    """Return labels as whole numbers, and the one that stands for none."""
+    if values.dtype.kind in "iu":
+        return values, missing
+    lost = is_missing(values, missing)
+    codes = np.full(values.shape, -1, dtype=np.int64)
+    codes[~lost] = np.unique(values[~lost].astype(str), return_inverse=True)[1]
+    return codes, -1
+
+
+def largest_by_group(bits: Any, groups: Any, wanted: Any) -> Any:
+    """Return where a row's largest whole number of each group is, of equals the first."""
+    out = np.zeros(wanted.shape, dtype=bool)
+    for row in range(len(bits)):
+        best: dict[int, int] = {}
+        for column in np.flatnonzero(wanted[row]).tolist():
+            group = int(groups[row, column])
+            if group not in best or bits[row, column] > bits[row, best[group]]:
+                best[group] = column
+        out[row, list(best.values())] = True
+    return out

@@ -1,0 +1,159 @@
+"""What pipelines know of the market: sessions, lifetimes, daily bars and what restates
+them.
+
+The rule: the row of a day holds the bar of the session before; a split or dividend
+takes effect on the morning of its day.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.data.windows.adjustments import Adjustments
+from rbtlive.errors import NotBuilt
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.data.equity_pricing import EquityPricing
+from rbtlive.pipeline.windows import Loaded, Restatement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rbtlive.data.bars.market import Market
+    from rbtlive.model.asset import Asset
+
+
+class Source:
+    """The market of a run, as pipelines look at it.
+
+    Args:
+        market: The market.
+        assets: Its assets as strategies see them; by default as they are.
+        loaders: Loaders by data set or column, used before a data set's own.
+
+    Attributes:
+        assets: In the order of their sids.
+        labels: Labels of all sessions, datetime64[D].
+        first_session: Number of the first session with bars.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        assets: Sequence[Asset] | None = None,
+        loaders: Mapping[Any, Any] | None = None,
+    ) -> None:
+        self._market = market
+        given = market.assets if assets is None else assets
+        self.assets = tuple(sorted(given, key=lambda asset: asset.sid))
+        self.labels = market.calendar.labels.astype("datetime64[D]")
+        self._loaders = dict(loaders or {})
+        self._starts = np.array([np.datetime64(a.start_date, "D") for a in market.assets])
+        self._ends = np.array([np.datetime64(a.end_date, "D") for a in market.assets])
+        order = [asset.index for asset in self.assets]
+        self._starts, self._ends = self._starts[order], self._ends[order]
+        self._ahead: Adjustments | None = None
+
+    @property
+    def first_session(self) -> int:
+        """Number of the first session with bars."""
+        return max(self._market.data_start, self._market.daily.first_session)
+
+    @property
+    def mornings_us(self) -> Any:
+        """Moments at which days are computed, µs UTC, by session number."""
+        calendar = self._market.calendar
+        return np.array([calendar.morning_us(number) for number in range(len(self.labels))])
+
+    def alive(self, first: int, last: int) -> Any:
+        """Return which assets are listed: after the first day, up to the last.
+
+        Args:
+            first: First session.
+            last: Last session.
+        """
+        days = self.labels[first : last + 1][:, None]
+        return (self._starts[None, :] < days) & (days <= self._ends[None, :])
+
+    def is_bar(self, column: Any) -> bool:
+        """Say whether a column is one of the daily bars."""
+        return column.dataset.root is EquityPricing and self._loader(column) is None
+
+    def _loader(self, column: Any) -> Any:
+        for key in (column, column.unspecialize(), column.dataset, column.dataset.root):
+            if key in self._loaders:
+                return self._loaders[key]
+        return column.dataset.root.loader
+
+    def load(self, column: Any, first: int, last: int, assets: Sequence[Asset]) -> Loaded:
+        """Return a column over the sessions `first` to `last`.
+
+        Raises:
+            NotBuilt: nothing says where the column's values come from.
+        """
+        loader = self._loader(column)
+        if loader is not None:
+            loaded: Loaded = loader.load(column, self, first, last, assets)
+            return loaded
+        if column.dataset.root is not EquityPricing:
+            name = column.dataset.__name__
+            raise NotBuilt(
+                f"{column.qualname} has no values: call {name}.use(frame), with a frame that has "
+                "the columns symbol, timestamp and "
+                f"{', '.join(column.dataset.column_names)}"
+            )
+        index = np.array([asset.index for asset in assets])
+        values = self._bars(column.name, first - 1, last - 1, index)
+        restatements, level = self._restated(column.name == "volume", first, last, index)
+        return Loaded(values, restatements, first, level)
+
+    # Rows without bars yet are missing bars; they are those of assets not listed.
+    def _bars(self, field: str, first: int, last: int, index: Any) -> Any:
+        panel = self._market.daily
+        low, high = first - panel.first_session, last - panel.first_session + 1
+        empty = 0.0 if field == "volume" else np.nan
+        there = max(low, 0), max(min(high, panel.rows), 0)
+        whole = len(index) == panel.width and bool((np.diff(index) == 1).all())
+        if there == (low, high):
+            values = panel.values(field, low, high)
+            return values if whole else np.take(values, index, axis=1)
+        out = np.full((high - low, len(index)), empty)
+        if there[0] < there[1]:
+            known = np.take(panel.values(field, *there), index, axis=1)
+            out[there[0] - low : there[1] - low] = known
+        return out
+
+    # All factors on bars that are known of by the last day, and the product of those
+    # that took effect before the first.
+    def _restated(
+        self, volume: bool, first: int, last: int, index: Any
+    ) -> tuple[list[Restatement], Any]:
+        found: list[Restatement] = []
+        level = np.ones(len(index))
+        by_asset = self._adjustments(last).by_asset
+        for column, asset in enumerate(index.tolist()):
+            for factor in by_asset[asset]:
+                ratio = factor.volume if volume else factor.price
+                if ratio == 1.0 or factor.session > last:
+                    continue
+                if factor.session < first:
+                    level[column] *= ratio
+                else:
+                    found.append(Restatement(factor.session - first, column, ratio))
+        found.sort(key=lambda restatement: restatement.row)
+        return found, None if (level == 1.0).all() else level
+
+    # A backtest computes days ahead: what takes effect in them is put into effect for the
+    # pipeline alone.
+    def _adjustments(self, last: int) -> Adjustments:
+        market = self._market
+        if not market.preload:
+            return market.adjustments
+        if self._ahead is None:
+            self._ahead = Adjustments(
+                splits=market.portal.splits,
+                dividends=market.portal.dividends,
+                width=len(market.assets),
+                previous_close=market.days.close_before,
+            )
+        self._ahead.advance(last)
+        return self._ahead

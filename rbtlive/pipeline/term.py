@@ -1,0 +1,451 @@
+"""Terms: what a pipeline is made of, each a description of a table of days and assets.
+
+The rule: a term is never changed, and terms that say the same are the same object, so
+that what pipelines share is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+from weakref import WeakValueDictionary
+
+from rbtlive.errors import (
+    DTypeNotSpecified,
+    InvalidOutputName,
+    NoDefaultMissingValue,
+    NonPipelineInputs,
+    NonSliceableTerm,
+    NonWindowSafeInput,
+    NotDType,
+    TermInputsNotSpecified,
+    TermOutputsEmpty,
+    UnsupportedDType,
+    WindowLengthNotSpecified,
+)
+from rbtlive.model.arrays import np
+from rbtlive.pipeline.domain import GENERIC, Domain, infer_domain
+from rbtlive.pipeline.kinds import kind
+from rbtlive.pipeline.sentinels import NotSpecified
+
+BOOL: Final = np.dtype("bool")
+FLOAT: Final = np.dtype("float64")
+INT: Final = np.dtype("int64")
+TIME: Final = np.dtype("datetime64[ns]")
+TEXT: Final = np.dtype("O")
+NOT_A_TIME: Final = np.datetime64("NaT", "ns")
+_MISSING: Final = {BOOL: False, FLOAT: np.nan, TIME: NOT_A_TIME, TEXT: None}
+
+
+def validate_dtype(name: str, dtype: Any, missing_value: Any) -> tuple[Any, Any]:
+    """Return a term's dtype and missing value, checked.
+
+    Raises:
+        DTypeNotSpecified: there is no dtype.
+        NotDType: it is none.
+        UnsupportedDType: a pipeline has no such values.
+        NoDefaultMissingValue: an int64 without a missing value.
+        TypeError: the missing value is not of the dtype.
+    """
+    if dtype is NotSpecified:
+        raise DTypeNotSpecified(f"{name} needs a dtype: set it as a class attribute")
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError as error:
+        raise NotDType(f"dtype of {name} must be a numpy dtype: was {dtype!r}") from error
+    if dtype.kind == "M":
+        dtype = TIME
+    if dtype.kind in "US":
+        dtype = TEXT
+    if dtype not in {BOOL, FLOAT, INT, TIME, TEXT}:
+        raise UnsupportedDType(
+            f"dtype of {name} must be bool, float64, int64, datetime64[ns] or object: was {dtype}"
+        )
+    if missing_value is NotSpecified:
+        if dtype == INT:
+            raise NoDefaultMissingValue(
+                f"{name} is of int64 and needs a missing_value: pass one, e.g. -1"
+            )
+        return dtype, _MISSING[dtype]
+    return dtype, coerced(name, dtype, missing_value)
+
+
+def coerced(name: str, dtype: Any, value: Any) -> Any:
+    """Return a scalar as one of the dtype.
+
+    Raises:
+        TypeError: it cannot be one without a loss.
+    """
+    fits: Any = True
+    if dtype == BOOL:
+        fits = isinstance(value, (bool, np.bool_))
+    elif dtype == INT:
+        fits = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    elif dtype == FLOAT:
+        fits = isinstance(value, (int, float, np.floating, np.integer))
+        value = float(value) if fits else value
+    elif dtype == TIME:
+        return np.datetime64(value, "ns")
+    if not fits:
+        raise TypeError(
+            f"a value of {name} must be of {dtype}: was {value!r} ({type(value).__name__})"
+        )
+    return value
+
+
+# NaN and NaT are not equal to themselves, and would never be found again.
+def _key(value: Any) -> Any:
+    if isinstance(value, (float, np.floating, np.datetime64)) and value != value:  # noqa: PLR0124
+        return "missing"
+    return (type(value).__name__, value)
+
+
+class Term:
+    """The base of all terms.
+
+    Attributes:
+        dtype: NumPy type of the values.
+        missing_value: What stands for a missing value.
+        window_safe: Whether values mean the same as seen from any later day, so that
+            windows of them can be taken.
+        ndim: 2, or 1 for one value a day.
+        params: Names of further arguments of `compute`, or their defaults by name.
+        domain: The market it is of.
+        mask: Filter of the assets it is computed for.
+    """
+
+    dtype: Any = NotSpecified
+    missing_value: Any = NotSpecified
+    window_safe: Any = False
+    ndim: Any = 2
+    domain: Any = GENERIC
+    params: Any = ()
+    inputs: Any = ()
+    outputs: Any = NotSpecified
+    window_length: Any = 0
+    mask: Any = None
+    _cache: ClassVar[WeakValueDictionary[Any, Any]] = WeakValueDictionary()
+
+    def __new__(
+        cls,
+        *,
+        domain: Any = NotSpecified,
+        dtype: Any = NotSpecified,
+        missing_value: Any = NotSpecified,
+        window_safe: Any = NotSpecified,
+        ndim: Any = NotSpecified,
+        facts: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the term that says this; the same object each time.
+
+        Raises:
+            TypeError: a parameter is missing, unknown or not hashable.
+        """
+        said = {"domain": domain, "window_safe": window_safe, "ndim": ndim}
+        own = {
+            name: getattr(cls, name) if value is NotSpecified else value
+            for name, value in said.items()
+        }
+        own["dtype"], own["missing_value"] = validate_dtype(
+            cls.__name__,
+            cls.dtype if dtype is NotSpecified else dtype,
+            cls.missing_value if missing_value is NotSpecified else missing_value,
+        )
+        params = cls._pop_params(kwargs)
+        if kwargs:
+            raise TypeError(
+                f"{cls.__name__} received unexpected keyword arguments "
+                f"{', '.join(sorted(kwargs))}: it takes {', '.join(dict(params)) or 'none'}"
+            )
+        facts = dict(facts or {})
+        key = (
+            cls,
+            tuple((name, _key(value)) for name, value in own.items()),
+            tuple((name, _key(value)) for name, value in params),
+            tuple((name, _key(value)) for name, value in facts.items()),
+        )
+        known = Term._cache.get(key)
+        if known is not None:
+            return known
+        made = super().__new__(cls)
+        for name, value in (own | facts).items():
+            object.__setattr__(made, name, value)
+        made._check_params(params)
+        object.__setattr__(made, "params", dict(params))
+        made._validate()
+        Term._cache[key] = made
+        return made
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        """Do nothing: a term that was known already must not be made anew."""
+
+    @classmethod
+    def _pop_params(cls, kwargs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+        wanted = cls.params
+        if not isinstance(wanted, Mapping):
+            wanted = dict.fromkeys(wanted, NotSpecified)
+        values = []
+        for name, default in wanted.items():
+            value = kwargs.pop(name, default)
+            if value is NotSpecified:
+                raise TypeError(f"{cls.__name__} expected a keyword parameter {name!r}.")
+            try:
+                hash(value)
+            except TypeError as error:
+                raise TypeError(
+                    f"{cls.__name__} expected a hashable value for parameter {name!r}, but got "
+                    f"{value!r} instead."
+                ) from error
+            values.append((name, value))
+        return tuple(values)
+
+    def _check_params(self, params: tuple[tuple[str, Any], ...]) -> None:
+        for name, _ in params:
+            if hasattr(type(self), name):
+                raise TypeError(
+                    f"Parameter {name!r} of {type(self).__name__} conflicts with an attribute of "
+                    "all terms: give it another name"
+                )
+
+    # Subclasses check what is theirs and call this.
+    def _validate(self) -> None:
+        return
+
+    def __getitem__(self, asset: Any) -> Any:
+        """Return the term's values for one asset, one a day.
+
+        Raises:
+            NonSliceableTerm: it is a column of a data set; take its `latest`.
+        """
+        from rbtlive.model.asset import Asset
+
+        if not isinstance(asset, Asset):
+            raise TypeError(f"a term is sliced by an asset: was {asset!r}; pass symbol('AAPL')")
+        if isinstance(self, LoadableTerm):
+            raise NonSliceableTerm(
+                f"{self!r} cannot be sliced: slice a factor, e.g. .latest[asset]"
+            )
+        assert isinstance(self, ComputableTerm)
+        return self._with_mixin(kind("SliceMixin"))(self, asset)
+
+    @property
+    def windowed(self) -> bool:
+        """Whether a value is computed from several days of the inputs."""
+        return self.window_length is not NotSpecified and self.window_length > 0
+
+    def compute_extra_rows(self, _labels: Any, _start: int, min_extra_rows: int) -> int:
+        """Return how many rows before the first one are computed.
+
+        Args:
+            _labels: Labels of all sessions.
+            _start: Number of the first session that is asked for.
+            min_extra_rows: How many are needed at least.
+        """
+        return min_extra_rows
+
+    @property
+    def dependencies(self) -> dict[Any, int]:
+        """What must be computed first, with the extra rows of each."""
+        extra = max(0, self.window_length - 1)
+        needed = dict.fromkeys(self.inputs, extra)
+        if self.mask is not None:
+            needed.setdefault(self.mask, 0)
+        return needed
+
+    def graph_repr(self) -> str:
+        """Return a short text for pictures."""
+        return type(self).__name__
+
+    def recursive_repr(self) -> str:
+        """Return a short text for use inside another term's."""
+        return type(self).__name__
+
+
+class LoadableTerm(Term):
+    """A term whose values are loaded: a column of a data set."""
+
+
+class AssetExists(Term):
+    """Whether an asset is listed on a day: the default mask of all terms."""
+
+    dtype = BOOL
+
+    def __repr__(self) -> str:
+        return "AssetExists()"
+
+    graph_repr = __repr__
+    recursive_repr = __repr__
+
+
+class InputDates(Term):
+    """The days, one a row."""
+
+    dtype = TIME
+    ndim = 1
+    window_safe = True
+
+
+class ComputableTerm(Term):
+    """A term that is computed from others: a factor, a filter or a classifier.
+
+    Args:
+        inputs: Terms or columns that it is computed from.
+        outputs: Names of its values, if it has several.
+        window_length: How many days of each input one value takes; 0 is the day alone.
+        mask: Filter of the assets it is computed for; others are missing.
+
+    Raises:
+        TermInputsNotSpecified: there are no inputs.
+        WindowLengthNotSpecified: there is no window length.
+        NonPipelineInputs: an input is no term.
+        NonWindowSafeInput: a window of a term that is not window-safe.
+        TermOutputsEmpty: the list of outputs is empty.
+        InvalidOutputName: an output's name is private or taken.
+    """
+
+    inputs: Any = NotSpecified
+    window_length: Any = NotSpecified
+    mask: Any = NotSpecified
+    domain: Any = NotSpecified
+
+    def __new__(
+        cls,
+        inputs: Any = NotSpecified,
+        outputs: Any = NotSpecified,
+        window_length: Any = NotSpecified,
+        mask: Any = NotSpecified,
+        domain: Any = NotSpecified,
+        *,
+        facts: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the term that says this; the same object each time."""
+        inputs = cls.inputs if inputs is NotSpecified else inputs
+        outputs = cls.outputs if outputs is NotSpecified else outputs
+        mask = cls.mask if mask is NotSpecified else mask
+        domain = cls.domain if domain is NotSpecified else domain
+        if inputs is not NotSpecified:
+            inputs = tuple(inputs)
+            strange = [value for value in inputs if not isinstance(value, Term)]
+            if strange:
+                names = ", ".join(f"{value!r} ({type(value).__name__})" for value in strange)
+                raise NonPipelineInputs(f"inputs of {cls.__name__} must be terms: was {names}")
+        if domain is NotSpecified:
+            domain = GENERIC if inputs is NotSpecified else infer_domain(inputs)
+        own = {
+            "inputs": inputs,
+            "outputs": outputs if outputs is NotSpecified else tuple(outputs),
+            "window_length": cls.window_length if window_length is NotSpecified else window_length,
+            "mask": AssetExists() if mask is NotSpecified or mask is None else mask,
+        }
+        return super().__new__(cls, domain=domain, facts=own | dict(facts or {}), **kwargs)
+
+    def _validate(self) -> None:
+        super()._validate()
+        name = type(self).__name__
+        if self.inputs is NotSpecified:
+            raise TermInputsNotSpecified(
+                f"{name} needs inputs: pass inputs=[USEquityPricing.close]"
+            )
+        if not isinstance(self.domain, Domain):
+            raise TypeError(f"domain of {name} must be a Domain: was {self.domain!r}")
+        self._check_outputs(name)
+        if self.window_length is NotSpecified:
+            raise WindowLengthNotSpecified(f"{name} needs a window_length: pass a count of days")
+        if self.window_length > 1:
+            for term in self.inputs:
+                if not term.window_safe:
+                    raise NonWindowSafeInput(
+                        f"Can't compute windowed expression {name} with windowed input {term!r}: "
+                        "its values cannot be compared over time; use returns, ranks or zscores"
+                    )
+
+    def _check_outputs(self, name: str) -> None:
+        outputs = object.__getattribute__(self, "outputs")
+        if outputs is NotSpecified:
+            return
+        if not outputs:
+            raise TermOutputsEmpty(f"{name} has an empty list of outputs: name at least one")
+        taken = {attribute for attribute in dir(ComputableTerm) if not attribute.startswith("_")}
+        for output in outputs:
+            if output.startswith("_") or output in taken | {"compute"}:
+                raise InvalidOutputName(
+                    f"an output of {name} cannot be called {output!r}: the name is private or taken"
+                )
+
+    # Inputs are arrays, or windows of a windowed term; the result is rows x assets.
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def _principal_type(cls) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def _with_mixin(cls, mixin: Any) -> Any:
+        return mixin.specialized(cls._principal_type())
+
+    def downsample(self, frequency: str) -> Any:
+        """Return the term computed on the first session of each period only, and kept.
+
+        Args:
+            frequency: "year_start", "quarter_start", "month_start" or "week_start".
+        """
+        return self._with_mixin(kind("DownsampledMixin"))(self, frequency)
+
+    def alias(self, name: str) -> Any:
+        """Return the term under a name of its own."""
+        return self._with_mixin(kind("AliasedMixin"))(self, name)
+
+    def isnull(self) -> Any:
+        """Return a filter that is True where a value is missing."""
+        self._refuse_filter("isnull")
+        return self.isnan() if self.dtype == FLOAT else kind("NullFilter")(self)  # type: ignore[attr-defined]
+
+    def notnull(self) -> Any:
+        """Return a filter that is True where a value is not missing."""
+        self._refuse_filter("notnull")
+        return kind("NotNullFilter")(self)
+
+    def fillna(self, fill_value: Any) -> Any:
+        """Return the term with another value, or another term's, where one is missing."""
+        self._refuse_filter("fillna")
+        if isinstance(fill_value, LoadableTerm):
+            raise TypeError(
+                f"Can't use expression {fill_value!r} as a fill value. Did you mean to append "
+                "'.latest?'"
+            )
+        if not isinstance(fill_value, ComputableTerm):
+            value = coerced(f"fillna() of {type(self).__name__}", self.dtype, fill_value)
+            fill_value = self._with_mixin(kind("ConstantMixin"))(
+                const=value, dtype=self.dtype, missing_value=self.missing_value
+            )
+        return self.notnull().if_else(self, fill_value)
+
+    def _refuse_filter(self, method: str) -> None:
+        if self.dtype == BOOL:
+            raise TypeError(f"{method}() is not supported for Filters")
+
+    def postprocess(self, values: Any) -> Any:
+        """Return a flat array of values as a pipeline shows them."""
+        return [tuple(value) for value in values] if values.dtype.names else values
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(term.recursive_repr() for term in self.inputs)
+        return f"{type(self).__name__}([{inputs}], {self.window_length})"
+
+    def recursive_repr(self) -> str:
+        """Return a short text for use inside another term's."""
+        return f"{type(self).__name__}(...)"
+
+
+def is_missing(values: Any, missing: Any) -> Any:
+    """Return where values are missing."""
+    if values.dtype.kind == "f" and missing != missing:  # noqa: PLR0124 - NaN
+        return np.isnan(values)
+    if values.dtype.kind == "M" and np.isnat(missing):
+        return np.isnat(values)
+    if values.dtype == TEXT:
+        return np.frompyfunc(lambda v: v is None or v == missing, 1, 1)(values).astype(bool)
+    return values == missing

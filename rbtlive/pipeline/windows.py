@@ -1,0 +1,167 @@
+"""Windows over the inputs of a term: what was known on each day, as it looked then.
+
+The rule: a day's window is a view where it can be one; values before a split or
+dividend are restated in place once the days have passed it, one after the other, so
+that a window does not depend on where a chunk begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rbtlive.model.arrays import np
+
+
+class Restatement(NamedTuple):
+    """A factor on earlier values of one asset.
+
+    Attributes:
+        row: Row of the day it takes effect on. Rows up to this one hold values of
+            earlier days, and are multiplied.
+        column: Column of the asset.
+        ratio: The factor.
+    """
+
+    row: int
+    column: int
+    ratio: float
+
+
+class Loaded(NamedTuple):
+    """Values of an input, with what restates them.
+
+    Attributes:
+        values: Rows x assets, as they were recorded.
+        restatements: In order of their rows.
+        first: Session number of the first row.
+        level: Product of all factors that took effect before the first row, by asset;
+            None if there was none.
+    """
+
+    values: Any
+    restatements: Sequence[Restatement] = ()
+    first: int = 0
+    level: Any = None
+
+    def tail(self, offset: int) -> Loaded:
+        """Return the rows from `offset` on; what took effect before them has no effect
+        on them, as none of their values is of a day before it.
+        """
+        if not offset:
+            return self
+        level = self.level
+        earlier = [r for r in self.restatements if r.row < offset]
+        if earlier:
+            level = np.ones(self.values.shape[1]) if level is None else level.copy()
+            for restatement in earlier:
+                level[restatement.column] *= restatement.ratio
+        later = [r._replace(row=r.row - offset) for r in self.restatements if r.row >= offset]
+        return Loaded(self.values[offset:], later, self.first + offset, level)
+
+    def levelled(self, length: int) -> tuple[Any, Any]:
+        """Return values restated to one common level, and what turns that level into
+        the one of each window of `length` rows; None if nothing is restated.
+
+        The common level is that of the first session of all, so that numbers do not
+        depend on where a chunk begins.
+        """
+        if not self.restatements and self.level is None:
+            return self.values, None
+        rows, width = self.values.shape
+        levels = np.ones((rows + 1, width))
+        if self.level is not None:
+            levels[0] = self.level
+        for row, column, ratio in self.restatements:
+            levels[row + 1, column] *= ratio
+        levels = np.cumprod(levels, axis=0)
+        return self.values / levels[:-1], levels[length:]
+
+
+class Windows:
+    """The windows of one input, one a row.
+
+    Args:
+        loaded: Values from `length` - 1 rows before the first window's day on.
+        length: How many rows a window has.
+        mask: Assets that are wanted on each day, rows x assets; None for all. Inputs of
+            one column are never masked.
+
+    Attributes:
+        loaded: As given.
+        length: As given.
+    """
+
+    def __init__(self, loaded: Loaded, length: int, mask: Any = None) -> None:
+        self.loaded = loaded
+        self.length = length
+        values = loaded.values
+        self._mask: Any = None if mask is None or values.shape[1] == 1 else mask
+        self._values = values.copy() if loaded.restatements else values
+        self._waiting = list(reversed(loaded.restatements))
+        self._day = 0
+        self._part: Any = None  # columns of one mask, over the days that share it
+        self._part_from = self._part_to = 0
+        self._place: Any = None  # where a column is in it; -1 if it is not
+
+    def __iter__(self) -> Windows:
+        return self
+
+    def __next__(self) -> Any:
+        day = self._day
+        last = day + self.length - 1
+        if last >= len(self._values):
+            raise StopIteration
+        self._restate(last)
+        window = self._window(day)
+        self._day = day + 1
+        window.flags.writeable = False
+        return window
+
+    # What has taken effect by the day of the window is in all rows before it.
+    def _restate(self, last: int) -> None:
+        while self._waiting and self._waiting[-1].row <= last:
+            row, column, ratio = self._waiting.pop()
+            self._values[: row + 1, column] *= ratio
+            if self._part is not None and self._place[column] >= 0 and row >= self._part_from:
+                rows = row + 1 - self._part_from
+                self._part[:rows, self._place[column]] *= ratio
+
+    def _window(self, day: int) -> Any:
+        low, high = day, day + self.length
+        if self._mask is None:
+            return self._values[low:high].view()
+        if day >= self._part_to:
+            self._take_part(day)
+        if self._part is None:
+            return self._values[low:high].view()
+        return self._part[low - self._part_from : high - self._part_from].view()
+
+    # Days in a row with the same mask share one copy of its columns.
+    def _take_part(self, day: int) -> None:
+        chosen = self._mask[day]
+        end = day + 1
+        while end < len(self._mask) and np.array_equal(self._mask[end], chosen):
+            end += 1
+        self._part_from, self._part_to = day, end
+        if chosen.all():
+            self._part = None
+            return
+        # Rows one after the other in memory: sums must add in the same order always.
+        self._part = np.compress(chosen, self._values[day : end + self.length - 1], axis=1)
+        self._place = np.where(chosen, np.cumsum(chosen) - 1, -1)
+
+
+def as_loaded(values: Any, first: int) -> Loaded:
+    """Return computed values, or loaded ones, as something windows are taken of.
+
+    Args:
+        values: Rows x assets.
+        first: Session number of the first row.
+    """
+    return values if isinstance(values, Loaded) else Loaded(values, first=first)
+
+
+def as_array(values: Any) -> Any:
+    """Return computed or loaded values as an array."""
+    return values.values if isinstance(values, Loaded) else values

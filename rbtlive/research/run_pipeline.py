@@ -1,0 +1,79 @@
+"""Pipelines in research: one call, all days.
+
+The rule: the table of a day is what a strategy would have seen that morning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from rbtlive.core.shown.presenter import get_presenter
+from rbtlive.data.bars.market import Market
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.runtime.backtest import prepare_settings
+
+
+def run_pipeline(  # noqa: PLR0913 - each by name
+    pipeline: Any,
+    start: Any,
+    end: Any,
+    data: Any,
+    *,
+    frames: Literal["polars", "pandas"] = "polars",
+    chunks: int = 504,
+    loaders: Mapping[Any, Any] | None = None,
+    calendar: str | None = None,
+    zipline_quirks: bool = False,
+) -> Any:
+    """Compute a pipeline over all sessions of a span.
+
+    Args:
+        pipeline: The pipeline.
+        start: First session, a date or text.
+        end: Last session, included.
+        data: A portal, or what one is made of.
+        frames: "polars" gives `date`, `symbol` and the columns; "pandas" gives zipline's
+            frame, (date, asset) down.
+        chunks: How many sessions are computed at once: it bounds memory, and changes no
+            number.
+        loaders: Loaders by data set or column.
+        calendar: Name of the calendar of a frame.
+        zipline_quirks: Keep prices as zipline's files do, in thousandths.
+
+    Returns:
+        One row an asset and day that passes the screen; by day, then by sid.
+
+    Raises:
+        NoFurtherDataError: a window of the first day reaches back beyond the data.
+        SettingsError: no session of the data lies between `start` and `end`.
+    """
+    import polars as pl
+
+    from rbtlive.pipeline.engine import compute
+    from rbtlive.pipeline.output import pandas_frame, polars_frame
+    from rbtlive.pipeline.source import Source
+
+    portal = PolarsDataPortal.coerce(data, calendar=calendar).sessions_only()
+    settings = prepare_settings(portal, start=start, end=end, frames=frames)
+    assert settings.end is not None
+    first, last = (portal.calendar.number(day) for day in (settings.start, settings.end))
+    market = Market(
+        portal,
+        frequency="1d",
+        first_session=first,
+        last_session=last,
+        preload=True,
+        round_history=zipline_quirks,
+    )
+    presenter = get_presenter(frames)
+    source = Source(market, [presenter.present_asset(a) for a in market.assets], loaders)
+    parts = []
+    for begin in range(first, last + 1, chunks):
+        computed = compute(pipeline, source, begin, min(begin + chunks - 1, last))
+        parts.append(pandas_frame(computed) if frames == "pandas" else polars_frame(computed))
+    if frames == "polars":
+        return pl.concat(parts)
+    import pandas as pd
+
+    return parts[0] if len(parts) == 1 else pd.concat(parts)

@@ -1,0 +1,335 @@
+"""Pipelines in research and in runs, where zipline has no say or agrees by rule."""
+
+import asyncio
+from datetime import date
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import rbtlive as rbt
+from rbtlive import errors
+from rbtlive.pipeline import CustomFactor, Factor, Pipeline
+from rbtlive.pipeline.data import Column, DataSet, USEquityPricing
+from rbtlive.pipeline.factors import (
+    AverageDollarVolume,
+    BollingerBands,
+    Returns,
+    SimpleMovingAverage,
+)
+from tests.parity.datasets import load
+
+START, END = "2016-02-01", "2016-03-31"
+
+
+@cache
+def portal() -> Any:
+    """Return sixteen assets with splits, dividends, gaps, late listings and early ends."""
+    data = load("pipelines_daily")
+    return rbt.PolarsDataPortal(
+        data.bars, assets=data.assets, splits=data.splits, dividends=data.dividends
+    )
+
+
+class Range(CustomFactor):
+    """The range of the window, as a share of its last close."""
+
+    inputs = (USEquityPricing.high, USEquityPricing.low, USEquityPricing.close)
+    window_length = 15
+
+    def compute(self, today, assets, out, high, low, close):
+        out[:] = (high.max(axis=0) - low.min(axis=0)).sum() / close[-1]
+
+
+def many() -> Pipeline:
+    returns = Returns(window_length=8)
+    return Pipeline(
+        {
+            "sma": SimpleMovingAverage(inputs=[USEquityPricing.close], window_length=20),
+            "adv": AverageDollarVolume(window_length=10),
+            "upper": BollingerBands(window_length=12, k=2).upper,
+            "rank": returns.rank(mask=AverageDollarVolume(window_length=10).top(9)),
+            "z": returns.zscore(),
+            "weekly": returns.downsample("week_start"),
+            "range": Range(mask=returns > 0),
+            "own": Factor.from_expr(pl.col("close").rolling_mean(5).over("symbol")),
+        },
+        screen=AverageDollarVolume(window_length=5).top(8),
+    )
+
+
+@pytest.mark.parametrize("chunks", [1, 3, 7, 20])
+def test_numbers_do_not_depend_on_the_chunks(chunks: int):
+    """Any cut of the days gives the same table, digit for digit."""
+    whole = rbt.run_pipeline(many(), START, END, portal())
+
+    cut = rbt.run_pipeline(many(), START, END, portal(), chunks=chunks)
+
+    assert_frame_equal(cut, whole, check_exact=True)
+
+
+def test_no_number_depends_on_the_day_or_what_follows():
+    """Bars of the day itself and of later days, changed, change nothing."""
+    data = load("pipelines_daily")
+    day = date(2016, 3, 1)
+    late = pl.col("date") >= day
+    changed = data.bars.with_columns(
+        [pl.when(late).then(pl.col(name) * 3).otherwise(pl.col(name)) for name in ("open", "high", "low", "close")]
+    )  # fmt: skip
+    other = rbt.PolarsDataPortal(
+        changed, assets=data.assets, splits=data.splits,
+        dividends=data.dividends.filter(pl.col("ex_date") <= day),
+    )  # fmt: skip
+
+    before = rbt.run_pipeline(many(), START, day, portal())
+
+    assert_frame_equal(rbt.run_pipeline(many(), START, day, other), before, check_exact=True)
+
+
+def strategy(seen: list[Any], pipe: Pipeline, **options: Any) -> dict[str, Any]:
+    """Return a strategy that notes the table of each morning and trades on it."""
+
+    def initialize(context):
+        context.attach_pipeline(pipe, "pipe", **options)
+
+    def before_trading_start(context, data):
+        context.table = context.pipeline_output("pipe")
+        seen.append(context.table)
+
+    def handle_data(context, data):
+        for symbol in context.table["symbol"][:2]:
+            if data.can_trade(context.symbol(symbol)):
+                context.order_target_percent(context.symbol(symbol), 0.2)
+
+    return {
+        "__name__": "pipes",
+        "initialize": initialize,
+        "before_trading_start": before_trading_start,
+        "handle_data": handle_data,
+    }
+
+
+def test_a_strategy_sees_each_morning_what_research_shows():
+    """The table of a morning is that day's rows of run_pipeline."""
+    seen: list[Any] = []
+
+    rbt.backtest(strategy(seen, many()), portal(), start=START, end=END)
+
+    table = rbt.run_pipeline(many(), START, END, portal())
+    assert_frame_equal(pl.concat(seen), table.drop("date"), check_exact=True)
+
+
+def test_a_session_sees_what_its_backtest_sees():
+    """On paper, a day at a time, tables, orders and fills are those of the backtest."""
+    seen, live = [], []
+    result = rbt.backtest(strategy(seen, many()), portal(), start=START, end=END)
+
+    async def trade() -> Any:
+        session = rbt.attach(
+            strategy(live, many()), rbt.PaperBroker(), feed=rbt.ReplayFeed(portal()),
+            start=START, end=END, on_error="raise",
+        )  # fmt: skip
+        await session.wait()
+        return session.result(), session.parity()
+
+    live_result, parity = asyncio.run(trade())
+
+    assert parity.identical
+    assert_frame_equal(live_result.transactions, result.transactions)
+    sessions = len(seen)
+    assert len(seen[0]) > 0
+    for one, other in zip(seen, live[:sessions], strict=True):
+        assert_frame_equal(one, other, check_exact=True)
+
+
+def test_eager_pipelines_are_computed_each_morning_and_others_when_asked():
+    """A pipeline that is eager runs without before_trading_start; a lazy one waits."""
+    days: dict[str, list[Any]] = {"eager": [], "lazy": []}
+
+    def noting(name: str) -> Pipeline:
+        class Noting(CustomFactor):
+            inputs = (USEquityPricing.close,)
+            window_length = 1
+
+            def compute(self, today, assets, out, close):
+                days[name].append(today.date())
+
+        return Pipeline({"x": Noting()})
+
+    class Run(rbt.TradingAlgorithm):
+        def initialize(self, context):
+            self.attach_pipeline(noting("eager"), "eager", chunks=2)
+            self.attach_pipeline(noting("lazy"), "lazy", eager=False)
+
+    rbt.backtest(Run, portal(), start="2016-02-01", end="2016-02-05")
+
+    assert days["eager"] == [date(2016, 2, day) for day in range(1, 6)]
+    assert days["lazy"] == []
+
+
+def refused(initialize: Any, before: Any = None) -> Any:
+    return rbt.backtest(
+        {"__name__": "refused", "initialize": initialize, "before_trading_start": before},
+        portal(), start="2016-02-01", end="2016-02-05",
+    )  # fmt: skip
+
+
+def test_misuse_has_the_errors_of_zipline():
+    """Names twice, names unknown, and calls at the wrong time."""
+
+    def twice(context):
+        context.attach_pipeline(Pipeline(), "a")
+        context.attach_pipeline(Pipeline(), "a")
+
+    def early(context):
+        context.attach_pipeline(Pipeline(), "a")
+        context.pipeline_output("a")
+
+    def late(context, data):
+        context.attach_pipeline(Pipeline(), "b")
+
+    def unknown(context, data):
+        context.pipeline_output("b")
+
+    with pytest.raises(errors.DuplicatePipelineName):
+        refused(twice)
+    with pytest.raises(errors.PipelineOutputDuringInitialize):
+        refused(early)
+    with pytest.raises(errors.AttachPipelineAfterInitialize):
+        refused(None, late)
+    with pytest.raises(errors.NoSuchPipeline):
+        refused(None, unknown)
+    with pytest.raises(TypeError, match="expected a Pipeline"):
+        refused(lambda context: context.attach_pipeline("a", "a"))
+
+
+def test_chunks_that_are_used_up_end_the_run_as_in_zipline():
+    """An iterator of chunks must last."""
+    with pytest.raises(StopIteration):
+        rbt.backtest(
+            {
+                "__name__": "short",
+                "initialize": lambda context: context.attach_pipeline(
+                    many(), "a", chunks=iter([1])
+                ),
+            },
+            portal(), start="2016-02-01", end="2016-02-09",
+        )  # fmt: skip
+
+
+def test_a_window_beyond_the_data_names_the_first_day_that_works():
+    """The error says which day to start on, and that day works."""
+    pipe = Pipeline({"r": Returns(window_length=10)})
+    with pytest.raises(errors.NoFurtherDataError, match="start on 2015-01-16 or later"):
+        rbt.run_pipeline(pipe, "2015-01-08", "2015-02-02", portal())
+
+    assert len(rbt.run_pipeline(pipe, "2015-01-16", "2015-02-02", portal()))
+
+
+def test_a_day_without_rows_has_its_columns():
+    """Nothing passes the screen: the frame is empty, and has columns and types."""
+    pipe = Pipeline({"c": USEquityPricing.close.latest}, screen=USEquityPricing.close.latest > 1e9)
+
+    table = rbt.run_pipeline(pipe, START, END, portal())
+
+    assert table.schema == {"date": pl.Date, "symbol": pl.String, "c": pl.Float64}
+    assert table.is_empty()
+
+
+def test_own_data_is_seen_from_the_session_after_it_became_known():
+    """Of what is known in the morning, the row with the latest asof counts."""
+
+    class Ratings(DataSet):
+        score = Column(float)
+        grade = Column(object, missing_value="")
+
+    days = [date(2016, 2, 2), date(2016, 2, 4), date(2016, 2, 4)]
+    Ratings.use(
+        pl.DataFrame(
+            {
+                "symbol": ["AA0", "AA0", "BB1"],
+                "timestamp": days,
+                "asof": [date(2015, 12, 31), date(2015, 9, 30), date(2015, 12, 31)],
+                "score": [1.0, 9.0, 2.0],
+                "grade": ["good", "old", None],
+            }
+        )
+    )
+    pipe = Pipeline(
+        {"score": Ratings.score.latest, "grade": Ratings.grade.latest},
+        screen=Ratings.score.latest.notnull(),
+    )
+
+    table = rbt.run_pipeline(pipe, "2016-02-01", "2016-02-05", portal())
+
+    assert table.filter(symbol="AA0").rows() == [
+        (date(2016, 2, day), "AA0", 1.0, "good") for day in (3, 4, 5)
+    ]
+    assert table.filter(symbol="BB1").rows() == [(date(2016, 2, 5), "BB1", 2.0, None)]
+
+
+def test_own_data_without_a_time_of_knowledge_is_refused():
+    """A frame that does not say when rows were known, and a data set without one."""
+
+    class Scores(DataSet):
+        score = Column(float)
+
+    with pytest.raises(errors.NoTimeOfKnowledge, match="'timestamp'"):
+        Scores.use(pl.DataFrame({"symbol": ["AA0"], "score": [1.0]}))
+    with pytest.raises(errors.NotBuilt, match=r"Scores\.use"):
+        rbt.run_pipeline(Pipeline({"s": Scores.score.latest}), START, END, portal())
+
+
+def test_an_expression_is_a_factor():
+    """It sees bars restated to the morning, and equals the factor of the same rule."""
+    own = Factor.from_expr(pl.col("close").rolling_mean(6).over("symbol"))
+    sma = SimpleMovingAverage(inputs=[USEquityPricing.close], window_length=6)
+
+    table = rbt.run_pipeline(
+        Pipeline({"own": own, "sma": sma}, screen=own.notnan()), START, END, portal()
+    )
+
+    assert len(table) > 300
+    assert ((table["own"] - table["sma"]).abs() < 1e-9 * table["sma"]).all()
+
+
+def test_an_expression_that_looks_ahead_is_refused():
+    """A shift to the past by minus one, and a mean over all days."""
+    for expression in (
+        pl.col("close").shift(-1).over("symbol"),
+        pl.col("close") - pl.col("close").mean().over("symbol"),
+    ):
+        pipe = Pipeline({"x": Factor.from_expr(expression)})
+        with pytest.raises(errors.LookAheadIndicator):
+            rbt.run_pipeline(pipe, START, END, portal())
+
+
+def test_terms_that_say_the_same_are_one_and_are_computed_once():
+    """Equal terms are the same object, and share one computation."""
+    calls: list[Any] = []
+
+    class Counting(CustomFactor):
+        inputs = (USEquityPricing.close,)
+        window_length = 2
+
+        def compute(self, today, assets, out, close):
+            calls.append(today)
+            out[:] = close[-1]
+
+    assert Counting() is Counting(window_length=2)
+    pipe = Pipeline({"a": Counting(), "b": Counting().rank(), "c": Counting() * 2.0})
+    rbt.run_pipeline(pipe, "2016-02-01", "2016-02-05", portal())
+    assert len(calls) == 5
+
+
+def test_a_picture_escapes_what_users_wrote():
+    """The SVG has a box a term, and no markup of a name."""
+    pipe = Pipeline({"<script>": Returns(window_length=3).rank()})
+
+    svg = pipe.show_graph().svg
+
+    assert "<script>" not in svg
+    assert "&lt;script&gt;" in svg
+    assert svg.count("<rect") == 4
