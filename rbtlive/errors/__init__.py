@@ -61,7 +61,8 @@ RbtliveError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt
 │   └── JournalUnwritable, UnsafeStateFolder, StrategyChanged, RunNotFound
 ├── EngineError
-│   ├── EngineStopped, TooManyErrors, InvariantBroken, IllegalTransition, UnknownOrder
+│   ├── EngineStopped, StrategyExited, TooManyErrors, InvariantBroken
+│   ├── IllegalTransition, UnknownOrder
 │   └── QueueFull, QueueEmpty
 ├── FeedError
 │   └── FeedDisconnected, InvalidBar
@@ -159,6 +160,7 @@ from rbtlive.errors.running import (
     ResultCorrupt,
     ResultError,
     ResultVersion,
+    StrategyExited,
     TooManyErrors,
     UnknownOrder,
 )
@@ -377,6 +379,7 @@ __all__ = [
     "StoreMismatch",
     "StrategyChanged",
     "StrategyError",
+    "StrategyExited",
     "SweepError",
     "SweepTooLarge",
     "SymbolNotFound",
