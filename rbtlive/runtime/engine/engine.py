@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -19,14 +20,14 @@ from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.actions.callbacks import describe_error
-from rbtlive.core.serialization import capture, recorded_fact
+from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
-from rbtlive.errors import EngineStopped, StrategyChanged
+from rbtlive.errors import BrokerError, EngineStopped, FeedDisconnected, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -47,21 +48,24 @@ from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.account_side import OPENING_EVENTS, AccountSide
+from rbtlive.runtime.engine.admission import Intake, judged
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.engine.containment import contained, guarded, lost_task, prints_suppressed
 from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
+from rbtlive.runtime.engine.ending import write_end, write_failure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
-from rbtlive.runtime.engine.quarantine import objection
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
-from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_of
+from rbtlive.runtime.journal.recorder import Recorder, moment_of
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
+FORKED = "this session belongs to the parent process: a forked child cannot use it"
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 TOLD_LAG_S = 1.0
@@ -107,6 +111,9 @@ class TradingEngine:
         on_failure: Gets what a handler of the dispatcher raised.
         **options: Settings by name, as `backtest` takes them.
     """
+
+    _lost_task = ""
+    _thread: int | None = None
 
     def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
         self,
@@ -158,9 +165,9 @@ class TradingEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
         self._breath = LoopBudget(self.clock)
-        self._pump = FeedPump(
-            self.feed, self.queue, loop_budget=self._breath, wake=self._wakeup.set
-        )
+        self._intake = Intake(self.queue)
+        put, wake = self._intake.put_of(self.feed), self._wakeup.set
+        self._pump = FeedPump(self.feed, self.queue, put=put, loop_budget=self._breath, wake=wake)
         self._heard: MarketDataEvent | None = None
         self._stopping = False
         self._given_up = False
@@ -200,11 +207,12 @@ class TradingEngine:
     def _use(self, core: TradingCore) -> None:
         self.core = core
         core.state.on_message = self.on_message
+        core.state.is_own_thread = lambda: self._thread in {None, threading.get_ident()}
         core.state.emit = self._emit_fill
         core.state.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
 
     @property
-    def order_manager(self) -> Any:
+    def order_manager(self) -> OrderManager:
         """Every order of the run."""
         return self.core.state.orders
 
@@ -247,7 +255,9 @@ class TradingEngine:
         """
         if self.state in {"stopped", "failed"}:
             raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
-        self.queue.put(event)
+        if self.journal.is_foreign:
+            raise EngineStopped(FORKED)
+        self._intake.put(event)
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -256,7 +266,7 @@ class TradingEngine:
         """
         if self._given_up:  # replaced before it began
             return
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         try:
             await self._initialize()
             self.state = "running"
@@ -280,6 +290,8 @@ class TradingEngine:
         """Stop the intake, process what waits, keep or cancel open orders, and close
         the journal.
         """
+        if self.journal.is_foreign:
+            raise EngineStopped(FORKED)
         if self.state in {"stopped", "failed"}:
             return
         self._stopping = True
@@ -291,7 +303,7 @@ class TradingEngine:
         """Let go of everything at once, without waiting: another engine takes over the
         run, or the process ends.
         """
-        if self.state in {"stopped", "failed"}:
+        if self.state in {"stopped", "failed"} or self.journal.is_foreign:
             return
         self._given_up = True
         self.state = "stopped"
@@ -373,7 +385,7 @@ class TradingEngine:
             carry_on(self.core, facts, self._segment.state)
             if facts.slices:
                 self._taken_up_after = facts.slices[-1].timestamp
-        with self._prints_suppressed():
+        with self._replaying(), contained("initialize"):
             self._hand_over(self.core.start())
 
     def _replay_until(
@@ -381,7 +393,7 @@ class TradingEngine:
     ) -> bool:
         # Whether more is to come; one redirection serves all events between two
         # breaths.
-        with self._prints_suppressed():
+        with self._replaying(), contained("a callback"):
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
                     self._taken_up_after = event.timestamp
@@ -419,22 +431,22 @@ class TradingEngine:
         self._take_over(core.state.calendar.label(session), core.state.settings.capital_base)
         return True
 
-    @contextlib.contextmanager
-    def _prints_suppressed(self) -> Any:
-        if self.journal.resumed and self._recorder.replaying:
-            with contextlib.redirect_stdout(io.StringIO()):
-                yield
-        else:
-            yield
+    def _replaying(self) -> contextlib.AbstractContextManager[None]:
+        return prints_suppressed(self.journal.resumed and self._recorder.replaying)
 
     def start_task(self, coroutine: Any, name: str) -> None:
         """Run a coroutine beside the engine until it ends."""
-        task = asyncio.create_task(coroutine, name=f"rbtlive {name} of {self.core.strategy.name}")
+        error = FeedDisconnected if name == "feed" else BrokerError
+        work = guarded(coroutine, f"the {name} task", error)
+        task = asyncio.create_task(work, name=f"rbtlive {name} of {self.core.strategy.name}")
+        task.add_done_callback(lambda _task: coroutine.close())  # it may never have begun
         task.add_done_callback(self._task_done)
         self._tasks.append(task)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None and self.failure is None:
+        if task.cancelled():
+            self._lost_task = task.get_name()
+        elif task.exception() is not None and self.failure is None:
             self.failure = task.exception()
         self._wakeup.set()
 
@@ -454,6 +466,8 @@ class TradingEngine:
             self.journal.commit()
             if self.failure is not None:
                 raise self.failure
+            if self._lost_task:
+                raise lost_task(self._lost_task)
             if self._stopping or (self._pump.done and not queue.size):
                 return
             self._wakeup.clear()
@@ -478,7 +492,7 @@ class TradingEngine:
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
         self._heard = None
-        with contextlib.closing(self._next_events(loop_budget)) as events:
+        with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
         if self._age.judges:
             self._age.sum_up()
@@ -500,7 +514,15 @@ class TradingEngine:
                     age = self._age.before(event, self._taken_up_after)
                     if age is not None:
                         yield age
-                yield event if type(event) is MarketDataEvent else self._believed(event)
+                if not isinstance(event, MarketDataEvent):
+                    yield self._believed(event)
+                elif self._intake.trusts(event):
+                    yield event
+                else:
+                    last_us = self.core.state.market.last_slice_us
+                    last = self._taken_up_after if last_us is None else datetime_of(last_us)
+                    now = self.clock.now() if self.feed.is_live else None
+                    yield from self._intake.admit(self.core.state, event, last, now)
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -522,20 +544,17 @@ class TradingEngine:
     # -- an event ---------------------------------------------------------------------
 
     def _believed(self, event: Event) -> Event:
-        # Judged when its turn has come: two executions may each be right, and too much
-        # together.
-        wrong = objection(self.order_manager, event) if isinstance(event, OrderFillEvent) else None
-        if wrong is None:
-            return event if self.link is None else self.account_side.held_back(event)
-        return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
+        believed = judged(self.core.state, event, source=self.broker.name)
+        if believed is not event or self.link is None:
+            return believed
+        return self.account_side.held_back(event)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
         if self._taken_up_after is None:
             self._taken_up_after = event.timestamp
             if self._start_at(event):
-                with contextlib.redirect_stdout(
-                    io.StringIO()
-                ):  # initialize has printed once already
+                # initialize has printed once already
+                with contextlib.redirect_stdout(io.StringIO()):
                     self._hand_over(self.core.start())
                     for opening in self.account_side.opening:
                         self._hand_over(self.core.process(opening))
@@ -610,6 +629,8 @@ class TradingEngine:
     # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
+        if self.journal.is_foreign:  # a forked child: everything here is the parent's
+            return
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -623,9 +644,13 @@ class TradingEngine:
             if self._recorder.replaying:
                 return  # nothing has happened since the run was left
             if self.failure is None:
-                self._close_run()
+                if self._open_orders == "cancel":
+                    self.dispatcher.dispatch_now(
+                        OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
+                    )
+                write_end(self._recorder, self.core, ended=self.ended)
             else:
-                self._note_failure(self.failure)
+                write_failure(self._recorder, self.core, self.failure)
         except BaseException as failure:
             self.failure = self.failure or failure
             raise
@@ -653,27 +678,3 @@ class TradingEngine:
             raise
         finally:
             self.state = "stopped" if self.failure is None else "failed"
-
-    def _close_run(self) -> None:
-        if self._open_orders == "cancel":
-            self.dispatcher.dispatch_now(
-                OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
-            )
-        if self.ended:
-            self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
-        else:
-            self._recorder.note(
-                STOPPED, moment_of(self.core), {"state": capture(self.core.state, since_last=True)}
-            )
-            self.journal.commit(durable=True)
-
-    def _note_failure(self, failure: BaseException) -> None:
-        if self.journal.last_seq and self.journal.failure is None:
-            recorded = {
-                str(name): recorded_fact(value) for name, value in self.core.state.recorded.items()
-            }
-            self._recorder.note(
-                FAILED,
-                moment_of(self.core),
-                {"error": describe_error(failure), "recorded": recorded},
-            )
