@@ -33,6 +33,7 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
@@ -43,6 +44,7 @@ FIRST_LOOKS = 3
 """How often a difference has to be seen before a start is refused because of it."""
 LOOK_AGAIN_S = 0.5
 ACCOUNT_EVERY_S = 20.0
+SPLITS_EVERY_S = 300.0
 CANCELS_WITHIN_S = 2.0
 """How long a flatten waits for its cancels before it closes positions."""
 CLOSE_WITHIN_S = 10.0
@@ -86,6 +88,9 @@ class BrokerLink:
         outside: Signed shares held outside of this run, by symbol; None until the run's
             first look.
         ownership: What other runs on the account own.
+        owns_all: Whether the run's capital is all that is free on the account.
+        activities: Ids of the cash activities of before the run; None at its first
+            start.
     """
 
     def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
@@ -101,6 +106,8 @@ class BrokerLink:
         settings: LinkSettings,
         outside: dict[str, Decimal] | None,
         ownership: Ownership | None = None,
+        owns_all: bool = False,
+        activities: set[str] | None = None,
     ) -> None:
         self.broker = broker
         self.settings = settings
@@ -112,6 +119,16 @@ class BrokerLink:
             policy=settings.policy,
             ownership=ownership or Ownership(None, "", run_id),
             outside=outside,
+            tell=tell,
+            note=note,
+            now=clock.now,
+        )
+        self.news = AccountNews(
+            broker,
+            core=core,
+            watch=self.watch,
+            owns_all=owns_all,
+            known=activities,
             tell=tell,
             note=note,
             now=clock.now,
@@ -129,7 +146,8 @@ class BrokerLink:
         self._news_before: list[str] = []
         self._look_now = asyncio.Event()
         self._failing = False
-        self._seen_s = self._account_s = self._now_s()
+        self._seen_s = self._splits_s = self._now_s()
+        self._account_s, self._splits_session, self._session = 0.0, -1, -1
         self._look_began_s: float | None = None
         self._blocked = ""
         self.closing = 0
@@ -139,6 +157,14 @@ class BrokerLink:
     def outside(self) -> dict[str, Decimal] | None:
         """Signed shares held outside of all runs, by symbol; None before the first look."""
         return self.watch.outside
+
+    def note_progress(self) -> None:
+        """Publish what the run owns, and look at the account early in a new session."""
+        self.watch.publish()
+        session = self._core().state.market.session
+        if session != self._session:
+            self._session = session
+            self._look_now.set()
 
     def tasks(self, blind_after_s: float | None) -> dict[str, Coroutine[Any, Any, None]]:
         """Return what runs beside the engine, by name.
@@ -277,6 +303,7 @@ class BrokerLink:
         self._cancel_again(known)
         await self._refuse_what_lasts()
         await self.watch.begin_foreign()
+        await self.news.begin()
         self._seen_s = self._now_s()
 
     async def _refuse_what_lasts(self) -> None:
@@ -349,13 +376,21 @@ class BrokerLink:
     async def _look_at_account(self) -> None:
         # Less often than at orders: what it says changes rarely.
         now_s = self._now_s()
-        if now_s - self._account_s < ACCOUNT_EVERY_S:
+        often = self.broker.idle_poll_s is None
+        session = self._core().state.market.session
+        overdue = now_s - self._splits_s >= SPLITS_EVERY_S
+        if self.watch.differences or overdue or session != self._splits_session:
+            self._splits_s, self._splits_session = now_s, session
+            await self.news.look_at_splits()
+        if not often and now_s - self._account_s < ACCOUNT_EVERY_S:
             return
         self._account_s = now_s
         account = await self.broker.account()
         if account.blocked and self._blocked != account.blocked:
             self._trip_blind(f"the account may not trade: {account.blocked}")
         self._blocked = account.blocked
+        settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
+        await self.news.look_at_cash(account.cash, settled=settled)
 
     async def keep_watching(self, blind_after_s: float | None) -> None:
         """Halt trading when the broker's books could not be read for too long, for
@@ -500,6 +535,8 @@ class BrokerLink:
             if theirs.filled != order.filled and not theirs.executions:
                 answer = await self.broker.find_order(theirs.client_order_id)
                 theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+            if facts.was_replaced(order, theirs):
+                news.append(facts.replacement(order, theirs))
             if order.state is not OrderState.CREATED:
                 news += facts.missing_events(order, theirs, orders.executions)
         return news
