@@ -6,18 +6,16 @@ not answered is asked for by that id; it is never sent again, here or by anythin
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from rbtlive.brokers.alpaca_bars import read_time
+from rbtlive.brokers.alpaca_account import AlpacaAccount
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import (
     LIVE_URL,
@@ -28,7 +26,7 @@ from rbtlive.brokers.alpaca_http import (
     NoAnswer,
     checked_url,
 )
-from rbtlive.brokers.alpaca_intents import Intents, TwoParts
+from rbtlive.brokers.alpaca_intents import Intents
 from rbtlive.brokers.alpaca_messages import (
     BLOCKS,
     REPLACED,
@@ -36,19 +34,14 @@ from rbtlive.brokers.alpaca_messages import (
     order_body,
     read_account,
     read_activity,
-    read_cash_activity,
-    read_holdings,
     read_order,
-    read_positions,
-    read_splits,
 )
 from rbtlive.brokers.alpaca_rules import (
     SECOND_LEG,
-    is_crypto,
     legal_terms,
-    refuse_unsellable,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
+from rbtlive.brokers.alpaca_through_zero import ThroughZero, refusal
 from rbtlive.brokers.base import (
     BrokerAccount,
     BrokerActivity,
@@ -103,7 +96,7 @@ class AlpacaBroker(BrokerAdapter):
 
     name: ClassVar[str] = "alpaca"
     simulated: ClassVar[bool] = False
-    idle_poll_s: ClassVar[float | None] = 10.0
+    idle_poll_s: ClassVar[float | None] = 15.0
 
     def __init__(  # noqa: PLR0913 - settings, all but the keys by name
         self,
@@ -140,8 +133,6 @@ class AlpacaBroker(BrokerAdapter):
             requests_per_minute=requests_per_minute,
         )
         self._intents = Intents()
-        self._openings: set[asyncio.Task[None]] = set()
-        self._shortable: dict[str, tuple[bool, bool]] = {}
         self._executions = KnownExecutions()
         self._stream: TradeStream | None = None
         self._broker_ids: dict[str, str] = {}
@@ -156,6 +147,15 @@ class AlpacaBroker(BrokerAdapter):
             data_feed=data_feed,
             backoff=backoff,
             chance=chance,
+        )
+        self._account = AlpacaAccount(self._http, self._feed)
+        self._through_zero = ThroughZero(
+            self._intents,
+            positions=self.positions,
+            post=self._post,
+            placed=self._placed,
+            look_up=self._look_up,
+            tell=self._tell_own,
         )
 
     @property
@@ -220,8 +220,7 @@ class AlpacaBroker(BrokerAdapter):
     async def disconnect(self) -> None:
         """Let go of the connection; orders stay as they are."""
         stream, self._stream = self._stream, None
-        for opening in self._openings:
-            opening.cancel()
+        self._through_zero.close()
         if stream is not None:
             await stream.close()
         await self._http.close()
@@ -239,6 +238,18 @@ class AlpacaBroker(BrokerAdapter):
         while (event := await stream.take()) is not None:
             yield await self._of_intent(event)
 
+    async def _tell_own(self, client_order_id: str, reason: str) -> None:
+        # An end that the adapter itself has to tell of.
+        if self._stream is not None:
+            await self._stream.put(
+                OrderUpdateEvent(
+                    timestamp=self._http.now(),
+                    order_id=client_order_id,
+                    status=OrderState.CANCELED,
+                    reason=reason,
+                )
+            )
+
     async def _of_intent(self, event: Event) -> Event:
         # What belongs to one intent is told of that intent.
         told = getattr(event, "order_id", None)
@@ -251,7 +262,7 @@ class AlpacaBroker(BrokerAdapter):
         if parts is not None and told == intent:
             if isinstance(event, OrderFillEvent):
                 parts.closed += event.amount
-                self._open_if_closed(intent)
+                self._through_zero.open_if_closed(intent)
             elif isinstance(event, OrderUpdateEvent) and event.status in CLOSED_STATES:
                 parts.sent = True  # it was cancelled: nothing is opened
         return event if intent == told else event.model_copy(update={"order_id": intent})
@@ -290,7 +301,7 @@ class AlpacaBroker(BrokerAdapter):
             BrokerError: there was no answer that says what became of it.
         """
         limit, stop = legal_terms(order.symbol, order.amount, limit=order.limit, stop=order.stop)
-        await self._refuse_unsellable(order)
+        await self._account.refuse_unsellable(order)
         legal = order.model_copy(update={"limit": limit, "stop": stop})
         answer = await self._post(legal, order.amount, client_order_id)
         if answer.status in {200, 201}:
@@ -302,8 +313,10 @@ class AlpacaBroker(BrokerAdapter):
         ):
             return await self._earlier(order, client_order_id)
         if answer.status == 403 and "insufficient qty" in answer.message:
-            return await self._in_two_parts(legal, client_order_id, answer)
-        raise _refusal(answer, order.symbol, client_order_id)
+            parts = await self._through_zero.split(legal, client_order_id)
+            if parts is not None:
+                return parts
+        raise refusal(answer, order.symbol, client_order_id)
 
     async def _post(self, order: SubmitOrder, amount: Decimal, client_order_id: str) -> Answer:
         body = order_body(
@@ -315,88 +328,6 @@ class AlpacaBroker(BrokerAdapter):
             client_order_id=client_order_id,
         )
         return await self._http.insist("POST", "/v2/orders", body=body)
-
-    # -- orders through zero ----------------------------------------------------------
-
-    async def _in_two_parts(
-        self, order: SubmitOrder, client_order_id: str, refused: Answer
-    ) -> str | None:
-        # Alpaca takes no order through zero: what is held is closed first, and the rest
-        # follows once that has filled.
-        held = (await self.positions()).get(order.symbol, Decimal(0))
-        if not held or (held > 0) == (order.amount > 0) or abs(order.amount) <= abs(held):
-            raise _refusal(refused, order.symbol, client_order_id)
-        answer = await self._post(order, -held, client_order_id)
-        if answer.status not in {200, 201}:
-            raise _refusal(answer, order.symbol, client_order_id)
-        self._intents.parts[client_order_id] = TwoParts(order=order, close=-held)
-        broker_id = self._placed(answer, client_order_id)
-        self._open_if_closed(client_order_id)
-        return broker_id
-
-    def _open_if_closed(self, client_order_id: str) -> None:
-        parts = self._intents.parts[client_order_id]
-        if parts.sent or abs(parts.closed) < abs(parts.close):
-            return
-        parts.sent = True
-        opening = asyncio.get_running_loop().create_task(
-            self._open_rest(client_order_id, parts), name=f"rbtlive opens {client_order_id}"
-        )
-        self._openings.add(opening)
-        opening.add_done_callback(self._openings.discard)
-
-    async def _open_rest(self, client_order_id: str, parts: TwoParts) -> None:
-        name = client_order_id + SECOND_LEG
-        reason = ""
-        try:
-            if parts.rest < 0:
-                shortable, easy = await self._can_be_shorted(parts.order.symbol)
-                refuse_unsellable(parts.order.symbol, shortable=shortable, easy=easy)
-            answer = await self._post(parts.order, parts.rest, name)
-            if answer.status in {200, 201}:
-                self._placed(answer, name)
-                return
-            reason = f"{answer.message} (HTTP status {answer.status})"
-        except OrderRefused as refusal:
-            reason = str(refusal)
-        except NoAnswer:
-            if await self._look_up(name) is not None:
-                return
-            reason = "the part that opens was not answered"
-        stream = self._stream
-        if stream is not None:
-            await stream.put(
-                OrderUpdateEvent(
-                    timestamp=self._http.now(),
-                    order_id=client_order_id,
-                    status=OrderState.CANCELED,
-                    reason=f"what was held is closed, the rest was refused: {reason}",
-                )
-            )
-
-    async def _refuse_unsellable(self, order: SubmitOrder) -> None:
-        # Short sales ask whether the asset can be borrowed; what is held can be sold.
-        if order.amount > 0 or is_crypto(order.symbol):
-            return
-        shortable, easy = await self._can_be_shorted(order.symbol)
-        if shortable and easy:
-            return
-        held = (await self.positions()).get(order.symbol, Decimal(0))
-        if held < -order.amount:
-            refuse_unsellable(order.symbol, shortable=shortable, easy=easy)
-
-    async def _can_be_shorted(self, symbol: str) -> tuple[bool, bool]:
-        known = self._shortable.get(symbol)
-        if known is None:
-            try:
-                body = await self._http.get(f"/v2/assets/{quote(symbol, safe='')}")
-            except BrokerError:
-                return True, True  # the broker says no if need be
-            known = self._shortable[symbol] = (
-                body.get("shortable") is not False,
-                body.get("easy_to_borrow") is not False,
-            )
-        return known
 
     def _placed(self, answer: Answer, client_order_id: str) -> str:
         placed = read_order(answer.body)
@@ -572,6 +503,10 @@ class AlpacaBroker(BrokerAdapter):
             if order.reason == REPLACED:
                 followed = await self.find_order(order.client_order_id)
                 successor = order if followed is None else replace(followed, executions=())
+            parts = self._intents.parts.get(order.client_order_id)
+            if parts is not None and not parts.sent and abs(order.filled) >= abs(parts.close):
+                parts.closed = parts.close  # the stream may have lost its fill
+                self._through_zero.open_if_closed(order.client_order_id)
             merged.append(successor)
         return merged
 
@@ -599,65 +534,27 @@ class AlpacaBroker(BrokerAdapter):
     # -- account ----------------------------------------------------------------------
 
     async def positions(self) -> dict[str, Decimal]:
-        """Return signed shares held, by symbol; a pair as it is spelled in orders."""
-        return read_positions(await self._http.get("/v2/positions"))
+        """Return signed shares held, by symbol; a pair as Alpaca spells it there."""
+        return await self._account.positions()
 
     async def holdings(self) -> list[BrokerHolding]:
         """Return what the account holds, with costs and values."""
-        return read_holdings(await self._http.get("/v2/positions"))
+        return await self._account.holdings()
 
     async def account(self) -> BrokerAccount:
         """Return cash, equity, and whether the account may trade."""
-        return read_account(await self._http.get("/v2/account"))
+        return await self._account.account()
 
     async def activities(self) -> list[BrokerActivity]:
-        """Return dividends, interest, fees and transfers since the connection was made,
-        oldest first.
-        """
-        query = {"direction": "asc", "page_size": str(ACTIVITIES_PAGE)}
-        query["category"] = "non_trade_activity"
-        found = []
-        for _page in range(MOST_PAGES):
-            page = await self._http.get("/v2/account/activities", query=query)
-            if not isinstance(page, list):
-                raise Untranslatable("account activities must be a list")
-            for one in page:
-                activity = read_cash_activity(one)
-                if activity is not None:
-                    found.append(activity)
-            if len(page) < ACTIVITIES_PAGE:
-                break
-            query["page_token"] = str(page[-1]["id"])
-        return found
+        """Return dividends, interest, fees and transfers, oldest first."""
+        return await self._account.activities()
 
     async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
         """Return the splits of these symbols around the market's present day."""
-        names = sorted(symbol for symbol in symbols if not is_crypto(symbol))
-        if not names:
-            return []
-        clock = await self._http.get("/v2/clock")
-        today = read_time(clock.get("timestamp")).date()
-        query = {
-            "symbols": ",".join(names),
-            "types": "forward_split,reverse_split",
-            "start": (today - timedelta(days=4)).isoformat(),
-            "end": (today + timedelta(days=4)).isoformat(),
-        }
-        return read_splits(await self._feed.ask_data("/v1/corporate-actions", query))
+        return await self._account.splits(symbols)
 
     def __repr__(self) -> str:
         return f"AlpacaBroker(paper={self.paper}, url={self.url!r})"
-
-
-def _refusal(answer: Answer, symbol: str, client_order_id: str) -> BrokerError:
-    # A "no" that is one for good, or an answer that says nothing of the order.
-    if 400 <= answer.status < 500 and answer.status not in {408, 425, 429}:
-        return OrderRefused(
-            f"{answer.message} (HTTP status {answer.status}) for {symbol} under {client_order_id}"
-        )
-    return NoAnswer(
-        f"POST /v2/orders for {client_order_id}: {answer.message} (HTTP status {answer.status})"
-    )
 
 
 def _objects(page: object) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ CASH_KINDS: Final[dict[str, Literal["dividend", "interest", "fee", "deposit"]]] 
 """Kinds of cash by Alpaca's activity types. Source: docs.alpaca.markets, account
 activities."""
 FILLS: Final = frozenset({"fill", "partial_fill"})
-ENDS: Final = {"canceled": _S.CANCELED, "expired": _S.EXPIRED}
+ENDS: Final = {"canceled": _S.CANCELED, "replaced": _S.CANCELED, "expired": _S.EXPIRED}
 REPLACED: Final = "replaced by the broker"
 """Reason of an update that an order goes on as another one: `broker_order_id` is that
 one's."""

@@ -466,6 +466,7 @@ async def cash(world, folder):
     await world.pay("dividend", "12.5")
     await world.pay("fee", "-0.5")
     await world.pay("deposit", "1000")
+    await looked(session, 1)
     await until(lambda: session.portfolio.cash == before + 1012)
 
     assert session.engine.core.state.portfolio.capital_base == base + 1000

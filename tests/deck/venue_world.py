@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from tests.brokers.alpaca_session import broker_at
-from tests.venue.process import shared_venue
+from tests.venue.process import VenueProcess
 
 SESSIONS_BEFORE_SPLIT = 34
 """From the world's beginning to two sessions before AAPL's split of 2005-02-28."""
@@ -125,4 +125,4 @@ class VenueWorld:
 
 def new_venue():
     """Start the venue of the deck."""
-    return shared_venue("--start", "2005-01-03", "--end", "2005-06-30")
+    return VenueProcess("--start", "2005-01-03", "--end", "2005-06-30")

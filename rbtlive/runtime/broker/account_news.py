@@ -121,7 +121,9 @@ class AccountNews:
         ours = self._watch.ours().get(one.symbol, ZERO)
         others = sum((run.positions.get(one.symbol, ZERO) for run in self._watch.others()), ZERO)
         whole = ours + others + (self._watch.outside or {}).get(one.symbol, ZERO)
-        if not ours and one.symbol in {t.asset.symbol for t in core.state.record.transactions[-200:]}:
+        if not ours and one.symbol in {
+            t.asset.symbol for t in core.state.record.transactions[-200:]
+        }:
             ours = whole = Decimal(1)  # sold between the ex date and the payment
         if not ours or not whole:
             return ZERO

@@ -20,12 +20,11 @@ from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.actions.callbacks import BROKER_SOURCE
 from rbtlive.core.state.order import Order
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
+from rbtlive.errors import BrokerError, EngineStopped, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
-    OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
     OrderUpdateEvent,
@@ -35,6 +34,7 @@ from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
+from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.files import client_order_id
@@ -45,11 +45,6 @@ FIRST_LOOKS = 3
 LOOK_AGAIN_S = 0.5
 ACCOUNT_EVERY_S = 20.0
 SPLITS_EVERY_S = 300.0
-CANCELS_WITHIN_S = 2.0
-"""How long a flatten waits for its cancels before it closes positions."""
-CLOSE_WITHIN_S = 10.0
-"""How long a flatten asks what the broker holds before it gives up."""
-CHECK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +145,7 @@ class BrokerLink:
         self._account_s, self._splits_session, self._session = 0.0, -1, -1
         self._look_began_s: float | None = None
         self._blocked = ""
-        self.closing = 0
+        self.closing = ClosingOut(core=core, watch=self.watch, tell=tell, clock=clock)
         self._reported: set[str] = set()
 
     @property
@@ -346,7 +341,8 @@ class BrokerLink:
         """
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), self._pause_s())
+                async with asyncio.timeout(self._pause_s()):
+                    await self._look_now.wait()
             self._look_now.clear()
             self._look_began_s = self._now_s()
             try:
@@ -358,6 +354,8 @@ class BrokerLink:
                 self.polls += 1
                 self._failing = False
                 self._seen_s = self._now_s()
+            except EngineStopped:
+                return  # another engine has the run by now
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self._failing = True
                 self._trouble("a look at the broker's books", failure)
@@ -365,24 +363,24 @@ class BrokerLink:
 
     def _pause_s(self) -> float:
         idle = self.broker.idle_poll_s
-        busy = (
-            self._failing
-            or bool(self.watch.differences)
-            or bool(self._core().state.orders.open_by_asset())
-            or bool(self._unknown_since)
-        )
-        return self.settings.poll_s if idle is None or busy else max(idle, self.settings.poll_s)
+        often = idle is None or self._failing or self._is_busy()
+        return self.settings.poll_s if often else max(idle or 0.0, self.settings.poll_s)
+
+    def _is_busy(self) -> bool:
+        orders = self._core().state.orders
+        return bool(self.watch.differences or orders.open_by_asset() or self._unknown_since)
 
     async def _look_at_account(self) -> None:
         # Less often than at orders: what it says changes rarely.
         now_s = self._now_s()
-        often = self.broker.idle_poll_s is None
         session = self._core().state.market.session
+        fresh = session != self._splits_session
         overdue = now_s - self._splits_s >= SPLITS_EVERY_S
-        if self.watch.differences or overdue or session != self._splits_session:
+        if self.watch.differences or overdue or fresh:
             self._splits_s, self._splits_session = now_s, session
             await self.news.look_at_splits()
-        if not often and now_s - self._account_s < ACCOUNT_EVERY_S:
+        busy = self.broker.idle_poll_s is not None and self._is_busy()
+        if busy and not fresh and now_s - self._account_s < ACCOUNT_EVERY_S:
             return
         self._account_s = now_s
         account = await self.broker.account()
@@ -416,54 +414,6 @@ class BrokerLink:
             self._tell(
                 CircuitBreakerEvent(timestamp=self._clock.now(), name="blind", reason=reason)
             )
-
-    # -- closing ----------------------------------------------------------------------
-
-    def held_back(self, event: Event) -> tuple[Event, OperatorEvent | None]:
-        """Return an event as it may be processed now, and what is to be closed once the
-        broker has said how much it holds.
-        """
-        if isinstance(event, OperatorEvent) and event.at_most is None:
-            if event.action in {"flatten", "close"}:
-                return event.model_copy(update={"at_most": {}}), event
-        elif isinstance(event, CircuitBreakerEvent) and event.action == "flatten":
-            later = OperatorEvent(
-                timestamp=event.timestamp, action="flatten", reason=f"{event.name}: {event.reason}"
-            )
-            return event.model_copy(update={"action": "halt"}), later
-        return event, None
-
-    async def close_out(self, event: OperatorEvent) -> None:
-        """Close positions, at most by what the broker holds for this run: cancels
-        first, so that nothing fills beside it.
-        """
-        self.closing += 1
-        try:
-            core = self._core()
-            if event.reason:
-                self._tell(event.model_copy(update={"at_most": {}}))
-                await asyncio.sleep(0)
-            until_s = self._now_s() + CANCELS_WITHIN_S
-            while self._now_s() < until_s and any(  # noqa: ASYNC110 - orders change with every event
-                event.action == "flatten" or order.asset.symbol == event.symbol
-                for order in core.state.orders.get_active_orders()
-            ):
-                await asyncio.sleep(CHECK_S)
-            self._tell(event.model_copy(update={"at_most": await self._share_in_time()}))
-        except Exception as failure:  # noqa: BLE001 - the outermost frame of a task
-            self._trouble(f"{event.action}: nothing was closed", failure)
-        finally:
-            self.closing -= 1
-
-    async def _share_in_time(self) -> dict[str, Decimal]:
-        until_s = self._now_s() + CLOSE_WITHIN_S
-        while True:
-            try:
-                return await self.watch.share()
-            except Exception:
-                if self._now_s() >= until_s:
-                    raise
-                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
         orders = await self.broker.orders(prefix=f"{self._run_id}-")

@@ -75,6 +75,10 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
     ):
         told_otherwise = True
     if known.state is OrderState.FILLED:
+        if order.is_open and order.filled == known.filled == known.amount != order.amount:
+            # A process that died between the two parts of an order through zero.
+            reason = "what was held is closed, the rest was never sent"
+            events.append(_ended(order, known, reason))
         return events  # fills say it, as soon as the broker tells them
     if told_otherwise and order.is_open:
         events.append(
@@ -88,6 +92,12 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
             )
         )
     return events
+
+
+def _ended(order: Order, known: BrokerOrder, reason: str) -> OrderUpdateEvent:
+    return OrderUpdateEvent(
+        timestamp=known.updated_at, order_id=order.id, status=OrderState.CANCELED, reason=reason
+    )
 
 
 def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:

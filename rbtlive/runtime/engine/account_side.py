@@ -143,9 +143,9 @@ class AccountSide:
         broker has said how much it holds.
         """
         assert self.link is not None
-        now, later = self.link.held_back(event)
+        now, later = self.link.closing.held_back(event)
         if later is not None:
-            self._engine.start_task(self.link.close_out(later), later.action)
+            self._engine.start_task(self.link.closing.close_out(later), later.action)
         return now
 
     def call(self, function: Callable[[Any, Any], Any]) -> Any:
