@@ -7,7 +7,7 @@ not answered is asked for by that id; it is never sent again, here or by anythin
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import SecretStr
 
+from rbtlive.brokers.alpaca_account import AlpacaAccount
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import (
     LIVE_URL,
@@ -25,20 +26,42 @@ from rbtlive.brokers.alpaca_http import (
     NoAnswer,
     checked_url,
 )
+from rbtlive.brokers.alpaca_intents import Intents
 from rbtlive.brokers.alpaca_messages import (
+    BLOCKS,
+    REPLACED,
     Untranslatable,
     order_body,
     read_account,
     read_activity,
     read_order,
-    read_positions,
+)
+from rbtlive.brokers.alpaca_rules import (
+    SECOND_LEG,
+    legal_terms,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
-from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerExecution, BrokerOrder
+from rbtlive.brokers.alpaca_through_zero import ThroughZero, refusal
+from rbtlive.brokers.base import (
+    BrokerAccount,
+    BrokerActivity,
+    BrokerAdapter,
+    BrokerExecution,
+    BrokerHolding,
+    BrokerOrder,
+    BrokerSplit,
+)
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, OrderRefused
 from rbtlive.model.commands import SubmitOrder
-from rbtlive.model.events import Event
+from rbtlive.model.events import (
+    Event,
+    OrderFillEvent,
+    OrderReplacedEvent,
+    OrderUpdateEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.order import CLOSED_STATES, OrderState
 
 PAGE = 500
 ACTIVITIES_PAGE = 100
@@ -63,6 +86,8 @@ class AlpacaBroker(BrokerAdapter):
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         chance: Gives random numbers from 0 to 1 for the jitter.
+        requests_per_minute: The account's limit, which is never passed; None sends as
+            fast as it can.
 
     Raises:
         InvalidSetting: a key is missing, or an address is none that keys may be sent
@@ -71,6 +96,7 @@ class AlpacaBroker(BrokerAdapter):
 
     name: ClassVar[str] = "alpaca"
     simulated: ClassVar[bool] = False
+    idle_poll_s: ClassVar[float | None] = 15.0
 
     def __init__(  # noqa: PLR0913 - settings, all but the keys by name
         self,
@@ -85,6 +111,7 @@ class AlpacaBroker(BrokerAdapter):
         timeout_s: float = 10.0,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
+        requests_per_minute: int | None = 200,
     ) -> None:
         if time_in_force not in ("gtc", "day"):
             raise InvalidSetting(f"time_in_force must be 'gtc' or 'day': was {time_in_force!r}")
@@ -98,7 +125,14 @@ class AlpacaBroker(BrokerAdapter):
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._chance = chance
-        self._http = AlpacaHttp(self._keys, self.url, timeout_s=timeout_s, chance=chance)
+        self._http = AlpacaHttp(
+            self._keys,
+            self.url,
+            timeout_s=timeout_s,
+            chance=chance,
+            requests_per_minute=requests_per_minute,
+        )
+        self._intents = Intents()
         self._executions = KnownExecutions()
         self._stream: TradeStream | None = None
         self._broker_ids: dict[str, str] = {}
@@ -113,6 +147,15 @@ class AlpacaBroker(BrokerAdapter):
             data_feed=data_feed,
             backoff=backoff,
             chance=chance,
+        )
+        self._account = AlpacaAccount(self._http, self._feed)
+        self._through_zero = ThroughZero(
+            self._intents,
+            positions=self.positions,
+            post=self._post,
+            placed=self._placed,
+            look_up=self._look_up,
+            tell=self._tell_own,
         )
 
     @property
@@ -158,7 +201,7 @@ class AlpacaBroker(BrokerAdapter):
                 f"the account cannot be read: {answer.message} (HTTP status {answer.status})"
             )
         read_account(answer.body)
-        for name in ("account_blocked", "trading_blocked", "trade_suspended_by_user"):
+        for name in BLOCKS:
             if answer.body.get(name) is True:
                 raise BrokerError(
                     f"the account may not trade: {name} is set; look at the broker's own pages"
@@ -177,6 +220,7 @@ class AlpacaBroker(BrokerAdapter):
     async def disconnect(self) -> None:
         """Let go of the connection; orders stay as they are."""
         stream, self._stream = self._stream, None
+        self._through_zero.close()
         if stream is not None:
             await stream.close()
         await self._http.close()
@@ -192,7 +236,60 @@ class AlpacaBroker(BrokerAdapter):
         if stream is None:
             raise BrokerError("there are no events before connect()")
         while (event := await stream.take()) is not None:
-            yield event
+            yield await self._of_intent(event)
+
+    async def _tell_own(self, client_order_id: str, reason: str) -> None:
+        # An end that the adapter itself has to tell of.
+        if self._stream is not None:
+            await self._stream.put(
+                OrderUpdateEvent(
+                    timestamp=self._http.now(),
+                    order_id=client_order_id,
+                    status=OrderState.CANCELED,
+                    reason=reason,
+                )
+            )
+
+    async def _of_intent(self, event: Event) -> Event:
+        # What belongs to one intent is told of that intent.
+        told = getattr(event, "order_id", None)
+        if told is None:
+            return event
+        if isinstance(event, OrderUpdateEvent) and event.reason == REPLACED:
+            return await self._replaced(event)
+        intent = self._intents.intent_of(told)
+        parts = self._intents.parts.get(intent)
+        if parts is not None and told == intent:
+            if isinstance(event, OrderFillEvent):
+                parts.closed += event.amount
+                self._through_zero.open_if_closed(intent)
+            elif isinstance(event, OrderUpdateEvent) and event.status in CLOSED_STATES:
+                parts.sent = True  # it was cancelled: nothing is opened
+        return event if intent == told else event.model_copy(update={"order_id": intent})
+
+    async def _replaced(self, event: OrderUpdateEvent) -> Event:
+        # The order goes on as the one that took its place.
+        try:
+            body = await self._http.get(f"/v2/orders/{event.broker_order_id}")
+            successor = read_order(body)
+        except BrokerError as failure:
+            return SystemErrorEvent(
+                timestamp=event.timestamp,
+                message=f"order {event.order_id} was replaced, and its successor is not known "
+                f"yet: {failure}"[:500],
+                source=self.name,
+            )
+        intent = self._intents.intent_of(event.order_id)
+        self._intents.note_successor(successor.client_order_id, intent)
+        self._remember(replace(successor, client_order_id=intent))
+        return OrderReplacedEvent(
+            timestamp=event.timestamp,
+            order_id=intent,
+            amount=successor.amount,
+            limit=successor.limit,
+            stop=successor.stop,
+            broker_order_id=successor.broker_order_id,
+        )
 
     # -- orders -----------------------------------------------------------------------
 
@@ -203,15 +300,10 @@ class AlpacaBroker(BrokerAdapter):
             OrderRefused: Alpaca said no.
             BrokerError: there was no answer that says what became of it.
         """
-        body = order_body(
-            symbol=order.symbol,
-            amount=order.amount,
-            limit=order.limit,
-            stop=order.stop,
-            whole=self._whole,
-            client_order_id=client_order_id,
-        )
-        answer = await self._http.once("POST", "/v2/orders", body=body)
+        limit, stop = legal_terms(order.symbol, order.amount, limit=order.limit, stop=order.stop)
+        await self._account.refuse_unsellable(order)
+        legal = order.model_copy(update={"limit": limit, "stop": stop})
+        answer = await self._post(legal, order.amount, client_order_id)
         if answer.status in {200, 201}:
             return self._placed(answer, client_order_id)
         if (
@@ -220,14 +312,22 @@ class AlpacaBroker(BrokerAdapter):
             and "unique" in answer.message
         ):
             return await self._earlier(order, client_order_id)
-        if 400 <= answer.status < 500 and answer.status not in {408, 425, 429}:
-            raise OrderRefused(
-                f"{answer.message} (HTTP status {answer.status}) for {order.symbol} under "
-                f"{client_order_id}"
-            )
-        raise NoAnswer(
-            f"POST /v2/orders for {client_order_id}: {answer.message} (HTTP status {answer.status})"
+        if answer.status == 403 and "insufficient qty" in answer.message:
+            parts = await self._through_zero.split(legal, client_order_id)
+            if parts is not None:
+                return parts
+        raise refusal(answer, order.symbol, client_order_id)
+
+    async def _post(self, order: SubmitOrder, amount: Decimal, client_order_id: str) -> Answer:
+        body = order_body(
+            symbol=order.symbol,
+            amount=amount,
+            limit=order.limit,
+            stop=order.stop,
+            whole=self._whole,
+            client_order_id=client_order_id,
         )
+        return await self._http.insist("POST", "/v2/orders", body=body)
 
     def _placed(self, answer: Answer, client_order_id: str) -> str:
         placed = read_order(answer.body)
@@ -258,7 +358,11 @@ class AlpacaBroker(BrokerAdapter):
         Raises:
             BrokerError: the broker does not know the order, or there was no answer.
         """
-        broker_id = self._broker_ids.get(client_order_id)
+        parts = self._intents.parts.get(client_order_id)
+        if parts is not None:
+            parts.sent = True  # what was not opened yet is not opened any more
+        second = self._broker_ids.get(client_order_id + SECOND_LEG)
+        broker_id = second or self._broker_ids.get(client_order_id)
         if broker_id is None:
             found = await self._look_up(client_order_id)
             if found is None:
@@ -284,7 +388,21 @@ class AlpacaBroker(BrokerAdapter):
         found = await self._look_up(client_order_id)
         if found is None:
             return None
-        body, order = found
+        group = [await self._with_executions(*found)]
+        if self._intents.has_second(client_order_id):
+            second = await self._look_up(client_order_id + SECOND_LEG)
+            if second is not None:
+                group.append(await self._with_executions(*second))
+        body = found[0]
+        while body.get("status") == "replaced" and isinstance(body.get("replaced_by"), str):
+            body = await self._http.get(f"/v2/orders/{body['replaced_by']}")
+            successor = await self._with_executions(body, read_order(body))
+            self._intents.note_successor(successor.client_order_id, client_order_id)
+            self._remember(replace(successor, client_order_id=client_order_id))
+            group.append(successor)
+        return self._intents.merged(group)[0]
+
+    async def _with_executions(self, body: dict[str, Any], order: BrokerOrder) -> BrokerOrder:
         if not order.filled:
             return order
         return read_order(body, executions=await self._executions_of(order, body))
@@ -368,13 +486,29 @@ class AlpacaBroker(BrokerAdapter):
             began = _began(page[-1]) if fresh else None
             if len(page) < PAGE or began is None:
                 self._note_begin(prefix, first or began, all_of_them=not open_only)
-                return list(found.values())
+                return await self._whole_intents(list(found.values()))
             # Stamps are finer than what can be asked for: some are told twice, none is
             # left out.
             query["after"] = _wire_time(began - timedelta(microseconds=1))
         raise BrokerError(
             f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed"
         )
+
+    async def _whole_intents(self, found: list[BrokerOrder]) -> list[BrokerOrder]:
+        # Orders that were replaced are told with their successors, which have ids of
+        # their own.
+        merged = []
+        for order in self._intents.merged(found):
+            successor = order
+            if order.reason == REPLACED:
+                followed = await self.find_order(order.client_order_id)
+                successor = order if followed is None else replace(followed, executions=())
+            parts = self._intents.parts.get(order.client_order_id)
+            if parts is not None and not parts.sent and abs(order.filled) >= abs(parts.close):
+                parts.closed = parts.close  # the stream may have lost its fill
+                self._through_zero.open_if_closed(order.client_order_id)
+            merged.append(successor)
+        return merged
 
     def _note_begin(self, prefix: str, began: datetime | None, *, all_of_them: bool) -> None:
         # An account may have years of orders: those before a run's first need not be
@@ -388,7 +522,10 @@ class AlpacaBroker(BrokerAdapter):
         except Untranslatable:
             self.left_out += 1
             return
-        self._remember(order)
+        if body.get("status") == "replaced" and isinstance(body.get("replaced_by"), str):
+            order = replace(order, reason=REPLACED)
+        else:
+            self._remember(order)
         found[order.broker_order_id] = order
 
     def _remember(self, order: BrokerOrder) -> None:
@@ -397,12 +534,24 @@ class AlpacaBroker(BrokerAdapter):
     # -- account ----------------------------------------------------------------------
 
     async def positions(self) -> dict[str, Decimal]:
-        """Return signed shares held, by symbol."""
-        return read_positions(await self._http.get("/v2/positions"))
+        """Return signed shares held, by symbol; a pair as Alpaca spells it there."""
+        return await self._account.positions()
+
+    async def holdings(self) -> list[BrokerHolding]:
+        """Return what the account holds, with costs and values."""
+        return await self._account.holdings()
 
     async def account(self) -> BrokerAccount:
-        """Return cash and equity."""
-        return read_account(await self._http.get("/v2/account"))
+        """Return cash, equity, and whether the account may trade."""
+        return await self._account.account()
+
+    async def activities(self) -> list[BrokerActivity]:
+        """Return dividends, interest, fees and transfers, oldest first."""
+        return await self._account.activities()
+
+    async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
+        """Return the splits of these symbols around the market's present day."""
+        return await self._account.splits(symbols)
 
     def __repr__(self) -> str:
         return f"AlpacaBroker(paper={self.paper}, url={self.url!r})"

@@ -247,6 +247,18 @@ class AlpacaFeed(StreamFeed):
         frame = pl.DataFrame([_floats(row) for row in rows], schema={stamp: kind} | _SCHEMA)
         return PolarsDataPortal.coerce(frame, frequency=frequency, calendar=calendar)
 
+    async def ask_data(self, path: str, query: dict[str, str]) -> Any:
+        """Ask the data service for something else than bars.
+
+        Raises:
+            BrokerError: there was no answer, or it was a no.
+        """
+        http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
+        try:
+            return await http.get(path, query=query)
+        finally:
+            await http.close()
+
     # -- the source -------------------------------------------------------------------
 
     async def _source(self, symbols: frozenset[str] | None) -> AsyncIterator[BarFacts]:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from rbtlive.brokers.alpaca_pace import Pace
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra
 
@@ -32,6 +33,10 @@ DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 KEY_VARIABLES = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
 SECRET_VARIABLES = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
 LARGEST_ANSWER = 64 * 1024 * 1024
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+MOST_REFUSALS = 40
+"""How often a request that was not processed is sent again."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -135,10 +140,17 @@ def socket_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: an HTTP status and the parsed JSON, None if there was none."""
+    """What came back: an HTTP status and the parsed JSON, None if there was none.
+
+    Attributes:
+        status: HTTP status.
+        body: Parsed JSON.
+        retry_after_s: Seconds to wait that the broker asked for, None if it did not.
+    """
 
     status: int
     body: Any
+    retry_after_s: float | None = None
 
     @property
     def message(self) -> str:
@@ -162,6 +174,7 @@ class AlpacaHttp:
         attempts: How often a question is asked, the first time included.
         backoff: How long to wait before a question is asked again.
         chance: Gives random numbers from 0 to 1 for the jitter.
+        requests_per_minute: The most that may be sent within a minute; None is no limit.
     """
 
     def __init__(
@@ -173,8 +186,10 @@ class AlpacaHttp:
         attempts: int = 4,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
+        requests_per_minute: int | None = None,
     ) -> None:
         self.url = url
+        self.pace = Pace(requests_per_minute)
         self._keys = keys
         self._timeout_s = timeout_s
         self._attempts = attempts
@@ -221,6 +236,7 @@ class AlpacaHttp:
         """
         failure: str
         aiohttp = aiohttp_package()
+        await self.pace.take(urgent=method == "DELETE")
         try:
             async with self.session.request(
                 method,
@@ -231,7 +247,11 @@ class AlpacaHttp:
                 allow_redirects=False,
             ) as response:
                 self._note_time(response.headers.get("Date"))
-                return Answer(response.status, _parsed(await _text(response)))
+                wait_s = _retry_after_s(response.headers) if response.status == 429 else None
+                answer = Answer(response.status, _parsed(await _text(response)), wait_s)
+                if answer.status == 429:
+                    self.pace.refused(FIRST_WAIT_S if wait_s is None else wait_s)
+                return answer
         except TimeoutError:
             failure = f"no answer within {self._timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
@@ -247,6 +267,23 @@ class AlpacaHttp:
             return
         if told.tzinfo is not None:
             self._told_time = told.astimezone(UTC), asyncio.get_running_loop().time()
+
+    async def insist(self, method: str, path: str, *, body: Any) -> Answer:
+        """Send a request, and again as long as the answer is that it was not processed
+        for want of capacity (429).
+
+        Raises:
+            NoAnswer: none came, or it cannot be read: what became of the request is not
+                known.
+        """
+        for attempt in range(1, MOST_REFUSALS + 1):
+            answer = await self.once(method, path, body=body)
+            if answer.status != 429:
+                return answer
+            self.retries += 1
+            if answer.retry_after_s is None:
+                self.pace.refused(self._backoff.delay_s(attempt, chance=self._chance()))
+        return answer
 
     async def ask(
         self, path: str, *, query: Mapping[str, str] | None = None, method: str = "GET"
@@ -287,6 +324,20 @@ class AlpacaHttp:
                 f"GET {path} was refused: {answer.message} (HTTP status {answer.status})"
             )
         return answer.body
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    # Seconds, as RFC 9110 has them; Alpaca names the moment of the next window instead.
+    try:
+        if "Retry-After" in headers:
+            return min(max(float(headers["Retry-After"]), 0.0), LONGEST_WAIT_S)
+        reset, date = headers.get("X-RateLimit-Reset"), headers.get("Date")
+        if reset is None or date is None:
+            return None
+        wait_s = float(reset) - parsedate_to_datetime(date).timestamp()
+        return min(max(wait_s, 0.0), LONGEST_WAIT_S)
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _text(response: Any) -> bytes:

@@ -10,11 +10,20 @@ streaming.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from rbtlive.brokers.base import BrokerAccount, BrokerExecution, BrokerOrder
+from rbtlive.brokers.alpaca_rules import time_in_force
+from rbtlive.brokers.base import (
+    BrokerAccount,
+    BrokerActivity,
+    BrokerExecution,
+    BrokerHolding,
+    BrokerOrder,
+    BrokerSplit,
+    CashKind,
+)
 from rbtlive.errors import BrokerError
 from rbtlive.model.events import Event, OrderFillEvent, OrderRejectEvent, OrderUpdateEvent
 from rbtlive.model.number import plain_text
@@ -42,12 +51,28 @@ STATES: Final[dict[str, OrderState]] = {
     "rejected": _S.REJECTED,
 }
 """Where an order of each of Alpaca's states stands. One that waits and has filled in
-part is PARTIALLY_FILLED; "done_for_day" may go on tomorrow; "replaced" goes on under
-another id, which is not ours.
+part is PARTIALLY_FILLED; "done_for_day" may go on tomorrow; "replaced" goes on as
+another order, which is followed.
 """
 
+BLOCKS: Final = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
+"""Flags of an account that may not trade."""
+CASH_KINDS: Final[dict[str, Literal["dividend", "interest", "fee", "deposit"]]] = {
+    **dict.fromkeys(
+        ("DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX"),
+        "dividend",
+    ),
+    **dict.fromkeys(("INT", "INTNRA", "INTTW"), "interest"),
+    **dict.fromkeys(("FEE", "CFEE", "PTC", "PTR"), "fee"),
+    **dict.fromkeys(("CSD", "CSW", "TRANS", "JNLC", "JNL", "ACATC"), "deposit"),
+}
+"""Kinds of cash by Alpaca's activity types. Source: docs.alpaca.markets, account
+activities."""
 FILLS: Final = frozenset({"fill", "partial_fill"})
 ENDS: Final = {"canceled": _S.CANCELED, "replaced": _S.CANCELED, "expired": _S.EXPIRED}
+REPLACED: Final = "replaced by the broker"
+"""Reason of an update that an order goes on as another one: `broker_order_id` is that
+one's."""
 NEWS: Final = frozenset(
     {
         "new",
@@ -160,11 +185,100 @@ def read_account(body: object) -> BrokerAccount:
     """
     account = _object(body, "account")
     currency = account.get("currency") or "USD"
+    name = account.get("id")
     return BrokerAccount(
         cash=_decimal(account.get("cash"), "cash"),
         equity=_decimal(account.get("equity"), "equity"),
         currency=currency if isinstance(currency, str) else "USD",
+        account_id=name if isinstance(name, str) else "",
+        blocked=", ".join(flag for flag in BLOCKS if account.get(flag) is True),
     )
+
+
+def read_holdings(body: object) -> list[BrokerHolding]:
+    """Return what is held, with its cost and value where they are told.
+
+    Raises:
+        Untranslatable: it is no list of positions.
+    """
+    found = []
+    for one in _list(body, "positions"):
+        position = _object(one, "position")
+        amount = _decimal(position.get("qty"), "qty")
+        short = position.get("side") == "short"
+        value = position.get("market_value")
+        found.append(
+            BrokerHolding(
+                symbol=_text(position, "symbol"),
+                amount=-abs(amount) if short else amount,
+                cost_basis=_optional(position, "avg_entry_price"),
+                value=None if value is None else _decimal(value, "market_value"),
+            )
+        )
+    return found
+
+
+def read_cash_activity(body: object) -> BrokerActivity | None:
+    """Return an account activity that changed cash and was no trade; None if it is
+    another kind.
+
+    Raises:
+        Untranslatable: it says nothing for certain.
+    """
+    activity = _object(body, "activity")
+    code = activity.get("activity_type")
+    amount = activity.get("net_amount")
+    if not isinstance(code, str) or code == "FILL" or amount is None:
+        return None
+    money = _decimal(amount, "net_amount")
+    kind: CashKind | None = CASH_KINDS.get(code)
+    if kind is None or not money:
+        return None
+    if kind == "deposit" and money < 0:
+        kind = "withdrawal"
+    symbol = activity.get("symbol")
+    return BrokerActivity(
+        activity_id=_text(activity, "id"),
+        kind=kind,
+        amount=money,
+        at=_day_or_moment(activity),
+        symbol=symbol if isinstance(symbol, str) else "",
+        text=_words(activity.get("description")) or code,
+    )
+
+
+def _day_or_moment(activity: Mapping[str, Any]) -> datetime:
+    day = activity.get("date")
+    if isinstance(day, str) and len(day) == 10:
+        try:
+            return datetime.fromisoformat(day).replace(tzinfo=UTC)
+        except ValueError:
+            pass
+    return _moment(activity, "transaction_time", "created_at", "date")
+
+
+def read_splits(body: object) -> list[BrokerSplit]:
+    """Return the splits of an answer of the corporate-actions endpoint.
+
+    Raises:
+        Untranslatable: it is no such answer.
+    """
+    actions = _object(_object(body, "answer").get("corporate_actions") or {}, "corporate_actions")
+    found = []
+    for kind in ("forward_splits", "reverse_splits"):
+        for one in _list(actions.get(kind) or [], kind):
+            split = _object(one, "split")
+            old, new = _positive(split, "old_rate"), _positive(split, "new_rate")
+            day = _text(split, "ex_date")
+            found.append(
+                BrokerSplit(
+                    action_id=str(split.get("id") or f"{split.get('symbol')}-{day}"),
+                    symbol=_text(split, "symbol"),
+                    ratio=old / new,
+                    ex_date=date.fromisoformat(day),
+                )
+            )
+    return found
 
 
 def read_message(body: object) -> tuple[Event | None, str, Decimal]:
@@ -196,6 +310,15 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
     if event in FILLS:
         order = read_order(snapshot)
         return _fill(data, order), order.broker_order_id, abs(order.filled)
+    if event == "replaced" and isinstance(snapshot.get("replaced_by"), str):
+        update = OrderUpdateEvent(
+            timestamp=_moment(data, "timestamp", "at"),
+            order_id=_text(snapshot, "client_order_id"),
+            status=_S.PENDING,
+            reason=REPLACED,
+            broker_order_id=_text(snapshot, "replaced_by"),
+        )
+        return update, _text(snapshot, "id"), Decimal(0)
     if event not in NEWS and event not in ENDS and event != "rejected":
         return (
             None,
@@ -276,7 +399,7 @@ def order_body(
         "qty": plain_text(abs(amount)),
         "side": "buy" if amount > 0 else "sell",
         "type": names[limit is not None, stop is not None],
-        "time_in_force": whole if amount == amount.to_integral_value() else "day",
+        "time_in_force": time_in_force(symbol, amount, whole),
         "client_order_id": client_order_id,
     }
     if limit is not None:

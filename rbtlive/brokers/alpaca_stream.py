@@ -149,6 +149,10 @@ class TradeStream:
         """Return the next event, None after the end."""
         return await self._events.get()
 
+    async def put(self, event: Event) -> None:
+        """Tell an event that the adapter itself has to say."""
+        await self._events.put(event)
+
     def translate(self, body: object) -> Event | None:
         """Return what a message of the stream says, None if nothing; what cannot be
         understood says so itself.

@@ -18,6 +18,9 @@ from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
 from rbtlive.model.order import OrderState
 
+CashKind = Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+"""Kinds of cash that comes or goes without an order."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerExecution:
@@ -119,7 +122,7 @@ class BrokerActivity:
     """
 
     activity_id: str
-    kind: Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+    kind: CashKind
     amount: Decimal
     at: datetime
     symbol: str = ""

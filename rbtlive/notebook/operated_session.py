@@ -265,7 +265,7 @@ class OperatedSession(ObservedSession):
         if core.state.trading_state != "halted" or core.state.orders.get_active_orders():
             return False
         if link is not None:
-            return not link.closing
+            return not link.closing.going_on
         return action == "kill" or not core.state.portfolio.positions
 
     def _is_elsewhere(self) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -17,6 +19,16 @@ from rbtlive.model.bar import aware_utc
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def _elapsed() -> Callable[[], int]:
+    # Time that goes on while the machine sleeps: a laptop that was closed has missed
+    # bars, and its decisions must look as old as they are.
+    for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"):  # Linux; macOS counts sleep in the latter
+        number = getattr(time, name, None)
+        if number is not None:
+            return partial(time.clock_gettime_ns, number)
+    return time.perf_counter_ns
 
 
 class Clock(Protocol):
@@ -46,7 +58,7 @@ class SystemClock:
         """Return the time of day in microseconds since 1970, UTC."""
         return time.time_ns() // 1000
 
-    monotonic_ns = staticmethod(time.perf_counter_ns)
+    monotonic_ns = staticmethod(_elapsed())
 
     async def sleep(self, delay_s: float) -> None:
         """Wait for `delay_s` seconds; at least one turn of the loop."""

@@ -59,6 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fills", choices=("now", "next"), default="now", help="the first bar an order may fill on"
     )
+    parser.add_argument(
+        "--rules",
+        choices=("alpaca", "none"),
+        default="alpaca",
+        help="refuse what Alpaca refuses by the account's books, or take any order",
+    )
+    parser.add_argument(
+        "--hard-to-borrow", default="", help="symbols that cannot be sold short, with commas"
+    )
+    parser.add_argument(
+        "--requests-per-minute", type=int, help="answer no more than so many; Alpaca's are 200"
+    )
     return parser
 
 
@@ -134,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fills=options.fills,
             speed=options.speed,
             state=options.state,
+            strict=options.rules == "alpaca",
+            hard_to_borrow=frozenset(s for s in options.hard_to_borrow.split(",") if s),
+            requests_per_minute=options.requests_per_minute,
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(settings, port=options.port, on_ready=ready))

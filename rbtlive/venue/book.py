@@ -27,6 +27,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 from rbtlive.model.order import OrderState
 from rbtlive.sim.matching import SimVenue, execution_id
+from rbtlive.venue import rules
 from rbtlive.venue.bars import VenueMarket
 from rbtlive.venue.order_requests import OrderRequest, Refused
 
@@ -69,6 +70,8 @@ class VenueOrder:
         expiry_session: The session at whose end a day order expires.
         executions: Its executions, in order.
         ended: When it was filled, canceled or expired, UTC.
+        replaces: The order that it took the place of.
+        replaced_by: The order that took its place.
     """
 
     id: UUID
@@ -79,6 +82,8 @@ class VenueOrder:
     expiry_session: int
     executions: list[Execution] = field(default_factory=list)
     ended: datetime | None = None
+    replaces: UUID | None = None
+    replaced_by: UUID | None = None
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +97,25 @@ class VenueOrder:
         if not filled:
             return None
         return to_money(sum((e.amount * e.price for e in self.executions), ZERO) / filled)
+
+
+@dataclass(frozen=True, slots=True)
+class CashActivity:
+    """Something that changed the account's cash and was no order.
+
+    Attributes:
+        id: Unique.
+        code: The broker's type of it.
+        amount: Signed money.
+        at: When, UTC.
+        symbol: The asset it is about, if it is about one.
+    """
+
+    id: UUID
+    code: str
+    amount: Decimal
+    at: datetime
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,8 @@ class VenueBook:
         fills: "now" tries an order against the current bar when it comes; "next" leaves
             it to the next bar.
         multiplier: How many times the equity positions may be worth.
+        strict: Refuse what the broker refuses by the account's books.
+        hard_to_borrow: Symbols that cannot be sold short.
         on_update: Gets what happens to orders, while they are as they are right then.
 
     Attributes:
@@ -138,7 +164,7 @@ class VenueBook:
         last_prices: Prices of the positions then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a book is made with, each by name
         self,
         market: VenueMarket,
         *,
@@ -148,12 +174,18 @@ class VenueBook:
         commission: Any,
         fills: Fills = "now",
         multiplier: Decimal = Decimal(2),
+        strict: bool = False,
+        hard_to_borrow: frozenset[str] = frozenset(),
         on_update: Callable[[Update], None],
     ) -> None:
         frames = get_presenter("polars")
         self.market = market
         self.id = book_id
         self.multiplier = multiplier
+        self.strict = strict
+        self.hard_to_borrow = hard_to_borrow
+        self.day_trades = rules.DayTrades()
+        self.activities: list[CashActivity] = []
         self._on_update = on_update
         self.orders: dict[UUID, VenueOrder] = {}
         self.executions: list[Execution] = []
@@ -164,7 +196,7 @@ class VenueBook:
         self._by_number: dict[str, VenueOrder] = {}
         self._manager = OrderManager()
         self.portfolio = Portfolio(cash)
-        self._owed: dict[int, Decimal] = {}
+        self._owed: list[tuple[int, str, Decimal]] = []
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
         # What a SimVenue remembers of resting orders holds for the whole book: orders
@@ -224,9 +256,12 @@ class VenueBook:
         if price is None:
             raise Refused(403, 40310000, f'asset "{ticket.symbol}" has no price yet')
         with _exactly():
-            needed = self._opening(asset, ticket.amount) * (
-                ticket.limit_price or ticket.stop_price or price
-            )
+            if self.strict:
+                rules.check(self, ticket, self.portfolio.amount_of(asset))
+            worth = ticket.limit_price or ticket.stop_price or price
+            if ticket.side == "sell" and self.strict:
+                worth = max(ticket.limit_price or ZERO, price * rules.SHORT_MARGIN)
+            needed = self._opening(asset, ticket.amount) * worth
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
 
@@ -268,6 +303,33 @@ class VenueBook:
         if placed.is_open:
             self._end(placed, OrderState.CANCELED, "canceled")
 
+    def pay(self, code: str, amount: Decimal, at: datetime, *, symbol: str = "") -> None:
+        """Change the account's cash without an order.
+
+        Args:
+            code: The broker's type of the activity, e.g. "DIV" or "CSD".
+            amount: Signed money.
+            at: When, UTC.
+            symbol: The asset it is about, if it is about one.
+        """
+        number = len(self.activities) + 1
+        name = uuid5(self.id, f"activity/{number}")
+        self.activities.append(CashActivity(name, code, amount, at, symbol))
+        with _exactly():
+            self.portfolio.book_cash(amount, deposit=code in {"CSD", "CSW"})
+
+    def replace(self, placed: VenueOrder, request: OrderRequest, at: datetime) -> VenueOrder:
+        """Replace what of an order has not filled by another one.
+
+        Source: docs.alpaca.markets/reference/patchorderbyorderid-1.
+        """
+        self._now = at
+        placed.replaced_by = uuid5(self.id, f"order/{self._manager.last_id + 1}")
+        self._end(placed, OrderState.CANCELED, "replaced")
+        successor = self.place(request, at)
+        successor.replaces = placed.id
+        return successor
+
     def advance(self, at: datetime) -> None:
         """Move to the next slice: what a session begins with, fills, and at a session's
         end the day orders expire.
@@ -303,10 +365,11 @@ class VenueBook:
         for asset, money, pay_session in market.dividends():
             held = self.portfolio.amount_of(asset)
             if held and pay_session is not None:
-                self._owed[pay_session] = self._owed.get(pay_session, ZERO) + to_money(held * money)
-        due = sum((self._owed.pop(s) for s in sorted(self._owed) if s <= market.session), ZERO)
-        if due:
-            self.portfolio.book_dividend(due)
+                self._owed.append((pay_session, asset.symbol, to_money(held * money)))
+        due = [one for one in self._owed if one[0] <= market.session]
+        for one in due:
+            self._owed.remove(one)
+            self.pay("DIV", one[2], self._now, symbol=one[1])
         for asset, ratio in market.splits():
             for order in self._manager.apply_split(asset, ratio, self._now):
                 self._by_number[order.id].ended = self._now
@@ -327,6 +390,9 @@ class VenueBook:
         name = execution_id(order)
         self._manager.fill(order, amount, commission, self._now)
         placed = self._by_number[order.id]
+        symbol = order.asset.symbol
+        before = self.portfolio.amount_of(order.asset)
+        self.day_trades.note(symbol, self.market.session, before=before, amount=amount)
         self.portfolio.book_transaction(order.asset, amount, price=price, dt=self._now)
         self.portfolio.book_commission(order.asset, commission)
         execution = Execution(

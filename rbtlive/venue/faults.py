@@ -41,6 +41,7 @@ class Fault(BaseModel):
         seed: What its chances are drawn from.
         delay_s: Seconds, of the delays.
         status: HTTP status, of the errors.
+        retry_after_s: Seconds that a 429 asks to wait; None asks for none.
         event: Only trade updates with this event.
         hits: How often it has happened.
     """
@@ -54,6 +55,7 @@ class Fault(BaseModel):
     seed: int = 0
     delay_s: float = Field(default=0.1, ge=0, le=600)
     status: int = Field(default=503, ge=500, le=599)
+    retry_after_s: int | None = Field(default=None, ge=0, le=600)
     event: str | None = None
     hits: int = 0
     _chances: random.Random = PrivateAttr()

@@ -24,9 +24,12 @@ _STREAMS = frozenset({"/stream", "/v2/iex", "/v2/sip", "/v2/test"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def refusal(status: int, code: int, message: str) -> web.Response:
+def refusal(
+    status: int, code: int, message: str, *, retry_after_s: int | None = None
+) -> web.Response:
     """Return a "no" in the venue's shape."""
-    return web.json_response({"code": code, "message": message}, status=status)
+    headers = None if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return web.json_response({"code": code, "message": message}, status=status, headers=headers)
 
 
 @web.middleware
@@ -77,6 +80,9 @@ async def known_keys_only(request: web.Request, handler: Handler) -> web.StreamR
 async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let happen to the request what is switched on for its place."""
     place = _place(request)
+    wait_s = request.app[VENUE].rate_limit.refused_for_s() if place else None
+    if wait_s is not None:
+        return refusal(429, 42910000, "too many requests.", retry_after_s=wait_s)
     struck = request.app[VENUE].faults.at_request(place) if place else []
     before = [f for f in struck if f.kind in {"delay", "error", "rate_limit", "reset_before"}]
     after = [f for f in struck if f not in before]
@@ -93,7 +99,7 @@ async def _strike(request: web.Request, struck: list[Fault]) -> web.Response | N
         if fault.kind in {"delay", "delay_after"}:
             await asyncio.sleep(fault.delay_s)
         elif fault.kind == "rate_limit":
-            return refusal(429, 42910000, "rate limit exceeded")
+            return refusal(429, 42910000, "rate limit exceeded", retry_after_s=fault.retry_after_s)
         elif fault.kind in {"error", "error_after"}:
             return refusal(fault.status, fault.status * 100000 + 10000, "service unavailable")
         elif request.transport is not None:

@@ -6,17 +6,21 @@ before anything is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any, Literal
 
 from rbtlive.model.number import plain_text
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop", "stop_limit"]
-TimeInForce = Literal["day", "gtc"]
+TimeInForce = Literal["day", "gtc", "ioc"]
 
+STOCK_FORCES = ("day", "gtc")
+CRYPTO_FORCES = ("gtc", "ioc")
+CENT = Decimal("0.01")
+SMALL_TICK = Decimal("0.0001")
 MAX_ID_LENGTH = 128
 MAX_DECIMALS = 9
 _PRICES: dict[str, tuple[str, ...]] = {
@@ -26,7 +30,7 @@ _PRICES: dict[str, tuple[str, ...]] = {
     "stop_limit": ("limit_price", "stop_price"),
 }
 _LARGEST = Decimal("1E12")
-_NOT_HERE = ("notional", "legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
+_NOT_HERE = ("legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
 
 
 class Refused(Exception):  # noqa: N818 - what it says, not that it is an error
@@ -58,6 +62,8 @@ class OrderRequest:
         time_in_force: "day" or "gtc".
         limit_price: Price, or None.
         stop_price: Price, or None.
+        extended_hours: Whether it may fill before and after the session.
+        notional: Money that was asked for in place of shares, or None.
     """
 
     client_order_id: str
@@ -68,13 +74,20 @@ class OrderRequest:
     time_in_force: TimeInForce
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    extended_hours: bool = False
+    notional: Decimal | None = None
+
+    @property
+    def is_crypto(self) -> bool:
+        """Whether it trades a pair, such as BTC/USD."""
+        return "/" in self.symbol
 
     @property
     def amount(self) -> Decimal:
         """Signed shares."""
         return self.qty if self.side == "buy" else -self.qty
 
-    def facts(self) -> dict[str, str | None]:
+    def facts(self) -> dict[str, Any]:
         """Return the ticket as plain JSON values."""
         return {
             name: plain_text(value) if isinstance(value, Decimal) else value
@@ -84,7 +97,7 @@ class OrderRequest:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> OrderRequest:
         """Return the ticket that `facts` was told of."""
-        numbers = ("qty", "limit_price", "stop_price")
+        numbers = ("qty", "limit_price", "stop_price", "notional")
         values: dict[str, Any] = {
             name: Decimal(value) if name in numbers and value is not None else value
             for name, value in facts.items()
@@ -92,12 +105,15 @@ class OrderRequest:
         return cls(**values)
 
 
-def read_order_request(body: Any, *, new_id: str) -> OrderRequest:
+def read_order_request(
+    body: Any, *, new_id: str, price_of: Callable[[str], Decimal | None]
+) -> OrderRequest:
     """Return what a request's body asks for.
 
     Args:
         body: The parsed JSON.
         new_id: The client order id of a body that has none.
+        price_of: Gives the last price of a symbol, None if there is none.
 
     Raises:
         Refused: it cannot be placed, and why.
@@ -111,8 +127,6 @@ def read_order_request(body: Any, *, new_id: str) -> OrderRequest:
         raise Refused(
             422, 40010001, "order_class is not supported by this venue: only simple orders are"
         )
-    if body.get("extended_hours"):
-        raise Refused(422, 40010001, "extended_hours is not supported by this venue")
     client_order_id = body.get("client_order_id") or new_id
     if not isinstance(client_order_id, str) or len(client_order_id) > MAX_ID_LENGTH:
         raise Refused(
@@ -122,18 +136,70 @@ def read_order_request(body: Any, *, new_id: str) -> OrderRequest:
     if not isinstance(symbol, str) or not symbol:
         raise Refused(422, 40010001, "symbol is required")
     kind = _choice(body, "type", tuple(_PRICES))
-    ticket = OrderRequest(
+    forces = CRYPTO_FORCES if "/" in symbol else STOCK_FORCES
+    force = _choice(body, "time_in_force", forces)
+    qty, notional = _size(body, symbol, kind=kind, force=force, price_of=price_of)
+    request = OrderRequest(
         client_order_id=client_order_id,
         symbol=symbol,
-        qty=_positive(body, "qty"),
+        qty=qty,
         side=_choice(body, "side", ("buy", "sell")),  # type: ignore[arg-type]
         type=kind,  # type: ignore[arg-type]
-        time_in_force=_choice(body, "time_in_force", ("day", "gtc")),  # type: ignore[arg-type]
+        time_in_force=force,  # type: ignore[arg-type]
+        extended_hours=bool(body.get("extended_hours")),
+        notional=notional,
         **_prices(body, kind),
     )
-    if ticket.qty % 1 and ticket.time_in_force != "day":
+    _check_rules(request)
+    return request
+
+
+def _size(
+    body: Mapping[str, Any],
+    symbol: str,
+    *,
+    kind: str,
+    force: str,
+    price_of: Callable[[str], Decimal | None],
+) -> tuple[Decimal, Decimal | None]:
+    # Shares, or money for market orders: one of the two.
+    if body.get("notional") is None:
+        return _positive(body, "qty"), None
+    if body.get("qty") is not None:
+        raise Refused(422, 40010001, "qty and notional must not both be given")
+    if kind != "market" or (force != "day" and "/" not in symbol):
+        raise Refused(422, 42210000, "notional orders must be market orders for the day")
+    notional = _positive(body, "notional")
+    price = price_of(symbol)
+    if price is None or not price:
+        raise Refused(403, 40310000, f'asset "{symbol}" has no price yet')
+    step = Decimal(1).scaleb(-MAX_DECIMALS)
+    qty = (notional / price).quantize(step, rounding=ROUND_DOWN)
+    if not qty:
+        raise Refused(422, 40010001, "notional is worth less than the smallest amount")
+    return qty, notional
+
+
+def _check_rules(request: OrderRequest) -> None:
+    # Sources: docs.alpaca.markets/docs/orders-at-alpaca, /crypto-orders and
+    # /fractional-trading.
+    if request.is_crypto:
+        if request.type == "stop":
+            raise Refused(422, 42210000, "invalid order type for crypto order")
+        return
+    if request.qty % 1 and request.time_in_force != "day":
         raise Refused(422, 42210000, "fractional orders must be DAY orders")
-    return ticket
+    if request.extended_hours and (request.type, request.time_in_force) != ("limit", "day"):
+        raise Refused(422, 42210000, "extended hours order must be DAY limit orders")
+    for name in ("limit_price", "stop_price"):
+        price = getattr(request, name)
+        if price is not None and price % (CENT if price >= 1 else SMALL_TICK):
+            raise Refused(
+                422,
+                42210000,
+                f"invalid {name} {plain_text(price)}. sub-penny increment does not fulfill "
+                "minimum pricing criteria",
+            )
 
 
 def _choice(body: Mapping[str, Any], name: str, choices: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -17,11 +18,13 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from rbtlive.errors import OutsideCalendar
+from rbtlive.model.number import plain_text
 from rbtlive.venue import shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book import VenueOrder
 from rbtlive.venue.guards import VENUE
 from rbtlive.venue.order_requests import Refused, read_order_request
+from rbtlive.venue.venue import Venue
 
 MOST_ORDERS = 500
 MOST_ACTIVITIES = 100
@@ -53,7 +56,9 @@ def _no_constant(name: str) -> Any:
 async def post_order(request: web.Request) -> web.Response:
     """Place an order."""
     venue = request.app[VENUE]
-    ticket = read_order_request(await read_json(request), new_id=str(uuid4()))
+    ticket = read_order_request(
+        await read_json(request), new_id=str(uuid4()), price_of=_price_of(venue)
+    )
     placed = venue.place(ticket)
     answer = shapes.order_shape(venue.book, placed) | {
         "status": "accepted",
@@ -127,11 +132,41 @@ async def delete_orders(request: web.Request) -> web.Response:
 
 
 async def patch_order(request: web.Request) -> web.Response:
-    """Say that orders cannot be replaced."""
-    _order(request)
-    raise Refused(
-        422, 42210000, "replacing orders is not supported by this venue: cancel it and send another"
-    )
+    """Replace an open order by one with another amount or other prices."""
+    venue, placed = request.app[VENUE], _order(request)
+    if not placed.is_open:
+        raise Refused(422, 42210000, "order is not open")
+    changes = await read_json(request)
+    if not isinstance(changes, dict):
+        raise Refused(422, 40010001, "request body must be an object")
+    ticket = placed.ticket
+    filled = abs(placed.order.filled)
+    body = {
+        "symbol": ticket.symbol,
+        "qty": plain_text(abs(placed.order.open_amount)),
+        "side": ticket.side,
+        "type": ticket.type,
+        "time_in_force": changes.get("time_in_force") or ticket.time_in_force,
+        "limit_price": shapes.optional(ticket.limit_price),
+        "stop_price": shapes.optional(ticket.stop_price),
+        "client_order_id": changes.get("client_order_id"),
+    }
+    for name in ("limit_price", "stop_price"):
+        if changes.get(name) is not None:
+            body[name] = changes[name]
+    if changes.get("qty") is not None:
+        body["qty"] = plain_text(Decimal(str(changes["qty"])) - filled)
+    asked = read_order_request(body, new_id=str(uuid4()), price_of=_price_of(venue))
+    successor = venue.replace(placed, asked)
+    return web.json_response(shapes.order_shape(venue.book, successor))
+
+
+def _price_of(venue: Venue) -> Callable[[str], Decimal | None]:
+    def price(symbol: str) -> Decimal | None:
+        asset = venue.market.by_symbol.get(symbol)
+        return None if asset is None else venue.market.price(asset)
+
+    return price
 
 
 def _order(request: web.Request) -> VenueOrder:
@@ -153,18 +188,28 @@ async def get_account(request: web.Request) -> web.Response:
 
 
 async def list_activities(request: web.Request) -> web.Response:
-    """List executions as account activities; there are no others."""
+    """List executions, and what else changed the account's cash, as activities."""
     book, query = request.app[VENUE].book, request.query
     asked = request.match_info.get("kind") or query.get("activity_types", "FILL")
     after, until = _moment(query.get("after"), "after"), _moment(query.get("until"), "until")
     order_id, token = query.get("order_id"), query.get("page_token")
     newest_first = _choice(query.get("direction", "desc"), "direction", ("asc", "desc")) == "desc"
+    kinds = set(asked.split(","))
+    if query.get("category") == "non_trade_activity":
+        kinds = {one.code for one in book.activities}
     found = [
         shapes.activity_shape(e)
-        for e in (book.executions if "FILL" in asked.split(",") else [])
+        for e in (book.executions if "FILL" in kinds else [])
         if (after is None or e.at > after)
         and (until is None or e.at < until)
         and order_id in (None, str(e.order.id))
+    ]
+    found += [
+        shapes.cash_activity_shape(one)
+        for one in book.activities
+        if one.code in kinds
+        and (after is None or one.at > after)
+        and (until is None or one.at < until)
     ]
     if newest_first:
         found.reverse()
@@ -187,7 +232,8 @@ async def get_position(request: web.Request) -> web.Response:
     """Return a position by symbol or asset id."""
     book, name = request.app[VENUE].book, request.match_info["symbol"]
     for position in book.portfolio:
-        if name in (position.asset.symbol, str(book.asset_id(position.asset.symbol))):
+        symbol = position.asset.symbol
+        if name in (symbol, symbol.replace("/", ""), str(book.asset_id(symbol))):
             return web.json_response(shapes.position_shape(book, position))
     raise Refused(404, 40410000, "position does not exist")
 
@@ -235,7 +281,8 @@ async def get_asset(request: web.Request) -> web.Response:
     """Return an asset by symbol or id."""
     venue, name = request.app[VENUE], request.match_info["symbol"]
     for asset in venue.market.by_symbol.values():
-        if name in (asset.symbol, str(venue.book.asset_id(asset.symbol))):
+        symbol = asset.symbol
+        if name in (symbol, symbol.replace("/", ""), str(venue.book.asset_id(symbol))):
             return web.json_response(shapes.asset_shape(venue.book, asset))
     raise Refused(404, 40410000, f"asset not found for {name[:64]}")
 
@@ -260,6 +307,27 @@ async def list_bars_of_one(request: web.Request) -> web.Response:
     page, token = _page(request, [symbol])
     bars = [shapes.bar_shape(one) for one in page]
     return web.json_response({"bars": bars, "symbol": symbol, "next_page_token": token})
+
+
+async def corporate_actions(request: web.Request) -> web.Response:
+    """Return the splits of some symbols between two days."""
+    venue, query = request.app[VENUE], request.query
+    wanted = {s for s in query.get("symbols", "").split(",") if s}
+    first, last = _day(query.get("start"), "start"), _day(query.get("end"), "end")
+    calendar = venue.market.calendar
+    found: dict[str, list[dict[str, Any]]] = {}
+    for split in venue.settings.portal.splits:
+        asset, label = venue.market.assets[split.asset], calendar.label(split.session)
+        if (
+            (wanted and asset.symbol not in wanted)
+            or (first is not None and label < first)
+            or (last is not None and label > last)
+        ):
+            continue
+        kind = "forward_splits" if split.ratio < 1 else "reverse_splits"
+        shape = shapes.split_shape(venue.book, asset, label, split.ratio)
+        found.setdefault(kind, []).append(shape)
+    return web.json_response({"corporate_actions": found, "next_page_token": None})
 
 
 async def latest_bars(request: web.Request) -> web.Response:
@@ -370,6 +438,9 @@ def add_routes(app: web.Application) -> None:
             web.get("/v2/calendar", get_calendar),
             web.get("/v2/assets", list_assets),
             web.get("/v2/assets/{symbol}", get_asset),
+            web.get("/v1/corporate-actions", corporate_actions),
+            web.get("/v1beta3/crypto/{place}/bars", list_bars),
+            web.get("/v1beta3/crypto/{place}/latest/bars", latest_bars),
             web.get("/v2/stocks/bars", list_bars),
             web.get("/v2/stocks/bars/latest", latest_bars),
             web.get("/v2/stocks/trades/latest", latest_trades),

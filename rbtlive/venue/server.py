@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from decimal import Decimal
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -50,6 +51,8 @@ def make_app(venue: Venue) -> web.Application:
             web.get("/control/faults", get_faults),
             web.post("/control/faults", post_faults),
             web.post("/control/disconnect", post_disconnect),
+            web.post("/control/cash", post_cash),
+            web.post("/control/limit", post_limit),
             web.post("/control/restart", post_restart),
             web.post("/control/reset", post_reset),
         ]
@@ -93,6 +96,35 @@ async def post_faults(request: web.Request) -> web.Response:
     except ValidationError as error:
         raise Refused(422, 40010001, "; ".join(str(e["msg"]) for e in error.errors())) from None
     return await get_faults(request)
+
+
+async def post_cash(request: web.Request) -> web.Response:
+    """Change the account's cash: `kind` (dividend, interest, fee, deposit), `amount`, and
+    `symbol` if it is about one.
+    """
+    body = await rest.read_json(request)
+    codes = {"dividend": "DIV", "interest": "INT", "fee": "FEE", "deposit": "CSD"}
+    code = codes.get(str(body.get("kind"))) if isinstance(body, dict) else None
+    try:
+        amount = Decimal(str(body["amount"])) if code else Decimal(0)
+    except (KeyError, ArithmeticError):
+        amount = Decimal(0)
+    if code is None or not amount.is_finite() or not amount:
+        raise Refused(422, 40010001, f"kind must be one of {', '.join(codes)}, amount a number")
+    request.app[VENUE].pay(code, amount, str(body.get("symbol") or ""))
+    return web.json_response(_state(request.app[VENUE]))
+
+
+async def post_limit(request: web.Request) -> web.Response:
+    """Answer at most `requests_per_minute` from now on; null is no limit."""
+    body = await rest.read_json(request)
+    most = body.get("requests_per_minute") if isinstance(body, dict) else 0
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise Refused(
+            422, 40010001, "requests_per_minute must be a whole number from 1 on, or null"
+        )
+    request.app[VENUE].rate_limit.switch(most)
+    return web.json_response(_state(request.app[VENUE]))
 
 
 async def post_disconnect(request: web.Request) -> web.Response:

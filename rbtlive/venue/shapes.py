@@ -8,7 +8,7 @@ streaming pages.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money
 from rbtlive.model.order import OrderState
 from rbtlive.venue.bars import Print
-from rbtlive.venue.book import Execution, Update, VenueBook, VenueOrder
+from rbtlive.venue.book import CashActivity, Execution, Update, VenueBook, VenueOrder
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _EXCHANGE = "NASDAQ"
@@ -54,15 +54,17 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
         "submitted_at": wire_time(placed.submitted),
         "filled_at": ended if order.state is OrderState.FILLED else None,
         "expired_at": ended if order.state is OrderState.EXPIRED else None,
-        "canceled_at": ended if order.state is OrderState.CANCELED else None,
+        "canceled_at": ended
+        if order.state is OrderState.CANCELED and placed.replaced_by is None
+        else None,
         "failed_at": None,
-        "replaced_at": None,
-        "replaced_by": None,
-        "replaces": None,
+        "replaced_at": None if placed.replaced_by is None else ended,
+        "replaced_by": None if placed.replaced_by is None else str(placed.replaced_by),
+        "replaces": None if placed.replaces is None else str(placed.replaces),
         "asset_id": str(book.asset_id(ticket.symbol)),
         "symbol": ticket.symbol,
-        "asset_class": "us_equity",
-        "notional": None,
+        "asset_class": _asset_class(ticket.symbol),
+        "notional": optional(ticket.notional),
         "qty": plain_text(abs(order.amount)),
         "filled_qty": plain_text(abs(order.filled)),
         "filled_avg_price": None if average is None else plain_text(average),
@@ -72,10 +74,10 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
         "side": ticket.side,
         "position_intent": None,
         "time_in_force": ticket.time_in_force,
-        "limit_price": _optional(ticket.limit_price),
-        "stop_price": _optional(ticket.stop_price),
-        "status": STATUS[order.state],
-        "extended_hours": False,
+        "limit_price": optional(ticket.limit_price),
+        "stop_price": optional(ticket.stop_price),
+        "status": STATUS[order.state] if placed.replaced_by is None else "replaced",
+        "extended_hours": ticket.extended_hours,
         "legs": None,
         "trail_percent": None,
         "trail_price": None,
@@ -117,6 +119,39 @@ def activity_shape(execution: Execution) -> dict[str, Any]:
     }
 
 
+def cash_activity_shape(one: CashActivity) -> dict[str, Any]:
+    """Return an activity that changed cash and was no trade."""
+    day = one.at.astimezone(_NEW_YORK).date()
+    shape = {
+        "id": f"{day:%Y%m%d}000000000::{one.id}",
+        "activity_type": one.code,
+        "date": day.isoformat(),
+        "net_amount": plain_text(one.amount),
+        "description": one.code,
+        "status": "executed",
+    }
+    return shape | ({"symbol": one.symbol} if one.symbol else {})
+
+
+def split_shape(book: VenueBook, asset: Asset, label: date, ratio: Decimal) -> dict[str, Any]:
+    """Return a split as the corporate-actions endpoint tells it."""
+    old, new = ratio.as_integer_ratio()
+    return {
+        "id": str(book.asset_id(f"split/{asset.symbol}/{label}")),
+        "symbol": asset.symbol,
+        "old_rate": old,
+        "new_rate": new,
+        "process_date": label.isoformat(),
+        "ex_date": label.isoformat(),
+        "record_date": label.isoformat(),
+        "payable_date": label.isoformat(),
+    }
+
+
+def _asset_class(symbol: str) -> str:
+    return "crypto" if "/" in symbol else "us_equity"
+
+
 def account_shape(book: VenueBook) -> dict[str, Any]:
     """Return the account."""
     portfolio, totals = book.portfolio, book.portfolio.totals()
@@ -127,7 +162,7 @@ def account_shape(book: VenueBook) -> dict[str, Any]:
         "id": str(book.asset_id("the account")),
         "account_number": "PAPER00001",
         "status": "ACTIVE",
-        "crypto_status": "INACTIVE",
+        "crypto_status": "ACTIVE",
         "currency": "USD",
         "cash": cash,
         "equity": equity,
@@ -164,14 +199,23 @@ def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
     value = position.value
     profit = value - cost
     today = (price - before) * position.amount
+    reserved = sum(
+        (
+            abs(one.order.open_amount)
+            for one in book.open_orders()
+            if one.ticket.symbol == symbol and one.order.amount * position.amount < 0
+        ),
+        ZERO,
+    )
+    free = max(ZERO, abs(position.amount) - reserved)
     return {
         "asset_id": str(book.asset_id(symbol)),
-        "symbol": symbol,
+        "symbol": symbol.replace("/", ""),
         "exchange": _EXCHANGE,
-        "asset_class": "us_equity",
-        "asset_marginable": True,
+        "asset_class": _asset_class(symbol),
+        "asset_marginable": "/" not in symbol,
         "qty": plain_text(position.amount),
-        "qty_available": plain_text(position.amount),
+        "qty_available": plain_text(free if position.amount > 0 else -free),
         "side": "long" if position.amount > 0 else "short",
         "avg_entry_price": plain_text(to_money(cost / position.amount)),
         "cost_basis": plain_text(cost),
@@ -190,15 +234,15 @@ def asset_shape(book: VenueBook, asset: Asset) -> dict[str, Any]:
     """Return an asset."""
     return {
         "id": str(book.asset_id(asset.symbol)),
-        "class": "us_equity",
+        "class": _asset_class(asset.symbol),
         "exchange": _EXCHANGE,
         "symbol": asset.symbol,
         "name": asset.asset_name or asset.symbol,
         "status": "active",
         "tradable": True,
-        "marginable": True,
-        "shortable": True,
-        "easy_to_borrow": True,
+        "marginable": "/" not in asset.symbol,
+        "shortable": "/" not in asset.symbol and asset.symbol not in book.hard_to_borrow,
+        "easy_to_borrow": "/" not in asset.symbol and asset.symbol not in book.hard_to_borrow,
         "fractionable": asset.lot_size < 1,
         "maintenance_margin_requirement": 30,
         "attributes": [],
@@ -266,7 +310,8 @@ def trade_shape(one: Print) -> dict[str, Any]:
     }
 
 
-def _optional(value: Decimal | None) -> str | None:
+def optional(value: Decimal | None) -> str | None:
+    """Return a number as the wire has it, None as None."""
     return None if value is None else plain_text(value)
 
 

@@ -27,7 +27,8 @@ from rbtlive.venue.bars import Frequency, VenueMarket
 from rbtlive.venue.book import Fills, Update, VenueBook, VenueOrder
 from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Faults
-from rbtlive.venue.order_requests import OrderRequest
+from rbtlive.venue.limits import RateLimit
+from rbtlive.venue.order_requests import OrderRequest, Refused
 from rbtlive.venue.shapes import update_shape
 from rbtlive.venue.state import Input, InputLog
 from rbtlive.venue.streams import MarketStreams, TradeStreams
@@ -56,6 +57,10 @@ class VenueSettings:
         state: File that keeps the book; None forgets it.
         keys: Key pairs that are let in, id to secret.
         control_token: What the control endpoints ask for.
+        multiplier: How many times the equity positions may be worth.
+        strict: Refuse what the broker that is imitated refuses by the account's books.
+        hard_to_borrow: Symbols that cannot be sold short.
+        requests_per_minute: Requests that are answered within a minute; None is no limit.
     """
 
     portal: PolarsDataPortal
@@ -71,6 +76,9 @@ class VenueSettings:
     speed: float | None = None
     state: Path | None = None
     multiplier: Decimal = field(default=Decimal(2))
+    strict: bool = True
+    hard_to_borrow: frozenset[str] = frozenset()
+    requests_per_minute: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return what a saved book depends on."""
@@ -84,6 +92,8 @@ class VenueSettings:
             "slippage": self.slippage,
             "fills": self.fills,
             "multiplier": plain_text(self.multiplier),
+            "strict": self.strict,
+            "hard_to_borrow": sorted(self.hard_to_borrow),
         }
 
 
@@ -98,6 +108,7 @@ class Venue:
     def __init__(self, settings: VenueSettings, *, monotonic_s: Callable[[], float]) -> None:
         self.settings = settings
         self.faults = Faults()
+        self.rate_limit = RateLimit(settings.requests_per_minute, monotonic_s=monotonic_s)
         self.trade_streams = TradeStreams(self.faults, knows=self.knows)
         self.market_streams = MarketStreams(self.faults, knows=self.knows)
         self._monotonic_s = monotonic_s
@@ -132,6 +143,21 @@ class Venue:
         """Cancel an order."""
         self._input("cancel", {"id": str(placed.id)})
 
+    def replace(self, placed: VenueOrder, request: OrderRequest) -> VenueOrder:
+        """Replace an open order; the new one has a client order id of its own.
+
+        Raises:
+            Refused: the new order cannot be placed; nothing has changed then.
+        """
+        if self.book.by_client_id(request.client_order_id) is not None:
+            raise Refused(422, 40010001, "client_order_id must be unique")
+        facts = {"id": str(placed.id), "request": request.facts()}
+        return self._input("replace", facts)  # type: ignore[no-any-return]
+
+    def pay(self, code: str, amount: Decimal, symbol: str = "") -> None:
+        """Change the account's cash without an order."""
+        self._input("pay", {"code": code, "amount": plain_text(amount), "symbol": symbol})
+
     def advance(self) -> bool:
         """Move to the next slice; False if there is none."""
         next_us = self.market.next_end_us
@@ -163,6 +189,12 @@ class Venue:
             result = book.place(OrderRequest.from_facts(one.facts), at)
         elif one.kind == "cancel":
             book.cancel(book.orders[UUID(one.facts["id"])], at)
+        elif one.kind == "replace":
+            request = OrderRequest.from_facts(one.facts["request"])
+            result = book.replace(book.orders[UUID(one.facts["id"])], request, at)
+        elif one.kind == "pay":
+            facts = one.facts
+            book.pay(facts["code"], Decimal(facts["amount"]), at, symbol=facts["symbol"])
         else:
             book.advance(at)
         return result
@@ -226,6 +258,8 @@ class Venue:
             commission=NoCommission(),
             fills=settings.fills,
             multiplier=settings.multiplier,
+            strict=settings.strict,
+            hard_to_borrow=settings.hard_to_borrow,
             on_update=self._note,
         )
         latest_us = self.market.now_us

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from rbtlive.brokers.alpaca_http import NoAnswer
+from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra, OrderRefused
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent, SystemErrorEvent
 from rbtlive.model.order import OrderState
@@ -193,7 +194,6 @@ def test_more_orders_than_a_page_are_listed_once_each(venue, monkeypatch):
 LOST_BEFORE = [
     {"kind": "reset_before"},
     {"kind": "error", "status": 503},
-    {"kind": "rate_limit"},
 ]
 LOST_AFTER = [
     {"kind": "reset_after"},
@@ -216,6 +216,23 @@ def test_a_submit_that_was_lost_on_its_way_is_unknown_and_not_sent_again(venue, 
     assert within(submit()) is None
     assert venue.hits() == [1]
     assert venue.control("state")["orders"] == 0
+
+
+def test_a_submit_beyond_the_rate_limit_is_sent_again_under_its_own_id(venue):
+    venue.faults({"kind": "rate_limit", "where": "submit", "count": 3})
+
+    async def submit():
+        async with connected(venue) as (broker, _told):
+            broker._http._backoff = Backoff(initial_s=0.01, limit_s=0.02)
+            placed = await broker.submit_order(order(5), client_order_id="RUN-1")
+            found = await broker.find_order("RUN-1")
+            return placed, found.broker_order_id
+
+    placed, found = within(submit())
+
+    assert placed == found
+    assert venue.hits() == [3]
+    assert venue.control("state")["orders"] == 1
 
 
 @pytest.mark.parametrize("fault", LOST_AFTER, ids=lambda f: f"{f['kind']} {f.get('status', '')}")

@@ -99,6 +99,36 @@ class Resting(rbt.TradingAlgorithm):
         context.ended.append(order.id)
 
 
+class Flip(rbt.TradingAlgorithm):
+    """Long, then short."""
+
+    def initialize(self, context):
+        context.bars = 0
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        self.order_target(self.symbol(self.ticker), 10 if context.bars == 1 else -5)
+
+
+class Watcher(rbt.TradingAlgorithm):
+    """Buys once, and compares the close before as it looked then and as it looks now."""
+
+    target = 10
+
+    def initialize(self, context):
+        context.bars, context.seen, context.ratio = 0, [], None
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        asset = self.symbol(self.ticker)
+        if context.bars == 1:
+            self.order(asset, self.target)
+        closes = data.history(asset, "close", 2, "1d")
+        if context.seen:
+            context.ratio = float(closes[0]) / context.seen[-1]
+        context.seen.append(float(closes[-1]))
+
+
 class AllIn(rbt.TradingAlgorithm):
     """Invests nearly everything."""
 
@@ -409,6 +439,71 @@ async def called(world, folder):
     assert [p.amount for p in again.engine.core.state.portfolio] == [7]
     assert await world.sent() == [7]
     await again.stop()
+
+
+@card("a resting order is replaced on the broker's page", "it goes on as the same order")
+async def replaced(world, folder):
+    session = await attached(world, folder, Resting, params={"limit": world.low, "count": 1})
+    await days(world, session, 1)
+    await until(lambda: session.engine.core.state.orders.get_order("1").broker_order_id)
+    await world.replace_by_hand(20, world.low + 1)
+    order = session.engine.core.state.orders.get_order("1")
+    await until(lambda: order.amount == 20)
+    await looked(session, 2)
+
+    assert (order.is_open, float(order.limit), session.context.ended) == (True, world.low + 1, [])
+    assert session.trading_state == "running"
+    report = await session.kill()
+    assert (report.confirmed, await world.resting()) == (True, 0)
+    await session.stop()
+
+
+@card("a dividend, a fee and a deposit come", "booked as cash, by their kinds")
+async def cash(world, folder):
+    session = await attached(world, folder, Holder)
+    await days(world, session, 1)
+    before, base = session.portfolio.cash, session.engine.core.state.portfolio.capital_base
+    await world.pay("dividend", "12.5")
+    await world.pay("fee", "-0.5")
+    await world.pay("deposit", "1000")
+    await looked(session, 1)
+    await until(lambda: session.portfolio.cash == before + 1012)
+
+    assert session.engine.core.state.portfolio.capital_base == base + 1000
+    assert session.trading_state == "running"
+    await session.stop()
+
+
+@card("a broker refuses an order through zero", "it is closed, then opened, as one order")
+async def through_zero(world, folder):
+    session = await attached(world, folder, Flip)
+    await days(world, session, 2)
+    await until(lambda: [p.amount for p in session.engine.core.state.portfolio] == [-5])
+    await looked(session, 3)
+
+    assert await world.held() == {world.symbol: -5}
+    assert [int(o.amount) for o in session.engine.core.state.orders] == [10, -15]
+    assert session.trading_state == "running"
+    await session.stop()
+
+
+@card("a split happens overnight", "shares, orders and history follow, and the books agree")
+async def split(world, folder):
+    await world.announce_split("0.5")
+    session = await attached(world, folder, Watcher, params={"target": 10})
+    await days(world, session, 1)
+    before = session.engine.core.state.portfolio
+    assert [p.amount for p in before] == [10]
+    await world.split("0.5")
+    await looked(session, 3)
+    assert session.trading_state == "running"
+    await days(world, session, 1)
+    await looked(session, 3)
+
+    assert [p.amount for p in session.engine.core.state.portfolio] == [20]
+    assert (session.trading_state, await world.held()) == ("running", {world.symbol: 20})
+    assert session.context.ratio == pytest.approx(0.5, rel=0.2)
+    await session.stop()
 
 
 async def looked(session, count):

@@ -6,7 +6,10 @@ import asyncio
 from decimal import Decimal
 
 from tests.brokers.alpaca_session import broker_at
-from tests.venue.process import shared_venue
+from tests.venue.process import VenueProcess
+
+SESSIONS_BEFORE_SPLIT = 34
+"""From the world's beginning to two sessions before AAPL's split of 2005-02-28."""
 
 
 class VenueWorld:
@@ -72,6 +75,15 @@ class VenueWorld:
         body = {"kind": kind, "amount": str(amount)}
         await self._do(lambda: self._venue.control("cash", body))
 
+    async def announce_split(self, ratio):
+        """Go where the second asset is split in the session after the next one."""
+        assert ratio == "0.5"
+        self.symbol, self.other = self.other, self.symbol
+        await self._do(self._venue.advance, SESSIONS_BEFORE_SPLIT)
+
+    async def split(self, ratio):
+        """Do nothing: the venue splits as its session begins."""
+
     async def silence(self):
         """Answer no question about the account any more."""
         await self._do(
@@ -113,4 +125,4 @@ class VenueWorld:
 
 def new_venue():
     """Start the venue of the deck."""
-    return shared_venue("--start", "2005-01-03", "--end", "2005-06-30")
+    return VenueProcess("--start", "2005-01-03", "--end", "2005-06-30")

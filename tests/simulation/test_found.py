@@ -51,7 +51,7 @@ def test_a_cancel_that_was_written_and_never_sent_is_sent_after_a_restart(number
 
 
 def test_what_was_sent_before_a_restart_may_arrive_after_it_and_is_not_rejected_then():
-    late, killed = Fault("submit", 1, "late", 4.2), Fault("time", 62, "killed", 2.0)
+    late, killed = Fault("submit", 1, "late", 5.0), Fault("time", 62, "killed", 2.0)
 
     world = world_of(STEADY, late, killed, latency_s=0.4)
 

@@ -136,9 +136,7 @@ class World:
         self.disk = Disk(folder)
         self.outcome = Outcome(struck=self.faults.struck)
         self.calm = False
-        self.torn = (
-            False  # rows that were synced are gone: the operator adopts what nothing explains
-        )
+        self.torn = False  # rows that were synced are gone: the operator follows the broker
         self.whole_bars = not any(
             f.where == "bars" or f.what.startswith("bars") for f in scenario.faults
         )
@@ -215,7 +213,7 @@ class World:
             ):
                 continue
             reason = engine.core.state.halt_reason
-            if not reason.startswith("stale data"):
+            if not reason.startswith(("stale data", "blind: ")):
                 self.outcome.wrong.append(f"trading was halted without a cause: {reason}")
             self.outcome.figures["halts"] += 1
             engine.enqueue(OperatorEvent(timestamp=self.clock.now(), action="resume"))
@@ -327,7 +325,9 @@ class World:
             portal=history(),
             settings=self.settings,
             journal=journal,
-            link=LinkSettings(poll_s=self.scenario.poll_s, policy="adopt" if self.torn else "halt"),
+            link=LinkSettings(
+                poll_s=self.scenario.poll_s, policy="follow" if self.torn else "halt"
+            ),
             queue_size=QUEUE_SIZE,
             clock=self.clock,
         )

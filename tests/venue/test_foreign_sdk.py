@@ -144,11 +144,15 @@ def test_a_stop_limit_order_rests_until_its_prices_are_touched(client, venue):
     assert found.status in {OrderStatus.FILLED, OrderStatus.NEW}
 
 
-def test_replacing_an_order_is_refused_with_a_reason(client):
+def test_a_replaced_order_goes_on_as_its_successor(client):
     placed = client.submit_order(limit("a", 50))
 
-    with pytest.raises(APIError, match="replacing orders is not supported"):
-        client.replace_order_by_id(placed.id, ReplaceOrderRequest(qty=5))
+    successor = client.replace_order_by_id(placed.id, ReplaceOrderRequest(qty=5, limit_price=51))
+
+    before = client.get_order_by_id(placed.id)
+    assert (before.status, before.replaced_by) == (OrderStatus.REPLACED, successor.id)
+    assert (successor.replaces, successor.qty, successor.limit_price) == (placed.id, "5", "51")
+    assert successor.client_order_id != "a"
 
 
 def test_an_order_beyond_the_buying_power_is_refused(client):

@@ -152,6 +152,8 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
     market, calendar = state.market, state.calendar
     coming = market.session if state.session_open else market.session + 1
     when = coming if event.effective is None else calendar.at_or_after(event.effective)
+    if (asset.index, when) in market.known_splits:
+        return  # the data has it: it takes effect by itself
     text = f"{asset.symbol} split by {plain_text(event.ratio)} {event.reason}".rstrip()
     if event.effective is not None and when > market.session:
         market.add_split(asset.index, when, event.ratio, of_books=True)

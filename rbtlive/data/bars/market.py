@@ -134,6 +134,7 @@ class Market(Cursor):
         portal = self.portal
         self._splits: dict[int, list[Split]] = {}
         self._dividends: dict[int, list[Dividend]] = {}
+        self.known_splits = {(split.asset, split.session) for split in portal.splits}
         for split in portal.splits:
             self._splits.setdefault(split.session, []).append(split)
         for dividend in portal.dividends:
@@ -278,6 +279,21 @@ class Market(Cursor):
         """Return the splits that take effect in a session."""
         return self._splits.get(session, ())
 
+    def ratio_of(self, index: int, session: int) -> Decimal | None:
+        """Return the ratio of an asset's split in a session, None if it has none."""
+        return next((s.ratio for s in self._splits.get(session, ()) if s.asset == index), None)
+
+    def coming_splits(self) -> dict[int, Decimal]:
+        """Return the ratios of splits that are known and not in effect yet, by index of
+        the asset.
+        """
+        return {
+            split.asset: split.ratio
+            for session, splits in self._splits.items()
+            if session > self.session
+            for split in splits
+        }
+
     def add_split(self, index: int, session: int, ratio: Decimal, *, of_books: bool) -> None:
         """Learn of a split while the run goes on.
 
@@ -288,6 +304,7 @@ class Market(Cursor):
             of_books: Whether positions and orders are still to be restated at the
                 session's start.
         """
+        self.known_splits.add((index, session))
         if of_books:
             self._splits.setdefault(session, []).append(Split(index, session, ratio))
         self.adjustments.add_split(index, session, float(ratio))

@@ -82,6 +82,7 @@ class BooksWatch:
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign: dict[str, Decimal] | None = None
+        self._splits: set[tuple[int, int]] | None = None
         self._traded: set[str] = set()
         self._traded_upto = self._version = -1
 
@@ -178,8 +179,6 @@ class BooksWatch:
                 await self._explain_by_foreign_orders(differing, held, others)
                 differing = self._position_differences(held, others)
             found += differing
-        elif self.differences:  # not looked at: what differed still counts
-            found += [one for one in self.differences if one.gap is not None]
         self._count(found)
 
     def _begin(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
@@ -214,14 +213,43 @@ class BooksWatch:
     ) -> list[facts.Mismatch]:
         assert self.outside is not None
         traded = self.traded()
+        self._split_outside()
         elsewhere = {
             symbol: self.outside.get(symbol, ZERO) + others.get(symbol, ZERO) for symbol in traded
         }
-        return facts.position_mismatches(
+        found = facts.position_mismatches(
             self._core().state.portfolio,
             {symbol: amount for symbol, amount in held.items() if symbol in traded},
             elsewhere,
         )
+        if not found:
+            return found
+        # Overnight the account may be split already, while the run's session is still
+        # to begin.
+        core = self._core()
+        coming = core.state.market.coming_splits()
+        ratios = {core.state.assets[index].symbol: ratio for index, ratio in coming.items()}
+        ours = self.ours()
+        return [
+            one
+            for one in found
+            if one.symbol not in ratios
+            or held.get(one.symbol, ZERO)
+            != (ours.get(one.symbol, ZERO) + elsewhere[one.symbol]) / ratios[one.symbol]
+        ]
+
+    def _split_outside(self) -> None:
+        # Shares that are held outside are split with the run's own.
+        core = self._core()
+        market = core.state.market
+        now = {one for one in market.known_splits if one[1] <= market.session}
+        if self._splits is not None and self.outside is not None:
+            for index, session in now - self._splits:
+                symbol = core.state.assets[index].symbol
+                ratio = market.ratio_of(index, session)
+                if ratio and symbol in self.outside:
+                    self._set_outside(symbol, self.outside[symbol] / ratio)
+        self._splits = now
 
     async def _explain_by_foreign_orders(
         self,

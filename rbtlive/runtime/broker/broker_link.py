@@ -20,12 +20,11 @@ from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.actions.callbacks import BROKER_SOURCE
 from rbtlive.core.state.order import Order
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.errors import BrokerError, OrderRefused, ReconciliationFailed
+from rbtlive.errors import BrokerError, EngineStopped, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
-    OperatorEvent,
     OrderFillEvent,
     OrderRejectEvent,
     OrderUpdateEvent,
@@ -33,7 +32,9 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
+from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.files import client_order_id
@@ -43,11 +44,7 @@ FIRST_LOOKS = 3
 """How often a difference has to be seen before a start is refused because of it."""
 LOOK_AGAIN_S = 0.5
 ACCOUNT_EVERY_S = 20.0
-CANCELS_WITHIN_S = 2.0
-"""How long a flatten waits for its cancels before it closes positions."""
-CLOSE_WITHIN_S = 10.0
-"""How long a flatten asks what the broker holds before it gives up."""
-CHECK_S = 0.02
+SPLITS_EVERY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +83,9 @@ class BrokerLink:
         outside: Signed shares held outside of this run, by symbol; None until the run's
             first look.
         ownership: What other runs on the account own.
+        owns_all: Whether the run's capital is all that is free on the account.
+        activities: Ids of the cash activities of before the run; None at its first
+            start.
     """
 
     def __init__(  # noqa: PLR0913 - what a link is wired to, each by name
@@ -101,6 +101,8 @@ class BrokerLink:
         settings: LinkSettings,
         outside: dict[str, Decimal] | None,
         ownership: Ownership | None = None,
+        owns_all: bool = False,
+        activities: set[str] | None = None,
     ) -> None:
         self.broker = broker
         self.settings = settings
@@ -112,6 +114,16 @@ class BrokerLink:
             policy=settings.policy,
             ownership=ownership or Ownership(None, "", run_id),
             outside=outside,
+            tell=tell,
+            note=note,
+            now=clock.now,
+        )
+        self.news = AccountNews(
+            broker,
+            core=core,
+            watch=self.watch,
+            owns_all=owns_all,
+            known=activities,
             tell=tell,
             note=note,
             now=clock.now,
@@ -129,16 +141,25 @@ class BrokerLink:
         self._news_before: list[str] = []
         self._look_now = asyncio.Event()
         self._failing = False
-        self._seen_s = self._account_s = self._now_s()
+        self._seen_s = self._splits_s = self._now_s()
+        self._account_s, self._splits_session, self._session = 0.0, -1, -1
         self._look_began_s: float | None = None
         self._blocked = ""
-        self.closing = 0
+        self.closing = ClosingOut(core=core, watch=self.watch, tell=tell, clock=clock)
         self._reported: set[str] = set()
 
     @property
     def outside(self) -> dict[str, Decimal] | None:
         """Signed shares held outside of all runs, by symbol; None before the first look."""
         return self.watch.outside
+
+    def note_progress(self) -> None:
+        """Publish what the run owns, and look at the account early in a new session."""
+        self.watch.publish()
+        session = self._core().state.market.session
+        if session != self._session:
+            self._session = session
+            self._look_now.set()
 
     def tasks(self, blind_after_s: float | None) -> dict[str, Coroutine[Any, Any, None]]:
         """Return what runs beside the engine, by name.
@@ -277,6 +298,7 @@ class BrokerLink:
         self._cancel_again(known)
         await self._refuse_what_lasts()
         await self.watch.begin_foreign()
+        await self.news.begin()
         self._seen_s = self._now_s()
 
     async def _refuse_what_lasts(self) -> None:
@@ -319,7 +341,8 @@ class BrokerLink:
         """
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), self._pause_s())
+                async with asyncio.timeout(self._pause_s()):
+                    await self._look_now.wait()
             self._look_now.clear()
             self._look_began_s = self._now_s()
             try:
@@ -331,6 +354,8 @@ class BrokerLink:
                 self.polls += 1
                 self._failing = False
                 self._seen_s = self._now_s()
+            except EngineStopped:
+                return  # another engine has the run by now
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self._failing = True
                 self._trouble("a look at the broker's books", failure)
@@ -338,24 +363,32 @@ class BrokerLink:
 
     def _pause_s(self) -> float:
         idle = self.broker.idle_poll_s
-        busy = (
-            self._failing
-            or bool(self.watch.differences)
-            or bool(self._core().state.orders.open_by_asset())
-            or bool(self._unknown_since)
-        )
-        return self.settings.poll_s if idle is None or busy else max(idle, self.settings.poll_s)
+        often = idle is None or self._failing or self._is_busy()
+        return self.settings.poll_s if often else max(idle or 0.0, self.settings.poll_s)
+
+    def _is_busy(self) -> bool:
+        orders = self._core().state.orders
+        return bool(self.watch.differences or orders.open_by_asset() or self._unknown_since)
 
     async def _look_at_account(self) -> None:
         # Less often than at orders: what it says changes rarely.
         now_s = self._now_s()
-        if now_s - self._account_s < ACCOUNT_EVERY_S:
+        session = self._core().state.market.session
+        fresh = session != self._splits_session
+        overdue = now_s - self._splits_s >= SPLITS_EVERY_S
+        if self.watch.differences or overdue or fresh:
+            self._splits_s, self._splits_session = now_s, session
+            await self.news.look_at_splits()
+        busy = self.broker.idle_poll_s is not None and self._is_busy()
+        if busy and not fresh and now_s - self._account_s < ACCOUNT_EVERY_S:
             return
         self._account_s = now_s
         account = await self.broker.account()
         if account.blocked and self._blocked != account.blocked:
             self._trip_blind(f"the account may not trade: {account.blocked}")
         self._blocked = account.blocked
+        settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
+        await self.news.look_at_cash(account.cash, settled=settled)
 
     async def keep_watching(self, blind_after_s: float | None) -> None:
         """Halt trading when the broker's books could not be read for too long, for
@@ -381,54 +414,6 @@ class BrokerLink:
             self._tell(
                 CircuitBreakerEvent(timestamp=self._clock.now(), name="blind", reason=reason)
             )
-
-    # -- closing ----------------------------------------------------------------------
-
-    def held_back(self, event: Event) -> tuple[Event, OperatorEvent | None]:
-        """Return an event as it may be processed now, and what is to be closed once the
-        broker has said how much it holds.
-        """
-        if isinstance(event, OperatorEvent) and event.at_most is None:
-            if event.action in {"flatten", "close"}:
-                return event.model_copy(update={"at_most": {}}), event
-        elif isinstance(event, CircuitBreakerEvent) and event.action == "flatten":
-            later = OperatorEvent(
-                timestamp=event.timestamp, action="flatten", reason=f"{event.name}: {event.reason}"
-            )
-            return event.model_copy(update={"action": "halt"}), later
-        return event, None
-
-    async def close_out(self, event: OperatorEvent) -> None:
-        """Close positions, at most by what the broker holds for this run: cancels
-        first, so that nothing fills beside it.
-        """
-        self.closing += 1
-        try:
-            core = self._core()
-            if event.reason:
-                self._tell(event.model_copy(update={"at_most": {}}))
-                await asyncio.sleep(0)
-            until_s = self._now_s() + CANCELS_WITHIN_S
-            while self._now_s() < until_s and any(  # noqa: ASYNC110 - orders change with every event
-                event.action == "flatten" or order.asset.symbol == event.symbol
-                for order in core.state.orders.get_active_orders()
-            ):
-                await asyncio.sleep(CHECK_S)
-            self._tell(event.model_copy(update={"at_most": await self._share_in_time()}))
-        except Exception as failure:  # noqa: BLE001 - the outermost frame of a task
-            self._trouble(f"{event.action}: nothing was closed", failure)
-        finally:
-            self.closing -= 1
-
-    async def _share_in_time(self) -> dict[str, Decimal]:
-        until_s = self._now_s() + CLOSE_WITHIN_S
-        while True:
-            try:
-                return await self.watch.share()
-            except Exception:
-                if self._now_s() >= until_s:
-                    raise
-                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
         orders = await self.broker.orders(prefix=f"{self._run_id}-")
@@ -500,6 +485,8 @@ class BrokerLink:
             if theirs.filled != order.filled and not theirs.executions:
                 answer = await self.broker.find_order(theirs.client_order_id)
                 theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
+            if facts.was_replaced(order, theirs):
+                news.append(facts.replacement(order, theirs))
             if order.state is not OrderState.CREATED:
                 news += facts.missing_events(order, theirs, orders.executions)
         return news

@@ -16,7 +16,12 @@ from rbtlive.brokers.base import BrokerOrder
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio
-from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
+from rbtlive.model.events import (
+    Event,
+    OrderFillEvent,
+    OrderReplacedEvent,
+    OrderUpdateEvent,
+)
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import CLOSED_STATES, OrderState
 
@@ -70,6 +75,10 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
     ):
         told_otherwise = True
     if known.state is OrderState.FILLED:
+        if order.is_open and order.filled == known.filled == known.amount != order.amount:
+            # A process that died between the two parts of an order through zero.
+            reason = "what was held is closed, the rest was never sent"
+            events.append(_ended(order, known, reason))
         return events  # fills say it, as soon as the broker tells them
     if told_otherwise and order.is_open:
         events.append(
@@ -83,6 +92,12 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
             )
         )
     return events
+
+
+def _ended(order: Order, known: BrokerOrder, reason: str) -> OrderUpdateEvent:
+    return OrderUpdateEvent(
+        timestamp=known.updated_at, order_id=order.id, status=OrderState.CANCELED, reason=reason
+    )
 
 
 def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Event]:
@@ -107,6 +122,30 @@ def _missing_fills(order: Order, known: BrokerOrder, seen: set[str]) -> list[Eve
             )
         )
     return fills
+
+
+def was_replaced(order: Order, known: BrokerOrder) -> bool:
+    """Say whether an open order goes on at the broker as another one."""
+    return (
+        order.is_open
+        and order.broker_order_id is not None
+        and known.broker_order_id != order.broker_order_id
+        and known.state not in CLOSED_STATES
+        and (known.amount, known.limit, known.stop) != (order.amount, order.limit, order.stop)
+        and known.amount * order.amount > 0
+    )
+
+
+def replacement(order: Order, known: BrokerOrder) -> OrderReplacedEvent:
+    """Return the event that lets an order go on as the one that replaced it."""
+    return OrderReplacedEvent(
+        timestamp=known.updated_at,
+        order_id=order.id,
+        amount=known.amount,
+        limit=known.limit,
+        stop=known.stop,
+        broker_order_id=known.broker_order_id,
+    )
 
 
 def expired(order: Order, at: datetime) -> OrderUpdateEvent:

@@ -18,6 +18,7 @@ from rbtlive.model.events import (
     PositionAdjustmentEvent,
     SplitEvent,
 )
+from rbtlive.runtime.broker.account_news import ACTIVITIES_KNOWN
 from rbtlive.runtime.broker.account_opening import (
     AccountOpener,
     AccountRules,
@@ -83,7 +84,7 @@ class AccountSide:
         engine = self._engine
         await engine.broker.connect()
         notes = {row.type: row.data() for row in engine.journal.rows_of_kind(RowKind.NOTE)}
-        outside = notes.get("HeldOutside")
+        outside, known = notes.get("HeldOutside"), notes.get(ACTIVITIES_KNOWN)
         path = engine.journal.path
         self.link = BrokerLink(
             engine.broker,
@@ -100,6 +101,8 @@ class AccountSide:
                 "" if path is None else path.stem,
                 engine.journal.run_id,
             ),
+            owns_all=self._own,
+            activities=None if known is None else set(known),
         )
         opener = AccountOpener(
             engine.broker,
@@ -140,9 +143,9 @@ class AccountSide:
         broker has said how much it holds.
         """
         assert self.link is not None
-        now, later = self.link.held_back(event)
+        now, later = self.link.closing.held_back(event)
         if later is not None:
-            self._engine.start_task(self.link.close_out(later), later.action)
+            self._engine.start_task(self.link.closing.close_out(later), later.action)
         return now
 
     def call(self, function: Callable[[Any, Any], Any]) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from rbtlive.data.calendars.calendar import TradingCalendar, us_of
+from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
 from rbtlive.model.events import (
@@ -177,6 +177,7 @@ class AgeWatch:
         self._engine = engine
         self._age = DecisionAge(limit, settings, settings.sessions)
         self._denied = 0
+        self._lead_us = us_of(engine.clock.now()) - self._passed_us()
 
     def begin(self) -> None:
         """Go on where the run stands."""
@@ -199,7 +200,7 @@ class AgeWatch:
             return None
         was_live = self._age.has_been_live
         engine = self._engine
-        now = engine.feed.present or engine.clock.now()
+        now = self._now()
         verdict = self._age.judge(decided_on, now, waiting=not is_slice)
         if self._age.has_been_live and not was_live:
             engine.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
@@ -208,6 +209,18 @@ class AgeWatch:
         if core.state.late_reason == verdict.reason or (core.state.late_reason and not is_slice):
             return None
         return verdict
+
+    def _now(self) -> datetime:
+        # The source's clock where it has one. Else this machine's at the start and the
+        # time passed since, so that a wall clock that jumps forward denies nothing.
+        engine = self._engine
+        present = engine.feed.present
+        if present is not None:
+            return present
+        return min(engine.clock.now(), datetime_of(self._lead_us + self._passed_us()))
+
+    def _passed_us(self) -> int:
+        return self._engine.clock.monotonic_ns() // 1000
 
     def sum_up(self) -> None:
         """Say how many orders were denied for their age since the last time, once a

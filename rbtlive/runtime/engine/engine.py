@@ -497,7 +497,7 @@ class TradingEngine:
         if self._age.judges:
             self._age.sum_up()
         if self.link is not None:
-            self.link.watch.publish()
+            self.link.note_progress()
         if self._heard is not None:  # of slices that came together, the last one tells of the feed
             self.timekeeper.note_slice(self._heard.timestamp, self.core.state.settings.interval)
 

@@ -1,0 +1,116 @@
+"""The account at Alpaca: what it holds, what changed its cash, what it may sell short.
+
+The rule: everything here is a question, and may be asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from urllib.parse import quote
+
+from rbtlive.brokers.alpaca_bars import read_time
+from rbtlive.brokers.alpaca_feed import AlpacaFeed
+from rbtlive.brokers.alpaca_http import AlpacaHttp
+from rbtlive.brokers.alpaca_messages import (
+    Untranslatable,
+    read_account,
+    read_cash_activity,
+    read_holdings,
+    read_positions,
+    read_splits,
+)
+from rbtlive.brokers.alpaca_rules import is_crypto, refuse_unsellable
+from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, BrokerSplit
+from rbtlive.errors import BrokerError
+from rbtlive.model.commands import SubmitOrder
+
+PAGE = 100
+MOST_PAGES = 2_000
+SPLIT_DAYS = timedelta(days=4)
+"""How far from today splits are asked for, back and ahead."""
+
+
+class AlpacaAccount:
+    """Questions about one account.
+
+    Args:
+        http: The trading address.
+        feed: The data service, which has the corporate actions.
+    """
+
+    def __init__(self, http: AlpacaHttp, feed: AlpacaFeed) -> None:
+        self._http = http
+        self._feed = feed
+        self._shortable: dict[str, tuple[bool, bool]] = {}
+
+    async def positions(self) -> dict[str, Decimal]:
+        """Return signed shares held, by symbol."""
+        return read_positions(await self._http.get("/v2/positions"))
+
+    async def holdings(self) -> list[BrokerHolding]:
+        """Return what the account holds, with costs and values."""
+        return read_holdings(await self._http.get("/v2/positions"))
+
+    async def account(self) -> BrokerAccount:
+        """Return cash, equity, and whether the account may trade."""
+        return read_account(await self._http.get("/v2/account"))
+
+    async def activities(self) -> list[BrokerActivity]:
+        """Return what changed cash and was no trade, oldest first."""
+        query = {"direction": "asc", "page_size": str(PAGE), "category": "non_trade_activity"}
+        found = []
+        for _page in range(MOST_PAGES):
+            page = await self._http.get("/v2/account/activities", query=query)
+            if not isinstance(page, list):
+                raise Untranslatable("account activities must be a list")
+            found += [one for one in map(read_cash_activity, page) if one is not None]
+            if len(page) < PAGE:
+                break
+            query["page_token"] = str(page[-1]["id"])
+        return found
+
+    async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
+        """Return the splits of these symbols around the market's present day."""
+        names = sorted(symbol for symbol in symbols if not is_crypto(symbol))
+        if not names:
+            return []
+        clock = await self._http.get("/v2/clock")
+        today = read_time(clock.get("timestamp")).date()
+        query = {
+            "symbols": ",".join(names),
+            "types": "forward_split,reverse_split",
+            "start": (today - SPLIT_DAYS).isoformat(),
+            "end": (today + SPLIT_DAYS).isoformat(),
+        }
+        return read_splits(await self._feed.ask_data("/v1/corporate-actions", query))
+
+    async def refuse_unsellable(self, order: SubmitOrder) -> None:
+        """Refuse a short sale of what cannot be borrowed; what is held can be sold.
+
+        Raises:
+            OrderRefused: the order would sell short what the broker lends nobody.
+        """
+        if order.amount > 0 or is_crypto(order.symbol):
+            return
+        shortable, easy = await self.can_be_shorted(order.symbol)
+        if shortable and easy:
+            return
+        held = (await self.positions()).get(order.symbol, Decimal(0))
+        if held < -order.amount:
+            refuse_unsellable(order.symbol, shortable=shortable, easy=easy)
+
+    async def can_be_shorted(self, symbol: str) -> tuple[bool, bool]:
+        """Return whether an asset is shortable, and easy to borrow; asked once."""
+        known = self._shortable.get(symbol)
+        if known is None:
+            try:
+                body = await self._http.get(f"/v2/assets/{quote(symbol, safe='')}")
+            except BrokerError:
+                return True, True  # the broker says no if need be
+            known = self._shortable[symbol] = (
+                body.get("shortable") is not False,
+                body.get("easy_to_borrow") is not False,
+            )
+        return known

@@ -1,0 +1,96 @@
+"""Alpaca's rules for orders: what is made legal before it is sent, and what is refused by
+name.
+
+The rule: nothing is changed but what the broker would refuse, and never to the worse of
+what was asked for. Sources are in docs/venue.md.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Final
+
+from rbtlive.errors import OrderRefused
+from rbtlive.model.number import plain_text
+
+DOLLAR: Final = Decimal(1)
+CENT: Final = Decimal("0.01")
+SMALL_TICK: Final = Decimal("0.0001")
+SECOND_LEG: Final = "~2"
+"""Ends the client order id of the part that opens, of an order that went through zero."""
+
+
+def is_crypto(symbol: str) -> bool:
+    """Say whether a symbol is a pair, such as BTC/USD."""
+    return "/" in symbol
+
+
+def tick_of(price: Decimal) -> Decimal:
+    """Return the price step at a price: a cent from a dollar on, a hundredth of one
+    below.
+
+    Source: docs.alpaca.markets/docs/orders-at-alpaca, sub-penny increments.
+    """
+    return CENT if price >= DOLLAR else SMALL_TICK
+
+
+def legal_price(price: Decimal | None, *, up: bool) -> Decimal | None:
+    """Return a price on its tick, rounded up or down; None as None."""
+    if price is None:
+        return None
+    tick = tick_of(price)
+    steps = (price / tick).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+    return max(steps, Decimal(1)) * tick
+
+
+def legal_terms(
+    symbol: str, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return limit and stop as they may be sent: a limit is rounded away from the
+    market, a stop too.
+
+    Raises:
+        OrderRefused: the broker takes no such order.
+    """
+    if is_crypto(symbol):
+        if stop is not None and limit is None:
+            raise OrderRefused(
+                f"a stop order for {symbol} is not sent: Alpaca takes market, limit and "
+                "stop-limit orders for crypto; pass a limit price too"
+            )
+        return limit, stop
+    buys = amount > 0
+    return legal_price(limit, up=not buys), legal_price(stop, up=buys)
+
+
+def time_in_force(symbol: str, amount: Decimal, whole: str) -> str:
+    """Return how long an order stands: crypto until cancelled, parts of a share for the
+    day.
+
+    Source: docs.alpaca.markets/docs/crypto-orders and /docs/fractional-trading.
+    """
+    if is_crypto(symbol):
+        return "gtc"
+    return whole if amount == amount.to_integral_value() else "day"
+
+
+def base_id(client_order_id: str) -> str:
+    """Return the client order id of the intent that a part was sent for."""
+    return client_order_id.removesuffix(SECOND_LEG)
+
+
+def refuse_unsellable(symbol: str, *, shortable: bool, easy: bool) -> None:
+    """Refuse a short sale that the broker would.
+
+    Raises:
+        OrderRefused: the asset cannot be sold short.
+    """
+    if not shortable:
+        raise OrderRefused(f"{symbol} cannot be sold short: it is not shortable at Alpaca")
+    if not easy:
+        raise OrderRefused(f"{symbol} cannot be sold short: it is not easy to borrow at Alpaca")
+
+
+def words_of_split(close: Decimal, rest: Decimal) -> str:
+    """Return what is said of an order that is sent in two parts."""
+    return f"sent in two parts, {plain_text(close)} to close and then {plain_text(rest)} to open"

@@ -1,0 +1,197 @@
+"""Cash and splits that the broker tells of, brought into the run's books as events.
+
+The rule: an activity is booked once, by its id; what the run's own data knew already is
+not booked again, and cash that nothing explains is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from rbtlive.brokers.base import BrokerActivity, BrokerAdapter, BrokerSplit
+from rbtlive.model.events import CashAdjustmentEvent, Event, SplitEvent, SystemErrorEvent
+from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker.books_watch import BooksWatch
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+CENT = Decimal("0.01")
+ACTIVITIES_KNOWN = "ActivitiesKnown"
+"""Type of the note that holds the activities of before the run's first start."""
+SAME_DIVIDEND = timedelta(days=10)
+"""A dividend that the data knew is the broker's if both are no further apart."""
+
+
+class AccountNews:
+    """Asks one broker for cash activities and splits.
+
+    Args:
+        broker: The broker.
+        core: Gives the core.
+        watch: Says what is whose.
+        owns_all: Whether the run's capital is all that is free on the account.
+        known: Ids of the activities of before the run; None at its first start.
+        tell: Takes events for the queue.
+        note: Writes something down for people.
+        now: Tells the time, UTC.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAdapter,
+        *,
+        core: Callable[[], TradingCore],
+        watch: BooksWatch,
+        owns_all: bool,
+        known: set[str] | None,
+        tell: Callable[[Event], None],
+        note: Callable[[str, object], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._broker = broker
+        self._core = core
+        self._watch = watch
+        self._owns_all = owns_all
+        self._known = known
+        self._tell = tell
+        self._note = note
+        self._now = now
+        self._elsewhere: Decimal | None = None
+        self._unexplained: Decimal | None = None
+        self._splits: set[str] = set()
+
+    async def begin(self) -> None:
+        """Take the activities of before the run's first start as known."""
+        if self._known is None:
+            self._known = {one.activity_id for one in await self._broker.activities()}
+            self._note(ACTIVITIES_KNOWN, sorted(self._known))
+        await self.look_at_splits()
+
+    # -- cash -------------------------------------------------------------------------
+
+    async def look_at_cash(self, cash: Decimal, *, settled: bool) -> None:
+        """Book new activities, and compare cash.
+
+        Args:
+            cash: The account's.
+            settled: Whether no order is on its way.
+        """
+        assert self._known is not None
+        booked = False
+        for one in await self._broker.activities():
+            if one.activity_id in self._known:
+                continue
+            self._known.add(one.activity_id)
+            if one.activity_id not in self._core().state.orders.executions:
+                booked = self._book(one) or booked
+        if booked or not settled:
+            self._unexplained = None
+            return
+        self._compare(cash)
+
+    def _book(self, one: BrokerActivity) -> bool:
+        amount = self._share_of(one)
+        if not amount:
+            self._elsewhere = None  # the account's cash has changed beside the run's
+            return False
+        self._tell(
+            CashAdjustmentEvent(
+                timestamp=self._now(),
+                amount=amount,
+                kind=one.kind,
+                activity_id=one.activity_id,
+                symbol=one.symbol,
+                reason=one.text,
+            )
+        )
+        return True
+
+    # What of an activity is this run's: of an asset's by its part of the shares, of the
+    # account's all of it if nobody else has a part in it.
+    def _share_of(self, one: BrokerActivity) -> Decimal:
+        if not one.symbol:
+            return one.amount if self._owns_all and not self._watch.others() else ZERO
+        core = self._core()
+        if one.kind == "dividend" and self._data_knew(one):
+            return ZERO
+        ours = self._watch.ours().get(one.symbol, ZERO)
+        others = sum((run.positions.get(one.symbol, ZERO) for run in self._watch.others()), ZERO)
+        whole = ours + others + (self._watch.outside or {}).get(one.symbol, ZERO)
+        if not ours and one.symbol in {
+            t.asset.symbol for t in core.state.record.transactions[-200:]
+        }:
+            ours = whole = Decimal(1)  # sold between the ex date and the payment
+        if not ours or not whole:
+            return ZERO
+        return (one.amount * ours / whole).quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+    def _data_knew(self, one: BrokerActivity) -> bool:
+        return any(
+            known.kind == "dividend"
+            and known.asset is not None
+            and known.asset.symbol == one.symbol
+            and abs(known.dt - one.at) <= SAME_DIVIDEND
+            for known in self._core().state.record.adjustments
+        )
+
+    def _compare(self, cash: Decimal) -> None:
+        ours = self._core().state.portfolio.cash
+        elsewhere = cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
+        if self._elsewhere is None:
+            self._elsewhere = elsewhere
+            return
+        gap = elsewhere - self._elsewhere
+        if abs(gap) <= CENT:
+            self._unexplained = None
+        elif self._unexplained != gap:
+            self._unexplained = gap  # once more before it counts
+        else:
+            self._elsewhere, self._unexplained = elsewhere, None
+            self._tell(
+                SystemErrorEvent(
+                    timestamp=self._now(),
+                    message=f"the account's cash changed by {plain_text(gap)} that no order and "
+                    "no activity explains; the run's books are left as they are",
+                    source="reconciliation",
+                )
+            )
+
+    # -- splits -----------------------------------------------------------------------
+
+    async def look_at_splits(self) -> None:
+        """Take splits that the run's data does not know."""
+        core = self._core()
+        by_symbol = {asset.symbol: asset for asset in core.state.assets}
+        for one in await self._broker.splits(by_symbol):
+            asset = by_symbol.get(one.symbol)
+            if asset is None:
+                continue
+            session = core.state.calendar.at_or_after(one.ex_date)
+            known = (asset.index, session) in core.state.market.known_splits
+            if known or one.action_id in self._splits:
+                continue
+            if session > core.state.market.session or self._explains(one):
+                self._splits.add(one.action_id)
+                coming = session > core.state.market.session
+                self._tell(
+                    SplitEvent(
+                        timestamp=self._now(),
+                        symbol=one.symbol,
+                        ratio=one.ratio,
+                        effective=one.ex_date if coming else None,
+                        reason="by the broker's corporate actions",
+                    )
+                )
+
+    def _explains(self, one: BrokerSplit) -> bool:
+        # A split that has begun already, if the account's shares say that it is not in
+        # the run's books.
+        ours = self._watch.ours().get(one.symbol, ZERO)
+        return any(
+            found.symbol == one.symbol and found.gap == ours / one.ratio - ours
+            for found in self._watch.differences
+        )

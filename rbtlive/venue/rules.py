@@ -1,0 +1,128 @@
+"""What the broker that the venue imitates refuses, by the account's books.
+
+The rule: each rule has its source beside it, and says no in the broker's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rbtlive.model.number import ZERO, plain_text
+from rbtlive.venue.order_requests import OrderRequest, Refused
+
+if TYPE_CHECKING:
+    from rbtlive.venue.book import VenueBook, VenueOrder
+
+PDT_EQUITY = Decimal(25_000)
+PDT_TRADES = 3
+PDT_SESSIONS = 5
+SHORT_MARGIN = Decimal("1.03")
+"""An order that opens a short counts with 3 % more than its price."""
+
+
+@dataclass(slots=True)
+class DayTrades:
+    """Positions opened and closed within a session.
+
+    Source: docs.alpaca.markets/docs/user-protection, pattern day trader protection.
+    """
+
+    opened: dict[str, int] = field(default_factory=dict)
+    closed: list[tuple[int, str]] = field(default_factory=list)
+
+    def note(self, symbol: str, session: int, *, before: Decimal, amount: Decimal) -> None:
+        """Note an execution: what was held before it, and its signed shares."""
+        if not before or (before > 0) == (amount > 0):
+            self.opened[symbol] = session
+        elif self.opened.get(symbol) == session and (session, symbol) not in self.closed:
+            self.closed.append((session, symbol))
+
+    def would_be(self, symbol: str, session: int, *, held: Decimal, amount: Decimal) -> bool:
+        """Say whether an order closes what was opened in this session."""
+        return bool(held) and (held > 0) != (amount > 0) and self.opened.get(symbol) == session
+
+    def count(self, session: int) -> int:
+        """Return how many there were in the last sessions."""
+        return sum(1 for when, _symbol in self.closed if when > session - PDT_SESSIONS)
+
+
+def check(book: VenueBook, request: OrderRequest, held: Decimal) -> None:
+    """Say no to what the broker refuses.
+
+    Args:
+        book: The account's.
+        request: What is asked for.
+        held: Signed shares held of the asset.
+
+    Raises:
+        Refused: it breaks a rule.
+    """
+    resting = [one for one in book.open_orders() if one.ticket.symbol == request.symbol]
+    _check_available(request, held, resting)
+    _check_wash_trade(request, resting)
+    _check_short(book, request, held)
+    session = book.market.session
+    if (
+        not request.is_crypto
+        and book.last_equity < PDT_EQUITY
+        and book.day_trades.count(session) >= PDT_TRADES
+        and book.day_trades.would_be(request.symbol, session, held=held, amount=request.amount)
+    ):
+        raise Refused(403, 40310100, "trade denied due to pattern day trading protection")
+
+
+def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[VenueOrder]) -> None:
+    # No order goes through zero, and shares that an open order holds are not free.
+    # Source: docs.alpaca.markets/docs/orders-at-alpaca; forum.alpaca.markets, "insufficient
+    # qty available for order".
+    amount = request.amount
+    if not held or (held > 0) == (amount > 0):
+        return
+    reserved = sum(
+        (abs(one.order.open_amount) for one in resting if one.order.amount * amount > 0), ZERO
+    )
+    available = max(ZERO, abs(held) - reserved)
+    if abs(amount) > available:
+        raise Refused(
+            403,
+            40310000,
+            f"insufficient qty available for order (requested: {plain_text(abs(amount))}, "
+            f"available: {plain_text(available)})",
+        )
+
+
+def _check_wash_trade(request: OrderRequest, resting: Iterable[VenueOrder]) -> None:
+    # Two orders of one account must not be able to trade with each other. Sources: the
+    # page docs.alpaca.markets/docs/user-protection, and forum.alpaca.markets/t/13817
+    for one in resting:
+        other = one.ticket
+        if other.side == request.side:
+            continue
+        prices = (request.limit_price, other.limit_price)
+        if request.type == other.type == "limit" and None not in prices:
+            buy, sell = prices if request.side == "buy" else prices[::-1]
+            assert buy is not None
+            assert sell is not None
+            if buy < sell:
+                continue
+        kind = "limit" if other.type == "limit" else "market/stop"
+        raise Refused(
+            403,
+            40310000,
+            f"potential wash trade detected. use complex orders: opposite side {kind} order exists",
+        )
+
+
+def _check_short(book: VenueBook, request: OrderRequest, held: Decimal) -> None:
+    # Source: docs.alpaca.markets/docs/margin-and-short-selling and /fractional-trading.
+    if request.side != "sell" or held > 0:
+        return
+    if request.is_crypto:
+        raise Refused(403, 40310000, f"insufficient balance for {request.symbol.partition('/')[0]}")
+    if request.qty % 1:
+        raise Refused(403, 40310000, "fractional orders cannot be sold short")
+    if request.symbol in book.hard_to_borrow:
+        raise Refused(422, 42210000, f'asset "{request.symbol}" cannot be sold short')

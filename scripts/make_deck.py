@@ -1,0 +1,64 @@
+"""Play every card of the deck in every world, and write the table of the documentation.
+
+Usage: python scripts/make_deck.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.deck.cards import CARDS, Card  # noqa: E402
+from tests.deck.memory_world import MemoryWorld  # noqa: E402
+from tests.deck.venue_world import VenueWorld, new_venue  # noqa: E402
+
+LIMIT_S = 60.0
+HEAD = """# The deck
+
+Situations of a real account, each played against every broker that the package has a world for:
+an account in memory that is written against the broker port alone, and the Alpaca adapter at
+`python -m rbtlive.venue` over loopback. Each card is a test in `tests/deck`, and
+`python scripts/make_deck.py` writes this table.
+
+| situation | what is right | {worlds} |
+| --- | --- | {dashes} |
+"""
+
+
+async def _play(card: Card, world: Any) -> str:
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await world.begin()
+            with tempfile.TemporaryDirectory() as folder:
+                await card.play(world, Path(folder))
+    except Exception as failure:  # noqa: BLE001 - the table says which card fails
+        return f"fails: {type(failure).__name__}"
+    return "right"
+
+
+def main() -> int:
+    """Play, write the page, and return how many cards came out wrong."""
+    venue = new_venue()
+    worlds = [MemoryWorld, lambda: VenueWorld(venue)]
+    names = [MemoryWorld.name, VenueWorld.name]
+    rows, wrong = [], 0
+    try:
+        for card in CARDS.values():
+            found = [asyncio.run(_play(card, world())) for world in worlds]
+            wrong += sum(one != "right" for one in found)
+            rows.append(f"| {card.situation} | {card.right} | {' | '.join(found)} |")
+    finally:
+        venue.stop()
+    head = HEAD.format(worlds=" | ".join(names), dashes=" | ".join("---" for _name in names))
+    (ROOT / "docs" / "broker-deck.md").write_text(head + "\n".join(rows) + "\n", encoding="utf-8")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
