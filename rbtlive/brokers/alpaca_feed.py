@@ -44,8 +44,9 @@ from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed
 from rbtlive.data.feeds.slices import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
+from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.events import Event
+from rbtlive.model.interval import DAY, MINUTE, Interval
 
 HEARTBEAT_S = 10.0
 ANSWER_S = 10.0
@@ -152,7 +153,17 @@ class AlpacaFeed(StreamFeed):
             self.subscribe(symbols)
 
     def configure(self, plan: FeedPlan) -> None:
-        """Take what the session wants; comes before iteration."""
+        """Take what the session wants; comes before iteration.
+
+        Raises:
+            BadFrequency: the stream has no such bars.
+        """
+        if Interval.parse(plan.frequency) not in (MINUTE, DAY):
+            raise BadFrequency(
+                f"frequency of a session on Alpaca's feed must be '1m' or '1d', which its stream "
+                f"has: was {plan.frequency!r}; run with '1m' and read longer bars with "
+                f"data.history(asset, field, count, {plan.frequency!r})"
+            )
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
         self._given = {}
@@ -215,37 +226,40 @@ class AlpacaFeed(StreamFeed):
             symbols: What to fetch.
             start: The first day, or moment.
             end: The last day, or moment; None is the latest there is.
-            frequency: "1d" or "1m"; of minutes the regular hours only.
+            frequency: How long bars are, e.g. "1d" or "5m"; intraday bars are made of
+                minutes of the regular hours, longer ones of days.
             calendar: Whose sessions.
 
         Raises:
             BrokerError: they cannot be had.
             DataError: they are no usable bars, or there are none.
         """
+        interval = Interval.parse(frequency)
+        base = (MINUTE if interval.intraday else DAY).text
         http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
         try:
             bars = await archived_bars(
                 http,
                 [symbols] if isinstance(symbols, str) else symbols,
-                frequency=frequency,
+                frequency=base,
                 start=_moment(start, "start"),
                 end=None if end is None else _moment(end, "end", last=True),
                 data_feed=self._data_feed,
             )
         finally:
             await http.close()
-        if frequency == "1m":
-            axis = SlotAxis(get_calendar(calendar), frequency="1m")
+        if base == MINUTE.text:
+            axis = SlotAxis(get_calendar(calendar), frequency=base)
             bars = [bar for bar in bars if axis.slot_of(bar["timestamp"]) is not None]
         stamp, kind = (
-            ("timestamp", pl.Datetime("us", "UTC")) if frequency == "1m" else ("date", pl.Date)
+            ("timestamp", pl.Datetime("us", "UTC")) if base == MINUTE.text else ("date", pl.Date)
         )
         rows = [
             {stamp if name == "timestamp" else name: value for name, value in bar.items()}
             for bar in bars
         ]
         frame = pl.DataFrame([_floats(row) for row in rows], schema={stamp: kind} | _SCHEMA)
-        return PolarsDataPortal.coerce(frame, frequency=frequency, calendar=calendar)
+        return PolarsDataPortal.coerce(frame, frequency=base, calendar=calendar).at(interval)
 
     async def ask_data(self, path: str, query: dict[str, str]) -> Any:
         """Ask the data service for something else than bars.

@@ -13,7 +13,7 @@ from aiohttp import web
 from rbtlive.brokers import AlpacaFeed
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.as_feed import FeedPlan
-from rbtlive.errors import FeedDisconnected, NoFeed
+from rbtlive.errors import BadFrequency, FeedDisconnected, NoFeed
 from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
 from tests.brokers.alpaca_session import QUICK, broker_at
 from tests.venue.process import KEY, SECRET, until, within
@@ -364,3 +364,10 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
     ]
     assert len(troubles) == stats["quarantined"] == 4
     assert (stats["untranslatable"], stats["outside_hours"]) == (1, 1)
+
+
+def test_a_session_over_bars_that_the_stream_has_not_is_refused_with_the_way_to_them():
+    feed = AlpacaFeed(key="a", secret="b")
+
+    with pytest.raises(BadFrequency, match=r"must be '1m' or '1d'.*was '5m'; run with '1m'"):
+        feed.configure(FeedPlan(calendar=get_calendar("XNYS"), frequency="5m"))

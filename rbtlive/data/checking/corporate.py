@@ -348,7 +348,15 @@ def _sid_column(raw: pl.DataFrame) -> pl.Series:
                 f"column 'sid' of assets must hold whole numbers: was {column[row]!r} in "
                 f"{row_words(raw, row)}; correct it"
             )
-    return column.cast(pl.Int64)
+    sids = column.cast(pl.Int64, strict=False)
+    lost = sids.is_null() & column.is_not_null()
+    if lost.any():
+        row = int(lost.arg_max() or 0)
+        raise WrongColumnType(
+            f"column 'sid' of assets must hold whole numbers below 2**63: was {column[row]!r} in "
+            f"{row_words(raw, row)}; correct it"
+        )
+    return sids
 
 
 def _told(table: Table) -> dict[str, dict[str, Any]]:
