@@ -160,7 +160,9 @@ class Number(Decimal):
     def __repr__(self) -> str:
         return people_text(self)
 
-    def __format__(self, spec: str, /) -> str:
+    def __format__(self, spec: str, context: decimal.Context | None = None, /) -> str:
+        if context is not None:
+            return Decimal.__format__(self, spec, context)
         return Decimal.__format__(self, spec) if spec else str(self)
 
     def __add__(self, other: Any) -> Any:
