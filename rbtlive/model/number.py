@@ -120,6 +120,35 @@ def plain_text(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+def people_text(value: Decimal) -> str:
+    """Return a decimal as people write it: 83,313.00, 168, 404.290754.
+
+    A number with decimals shows two at least and six at most, more only below one,
+    where six would say little.
+    """
+    if not value.is_finite():
+        return Decimal.__str__(value)
+    exponent = cast(int, value.as_tuple().exponent)
+    most = max(6, 7 - value.adjusted()) if value else 6
+    if -exponent > most:
+        value = _quantize(value, Decimal(1).scaleb(-most))
+    return _two_at_least(Decimal.__format__(value, ",f"))
+
+
+# All digits but the zeros that sums leave behind: `Decimal(str(x))` is the same number.
+def _trimmed(value: Decimal) -> str:
+    text = Decimal.__str__(value)
+    whole, _point, decimals = text.partition(".")
+    if len(decimals) <= 2 or not decimals.endswith("0") or "E" in text:
+        return text
+    return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+
+
+def _two_at_least(text: str) -> str:
+    whole, point, decimals = text.partition(".")
+    return text if not point else f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
 class Number(Decimal):
     """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and
     stays decimal.
@@ -131,6 +160,17 @@ class Number(Decimal):
 
     __slots__ = ()
     __hash__ = Decimal.__hash__
+
+    def __str__(self) -> str:
+        return _trimmed(self)
+
+    def __repr__(self) -> str:
+        return people_text(self)
+
+    def __format__(self, spec: str, context: decimal.Context | None = None, /) -> str:
+        if context is not None:
+            return Decimal.__format__(self, spec, context)
+        return Decimal.__format__(self, spec) if spec else str(self)
 
     def __add__(self, other: Any) -> Any:
         return _binary(Decimal.__add__, self, other)

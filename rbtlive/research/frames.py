@@ -22,6 +22,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
+from rbtlive.research.people_frame import PeopleFrame
 
 MONEY = pl.Decimal(38, 12)
 TIME = pl.Datetime("us", "UTC")
@@ -326,7 +327,7 @@ def frame_of_columns(
     schema: Mapping[str, pl.DataType], columns: Iterable[Sequence[Any]]
 ) -> pl.DataFrame:
     """Return a frame of one sequence a column, money and moments read exactly."""
-    return pl.DataFrame(
+    return PeopleFrame(
         [
             _series(name, dtype, values)
             for (name, dtype), values in zip(schema.items(), columns, strict=True)

@@ -182,7 +182,7 @@ class OrderView:
 
     def __repr__(self) -> str:
         o = self.raw
-        return f"Order(id={o.id!r}, asset={o.asset!r}, amount={o.amount}, filled={o.filled}, status={o.state.value})"
+        return f"Order(id={o.id!r}, asset={o.asset!r}, amount={self.amount!r}, filled={self.filled!r}, status={o.state.value})"
 
 
 class TransactionView:
@@ -219,7 +219,7 @@ class TransactionView:
         return self.asset
 
     def __repr__(self) -> str:
-        return f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount}, price={self.price})"
+        return f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount!r}, price={self.price!r})"
 
 
 class PositionView:
@@ -396,7 +396,7 @@ class PortfolioView:
         )
 
     def __repr__(self) -> str:
-        return f"Portfolio(portfolio_value={self.portfolio_value}, cash={self.cash}, positions={self.positions!r})"
+        return f"Portfolio(portfolio_value={self.portfolio_value!r}, cash={self.cash!r}, positions={self.positions!r})"
 
 
 # Of nothing, anything is infinitely much.
@@ -470,4 +470,4 @@ class AccountView:
         return self._portfolio.leverage()[1]
 
     def __repr__(self) -> str:
-        return f"Account(net_liquidation={self.net_liquidation}, leverage={self.leverage})"
+        return f"Account(net_liquidation={self.net_liquidation!r}, leverage={self.leverage!r})"
