@@ -155,7 +155,7 @@ def analyzed(core: TradingCore, result: BacktestResult) -> Any:
 def result_of(core: TradingCore) -> BacktestResult:
     """Return the result of a run as it stands."""
     context: Context = core.context
-    return BacktestResult(
+    result = BacktestResult(
         core.finish(),
         context=context,
         bars=MarketBars(lambda: core.state.market),
@@ -164,6 +164,8 @@ def result_of(core: TradingCore) -> BacktestResult:
             "data": core.state.market.portal.fingerprint(),
         },
     )
+    result.origin = (core.strategy.template, core.state.market.portal)
+    return result
 
 
 def perf_of(result: BacktestResult, frames: str) -> Any:

@@ -25,6 +25,8 @@ from rbtlive.research.storage import load_record, pack, save_record, unpack
 if TYPE_CHECKING:
     import pandas as pd
 
+    from rbtlive.data.portal import PolarsDataPortal
+
 
 class BacktestResult(ResultTables):
     """The result of a run: of a backtest, or of a session so far.
@@ -40,7 +42,10 @@ class BacktestResult(ResultTables):
         context: The strategy's context at its end; None in a result that was loaded.
         bars: The bars of what was traded; None where a run kept none.
         judge: Gives the parity report of a session's result; None for a backtest's.
+        origin: Strategy and portal of a backtest, to run it again; None elsewhere.
     """
+
+    origin: tuple[Any, PolarsDataPortal] | None = None
 
     def summary(self) -> pl.DataFrame:
         """Return the metrics as a frame of two columns, `metric` and `value` (Float64)."""

@@ -11,8 +11,9 @@ import polars as pl
 
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
-from rbtlive.finance.commission import CommissionModel, PerShare
-from rbtlive.finance.slippage import FixedBasisPointsSlippage, SlippageModel
+from rbtlive.finance.commission import CommissionModel
+from rbtlive.finance.defaults import default_commission, default_slippage
+from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.result import BacktestResult
@@ -131,13 +132,15 @@ def stressed_values(
         "commission": settings.commission,
         "slippage": settings.slippage,
     }
-    slippage = settings.slippage or FixedBasisPointsSlippage()
+    slippage = settings.slippage or default_slippage(portal.assets)
     if method == "delay":
         options["slippage"] = LateFills(slippage, int(1 if amount is None else amount))
     elif method == "costs":
         factor = 2.0 if amount is None else amount
         options["slippage"] = DearFills(slippage, factor)
-        options["commission"] = DearCommission(settings.commission or PerShare(), factor)
+        options["commission"] = DearCommission(
+            settings.commission or default_commission(portal.assets), factor
+        )
     portals = [portal]
     if method == "prices":
         deviation = 0.002 if amount is None else amount
@@ -148,11 +151,9 @@ def stressed_values(
 
 
 def _what_ran(result: BacktestResult, strategy: Any, data: Any) -> tuple[Any, Any]:
-    core = getattr(result.context, "_core", None)
-    if strategy is None:
-        strategy = getattr(getattr(core, "strategy", None), "template", None)
-    if data is None:
-        data = getattr(getattr(core, "market", None), "portal", None)
+    known = result.origin or (None, None)
+    strategy = known[0] if strategy is None else strategy
+    data = known[1] if data is None else data
     if strategy is None or data is None:
         raise SweepError(
             "to run a result again its strategy and data must be known: pass strategy= and data="

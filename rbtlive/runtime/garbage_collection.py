@@ -25,6 +25,7 @@ of Python's own accord, however often a loop over parameters runs.
 
 _lock = threading.Lock()
 _runs = _ended = 0
+_left_alone = False
 _before = gc.get_threshold()
 
 
@@ -50,6 +51,28 @@ def rare_collections() -> Iterator[None]:
                 gc.set_threshold(*_before)
 
 
+@contextmanager
+def old_objects_left_alone() -> Iterator[None]:
+    """Keep what is there already out of garbage collections within this block: a run is
+    a cycle that one has to find, and looking through all that a notebook holds for it
+    would make many runs the dearer the more it has kept.
+    """
+    global _left_alone  # noqa: PLW0603 - the collector is one for the process
+    with _lock:
+        nested = _left_alone or not gc.isenabled() or bool(gc.get_freeze_count())
+        if not nested:
+            _left_alone = True
+            gc.freeze()
+    try:
+        yield
+    finally:
+        if not nested:
+            gc.collect()
+            with _lock:
+                _left_alone = False
+                gc.unfreeze()
+
+
 # What a run has made stays, and would all be looked at as soon as the thresholds are
 # back. Objects that are frozen and thawed are the oldest ones, which are looked at
 # last. What somebody else has frozen is left alone.
@@ -58,6 +81,6 @@ def _count_as_old() -> None:
     _ended += 1
     if _ended % COLLECT_AFTER == 0 and gc.isenabled():
         gc.collect()
-    elif not gc.get_freeze_count():
+    elif not _left_alone and not gc.get_freeze_count():  # to count them takes its time
         gc.freeze()
         gc.unfreeze()

@@ -19,9 +19,14 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.bars.market import Market
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import StrategyError, UnsupportedSignals
-from rbtlive.finance.commission import PerShare
-from rbtlive.finance.slippage import FixedBasisPointsSlippage
+from rbtlive.finance.defaults import (
+    CommissionByClass,
+    SlippageByClass,
+    default_commission,
+    default_slippage,
+)
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.asset import Asset
 from rbtlive.research.ratios import alpha_beta, ratios
 from rbtlive.research.signals.costs import charge_by, fill_by
 from rbtlive.research.signals.expressions import SignalTable, bad_places
@@ -56,18 +61,26 @@ def check_limits(strategy: Signals, settings: RunSettings) -> None:
         raise UnsupportedSignals(
             'the columnar gear knows no zipline_quirks: leave them out, or pass gear="events"'
         )
-    fill_by(slippage_of(settings), Decimal(1))
-    charge_by(commission_of(settings))
+    if settings.slippage is not None and type(settings.slippage) is not SlippageByClass:
+        fill_by(settings.slippage, Decimal(1))
+    if settings.commission is not None and type(settings.commission) is not CommissionByClass:
+        charge_by(settings.commission)
 
 
-def slippage_of(settings: RunSettings) -> Any:
-    """Return the slippage model of a run."""
-    return FixedBasisPointsSlippage() if settings.slippage is None else settings.slippage
+def slippage_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) -> Any:
+    """Return the slippage model of a run, as it is for one of its assets."""
+    model = default_slippage(assets) if settings.slippage is None else settings.slippage
+    if type(model) is SlippageByClass:
+        return model.models.get(asset.asset_class, model.other)
+    return model
 
 
-def commission_of(settings: RunSettings) -> Any:
-    """Return the commission model of a run."""
-    return PerShare() if settings.commission is None else settings.commission
+def commission_of(settings: RunSettings, assets: Sequence[Asset], asset: Asset) -> Any:
+    """Return the commission model of a run, as it is for one of its assets."""
+    model = default_commission(assets) if settings.commission is None else settings.commission
+    if type(model) is CommissionByClass:
+        return model.models.get(asset.asset_class, model.other)
+    return model
 
 
 def batch_size(sessions: int) -> int:
@@ -245,7 +258,7 @@ class Columns:
                 dividends.setdefault(d.ex_session - self._first, []).append(
                     (float(str(d.amount)), paid)
                 )
-        lives = market.lives
+        lives, everything = market.lives, self._portal.assets
         auto_close = (
             self._portal.calendar.at_or_after(asset.auto_close_date)
             if (asset.auto_close_date <= self._settings.end)
@@ -265,8 +278,9 @@ class Columns:
             leaves=auto_close - self._first,
             splits=splits,
             dividends=dividends,
-            fill=fill_by(slippage_of(self._settings), asset.lot_size),
-            charge=charge_by(commission_of(self._settings)),
+            needs_volume=asset.has_volume,
+            fill=fill_by(slippage_of(self._settings, everything, asset), asset.lot_size),
+            charge=charge_by(commission_of(self._settings, everything, asset)),
         )
 
     def _refuse_gaps(self, symbol: str, closes: Any, prices: Any, actions: Sequence[int]) -> None:

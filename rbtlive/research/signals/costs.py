@@ -16,6 +16,7 @@ from rbtlive.finance.slippage import (
     FixedBasisPointsSlippage,
     FixedSlippage,
     NoSlippage,
+    SpreadSlippage,
     VolumeShareSlippage,
 )
 from rbtlive.model.arrays import np
@@ -41,13 +42,16 @@ def fill_by(model: Any, lot: Decimal) -> Fill:
     if kind is FixedSlippage:
         half = float(model.spread) / 2.0
         return lambda close, _volume, left: (close + half * np.sign(left), left)
+    if kind is SpreadSlippage:
+        part = float(model.basis_points) / 10_000.0
+        return lambda close, _volume, left: (close + close * (part * np.sign(left)), left)
     if kind is FixedBasisPointsSlippage:
         return _basis_points(model, lot)
     if kind is VolumeShareSlippage:
         return _volume_share(model, lot)
     raise UnsupportedSignals(
-        f"the columnar gear fills by NoSlippage, FixedSlippage, FixedBasisPointsSlippage and "
-        f"VolumeShareSlippage: was {kind.__name__}; {_ELSEWHERE}"
+        f"the columnar gear fills by NoSlippage, FixedSlippage, SpreadSlippage, "
+        f"FixedBasisPointsSlippage and VolumeShareSlippage: was {kind.__name__}; {_ELSEWHERE}"
     )
 
 

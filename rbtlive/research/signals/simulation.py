@@ -29,6 +29,7 @@ class AssetSpan:
         splits: Ratio by session: 0.5 is two for one.
         dividends: Money a share by ex session, with the session of its payment (None:
             never).
+        needs_volume: Whether nothing fills in a bar without volume.
         fill: How orders fill.
         charge: What fills cost.
     """
@@ -41,6 +42,7 @@ class AssetSpan:
     leaves: int
     splits: dict[int, float] = field(default_factory=dict)
     dividends: dict[int, list[tuple[float, int | None]]] = field(default_factory=dict)
+    needs_volume: bool = True
     fill: Fill
     charge: Charge
 
@@ -145,7 +147,7 @@ class Simulation:
     def _fill(self, session: int) -> None:
         span = self._span
         close, volume = float(span.closes[session]), float(span.volumes[session])
-        if volume == 0.0 or close != close:  # noqa: PLR0124 - NaN
+        if (span.needs_volume and volume == 0.0) or close != close:  # noqa: PLR0124 - NaN
             return
         price, amount = span.fill(close, volume, self._open)
         done = amount != 0.0

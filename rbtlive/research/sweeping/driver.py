@@ -14,6 +14,7 @@ from typing import Any, Final
 from rbtlive.research.sweeping.job import Job, RunRow
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.pools import Pool
+from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
 SOON_S: Final = 0.25
 """A batch is as large as to be done in about this time."""
@@ -28,10 +29,11 @@ def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]
     possible.
     """
     size = job.pass_size()
-    for low in range(0, len(tasks), size):
-        part = tasks[low : low + size]
-        rows = job.run_all([params for _, params in part])
-        yield from ((number, row) for (number, _), row in zip(part, rows, strict=True))
+    with old_objects_left_alone():
+        for low in range(0, len(tasks), size):
+            part = tasks[low : low + size]
+            rows = job.run_all([params for _, params in part])
+            yield from ((number, row) for (number, _), row in zip(part, rows, strict=True))
 
 
 def run_in(pool: Pool, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:

@@ -30,6 +30,7 @@ from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
 from rbtlive.research.sweeping.store import RunStore
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks
+from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
 WORTH_PROCESSES_S: Final = 4.0
 """Without `workers=`, a sweep that would take longer in this process goes to others."""
@@ -339,7 +340,8 @@ class Plan:
         elif self.workers == 1 or self.job.columnar:
             yield from run_here(self.job, tasks)
         else:
-            yield from self._run_as_it_turns_out(tasks)
+            with old_objects_left_alone():
+                yield from self._run_as_it_turns_out(tasks)
 
     # In this process for a start; in others once the rest is known to take long.
     def _run_as_it_turns_out(self, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]]:

@@ -165,6 +165,13 @@ def test_lots_are_cut_as_the_event_engine_cuts_them():
     same_in_both(cross(size=57), market(assets=assets, thin=True))
 
 
+@pytest.mark.parametrize("asset_class", ["fx", "crypto"])
+def test_both_gears_charge_the_costs_of_an_assets_class(asset_class):
+    assets = pl.DataFrame({"symbol": ["AAA"], "asset_class": [asset_class]})
+
+    same_in_both(cross(size=7), market(assets=assets))
+
+
 def test_plain_expressions_and_numbers_are_signals():
     strategy = rbt.signals(
         entries=(CLOSE > CLOSE.shift(1)).cast(pl.Int8), exits=CLOSE < CLOSE.shift(1), size=5
