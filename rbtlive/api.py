@@ -62,6 +62,7 @@ order = _function(TradingMethods.order)
 order_percent = _function(TradingMethods.order_percent)
 order_target = _function(TradingMethods.order_target)
 order_target_percent = _function(TradingMethods.order_target_percent)
+order_target_percents = _function(TradingMethods.order_target_percents)
 order_target_value = _function(TradingMethods.order_target_value)
 order_value = _function(TradingMethods.order_value)
 pipeline_output = _function(TradingMethods.pipeline_output)
@@ -116,6 +117,7 @@ __all__ = [
     "order_percent",
     "order_target",
     "order_target_percent",
+    "order_target_percents",
     "order_target_value",
     "order_value",
     "pipeline_output",

@@ -65,6 +65,8 @@ class RunState:
     Attributes:
         assets: The run's assets as strategies see them, in the order of the data.
         asset_ids: `id` of each, to know them at a glance.
+        assets_by_symbol: The first asset of each upper-case ticker; filled when one is
+            first looked up.
         trading_state: "running"; "reducing" takes orders that reduce positions only;
             "halted" takes none.
         halt_reason: Why it is not running.
@@ -108,6 +110,7 @@ class RunState:
     presenter: Presenter = field(init=False)
     assets: tuple[Asset, ...] = field(init=False)
     asset_ids: set[int] = field(init=False)
+    assets_by_symbol: dict[str, Asset] = field(default_factory=dict)
 
     orders: OrderManager = field(default_factory=OrderManager)
     portfolio: Portfolio = field(init=False)
@@ -181,7 +184,10 @@ class RunState:
             loose_names=self.quirks.loose_argument_types,
         )
         self.portfolio_view = PortfolioView(
-            self.portfolio, presenter, start=presenter.session(settings.start)
+            self.portfolio,
+            presenter,
+            start=presenter.session(settings.start),
+            assets=self.assets,
         )
         self.account_view = AccountView(self.portfolio, presenter)
         self.lookup_date = settings.end

@@ -51,7 +51,8 @@ from rbtlive.model.trusted import Template
 P = ParamSpec("P")
 R = TypeVar("R")
 _submit = Template(SubmitOrder)
-_CREATED, _SUBMITTED, _PENDING = OrderState.CREATED, OrderState.SUBMITTED, OrderState.PENDING
+_CREATED, _CANCELED = OrderState.CREATED, OrderState.CANCELED
+_SUBMITTED, _PENDING = OrderState.SUBMITTED, OrderState.PENDING
 
 _HANDLERS: dict[type[Event], Callable[[RunState, Any], None]] = {
     MarketDataEvent: on_market_data,
@@ -242,7 +243,16 @@ class TradingCore:
         if not state.outbox:
             return []
         asked, state.outbox = state.outbox, []
-        return [_submission(what) if isinstance(what, Order) else what for what in asked]
+        return [
+            _submission(what) if isinstance(what, Order) else what
+            for what in asked
+            if not (isinstance(what, Order) and _was_withdrawn(what))
+        ]
+
+
+# Cancelled before it was sent: it is never to be sent.
+def _was_withdrawn(order: Order) -> bool:
+    return order.state is _CANCELED and not order.executions
 
 
 def _submission(order: Order) -> SubmitOrder:

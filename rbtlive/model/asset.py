@@ -4,6 +4,7 @@ that is its sid finds it in a dict, as in zipline.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -121,6 +122,20 @@ class Asset:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.sid} [{self.symbol}])"
+
+
+def own_asset(asset: object, assets: Sequence[Asset]) -> Asset | None:
+    """Return the one of `assets` that `asset` stands for: itself, or that of the same
+    number and symbol if it comes from a copy of the portal; None if there is none.
+
+    Args:
+        asset: What was given.
+        assets: In the order of their index.
+    """
+    if not isinstance(asset, Asset) or asset.index >= len(assets):
+        return None
+    own = assets[asset.index]
+    return own if own.sid == asset.sid and own.symbol == asset.symbol else None
 
 
 class Equity(Asset):

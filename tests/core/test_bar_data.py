@@ -403,7 +403,7 @@ def test_an_impossible_request_has_an_error_of_its_own(
 
 
 def test_an_asset_of_another_run_is_refused() -> None:
-    run, other = run_to(1), run_to(1)
+    run, other = run_to(1), run_to(1, prices={**PRICES, "0": PRICES["B"]})
 
     with pytest.raises(TypeError, match="must be assets of this run"):
         run.data.current(other.asset("A"), "close")

@@ -11,7 +11,7 @@ from typing import Any
 
 from rbtlive.core.run_state import RunState
 from rbtlive.errors import OrderDuringInitialize, SymbolNotFound, UnsupportedOrderParameters
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, own_asset
 
 
 def resolve(state: RunState, asset: Any, method: str) -> Asset:
@@ -22,12 +22,9 @@ def resolve(state: RunState, asset: Any, method: str) -> Asset:
     """
     if id(asset) in state.asset_ids:
         return asset  # type: ignore[no-any-return]
-    if (
-        isinstance(asset, Asset)
-        and asset.index < len(state.assets)
-        and state.assets[asset.index].sid == asset.sid
-    ):
-        return state.assets[asset.index]
+    own = own_asset(asset, state.assets)
+    if own is not None:
+        return own
     raise UnsupportedOrderParameters(
         f"{method}() takes an asset: was {asset!r} ({type(asset).__name__}); use symbol('...') "
         "or sid(...)"
@@ -46,14 +43,16 @@ def find_symbol(state: RunState, text: str) -> Asset:
             f"symbol_str must be a text: was {text!r} ({type(text).__name__}) in symbol()"
         )
     wanted = text.upper()
-    for asset in state.assets:
-        if asset.symbol.upper() == wanted:
-            if state.lookup_date is not None and plain_date(asset.start_date) > state.lookup_date:
-                raise SymbolNotFound(
-                    f"symbol {text!r} was not known on {state.lookup_date}: its first bar is of "
-                    f"{asset.start_date}"
-                )
-            return asset
+    if not state.assets_by_symbol:
+        state.assets_by_symbol.update((a.symbol.upper(), a) for a in reversed(state.assets))
+    asset = state.assets_by_symbol.get(wanted)
+    if asset is not None:
+        if state.lookup_date is not None and plain_date(asset.start_date) > state.lookup_date:
+            raise SymbolNotFound(
+                f"symbol {text!r} was not known on {state.lookup_date}: its first bar is of "
+                f"{asset.start_date}"
+            )
+        return asset
     known = {a.symbol.upper(): a.symbol for a in state.assets}
     nearest = difflib.get_close_matches(wanted, known, n=1)
     hint = (

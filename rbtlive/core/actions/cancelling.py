@@ -34,9 +34,7 @@ def end_order(state: RunState, order: Order, reason: str, *, report: bool = True
     """Mark an order cancelled now; `report` puts it among the session's changed
     orders.
     """
-    if order.state is OrderState.CREATED:
-        # Never sent, never to be sent.
-        state.outbox = [asked for asked in state.outbox if asked is not order]
+    # One that was never sent stays in the outbox, and is left out when that is emptied.
     state.orders.move(order, OrderState.CANCELED, state.now, reason=reason)
     if report:
         state.note_change(order)

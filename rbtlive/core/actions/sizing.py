@@ -7,12 +7,16 @@ marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from rbtlive.core.run_state import RunState
-from rbtlive.errors import BadOrderParameters, CannotOrderDelistedAsset
+from rbtlive.errors import (
+    BadOrderParameters,
+    CannotOrderDelistedAsset,
+    UnsupportedOrderParameters,
+)
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_decimal
@@ -73,6 +77,29 @@ def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
         for order in state.orders.open_by_asset().get(asset, ()):
             missing -= order.open_amount
     return missing
+
+
+def shares_to_targets(
+    state: RunState, targets: Iterable[tuple[Asset, Any]]
+) -> dict[Asset, Decimal]:
+    """Return, for each asset, what is missing to hold its fraction of the portfolio's
+    value; the portfolio is marked and valued once.
+
+    Raises:
+        UnsupportedOrderParameters: two targets are of one asset.
+    """
+    state.marks.mark()
+    value = state.portfolio.portfolio_value
+    sizes: dict[Asset, Decimal] = {}
+    for asset, target in targets:
+        if asset in sizes:
+            raise UnsupportedOrderParameters(
+                f"targets must name each asset once: {asset.symbol} came twice in "
+                "order_target_percents()"
+            )
+        worth = shares_for_value(state, asset, value * number(target, "target"))
+        sizes[asset] = shares_to_target(state, asset, worth)
+    return sizes
 
 
 def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:

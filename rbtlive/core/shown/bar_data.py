@@ -19,7 +19,7 @@ from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, own_asset
 
 CURRENT_FIELDS: Final = (
     "open",
@@ -59,7 +59,7 @@ class BarData:
         self._presenter = presenter
         self._restricted = restrictions
         self._loose_names = loose_names
-        self._index: dict[Any, int] = {}
+        self._index = _OwnAssets(market.assets)
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
         self._prices: dict[str, Callable[[int], float]] = {
@@ -352,8 +352,8 @@ class BarData:
     # the run.
     def _index_of(self, assets: Any) -> int | None:
         try:
-            return self._index.get(assets)
-        except TypeError:
+            return self._index[assets]
+        except (KeyError, TypeError):
             return None
 
     def _history(
@@ -530,6 +530,36 @@ class FloatBarData:
     def current_dt(self) -> Any:
         """END of the current bar."""
         return self._data.current_dt
+
+
+class _OwnAssets(dict[Any, int]):
+    """Index of each asset of the run. An asset of a copy of the portal, as another
+    process gives it back, is the run's own of the same number.
+    """
+
+    __slots__ = ("_assets", "_most")
+
+    def __init__(self, assets: Sequence[Asset]) -> None:
+        self._assets = assets
+        self._most = 4 * len(assets)
+
+    def __missing__(self, asset: Any) -> int:
+        own = own_asset(asset, self._assets)
+        if own is None:
+            raise KeyError(asset)
+        if len(self) < self._most:  # each copy has objects of its own
+            self[asset] = own.index
+        return own.index
+
+    def get(self, asset: Any, default: Any = None) -> Any:
+        """Return an asset's index, or `default`."""
+        try:
+            return self[asset]
+        except KeyError:
+            return default
+
+    def __contains__(self, asset: object) -> bool:
+        return self.get(asset) is not None
 
 
 def _is_many(value: Any) -> bool:

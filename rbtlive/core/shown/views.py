@@ -7,7 +7,7 @@ The rule: a view reads and never changes, and every number leaves through the ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Portfolio, Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.shared import plain_moment
-from rbtlive.model.asset import Asset
+from rbtlive.model.asset import Asset, own_asset
 from rbtlive.model.number import NAN, to_decimal
 from rbtlive.model.order import OrderStatus
 
@@ -276,9 +276,22 @@ class PositionsView(Mapping[Asset, PositionView]):
     `in`.
     """
 
-    def __init__(self, portfolio: Portfolio, presenter: Presenter) -> None:
+    def __init__(
+        self, portfolio: Portfolio, presenter: Presenter, assets: Sequence[Asset] = ()
+    ) -> None:
         self._portfolio = portfolio
         self._presenter = presenter
+        self._assets = assets
+
+    # Of a copy of the portal, as another process gives it back: the run's own asset.
+    def _held(self, asset: Any) -> Position | None:
+        holdings = self._portfolio.holdings
+        position = holdings.get(asset)
+        if position is None and holdings:
+            own = own_asset(asset, self._assets)
+            if own is not None and own is not asset:
+                position = holdings.get(own)
+        return position
 
     def __getitem__(self, asset: Asset) -> PositionView:
         if isinstance(asset, int):  # a sid, as in zipline
@@ -289,7 +302,7 @@ class PositionsView(Mapping[Asset, PositionView]):
                 f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use "
                 "symbol(...)"
             )
-        position = self._portfolio.holdings.get(asset)
+        position = self._held(asset)
         return PositionView(
             Position(asset) if position is None else position, self._portfolio, self._presenter
         )
@@ -298,14 +311,15 @@ class PositionsView(Mapping[Asset, PositionView]):
         """Return the position in `asset`, or `default` if there is none: only `[...]`
         makes up an empty one.
         """
-        return self[asset] if asset in self._portfolio.holdings else default
+        held = self._held(asset)
+        return default if held is None else PositionView(held, self._portfolio, self._presenter)
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
         return dict(self.items())
 
     def __contains__(self, asset: object) -> bool:
-        return asset in self._portfolio.holdings
+        return self._held(asset) is not None
 
     def __iter__(self) -> Iterator[Asset]:
         return iter(list(self._portfolio.holdings))
@@ -324,11 +338,18 @@ class PortfolioView:
 
     positions: PositionsView
 
-    def __init__(self, portfolio: Portfolio, presenter: Presenter, *, start: Any) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        presenter: Presenter,
+        *,
+        start: Any,
+        assets: Sequence[Asset] = (),
+    ) -> None:
         object.__setattr__(self, "_portfolio", portfolio)
         object.__setattr__(self, "_presenter", presenter)
         object.__setattr__(self, "_start", start)
-        object.__setattr__(self, "positions", PositionsView(portfolio, presenter))
+        object.__setattr__(self, "positions", PositionsView(portfolio, presenter, assets))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"portfolio is read-only: {name} cannot be set")

@@ -6,6 +6,7 @@ The rule: an order placed on a bar can fill from the next bar on, never on its o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rbtlive.core.actions import sizing
@@ -213,6 +214,40 @@ class OrderMethods(Bound):
             style=style,
             tag=tag,
         )
+
+    def order_target_percents(
+        self, targets: Mapping[Asset, Any], *, tag: str | None = None
+    ) -> dict[Asset, str | None]:
+        """Order what is missing to hold these fractions of the portfolio's value, at
+        market: `order_target_percent` for each asset, in the order given.
+
+        Args:
+            targets: Fraction by asset: a mapping, or a pandas Series.
+            tag: A word of your own for all of them.
+
+        Returns:
+            The order's id by asset; None where nothing was ordered.
+
+        Raises:
+            TypeError: not a mapping.
+        """
+        state = self._running("order_target_percents", orders=True)
+        if not hasattr(targets, "items"):
+            raise TypeError(
+                f"targets must map assets to fractions: was {type(targets).__name__} in "
+                "order_target_percents()"
+            )
+        wanted = [
+            (asset, check_orderable(state, asset, "order_target_percents"), target)
+            for asset, target in targets.items()
+        ]
+        sizes = sizing.shares_to_targets(
+            state, [(own, part) for _, own, part in wanted if own is not None]
+        )
+        return {
+            asset: None if own is None else place_order(state, own, sizes[own], tag=tag)
+            for asset, own, _ in wanted
+        }
 
     def batch_market_order(self, share_counts: Any) -> list[str]:
         """Place market orders for many assets at once, past the trading controls, as

@@ -8,6 +8,7 @@ short ways are forgotten.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.panel import Panel
     from rbtlive.data.windows.history import History
     from rbtlive.data.windows.indicators import Indicators
+
+_index_of = attrgetter("index")
 
 Cut = Callable[[int, int], pl.Series]
 """Cuts a window out of a column: first row, number of rows."""
@@ -95,11 +98,29 @@ class FastReads:
             return history.frame(indices, field, 0, panel.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
+    def forget_assets(self, indices: set[int]) -> None:
+        """Forget what shows these assets' earlier bars: a split or dividend of theirs
+        has taken effect. What they are now, and other assets' ways, stay.
+        """
+        for field, numbers in self.numbers.items():
+            if field in self._indicators:
+                _drop(numbers, indices)
+        for windows in self.windows.values():
+            _drop(windows, indices)
+        for frames in self.frames.values():
+            for chosen in [key for key in frames if not indices.isdisjoint(map(_index_of, key))]:
+                del frames[chosen]
+
     def forget(self) -> None:
         """Forget all: columns have moved, or look otherwise from now on."""
         self.numbers.clear()
         self.windows.clear()
         self.frames.clear()
+
+
+def _drop(known: dict[Any, Any], indices: set[int]) -> None:
+    for asset in [asset for asset in known if asset.index in indices]:
+        del known[asset]
 
 
 class _FromRow:

@@ -267,7 +267,7 @@ class Market(Cursor):
     def _apply_actions(self, session: int) -> None:
         fresh = self.adjustments.advance(session)
         if fresh:
-            self.quick.forget()
+            self.quick.forget_assets({factor.asset for factor in fresh})
             self._history.note(fresh)
             self.days.note(fresh)
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from rbtlive.data.bars.panel import Floats, Panel, to_series
 from rbtlive.data.windows.adjustments import Factor
+from rbtlive.data.windows.factor_arrays import FactorArrays, rounds
 from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY_US
 
@@ -29,6 +30,10 @@ BASE_FIELD = {
 
 KEPT_FRAMES = 64
 """How many sets of assets that were asked for together are remembered."""
+KEPT_MATRICES = 8
+"""How many sets of assets keep a copy of their columns: each is as long as the data."""
+FEW = 32
+"""Fewer columns than these are multiplied one by one."""
 
 
 class History:
@@ -72,8 +77,10 @@ class History:
         ] * panel.width  # windows that are slices of the bars themselves, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
+        self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
-        self._matrices: dict[tuple[tuple[int, ...], str], Floats] = {}
+        # A set of assets that was asked for once has no copy of its columns yet: None.
+        self._matrices: dict[tuple[tuple[int, ...], str], Floats | None] = {}
         self._everything = tuple(range(panel.width))
         self._generation = panel.generation
         self.first_row = 0
@@ -292,17 +299,25 @@ class History:
         window.setflags(write=False)
         return window
 
-    # In the order in which the factors came into effect, as everywhere.
+    # The factors of a column are applied one after the other, as everywhere: the first
+    # of all columns at once, then the second of those that have two, and so on. A loop
+    # over 8,000 assets with quarterly dividends takes seven times as long.
     def _adjust(self, window: Floats, indices: tuple[int, ...], *, low: int, volume: bool) -> None:
-        begin = len(self._log)
-        while begin and self._log[begin - 1][0] > low:
-            begin -= 1
-        for row, factor in self._log[begin:]:
-            for place in (
-                [factor.asset] if indices == self._everything else _places(indices, factor.asset)
-            ):
-                window[: row - low, place] *= factor.volume if volume else factor.price
+        known = self._factor_arrays
+        known.extend(self._log)
+        first, assets, factors = known.from_row(low, volume=volume)
+        for columns, rows, numbers in rounds(assets, first - low, factors, indices):
+            if len(columns) < FEW:
+                for place, row, number in zip(columns, rows, numbers, strict=True):
+                    window[:row, place] *= number
+                continue
+            top = int(rows.max())
+            spread = np.ones((top, len(columns)))
+            np.copyto(spread, numbers, where=np.arange(top)[:, None] < rows)
+            window[:top, columns] *= spread
 
+    # Copying a window is cheaper than copying whole columns, which pays off when the
+    # same assets are asked for again.
     def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
         panel = self.panel
         if indices == self._everything:
@@ -311,7 +326,14 @@ class History:
             panel.hold_from(low)
         self._forget_what_moved()
         key = (indices, field)
-        chosen = self._matrices.get(key)
+        if key not in self._matrices:
+            if len(self._matrices) >= KEPT_MATRICES:
+                self._matrices.pop(next(iter(self._matrices)))
+            self._matrices[key] = None
+            window: Floats = panel.values(field, low, high)[:, indices]
+            window.setflags(write=False)
+            return window
+        chosen = self._matrices[key]
         if chosen is None:
             chosen = np.ascontiguousarray(panel.values(field, panel.base, panel.end)[:, indices])
             chosen.setflags(write=False)
@@ -347,7 +369,3 @@ class History:
         if self._decimals is None and not self._factors[index]:
             return self.panel.held_series(index, field)
         return self._whole(index, field, adjusted=bool(self._factors[index]))
-
-
-def _places(indices: tuple[int, ...], asset: int) -> list[int]:
-    return [place for place, index in enumerate(indices) if index == asset]
