@@ -47,7 +47,7 @@ RbtliveError
 │   ├── UnknownSymbol, WrongColumnType, NotAFrame, UnreadableFile, RowsLost
 │   ├── EmptyData, UnknownSample, InvalidPrice, InvalidVolume, MissingValue
 │   ├── HighBelowLow, DuplicateBar, BarOutsideSession, InvalidAsset, InvalidSplit
-│   ├── InvalidDividend
+│   ├── InvalidDividend, FetchFailed
 │   └── MissingColumn
 │       └── UnclearData
 ├── StrategyError
@@ -91,6 +91,7 @@ from rbtlive.errors.data import (
     DataError,
     DuplicateBar,
     EmptyData,
+    FetchFailed,
     HighBelowLow,
     InvalidAsset,
     InvalidDividend,
@@ -289,6 +290,7 @@ __all__ = [
     "EquitiesNotFound",
     "FeedDisconnected",
     "FeedError",
+    "FetchFailed",
     "FutureContractsNotFound",
     "GearsDiffer",
     "HighBelowLow",

@@ -91,3 +91,7 @@ class UnclearData(MissingColumn):
 
 class RowsLost(DataError):
     """More than one row in a hundred would be left out; names the likely cause."""
+
+
+class FetchFailed(DataError):
+    """A vendor refused, or could not be asked."""
