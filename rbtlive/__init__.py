@@ -10,6 +10,7 @@ from rbtlive.core.shown.views import PositionView as Position
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
+from rbtlive.data.catalog.store import catalog
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.read import read
@@ -45,6 +46,7 @@ from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.explaining.explanation import Explanation
+from rbtlive.research.fetching.fetch import fetch
 from rbtlive.research.monte_carlo import monte_carlo
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.reports.comparison import Comparison, compare
@@ -105,8 +107,10 @@ __all__ = [
     "backtest",
     "backtest_async",
     "board",
+    "catalog",
     "compare",
     "enable_nested_loop",
+    "fetch",
     "load_ipython_extension",
     "load_sample",
     "monte_carlo",

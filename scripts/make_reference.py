@@ -26,7 +26,7 @@ GROUPS = {
         "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "run_pipeline", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
-    "Data and feeds": ("read", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
+    "Data and feeds": ("read", "fetch", "catalog", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison"),
     "What callbacks receive": ("BarData", "Portfolio", "Position", "Account", "Order"),
     "Cost models": (

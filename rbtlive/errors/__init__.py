@@ -48,7 +48,7 @@ RbtliveError
 │   ├── UnknownSymbol, WrongColumnType, NotAFrame, UnreadableFile, RowsLost
 │   ├── EmptyData, UnknownSample, InvalidPrice, InvalidVolume, MissingValue
 │   ├── HighBelowLow, DuplicateBar, BarOutsideSession, InvalidAsset, InvalidSplit
-│   ├── InvalidDividend, NoTimeOfKnowledge
+│   ├── InvalidDividend, NoTimeOfKnowledge, FetchFailed
 │   └── MissingColumn
 │       └── UnclearData
 ├── StrategyError
@@ -92,6 +92,7 @@ from rbtlive.errors.data import (
     DataError,
     DuplicateBar,
     EmptyData,
+    FetchFailed,
     HighBelowLow,
     InvalidAsset,
     InvalidDividend,
@@ -293,6 +294,7 @@ __all__ = [
     "EquitiesNotFound",
     "FeedDisconnected",
     "FeedError",
+    "FetchFailed",
     "FutureContractsNotFound",
     "GearsDiffer",
     "HighBelowLow",

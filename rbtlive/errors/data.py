@@ -95,3 +95,7 @@ class RowsLost(DataError):
 
 class NoTimeOfKnowledge(DataError):
     """Custom data does not say when each row became known."""
+
+
+class FetchFailed(DataError):
+    """A vendor refused, or could not be asked."""

@@ -1,0 +1,1 @@
+"""Bars that were fetched: Parquet files by vendor, interval, symbol and month."""

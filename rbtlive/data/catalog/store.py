@@ -1,0 +1,243 @@
+"""The folder of fetched bars: what is there, which days are known, and where each file
+came from.
+
+The rule: a file is written whole or not at all, and its checksum is recorded beside the
+source, the time and the arguments of its fetch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from rbtlive.errors import UnreadableFile
+
+FOLDER_VARIABLE: Final = "RBTLIVE_CATALOG"
+_HOME_VARIABLE: Final = "RBTLIVE_HOME"
+_RECORD: Final = "provenance.json"
+_ACTIONS: Final = ("splits", "dividends")
+
+
+def catalog_folder() -> Path:
+    """Return the folder: what RBTLIVE_CATALOG says, else `catalog` below RBTLIVE_HOME or
+    `.rbtlive`.
+    """
+    said = os.environ.get(FOLDER_VARIABLE)
+    if said:
+        return Path(said).expanduser()
+    return Path(os.environ.get(_HOME_VARIABLE) or ".rbtlive").expanduser() / "catalog"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where one symbol's bars of one interval are kept.
+
+    Attributes:
+        folder: The catalog's.
+        vendor: E.g. "yfinance" or "ccxt:binance".
+        interval: How long the bars are, e.g. "1d".
+        symbol: As the vendor writes it.
+    """
+
+    folder: Path
+    vendor: str
+    interval: str
+    symbol: str
+
+    @property
+    def path(self) -> Path:
+        """The folder of its files."""
+        parts = (quote(one, safe="") for one in (self.vendor, self.interval, self.symbol))
+        return self.folder.joinpath(*parts)
+
+    def record(self) -> dict[str, Any]:
+        """Return what is recorded: `calendar`, `known` (spans of days), `fetches`,
+        `files`.
+        """
+        file = self.path / _RECORD
+        if not file.is_file():
+            return {"calendar": None, "known": [], "fetches": [], "files": {}}
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return record
+
+    def missing(self, first: date, last: date) -> list[tuple[date, date]]:
+        """Return the spans of days, ends included, that are not known yet."""
+        spans = [(first, last)]
+        for begin, end in self._known():
+            spans = [rest for span in spans for rest in _without(span, begin, end)]
+        return spans
+
+    def _known(self) -> list[tuple[date, date]]:
+        return [
+            (date.fromisoformat(begin), date.fromisoformat(end))
+            for begin, end in self.record()["known"]
+        ]
+
+    def add(
+        self,
+        bars: pl.DataFrame,
+        *,
+        span: tuple[date, date],
+        calendar: str,
+        provenance: dict[str, Any],
+        actions: dict[str, pl.DataFrame] | None = None,
+    ) -> None:
+        """Add bars of a span of days, and say where they came from."""
+        record = self.record()
+        self.path.mkdir(parents=True, exist_ok=True)
+        time = bars.columns[0]
+        if bars.height:
+            months = bars.with_columns(pl.col(time).dt.strftime("%Y-%m").alias("month"))
+            for month, part in months.group_by("month", maintain_order=True):
+                name = f"{month[0]}.parquet"
+                record["files"][name] = self._merge(name, part.drop("month"), time)
+        for name, frame in (actions or {}).items():
+            if frame.height:
+                key = frame.columns[1]
+                record["files"][f"{name}.parquet"] = self._merge(f"{name}.parquet", frame, key)
+        record["calendar"] = calendar
+        record["known"] = [
+            [begin.isoformat(), end.isoformat()] for begin, end in _joined([*self._known(), span])
+        ]
+        record["fetches"].append(provenance)
+        _write(self.path / _RECORD, json.dumps(record, indent=1).encode())
+
+    # Later rows replace earlier ones of the same time.
+    def _merge(self, name: str, part: pl.DataFrame, time: str) -> str:
+        file = self.path / name
+        if file.is_file():
+            part = pl.concat([pl.read_parquet(file), part]).unique(
+                [time], keep="last", maintain_order=True
+            )
+        packed = io.BytesIO()
+        part.sort(time).write_parquet(packed)
+        _write(file, packed.getvalue())
+        return hashlib.sha256(packed.getvalue()).hexdigest()
+
+    def bars(self, first: date, last: date) -> pl.DataFrame | None:
+        """Return the bars of a span of days; None if there is none.
+
+        Raises:
+            UnreadableFile: a file is not what was written.
+        """
+        record = self.record()
+        names = sorted(
+            name
+            for name in record["files"]
+            if name.removesuffix(".parquet") not in _ACTIONS
+            and f"{first:%Y-%m}" <= name[:7] <= f"{last + timedelta(days=1):%Y-%m}"
+        )
+        frames = [self._read(name, record["files"][name]) for name in names]
+        if not frames:
+            return None
+        whole = pl.concat(frames)
+        return whole.filter(pl.col(whole.columns[0]).dt.date().is_between(first, last))
+
+    def actions(self, kind: str) -> pl.DataFrame | None:
+        """Return the symbol's splits or dividends, if the vendor gave any."""
+        name, files = f"{kind}.parquet", self.record()["files"]
+        return self._read(name, files[name]) if name in files else None
+
+    def _read(self, name: str, checksum: str) -> pl.DataFrame:
+        try:
+            raw = (self.path / name).read_bytes()
+        except OSError as error:
+            raise UnreadableFile(
+                f"{self.symbol} of {self.vendor}: {name} is missing in the catalog ({error}); "
+                "remove the symbol's folder and fetch it again"
+            ) from error
+        if hashlib.sha256(raw).hexdigest() != checksum:
+            raise UnreadableFile(
+                f"{self.symbol} of {self.vendor}: {name} is not what was fetched; remove "
+                "the symbol's folder in the catalog and fetch it again"
+            )
+        return pl.read_parquet(io.BytesIO(raw))
+
+
+def shelves(folder: Path) -> list[Shelf]:
+    """Return all that the catalog keeps, sorted."""
+    found = sorted(folder.glob(f"*/*/*/{_RECORD}"))
+    return [Shelf(folder, *map(unquote, file.parent.relative_to(folder).parts)) for file in found]
+
+
+def catalog() -> pl.DataFrame:
+    """Return what was fetched and is here, a row a symbol.
+
+    Returns:
+        `vendor`, `interval`, `symbol`, `first`, `last` (Date, the days that are known),
+        `bars` (Int64), `calendar`, `fetched_at` (Datetime UTC), `path`.
+    """
+    rows = []
+    for shelf in shelves(catalog_folder()):
+        record = shelf.record()
+        spans = record["known"]
+        heights = [
+            pl.scan_parquet(shelf.path / name).select(pl.len()).collect().item()
+            for name in record["files"]
+            if name.removesuffix(".parquet") not in _ACTIONS and (shelf.path / name).is_file()
+        ]
+        rows.append(
+            {
+                "vendor": shelf.vendor,
+                "interval": shelf.interval,
+                "symbol": shelf.symbol,
+                "first": date.fromisoformat(min(begin for begin, _ in spans)),
+                "last": date.fromisoformat(max(end for _, end in spans)),
+                "bars": sum(heights),
+                "calendar": record["calendar"],
+                "fetched_at": datetime.fromisoformat(record["fetches"][-1]["at"]),
+                "path": str(shelf.path),
+            }
+        )
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+_SCHEMA: Final[Any] = {
+    "vendor": pl.String,
+    "interval": pl.String,
+    "symbol": pl.String,
+    "first": pl.Date,
+    "last": pl.Date,
+    "bars": pl.Int64,
+    "calendar": pl.String,
+    "fetched_at": pl.Datetime("us", "UTC"),
+    "path": pl.String,
+}
+
+
+def _without(span: tuple[date, date], begin: date, end: date) -> list[tuple[date, date]]:
+    first, last = span
+    if end < first or begin > last:
+        return [span]
+    day, rest = timedelta(days=1), []
+    if first < begin:
+        rest.append((first, begin - day))
+    if end < last:
+        rest.append((end + day, last))
+    return rest
+
+
+def _joined(spans: list[tuple[date, date]]) -> list[tuple[date, date]]:
+    done: list[tuple[date, date]] = []
+    for first, last in sorted(spans):
+        if done and first <= done[-1][1] + timedelta(days=1):
+            done[-1] = (done[-1][0], max(done[-1][1], last))
+        else:
+            done.append((first, last))
+    return done
+
+
+# Another process sees the file whole or not at all.
+def _write(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_bytes(content)
+    fresh.replace(path)

@@ -1,0 +1,1 @@
+"""`rbt.fetch`: bars from vendors, through each vendor's own library, kept on disk."""

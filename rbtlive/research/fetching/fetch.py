@@ -1,0 +1,127 @@
+"""`fetch`: ask a vendor for what is not on disk yet, keep it, and return a portal.
+
+The rule: days that are known are never asked for again; what is on disk is used when
+the vendor cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.calendars.calendar import as_label
+from rbtlive.data.catalog.store import Shelf, catalog_folder
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import EmptyData, InvalidSetting
+from rbtlive.model.interval import Interval
+from rbtlive.research.fetching.vendors import Ask, vendor_named
+from rbtlive.runtime.clock import Clock, SystemClock
+
+
+def fetch(
+    vendor: str,
+    symbols: str | Iterable[str],
+    start: Any,
+    end: Any = None,
+    interval: str = "1d",
+    *,
+    refresh: bool = False,
+    clock: Clock | None = None,
+) -> PolarsDataPortal:
+    """Return a vendor's bars as a portal; what was fetched before is read from disk.
+
+    Bars are kept as Parquet by symbol, interval and month, with the source, the time,
+    the arguments and a checksum of each file; `rbt.catalog()` lists them.
+
+    Args:
+        vendor: "yfinance", "alpaca", "stooq" or "ccxt:EXCHANGE", e.g. "ccxt:binance";
+            each through its own library, an extra of this package.
+        symbols: A symbol or several, as the vendor writes them.
+        start: First day.
+        end: Last day, included. Default: yesterday.
+        interval: How long the bars are, e.g. "1d" or "5m".
+        refresh: Ask for all of it again.
+        clock: What day it is; tests pass their own.
+
+    Raises:
+        FetchFailed: the vendor refused or could not be asked, and the days are not on
+            disk.
+        EmptyData: the vendor has no bar of it.
+        MissingExtra: the vendor's library is not installed.
+        BadFrequency: the vendor has no such bars.
+        DataError: what the vendor gave cannot be read.
+    """
+    wanted = Interval.parse(interval, name="interval")
+    names = [symbols] if isinstance(symbols, str) else list(symbols)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise InvalidSetting(
+            f'symbols must be text, e.g. "AAPL" or ["AAPL", "MSFT"]: was {symbols!r}'
+        )
+    now = (clock or SystemClock()).now()
+    yesterday = now.date() - timedelta(days=1)
+    first = as_label(start, "start")
+    last = yesterday if end is None else as_label(end, "end")
+    if last < first:
+        raise InvalidSetting(f"start must not be after end: was {first} to {last}")
+    ask = vendor_named(vendor)
+    shelves = [Shelf(catalog_folder(), vendor, wanted.text, name) for name in names]
+    for shelf in shelves:
+        spans = [(first, last)] if refresh else shelf.missing(first, last)
+        for span in spans:
+            _extend(shelf, ask, span, wanted, now=now, complete=min(span[1], yesterday))
+    return _portal(shelves, first, last, wanted)
+
+
+def _extend(
+    shelf: Shelf, ask: Ask, span: tuple[date, date], interval: Interval, *, now: Any, complete: date
+) -> None:
+    fetched = ask(shelf.symbol, *span, interval)
+    provenance = {
+        "source": shelf.vendor,
+        "at": now.isoformat(),
+        "span": [day.isoformat() for day in span],
+        "arguments": {name: str(value) for name, value in fetched.arguments.items()},
+        "left_out": {} if fetched.bars is None else dict(fetched.bars.intake.left_out),
+    }
+    if fetched.bars is None:
+        frame, calendar = pl.DataFrame(schema={"date": pl.Date}), shelf.record()["calendar"]
+    else:
+        frame, calendar = fetched.bars.frame, fetched.bars.placed.calendar
+    if complete < span[0]:
+        return  # today's bars are not whole yet; they are asked for again
+    keep = frame.filter(pl.col(frame.columns[0]).dt.date() <= complete) if frame.height else frame
+    shelf.add(
+        keep,
+        span=(span[0], complete),
+        calendar=calendar,
+        provenance=provenance,
+        actions=fetched.actions,
+    )
+
+
+def _portal(shelves: list[Shelf], first: date, last: date, interval: Interval) -> PolarsDataPortal:
+    frames = [frame for shelf in shelves if (frame := shelf.bars(first, last)) is not None]
+    frames = [frame for frame in frames if frame.height]
+    if not frames:
+        raise EmptyData(
+            f"{shelves[0].vendor} has no bars of {', '.join(s.symbol for s in shelves)} from {first} "
+            f"to {last}; check the symbols and the dates"
+        )
+    calendars = sorted({shelf.record()["calendar"] for shelf in shelves} - {None})
+    if len(calendars) > 1:
+        raise InvalidSetting(
+            f"symbols must trade on one calendar: were {', '.join(calendars)}; fetch them apart"
+        )
+    paid = [frame for shelf in shelves if (frame := shelf.actions("dividends")) is not None]
+    dividends = pl.concat(paid).filter(pl.col("ex_date").is_between(first, last)) if paid else None
+    bars = pl.concat(frames)
+    return PolarsDataPortal(
+        None if interval.intraday else bars,
+        minute_bars=bars if interval.intraday else None,
+        dividends=dividends if dividends is not None and dividends.height else None,
+        interval=interval,
+        calendar=calendars[0],
+    )

@@ -1,0 +1,223 @@
+"""Fetched bars are kept and extended, and each vendor's library is asked as it wants.
+
+The shapes are what yfinance 1.7 `download`, ccxt 4.5 `fetch_ohlcv`, alpaca-py 0.44
+`get_stock_bars` (over loopback) and stooq.com's CSV (over loopback) return.
+"""
+
+import json
+import sys
+import threading
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlparse
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.errors import BadFrequency, EmptyData, FetchFailed, InvalidSetting, UnreadableFile
+from tests.data.shapes.plain import FIELDS, daily, round_the_clock, same_daily, same_minutes, titled
+
+ONE, TWO = daily(("AAPL",)), daily(("AAPL", "MSFT"))
+SPAN = ("2023-01-03", "2023-04-28")
+
+
+@pytest.fixture(autouse=True)
+def _own_catalog(tmp_path, monkeypatch):
+    monkeypatch.setenv("RBTLIVE_CATALOG", str(tmp_path / "catalog"))
+
+
+@pytest.fixture
+def yahoo(monkeypatch):
+    calls = []
+
+    def download(tickers, start, end, **options):
+        calls.append((tickers[0], start, end))
+        one = titled(TWO, tickers[0]) if tickers[0] in ("AAPL", "MSFT") else pd.DataFrame()
+        if not len(one):
+            return one
+        one = one[(one.index >= start) & (one.index < end)]
+        one = one.assign(**{"Adj Close": one["Close"] * 0.9, "Dividends": 0.0, "Stock Splits": 0.0})
+        if len(one) > 5:
+            one.iloc[5, one.columns.get_loc("Dividends")] = 0.25
+        one = pd.concat({tickers[0]: one}, axis=1, names=["Ticker", "Price"])
+        return one.swaplevel(axis=1)
+
+    monkeypatch.setitem(sys.modules, "yfinance", SimpleNamespace(download=download))
+    return calls
+
+
+def test_yfinance_is_asked_once_and_then_the_disk(yahoo):
+    first = rbt.fetch("yfinance", ["AAPL", "MSFT"], *SPAN)
+    again = rbt.fetch("yfinance", ["AAPL", "MSFT"], *SPAN)
+
+    same_daily(first, TWO)
+    same_daily(again, TWO)
+    assert [call[0] for call in yahoo] == ["AAPL", "MSFT"]
+    assert [float(paid.amount) for paid in again.dividends] == [0.25, 0.25]
+
+
+def test_a_longer_span_asks_for_the_rest_only(yahoo):
+    rbt.fetch("yfinance", "AAPL", "2023-02-01", "2023-02-28")
+
+    same_daily(rbt.fetch("yfinance", "AAPL", *SPAN), ONE)
+    assert yahoo[1:] == [
+        ("AAPL", "2023-01-03", "2023-02-01"),
+        ("AAPL", "2023-03-01", "2023-04-29"),
+    ]
+
+
+def test_today_is_asked_for_again(yahoo):
+    class Noon:
+        def now(self):
+            return datetime(2023, 4, 28, 16, tzinfo=UTC)
+
+    rbt.fetch("yfinance", "AAPL", *SPAN, clock=Noon())
+    rbt.fetch("yfinance", "AAPL", *SPAN, clock=Noon())
+
+    assert yahoo[1][1] == "2023-04-28"
+
+
+def test_the_catalog_lists_what_is_there_and_where_it_came_from(yahoo):
+    rbt.fetch("yfinance", "AAPL", *SPAN)
+
+    (row,) = rbt.catalog().iter_rows(named=True)
+
+    assert (row["vendor"], row["interval"], row["symbol"], row["bars"]) == (
+        "yfinance",
+        "1d",
+        "AAPL",
+        81,
+    )
+    assert (row["first"], row["last"]) == (date(2023, 1, 3), date(2023, 4, 28))
+    record = json.loads(Path(row["path"], "provenance.json").read_text(encoding="utf-8"))
+    assert record["fetches"][0]["arguments"]["interval"] == "1d"
+
+
+def test_a_changed_file_is_refused(yahoo):
+    rbt.fetch("yfinance", "AAPL", *SPAN)
+    path = rbt.catalog()["path"][0]
+    pl.DataFrame({"date": [date(2023, 1, 3)]}).write_parquet(f"{path}/2023-01.parquet")
+
+    with pytest.raises(UnreadableFile, match="not what was fetched"):
+        rbt.fetch("yfinance", "AAPL", *SPAN)
+
+
+def test_nothing_and_nonsense_are_refused(yahoo):
+    with pytest.raises(EmptyData, match="GONE"):
+        rbt.fetch("yfinance", "GONE", *SPAN)
+    with pytest.raises(InvalidSetting, match="ccxt:EXCHANGE"):
+        rbt.fetch("bloomberg", "AAPL", *SPAN)
+    with pytest.raises(BadFrequency, match="resample"):
+        rbt.fetch("yfinance", "AAPL", *SPAN, interval="2h")
+    with pytest.raises(InvalidSetting, match="after"):
+        rbt.fetch("yfinance", "AAPL", "2023-02-01", "2023-01-01")
+
+
+def test_ccxt_is_asked_page_by_page(monkeypatch):
+    bars = round_the_clock()
+    rows = [
+        list(row)
+        for row in bars.select(pl.col("timestamp").dt.epoch("ms") - 60_000, *FIELDS).iter_rows()
+    ]
+    pages = []
+
+    class Exchange:
+        def __init__(self, options):
+            self.timeframes = {"1m": "1m"}
+
+        def fetch_ohlcv(self, symbol, timeframe, since, limit):
+            pages.append(since)
+            return [row for row in rows if row[0] >= since][:limit]
+
+    monkeypatch.setitem(sys.modules, "ccxt", SimpleNamespace(somewhere=Exchange))
+
+    portal = rbt.fetch("ccxt:somewhere", "BTC/USDT", "2024-03-01", "2024-03-02", "1m")
+
+    same_minutes(portal, bars[: portal.minutes.height])
+    assert portal.minutes.height >= 2879
+    assert len(pages) == 4
+    assert portal.calendar.name == "24/7"
+    with pytest.raises(BadFrequency, match="somewhere"):
+        rbt.fetch("ccxt:somewhere", "BTC/USDT", "2024-03-01", "2024-03-02", "5m")
+
+
+@pytest.fixture
+def loopback():
+    """Serve what a test puts into `answers`, and note what was asked."""
+    answers, asked = {}, []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            parts = urlparse(self.path)
+            asked.append(
+                (parts.path, {key: value[0] for key, value in parse_qs(parts.query).items()})
+            )
+            body = answers.get("body", b"")
+            self.send_response(answers.get("status", 200))
+            self.send_header("Content-Type", answers.get("type", "text/csv"))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_): ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield SimpleNamespace(
+        answers=answers, asked=asked, url=f"http://127.0.0.1:{server.server_address[1]}"
+    )
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_stooq_over_loopback(loopback, monkeypatch):
+    monkeypatch.setenv("RBTLIVE_STOOQ_URL", f"{loopback.url}/q/d/l/")
+    frame = ONE.drop("symbol").rename({name: name.title() for name in ("date", *FIELDS)})
+    loopback.answers["body"] = frame.write_csv().encode()
+
+    same_daily(rbt.fetch("stooq", "AAPL", *SPAN), ONE)
+
+    assert loopback.asked == [
+        ("/q/d/l/", {"s": "aapl.us", "d1": "20230103", "d2": "20230428", "i": "d"})
+    ]
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"Exceeded the daily hits limit", 200), (b"", 503)])
+def test_a_refusal_of_stooq_is_said(loopback, monkeypatch, body, status):
+    monkeypatch.setenv("RBTLIVE_STOOQ_URL", f"{loopback.url}/q/d/l/")
+    loopback.answers |= {"body": body, "status": status}
+
+    with pytest.raises(FetchFailed, match="stooq"):
+        rbt.fetch("stooq", "AAPL", *SPAN)
+
+
+def test_alpacas_library_over_loopback(loopback, monkeypatch):
+    monkeypatch.setenv("APCA_API_DATA_URL", loopback.url)
+    monkeypatch.setenv("APCA_API_KEY_ID", "key")
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "secret")
+    bars = [
+        {
+            "t": f"{row['date']}T05:00:00Z"
+            if row["date"] < date(2023, 3, 12)
+            else f"{row['date']}T04:00:00Z",
+            **{name[0]: row[name] for name in FIELDS},
+            "n": 10,
+            "vw": 100.0,
+        }
+        for row in ONE.to_dicts()
+    ]
+    loopback.answers |= {
+        "type": "application/json",
+        "body": json.dumps({"bars": {"AAPL": bars}, "next_page_token": None}).encode(),
+    }
+
+    same_daily(rbt.fetch("alpaca", "AAPL", *SPAN), ONE)
+
+    assert loopback.asked[0][0] == "/v2/stocks/bars"
+    assert loopback.asked[0][1]["timeframe"] == "1Day"
