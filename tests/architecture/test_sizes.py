@@ -13,6 +13,7 @@ from tests.architecture.sources import ROOT, modules, parsed, told
 LIMITS = {"function": 70, "file": 600, "class": 30}
 EXCEPTIONS = {
     "rbtlive/data/bars/panel.py:Panel": 37,
+    "rbtlive/model/number.py:Number": 32,  # Python's operators, one method each
     "rbtlive/runtime/engine/engine.py": 680,
     "rbtlive/runtime/engine/engine.py:TradingEngine": 44,
     "rbtlive/runtime/broker/broker_link.py:BrokerLink": 32,
