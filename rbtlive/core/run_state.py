@@ -72,6 +72,8 @@ class RunState:
             it is current.
         operator_actions: What a person's function asks for, while one runs.
         paused: Callbacks are skipped; bars are processed and orders live on.
+        acting: The run is doing something: what is called now is its own doing.
+        is_own_thread: Says whether the thread that asks is the run's; None has one only.
         outbox: Orders to submit and cancels to send when the event is done.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
         unbooked_commissions: What this step's fills cost, charged after all of them.
@@ -139,6 +141,8 @@ class RunState:
     paused: bool = False
     initializing: bool = True
     in_before_trading_start: bool = False
+    acting: bool = False
+    is_own_thread: Callable[[], bool] | None = None
 
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
@@ -249,6 +253,11 @@ class RunState:
         self.trading_state = "halted"
         self.halt_reason = reason
         self.on_message("warning", f"trading is halted: {reason}")
+
+    @property
+    def is_in_callback(self) -> bool:
+        """Whether what is called now belongs to the run, so that a replay calls it too."""
+        return self.acting and (self.is_own_thread is None or self.is_own_thread())
 
     def keep_decimals(self) -> None:
         """Put the engine's decimal context back: a callback may have put another one in

@@ -147,7 +147,7 @@ class TradingCore:
 
     def _process(self, handler: Callable[[RunState, Any], None], event: Event) -> list[Command]:
         state = self.state
-        self._depth = 1
+        self._depth, state.acting = 1, True
         if getcontext() is not state.decimals:
             setcontext(state.decimals)
         try:
@@ -161,7 +161,7 @@ class TradingCore:
             self._failure = failure
             raise
         finally:
-            self._depth = 0
+            self._depth, state.acting = 0, self._acting
 
     def run_session(self, session: int) -> None:
         """Process every bar of a session whose bars are all there: the backtest's inner
@@ -221,11 +221,11 @@ class TradingCore:
         """
         if self._acting or self._depth:
             return function(*args, **kwargs)
-        self._acting = True
+        self._acting = self.state.acting = True
         try:
             return self._own.run(function, *args, **kwargs)
         finally:
-            self._acting = False
+            self._acting = self.state.acting = False
 
     def call_operator(
         self, function: Callable[[Any, Any], Any]

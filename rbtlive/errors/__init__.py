@@ -62,8 +62,8 @@ RbtliveError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt
 │   └── JournalUnwritable, UnsafeStateFolder, StrategyChanged, RunNotFound
 ├── EngineError
-│   ├── EngineStopped, TooManyErrors, InvariantBroken, IllegalTransition, UnknownOrder
-│   ├── AmountTooLarge
+│   ├── EngineStopped, StrategyExited, TooManyErrors, InvariantBroken
+│   ├── IllegalTransition, UnknownOrder, AmountTooLarge
 │   └── QueueFull, QueueEmpty
 ├── FeedError
 │   └── FeedDisconnected, InvalidBar
@@ -166,6 +166,7 @@ from rbtlive.errors.running import (
     ResultCorrupt,
     ResultError,
     ResultVersion,
+    StrategyExited,
     TooManyErrors,
     UnknownOrder,
 )
@@ -385,6 +386,7 @@ __all__ = [
     "StoreMismatch",
     "StrategyChanged",
     "StrategyError",
+    "StrategyExited",
     "SweepError",
     "SweepTooLarge",
     "SymbolNotFound",

@@ -16,6 +16,12 @@ class EngineStopped(EngineError):
     """The engine has stopped and takes nothing more."""
 
 
+class StrategyExited(EngineError):
+    """A callback, a feed or a broker's adapter raised what ends programs or tasks, such
+    as SystemExit; it ended its session instead.
+    """
+
+
 class TooManyErrors(EngineError):
     """Callbacks failed too many times in a row."""
 

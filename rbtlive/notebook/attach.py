@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.errors import InvalidSetting, NoRunningLoop
+from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
 from rbtlive.model.interval import DAY
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.loop_thread import LoopThread
@@ -31,6 +32,8 @@ from rbtlive.runtime.engine.swap import StartedSegment
 
 _RUNNING: dict[str, LiveSession] = {}
 stop_at_exit(lambda: list(sessions().values()))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_RUNNING.clear)  # they run in the parent
 
 
 @teaches_names
@@ -162,6 +165,7 @@ def _start(launch: Launch, thread: LoopThread | None = None) -> LiveSession:
     before = sessions().get(launch.name)
     begun = None
     if before is not None:
+        before.refuse_other_folder(launch)
         before.refuse_other_strategy(launch)
         begun = launch.begin_swap(
             before.engine
@@ -234,10 +238,22 @@ async def _run(
         box["session"], box["loop"] = session, asyncio.get_running_loop()
     if own_signals and threading.current_thread() is threading.main_thread():
         with _stopped_by_signals(session):
-            await session.wait()
+            await _wait_for(session)
     else:
         await session.wait()
     return session
+
+
+# A second Ctrl-C that a callback or a feed met ends its session; here it is the
+# program's too.
+async def _wait_for(session: LiveSession) -> None:
+    try:
+        await session.wait()
+    except RbtliveError as failure:
+        cause = failure.__cause__
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__
+        raise (cause or failure) from None
 
 
 @contextlib.contextmanager

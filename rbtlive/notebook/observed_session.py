@@ -163,7 +163,8 @@ class ObservedSession:
             TimeoutError: the session's thread was busy for `READ_WITHIN_S` seconds.
         """
         loop = self._loop
-        if self.thread is None or loop is None or not loop.is_running():
+        is_idle = loop is None or not loop.is_running() or self.engine.journal.is_foreign
+        if self.thread is None or loop is None or is_idle:
             return look()
         if running_loop() is loop:
             return look()

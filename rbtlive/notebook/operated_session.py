@@ -17,7 +17,7 @@ from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.observed_session import ObservedSession
 from rbtlive.runtime.broker.report import OperatorReport, report_of
-from rbtlive.runtime.engine.engine import TradingEngine
+from rbtlive.runtime.engine.engine import FORKED, TradingEngine
 
 T = TypeVar("T")
 REPORT_WITHIN_S = 5.0
@@ -269,6 +269,8 @@ class OperatedSession(ObservedSession):
         return action == "kill" or not core.state.portfolio.positions
 
     def _is_elsewhere(self) -> bool:
+        if self.engine.journal.is_foreign:
+            raise EngineStopped(FORKED)
         # Widget callbacks may come on another thread, with another loop or none.
         loop = self._loop
         return loop is not None and loop.is_running() and running_loop() is not loop

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from rbtlive.errors import JournalMismatch
+from rbtlive.errors import JournalMismatch, SessionLocked
 from rbtlive.model.events import SystemErrorEvent
 from rbtlive.notebook.loaded import loaded_by, remember
 from rbtlive.notebook.loop_thread import LoopThread
@@ -21,6 +21,7 @@ from rbtlive.research.explaining.recorded import explain
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.engine.containment import contained
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.launch import Launch
 from rbtlive.runtime.journal.journal import RecordedRun
@@ -89,9 +90,12 @@ class LiveSession(OperatedSession):
             return
         self._concluded = True
         try:
-            core.act(
-                lambda: analyze(core.context, perf_of(self.result(), core.state.settings.frames))
-            )
+            with contained("analyze"):
+                core.act(
+                    lambda: analyze(
+                        core.context, perf_of(self.result(), core.state.settings.frames)
+                    )
+                )
         except Exception as failure:  # around a user's callback
             self.engine.failure = failure
             self._log("error", f"analyze failed\n{traced(failure)}")
@@ -110,6 +114,19 @@ class LiveSession(OperatedSession):
                 "asked to carry on with "
                 f"{launch.executor.name!r}; give that one another name=, or attach it with "
                 "fresh=True"
+            )
+
+    def refuse_other_folder(self, launch: Launch) -> None:
+        """Keep this session running if what would replace it has its journal elsewhere.
+
+        Raises:
+            SessionLocked: it has.
+        """
+        if launch.folder.path != self._launch.folder.path:
+            raise SessionLocked(
+                f"session {self.name!r} is running in this process with its journal in another "
+                f"folder, {self._launch.folder.path.name!r}: was asked to attach it in "
+                f"{launch.folder.path.name!r}; stop it first, or give the other one another name="
             )
 
     def release(self) -> None:

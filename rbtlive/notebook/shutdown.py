@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,13 @@ def stop_at_exit(running: Callable[[], Iterable[LiveSession]]) -> None:
     Args:
         running: Gives the sessions that run then.
     """
-    atexit.register(lambda: stop_all(running()))
+    owner = os.getpid()
+
+    def stop() -> None:
+        if os.getpid() == owner:  # a forked child's end is not its parent's
+            stop_all(running())
+
+    atexit.register(stop)
 
 
 def _stop_on_thread(session: LiveSession, loop: asyncio.AbstractEventLoop) -> None:

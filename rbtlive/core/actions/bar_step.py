@@ -32,7 +32,7 @@ def take_bar(state: RunState, row: int) -> None:
         if handle_data is not None:
             try:
                 handle_data(callbacks.context, state.data)
-            except Exception as failure:  # noqa: BLE001 - around a user's callback
+            except BaseException as failure:  # noqa: BLE001 - around a user's callback
                 survive(state, failure)
             else:
                 callbacks.failures_in_row = 0

@@ -22,11 +22,15 @@ BROKER_SOURCE = "broker "
 """Begins the source of a system error that is a message of a real broker."""
 
 
+ENDS_PROGRAMS = (SystemExit, KeyboardInterrupt)
+"""What a callback that raises it ends its run with, whatever on_error says."""
+
+
 def describe_error(failure: BaseException) -> str:
     """Return an exception's class and text; a user's own may even fail to print."""
     try:
         text = str(failure)
-    except Exception as unprintable:  # noqa: BLE001 - around a user's code
+    except BaseException as unprintable:  # noqa: BLE001 - around a user's code
         text = f"(its text cannot be shown: {type(unprintable).__name__})"
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
 
@@ -35,7 +39,7 @@ def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
     """Call a callback, then deliver what it gave rise to."""
     try:
         callback(*args)
-    except Exception as failure:  # noqa: BLE001 - around a user's callback
+    except BaseException as failure:  # noqa: BLE001 - around a user's callback
         survive(state, failure)
     else:
         state.callbacks.failures_in_row = 0
@@ -44,15 +48,16 @@ def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
         deliver(state)
 
 
-def survive(state: RunState, failure: Exception) -> None:
+def survive(state: RunState, failure: BaseException) -> None:
     """End the run by `failure`, or keep it and go on: what on_error asks for.
 
     Raises:
-        Exception: `failure` itself, with on_error="raise".
+        BaseException: `failure` itself, with on_error="raise", or if it asks the
+            program to end.
     """
     note_where(state, failure)
     note_step(failure, frames=state.settings.frames)
-    if state.settings.on_error == "raise":
+    if state.settings.on_error == "raise" or isinstance(failure, ENDS_PROGRAMS):
         raise failure
     callbacks = state.callbacks
     callbacks.failures.append(failure)

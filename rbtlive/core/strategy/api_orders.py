@@ -225,7 +225,7 @@ class OrderMethods(Bound):
         Returns:
             Ids of the new orders.
         """
-        state = self._running("batch_market_order")
+        state = self._changing("batch_market_order")
         if state.initializing and not state.quirks.loose_initialize_errors:
             raise OrderDuringInitialize(
                 "batch_market_order() can only be called while the market is open"
@@ -236,7 +236,7 @@ class OrderMethods(Bound):
         """Cancel an open order, by id or by the order itself; anything else has no
         effect.
         """
-        state = self._running("cancel_order")
+        state = self._changing("cancel_order")
         order_id = order_param.id if isinstance(order_param, OrderView) else order_param
         cancel_order(state, order_id)
 

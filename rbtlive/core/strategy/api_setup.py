@@ -95,7 +95,7 @@ class SetupMethods(Bound):
         Raises:
             UnsupportedDatetimeFormat: `dt` is no date and no text of one.
         """
-        self._running("set_symbol_lookup_date").lookup_date = _as_date(dt)
+        self._changing("set_symbol_lookup_date").lookup_date = _as_date(dt)
 
     def get_datetime(self, tz: Any = None) -> Any:
         """Return the time of the current bar, in UTC or in time zone `tz` (a name or a
@@ -138,7 +138,7 @@ class SetupMethods(Bound):
         """Record values by name, as pairs of positional arguments or as keywords; one
         value a session is kept.
         """
-        state = self._running("record")
+        state = self._changing("record")
         for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
             state.recorded[name] = value
 
@@ -163,7 +163,7 @@ class SetupMethods(Bound):
         Raises:
             ScheduleFunctionInvalidCalendar: `calendar` is none of `calendars`.
         """
-        state = self._running("schedule_function")
+        state = self._changing("schedule_function")
         for rule in (date_rule, time_rule):
             if rule is not None and not hasattr(rule, "matches"):
                 raise TypeError(
@@ -207,7 +207,7 @@ class SetupMethods(Bound):
             SetSlippagePostInit: called after `initialize`.
             IncompatibleSlippageModel: the model is not one for equities.
         """
-        state = self._running("set_slippage")
+        state = self._changing("set_slippage")
         if not state.initializing:
             raise SetSlippagePostInit("set_slippage() can only be called in initialize")
         _refuse_futures(us_futures, "set_slippage")
@@ -225,7 +225,7 @@ class SetupMethods(Bound):
             SetCommissionPostInit: called after `initialize`.
             IncompatibleCommissionModel: the model is not one for equities.
         """
-        state = self._running("set_commission")
+        state = self._changing("set_commission")
         if not state.initializing:
             raise SetCommissionPostInit("set_commission() can only be called in initialize")
         _refuse_futures(us_futures, "set_commission")
@@ -244,7 +244,7 @@ class SetupMethods(Bound):
             UnsupportedCancelPolicy: not a cancel policy.
             SetCancelPolicyPostInit: called after `initialize`.
         """
-        state = self._running("set_cancel_policy")
+        state = self._changing("set_cancel_policy")
         if not isinstance(cancel_policy, CancelPolicy):
             raise UnsupportedCancelPolicy(
                 f"cancel_policy must be EODCancel() or NeverCancel(): was {cancel_policy!r}; mind "
@@ -260,7 +260,7 @@ class SetupMethods(Bound):
         Raises:
             SetBenchmarkOutsideInitialize: called after `initialize`.
         """
-        state = self._running("set_benchmark")
+        state = self._changing("set_benchmark")
         if not state.initializing:
             raise SetBenchmarkOutsideInitialize("set_benchmark() can only be called in initialize")
         state.benchmark = resolve(state, benchmark, "set_benchmark")
@@ -275,7 +275,7 @@ class SetupMethods(Bound):
         """End the run if gross leverage is below this at a session's end,
         `grace_period` after the start.
         """
-        state = self._running("set_min_leverage")
+        state = self._changing("set_min_leverage")
         self._account_control(controls.MinLeverage(min_leverage, state.first_label + grace_period))
 
     def set_max_position_size(
@@ -339,17 +339,17 @@ class SetupMethods(Bound):
                 f"restrictions must be a Restrictions: was {restrictions!r}; see StaticRestrictions"
             )
         self._trading_control(controls.RestrictedListOrder(on_error, restrictions))
-        state = self._running("set_asset_restrictions")
+        state = self._changing("set_asset_restrictions")
         state.restrictions = state.restrictions | restrictions
 
     def _trading_control(self, control: controls.TradingControl) -> None:
-        state = self._running("a trading control")
+        state = self._changing("a trading control")
         if not state.initializing:
             raise RegisterTradingControlPostInit("trading controls can only be set in initialize")
         add_trading_control(state, control)
 
     def _account_control(self, control: controls.AccountControl) -> None:
-        state = self._running("an account control")
+        state = self._changing("an account control")
         if not state.initializing:
             raise RegisterAccountControlPostInit("account controls can only be set in initialize")
         state.account_controls.append(control)
@@ -402,7 +402,7 @@ class SetupMethods(Bound):
         options = FetchOptions(
             pre_func, post_func, date_column, date_format, timezone, symbol, mask, symbol_column
         )
-        return fetch_csv(self._running("fetch_csv"), url, options, kwargs)
+        return fetch_csv(self._changing("fetch_csv"), url, options, kwargs)
 
     # -- pipelines --------------------------------------------------------------------
 

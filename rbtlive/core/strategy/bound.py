@@ -15,8 +15,23 @@ class Bound:
 
     _run: RunState | None = None
 
+    def _changing(self, method: str) -> RunState:
+        # The run, for a method that changes what it does: a replay finds such a call
+        # again only where a callback makes it.
+        state = self._running(method)
+        if not state.is_in_callback:
+            raise CalledOutsideStrategy(
+                f"{method}() changes the run and must be called inside a callback: a task, a "
+                "thread or a cell cannot, because a replay would not find the call again; pass "
+                "a function to session.call(function), which runs it as function(context, data) "
+                "and journals that it did"
+            )
+        return state
+
     def _running(self, method: str, *, orders: bool = False) -> RunState:
         state = self._run
+        if orders and state is not None and not state.is_in_callback:
+            state = self._changing(method)
         if state is None:
             raise CalledOutsideStrategy(
                 f"{method}() must be called during a run: use it inside a callback of a strategy "

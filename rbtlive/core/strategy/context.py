@@ -58,7 +58,7 @@ class TradingMethods(OrderMethods, SetupMethods):
         Raises:
             LookAheadIndicator: the expression's value at a bar depends on later bars.
         """
-        self._running("indicator").market.add_column(name, expression)
+        self._changing("indicator").market.add_column(name, expression)
 
 
 class Context(TradingMethods):

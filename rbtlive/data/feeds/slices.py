@@ -542,7 +542,7 @@ def _shown(value: object) -> str:
         return str(value)
     try:
         return f"{value!r:.80}"
-    except Exception as error:  # noqa: BLE001 - what a source gives may even fail to print
+    except BaseException as error:  # noqa: BLE001 - what a source gives may even fail to print
         return f"(unprintable {type(value).__name__}: {type(error).__name__})"
 
 

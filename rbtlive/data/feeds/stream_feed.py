@@ -397,8 +397,15 @@ class _Reader:
                 while len(items) >= _READ_AHEAD:
                     self._space.clear()
                     await self._space.wait()
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self.error = _lost(cancelled)  # a task of the source's own was cancelled
         except Exception as error:  # noqa: BLE001 - the outermost frame of this task; the feed decides what it means
             self.error = error
+        except BaseException as exit_:  # noqa: BLE001 - it must not reach the loop
+            self.error = _lost(exit_)
         self.finished = True  # not so if it was cancelled
         self._signal.set()
 
@@ -419,4 +426,18 @@ def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error!s:.200}"
+    try:
+        return f"{type(error).__name__}: {error!s:.200}"
+    except BaseException as unprintable:  # noqa: BLE001 - around a source's own code
+        return f"{type(error).__name__} (its text cannot be shown: {type(unprintable).__name__})"
+
+
+# What would end the reader's task, or the program, as a source's failure.
+def _lost(raised: BaseException) -> FeedDisconnected:
+    try:
+        text = str(raised)
+    except BaseException as unprintable:  # noqa: BLE001 - around a source's own code
+        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    lost = FeedDisconnected(f"the source raised {type(raised).__name__} {text:.200}".rstrip())
+    lost.__cause__ = raised
+    return lost

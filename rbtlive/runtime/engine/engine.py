@@ -11,22 +11,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.core.serialization import capture, recorded_fact
+from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
-from rbtlive.errors import EngineStopped, StrategyChanged
+from rbtlive.errors import BrokerError, EngineStopped, FeedDisconnected, StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -47,14 +50,15 @@ from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.account_side import OPENING_EVENTS, AccountSide
+from rbtlive.runtime.engine.admission import SliceJudge, judged
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
+from rbtlive.runtime.engine.containment import contained, guarded
 from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
-from rbtlive.runtime.engine.quarantine import objection
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
@@ -62,6 +66,8 @@ from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_o
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+FORKED = "this session belongs to the parent process: a forked child cannot use it"
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
 TOLD_LAG_S = 1.0
@@ -156,10 +162,18 @@ class TradingEngine:
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
         self._taken_up_after: datetime | None = None  # a slice; the first of all once that has come
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
         self._wakeup = asyncio.Event()
         self._breath = LoopBudget(self.clock)
+        self._foreign: deque[Event] = deque()  # slices in the queue that are still to be judged
+        self._last_stamp = _BEFORE_ALL
+        self._lost_task = ""
         self._pump = FeedPump(
-            self.feed, self.queue, loop_budget=self._breath, wake=self._wakeup.set
+            self.feed,
+            self.queue,
+            put=self.queue.put if _is_own(self.feed) else self._put_foreign,
+            loop_budget=self._breath,
+            wake=self._wakeup.set,
         )
         self._heard: MarketDataEvent | None = None
         self._stopping = False
@@ -200,11 +214,15 @@ class TradingEngine:
     def _use(self, core: TradingCore) -> None:
         self.core = core
         core.state.on_message = self.on_message
+        core.state.is_own_thread = self._is_own_thread
         core.state.emit = self._emit_fill
         core.state.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
 
+    def _is_own_thread(self) -> bool:
+        return self._thread in {None, threading.get_ident()}
+
     @property
-    def order_manager(self) -> Any:
+    def order_manager(self) -> OrderManager:
         """Every order of the run."""
         return self.core.state.orders
 
@@ -247,8 +265,17 @@ class TradingEngine:
         """
         if self.state in {"stopped", "failed"}:
             raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
-        self.queue.put(event)
+        if self.journal.is_foreign:
+            raise EngineStopped(FORKED)
+        self._put_foreign(event)
         self._wakeup.set()
+
+    def _put_foreign(self, event: Event) -> None:
+        # From outside: judged when its turn has come, for what it is and for what came
+        # before.
+        self.queue.put(event)
+        if isinstance(event, MarketDataEvent):
+            self._foreign.append(event)
 
     async def run(self) -> None:
         """Run until the feed ends or `graceful_shutdown` is called; raise what ended it
@@ -256,7 +283,7 @@ class TradingEngine:
         """
         if self._given_up:  # replaced before it began
             return
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         try:
             await self._initialize()
             self.state = "running"
@@ -265,6 +292,8 @@ class TradingEngine:
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
+            if not self.journal.is_foreign:
+                self.on_message("warning", "the session's task was cancelled from outside")
             raise
         except BaseException as failure:
             if (
@@ -280,6 +309,8 @@ class TradingEngine:
         """Stop the intake, process what waits, keep or cancel open orders, and close
         the journal.
         """
+        if self.journal.is_foreign:
+            raise EngineStopped(FORKED)
         if self.state in {"stopped", "failed"}:
             return
         self._stopping = True
@@ -291,7 +322,7 @@ class TradingEngine:
         """Let go of everything at once, without waiting: another engine takes over the
         run, or the process ends.
         """
-        if self.state in {"stopped", "failed"}:
+        if self.state in {"stopped", "failed"} or self.journal.is_foreign:
             return
         self._given_up = True
         self.state = "stopped"
@@ -373,7 +404,7 @@ class TradingEngine:
             carry_on(self.core, facts, self._segment.state)
             if facts.slices:
                 self._taken_up_after = facts.slices[-1].timestamp
-        with self._prints_suppressed():
+        with self._prints_suppressed(), contained("initialize"):
             self._hand_over(self.core.start())
 
     def _replay_until(
@@ -381,7 +412,7 @@ class TradingEngine:
     ) -> bool:
         # Whether more is to come; one redirection serves all events between two
         # breaths.
-        with self._prints_suppressed():
+        with self._prints_suppressed(), contained("a callback"):
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
                     self._taken_up_after = event.timestamp
@@ -429,12 +460,18 @@ class TradingEngine:
 
     def start_task(self, coroutine: Any, name: str) -> None:
         """Run a coroutine beside the engine until it ends."""
-        task = asyncio.create_task(coroutine, name=f"rbtlive {name} of {self.core.strategy.name}")
+        error = FeedDisconnected if name == "feed" else BrokerError
+        task = asyncio.create_task(
+            guarded(coroutine, f"the {name} task", error),
+            name=f"rbtlive {name} of {self.core.strategy.name}",
+        )
         task.add_done_callback(self._task_done)
         self._tasks.append(task)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None and self.failure is None:
+        if task.cancelled():
+            self._lost_task = task.get_name()
+        elif task.exception() is not None and self.failure is None:
             self.failure = task.exception()
         self._wakeup.set()
 
@@ -454,6 +491,11 @@ class TradingEngine:
             self.journal.commit()
             if self.failure is not None:
                 raise self.failure
+            if self._lost_task:
+                raise EngineStopped(
+                    f"task {self._lost_task!r} was cancelled by other code, and the session "
+                    "cannot go on without it: attach again"
+                )
             if self._stopping or (self._pump.done and not queue.size):
                 return
             self._wakeup.clear()
@@ -478,7 +520,7 @@ class TradingEngine:
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
         self._heard = None
-        with contextlib.closing(self._next_events(loop_budget)) as events:
+        with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
         if self._age.judges:
             self._age.sum_up()
@@ -500,7 +542,15 @@ class TradingEngine:
                     age = self._age.before(event, self._taken_up_after)
                     if age is not None:
                         yield age
-                yield event if type(event) is MarketDataEvent else self._believed(event)
+                if not isinstance(event, MarketDataEvent):
+                    yield self._believed(event)
+                elif (self._foreign and self._foreign[0] is event) or not (
+                    event.timestamp > self._last_stamp
+                ):
+                    yield from self._admitted(event)
+                else:
+                    self._last_stamp = event.timestamp
+                    yield event
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -522,20 +572,32 @@ class TradingEngine:
     # -- an event ---------------------------------------------------------------------
 
     def _believed(self, event: Event) -> Event:
-        # Judged when its turn has come: two executions may each be right, and too much
-        # together.
-        wrong = objection(self.order_manager, event) if isinstance(event, OrderFillEvent) else None
-        if wrong is None:
-            return event if self.link is None else self.account_side.held_back(event)
-        return SystemErrorEvent(timestamp=event.timestamp, message=wrong, source=self.broker.name)
+        believed = judged(self.core.state, event, source=self.broker.name)
+        if believed is not event or self.link is None:
+            return believed
+        return self.account_side.held_back(event)
+
+    def _admitted(self, event: MarketDataEvent) -> Iterator[Event]:
+        if self._foreign and self._foreign[0] is event:
+            self._foreign.popleft()
+        latest = None
+        if self.feed.is_live:
+            latest = self.clock.now() + self.core.state.settings.interval.duration
+        for admitted in SliceJudge(self.core.state, latest).admit(event, self._last_slice()):
+            if isinstance(admitted, MarketDataEvent):
+                self._last_stamp = admitted.timestamp
+            yield admitted
+
+    def _last_slice(self) -> datetime | None:
+        last_us = self.core.state.market.last_slice_us
+        return self._taken_up_after if last_us is None else datetime_of(last_us)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
         if self._taken_up_after is None:
             self._taken_up_after = event.timestamp
             if self._start_at(event):
-                with contextlib.redirect_stdout(
-                    io.StringIO()
-                ):  # initialize has printed once already
+                # initialize has printed once already
+                with contextlib.redirect_stdout(io.StringIO()):
                     self._hand_over(self.core.start())
                     for opening in self.account_side.opening:
                         self._hand_over(self.core.process(opening))
@@ -610,6 +672,8 @@ class TradingEngine:
     # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
+        if self.journal.is_foreign:  # a forked child: everything here is the parent's
+            return
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -677,3 +741,8 @@ class TradingEngine:
                 moment_of(self.core),
                 {"error": describe_error(failure), "recorded": recorded},
             )
+
+
+# Feeds of this package give slices that are in order and checked.
+def _is_own(feed: DataFeed) -> bool:
+    return type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]

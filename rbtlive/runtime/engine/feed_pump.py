@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.errors import QueueFull
-from rbtlive.model.events import Event, MarketDataEvent
+from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 
@@ -31,6 +32,7 @@ class FeedPump:
         loop_budget: Shared with whoever takes them out, so that both rest at the same time
             and the queue stays short.
         wake: Wakes whoever takes them out.
+        put: How an event goes into the queue; by default as the queue takes it.
 
     Attributes:
         done: Whether the feed has ended.
@@ -43,10 +45,12 @@ class FeedPump:
         *,
         loop_budget: LoopBudget,
         wake: Callable[[], None],
+        put: Callable[[Event], None] | None = None,
     ) -> None:
         self.done = False
         self._feed = feed
         self._queue = queue
+        self._put = put or queue.put
         self._breath = loop_budget
         self._wake = wake
         self._space = asyncio.Event()
@@ -88,10 +92,11 @@ class FeedPump:
         loop_budget, queue, put, now_ns = (
             self._breath,
             self._queue,
-            self._queue.put,
+            self._put,
             self._breath.now_ns,
         )
-        async for event in stream:
+        async for given in stream:
+            event = given if isinstance(given, Event) else _no_event(given)
             self._in_hand = event
             if self._stopping:
                 return
@@ -114,3 +119,14 @@ class FeedPump:
                 await loop_budget.take()
         self.done = True
         self._wake()
+
+
+# A feed of somebody else's may give anything; what is no event is named and left out.
+def _no_event(given: object) -> Event:
+    try:
+        shown = f"{given!r:.200}"
+    except BaseException as unprintable:  # noqa: BLE001 - around foreign code
+        shown = f"(its text cannot be shown: {type(unprintable).__name__})"
+    message = f"the feed gave a {type(given).__name__} instead of an event, left out: {shown}"
+    clean = message.encode("utf-8", "backslashreplace").decode("utf-8")
+    return SystemErrorEvent(timestamp=datetime.fromtimestamp(0, UTC), message=clean, source="feed")

@@ -15,6 +15,7 @@ from typing import Any
 from rbtlive.core.state.record import SessionRow
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.commands import Command
+from rbtlive.runtime.engine.containment import contained
 from rbtlive.runtime.journal.codec import canonical_json
 from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.recorder import closing_text
@@ -64,9 +65,11 @@ def begin(
     core.state.on_message = lambda level, text: messages.append((level, text))
     facts = Facts(journal, {asset.symbol: asset for asset in core.state.assets})
     carry_on(core, facts, state)
+    with contained("initialize"):
+        commands = core.start()
     return StartedSegment(
         core=core,
-        commands=core.start(),
+        commands=commands,
         closed=closed,
         messages=messages,
         state=state,

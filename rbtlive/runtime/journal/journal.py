@@ -8,6 +8,7 @@ know.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,9 @@ from rbtlive.runtime.journal.codec import (
     encode_event,
     parse_datetime,
 )
+from rbtlive.runtime.journal.custody import Custody
 from rbtlive.runtime.journal.files import StateFolder, check_session_name, new_run_id, sync_folder
+from rbtlive.runtime.journal.forks import OPEN
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.store import Chain, TailCut
 
@@ -113,7 +116,9 @@ class RecordedRun:
     def __init__(self, path: Path) -> None:
         self.path: Path | None = path
         self.cut: TailCut | None = None
+        self._pid = os.getpid()
         self._connection = store.connect_read_only(path)
+        OPEN.add(self)
         try:
             _refuse_blank(self._connection, path)
             self.header, seed = store.read_header(self._connection, path)
@@ -122,6 +127,11 @@ class RecordedRun:
             self._connection.close()
             raise
         self._last_seq = self._chain.seq
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this was opened by the process that this one was forked from."""
+        return self._pid != os.getpid()
 
     @property
     def run_id(self) -> str:
@@ -185,7 +195,8 @@ class RecordedRun:
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
-        self._connection.close()
+        if not self.is_foreign:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -231,6 +242,9 @@ class Journal(RecordedRun):
         self._closed = False
         self._words: dict[str, str] = {}
         self._over = super().ended
+        self._custody = None if path is None else Custody(path, lock)
+        self._pid = os.getpid()
+        OPEN.add(self)
 
     @classmethod
     def in_memory(
@@ -309,6 +323,7 @@ class Journal(RecordedRun):
                 Nothing is taken from then on.
         """
         self._check()
+        self._refuse_lost_files()
         if not self._buffer and not (durable and self._durable_seq < self._chain.seq):
             return
         try:
@@ -333,6 +348,11 @@ class Journal(RecordedRun):
         self._chain, self._buffer, self._committing = chain, [], False
         if durable:
             self._durable_seq = self._chain.seq
+        self._note_commit(durable=durable)
+
+    def _note_commit(self, *, durable: bool) -> None:
+        if durable:
+            self._refuse_lost_files()
         if self._lock is not None:
             try:
                 self._lock.mark(self.run_id, self._chain.seq)
@@ -368,7 +388,7 @@ class Journal(RecordedRun):
             JournalUnwritable: the last rows cannot be written; the lock is given back
                 all the same.
         """
-        if self._closed:
+        if self._closed or self.is_foreign:
             return
         try:
             if self._failure is None:
@@ -432,6 +452,10 @@ class Journal(RecordedRun):
         return str(word)
 
     def _check(self) -> None:
+        if self.is_foreign:
+            raise JournalUnwritable(
+                f"the journal belongs to process {self._pid}: a forked child cannot write it"
+            )
         if self._failure is not None:
             raise JournalUnwritable(
                 f"the journal has failed before and takes nothing more: {self._failure}"
@@ -439,6 +463,16 @@ class Journal(RecordedRun):
         if self._closed:
             raise JournalUnwritable(
                 "the journal is closed and takes nothing more; attach again to go on"
+            )
+
+    def _refuse_lost_files(self) -> None:
+        breach = None if self._custody is None else self._custody.breach()
+        if breach is not None:
+            self._fail(
+                JournalUnwritable(
+                    f"the journal's files are not what they were: {breach}; nothing is traded "
+                    "that could not be found again: put the files back, or attach with fresh=True"
+                )
             )
 
     def _refuse_half_a_row(self) -> None:

@@ -7,15 +7,19 @@ that dies, however suddenly, holds nothing any more.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import stat
 import sys
 import weakref
 from pathlib import Path
 
 from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
 
+_HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+"""What the operating system answers if somebody else holds a lock."""
 _LOCKED_BYTE = (
     1 << 30
 )  # far behind the text, which others must be able to read while the lock is held
@@ -47,9 +51,15 @@ class SessionLock:
         self._file = _open(path)
         try:
             _lock(self._file)
-        except OSError:
+        except OSError as error:
             holder = _holder(self._file)
             os.close(self._file)
+            if error.errno not in _HELD:
+                raise JournalUnwritable(
+                    f"the state folder's file system gives no lock for session {name!r}: "
+                    f"{error.strerror} ({errno.errorcode.get(error.errno or 0, error.errno)}); set "
+                    "RBTLIVE_HOME to a folder on a local disk"
+                ) from error
             raise SessionLocked(
                 f"session {name!r} is held by {holder}; stop it there, or attach under another name"
             ) from None
@@ -71,6 +81,12 @@ class SessionLock:
         none was.
         """
         return self._mark()[1]
+
+    def lost(self) -> str | None:
+        """Return why the lock's file no longer is the one that is locked; None if it
+        is.
+        """
+        return missing(self.path, os.fstat(self._file)) if self._file >= 0 else None
 
     def _mark(self) -> tuple[str, int]:
         os.lseek(self._file, _TEXT_BYTES, os.SEEK_SET)
@@ -116,6 +132,26 @@ def _open(path: Path) -> int:
             "writable, "
             "or set RBTLIVE_HOME to one that is"
         ) from error
+
+
+def missing(path: Path, was: os.stat_result) -> str | None:
+    """Return why a path no longer names the file that it named, or None if it does.
+
+    Args:
+        path: Where the file lies.
+        was: What it was.
+    """
+    try:
+        now = path.lstat()
+    except OSError as error:
+        return f"{path.name} is gone: {error.strerror}"
+    if (now.st_dev, now.st_ino) != (was.st_dev, was.st_ino):
+        return f"{path.name} is another file now"
+    if now.st_nlink != 1:
+        return f"{path.name} has {now.st_nlink} names"
+    if not now.st_mode & stat.S_IWUSR:
+        return f"{path.name} was made read-only"
+    return None
 
 
 def _holder(file: int) -> str:

@@ -1,0 +1,201 @@
+"""What may not be given to a run: judged before it is journaled.
+
+The rule: an event that the core could not take in, or that the journal could not give
+back, becomes a SystemErrorEvent that names it. A run is never lost to one input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
+from rbtlive.model.events import (
+    EVENT_TYPES,
+    Event,
+    MarketDataEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.runtime.engine.quarantine import objection
+from rbtlive.runtime.journal.codec import decode_event, encode_event
+
+if TYPE_CHECKING:
+    from rbtlive.core.run_state import RunState
+
+LARGEST = Decimal(10) ** 15
+"""Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
+_TRIGGERS = frozenset({"session_start", "before_trading_start", "session_end"})
+_ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
+_MESSAGE_LIMIT = 2000
+
+
+def judged(state: RunState, event: Event, *, source: str) -> Event:
+    """Return an event, or the SystemErrorEvent that takes its place.
+
+    Args:
+        state: The run's, as it is when the event's turn has come: two executions may
+            each be right, and too much together.
+        event: Anything but a slice.
+        source: Who reported it, for the message.
+    """
+    try:
+        wrong = _objection(state, event)
+    except Exception as failure:  # noqa: BLE001 - an event may be made of anything
+        wrong = f"{type(event).__name__} cannot be taken in: {describe_error(failure)}"
+    if wrong is None:
+        return event
+    stamp = getattr(event, "timestamp", None)
+    when = stamp if isinstance(stamp, datetime) and stamp.tzinfo is not None else state.now
+    text = wrong[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+    return SystemErrorEvent(timestamp=when, message=text, source=source)
+
+
+class SliceJudge:
+    """Judges slices that did not come from a feed of this package.
+
+    Args:
+        state: The run's.
+        latest: Gives the END of the latest bar that can be right; None for sources that
+            tell of any time.
+    """
+
+    def __init__(self, state: RunState, latest: datetime | None = None) -> None:
+        settings = state.settings
+        self._state = state
+        self._latest = latest
+        self._axis = SlotAxis(state.calendar, frequency=settings.interval)
+
+    def admit(self, event: MarketDataEvent, last: datetime | None) -> Iterator[Event]:
+        """Yield the slice as it can be taken in, and a SystemErrorEvent for whatever
+        was wrong with it.
+
+        Args:
+            event: What was given.
+            last: END of the last slice that was processed; None before the first.
+        """
+        latest = self._latest
+        builder = SliceBuilder(
+            self._axis,
+            symbols=[asset.symbol for asset in self._state.assets],
+            after=last,
+            latest=None if latest is None else lambda: latest,
+        )
+        try:
+            events = list(self._events(builder, event, last))
+        except Exception as failure:  # noqa: BLE001 - a slice may be made of anything
+            yield self._refused(event, f"it cannot be taken in: {describe_error(failure)}")
+            return
+        yield from events
+
+    def _events(
+        self, builder: SliceBuilder, event: MarketDataEvent, last: datetime | None
+    ) -> Iterator[Event]:
+        wrong = self._misplaced(event, last)
+        if wrong is not None:
+            yield self._refused(event, wrong)
+            return
+        yield from builder.add(event)
+
+    def _misplaced(self, event: MarketDataEvent, last: datetime | None) -> str | None:
+        if type(event) is not MarketDataEvent:
+            return f"its class {type(event).__name__} cannot be read back from a journal"
+        stamp = event.timestamp
+        if not isinstance(stamp, datetime) or stamp.utcoffset() is None:
+            return f"timestamp must be an aware date-time: was {stamp!r:.80}"
+        if last is not None and stamp <= last:
+            return f"the slices up to {last.isoformat()} are over: it came twice or out of order"
+        if self._axis.slot_of(stamp) != us_of(stamp):
+            return f"no slice of calendar {self._state.calendar.name} ends at this time"
+        end = self._state.settings.end
+        if end is not None and stamp > self._state.calendar.close(self._state.calendar.number(end)):
+            return f"it comes after the run's last session, {end}"
+        if not isinstance(event.bars, dict):
+            return f"bars must be a mapping of symbols to bars: was {type(event.bars).__name__}"
+        return None
+
+    def _refused(self, event: Event, reason: str) -> SystemErrorEvent:
+        stamp = getattr(event, "timestamp", None)
+        message = f"slice at {stamp!s:.40} left out: {reason}; the run goes on without it"
+        clean = message[:500].encode("utf-8", "backslashreplace").decode("utf-8")
+        return SystemErrorEvent(timestamp=self._state.now, message=clean, source="feed")
+
+
+def _objection(state: RunState, event: Event) -> str | None:
+    kind = type(event)
+    if EVENT_TYPES.get(kind.__name__) is not kind:
+        return f"{kind.__name__} is no event that a journal can give back: it is not taken in"
+    if isinstance(event, OrderFillEvent):
+        wrong = _wrong_size(event) or objection(state.orders, event)
+    elif isinstance(event, (OrderUpdateEvent, OrderRejectEvent)):
+        wrong = _unknown_order(state, event.order_id)
+    elif isinstance(event, ScheduledTriggerEvent):
+        wrong = _wrong_trigger(state, event)
+    elif isinstance(event, SystemErrorEvent):
+        wrong = event.message[:_MESSAGE_LIMIT] if len(event.message) > _MESSAGE_LIMIT else None
+    else:
+        wrong = None
+    return wrong or _not_read_back(event)
+
+
+def _wrong_size(fill: OrderFillEvent) -> str | None:
+    for name in ("amount", "price", "commission"):
+        value = getattr(fill, name)
+        if not (value.is_finite() and abs(value) < LARGEST):
+            return (
+                f"execution {fill.execution_id:.40} of order {fill.order_id:.20} has {name} "
+                f"{value!s:.40}, which cannot be: it is not booked"
+            )
+    return None
+
+
+def _unknown_order(state: RunState, order_id: str) -> str | None:
+    if state.orders.get_order(order_id) is not None:
+        return None
+    if _ORDER_NUMBER.fullmatch(order_id) and int(order_id) > state.orders.last_id:
+        return None  # the venue knows an order whose row was lost: its number is reserved
+    return f"an update of order {order_id!r:.40}, which this run does not have, is left out"
+
+
+def _wrong_trigger(state: RunState, event: ScheduledTriggerEvent) -> str | None:
+    if event.name not in _TRIGGERS:
+        known = ", ".join(sorted(_TRIGGERS))
+        return f"a trigger must be one of {known}: was {event.name!r:.80}; it is left out"
+    if event.name == "session_end":
+        session = state.market.session
+        if not state.session_open or us_of(event.timestamp) >= int(
+            state.calendar.closes_us[session]
+        ):
+            return None
+        return f"session {state.session_label} is not over at {event.timestamp.isoformat()}"
+    us = us_of(event.timestamp)
+    find = state.calendar.session_of_us
+    if event.name == "before_trading_start":
+        find = state.calendar.next_session
+    session = find(us)
+    entered = state.market.session
+    if session < 0:
+        return f"no session is open at {event.timestamp.isoformat()}: the trigger is left out"
+    if state.session_open:
+        fits = session == entered
+    else:  # each session once, and none before the one before it is over
+        fits = session == entered + 1 if state.record.sessions else session >= entered
+    if not fits:
+        return f"session {state.calendar.label(session)} cannot begin now: the trigger is left out"
+    return None
+
+
+# What is journaled must come back as it was.
+def _not_read_back(event: Event) -> str | None:
+    back = decode_event(event.event_type, timestamp=event.timestamp, payload=encode_event(event))
+    if back == event:
+        return None
+    return f"{event.event_type} would come back changed from the journal: it is left out"

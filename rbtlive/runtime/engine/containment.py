@@ -1,0 +1,69 @@
+"""What foreign code may raise, kept inside the session it was raised in.
+
+The rule: SystemExit, KeyboardInterrupt, GeneratorExit and a CancelledError that nobody
+asked for end the session as a failure. The loop, the kernel and the other sessions on
+it never see them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.errors import RbtliveError, StrategyExited
+
+
+@contextmanager
+def contained(what: str) -> Iterator[None]:
+    """Turn what ends programs or tasks into a failure of this session.
+
+    For code that never waits: a real cancellation cannot arrive in it.
+
+    Args:
+        what: Whose code runs, for the message.
+
+    Raises:
+        StrategyExited: the body raised something that is no Exception.
+    """
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as exit_:
+        raise StrategyExited(
+            f"{what} raised {describe_error(exit_)}: it ends this session only"
+        ) from exit_
+
+
+async def guarded(
+    work: Coroutine[Any, Any, None],
+    what: str,
+    error: type[RbtliveError] = StrategyExited,
+) -> None:
+    """Await foreign code of which only a real cancellation may come out as one.
+
+    Args:
+        work: What is awaited.
+        what: Whose code it is, for the message.
+        error: What to raise instead of anything that is no Exception.
+
+    Raises:
+        RbtliveError: `work` raised something that is no Exception.
+    """
+    try:
+        await work
+    except asyncio.CancelledError as cancelled:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise error(
+            f"{what} raised CancelledError although nobody cancelled it, as a library does "
+            "that awaits a task it has cancelled"
+        ) from cancelled
+    except Exception:
+        raise
+    except BaseException as exit_:
+        raise error(f"{what} raised {describe_error(exit_)}: it ends this session only") from exit_
