@@ -465,6 +465,8 @@ class TradingEngine:
             guarded(coroutine, f"the {name} task", error),
             name=f"rbtlive {name} of {self.core.strategy.name}",
         )
+        # One that is cancelled before its first step has not begun the coroutine.
+        task.add_done_callback(lambda _task: coroutine.close())
         task.add_done_callback(self._task_done)
         self._tasks.append(task)
 
