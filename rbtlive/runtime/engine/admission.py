@@ -7,8 +7,9 @@ back, becomes a SystemErrorEvent that names it. A run is never lost to one input
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ from rbtlive.runtime.journal.codec import decode_event, encode_event
 
 if TYPE_CHECKING:
     from rbtlive.core.run_state import RunState
+    from rbtlive.data.feeds.base import DataFeed
+    from rbtlive.runtime.engine.event_queue import EventQueue
 
 LARGEST = Decimal(10) ** 15
 """Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
@@ -127,6 +130,69 @@ class SliceJudge:
         message = f"slice at {stamp!s:.40} left out: {reason}; the run goes on without it"
         clean = message[:500].encode("utf-8", "backslashreplace").decode("utf-8")
         return SystemErrorEvent(timestamp=self._state.now, message=clean, source="feed")
+
+
+class Intake:
+    """Knows which slices in the queue are still to be judged.
+
+    Args:
+        queue: Where they wait.
+    """
+
+    def __init__(self, queue: EventQueue) -> None:
+        self._queue = queue
+        self._foreign: deque[Event] = deque()
+        self._last_stamp = datetime.min.replace(tzinfo=UTC)
+
+    def put(self, event: Event) -> None:
+        """Put an event from outside into the queue.
+
+        Raises:
+            QueueFull: it is a slice, and too many events wait.
+        """
+        self._queue.put(event)
+        if isinstance(event, MarketDataEvent):
+            self._foreign.append(event)
+
+    def put_of(self, feed: DataFeed) -> Callable[[Event], None]:
+        """Return how a feed's events go into the queue: those of this package's feeds
+        are in order and checked.
+        """
+        is_own = type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]
+        return self._queue.put if is_own else self.put
+
+    def trusts(self, event: MarketDataEvent) -> bool:
+        """Say whether a slice from the queue needs no judging; it then counts as the
+        last one.
+        """
+        is_foreign = bool(self._foreign) and self._foreign[0] is event
+        if is_foreign or not event.timestamp > self._last_stamp:
+            return False
+        self._last_stamp = event.timestamp
+        return True
+
+    def admit(
+        self,
+        state: RunState,
+        event: MarketDataEvent,
+        last: datetime | None,
+        now: datetime | None,
+    ) -> Iterator[Event]:
+        """Yield what of a slice from outside can be taken in, and what was wrong.
+
+        Args:
+            state: The run's.
+            event: The slice.
+            last: END of the last slice that was processed.
+            now: What time it is; None for feeds that tell of any time.
+        """
+        if self._foreign and self._foreign[0] is event:
+            self._foreign.popleft()
+        latest = None if now is None else now + state.settings.interval.duration
+        for admitted in SliceJudge(state, latest).admit(event, last):
+            if isinstance(admitted, MarketDataEvent):
+                self._last_stamp = admitted.timestamp
+            yield admitted
 
 
 def _objection(state: RunState, event: Event) -> str | None:

@@ -8,12 +8,13 @@ it never see them.
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rbtlive.core.actions.callbacks import describe_error
-from rbtlive.errors import RbtliveError, StrategyExited
+from rbtlive.errors import EngineStopped, RbtliveError, StrategyExited
 
 
 @contextmanager
@@ -67,3 +68,21 @@ async def guarded(
         raise
     except BaseException as exit_:
         raise error(f"{what} raised {describe_error(exit_)}: it ends this session only") from exit_
+
+
+@contextmanager
+def prints_suppressed(active: bool) -> Iterator[None]:
+    """Drop what the body prints, if `active`: a replay's prints were printed before."""
+    if active:
+        with redirect_stdout(io.StringIO()):
+            yield
+    else:
+        yield
+
+
+def lost_task(name: str) -> EngineStopped:
+    """Return the error of an engine one of whose tasks other code has cancelled."""
+    return EngineStopped(
+        f"task {name!r} was cancelled by other code, and the session cannot go on without it: "
+        "attach again"
+    )

@@ -12,16 +12,14 @@ import asyncio
 import contextlib
 import io
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.actions.callbacks import describe_error
-from rbtlive.core.serialization import capture, recorded_fact
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.settings import RunSettings
@@ -50,11 +48,12 @@ from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.account_side import OPENING_EVENTS, AccountSide
-from rbtlive.runtime.engine.admission import SliceJudge, judged
+from rbtlive.runtime.engine.admission import Intake, judged
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
-from rbtlive.runtime.engine.containment import contained, guarded
+from rbtlive.runtime.engine.containment import contained, guarded, lost_task, prints_suppressed
 from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
+from rbtlive.runtime.engine.ending import write_end, write_failure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
@@ -62,11 +61,10 @@ from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
-from rbtlive.runtime.journal.recorder import FAILED, STOPPED, Recorder, moment_of
+from rbtlive.runtime.journal.recorder import Recorder, moment_of
 from rbtlive.runtime.log import message_sink
 from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
-_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 FORKED = "this session belongs to the parent process: a forked child cannot use it"
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
@@ -113,6 +111,9 @@ class TradingEngine:
         on_failure: Gets what a handler of the dispatcher raised.
         **options: Settings by name, as `backtest` takes them.
     """
+
+    _lost_task = ""
+    _thread: int | None = None
 
     def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
         self,
@@ -162,19 +163,11 @@ class TradingEngine:
         self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
         self._taken_up_after: datetime | None = None  # a slice; the first of all once that has come
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: int | None = None
         self._wakeup = asyncio.Event()
         self._breath = LoopBudget(self.clock)
-        self._foreign: deque[Event] = deque()  # slices in the queue that are still to be judged
-        self._last_stamp = _BEFORE_ALL
-        self._lost_task = ""
-        self._pump = FeedPump(
-            self.feed,
-            self.queue,
-            put=self.queue.put if _is_own(self.feed) else self._put_foreign,
-            loop_budget=self._breath,
-            wake=self._wakeup.set,
-        )
+        self._intake = Intake(self.queue)
+        put, wake = self._intake.put_of(self.feed), self._wakeup.set
+        self._pump = FeedPump(self.feed, self.queue, put=put, loop_budget=self._breath, wake=wake)
         self._heard: MarketDataEvent | None = None
         self._stopping = False
         self._given_up = False
@@ -214,12 +207,9 @@ class TradingEngine:
     def _use(self, core: TradingCore) -> None:
         self.core = core
         core.state.on_message = self.on_message
-        core.state.is_own_thread = self._is_own_thread
+        core.state.is_own_thread = lambda: self._thread in {None, threading.get_ident()}
         core.state.emit = self._emit_fill
         core.state.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
-
-    def _is_own_thread(self) -> bool:
-        return self._thread in {None, threading.get_ident()}
 
     @property
     def order_manager(self) -> OrderManager:
@@ -267,15 +257,8 @@ class TradingEngine:
             raise EngineStopped(f"the engine has {self.ending} and takes no events: attach again")
         if self.journal.is_foreign:
             raise EngineStopped(FORKED)
-        self._put_foreign(event)
+        self._intake.put(event)
         self._wakeup.set()
-
-    def _put_foreign(self, event: Event) -> None:
-        # From outside: judged when its turn has come, for what it is and for what came
-        # before.
-        self.queue.put(event)
-        if isinstance(event, MarketDataEvent):
-            self._foreign.append(event)
 
     async def run(self) -> None:
         """Run until the feed ends or `graceful_shutdown` is called; raise what ended it
@@ -292,8 +275,6 @@ class TradingEngine:
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
-            if not self.journal.is_foreign:
-                self.on_message("warning", "the session's task was cancelled from outside")
             raise
         except BaseException as failure:
             if (
@@ -404,7 +385,7 @@ class TradingEngine:
             carry_on(self.core, facts, self._segment.state)
             if facts.slices:
                 self._taken_up_after = facts.slices[-1].timestamp
-        with self._prints_suppressed(), contained("initialize"):
+        with self._replaying(), contained("initialize"):
             self._hand_over(self.core.start())
 
     def _replay_until(
@@ -412,7 +393,7 @@ class TradingEngine:
     ) -> bool:
         # Whether more is to come; one redirection serves all events between two
         # breaths.
-        with self._prints_suppressed(), contained("a callback"):
+        with self._replaying(), contained("a callback"):
             for _seq, event in inputs:
                 if isinstance(event, MarketDataEvent):
                     self._taken_up_after = event.timestamp
@@ -450,23 +431,15 @@ class TradingEngine:
         self._take_over(core.state.calendar.label(session), core.state.settings.capital_base)
         return True
 
-    @contextlib.contextmanager
-    def _prints_suppressed(self) -> Any:
-        if self.journal.resumed and self._recorder.replaying:
-            with contextlib.redirect_stdout(io.StringIO()):
-                yield
-        else:
-            yield
+    def _replaying(self) -> contextlib.AbstractContextManager[None]:
+        return prints_suppressed(self.journal.resumed and self._recorder.replaying)
 
     def start_task(self, coroutine: Any, name: str) -> None:
         """Run a coroutine beside the engine until it ends."""
         error = FeedDisconnected if name == "feed" else BrokerError
-        task = asyncio.create_task(
-            guarded(coroutine, f"the {name} task", error),
-            name=f"rbtlive {name} of {self.core.strategy.name}",
-        )
-        # One that is cancelled before its first step has not begun the coroutine.
-        task.add_done_callback(lambda _task: coroutine.close())
+        work = guarded(coroutine, f"the {name} task", error)
+        task = asyncio.create_task(work, name=f"rbtlive {name} of {self.core.strategy.name}")
+        task.add_done_callback(lambda _task: coroutine.close())  # it may never have begun
         task.add_done_callback(self._task_done)
         self._tasks.append(task)
 
@@ -494,10 +467,7 @@ class TradingEngine:
             if self.failure is not None:
                 raise self.failure
             if self._lost_task:
-                raise EngineStopped(
-                    f"task {self._lost_task!r} was cancelled by other code, and the session "
-                    "cannot go on without it: attach again"
-                )
+                raise lost_task(self._lost_task)
             if self._stopping or (self._pump.done and not queue.size):
                 return
             self._wakeup.clear()
@@ -546,13 +516,13 @@ class TradingEngine:
                         yield age
                 if not isinstance(event, MarketDataEvent):
                     yield self._believed(event)
-                elif (self._foreign and self._foreign[0] is event) or not (
-                    event.timestamp > self._last_stamp
-                ):
-                    yield from self._admitted(event)
-                else:
-                    self._last_stamp = event.timestamp
+                elif self._intake.trusts(event):
                     yield event
+                else:
+                    last_us = self.core.state.market.last_slice_us
+                    last = self._taken_up_after if last_us is None else datetime_of(last_us)
+                    now = self.clock.now() if self.feed.is_live else None
+                    yield from self._intake.admit(self.core.state, event, last, now)
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -578,21 +548,6 @@ class TradingEngine:
         if believed is not event or self.link is None:
             return believed
         return self.account_side.held_back(event)
-
-    def _admitted(self, event: MarketDataEvent) -> Iterator[Event]:
-        if self._foreign and self._foreign[0] is event:
-            self._foreign.popleft()
-        latest = None
-        if self.feed.is_live:
-            latest = self.clock.now() + self.core.state.settings.interval.duration
-        for admitted in SliceJudge(self.core.state, latest).admit(event, self._last_slice()):
-            if isinstance(admitted, MarketDataEvent):
-                self._last_stamp = admitted.timestamp
-            yield admitted
-
-    def _last_slice(self) -> datetime | None:
-        last_us = self.core.state.market.last_slice_us
-        return self._taken_up_after if last_us is None else datetime_of(last_us)
 
     def _slice_to_core(self, event: MarketDataEvent) -> None:
         if self._taken_up_after is None:
@@ -689,9 +644,13 @@ class TradingEngine:
             if self._recorder.replaying:
                 return  # nothing has happened since the run was left
             if self.failure is None:
-                self._close_run()
+                if self._open_orders == "cancel":
+                    self.dispatcher.dispatch_now(
+                        OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
+                    )
+                write_end(self._recorder, self.core, ended=self.ended)
             else:
-                self._note_failure(self.failure)
+                write_failure(self._recorder, self.core, self.failure)
         except BaseException as failure:
             self.failure = self.failure or failure
             raise
@@ -719,32 +678,3 @@ class TradingEngine:
             raise
         finally:
             self.state = "stopped" if self.failure is None else "failed"
-
-    def _close_run(self) -> None:
-        if self._open_orders == "cancel":
-            self.dispatcher.dispatch_now(
-                OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
-            )
-        if self.ended:
-            self.journal.end(timestamp=moment_of(self.core), reason="the feed ended")
-        else:
-            self._recorder.note(
-                STOPPED, moment_of(self.core), {"state": capture(self.core.state, since_last=True)}
-            )
-            self.journal.commit(durable=True)
-
-    def _note_failure(self, failure: BaseException) -> None:
-        if self.journal.last_seq and self.journal.failure is None:
-            recorded = {
-                str(name): recorded_fact(value) for name, value in self.core.state.recorded.items()
-            }
-            self._recorder.note(
-                FAILED,
-                moment_of(self.core),
-                {"error": describe_error(failure), "recorded": recorded},
-            )
-
-
-# Feeds of this package give slices that are in order and checked.
-def _is_own(feed: DataFeed) -> bool:
-    return type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]

@@ -217,6 +217,7 @@ class StateFolder:
             folder.mkdir(mode=0o700, exist_ok=True)
             draft = folder / f".{os.getpid()}.{secrets.token_hex(4)}.draft"
             try:
+                draft.touch(mode=0o600)
                 bars.write_parquet(draft, compression="zstd", statistics=False)
                 content = _file_hash(draft)
                 target = folder / f"{content}.parquet"
