@@ -164,6 +164,17 @@ class NoAnswer(BrokerError):  # noqa: N818 - what it says
     """A request got no answer, or none that says what became of it."""
 
 
+# aiohttp's websockets follow redirects, and take the keys along: a hook that runs before
+# one is followed ends the request.
+def _refusing_redirects(aiohttp: Any) -> Any:
+    async def refuse(_session: Any, _context: Any, _redirect: Any) -> None:
+        raise aiohttp.ClientConnectionError("the server answered with a redirect: not followed")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace
+
+
 class AlpacaHttp:
     """Requests to one address.
 
@@ -208,6 +219,7 @@ class AlpacaHttp:
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 trust_env=False,
                 auto_decompress=True,
+                trace_configs=[_refusing_redirects(aiohttp)],
             )
         return self._session
 

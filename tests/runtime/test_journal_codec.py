@@ -209,7 +209,8 @@ def test_every_kind_of_value_has_its_text():
 
     assert canonical_json(value) == (
         '{"day":"2020-01-02","decimal":"1.1","enum":[5,"filled"],'
-        '"event":{"action":"halt","event_type":"OperatorEvent","order_id":"","priority":0,"symbol":"","timestamp":"2020-01-02T21:00:00.000000Z"},'
+        '"event":{"action":"halt","at_most":null,"event_type":"OperatorEvent","order_id":"",'
+        '"priority":0,"reason":"","symbol":"","timestamp":"2020-01-02T21:00:00.000000Z"},'
         '"facts":{"a":2,"b":1},"moment":"2020-01-02T21:00:00.000000Z","numpy":[3,0.5,true],'
         '"z":[true,null,3,0.1,"NaN","-Infinity","\\u00e9\\ud800"]}'
     )

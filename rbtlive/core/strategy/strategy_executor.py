@@ -282,6 +282,8 @@ def _source_around(template: Any) -> str:
 def _source_of(subject: Any) -> str:
     try:
         source = inspect.getsource(subject)
+        if isinstance(subject, type) and not _defines(source, subject.__name__):
+            raise OSError("the lines found are another's")  # noqa: TRY301 - as if none were found
         return (
             _function_source(inspect.unwrap(subject), source)
             if inspect.isfunction(subject)
@@ -295,6 +297,12 @@ def _source_of(subject: Any) -> str:
             )
             return repr(functions) + _plain_values(vars(subject))
         return _code_text(code)
+
+
+# Since Python 3.13 a class knows the line it was defined on: of a cell it is looked up in
+# whatever file the module has, and may lead to anything.
+def _defines(source: str, name: str) -> bool:
+    return re.search(rf"^\s*class\s+{re.escape(name)}\b", source, re.MULTILINE) is not None
 
 
 # IPython's autoreload puts new code into a function with line numbers that lead to
