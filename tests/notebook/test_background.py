@@ -124,7 +124,8 @@ def test_an_interrupted_backtest_hangs_its_result_on_the_interrupt():
 
     whole = rbt.backtest(Tick, rbt.load_sample("us-daily"), **SPAN)
     assert ended.value.result.performance.equals(whole.performance.head(29))
-    assert "what it did until then is this exception's .result" in ended.value.__notes__[0]
+    notes = "\n".join(ended.value.__notes__)
+    assert "what it did until then is this exception's .result" in notes
 
 
 def test_a_failure_of_the_strategy_comes_out_of_the_wait_as_it_is():

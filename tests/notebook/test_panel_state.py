@@ -231,7 +231,8 @@ def test_refusals_are_summed_up_by_their_reason(tmp_path):
 
     def look(session):
         if session.engine.meters.events == 5:
-            session.kill()
+            event = rbt.OperatorEvent(timestamp=session.engine.core.now, action="kill")
+            session.engine.enqueue(event)
 
     session = session_of(Refused, tmp_path, look=look)
 

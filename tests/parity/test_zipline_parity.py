@@ -168,7 +168,7 @@ def test_a_paper_session_equals_the_backtest(case: Case, tmp_path: Path) -> None
 def test_every_case_has_expected_results_and_every_result_a_case() -> None:
     stored = {path.name.split(".")[0] for path in compare.EXPECTED.iterdir()}
 
-    assert stored == {case.name for case in CASES}
+    assert stored - {"pipelines"} == {case.name for case in CASES}  # those have a test of their own
 
 
 def test_expected_errors_are_those_the_settings_name() -> None:

@@ -25,7 +25,7 @@ from rbtlive.data.reading import fit
 from rbtlive.data.reading.classes import common_class
 from rbtlive.errors import DataError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.interval import DAY_US, Interval
+from rbtlive.model.interval import DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")
 
@@ -96,7 +96,9 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
         us = column.dt.epoch("us").unique().to_numpy()
         if interval.intraday:
-            return _stamps_contradict(us, BarGrid(exchange, _actual(us, interval)))
+            # Bars with gaps seem longer than they are: minutes that fit are no contradiction.
+            grids = (BarGrid(exchange, _actual(us, interval)), BarGrid(exchange, MINUTE))
+            return all(_stamps_contradict(us, grid) for grid in grids)
         labels = exchange.sessions_of_labels((us // DAY_US).astype("datetime64[D]")) >= 0
         inside = (exchange.sessions_of_us(us) >= 0) | ((us % DAY_US == 0) & labels)
         return bool((~inside).any())
