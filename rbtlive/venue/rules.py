@@ -5,16 +5,14 @@ The rule: each rule has its source beside it, and says no in the broker's own wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from rbtlive.core.state.order import Order
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.venue.order_requests import OrderRequest, Refused
-
-if TYPE_CHECKING:
-    from rbtlive.venue.book import VenueBook, VenueOrder
 
 PDT_EQUITY = Decimal(25_000)
 PDT_TRADES = 3
@@ -49,7 +47,31 @@ class DayTrades:
         return sum(1 for when, _symbol in self.closed if when > session - PDT_SESSIONS)
 
 
-def check(book: VenueBook, request: OrderRequest, held: Decimal) -> None:
+class Resting(Protocol):
+    """An order at the venue, as the rules see it."""
+
+    @property
+    def ticket(self) -> OrderRequest:
+        """What was asked for."""
+
+    @property
+    def order(self) -> Order:
+        """Its life in the book."""
+
+
+class Account(Protocol):
+    """The account's books, as the rules see them."""
+
+    market: Any
+    last_equity: Decimal
+    day_trades: DayTrades
+    hard_to_borrow: frozenset[str]
+
+    def open_orders(self) -> Sequence[Resting]:
+        """Return the orders that may still fill."""
+
+
+def check(book: Account, request: OrderRequest, held: Decimal) -> None:
     """Say no to what the broker refuses.
 
     Args:
@@ -74,7 +96,7 @@ def check(book: VenueBook, request: OrderRequest, held: Decimal) -> None:
         raise Refused(403, 40310100, "trade denied due to pattern day trading protection")
 
 
-def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[VenueOrder]) -> None:
+def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[Resting]) -> None:
     # No order goes through zero, and shares that an open order holds are not free.
     # Source: docs.alpaca.markets/docs/orders-at-alpaca; forum.alpaca.markets, "insufficient
     # qty available for order".
@@ -94,7 +116,7 @@ def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[Ven
         )
 
 
-def _check_wash_trade(request: OrderRequest, resting: Iterable[VenueOrder]) -> None:
+def _check_wash_trade(request: OrderRequest, resting: Iterable[Resting]) -> None:
     # Two orders of one account must not be able to trade with each other. Sources: the
     # page docs.alpaca.markets/docs/user-protection, and forum.alpaca.markets/t/13817
     for one in resting:
@@ -116,7 +138,7 @@ def _check_wash_trade(request: OrderRequest, resting: Iterable[VenueOrder]) -> N
         )
 
 
-def _check_short(book: VenueBook, request: OrderRequest, held: Decimal) -> None:
+def _check_short(book: Account, request: OrderRequest, held: Decimal) -> None:
     # Source: docs.alpaca.markets/docs/margin-and-short-selling and /fractional-trading.
     if request.side != "sell" or held > 0:
         return

@@ -466,8 +466,9 @@ async def cash(world, folder):
     await world.pay("dividend", "12.5")
     await world.pay("fee", "-0.5")
     await world.pay("deposit", "1000")
-    await looked(session, 1)
-    await until(lambda: session.portfolio.cash == before + 1012)
+    while session.portfolio.cash != before + 1012:  # the test's own limit ends it
+        await looked(session, 1)
+        await asyncio.sleep(0.2)
 
     assert session.engine.core.state.portfolio.capital_base == base + 1000
     assert session.trading_state == "running"

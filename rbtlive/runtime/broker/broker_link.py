@@ -45,6 +45,8 @@ FIRST_LOOKS = 3
 LOOK_AGAIN_S = 0.5
 ACCOUNT_EVERY_S = 20.0
 SPLITS_EVERY_S = 300.0
+SESSION_LOOK_S = 0.25
+"""How soon after a session's first slice the account is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,8 @@ class BrokerLink:
         session = self._core().state.market.session
         if session != self._session:
             self._session = session
-            self._look_now.set()
+            # The broker's own messages come first; what they lack is asked for.
+            asyncio.get_running_loop().call_later(SESSION_LOOK_S, self._look_now.set)
 
     def tasks(self, blind_after_s: float | None) -> dict[str, Coroutine[Any, Any, None]]:
         """Return what runs beside the engine, by name.
