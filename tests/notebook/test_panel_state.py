@@ -230,8 +230,8 @@ def test_refusals_are_summed_up_by_their_reason(tmp_path):
             self.order(context.asset, 1)
 
     def look(session):
-        if session.engine.meters.events == 5:
-            event = rbt.OperatorEvent(timestamp=session.engine.core.now, action="kill")
+        if len(session.engine.core.state.orders) == 5:
+            event = rbt.OperatorEvent(timestamp=session.engine.core.state.now, action="kill")
             session.engine.enqueue(event)
 
     session = session_of(Refused, tmp_path, look=look)
