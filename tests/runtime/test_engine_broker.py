@@ -270,7 +270,7 @@ def test_a_cancel_is_asked_for_once_and_ends_the_order_when_it_is_answered(tmp_p
     session = run(trading(tmp_path, broker, work))
 
     assert broker.cancels == broker.sent
-    assert [heard[:2] for heard in session.context.told] == [("cancel", "1")]
+    assert session.context.told == [("cancel", "1", "asked")]
 
 
 def test_kill_is_confirmed_by_asking_the_broker(tmp_path):
