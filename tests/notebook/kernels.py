@@ -80,6 +80,10 @@ class Kernel:
         reply = self.finish(cell)
         assert reply["status"] == "ok", plain("\n".join(reply.get("traceback", [str(reply)])))
         self.listen(lambda: self._is_idle(cell))
+        return self.printed(cell)
+
+    def printed(self, cell):
+        """Return what a cell has printed so far, or the value it ended in."""
         return "".join(self._texts(cell))
 
     def replied(self, cells, *, within_s):

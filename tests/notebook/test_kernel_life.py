@@ -66,8 +66,9 @@ def assert_carried_on(kernel, name):
 def test_a_restarted_kernel_carries_on_what_was_stopped_in_time(kernel, name, cell):
     trade(kernel, name)
     if cell is not None:
-        begun = kernel.start(cell)
-        kernel.listen(lambda: kernel.is_busy(begun))
+        # A kernel ignores the interrupt of a restart until the cell itself runs.
+        begun = kernel.start(f"print('runs', flush=True)\n{cell}")
+        kernel.listen(lambda: "runs" in kernel.printed(begun))
 
     kernel.restart()
     kernel.run(SETUP)
