@@ -5,7 +5,7 @@ that is its sid finds it in a dict, as in zipline.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,15 @@ from typing import Any
 from rbtlive.model.asset_class import ASSET_CLASSES
 
 
+# Every look-up by asset hashes it, several times a bar. A method of Python costs more
+# than the rest of the look-up; bound methods of the sid itself, found in slots of the
+# instance by the names that Python looks for, run without a frame.
+class _HashedBySid:
+    __slots__ = ("__eq__", "__hash__")
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
-class Asset:
+class Asset(_HashedBySid):
     """Something that can be traded, as a portal describes it.
 
     Attributes:
@@ -49,6 +56,18 @@ class Asset:
     asset_class: str = "equity"
     quote_currency: str = "USD"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__eq__", self.sid.__eq__)
+        object.__setattr__(self, "__hash__", self.sid.__hash__)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, part.name) for part in fields(self))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for part, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, part.name, value)
+        self.__post_init__()
+
     @property
     def has_volume(self) -> bool:
         """Whether a bar's volume says how much could have been traded."""
@@ -74,14 +93,6 @@ class Asset:
 
     def __index__(self) -> int:
         return self.sid
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, int) and other == self.sid
-
-    def __hash__(self) -> int:
-        return hash(self.sid)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is known of the asset, by zipline's names."""

@@ -29,11 +29,9 @@ from tests.benchmarks.counting import (
     calls_per_session,
 )
 
-# Assets hash and compare as their sids (`8 in positions`), in Python: two calls for each
-# look-up by asset, about three a bar. They were 18, 8, 118 and 93 with identity hashes.
-HISTORIES_A_BAR = 21.1
-INDICATORS_A_BAR = 11.1
-AN_ORDER = 132.6
+HISTORIES_A_BAR = 18.0
+INDICATORS_A_BAR = 8.0
+AN_ORDER = 118.0
 A_SESSION = 100.6
 AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0

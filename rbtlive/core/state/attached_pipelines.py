@@ -48,4 +48,5 @@ class AttachedPipelines:
     @property
     def has_eager(self) -> bool:
         """Whether a pipeline is computed each morning."""
-        return any(attached.eager for attached in self.by_name.values())
+        by_name = self.by_name  # asked for twice a session, and mostly empty
+        return bool(by_name) and any(attached.eager for attached in by_name.values())
