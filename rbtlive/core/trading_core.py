@@ -24,7 +24,10 @@ from rbtlive.core.actions.interventions import operate, trip
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, on_trigger
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state.callback_state import CallbackState
 from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.record import RunRecord
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.bound import ACTIVE
@@ -104,6 +107,26 @@ class TradingCore:
         self._own.run(ACTIVE.set, self.context)
         self._own.run(setcontext, self.state.decimals)
         self._failure: BaseException | None = None
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Cash and positions of the run."""
+        return self.state.portfolio
+
+    @property
+    def orders(self) -> OrderManager:
+        """Every order of the run."""
+        return self.state.orders
+
+    @property
+    def callbacks(self) -> CallbackState:
+        """Calls the strategy, and counts what failed."""
+        return self.state.callbacks
+
+    @property
+    def halt_reason(self) -> str:
+        """Why trading stands still; empty while it does not."""
+        return self.state.halt_reason
 
     def start(self) -> list[Command]:
         """Run `initialize`; an exception there always ends the run."""

@@ -107,7 +107,7 @@ class OperatedSession(ObservedSession):
         await self.engine.graceful_shutdown()
         await self.wait()
         return self.engine.account_side.stop_report or await report_of(
-            self.engine, "stop", cancels=self.engine.cancels_orders
+            self.engine.run_state, "stop", cancels=self.engine.cancels_orders
         )
 
     def _raise_failure(self) -> None:
@@ -249,7 +249,7 @@ class OperatedSession(ObservedSession):
         report: OperatorReport | None = None
         while engine.state in {"starting", "running"}:
             if self._is_done(action):
-                report = await report_of(engine, action)
+                report = await report_of(engine.run_state, action)
                 if report.confirmed:
                     break
             if now_ns() >= patience_ends_ns:
@@ -258,7 +258,7 @@ class OperatedSession(ObservedSession):
             # asked less often.
             await asyncio.sleep(0.01 if report is None or engine.link is None else 0.5)
         self._raise_failure()
-        return report if report is not None else await report_of(engine, action)
+        return report if report is not None else await report_of(engine.run_state, action)
 
     def _is_done(self, action: str) -> bool:
         core, link = self.engine.core, self.engine.link

@@ -42,7 +42,7 @@ class LiveSession(OperatedSession):
         super().__init__(launch.name, engine)
         self._launch = launch
         self._concluded = False
-        engine.on_message = engine.core.state.on_message = self._note_message
+        engine.run_state.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
 

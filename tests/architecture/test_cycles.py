@@ -11,12 +11,6 @@ KNOWN = [
     ["rbtlive.data.portal", "rbtlive.data.report"],
     ["rbtlive.data.reading.files", "rbtlive.data.reading.unpacking"],
     ["rbtlive.research.signals.columns", "rbtlive.research.sweeping.job"],
-    [
-        "rbtlive.runtime.broker.report",
-        "rbtlive.runtime.engine.account_side",
-        "rbtlive.runtime.engine.decision_age",
-        "rbtlive.runtime.engine.engine",
-    ],
 ]
 """Cycles that are still to be opened. The list may only shrink; none is in the core."""
 

@@ -14,10 +14,7 @@ LIMITS = {"function": 70, "file": 600, "class": 30}
 EXCEPTIONS = {
     "rbtlive/data/bars/panel.py:Panel": 37,
     "rbtlive/model/number.py:Number": 32,  # Python's operators, one method each
-    "rbtlive/runtime/engine/engine.py": 680,
-    "rbtlive/runtime/engine/engine.py:TradingEngine": 44,
     "rbtlive/runtime/broker/broker_link.py:BrokerLink": 32,
-    "rbtlive/runtime/engine/engine.py:TradingEngine.__init__": 80,
     "rbtlive/runtime/journal/journal.py": 680,
     "tests/data/test_market.py": 700,
 }

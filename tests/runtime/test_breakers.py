@@ -506,6 +506,6 @@ def test_a_resume_that_follows_no_halt_forgets_nothing():
     before = engine.breakers._peak
     engine.core.state.portfolio.cash += Decimal(5)
 
-    engine._process(OperatorEvent(timestamp=engine.core.state.now, action="pause"))
+    engine.processor.process(OperatorEvent(timestamp=engine.core.state.now, action="pause"))
 
     assert engine.breakers._peak == before

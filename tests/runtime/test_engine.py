@@ -104,7 +104,7 @@ def test_a_cancelled_engine_keeps_what_was_done():
 
     assert engine.state == "stopped"
     assert engine.failure is None
-    assert [task for task in engine._tasks if not task.done()] == []
+    assert engine.tasks.running == []
 
 
 def test_an_abandoned_engine_processes_nothing_more():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rbtlive.model.order import OPEN_STATES
 
 if TYPE_CHECKING:
-    from rbtlive.runtime.engine.engine import TradingEngine
+    from rbtlive.runtime.engine.live_run import LiveRun
 
 ANSWER_WITHIN_S = 5.0
 
@@ -46,15 +46,15 @@ class OperatorReport:
         return self.orders
 
 
-async def report_of(engine: TradingEngine, action: str, *, cancels: bool = True) -> OperatorReport:
+async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> OperatorReport:
     """Return how things stand after an action.
 
     Args:
-        engine: The run's.
+        run: The run.
         action: What was asked for: "stop", "kill" or "flatten".
         cancels: Whether open orders were to be cancelled.
     """
-    core, link = engine.core, engine.link
+    core, link = run.core, run.link
     if link is None:
         orders = tuple(order.id for order in core.state.orders.get_active_orders())
         positions = {p.asset.symbol: p.amount for p in core.state.portfolio}
@@ -62,7 +62,7 @@ async def report_of(engine: TradingEngine, action: str, *, cancels: bool = True)
         return OperatorReport(action, orders, positions, done)
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            known = await engine.broker.orders(prefix=f"{engine.journal.run_id}-", open_only=True)
+            known = await run.broker.orders(prefix=f"{run.journal.run_id}-", open_only=True)
             held = await link.watch.held()
             share = await link.watch.share()
     except Exception as failure:  # noqa: BLE001 - a report says what it could not learn

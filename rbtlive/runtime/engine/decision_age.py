@@ -28,7 +28,7 @@ from rbtlive.runtime.journal.journal import RowKind
 
 if TYPE_CHECKING:
     from rbtlive.core.state.settings import RunSettings
-    from rbtlive.runtime.engine.engine import TradingEngine
+    from rbtlive.runtime.engine.live_run import LiveRun
 
 FEED_IS_LIVE = "FeedIsLive"
 """Type of the note that a slice of the present has come: the feed is no recording."""
@@ -164,7 +164,7 @@ class AgeWatch:
     """Says before each event of a live run how old its decisions would be.
 
     Args:
-        engine: The run's engine.
+        run: The run.
         limit: What was asked for.
         settings: The run's.
 
@@ -172,17 +172,17 @@ class AgeWatch:
         judges: Whether anything is judged: a replay has no age.
     """
 
-    def __init__(self, engine: TradingEngine, limit: AgeLimit, settings: RunSettings) -> None:
-        self.judges = engine.feed.is_live and limit.late_orders == "deny"
-        self._engine = engine
+    def __init__(self, run: LiveRun, limit: AgeLimit, settings: RunSettings) -> None:
+        self.judges = run.feed.is_live and limit.late_orders == "deny"
+        self._run = run
         self._age = DecisionAge(limit, settings, settings.sessions)
         self._denied = 0
-        self._lead_us = us_of(engine.clock.now()) - self._passed_us()
+        self._lead_us = us_of(run.clock.now()) - self._passed_us()
 
     def begin(self) -> None:
         """Go on where the run stands."""
-        self._denied = len(self._engine.core.state.orders.denied)
-        notes = self._engine.journal.rows_of_kind(RowKind.NOTE)
+        self._denied = len(self._run.core.state.orders.denied)
+        notes = self._run.journal.rows_of_kind(RowKind.NOTE)
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
     def before(self, event: Event, last_slice: datetime | None) -> DecisionAgeEvent | None:
@@ -192,18 +192,18 @@ class AgeWatch:
             event: What comes next.
             last_slice: END of the slice that was processed last.
         """
-        core = self._engine.core
+        core = self._run.core
         self.sum_up()
         is_slice = type(event) is MarketDataEvent
         decided_on = event.timestamp if is_slice else last_slice
         if decided_on is None or not (is_slice or isinstance(event, _CALLING)):
             return None
         was_live = self._age.has_been_live
-        engine = self._engine
+        run = self._run
         now = self._now()
         verdict = self._age.judge(decided_on, now, waiting=not is_slice)
         if self._age.has_been_live and not was_live:
-            engine.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
+            run.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
         if not verdict.late:
             return verdict if core.state.late_reason else None
         if core.state.late_reason == verdict.reason or (core.state.late_reason and not is_slice):
@@ -213,20 +213,20 @@ class AgeWatch:
     def _now(self) -> datetime:
         # The source's clock where it has one. Else this machine's at the start and the
         # time passed since, so that a wall clock that jumps forward denies nothing.
-        engine = self._engine
-        present = engine.feed.present
+        run = self._run
+        present = run.feed.present
         if present is not None:
             return present
-        return min(engine.clock.now(), datetime_of(self._lead_us + self._passed_us()))
+        return min(run.clock.now(), datetime_of(self._lead_us + self._passed_us()))
 
     def _passed_us(self) -> int:
-        return self._engine.clock.monotonic_ns() // 1000
+        return self._run.clock.monotonic_ns() // 1000
 
     def sum_up(self) -> None:
         """Say how many orders were denied for their age since the last time, once a
         slice.
         """
-        core = self._engine.core
+        core = self._run.core
         denied = len(core.state.orders.denied)
         if denied != self._denied and core.state.late_reason:
             count = denied - self._denied

@@ -10,12 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import threading
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Generator
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -25,65 +21,41 @@ from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import datetime_of, us_of
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
-from rbtlive.errors import BrokerError, EngineStopped, FeedDisconnected, StrategyChanged
-from rbtlive.model.commands import Command
-from rbtlive.model.events import (
-    CircuitBreakerEvent,
-    DecisionAgeEvent,
-    Event,
-    MarketDataEvent,
-    OperatorCallEvent,
-    OperatorEvent,
-    OrderFillEvent,
-    OrderRejectEvent,
-    OrderReplacedEvent,
-    OrderUpdateEvent,
-    ScheduledTriggerEvent,
-    SystemErrorEvent,
-)
-from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.errors import EngineStopped
+from rbtlive.model.events import Event, MarketDataEvent, OperatorEvent
+from rbtlive.runtime.backtest import feed_portal, prepare_settings
 from rbtlive.runtime.broker.account_opening import AccountRules
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
-from rbtlive.runtime.engine.account_side import OPENING_EVENTS, AccountSide
+from rbtlive.runtime.engine.account_side import AccountSide
 from rbtlive.runtime.engine.admission import Intake, judged
+from rbtlive.runtime.engine.background import BackgroundTasks
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
-from rbtlive.runtime.engine.containment import contained, guarded, lost_task, prints_suppressed
+from rbtlive.runtime.engine.containment import contained
+from rbtlive.runtime.engine.cores import CoreMaker
 from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.ending import write_end, write_failure
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
+from rbtlive.runtime.engine.live_run import LiveRun
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
+from rbtlive.runtime.engine.processing import EventProcessor
+from rbtlive.runtime.engine.recovery import Recovery
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
-from rbtlive.runtime.journal.recorder import Recorder, moment_of
+from rbtlive.runtime.journal.recorder import moment_of
 from rbtlive.runtime.log import message_sink
-from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
 FORKED = "this session belongs to the parent process: a forked child cannot use it"
 EngineState = Literal["starting", "running", "stopping", "stopped", "failed"]
 
-TOLD_LAG_S = 1.0
-"""A loop that was held for so long is told of in the log."""
-_CORE_EVENTS = (
-    DecisionAgeEvent,
-    OperatorCallEvent,
-    OrderReplacedEvent,
-    *OPENING_EVENTS,
-    MarketDataEvent,
-    OrderFillEvent,
-    OrderUpdateEvent,
-    OrderRejectEvent,
-    ScheduledTriggerEvent,
-    CircuitBreakerEvent,
-    OperatorEvent,
-    SystemErrorEvent,
-)
+REPORTED_LAG_S = 1.0
+"""A loop that was held for so long is reported in the log."""
 
 
 class TradingEngine:
@@ -112,9 +84,6 @@ class TradingEngine:
         **options: Settings by name, as `backtest` takes them.
     """
 
-    _lost_task = ""
-    _thread: int | None = None
-
     def __init__(  # noqa: PLR0913 - what an engine is wired to, each by name
         self,
         strategy: Any,
@@ -139,14 +108,13 @@ class TradingEngine:
     ) -> None:
         self.broker = broker
         self.feed: DataFeed = as_feed(feed)
-        self._strategy = strategy
         wanted = options if settings is None else {"frequency": settings.frequency}
-        self._portal = feed_portal(self.feed, portal, wanted)
-        self._settings = settings or prepare_settings(
-            self._portal, endless=self.feed.is_live, **{"on_error": "continue", **options}
+        portal = feed_portal(self.feed, portal, wanted)
+        settings = settings or prepare_settings(
+            portal, endless=self.feed.is_live, **{"on_error": "continue", **options}
         )
         self.journal = journal if journal is not None else Journal.in_memory()
-        self.clock = clock or SystemClock()
+        clock = clock or SystemClock()
         self.queue = EventQueue(queue_size)
         self.dispatcher = EventDispatcher(
             record=self.journal.append_event, sink=self.enqueue, report=on_failure
@@ -155,61 +123,82 @@ class TradingEngine:
         self.state: EngineState = "starting"
         self.ended = False
         self.failure: BaseException | None = None
-        self.replayed = 0
         self._open_orders = open_orders
-        self._go_on = go_on
-        self._begun = begun
-        self._segment = segments_of(self.journal)[-1] if self.journal.resumed else None
-        self._recorder = Recorder(self.journal, after=self._segment.after if self._segment else 0)
-        self._taken_up_after: datetime | None = None  # a slice; the first of all once that has come
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._wakeup = asyncio.Event()
-        self._breath = LoopBudget(self.clock)
-        self._intake = Intake(self.queue)
-        put, wake = self._intake.put_of(self.feed), self._wakeup.set
-        self._pump = FeedPump(self.feed, self.queue, put=put, loop_budget=self._breath, wake=wake)
-        self._heard: MarketDataEvent | None = None
-        self._stopping = False
-        self._given_up = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self.on_message: Callable[[str, str], None] = message_sink(strategy_name(strategy))
+        self._stopping = self._given_up = False
+        self.run_state = self._new_run(clock, message_sink(strategy_name(strategy)))
+        self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
-            self, rules=account or AccountRules(), link=link or LinkSettings(), own=own_capital
+            self.run_state,
+            self.tasks,
+            rules=account or AccountRules(),
+            link=link or LinkSettings(),
+            own=own_capital,
         )
-        limits = breakers or Breakers()
-        self.breakers = BreakerWatch(limits)
-        self._times_callbacks = self.feed.is_live and limits.max_callback_s is not None
+        self.breakers = BreakerWatch(breakers or Breakers())
         self.timekeeper = Timekeeper(
-            self.feed, self.clock, self.enqueue, stale_after_bars=limits.stale_after_bars
+            self.feed,
+            clock,
+            self.enqueue,
+            stale_after_bars=self.breakers.limits.stale_after_bars,
         )
-        self._age = AgeWatch(self, age_limit or AgeLimit(), self._settings)
+        self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
+        self.processor = EventProcessor(
+            self.run_state, self.account_side, self.breakers, self.meters
+        )
+        self._cores = CoreMaker(
+            self.run_state, strategy, portal, settings, self.processor.on_simulated_fill
+        )
+        self.recovery = Recovery(
+            self.run_state, self._cores, self.processor, begun=begun, go_on=go_on
+        )
+        self._connect_feed()
+        self._first_core(begun)
+
+    def _new_run(self, clock: Clock, on_message: Callable[[str, str], None]) -> LiveRun:
+        return LiveRun(
+            broker=self.broker,
+            feed=self.feed,
+            journal=self.journal,
+            clock=clock,
+            dispatcher=self.dispatcher,
+            enqueue=self.enqueue,
+            on_message=on_message,
+        )
+
+    def _connect_feed(self) -> None:
+        self._loop_budget = LoopBudget(self.clock)
+        self._intake = Intake(self.queue)
+        self._pump = FeedPump(
+            self.feed,
+            self.queue,
+            put=self._intake.put_of(self.feed),
+            loop_budget=self._loop_budget,
+            wake=self._wakeup.set,
+        )
+
+    def _first_core(self, begun: StartedSegment | None) -> None:
+        self.processor.cores = self._cores
         if begun is None:
-            self._take_over(self._settings.start, self._settings.capital_base)
+            self._cores.make()
         else:
-            self._use(begun.core)
-            self._taken_up_after = begun.last_slice
-        for event_type in _CORE_EVENTS:
-            handler = self._slice_to_core if event_type is MarketDataEvent else self._to_core
-            self.dispatcher.register_handler(event_type, handler, critical=True)
+            self._cores.use(begun.core)
+            self.run_state.last_slice = begun.last_slice
+        self.processor.register()
 
-    def _take_over(self, start: date, capital_base: Decimal) -> None:
-        settings = replace(self._settings, start=start, capital_base=capital_base)
-        core = new_core(
-            self._strategy, self._portal, settings, preload=False, simulated=self.broker.simulated
-        )
-        before = getattr(self, "core", None)
-        if before is not None:  # what an operator said before the first bar still holds
-            core.state.take_standing(before.state)
-            # The venue knows orders of these numbers.
-            core.state.orders.reserve(str(before.state.orders.last_id))
-        self._use(core)
+    @property
+    def clock(self) -> Clock:
+        """Tells wall time; another one may take its place."""
+        return self.run_state.clock
 
-    def _use(self, core: TradingCore) -> None:
-        self.core = core
-        core.state.on_message = self.on_message
-        core.state.is_own_thread = lambda: self._thread in {None, threading.get_ident()}
-        core.state.emit = self._emit_fill
-        core.state.on_session_closed = lambda row: self._recorder.session_closed(self.core, row)
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self.run_state.clock = clock
+
+    @property
+    def core(self) -> TradingCore:
+        """What decides."""
+        return self.run_state.core
 
     @property
     def order_manager(self) -> OrderManager:
@@ -226,7 +215,12 @@ class TradingEngine:
         """Whether rows of before are still to be replayed, so that the core does not
         stand where the run does.
         """
-        return self._begun is None and self._recorder.replaying
+        return self.recovery.is_under_way
+
+    @property
+    def replayed(self) -> int:
+        """Number of events that were processed again to recover the run."""
+        return self.recovery.replayed
 
     @property
     def ending(self) -> str:
@@ -237,7 +231,7 @@ class TradingEngine:
     @property
     def link(self) -> BrokerLink | None:
         """The connection to a real broker; None before it is made, and on paper."""
-        return self.account_side.link
+        return self.run_state.link
 
     @property
     def cancels_orders(self) -> bool:
@@ -266,12 +260,17 @@ class TradingEngine:
         """
         if self._given_up:  # replaced before it began
             return
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._cores.thread = threading.get_ident()
         try:
             await self._initialize()
             self.state = "running"
             await self._consume()
-            await self.account_side.settle_stop()
+            if self.link is not None and not self._given_up:
+                await self.account_side.settle_stop(
+                    cancels=self._open_orders == "cancel",
+                    drain=self.drain,
+                    has_failed=lambda: self.tasks.failure is not None,
+                )
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
             self._stopping = True  # whoever owns the loop ends it: what was done is kept
@@ -307,8 +306,7 @@ class TradingEngine:
             return
         self._given_up = True
         self.state = "stopped"
-        for task in self._tasks:
-            task.cancel()
+        self.tasks.cancel()
         self._wakeup.set()
         self._pump.stop()
         self.journal.close()
@@ -316,29 +314,29 @@ class TradingEngine:
     # -- starting ---------------------------------------------------------------------
 
     async def _initialize(self) -> None:
+        run = self.run_state
         if not self.broker.simulated:
-            capital = await self.account_side.connect(begun=self._begun is not None)
+            capital = await self.account_side.connect(begun=self.recovery.has_begun)
             if capital is not None:
-                self._take_over(self.core.state.settings.start, capital)
-        try:
-            await self._restore()
-        except StrategyChanged:
-            if self._go_on is None:
-                raise
-            await self._begin_segment(self._go_on)
+                self._cores.make(capital_base=capital)
+        await self.recovery.restore()
+        self.account_side.take_over_holdings()
+        self._age.begin()
+        self.breakers.begin(self.core)
+        run.recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
+        self.journal.commit(durable=True)
         if self.link is not None:
             await self.link.settle()
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
-                self.start_task(work, name)
+                self.tasks.start(work, name)
         self.feed.configure(self._plan())
-        self.start_task(self._pump.run(), "feed")
-        self.start_task(watch_lag(self.clock, self._note_lag), "lag")
+        self.tasks.start(self._pump.run(), "feed")
+        self.tasks.start(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
-            if (
-                self._taken_up_after is not None
-            ):  # a feed that stays silent from the start is noticed too
-                self.timekeeper.note_slice(self._taken_up_after, self.core.state.settings.interval)
-            self.start_task(self.timekeeper.run(lambda: self.core), "clock")
+            if run.last_slice is not None:
+                # A feed that stays silent from the start is noticed too.
+                self.timekeeper.note_slice(run.last_slice, self.core.state.settings.interval)
+            self.tasks.start(self.timekeeper.run(lambda: self.core), "clock")
 
     def _plan(self) -> FeedPlan:
         settings, calendar = self.core.state.settings, self.core.state.calendar
@@ -348,112 +346,16 @@ class TradingEngine:
             symbols=tuple(asset.symbol for asset in self.core.state.assets),
             first_session=calendar.number(settings.start),
             last_session=None if settings.end is None else calendar.number(settings.end),
-            after=self._taken_up_after,
+            after=self.run_state.last_slice,
             latest=self.clock.now
             if self.feed.is_live and not isinstance(self.feed, StreamFeed)
             else None,
         )
 
-    async def _restore(self) -> None:
-        # Start and recovery are one: rows from before are given to the core again,
-        # prints suppressed.
-        recorder = self._recorder
-        if self._begun is not None:
-            for level, text in self._begun.messages:
-                self.on_message(level, text)
-            for row, text in self._begun.closed:
-                recorder.closed_session(row, text)
-            self._hand_over(self._begun.commands)
-        else:
-            self._begin()
-        loop_budget = LoopBudget(self.clock)
-        inputs = recorder.inputs()
-        while self._replay_until(loop_budget.is_due, inputs):
-            await loop_budget.take()
-        recorder.finish_replay()
-        self.account_side.take_over_holdings()
-        self._age.begin()
-        self.breakers.begin(self.core)
-        recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
-        self.journal.commit(durable=True)
-
-    def _begin(self) -> None:
-        self._start_where_it_began()
-        if self._segment is not None and self._segment.state is not None:
-            assets = {asset.symbol: asset for asset in self.core.state.assets}
-            facts = Facts(self.journal, assets, upto=self._segment.after)
-            carry_on(self.core, facts, self._segment.state)
-            if facts.slices:
-                self._taken_up_after = facts.slices[-1].timestamp
-        with self._replaying(), contained("initialize"):
-            self._hand_over(self.core.start())
-
-    def _replay_until(
-        self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]
-    ) -> bool:
-        # Whether more is to come; one redirection serves all events between two
-        # breaths.
-        with self._replaying(), contained("a callback"):
-            for _seq, event in inputs:
-                if isinstance(event, MarketDataEvent):
-                    self._taken_up_after = event.timestamp
-                self._process(event)
-                self.replayed += 1
-                if is_due():
-                    return True
-        return False
-
-    async def _begin_segment(self, go_on: Callable[[Journal], None]) -> None:
-        go_on(self.journal)
-        self._segment = segments_of(self.journal)[-1]
-        self._recorder = Recorder(self.journal, after=self._segment.after)
-        self._taken_up_after = None
-        self._take_over(self.core.state.settings.start, self.core.state.settings.capital_base)
-        await self._restore()
-
-    def _start_where_it_began(self) -> None:
-        if not self.feed.is_live or not self.journal.resumed:
-            return
-        for _seq, event in self.journal.events():
-            if isinstance(event, MarketDataEvent):
-                self._start_at(event)
-                return
-
-    def _start_at(self, event: MarketDataEvent) -> bool:
-        # A live feed's first bar says in which session the run begins; until then it
-        # was the one after now.
-        if not self.feed.is_live:
-            return False
-        core = self.core
-        session = core.state.calendar.session_of_us(us_of(event.timestamp))
-        if session < 0 or core.state.calendar.label(session) == core.state.settings.start:
-            return False
-        self._take_over(core.state.calendar.label(session), core.state.settings.capital_base)
-        return True
-
-    def _replaying(self) -> contextlib.AbstractContextManager[None]:
-        return prints_suppressed(self.journal.resumed and self._recorder.replaying)
-
-    def start_task(self, coroutine: Any, name: str) -> None:
-        """Run a coroutine beside the engine until it ends."""
-        error = FeedDisconnected if name == "feed" else BrokerError
-        work = guarded(coroutine, f"the {name} task", error)
-        task = asyncio.create_task(work, name=f"rbtlive {name} of {self.core.strategy.name}")
-        task.add_done_callback(lambda _task: coroutine.close())  # it may never have begun
-        task.add_done_callback(self._task_done)
-        self._tasks.append(task)
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            self._lost_task = task.get_name()
-        elif task.exception() is not None and self.failure is None:
-            self.failure = task.exception()
-        self._wakeup.set()
-
     # -- the loop ---------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        queue, loop_budget = self.queue, self._breath
+        queue, loop_budget = self.queue, self._loop_budget
         while not self._given_up:
             while queue.size and not self._given_up:
                 self._drain(loop_budget)
@@ -464,10 +366,7 @@ class TradingEngine:
             if self._given_up:
                 return
             self.journal.commit()
-            if self.failure is not None:
-                raise self.failure
-            if self._lost_task:
-                raise lost_task(self._lost_task)
+            self.tasks.raise_failure()
             if self._stopping or (self._pump.done and not queue.size):
                 return
             self._wakeup.clear()
@@ -482,24 +381,21 @@ class TradingEngine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wakeup.wait(), wait_s)
         while self.queue.size:
-            self._drain(self._breath)
+            self._drain(self._loop_budget)
         self.journal.commit()
-
-    def hand_over(self, commands: list[Command]) -> None:
-        """Write commands down, and send them."""
-        self._hand_over(commands)
 
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
-        self._heard = None
+        self.processor.heard = None
         with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
         if self._age.judges:
             self._age.sum_up()
         if self.link is not None:
             self.link.note_progress()
-        if self._heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(self._heard.timestamp, self.core.state.settings.interval)
+        heard = self.processor.heard
+        if heard is not None:  # of slices that came together, the last one tells of the feed
+            self.timekeeper.note_slice(heard.timestamp, self.core.state.settings.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
@@ -511,7 +407,7 @@ class TradingEngine:
             while queue.size and not self._given_up:
                 event = queue.get()
                 if self._age.judges:
-                    age = self._age.before(event, self._taken_up_after)
+                    age = self._age.before(event, self.run_state.last_slice)
                     if age is not None:
                         yield age
                 if not isinstance(event, MarketDataEvent):
@@ -520,7 +416,7 @@ class TradingEngine:
                     yield event
                 else:
                     last_us = self.core.state.market.last_slice_us
-                    last = self._taken_up_after if last_us is None else datetime_of(last_us)
+                    last = self.run_state.last_slice if last_us is None else datetime_of(last_us)
                     now = self.clock.now() if self.feed.is_live else None
                     yield from self._intake.admit(self.core.state, event, last, now)
                 count += 1
@@ -534,12 +430,12 @@ class TradingEngine:
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
-        if lag_s >= TOLD_LAG_S:
-            self.on_message(
+        if lag_s >= REPORTED_LAG_S:
+            self.run_state.on_message(
                 "warning", f"the loop was held for {lag_s:.1f} s: nothing was processed meanwhile"
             )
         if self.feed.is_live:
-            self._enqueue_if(self.breakers.check_lag(self.core, lag_s))
+            self.run_state.enqueue_if(self.breakers.check_lag(self.core, lag_s))
 
     # -- an event ---------------------------------------------------------------------
 
@@ -549,108 +445,29 @@ class TradingEngine:
             return believed
         return self.account_side.held_back(event)
 
-    def _slice_to_core(self, event: MarketDataEvent) -> None:
-        if self._taken_up_after is None:
-            self._taken_up_after = event.timestamp
-            if self._start_at(event):
-                # initialize has printed once already
-                with contextlib.redirect_stdout(io.StringIO()):
-                    self._hand_over(self.core.start())
-                    for opening in self.account_side.opening:
-                        self._hand_over(self.core.process(opening))
-            self.account_side.opening.clear()
-        if self._times_callbacks:
-            self._process_timed(event)
-        else:
-            commands = self.core.process(event)
-            if commands:
-                self._hand_over(commands)
-        if event.bars:  # an empty one says nothing of the feed
-            self._heard = event
-        if self.breakers.looks_at_books:
-            self._enqueue_if(self.breakers.check(self.core))
-
-    def _to_core(self, event: Event) -> None:
-        if isinstance(event, SystemErrorEvent):
-            self.meters.errors += 1
-        elif isinstance(event, (OrderRejectEvent, OrderUpdateEvent, OrderFillEvent)):
-            self._enqueue_if(self.breakers.check_refusals(self.core, event))
-        if isinstance(event, OrderFillEvent) and self._is_booked(event):
-            return
-        if self._times_callbacks:
-            self._process_timed(event)
-        else:
-            self._process(event)
-
-    def _is_booked(self, event: OrderFillEvent) -> bool:
-        return event.execution_id in self.core.state.orders.executions
-
-    def _process_timed(self, event: Event) -> None:
-        started_ns = self.clock.monotonic_ns()
-        self._process(event)
-        took_s = (self.clock.monotonic_ns() - started_ns) / 1e9
-        self._enqueue_if(self.breakers.check_callbacks(self.core, took_s))
-
-    def _process(self, event: Event) -> None:
-        if self._taken_up_after is None:  # the first live slice may begin the run anew
-            self.account_side.note_opening(event)
-        resumes = isinstance(event, OperatorEvent) and event.action == "resume"
-        stood_still = resumes and self.core.state.trading_state != "running"
-        self._hand_over(self.core.process(event))
-        if stood_still:
-            self.breakers.note_resumed(self.core)
-
-    def _enqueue_if(self, event: Event | None) -> None:
-        if event is not None:
-            self.enqueue(event)
-
-    def _emit_fill(self, event: OrderFillEvent) -> None:
-        # The simulated venue's fill is written, booked, and then shown to whoever
-        # listens.
-        self._recorder.derived_fill(event)
-        self.core.process(event)
-        if not self._recorder.replaying:
-            self.dispatcher.dispatch_now(event, recorded=True)
-
-    def _hand_over(self, commands: list[Command]) -> None:
-        if not commands:
-            return
-        self._recorder.intents(self.core, commands)
-        if self._recorder.replaying:
-            if self.broker.simulated:
-                self.core.acknowledge(commands)
-            return
-        self.journal.commit(durable=True)
-        if self.link is None:
-            self.core.acknowledge(commands)
-        else:
-            self.link.send(commands)
-
     # -- ending -----------------------------------------------------------------------
 
     async def _finish(self) -> None:
         if self.journal.is_foreign:  # a forked child: everything here is the parent's
             return
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self.tasks.end()
+        self.failure = self.failure or self.tasks.failure
         self._pump.give_back()
         if self._given_up:
             if self.link is not None:
                 await self.link.hang_up()
             return
         try:
-            if self._recorder.replaying:
+            if self.run_state.recorder.replaying:
                 return  # nothing has happened since the run was left
             if self.failure is None:
                 if self._open_orders == "cancel":
                     self.dispatcher.dispatch_now(
                         OperatorEvent(timestamp=moment_of(self.core), action="cancel_all")
                     )
-                write_end(self._recorder, self.core, ended=self.ended)
+                write_end(self.run_state.recorder, self.core, ended=self.ended)
             else:
-                write_failure(self._recorder, self.core, self.failure)
+                write_failure(self.run_state.recorder, self.core, self.failure)
         except BaseException as failure:
             self.failure = self.failure or failure
             raise

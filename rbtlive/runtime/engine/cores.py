@@ -1,0 +1,96 @@
+"""Makes the core of a run, and makes it anew where the run begins elsewhere.
+
+The rule: a core is wired in one place, whether it is the first, one that begins at
+another session, or one that edited code has begun.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.model.events import MarketDataEvent, OrderFillEvent
+from rbtlive.runtime.backtest import new_core
+
+if TYPE_CHECKING:
+    from rbtlive.core.state.settings import RunSettings
+    from rbtlive.core.trading_core import TradingCore
+    from rbtlive.data.portal import PolarsDataPortal
+    from rbtlive.runtime.engine.live_run import LiveRun
+
+
+class CoreMaker:
+    """Puts cores into one run.
+
+    Args:
+        run: The run.
+        strategy: What `backtest` takes.
+        portal: The run's.
+        settings: The run's, as they were asked for.
+
+    Attributes:
+        thread: The engine's own thread, once it runs: orders from others are refused.
+    """
+
+    def __init__(
+        self,
+        run: LiveRun,
+        strategy: Any,
+        portal: PolarsDataPortal,
+        settings: RunSettings,
+        emit: Callable[[OrderFillEvent], None],
+    ) -> None:
+        self.thread: int | None = None
+        self._run = run
+        self._strategy = strategy
+        self._portal = portal
+        self._settings = settings
+        self._emit = emit
+
+    def make(self, start: date | None = None, capital_base: Decimal | None = None) -> None:
+        """Make a core that begins at a session with some capital; None leaves either as
+        it is now.
+        """
+        run = self._run
+        old = run.core if run.has_core else None
+        now = self._settings if old is None else old.state.settings
+        settings = replace(
+            self._settings,
+            start=start or now.start,
+            capital_base=now.capital_base if capital_base is None else capital_base,
+        )
+        simulated = run.broker.simulated
+        core = new_core(self._strategy, self._portal, settings, preload=False, simulated=simulated)
+        if old is not None:  # what an operator said before the first bar still holds
+            core.state.take_standing(old.state)
+            # The venue knows orders of these numbers.
+            core.state.orders.reserve(str(old.state.orders.last_id))
+        self.use(core)
+
+    def use(self, core: TradingCore) -> None:
+        """Put a core into the run."""
+        run = self._run
+        run.core = core
+        core.state.on_message = run.on_message
+        core.state.is_own_thread = lambda: self.thread in {None, threading.get_ident()}
+        core.state.emit = self._emit
+        core.state.on_session_closed = lambda row: run.recorder.session_closed(run.core, row)
+
+    def begin_at(self, event: MarketDataEvent) -> bool:
+        """Begin the run in the session of a live feed's first slice, and say whether
+        that was another one; until then it was the one after now.
+        """
+        run = self._run
+        if not run.feed.is_live:
+            return False
+        state = run.core.state
+        session = state.calendar.session_of_us(us_of(event.timestamp))
+        if session < 0 or state.calendar.label(session) == state.settings.start:
+            return False
+        self.make(start=state.calendar.label(session))
+        return True

@@ -1,0 +1,80 @@
+"""What the parts of one engine share: a run's core, its journal, and what it is wired to.
+
+The rule: it holds, and decides nothing. Whoever acts on it imports it; it imports none
+of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rbtlive.brokers.base import BrokerAdapter
+    from rbtlive.core.trading_core import TradingCore
+    from rbtlive.data.feeds.as_feed import DataFeed
+    from rbtlive.model.commands import Command
+    from rbtlive.model.events import Event
+    from rbtlive.runtime.broker.broker_link import BrokerLink
+    from rbtlive.runtime.clock import Clock
+    from rbtlive.runtime.engine.dispatcher import EventDispatcher
+    from rbtlive.runtime.journal.journal import Journal
+    from rbtlive.runtime.journal.recorder import Recorder
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveRun:
+    """One run of an engine.
+
+    Attributes:
+        broker: Where orders go.
+        feed: Where bars come from.
+        journal: Where everything is written.
+        clock: Tells wall time.
+        dispatcher: Gives events to their handlers.
+        enqueue: Puts an event into the engine's queue.
+        on_message: Gets level and text of what an operator should read.
+        recorder: Writes the run's rows, or checks them against those of before.
+        core: Decides; another one takes its place where a run begins anew.
+        link: The connection to a real broker; None before it is made, and on paper.
+        last_slice: END of the slice that was taken up last; None before the first.
+    """
+
+    broker: BrokerAdapter
+    feed: DataFeed
+    journal: Journal
+    clock: Clock
+    dispatcher: EventDispatcher
+    enqueue: Callable[[Event], None]
+    on_message: Callable[[str, str], None]
+    recorder: Recorder = field(init=False)
+    core: TradingCore = field(init=False)
+    link: BrokerLink | None = None
+    last_slice: datetime | None = None
+
+    @property
+    def has_core(self) -> bool:
+        """Whether a core has been made."""
+        return hasattr(self, "core")
+
+    def enqueue_if(self, event: Event | None) -> None:
+        """Put an event into the queue, if there is one."""
+        if event is not None:
+            self.enqueue(event)
+
+    def hand_over(self, commands: list[Command]) -> None:
+        """Write down what the strategy wants of a venue, durably, and then send it."""
+        if not commands:
+            return
+        self.recorder.intents(self.core, commands)
+        if self.recorder.replaying:
+            if self.broker.simulated:
+                self.core.acknowledge(commands)
+            return
+        self.journal.commit(durable=True)
+        if self.link is None:
+            self.core.acknowledge(commands)
+        else:
+            self.link.send(commands)

@@ -1,0 +1,153 @@
+"""What is done with one event: breakers look, the core processes, its commands go out.
+
+The rule: an event comes here journaled; what the core asks for is written down before
+anybody hears of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING
+
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    DecisionAgeEvent,
+    Event,
+    MarketDataEvent,
+    OperatorCallEvent,
+    OperatorEvent,
+    OrderFillEvent,
+    OrderRejectEvent,
+    OrderReplacedEvent,
+    OrderUpdateEvent,
+    ScheduledTriggerEvent,
+    SystemErrorEvent,
+)
+from rbtlive.runtime.engine.account_side import OPENING_EVENTS
+
+if TYPE_CHECKING:
+    from rbtlive.runtime.engine.account_side import AccountSide
+    from rbtlive.runtime.engine.breakers import BreakerWatch
+    from rbtlive.runtime.engine.cores import CoreMaker
+    from rbtlive.runtime.engine.live_run import LiveRun
+    from rbtlive.runtime.engine.meters import Meters
+
+CORE_EVENTS = (
+    DecisionAgeEvent,
+    OperatorCallEvent,
+    OrderReplacedEvent,
+    *OPENING_EVENTS,
+    OrderFillEvent,
+    OrderUpdateEvent,
+    OrderRejectEvent,
+    ScheduledTriggerEvent,
+    CircuitBreakerEvent,
+    OperatorEvent,
+    SystemErrorEvent,
+)
+"""What a core processes beside slices."""
+
+
+class EventProcessor:
+    """Gives the events of one run to its core.
+
+    Args:
+        run: The run.
+        account_side: The run's.
+        breakers: The run's.
+        meters: The run's.
+
+    Attributes:
+        cores: Makes the run's cores; set once it exists.
+        heard: The last slice with bars since `heard` was reset.
+    """
+
+    cores: CoreMaker
+
+    def __init__(
+        self, run: LiveRun, account_side: AccountSide, breakers: BreakerWatch, meters: Meters
+    ) -> None:
+        self.heard: MarketDataEvent | None = None
+        self._run = run
+        self._account_side = account_side
+        self._breakers = breakers
+        self._meters = meters
+        self._times_callbacks = run.feed.is_live and breakers.limits.max_callback_s is not None
+
+    def register(self) -> None:
+        """Register with the run's dispatcher."""
+        register = self._run.dispatcher.register_handler
+        register(MarketDataEvent, self.on_slice, critical=True)
+        for event_type in CORE_EVENTS:
+            register(event_type, self.on_event, critical=True)
+
+    def on_slice(self, event: MarketDataEvent) -> None:
+        """Process a slice."""
+        run = self._run
+        if run.last_slice is None:
+            run.last_slice = event.timestamp
+            self._begin_at(event)
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            commands = run.core.process(event)
+            if commands:
+                run.hand_over(commands)
+        if event.bars:  # an empty one says nothing of the feed
+            self.heard = event
+        if self._breakers.looks_at_books:
+            run.enqueue_if(self._breakers.check(run.core))
+
+    def _begin_at(self, event: MarketDataEvent) -> None:
+        run = self._run
+        if self.cores.begin_at(event):
+            # initialize has printed once already
+            with contextlib.redirect_stdout(io.StringIO()):
+                run.hand_over(run.core.start())
+                for opening in self._account_side.opening:
+                    run.hand_over(run.core.process(opening))
+        self._account_side.opening.clear()
+
+    def on_event(self, event: Event) -> None:
+        """Process anything else."""
+        run = self._run
+        if isinstance(event, SystemErrorEvent):
+            self._meters.errors += 1
+        elif isinstance(event, (OrderRejectEvent, OrderUpdateEvent, OrderFillEvent)):
+            run.enqueue_if(self._breakers.check_refusals(run.core, event))
+        if isinstance(event, OrderFillEvent) and self._is_booked(event):
+            return
+        if self._times_callbacks:
+            self._process_timed(event)
+        else:
+            self.process(event)
+
+    def _is_booked(self, event: OrderFillEvent) -> bool:
+        return event.execution_id in self._run.core.state.orders.executions
+
+    def _process_timed(self, event: Event) -> None:
+        clock = self._run.clock
+        started_ns = clock.monotonic_ns()
+        self.process(event)
+        took_s = (clock.monotonic_ns() - started_ns) / 1e9
+        self._run.enqueue_if(self._breakers.check_callbacks(self._run.core, took_s))
+
+    def process(self, event: Event) -> None:
+        """Give an event to the core, and its commands to the broker."""
+        run = self._run
+        if run.last_slice is None:  # the first live slice may begin the run anew
+            self._account_side.note_opening(event)
+        resumes = isinstance(event, OperatorEvent) and event.action == "resume"
+        stood_still = resumes and run.core.state.trading_state != "running"
+        run.hand_over(run.core.process(event))
+        if stood_still:
+            self._breakers.note_resumed(run.core)
+
+    def on_simulated_fill(self, event: OrderFillEvent) -> None:
+        """Write down the simulated venue's fill, book it, and show it to the handlers."""
+        run = self._run
+        run.recorder.derived_fill(event)
+        run.core.process(event)
+        if not run.recorder.replaying:
+            run.dispatcher.dispatch_now(event, recorded=True)

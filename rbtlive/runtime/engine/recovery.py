@@ -1,0 +1,146 @@
+"""Takes a run up where its journal left it.
+
+The rule: start and recovery are one. Rows from before are given to the core again,
+prints suppressed, through the code that runs it; only then is anything new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from rbtlive.errors import StrategyChanged
+from rbtlive.model.events import Event, MarketDataEvent
+from rbtlive.runtime.engine.containment import contained, prints_suppressed
+from rbtlive.runtime.engine.loop_budget import LoopBudget
+from rbtlive.runtime.journal.recorder import Recorder
+from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
+
+if TYPE_CHECKING:
+    from rbtlive.runtime.engine.cores import CoreMaker
+    from rbtlive.runtime.engine.live_run import LiveRun
+    from rbtlive.runtime.engine.processing import EventProcessor
+    from rbtlive.runtime.engine.swap import StartedSegment
+    from rbtlive.runtime.journal.journal import Journal
+
+
+class Recovery:
+    """Brings one run's core to where the run stands.
+
+    Args:
+        run: The run.
+        cores: Makes its cores.
+        processor: Processes its events.
+        begun: A segment that has begun already; None restores the run from its journal.
+        go_on: Begins a segment from the journal's positions if a replay goes another
+            way; None lets it fail.
+
+    Attributes:
+        replayed: Number of events that were processed again.
+    """
+
+    def __init__(
+        self,
+        run: LiveRun,
+        cores: CoreMaker,
+        processor: EventProcessor,
+        *,
+        begun: StartedSegment | None,
+        go_on: Callable[[Journal], None] | None,
+    ) -> None:
+        self.replayed = 0
+        self._run = run
+        self._cores = cores
+        self._processor = processor
+        self._begun = begun
+        self._go_on = go_on
+        self._segment = segments_of(run.journal)[-1] if run.journal.resumed else None
+        run.recorder = Recorder(run.journal, after=self._segment.after if self._segment else 0)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a segment was given that has begun already."""
+        return self._begun is not None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether rows of before are still to be replayed, so that the core does not
+        stand where the run does.
+        """
+        return self._begun is None and self._run.recorder.replaying
+
+    async def restore(self) -> None:
+        """Bring the core to where the run stands.
+
+        Raises:
+            StrategyChanged: the strategy does something else than it did.
+        """
+        try:
+            await self._restore()
+        except StrategyChanged:
+            if self._go_on is None:
+                raise
+            await self._begin_segment(self._go_on)
+
+    async def _restore(self) -> None:
+        run, recorder = self._run, self._run.recorder
+        if self._begun is not None:
+            for level, text in self._begun.messages:
+                run.on_message(level, text)
+            for row, text in self._begun.closed:
+                recorder.closed_session(row, text)
+            run.hand_over(self._begun.commands)
+        else:
+            self._begin()
+        loop_budget = LoopBudget(run.clock)
+        inputs = recorder.inputs()
+        while self._replay_until(loop_budget.is_due, inputs):
+            await loop_budget.take()
+        recorder.finish_replay()
+
+    def _begin(self) -> None:
+        run = self._run
+        if run.feed.is_live and run.journal.resumed:
+            self._start_where_it_began()
+        if self._segment is not None and self._segment.state is not None:
+            assets = {asset.symbol: asset for asset in run.core.state.assets}
+            facts = Facts(run.journal, assets, upto=self._segment.after)
+            carry_on(run.core, facts, self._segment.state)
+            if facts.slices:
+                run.last_slice = facts.slices[-1].timestamp
+        with self._quiet(), contained("initialize"):
+            run.hand_over(run.core.start())
+
+    def _start_where_it_began(self) -> None:
+        for _seq, event in self._run.journal.events():
+            if isinstance(event, MarketDataEvent):
+                self._cores.begin_at(event)
+                return
+
+    def _replay_until(
+        self, is_due: Callable[[], bool], inputs: Iterator[tuple[int, Event]]
+    ) -> bool:
+        # Whether more is to come; one redirection serves all events between two turns
+        # of the loop.
+        with self._quiet(), contained("a callback"):
+            for _seq, event in inputs:
+                if isinstance(event, MarketDataEvent):
+                    self._run.last_slice = event.timestamp
+                self._processor.process(event)
+                self.replayed += 1
+                if is_due():
+                    return True
+        return False
+
+    async def _begin_segment(self, go_on: Callable[[Journal], None]) -> None:
+        run = self._run
+        go_on(run.journal)
+        self._segment = segments_of(run.journal)[-1]
+        run.recorder = Recorder(run.journal, after=self._segment.after)
+        run.last_slice = None
+        self._cores.make()
+        await self._restore()
+
+    def _quiet(self) -> contextlib.AbstractContextManager[None]:
+        return prints_suppressed(self._run.journal.resumed and self._run.recorder.replaying)
