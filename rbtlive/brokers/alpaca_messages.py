@@ -363,7 +363,7 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
         timestamp=at,
         order_id=client_id,
         status=state,
-        reason="" if state in OPEN_STATES else f"{event} by the broker",
+        reason=REPLACED if event == "replaced" else "",
         broker_order_id=_text(snapshot, "id"),
     )
 

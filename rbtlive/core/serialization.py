@@ -67,8 +67,11 @@ def order_facts(order: Order) -> dict[str, Any]:
     for name in ("created", "dt"):
         facts[name] = _stamp(facts[name])
     facts["state"] = order.state.value
-    if order.tag is None:  # journals of strategies without tags stay as they were
-        del facts["tag"]
+    # Journals without tags and reasons stay as they were.
+    facts["cancel_requested"] = order.cancel_requested
+    for name in ("tag", "cancel_reason"):
+        if facts[name] is None:
+            del facts[name]
     return facts
 
 
@@ -81,6 +84,8 @@ def order_of(facts: Mapping[str, Any], assets: Mapping[str, Asset]) -> Order:
     for name in ("created", "dt"):
         values[name] = _moment(values[name])
     values["state"] = OrderState(values["state"])
+    if values.pop("cancel_requested"):  # earlier journals do not say why
+        values.setdefault("cancel_reason", "")
     return Order(**values)
 
 

@@ -57,7 +57,7 @@ def test_every_field_of_an_order_survives():
     asset = PolarsDataPortal(daily_frame()).assets[0]
     order = Order(
         "7", asset, Decimal("10.5"), NOON, NOON, Decimal("1.25"), Decimal(2), Decimal(-3), Decimal("0.1"),
-        OrderState.PARTIALLY_FILLED, True, True, "why", "b1", 4, True, True,
+        OrderState.PARTIALLY_FILLED, True, True, "why", "b1", 4, "asked", True,
     )  # fmt: skip
 
     back = order_of(json.loads(json.dumps(order_facts(order))), {asset.symbol: asset})

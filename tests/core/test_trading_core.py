@@ -295,6 +295,42 @@ def test_rejects_and_updates_of_a_venue_reach_the_strategy_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "reason"),
+    [
+        (False, OrderState.CANCELED, "canceled by the broker"),
+        (False, OrderState.EXPIRED, "expired by the broker"),
+        (True, OrderState.CANCELED, "cancelled by the operator"),
+        (True, OrderState.EXPIRED, "expired by the broker"),
+    ],
+)
+def test_an_end_that_a_venue_reports_without_a_reason_has_one(asked, status, reason):
+    core, first, _later = remote()
+    if asked:
+        core.process(OperatorEvent(timestamp=at(first), action="cancel", order_id="1"))
+    core.process(OrderUpdateEvent(timestamp=at(first), order_id="1", status=status))
+
+    assert core.state.orders.get_order("1").reason == reason
+    assert core.context.diary[-1][1] == f"cancel 1: {reason}"
+
+
+def test_why_an_outcome_was_not_known_is_forgotten_once_it_is():
+    core, first, _later = remote()
+    for order_id in "12":
+        core.process(
+            OrderUpdateEvent(
+                timestamp=at(first),
+                order_id=order_id,
+                status=OrderState.UNKNOWN,
+                reason="no answer",
+            )
+        )
+    core.process(fill(first, "1", 4, "x1"))
+    core.process(OrderUpdateEvent(timestamp=at(first), order_id="2", status=OrderState.PENDING))
+
+    assert [core.state.orders.get_order(i).reason for i in "12"] == [None, None]
+
+
 def test_what_a_venue_says_late_does_not_take_an_order_back():
     core, first, _later = remote()
     core.process(fill(first, "1", 10, "x1"))

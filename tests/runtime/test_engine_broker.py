@@ -96,7 +96,7 @@ class BookBroker(rbt.BrokerAdapter):
         self.cancels.append(client_order_id)
         self._change(client_order_id, state=OrderState.CANCELED)
         self.tell(
-            OrderUpdateEvent(timestamp=SystemClock().now(), order_id=client_order_id, status=OrderState.CANCELED, reason="asked")
+            OrderUpdateEvent(timestamp=SystemClock().now(), order_id=client_order_id, status=OrderState.CANCELED)
         )  # fmt: skip
 
     def fill(self, client_order_id, amount, *, execution_id="x1", told=1):
@@ -270,7 +270,7 @@ def test_a_cancel_is_asked_for_once_and_ends_the_order_when_it_is_answered(tmp_p
     session = run(trading(tmp_path, broker, work))
 
     assert broker.cancels == broker.sent
-    assert session.context.told == [("cancel", "1", "asked")]
+    assert session.context.told == [("cancel", "1", "cancelled by the strategy")]
 
 
 def test_kill_is_confirmed_by_asking_the_broker(tmp_path):

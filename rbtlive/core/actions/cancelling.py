@@ -11,7 +11,7 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.state.order import Order
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderRejectEvent, OrderUpdateEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order import CLOSED_STATES, OrderState
 
 
 def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the strategy") -> None:
@@ -25,7 +25,7 @@ def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the
         # Where it is done at once, the command is still to be written down.
         state.outbox.append(CancelOrder(order_id=order_id))
         if not state.venue.cancels_at_once:
-            order.cancel_requested = True
+            order.cancel_reason = reason
             return
     end_order(state, order, reason)
 
@@ -57,6 +57,9 @@ def on_update(state: RunState, event: OrderUpdateEvent) -> None:
             "warning", f"order {event.order_id} is known to the venue only: {event.reason}"
         )
         return
+    order = orders.get_order(event.order_id)
+    if order is not None and not event.reason:
+        event = event.model_copy(update={"reason": _reason_of_end(order, event.status)})
     if orders.apply_update(event):
         order = orders.get_order(event.order_id)
         if order is not None:
@@ -65,6 +68,14 @@ def on_update(state: RunState, event: OrderUpdateEvent) -> None:
                 notice(state, "on_order_cancel", order, event.reason)
             elif order.state is OrderState.REJECTED:
                 notice(state, "on_order_reject", order, event.reason)
+
+
+# Which of a venue's channels is first to report an end depends on the load; the reason
+# must not. A cancel has the reason it was asked for with.
+def _reason_of_end(order: Order, status: OrderState) -> str:
+    if status is OrderState.CANCELED and order.cancel_reason:
+        return order.cancel_reason
+    return f"{status} by the broker" if status in CLOSED_STATES else ""
 
 
 def on_reject(state: RunState, event: OrderRejectEvent) -> None:

@@ -67,7 +67,8 @@ class Order:
         reason: Why it was denied, rejected or canceled; None otherwise.
         broker_order_id: The venue's name for it.
         executions: How many fills it had.
-        cancel_requested: A cancel was sent to the venue and not answered yet.
+        cancel_reason: Why the venue was asked to cancel it; None if it was not. It is
+            known before the venue answers.
         restated: A split has changed its prices.
         tag: What the strategy called it, or None.
     """
@@ -87,7 +88,7 @@ class Order:
     reason: str | None = None
     broker_order_id: str | None = None
     executions: int = 0
-    cancel_requested: bool = field(default=False)
+    cancel_reason: str | None = None
     restated: bool = field(default=False)
     tag: str | None = None
 
@@ -105,6 +106,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether it may still fill."""
         return self.state in OPEN_STATES
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the venue was asked to cancel it."""
+        return self.cancel_reason is not None
 
     @property
     def status(self) -> OrderStatus:

@@ -131,7 +131,10 @@ class OrderManager:
         order = self._known(event.order_id)
         if event.execution_id in self.executions:
             return None
+        in_doubt = order.state is OrderState.UNKNOWN
         self.fill(order, event.amount, event.commission, event.timestamp)
+        if in_doubt:
+            order.reason = None
         self.executions.add(event.execution_id)
         return order
 
@@ -166,6 +169,8 @@ class OrderManager:
             order.state not in OPEN_STATES or _is_step_back(order.state, event.status)
         ):
             return False
+        if order.state is OrderState.UNKNOWN:
+            order.reason = None  # why its outcome was not known: it is now
         self.move(order, event.status, event.timestamp, reason=event.reason or None)
         return True
 
@@ -251,7 +256,7 @@ class OrderManager:
                     o.dt,
                     o.limit_reached,
                     o.broker_order_id,
-                    o.cancel_requested,
+                    o.cancel_reason,
                 )
                 if self._told.get(o.id) != now:
                     changed.append(o)

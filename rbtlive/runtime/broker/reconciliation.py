@@ -86,18 +86,11 @@ def missing_events(order: Order, known: BrokerOrder, booked: Iterable[str]) -> l
                 timestamp=known.updated_at,
                 order_id=order.id,
                 status=known.state,
-                reason=known.reason or _reason_of(order, known),
+                reason=known.reason,
                 broker_order_id=known.broker_order_id,
             )
         )
     return events
-
-
-# A cancel that we asked for keeps the reason it was asked with.
-def _reason_of(order: Order, known: BrokerOrder) -> str:
-    if order.cancel_requested or known.state not in CLOSED_STATES:
-        return ""
-    return f"{known.state} by the broker"
 
 
 def _ended(order: Order, known: BrokerOrder, reason: str) -> OrderUpdateEvent:

@@ -287,7 +287,7 @@ def _apply_intent(
             core.state.orders.move(order, OrderState.CANCELED, row.timestamp)
             core.state.orders.touch(order)
         elif order is not None and order.is_open:
-            order.cancel_requested = True
+            order.cancel_reason = ""
         return
     if order is None:
         order = _order_of(core, facts, row)
