@@ -79,6 +79,17 @@ class PositiveWindowLengthMixin(Term):
             )
 
 
+def _formula_is_own(kind: type) -> bool:
+    """Say whether a class computes by the formula that its `_whole` gives: a subclass
+    that overrides `compute` alone does not.
+    """
+
+    def definer(name: str) -> type:
+        return next(one for one in kind.__mro__ if name in vars(one))
+
+    return definer("_whole") is definer("compute")
+
+
 class CustomTermMixin(Term):
     """A term whose `compute` is called once a day with the windows of that day."""
 
@@ -107,18 +118,32 @@ class CustomTermMixin(Term):
         return out
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
-        whole = self._whole(inputs, mask)
-        if whole is not None:
-            return whole
-        single = self.ndim == 1
-        out = self._allocate((len(mask), 1) if single else mask.shape)
+        if _formula_is_own(type(self)):
+            whole = self._whole(inputs, mask)
+            if whole is not None:
+                return whole
+        if self.ndim == 1:
+            return self._by_day_alone(inputs, dates, assets, mask)
+        out = self._allocate(mask.shape)
         compute, params = self.compute, self.params
-        every = np.array([True])
+        held, sids, every = None, assets, False
         for row, day in enumerate(dates):
-            chosen = every if single else mask[row]
-            values = out[row][chosen]
-            compute(day, assets[mask[row]], values, *map(next, inputs), **params)
-            out[row][chosen] = values
+            chosen = mask[row]
+            if held is None or not np.array_equal(held, chosen):
+                held, sids, every = chosen, assets[chosen], bool(chosen.all())
+            values = out[row] if every else out[row][chosen]
+            compute(day, sids, values, *map(next, inputs), **params)
+            if not every:
+                out[row][chosen] = values
+        return out
+
+    # One value a day.
+    def _by_day_alone(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        out = self._allocate((len(mask), 1))
+        for row, day in enumerate(dates):
+            values = out[row].copy()
+            self.compute(day, assets[mask[row]], values, *map(next, inputs), **self.params)
+            out[row] = values
         return out
 
     def graph_repr(self) -> str:

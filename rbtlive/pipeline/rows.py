@@ -1,4 +1,4 @@
-"""Arithmetic over the rows of a cross-section: ranks, groups, quantiles, moments.
+"""Arithmetic over the rows of a cross-section: groups, quantiles, moments.
 
 The rule: arrays in, arrays out, and zipline's numbers: its ties, its cut-offs, its
 treatment of missing values.
@@ -66,58 +66,6 @@ def nanargmax(values: Any, axis: int = 0) -> Any:
     if np.isnan(values).all(axis=axis).any():
         raise ValueError("All-NaN slice encountered")
     return np.nanargmax(values, axis=axis)
-
-
-def ordinal_ranks(numbers: Any) -> Any:
-    """Return the rank of each value in its row, from 1; of equals the first is lower."""
-    order = np.argsort(numbers, axis=1, kind="stable")
-    ranks = np.empty(numbers.shape)
-    counting = np.broadcast_to(np.arange(1.0, numbers.shape[1] + 1), numbers.shape)
-    np.put_along_axis(ranks, order, counting, axis=1)
-    return ranks
-
-
-def as_floats(values: Any) -> Any:
-    """Return values for sorting; whole numbers and times keep their order."""
-    if values.dtype.kind == "f":
-        return values.copy()
-    return values.astype(np.int64).view(np.float64).copy()
-
-
-def masked_ranks(values: Any, mask: Any, missing: Any, *, method: str, ascending: bool) -> Any:
-    """Return the rank of each value in its row, from 1; NaN where masked or missing.
-
-    Ordinal ranks give the lower one of equals to the lower sid, in both directions. By
-    any other method, a row in which one is missing has no ranks.
-    Source: zipline-reloaded 3.2.1, `lib/rank.pyx`.
-    """
-    lost = ~mask | is_missing(values, missing)
-    numbers = as_floats(values)
-    numbers[lost] = np.nan
-    if not ascending:
-        numbers = -numbers
-    if method == "ordinal":
-        ranks = ordinal_ranks(numbers)
-    else:
-        from scipy.stats import rankdata
-
-        ranks = np.apply_along_axis(rankdata, 1, numbers, method=method).astype(np.float64)
-    ranks[lost] = np.nan
-    return ranks
-
-
-def row_ranks(row: Any, method: str) -> Any:
-    """Return the ranks of one row."""
-    from scipy.stats import rankdata
-
-    return rankdata(row, method=method)
-
-
-def row_ranks_descending(row: Any, method: str) -> Any:
-    """Return the ranks of one row, from the largest."""
-    from scipy.stats import rankdata
-
-    return rankdata(-(row.view(np.float64)), method=method)
 
 
 def demean(row: Any) -> Any:

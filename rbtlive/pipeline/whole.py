@@ -1,8 +1,7 @@
-"""Windows of many days at once, where a formula allows it.
+"""Built-in factors over many days at once.
 
-The rule: a number depends on the values of its window alone, digit for digit, never on
-where a chunk begins: sums run in blocks that are counted from the calendar's first
-session.
+The rule: what is given is zipline's formula of each day's window; None where a window
+must be looked at by itself.
 """
 
 from __future__ import annotations
@@ -11,119 +10,249 @@ from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
+from rbtlive.pipeline import rolling
 from rbtlive.pipeline.windows import Loaded, Windows
 
 
-def rolling_sum(values: Any, length: int, first: int) -> Any:
-    """Return the sums of all windows of `length` rows.
-
-    Each window is the end of one block of `length` rows and the start of the next, so
-    that a sum takes three additions, whatever its length.
-    Source: van Herk (1992), Gil and Werman (1993), there for maxima.
+class _Inputs:
+    """The inputs of a term, restated to one level.
 
     Args:
-        values: Rows x assets, without missing values.
-        length: Rows of a window.
+        windows: As the engine hands them to a term.
+        mask: Which assets are wanted.
+
+    Attributes:
+        values: By input, rows x assets.
+        levels: By input, what turns the common level into the one of each day; None if
+            nothing is restated.
         first: Session number of the first row.
     """
-    count, width = values.shape
-    lead = first % length
-    blocks = -(-(lead + count) // length)
-    padded = np.zeros((blocks * length, width))
-    padded[lead : lead + count] = values
-    shaped = padded.reshape(blocks, length, width)
-    starts = np.cumsum(shaped, axis=1).reshape(-1, width)
-    ends = np.cumsum(shaped[:, ::-1], axis=1)[:, ::-1].reshape(-1, width)
-    windows = count - length + 1
-    low = np.arange(lead, lead + windows)
-    sums = starts[low + length - 1]
-    split = low % length != 0
-    sums[split] += ends[low[split]]
-    return sums
+
+    def __init__(self, windows: Sequence[Windows], mask: Any) -> None:
+        pairs = [one.loaded.levelled(one.length) for one in windows]
+        self.values = [values for values, _ in pairs]
+        self.levels = [levels for _, levels in pairs]
+        self.first = windows[0].loaded.first
+        self.length = windows[0].length
+        self._mask = mask
+
+    def at_level(self, found: Any, *numbers: int) -> Any:
+        """Return results at each day's level of some inputs, by their numbers."""
+        for number in numbers:
+            if self.levels[number] is not None:
+                found = found * self.levels[number]
+        return found
+
+    def masked(self, found: Any) -> Any:
+        """Return results of the assets that are wanted, NaN for others."""
+        return found if self._mask.all() else np.where(self._mask, found, np.nan)
 
 
-def known_sum(values: Any, length: int, first: int) -> tuple[Any, Any]:
-    """Return the sums of all windows without missing values, and how many values each
-    has.
-
-    Where one is missing, values are added from the oldest to the newest: two windows of
-    different lengths over the same few values of a new asset have the same sum, as in
-    zipline, and a comparison of their means is False.
-    """
-    missing = np.isnan(values)
-    if not missing.any():
-        return rolling_sum(values, length, first), float(length)
-    filled = np.where(missing, 0.0, values)
-    sums = rolling_sum(filled, length, first)
-    counts = rolling_sum((~missing).astype(np.float64), length, first)
-    gaps = np.flatnonzero(missing.any(axis=0))
-    some = np.take(filled, gaps, axis=1)
-    windows = len(values) - length + 1
-    slow = np.zeros((windows, len(gaps)))
-    for age in range(length):
-        slow += some[age : age + windows]
-    sums[:, gaps] = np.where(counts[:, gaps] < length, slow, sums[:, gaps])
-    return sums, counts
-
-
-# The inputs, if they can be taken whole.
-def _inputs(windows: Sequence[Any], mask: Any) -> list[Loaded] | None:
+def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
+    """Return the inputs of a term, if they can be taken whole."""
     if not all(isinstance(one, Windows) and one.loaded.values.dtype.kind == "f" for one in windows):
         return None
-    loaded = [one.loaded for one in windows]
-    return loaded if all(one.values.shape[1] == mask.shape[1] for one in loaded) else None
+    if any(one.loaded.values.shape[1] != mask.shape[1] for one in windows):
+        return None
+    return _Inputs(windows, mask)
 
 
-def _masked(values: Any, mask: Any) -> Any:
-    return np.where(mask, values, np.nan)
-
-
-def latest(term: Any, windows: Sequence[Any], mask: Any) -> Any:
+def latest(windows: Sequence[Any], mask: Any) -> Any:
     """Return the last value of each window of one row."""
-    loaded = _inputs(windows, mask)
-    if loaded is None or term.window_length != 1:
+    if inputs_of(windows, mask) is None or windows[0].length != 1:
         return None
-    values = loaded[0].values
-    if loaded[0].restatements:
+    loaded: Loaded = windows[0].loaded
+    values = loaded.values
+    if loaded.restatements:
         values = values.copy()
-        for row, column, ratio in loaded[0].restatements:
+        for row, column, ratio in loaded.restatements:
             values[row, column] *= ratio
-    return _masked(values, mask)
+    return values if mask.all() else np.where(mask, values, np.nan)
 
 
-def returns(term: Any, windows: Sequence[Any], mask: Any) -> Any:
-    """Return the change over each window, as a share of its first value."""
-    loaded = _inputs(windows, mask)
-    if loaded is None:
+def change(windows: Sequence[Any], mask: Any, *, scale: float = 1.0, sized: bool = False) -> Any:
+    """Return the change over each window, as a share of its first value.
+
+    Args:
+        windows: One input.
+        mask: Which assets are wanted.
+        scale: 100 for percent.
+        sized: Whether it is a share of the first value's size, so that its sign is that
+            of the difference.
+    """
+    given = inputs_of(windows, mask)
+    if given is None:
         return None
-    values, _ = loaded[0].levelled(term.window_length)
-    last, first = values[term.window_length - 1 :], values[: len(mask)]
+    values = given.values[0]
+    last, first = values[given.length - 1 :], values[: len(mask)]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _masked((last - first) / first, mask)
+        found = last - first
+        found /= abs(first) if sized else first
+        if scale != 1.0:
+            found *= scale
+    return given.masked(found)
 
 
-def mean(term: Any, windows: Sequence[Any], mask: Any) -> Any:
+def mean(windows: Sequence[Any], mask: Any) -> Any:
     """Return the mean of each window."""
-    loaded = _inputs(windows, mask)
-    if loaded is None:
+    given = inputs_of(windows, mask)
+    if given is None:
         return None
-    values, levels = loaded[0].levelled(term.window_length)
-    sums, counts = known_sum(values, term.window_length, loaded[0].first)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = sums / counts
-    return _masked(found if levels is None else found * levels, mask)
+    found = rolling.known_mean(given.values[0], given.length, given.first)
+    return given.masked(given.at_level(found, 0))
 
 
-def dollar_volume(term: Any, windows: Sequence[Any], mask: Any) -> Any:
+def dollar_volume(windows: Sequence[Any], mask: Any) -> Any:
     """Return the money traded a day over each window."""
-    loaded = _inputs(windows, mask)
-    if loaded is None:
+    given = inputs_of(windows, mask)
+    if given is None:
         return None
-    length = term.window_length
-    close, close_levels = loaded[0].levelled(length)
-    volume, volume_levels = loaded[1].levelled(length)
-    found = known_sum(close * volume, length, loaded[0].first)[0] / length
-    for levels in (close_levels, volume_levels):
-        if levels is not None:
-            found = found * levels
-    return _masked(found, mask)
+    money = given.values[0] * given.values[1]
+    found = rolling.known_sum(money, given.length, given.first)[0]
+    found /= given.length
+    return given.masked(given.at_level(found, 0, 1))
+
+
+def weighted_average(windows: Sequence[Any], mask: Any) -> Any:
+    """Return the mean of the first input of each window, weighted by the second."""
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    base, weight = given.values
+    found, _ = rolling.known_sum(base * weight, given.length, given.first)
+    total, _ = rolling.known_sum(weight, given.length, given.first)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found /= total
+    return given.masked(given.at_level(found, 0))
+
+
+def relative_strength(windows: Sequence[Any], mask: Any) -> Any:
+    """Return the relative strength index of each window, 0 to 100."""
+    given = inputs_of(windows, mask)
+    if given is None or given.length < 2:
+        return None
+    changes = np.diff(given.values[0], axis=0)
+    span = given.length - 1, given.first + 1
+    ups = rolling.known_mean(np.maximum(changes, 0.0), *span)
+    downs = rolling.known_mean(np.minimum(changes, 0.0), *span)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return given.masked(100 - (100 / (1 + (ups / abs(downs)))))
+
+
+def moments(windows: Sequence[Any], mask: Any) -> Any:
+    """Return mean and population standard deviation of each window, as a pair."""
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    found = rolling.known_moments(given.values[0], given.length, given.first)
+    return tuple(given.masked(given.at_level(one, 0)) for one in found)
+
+
+def oscillator(windows: Sequence[Any], mask: Any) -> Any:
+    """Return where the last close lies between each window's low and high, 0 to 100."""
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    closes, lows, highs = given.values
+    span = given.length, given.first
+    close = given.at_level(closes[given.length - 1 :], 0)
+    low = given.at_level(rolling.known_extreme(lows, *span, largest=False), 1)
+    high = given.at_level(rolling.known_extreme(highs, *span, largest=True), 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return given.masked(((close - low) / (high - low)) * 100)
+
+
+def weighted_mean(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
+    """Return the mean of each window, by weights of its days; NaN if one is missing."""
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    found = rolling.weighted_mean(given.values[0], weights)
+    return given.masked(given.at_level(found, 0))
+
+
+def weighted_spread(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
+    """Return the standard deviation of each window, by weights of its days; NaN if a
+    day is missing.
+    """
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    values = given.values[0]
+    centre = rolling.weighted_mean(values, weights)
+    found = np.sqrt(rolling.weighted_mean(values, weights, centre))
+    return given.masked(given.at_level(found, 0))
+
+
+def linear_mean(windows: Sequence[Any], mask: Any) -> Any:
+    """Return the mean of each window with weights 1, 2, 3, …; what is missing counts as
+    0.
+    """
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    values = np.where(np.isnan(given.values[0]), 0.0, given.values[0])
+    found = rolling.weighted_mean(values, np.arange(1.0, given.length + 1))
+    return given.masked(given.at_level(found, 0))
+
+
+def true_range(windows: Sequence[Any], mask: Any) -> Any:
+    """Return the last day's range of each window, the gap from the day before
+    included.
+    """
+    given = inputs_of(windows, mask)
+    if given is None or given.length != 2:
+        return None
+    high, low = (given.at_level(given.values[number][1:], number) for number in (0, 1))
+    close = given.at_level(given.values[2][:-1], 2)
+    return given.masked(np.fmax(np.fmax(high - low, abs(high - close)), abs(low - close)))
+
+
+def signal_line(windows: Sequence[Any], mask: Any, weights: Sequence[Any]) -> Any:
+    """Return the weighted mean of the difference of two others.
+
+    Args:
+        windows: One input.
+        mask: Which assets are wanted.
+        weights: Of the fast, the slow and the signal line.
+    """
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    fast, slow, signal = weights
+    values = given.values[0]
+    long = rolling.weighted_mean(values, slow)
+    short = rolling.weighted_mean(values, fast)[-len(long) :]
+    found = rolling.weighted_mean(short - long, signal)
+    return given.masked(given.at_level(found, 0))
+
+
+def cloud_middle(windows: Sequence[Any], mask: Any, lengths: Sequence[int]) -> Any:
+    """Return the middles between high and low over the last days of each window; NaN
+    where one is missing.
+
+    Args:
+        windows: Highs and lows.
+        mask: Which assets are wanted.
+        lengths: How many days, a middle each.
+    """
+    given = inputs_of(windows, mask)
+    if given is None:
+        return None
+    middles = []
+    for length in lengths:
+        skipped = given.length - length
+        span = length, given.first + skipped
+        high = rolling.plain_extreme(given.values[0][skipped:], *span, largest=True)
+        low = rolling.plain_extreme(given.values[1][skipped:], *span, largest=False)
+        middles.append(given.masked((given.at_level(high, 0) + given.at_level(low, 1)) / 2))
+    return middles
+
+
+def value_at(windows: Sequence[Any], mask: Any, place: int) -> Any:
+    """Return the value at one place of each window."""
+    given = inputs_of(windows, mask)
+    if given is None or place >= given.length:
+        return None
+    found = given.values[0][place : place + len(mask)]
+    return given.masked(given.at_level(found, 0))

@@ -37,7 +37,7 @@ class Returns(CustomFactor):
             out[:] = (inputs[0][-1] - inputs[0][0]) / inputs[0][0]
 
     def _whole(self, windows: Any, mask: Any) -> Any:
-        return whole.returns(self, windows, mask)
+        return whole.change(windows, mask)
 
 
 def _at_least_two(term: Any) -> None:
@@ -64,6 +64,9 @@ class PercentChange(SingleInputMixin, CustomFactor):
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = (values[-1] - values[0]) / abs(values[0])
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.change(windows, mask, sized=True)
+
 
 class DailyReturns(Returns):
     """The change of the close from one day to the next."""
@@ -80,7 +83,7 @@ class SimpleMovingAverage(SingleInputMixin, CustomFactor):
         out[:] = rows.nanmean(inputs[0])
 
     def _whole(self, windows: Any, mask: Any) -> Any:
-        return whole.mean(self, windows, mask)
+        return whole.mean(windows, mask)
 
 
 class WeightedAverageValue(CustomFactor):
@@ -92,6 +95,9 @@ class WeightedAverageValue(CustomFactor):
         base, weight = inputs
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = rows.nansum(base * weight) / rows.nansum(weight)
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.weighted_average(windows, mask)
 
 
 class VWAP(WeightedAverageValue):
@@ -129,7 +135,7 @@ class AverageDollarVolume(CustomFactor):
         out[:] = rows.nansum(close * volume) / len(close)
 
     def _whole(self, windows: Any, mask: Any) -> Any:
-        return whole.dollar_volume(self, windows, mask)
+        return whole.dollar_volume(windows, mask)
 
 
 class _ExponentialWeightedFactor(SingleInputMixin, CustomFactor):
@@ -169,6 +175,10 @@ class ExponentialWeightedMovingAverage(_ExponentialWeightedFactor):
         weights = exponential_weights(len(inputs[0]), params["decay_rate"])
         out[:] = np.average(inputs[0], axis=0, weights=weights)
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        weights = exponential_weights(self.window_length, self.params["decay_rate"])
+        return whole.weighted_mean(windows, mask, weights)
+
 
 class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
     """The standard deviation with weights that decay, corrected for bias."""
@@ -182,6 +192,12 @@ class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
         total = np.sum(weights) ** 2
         out[:] = np.sqrt(variance * (total / (total - np.sum(weights**2))))
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        weights = exponential_weights(self.window_length, self.params["decay_rate"])
+        found = whole.weighted_spread(windows, mask, weights)
+        total = np.sum(weights) ** 2
+        return None if found is None else found * np.sqrt(total / (total - np.sum(weights**2)))
+
 
 class LinearWeightedMovingAverage(SingleInputMixin, CustomFactor):
     """The mean with weights 1, 2, 3, …; missing values count as 0."""
@@ -192,6 +208,9 @@ class LinearWeightedMovingAverage(SingleInputMixin, CustomFactor):
         days = len(inputs[0])
         weights = np.arange(1, days + 1, dtype=np.float64).reshape(days, 1)
         out[:] = rows.nansum(inputs[0] * weights) / (days * (days + 1) / 2)
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.linear_mean(windows, mask)
 
 
 class AnnualizedVolatility(CustomFactor):
@@ -205,6 +224,10 @@ class AnnualizedVolatility(CustomFactor):
         """Write the volatility."""
         del today, assets
         out[:] = rows.nanstd(inputs[0]) * params["annualization_factor"] ** 0.5
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        found = whole.moments(windows, mask)
+        return None if found is None else found[1] * self.params["annualization_factor"] ** 0.5
 
 
 @registered("PeerCount")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rbtlive.errors import UnknownRankMethod
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import rows
+from rbtlive.pipeline import ranks, rows
 from rbtlive.pipeline.checks import bad_bounds, float_only, optional_mask
 from rbtlive.pipeline.expression import NumericalExpression, factor_methods
 from rbtlive.pipeline.kinds import kind, registered
@@ -115,7 +115,7 @@ class Factor(RestrictedDType, ComputableTerm):
         """
         if groupby is NotSpecified:
             return Rank(self, method, ascending=ascending, mask=mask)
-        transform = rows.row_ranks if ascending else rows.row_ranks_descending
+        transform = ranks.row_ranks if ascending else ranks.row_ranks_descending
         return self._by_row(transform, mask, groupby, (method,), window_safe=True)
 
     def pearsonr(self, target: Any, correlation_length: int, mask: Any = NotSpecified) -> Any:
@@ -159,11 +159,17 @@ class Factor(RestrictedDType, ComputableTerm):
         """Return a filter of the day's N largest, in each group if one is given."""
         if N == 1:
             return kind("MaximumFilter")(self, groupby=groupby, mask=mask)
-        return self.rank(ascending=False, mask=mask, groupby=groupby) <= N
+        return self._first(N, mask, groupby, ascending=False)
 
     def bottom(self, N: int, mask: Any = NotSpecified, groupby: Any = NotSpecified) -> Any:  # noqa: N803
         """Return a filter of the day's N smallest, in each group if one is given."""
-        return self.rank(ascending=True, mask=mask, groupby=groupby) <= N
+        return self._first(N, mask, groupby, ascending=True)
+
+    # Without groups nothing needs to be ranked but the border.
+    def _first(self, count: Any, mask: Any, groupby: Any, *, ascending: bool) -> Any:
+        if groupby is NotSpecified and isinstance(count, (int, np.integer)):
+            return kind("FirstRanked")(self, int(count), ascending=ascending, mask=mask)
+        return self.rank(ascending=ascending, mask=mask, groupby=groupby) <= count
 
     def percentile_between(
         self, min_percentile: float, max_percentile: float, mask: Any = NotSpecified
@@ -258,7 +264,7 @@ class GroupedRowTransform(Factor):
         mask = factor.mask if mask is NotSpecified else _both(mask, factor.mask)
         if groupby is NotSpecified:
             groupby = kind("Everything")(mask=mask)
-        ranked = transform in {rows.row_ranks, rows.row_ranks_descending}
+        ranked = transform in {ranks.row_ranks, ranks.row_ranks_descending}
         return super().__new__(
             cls,
             inputs=(factor, groupby),
@@ -313,7 +319,7 @@ class Rank(SingleInputMixin, Factor):
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         missing = self.inputs[0].missing_value
-        return rows.masked_ranks(
+        return ranks.masked_ranks(
             inputs[0], mask, missing, method=self.method, ascending=self.ascending
         )
 
@@ -394,7 +400,7 @@ class Latest(LatestMixin, CustomFactor):
     def _whole(self, windows: Any, mask: Any) -> Any:
         from rbtlive.pipeline.whole import latest
 
-        return latest(self, windows, mask)
+        return latest(windows, mask)
 
 
 class DailySummary(SingleInputMixin, Factor):

@@ -95,16 +95,11 @@ class RollingLinearRegression(CustomFactor):
 
     def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
         """Write the five numbers of each regression."""
-        from scipy.stats import linregress
-
         del today, assets
         dependent = inputs[0]
         independent = np.broadcast_to(inputs[1], dependent.shape)
-        for column in range(len(out)):
-            fit = linregress(independent[:, column], dependent[:, column])
-            out.alpha[column], out.beta[column] = fit.intercept, fit.slope
-            out.r_value[column], out.p_value[column] = fit.rvalue, fit.pvalue
-            out.stderr[column] = fit.stderr
+        fit = regressions(independent, dependent)
+        out.alpha, out.beta, out.r_value, out.p_value, out.stderr = fit
 
 
 # The asset itself must be computed, even where it is not listed.
@@ -196,6 +191,43 @@ class SimpleBeta(CustomFactor, StandardOutputs):
     def target(self) -> Any:
         """The asset."""
         return self.inputs[1].asset
+
+
+def regressions(independent: Any, dependent: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Return alpha, beta, r, p and the standard error of the regression of each column
+    on another.
+
+    Source: `scipy.stats.linregress`, for all columns at once.
+
+    Args:
+        independent: Days x assets.
+        dependent: Days x assets.
+
+    Raises:
+        ValueError: all values of an independent column are the same.
+    """
+    from scipy.special import stdtr
+
+    days = len(independent)
+    if (independent.max(axis=0) == independent.min(axis=0)).any():
+        raise ValueError("Cannot calculate a linear regression if all x values are identical")
+    x_mean, y_mean = independent.mean(axis=0), dependent.mean(axis=0)
+    x, y = independent - x_mean, dependent - y_mean
+    xx, xy, yy = (x * x).mean(axis=0), (x * y).mean(axis=0), (y * y).mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        flat = (xx == 0.0) | (yy == 0.0)
+        r = np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0)
+        r = np.where(flat, np.where(xy == 0.0, np.nan, 0.0), r)
+        beta = xy / xx
+        if days == 2:
+            p = np.where(dependent[0] == dependent[1], 1.0, 0.0)
+            error = np.zeros(len(p))
+        else:
+            free, tiny = days - 2, 1e-20
+            t = r * np.sqrt(free / ((1.0 - r + tiny) * (1.0 + r + tiny)))
+            p = 2.0 * stdtr(free, -abs(t))
+            error = np.sqrt((1.0 - r**2) * yy / xx / free)
+    return y_mean - beta * x_mean, beta, r, p, error
 
 
 def vectorized_beta(

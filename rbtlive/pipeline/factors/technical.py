@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import rows
+from rbtlive.pipeline import rows, whole
 from rbtlive.pipeline.data import EquityPricing
 from rbtlive.pipeline.factors.basic import (
     VWAP,
@@ -38,6 +38,9 @@ class RSI(SingleInputMixin, CustomFactor):
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = 100 - (100 / (1 + (ups / downs)))
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.relative_strength(windows, mask)
+
 
 class BollingerBands(CustomFactor):
     """A moving average and bands of k population standard deviations around it."""
@@ -53,6 +56,16 @@ class BollingerBands(CustomFactor):
         out.middle = middle = rows.nanmean(inputs[0])
         out.upper = middle + distance
         out.lower = middle - distance
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        found = whole.moments(windows, mask)
+        if found is None:
+            return None
+        middle, spread = found
+        out = self._allocate(mask.shape)
+        distance = self.params["k"] * spread
+        out.middle, out.upper, out.lower = middle, middle + distance, middle - distance
+        return out
 
 
 class Aroon(CustomFactor):
@@ -84,6 +97,9 @@ class FastStochasticOscillator(CustomFactor):
         low, high = rows.nanmin(lows), rows.nanmax(highs)
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = ((closes[-1] - low) / (high - low)) * 100
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.oscillator(windows, mask)
 
 
 class IchimokuKinkoHyo(CustomFactor):
@@ -120,6 +136,18 @@ class IchimokuKinkoHyo(CustomFactor):
         out.senkou_span_b = middle(len(high))
         out.chikou_span = close[params["chikou_span_length"]]
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        lengths = [self.params[f"{name}_length"] for name in ("tenkan_sen", "kijun_sen")]
+        middles = whole.cloud_middle(windows[:2], mask, [*lengths, self.window_length])
+        close = whole.value_at(windows[2:], mask, self.params["chikou_span_length"])
+        if middles is None or close is None:
+            return None
+        out = self._allocate(mask.shape)
+        out.tenkan_sen, out.kijun_sen, out.senkou_span_b = middles
+        out.senkou_span_a = (middles[0] + middles[1]) / 2
+        out.chikou_span = close
+        return out
+
 
 class RateOfChangePercentage(CustomFactor):
     """The change over the window in percent."""
@@ -130,6 +158,9 @@ class RateOfChangePercentage(CustomFactor):
         first, last = inputs[0][0], inputs[0][-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = ((last - first) / first) * 100
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.change(windows, mask, scale=100.0)
 
 
 class TrueRange(CustomFactor):
@@ -148,6 +179,9 @@ class TrueRange(CustomFactor):
             abs(lows[1:] - closes[:-1]),
         )
         out[:] = rows.nanmax(np.dstack(ranges), 2)
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        return whole.true_range(windows, mask)
 
 
 class MovingAverageConvergenceDivergenceSignal(CustomFactor):
@@ -193,10 +227,18 @@ class MovingAverageConvergenceDivergenceSignal(CustomFactor):
         fast = _rolling_mean(closes, params["fast_period"])[-signal:]
         out[:] = _decaying_mean(fast - slow, signal, axis=0)
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        names = ("fast_period", "slow_period", "signal_period")
+        weights = [_span_weights(self.params[name]) for name in names]
+        return whole.signal_line(windows, mask, weights)
+
+
+def _span_weights(length: int) -> Any:
+    return exponential_weights(length, 1.0 - 2.0 / (1.0 + length))
+
 
 def _decaying_mean(values: Any, length: int, axis: int) -> Any:
-    decay = 1.0 - 2.0 / (1.0 + length)
-    return np.average(values, axis=axis, weights=exponential_weights(length, decay))
+    return np.average(values, axis=axis, weights=_span_weights(length))
 
 
 def _rolling_mean(values: Any, length: int) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import rows
+from rbtlive.pipeline import ranks, rows
 from rbtlive.pipeline.checks import bad_bounds
 from rbtlive.pipeline.expression import NumericalExpression, logical
 from rbtlive.pipeline.kinds import kind, registered
@@ -109,6 +109,31 @@ class NotNullFilter(SingleInputMixin, Filter):
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets, mask
         return ~is_missing(inputs[0], self.inputs[0].missing_value)
+
+
+@registered("FirstRanked")
+class FirstRanked(SingleInputMixin, Filter):
+    """The day's largest or smallest few; of equals those with the lower sids."""
+
+    window_length = 0
+    count: int
+    ascending: bool
+
+    def __new__(cls, factor: Any, count: int, *, ascending: bool, mask: Any) -> Any:
+        """Return the filter of the first `count` of `factor`."""
+        facts = {"count": count, "ascending": ascending}
+        return super().__new__(cls, inputs=(factor,), mask=mask, facts=facts)
+
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+        del dates, assets
+        missing = self.inputs[0].missing_value
+        return ranks.first_ranked(
+            inputs[0], mask, missing, count=self.count, ascending=self.ascending
+        )
+
+    def __repr__(self) -> str:
+        method = "bottom" if self.ascending else "top"
+        return f"{self.inputs[0].recursive_repr()}.{method}({self.count})"
 
 
 @registered("PercentileFilter")

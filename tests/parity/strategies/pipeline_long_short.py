@@ -5,7 +5,12 @@ from zipline.pipeline import Pipeline
 from zipline.pipeline.data import USEquityPricing
 from zipline.pipeline.factors import RSI, AverageDollarVolume, Returns, SimpleMovingAverage
 
-CASE = {"data": "pipelines_daily", "start": "2015-09-01", "end": "2016-04-15", "default_safe": False}
+CASE = {
+    "data": "pipelines_daily",
+    "start": "2015-09-01",
+    "end": "2016-04-15",
+    "default_safe": False,
+}
 LOG = []
 
 
@@ -22,7 +27,9 @@ def initialize(context):
         screen=tradable,
     )
     attach_pipeline(pipe, "reversion", chunks=10)
-    attach_pipeline(Pipeline({"adv": AverageDollarVolume(window_length=5)}), "liquidity", eager=False)
+    attach_pipeline(
+        Pipeline({"adv": AverageDollarVolume(window_length=5)}), "liquidity", eager=False
+    )
     context.day = 0
 
 

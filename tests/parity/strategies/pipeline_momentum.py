@@ -16,7 +16,12 @@ from zipline.pipeline import CustomFactor, Pipeline
 from zipline.pipeline.data import USEquityPricing
 from zipline.pipeline.factors import AverageDollarVolume, Returns
 
-CASE = {"data": "pipelines_daily", "start": "2015-07-01", "end": "2016-03-31", "default_safe": False}
+CASE = {
+    "data": "pipelines_daily",
+    "start": "2015-07-01",
+    "end": "2016-03-31",
+    "default_safe": False,
+}
 LOG = []
 
 
@@ -51,7 +56,13 @@ def before_trading_start(context, data):
     output = pipeline_output("momentum")
     context.output = output
     context.longs = output[output["longs"]].sort_values("momentum", ascending=False).index.tolist()
-    LOG.append([get_datetime(), [asset.symbol for asset in output.index], output["month"].round(9).tolist()])
+    LOG.append(
+        [
+            get_datetime(),
+            [asset.symbol for asset in output.index],
+            output["month"].round(9).tolist(),
+        ]
+    )
 
 
 def rebalance(context, data):

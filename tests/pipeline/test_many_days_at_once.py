@@ -1,0 +1,162 @@
+"""Factors that are computed over many days at once, and the first few of a ranking."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import rbtlive as rbt
+from rbtlive.pipeline import Pipeline, ranks, rolling
+from rbtlive.pipeline.data import USEquityPricing
+from rbtlive.pipeline.factors import (
+    EWMA,
+    EWMSTD,
+    RSI,
+    VWAP,
+    AnnualizedVolatility,
+    AverageDollarVolume,
+    BollingerBands,
+    FastStochasticOscillator,
+    IchimokuKinkoHyo,
+    LinearWeightedMovingAverage,
+    MACDSignal,
+    PercentChange,
+    RateOfChangePercentage,
+    Returns,
+    SimpleMovingAverage,
+    TrueRange,
+    WeightedAverageValue,
+)
+from rbtlive.pipeline.mixins import CustomTermMixin
+from tests.pipeline.test_engine import portal
+
+START, END = "2016-01-11", "2016-04-15"  # splits, dividends, gaps, listings and ends
+close, volume = USEquityPricing.close, USEquityPricing.volume
+
+
+def every(mask: Any = None) -> dict[str, Any]:
+    """Return all factors that have a formula for many days, with and without outputs."""
+    bands = BollingerBands(window_length=12, k=2, mask=mask)
+    cloud = IchimokuKinkoHyo(
+        window_length=20, tenkan_sen_length=4, kijun_sen_length=9, chikou_span_length=7, mask=mask
+    )
+    decay = {"window_length": 11, "decay_rate": 0.8, "mask": mask}
+    return {
+        "returns": Returns(window_length=8, mask=mask),
+        "change": PercentChange(inputs=[volume], window_length=4, mask=mask),
+        "roc": RateOfChangePercentage(inputs=[close], window_length=6, mask=mask),
+        "sma": SimpleMovingAverage(inputs=[close], window_length=20, mask=mask),
+        "volumes": SimpleMovingAverage(inputs=[volume], window_length=7, mask=mask),
+        "adv": AverageDollarVolume(window_length=10, mask=mask),
+        "vwap": VWAP(window_length=9, mask=mask),
+        "wav": WeightedAverageValue(inputs=[volume, close], window_length=5, mask=mask),
+        "rsi": RSI(mask=mask),
+        "ewma": EWMA(inputs=[close], **decay),
+        "ewmstd": EWMSTD(inputs=[close], **decay),
+        "lwma": LinearWeightedMovingAverage(inputs=[close], window_length=8, mask=mask),
+        "volatility": AnnualizedVolatility(window_length=30, mask=mask),
+        "fso": FastStochasticOscillator(mask=mask),
+        "range": TrueRange(mask=mask),
+        "macd": MACDSignal(fast_period=4, slow_period=9, signal_period=3, mask=mask),
+        **{name: getattr(bands, name) for name in ("lower", "middle", "upper")},
+        **{
+            name: getattr(cloud, name)
+            for name in ("tenkan_sen", "kijun_sen", "senkou_span_a", "senkou_span_b", "chikou_span")
+        },
+    }
+
+
+def table(mask: Any, **options: Any) -> pl.DataFrame:
+    return rbt.run_pipeline(Pipeline(every(mask)), START, END, portal(), **options)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_many_days_at_once_are_what_each_day_gives(masked: bool, monkeypatch: pytest.MonkeyPatch):
+    """Each factor's own compute, called day by day, gives the same numbers."""
+    mask = AverageDollarVolume(window_length=5).percentile_between(30, 100) if masked else None
+    found = table(mask)
+    for term in every(mask).values():
+        for one in (term, *term.inputs):
+            if isinstance(one, CustomTermMixin):
+                monkeypatch.setattr(type(one), "_whole", lambda *_: None)
+
+    by_day = table(mask)
+
+    assert len(found) > 700
+    assert_frame_equal(found, by_day, check_exact=False, rel_tol=1e-9, abs_tol=1e-11)
+
+
+def test_no_formula_depends_on_where_a_chunk_begins():
+    """All factors, cut into chunks of five days, give the same digits."""
+    assert_frame_equal(table(None, chunks=5), table(None), check_exact=True)
+
+
+def test_an_overridden_compute_is_what_counts():
+    """A subclass of a built-in factor that has a compute of its own is computed by it."""
+
+    class Doubled(Returns):
+        def compute(self, today, assets, out, closes):
+            out[:] = 2.0 * (closes[-1] / closes[0] - 1.0)
+
+    pipe = Pipeline({"own": Doubled(window_length=8), "plain": Returns(window_length=8)})
+
+    found = rbt.run_pipeline(pipe, START, END, portal()).drop_nulls()
+
+    np.testing.assert_allclose(found["own"], 2.0 * found["plain"], rtol=1e-9, atol=1e-12)
+
+
+numbers = st.one_of(
+    st.just(float("nan")),
+    st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, 1.0 + 2**-52, 1.0 + 2**-51]),
+    st.floats(-1e9, 1e9, allow_nan=False),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(numbers, min_size=7, max_size=7), min_size=1, max_size=5), st.booleans(), st.integers(-1, 9))  # fmt: skip
+def test_ranks_and_the_first_few_are_those_of_a_stable_sort(
+    rows: list[list[float]], ascending: bool, count: int
+):
+    """Equals, near equals, infinities and missing values come in the order of a stable
+    sort.
+    """
+    values = np.array(rows)
+    mask = np.arange(7) != 2
+    lost = np.isnan(values) | ~mask
+    keys = np.where(lost, np.nan, values if ascending else -values)
+    expected = np.empty(values.shape)
+    np.put_along_axis(expected, np.argsort(keys, axis=1, kind="stable"), np.arange(1.0, 8)[None, :], axis=1)  # fmt: skip
+    expected[lost] = np.nan
+
+    found = ranks.masked_ranks(values, mask[None, :], np.nan, method="ordinal", ascending=ascending)
+    first = ranks.first_ranked(values, mask[None, :], np.nan, count=count, ascending=ascending)
+
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(first, expected <= count)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 9), st.integers(0, 20), st.integers(0, 2**32 - 1))
+def test_windows_at_once_are_what_each_window_gives(length: int, first: int, seed: int):
+    """Sums, extremes and moments of each window, missing values and flat ones included."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    values = rng.normal(50.0, 1.0, (length + 14, 4))
+    values[:, 1] = 7.25
+    values[rng.random(values.shape) < 0.15] = np.nan
+    windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
+    known = [[row[~np.isnan(row)] for row in day] for day in windows]
+
+    def each(function: Any) -> Any:
+        return np.array([[function(row) if len(row) else np.nan for row in day] for day in known])
+
+    mean, spread = rolling.known_moments(values, length, first)
+    close_to = {"rtol": 1e-10, "atol": 1e-12}
+    np.testing.assert_allclose(mean, each(np.mean), **close_to)
+    np.testing.assert_allclose(spread, each(np.std), rtol=1e-9, atol=1e-10)
+    np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=True), each(np.max))  # fmt: skip
+    np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=False), each(np.min))  # fmt: skip
+    np.testing.assert_array_equal(rolling.plain_extreme(values, length, first, largest=True), windows.max(axis=2))  # fmt: skip
