@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -123,9 +123,16 @@ class OrderUpdateEvent(Event):
     broker_order_id: str | None = None
 
 
+TriggerName = Literal["session_start", "before_trading_start", "session_end"]
+TRIGGERS: Final = frozenset(get_args(TriggerName))
+
+
 class ScheduledTriggerEvent(Event):
-    """The clock reached a moment that was waited for: a slice's end, a session's start
-    or end.
+    """The clock reached a moment that was waited for.
+
+    Attributes:
+        name: What is due: one of `TRIGGERS`. Another name is refused where the event is
+            taken in, so that the run goes on.
     """
 
     default_priority = Priority.SCHEDULED_TRIGGER
@@ -167,8 +174,8 @@ OperatorAction = Literal[
     "cancel",
     "close",
     "kill",
-    "stop",
 ]
+"""What a person may do to a run; a session is stopped by its engine, not by an event."""
 
 
 class OperatorEvent(Event):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import assert_never
 
 from rbtlive.core.actions.cancelling import cancel_everything, cancel_order
 from rbtlive.core.actions.order_entry import enter
@@ -20,29 +21,32 @@ from rbtlive.model.number import ZERO
 
 def operate(state: RunState, event: OperatorEvent) -> None:
     """Do what a person asked for."""
-    if event.action == "pause":
-        state.paused = True
-    elif event.action == "resume":
-        state.paused = False
-        state.trading_state = "running"
-        state.halt_reason = ""
-        state.callbacks.failures_in_row = 0
-    elif event.action == "reduce":
-        state.trading_state = "reducing"
-        state.halt_reason = "reducing only, by the operator"
-    elif event.action == "halt":
-        state.halt("halted by the operator")
-    elif event.action == "cancel_all":
-        cancel_everything(state, "cancelled by the operator")
-    elif event.action == "kill":
-        cancel_everything(state, "kill by the operator")
-        state.halt("kill by the operator")
-    elif event.action == "cancel":
-        cancel_order(state, event.order_id, "cancelled by the operator")
-    elif event.action == "close":
-        _close(state, event.symbol, event.at_most)
-    elif event.action == "flatten":
-        _flatten(state, event.reason or "flatten by the operator", event.at_most)
+    match event.action:
+        case "pause":
+            state.paused = True
+        case "resume":
+            state.paused = False
+            state.trading_state = "running"
+            state.halt_reason = ""
+            state.callbacks.failures_in_row = 0
+        case "reduce":
+            state.trading_state = "reducing"
+            state.halt_reason = "reducing only, by the operator"
+        case "halt":
+            state.halt("halted by the operator")
+        case "cancel_all":
+            cancel_everything(state, "cancelled by the operator")
+        case "kill":
+            cancel_everything(state, "kill by the operator")
+            state.halt("kill by the operator")
+        case "cancel":
+            cancel_order(state, event.order_id, "cancelled by the operator")
+        case "close":
+            _close(state, event.symbol, event.at_most)
+        case "flatten":
+            _flatten(state, event.reason or "flatten by the operator", event.at_most)
+        case _:
+            assert_never(event.action)
 
 
 def _close(state: RunState, symbol: str, at_most: Mapping[str, Decimal] | None) -> None:

@@ -13,7 +13,7 @@ from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.run_state import RunState
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import InvariantBroken
-from rbtlive.model.events import ScheduledTriggerEvent
+from rbtlive.model.events import TRIGGERS, ScheduledTriggerEvent
 
 
 def enter_session(state: RunState, session: int) -> None:
@@ -88,7 +88,11 @@ def start_hook_if_due(state: RunState, us: int) -> None:
 
 
 def on_trigger(state: RunState, event: ScheduledTriggerEvent) -> None:
-    """Begin or close a session, or call the morning's callback, without a bar."""
+    """Begin or close a session, or call the morning's callback, without a bar.
+
+    Raises:
+        InvariantBroken: it has no known name.
+    """
     us = us_of(event.timestamp)
     if event.name == "session_start":
         session = state.calendar.session_of_us(us)
@@ -97,5 +101,10 @@ def on_trigger(state: RunState, event: ScheduledTriggerEvent) -> None:
     elif event.name == "before_trading_start":
         enter_session(state, state.calendar.next_session(us))
         start_hook_if_due(state, us)
-    elif event.name == "session_end" and state.session_open:
-        finish_session(state)
+    elif event.name == "session_end":
+        if state.session_open:
+            finish_session(state)
+    else:
+        raise InvariantBroken(
+            f"a trigger must be one of {', '.join(sorted(TRIGGERS))}: was {event.name!r:.80}"
+        )

@@ -18,6 +18,7 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
 from rbtlive.model.events import (
     EVENT_TYPES,
+    TRIGGERS,
     Event,
     MarketDataEvent,
     OrderFillEvent,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 LARGEST = Decimal(10) ** 15
 """Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
-_TRIGGERS = frozenset({"session_start", "before_trading_start", "session_end"})
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
 _MESSAGE_LIMIT = 2000
 
@@ -232,8 +232,8 @@ def _unknown_order(state: RunState, order_id: str) -> str | None:
 
 
 def _wrong_trigger(state: RunState, event: ScheduledTriggerEvent) -> str | None:
-    if event.name not in _TRIGGERS:
-        known = ", ".join(sorted(_TRIGGERS))
+    if event.name not in TRIGGERS:
+        known = ", ".join(sorted(TRIGGERS))
         return f"a trigger must be one of {known}: was {event.name!r:.80}; it is left out"
     if event.name == "session_end":
         session = state.market.session
