@@ -8,16 +8,25 @@ names the first difference in the order in which things happened.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, SessionRow
-from rbtlive.model.number import plain_text
-from rbtlive.model.order import Transaction
+from rbtlive.model.order import OrderState, Transaction
 from rbtlive.research.display import table_html
+from rbtlive.research.explaining.pairs import Executed, executed
+from rbtlive.research.parity_parts import (
+    Costs,
+    Decisions,
+    Difference,
+    Executions,
+    counted,
+    judged_executions,
+    shown,
+)
 
 MISSING = "nothing"
 """What a side holds of a fact that only the other side has."""
@@ -37,34 +46,9 @@ _NOT_FIGURES = {
     "adjustments",
 }
 
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first thing that differed.
-
-    Attributes:
-        sequence: Journal sequence of the event at which it happened, or None if no
-            event is known for that time.
-        time: When it happened, UTC.
-        field: What differed: the kind of fact, which one, and its field, e.g. "fill 3
-            of order 7: price".
-        session: The session's value, or "nothing".
-        backtest: The backtest's value, or "nothing".
-    """
-
-    sequence: int | None
-    time: datetime
-    field: str
-    session: Any
-    backtest: Any
-
-    def __str__(self) -> str:
-        event = "" if self.sequence is None else f", event {self.sequence}"
-        return (
-            f"{self.time.isoformat()}{event}: {self.field} was {_show(self.session)} in the "
-            "session "
-            f"and {_show(self.backtest)} in the backtest"
-        )
+_SAME_DECISIONS = Decisions(identical=True, compared=0)
+_SAME_EXECUTIONS = Executions(identical=True, compared=0)
+_SAME_COSTS = Costs(identical=True, compared=0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -72,13 +56,19 @@ class ParityReport:
     """Whether a session and a backtest over what it saw did the same.
 
     Attributes:
-        identical: Everything that was compared is equal, and everything was compared.
+        identical: Decisions and executions are identical, and everything was compared.
+            On paper prices and commissions are identical too; at a real broker they
+            are its own, and `costs` measures them.
         orders_compared: Order intents that were compared, denied ones included.
         fills_compared: Fills that were compared.
         interventions: Operator and breaker events that the backtest took over from the
             session.
         first_difference: The first difference, or None.
         not_compared: What could not be compared, one sentence each.
+        decisions: Whether the strategy asks for the same orders again.
+        executions: Whether they were executed alike.
+        costs: What the executions cost more or less.
+        elsewhere: The orders went to a real broker.
     """
 
     identical: bool
@@ -87,17 +77,36 @@ class ParityReport:
     interventions: int
     first_difference: Difference | None = None
     not_compared: tuple[str, ...] = ()
+    decisions: Decisions = field(default=_SAME_DECISIONS, compare=False)
+    executions: Executions = field(default=_SAME_EXECUTIONS, compare=False)
+    costs: Costs = field(default=_SAME_COSTS, compare=False)
+    elsewhere: bool = False
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
-        counted = (
-            f"{_count(self.orders_compared, 'order')} and {_count(self.fills_compared, 'fill')}"
+        amount = (
+            f"{counted(self.orders_compared, 'order')} and {counted(self.fills_compared, 'fill')}"
         )
         if self.first_difference is not None:
-            return f"The session and its backtest differ, after {counted} were compared."
+            apart = ""
+            if self.elsewhere and self.decisions:
+                apart = " in executions; the decisions are identical"
+            return f"The session and its backtest differ{apart}, after {amount} were compared."
         if self.not_compared:
-            return f"No difference in {counted}, but not everything could be compared."
-        return f"The session and its backtest are identical: {counted}, digit for digit."
+            return f"No difference in {amount}, but not everything could be compared."
+        if self.elsewhere and not self.costs:
+            return (
+                f"Decisions and executions are identical: {amount}. Costs are the broker's: "
+                f"{self.costs}."
+            )
+        return f"The session and its backtest are identical: {amount}, digit for digit."
+
+    def _parts(self) -> list[tuple[str, str]]:
+        return [
+            ("decisions", str(self.decisions)),
+            ("executions", str(self.executions)),
+            ("costs", str(self.costs)),
+        ]
 
     def __repr__(self) -> str:
         head = (
@@ -105,6 +114,8 @@ class ParityReport:
             f"fills_compared={self.fills_compared}, interventions={self.interventions})"
         )
         lines = [head]
+        if self.elsewhere:
+            lines += [f"  {name}: {text}" for name, text in self._parts()]
         if self.first_difference is not None:
             lines.append(f"  first difference: {self.first_difference}")
         lines += [f"  not compared: {sentence}" for sentence in self.not_compared]
@@ -115,6 +126,7 @@ class ParityReport:
             ("orders compared", f"{self.orders_compared:,}"),
             ("fills compared", f"{self.fills_compared:,}"),
             ("interventions", f"{self.interventions:,}"),
+            *self._parts(),
         ]
         difference = self.first_difference
         if difference is not None:
@@ -122,8 +134,8 @@ class ParityReport:
             rows += [
                 ("first difference", difference.time.isoformat() + event),
                 ("what", difference.field),
-                ("session", _show(difference.session)),
-                ("backtest", _show(difference.backtest)),
+                ("session", shown(difference.session)),
+                ("backtest", shown(difference.backtest)),
             ]
         rows += [("not compared", sentence) for sentence in self.not_compared]
         return table_html(self.verdict(), rows)
@@ -152,16 +164,12 @@ def parity_report(
         not_compared: What the caller could not compare, one sentence each.
     """
     ours, theirs = _facts_of(session), _facts_of(backtest)
-    orders = fills = 0
-    first: Difference | None = None
-    for one, other in _pairs(ours, theirs):
-        fact = one or other
-        assert fact is not None
-        orders += fact.kind in {_ORDER, _DENIAL}
-        fills += fact.kind == _FILL
-        first = _difference(one, other, sequences or {})
-        if first is not None:
-            break
+    orders, fills, first = _compared(ours, theirs, sequences or {})
+    decisions = Decisions(identical=first is None, compared=orders)
+    if first is not None:
+        asked, _fills, other = _compared(_decided(ours), _decided(theirs), sequences or {})
+        decisions = Decisions(identical=other is None, compared=asked, first_difference=other)
+    executions, costs = judged_executions(_same_orders(session, backtest))
     return ParityReport(
         identical=first is None and not not_compared,
         orders_compared=orders,
@@ -169,7 +177,67 @@ def parity_report(
         interventions=interventions,
         first_difference=first,
         not_compared=tuple(not_compared),
+        decisions=decisions,
+        executions=executions,
+        costs=costs,
     )
+
+
+def _compared(
+    ours: Sequence[_Fact], theirs: Sequence[_Fact], sequences: Mapping[datetime, int]
+) -> tuple[int, int, Difference | None]:
+    orders = fills = 0
+    for one, other in _pairs(ours, theirs):
+        fact = one or other
+        assert fact is not None
+        orders += fact.kind in {_ORDER, _DENIAL}
+        fills += fact.kind == _FILL
+        first = _difference(one, other, sequences)
+        if first is not None:
+            return orders, fills, first
+    return orders, fills, None
+
+
+def _decided(facts: Sequence[_Fact]) -> list[_Fact]:
+    return [fact for fact in facts if fact.kind in {_ORDER, _DENIAL}]
+
+
+def _same_orders(session: RunRecord, backtest: RunRecord) -> list[tuple[Executed, Executed | None]]:
+    theirs = {
+        one.order.id: one
+        for one in executed(backtest, len(backtest.transactions))
+        if one.order is not None
+    }
+    return [
+        (one, theirs.get(one.order.id))
+        for one in executed(session, len(session.transactions))
+        if one.order is not None and one.order.state is not OrderState.DENIED
+    ]
+
+
+def fills_apart(
+    session: Sequence[Transaction],
+    backtest: Sequence[Transaction],
+    *,
+    number: int,
+    upto: datetime | None,
+) -> tuple[int, Difference | None]:
+    """Compare fills that came after the last closed session; return how many, and the
+    first difference.
+
+    Args:
+        session: The session's.
+        backtest: The backtest's.
+        number: How many fills came before.
+        upto: Time of the session's last event: a session that was killed may not have
+            written the fills of that moment.
+    """
+    ours = [_fill(place, fill) for place, fill in enumerate(session, number + 1)]
+    theirs = [_fill(place, fill) for place, fill in enumerate(backtest, number + 1)]
+    if upto is not None and len(theirs) > len(ours) and theirs[len(ours)].time >= upto:
+        del theirs[len(ours) :]
+    _orders, fills, first = _compared(ours, theirs, {})
+    return fills, first
 
 
 # One thing that happened: when, of which kind, which one of its kind, and its values by
@@ -277,20 +345,18 @@ def _difference(
         return Difference(sequences.get(fact.time), fact.time, fact.name, session, backtest)
     if one.name != other.name:
         return Difference(sequences.get(one.time), one.time, _KINDS[one.kind], one.name, other.name)
-    for field in {**one.values, **other.values}:
-        left, right = one.values.get(field, MISSING), other.values.get(field, MISSING)
+    for name in {**one.values, **other.values}:
+        left, right = one.values.get(name, MISSING), other.values.get(name, MISSING)
         if not _same(left, right):
-            return Difference(
-                sequences.get(one.time), one.time, f"{one.name}: {field}", left, right
-            )
+            return Difference(sequences.get(one.time), one.time, f"{one.name}: {name}", left, right)
     return None
 
 
 def _summary(fact: _Fact) -> str:
     if fact.kind == _SESSION:
-        return f"portfolio_value {_show(fact.values['portfolio_value'])}"
+        return f"portfolio_value {shown(fact.values['portfolio_value'])}"
     return ", ".join(
-        f"{name} {_show(value)}" for name, value in fact.values.items() if value not in (None, "")
+        f"{name} {shown(value)}" for name, value in fact.values.items() if value not in (None, "")
     )
 
 
@@ -326,13 +392,3 @@ def _text(value: Any) -> str:
         if hasattr(value, "tolist")
         else value
     )
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return plain_text(value)
-    return value if isinstance(value, str) else repr(value)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

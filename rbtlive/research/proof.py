@@ -10,31 +10,34 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.serialization import recorded_fact
 from rbtlive.core.state.record import RunRecord
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
     MarketDataEvent,
+    OperatorCallEvent,
     OperatorEvent,
-    OrderFillEvent,
-    OrderRejectEvent,
-    OrderUpdateEvent,
 )
 from rbtlive.research.backtesting import result_of
-from rbtlive.research.parity_report import ParityReport, parity_report
+from rbtlive.research.judgement import Judgement, with_tail
+from rbtlive.research.parity_report import ParityReport, fills_apart, parity_report
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import PortalBars
+from rbtlive.research.shadow import Shadow
+from rbtlive.research.since_close import Asked, asked_in, asked_of, first_asked_apart
 from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine.account_side import ACCOUNT_OPENED
 from rbtlive.runtime.journal.files import StateFolder
@@ -53,8 +56,7 @@ Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
 """Gives the strategy and the settings of a segment, or None if its code is not loaded
 in this process.
 """
-
-_ANSWERS = (OrderFillEvent, OrderRejectEvent, OrderUpdateEvent)
+_INTERVENTIONS = (OperatorEvent, OperatorCallEvent, CircuitBreakerEvent)
 
 
 class Proof:
@@ -70,6 +72,7 @@ class Proof:
         self.run = run
         self._folder = folder
         self._loaded = loaded
+        self._simulated = run.header.get("broker") == PaperBroker.name
         self.segments = segments_of(run)
         first = self._first_slice()
         self.settings = settings_of(self.segments[-1].settings)
@@ -107,60 +110,93 @@ class Proof:
 
     def parity(self) -> ParityReport:
         """Compare orders, fills and books of every segment whose code is loaded with a
-        backtest's.
+        backtest's; at a real broker decisions, executions and costs are judged apart.
         """
         sequences, interventions = self._counted()
-        if not sequences:
-            return ParityReport(
-                identical=True, orders_compared=0, fills_compared=0, interventions=interventions
-            )
-        missing: list[str] = []
-        orders = fills = 0
-        report: ParityReport | None = None
-        for number, segment in enumerate(self.segments):
+        judgement = Judgement(interventions, elsewhere=not self._simulated)
+        for number, segment in enumerate(self.segments if sequences else ()):
             last = self.segments[number + 1].after if number + 1 < len(self.segments) else None
-            again = self._again(segment, last)
-            if again is None:
-                missing.append(
+            found = self._loaded(segment)
+            if found is None:
+                judgement.miss(
                     f"segment {number + 1} ({segment.strategy}): its code is not loaded here; "
                     "attach it, then ask again"
                 )
                 continue
-            told = self.facts(last).record(segment.strategy, again.settings)
-            report = parity_report(
-                _comparable(told),
-                _comparable(again, sessions=len(told.sessions)),
-                sequences=sequences,
-            )
-            orders, fills = max(orders, report.orders_compared), max(fills, report.fills_compared)
+            strategy, settings = found
+            settings = replace(settings, start=self.settings.start)
+            again = self._again(strategy, settings, segment, last)
+            facts = self.facts(last)
+            report = self._compared(facts, again, segment, sequences)
+            if not self._simulated and report.identical:
+                shadow = self._shadow(strategy, settings, segment, last)
+                judgement.take(report, shadow.pairs(again.record))
+            else:
+                judgement.take(report)
             if not report.identical:
                 break
-        first = None if report is None else report.first_difference
-        return ParityReport(
-            identical=first is None and not missing,
-            orders_compared=orders,
-            fills_compared=fills,
-            interventions=interventions,
-            first_difference=first,
-            not_compared=tuple(missing),
-        )
+        return judgement.report()
 
-    def _again(self, segment: Segment, last: int | None) -> RunRecord | None:
-        found = self._loaded(segment)
-        if found is None:
-            return None
-        strategy, settings = found
-        core = self._fresh(strategy, replace(settings, start=self.settings.start))
-        if segment.state is not None:
-            carry_on(core, self.facts(segment.after), segment.state)
-        # What the session said, it has said: this time is for comparing alone.
-        core.state.on_message = lambda _level, _text: None
+    def _compared(
+        self, facts: Facts, again: _Again, segment: Segment, sequences: Mapping[datetime, int]
+    ) -> ParityReport:
+        settings = again.record.settings
+        told = facts.record(segment.strategy, settings)
+        closed = _comparable(told)
+        report = parity_report(
+            closed, _comparable(again.record, sessions=len(told.sessions)), sequences=sequences
+        )
+        if not report.identical:
+            return report
+        upto = max(sequences, default=None)
+        first = facts.closed_transactions
+        fills, filled = fills_apart(
+            told.transactions[first:], again.record.transactions[first:], number=first, upto=upto
+        )
+        asked = asked_in(facts.tail)
+        apart = first_asked_apart(asked, again.asked, upto=upto)
+        known = {order.id for order in closed.orders}
+        new = sum(one.is_order and one.facts["order_id"] not in known for one in asked)
+        return with_tail(report, orders=new, fills=fills, asked=apart, filled=filled)
+
+    # The session's strategy over what the session took in. At a real broker its answers
+    # are given to it too: what is judged is what the strategy makes of them.
+    def _again(
+        self, strategy: Any, settings: RunSettings, segment: Segment, last: int | None
+    ) -> _Again:
+        core = self._core_of(strategy, settings, segment, simulated=self._simulated)
+        asked: list[Asked] = []
+        core.state.on_session_closed = lambda _row: asked.clear()
         with contextlib.redirect_stdout(io.StringIO()):
             inputs = inputs_between(self.run, segment.after, last)
-            # What a broker elsewhere told of orders is what is compared: here the
-            # simulated venue answers.
-            _drive(core, (event for event in inputs if not isinstance(event, _ANSWERS)))
-        return core.finish()
+            for commands in _driven(core, inputs):
+                asked += asked_of(core, commands)
+                if self._simulated:
+                    core.acknowledge(commands)
+        return _Again(core.finish(), asked)
+
+    def _shadow(
+        self, strategy: Any, settings: RunSettings, segment: Segment, last: int | None
+    ) -> Shadow:
+        core = self._core_of(strategy, settings, segment, simulated=True)
+        rows = (
+            row for row in self.run.rows(after=segment.after) if last is None or row.seq <= last
+        )
+        with contextlib.redirect_stdout(io.StringIO()):
+            core.acknowledge(core.start())
+            shadow = Shadow(core)
+            shadow.follow(rows)
+        return shadow
+
+    def _core_of(
+        self, strategy: Any, settings: RunSettings, segment: Segment, *, simulated: bool
+    ) -> TradingCore:
+        core = self._fresh(strategy, settings, simulated=simulated)
+        if segment.state is not None:
+            carry_on(core, self.facts(segment.after), segment.state)
+        # The session has reported its messages already: this run is for comparing alone.
+        core.state.on_message = lambda _level, _text: None
+        return core
 
     def loaded_settings(self) -> tuple[Any, RunSettings]:
         """Return the strategy and the settings of the run's last segment.
@@ -201,12 +237,16 @@ class Proof:
                 core.acknowledge(core.process(event))
         return result_of(core)
 
-    def _fresh(self, strategy: Any, settings: RunSettings) -> TradingCore:
+    def _fresh(
+        self, strategy: Any, settings: RunSettings, *, simulated: bool = True
+    ) -> TradingCore:
         settings = self._with_capital(settings)
         calendar = self.portal.calendar
         end = self._last_label() if settings.end is None else settings.end
         end = calendar.label(max(calendar.number(end), calendar.number(settings.start)))
-        return new_core(strategy, self.portal, replace(settings, end=end), preload=True)
+        return new_core(
+            strategy, self.portal, replace(settings, end=end), preload=True, simulated=simulated
+        )
 
     # At a broker elsewhere the account said how much there was.
     def _with_capital(self, settings: RunSettings) -> RunSettings:
@@ -237,18 +277,23 @@ class Proof:
         for seq, event in self.run.events():
             if isinstance(event, MarketDataEvent):
                 sequences[event.timestamp] = seq
-            interventions += isinstance(event, (OperatorEvent, CircuitBreakerEvent))
+            interventions += isinstance(event, _INTERVENTIONS)
         return sequences, interventions
 
 
-def _drive(core: TradingCore, events: Iterable[Event]) -> None:
-    # A failure that ends a run ended the session too; if it did not, the comparison
-    # finds what is missing. What callbacks print was printed when it happened.
+# A run's record, and what it asked for since its last closed session.
+class _Again(NamedTuple):
+    record: RunRecord
+    asked: list[Asked]
+
+
+# What each step asks for. A failure that ends a run ended the session too; if it did
+# not, the comparison finds what is missing.
+def _driven(core: TradingCore, events: Iterable[Event]) -> Iterator[list[Command]]:
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            core.acknowledge(core.start())
-            for event in events:
-                core.acknowledge(core.process(event))
+        yield core.start()
+        for event in events:
+            yield core.process(event)
     except Exception:  # around a user's callbacks
         if core.state.settings.on_error != "raise" and not core.state.initializing:
             raise

@@ -139,7 +139,7 @@ class ResultTables:
     @cached_property
     def profit_bridge(self) -> dict[str, Decimal]:
         """What the change of equity is made of, exact money: closed_profit and
-        open_profit before costs, commissions, dividends, fees, transfers, and their
+        open_profit before costs, commissions, dividends, fees, interest, transfers, and their
         sum, change_of_equity.
         """
         return profit_bridge(self.record)

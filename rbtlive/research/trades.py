@@ -24,6 +24,7 @@ from rbtlive.research.run_bars import RunBars, SymbolBars
 
 PROFIT = pl.Decimal(38, 18)
 """Open trades are valued at prices with as many digits as floats have."""
+_CASH = {"dividends": "dividend", "fees": "fee", "interest": "interest", "transfers": "transfer"}
 
 TRADE_SCHEMA: dict[str, Any] = {
     "symbol": pl.String(),
@@ -175,7 +176,7 @@ def profit_bridge(
 ) -> dict[str, Decimal]:
     """Return what the change of equity is made of, exactly: `closed_profit`,
     `open_profit` (both gross), `commissions` (negative), `dividends`, `fees`,
-    `transfers`, and `change_of_equity`, their sum.
+    `interest`, `transfers`, and `change_of_equity`, their sum.
     """
     trips = round_trips_of(record) if trips is None else trips
     with localcontext(ENGINE_CONTEXT):
@@ -184,6 +185,6 @@ def profit_bridge(
             "open_profit": sum((t.gross for t in trips if t.is_open), ZERO),
             "commissions": -sum((t.commission for t in record.transactions), ZERO),
         }
-        for name, kind in (("dividends", "dividend"), ("fees", "fee"), ("transfers", "transfer")):
+        for name, kind in _CASH.items():
             parts[name] = sum((a.cash for a in record.adjustments if a.kind == kind), ZERO)
         return parts | {"change_of_equity": sum(parts.values(), ZERO)}

@@ -95,7 +95,15 @@ events = st.one_of(
     st.builds(ScheduledTriggerEvent, timestamp=moments, name=texts_),
     st.builds(SystemErrorEvent, timestamp=moments, message=texts_, source=texts_),
     st.builds(CircuitBreakerEvent, timestamp=moments, name=texts_, reason=texts_),
-    st.builds(OperatorEvent, timestamp=moments, action=st.sampled_from(["halt", "kill", "pause"])),
+    st.builds(
+        OperatorEvent,
+        timestamp=moments,
+        action=st.sampled_from(["halt", "kill", "pause", "flatten", "close"]),
+        order_id=texts_,
+        symbol=texts_,
+        at_most=st.none() | st.dictionaries(texts_, numbers, max_size=2),
+        reason=texts_,
+    ),
 )
 
 

@@ -31,7 +31,7 @@ from rbtlive.model.order import Transaction
 
 _RECORDED = {
     "dividend": "dividend",
-    "interest": "transfer",
+    "interest": "interest",
     "fee": "fee",
     "deposit": "transfer",
     "withdrawal": "transfer",

@@ -14,7 +14,7 @@ from typing import Any
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text
 
-KINDS = ("dividend", "split", "fee", "transfer")
+KINDS = ("dividend", "split", "fee", "interest", "transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Adjustment:
     """One change of the books that no fill made.
 
     Attributes:
-        kind: "dividend", "split" (its cash pays for a fraction of a share), "fee" or
-            "transfer" (cash or shares that came from elsewhere).
+        kind: "dividend", "split" (its cash pays for a fraction of a share), "fee",
+            "interest" or "transfer" (cash or shares that came from elsewhere).
         dt: When it was booked, UTC.
         asset: The asset it is about; None for the account as a whole.
         cash: Money received; negative if paid.

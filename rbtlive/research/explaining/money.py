@@ -19,6 +19,11 @@ from rbtlive.model.order import OrderState
 from rbtlive.research.explaining.pairs import Executed, Pair, executed, paired
 from rbtlive.research.run_bars import RunBars
 
+# Deposits and withdrawals are no profit.
+_CASH = {"dividend": "dividends", "fee": "fees", "interest": "interest"}
+_AT_CLOSE_US = 1000
+"""An execution that follows the end of a bar by no more is at that bar's close."""
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -29,17 +34,19 @@ class Circumstances:
         missing: First moment at which the session lacked a bar, or had one that the
             later data has not.
         late: Moments at which a bar came too late to be acted on.
-        by_hand: Moments at which a person acted.
+        by_hand: Numbers of the session's orders that a person asked for.
         halted: Stretches in which the session did not trade, halted or paused.
         changed: When its code, settings or parameters changed first.
+        booked: When cash or shares came to it, or left it, first without an order.
     """
 
     revised: datetime | None = None
     missing: datetime | None = None
     late: tuple[datetime, ...] = ()
-    by_hand: tuple[datetime, ...] = ()
+    by_hand: frozenset[str] = frozenset()
     halted: tuple[tuple[datetime, datetime | None], ...] = ()
     changed: datetime | None = None
+    booked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +151,10 @@ class _Ledger:
     def other_cash(self) -> list[Part]:
         """Return dividends, cash for fractions and fees that differ."""
         parts = []
-        for kind, cause in (("dividend", "dividends"), ("fee", "fees"), ("transfer", "by hand")):
+        for kind, cause in _CASH.items():
             money = _cash(self._session, kind) - _cash(self._backtest, kind)
             if money:
-                parts.append(Part(None, None, None, cause, money, f"{kind}s differ"))
+                parts.append(Part(None, None, None, cause, money, f"{cause} booked apart"))
         return parts
 
 
@@ -237,12 +244,13 @@ def _bar_parts(
     return should - saw, to_money(base * ours.filled / theirs.filled) - should
 
 
-# What the executions would have cost at the closes of their bars.
+# What the executions would have cost at the closes of their bars: the bar that ends at
+# or after an execution, or ended just before.
 def _at_closes(one: Executed, bars: RunBars) -> Decimal | None:
     known = bars.of(one.symbol)
     total = ZERO
     for fill in one.fills:
-        place = int(np.searchsorted(known.us, us_of(fill.dt)))
+        place = int(np.searchsorted(known.us, us_of(fill.dt) - _AT_CLOSE_US))
         if place >= len(known.us):
             return None
         total += fill.amount * to_money(float(known.close[place]))
@@ -257,7 +265,7 @@ def _alone(
     when = one.created
     who = "the session alone" if ours is not None else "the backtest alone"
     words = f"{plain_text(one.filled)} {one.symbol} were traded by {who}"
-    if ours is not None and (ours.order is None or when in known.by_hand):
+    if ours is not None and (ours.order is None or ours.order.id in known.by_hand):
         return "by hand", words
     if theirs is not None and _within(when, known.halted):
         return "halt", f"{words}: trading was halted or paused"
@@ -277,7 +285,7 @@ def _by_data(
         return "data missing", f"{words}; a bar was missing at {known.missing}"
     if any(moment <= when for moment in known.late):
         return "data late", f"{words}; a bar came too late before"
-    if diverged:
+    if diverged or (known.booked is not None and known.booked <= when):
         return "after earlier differences", words
     return "unexplained decision", words
 
@@ -294,11 +302,12 @@ def _less(
         f"{plain_text(theirs.filled)} of {plain_text(theirs.asked)}"
     )
     order = ours.order
-    if order is not None and order.state is OrderState.DENIED:
-        cause = "halt" if _within(order.created, known.halted) else "refusal"
-        return cause, f"{words}: {order.reason}"
-    if order is not None and order.state is OrderState.REJECTED:
-        return "refusal", f"{words}: {order.reason}"
+    if order is not None and order.reason:
+        words = f"{words}: {order.reason}"
+        if order.state is OrderState.DENIED:
+            return ("halt" if _within(order.created, known.halted) else "refusal"), words
+        if order.state is OrderState.REJECTED or "refused" in order.reason:
+            return "refusal", words
     if ours.asked != theirs.asked:
         return _by_data(ours.created, known, words, diverged=diverged)
     return "partial fill", words

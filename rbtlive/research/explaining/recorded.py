@@ -5,7 +5,7 @@ backtest over the same sessions.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,14 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import np
 from rbtlive.model.events import (
+    CashAdjustmentEvent,
     CircuitBreakerEvent,
+    Event,
     MarketDataEvent,
+    OperatorCallEvent,
     OperatorEvent,
+    PositionAdjustmentEvent,
+    SplitEvent,
     SystemErrorEvent,
 )
 from rbtlive.research.backtesting import result_of
@@ -29,8 +34,10 @@ from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import RunBars
 from rbtlive.runtime.backtest import new_core, run_core
+from rbtlive.runtime.journal.journal import RUN_ENDED, RowKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BOOKED = (CashAdjustmentEvent, PositionAdjustmentEvent, SplitEvent)
 _STOPS = {"pause", "kill", "halt", "flatten", "reduce"}
 
 
@@ -128,33 +135,49 @@ def _moment(us: int) -> datetime:
 
 
 def _circumstances(proof: Proof, data: pl.DataFrame) -> Circumstances:
-    now: datetime | None = None
-    by_hand: set[datetime] = set()
-    late: list[datetime] = []
-    halted: list[tuple[datetime, datetime | None]] = []
-    for _seq, event in proof.run.events():
-        if isinstance(event, MarketDataEvent):
-            now = event.timestamp
-        elif isinstance(event, SystemErrorEvent) and " late" in f" {event.message}":
-            late.append(event.timestamp)
-        elif isinstance(event, OperatorEvent):
-            when = now or event.timestamp
-            by_hand |= {when, event.timestamp}
-            if event.action in _STOPS:
-                halted.append((when, None))
-            elif event.action == "resume" and halted and halted[-1][1] is None:
-                halted[-1] = (halted[-1][0], when)
-        elif isinstance(event, CircuitBreakerEvent):
-            halted.append((now or event.timestamp, None))
-    changed = _changed(proof)
+    found = _Happened()
+    for row in proof.run.rows():
+        if row.kind == RowKind.INPUT and row.type != RUN_ENDED:
+            found.take(row.event())
+        elif row.kind == RowKind.INTENT and found.by_person:
+            found.by_hand.add(row.data()["order_id"])
     return Circumstances(
         _first(data, "revised"),
         _first(data, "missing", "extra"),
-        tuple(late),
-        tuple(by_hand),
-        tuple(halted),
-        changed,
+        tuple(found.late),
+        frozenset(found.by_hand),
+        tuple(found.halted),
+        _changed(proof),
+        found.booked,
     )
+
+
+# What the inputs of a run say of it, beside its bars and the fates of its orders. What is
+# asked for after an input was caused by it.
+@dataclass(slots=True)
+class _Happened:
+    now: datetime | None = None
+    by_person: bool = False
+    by_hand: set[str] = field(default_factory=set)
+    late: list[datetime] = field(default_factory=list)
+    halted: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    booked: datetime | None = None
+
+    def take(self, event: Event) -> None:
+        self.by_person = isinstance(event, (OperatorEvent, OperatorCallEvent))
+        when = self.now or event.timestamp
+        if isinstance(event, MarketDataEvent):
+            self.now = event.timestamp
+        elif isinstance(event, SystemErrorEvent) and " late" in f" {event.message}":
+            self.late.append(event.timestamp)
+        elif isinstance(event, OperatorEvent) and event.action in _STOPS:
+            self.halted.append((when, None))
+        elif isinstance(event, OperatorEvent) and event.action == "resume":
+            self.halted = [(first, last or when) for first, last in self.halted]
+        elif isinstance(event, CircuitBreakerEvent):
+            self.halted.append((when, None))
+        elif isinstance(event, _BOOKED):
+            self.booked = self.booked or when
 
 
 def _first(data: pl.DataFrame, *kinds: str) -> datetime | None:

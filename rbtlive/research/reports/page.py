@@ -269,6 +269,7 @@ def _money(result: ResultTables) -> Iterator[str]:
         "commissions": "Commissions",
         "dividends": "Dividends",
         "fees": "Fees",
+        "interest": "Interest",
         "transfers": "Transfers",
         "change_of_equity": "Change of equity",
     }

@@ -137,7 +137,7 @@ def encode_event(event: Event) -> str:
         {
             name: value
             for name, value in event
-            if name not in _ENVELOPE and (value or name not in optional)
+            if name not in _ENVELOPE and (name not in optional or value not in (None, ""))
         }
     )
 
