@@ -153,7 +153,7 @@ class Proof:
         fills, filled = fills_apart(
             told.transactions[first:], again.record.transactions[first:], number=first, upto=upto
         )
-        asked = asked_in(facts.tail)
+        asked = asked_in([row for row in facts.tail if row.seq > segment.after])
         apart = first_asked_apart(asked, again.asked, upto=upto)
         known = {order.id for order in closed.orders}
         new = sum(one.is_order and one.facts["order_id"] not in known for one in asked)
