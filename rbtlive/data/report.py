@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import polars as pl
 
@@ -17,7 +17,13 @@ from rbtlive.data.reading.intake import Intake
 from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
-    from rbtlive.data.portal import PolarsDataPortal
+    from collections.abc import Sequence
+
+    from rbtlive.data.bars.minute_bars import MinuteBars
+    from rbtlive.data.calendars.calendar import TradingCalendar
+    from rbtlive.data.checking.corporate import Split
+    from rbtlive.model.asset import Asset
+    from rbtlive.model.interval import Interval
 
 _SPLIT_RATIOS: Final = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 50.0, 1.5)
 _SPLIT_TOLERANCE: Final = 0.04
@@ -28,6 +34,42 @@ _STALE_SESSIONS: Final = 5
 _MANY_ASSETS: Final = 10
 _LONG_SESSIONS: Final = 750
 _SHOWN: Final = 5
+
+
+class ReportedBars(Protocol):
+    """What is looked at of a portal."""
+
+    @property
+    def daily(self) -> pl.DataFrame:
+        """Daily bars."""
+
+    @property
+    def minutes(self) -> MinuteBars | None:
+        """Intraday bars; None for daily ones."""
+
+    @property
+    def interval(self) -> Interval:
+        """How long the bars are."""
+
+    @property
+    def calendar(self) -> TradingCalendar:
+        """The exchange's."""
+
+    @property
+    def assets(self) -> Sequence[Asset]:
+        """In the order of their indices."""
+
+    @property
+    def splits(self) -> Sequence[Split]:
+        """Splits that are known."""
+
+    @property
+    def first_session(self) -> int:
+        """Number of the first session with a bar."""
+
+    @property
+    def last_session(self) -> int:
+        """Number of the last session with a bar."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +182,7 @@ def _listed(frame: pl.DataFrame, name: str) -> str:
     return f"{frame.height:,}: {few}{', …' if frame.height > _SHOWN else ''}"
 
 
-def report_of(portal: PolarsDataPortal, intake: Intake | None) -> DataReport:
+def report_of(portal: ReportedBars, intake: Intake | None) -> DataReport:
     """Return the report of a portal.
 
     Args:
@@ -180,7 +222,7 @@ def report_of(portal: PolarsDataPortal, intake: Intake | None) -> DataReport:
 
 
 # Daily bars in the order of assets, each with the close and session before.
-def _with_before(portal: PolarsDataPortal) -> pl.DataFrame:
+def _with_before(portal: ReportedBars) -> pl.DataFrame:
     return (
         portal.daily.select("asset", "session", "open", "close", "volume")
         .sort("asset", "session")
@@ -191,7 +233,7 @@ def _with_before(portal: PolarsDataPortal) -> pl.DataFrame:
     )
 
 
-def _named(portal: PolarsDataPortal, rows: pl.DataFrame, *values: Any) -> pl.DataFrame:
+def _named(portal: ReportedBars, rows: pl.DataFrame, *values: Any) -> pl.DataFrame:
     symbols = pl.Series([asset.symbol for asset in portal.assets], dtype=pl.String)
     labels = portal.calendar.labels[rows["session"].to_numpy()]
     return rows.select(
@@ -201,7 +243,7 @@ def _named(portal: PolarsDataPortal, rows: pl.DataFrame, *values: Any) -> pl.Dat
     )
 
 
-def _gaps(portal: PolarsDataPortal) -> pl.DataFrame:
+def _gaps(portal: ReportedBars) -> pl.DataFrame:
     counted = portal.daily.select("asset", "session").sort("asset", "session")
     spans = counted.group_by("asset", maintain_order=True).agg(
         pl.col("session").min().alias("first"),
@@ -220,7 +262,7 @@ def _gaps(portal: PolarsDataPortal) -> pl.DataFrame:
     return named.select("symbol", "missing", pl.col("date").alias("first"))
 
 
-def _with_missing_minutes(portal: PolarsDataPortal, spans: pl.DataFrame) -> pl.DataFrame:
+def _with_missing_minutes(portal: ReportedBars, spans: pl.DataFrame) -> pl.DataFrame:
     minutes = portal.minutes
     assert minutes is not None
     grid = BarGrid(portal.calendar, portal.interval)
@@ -251,7 +293,7 @@ def _with_missing_minutes(portal: PolarsDataPortal, spans: pl.DataFrame) -> pl.D
     )
 
 
-def _zero_volumes(portal: PolarsDataPortal) -> int:
+def _zero_volumes(portal: ReportedBars) -> int:
     if portal.minutes is None:
         return int((portal.daily["volume"] == 0).sum())
     return sum(
@@ -260,7 +302,7 @@ def _zero_volumes(portal: PolarsDataPortal) -> int:
     )
 
 
-def _suspected_splits(portal: PolarsDataPortal, days: pl.DataFrame) -> pl.DataFrame:
+def _suspected_splits(portal: ReportedBars, days: pl.DataFrame) -> pl.DataFrame:
     jump = pl.col("open") / pl.col("before")
     kept = pl.col("close") / pl.col("before")
     near = pl.lit(value=False)
@@ -282,7 +324,7 @@ def _suspected_splits(portal: PolarsDataPortal, days: pl.DataFrame) -> pl.DataFr
     return _named(portal, rows.filter(pl.Series(keep, dtype=pl.Boolean)), pl.col("ratio"))
 
 
-def _outliers(portal: PolarsDataPortal, days: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+def _outliers(portal: ReportedBars, days: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     moved = days.filter((pl.col("before") > 0) & (pl.col("close") > 0)).with_columns(
         (pl.col("close") / pl.col("before")).log().alias("log")
     )
@@ -305,7 +347,7 @@ def _outliers(portal: PolarsDataPortal, days: pl.DataFrame, splits: pl.DataFrame
     return named.join(explained, on=["symbol", "date"], how="anti")
 
 
-def _stale(portal: PolarsDataPortal, days: pl.DataFrame) -> pl.DataFrame:
+def _stale(portal: ReportedBars, days: pl.DataFrame) -> pl.DataFrame:
     same = (pl.col("close") == pl.col("before")) & (pl.col("apart") == 1)
     runs = (
         days.with_columns((~same.fill_null(value=False)).cum_sum().alias("run"))
@@ -316,7 +358,7 @@ def _stale(portal: PolarsDataPortal, days: pl.DataFrame) -> pl.DataFrame:
     return _named(portal, runs, pl.col("sessions"))
 
 
-def _hints(portal: PolarsDataPortal, splits: pl.DataFrame) -> list[str]:
+def _hints(portal: ReportedBars, splits: pl.DataFrame) -> list[str]:
     hints = []
     if not splits.is_empty():
         hints.append(

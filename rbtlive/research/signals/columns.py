@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -35,10 +35,8 @@ from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import METRICS, RunView
 from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import make_market
-
-if TYPE_CHECKING:
-    from rbtlive.research.sweeping.job import Job, RunRow
 
 AT_ONCE: Final = 4_000_000
 """Sessions times runs that are computed together: some hundred megabytes."""
@@ -92,8 +90,6 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     """Run many sets of parameters; a set that cannot be evaluated is a row with its
     error.
     """
-    from rbtlive.research.sweeping.job import RunRow
-
     begun = perf_counter()
     declared, errors = _declared(job.strategy, batch)
     market = make_market(job.portal, job.settings, preload=True)

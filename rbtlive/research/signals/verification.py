@@ -13,7 +13,7 @@ from rbtlive.model.arrays import np
 from rbtlive.research.sweeping.lean import run_lean
 
 if TYPE_CHECKING:
-    from rbtlive.research.sweeping.job import Job, RunRow
+    from rbtlive.research.sweeping.work import Job, RunRow
 
 CENT: Final = 0.005
 

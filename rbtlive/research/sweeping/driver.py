@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from rbtlive.research.sweeping.job import Job, RunRow
+from rbtlive.research.sweeping.job import pass_size, run_all
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.pools import Pool
+from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
 SOON_S: Final = 0.25
@@ -28,11 +29,11 @@ def run_here(job: Job, tasks: Sequence[Numbered]) -> Iterator[tuple[int, RunRow]
     """Yield the row of each task, run in this process; in one pass where that is
     possible.
     """
-    size = job.pass_size()
+    size = pass_size(job)
     with old_objects_left_alone():
         for low in range(0, len(tasks), size):
             part = tasks[low : low + size]
-            rows = job.run_all([params for _, params in part])
+            rows = run_all(job, [params for _, params in part])
             yield from ((number, row) for (number, _), row in zip(part, rows, strict=True))
 
 

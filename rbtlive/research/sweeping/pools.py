@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbtlive.errors import InvalidSetting, MissingExtra
-from rbtlive.research.sweeping.job import Job, RunRow, run_batch
+from rbtlive.research.sweeping.job import run_batch
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.travel import pack
+from rbtlive.research.sweeping.work import Job, RunRow
 
 IDLE_S: Final = 60
 """Worker processes of this machine end when they had nothing to do for so long."""

@@ -17,9 +17,9 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.sweeping import display, surface
-from rbtlive.research.sweeping.job import RunRow
 from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
 from rbtlive.research.sweeping.params import nearest
+from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
     from rbtlive.research.odds.report import Odds

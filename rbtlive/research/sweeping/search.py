@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from rbtlive.errors import EmptySweep, InvalidSetting, MissingExtra
-from rbtlive.research.sweeping.job import RunRow
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params, Space
+from rbtlive.research.sweeping.work import RunRow
 
 REFUSED: Final = 500
 """Proposals in a row that `where` may refuse before a search gives up."""

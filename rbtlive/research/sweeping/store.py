@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from rbtlive.errors import StoreMismatch
 from rbtlive.model.arrays import np
-from rbtlive.research.sweeping.job import RunRow
 from rbtlive.research.sweeping.params import Params
+from rbtlive.research.sweeping.work import RunRow
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS rbtlive_sweep (name TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -22,13 +22,14 @@ from rbtlive.research.signals.columns import check_limits
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
-from rbtlive.research.sweeping.job import Job, RunRow
+from rbtlive.research.sweeping.job import run_all
 from rbtlive.research.sweeping.objectives import objectives_of
 from rbtlive.research.sweeping.params import Params, Space, Where, nearest
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
 from rbtlive.research.sweeping.store import RunStore
+from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks
 from rbtlive.runtime.garbage_collection import old_objects_left_alone
 
@@ -243,7 +244,7 @@ class Plan:
         except SweepError:  # nothing to verify: every run failed
             return
         keeping = replace(self.job, keep_returns=True)
-        verify(self.job, keeping.run_all([Params(row.params) for row in best]))
+        verify(self.job, run_all(keeping, [Params(row.params) for row in best]))
 
     def _keep_partial(
         self, stopped: BaseException, rows: Mapping[int, RunRow], seconds: float

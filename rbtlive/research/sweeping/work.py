@@ -1,0 +1,95 @@
+"""What a sweep's workers are given, and the row they give back for each run.
+
+The rule: both are plain values that travel between processes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.sweeping.objectives import Objective
+from rbtlive.research.sweeping.params import Params
+
+
+@dataclass(slots=True)
+class RunRow:
+    """What is kept of one run.
+
+    Attributes:
+        params: Its parameters.
+        metrics: Its metrics by name; empty if it failed.
+        values: The objectives' values.
+        seconds: How long it took.
+        error: What went wrong, with the line of the user's code; None if nothing did.
+        returns: Daily returns, one a session; None if they are not kept.
+        place: File, line and function of the user's code that failed, until `locate`
+            reads the line.
+    """
+
+    params: Params
+    metrics: Mapping[str, float | int | None] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    seconds: float = 0.0
+    error: str | None = None
+    returns: NDArray[np.float64] | None = None
+    place: tuple[str, int, str] | None = None
+
+    def locate(self, strategy: Any) -> RunRow:
+        """Add the user's line to the error, in the process that has its source: that
+        of a notebook's cell is in no worker.
+        """
+        if self.place is not None:
+            file, line, function = self.place
+            if file.startswith("<"):  # travelled by value, without the name of its file
+                file = _file_of(strategy, function) or file
+            source = linecache.getline(file, line).strip()
+            self.error = f"{self.error} (line {line} of {function}: {source})"
+            self.place = None
+        return self
+
+
+def _file_of(strategy: Any, function: str) -> str | None:
+    names = strategy if isinstance(strategy, dict) else None
+    for name in (function, "handle_data", "initialize", "before_trading_start"):
+        found = names.get(name) if names is not None else getattr(strategy, name, None)
+        code = getattr(inspect.unwrap(found), "__code__", None) if callable(found) else None
+        if code is not None and "rbtlive" not in Path(code.co_filename).parent.parts[-2:]:
+            return str(code.co_filename)
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """What all runs of a sweep have in common.
+
+    Attributes:
+        strategy: What `backtest` takes.
+        portal: The bars.
+        settings: Checked settings; each run puts its parameters in.
+        objectives: What is maximised.
+        keep_returns: Whether rows keep the daily returns.
+        free_start: Whether a run begins where its windows fit, if that is later.
+        columnar: Whether many runs are computed in one pass.
+    """
+
+    strategy: Any
+    portal: PolarsDataPortal
+    settings: RunSettings
+    objectives: tuple[Objective, ...]
+    keep_returns: bool = True
+    free_start: bool = False
+    columnar: bool = False
+
+    def sessions(self) -> int:
+        """Return how many sessions a run has."""
+        calendar, end = self.portal.calendar, self.settings.end
+        assert end is not None
+        return calendar.number(end) - calendar.number(self.settings.start) + 1
