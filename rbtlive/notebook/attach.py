@@ -16,8 +16,11 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.core.actions.user_code import own_frames
 from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
 from rbtlive.model.interval import DAY
+from rbtlive.notebook import operated_session
+from rbtlive.notebook.exit_code import HALTED, exit_with
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
@@ -67,6 +70,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     max_decision_age: timedelta | float | str | None = None,
     breakers: Breakers | None = None,
     loop: Literal["running", "thread"] = "running",
+    log_level: str | int = "info",
     provenance: Mapping[str, Any] | None = None,
 ) -> LiveSession:
     """Start a strategy on a broker, on the loop that is running, and return at once.
@@ -121,6 +125,10 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         loop: "running" uses the event loop that runs here. "thread" gives the session
             a loop on a thread of its own: plain IPython, scripts and GUIs go on
             beside it, and the session ends with the process.
+        log_level: What is logged: "debug", "info", "warning", "error" or "critical", or
+            a level of `logging`. Lines go where the program's structlog or standard
+            logging sends them; with neither set up, to stderr, JSON unless that is a
+            terminal. A notebook's panel and `session.logs` need no logging.
         provenance: Where the strategy and its parameters come from, as plain JSON
             values: kept in the journal of a new run. A row of a sweep gives its own.
 
@@ -206,6 +214,10 @@ def known_sessions() -> dict[str, LiveSession]:
 def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
     """Run a session and block until it has ended: `attach` for scripts.
 
+    A script that runs its session from its own code exits with 3 if trading was halted
+    when the session ended, unless an exception ends it. A session that fails raises,
+    which makes it 1; after a stop, or the feed's end, it is the script's own 0.
+
     SIGINT and SIGTERM stop it gracefully; a second one leaves at once. Inside a running
     loop (a notebook cell) the session runs on a helper thread, and interrupting the
     cell stops it gracefully.
@@ -219,10 +231,17 @@ def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
         The ended session, for `result()` and `parity()`.
     """
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_run(strategy, broker, options, own_signals=True))
-    return _run_on_thread(strategy, broker, options)
+        if running_loop() is None:
+            session = asyncio.run(_run(strategy, broker, options, own_signals=True))
+        else:
+            session = _run_on_thread(strategy, broker, options)
+    except Exception as failure:  # noqa: BLE001 - the frames between are cut out
+        trace = failure.__traceback__
+        raise failure.with_traceback(
+            own_frames(trace, below=operated_session.__file__) or trace
+        ) from failure.__cause__
+    exit_with(HALTED if session.trading_state == "halted" else 0)
+    return session
 
 
 async def _run(

@@ -11,6 +11,7 @@ import concurrent.futures
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from rbtlive.core.actions.user_code import own_frames
 from rbtlive.errors import EngineStopped, InvalidSetting
 from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent
 from rbtlive.model.number import to_decimal
@@ -113,7 +114,8 @@ class OperatedSession(ObservedSession):
     def _raise_failure(self) -> None:
         failure = self.engine.failure
         if failure is not None:
-            raise failure
+            # From the user's own line on, where it came through one.
+            raise failure.with_traceback(own_frames(failure.__traceback__) or failure.__traceback__)
 
     def pause(self) -> None:
         """Skip the callbacks from now on; bars are processed and orders live on."""
@@ -279,5 +281,5 @@ class OperatedSession(ObservedSession):
         assert self._loop is not None
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    def _log(self, level: str, text: str) -> None:
-        self.logs.append(f"{level}: {text}")
+    def _log(self, level: str, text: str, *, trace: str = "") -> None:
+        self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")

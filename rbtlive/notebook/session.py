@@ -11,6 +11,7 @@ from typing import Any
 
 from rbtlive.errors import JournalMismatch, SessionLocked
 from rbtlive.model.events import SystemErrorEvent
+from rbtlive.notebook.announcer import Announcer
 from rbtlive.notebook.loaded import loaded_by, remember
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.operated_session import OperatedSession
@@ -28,6 +29,8 @@ from rbtlive.runtime.journal.journal import RecordedRun
 from rbtlive.runtime.log import traced
 from rbtlive.runtime.recorded.replay import find_recorded
 
+BACK = " is back"
+"""In the message of a stream or feed that was lost and goes on."""
 LETTING_GO_S = 5.0
 """How long a session waits for the one it replaces to let go of the feed."""
 
@@ -42,6 +45,8 @@ class LiveSession(OperatedSession):
         super().__init__(launch.name, engine)
         self._launch = launch
         self._concluded = False
+        self._traced: BaseException | None = None
+        self._announcer = Announcer(launch, engine)
         engine.run_state.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
@@ -75,11 +80,14 @@ class LiveSession(OperatedSession):
         try:
             if before is not None:
                 await asyncio.wait({before}, timeout=LETTING_GO_S)
+            self._announcer.begin()
             await self.engine.run()
         except Exception as failure:
             # wait() raises it; the log shows it without waiting.
-            self._log("error", f"the session has failed\n{traced(failure)}")
+            self._log("error", "the session has failed", trace=traced(failure))
             raise
+        finally:
+            self._announcer.end()
         if self.engine.ended:
             self._conclude()
 
@@ -98,7 +106,7 @@ class LiveSession(OperatedSession):
                 )
         except Exception as failure:  # around a user's callback
             self.engine.failure = failure
-            self._log("error", f"analyze failed\n{traced(failure)}")
+            self._log("error", "analyze failed", trace=traced(failure))
             if core.state.settings.on_error == "raise":
                 raise
 
@@ -178,8 +186,11 @@ class LiveSession(OperatedSession):
 
     def _note_message(self, level: str, text: str) -> None:
         failures = self.engine.core.state.callbacks.failures
-        trace = f"\n{traced(failures[-1])}" if level == "error" and failures else ""
-        self._log(level, text + trace)
+        trace = ""
+        if level == "error" and failures and failures[-1] is not self._traced:
+            self._traced = failures[-1]
+            trace = traced(failures[-1])
+        self._log(level, text, trace=trace)
 
     def _note_trouble(self, event: SystemErrorEvent) -> None:
         known = (
@@ -187,9 +198,16 @@ class LiveSession(OperatedSession):
         )
         failure = next(known, None)
         self._log(
-            "error",
-            f"{event.source}: {event.message}" + (f"\n{traced(failure)}" if failure else ""),
+            "info" if BACK in event.message else "error",
+            f"{event.source}: {event.message}",
+            trace="" if failure is None else traced(failure),
         )
+
+    def _log(self, level: str, text: str, *, trace: str = "") -> None:
+        self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")
+        # What a replay repeats was logged when it happened; a failure of now is new.
+        if not self.engine.is_recovering or self.engine.failure is not None:
+            self._announcer.write(level, text, trace=trace)
 
     def widget(self) -> Any:
         """Return the live panel as an ipywidget, for `HBox`, Voilà, marimo and their

@@ -1,55 +1,184 @@
-"""Logging, by structlog. The core never logs: it hands (level, text) to a sink, and
-drivers decide.
+"""Logging: who hears what a run has to say.
 
-The rule: no logging call on the hot path; loggers are bound once, and structlog is
-imported with the first line it writes.
+The rule: a program that has set up structlog or standard logging gets every line its
+own way, once. Only where neither is set up does a line go to stderr, readable on a
+terminal and as JSON elsewhere. The core never logs: it hands (level, text) to a sink.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import traceback
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
 
-from rbtlive.runtime.engine.dispatcher import HandlerFailure
+from rbtlive.errors import InvalidSetting
+from rbtlive.runtime.clock import SystemClock
+
+LOGGER: Final = "rbtlive"
+"""Name of the logger, of standard logging and of structlog."""
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+_MOST_TEXT: Final = 4000
+_MOST_TRACE: Final = 20_000
+_PACKAGE: Final = str(Path(__file__).parents[1])
+WHERE: Final = "at the bar "
+"""Begins the line that says where in a run an exception came up."""
+_UNSEEN: Final = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (
+        *range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)
+    )
+    if code != 9
+}  # fmt: skip
+"""Characters that steer a terminal or a line, as what is shown in their place."""
+_UNSEEN_IN_TRACES: Final = {code: text for code, text in _UNSEEN.items() if code != 10}
 
 
-@cache
-def _logger(**bound: str) -> Any:
+def as_level(value: object) -> int:
+    """Return `log_level` as a number of standard logging.
+
+    Raises:
+        InvalidSetting: it is no level.
+    """
+    if isinstance(value, str) and value.lower() in LEVELS:
+        return LEVELS[value.lower()]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise InvalidSetting(
+        f"log_level must be one of {', '.join(map(repr, LEVELS))}, or a level of logging such as "
+        f"logging.INFO: was {value!r:.80}"
+    )
+
+
+class Log:
+    """Lines of one run, or of one backtest.
+
+    Args:
+        level: Lines below it are left out.
+        speaks: Says whether a line may go to stderr where the program has set up no
+            logging; a notebook shows a session in its panel.
+        **bound: What every line carries, e.g. the session's name.
+    """
+
+    def __init__(
+        self,
+        *,
+        level: int = logging.INFO,
+        speaks: Callable[[], bool] = lambda: True,
+        **bound: str,
+    ) -> None:
+        self._level = level
+        self._speaks = speaks
+        self._bound = bound
+
+    def takes(self, level: str) -> bool:
+        """Say whether a line of a level would be heard by anybody."""
+        number = LEVELS[level]
+        if number < self._level:
+            return False
+        if _structlog_is_set_up():
+            return True
+        logger = logging.getLogger(LOGGER)
+        return logger.isEnabledFor(number) if logger.hasHandlers() else self._speaks()
+
+    def write(self, level: str, text: str, *, trace: str = "", **facts: object) -> None:
+        """Write a line; what a host's logging raises is never the run's to suffer.
+
+        Args:
+            level: A key of `LEVELS`.
+            text: What happened.
+            trace: A traceback, as text.
+            **facts: What it happened to, by name.
+        """
+        if not self.takes(level):
+            return
+        with suppress(Exception):
+            self._route(level, text[:_MOST_TEXT], trace, {**self._bound, **facts})
+
+    def _route(self, level: str, text: str, trace: str, facts: dict[str, object]) -> None:
+        logger = logging.getLogger(LOGGER)
+        if _structlog_is_set_up():
+            import structlog
+
+            told = {**facts, "exception": trace} if trace else facts
+            getattr(structlog.get_logger(LOGGER), level)(text, **told)
+        elif logger.hasHandlers():
+            name = facts.get("session") or facts.get("strategy")
+            line = f"{name}: {text}" if name else text
+            # A format string would take a % in the text for its own.
+            logger.log(LEVELS[level], "%s", f"{line}\n{trace}" if trace else line, extra=facts)
+        else:
+            _to_stderr(level, text, trace, facts)
+
+
+def _structlog_is_set_up() -> bool:
+    structlog = sys.modules.get("structlog")
+    return structlog is not None and bool(structlog.is_configured())
+
+
+def _to_stderr(level: str, text: str, trace: str, facts: dict[str, object]) -> None:
+    stream = sys.stderr
+    if stream is None or stream.closed:
+        return
+    stamp = f"{SystemClock().now():%Y-%m-%dT%H:%M:%S.%f}Z"
+    line: dict[str, Any] = {"timestamp": stamp, "level": level, "event": text, **facts}
+    if trace:
+        line["exception"] = trace
+    stream.write(_rendered(line, on_terminal=stream.isatty()) + "\n")
+    stream.flush()
+
+
+def _rendered(line: dict[str, Any], *, on_terminal: bool) -> str:
     import structlog
 
-    return structlog.get_logger("rbtlive").bind(**bound)
+    if not on_terminal:
+        return str(structlog.processors.JSONRenderer(default=str)(None, "", line))
+    line = {
+        name: str(value).translate(_UNSEEN_IN_TRACES if name == "exception" else _UNSEEN)
+        for name, value in line.items()
+    }
+    colors = "NO_COLOR" not in os.environ
+    return str(structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=0)(None, "", line))
 
 
 def message_sink(name: str) -> Callable[[str, str], None]:
     """Return a function that logs (level, text) under the strategy's name."""
-
-    def log(level: str, text: str) -> None:
-        getattr(_logger(strategy=name), level)(text)
-
-    return log
-
-
-def failure_sink(name: str) -> Callable[[HandlerFailure], None]:
-    """Return a function that logs a handler's failure, traceback included, under the
-    session's name.
-    """
-
-    def log(failure: HandlerFailure) -> None:
-        _logger(session=name).error(
-            "a handler failed",
-            handler=failure.handler,
-            event_type=failure.event.event_type,
-            at=failure.event.timestamp.isoformat(),
-            # as text: rendering frames with all their variables would hold the loop for
-            # half a second
-            exception=traced(failure.error),
-        )
-
-    return log
+    return Log(strategy=name).write
 
 
 def traced(error: BaseException) -> str:
-    """Return an exception's traceback as text."""
-    return "".join(traceback.format_exception(error)).rstrip()
+    """Return an exception as text that starts where the user's own code does: the bar's
+    time and the user's line, then the traceback from there on.
+    """
+    told = traceback.TracebackException.from_exception(error)
+    link: traceback.TracebackException | None = told
+    lead = ""
+    while link is not None:
+        _cut(link)
+        notes = list(getattr(link, "__notes__", None) or ())
+        lead = lead or next((note for note in notes if note.startswith(WHERE)), "")
+        link.__notes__ = [note for note in notes if note != lead] or None
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    text = "".join(told.format()).rstrip()
+    if len(text) > _MOST_TRACE:
+        text = f"{text[: _MOST_TRACE // 2]}\n[...]\n{text[-_MOST_TRACE // 2 :]}"
+    return f"{lead}\n{text}" if lead else text
+
+
+def _cut(link: traceback.TracebackException) -> None:
+    # Frames of this package that come before the user's first one say nothing new.
+    stack = link.stack
+    own = [not frame.filename.startswith((_PACKAGE, "<frozen")) for frame in stack]
+    first = own.index(True) if True in own else 0
+    if first and "site-packages" not in stack[first].filename:
+        del stack[:first]

@@ -5,6 +5,7 @@ process leaves.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -76,7 +77,8 @@ def test_a_script_that_is_interrupted_stops_gracefully(tmp_path, number):
     process.send_signal(number)
     code, out, err = ended(process)
 
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert json.loads(err.splitlines()[-1])["event"].startswith("stopped; 7 events")
     assert out == f"stopped {rbt.backtest(Churn, daily_frame(7)).orders.height} False\n"
     assert len(moments(tmp_path, "s")) == 7
 

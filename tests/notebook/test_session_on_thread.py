@@ -1,6 +1,7 @@
 """Sessions with a loop on a thread of their own: for programs that run no loop."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import textwrap
@@ -93,7 +94,9 @@ def test_a_script_that_ends_stops_its_sessions(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("leaves 0 ")
-    assert done.stderr == ""
+    told = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert told[0].startswith("starts run ")
+    assert told[-1].startswith("stopped; ")
     recorded = rbt.open_session("Hold", journal=tmp_path)
     assert not recorded.ended
 

@@ -46,14 +46,18 @@ def user_line(failure: BaseException) -> str:
     return f"{function}, line {number} of {name}" + (f": {text}" if text else "")
 
 
-def own_frames(trace: TracebackType | None) -> TracebackType | None:
+def own_frames(trace: TracebackType | None, *, below: str = _CORE) -> TracebackType | None:
     """Return a traceback from the first frame on that the core called and that is not
     the package's own: the user's callback. None if there is no such frame.
+
+    Args:
+        trace: The traceback.
+        below: Begins the path of the file whose frame comes before the user's.
     """
     before = ""
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
-        if before.startswith(_CORE) and not path.startswith(_PACKAGE) and not _is_library(path):
+        if before.startswith(below) and not path.startswith(_PACKAGE) and not _is_library(path):
             return trace
         before, trace = path, trace.tb_next
     return None

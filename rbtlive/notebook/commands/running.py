@@ -16,9 +16,10 @@ from typing import Any
 
 from rbtlive.brokers.paper import PaperBroker
 from rbtlive.errors import InvalidSetting
+from rbtlive.notebook.exit_code import HALTED
 from rbtlive.research.run_algorithm import run_algorithm
 
-_LIVE_ONLY = ("broker", "feed", "name", "fresh")
+_LIVE_ONLY = ("broker", "feed", "name", "fresh", "log_level")
 
 
 def add_run(commands: Any) -> None:
@@ -32,6 +33,7 @@ def add_run(commands: Any) -> None:
     parser.add_argument("--broker", metavar="EXPR", help='live: "paper", "alpaca", or Python')
     parser.add_argument("--feed", metavar="DATA", help="live: data that a paper broker replays")
     parser.add_argument("--name", help="live: the session's name; default the file's")
+    parser.add_argument("--log-level", help="live: debug, info (default), warning or error")
     parser.add_argument("--fresh", action="store_true", help="live: start a new run")
     parser.set_defaults(act=run)
 
@@ -116,7 +118,9 @@ def _module(source: str, name: str, names: dict[str, Any]) -> ModuleType:
 def _refuse_live(options: argparse.Namespace) -> None:
     given = [name for name in _LIVE_ONLY if getattr(options, name, None)]
     if given:
-        raise InvalidSetting(f"--{given[0]} belongs to a live run: pass --broker too")
+        raise InvalidSetting(
+            f"--{given[0].replace('_', '-')} belongs to a live run: pass --broker too"
+        )
 
 
 def backtest_perf(namespace: dict[str, Any], options: argparse.Namespace) -> Any:
@@ -201,6 +205,7 @@ def _live(module: ModuleType, options: argparse.Namespace) -> int:
         "start": options.start,
         "end": options.end,
         "fresh": options.fresh,
+        "log_level": options.log_level or "info",
     }
     broker = _broker(options.broker)
     if known is not None:
@@ -211,7 +216,7 @@ def _live(module: ModuleType, options: argparse.Namespace) -> int:
         arguments["capital_base"] = options.capital_base
     session = run_session(module, broker, **arguments)
     sys.stdout.write(f"{session.name}: {session.state}, {session.trading_state}\n")
-    return 1 if session.state == "failed" else (3 if session.trading_state == "halted" else 0)
+    return HALTED if session.trading_state == "halted" else 0
 
 
 def _bundle(name: str | None) -> Any:

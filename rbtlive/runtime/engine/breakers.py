@@ -17,11 +17,9 @@ from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
     OrderFillEvent,
-    OrderRejectEvent,
-    OrderUpdateEvent,
 )
 from rbtlive.model.interval import MINUTE_US
-from rbtlive.model.order import OrderState
+from rbtlive.model.order import CLOSED_STATES, OrderState
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -52,7 +50,8 @@ class Breakers:
             says.
         blind_after_s: Seconds for which a real broker's books may be unreadable. A blind
             run halts whatever `action` says; so does one whose account is blocked.
-        refusals_in_a_row: Orders that a broker refused, one after the other.
+        refusals_in_a_row: Orders that a broker refused, one after the other; a fill, or
+            an order that is accepted and stays so, begins the row anew.
         action: What the others do: "halt" all trading, let orders "reduce" positions
             only, or "flatten", which cancels all orders, closes all positions and
             halts.
@@ -115,6 +114,7 @@ class BreakerWatch:
         self._session = -1
         self._session_value = Decimal(0)
         self._refusals = 0
+        self._rows_before: dict[str, int] = {}
         self._orders: deque[tuple[int, int]] = deque(maxlen=KEPT_SLICES)
 
     def begin(self, core: TradingCore) -> None:
@@ -174,15 +174,27 @@ class BreakerWatch:
         limit = self.limits.refusals_in_a_row
         if limit is None:
             return None
-        if isinstance(event, OrderRejectEvent):
-            self._refusals += 1
-        elif isinstance(event, OrderFillEvent) or (
-            isinstance(event, OrderUpdateEvent) and event.status is OrderState.PENDING
-        ):
+        order_id = getattr(event, "order_id", "")
+        if isinstance(event, OrderFillEvent):
             self._refusals = 0
+            self._rows_before.pop(order_id, None)
+            return None
+        status = getattr(event, "status", OrderState.REJECTED)
+        order = core.state.orders.get_order(order_id)
+        if order is None or not order.is_open:
+            return None  # it is heard of a second time
+        if status is OrderState.PENDING:
+            # Some brokers accept every order, and refuse it a moment later: the row that
+            # an acceptance ends goes on if it is not the last word.
+            if order_id not in self._rows_before:
+                self._rows_before[order_id], self._refusals = self._refusals, 0
+        elif status is OrderState.REJECTED:
+            self._refusals += 1 + self._rows_before.pop(order_id, 0)
+        elif status in CLOSED_STATES:
+            self._rows_before.pop(order_id, None)
         if self._refusals < limit or not self._may_trip(core):
             return None
-        reason = event.reason if isinstance(event, OrderRejectEvent) else ""
+        reason = getattr(event, "reason", "")
         return self._trip(
             core, "refusals", f"{self._refusals} orders in a row were refused, the last: {reason}"
         )
@@ -197,6 +209,7 @@ class BreakerWatch:
         self._orders_before = core.state.orders.last_id
         self._orders.clear()
         self._refusals = 0
+        self._rows_before.clear()
 
     def _may_trip(self, core: TradingCore) -> bool:
         state = core.state.trading_state

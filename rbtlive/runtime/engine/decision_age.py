@@ -176,12 +176,10 @@ class AgeWatch:
         self.judges = run.feed.is_live and limit.late_orders == "deny"
         self._run = run
         self._age = DecisionAge(limit, settings, settings.sessions)
-        self._denied = 0
         self._lead_us = us_of(run.clock.now()) - self._passed_us()
 
     def begin(self) -> None:
         """Go on where the run stands."""
-        self._denied = len(self._run.core.state.orders.denied)
         notes = self._run.journal.rows_of_kind(RowKind.NOTE)
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
@@ -193,7 +191,6 @@ class AgeWatch:
             last_slice: END of the slice that was processed last.
         """
         core = self._run.core
-        self.sum_up()
         is_slice = type(event) is MarketDataEvent
         decided_on = event.timestamp if is_slice else last_slice
         if decided_on is None or not (is_slice or isinstance(event, _CALLING)):
@@ -221,18 +218,6 @@ class AgeWatch:
 
     def _passed_us(self) -> int:
         return self._run.clock.monotonic_ns() // 1000
-
-    def sum_up(self) -> None:
-        """Say how many orders were denied for their age since the last time, once a
-        slice.
-        """
-        core = self._run.core
-        denied = len(core.state.orders.denied)
-        if denied != self._denied and core.state.late_reason:
-            count = denied - self._denied
-            orders = "1 order" if count == 1 else f"{count} orders"
-            core.state.on_message("warning", f"{orders} denied, {core.state.late_reason}")
-        self._denied = denied
 
 
 _CALLING = (

@@ -72,7 +72,7 @@ class EventDispatcher:
         self.failed = 0
         self._record = record
         self._sink = sink
-        self._report = report
+        self.report = report
         self._registrations: tuple[_Registration, ...] = ()
         self._routes: dict[type[Event], tuple[tuple[Handler, bool], ...]] = {}
         self._waiting: deque[tuple[Event, bool]] = deque()
@@ -185,11 +185,11 @@ class EventDispatcher:
     def _survive(self, failure: HandlerFailure) -> None:
         self.failed += 1
         self.failures.append(failure)
-        if self._report is not None:
+        if self.report is not None:
             try:
-                self._report(failure)
+                self.report(failure)
             except Exception as error:  # noqa: BLE001 - a broken log must not stop the trading
-                self.failures.append(HandlerFailure(failure.event, _name(self._report), error))
+                self.failures.append(HandlerFailure(failure.event, _name(self.report), error))
         # a failing handler of system errors would feed itself for ever
         if self._sink is not None and not isinstance(failure.event, SystemErrorEvent):
             self._sink(_as_event(failure))

@@ -22,7 +22,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import datetime_of
-from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed, as_feed
+from rbtlive.data.feeds.as_feed import DataFeed, as_feed
 from rbtlive.errors import EngineStopped
 from rbtlive.model.events import Event, MarketDataEvent, OperatorEvent
 from rbtlive.runtime.backtest import feed_portal, prepare_settings
@@ -39,12 +39,13 @@ from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.ending import write_end, write_failure
 from rbtlive.runtime.engine.event_queue import EventQueue
-from rbtlive.runtime.engine.feed_pump import FeedPump
+from rbtlive.runtime.engine.feed_pump import FeedPump, plan_of
 from rbtlive.runtime.engine.live_run import LiveRun
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.processing import EventProcessor
 from rbtlive.runtime.engine.recovery import Recovery
+from rbtlive.runtime.engine.refusals import Refusals
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
@@ -136,6 +137,7 @@ class TradingEngine:
             own=own_capital,
         )
         self.breakers = BreakerWatch(breakers or Breakers())
+        self.refusals = Refusals(self.run_state)
         self.timekeeper = Timekeeper(
             self.feed,
             clock,
@@ -144,7 +146,7 @@ class TradingEngine:
         )
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
         self.processor = EventProcessor(
-            self.run_state, self.account_side, self.breakers, self.meters
+            self.run_state, self.account_side, self.breakers, self.refusals, self.meters
         )
         self._cores = CoreMaker(
             self.run_state, strategy, portal, settings, self.processor.on_simulated_fill
@@ -323,13 +325,14 @@ class TradingEngine:
         self.account_side.take_over_holdings()
         self._age.begin()
         self.breakers.begin(self.core)
+        self.refusals.begin()
         run.recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
         if self.link is not None:
             await self.link.settle()
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
-        self.feed.configure(self._plan())
+        self.feed.configure(plan_of(self.core.state, self.feed, self.clock, after=run.last_slice))
         self.tasks.start(self._pump.run(), "feed")
         self.tasks.start(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
@@ -337,20 +340,6 @@ class TradingEngine:
                 # A feed that stays silent from the start is noticed too.
                 self.timekeeper.note_slice(run.last_slice, self.core.state.settings.interval)
             self.tasks.start(self.timekeeper.run(lambda: self.core), "clock")
-
-    def _plan(self) -> FeedPlan:
-        settings, calendar = self.core.state.settings, self.core.state.calendar
-        return FeedPlan(
-            calendar=calendar,
-            frequency=settings.frequency,
-            symbols=tuple(asset.symbol for asset in self.core.state.assets),
-            first_session=calendar.number(settings.start),
-            last_session=None if settings.end is None else calendar.number(settings.end),
-            after=self.run_state.last_slice,
-            latest=self.clock.now
-            if self.feed.is_live and not isinstance(self.feed, StreamFeed)
-            else None,
-        )
 
     # -- the loop ---------------------------------------------------------------------
 
@@ -389,8 +378,7 @@ class TradingEngine:
         self.processor.heard = None
         with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
-        if self._age.judges:
-            self._age.sum_up()
+        self.refusals.look()
         if self.link is not None:
             self.link.note_progress()
         heard = self.processor.heard
@@ -460,6 +448,7 @@ class TradingEngine:
         try:
             if self.run_state.recorder.replaying:
                 return  # nothing has happened since the run was left
+            self.refusals.conclude()
             if self.failure is None:
                 if self._open_orders == "cancel":
                     self.dispatcher.dispatch_now(

@@ -6,6 +6,7 @@ The rule: whatever is wrong is said before a task is started or a file is left b
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -36,7 +37,7 @@ from rbtlive.runtime.journal.files import StateFolder, check_session_name
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
 from rbtlive.runtime.journal.journal import Journal, RowKind, open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
-from rbtlive.runtime.log import failure_sink
+from rbtlive.runtime.log import as_level
 from rbtlive.runtime.recorded.recorded import Facts, segments_of, state_at_end, swap_facts
 from rbtlive.runtime.recorded.rehearsal import first_divergence
 
@@ -73,6 +74,7 @@ class Launch:
         reconciliation: What an unexplained difference with the broker does.
         breakers: What halts trading by itself.
         provenance: Where the strategy and its parameters come from, or None.
+        log_level: Lines below it are not logged.
         account: What a run on a real account may own.
         age_limit: How old a slice may be for orders to be sent.
     """
@@ -94,6 +96,7 @@ class Launch:
     account: AccountRules
     age_limit: AgeLimit
     provenance: Mapping[str, Any] | None = None
+    log_level: int = logging.INFO
 
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
         """Run the `initialize` of edited code where a running session stands; None if
@@ -184,7 +187,6 @@ class Launch:
                 begun=begun,
                 go_on=self._go_on if self.on_divergence == "positions" else None,
                 open_orders=self.open_orders,
-                on_failure=failure_sink(self.name),
             )
         except BaseException:
             journal.close()
@@ -267,6 +269,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     max_decision_age: Any = None,
     clock: Clock | None = None,
     provenance: Mapping[str, Any] | None = None,
+    log_level: Any = "info",
     **settings: Any,
 ) -> Launch:
     """Check everything that can be checked before a session starts.
@@ -319,6 +322,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         reconciliation=reconciliation,
         breakers=breakers,
         provenance=provenance,
+        log_level=as_level(log_level),
         account=AccountRules(positions=checked_positions(positions)),
         age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
     )

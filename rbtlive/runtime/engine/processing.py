@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.cores import CoreMaker
     from rbtlive.runtime.engine.live_run import LiveRun
     from rbtlive.runtime.engine.meters import Meters
+    from rbtlive.runtime.engine.refusals import Refusals
 
 CORE_EVENTS = (
     DecisionAgeEvent,
@@ -56,6 +57,7 @@ class EventProcessor:
         run: The run.
         account_side: The run's.
         breakers: The run's.
+        refusals: The run's.
         meters: The run's.
 
     Attributes:
@@ -66,12 +68,18 @@ class EventProcessor:
     cores: CoreMaker
 
     def __init__(
-        self, run: LiveRun, account_side: AccountSide, breakers: BreakerWatch, meters: Meters
+        self,
+        run: LiveRun,
+        account_side: AccountSide,
+        breakers: BreakerWatch,
+        refusals: Refusals,
+        meters: Meters,
     ) -> None:
         self.heard: MarketDataEvent | None = None
         self._run = run
         self._account_side = account_side
         self._breakers = breakers
+        self._refusals = refusals
         self._meters = meters
         self._times_callbacks = run.feed.is_live and breakers.limits.max_callback_s is not None
 
@@ -122,6 +130,8 @@ class EventProcessor:
             self._process_timed(event)
         else:
             self.process(event)
+        if isinstance(event, (OrderRejectEvent, OrderUpdateEvent)):
+            self._refusals.note_ended(event.order_id)
 
     def _is_booked(self, event: OrderFillEvent) -> bool:
         return event.execution_id in self._run.core.state.orders.executions

@@ -1,0 +1,85 @@
+"""The exit code of a script that runs a session: 3 if trading was halted at its end.
+
+The rule: only a script whose own code runs the session gets another exit code. A
+notebook, a test runner or a program that uses this package keeps its own, and an
+exception that ends the script does too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+HALTED: Final = 3
+"""Exit code of a process whose trading was halted when its session ended."""
+_PACKAGE: Final = str(Path(__file__).parents[1])
+_OTHERS: Final = ("site-packages", "dist-packages", "unittest", "doctest", "<ipython")
+_wanted: dict[str, int] = {}
+
+
+def exit_with(code: int) -> None:
+    """Let the process end with this exit code, if the caller is a script's own code.
+
+    Args:
+        code: 0 leaves the exit code to the script.
+    """
+    if not _is_script(sys._getframe(1)):  # noqa: SLF001 - who calls is the question
+        return
+    if not _wanted:
+        atexit.register(_leave, os.getpid())
+    _wanted["code"] = code
+
+
+# Whether only a script's own code stands between the interpreter and this call.
+def _is_script(frame: FrameType | None) -> bool:
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if hasattr(sys, "ps1") or sys.flags.interactive:
+        return False
+    name = ""
+    while frame is not None:
+        path = frame.f_code.co_filename
+        if not path.startswith(_PACKAGE):
+            if any(word in path for word in _OTHERS):
+                return False
+            name = str(frame.f_globals.get("__name__", ""))
+        elif frame.f_globals.get("__name__") == "__main__":  # python -m rbtlive
+            name = "__main__"
+        frame = frame.f_back
+    return name in {"__main__", "runpy"}
+
+
+def _leave(owner: int) -> None:
+    code = _wanted.get("code", 0)
+    # Python keeps the exception that ended the script here, and exits with 1.
+    failed = getattr(sys, "last_value", None) is not None
+    if not code or failed or os.getpid() != owner:
+        return
+    if not _exit_last_with(code):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+
+
+# The exit code is fixed by now as far as Python goes. The exit handlers of the C library
+# run after everything else, the latest registered first: write what is buffered, then
+# end with this code. False where there is no such library, as on Windows.
+def _exit_last_with(code: int) -> bool:
+    try:
+        import ctypes
+
+        library: Any = ctypes.CDLL(None)
+        leave = ctypes.cast(library._exit, ctypes.c_void_p)  # noqa: SLF001 - its name in C
+        flush = ctypes.cast(library.fflush, ctypes.c_void_p)
+        at_exit = library.__cxa_atexit  # noqa: SLF001
+    except (ImportError, OSError, AttributeError, TypeError):
+        return False
+    failed: int = at_exit(leave, ctypes.c_void_p(code), None)
+    at_exit(flush, None, None)
+    return not failed
