@@ -138,12 +138,8 @@ class TradingEngine:
         )
         self.breakers = BreakerWatch(breakers or Breakers())
         self.refusals = Refusals(self.run_state)
-        self.timekeeper = Timekeeper(
-            self.feed,
-            clock,
-            self.enqueue,
-            stale_after_bars=self.breakers.limits.stale_after_bars,
-        )
+        stale = self.breakers.limits.stale_after_bars
+        self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
         self.processor = EventProcessor(
             self.run_state, self.account_side, self.breakers, self.refusals, self.meters

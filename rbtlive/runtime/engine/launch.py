@@ -274,8 +274,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
 ) -> Launch:
     """Check everything that can be checked before a session starts.
 
-    The arguments are those of `attach`; `settings` are those that `prepare_settings`
-    takes as they are.
+    Takes what `attach` takes; `settings` go to `prepare_settings` as they are.
 
     Raises:
         RbtliveError: something cannot be; each kind has a class of its own.
