@@ -290,7 +290,6 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         open_orders=open_orders,
     )
     executor = StrategyExecutor(strategy, settings["params"])
-    session_name = check_session_name(_name_of(executor, name))
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
         raise NoFeed(
@@ -312,7 +311,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
             endless=source.is_live,
             **settings,
         ),
-        name=session_name,
+        name=check_session_name(_name_of(executor, name)),
         folder=StateFolder(journal),
         fresh=fresh,
         on_divergence=on_divergence,
