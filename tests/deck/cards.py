@@ -412,6 +412,28 @@ async def two_runs(world, folder):
         await session.stop()
 
 
+@card(
+    "a run is stopped, and another begins under another name",
+    "the stopped one keeps its shares, and its money is free",
+)
+async def after_another(world, folder):
+    first = await attached(world, folder, Holder, name="first")
+    await days(world, first, 1)
+    await first.stop()
+
+    second = await attached(world, folder, Holder, name="second", params={"target": 25})
+    await days(world, second, 1)
+
+    await until(lambda: [p.amount for p in second.engine.core.state.portfolio] == [25])
+    assert await world.held() == {world.symbol: 35}
+    assert abs(second.engine.core.state.settings.capital_base - first.portfolio.cash) < 1
+    again = await attached(world, folder, Holder, name="first")
+    await until(lambda: any("more cash than the account has" in line for line in again.logs))
+    assert [s.trading_state for s in (again, second)] == ["running", "running"]
+    for session in (again, second):
+        await session.stop()
+
+
 @card("the account can't be read any more", "the blind breaker halts")
 async def blind(world, folder):
     session = await attached(world, folder, Holder, breakers=rbt.Breakers(blind_after_s=1.0))

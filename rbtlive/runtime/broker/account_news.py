@@ -63,6 +63,7 @@ class AccountNews:
         self._elsewhere: Decimal | None = None
         self._unexplained: Decimal | None = None
         self._splits: set[str] = set()
+        self._claims_compared = False
 
     async def begin(self) -> None:
         """Take the activities of before the run's first start as known."""
@@ -114,7 +115,8 @@ class AccountNews:
     # account's all of it if nobody else has a part in it.
     def _share_of(self, one: BrokerActivity) -> Decimal:
         if not one.symbol:
-            return one.amount if self._owns_all and not self._watch.others() else ZERO
+            alone = not any(run.running for run in self._watch.others())
+            return one.amount if self._owns_all and alone else ZERO
         core = self._core()
         if one.kind == "dividend" and self._data_knew(one):
             return ZERO
@@ -142,6 +144,9 @@ class AccountNews:
         ours = self._core().state.portfolio.cash
         elsewhere = cash - ours - sum((run.cash for run in self._watch.others()), ZERO)
         if self._elsewhere is None:
+            if not self._claims_compared:
+                self._claims_compared = True
+                self._compare_claims(cash - ours)
             self._elsewhere = elsewhere
             return
         gap = elsewhere - self._elsewhere
@@ -156,6 +161,22 @@ class AccountNews:
                     timestamp=self._now(),
                     message=f"the account's cash changed by {plain_text(gap)} that no order and "
                     "no activity explains; the run's books are left as they are",
+                    source="reconciliation",
+                )
+            )
+
+    # Money of a stopped run is free for others: it may be gone when that run is carried on.
+    def _compare_claims(self, rest: Decimal) -> None:
+        running = [run for run in self._watch.others() if run.running]
+        lacking = sum((run.cash for run in running), ZERO) - rest
+        if running and lacking > CENT:
+            names = ", ".join(repr(run.name) for run in running)
+            self._tell(
+                SystemErrorEvent(
+                    timestamp=self._now(),
+                    message=f"this run and session {names} count on {plain_text(lacking)} more "
+                    "cash than the account has: one of them began while another was stopped; "
+                    "the broker may refuse orders",
                     source="reconciliation",
                 )
             )

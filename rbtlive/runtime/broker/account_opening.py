@@ -151,7 +151,7 @@ class AccountOpener:
         taken, outside = self._divided(held, theirs)
         cost = sum((one.amount * one.price for one in taken), ZERO)
         money = account.equity - value_of(held, account)
-        free = money - sum((run.cash for run in others), ZERO) + cost
+        free = money - sum((run.cash for run in others if run.running), ZERO) + cost
         shared = bool(outside or others)
         if given is not None and given > free and (shared or taken):
             raise InvalidSetting(
@@ -162,7 +162,8 @@ class AccountOpener:
         if given is None and free <= 0:
             raise InvalidSetting(
                 f"the account has no free money for this run: {self._whose(outside, others)}; "
-                "pass capital_base= to the runs that share the account, or positions='take'"
+                "stop what is not to trade on, pass capital_base= to the runs that share the "
+                "account, or positions='take' to make its shares this run's"
             )
         capital = free if given is None else given
         return OpenedAccount(
@@ -204,7 +205,11 @@ class AccountOpener:
         parts = []
         if outside:
             parts.append(f"it holds {', '.join(sorted(outside))} outside of this run")
-        parts += [f"session {run.name!r} has {run.cash} of its cash" for run in others]
+        parts += [
+            f"session {run.name!r}, which was not stopped, has {run.cash} of its cash"
+            for run in others
+            if run.running
+        ]
         return " and ".join(parts) or "its cash is not positive"
 
 

@@ -31,12 +31,15 @@ class OtherRun:
         run_id: Its run.
         positions: Signed shares, by symbol.
         cash: Its money that is not in positions.
+        running: Whether it was not stopped. One that was keeps its shares; its money is
+            free for others meanwhile.
     """
 
     name: str
     run_id: str
     positions: Mapping[str, Decimal] = field(default_factory=dict)
     cash: Decimal = ZERO
+    running: bool = True
 
 
 class Ownership:
@@ -53,6 +56,7 @@ class Ownership:
         self._name = name
         self._run_id = run_id
         self._published = ""
+        self._facts: dict[str, Any] | None = None
         self._read: dict[Path, tuple[tuple[int, int], str, OtherRun | None]] = {}
         self.account = ""
 
@@ -60,14 +64,21 @@ class Ownership:
         """Say what this run owns; writes only what has changed."""
         if self._folder is None or not self.account:
             return
-        facts = {
+        self._facts = facts = {
             "account": self.account,
             "run_id": self._run_id,
             "positions": {symbol: plain_text(n) for symbol, n in sorted(positions.items()) if n},
             "cash": plain_text(cash),
         }
-        text = json.dumps(facts)
-        if text == self._published:
+        self._write(json.dumps(facts | {"running": True}))
+
+    def release(self) -> None:
+        """Say that this run was stopped."""
+        if self._facts is not None:
+            self._write(json.dumps(self._facts | {"running": False}))
+
+    def _write(self, text: str) -> None:
+        if self._folder is None or text == self._published:
             return
         path = self._folder / f"{self._name}{SUFFIX}"
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
@@ -107,6 +118,7 @@ class Ownership:
                 str(facts["run_id"]),
                 {str(s): Decimal(n) for s, n in facts["positions"].items()},
                 Decimal(facts["cash"]),
+                facts.get("running", True) is True,
             )
             self._read[path] = (stamp, str(facts["account"]), run)
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, AttributeError):

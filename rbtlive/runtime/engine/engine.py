@@ -462,6 +462,7 @@ class TradingEngine:
     async def _let_go(self) -> None:
         try:
             if self.link is not None:
+                self.link.watch.ownership.release()
                 await self.broker.disconnect()
         except BaseException as failure:
             self.failure = self.failure or failure
