@@ -90,7 +90,15 @@ class UnclearData(MissingColumn):
 
 
 class RowsLost(DataError):
-    """More than one row in a hundred would be left out; names the likely cause."""
+    """More than one row in a hundred would be left out; names the likely cause.
+
+    Attributes:
+        line: The call that says what the cause is, if it is known.
+    """
+
+    def __init__(self, message: str, *, line: str = "") -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class NoTimeOfKnowledge(DataError):

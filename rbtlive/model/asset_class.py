@@ -7,6 +7,7 @@ an asset's own facts come before them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -72,84 +73,30 @@ ASSET_CLASSES: Final = {
 }
 
 _CURRENCIES: Final = frozenset(
-    [
-        "USD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "CHF",
-        "AUD",
-        "NZD",
-        "CAD",
-        "SEK",
-        "NOK",
-        "DKK",
-        "PLN",
-        "HUF",
-        "CZK",
-        "TRY",
-        "ZAR",
-        "MXN",
-        "SGD",
-        "HKD",
-        "CNH",
-        "CNY",
-        "INR",
-        "KRW",
-        "THB",
-        "ILS",
-        "BRL",
-        "RUB",
-        "XAU",
-        "XAG",
-    ]
-)
+    (
+        "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "PLN", "HUF",
+        "CZK", "TRY", "ZAR", "MXN", "SGD", "HKD", "CNH", "CNY", "INR", "KRW", "THB", "ILS", "BRL",
+        "RUB", "XAU", "XAG",
+    )
+)  # fmt: skip
 _COINS: Final = frozenset(
-    [
-        "BTC",
-        "XBT",
-        "ETH",
-        "SOL",
-        "XRP",
-        "ADA",
-        "DOGE",
-        "DOT",
-        "LTC",
-        "BCH",
-        "BNB",
-        "LINK",
-        "AVAX",
-        "MATIC",
-        "POL",
-        "SHIB",
-        "UNI",
-        "ATOM",
-        "XLM",
-        "TRX",
-        "ETC",
-        "FIL",
-        "NEAR",
-        "AAVE",
-        "ALGO",
-        "PEPE",
-        "BONK",
-        "FLOKI",
-        "WIF",
-        "SUI",
-        "APT",
-        "ARB",
-        "TON",
-        "XMR",
-        "ZEC",
-        "EOS",
-        "DASH",
-        "HBAR",
-        "ICP",
-    ]
-)
+    (
+        "BTC", "XBT", "ETH", "SOL", "XRP", "ADA", "DOGE", "DOT", "LTC", "BCH", "BNB", "LINK",
+        "AVAX", "MATIC", "POL", "SHIB", "UNI", "ATOM", "XLM", "TRX", "ETC", "FIL", "NEAR", "AAVE",
+        "ALGO", "PEPE", "BONK", "FLOKI", "WIF", "SUI", "APT", "ARB", "OP", "TON", "XMR", "ZEC",
+        "EOS", "DASH", "HBAR", "ICP",
+    )
+)  # fmt: skip
 _STABLE: Final = ("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI")
+_DOLLARS: Final = ("USDT", "USDC", "FDUSD")
+"""Quotes that no other kind of symbol ends with."""
 _QUOTES: Final = (*_STABLE, "USD", "EUR", "GBP", "BTC", "ETH")
-_PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:]([A-Z]{3,5})(?::[A-Z]{3,5})?")
+_MONEY: Final = _CURRENCIES | _COINS | frozenset(_QUOTES)
+_PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:.]([A-Z]{3,5})(?::[A-Z]{3,5})?")
+_FEED: Final = re.compile(r"[A-Z]+:(?=[A-Z0-9]{5,}$)")
+"""A vendor's prefix: Polygon's "X:BTCUSD" and "C:EURUSD", TradingView's "OANDA:EURUSD"."""
+_PERPETUAL: Final = re.compile(r"(\.P|[-_]PERP)$")
+_KRAKEN: Final = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
 _OPTION: Final = re.compile(r"[A-Z]{1,6} ?\d{6}[CP]\d{8}")
 
 
@@ -166,8 +113,8 @@ def class_of(symbol: str, *, calendar: str = "") -> str | None:
         return "future"
     if _OPTION.fullmatch(name):
         return "option"
-    name = name.removesuffix("=X")
-    if calendar == "24/7" and name in _COINS:
+    name = _bare(symbol)
+    if name in _COINS and (calendar == "24/7" or _PERPETUAL.search(symbol.upper())):
         return "crypto"
     base, quote = _parts(name)
     if base in _CURRENCIES and quote in _CURRENCIES:
@@ -177,14 +124,25 @@ def class_of(symbol: str, *, calendar: str = "") -> str | None:
     return None
 
 
+def common_class(symbols: Iterable[str]) -> str | None:
+    """Return the class that all symbols show; None if they differ or show none."""
+    found = {class_of(symbol) for symbol in symbols}
+    return found.pop() if len(found) == 1 else None
+
+
 def quote_of(symbol: str) -> str:
     """Return the currency that a symbol's prices are in; "USD" if it shows none."""
-    return _parts(symbol.upper().removesuffix("=X"))[1] or "USD"
+    return _parts(_bare(symbol))[1] or "USD"
+
+
+def _bare(symbol: str) -> str:
+    name = _PERPETUAL.sub("", symbol.upper().removesuffix("=X"))
+    return _KRAKEN.sub(r"\1\2", _FEED.sub("", name))
 
 
 def _parts(name: str) -> tuple[str, str]:
     split = _PAIR.fullmatch(name)
-    if split:
+    if split and split[2] in _MONEY and ("." not in name or split[1] in _COINS | _CURRENCIES):
         return split[1], split[2]
     if len(name) == 6 and name[:3] in _CURRENCIES and name[3:] in _CURRENCIES:
         return name[:3], name[3:]
@@ -192,4 +150,7 @@ def _parts(name: str) -> tuple[str, str]:
         base = name.removesuffix(quote)
         if base != name and base in _COINS:
             return base, quote
+    for quote in _DOLLARS:
+        if name.endswith(quote) and len(name) >= len(quote) + 2:
+            return name.removesuffix(quote), quote
     return "", ""

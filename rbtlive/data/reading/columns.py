@@ -9,85 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Final
 
 import polars as pl
 
 from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.tables import Labels, Table
+from rbtlive.data.reading.names import ADJUSTED, LABELS_OF, NAMES
+from rbtlive.data.reading.tables import Table
 
 PRICES: Final = ("open", "high", "low", "close")
 
-# In the order in which they are preferred: a frame may have several of them.
-_NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "time": (
-        "timestamp", "datetime", "dateandtime", "datetimeutc", "timestamputc", "tsevent",
-        "windowstart", "opentime", "ts", "candlebegintime", "begintime", "starttime", "begin",
-        "start", "bartime", "gmttime", "utctime", "localtime", "unixtimestamp", "unixtime", "unix",
-        "epoch", "date", "dates", "tradedate", "tradingdate", "tradingday", "day", "asof",
-        "asofdate", "caldt", "datadate", "dt", "datum", "zeit", "datumzeit", "fecha", "data",
-        "closetime", "endtime", "end", "time", "t", "index", "month", "week", "effectivedate",
-    ),
-    "symbol": (
-        "symbol", "ticker", "tickers", "symbols", "tic", "sym", "asset", "instrument", "security",
-        "code", "tscode", "stockcode", "actsymbol", "stock", "name", "ric", "pair",
-        "currencypair", "contract", "rawsymbol", "kurzel", "wertpapier", "s", "isin", "permno",
-        "sid", "entity", "level0",
-    ),
-    "open": (
-        "open", "o", "openprice", "priceopen", "pxopen", "opening", "openingprice", "opn", "op",
-        "eroffnung", "eroffnungskurs", "erster", "apertura", "ouverture", "openbid", "bidopen",
-        "openusd", "mktopen", "firstprice", "otwarcie",
-    ),
-    "high": (
-        "high", "h", "hi", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
-        "hochstkurs", "tageshoch", "maximo", "plushaut", "highbid", "bidhigh", "max", "highusd",
-        "maxprice", "najwyzszy",
-    ),
-    "low": (
-        "low", "l", "lo", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst", "tiefstkurs",
-        "tagestief", "minimo", "plusbas", "lowbid", "bidlow", "min", "lowusd", "minprice", "najnizszy",
-    ),
-    "close": (
-        "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
-        "closelast", "pxlast", "last", "lastprice", "schluss", "schlusskurs", "letzter", "cierre",
-        "ultimo", "cloture", "dernier", "closebid", "bidclose", "closeusd", "settle",
-        "settlementprice", "pxsettle", "price", "prc", "kurs", "adjclose", "adjustedclose",
-        "closeadj", "adjcloseprice", "adjustedcloseprice", "value", "zamkniecie",
-    ),
-    "volume": (
-        "volume", "v", "vol", "vols", "volumes", "pxvolume", "totalvolume", "tradevolume",
-        "volumetraded", "tradedvolume", "sharestraded", "totaltradedquantity", "tottrdqty",
-        "basevolume", "volumefrom", "volumen", "umsatz", "stuck", "stuckzahl", "volumebase",
-        "basevol", "tickvol", "tickvolume", "qty", "amount", "volumebtc", "volumeeth", "wolumen",
-    ),
-}  # fmt: skip
+ROLE_OF: Final = {name: role for role, names in NAMES.items() for name in names}
 
-ROLE_OF: Final = {name: role for role, names in _NAMES.items() for name in names}
+_TWIN: Final = re.compile(r"( \(\d+\)|_duplicated_\d+|\.\d+)$")
+"""What tells a second column of a name from the first: ours, polars' and pandas'."""
 
-ADJUSTED: Final = frozenset(
-    ("adjclose", "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice")
-)
-
-LABELS_OF: Final[dict[str, Labels]] = {
-    **dict.fromkeys(
-        (
-            "tsevent", "windowstart", "opentime", "candlebegintime", "begintime", "starttime",
-            "begin", "start", "gmttime",
-        ),
-        "start",
-    ),
-    **dict.fromkeys(("closetime", "endtime", "end"), "end"),
-}  # fmt: skip
-"""Names of times that say which end of the bar they stamp."""
-
-_LETTERS: Final = str.maketrans("äöüéèêçáíóúàñąęłńśżź", "aoueeecaiouanaelnszz")
+_LETTERS: Final = str.maketrans("äöüéèêçáíóúàñąęłńśżźãõ", "aoueeecaiouanaelnszzao")
 
 
 def plain(name: str) -> str:
     """Return a column's name without case, order numbers, brackets and signs."""
     text = re.sub(r"^\s*\d+[a-z]?\.\s+", "", str(name))
-    return re.sub(r"[^a-z0-9]", "", text.lower().translate(_LETTERS).replace("ß", "ss"))
+    text = text.lower().translate(_LETTERS).replace("ß", "ss")
+    return text if text.isalnum() else "".join(letter for letter in text if letter.isalnum())
 
 
 def role_of(name: str) -> str | None:
@@ -134,13 +79,7 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
     """
     names = table.frame.columns
     said = _said(columns, names)
-    found: dict[str, list[str]] = {}
-    for name in names:
-        role = role_of(name)
-        if role is not None and name not in said.values():
-            found.setdefault(role, []).append(name)
-    for candidates in found.values():
-        candidates.sort(key=_preference)
+    found, twins = _candidates(names, set(said.values()))
     roles = Roles()
     roles.symbol = said.get("symbol") or _symbol(found.get("symbol", []), table.frame)
     roles.time = (said["time"],) if "time" in said else _time(found.get("time", []), table.frame)
@@ -151,19 +90,83 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
         elif candidates:
             if role == "volume":  # MetaTrader has an empty one beside its ticks
                 candidates.sort(key=lambda name: not _has_values(table.frame[name]))
-            roles.fields[role] = candidates[0]
-            twins = tuple(name for name in candidates if plain(name) == plain(candidates[0]))
-            if len(twins) > 1:
-                roles.rivals[role] = twins
+            chosen = candidates[0]
+            roles.fields[role] = chosen
+            if other := _of_the_other_side(chosen, names):
+                roles.rivals[role] = (chosen, other)
+            equals = [name for name in candidates if plain(name) == plain(chosen)]
+            _note_rivals(roles, role, [*equals, *twins.get(chosen, [])], table.frame)
+    _adjusted_only(roles, said, names)
+    others = [("date", name) for name in roles.time]
+    if roles.symbol is not None:
+        others.append(("symbol", roles.symbol))
+    for role, name in others:
+        if name not in said.values():
+            _note_rivals(roles, role, [name, *twins.get(name, [])], table.frame)
     roles.adjusted = tuple(
         name for name in names if plain(name) in ADJUSTED and name != roles.fields.get("close")
     )
     return roles
 
 
+# Role to columns, the preferred first; and column to those that only repeat its name.
+def _candidates(
+    names: Sequence[str], said: set[str]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    found: dict[str, list[str]] = {}
+    twins: dict[str, list[str]] = {}
+    for name in names:
+        first = twin_of(name, names)
+        if first is not None:
+            twins.setdefault(first, []).append(name)
+            continue
+        # Polygon's grouped bars have T for the ticker and t for the time
+        role = "symbol" if name == "T" and "t" in names else role_of(name)
+        if role is not None and name not in said:
+            found.setdefault(role, []).append(name)
+    for candidates in found.values():
+        candidates.sort(key=_preference)
+    return found, twins
+
+
+# Bids beside asks: which of them are the bars, their names do not say.
+def _of_the_other_side(chosen: str, names: Iterable[str]) -> str | None:
+    short = plain(chosen)
+    other = short.replace("bid", "ask")
+    return next((name for name in names if other != short and plain(name) == other), None)
+
+
+# Where the only close is adjusted, the other prices must be so too.
+def _adjusted_only(roles: Roles, said: Mapping[str, str], names: Sequence[str]) -> None:
+    close = roles.fields.get("close")
+    if close is None or "close" in said or plain(close) not in ADJUSTED:
+        return
+    short = {plain(name): name for name in names}
+    for role in FIELDS:
+        adjusted = short.get(f"adj{role}", short.get(f"adjusted{role}"))
+        if role not in roles.fields and adjusted is not None:
+            roles.fields[role] = adjusted
+    if "open" in roles.fields and not plain(roles.fields["open"]).startswith("adj"):
+        roles.rivals["close"] = (close,)
+
+
+def twin_of(name: str, names: Iterable[str]) -> str | None:
+    """Return the column whose name this one only repeats; None if it has its own."""
+    marked = _TWIN.search(name)
+    first = name[: marked.start()] if marked else name
+    return first if marked and first in names else None
+
+
+def _note_rivals(roles: Roles, role: str, names: Sequence[str], frame: pl.DataFrame) -> None:
+    first = frame[names[0]]
+    rivals = [name for name in names[1:] if not first.equals(frame[name])]
+    if rivals:
+        roles.rivals[role] = (names[0], *rivals)
+
+
 def _preference(name: str) -> int:
     short = plain(name)
-    return _NAMES[ROLE_OF[short]].index(short)
+    return NAMES[ROLE_OF[short]].index(short)
 
 
 def _has_values(column: pl.Series) -> bool:
@@ -210,18 +213,26 @@ def _time(candidates: list[str], frame: pl.DataFrame) -> tuple[str, ...]:
     clock = [name for name in candidates if by_kind[name] == "clock"]
     dated = [name for name in candidates if by_kind[name] in ("date", "moment")]
     moments = [name for name in dated if by_kind[name] == "moment"]
-    if clock and dated and not moments:
-        return (dated[0], clock[0])
+    if clock and dated:
+        days = [name for name in dated if name not in moments or _at_midnight(frame[name])]
+        if days and len(days) == len(dated):
+            return (days[0], clock[0])
     usable = moments or dated
     if len(usable) > 1 and (starts := [n for n in usable if LABELS_OF.get(plain(n)) != "end"]):
         usable = starts
     return (usable[0],) if usable else ()
 
 
+def _at_midnight(column: pl.Series) -> bool:
+    if not isinstance(column.dtype, pl.Datetime):
+        return False
+    return bool((column.dt.replace_time_zone(None).dt.time() == time(0)).all())
+
+
 # "clock" is a time of day, "date" a day, "moment" both, "none" what is no time.
 def _kind(column: pl.Series) -> str:
     dtype = column.dtype
-    if dtype == pl.Time:
+    if dtype in (pl.Time, pl.Duration):
         return "clock"
     if dtype == pl.Date:
         return "date"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.columns import field_of, plain, role_of
 from rbtlive.data.reading.numbers import NOTHING, is_number_text
 from rbtlive.data.reading.tables import Table
+from rbtlive.errors import EmptyData, UnreadableFile
 
 _HEAD_BYTES: Final = 65_536
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -51,19 +53,30 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
         UnreadableFile: it holds no table.
     """
     head = _head(content)
-    if b"\0" in head[:200] and head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    wide = _two_byte_code(head)
+    if wide is not None or (b"\r" in head and b"\n" not in head):
+        raw = content if isinstance(content, bytes) else content.read_bytes()
+        text = raw.decode(wide or "latin-1", errors="replace")
         content = (
-            (content if isinstance(content, bytes) else content.read_bytes())
-            .decode("utf-16")
-            .encode()
+            text.replace("\r\n", "\n")
+            .replace("\r", "\n")
+            .encode("latin-1" if wide is None else "utf-8")
         )
         head = content[:_HEAD_BYTES]
     text, encoding = _decoded(head)
     layout = _layout(text.splitlines()[:60])
     comma = {";": True}.get(layout.delimiter)
     dates = _EITHER_WAY.search(text) is None
+    start = text.lstrip().lower()
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        raise UnreadableFile(
+            f"bars must be columns of text: was a web page in {where!r}, perhaps the vendor's "
+            "refusal; open it in a browser"
+        )
     try:
         frame = _frame(content, layout, encoding, dates=dates)
+    except pl.exceptions.NoDataError:
+        raise EmptyData(f"{where} must have at least one bar: was empty; pass bars") from None
     except READ_ERRORS as error:
         raise unreadable(where, error, what="bars") from error
     return Table(frame, where, decimal_comma=comma)
@@ -74,6 +87,17 @@ def _head(content: Path | bytes) -> bytes:
         return content[:_HEAD_BYTES]
     with content.open("rb") as file:
         return file.read(_HEAD_BYTES)
+
+
+# UTF-16 with its mark, or Latin text in it without one; Excel and MetaTrader write it.
+def _two_byte_code(head: bytes) -> str | None:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    start = head[:400]
+    for name, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
+        if len(zeros) > 3 and zeros.count(0) >= 0.8 * len(zeros):
+            return name
+    return None
 
 
 def _decoded(head: bytes) -> tuple[str, Any]:
@@ -179,13 +203,19 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool
 def _unique(names: list[str], width: int | None = None) -> list[str]:
     done: list[str] = []
     for place, name in enumerate(names):
-        fresh = name or f"column_{place + 1}"
-        while fresh in done:
-            fresh += "_2"
-        done.append(fresh)
+        done.append(fresh_name(name or f"column_{place + 1}", done))
     while width is not None and len(done) < width:
         done.append(f"column_{len(done) + 1}")
     return done if width is None else done[:width]
+
+
+def fresh_name(name: str, taken: Collection[str]) -> str:
+    """Return a name for a further column: itself, or "close (2)" where it is taken."""
+    fresh, number = name, 1
+    while fresh in taken:
+        number += 1
+        fresh = f"{name} ({number})"
+    return fresh
 
 
 # Two lines of names become one "field|symbol" a column, as `wide` takes them apart.
@@ -233,8 +263,20 @@ def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
     renamed |= dict(zip(names[lead:], ("date", "time")[:times], strict=False))
     order = _price_order(frame.select(names[lead + times : lead + times + 4]))
     if order is not None:
-        renamed |= dict(zip(names[lead + times :], (*order, "volume"), strict=False))
+        rest = names[lead + times + 4 :]
+        if len(rest) > 2 and _is_average(frame, rest[0], names[lead + times :], order):
+            rest = rest[1:]  # Kraken's average price comes before the volume
+        renamed |= dict(zip(names[lead + times :], order, strict=False))
+        renamed |= dict(zip(rest, ("volume",), strict=False))
     return frame.rename(renamed), None, False
+
+
+def _is_average(frame: pl.DataFrame, name: str, prices: list[str], order: tuple[str, ...]) -> bool:
+    by = dict(zip(order, prices, strict=False))
+    if not frame[name].dtype.is_numeric():
+        return False
+    inside = pl.col(name).is_between(pl.col(by["low"]), pl.col(by["high"])) | (pl.col(name) == 0)
+    return bool(frame.select(inside.all()).item())
 
 
 _ORDERS: Final = (

@@ -22,9 +22,9 @@ from rbtlive.data.checking.frames import (
 )
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
-from rbtlive.data.reading.classes import common_class
 from rbtlive.errors import DataError
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.asset_class import common_class
 from rbtlive.model.interval import DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")

@@ -19,9 +19,15 @@ _TEXT: Final = (
     r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
     r"(?:[T ,;]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?|\d{6}|\d{4})"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
-    r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}|E[SD]T|C[SD]T|P[SD]T)?\s*$"
+    r"\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+|[A-Z]{3,4})?\s*$"
 )
-_NAMED: Final = {"EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "PST": -480, "PDT": -420}
+_NAMED: Final = {
+    "Z": 0, "UTC": 0, "GMT": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420,
+    "MDT": -360, "PST": -480, "PDT": -420, "BST": 60, "CET": 60, "CEST": 120, "EET": 120,
+    "EEST": 180, "MSK": 180, "JST": 540, "AEST": 600, "AEDT": 660,
+}  # fmt: skip
+_WEEKDAY: Final = r"^(?i:mon|tue|wed|thu|fri|sat|sun)(?i:day|sday|nesday|rsday|urday)?\.?,?\s+"
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _FORMS: Final = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y",
     "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d%b%Y",
@@ -91,6 +97,8 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
     day = moments_of(dates)
     if clocks.dtype == pl.Time:
         of_day = clocks.cast(pl.Int64) // 1_000
+    elif clocks.dtype == pl.Duration:
+        of_day = clocks.dt.total_microseconds()
     elif clocks.dtype.is_numeric():  # 93000 or 930
         whole = clocks.cast(pl.Int64)
         whole = whole if int(whole.max() or 0) >= 2_400 else whole * 100  # type: ignore[arg-type]
@@ -139,6 +147,8 @@ def _of_numbers(column: pl.Series) -> Moments:
 
 def _of_text(column: pl.Series) -> Moments:
     text = column.str.strip_chars()
+    if text.head(1).str.contains(r"^[A-Za-z]").any():  # Tue, 03 Jan 2023 … (EST)
+        text = text.str.replace(_WEEKDAY, "").str.replace(r"\s*\([A-Za-z ]+\)$", "")
     text = text.set(text == "", None)
     known = text.drop_nulls()
     if known.is_empty():
@@ -174,6 +184,13 @@ def _of_distinct(text: pl.Series) -> Moments:
     if bool((wall.drop_nulls() % DAY_US == 0).all()):
         # midnight of a zone that changes its offset: the date is what was meant
         return Moments(wall, None, days=True, origin="midnights with an offset")
+    names = zone.unique().drop_nulls().to_list()
+    if len(names) == 1 and "/" in names[0] and not zone.null_count() and is_zone(names[0]):
+        return Moments(wall, names[0], days=False, origin="date-times with a zone")
+    unknown = [name for name in names if name not in _NAMED and not _OFFSET.fullmatch(name)]
+    if unknown:
+        row = int(zone.is_in(unknown).arg_max() or 0)
+        raise UnreadableTimes(f"{text[row]!r} in {text.name!r}")
     return Moments(wall - _offsets(zone), "UTC", days=False, origin="date-times with an offset")
 
 
@@ -181,11 +198,11 @@ def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
     clean = parts.str.replace_all(r"[,]|(?:([A-Za-z])\.)", "$1").str.replace_all(r"\s+", " ")
     nulls = clean.null_count()
     for form in _FORMS:
-        read = clean.str.to_date(form, strict=False)
+        read = _in_form(clean, form)
         if read.null_count() == nulls:
             return read.cast(pl.Int64)
     for american, european in _SLASHED:
-        ways = [clean.str.to_date(form, strict=False) for form in (american, european)]
+        ways = [_in_form(clean, form) for form in (american, european)]
         fits = [way.null_count() == nulls for way in ways]
         if all(fits):
             fits = [bool((way.drop_nulls().dt.weekday() <= 5).all()) for way in ways]
@@ -196,11 +213,17 @@ def _dates(parts: pl.Series, text: pl.Series) -> pl.Series:
             raise DayOrMonth(str(text[0]))
         if any(fits):
             return ways[0 if fits[0] else 1].cast(pl.Int64)
-    best = max((clean.str.to_date(form, strict=False) for form in _FORMS), key=lambda s: s.count())
+    best = max((_in_form(clean, form) for form in _FORMS), key=lambda s: s.count())
     if best.count() >= 0.9 * max(1, len(clean) - nulls):  # a line of totals below the rows
         return best.cast(pl.Int64)
     row = int((best.is_null() & clean.is_not_null()).arg_max() or 0)
     raise UnreadableTimes(f"{text[row]!r} in {text.name!r}")
+
+
+# A year of two digits is none of the year 23.
+def _in_form(text: pl.Series, form: str) -> pl.Series:
+    read = text.str.to_date(form, strict=False)
+    return read.set((read.dt.year() < 1000).fill_null(value=False), None)
 
 
 # Days from the first to the last per distinct day: of two ways to read dates the right
@@ -241,13 +264,20 @@ def _offsets(zone: pl.Series) -> pl.Series:
 
 
 def _offset_minutes(name: str) -> int:
-    if name in _NAMED:
-        return _NAMED[name]
-    match = re.fullmatch(r"([+-])(\d{2}):?(\d{2})?", name)
+    match = _OFFSET.fullmatch(name)
     if match is None:
-        return 0
+        return _NAMED[name]
     minutes = int(match[2]) * 60 + int(match[3] or 0)
     return -minutes if match[1] == "-" else minutes
+
+
+def is_zone(name: str) -> bool:
+    """Say whether a time zone of this name is known."""
+    try:
+        pl.Series([0]).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(name)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
 
 
 def in_zone(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:

@@ -20,6 +20,8 @@ class Needs:
         items: What is missing or unclear.
         arguments: What to write for it, e.g. 'tz="Europe/Berlin"'.
         before: Lines to write before `rbt.read`, where no argument can say it.
+        held: How many of the items wait until the rest of the source has been looked
+            at, so that one error lists all.
     """
 
     source: str
@@ -27,28 +29,31 @@ class Needs:
     items: list[str] = field(default_factory=list)
     arguments: dict[str, str] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
+    held: int = 0
 
     def ask(self, item: str, *, before: str | None = None, **arguments: str) -> None:
         """Note what is missing, and the argument that would say it."""
         if item not in self.items:
             self.items.append(item)
+        if "columns" in arguments:
+            arguments["columns"] = _merged(self.arguments.get("columns"), arguments["columns"])
         self.arguments |= arguments
-        if before is not None:
+        if before is not None and before not in self.before:
             self.before.append(before)
 
     def settle(self) -> None:
-        """Raise what was noted, if anything was.
+        """Raise what was noted, if anything was beside what is held.
 
         Raises:
             UnclearData: lists all of it.
         """
-        if not self.items:
+        if len(self.items) <= self.held:
             return
         line = self.line()
         listed = "\n".join(f"  {n}. {item}" for n, item in enumerate(self.items, 1))
+        write = f"\nwrite: {line}" if self.arguments or self.before else ""
         raise UnclearData(
-            f"bars cannot be read for sure from {self.source}; missing or unclear:\n{listed}\n"
-            f"write: {line}",
+            f"bars cannot be read for sure from {self.source}; missing or unclear:\n{listed}{write}",
             missing=tuple(self.items),
             line=line,
         )
@@ -56,5 +61,14 @@ class Needs:
     def line(self) -> str:
         """Return the call of `rbt.read` that answers all questions."""
         said = self.given | self.arguments
+        if "columns" in self.arguments:
+            said["columns"] = _merged(self.given.get("columns"), self.arguments["columns"])
         call = ", ".join(["source", *(f"{name}={value}" for name, value in said.items())])
         return "; ".join([*self.before, f"rbt.read({call})"])
+
+
+# Two dicts as they are written, in one.
+def _merged(first: str | None, second: str) -> str:
+    if first is None or first == second:
+        return second
+    return f"{first[:-1]}, {second[1:]}"

@@ -13,17 +13,24 @@ from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_ca
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
-from rbtlive.data.reading.classes import common_class, exchange_of
+from rbtlive.data.reading.exchanges import exchange_of
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.moments import Moments, to_utc
 from rbtlive.data.reading.needs import Needs
+from rbtlive.data.reading.suggesting import (
+    CALENDARS,
+    calendar_of_dates,
+    days_after,
+    trades_at_weekends,
+    zone_of_currencies,
+)
 from rbtlive.data.reading.tables import Labels
 from rbtlive.errors import BadFrequency, OutsideCalendar, RowsLost
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.asset_class import common_class
 from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
 
-_OTHERS: Final = ("XLON", "XETR", "XTKS", "XHKG", "CMES", "24/7")
-"""Calendars that a message may suggest."""
+_FEW_ROWS: Final = 4
 
 _END_SECOND_US: Final = 59_000_000
 
@@ -96,6 +103,12 @@ class _Placing:
         elif found is None and length is not None:
             found = Interval.parse(length)
         elif found is None and (self.moments.days or _all_midnight(us)):
+            if step > DAY_US and len(us) > _FEW_ROWS:
+                self.needs.ask(
+                    f"the interval: bars are {step / DAY_US:g} days apart, which is none of 1d, 1w "
+                    "and 1mo",
+                    interval='"1mo"' if step > 20 * DAY_US else '"1w"',
+                )
             found = DAY
         elif found is None:
             self.needs.ask("the interval: no symbol has two bars", interval='"1d"')
@@ -151,14 +164,14 @@ class _Placing:
     def _calendar_of_days(self, days: NDArray[np.int64], interval: Interval) -> str:
         if self.asked.calendar is not None:
             return self.asked.calendar
-        weekend = float(((days + 3) % 7 >= 5).mean())
         if self.asset_class == "crypto":
             return "24/7"
         if self.asset_class == "fx":
-            return "24/7" if weekend else "24/5"
+            sundays = ((days + 3) % 7 == 6).any()  # short bars of the evening
+            return "24/7" if sundays and days_after(days, get_calendar("24/5")) == 0 else "24/5"
         if self.exchange is not None:
             return self.exchange
-        if interval != DAY or not weekend > 0.15:
+        if interval != DAY or not trades_at_weekends(days):
             return "XNYS"
         self.intake.notes.append("there are bars on weekends: the calendar is 24/7")
         return "24/7"
@@ -171,29 +184,42 @@ class _Placing:
         if not out.any():
             return days
         count, total = int(out.sum()), len(days)
+        shift = days_after(days, calendar) if count > fit.LOSS * total else 0
+        if shift == 1:
+            self.intake.notes.append(
+                "the dates are those of the midnights that end the bars: taken a day earlier"
+            )
+            return days - 1
         if count > fit.LOSS * total:
             first = labels[int(out.argmax())]
             self._refuse(
                 f"{count:,} of {total:,} rows are dated on no session of {calendar.name}, the "
                 f"first on {first}",
-                self._other_calendar(days),
+                self._other_calendar(days, shift),
             )
         self.intake.leave_out(f"no session of {calendar.name}", count)
         return np.where(out, -1, days)
 
-    def _other_calendar(self, days: NDArray[np.int64]) -> tuple[str, dict[str, str]]:
-        labels = np.unique(days).astype("datetime64[D]")
-        for name in _OTHERS:
-            misfit = (get_calendar(name).sessions_of_labels(labels) < 0).mean()
-            if misfit <= fit.LOSS:
-                return f"the dates look like {name}'s", {"calendar": f'"{name}"'}
+    def _other_calendar(self, days: NDArray[np.int64], shift: int) -> tuple[str, dict[str, str]]:
+        found = calendar_of_dates(np.unique(days).astype("datetime64[D]"))
+        if found is not None and (shift == 0 or found not in ("24/7", "24/5")):
+            return f"the dates look like {found}'s", {"calendar": f'"{found}"'}
+        if shift:
+            return (
+                "the dates look a day early: midnights of a zone ahead of UTC, written as UTC's "
+                "dates; add the day, or pass the times with their zone"
+            ), {}
         return "leave such rows out, or name the exchange", {"calendar": '"..."'}
 
     def _refuse(self, lost: str, cause: tuple[str, dict[str, str]]) -> None:
+        if self.needs.held:  # more is missing: one error lists all
+            self.needs.ask(f"the calendar: {lost}; {cause[0]}", **cause[1])
+            self.needs.settle()
         self.needs.arguments |= cause[1]
+        write = f"; write: {self.needs.line()}" if cause[1] else ""
         raise RowsLost(
-            f"no more than 1 % of rows may be left out: {lost}; {cause[0]}; write: "
-            f"{self.needs.line()}"
+            f"no more than 1 % of rows may be left out: {lost}; {cause[0]}{write}",
+            line=self.needs.line(),
         )
 
     def intraday(self, interval: Interval) -> Placed:
@@ -204,6 +230,8 @@ class _Placing:
         aware = self.moments.zone is not None
         if aware:
             distinct = to_utc(distinct, str(self.moments.zone))
+        elif self.asset_class == "fx" and self.asked.tz is None:
+            self._ask_for_the_clock(distinct, interval.us)
         name = self._calendar_of_minutes(distinct)
         calendar = _through(name, int(distinct.max()) + DAY_US)
         grid = BarGrid(calendar, interval)
@@ -225,6 +253,18 @@ class _Placing:
             up = np.where(rest, distinct - rest + MINUTE_US, distinct)
             return up, self.asked.labels or "end"
         return distinct, self.asked.labels
+
+    # A currency's hours are no exchange's: only its weekends show whose clock it is.
+    def _ask_for_the_clock(self, distinct: NDArray[np.int64], step_us: int) -> None:
+        zone = zone_of_currencies(distinct, step_us)
+        if zone is None:
+            self.intake.notes.append("times without a zone are taken as UTC")
+        elif zone != "UTC":
+            self.needs.ask(
+                f"the time zone: the weeks begin and end as on a clock of {zone}, which the times "
+                "do not name",
+                tz=f'"{zone}"',
+            )
 
     def _zones(self, calendar: TradingCalendar) -> tuple[str, ...]:
         if self.moments.zone is not None:
@@ -338,7 +378,8 @@ class _Placing:
                 "shorter bars and use rbt.resample"
             )
             return cause, {}
-        for name in _OTHERS:
+        weekends = int(utc.max() - utc.min()) > 7 * DAY_US
+        for name in [one for one in CALENDARS[1:] if weekends or one != "24/5"]:
             calendar = _through(name, int(utc.max()) + DAY_US)
             there = BarGrid(calendar, grid.interval)
             ways = fit.readings(utc, zones=("UTC",), aware=True, grid=there)

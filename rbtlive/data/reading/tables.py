@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 
 Labels = Literal["start", "end"]
+
+SEPARATOR: Final = "|"
+"""Between the parts of a column's name that came in several."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,7 @@ class Table:
         vendor: Whose shape it is, for messages and the report.
         interval: How long the vendor's name says a bar is, e.g. "1m".
         decimal_comma: Whether the file's delimiter shows that "1,5" is one and a half.
-        wide_index: Whether the columns are symbols: the axis was named so.
-        no_volume: Whether the vendor has no volume in this shape.
+        zone: Whose clock this vendor's times are, if the shape shows it.
     """
 
     frame: pl.DataFrame
@@ -33,6 +35,7 @@ class Table:
     vendor: str | None = None
     interval: str | None = None
     decimal_comma: bool | None = None
+    zone: str | None = None
 
     def but(self, **changes: Any) -> Table:
         """Return the same table with other values."""

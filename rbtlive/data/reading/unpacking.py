@@ -15,19 +15,14 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas, pandas_column
-from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.columns import field_of, plain, role_of
-from rbtlive.data.reading.delimited import headerless
-from rbtlive.data.reading.files import tables_of_path
-from rbtlive.data.reading.tables import Labels, Table
+from rbtlive.data.reading.columns import field_of, role_of
+from rbtlive.data.reading.delimited import fresh_name, headerless
+from rbtlive.data.reading.files import tables_of_content, tables_of_path
+from rbtlive.data.reading.mappings import of_mapping
+from rbtlive.data.reading.sequences import flat, of_rows, of_sequences
+from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
-
-_SEPARATOR: Final = "|"
-"""Between the parts of a column's name that came in several."""
-
-_LISTS_OF_BARS: Final = ("bars", "results", "data", "candles", "prices", "values", "quotes")
-"""Under which keys vendors' JSON has its rows."""
 
 
 def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
@@ -38,10 +33,14 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         UnreadableFile: a path names no file that can be read.
         EmptyData: there is nothing in it.
     """
+    if isinstance(source, str) and "\n" in source:
+        return tables_of_content(source.encode(), "text")
     if isinstance(source, (str, Path)):
         return tables_of_path(source)
+    if callable(getattr(source, "read", None)):
+        return _of_open_file(source)
     if isinstance(source, Mapping):
-        return _of_mapping(source, where)
+        return of_mapping(source, where, tables_of)
     one = _of_frame(source, where)
     if one is not None:
         return [one]
@@ -56,6 +55,15 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
     raise NotAFrame(
         f"{where} must be a frame (polars, pandas, Arrow, DuckDB), a dict of them, a list of rows, "
         f"or a path: was {kind}; build a frame with pl.DataFrame(...)"
+    )
+
+
+def _of_open_file(source: Any) -> list[Table]:
+    content = source.read()
+    name = getattr(source, "name", None)
+    return tables_of_content(
+        content.encode() if isinstance(content, str) else bytes(content),
+        Path(name).name if isinstance(name, str) else "text",
     )
 
 
@@ -78,7 +86,7 @@ def _of_polars(frame: pl.DataFrame, where: str) -> Table:
     if unnamed and frame.width >= 5:
         named, vendor, starts = headerless(frame)
         return Table(named, where, vendor=vendor, labels="start" if starts else None)
-    return Table(frame, where)
+    return Table(flat(frame), where)
 
 
 # pl.from_pandas needs pyarrow; columns are taken over one by one instead.
@@ -87,18 +95,20 @@ def _of_pandas(source: Any, where: str) -> Table:
     if is_pandas(source, "Series"):
         symbol = symbol or (None if field_of(str(source.name)) else source.name)
         source = source.to_frame("close")
+    if source.columns.nlevels > 2:
+        idle = [n for n in range(source.columns.nlevels) if source.columns.levshape[n] == 1]
+        source = source.droplevel(idle[: source.columns.nlevels - 1], axis=1)
     levels = [_index_name(source.index, place) for place in range(source.index.nlevels)]
     columns: dict[str, pl.Series] = {}
     plain_index = source.index.nlevels == 1 and levels[0] is None
     if not (plain_index and type(source.index).__name__ == "RangeIndex"):
         columns |= _index_columns(source.index, levels, source.columns)
+    index_names = set(columns)
     for place, name in enumerate(source.columns):
         text = _column_name(name)
-        if text in columns and role_of(text) in ("time", "symbol"):
+        if text in index_names and role_of(text) in ("time", "symbol"):
             continue  # the index kept as a column
-        while text in columns:
-            text += "_2"
-        columns[text] = _column(source.iloc[:, place])
+        columns[fresh_name(text, columns)] = _column(source.iloc[:, place])
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     named = _vendor_of(frame, levels)
     return Table(frame, where, symbol=symbol, vendor=named, labels="start" if named else None)
@@ -132,7 +142,7 @@ def _level_name(place: int, taken: set[str], *, timely: bool, alone: bool) -> st
 
 def _column_name(name: Any) -> str:
     if isinstance(name, tuple):
-        return _SEPARATOR.join(str(part) for part in name if str(part))
+        return SEPARATOR.join(str(part) for part in name if str(part))
     return str(name)
 
 
@@ -157,8 +167,8 @@ _YAHOO: Final = {"Open", "High", "Low", "Close", "Volume"}
 # Sources: yfinance 1.x `history`, alpaca-py `BarSet.df`, databento `DBNStore.to_df`.
 def _vendor_of(frame: pl.DataFrame, levels: Sequence[str | None]) -> str | None:
     names = set(frame.columns)
-    bare = {name.split(_SEPARATOR)[0] for name in names} | {
-        name.split(_SEPARATOR)[-1] for name in names
+    bare = {name.split(SEPARATOR)[0] for name in names} | {
+        name.split(SEPARATOR)[-1] for name in names
     }
     if bare >= _YAHOO and "Datetime" in levels:
         return "yfinance"
@@ -184,17 +194,19 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
         raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
     first = rows[0]
     if isinstance(first, Mapping):
-        return [_of_rows(rows, where)]
+        return [of_rows(rows, where)]
     if hasattr(first, "_asdict"):
-        return [_of_rows([row._asdict() for row in rows], where)]
+        return [of_rows([row._asdict() for row in rows], where)]
+    if isinstance(first, tuple) and len(first) == 2 and is_pandas(first[1]):
+        return of_mapping(dict(rows), where, tables_of)  # pandas' groupby
     if isinstance(first, Sequence) and not isinstance(first, (str, bytes)):
-        return [_of_sequences(rows, where)]
+        return [of_sequences(rows, where)]
     if dataclasses.is_dataclass(first) or hasattr(first, "model_dump"):
-        return [_of_rows([_facts_of(row) for row in rows], where)]
+        return [of_rows([_facts_of(row) for row in rows], where)]
     if isinstance(first, (str, Path, pl.DataFrame, pl.LazyFrame)) or is_pandas(first):
         return [table for one in rows for table in tables_of(one, where=where)]
     if hasattr(first, "__dict__") and any(role_of(name) for name in vars(first)):
-        return [_of_rows([vars(row) for row in rows], where)]
+        return [of_rows([vars(row) for row in rows], where)]
     if hasattr(first, "__arrow_c_stream__") or hasattr(first, "__arrow_c_array__"):
         return [Table(pl.DataFrame(one), where) for one in rows]
     raise NotAFrame(
@@ -207,124 +219,3 @@ def _facts_of(row: Any) -> dict[str, Any]:
     if hasattr(row, "model_dump"):
         return dict(row.model_dump())
     return {one.name: getattr(row, one.name) for one in dataclasses.fields(row)}
-
-
-def _of_rows(rows: Sequence[Any], where: str) -> Table:
-    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None, strict=False)
-    names = set(map(plain, frame.columns))
-    # Alpaca's and Polygon's JSON: one letter a field, t is the start
-    letters: Labels | None = "start" if {"t", "o", "h", "l", "c"} <= names else None
-    return Table(frame, where, labels=letters)
-
-
-# ccxt's rows are [start in ms, open, high, low, close, volume].
-# Source: docs.ccxt.com, "OHLCV Structure".
-def _of_sequences(rows: Sequence[Any], where: str) -> Table:
-    width = max(map(len, rows))
-    if width < 5:
-        raise NotAFrame(
-            f"{where} must have rows of a time, open, high, low and close: was {list(rows[0])!r}; "
-            "build a frame with names, pl.DataFrame({...})"
-        )
-    columns = [[row[place] if place < len(row) else None for row in rows] for place in range(width)]
-    frame = pl.DataFrame(
-        {f"column_{place + 1}": values for place, values in enumerate(columns)}, strict=False
-    )
-    named, vendor, _ = headerless(frame)
-    epochs = named.dtypes[0].is_integer() and int(named.to_series(0)[0] or 0) > 10**9
-    if vendor is None and epochs and width == 6:
-        vendor = "ccxt"
-    return Table(named, where, vendor=vendor, labels="start" if vendor or epochs else None)
-
-
-def _of_mapping(source: Mapping[Any, Any], where: str) -> list[Table]:
-    if not source:
-        raise EmptyData(f"{where} must have at least one bar: was an empty dict; pass bars")
-    vendor = _vendor_json(source, where)
-    if vendor is not None:
-        return vendor
-    if _is_columns(source):
-        return [Table(pl.DataFrame(dict(source), strict=False), where)]
-    if all(field_of(str(key)) for key in source):
-        return [_fields_as_columns(source, where)]
-    tables = []
-    for key, value in source.items():
-        tables += [
-            table.but(frame=table.frame.drop("symbol", strict=False), symbol=_symbol_of_key(key))
-            for table in tables_of(value, where=f"{where}[{key!r}]")
-        ]
-    return tables
-
-
-def _symbol_of_key(key: Any) -> str:
-    return str(getattr(key, "symbol", key))
-
-
-def _is_columns(source: Mapping[Any, Any]) -> bool:
-    flat = all(
-        isinstance(value, (list, tuple, pl.Series, np.ndarray)) or is_pandas(value, "Series")
-        for value in source.values()
-    )
-    roles = {role_of(str(key)) for key in source}
-    if not flat or "time" not in roles:
-        return False
-    first = next(iter(source.values()))
-    return not (len(first) and isinstance(first[0], (list, tuple, Mapping)))
-
-
-# {"close": frame of a column a symbol, "volume": ...}: one frame, "field|symbol".
-def _fields_as_columns(source: Mapping[Any, Any], where: str) -> Table:
-    whole: pl.DataFrame | None = None
-    for key, value in source.items():
-        (table,) = tables_of(value, where=f"{where}[{key!r}]")
-        frame = table.frame
-        times = [name for name in frame.columns if role_of(name) == "time"]
-        time = times[0] if times else frame.columns[0]
-        field = field_of(str(key)) or str(key)
-        frame = frame.rename(
-            {
-                name: "time" if name == time else f"{field}{_SEPARATOR}{name}"
-                for name in frame.columns
-            }
-        )
-        whole = frame if whole is None else whole.join(frame, on="time", how="full", coalesce=True)
-    assert whole is not None
-    return Table(whole.rename({"time": "timestamp"}), where)
-
-
-# JSON as vendors send it. Sources: alpaca.markets /v2/stocks/bars, polygon.io
-# /v2/aggs, alphavantage.co TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart.
-def _vendor_json(source: Mapping[Any, Any], where: str) -> list[Table] | None:
-    series = [key for key in source if str(key).startswith("Time Series")]
-    if series:
-        rows = [{"date": when, **values} for when, values in source[series[0]].items()]
-        facts = source.get("Meta Data", {})
-        symbol = next((v for k, v in facts.items() if "Symbol" in str(k)), None)
-        return [_of_rows(rows, where).but(symbol=symbol)]
-    if "chart" in source and isinstance(source["chart"], Mapping):
-        return [_of_chart(one, where) for one in source["chart"]["result"]]
-    if {"t", "o", "h", "l", "c"} <= set(source) and isinstance(source["t"], list):
-        columns = {key: value for key, value in source.items() if isinstance(value, list)}
-        return [Table(pl.DataFrame(columns, strict=False), where, labels="start")]
-    for key in _LISTS_OF_BARS:
-        inner = source.get(key)
-        if isinstance(inner, (list, Mapping)) and inner and not field_of(key):
-            rest = {name for name in source if name != key}
-            if any(isinstance(source[name], (list, Mapping)) for name in rest):
-                continue
-            if isinstance(inner, list) and not isinstance(inner[0], (Mapping, list)):
-                continue
-            symbol = next((source[k] for k in ("ticker", "symbol", "s") if k in source), None)
-            return [
-                table.but(symbol=table.symbol or symbol) for table in tables_of(inner, where=where)
-            ]
-    return None
-
-
-def _of_chart(one: Mapping[str, Any], where: str) -> Table:
-    quote = one["indicators"]["quote"][0]
-    columns = {"timestamp": one["timestamp"]} | {
-        name: quote[name] for name in FIELDS if name in quote
-    }
-    frame = pl.DataFrame(columns, strict=False)
-    return Table(frame, where, symbol=one["meta"]["symbol"], labels="start", vendor="Yahoo")

@@ -7,25 +7,29 @@ not to one list of questions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.columns import LABELS_OF, Roles, plain, unknown_columns
+from rbtlive.data.reading.columns import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.moments import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
+from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.data.reading.unpacking import tables_of
 from rbtlive.data.reading.widening import long_tables
-from rbtlive.errors import EmptyData, WrongColumnType
+from rbtlive.errors import EmptyData, UnclearData, WrongColumnType
 
 UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
+
+_UNNAMED: Final = "?"
 
 _FIXED_POINT: Final = 1e-9
 """Databento's prices are integers of this. Source: databento.com, "Conventions"."""
@@ -63,15 +67,15 @@ class _Reader:
     columns: Mapping[str, str] | None
     needs: Needs
     intake: Intake
+    source: Any = None
+    blocked: bool = False  # some table cannot be placed before a question is answered
     parts: list[_Part] = field(default_factory=list)
 
     def take(self, table: Table, roles: Roles) -> None:
         """Note what is missing in a long table, or keep its rows."""
-        for role, names in roles.rivals.items():
-            listed = " and ".join(map(repr, names))
-            self.needs.ask(
-                f"{role}: {listed} may both be it", columns=f'{{"{role}": "{names[0]}"}}'
-            )
+        self._ask_of_rivals(roles)
+        if table.symbol is not None and (first := twin_of(table.symbol, [table.symbol[:-4]])):
+            self.needs.ask(f"the columns: several are named {first!r}; rename or drop one")
         there = ", ".join(table.frame.columns[:12]) or "none"
         if "close" not in roles.fields:
             self.needs.ask(
@@ -82,14 +86,32 @@ class _Reader:
         symbols = self._symbols(table, roles, moments)
         fields = self._fields(table, roles)
         if moments is None or symbols is None or fields is None or "close" not in fields:
+            self.blocked = True
             return
         frame = pl.DataFrame([symbols.alias("symbol"), *self._complete(fields)])
-        labels = table.labels
+        labels = table.labels or self._label_of_vendor(table)
         if len(roles.time) == 1:
             labels = labels or LABELS_OF.get(plain(roles.time[0]))
         if roles.adjusted:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
         self.parts.append(_Part(frame, moments, table, labels))
+
+    def _label_of_vendor(self, table: Table) -> Labels | None:
+        names = set(map(plain, table.frame.columns))
+        vendor = next((name for name, known in STARTING_VENDORS if known <= names), None)
+        if vendor is None:
+            return None
+        if table.vendor is None:
+            self.note(f"the shape is {vendor}'s")
+        return "start"
+
+    def _ask_of_rivals(self, roles: Roles) -> None:
+        for role, names in roles.rivals.items():
+            listed = " and ".join(map(repr, names))
+            item = f"{role}: {listed} may both be it"
+            if len(names) == 1:
+                item = f"{role}: only {listed} is there, beside an open that is not adjusted"
+            self.needs.ask(item, columns=f'{{"{role}": "{names[0]}"}}')
 
     def note(self, sentence: str) -> None:
         """Note what was decided, once."""
@@ -106,22 +128,40 @@ class _Reader:
             return None
         try:
             if len(roles.time) == 2:
-                return joined(frame[roles.time[0]], frame[roles.time[1]])
-            return moments_of(frame[roles.time[0]])
+                found = joined(frame[roles.time[0]], frame[roles.time[1]])
+            else:
+                found = moments_of(frame[roles.time[0]])
+            return self._in_its_zone(found, table, roles)
         except DayOrMonth as unclear:
             self.needs.ask(
                 f"day and month: {roles.time[0]!r} has dates like {str(unclear)!r}, which may be "
                 "either way round",
-                before=f"source[{roles.time[0]!r}] = pd.to_datetime(source[{roles.time[0]!r}], "
-                "dayfirst=True)",
+                before=self._parsing(roles.time[0], "dayfirst=True", "%d/%m/%Y"),
             )
         except UnreadableTimes as unreadable:
             self.needs.ask(
                 f"the time: {unreadable} is in no known form",
-                before=f"source[{roles.time[0]!r}] = pd.to_datetime(source[{roles.time[0]!r}], "
-                'format="...")',
+                before=self._parsing(roles.time[0], 'format="..."', "..."),
             )
         return None
+
+    # The line that parses a column of times, for what the source is.
+    def _parsing(self, column: str, how: str, form: str) -> str:
+        if isinstance(self.source, (pl.DataFrame, pl.LazyFrame)):
+            return f'source = source.with_columns(pl.col("{column}").str.to_datetime("{form}"))'
+        parse = f"source[{column!r}] = pd.to_datetime(source[{column!r}], {how})"
+        if isinstance(self.source, (str, Path)):
+            return f"source = pd.read_csv({str(self.source)!r}); {parse}"
+        if isinstance(self.source, (list, Mapping)):
+            return f"source = pd.DataFrame(source); {parse}"
+        return parse
+
+    def _in_its_zone(self, moments: Moments, table: Table, roles: Roles) -> Moments:
+        if moments.zone is not None or moments.days or self.asked.tz is not None:
+            return moments
+        if any(plain(name) in UTC_NAMES for name in roles.time):
+            return replace(moments, zone="UTC")
+        return replace(moments, zone=table.zone)
 
     def _symbols(self, table: Table, roles: Roles, moments: Moments | None) -> pl.Series | None:
         height = table.frame.height
@@ -143,9 +183,9 @@ class _Reader:
         if moments is not None and moments.us.n_unique() < height:
             item = "the symbols: times repeat, and no column says which row is of which symbol"
             self.needs.ask(item, columns='{"symbol": "..."}')
-        else:
-            self.needs.ask(item, symbol='"AAPL"')
-        return None
+            return None
+        self.needs.ask(item, symbol='"AAPL"')
+        return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
 
     def _fields(self, table: Table, roles: Roles) -> dict[str, pl.Series] | None:
         raw = {name: table.frame[column] for name, column in roles.fields.items()}
@@ -254,7 +294,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
     tables = tables_of(source)
     words = _words(source, tables)
     asked = Asked(interval, labels, tz, asset_class, calendar, labels_by_default)
-    reader = _Reader(asked, symbol, columns, Needs(words, given), Intake(words))
+    reader = _Reader(asked, symbol, columns, Needs(words, given), Intake(words), source)
     if len(tables) == 1 and (wrong := unknown_columns(columns, tables[0].frame.columns)):
         reader.needs.ask(
             f"columns: {', '.join(wrong)} names no column of the source, or no role",
@@ -264,10 +304,32 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
         for long, roles in long_tables(table, columns):
             if long.frame.height:
                 reader.take(long, roles)
-    reader.needs.settle()
+            elif long.symbol is not None:
+                reader.note(f"{long.symbol} has no bars: {long.where} was empty")
     if not reader.parts:
+        reader.needs.settle()
         raise EmptyData(f"{words} must have at least one bar: was empty; pass bars")
-    return _joined_up(reader)
+    if reader.blocked:
+        reader.needs.settle()
+    reader.needs.held = len(reader.needs.items)
+    bars = _with_all_questions(reader)
+    reader.needs.held = 0
+    reader.needs.settle()
+    return bars
+
+
+# Where the symbol lacks, and with it the calendar, what else is unclear shows on the
+# calendar that would fit.
+def _with_all_questions(reader: _Reader) -> ReadBars:
+    try:
+        return _joined_up(reader)
+    except UnclearData:
+        likely = reader.needs.arguments.get("calendar", "...").strip('"')
+        if reader.asked.calendar is not None or likely == "...":
+            raise
+        reader.asked = replace(reader.asked, calendar=likely)
+        reader.needs.held = len(reader.needs.items)
+        return _joined_up(reader)
 
 
 def _joined_up(reader: _Reader) -> ReadBars:

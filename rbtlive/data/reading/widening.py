@@ -11,9 +11,11 @@ import polars as pl
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import Roles, field_of, plain, role_of, roles_of
 from rbtlive.data.reading.numbers import looks_numeric
-from rbtlive.data.reading.tables import Table
+from rbtlive.data.reading.tables import SEPARATOR, Table
 
 _SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
+_TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
+_VALUES: Final = ("value", "values", "val", "level1", "0")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
 
@@ -21,6 +23,7 @@ def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[T
     """Return the table as long ones with their roles: itself, or one a symbol of a wide
     one.
     """
+    table = _unmelted(table)
     roles = roles_of(table, columns)
     if "close" in roles.fields and not _of_many(table.frame.columns, roles):
         return [(table, roles)]
@@ -32,6 +35,25 @@ def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[T
         time, names = closes
         return _taken_apart(table, (time, {name: {"close": name} for name in names}))
     return [(table, roles)]
+
+
+# A row a field, as pandas' melt and many databases have it: a column of names of fields
+# and one of values.
+def _unmelted(table: Table) -> Table:
+    frame = table.frame
+    texts = [name for name in frame.columns if frame[name].dtype in _TEXTS]
+    for name in texts:
+        kinds = frame[name].head(1_000).unique().drop_nulls().cast(pl.String).to_list()
+        if len(kinds) < 2 or {field_of(kind) for kind in kinds} - {*FIELDS, "adjusted"}:
+            continue
+        values = [other for other in frame.columns if plain(other) in _VALUES]
+        rest = [other for other in frame.columns if other != name and other not in values]
+        if len(values) == 1 and rest and not frame.select(name, *rest).is_duplicated().any():
+            wide = frame.with_columns(pl.col(name).cast(pl.String)).pivot(
+                on=name, index=rest, values=values[0]
+            )
+            return table.but(frame=wide)
+    return table
 
 
 # A frame of "close" beside "volume" is long, one of "Close|AAPL" is not.
@@ -96,7 +118,8 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
             known += field in FIELDS or field == "adjusted"
             by_symbol.setdefault(symbol, {})[field] = name
         closes = all({"close", "adjusted"} & set(fields) for fields in by_symbol.values())
-        if by_symbol and closes and known * 2 >= len(pieces):
+        sides = {symbol.lower() for symbol in by_symbol} <= {"bid", "ask", "mid"}
+        if by_symbol and closes and not sides and known * 2 >= len(pieces):
             return by_symbol
     return None
 
@@ -124,6 +147,8 @@ def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[st
         return None
     names = [name for name in frame.columns if name != time and plain(name) != "index"]
     if not names or any(field_of(name) for name in names if len(plain(name)) > 1):
+        return None
+    if any(SEPARATOR in name for name in names):
         return None
     numbers = [name for name in names if looks_numeric(frame[name])]
     return (time, numbers) if len(numbers) == len(names) else None

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.errors import RowsLost, UnclearData
 
 SYMBOLS = ("AAPL", "MSFT", "XOM")
 START, END = date(2023, 1, 3), date(2023, 4, 28)
@@ -79,6 +81,34 @@ def same_minutes(portal: rbt.PolarsDataPortal, expected: pl.DataFrame) -> None:
     found = portal.to_frame(portal.interval.text).sort("timestamp", "symbol")
     wanted = expected.select(found.columns).sort("timestamp", "symbol")
     assert found.equals(wanted), (found, wanted)
+
+
+def same_bars(portal: rbt.PolarsDataPortal, expected: pl.DataFrame) -> None:
+    """Compare a portal's bars of any length with a frame, to the last digit."""
+    (same_daily if "date" in expected.columns else same_minutes)(portal, expected)
+
+
+def reads(source: Any, expected: pl.DataFrame, **asked: Any) -> None:
+    """Read a source: as it is, or with what one error asks for, and with nothing else."""
+    if asked:
+        with pytest.raises((UnclearData, RowsLost)) as refused:
+            rbt.read(source)
+        names = {name: value for name, value in asked.items() if name != "symbol"}
+        words = {"symbol": "AAPL"} if "symbol" in asked else {}
+        said = {**words, **names}
+        called = refused.value.line.removeprefix("rbt.read(source").removesuffix(")")
+        assert eval(f"dict({called[2:]})") == said, refused.value
+    same_bars(rbt.read(source, **asked), expected)
+
+
+def pandas_of(frame: pl.DataFrame) -> Any:
+    """Return a frame in pandas, dates as its date-times."""
+    import pandas as pd
+
+    made = pd.DataFrame(frame.to_dict(as_series=False))
+    if "date" in made:
+        made["date"] = pd.to_datetime(made["date"])
+    return made
 
 
 def titled(frame: pl.DataFrame, symbol: str) -> Any:

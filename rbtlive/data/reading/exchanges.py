@@ -1,0 +1,28 @@
+"""What the suffix of a symbol says of its exchange."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+EXCHANGE_OF_SUFFIX: Final = {
+    "L": "XLON", "DE": "XETR", "F": "XFRA", "T": "XTKS", "HK": "XHKG", "TO": "XTSE", "PA": "XPAR",
+    "AS": "XAMS", "MI": "XMIL", "MC": "XMAD", "SW": "XSWX", "AX": "XASX", "NS": "XBOM",
+    "BO": "XBOM", "SS": "XSHG", "SZ": "XSHG", "SH": "XSHG", "KS": "XKRX", "KQ": "XKRX", "SA": "BVMF",
+    "ST": "XSTO", "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "VI": "XWBO", "BR": "XBRU",
+    "LS": "XLIS", "WA": "XWAR", "TW": "XTAI", "SI": "XSES", "NZ": "XNZE", "MX": "XMEX",
+}  # fmt: skip
+"""Yahoo's suffixes and the calendars of their exchanges."""
+
+
+def exchange_of(symbols: Iterable[str]) -> str | None:
+    """Return the calendar that the suffix of all symbols names."""
+    found = {_exchange_of(symbol) for symbol in symbols}
+    return found.pop() if len(found) == 1 else None
+
+
+def _exchange_of(symbol: str) -> str | None:
+    if re.fullmatch(r"(sh|sz|SH|SZ)[.]?\d{6}", symbol):  # baostock's and akshare's
+        return "XSHG"
+    return EXCHANGE_OF_SUFFIX.get(symbol.rpartition(".")[2]) if "." in symbol else None

@@ -1,0 +1,161 @@
+"""What a file's name says: the symbol, the interval, and some vendors' habits.
+
+The rule: a word that may mean something else is no symbol.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from rbtlive.data.reading.delimited import headerless
+from rbtlive.data.reading.tables import Table
+from rbtlive.errors import UnreadableFile
+from rbtlive.model.asset_class import class_of
+
+_NO_SYMBOLS: Final = frozenset(
+    (
+        "bars", "bar", "data", "price", "prices", "ohlc", "ohlcv", "quotes", "quote", "history",
+        "hist", "historical", "historicaldata", "historicalprices", "download", "export", "table",
+        "test", "sample", "daily", "day", "days", "minute", "minutes", "min", "hourly", "candles",
+        "candlestick", "kline", "klines", "stock", "stocks", "crypto", "forex", "fx", "market",
+        "markets", "eod", "file", "output", "out", "input", "dataset", "all", "allstocks", "tmp",
+        "temp", "my", "own", "part", "0", "trades", "results", "book", "sheet", "chart", "wide",
+        "long", "close", "closes", "adj", "df", "frame", "full", "unadj", "adjsplit",
+        "adjsplitdiv", "split", "adjusted", "intraday", "ohlcvs", "yfinance", "binance",
+        "bitstamp", "kraken", "coinbase", "gemini", "bitfinex", "okx", "bybit", "kucoin", "poloniex",
+        "dat", "ascii", "mt", "nt", "ms", "tickers", "symbols", "universe", "sp500", "german",
+        "semicolon", "bid", "ask", "m", "trade", "records", "us", "d", "barchart", "bardata",
+        "stooq", "polygon", "tiingo", "alpaca", "databento", "nasdaq", "nyse", "amex", "arca",
+        "bats", "cboe", "oanda", "fxcm", "tvc", "index", "cme", "nymex", "comex", "otc", "header",
+        "empty", "json", "new", "old", "final", "raw", "clean", "merged", "combined", "backup",
+    )
+)  # fmt: skip
+
+_LENGTHS: Final = {
+    "1m": "1m", "1min": "1m", "m1": "1m", "5m": "5m", "5min": "5m", "m5": "5m", "15m": "15m",
+    "15min": "15m", "m15": "15m", "30m": "30m", "30min": "30m", "m30": "30m", "1h": "1h",
+    "60min": "1h", "h1": "1h", "2h": "2h", "4h": "4h", "h4": "4h", "1d": "1d", "d1": "1d",
+    "daily": "1d", "1w": "1w", "w1": "1w", "1mo": "1mo", "hour": "1h", "minute": "1m",
+    "1day": "1d", "1hour": "1h", "1week": "1w",
+}  # fmt: skip
+
+_METATRADER: Final = {"1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h",
+                      "1440": "1d", "10080": "1w", "43200": "1mo"}  # fmt: skip
+"""What MetaTrader 4 appends to a symbol: minutes of a bar."""
+
+_LEAN: Final = re.compile(r"(\d{8})_([a-z0-9.]+)_(minute|second|hour|daily)_(trade|quote)")
+_LEAN_PRICES: Final = 10_000.0
+
+
+def named(table: Table, name: str, *, outside: str = "") -> Table:
+    """Return a file's table with what its name says.
+
+    Args:
+        table: As it was read.
+        name: The file's name, or a member's.
+        outside: Name of the archive around it.
+
+    Raises:
+        UnreadableFile: the file holds quotes instead of bars.
+
+    Sources: binance-public-data, QuantConnect LEAN's Data folder ("prices are multiplied
+    by 10,000"), histdata.com ("Eastern Standard Time without daylight savings"),
+    MetaTrader 4's export.
+    """
+    stem = Path(name).name
+    while "." in stem and re.fullmatch(r"\.[A-Za-z]\w{1,7}", Path(stem).suffix):
+        if not _is_ending(Path(stem).suffix):
+            break
+        stem = Path(stem).stem
+    lean = _LEAN.fullmatch(stem.lower())
+    if lean is not None:
+        return _lean_intraday(table, lean, name)
+    bare = all(column.startswith("column_") for column in table.frame.columns)
+    if bare:
+        if outside.lower().endswith(".zip") and _is_lean_daily(table.frame):
+            return _lean(table).but(symbol=stem.upper())
+        frame, vendor, starts = headerless(table.frame)
+        table = table.but(frame=frame, vendor=vendor, labels="start" if starts else None)
+        if digits := _metatrader(frame, stem):
+            stem = stem.removesuffix(digits)
+            table = table.but(vendor="MetaTrader", labels="start", interval=_METATRADER[digits])
+    words = [word for word in re.split(r"[-_ ,]+", stem) if word]
+    length = next((_LENGTHS[word.lower()] for word in words if word.lower() in _LENGTHS), None)
+    if words[:1] == ["DAT"] and len(words) > 2:
+        table = table.but(vendor="HistData", labels="start", zone="Etc/GMT+5")
+    symbol = table.symbol or symbol_of_stem(stem)
+    return table.but(symbol=symbol, interval=table.interval or length)
+
+
+def _is_ending(suffix: str) -> bool:
+    return suffix.lower() in (
+        ".csv", ".txt", ".tsv", ".dat", ".prn", ".jsonl", ".ndjson", ".json", ".arrow", ".feather",
+        ".ipc", ".arrows", ".parquet", ".pq", ".parq", ".gz", ".bz2", ".xz", ".zst", ".zip",
+        ".last", ".bid", ".ask", ".scid",
+    )  # fmt: skip
+
+
+def symbol_of_stem(stem: str) -> str | None:
+    """Return the symbol that a file's name is made of; None if it may be a word."""
+    words = [word for word in re.split(r"[_ ,]+|-(?=\d)", stem) if word]
+    words = [word for word in words if word.lower() not in _LENGTHS]
+    words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
+    if len(words) > 1 and class_of(f"{words[0]}/{words[1]}") is not None:
+        words[:2] = [f"{words[0]}/{words[1]}"]
+    words = [word for word in words if word.lower() not in _NO_SYMBOLS]
+    if len(words) > 1:  # aapl_us_d
+        words = [words[0], *(w for w in words[1:] if w.lower() not in ("us", "d", "w", "m"))]
+    if len(words) != 1:
+        return None
+    word = re.sub(r"(?i)\.(us|scid)$", "", words[0])
+    if not re.fullmatch(r"[A-Za-z0-9^][A-Za-z0-9.^=/-]{0,14}", word) or not re.search(
+        r"[A-Za-z]", word
+    ):
+        return None
+    return word.upper()
+
+
+# "EURUSD1440.csv" with rows of "2024.01.02,00:00,...".
+def _metatrader(frame: pl.DataFrame, stem: str) -> str | None:
+    if frame.columns[:2] != ["date", "time"]:
+        return None
+    first = str(frame["date"][0])
+    digits = re.search(r"(?<=[A-Za-z])(\d+)$", stem)
+    dotted = re.fullmatch(r"\d{4}[.-]\d{2}[.-]\d{2}", first)
+    return digits[1] if dotted and digits and digits[1] in _METATRADER else None
+
+
+def _is_lean_daily(frame: pl.DataFrame) -> bool:
+    if frame.width != 6 or not all(dtype.is_integer() for dtype in frame.dtypes[1:5]):
+        return False
+    first = str(frame.to_series(0)[0])
+    return re.fullmatch(r"\d{8} \d{2}:\d{2}", first) is not None
+
+
+def _lean(table: Table) -> Table:
+    names = ("timestamp", "open", "high", "low", "close", "volume")
+    frame = table.frame.rename(dict(zip(table.frame.columns, names, strict=True)))
+    prices = [(pl.col(name) / _LEAN_PRICES).round(4) for name in names[1:5]]
+    whole = all(frame[name].dtype.is_integer() for name in names[1:5])
+    return table.but(
+        frame=frame.with_columns(prices) if whole else frame,
+        vendor="QuantConnect LEAN",
+        labels="start",
+    )
+
+
+# Rows of milliseconds since the midnight of the day in the name.
+def _lean_intraday(table: Table, name: re.Match[str], where: str) -> Table:
+    if name[4] == "quote" or table.frame.width != 6:
+        raise UnreadableFile(
+            f"bars must be LEAN's trade bars: was {where!r} with {table.frame.width} columns, which "
+            "has bids and asks; pass a frame of the prices you want"
+        )
+    made = _lean(table).but(symbol=name[2].upper())
+    day = pl.lit(name[1]).str.to_datetime("%Y%m%d", time_unit="us")
+    times = day + pl.duration(milliseconds=pl.col("timestamp").cast(pl.Int64))
+    return made.but(frame=made.frame.with_columns(times.alias("timestamp")))

@@ -1,0 +1,332 @@
+"""Dicts become tables: vendors' JSON, what pandas writes, and dicts of anything else.
+
+The rule: a form is known by how it is built, not by who sends it; what surrounds the bars
+(counts, status, cursors) is passed over, and a message in place of bars is shown.
+
+Sources of the forms: alpaca.markets /v2/stocks/bars, polygon.io /v2/aggs, alphavantage.co
+TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart, Nasdaq Data Link's datasets and
+datatables, Kraken, Bybit, OKX, Bitstamp, Oanda, Twelve Data; pandas.DataFrame.to_dict and
+to_json.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.checking.frames import is_pandas
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading.columns import field_of, plain, role_of
+from rbtlive.data.reading.sequences import of_rows, of_sequences
+from rbtlive.data.reading.tables import SEPARATOR, Table
+from rbtlive.errors import EmptyData, NotAFrame
+from rbtlive.model.arrays import np
+
+TablesOf = Callable[..., list[Table]]
+
+_AROUND: Final = frozenset(
+    (
+        "error", "errors", "meta", "metadata", "pagination", "links", "warnings", "messages",
+        "status", "request", "params", "info", "events", "last", "paging", "debug", "schema",
+        "query", "retextinfo",
+    )
+)  # fmt: skip
+"""Keys beside the bars that are not bars, as `plain` writes them."""
+
+_ENVELOPES: Final = frozenset(
+    (
+        "bars", "results", "result", "data", "candles", "prices", "values", "quotes", "ohlc",
+        "list", "historical", "historicalstocklist", "history", "day", "series", "datasetdata",
+        "dataset", "datatable", "response", "payload", "body", "ohlcv", "candlesticks", "klines",
+        "items", "rows", "records", "content", "body", "chart",
+    )
+)  # fmt: skip
+"""Keys that hold bars and are no symbols."""
+
+_SYMBOL_KEYS: Final = ("ticker", "symbol", "s", "pair", "instrument", "instId", "instrument_name")
+_MESSAGES: Final = (
+    "description", "message", "error message", "error", "retmsg", "msg", "note", "information",
+    "detail", "errmsg", "s", "status",
+)  # fmt: skip
+_TIME_TEXT: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}.*|\d{8}|\d{9,19}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}.*"
+)
+_JSON_SCALARS: Final = (str, int, float, bool, type(None))
+
+
+def of_mapping(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> list[Table]:
+    """Return the tables of a dict.
+
+    Args:
+        source: Anything with keys.
+        where: What messages call it.
+        tables_of: Reads the values.
+
+    Raises:
+        EmptyData: nothing is in it.
+        NotAFrame: no bars are in it; shows the message that is there instead.
+    """
+    if not source:
+        raise EmptyData(f"{where} must have at least one bar: was an empty dict; pass bars")
+    known = _known_form(source, where)
+    if known is not None:
+        return known
+    if all(_is_dated_series(value) for value in source.values()):
+        import pandas as pd
+
+        return tables_of(pd.DataFrame(dict(source)), where=where)
+    if all(field_of(str(key)) for key in source) and not _scalars(source):
+        return [_fields_as_columns(source, where, tables_of)]
+    return _of_children(source, where, tables_of)
+
+
+def of_json(value: Any, where: str) -> list[Table]:
+    """Return the tables of a JSON text's value.
+
+    Raises:
+        EmptyData: nothing is in it.
+        NotAFrame: no bars are in it.
+    """
+    if isinstance(value, Mapping):
+        return of_mapping(value, where, of_json)
+    if not isinstance(value, list):
+        raise NotAFrame(f"{where} must hold bars: was {value!r}; write rows of them")
+    if not value:
+        raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
+    if isinstance(value[0], Mapping):
+        return [of_rows(value, where)]
+    if isinstance(value[0], list):
+        return [of_sequences(value, where)]
+    raise NotAFrame(f"{where} must hold bars: was a list of {value[0]!r}; write rows of them")
+
+
+def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    if any(_is_dated_series(value) for value in source.values()):
+        return None
+    for form in (_chart, _time_series, _named_rows, _columns, _cells, _letters):
+        tables = form(source, where)
+        if tables is not None:
+            return tables
+    return None
+
+
+# Values that hold bars, each by its key: a symbol, or a word such as "results".
+def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> list[Table]:
+    json_like = all(isinstance(value, (*_JSON_SCALARS, list, Mapping)) for value in source.values())
+    symbol = _symbol_beside(source)
+    tables: list[Table] = []
+    for key, value in source.items():
+        if json_like and _is_around(key, value, source):
+            continue
+        place = f"{where}[{key!r}]"
+        own = str(getattr(key, "symbol", key))
+        for table in tables_of(value, where=place):
+            if plain(own) in _ENVELOPES:
+                tables.append(table.but(symbol=table.symbol or symbol))
+            else:
+                frame = table.frame.drop("symbol", strict=False)
+                tables.append(table.but(frame=frame, symbol=own))
+    if not tables:
+        raise NotAFrame(f"{where} must hold bars: {_message(source) or 'it holds none'}; ask again")
+    return tables
+
+
+# {"meta": {"symbol": "AAPL"}, "values": [...]} and the like.
+def _symbol_beside(source: Mapping[Any, Any]) -> str | None:
+    places = [source, *(value for key, value in source.items() if plain(str(key)) in _AROUND)]
+    for place in places:
+        if isinstance(place, Mapping):
+            for key in _SYMBOL_KEYS:
+                value = place.get(key)
+                if isinstance(value, str) and re.search(r"[A-Z]", value):
+                    return value
+    return None
+
+
+def _is_around(key: Any, value: Any, source: Mapping[Any, Any]) -> bool:
+    if plain(str(key)) in _AROUND:
+        return True
+    if isinstance(value, str):  # {"AAPL": "aapl.csv"} names files
+        others = any(isinstance(other, (list, Mapping)) for other in source.values())
+        return others or not _names_a_file(value)
+    if isinstance(value, (list, Mapping)):
+        inner = next(iter(value), None) if isinstance(value, list) else None
+        return isinstance(inner, (str, int, float)) or (
+            not value and plain(str(key)) in _ENVELOPES and len(source) > 1
+        )
+    return True
+
+
+def _names_a_file(text: str) -> bool:
+    return bool(re.search(r"\.\w{2,8}$|[/\\*]", text)) or Path(text).exists()
+
+
+def _message(source: Any, depth: int = 0) -> str | None:
+    if depth > 3 or not isinstance(source, Mapping):
+        return None
+    by_name = {str(key).lower(): value for key, value in source.items()}
+    for name in _MESSAGES:
+        if isinstance(by_name.get(name), str) and by_name[name]:
+            return f"it says {by_name[name][:200]!r}"
+    inner = (_message(value, depth + 1) for value in source.values())
+    return next((text for text in inner if text), None)
+
+
+# Yahoo's chart has the times beside the prices, and both below "result".
+def _chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    chart = source.get("chart")
+    results = chart.get("result") if isinstance(chart, Mapping) else None
+    if not isinstance(results, list):
+        return None
+    tables = []
+    for one in results:
+        if not one.get("timestamp"):
+            symbol = one.get("meta", {}).get("symbol", "this symbol")
+            raise EmptyData(f"{where} must have at least one bar: Yahoo sent none of {symbol}")
+        quote = one["indicators"]["quote"][0]
+        columns = {"timestamp": one["timestamp"]} | {
+            name: quote[name] for name in FIELDS if name in quote
+        }
+        frame = pl.DataFrame(columns, strict=False)
+        tables.append(
+            Table(frame, where, symbol=one["meta"]["symbol"], labels="start", vendor="Yahoo")
+        )
+    return tables
+
+
+# {"Meta Data": {...}, "Time Series (Daily)": {"2024-01-02": {"1. open": "1.5", ...}}}
+def _time_series(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    series = [key for key in source if str(key).startswith("Time Series")]
+    if not series:
+        return None
+    facts = {str(key).partition(". ")[2]: value for key, value in source["Meta Data"].items()}
+    symbol = facts.get("Symbol") or facts.get("Digital Currency Code")
+    market = facts.get("Market Code")
+    if "From Symbol" in facts:
+        symbol = f"{facts['From Symbol']}{facts['To Symbol']}"
+    elif market is not None:
+        symbol = f"{symbol}/{market}"
+    rows = [{"date": when, **values} for when, values in source[series[0]].items()]
+    zone = facts.get("Time Zone")
+    table = of_rows(rows, where).but(symbol=symbol)
+    return [table.but(zone=zone) if isinstance(zone, str) and "/" in zone else table]
+
+
+# Rows of cells, and their names beside them: pandas' "split", Nasdaq's datasets.
+def _named_rows(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    rows = source.get("data")
+    names = source.get("columns", source.get("column_names", source.get("fields")))
+    if not (isinstance(rows, list) and isinstance(names, list) and rows and names):
+        return None
+    titles = [str(one["name"]) if isinstance(one, Mapping) else str(one) for one in names]
+    if not isinstance(rows[0], (list, tuple)) or len(rows[0]) != len(titles):
+        return None
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(titles)}
+    index = source.get("index")
+    if isinstance(index, list) and len(index) == len(rows) and _is_time(index[0]):
+        columns = {"date": index} | columns
+    return [Table(pl.DataFrame(columns, strict=False), where)]
+
+
+# A column a key.
+def _columns(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    lists = {
+        key: value
+        for key, value in source.items()
+        if isinstance(value, (list, tuple, pl.Series, np.ndarray)) or is_pandas(value, "Series")
+    }
+    roles = {role_of(str(key)) for key in lists}
+    if (
+        not roles & {"time", "close"}
+        or len(lists) < 2
+        or len({len(value) for value in lists.values()}) > 1
+    ):
+        return None
+    if any(not isinstance(source[key], _JSON_SCALARS) for key in source.keys() - lists.keys()):
+        return None
+    first = next(iter(lists.values()))
+    if len(first) and isinstance(first[0], (list, tuple, Mapping)):
+        return None
+    letters = {"t", "o", "h", "l", "c"} <= set(lists)
+    symbol = source.get("symbol", source.get("ticker"))
+    frame = pl.DataFrame(lists, strict=False)
+    return [
+        Table(
+            frame,
+            where,
+            symbol=symbol if isinstance(symbol, str) else None,
+            labels="start" if letters else None,
+        )
+    ]
+
+
+# A dict of dicts of cells: rows by time, or columns by time or number, as pandas'
+# to_dict and to_json give them.
+def _cells(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    inner = list(source.values())
+    if not all(isinstance(value, Mapping) and value and _scalars(value) for value in inner):
+        return None
+    if all(map(_is_time, source)):
+        rows = [{"date": key, **value} for key, value in source.items()]
+        return [of_rows(rows, where)]
+    first: Mapping[Any, Any] = inner[0]
+    if not (all(map(_is_time, first)) or all(str(key).isdigit() for key in first)):
+        return None
+    index = list(dict.fromkeys(key for value in inner for key in value))
+    columns: dict[str, Any] = {"date": index} if _is_time(index[0]) else {}
+    columns |= {str(name): [value.get(key) for key in index] for name, value in source.items()}
+    return [Table(pl.DataFrame(columns, strict=False), where)]
+
+
+# One bar by itself: {"t": ..., "o": ..., ...}
+def _letters(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    if not {"time", "close"} <= {role_of(str(key)) for key in source} or not _scalars(source):
+        return None
+    return [of_rows([source], where)]
+
+
+# A pandas Series whose index says when its values were.
+def _is_dated_series(value: Any) -> bool:
+    return is_pandas(value, "Series") and type(value.index).__name__ in (
+        "DatetimeIndex", "PeriodIndex",
+    )  # fmt: skip
+
+
+def _scalars(source: Mapping[Any, Any]) -> bool:
+    return all(
+        isinstance(value, (*_JSON_SCALARS, dt.date)) or not hasattr(value, "__len__")
+        for value in source.values()
+    )
+
+
+def _is_time(key: Any) -> bool:
+    if isinstance(key, (dt.date, np.datetime64)):
+        return True
+    if isinstance(key, int) and not isinstance(key, bool):
+        return key >= 10**8
+    return isinstance(key, str) and _TIME_TEXT.fullmatch(key.strip()) is not None
+
+
+# {"close": frame of a column a symbol, "volume": ...}: one frame, "field|symbol".
+def _fields_as_columns(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> Table:
+    whole: pl.DataFrame | None = None
+    for key, value in source.items():
+        (table,) = tables_of(value, where=f"{where}[{key!r}]")
+        frame = table.frame
+        times = [name for name in frame.columns if role_of(name) == "time"]
+        time = times[0] if times else frame.columns[0]
+        field = field_of(str(key)) or str(key)
+        frame = frame.rename(
+            {
+                name: "time" if name == time else f"{field}{SEPARATOR}{name}"
+                for name in frame.columns
+            }
+        )
+        whole = frame if whole is None else whole.join(frame, on="time", how="full", coalesce=True)
+    assert whole is not None
+    return Table(whole.rename({"time": "timestamp"}), where)

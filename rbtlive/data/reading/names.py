@@ -1,0 +1,102 @@
+"""The names that columns have, in the languages in which vendors write them.
+
+The rule: a name is here because a vendor or a library writes it; the first of a role is
+preferred.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "time": (
+        "timestamp", "datetime", "dateandtime", "datetimeutc", "timestamputc", "tsevent",
+        "windowstart", "opentime", "ts", "candlebegintime", "begintime", "starttime", "begin",
+        "start", "bartime", "gmttime", "utctime", "localtime", "unixtimestamp", "unixtime", "unix",
+        "epoch", "date", "dates", "dateutc", "dategmt", "timeutc", "timegmt", "tradedate",
+        "tradingdate", "tradingday", "day", "asof", "asofdate", "caldt", "datadate", "dt", "datum",
+        "zeit", "datumzeit", "fecha", "fechahora", "data", "dato", "tarih", "closetime", "endtime",
+        "end", "time", "t", "index", "month", "week", "effectivedate", "snappedattime", "日期",
+        "时间", "交易日期", "日付", "日付け", "날짜", "日時", "дата",
+    ),
+    "symbol": (
+        "symbol", "ticker", "tickers", "symbols", "tic", "sym", "asset", "instrument", "security",
+        "code", "tscode", "stockcode", "actsymbol", "stock", "name", "ric", "pair",
+        "currencypair", "contract", "rawsymbol", "kurzel", "wertpapier", "s", "isin", "permno",
+        "sid", "entity", "uniquesymbol", "tradingsymbol", "conid", "figi", "level0", "股票代码",
+        "代码", "コード", "종목코드",
+    ),
+    "open": (
+        "open", "o", "openprice", "priceopen", "pxopen", "opening", "openingprice", "opn", "op",
+        "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
+        "ouv", "openbid", "bidopen", "openusd", "mktopen", "firstprice", "otwarcie", "openprc",
+        "开盘", "开盘价", "始値", "시가", "откр",
+    ),
+    "high": (
+        "high", "h", "hi", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
+        "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
+        "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价", "高値", "고가",
+        "макс",
+    ),
+    "low": (
+        "low", "l", "lo", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst", "tiefstkurs",
+        "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "min", "lowusd", "minprice",
+        "najnizszy", "bidlo", "最低", "最低价", "安値", "저가", "мин",
+    ),
+    "close": (
+        "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
+        "closelast", "pxlast", "last", "lastprice", "schluss", "schlusskurs", "letzter", "zuletzt",
+        "cierre", "ultimo", "cloture", "dernier", "closebid", "bidclose", "closeusd", "settle",
+        "settlementprice", "pxsettle", "price", "prc", "kurs", "adjclose", "adjustedclose",
+        "closeadj", "adjcloseprice", "adjustedcloseprice", "value", "zamkniecie", "ostatnio",
+        "收盘", "收盘价", "終値", "종가", "цена",
+    ),
+    "volume": (
+        "volume", "v", "vol", "vols", "volumes", "pxvolume", "totalvolume", "tradevolume",
+        "volumetraded", "tradedvolume", "sharestraded", "totaltradedquantity", "tottrdqty",
+        "basevolume", "volumefrom", "volumen", "umsatz", "stuck", "stuckzahl", "volumebase",
+        "basevol", "tickvol", "tickvolume", "qty", "amount", "volumebtc", "volumeeth", "wolumen",
+        "wol", "realvolume", "成交量", "出来高", "거래량", "объем", "объём",
+    ),
+}  # fmt: skip
+"""Role to the names of its columns, without case, spaces and signs."""
+
+ADJUSTED: Final = frozenset(
+    ("adjclose", "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice")
+)
+"""Closes that splits and dividends have changed."""
+
+LABELS_OF: Final[dict[str, Literal["start", "end"]]] = {
+    **dict.fromkeys(
+        (
+            "tsevent", "windowstart", "opentime", "candlebegintime", "begintime", "starttime",
+            "begin", "start", "gmttime",
+        ),
+        "start",
+    ),
+    **dict.fromkeys(("closetime", "endtime", "end"), "end"),
+}  # fmt: skip
+"""Names of times that say which end of the bar they stamp."""
+
+UTC_NAMES: Final = frozenset(
+    (
+        "datetimeutc", "timestamputc", "gmttime", "utctime", "dateutc", "dategmt", "timeutc",
+        "timegmt",
+    )
+)  # fmt: skip
+"""Names of times that say they are UTC."""
+
+STARTING_VENDORS: Final[tuple[tuple[str, frozenset[str]], ...]] = (
+    ("Alpaca", frozenset(("tradecount", "vwap"))),
+    ("Databento", frozenset(("tsevent", "rtype"))),
+    ("MetaTrader", frozenset(("tickvolume", "spread", "realvolume"))),
+    ("MetaTrader", frozenset(("tickvol", "vol", "spread"))),
+    ("Polygon", frozenset(("vwap", "transactions", "otc"))),
+    ("Interactive Brokers", frozenset(("average", "barcount"))),
+    ("CryptoDataDownload", frozenset(("unix", "date", "symbol", "tradecount"))),
+)
+"""Vendors that are known by some of their columns, and stamp bars at the start.
+
+Sources: alpaca-py `BarSet.df`, databento `DBNStore.to_df`, MetaTrader5
+`copy_rates_range`, MetaTrader 5's export, polygon's client `Agg`, ib_async `BarData`.
+"""

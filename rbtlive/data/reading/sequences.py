@@ -1,0 +1,104 @@
+"""Lists of rows become tables: dicts, and cells without names.
+
+The rule: an exchange's row begins with the epoch of the bar's start; which price is which
+is found by what prices can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from rbtlive.data.reading.columns import field_of, plain
+from rbtlive.data.reading.delimited import headerless
+from rbtlive.data.reading.tables import Labels, Table
+from rbtlive.errors import NotAFrame
+
+_SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
+"""Prices that a bar may have several sets of; the first is taken before the others."""
+
+
+def of_rows(rows: Sequence[Any], where: str) -> Table:
+    """Return the table of dicts."""
+    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None, strict=False)
+    frame = flat(frame)
+    names = set(map(plain, frame.columns))
+    # Alpaca's and Polygon's JSON: one letter a field, t is the start
+    letters: Labels | None = "start" if {"t", "o", "h", "l", "c"} <= names else None
+    return Table(frame, where, labels=letters)
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame without nested columns: {"mid": {"o": 1.5, ...}} becomes "o"; of
+    several sets of prices the others keep their name in front, as "bid.o".
+    """
+    nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
+    priced = [name for name in nested if _has_close(frame.schema[name])]
+    if not priced:
+        return frame
+    sides = [plain(name) for name in priced]
+    first = next((priced[sides.index(side)] for side in _SIDES if side in sides), priced[0])
+    one_side = len(priced) == 1 or plain(first) not in ("bid", "ask")
+    columns: list[pl.Series] = []
+    for name in frame.columns:
+        if name not in priced:
+            columns.append(frame[name])
+            continue
+        inner = frame[name].struct.unnest()
+        bare = one_side and name == first
+        columns += [one if bare else one.alias(_sided(name, one.name)) for one in inner]
+    return pl.DataFrame(columns)
+
+
+def _sided(side: str, name: str) -> str:
+    return f"{side}_{field_of(name) or name}"
+
+
+def _has_close(dtype: Any) -> bool:
+    return any(field_of(field.name) == "close" for field in dtype.fields)
+
+
+def of_sequences(rows: Sequence[Any], where: str) -> Table:
+    """Return the table of rows of cells: a time, four prices, mostly a volume.
+
+    Raises:
+        NotAFrame: a row is too short.
+
+    Source: docs.ccxt.com, "OHLCV Structure": [start in ms, open, high, low, close,
+    volume]; the exchanges' own rows go on with turnover and counts.
+    """
+    width = max(map(len, rows))
+    if width < 5:
+        raise NotAFrame(
+            f"{where} must have rows of a time, open, high, low and close: was {list(rows[0])!r}; "
+            "build a frame with names, pl.DataFrame({...})"
+        )
+    columns = [[row[place] if place < len(row) else None for row in rows] for place in range(width)]
+    frame = pl.DataFrame(
+        {f"column_{place + 1}": _numbers(values) for place, values in enumerate(columns)},
+        strict=False,
+    )
+    named, vendor, _ = headerless(frame)
+    epochs = _is_epoch(named.to_series(0))
+    if vendor is None and epochs and width == 6:
+        vendor = "ccxt"
+    return Table(named, where, vendor=vendor, labels="start" if vendor or epochs else None)
+
+
+# Exchanges send numbers as text.
+def _numbers(values: list[Any]) -> Any:
+    first = next((value for value in values if value is not None), None)
+    if not isinstance(first, str):
+        return values
+    text = pl.Series(values, dtype=pl.String, strict=False)
+    kind = pl.Int64 if "." not in first else pl.Float64
+    read = text.cast(kind, strict=False)
+    if read.null_count() != text.null_count():
+        read = text.cast(pl.Float64, strict=False)
+    return read if read.null_count() == text.null_count() else values
+
+
+def _is_epoch(column: pl.Series) -> bool:
+    return column.dtype.is_numeric() and float(column[0] or 0) > 10**9

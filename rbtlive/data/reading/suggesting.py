@@ -1,0 +1,121 @@
+"""Which exchange, or whose clock, would explain times that the assumed one does not.
+
+The rule: an explanation is only as good as what it leaves over: rows outside of the
+calendar, and sessions of the calendar without a row.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rbtlive.data.calendars.calendar import Micros, TradingCalendar, get_calendar
+from rbtlive.data.reading import fit
+from rbtlive.data.reading.moments import in_zone, to_utc
+from rbtlive.errors import UnknownCalendar
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import DAY_US, MINUTE_US
+
+CALENDARS: Final = ("XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES", "24/5", "24/7")
+"""Calendars that a message may suggest; those at hand come first."""
+
+_FURTHER: Final = (
+    "XSHG", "XBOM", "XTSE", "XPAR", "XMIL", "XSWX", "XSTO", "BVMF", "XASX",
+)  # fmt: skip
+"""More of them, each of which takes a moment to compute."""
+
+_FX_ZONES: Final = ("UTC", "America/New_York", "Etc/GMT+5", "Europe/Athens", "Europe/Berlin")
+"""Clocks of vendors of currencies: UTC, New York with and without summer time, brokers'
+servers (MetaTrader), central Europe."""
+
+_FEW_DAYS: Final = 10
+
+
+def calendar_of_dates(labels: NDArray[np.datetime64]) -> str | None:
+    """Return the calendar that explains dates best: at most 1 % of them are no
+    sessions, and the fewest of its sessions are without one; None if none does.
+
+    Args:
+        labels: Distinct dates.
+    """
+    best = _best(CALENDARS, labels)
+    if best is None or best[0] > fit.LOSS * len(labels):
+        further = _best(_FURTHER, labels)
+        best = min((one for one in (best, further) if one is not None), default=None)
+    return None if best is None else best[1]
+
+
+def _best(names: tuple[str, ...], labels: NDArray[np.datetime64]) -> tuple[int, str] | None:
+    best: tuple[int, str] | None = None
+    for name in names:
+        try:
+            calendar = get_calendar(name)
+        except UnknownCalendar:  # another release of exchange_calendars
+            continue
+        out = int((calendar.sessions_of_labels(labels) < 0).sum())
+        if out > fit.LOSS * len(labels):
+            continue
+        inside = (calendar.labels >= labels.min()) & (calendar.labels <= labels.max())
+        unused = int(inside.sum()) - len(labels) + out
+        if best is None or unused + out < best[0]:
+            best = (unused + out, name)
+        if best is not None and best[0] == 0:
+            break
+    return best
+
+
+def days_after(days: Micros, calendar: TradingCalendar) -> int:
+    """Return how many days dates lie after the sessions of a calendar: 1 where bars are
+    stamped with the midnight that ends them, -1 where midnights of a zone ahead of UTC
+    were written as UTC's dates; 0 if neither explains them.
+
+    Args:
+        days: Days since 1970.
+        calendar: The exchange's.
+    """
+    distinct = np.unique(days)
+    if len(distinct) < _FEW_DAYS or calendar.name == "24/7":
+        return 0
+    for shift in (1, -1):
+        labels = (distinct - shift).astype("datetime64[D]")
+        if (calendar.sessions_of_labels(labels) < 0).mean() <= fit.LOSS:
+            return shift
+    return 0
+
+
+def trades_at_weekends(days: Micros) -> bool:
+    """Say whether dates are of a market without weekends: Saturdays, Sundays and Mondays
+    are among them like other days.
+    """
+    weekday = (days + 3) % 7
+    shares = [float((weekday == number).mean()) for number in (5, 6, 0)] if len(days) else [0.0]
+    return min(shares) > 0.05
+
+
+def zone_of_currencies(wall: Micros, step_us: int) -> str | None:
+    """Return whose clock times of currencies are, by when their week begins and ends:
+    from Sunday 17:00 to Friday 17:00 in New York; None if no week's end is among them,
+    or no clock fits.
+
+    Args:
+        wall: Distinct times, sorted, of bars at start or end.
+        step_us: How long a bar is.
+
+    Source: cmegroup.com, "FX trading hours": the market's day turns at 17:00 New York.
+    """
+    gaps = np.flatnonzero(np.diff(wall) > 36 * 60 * MINUTE_US)
+    if not len(gaps):
+        return None
+    fits = [name for name in _FX_ZONES if _is_its_week(wall, gaps, name, step_us)]
+    return fits[0] if fits else None
+
+
+def _is_its_week(wall: Micros, gaps: NDArray[np.intp], zone: str, step_us: int) -> bool:
+    last = in_zone(to_utc(wall[gaps], zone), "America/New_York")
+    first = in_zone(to_utc(wall[gaps + 1], zone), "America/New_York")
+    near = 70 * MINUTE_US + step_us  # the first and last minutes are thin
+    monday = 4 * DAY_US  # 1970-01-05 was a Monday
+    week = 7 * DAY_US
+    opens = (first - monday - 6 * DAY_US - 17 * 60 * MINUTE_US) % week
+    closes = (monday + 4 * DAY_US + 17 * 60 * MINUTE_US + step_us - last) % week
+    usual = (opens <= near) & (closes <= near + step_us)
+    return float(usual.mean()) >= 0.75
