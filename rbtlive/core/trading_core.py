@@ -21,6 +21,7 @@ from rbtlive.core.actions.conclusion import check_benchmark, snapshot
 from rbtlive.core.actions.error_notes import noting_step
 from rbtlive.core.actions.fills import on_fill, settle
 from rbtlive.core.actions.interventions import operate, trip
+from rbtlive.core.actions.quiet_sessions import run_quiet_sessions
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, on_trigger
 from rbtlive.core.run_state import RunState
@@ -187,10 +188,28 @@ class TradingCore:
         finally:
             self._depth, state.acting = 0, self._acting
 
-    def run_session(self, session: int) -> None:
-        """Process every bar of a session whose bars are all there: the backtest's inner
-        loop, to be called by `act`.
+    def run_sessions(
+        self, first: int, last: int, before_each: Callable[[], None] | None = None
+    ) -> None:
+        """Process every bar of consecutive sessions whose bars are all there: the
+        backtest's loop.
         """
+        self.act(self._run_sessions, first, last, before_each)
+
+    def _run_sessions(self, first: int, last: int, before_each: Callable[[], None] | None) -> None:
+        state, session = self.state, first
+        while session <= last:
+            if before_each is not None:
+                before_each()
+            following = run_quiet_sessions(state, session, last, before_each)
+            if following == session:
+                self._run_session(session)
+                following += 1
+            if state.outbox:
+                self._rest_orders()
+            session = following
+
+    def _run_session(self, session: int) -> None:
         state = self.state
         enter_session(state, session)
         first, last = state.market.panel.rows_of_session(session)
@@ -202,8 +221,6 @@ class TradingCore:
                 self._rest_orders()
             take_bar(state, row)
         finish_session(state)
-        if state.outbox:
-            self._rest_orders()
 
     def take_in(self, event: MarketDataEvent) -> None:
         """Load a past slice into the market without acting on it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rbtlive.core.state.record import column
+from rbtlive.core.state.record import column, floats
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.result_tables import ResultTables
 
@@ -67,7 +67,7 @@ def to_pyfolio(result: ResultTables) -> PyfolioInputs:
     ]
     symbols = sorted({symbol for held in worth for symbol in held})
     positions = pd.DataFrame(worth, index=days, columns=symbols).fillna(0.0)
-    positions["cash"] = [float(cash) for cash in column(sessions, "ending_cash")]
+    positions["cash"] = floats(sessions, "ending_cash")
     fills = result.record.transactions
     transactions = pd.DataFrame(
         {

@@ -15,7 +15,14 @@ from typing import Any
 import polars as pl
 
 from rbtlive.core.state.order import Order
-from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow, column, position_facts
+from rbtlive.core.state.record import (
+    PositionRow,
+    RunRecord,
+    SessionRow,
+    column,
+    floats,
+    position_facts,
+)
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
@@ -58,17 +65,6 @@ _POSITION_SCHEMA = {
 }
 
 
-_MONEY = {
-    "portfolio_value",
-    "pnl",
-    "capital_used",
-    "starting_cash",
-    "ending_cash",
-    "starting_value",
-    "ending_value",
-    "long_value",
-    "short_value",
-}
 _BOOKS = {
     "portfolio_value": "portfolio_value",
     "returns": "returns",
@@ -159,9 +155,8 @@ def book_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[float]]:
     Exposure equals value.
     """
     figures: dict[str, Sequence[float]] = {
-        name: column(sessions, name) for name in dict.fromkeys(_BOOKS.values())
+        name: floats(sessions, name) for name in dict.fromkeys(_BOOKS.values())
     }
-    figures |= {name: list(map(float, figures[name])) for name in _MONEY}
     return {shown: figures[name] for shown, name in _BOOKS.items()}
 
 
@@ -177,9 +172,9 @@ def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[floa
     alpha, beta = expanding.alpha_beta(returns, factor)
     with np.errstate(invalid="ignore"):
         benchmark_total = np.cumprod(1.0 + factor) - 1.0
-        leverage = np.fmax.accumulate(np.array([0.0, *column(sessions, "gross_leverage")]))[1:]
+        leverage = np.fmax.accumulate(np.array([0.0, *floats(sessions, "gross_leverage")]))[1:]
     statistics: dict[str, Sequence[float]] = {
-        "algorithm_period_return": column(sessions, "total_return"),
+        "algorithm_period_return": floats(sessions, "total_return"),
         "benchmark_period_return": benchmark_total.tolist(),
         "algo_volatility": expanding.annual_volatility(returns).tolist(),
         "benchmark_volatility": expanding.annual_volatility(factor).tolist(),
@@ -198,7 +193,7 @@ def statistic_columns(sessions: Sequence[SessionRow]) -> dict[str, Sequence[floa
 
 def daily_returns(sessions: Sequence[SessionRow]) -> expanding.Floats:
     """Return the sessions' returns, fractions."""
-    return np.array(column(sessions, "returns"), dtype=np.float64)
+    return np.array(floats(sessions, "returns"), dtype=np.float64)
 
 
 def benchmark_returns(sessions: Sequence[SessionRow]) -> expanding.Floats | None:

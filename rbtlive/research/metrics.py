@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, floats
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 from rbtlive.research.frames import benchmark_returns, daily_returns
@@ -93,7 +93,7 @@ def _against(returns: Floats, benchmark: Floats | None, a_year: int) -> dict[str
 
 def _activity(record: RunRecord) -> dict[str, Any]:
     sessions, a_year = record.sessions, rows_a_year(record.settings)
-    values = [float(value) for value in column(sessions, "portfolio_value")]
+    values = floats(sessions, "portfolio_value")
     traded = math.fsum(abs(float(t.amount) * float(t.price)) for t in record.transactions)
     mean = math.fsum(values) / len(values) if values else 0.0
     # Exact, 0.1 + 0.2 is 0.3, whatever the context of who reads.
@@ -105,7 +105,7 @@ def _activity(record: RunRecord) -> dict[str, Any]:
         "fills": len(record.transactions),
         "commission": float(commission),
         "turnover": traded / 2 / mean / (len(sessions) / a_year) if mean > 0 else None,
-        "max_gross_leverage": max(column(sessions, "gross_leverage"), default=None),
+        "max_gross_leverage": max(floats(sessions, "gross_leverage"), default=None),
         "final_value": values[-1] if values else None,
     }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, column, floats
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
@@ -222,7 +222,7 @@ class ResultTables:
             daily_returns(sessions),
             self._dates,
             benchmark=benchmark_returns(sessions),
-            exposure=column(sessions, "gross_leverage"),
+            exposure=floats(sessions, "gross_leverage"),
             window=window,
             a_year=rows_a_year(self.record.settings),
         )

@@ -266,13 +266,21 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         rare_collections(),
         _progress_bar(core, last - first + 1) if shown else nullcontext() as bar,
     ):
-        interrupted = INTERRUPTED.get()
-        for session in range(first, last + 1):
-            if interrupted is not None and interrupted():
-                raise KeyboardInterrupt
-            core.act(core.run_session, session)
-            if bar is not None:
-                bar.update()
+        core.run_sessions(first, last, _before_each(INTERRUPTED.get(), bar))
+
+
+# What is to be done before each session, if anything.
+def _before_each(interrupted: Callable[[], bool] | None, bar: Any) -> Callable[[], None] | None:
+    if interrupted is None and bar is None:
+        return None
+
+    def look() -> None:
+        if interrupted is not None and interrupted():
+            raise KeyboardInterrupt
+        if bar is not None:
+            bar.update()
+
+    return look
 
 
 def new_core(

@@ -39,12 +39,13 @@ def take_bar(state: RunState, row: int) -> None:
             if callbacks.waiting:
                 deliver(state)
         if state.scheduled:
-            _run_scheduled(state)
+            run_scheduled(state)
     if state.changed_orders:
         state.flush_changes()
 
 
-def _run_scheduled(state: RunState) -> None:
+def run_scheduled(state: RunState) -> None:
+    """Call the scheduled functions that are due at the current bar."""
     market = state.market
     # One added by a callback may run in this very bar, as in zipline.
     for function in state.scheduled:

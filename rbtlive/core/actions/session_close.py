@@ -139,6 +139,7 @@ def _note_close(state: RunState) -> None:
             adjustments=tuple(record.adjustments[books.first_adjustment :]),
         )
     )
+    books.closed_version = portfolio.version
     books.previous_cash_flow = portfolio.cash_flow
     books.previous_return = None
     books.reported_transactions = executed

@@ -52,6 +52,10 @@ class Dividends:
         due = [s for s in self._owed if s <= session] if not self._lose_off_session else [session]
         return [paid for s in sorted(due) for paid in self._owed.pop(s, ())]
 
+    def next_due(self) -> int | None:
+        """Return the first session in which cash is due; None if nothing is owed."""
+        return min(self._owed) if self._owed else None
+
     def facts(self) -> list[list[object]]:
         """Return what is owed, as facts: session number, then index of the asset and
         cash of each dividend.

@@ -46,8 +46,59 @@ def sums_in_fixed_point(
     amounts = [part for part, _ in fitting if part is not None]
     if not amounts:
         return [None] * len(closes)
-    sums = _sums(np.concatenate([prices for part, prices in fitting if part is not None]), amounts)
-    return [None if part is None else next(sums) for part, _ in fitting]
+    sums = _sums(
+        np.concatenate([prices for part, prices in fitting if part is not None]),
+        np.concatenate([part.whole for part in amounts]),
+        np.concatenate([part.decimals for part in amounts]),
+        lengths=np.array([len(part.whole) for part in amounts]),
+        scales=np.array([part.scale for part in amounts]),
+    )
+    totals = _totals(sums)
+    return [None if part is None else next(totals) for part, _ in fitting]
+
+
+class WholeSums(NamedTuple):
+    """Sums over the positions of closes, in whole numbers.
+
+    Attributes:
+        fits: Whether a close's numbers are right; they mean nothing where it does not.
+        scales: A close's sums are in units of 10 ** -scale.
+        longs: Value of long positions.
+        long_decimals: How many decimals its Decimal is written with.
+        long_counts: How many positions that is of.
+        shorts: The same of short positions: zero or below.
+    """
+
+    fits: NDArray[np.bool_]
+    scales: NDArray[np.int64]
+    longs: NDArray[np.int64]
+    long_decimals: NDArray[np.int64]
+    long_counts: NDArray[np.int64]
+    shorts: NDArray[np.int64]
+    short_decimals: NDArray[np.int64]
+    short_counts: NDArray[np.int64]
+
+
+def whole_sums(blocks: Sequence[tuple[list[Decimal], Floats]]) -> WholeSums | None:
+    """Return the sums over the positions of the closes of all blocks, in order; None if
+    something does not fit, as `sums_in_fixed_point` says.
+
+    Args:
+        blocks: Signed shares, and the price of each position: closes x positions.
+    """
+    amounts = [_whole_amounts(shares) for shares, _ in blocks]
+    counts = [len(prices) for _, prices in blocks]
+    known = [part for part in amounts if part is not None]
+    if len(known) < len(amounts):
+        return None
+    sums = _sums(
+        np.concatenate([prices.reshape(-1) for _, prices in blocks]),
+        np.concatenate([np.tile(p.whole, n) for p, n in zip(known, counts, strict=True)]),
+        np.concatenate([np.tile(p.decimals, n) for p, n in zip(known, counts, strict=True)]),
+        lengths=np.repeat([len(part.whole) for part in known], counts),
+        scales=np.repeat([part.scale for part in known], counts),
+    )
+    return sums if sums.fits.all() else None
 
 
 class _Amounts(NamedTuple):
@@ -91,12 +142,16 @@ def _decimals_of(prices: Floats) -> NDArray[np.int64]:
     return decimals
 
 
-# The sums of each close, whose prices follow one another; None where something would
-# not fit.
-def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotals | None]:
-    lengths = np.array([len(part.whole) for part in amounts])
+# The sums of closes, whose positions follow one another: `lengths` of each.
+def _sums(
+    prices: Floats,
+    whole: NDArray[np.int64],
+    amount_decimals: NDArray[np.int64],
+    *,
+    lengths: NDArray[np.int64],
+    scales: NDArray[np.int64],
+) -> WholeSums:
     starts = np.cumsum(lengths) - lengths
-    whole = np.concatenate([part.whole for part in amounts])
     decimals = _decimals_of(prices)
     price_scale = np.maximum.reduceat(decimals, starts)
     with np.errstate(over="ignore"):
@@ -107,14 +162,19 @@ def _sums(prices: Floats, amounts: Sequence[_Amounts]) -> Iterator[PositionTotal
             & (np.add.reduceat(np.abs(whole) * scaled, starts) < _MOST_TOTAL)
         )
     values = whole * np.where(np.repeat(fits, lengths), scaled, 0.0).astype(np.int64)
-    decimals += np.concatenate([part.decimals for part in amounts])
-    sides = [
+    decimals += amount_decimals
+    return WholeSums(
+        fits,
+        price_scale + scales,
         *_side(values, decimals, values > 0, starts),
         *_side(values, decimals, values < 0, starts),
-    ]
-    scales = (price_scale + np.array([part.scale for part in amounts])).tolist()
+    )
+
+
+# The same as Decimals; None where something would not fit.
+def _totals(sums: WholeSums) -> Iterator[PositionTotals | None]:
     for fit, scale, longs, long_decimals, long_count, shorts, short_decimals, short_count in zip(
-        fits.tolist(), scales, *sides, strict=True
+        *(column.tolist() for column in sums), strict=True
     ):
         yield (
             PositionTotals(
@@ -135,15 +195,17 @@ def _side(
     decimals: NDArray[np.int64],
     side: NDArray[np.bool_],
     starts: NDArray[np.int64],
-) -> Iterator[list[int]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     if not side.any():
-        yield from [[0] * len(starts)] * 3
-        return
+        nothing = np.zeros(len(starts), dtype=np.int64)
+        return nothing, nothing, nothing
     if not side.all():
         values, decimals = values * side, decimals * side
-    yield np.add.reduceat(values, starts).tolist()
-    yield np.maximum.reduceat(decimals, starts).clip(0).tolist()
-    yield np.add.reduceat(side, starts, dtype=np.int64).tolist()
+    return (
+        np.add.reduceat(values, starts),
+        np.maximum.reduceat(decimals, starts).clip(0),
+        np.add.reduceat(side, starts, dtype=np.int64),
+    )
 
 
 # A sum in units of 10 ** -scale with as many decimals as adding Decimals would leave.

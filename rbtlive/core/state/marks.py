@@ -40,6 +40,7 @@ class Marks:
         "_places",
         "_places_version",
         "_portfolio",
+        "_waiting_row",
         "_waiting_us",
         "waiting",
     )
@@ -52,7 +53,7 @@ class Marks:
         self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._places_version = -1
         self.waiting: Floats | None = None
-        self._waiting_us = 0
+        self._waiting_us = self._waiting_row = 0
 
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
@@ -92,9 +93,28 @@ class Marks:
         self._portfolio.mark_later(self._make_exact)
         return prices
 
+    def mark_row_unseen(self) -> bool:
+        """Do the same without looking at the prices; only where every asset has a close
+        in the row that is seen, else return False.
+        """
+        market, row = self._market, self._market.row
+        panel = market.panel
+        complete = panel.complete
+        if complete is None:
+            closes = panel.values("close", 0, panel.rows)
+            complete = panel.complete = (~np.isnan(closes).any(axis=1)).tobytes()
+        if not complete[row]:
+            return False
+        self._marked_us = self._waiting_us = market.now_us
+        self.waiting, self._waiting_row = None, row
+        if not self._portfolio.is_waiting:
+            self._portfolio.mark_later(self._make_exact)
+        return True
+
     def _make_exact(self) -> None:
-        assert self.waiting is not None
         prices, self.waiting = self.waiting, None
+        if prices is None:
+            prices = self._closes(self._waiting_row).take(self.places())
         known, exactly = self._decimals, self._exactly
         values = [known.get(price) or exactly(price) for price in prices.tolist()]
         self._portfolio.mark(values, datetime_of(self._waiting_us))
@@ -102,14 +122,9 @@ class Marks:
     # What every position is valued at, None if there is one without a price: NaN makes
     # any sum NaN.
     def _prices(self) -> Floats | None:
-        market, portfolio = self._market, self._portfolio
-        if self._places_version != portfolio.version:
-            self._places = np.array([asset.index for asset in portfolio.holdings], dtype=np.intp)
-            self._places_version = portfolio.version
-        places = self._places
+        market, places = self._market, self.places()
         if market.values_are_closes:
-            closes: Floats = market.panel.values("close", market.row, market.row + 1)[0]
-            prices = closes.take(places)
+            prices = self._closes(market.row).take(places)
             if not _has_nan(prices):
                 return prices
             for place in np.flatnonzero(np.isnan(prices)):
@@ -119,6 +134,18 @@ class Marks:
                 [market.value_price(place) for place in places.tolist()], dtype=np.float64
             )
         return None if _has_nan(prices) else prices
+
+    def places(self) -> NDArray[np.intp]:
+        """Return the index of the asset of each position."""
+        portfolio = self._portfolio
+        if self._places_version != portfolio.version:
+            self._places = np.array([asset.index for asset in portfolio.holdings], dtype=np.intp)
+            self._places_version = portfolio.version
+        return self._places
+
+    def _closes(self, row: int) -> Floats:
+        closes: Floats = self._market.panel.values("close", row, row + 1)[0]
+        return closes
 
     # A close of this very bar that was made exact before is most of what is asked for.
     def _values(self, assets: Iterable[Asset]) -> list[Decimal | None]:

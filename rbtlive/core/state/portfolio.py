@@ -348,6 +348,11 @@ class Portfolio:
         """
         self._waiting, self._totals = mark, None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a mark waits."""
+        return self._waiting is not None
+
     def settle(self) -> None:
         """Mark the positions now if that waits."""
         mark, self._waiting = self._waiting, None

@@ -12,8 +12,15 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.float_figures import float_figures
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Held
+from rbtlive.core.state.quiet_days import (
+    QuietDays,
+    every_close,
+    recorded_of_each,
+    session_numbers,
+)
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.session_figures import Figures, SessionClose, compute_figures, exact
 from rbtlive.core.state.settings import RunSettings
@@ -166,19 +173,33 @@ class SessionRows(MutableSequence[SessionRow]):
         rows: Rows of sessions that were over before.
     """
 
-    __slots__ = ("_benchmark", "_calendar", "_closes", "_figures", "_rows")
+    __slots__ = ("_benchmark", "_calendar", "_closes", "_count", "_figures", "_floats", "_rows")
 
     def __init__(self, calendar: TradingCalendar, rows: Iterable[SessionRow] = ()) -> None:
         self._calendar = calendar
         self._rows = list(rows)
-        self._closes: list[SessionClose] = []  # they come after the rows
+        self._closes: list[SessionClose | QuietDays] = []  # they come after the rows
+        self._count = 0  # of the sessions that are no rows yet
+        self._floats: dict[str, Floats] | None = None
         self._figures: dict[str, list[Any]] = {}
         self._benchmark: list[float] | None = None
 
     def note(self, close: SessionClose) -> None:
         """Add the session that was closed last."""
         self._closes.append(close)
-        self._figures = {}
+        self._count += 1
+        self._figures, self._floats = {}, None
+
+    def note_quiet(self, days: QuietDays) -> None:
+        """Add the sessions that were closed last, in which nothing but prices changed."""
+        self._closes.append(days)
+        self._count += days.count
+        self._figures, self._floats = {}, None
+
+    def last_close(self) -> SessionClose | None:
+        """Return the last close; None if it was a quiet one, or is a row already."""
+        last = self._closes[-1] if self._closes else None
+        return last if isinstance(last, SessionClose) else None
 
     def column(self, name: str) -> list[Any]:
         """Return one field of every row."""
@@ -186,6 +207,15 @@ class SessionRows(MutableSequence[SessionRow]):
             self._make()
         made = [getattr(row, name) for row in self._rows]
         return made + self._unmade(name) if self._closes else made
+
+    def floats(self, name: str) -> Sequence[Any]:
+        """Return one of the figures of every row, money as the float next to it; of many
+        rows at a small part of the cost of exact ones.
+        """
+        if not self._rows and self._closes and self._floats is None and not self._figures:
+            self._floats = float_figures(self._closes, ending_value=ZERO, total_return=0.0) or {}
+        known = None if self._rows or not self._floats else self._floats.get(name)
+        return _as_floats(self.column(name)) if known is None else known.tolist()
 
     def measure(self, returns: Sequence[float]) -> None:
         """Put the benchmark's returns, one a session, into the rows."""
@@ -196,7 +226,7 @@ class SessionRows(MutableSequence[SessionRow]):
         self._benchmark = list(returns[len(self._rows) :])
 
     def __len__(self) -> int:
-        return len(self._rows) + len(self._closes)
+        return len(self._rows) + self._count
 
     def __iter__(self) -> Iterator[SessionRow]:
         self._make()
@@ -229,11 +259,9 @@ class SessionRows(MutableSequence[SessionRow]):
 
     def __copy__(self) -> SessionRows:
         other = SessionRows(self._calendar, self._rows)
-        other._closes, other._figures, other._benchmark = (
-            list(self._closes),
-            self._figures,
-            self._benchmark,
-        )
+        other._closes, other._count = list(self._closes), self._count
+        other._figures, other._benchmark = self._figures, self._benchmark
+        other._floats = self._floats
         return other
 
     def __reduce__(self) -> tuple[type, tuple[list[SessionRow]]]:
@@ -249,13 +277,13 @@ class SessionRows(MutableSequence[SessionRow]):
 
     # A field of the rows that are not made.
     def _unmade(self, name: str) -> list[Any]:
-        closes = self._closes
         if name == "label":
-            return cast(
-                list[Any], self._calendar.labels[[close.session for close in closes]].tolist()
-            )
+            return cast(list[Any], self._calendar.labels[session_numbers(self._closes)].tolist())
         if name == "benchmark_return":
-            return list(self._benchmark) if self._benchmark else [None] * len(closes)
+            return list(self._benchmark) if self._benchmark else [None] * self._count
+        if name == "recorded":
+            return recorded_of_each(self._closes)
+        closes = every_close(self._closes, self._calendar)
         if name in _KEPT:
             return list(map(attrgetter(_KEPT[name]), closes))
         if not self._figures:
@@ -272,6 +300,7 @@ class SessionRows(MutableSequence[SessionRow]):
             return
         names = ("label", "benchmark_return", *_KEPT, *Figures._fields)
         columns = zip(*(self._unmade(name) for name in names), strict=True)
+        closes = every_close(self._closes, self._calendar)
         self._rows += [
             SessionRow(
                 **dict(zip(names, values, strict=True)),
@@ -279,9 +308,10 @@ class SessionRows(MutableSequence[SessionRow]):
                 close=datetime_of(close.close_us),
                 positions=HeldRows(close.held, close.prices),
             )
-            for close, values in zip(self._closes, columns, strict=True)
+            for close, values in zip(closes, columns, strict=True)
         ]
         self._closes, self._figures, self._benchmark = [], {}, None
+        self._count, self._floats = 0, None
 
 
 def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
@@ -291,6 +321,19 @@ def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
         if isinstance(sessions, SessionRows)
         else [getattr(row, name) for row in sessions]
     )
+
+
+def floats(sessions: Sequence[SessionRow], name: str) -> Sequence[Any]:
+    """Return one of the figures of every row, as numbers that are no Decimals."""
+    return (
+        sessions.floats(name)
+        if isinstance(sessions, SessionRows)
+        else _as_floats([getattr(row, name) for row in sessions])
+    )
+
+
+def _as_floats(values: Iterable[Any]) -> list[Any]:
+    return [float(value) if isinstance(value, Decimal) else value for value in values]
 
 
 @dataclass(slots=True)

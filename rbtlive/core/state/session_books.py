@@ -39,6 +39,7 @@ class SessionBooks:
         first_adjustment: Index of the session's first adjustment.
         reported_adjustments: How many adjustments the rows hold so far.
         rows_before: How many rows there were at the session's start.
+        closed_version: The portfolio's version at the last close.
         close_prices: What was held at the last close was valued at, if that mark may
             still wait; None otherwise.
     """
@@ -46,6 +47,7 @@ class SessionBooks:
     __slots__ = (
         "_record",
         "close_prices",
+        "closed_version",
         "first_adjustment",
         "first_transaction",
         "previous_cash_flow",
@@ -69,6 +71,7 @@ class SessionBooks:
         self.first_transaction = self.reported_transactions = 0
         self.first_adjustment = self.reported_adjustments = 0
         self.rows_before = 0
+        self.closed_version = -1
         self.close_prices: object = None
 
     def begin(self) -> None:

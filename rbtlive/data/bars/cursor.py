@@ -86,6 +86,21 @@ class Cursor:
         )
         self._close, self._volume = self._fields["close"], self._fields["volume"]
 
+    @property
+    def lags(self) -> bool:
+        """Whether each bar is shown late."""
+        return self._lag > 0
+
+    def step(self, session: int) -> None:
+        """Move to the one bar of the next session, whose rows are all there and in which
+        nothing takes effect.
+        """
+        row = session - self.panel.first_session
+        self.session = self.view_session = session
+        self.row = self.view = self.seen = row
+        self.now_us = self._us[row]
+        self.looks_back = self.before_open = False
+
     # Sees a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
         self.view, self.seen = row, BEHIND

@@ -65,6 +65,8 @@ class Panel:
         width: How many assets there are.
         base: First row that is held; all are unless the panel rolls.
         cells: For each field, what `flat` gives of it, to be written.
+        complete: Whether every asset has a close in each row of a frozen panel; None
+            until somebody has looked.
         laid_out: Row after the last that has its place on the axis; those from `rows`
             on wait for their bars.
         thousandths: Whether prices are kept as zipline's files do.
@@ -104,6 +106,7 @@ class Panel:
         self._matrices = self._blank(0 if frozen else self.rows)
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
+        self.complete: bytes | None = None
         self.generation = 0
         self.laid_out = self._starts[-1]
         self._note_cells()

@@ -112,6 +112,12 @@ class Adjustments:
                 fresh.append(factor)
         return fresh
 
+    def next_session(self) -> int | None:
+        """Return the session in which the next split or dividend takes effect; None if
+        no other is known of.
+        """
+        return self._coming[-1][0] if self._coming else None
+
     # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
     # 3.2.1, data/windows/adjustments.py.
     def _factor(self, session: int, is_split: bool, *, asset: int, number: float) -> Factor | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.state.record import column
+from rbtlive.core.state.record import column, floats
 from rbtlive.model.arrays import np
 from rbtlive.research.explaining.money import (
     Circumstances,
@@ -94,7 +94,7 @@ class Explanation:
             ("Backtest", self.backtest, OTHER),
         ):
             sessions = result.record.sessions
-            values = [float(v) for v in column(sessions, "portfolio_value")]
+            values = floats(sessions, "portfolio_value")
             dates = column(sessions, "label")
             figure.add_trace(
                 go.Scatter(x=dates, y=values, mode="lines", name=name, line={"color": colour})
@@ -117,7 +117,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         worth = [
-            np.array([float(v) for v in column(result.record.sessions, "portfolio_value")])
+            np.array(floats(result.record.sessions, "portfolio_value"))
             for result in (self.session, self.backtest)
         ]
         picture = ""

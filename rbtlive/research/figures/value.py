@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rbtlive.core.state.record import column
+from rbtlive.core.state.record import column, floats
 from rbtlive.model.arrays import np
 from rbtlive.research import expanding
 from rbtlive.research.figures.base import (
@@ -148,14 +148,14 @@ def exposure_figure(result: ResultTables) -> Any:
     """Return what was held at each close, long and short, over the portfolio's value."""
     go = plotly()
     sessions = result.record.sessions
-    value = np.array([float(v) for v in column(sessions, "portfolio_value")])
+    value = np.array(floats(sessions, "portfolio_value"))
     dates = column(sessions, "label")
     figure = go.Figure()
     for name, key, colour in (
         ("Long", "long_value", GAIN),
         ("Short", "short_value", LOSS),
     ):
-        held = np.array([float(v) for v in column(sessions, key)])
+        held = np.array(floats(sessions, key))
         share = np.divide(held, value, out=np.zeros_like(held), where=value != 0)
         if not share.any():
             continue
@@ -166,7 +166,7 @@ def exposure_figure(result: ResultTables) -> Any:
                 line={"color": colour, "width": 1, "shape": "hv"},
             )
         )  # fmt: skip
-    net = np.array(column(sessions, "net_leverage"), dtype=np.float64)
+    net = np.array(floats(sessions, "net_leverage"), dtype=np.float64)
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
     figure.add_trace(

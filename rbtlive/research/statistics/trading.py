@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, floats
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.order import OrderState
@@ -92,8 +92,8 @@ def holding_statistics(record: RunRecord, bars: RunBars | None) -> Values:
     sessions = record.sessions
     if not sessions:
         return {}
-    gross = np.array(column(sessions, "gross_leverage"), dtype=np.float64)
-    net = np.array(column(sessions, "net_leverage"), dtype=np.float64)
+    gross = np.array(floats(sessions, "gross_leverage"), dtype=np.float64)
+    net = np.array(floats(sessions, "net_leverage"), dtype=np.float64)
     return {
         "exposure": float(np.mean(gross != 0.0)),
         "mean_gross_leverage": float(gross.mean()),
@@ -150,7 +150,7 @@ def cost_statistics(
     }
     traded = math.fsum(abs(float(t.amount * t.price)) for t in fills)
     commission = math.fsum(float(t.commission) for t in fills)
-    equity = [float(value) for value in column(record.sessions, "portfolio_value")]
+    equity = floats(record.sessions, "portfolio_value")
     mean = math.fsum(equity) / len(equity) if equity else 0.0
     values |= {
         "traded_value": traded,

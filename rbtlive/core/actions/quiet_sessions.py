@@ -1,0 +1,222 @@
+"""Daily sessions in which nothing but prices changes: most of a backtest's, at a tenth
+of the cost.
+
+The rule: a session is taken here only while each step that is left out would do
+nothing; whatever a callback or a fill changes ends it in the ordinary way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import getcontext, setcontext
+from typing import TYPE_CHECKING, Any
+
+from rbtlive.core.actions.bar_step import run_scheduled
+from rbtlive.core.actions.callbacks import deliver, survive
+from rbtlive.core.actions.fills import match
+from rbtlive.core.actions.session_close import finish_session
+from rbtlive.core.run_state import RunState
+from rbtlive.core.state.quiet_days import QuietDays
+from rbtlive.core.state.session_figures import SessionClose
+from rbtlive.finance.cancel_policy import NeverCancel
+from rbtlive.model.arrays import np
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.panel import Floats
+
+
+def run_quiet_sessions(
+    state: RunState, first: int, last: int, before_each: Callable[[], None] | None
+) -> int:
+    """Run the sessions from `first` on, up to the first that needs more, and return its
+    number: `first` itself if that does.
+
+    Args:
+        state: The run, between two sessions.
+        first: Number of the session that comes next.
+        last: Number of the last one that is wanted.
+        before_each: Called before every session but the first.
+    """
+    close = _settled_close(state)
+    if close is None or close.session != first - 1:
+        return first
+    end = _first_with_news(state, first, last + 1)
+    return first if end <= first else _Days(state, close, first).run(end, before_each)
+
+
+# The close of the session before, if the books have been left alone since, and no step
+# of a session has to be taken each time.
+def _settled_close(state: RunState) -> SessionClose | None:
+    market, books = state.market, state.books
+    if (
+        market.interval.intraday
+        or market.lags
+        or not market.preload
+        or state.callbacks.before_trading_start is not None
+        or state.pipelines.by_name
+        or state.account_controls
+        or state.on_session_closed is not None
+        or state.outbox
+        or state.changed_orders
+        or state.paused
+        or books.closed_version != state.portfolio.version
+        or books.reported_transactions != len(state.record.transactions)
+        or books.reported_adjustments != len(state.record.adjustments)
+        or type(state.cancel_policy) is not NeverCancel
+    ):
+        return None
+    close = books.rows.last_close()
+    if close is None or (state.portfolio.holdings and books.close_prices is None):
+        return None
+    return close
+
+
+# The first session at or after `first` that splits, dividends or the end of an asset's
+# life have to do with; `end` if there is none before.
+def _first_with_news(state: RunState, first: int, end: int) -> int:
+    market = state.market
+    news = [market.adjustments.next_session(), state.dividends.next_due(), end]
+    end = min(number for number in news if number is not None)
+    leaving = [asset.index for asset in (*state.portfolio.holdings, *state.orders.book)]
+    if leaving:
+        leaves_us = min(map(state.auto_close_us.__getitem__, leaving))
+        closes_us = market.calendar.closes_us
+        end = min(end, int(np.searchsorted(closes_us, leaves_us)))
+    return max(first, end)
+
+
+class _Days:
+    """Sessions that are being run, and what is to be kept of them.
+
+    Args:
+        state: The run.
+        close: The close before them.
+        first: Number of the first.
+    """
+
+    def __init__(self, state: RunState, close: SessionClose, first: int) -> None:
+        self._state = state
+        self._close = close
+        self._first = self._next = first
+        self._held = bool(state.portfolio.holdings)
+        self._places = state.marks.places()
+        self._odd_prices: dict[int, Floats] = {}
+        self._recorded: list[dict[str, Any]] = []
+
+    # Every session before `end`, or up to the first that does not stay quiet: that one
+    # is finished in the ordinary way. Returns the session that comes next.
+    def run(self, end: int, before_each: Callable[[], None] | None) -> int:
+        state = self._state
+        self._begin()
+        try:
+            all_quiet = self._run(end, before_each)
+        finally:
+            self._note()
+        if all_quiet:
+            state.books.close_prices = state.marks.mark_unseen() if self._held else None
+            state.books.rows_before -= 1  # the last one is over too
+            state.market.end_session(end - 1)
+            state.session_open = False
+            return end
+        if state.changed_orders:
+            state.flush_changes()
+        finish_session(state)
+        return self._next + 1
+
+    # Starting figures are those that the close before has left.
+    def _begin(self) -> None:
+        state, books, close = self._state, self._state.books, self._close
+        state.session_open = state.start_hook_done = True
+        books.begin()
+        books.starting_cash, books.starting_base = close.cash, close.capital_base
+        books.starting_value = None
+
+    # False if the last session has changed more than prices. The callbacks are called as
+    # `take_bar` calls them.
+    def _run(  # noqa: C901 - a call less is a tenth of a session
+        self, end: int, before_each: Callable[[], None] | None
+    ) -> bool:
+        state = self._state
+        callbacks, orders, recorded = state.callbacks, state.orders, state.recorded
+        handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
+        data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
+        outbox, changed, touched = state.outbox, state.changed_orders, orders.touched
+        scheduled, held, first = state.scheduled, self._held, self._first
+        for session in range(first, end):
+            if before_each is not None and session != first:
+                before_each()
+            if getcontext() is not decimals:
+                setcontext(decimals)
+            step(session)
+            if book:
+                match(state, book)
+            if handle_data is not None:
+                try:
+                    handle_data(context, data)
+                except BaseException as failure:  # noqa: BLE001 - around a user's callback
+                    survive(state, failure)
+                else:
+                    callbacks.failures_in_row = 0
+                if waiting:
+                    deliver(state)
+            if scheduled:
+                run_scheduled(state)
+            if outbox or changed or touched or (held and not self._mark(session)):
+                return False
+            if self._is_loud():
+                return False
+            if recorded:
+                self._recorded.append(dict(recorded))
+            self._next = session + 1
+        return True
+
+    # What no callback is meant to change, and may.
+    def _is_loud(self) -> bool:
+        state = self._state
+        return (
+            state.portfolio.version != state.books.closed_version
+            or bool(state.account_controls)
+            or type(state.cancel_policy) is not NeverCancel
+        )
+
+    # False if the price of a position is not known: then it stays as it was.
+    def _mark(self, session: int) -> bool:
+        marks = self._state.marks
+        if marks.mark_row_unseen():
+            return True
+        prices = marks.mark_unseen()
+        if prices is None:
+            return False
+        self._odd_prices[session] = prices
+        return True
+
+    # Keeps the sessions that are over.
+    def _note(self) -> None:
+        books, count = self._state.books, self._next - self._first
+        if count:
+            flow = books.previous_cash_flow
+            days = QuietDays(
+                self._close,
+                first=self._first,
+                count=count,
+                prices=self._prices(count) if self._held else None,
+                recorded=self._every_recorded(count),
+                no_cash=flow - flow,
+            )
+            books.rows.note_quiet(days)
+        books.rows_before = len(books.rows)
+
+    def _prices(self, count: int) -> Floats:
+        panel = self._state.market.panel
+        row = self._first - panel.first_session
+        prices: Floats = panel.values("close", row, row + count).take(self._places, axis=1)
+        for session, own in self._odd_prices.items():
+            if session < self._next:
+                prices[session - self._first] = own
+        return prices
+
+    # Before the first variable was recorded there are those of the close before: none.
+    def _every_recorded(self, count: int) -> list[dict[str, Any]] | None:
+        if not self._recorded:
+            return None
+        return [self._close.recorded] * (count - len(self._recorded)) + self._recorded
