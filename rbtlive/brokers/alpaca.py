@@ -16,13 +16,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import SecretStr
 
 from rbtlive.brokers.alpaca_account import AlpacaAccount
+from rbtlive.brokers.alpaca_answers import Answer
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import (
     LIVE_URL,
     PAPER_URL,
     AlpacaHttp,
     AlpacaKeys,
-    Answer,
     NoAnswer,
     checked_url,
 )
@@ -189,6 +189,13 @@ class AlpacaBroker(BrokerAdapter):
             raise BrokerError(
                 f"{self!r} is connected already: one session has one broker; make another"
             )
+        try:
+            await self._open()
+        except BaseException:
+            await self._http.close()  # nobody disconnects what was never connected
+            raise
+
+    async def _open(self) -> None:
         answer = await self._http.ask("/v2/account")
         if answer.status in {401, 403}:
             kind = "paper" if self.paper else "live"

@@ -15,6 +15,7 @@ from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import (
     Untranslatable,
+    as_object,
     read_account,
     read_cash_activity,
     read_holdings,
@@ -76,7 +77,7 @@ class AlpacaAccount:
         names = sorted(symbol for symbol in symbols if not is_crypto(symbol))
         if not names:
             return []
-        clock = await self._http.get("/v2/clock")
+        clock = as_object(await self._http.get("/v2/clock"), "the clock")
         today = read_time(clock.get("timestamp")).date()
         query = {
             "symbols": ",".join(names),
@@ -106,7 +107,8 @@ class AlpacaAccount:
         known = self._shortable.get(symbol)
         if known is None:
             try:
-                body = await self._http.get(f"/v2/assets/{quote(symbol, safe='')}")
+                path = f"/v2/assets/{quote(symbol, safe='')}"
+                body = as_object(await self._http.get(path), "an asset")
             except BrokerError:
                 return True, True  # the broker says no if need be
             known = self._shortable[symbol] = (

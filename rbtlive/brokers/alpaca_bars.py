@@ -131,6 +131,8 @@ async def archived_bars(
             token = body.get("next_page_token")
             if not token:
                 break
+            if str(token) == query.get("page_token"):
+                raise Untranslatable("the archive names the same page as the next one again")
             query["page_token"] = str(token)
     return sorted(found, key=lambda bar: (str(bar["timestamp"]), str(bar["symbol"])))
 

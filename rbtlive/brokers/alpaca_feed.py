@@ -21,6 +21,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import SecretStr
 
+from rbtlive.brokers.alpaca_answers import parsed
 from rbtlive.brokers.alpaca_bars import (
     BarFacts,
     Trade,
@@ -38,6 +39,7 @@ from rbtlive.brokers.alpaca_http import (
     aiohttp_package,
     checked_url,
     socket_url,
+    what_broke,
 )
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
@@ -308,19 +310,19 @@ class AlpacaFeed(StreamFeed):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, BrokerError):
                 raise
-            failure = f"the market data stream broke: {type(error).__name__}"  # its text may hold the keys
+            failure = f"the market data stream broke: {what_broke(error)}"
         raise BrokerError(failure)
 
     async def _introduce(self, socket: Any, names: list[str]) -> None:
-        await _expect(socket, "connected")
+        await _expect(socket, "connected", self._keys)
         await socket.send_str(json.dumps(_keys_message(self._keys)))
-        await _expect(socket, "authenticated")
+        await _expect(socket, "authenticated", self._keys)
         channel = "bars" if self._frequency == "1m" else "dailyBars"
         wanted = {"action": "subscribe", channel: names} | (
             {"trades": names} if self._trades else {}
         )
         await socket.send_str(json.dumps(wanted))
-        message = next(iter(await _messages(socket)), {})
+        message = next(iter(await _messages(socket, self._keys)), {})
         if message.get("T") != "subscription":
             raise BrokerError(f"the market data stream refused the subscription: {_words(message)}")
 
@@ -367,7 +369,7 @@ class AlpacaFeed(StreamFeed):
         while True:
             try:
                 async with asyncio.timeout(self._due_s(axis)):
-                    messages = await _messages(socket)
+                    messages = await _messages(socket, self._keys)
             except TimeoutError:
                 for bar in await self._missed(names, axis):
                     yield bar
@@ -478,20 +480,17 @@ def _keys_message(keys: AlpacaKeys) -> dict[str, str]:
     }
 
 
-async def _messages(socket: Any) -> list[dict[str, Any]]:
+async def _messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
     # The messages of the next frame; what is none of them is left out.
     said = await socket.receive()
     if not isinstance(said.data, (str, bytes)):
         raise _Closed("the market data stream was closed")
-    try:
-        body = json.loads(said.data, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError):
-        return []
+    body = parsed(said.data, keys)
     return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
 
 
-async def _expect(socket: Any, word: str) -> None:
-    messages = await _messages(socket)
+async def _expect(socket: Any, word: str, keys: AlpacaKeys) -> None:
+    messages = await _messages(socket, keys)
     message = messages[0] if messages else {}
     if message.get("T") == "success" and message.get("msg") == word:
         return

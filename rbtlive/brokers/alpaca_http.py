@@ -14,14 +14,19 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from types import ModuleType
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 
+from rbtlive.brokers.alpaca_answers import (
+    Answer,
+    header_date,
+    parsed,
+    read_body,
+    retry_after_s,
+)
 from rbtlive.brokers.alpaca_pace import Pace
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra
@@ -32,11 +37,13 @@ DATA_URL = "https://data.alpaca.markets"
 DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 KEY_VARIABLES = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
 SECRET_VARIABLES = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
-LARGEST_ANSWER = 64 * 1024 * 1024
 FIRST_WAIT_S = 0.5
-LONGEST_WAIT_S = 60.0
+REDIRECTED = "it answered with a redirect, which is not followed: keys go to the address given only"
 MOST_REFUSALS = 40
 """How often a request that was not processed is sent again."""
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+_HIDDEN = "**********"
+_SHORTEST_HIDDEN = 4
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -81,6 +88,18 @@ class AlpacaKeys:
             "APCA-API-KEY-ID": self.key_id.get_secret_value(),
             "APCA-API-SECRET-KEY": self.secret.get_secret_value(),
         }
+
+    def hidden(self, text: str) -> str:
+        """Return a text with both keys taken out of it, however a broker came to say
+        them.
+        """
+        values = (self.key_id.get_secret_value(), self.secret.get_secret_value())
+        for value in sorted(values, key=len, reverse=True):  # one may hold the other
+            if len(value) < _SHORTEST_HIDDEN:
+                continue  # it would be found in every text
+            for form in {value, quote(value, safe="")}:
+                text = text.replace(form, _HIDDEN)
+        return text
 
     def __repr__(self) -> str:
         return "AlpacaKeys(**********)"
@@ -138,28 +157,6 @@ def socket_url(url: str) -> str:
     return "ws" + url.removeprefix("http")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: an HTTP status and the parsed JSON, None if there was none.
-
-    Attributes:
-        status: HTTP status.
-        body: Parsed JSON.
-        retry_after_s: Seconds to wait that the broker asked for, None if it did not.
-    """
-
-    status: int
-    body: Any
-    retry_after_s: float | None = None
-
-    @property
-    def message(self) -> str:
-        """The broker's words, made fit to show."""
-        words = self.body.get("message") if isinstance(self.body, Mapping) else None
-        text = words if isinstance(words, str) else ""
-        return "".join(c for c in text[:300] if c.isprintable()) or f"HTTP status {self.status}"
-
-
 class NoAnswer(BrokerError):  # noqa: N818 - what it says
     """A request got no answer, or none that says what became of it."""
 
@@ -168,11 +165,18 @@ class NoAnswer(BrokerError):  # noqa: N818 - what it says
 # one is followed ends the request.
 def _refusing_redirects(aiohttp: Any) -> Any:
     async def refuse(_session: Any, _context: Any, _redirect: Any) -> None:
-        raise aiohttp.ClientConnectionError("the server answered with a redirect: not followed")
+        raise aiohttp.ClientConnectionError(REDIRECTED)
 
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(refuse)
     return trace
+
+
+def what_broke(error: Exception) -> str:
+    """Return what ended a connection, without its text: that may hold the request, and
+    the request holds the keys.
+    """
+    return REDIRECTED if error.args == (REDIRECTED,) else type(error).__name__
 
 
 class AlpacaHttp:
@@ -218,7 +222,7 @@ class AlpacaHttp:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),
                 trust_env=False,
-                auto_decompress=True,
+                auto_decompress=False,  # what is compressed is unpacked up to a limit
                 trace_configs=[_refusing_redirects(aiohttp)],
             )
         return self._session
@@ -255,30 +259,26 @@ class AlpacaHttp:
                 self.url + path,
                 params=dict(query or {}),
                 data=None if body is None else json.dumps(body),
-                headers=self._keys.headers() | {"Content-Type": "application/json"},
+                headers=self._keys.headers() | _HEADERS,
                 allow_redirects=False,
             ) as response:
                 self._note_time(response.headers.get("Date"))
-                wait_s = _retry_after_s(response.headers) if response.status == 429 else None
-                answer = Answer(response.status, _parsed(await _text(response)), wait_s)
+                wait_s = retry_after_s(response.headers) if response.status == 429 else None
+                body_of = parsed(await read_body(response), self._keys)
+                answer = Answer(response.status, body_of, wait_s)
                 if answer.status == 429:
                     self.pace.refused(FIRST_WAIT_S if wait_s is None else wait_s)
                 return answer
         except TimeoutError:
             failure = f"no answer within {self._timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-            # Its text and its traceback may hold the request, and the request holds the
-            # keys.
-            failure = type(error).__name__
+            failure = what_broke(error)
         raise NoAnswer(f"{method} {path}: {failure}")
 
     def _note_time(self, date: str | None) -> None:
-        try:
-            told = parsedate_to_datetime(date or "")
-        except ValueError:
-            return
-        if told.tzinfo is not None:
-            self._told_time = told.astimezone(UTC), asyncio.get_running_loop().time()
+        told = header_date(date)
+        if told is not None:
+            self._told_time = told, asyncio.get_running_loop().time()
 
     async def insist(self, method: str, path: str, *, body: Any) -> Answer:
         """Send a request, and again as long as the answer is that it was not processed
@@ -336,36 +336,3 @@ class AlpacaHttp:
                 f"GET {path} was refused: {answer.message} (HTTP status {answer.status})"
             )
         return answer.body
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    # Seconds, as RFC 9110 has them; Alpaca names the moment of the next window instead.
-    try:
-        if "Retry-After" in headers:
-            return min(max(float(headers["Retry-After"]), 0.0), LONGEST_WAIT_S)
-        reset, date = headers.get("X-RateLimit-Reset"), headers.get("Date")
-        if reset is None or date is None:
-            return None
-        wait_s = float(reset) - parsedate_to_datetime(date).timestamp()
-        return min(max(wait_s, 0.0), LONGEST_WAIT_S)
-    except (ValueError, OverflowError):
-        return None
-
-
-async def _text(response: Any) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        size += len(part)
-        if size > LARGEST_ANSWER:
-            raise ValueError("too large")
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _parsed(text: bytes) -> Any:
-    # Fractions stay exact; an answer that is no JSON says nothing but its status.
-    try:
-        return json.loads(text, parse_float=Decimal) if text else None
-    except (ValueError, ArithmeticError, RecursionError):
-        return None

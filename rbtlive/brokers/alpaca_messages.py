@@ -102,6 +102,17 @@ class Untranslatable(BrokerError):  # noqa: N818 - what it says of the message
     """A message of the broker cannot be translated for certain."""
 
 
+def as_object(body: object, what: str) -> Mapping[str, Any]:
+    """Return an answer that must be an object.
+
+    Raises:
+        Untranslatable: it is none.
+    """
+    if not isinstance(body, Mapping):
+        raise Untranslatable(f"{what} must be an object: was {type(body).__name__}")
+    return body
+
+
 def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) -> BrokerOrder:
     """Return an order.
 
@@ -458,7 +469,9 @@ def _sign(body: Mapping[str, Any]) -> int:
 
 def _decimal(value: object, name: str) -> Decimal:
     number: Decimal | None = None
-    if isinstance(value, (str, int, float, Decimal)) and not isinstance(value, bool):
+    if isinstance(value, str) and not (value.isascii() and "_" not in value):
+        pass  # Python takes other digits, and _ between them: no broker writes so
+    elif isinstance(value, (str, int, float, Decimal)) and not isinstance(value, bool):
         try:
             number = Decimal(repr(value) if isinstance(value, float) else value)
         except (InvalidOperation, ValueError):

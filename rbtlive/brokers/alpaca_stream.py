@@ -16,7 +16,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from rbtlive.brokers.alpaca_http import AlpacaHttp, AlpacaKeys, aiohttp_package, socket_url
+from rbtlive.brokers.alpaca_answers import parsed
+from rbtlive.brokers.alpaca_http import (
+    AlpacaHttp,
+    AlpacaKeys,
+    aiohttp_package,
+    socket_url,
+    what_broke,
+)
 from rbtlive.brokers.alpaca_messages import Untranslatable, read_message
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError
@@ -215,28 +222,26 @@ class TradeStream:
                 self._listening.set()
                 async for message in socket:
                     if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
-                        event = self.translate(_parsed(message.data))
+                        event = self.translate(parsed(message.data, self._keys))
                         if event is not None:
                             await self._events.put(event)
         except TimeoutError:
             failure = "no answer in time"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = type(
-                error
-            ).__name__  # its text may hold the request, and the request the keys
+            failure = what_broke(error)
         if failure:
             raise _Broken(failure)
 
     async def _introduce(self, socket: Any) -> None:
         await socket.send_str(json.dumps(_keys_message(self._keys)))
-        answer = _parsed(await _data(socket))
+        answer = parsed(await _data(socket), self._keys)
         data = answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(data, dict) or data.get("status") != "authorized":
             raise _Broken("the keys were refused")
         await socket.send_str(
             json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}})
         )
-        answer = _parsed(await _data(socket))
+        answer = parsed(await _data(socket), self._keys)
         if not isinstance(answer, dict) or answer.get("stream") != "listening":
             raise _Broken("it does not listen")
 
@@ -260,10 +265,3 @@ async def _data(socket: Any) -> Any:
     if not isinstance(message.data, (str, bytes)):
         raise _Broken("it was closed")
     return message.data
-
-
-def _parsed(data: Any) -> Any:
-    try:
-        return json.loads(data, parse_float=Decimal)
-    except (TypeError, ValueError, ArithmeticError, RecursionError):
-        return None

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.brokers.alpaca_http import Answer, NoAnswer
+from rbtlive.brokers.alpaca_answers import Answer
+from rbtlive.brokers.alpaca_http import NoAnswer
 from rbtlive.brokers.alpaca_intents import Intents, TwoParts
 from rbtlive.brokers.alpaca_rules import SECOND_LEG
 from rbtlive.errors import BrokerError, OrderRefused

@@ -35,7 +35,7 @@ def test_a_stream_that_is_redirected_is_not_opened_elsewhere():
         keys = AlpacaKeys.find("k" * 20, "s" * 40)
         http = AlpacaHttp(keys, f"http://127.0.0.1:{first}")
         try:
-            with pytest.raises(ClientConnectionError, match="redirect: not followed"):
+            with pytest.raises(ClientConnectionError, match="redirect, which is not followed"):
                 await http.session.ws_connect(f"http://127.0.0.1:{first}/stream")
         finally:
             await http.close()

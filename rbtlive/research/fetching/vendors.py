@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.brokers.alpaca_answers import LARGEST_ANSWER
+from rbtlive.brokers.alpaca_http import AlpacaKeys, checked_url
 from rbtlive.data.reading.whole import ReadBars, read_bars
 from rbtlive.errors import BadFrequency, FetchFailed, InvalidSetting, MissingExtra
 from rbtlive.model.interval import Interval
@@ -188,7 +190,7 @@ def _stooq(symbol: str, first: date, last: date, interval: Interval) -> Fetched:
     address = os.environ.get(_STOOQ_VARIABLE, _STOOQ) + "?" + urllib.parse.urlencode(arguments)
     try:
         with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - http or https, by the two constants
-            raw = answer.read()
+            raw = answer.read(LARGEST_ANSWER)
     except urllib.error.URLError as error:
         raise FetchFailed(f"stooq could not be asked for {symbol}: {error}; try later") from error
     if raw.strip().lower() in (b"no data", b""):
@@ -200,6 +202,22 @@ def _stooq(symbol: str, first: date, last: date, interval: Interval) -> Fetched:
     return Fetched(_read(frame, symbol, interval, "stooq"), arguments=arguments)
 
 
+def _alpaca_client(kind: Any) -> Any:
+    address = os.environ.get("APCA_API_DATA_URL")
+    return kind(
+        api_key=os.environ.get(_ALPACA_KEYS[0]),
+        secret_key=os.environ.get(_ALPACA_KEYS[1]),
+        url_override=None if address is None else checked_url(address, "APCA_API_DATA_URL"),
+    )
+
+
+def _without_keys(text: str) -> str:
+    if all(os.environ.get(name) for name in _ALPACA_KEYS):
+        return AlpacaKeys.find(None, None).hidden(text)
+    return text
+
+
+_ALPACA_KEYS: Final = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 _ALPACA: Final = {"minute": "Minute", "session": "Day", "week": "Week", "month": "Month"}
 
 
@@ -212,14 +230,9 @@ def _alpaca(symbol: str, first: date, last: date, interval: Interval) -> Fetched
     size = max(1, interval.minutes)
     if interval.minutes >= 60 and interval.minutes % 60 == 0:
         unit, size = units.TimeFrameUnit.Hour, interval.minutes // 60
-    options = {
-        "url_override": os.environ.get("APCA_API_DATA_URL"),
-        "api_key": os.environ.get("APCA_API_KEY_ID"),
-        "secret_key": os.environ.get("APCA_API_SECRET_KEY"),
-    }
     coin = "/" in symbol
     kind = "Crypto" if coin else "Stock"
-    client = getattr(client_of, f"{kind}HistoricalDataClient")(**options)
+    client = _alpaca_client(getattr(client_of, f"{kind}HistoricalDataClient"))
     arguments: dict[str, Any] = {
         "symbol_or_symbols": symbol,
         "timeframe": units.TimeFrame(size, unit),
@@ -229,13 +242,16 @@ def _alpaca(symbol: str, first: date, last: date, interval: Interval) -> Fetched
     if not coin:
         arguments["adjustment"] = "split"
     request = getattr(requests, f"{kind}BarsRequest")(**arguments)
+    refusal = ""
     try:
         with warnings.catch_warnings():  # of what the library uses of pandas
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             frame = getattr(client, "get_crypto_bars" if coin else "get_stock_bars")(request).df
-    except Exception as error:
-        raise FetchFailed(f"alpaca refused {symbol}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - it may be of any library below, and hold the request
+        refusal = _without_keys(f"{type(error).__name__}: {error!s:.500}")
+    if refusal:
+        raise FetchFailed(f"alpaca refused {symbol}: {refusal}")
     told = {name: str(value) for name, value in arguments.items()}
     if not len(frame):
         return Fetched(None, arguments=told)
