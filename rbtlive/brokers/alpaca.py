@@ -22,11 +22,11 @@ from rbtlive.brokers.alpaca_http import (
     LIVE_URL,
     PAPER_URL,
     AlpacaHttp,
-    AlpacaKeys,
     NoAnswer,
     checked_url,
 )
 from rbtlive.brokers.alpaca_intents import Intents
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import (
     BLOCKS,
     REPLACED,

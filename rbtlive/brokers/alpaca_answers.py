@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from rbtlive.brokers.alpaca_http import AlpacaKeys
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 """Bytes of an answer, decompressed; a page of the archive has 1.5 MB."""

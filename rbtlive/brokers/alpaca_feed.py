@@ -35,12 +35,12 @@ from rbtlive.brokers.alpaca_http import (
     DATA_STREAM_URL,
     DATA_URL,
     AlpacaHttp,
-    AlpacaKeys,
     aiohttp_package,
     checked_url,
     socket_url,
     what_broke,
 )
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed

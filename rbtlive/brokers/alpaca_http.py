@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import os
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import Any, NoReturn
-from urllib.parse import quote, urlsplit
-
-from pydantic import SecretStr
+from typing import Any
+from urllib.parse import urlsplit
 
 from rbtlive.brokers.alpaca_answers import (
     Answer,
@@ -27,6 +23,7 @@ from rbtlive.brokers.alpaca_answers import (
     read_body,
     retry_after_s,
 )
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_pace import Pace
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, MissingExtra
@@ -35,15 +32,11 @@ PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"
 DATA_URL = "https://data.alpaca.markets"
 DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
-KEY_VARIABLES = ("APCA_API_KEY_ID", "ALPACA_API_KEY")
-SECRET_VARIABLES = ("APCA_API_SECRET_KEY", "ALPACA_SECRET_KEY")
 FIRST_WAIT_S = 0.5
 REDIRECTED = "it answered with a redirect, which is not followed: keys go to the address given only"
 MOST_REFUSALS = 40
 """How often a request that was not processed is sent again."""
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-_HIDDEN = "**********"
-_SHORTEST_HIDDEN = 4
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
@@ -61,75 +54,6 @@ def aiohttp_package() -> ModuleType:
         raise MissingExtra(
             "trading at Alpaca needs aiohttp, which is not installed: pip install 'rbtlive[alpaca]'"
         ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class AlpacaKeys:
-    """A key pair; it is shown nowhere."""
-
-    key_id: SecretStr
-    secret: SecretStr
-
-    @classmethod
-    def find(cls, key: str | SecretStr | None, secret: str | SecretStr | None) -> AlpacaKeys:
-        """Return the keys that were given, or those of the environment.
-
-        Raises:
-            InvalidSetting: a key is missing, empty, or not what a header can carry.
-        """
-        return cls(
-            _secret(key, "key", KEY_VARIABLES),
-            _secret(secret, "secret", SECRET_VARIABLES),
-        )
-
-    def headers(self) -> dict[str, str]:
-        """Return the headers that show them to Alpaca."""
-        return {
-            "APCA-API-KEY-ID": self.key_id.get_secret_value(),
-            "APCA-API-SECRET-KEY": self.secret.get_secret_value(),
-        }
-
-    def hidden(self, text: str) -> str:
-        """Return a text with both keys taken out of it, however a broker came to say
-        them.
-        """
-        values = (self.key_id.get_secret_value(), self.secret.get_secret_value())
-        for value in sorted(values, key=len, reverse=True):  # one may hold the other
-            if len(value) < _SHORTEST_HIDDEN:
-                continue  # it would be found in every text
-            for form in {value, quote(value, safe="")}:
-                text = text.replace(form, _HIDDEN)
-        return text
-
-    def __repr__(self) -> str:
-        return "AlpacaKeys(**********)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "keys are not written to files: pass them anew, or set the environment's variables"
-        )
-
-
-def _secret(given: str | SecretStr | None, name: str, variables: tuple[str, ...]) -> SecretStr:
-    value = given.get_secret_value() if isinstance(given, SecretStr) else given
-    if value is None:
-        value = next((os.environ[v] for v in variables if os.environ.get(v)), None)
-    if value is None:
-        raise InvalidSetting(
-            f"{name} must be given: was None, and {' and '.join(variables)} are not set; pass "
-            f"{name}=, or set the variable"
-        )
-    if (
-        not isinstance(value, str)
-        or not value
-        or not value.isascii()
-        or not value.isprintable()
-        or " " in value
-    ):
-        raise InvalidSetting(
-            f"{name} must be text without spaces; what was given is not (it is not shown here)"
-        )
-    return SecretStr(value)
 
 
 def checked_url(url: str, name: str) -> str:

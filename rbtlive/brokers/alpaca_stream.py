@@ -19,11 +19,11 @@ from typing import Any, Literal
 from rbtlive.brokers.alpaca_answers import parsed
 from rbtlive.brokers.alpaca_http import (
     AlpacaHttp,
-    AlpacaKeys,
     aiohttp_package,
     socket_url,
     what_broke,
 )
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable, read_message
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError

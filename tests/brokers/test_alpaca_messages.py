@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.brokers import AlpacaBroker
-from rbtlive.brokers.alpaca_http import AlpacaHttp, AlpacaKeys
+from rbtlive.brokers.alpaca_http import AlpacaHttp
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import (
     STATES,
     Untranslatable,

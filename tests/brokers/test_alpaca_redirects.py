@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from aiohttp import ClientConnectionError, web
 
-from rbtlive.brokers.alpaca_http import AlpacaHttp, AlpacaKeys
+from rbtlive.brokers.alpaca_http import AlpacaHttp
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
 
 
 async def served(handler):
