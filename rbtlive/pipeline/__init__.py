@@ -11,9 +11,12 @@ from rbtlive.pipeline.domain import Domain
 from rbtlive.pipeline.factors import CustomFactor, Factor
 from rbtlive.pipeline.factors.expr import ExprFactor as _ExprFactor  # noqa: F401 - it registers
 from rbtlive.pipeline.filters import CustomFilter, Filter
+from rbtlive.pipeline.missing import ENGINE_NAMES as _ENGINE_NAMES
+from rbtlive.pipeline.missing import refusing as _refusing
 from rbtlive.pipeline.pipeline import Pipeline
 from rbtlive.pipeline.term import ComputableTerm, LoadableTerm, Term
 
+__getattr__ = _refusing(__name__, _ENGINE_NAMES)
 __all__ = [
     "Classifier",
     "ComputableTerm",

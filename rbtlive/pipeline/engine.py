@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rbtlive.errors import NoFurtherDataError
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.pipeline import Pipeline
 from rbtlive.pipeline.plan import Plan
 from rbtlive.pipeline.source import Source
@@ -54,6 +55,7 @@ class Step(NamedTuple):
 
 
 Watch = Callable[[Step], None]
+__getattr__ = refusing(__name__, ENGINE_NAMES)
 
 
 class _Run:

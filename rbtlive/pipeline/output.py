@@ -12,7 +12,7 @@ import polars as pl
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.engine import Computed
-from rbtlive.pipeline.term import BOOL, FLOAT, INT, TIME
+from rbtlive.pipeline.term import BOOL, FLOAT, INT, TEXT, TIME, is_missing
 
 _TYPES: dict[Any, Any] = {
     BOOL: pl.Boolean,
@@ -24,6 +24,13 @@ _TYPES: dict[Any, Any] = {
 
 def _flat(computed: Computed, name: str, chosen: Any) -> Any:
     return computed.terms[name].postprocess(computed.columns[name][chosen])
+
+
+# zipline shows a missing text as the column's missing value.
+def _texts(computed: Computed, name: str, chosen: Any) -> Any:
+    values = computed.columns[name][chosen]
+    missing = computed.terms[name].missing_value
+    return np.where(is_missing(values, missing), missing, values)
 
 
 # A row of a screen, as a table that has that row alone.
@@ -64,9 +71,10 @@ def pandas_frame(computed: Computed, row: int | None = None) -> Any:
     objects[:] = computed.assets
     columns = {}
     for name, term in computed.terms.items():
-        values = _flat(computed, name, chosen)
-        is_text = term.dtype == np.dtype("O")
-        columns[name] = pd.Categorical(values) if is_text else values
+        if term.dtype == TEXT:
+            columns[name] = pd.Categorical(_texts(computed, name, chosen))
+        else:
+            columns[name] = _flat(computed, name, chosen)
     if row is None:
         levels: Any = [computed.dates, pd.Index(objects, dtype=object)]
         codes: Any = [days, assets]

@@ -13,6 +13,7 @@ from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.data.equity_pricing import EquityPricing
+from rbtlive.pipeline.loaders.base import loaded_by
 from rbtlive.pipeline.windows import Loaded, Restatement
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ class Source:
         """
         loader = self._loader(column)
         if loader is not None:
-            loaded: Loaded = loader.load(column, self, first, last, assets)
-            return loaded
+            return loaded_by(loader, column, self, first, last, assets)
         if column.dataset.root is not EquityPricing:
             name = column.dataset.__name__
             raise NotBuilt(

@@ -71,7 +71,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         extensions: Refused if there are any.
         strict_extensions: No effect: there are no extensions.
         environ: Refused.
-        custom_loader: Refused.
+        custom_loader: Loaders of pipelines' own data, by column.
         blotter: "default"; others are refused.
         data: A portal, or whatever `rbt.read` takes.
         benchmark: Symbol or sid of an asset to measure against.
@@ -79,6 +79,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
 
     Raises:
         InvalidSetting: there is no data, or a bundle's name in its place.
+        TypeError: `custom_loader` is no dict.
         NotBuilt: an argument that has no counterpart here was given.
         BadFrequency: `data_frequency` is neither "daily" nor "minute".
     """
@@ -88,7 +89,6 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         metrics_set=None if metrics_set == "default" else metrics_set,
         extensions=extensions or None,
         environ=environ,
-        custom_loader=custom_loader,
         blotter=None if blotter == "default" else blotter,
     )
     if data_frequency not in _FREQUENCIES and not _is_interval(data_frequency):
@@ -120,6 +120,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         "analyze": analyze,
     }
     core = new_core(strategy, portal, settings, preload=True)
+    core.state.pipelines.loaders = _loaders(custom_loader)
     core.state.benchmark_returns = _by_label(benchmark_returns)
     run_core(core)
     perf: pd.DataFrame = analyzed(core, result_of(core))
@@ -166,6 +167,17 @@ def _benchmark_asset(portal: PolarsDataPortal, benchmark: Any) -> Any:
 
 def _calendar_name(calendar: Any) -> str | None:
     return calendar if calendar is None or isinstance(calendar, str) else str(calendar.name)
+
+
+def _loaders(loaders: Any) -> Mapping[Any, Any]:
+    if loaders is None:
+        return {}
+    if not isinstance(loaders, Mapping):
+        raise TypeError(
+            "custom_loader of run_algorithm() must be a dict of loaders by column, e.g. {Ratings.score: "
+            f"DataFrameLoader(Ratings.score, frame)}}: was {loaders!r}"
+        )
+    return dict(loaders)
 
 
 def _by_label(returns: Any) -> Mapping[date, float] | None:

@@ -5,7 +5,10 @@ NaN-aware sums are numpy's.
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from rbtlive.model.arrays import np
@@ -29,10 +32,22 @@ __all__ = [
 
 
 # The names above that are NumPy's, which is not loaded before one of them is asked for.
+# zipline's do not warn of windows that hold nothing but NaN.
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(np, name)
+        return _quiet(getattr(np, name))
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return function(*arguments, **options)
+
+    return call
 
 
 def __dir__() -> list[str]:

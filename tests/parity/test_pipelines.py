@@ -28,6 +28,12 @@ def expected() -> dict[str, dict[str, Any]]:
     return facts.load()
 
 
+@cache
+def loaders() -> dict[Any, Any]:
+    """Return the loaders of the idioms' own data."""
+    return facts.loaders("rbtlive", [asset.sid for asset in portal().assets])
+
+
 def found(name: str, **options: Any) -> dict[str, Any]:
     """Return what rbtlive makes of a pipeline."""
     from rbtlive import run_pipeline
@@ -36,7 +42,14 @@ def found(name: str, **options: Any) -> dict[str, Any]:
     return facts.facts(
         lambda: make(portal().asset),
         lambda pipe: run_pipeline(
-            pipe, start, end, portal(), frames="pandas", zipline_quirks=True, **options
+            pipe,
+            start,
+            end,
+            portal(),
+            frames="pandas",
+            zipline_quirks=True,
+            loaders=loaders(),
+            **options,
         ),
     )
 

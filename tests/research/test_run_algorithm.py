@@ -84,7 +84,7 @@ def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_
     ({"data": PRICES, "data_frequency": "weekly"}, BadFrequency),
     ({"data": PRICES, "metrics_set": "classic"}, NotBuilt),
     ({"data": PRICES, "blotter": object()}, NotBuilt),
-    ({"data": PRICES, "custom_loader": object()}, NotBuilt),
+    ({"data": PRICES, "custom_loader": object()}, TypeError),
     ({"data": PRICES, "extensions": ["mine.py"]}, NotBuilt),
     ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
 ], ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else value.__name__)  # fmt: skip

@@ -123,5 +123,5 @@ def _source(state: RunState) -> Source:
     if state.pipelines.source is None:
         from rbtlive.pipeline.source import Source
 
-        state.pipelines.source = Source(state.market, state.assets)
+        state.pipelines.source = Source(state.market, state.assets, state.pipelines.loaders)
     return state.pipelines.source

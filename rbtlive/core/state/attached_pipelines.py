@@ -5,7 +5,7 @@ The rule: a chunk of days is kept until its last day has passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +40,12 @@ class AttachedPipelines:
     Attributes:
         by_name: In the order they were attached.
         source: What they know of the market, once one was computed.
+        loaders: Loaders by column or data set, used before a data set's own.
     """
 
     by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
     source: Source | None = None
+    loaders: Mapping[Any, Any] = field(default_factory=dict)
 
     @property
     def has_eager(self) -> bool:

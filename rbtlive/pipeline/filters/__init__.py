@@ -17,7 +17,9 @@ from rbtlive.pipeline.filters.filter import (
 )
 from rbtlive.pipeline.filters.smoothing import All, AtLeastN
 from rbtlive.pipeline.filters.smoothing import Any_ as Any
+from rbtlive.pipeline.missing import UNIVERSE_NAMES, refusing
 
+__getattr__ = refusing(__name__, UNIVERSE_NAMES)
 __all__ = [
     "All",
     "AllPresent",

@@ -102,7 +102,8 @@ class FrameLoader:
 class DataFrameLoader:
     """zipline's loader of one column: a frame of days down and sids across.
 
-    The row of a day is what is seen on that day; nothing is moved.
+    The row of a day is what is seen on that day; nothing is moved. An asset has no
+    values on days on which it is not listed.
 
     Args:
         column: The column.
@@ -134,7 +135,11 @@ class DataFrameLoader:
         out = np.full((len(labels), len(sids)), column.missing_value, dtype=column.dtype)
         rows, places = np.flatnonzero(days >= 0), np.flatnonzero(columns >= 0)
         found = self.baseline.to_numpy()[np.ix_(days[rows], columns[places])]
+        if column.dtype == TEXT:
+            found = np.where(pd.isna(found), column.missing_value, found)
         out[np.ix_(rows, places)] = found.astype(column.dtype)
+        wanted = np.isin([asset.sid for asset in source.assets], sids)
+        out[~source.alive(first, last)[:, wanted]] = column.missing_value
         return Loaded(out, self._restatements(labels, sids), first)
 
     def _restatements(self, labels: Any, sids: list[int]) -> list[Restatement]:

@@ -35,8 +35,12 @@ def prepared(folder: Path) -> Any:
     loader = loaders.USEquityPricingLoader.without_fx(
         loaded.equity_daily_bar_reader, loaded.adjustment_reader
     )
+    own = facts.loaders(
+        "zipline",
+        [asset.sid for asset in loaded.asset_finder.retrieve_all(loaded.asset_finder.sids)],
+    )
     engine = import_zipline("zipline.pipeline.engine").SimplePipelineEngine(
-        lambda _column: loader,
+        lambda column: own.get(column, loader),
         loaded.asset_finder,
         import_zipline("zipline.pipeline.domain").US_EQUITIES,
     )

@@ -8,7 +8,9 @@ import gzip
 import importlib
 import json
 import re
+import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +23,8 @@ HERE = Path(__file__).parent
 EXPECTED = HERE.parent / "expected" / "pipelines.json.gz"
 SEEDS = range(60)
 TREE_SPAN = ("2016-03-07", "2016-03-16")
+# NumPy's words, of windows without values in a pipeline's own compute.
+_OF_NANS = "All-NaN|Mean of empty|Degrees of freedom"
 _IMPORTS = re.compile(r"^(from|import) zipline", re.MULTILINE)
 
 
@@ -32,14 +36,29 @@ def module(name: str, engine: str) -> SimpleNamespace:
     return SimpleNamespace(**names)
 
 
+@cache
+def idioms(engine: str) -> SimpleNamespace:
+    """Return the file of idioms, with a data set of its own."""
+    return module("idioms", engine)
+
+
+def loaders(engine: str, sids: Any) -> dict[Any, Any]:
+    """Return the loaders of the idioms' data set."""
+    every = np.arange("2014-12-01", "2016-06-01", dtype="datetime64[D]")
+    days = every[np.is_busday(every)].astype("datetime64[ns]")
+    return idioms(engine).loaders(days, sorted(sids))
+
+
 def jobs(
     engine: str, seeds: Any = SEEDS
 ) -> dict[str, tuple[Callable[[Any], Any], tuple[str, str]]]:
     """Return what makes each pipeline, and the days it runs over, by name."""
     written, trees = module("written", engine), module("trees", engine)
-    others = vars(module("operators", engine)) | vars(module("refused", engine))
+    files = [vars(module(name, engine)) for name in ("operators", "refused", "misuse")]
+    spans = written.SPANS | idioms(engine).SPANS | files[0]["SPANS"]
+    others = files[0] | files[1] | files[2] | vars(idioms(engine))
     found = {
-        name: (make, written.SPANS.get(name, written.USUAL))
+        name: (make, spans.get(name, written.USUAL))
         for name, make in (vars(written) | others).items()
         if name.startswith("p_")
     }
@@ -51,7 +70,8 @@ def jobs(
 def facts(make: Callable[[], Any], run: Callable[[Any], Any]) -> dict[str, Any]:
     """Return a pipeline's table as lists, or the class of the error that it ended with."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", _OF_NANS, RuntimeWarning)
             frame = run(make())
     except Exception as error:  # noqa: BLE001 - whatever ends it is a result
         return {"error": type(error).__name__}
