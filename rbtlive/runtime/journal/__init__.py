@@ -1,1 +1,5 @@
-"""The record of a run: its file, header, lock, rows, and who writes them."""
+"""The journal of a run: what is written, where, and how it is read back."""
+
+from rbtlive.runtime.journal.journal import Journal, RecordedRun, open_run
+
+__all__ = ["Journal", "RecordedRun", "open_run"]
