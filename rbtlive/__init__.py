@@ -7,8 +7,9 @@ from rbtlive.core.shown.views import AccountView as Account
 from rbtlive.core.shown.views import OrderView as Order
 from rbtlive.core.shown.views import PortfolioView as Portfolio
 from rbtlive.core.shown.views import PositionView as Position
+from rbtlive.core.shown.views import TransactionView as Transaction
 from rbtlive.core.state.order_manager import OrderManager
-from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.context import Context, TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.catalog.store import catalog
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
@@ -39,6 +40,7 @@ from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
 from rbtlive.notebook.background import backtest_async
 from rbtlive.notebook.board import board
+from rbtlive.notebook.completion import complete_in_callbacks
 from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
@@ -69,6 +71,7 @@ __all__ = [
     "BrokerAdapter",
     "CircuitBreakerEvent",
     "Comparison",
+    "Context",
     "DataFeed",
     "Event",
     "EventDispatcher",
@@ -102,6 +105,7 @@ __all__ = [
     "SystemErrorEvent",
     "TradingAlgorithm",
     "TradingEngine",
+    "Transaction",
     "VolumeShareSlippage",
     "attach",
     "backtest",
@@ -125,3 +129,5 @@ __all__ = [
     "sweep",
     "walk_forward",
 ]
+
+complete_in_callbacks()

@@ -28,7 +28,7 @@ GROUPS = {
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("read", "fetch", "catalog", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison"),
-    "What callbacks receive": ("BarData", "Portfolio", "Position", "Account", "Order"),
+    "What callbacks receive": ("Context", "BarData", "Portfolio", "Position", "Account", "Order", "Transaction"),
     "Cost models": (
         "PerShare", "PerTrade", "PerDollar", "NoCommission", "FixedBasisPointsSlippage", "VolumeShareSlippage", "FixedSlippage",
         "NoSlippage",

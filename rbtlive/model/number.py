@@ -11,7 +11,7 @@ import decimal
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from operator import index as as_index
-from typing import Any, SupportsFloat, cast
+from typing import Any, SupportsFloat, TypeAlias, cast
 
 from rbtlive.errors import AmountTooLarge
 from rbtlive.model.arrays import np
@@ -273,6 +273,9 @@ class Number(Decimal):
         floats = [float(x) if isinstance(x, Number) else x for x in inputs]
         return getattr(ufunc, method)(*floats, **kwargs)
 
+
+Figure: TypeAlias = Number | float
+"""A number as strategies are shown it: a `Number`, or a float with frames="pandas"."""
 
 _SCALAR_OPERATORS = {
     "add": Number.__add__,

@@ -20,6 +20,7 @@ from rbtlive.model.interval import USUAL_INTERVALS, Interval
 from rbtlive.notebook.attach import attach, sessions
 from rbtlive.notebook.cell_strategy import strategy_from_cell
 from rbtlive.notebook.commands.running import add_options, backtest_perf, write_perf
+from rbtlive.notebook.completion import complete_in_callbacks
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.display import table_html
@@ -354,6 +355,7 @@ class Magics:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics: what `%load_ext rbtlive` calls."""
+    complete_in_callbacks()
     magics = Magics(shell)
     shell.register_magic_function(magics.strategy, magic_kind="cell", magic_name="strategy")
     shell.register_magic_function(magics.zipline, magic_kind="line_cell", magic_name="zipline")

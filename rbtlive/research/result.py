@@ -21,6 +21,7 @@ from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables
 from rbtlive.research.run_bars import kept_bars
 from rbtlive.research.storage import load_record, pack, save_record, unpack
+from rbtlive.research.summary import summary_html, summary_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,8 +141,16 @@ class BacktestResult(ResultTables):
     def __repr__(self) -> str:
         return display.result_text(self.record)
 
+    def __str__(self) -> str:
+        return summary_text(self)
+
+    # What IPython shows in a terminal, and stores beside the HTML in a notebook.
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        del cycle
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
-        return display.result_html(self.record)
+        return summary_html(self)
 
 
 def _unpickled(content: bytes) -> BacktestResult:

@@ -17,7 +17,7 @@ import polars as pl
 from rbtlive.core.state.record import RunRecord
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, Number, to_money
 from rbtlive.research.frames import MONEY, TIME, frame_of_columns
 from rbtlive.research.round_trips import Method, RoundTrip, round_trips_of
 from rbtlive.research.run_bars import RunBars, SymbolBars
@@ -187,4 +187,5 @@ def profit_bridge(
         }
         for name, kind in _CASH.items():
             parts[name] = sum((a.cash for a in record.adjustments if a.kind == kind), ZERO)
-        return parts | {"change_of_equity": sum(parts.values(), ZERO)}
+        parts["change_of_equity"] = sum(parts.values(), ZERO)
+        return {name: Number(money) for name, money in parts.items()}

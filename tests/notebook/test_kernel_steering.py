@@ -126,6 +126,36 @@ def test_the_attributes_of_everything_public_are_completed(kernel):
     assert empty == []
 
 
+IN_A_CLASS = """
+class Own(rbt.TradingAlgorithm):
+    slow = 30
+
+    def initialize(self, context):
+        context.chosen, self.seen = self.symbol("AAA"), 0
+
+    def handle_data(self, context, data):
+        books = context.portfolio
+        if """
+IN_A_FUNCTION = "def rebalance(context, data):\n    now = data.current_dt\n    x = "
+
+
+def test_callbacks_that_are_being_written_are_completed(kernel):
+    found = {
+        code: completed(kernel, IN_A_CLASS + code)
+        for code in ("data.", "context.", "self.", "context.portfolio.", "books.", "self.sl")
+    }
+
+    assert {"history", "current", "can_trade", "window"} <= found["data."]
+    assert {"portfolio", "account", "order_target", "chosen"} <= found["context."]
+    assert {"order_target_percent", "symbol", "slow", "seen"} <= found["self."]
+    assert {"cash", "positions"} <= found["context.portfolio."]
+    assert {"cash", "positions"} <= found["books."]
+    assert found["self.sl"] == {"slow"}
+    assert {"is_stale"} <= completed(kernel, IN_A_FUNCTION + "data.")
+    assert {"settled_cash"} <= completed(kernel, IN_A_FUNCTION + "context.account.")
+    assert completed(kernel, "def other(thing, data):\n    thing.") == set()
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

@@ -11,10 +11,13 @@ import empyrical
 import numpy as np
 import polars as pl
 import pytest
+from IPython.lib.pretty import pretty
 
+import rbtlive as rbt
 from rbtlive.errors import SettingsError
 from rbtlive.model.order import OrderState
 from rbtlive.research import BacktestResult, compare
+from tests.builders import Hold, daily_frame
 from tests.research.builders import close_of, equity, order, run_of, run_with_trades, weekday
 
 MONEY = pl.Decimal(38, 12)
@@ -257,6 +260,35 @@ def test_the_text_of_a_result_says_the_main_things():
         "  orders    2 (1 denied)\n"
         "  fills     2"
     )
+
+
+def test_a_notebook_and_a_terminal_show_figures_trades_costs_and_hints():
+    result = rbt.backtest(Hold, daily_frame(60), capital_base=1_000_000)
+
+    in_a_terminal = pretty(result)
+
+    values = dict(result.stats.select("statistic", "value").rows())
+    for text in (in_a_terminal, result._repr_html_()):
+        assert f"{values['annual_return'] * 100:,.2f} %" in text
+        assert f"{values['buy_and_hold_return'] * 100:,.2f} %" in text
+        assert f"{values['sortino']:,.2f}" in text
+        assert f"{values['calmar']:,.2f}" in text
+        assert f"{values['slippage']:,.2f}" in text
+        assert "trades closed" in text
+    assert in_a_terminal == str(result)
+    assert in_a_terminal.startswith(repr(result))
+    assert "profit factor" not in str(result)  # nothing was sold: there is none
+
+
+def test_the_hints_of_a_result_are_shown_with_it():
+    idle = {"__name__": "idle", "handle_data": lambda context, data: None}
+
+    result = rbt.backtest(idle, daily_frame(5))
+
+    assert "Hints" in str(result)
+    assert "the strategy placed no order" in str(result)
+    assert "the strategy placed no order" in result._repr_html_()
+    assert "Trades" not in str(result)
 
 
 def test_a_result_without_sessions_can_be_shown():

@@ -7,6 +7,7 @@ frames, and keeps nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from math import isnan
 from operator import index as as_index
 from typing import Any, Final, NoReturn
@@ -77,6 +78,11 @@ class BarData:
         self.fetcher_assets: list[Any] = []
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
+
+    def __repr__(self) -> str:
+        symbols = [asset.symbol for asset in self._market.assets]
+        named = f"{', '.join(symbols[:3])}{', …' if len(symbols) > 3 else ''}"
+        return f"BarData({self.current_dt:%Y-%m-%d %H:%M}, {len(symbols):,} assets: {named})"
 
     # --- now --------------------------------------------------------------------------
 
@@ -464,12 +470,12 @@ class BarData:
     # --- time -------------------------------------------------------------------------
 
     @property
-    def current_dt(self) -> Any:
+    def current_dt(self) -> datetime:
         """END of the current bar, UTC; in a daily run the session's close."""
         return self._presenter.timestamp(self._market.now_us)
 
     @property
-    def current_session(self) -> Any:
+    def current_session(self) -> date:
         """Label of the current session."""
         return self._presenter.session(self._market.calendar.label(self._market.session))
 
@@ -527,7 +533,7 @@ class FloatBarData:
         return self._data.history(assets, fields, bar_count, frequency)
 
     @property
-    def current_dt(self) -> Any:
+    def current_dt(self) -> datetime:
         """END of the current bar."""
         return self._data.current_dt
 

@@ -22,7 +22,7 @@ from rbtlive.data.windows.windows import Span
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Number, to_decimal
+from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Figure, Number, to_decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,27 +39,27 @@ class Presenter(Protocol):
 
     name: Literal["polars", "pandas"]
 
-    def number(self, value: Decimal) -> Any:
+    def number(self, value: Decimal) -> Figure:
         """Show money."""
         ...
 
-    def amount(self, value: Decimal) -> Any:
+    def amount(self, value: Decimal) -> Figure:
         """Show a number of shares."""
         ...
 
-    def price(self, value: float) -> Any:
+    def price(self, value: float) -> Figure:
         """Show a price; NaN is a missing one."""
         ...
 
-    def volume(self, value: float) -> Any:
+    def volume(self, value: float) -> Figure:
         """Show a traded volume."""
         ...
 
-    def timestamp(self, moment: int | datetime) -> Any:
+    def timestamp(self, moment: int | datetime) -> datetime:
         """Show a moment, given in µs UTC or as an aware date-time."""
         ...
 
-    def session(self, label: date) -> Any:
+    def session(self, label: date) -> date:
         """Show a session label."""
         ...
 

@@ -8,7 +8,7 @@ The rule: a view reads and never changes, and every number leaves through the ru
 from __future__ import annotations
 
 from collections.abc import Iterator, KeysView, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from rbtlive.core.state.portfolio import Portfolio, Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.shared import plain_moment
 from rbtlive.model.asset import Asset, own_asset
-from rbtlive.model.number import NAN, to_decimal
+from rbtlive.model.number import NAN, Figure, to_decimal
 from rbtlive.model.order import OrderStatus
 
 if TYPE_CHECKING:
@@ -72,32 +72,32 @@ class OrderView:
         return self.raw.tag
 
     @property
-    def amount(self) -> Any:
+    def amount(self) -> Figure:
         """Signed shares asked for."""
         return self._presenter.amount(self.raw.amount)
 
     @property
-    def filled(self) -> Any:
+    def filled(self) -> Figure:
         """Signed shares filled so far."""
         return self._presenter.amount(self.raw.filled)
 
     @property
-    def open_amount(self) -> Any:
+    def open_amount(self) -> Figure:
         """Signed shares not filled yet."""
         return self._presenter.amount(self.raw.open_amount)
 
     @property
-    def commission(self) -> Any:
+    def commission(self) -> Figure:
         """Money charged so far."""
         return self._presenter.number(self.raw.commission)
 
     @property
-    def limit(self) -> Any:
+    def limit(self) -> Figure | None:
         """Limit price, or None."""
         return None if self.raw.limit is None else self._presenter.number(self.raw.limit)
 
     @property
-    def stop(self) -> Any:
+    def stop(self) -> Figure | None:
         """Stop price, or None; gone once a stop-limit order has reached it."""
         return None if self.raw.stop is None else self._presenter.number(self.raw.stop)
 
@@ -127,12 +127,12 @@ class OrderView:
         return self.raw.reason
 
     @property
-    def created(self) -> Any:
+    def created(self) -> datetime:
         """When it was placed."""
         return self._presenter.timestamp(us_of(self.raw.created))
 
     @property
-    def dt(self) -> Any:
+    def dt(self) -> datetime:
         """When it last changed."""
         return self._presenter.timestamp(us_of(self.raw.dt))
 
@@ -209,7 +209,7 @@ class TransactionView:
         self.commission = None if commission is None else presenter.number(commission)
 
     @property
-    def dt(self) -> Any:
+    def dt(self) -> datetime:
         """When it happened."""
         return self._presenter.timestamp(us_of(self._dt))
 
@@ -243,24 +243,24 @@ class PositionView:
         return self._position.asset
 
     @property
-    def amount(self) -> Any:
+    def amount(self) -> Figure:
         """Signed shares."""
         return self._presenter.amount(self._position.amount)
 
     @property
-    def cost_basis(self) -> Any:
+    def cost_basis(self) -> Figure:
         """Average price a share was acquired at, commissions included."""
         return self._presenter.number(self._position.cost_basis)
 
     @property
-    def last_sale_price(self) -> Any:
+    def last_sale_price(self) -> Figure:
         """Latest known price; 0 for a position never held."""
         self._portfolio.settle()
         price = self._position.last_sale_price
         return self._presenter.number(Decimal(0) if price.is_nan() else price)
 
     @property
-    def last_sale_date(self) -> Any:
+    def last_sale_date(self) -> datetime | None:
         """When that price was known, or None."""
         self._portfolio.settle()
         dt = self._position.last_sale_date
@@ -343,7 +343,7 @@ class PortfolioView:
         portfolio: Portfolio,
         presenter: Presenter,
         *,
-        start: Any,
+        start: date,
         assets: Sequence[Asset] = (),
     ) -> None:
         object.__setattr__(self, "_portfolio", portfolio)
@@ -356,65 +356,66 @@ class PortfolioView:
 
     _portfolio: Portfolio
     _presenter: Presenter
-    _start: Any
+    _start: date
 
     @property
-    def cash(self) -> Any:
+    def cash(self) -> Figure:
         """Money not in positions; may be negative."""
         return self._presenter.number(self._portfolio.cash)
 
     @property
-    def portfolio_value(self) -> Any:
+    def portfolio_value(self) -> Figure:
         """Cash plus positions."""
         return self._presenter.number(self._portfolio.portfolio_value)
 
     @property
-    def positions_value(self) -> Any:
+    def positions_value(self) -> Figure:
         """Value of all positions, shorts negative."""
         return self._presenter.number(self._portfolio.positions_value)
 
     @property
-    def positions_exposure(self) -> Any:
+    def positions_exposure(self) -> Figure:
         """Exposure of all positions, shorts negative."""
         return self._presenter.number(self._portfolio.positions_value)
 
     @property
-    def starting_cash(self) -> Any:
+    def starting_cash(self) -> Figure:
         """Capital base."""
         return self._presenter.number(self._portfolio.capital_base)
 
     @property
-    def cash_flow(self) -> Any:
+    def cash_flow(self) -> Figure:
         """Cash in and out since the start."""
         return self._presenter.number(self._portfolio.cash_flow)
 
     @property
-    def capital_used(self) -> Any:
+    def capital_used(self) -> Figure:
         """Cash in and out since the start (zipline's name)."""
         return self.cash_flow
 
     @property
-    def pnl(self) -> Any:
+    def pnl(self) -> Figure:
         """Profit since the start."""
         return self._presenter.number(self._portfolio.pnl)
 
     @property
-    def returns(self) -> Any:
+    def returns(self) -> Figure:
         """Profit since the start as a fraction of the capital base."""
         return self._presenter.number(self._portfolio.returns)
 
     @property
-    def start_date(self) -> Any:
+    def start_date(self) -> date:
         """Label of the first session."""
         return self._start
 
     @property
-    def current_portfolio_weights(self) -> Any:
+    def current_portfolio_weights(self) -> Mapping[Asset, Figure]:
         """Each position's value as a fraction of the portfolio's, by asset."""
         total = self._portfolio.portfolio_value
-        return self._presenter.weights(
+        weights: Mapping[Asset, Figure] = self._presenter.weights(
             {p.asset: _fraction(p.value, total) for p in self._portfolio}
         )
+        return weights
 
     def __repr__(self) -> str:
         return f"Portfolio(portfolio_value={self.portfolio_value!r}, cash={self.cash!r}, positions={self.positions!r})"
@@ -444,6 +445,21 @@ class AccountView:
     _portfolio: Portfolio
     _presenter: Presenter
 
+    settled_cash: Figure
+    regt_equity: Figure
+    available_funds: Figure
+    excess_liquidity: Figure
+    equity_with_loan: Figure
+    net_liquidation: Figure
+    total_positions_value: Figure
+    total_positions_exposure: Figure
+    accrued_interest: Figure
+    initial_margin_requirement: Figure
+    maintenance_margin_requirement: Figure
+    buying_power: float
+    regt_margin: float
+    day_trades_remaining: float
+
     def __init__(self, portfolio: Portfolio, presenter: Presenter) -> None:
         object.__setattr__(self, "_portfolio", portfolio)
         object.__setattr__(self, "_presenter", presenter)
@@ -470,7 +486,7 @@ class AccountView:
         return sorted([*_CASH, *_VALUE, *_POSITIONS, *_ZERO, *_INFINITE, *derived])
 
     @property
-    def cushion(self) -> Any:
+    def cushion(self) -> Figure:
         """Cash as a fraction of portfolio value; NaN at zero."""
         value = self._portfolio.portfolio_value
         return self._presenter.number(self._portfolio.cash / value) if value else float("nan")

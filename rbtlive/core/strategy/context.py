@@ -8,15 +8,18 @@ set on it is the user's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.views import AccountView, PortfolioView
+from rbtlive.core.shown.bar_data import BarData
+from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView, TransactionView
 from rbtlive.core.strategy.api_orders import OrderMethods
 from rbtlive.core.strategy.api_setup import SetupMethods
 from rbtlive.core.strategy.zipline_names import NAMES
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import Figure
 
 
 class TradingMethods(OrderMethods, SetupMethods):
@@ -67,6 +70,10 @@ class Context(TradingMethods):
     def __init__(self, state: RunState) -> None:
         self._run = state
 
+    if TYPE_CHECKING:  # whatever a strategy sets on it
+
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
     def __repr__(self) -> str:
         own = sorted(name for name in vars(self) if not name.startswith("_"))
         return f"Context({', '.join(own)})"
@@ -80,33 +87,37 @@ class TradingAlgorithm(TradingMethods):
     `rbtlive.api`.
     """
 
-    def initialize(self, context: Any) -> None:
+    def initialize(self, context: Context) -> None:
         """Set the run up; called once, before the first bar."""
 
-    def before_trading_start(self, context: Any, data: Any) -> None:
+    def before_trading_start(self, context: Context, data: BarData) -> None:
         """Prepare a session; called once a session, before its first bar of the
         American day.
         """
 
-    def handle_data(self, context: Any, data: Any) -> None:
+    def handle_data(self, context: Context, data: BarData) -> None:
         """Act on a bar; called at every bar."""
 
-    def analyze(self, context: Any, perf: Any) -> None:
+    def analyze(self, context: Context, perf: Any) -> None:
         """Look at the finished run; called once, after the last bar."""
 
-    def on_order_fill(self, context: Any, order: Any, transaction: Any) -> None:
+    def on_order_fill(
+        self, context: Context, order: OrderView, transaction: TransactionView
+    ) -> None:
         """React to an execution, before `handle_data` of its bar."""
 
-    def on_order_cancel(self, context: Any, order: Any, reason: str) -> None:
+    def on_order_cancel(self, context: Context, order: OrderView, reason: str) -> None:
         """React to an order that ended without filling whole."""
 
-    def on_order_reject(self, context: Any, order: Any, reason: str) -> None:
+    def on_order_reject(self, context: Context, order: OrderView, reason: str) -> None:
         """React to an order that was denied or rejected."""
 
-    def on_broker_message(self, context: Any, message: str) -> None:
+    def on_broker_message(self, context: Context, message: str) -> None:
         """React to a message of a real broker."""
 
-    def on_position_adjustment(self, context: Any, asset: Any, amount: Any, reason: str) -> None:
+    def on_position_adjustment(
+        self, context: Context, asset: Asset, amount: Figure, reason: str
+    ) -> None:
         """React to `amount` signed shares that came to the run, or left it, without one
         of its orders.
         """
