@@ -15,6 +15,7 @@ import polars as pl
 
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research import display
+from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
 from rbtlive.research.reports.page import report_page
@@ -58,7 +59,13 @@ class BacktestResult(ResultTables):
 
         return zipline_frame(self.record)
 
-    def plot(self, kind: str | None = None, *, symbol: str | None = None) -> Any:
+    def plot(
+        self,
+        kind: str | None = None,
+        *,
+        symbol: str | None = None,
+        indicators: Indicators | None = None,
+    ) -> Any:
         """Return a plotly figure that answers one question.
 
         Args:
@@ -67,16 +74,24 @@ class BacktestResult(ResultTables):
                 "monthly", "distribution", "rolling", "exposure", "trades" (profit by
                 holding time), or "excursions" (MAE and MFE).
             symbol: With "price": which; by default what was traded most.
+            indicators: With "price": names of recorded numbers, or polars expressions
+                over open, high, low, close and volume; a mapping names the lines. By
+                default what was recorded and is of the size of prices.
 
         Raises:
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
             ResultError: there is nothing to draw.
-            SettingsError: there is no such kind.
+            SettingsError: there is no such kind, or no such indicator.
         """
-        return make_figure(self, kind, symbol)
+        return make_figure(self, kind, symbol, indicators)
 
     def save_html(
-        self, path: str | Path, kind: str | None = None, *, symbol: str | None = None
+        self,
+        path: str | Path,
+        kind: str | None = None,
+        *,
+        symbol: str | None = None,
+        indicators: Indicators | None = None,
     ) -> Path:
         """Write a figure of `plot` as one HTML page that opens without a network, of at
         most 1.5 MB; return the path.
@@ -87,7 +102,7 @@ class BacktestResult(ResultTables):
             SettingsError: there is no such kind.
         """
         target = Path(path)
-        page = page_of(self.plot(kind, symbol=symbol), self.strategy_name)
+        page = page_of(self.plot(kind, symbol=symbol, indicators=indicators), self.strategy_name)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
         return target

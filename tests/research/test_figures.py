@@ -122,3 +122,67 @@ def test_a_name_cannot_end_the_script(tmp_path):
     page = run.save_html(tmp_path / "x.html", "drawdown").read_text(encoding="utf-8")
 
     assert "<script>alert(1)" not in page
+
+
+class Recording(Turns):
+    """Records an average, a ratio, and a text."""
+
+    def handle_data(self, context, data):
+        super().handle_data(context, data)
+        closes = data.history(context.asset, "close", 3, "1d")
+        self.record(average=closes.mean(), ratio=closes[-1] / closes[0], mood="calm")
+
+
+@pytest.fixture(scope="module")
+def recorded() -> BacktestResult:
+    return rbt.backtest(Recording, daily_frame(80))
+
+
+def lines_of(figure):
+    """The indicators of a price figure by name, and the axis of each."""
+    drawn = {"AAA", "Volume", "Bought", "Sold", "Stop", "Limit"}
+    return {trace.name: trace.yaxis for trace in figure.data if trace.name not in drawn}
+
+
+def test_recorded_values_of_the_size_of_prices_stand_over_the_candles(recorded):
+    figure = recorded.plot("price")
+
+    assert lines_of(figure) == {"average": "y"}
+    average = next(trace for trace in figure.data if trace.name == "average")
+    assert list(average.y) == pytest.approx(recorded.performance["average"].to_list())
+
+
+def test_indicators_are_recorded_names_or_expressions_over_the_bars(recorded):
+    close = pl.col("close")
+    wanted = {"mean": close.rolling_mean(5), "ratio": "ratio", "change": close.pct_change()}
+
+    figure = recorded.plot("price", indicators=wanted)
+
+    assert lines_of(figure) == {"mean": "y", "ratio": "y3", "change": "y4"}
+    mean = next(trace for trace in figure.data if trace.name == "mean")
+    bars = daily_frame(80).filter(symbol="AAA").sort("date")
+    expected = bars.select(close.rolling_mean(5))["close"].to_list()
+    shown = [float(value) for value in mean.y]
+    known = [value for value in expected if value is not None]
+    assert shown[-len(known) + 4 :] == pytest.approx(known[4:])
+    assert len(lines_of(recorded.plot("price", indicators=["average", close.rolling_max(3)]))) == 2
+    assert len(lines_of(recorded.plot("price", indicators=close.rolling_min(3)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("indicators", "words"),
+    [
+        ("mood", "recorded were"),
+        ({"x": 3}, "must be names or polars expressions"),
+        (pl.col("missing").mean(), "expression over open, high, low, close, volume"),
+        (pl.col("close").mean(), "a value a bar"),
+    ],
+)
+def test_an_indicator_that_is_none_is_refused(recorded, indicators, words):
+    with pytest.raises(SettingsError, match=words):
+        recorded.plot("price", indicators=indicators)
+
+
+def test_indicators_belong_to_the_price(recorded):
+    with pytest.raises(SettingsError, match="belong to plot"):
+        recorded.plot("drawdown", indicators="average")

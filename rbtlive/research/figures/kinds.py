@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research.charts import figure_of
+from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.price import price_figure
 from rbtlive.research.figures.trading import excursions_figure, trades_figure
 from rbtlive.research.figures.value import (
@@ -41,7 +42,12 @@ FIGURES: Final[dict[str, Callable[[ResultTables], Any]]] = {
 _ALIASES: Final = {"underwater": "drawdown", "value": "equity", "mae": "excursions"}
 
 
-def make_figure(result: ResultTables, kind: str | None, symbol: str | None = None) -> Any:
+def make_figure(
+    result: ResultTables,
+    kind: str | None,
+    symbol: str | None = None,
+    indicators: Indicators | None = None,
+) -> Any:
     """Return the figure of that kind.
 
     Raises:
@@ -54,6 +60,8 @@ def make_figure(result: ResultTables, kind: str | None, symbol: str | None = Non
         raise SettingsError(f"kind must be one of {list(FIGURES)}: was {kind!r} in plot()")
     if symbol is not None and name != "price":
         raise SettingsError(f'symbol belongs to plot("price"): was {symbol!r} with {name!r}')
+    if indicators is not None and name != "price":
+        raise SettingsError(f'indicators belong to plot("price"): were given with {name!r}')
     if name != "price" and not result.record.sessions:
         raise ResultError("there is nothing to plot: the run finished no session yet")
-    return price_figure(result, symbol) if name == "price" else FIGURES[name](result)
+    return price_figure(result, symbol, indicators) if name == "price" else FIGURES[name](result)

@@ -17,6 +17,12 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import Transaction
 from rbtlive.research.figures.base import GAIN, LOSS, MOST_CANDLES, OTHER, extremes, plotly, styled
+from rbtlive.research.figures.indicators import (
+    COLOURS,
+    IndicatorLine,
+    Indicators,
+    indicator_lines,
+)
 from rbtlive.research.run_bars import SymbolBars, traded_symbols
 
 if TYPE_CHECKING:
@@ -28,15 +34,19 @@ _LOG_FROM = 6.0
 """A range of prices that is wider is drawn on a log scale."""
 
 
-def price_figure(result: ResultTables, symbol: str | None = None) -> Any:
-    """Return candles of one symbol with volume, fills, stops and limits.
+def price_figure(
+    result: ResultTables, symbol: str | None = None, indicators: Indicators | None = None
+) -> Any:
+    """Return candles of one symbol with volume, fills, stops, limits and indicators.
 
     Args:
         result: The run.
         symbol: Which; by default what was traded most.
+        indicators: Lines to draw; see `BacktestResult.plot`.
 
     Raises:
         ResultError: nothing was traded, or no bars of it were kept.
+        SettingsError: an indicator does not exist.
     """
     go = plotly()
     from plotly.subplots import make_subplots
@@ -45,8 +55,15 @@ def price_figure(result: ResultTables, symbol: str | None = None) -> Any:
     candles = merged(bars, MOST_CANDLES)
     daily = not result.record.settings.intraday
     times = [_shown(us, daily=daily) for us in candles.us.tolist()]
+    lines = indicator_lines(result, chosen, bars, indicators)
+    below = [line.name for line in lines if not line.on_price]
+    heights = [0.8, 0.2, *[0.22] * len(below)]
     figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, row_heights=[0.8, 0.2], vertical_spacing=0.03
+        rows=len(heights),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.03,
+        row_heights=[height / sum(heights) for height in heights],
     )
     figure.add_trace(
         go.Candlestick(
@@ -59,6 +76,12 @@ def price_figure(result: ResultTables, symbol: str | None = None) -> Any:
     volume = go.Bar(x=times, y=candles.volume, marker={"color": OTHER}, name="Volume")
     figure.add_trace(volume.update(showlegend=False), row=2, col=1)
     fills = [t for t in result.record.transactions if t.asset.symbol == chosen]
+    for number, line in enumerate(lines):
+        trace = _indicator_trace(go, line, COLOURS[number % len(COLOURS)], daily=daily)
+        row = 1 if line.on_price else 3 + below.index(line.name)
+        figure.add_trace(trace, row=row, col=1)
+        if row > 1:
+            figure.update_yaxes(title_text=html.escape(line.name), row=row, col=1)
     for trace in _fill_traces(go, fills, daily=daily):
         figure.add_trace(trace, row=1, col=1)
     for trace in _order_traces(go, result, chosen, daily=daily):
@@ -75,7 +98,18 @@ def price_figure(result: ResultTables, symbol: str | None = None) -> Any:
         else f" ({len(bars.us):,} bars in {len(candles.us):,} candles)"
     )
     title = f"{chosen}: price and fills of {result.strategy_name}{note}"
-    return styled(figure, title, height=600)
+    return styled(figure, title, height=600 + 130 * len(below))
+
+
+def _indicator_trace(go: Any, line: IndicatorLine, colour: str, *, daily: bool) -> Any:
+    places = extremes(line.values)
+    return go.Scatter(
+        x=[_shown(us, daily=daily) for us in line.us[places].tolist()],
+        y=line.values[places],
+        mode="lines",
+        name=html.escape(line.name),
+        line={"color": colour, "width": 1.5},
+    )
 
 
 # Prices are as they were traded: a split is a step, and is named.

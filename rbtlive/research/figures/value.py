@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.state.record import column, floats
+from rbtlive.errors import ResultError
 from rbtlive.model.arrays import np
 from rbtlive.research import expanding
 from rbtlive.research.figures.base import (
@@ -35,7 +37,7 @@ def underwater_figure(result: ResultTables) -> Any:
         name="Drawdown", line={"color": LOSS, "width": 1}, showlegend=False,
     )  # fmt: skip
     figure = go.Figure([line])
-    for row in result.drawdowns.head(5).iter_rows(named=True):
+    for row in _apart(result.drawdowns.head(5).rows(named=True), dates):
         figure.add_annotation(
             x=row["valley"], y=row["depth"], text=f"{row['depth']:.1%}, {row['days']:,} days",
             showarrow=True, arrowcolor=TEXT, ax=0, ay=22, font={"size": 11},
@@ -43,6 +45,21 @@ def underwater_figure(result: ResultTables) -> Any:
     low = float(depths.min()) if len(depths) else 0.0
     figure.update_yaxes(tickformat=".0%", title_text="Below the high", range=[low * 1.25, 0])
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
+
+
+# The deepest falls whose labels do not cover each other.
+def _apart(falls: list[dict[str, Any]], dates: list[date]) -> list[dict[str, Any]]:
+    days = max((dates[-1] - dates[0]).days, 1)
+    deepest = min((fall["depth"] for fall in falls), default=0.0) or 1.0
+    shown: list[dict[str, Any]] = []
+    for fall in falls:
+        if not any(
+            abs((fall["valley"] - other["valley"]).days) < 0.17 * days
+            and abs(fall["depth"] - other["depth"]) < -0.12 * deepest
+            for other in shown
+        ):
+            shown.append(fall)
+    return shown
 
 
 def monthly_figure(result: ResultTables) -> Any:
@@ -127,6 +144,11 @@ def rolling_figure(result: ResultTables, window: int = 126) -> Any:
     window = max(2, min(window, len(result.record.sessions) // 2))
     frame = result.rolling(window)
     shown = [name for name in ("sharpe", "volatility", "beta") if frame[name].count()]
+    if not shown:
+        raise ResultError(
+            f"there is nothing to plot: {len(result.record.sessions)} sessions are too few for "
+            "rolling figures"
+        )
     rows = max(len(shown), 1)
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     dates = frame["date"].to_list()
@@ -169,8 +191,9 @@ def exposure_figure(result: ResultTables) -> Any:
     net = np.array(floats(sessions, "net_leverage"), dtype=np.float64)
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
-    figure.add_trace(
-        go.Scatter(x=one_of(dates, places), y=net[places], mode="lines", name="Net", line=line)
-    )
+    if len(figure.data) != 1:  # of one side alone, it is that side
+        figure.add_trace(
+            go.Scatter(x=one_of(dates, places), y=net[places], mode="lines", name="Net", line=line)
+        )
     figure.update_yaxes(tickformat=".0%", title_text="Of the portfolio's value")
     return styled(figure, f"Exposure of {result.strategy_name}", height=420)

@@ -107,7 +107,7 @@ def _tick(frame: _Frame, value: float, text: str) -> str:
 
 
 def _years(frame: _Frame, dates: Sequence[date]) -> list[str]:
-    short = (dates[-1] - dates[0]).days < 500
+    short = (dates[-1] - dates[0]).days < 1500
     places: dict[str, int] = {}
     for place, day in enumerate(dates):
         places.setdefault(f"{day:%Y-%m}" if short else f"{day.year}", place)

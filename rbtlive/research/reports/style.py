@@ -30,7 +30,7 @@ table.heat td{color:#16181c;text-align:center;border:2px solid var(--page);paddi
 font-size:12px}table.heat th{text-align:center;border:0}
 table.heat td:last-child{font-weight:600}
 table.facts td{text-align:left;white-space:normal}
-table.facts th{white-space:nowrap;width:1%;padding-right:14px}
+table.facts tbody th{white-space:nowrap;width:1%;padding-right:14px}
 .columns table.facts td:nth-child(2){text-align:right;white-space:nowrap;width:1%}
 .columns table.facts td:nth-child(3){color:var(--soft);font-size:12px}
 table.mono td{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px;

@@ -34,6 +34,12 @@ def trade_statistics(trades: pl.DataFrame) -> Values:
     counts: Values = {
         "trades": float(len(profits)),
         "open_trades": float(len(trades) - len(closed)),
+        "long_trades": float((closed["side"] == "long").sum()),
+        "short_trades": float((closed["side"] == "short").sum()),
+        "gross_profit": 0.0,
+        "gross_loss": 0.0,
+        "wins_in_a_row": 0.0,
+        "losses_in_a_row": 0.0,
     }
     if not len(profits):
         return counts
@@ -76,8 +82,6 @@ def _of_trades(closed: pl.DataFrame) -> Values:
         "mean_bars_held": _number(closed["bars_held"].mean()),
         "mean_days_held": _number(held.mean()),
         "max_days_held": _number(held.max()),
-        "long_trades": float((closed["side"] == "long").sum()),
-        "short_trades": float((closed["side"] == "short").sum()),
     }
 
 
@@ -159,7 +163,9 @@ def cost_statistics(
         "commission_bps": commission / traded * 1e4 if traded else None,
         "dividends": math.fsum(float(a.cash) for a in record.adjustments if a.kind == "dividend"),
     }
-    if bars is None or not fills:
+    if not fills:
+        return values | {"slippage": 0.0}
+    if bars is None:
         return values
     slipped, shares = _against_bars(record, bars)
     busiest = float(np.quantile(shares, 0.95)) if shares else 0.0
