@@ -40,7 +40,7 @@ from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
 from rbtlive.notebook.background import backtest_async
 from rbtlive.notebook.board import board
-from rbtlive.notebook.completion import complete_in_callbacks
+from rbtlive.notebook.completion import complete_in_callbacks as _complete_in_callbacks
 from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
@@ -130,4 +130,4 @@ __all__ = [
     "walk_forward",
 ]
 
-complete_in_callbacks()
+_complete_in_callbacks()
