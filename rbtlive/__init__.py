@@ -40,7 +40,6 @@ from rbtlive.model.order import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
 from rbtlive.notebook.background import backtest_async
 from rbtlive.notebook.board import board
-from rbtlive.notebook.completion import complete_in_callbacks as _complete_in_callbacks
 from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop
 from rbtlive.notebook.recorded_session import open_session
@@ -129,5 +128,3 @@ __all__ = [
     "sweep",
     "walk_forward",
 ]
-
-_complete_in_callbacks()

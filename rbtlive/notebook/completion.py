@@ -95,3 +95,7 @@ def _of_the_user(before: str, cell: str, known: list[str]) -> list[str]:
         return []
     own = sorted({match[1] for match in _OWN.finditer(cell)})
     return [name for name in own if name.startswith(begun[1]) and name not in known]
+
+
+# Importing the package in a notebook is enough.
+complete_in_callbacks()

@@ -7,7 +7,7 @@ below them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import polars as pl
 
@@ -84,7 +84,7 @@ def _name_of(expression: pl.Expr) -> str:
     return str(expression).replace('col("close")', "close")
 
 
-Points = tuple[NDArray[np.int64], NDArray[np.float64]]
+Points: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.float64]]"
 
 
 # The recorded numbers, one a session.
