@@ -37,7 +37,9 @@ from rbtlive.brokers.alpaca_messages import (
     read_order,
 )
 from rbtlive.brokers.alpaca_rules import (
+    PAIR_FEE,
     SECOND_LEG,
+    TimesInForce,
     legal_terms,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
@@ -83,6 +85,8 @@ class AlpacaBroker(BrokerAdapter):
         data_feed: Whose market data: "iex", or "sip" with a subscription.
         time_in_force: How long orders for whole shares stand: "gtc" until cancelled, or
             "day". Parts of a share are always for the day.
+        crypto_time_in_force: How long orders for pairs stand: "gtc" until cancelled, or
+            "ioc", which fills at once what it can.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         chance: Gives random numbers from 0 to 1 for the jitter.
@@ -97,6 +101,7 @@ class AlpacaBroker(BrokerAdapter):
     name: ClassVar[str] = "alpaca"
     simulated: ClassVar[bool] = False
     idle_poll_s: ClassVar[float | None] = 15.0
+    fee_in_asset: ClassVar[Decimal] = PAIR_FEE
 
     def __init__(  # noqa: PLR0913 - settings, all but the keys by name
         self,
@@ -108,6 +113,7 @@ class AlpacaBroker(BrokerAdapter):
         data_url_override: str | None = None,
         data_feed: Literal["iex", "sip"] = "iex",
         time_in_force: Literal["gtc", "day"] = "gtc",
+        crypto_time_in_force: Literal["gtc", "ioc"] = "gtc",
         timeout_s: float = 10.0,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
@@ -115,13 +121,17 @@ class AlpacaBroker(BrokerAdapter):
     ) -> None:
         if time_in_force not in ("gtc", "day"):
             raise InvalidSetting(f"time_in_force must be 'gtc' or 'day': was {time_in_force!r}")
+        if crypto_time_in_force not in ("gtc", "ioc"):
+            raise InvalidSetting(
+                f"crypto_time_in_force must be 'gtc' or 'ioc': was {crypto_time_in_force!r}"
+            )
         if not isinstance(paper, bool):
             raise InvalidSetting(f"paper must be True, or False for real money: was {paper!r}")
         self._keys = AlpacaKeys.find(key, secret)
         self.paper = paper
         home = PAPER_URL if paper else LIVE_URL
         self.url = checked_url(home if url_override is None else url_override, "url_override")
-        self._whole = time_in_force
+        self._times = TimesInForce(time_in_force, crypto_time_in_force)
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._chance = chance
@@ -307,7 +317,13 @@ class AlpacaBroker(BrokerAdapter):
             OrderRefused: Alpaca said no.
             BrokerError: there was no answer that says what became of it.
         """
-        limit, stop = legal_terms(order.symbol, order.amount, limit=order.limit, stop=order.stop)
+        limit, stop = legal_terms(
+            order.symbol,
+            order.amount,
+            limit=order.limit,
+            stop=order.stop,
+            pair=await self._account.pair_terms(order.symbol),
+        )
         await self._account.refuse_unsellable(order)
         legal = order.model_copy(update={"limit": limit, "stop": stop})
         answer = await self._post(legal, order.amount, client_order_id)
@@ -331,7 +347,7 @@ class AlpacaBroker(BrokerAdapter):
             amount=amount,
             limit=order.limit,
             stop=order.stop,
-            whole=self._whole,
+            times=self._times,
             client_order_id=client_order_id,
         )
         return await self._http.insist("POST", "/v2/orders", body=body)

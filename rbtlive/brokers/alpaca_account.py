@@ -19,10 +19,11 @@ from rbtlive.brokers.alpaca_messages import (
     read_account,
     read_cash_activity,
     read_holdings,
+    read_pair_terms,
     read_positions,
     read_splits,
 )
-from rbtlive.brokers.alpaca_rules import is_crypto, refuse_unsellable
+from rbtlive.brokers.alpaca_rules import PairTerms, is_crypto, refuse_unsellable
 from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, BrokerSplit
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder
@@ -45,6 +46,7 @@ class AlpacaAccount:
         self._http = http
         self._feed = feed
         self._shortable: dict[str, tuple[bool, bool]] = {}
+        self._pairs: dict[str, PairTerms] = {}
 
     async def positions(self) -> dict[str, Decimal]:
         """Return signed shares held, by symbol."""
@@ -93,14 +95,29 @@ class AlpacaAccount:
         Raises:
             OrderRefused: the order would sell short what the broker lends nobody.
         """
-        if order.amount > 0 or is_crypto(order.symbol):
+        if order.amount > 0:
             return
-        shortable, easy = await self.can_be_shorted(order.symbol)
+        pair = is_crypto(order.symbol)
+        shortable, easy = (False, False) if pair else await self.can_be_shorted(order.symbol)
         if shortable and easy:
             return
-        held = (await self.positions()).get(order.symbol, Decimal(0))
+        name = order.symbol.replace("/", "") if pair else order.symbol
+        held = (await self.positions()).get(name, Decimal(0))
         if held < -order.amount:
             refuse_unsellable(order.symbol, shortable=shortable, easy=easy)
+
+    async def pair_terms(self, symbol: str) -> PairTerms | None:
+        """Return the terms of a pair of crypto, asked once; None of a share."""
+        if not is_crypto(symbol):
+            return None
+        known = self._pairs.get(symbol)
+        if known is None:
+            try:
+                body = await self._http.get(f"/v2/assets/{quote(symbol, safe='')}")
+            except BrokerError:
+                return PairTerms()  # the broker says no if need be
+            known = self._pairs[symbol] = read_pair_terms(body)
+        return known
 
     async def can_be_shorted(self, symbol: str) -> tuple[bool, bool]:
         """Return whether an asset is shortable, and easy to borrow; asked once."""

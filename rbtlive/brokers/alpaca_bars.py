@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import Untranslatable
+from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, zone_of
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.slices import SlotAxis
 
@@ -25,7 +25,6 @@ SYMBOLS_AT_ONCE: Final = 100
 TIMEFRAMES: Final[dict[str, str]] = {"1m": "1Min", "1d": "1Day"}
 _FIELDS: Final = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _MINUTE: Final = timedelta(minutes=1)
-_NEW_YORK: Final = ZoneInfo("America/New_York")
 
 BarFacts = dict[str, Any]
 """A bar as a feed takes it: `symbol`, `timestamp` (END of a minute, or a session's
@@ -51,11 +50,20 @@ def read_bar(body: Mapping[str, Any], *, symbol: object, frequency: str) -> BarF
     """
     began = read_time(body.get("t"))
     stamp: datetime | date = (
-        began + _MINUTE if frequency == "1m" else began.astimezone(_NEW_YORK).date()
+        began + _MINUTE if frequency == "1m" else _label_of(began, zone_of(symbol))
     )
     return {"symbol": symbol, "timestamp": stamp} | {
         name: body.get(short) for name, short in _FIELDS.items()
     }
+
+
+# Alpaca's daily bars of crypto began at midnight in Chicago until July 2025: such a bar
+# is over hours after the session that its date names.
+def _label_of(began: datetime, zone: tzinfo) -> date:
+    local = began.astimezone(zone)
+    if zone is CRYPTO.zone and local.time() != time():
+        raise Untranslatable("a daily bar of crypto must begin at midnight UTC")
+    return local.date()
 
 
 def read_trade(body: Mapping[str, Any]) -> Trade:
@@ -103,7 +111,7 @@ async def archived_bars(
     frequency: str,
     start: datetime,
     end: datetime | None,
-    data_feed: str,
+    place: DataPlace,
 ) -> list[BarFacts]:
     """Return the bars that began between two moments, in the order of their time, then
     symbol.
@@ -119,14 +127,12 @@ async def archived_bars(
             "timeframe": TIMEFRAMES[frequency],
             "start": _wire_time(start),
             "limit": str(PAGE),
-            "adjustment": "raw",
-            "feed": data_feed,
             "sort": "asc",
-        }
+        } | dict(place.query)
         if end is not None:
             query["end"] = _wire_time(end)
         for _page in range(MOST_PAGES):
-            body = await http.get("/v2/stocks/bars", query=query)
+            body = await http.get(place.bars, query=query)
             found += _bars_of(body, frequency)
             token = body.get("next_page_token")
             if not token:
@@ -155,9 +161,9 @@ def latest_slot_us(
     if not isinstance(bars, Mapping):
         raise Untranslatable("the latest bars must be an object by symbol")
     ends = [0]
-    for one in bars.values():
+    for symbol, one in bars.items():
         if isinstance(one, Mapping):
-            stamp = read_bar(one, symbol="", frequency=axis.frequency)["timestamp"]
+            stamp = read_bar(one, symbol=symbol, frequency=axis.frequency)["timestamp"]
             slot_us = axis.slot_of(stamp)
             if isinstance(stamp, datetime):
                 ends.append(us_of(stamp))

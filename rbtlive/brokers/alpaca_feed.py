@@ -42,6 +42,7 @@ from rbtlive.brokers.alpaca_http import (
 )
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable
+from rbtlive.brokers.alpaca_places import DataPlace, place_of
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed
 from rbtlive.data.feeds.slices import SlotAxis
@@ -65,7 +66,7 @@ _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
 
 
 class AlpacaFeed(StreamFeed):
-    """Minute or daily bars from Alpaca, live.
+    """Minute or daily bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
     Minute bars come as the stream tells them, those of the regular hours only. A daily
     bar is told again and again while its session lasts; it is taken when the session
@@ -125,9 +126,7 @@ class AlpacaFeed(StreamFeed):
         )
         self._keys = AlpacaKeys.find(key, secret)
         self._url = checked_url(DATA_URL if url_override is None else url_override, "url_override")
-        self._stream_url = (
-            f"{DATA_STREAM_URL if url_override is None else socket_url(self._url)}/v2/{data_feed}"
-        )
+        self._stream_url = DATA_STREAM_URL if url_override is None else socket_url(self._url)
         self._http = AlpacaHttp(self._keys, self._url, timeout_s=timeout_s, chance=chance)
         clock = url_override if clock_url is None else clock_url
         self._clock_http = (
@@ -142,6 +141,7 @@ class AlpacaFeed(StreamFeed):
         self._data_feed = data_feed
         self._trades = trades
         self._settle = timedelta(seconds=settle_s)
+        self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}
         self._start_us: int | None = None
@@ -159,6 +159,7 @@ class AlpacaFeed(StreamFeed):
 
         Raises:
             BadFrequency: the stream has no such bars.
+            InvalidSetting: some symbols are shares and some are pairs.
         """
         if Interval.parse(plan.frequency) not in (MINUTE, DAY):
             raise BadFrequency(
@@ -166,6 +167,7 @@ class AlpacaFeed(StreamFeed):
                 f"has: was {plan.frequency!r}; run with '1m' and read longer bars with "
                 f"data.history(asset, field, count, {plan.frequency!r})"
             )
+        place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
         self._given = {}
@@ -220,7 +222,7 @@ class AlpacaFeed(StreamFeed):
         end: datetime | date | str | None = None,
         frequency: str = "1d",
         *,
-        calendar: str = "XNYS",
+        calendar: str | None = None,
     ) -> PolarsDataPortal:
         """Return bars from the archive as a portal, e.g. for `data=`.
 
@@ -230,23 +232,28 @@ class AlpacaFeed(StreamFeed):
             end: The last day, or moment; None is the latest there is.
             frequency: How long bars are, e.g. "1d" or "5m"; intraday bars are made of
                 minutes of the regular hours, longer ones of days.
-            calendar: Whose sessions.
+            calendar: Whose sessions; by default those of New York, of crypto the days of
+                UTC.
 
         Raises:
             BrokerError: they cannot be had.
+            InvalidSetting: some symbols are shares and some are pairs.
             DataError: they are no usable bars, or there are none.
         """
         interval = Interval.parse(frequency)
         base = (MINUTE if interval.intraday else DAY).text
+        names = [symbols] if isinstance(symbols, str) else list(symbols)
+        place = place_of(names, data_feed=self._data_feed)
+        calendar = place.calendar if calendar is None else calendar
         http = AlpacaHttp(self._keys, self._url, timeout_s=self._timeout_s, chance=self._chance)
         try:
             bars = await archived_bars(
                 http,
-                [symbols] if isinstance(symbols, str) else symbols,
+                names,
                 frequency=base,
                 start=_moment(start, "start"),
                 end=None if end is None else _moment(end, "end", last=True),
-                data_feed=self._data_feed,
+                place=place,
             )
         finally:
             await http.close()
@@ -287,12 +294,15 @@ class AlpacaFeed(StreamFeed):
             raise NoFeed(
                 "the feed has no symbols: pass symbols=, or data= with the session's assets"
             )
+        self._place = place_of(names, data_feed=self._data_feed)
         axis = SlotAxis(plan.calendar, frequency=plan.frequency)
         failure = ""
         aiohttp = aiohttp_package()
         try:
             async with self._http.session.ws_connect(
-                self._stream_url, heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE
+                self._stream_url + self._place.stream,
+                heartbeat=HEARTBEAT_S,
+                max_msg_size=LARGEST_MESSAGE,
             ) as socket:
                 async with asyncio.timeout(ANSWER_S):
                     await self._introduce(socket, names)
@@ -334,9 +344,10 @@ class AlpacaFeed(StreamFeed):
     async def _begin(self, names: list[str], axis: SlotAxis) -> None:
         # A run without a past begins behind the last bar that is over now, by the
         # data's own time.
-        body = await self._http.get(
-            "/v2/stocks/bars/latest", query={"symbols": ",".join(names), "feed": self._data_feed}
-        )
+        query = {"symbols": ",".join(names)}
+        if "feed" in self._place.query:
+            query["feed"] = self._data_feed
+        body = await self._http.get(self._place.latest, query=query)
         self._start_us = self._reach_us = latest_slot_us(
             body, axis=axis, is_settled=self._is_settled
         )
@@ -357,7 +368,7 @@ class AlpacaFeed(StreamFeed):
             frequency=axis.frequency,
             start=start,
             end=None,
-            data_feed=self._data_feed,
+            place=self._place,
         )
         fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
         self._counts["archived"] += len(fresh)

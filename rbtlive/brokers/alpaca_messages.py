@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
-from rbtlive.brokers.alpaca_rules import time_in_force
+from rbtlive.brokers.alpaca_rules import PairTerms, TimesInForce, time_in_force
 from rbtlive.brokers.base import (
     BrokerAccount,
     BrokerActivity,
@@ -268,6 +268,24 @@ def _day_or_moment(activity: Mapping[str, Any]) -> datetime:
     return _moment(activity, "transaction_time", "created_at", "date")
 
 
+def read_pair_terms(body: object) -> PairTerms:
+    """Return the terms of a pair, from the broker's list of assets; what it does not say
+    is as fine as the broker takes.
+    """
+    asset = _object(body, "asset")
+    usual = PairTerms()
+
+    def step(name: str, otherwise: Decimal) -> Decimal:
+        given = asset.get(name)
+        number = otherwise if given is None else _decimal(given, name)
+        return number if number > 0 else otherwise
+
+    return PairTerms(
+        smallest=step("min_order_size", usual.smallest),
+        tick=step("price_increment", usual.tick),
+    )
+
+
 def read_splits(body: object) -> list[BrokerSplit]:
     """Return the splits of an answer of the corporate-actions endpoint.
 
@@ -385,7 +403,7 @@ def order_body(
     amount: Decimal,
     limit: Decimal | None,
     stop: Decimal | None,
-    whole: str,
+    times: TimesInForce,
     client_order_id: str,
 ) -> dict[str, str]:
     """Return the body of a new order.
@@ -395,8 +413,7 @@ def order_body(
         amount: Signed shares.
         limit: Limit price, or None.
         stop: Stop price, or None.
-        whole: Time in force of whole shares; parts of a share are taken for the day
-            only.
+        times: How long orders stand.
         client_order_id: The id it travels under.
     """
     names = {
@@ -410,7 +427,7 @@ def order_body(
         "qty": plain_text(abs(amount)),
         "side": "buy" if amount > 0 else "sell",
         "type": names[limit is not None, stop is not None],
-        "time_in_force": time_in_force(symbol, amount, whole),
+        "time_in_force": time_in_force(symbol, amount, times),
         "client_order_id": client_order_id,
     }
     if limit is not None:

@@ -7,6 +7,7 @@ what was asked for. Sources are in docs/venue.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -16,6 +17,11 @@ from rbtlive.model.number import plain_text
 DOLLAR: Final = Decimal(1)
 CENT: Final = Decimal("0.01")
 SMALL_TICK: Final = Decimal("0.0001")
+PAIR_FEE: Final = Decimal("0.0025")
+"""The most of a bought pair that Alpaca keeps as its fee.
+
+Source: docs.alpaca.markets/docs/crypto-fees, taker fees of the lowest tier.
+"""
 SECOND_LEG: Final = "~2"
 """Ends the client order id of the part that opens, of an order that went through zero."""
 
@@ -34,44 +40,87 @@ def tick_of(price: Decimal) -> Decimal:
     return CENT if price >= DOLLAR else SMALL_TICK
 
 
-def legal_price(price: Decimal | None, *, up: bool) -> Decimal | None:
-    """Return a price on its tick, rounded up or down; None as None."""
+def legal_price(price: Decimal | None, *, up: bool, tick: Decimal | None = None) -> Decimal | None:
+    """Return a price on its tick, by default that of shares, rounded up or down; None as
+    None.
+    """
     if price is None:
         return None
-    tick = tick_of(price)
-    steps = (price / tick).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
-    return max(steps, Decimal(1)) * tick
+    step = tick_of(price) if tick is None else tick
+    steps = (price / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)
+    return max(steps, Decimal(1)) * step
 
 
 def legal_terms(
-    symbol: str, amount: Decimal, *, limit: Decimal | None, stop: Decimal | None
+    symbol: str,
+    amount: Decimal,
+    *,
+    limit: Decimal | None,
+    stop: Decimal | None,
+    pair: PairTerms | None = None,
 ) -> tuple[Decimal | None, Decimal | None]:
     """Return limit and stop as they may be sent: a limit is rounded away from the
     market, a stop too.
 
+    Args:
+        symbol: What to trade.
+        amount: Signed.
+        limit: Limit price, or None.
+        stop: Stop price, or None.
+        pair: The terms of a pair of crypto.
+
     Raises:
         OrderRefused: the broker takes no such order.
     """
-    if is_crypto(symbol):
-        if stop is not None and limit is None:
-            raise OrderRefused(
-                f"a stop order for {symbol} is not sent: Alpaca takes market, limit and "
-                "stop-limit orders for crypto; pass a limit price too"
-            )
-        return limit, stop
+    if is_crypto(symbol) and stop is not None and limit is None:
+        raise OrderRefused(
+            f"a stop order for {symbol} is not sent: Alpaca takes market, limit and "
+            "stop-limit orders for crypto; pass a limit price too"
+        )
+    tick = None if pair is None else pair.tick
+    if pair is not None and abs(amount) < pair.smallest:
+        raise OrderRefused(
+            f"an order for {symbol} must be for at least {plain_text(pair.smallest)}: was "
+            f"{plain_text(abs(amount))}"
+        )
     buys = amount > 0
-    return legal_price(limit, up=not buys), legal_price(stop, up=buys)
+    return legal_price(limit, up=not buys, tick=tick), legal_price(stop, up=buys, tick=tick)
 
 
-def time_in_force(symbol: str, amount: Decimal, whole: str) -> str:
-    """Return how long an order stands: crypto until cancelled, parts of a share for the
-    day.
+@dataclass(frozen=True, slots=True)
+class TimesInForce:
+    """How long orders stand.
+
+    Attributes:
+        shares: Of whole shares: "gtc" or "day"; parts of a share are for the day.
+        pairs: Of crypto: "gtc" or "ioc".
+    """
+
+    shares: str = "gtc"
+    pairs: str = "gtc"
+
+
+@dataclass(frozen=True, slots=True)
+class PairTerms:
+    """What a pair's orders must be multiples of, as the broker lists it.
+
+    Attributes:
+        smallest: Least amount of an order.
+        tick: Step of prices.
+    """
+
+    smallest: Decimal = Decimal(0)
+    tick: Decimal = Decimal("1E-9")
+
+
+def time_in_force(symbol: str, amount: Decimal, times: TimesInForce) -> str:
+    """Return how long an order stands.
 
     Source: docs.alpaca.markets/docs/crypto-orders and /docs/fractional-trading.
     """
     if is_crypto(symbol):
-        return "gtc"
-    return whole if amount == amount.to_integral_value() else "day"
+        return times.pairs
+    return times.shares if amount == amount.to_integral_value() else "day"
 
 
 def base_id(client_order_id: str) -> str:
@@ -85,6 +134,8 @@ def refuse_unsellable(symbol: str, *, shortable: bool, easy: bool) -> None:
     Raises:
         OrderRefused: the asset cannot be sold short.
     """
+    if is_crypto(symbol):
+        raise OrderRefused(f"{symbol} cannot be sold short: Alpaca lends no crypto")
     if not shortable:
         raise OrderRefused(f"{symbol} cannot be sold short: it is not shortable at Alpaca")
     if not easy:

@@ -155,11 +155,14 @@ class BrokerAdapter(ABC):
             is sent then.
         idle_poll_s: Seconds between two looks at the account while no order is open;
             None looks as often as when there are some.
+        fee_in_asset: The most of a bought pair, as a part of it, that the broker keeps as
+            its fee; zero if fees are money.
     """
 
     name: ClassVar[str] = "broker"
     simulated: ClassVar[bool] = False
     idle_poll_s: ClassVar[float | None] = None
+    fee_in_asset: ClassVar[Decimal] = Decimal(0)
 
     @property
     def feed(self) -> DataFeed | None:

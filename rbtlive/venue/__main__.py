@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "--hard-to-borrow", default="", help="symbols that cannot be sold short, with commas"
     )
     parser.add_argument(
+        "--crypto-fee-bps",
+        type=_rate,
+        default=Decimal(0),
+        help="fee of pairs in basis points, taken of what is received; Alpaca's are up to 25",
+    )
+    parser.add_argument(
         "--requests-per-minute", type=int, help="answer no more than so many; Alpaca's are 200"
     )
     return parser
@@ -79,6 +85,10 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a positive number: was {text}")
     return value
+
+
+def _rate(text: str) -> Decimal:
+    return Decimal(0) if text == "0" else _amount(text)
 
 
 def _amount(text: str) -> Decimal:
@@ -148,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             state=options.state,
             strict=options.rules == "alpaca",
             hard_to_borrow=frozenset(s for s in options.hard_to_borrow.split(",") if s),
+            crypto_fee=options.crypto_fee_bps / 10_000,
             requests_per_minute=options.requests_per_minute,
         )
         with contextlib.suppress(KeyboardInterrupt):

@@ -35,8 +35,8 @@ class Print:
 
     Attributes:
         symbol: Ticker.
-        start: When the bar began, UTC: a minute's first second, or midnight in New York
-            of a session's date.
+        start: When the bar began, UTC: a minute's first second, or midnight of a
+            session's date, in New York for shares and in UTC for pairs.
         end_us: When it was complete, µs UTC.
         open: First price; high, low and close likewise.
         volume: Shares.
@@ -159,7 +159,7 @@ class VenueMarket:
             ]
             if not np.isnan(values[3]):
                 found.append(
-                    Print(asset.symbol, self._start(self.now_us), self.now_us, *map(float, values))
+                    Print(asset.symbol, self._start(asset), self.now_us, *map(float, values))
                 )
         return found
 
@@ -232,21 +232,21 @@ class VenueMarket:
         ]
 
     def _print(self, row: dict[str, Any], frequency: Frequency) -> Print:
+        symbol = self.assets[row["asset"]].symbol
         if frequency == "1d":
             end_us = int(self.calendar.closes_us[row["session"]])
-            start = _new_york_midnight(self.calendar.label(row["session"]))
+            start = _midnight(self.calendar.label(row["session"]), symbol)
         else:
             end_us = int(row["us"])
             start = datetime_of(end_us - MINUTE_US)
-        symbol = self.assets[row["asset"]].symbol
         return Print(
             symbol, start, end_us, row["open"], row["high"], row["low"], row["close"], row["volume"]
         )
 
-    def _start(self, end_us: int) -> datetime:
+    def _start(self, asset: Asset) -> datetime:
         if self.frequency == "1m":
-            return datetime_of(end_us - MINUTE_US)
-        return _new_york_midnight(self.calendar.label(self.session))
+            return datetime_of(self.now_us - MINUTE_US)
+        return _midnight(self.calendar.label(self.session), asset.symbol)
 
 
 def _in_lots(portal: PolarsDataPortal, lot_size: Decimal) -> PolarsDataPortal:
@@ -256,6 +256,7 @@ def _in_lots(portal: PolarsDataPortal, lot_size: Decimal) -> PolarsDataPortal:
     return traded
 
 
-def _new_york_midnight(label: date) -> datetime:
-    # Daily bars are stamped so on the wire, in UTC.
-    return datetime.combine(label, time(), ZoneInfo("America/New_York")).astimezone(ZoneInfo("UTC"))
+# Daily bars are stamped so on the wire: midnight in New York, of pairs midnight UTC.
+def _midnight(label: date, symbol: str) -> datetime:
+    zone = ZoneInfo("UTC" if "/" in symbol else "America/New_York")
+    return datetime.combine(label, time(), zone).astimezone(ZoneInfo("UTC"))

@@ -9,7 +9,7 @@ all there is to save.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +32,7 @@ from rbtlive.venue.bars import VenueMarket
 from rbtlive.venue.order_requests import OrderRequest, Refused
 
 Fills = Literal["now", "next"]
+_FEE_STEP = Decimal("1E-9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,7 @@ class VenueBook:
         multiplier: How many times the equity positions may be worth.
         strict: Refuse what the broker refuses by the account's books.
         hard_to_borrow: Symbols that cannot be sold short.
+        crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
         on_update: Gets what happens to orders, while they are as they are right then.
 
     Attributes:
@@ -176,6 +178,7 @@ class VenueBook:
         multiplier: Decimal = Decimal(2),
         strict: bool = False,
         hard_to_borrow: frozenset[str] = frozenset(),
+        crypto_fee: Decimal = ZERO,
         on_update: Callable[[Update], None],
     ) -> None:
         frames = get_presenter("polars")
@@ -184,6 +187,7 @@ class VenueBook:
         self.multiplier = multiplier
         self.strict = strict
         self.hard_to_borrow = hard_to_borrow
+        self._crypto_fee = crypto_fee
         self.day_trades = rules.DayTrades()
         self.activities: list[CashActivity] = []
         self._on_update = on_update
@@ -228,6 +232,15 @@ class VenueBook:
         """Return the orders that may still fill, in the order of the book."""
         return [self._by_number[order.id] for order in self._manager.get_active_orders()]
 
+    @property
+    def cash(self) -> Decimal:
+        """Money that is not in positions."""
+        return self.portfolio.cash
+
+    def price_of(self, symbol: str) -> Decimal:
+        """Return the last price of an asset, zero before the first."""
+        return self.market.price(self.market.by_symbol[symbol]) or ZERO
+
     def equity(self) -> Decimal:
         """Return cash plus positions at the last prices."""
         return self.portfolio.portfolio_value
@@ -262,6 +275,8 @@ class VenueBook:
             if ticket.side == "sell" and self.strict:
                 worth = max(ticket.limit_price or ZERO, price * rules.SHORT_MARGIN)
             needed = self._opening(asset, ticket.amount) * worth
+            if self.strict and ticket.is_crypto:
+                rules.check_cash(self, ticket, needed)
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
 
@@ -295,6 +310,7 @@ class VenueBook:
             self._tell("new", placed)
             if self._fills == "now":
                 self._match(self._at_once, {asset: [order]})
+                self._end_at_once([placed])
             return placed
 
     def cancel(self, placed: VenueOrder, at: datetime) -> None:
@@ -348,6 +364,7 @@ class VenueBook:
         book = self._manager.open_by_asset()
         if book:
             self._match(self._venue, book)
+            self._end_at_once(self.open_orders())
             self._manager.prune()
         self._mark()
         if market.session_is_over:
@@ -395,6 +412,8 @@ class VenueBook:
         self.day_trades.note(symbol, self.market.session, before=before, amount=amount)
         self.portfolio.book_transaction(order.asset, amount, price=price, dt=self._now)
         self.portfolio.book_commission(order.asset, commission)
+        if self._crypto_fee and "/" in symbol:
+            self._take_fee(order.asset, amount, price)
         execution = Execution(
             id=uuid5(self.id, f"execution/{name}"),
             order=placed,
@@ -409,6 +428,24 @@ class VenueBook:
         if order.state is OrderState.FILLED:
             placed.ended = self._now
         self._tell("partial_fill" if order.is_open else "fill", placed, execution)
+
+    # Of a purchase the fee is a part of what was bought, of a sale a part of the money.
+    # Source: docs.alpaca.markets/docs/crypto-fees.
+    def _take_fee(self, asset: Asset, amount: Decimal, price: Decimal) -> None:
+        fee = (abs(amount) * self._crypto_fee).quantize(_FEE_STEP, rounding=decimal.ROUND_UP)
+        if amount < 0:
+            self.pay("CFEE", -to_money(fee * price), self._now, symbol=asset.symbol)
+            return
+        position = self.portfolio.positions[asset]
+        at = position.last_sale_date or self._now
+        self.portfolio.book_transaction(asset, -fee, price=ZERO, dt=at)
+
+    # What an ioc order did not fill at its first chance is cancelled.
+    # Source: docs.alpaca.markets/docs/orders-at-alpaca, time in force.
+    def _end_at_once(self, tried: Iterable[VenueOrder]) -> None:
+        for placed in tried:
+            if placed.ticket.time_in_force == "ioc" and placed.is_open:
+                self._end(placed, OrderState.CANCELED, "canceled")
 
     def _end(self, placed: VenueOrder, state: OrderState, event: str) -> None:
         self._manager.move(placed.order, state, self._now)

@@ -19,7 +19,7 @@ from rbtlive.venue.order_requests import Refused
 from rbtlive.venue.venue import Venue
 
 VENUE: web.AppKey[Venue] = web.AppKey("venue", Venue)
-_STREAMS = frozenset({"/stream", "/v2/iex", "/v2/sip", "/v2/test"})
+_STREAMS = frozenset({"/stream", "/v2/iex", "/v2/sip", "/v2/test", "/v1beta3/crypto/us"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -117,7 +117,7 @@ def _place(request: web.Request) -> str:
         return {"POST": "submit", "DELETE": "cancel"}.get(request.method, "orders")
     if path.startswith(("/v2/account", "/v2/positions")):
         return "account"
-    return "data" if path.startswith("/v2/stocks") else "other"
+    return "data" if path.startswith(("/v2/stocks", "/v1beta3/crypto")) else "other"
 
 
 def _port(request: web.Request) -> Any:

@@ -57,7 +57,7 @@ async def post_order(request: web.Request) -> web.Response:
     """Place an order."""
     venue = request.app[VENUE]
     ticket = read_order_request(
-        await read_json(request), new_id=str(uuid4()), price_of=_price_of(venue)
+        _spelled(venue, await read_json(request)), new_id=str(uuid4()), price_of=_price_of(venue)
     )
     placed = venue.place(ticket)
     answer = shapes.order_shape(venue.book, placed) | {
@@ -159,6 +159,15 @@ async def patch_order(request: web.Request) -> web.Response:
     asked = read_order_request(body, new_id=str(uuid4()), price_of=_price_of(venue))
     successor = venue.replace(placed, asked)
     return web.json_response(shapes.order_shape(venue.book, successor))
+
+
+# Orders may name a pair without its slash, as before pairs had one.
+def _spelled(venue: Venue, body: Any) -> Any:
+    symbol = body.get("symbol") if isinstance(body, dict) else None
+    if not isinstance(symbol, str) or symbol in venue.market.by_symbol:
+        return body
+    pairs = {name.replace("/", ""): name for name in venue.market.by_symbol if "/" in name}
+    return body | {"symbol": pairs.get(symbol, symbol)}
 
 
 def _price_of(venue: Venue) -> Callable[[str], Decimal | None]:
@@ -291,9 +300,7 @@ async def list_bars(request: web.Request) -> web.Response:
     """Return recorded bars of several assets, a page at a time; nothing that is not
     over yet.
     """
-    symbols = [s for s in request.query.get("symbols", "").split(",") if s]
-    if not symbols:
-        raise Refused(400, 40010001, "symbols is required")
+    symbols = _symbols(request)
     page, token = _page(request, symbols)
     bars: dict[str, list[dict[str, Any]]] = {}
     for one in page:
@@ -344,8 +351,20 @@ async def latest_trades(request: web.Request) -> web.Response:
 
 def _latest(request: web.Request) -> list[Print]:
     market = request.app[VENUE].market
-    symbols = [s for s in request.query.get("symbols", "").split(",") if s]
+    symbols = _symbols(request)
     return [one for one in map(market.latest, symbols) if one is not None]
+
+
+# Shares and pairs are asked for at different addresses, each with its own spelling.
+def _symbols(request: web.Request) -> list[str]:
+    symbols = [s for s in request.query.get("symbols", "").split(",") if s]
+    if not symbols:
+        raise Refused(400, 40010001, "symbols is required")
+    crypto = request.path.startswith("/v1beta3/crypto")
+    for symbol in symbols:
+        if ("/" in symbol) != crypto:
+            raise Refused(400, 40010001, f"invalid symbol: {symbol[:64]}")
+    return symbols
 
 
 def _page(request: web.Request, symbols: list[str]) -> tuple[list[Print], str | None]:
@@ -432,15 +451,16 @@ def add_routes(app: web.Application) -> None:
             web.get("/v2/account/activities/{kind}", list_activities),
             web.get("/v2/positions", list_positions),
             web.delete("/v2/positions", delete_position),
-            web.get("/v2/positions/{symbol}", get_position),
-            web.delete("/v2/positions/{symbol}", delete_position),
+            web.get("/v2/positions/{symbol:.+}", get_position),
+            web.delete("/v2/positions/{symbol:.+}", delete_position),
             web.get("/v2/clock", get_clock),
             web.get("/v2/calendar", get_calendar),
             web.get("/v2/assets", list_assets),
-            web.get("/v2/assets/{symbol}", get_asset),
+            web.get("/v2/assets/{symbol:.+}", get_asset),
             web.get("/v1/corporate-actions", corporate_actions),
-            web.get("/v1beta3/crypto/{place}/bars", list_bars),
-            web.get("/v1beta3/crypto/{place}/latest/bars", latest_bars),
+            web.get("/v1beta3/crypto/us/bars", list_bars),
+            web.get("/v1beta3/crypto/us/latest/bars", latest_bars),
+            web.get("/v1beta3/crypto/us/latest/trades", latest_trades),
             web.get("/v2/stocks/bars", list_bars),
             web.get("/v2/stocks/bars/latest", latest_bars),
             web.get("/v2/stocks/trades/latest", latest_trades),

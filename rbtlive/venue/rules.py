@@ -67,6 +67,13 @@ class Account(Protocol):
     day_trades: DayTrades
     hard_to_borrow: frozenset[str]
 
+    @property
+    def cash(self) -> Decimal:
+        """Return the money that is not in positions."""
+
+    def price_of(self, symbol: str) -> Decimal:
+        """Return the last price of an asset, zero before the first."""
+
     def open_orders(self) -> Sequence[Resting]:
         """Return the orders that may still fill."""
 
@@ -135,6 +142,33 @@ def _check_wash_trade(request: OrderRequest, resting: Iterable[Resting]) -> None
             403,
             40310000,
             f"potential wash trade detected. use complex orders: opposite side {kind} order exists",
+        )
+
+
+def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:
+    """Say no to a pair that the account's own cash does not pay.
+
+    Source: docs.alpaca.markets/docs/crypto-trading: crypto cannot be bought on margin.
+
+    Raises:
+        Refused: it costs more than the cash that no open order of a pair needs.
+    """
+    reserved = sum(
+        (
+            one.order.open_amount * (one.ticket.limit_price or book.price_of(one.ticket.symbol))
+            for one in book.open_orders()
+            if one.ticket.is_crypto and one.ticket.side == "buy"
+        ),
+        ZERO,
+    )
+    available = max(ZERO, book.cash - reserved)
+    if needed > available:
+        quote = request.symbol.partition("/")[2]
+        raise Refused(
+            403,
+            40310000,
+            f"insufficient balance for {quote} (requested: {plain_text(needed)}, available: "
+            f"{plain_text(available)})",
         )
 
 

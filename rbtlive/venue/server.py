@@ -43,6 +43,7 @@ def make_app(venue: Venue) -> web.Application:
     app.add_routes([web.get("/stream", venue.trade_streams.serve)])
     app.add_routes(
         [web.get(path, venue.market_streams.serve) for path in ("/v2/iex", "/v2/sip", "/v2/test")]
+        + [web.get("/v1beta3/crypto/us", venue.market_streams.serve_crypto)]
     )
     app.add_routes(
         [

@@ -22,7 +22,11 @@ from rbtlive.venue.bars import Print
 from rbtlive.venue.book import CashActivity, Execution, Update, VenueBook, VenueOrder
 
 _NEW_YORK = ZoneInfo("America/New_York")
-_EXCHANGE = "NASDAQ"
+_PAIR_TERMS = {
+    "min_order_size": "0.000000001",
+    "min_trade_increment": "0.000000001",
+    "price_increment": "0.000000001",
+}
 STATUS = {
     OrderState.CREATED: "pending_new",
     OrderState.SUBMITTED: "accepted",
@@ -152,6 +156,10 @@ def _asset_class(symbol: str) -> str:
     return "crypto" if "/" in symbol else "us_equity"
 
 
+def _exchange(symbol: str) -> str:
+    return "CRYPTO" if "/" in symbol else "NASDAQ"
+
+
 def account_shape(book: VenueBook) -> dict[str, Any]:
     """Return the account."""
     portfolio, totals = book.portfolio, book.portfolio.totals()
@@ -211,7 +219,7 @@ def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
     return {
         "asset_id": str(book.asset_id(symbol)),
         "symbol": symbol.replace("/", ""),
-        "exchange": _EXCHANGE,
+        "exchange": _exchange(symbol),
         "asset_class": _asset_class(symbol),
         "asset_marginable": "/" not in symbol,
         "qty": plain_text(position.amount),
@@ -235,7 +243,7 @@ def asset_shape(book: VenueBook, asset: Asset) -> dict[str, Any]:
     return {
         "id": str(book.asset_id(asset.symbol)),
         "class": _asset_class(asset.symbol),
-        "exchange": _EXCHANGE,
+        "exchange": _exchange(asset.symbol),
         "symbol": asset.symbol,
         "name": asset.asset_name or asset.symbol,
         "status": "active",
@@ -244,9 +252,9 @@ def asset_shape(book: VenueBook, asset: Asset) -> dict[str, Any]:
         "shortable": "/" not in asset.symbol and asset.symbol not in book.hard_to_borrow,
         "easy_to_borrow": "/" not in asset.symbol and asset.symbol not in book.hard_to_borrow,
         "fractionable": asset.lot_size < 1,
-        "maintenance_margin_requirement": 30,
+        "maintenance_margin_requirement": 100 if "/" in asset.symbol else 30,
         "attributes": [],
-    }
+    } | (_PAIR_TERMS if "/" in asset.symbol else {})
 
 
 def clock_shape(calendar: TradingCalendar, now: datetime) -> dict[str, Any]:

@@ -35,6 +35,7 @@ CHANNELS = (
     "lulds",
     "corrections",
     "cancelErrors",
+    "orderbooks",
 )
 
 KeyCheck = Callable[[Any, Any], bool]
@@ -119,6 +120,7 @@ class MarketStreams:
         self._faults = faults
         self._knows = knows
         self._wants: dict[SendQueue, dict[str, set[str]]] = {}
+        self._crypto: set[SendQueue] = set()
 
     def tell(self, *, prints: Iterable[Print], days: Iterable[Print], minutes: bool) -> None:
         """Send a slice: minute bars (if that is what it is of) and trades, and the
@@ -132,7 +134,8 @@ class MarketStreams:
             wanted = [
                 message
                 for channel, symbol, message in told
-                if symbol in wants[channel] or "*" in wants[channel]
+                if (symbol in wants[channel] or "*" in wants[channel])
+                and ("/" in symbol) == (outlet in self._crypto)
             ]
             if wanted:
                 outlet.push(wanted)
@@ -142,7 +145,14 @@ class MarketStreams:
         return _abort(self._wants)
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve one client."""
+        """Serve one client that listens to shares."""
+        return await self._serve(request, crypto=False)
+
+    async def serve_crypto(self, request: web.Request) -> web.WebSocketResponse:
+        """Serve one client that listens to pairs."""
+        return await self._serve(request, crypto=True)
+
+    async def _serve(self, request: web.Request, *, crypto: bool) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=LARGEST_MESSAGE)
         await socket.prepare(request)
         packed = request.headers.get("Content-Type") == "application/msgpack"
@@ -157,11 +167,14 @@ class MarketStreams:
         outlet.reply([{"T": "success", "msg": "connected"}])
         try:
             if await self._authorised(socket, outlet, packed=packed):
+                if crypto:
+                    self._crypto.add(outlet)
                 self._wants[outlet] = {channel: set() for channel in CHANNELS}
                 async for message in socket:
                     self._hear(outlet, _read(message.data, packed=packed))
         finally:
             self._wants.pop(outlet, None)
+            self._crypto.discard(outlet)
             await outlet.close()
         return socket
 

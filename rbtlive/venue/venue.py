@@ -60,6 +60,7 @@ class VenueSettings:
         multiplier: How many times the equity positions may be worth.
         strict: Refuse what the broker that is imitated refuses by the account's books.
         hard_to_borrow: Symbols that cannot be sold short.
+        crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
         requests_per_minute: Requests that are answered within a minute; None is no limit.
     """
 
@@ -78,6 +79,7 @@ class VenueSettings:
     multiplier: Decimal = field(default=Decimal(2))
     strict: bool = True
     hard_to_borrow: frozenset[str] = frozenset()
+    crypto_fee: Decimal = field(default=Decimal(0))
     requests_per_minute: int | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -94,6 +96,7 @@ class VenueSettings:
             "multiplier": plain_text(self.multiplier),
             "strict": self.strict,
             "hard_to_borrow": sorted(self.hard_to_borrow),
+            "crypto_fee": plain_text(self.crypto_fee),
         }
 
 
@@ -260,6 +263,7 @@ class Venue:
             multiplier=settings.multiplier,
             strict=settings.strict,
             hard_to_borrow=settings.hard_to_borrow,
+            crypto_fee=settings.crypto_fee,
             on_update=self._note,
         )
         latest_us = self.market.now_us

@@ -105,7 +105,11 @@ def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
     if asset is None:
         state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
         return
-    state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=event.timestamp)
+    held = state.portfolio.positions.get(asset)
+    at = event.timestamp
+    if not event.price and held is not None and held.last_sale_date is not None:
+        at = held.last_sale_date  # what went for nothing is no sale: the last price stays
+    state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=at)
     number = len(state.record.transactions) + 1
     state.record.transactions.append(
         Transaction(

@@ -7,6 +7,7 @@ not booked again, and cash that nothing explains is shown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
@@ -94,7 +95,8 @@ class AccountNews:
             return
         self._compare(cash)
 
-    def _book(self, one: BrokerActivity) -> bool:
+    def _book(self, told: BrokerActivity) -> bool:
+        one = replace(told, symbol=self._watch.spelled(told.symbol)) if told.symbol else told
         amount = self._share_of(one)
         if not amount:
             self._elsewhere = None  # the account's cash has changed beside the run's
@@ -129,6 +131,8 @@ class AccountNews:
             ours = whole = Decimal(1)  # sold between the ex date and the payment
         if not ours or not whole:
             return ZERO
+        if ours == whole:
+            return one.amount
         return (one.amount * ours / whole).quantize(CENT, rounding=ROUND_HALF_EVEN)
 
     def _data_knew(self, one: BrokerActivity) -> bool:
