@@ -28,7 +28,6 @@ from rbtlive.brokers.alpaca_http import (
 from rbtlive.brokers.alpaca_intents import Intents
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import (
-    BLOCKS,
     REPLACED,
     Untranslatable,
     order_body,
@@ -217,12 +216,11 @@ class AlpacaBroker(BrokerAdapter):
             raise BrokerError(
                 f"the account cannot be read: {answer.message} (HTTP status {answer.status})"
             )
-        read_account(answer.body)
-        for name in BLOCKS:
-            if answer.body.get(name) is True:
-                raise BrokerError(
-                    f"the account may not trade: {name} is set; look at the broker's own pages"
-                )
+        blocked = read_account(answer.body).blocked
+        if blocked:
+            raise BrokerError(
+                f"the account may not trade: {blocked}; look at the broker's own pages"
+            )
         stream = TradeStream(
             self._keys,
             self._http,

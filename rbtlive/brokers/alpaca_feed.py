@@ -54,6 +54,8 @@ from rbtlive.model.interval import DAY, MINUTE, Interval
 HEARTBEAT_S = 10.0
 ANSWER_S = 10.0
 LARGEST_MESSAGE = 8 * 1024 * 1024
+SILENT_MINUTES_S = 75.0
+SILENT_DAYS_S = 900.0
 _WRONG_KEYS = 402
 _TRY_AGAIN_S = 30.0
 _MOST_TRIES = 20
@@ -86,6 +88,9 @@ class AlpacaFeed(StreamFeed):
         trades: Whether to listen to prints too; the latest of each symbol is in
             `last_trades`.
         settle_s: How long after its close, in seconds, a daily bar is taken for final.
+        silent_after_s: How long the stream may say nothing, in seconds, before the archive
+            is asked whether it keeps bars to itself; by default a minute and a quarter,
+            of days a quarter of an hour.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         sleep: Waits for some seconds; by default the loop's own.
@@ -114,6 +119,7 @@ class AlpacaFeed(StreamFeed):
         data_feed: Literal["iex", "sip"] = "iex",
         trades: bool = False,
         settle_s: float = 60.0,
+        silent_after_s: float | None = None,
         timeout_s: float = 10.0,
         backoff: Backoff | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -141,6 +147,7 @@ class AlpacaFeed(StreamFeed):
         self._data_feed = data_feed
         self._trades = trades
         self._settle = timedelta(seconds=settle_s)
+        self._silent_after_s = silent_after_s
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}
@@ -178,7 +185,15 @@ class AlpacaFeed(StreamFeed):
         outside the hours, prints, and those conflated.
         """
         counts = self._counts
-        names = ("archived", "told_twice", "outside_hours", "trades", "conflated", "untranslatable")
+        names = (
+            "archived",
+            "told_twice",
+            "outside_hours",
+            "trades",
+            "conflated",
+            "untranslatable",
+            "stale",
+        )
         return super().stats() | {name: counts[name] for name in names}
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -378,12 +393,20 @@ class AlpacaFeed(StreamFeed):
         self, socket: Any, names: list[str], *, axis: SlotAxis
     ) -> AsyncIterator[BarFacts]:
         while True:
+            due_s, silent_s = self._due_s(axis), self._silence_s(axis)
             try:
-                async with asyncio.timeout(self._due_s(axis)):
+                async with asyncio.timeout(silent_s if due_s is None else min(due_s, silent_s)):
                     messages = await _messages(socket, self._keys)
             except TimeoutError:
-                for bar in await self._missed(names, axis):
+                missed = await self._missed(names, axis)
+                for bar in missed:
                     yield bar
+                if missed and (due_s is None or due_s > silent_s):
+                    self._counts["stale"] += 1
+                    raise BrokerError(
+                        f"the market data stream said nothing for {silent_s:g} s, and the archive "
+                        "has bars"
+                    ) from None
                 self._ask_later()
                 if (
                     not self._waits and self._reach_us is not None
@@ -454,6 +477,11 @@ class AlpacaFeed(StreamFeed):
     def _is_settled(self, label: date, axis: SlotAxis) -> bool:
         close_us = axis.slot_of(label)
         return close_us is None or us_of(self._now() - self._settle) >= close_us
+
+    def _silence_s(self, axis: SlotAxis) -> float:
+        if self._silent_after_s is not None:
+            return self._silent_after_s
+        return SILENT_MINUTES_S if axis.interval.intraday else SILENT_DAYS_S
 
     def _due_s(self, axis: SlotAxis) -> float | None:
         # Seconds until a session that waits is over and settled, or its bar is to be

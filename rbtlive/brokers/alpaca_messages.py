@@ -57,6 +57,11 @@ another order, which is followed.
 
 BLOCKS: Final = ("account_blocked", "trading_blocked", "trade_suspended_by_user")
 """Flags of an account that may not trade."""
+MAY_TRADE: Final = frozenset({"ACTIVE", "ACCOUNT_UPDATED", "PAPER_ONLY"})
+"""What the status of an account that may trade is.
+
+Source: docs.alpaca.markets/docs/account-plans and the reference of the account.
+"""
 CASH_KINDS: Final[dict[str, Literal["dividend", "interest", "fee", "deposit"]]] = {
     **dict.fromkeys(
         ("DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX"),
@@ -202,8 +207,16 @@ def read_account(body: object) -> BrokerAccount:
         equity=_decimal(account.get("equity"), "equity"),
         currency=currency if isinstance(currency, str) else "USD",
         account_id=name if isinstance(name, str) else "",
-        blocked=", ".join(flag for flag in BLOCKS if account.get(flag) is True),
+        blocked=_why_blocked(account),
     )
+
+
+def _why_blocked(account: Mapping[str, Any]) -> str:
+    found = [flag for flag in BLOCKS if account.get(flag) is True]
+    status = account.get("status")
+    if isinstance(status, str) and status and status not in MAY_TRADE:
+        found.append(f"its status is {_words(status)}")
+    return ", ".join(found)
 
 
 def read_holdings(body: object) -> list[BrokerHolding]:

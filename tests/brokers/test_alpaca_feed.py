@@ -119,6 +119,56 @@ def test_a_gap_is_filled_from_the_archive_without_repetition(minute_venue):
     assert (stats["reconnects"], stats["quarantined"], stats["archived"]) == (1, 0, 10)
 
 
+def test_a_stream_that_falls_silent_is_opened_again_and_its_hole_filled(minute_venue):
+    feed = feed_at(minute_venue, silent_after_s=0.3)
+
+    async def watch():
+        async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
+            await listening(feed)
+            await asyncio.to_thread(minute_venue.advance, 2)
+            await until(lambda: len(slices) == 2)
+            silence = {"kind": "silence", "where": "market_data"}
+            await asyncio.to_thread(minute_venue.faults, silence)
+            await asyncio.to_thread(minute_venue.advance, 3)
+            await until(lambda: len(slices) == 5)
+            await asyncio.to_thread(minute_venue.faults)
+            await until(lambda: feed.stats()["reconnects"] > 0)
+            await asyncio.to_thread(minute_venue.advance, 2)
+            await until(lambda: len(slices) == 7)
+            return slices, troubles, feed.stats()
+
+    slices, troubles, stats = within(watch())
+
+    assert minutes(slices) == list(range(2, 9))
+    assert all(len(one.bars) == 2 for one in slices)
+    assert stats["stale"] >= 1
+    assert "said nothing for 0.3 s, and the archive has bars" in troubles[0].message
+
+
+def test_a_quiet_market_opens_no_stream_again(minute_venue):
+    feed = feed_at(minute_venue, silent_after_s=0.02)
+
+    async def watch():
+        async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
+            await listening(feed)
+            asked = feed._http
+            times = []
+            get = asked.get
+
+            async def counted(path, **query):
+                times.append(path)
+                return await get(path, **query)
+
+            asked.get = counted
+            await until(lambda: len(times) >= 3)
+            return slices, troubles, feed.stats()
+
+    slices, troubles, stats = within(watch())
+
+    assert (slices, troubles) == ([], [])
+    assert (stats["stale"], stats["reconnects"]) == (0, 0)
+
+
 def test_an_outage_that_the_clock_finds_too_long_costs_no_bar(minute_venue):
     back = asyncio.Event()
     feed = feed_at(minute_venue, sleep=lambda _delay_s: back.wait())

@@ -22,6 +22,7 @@ from rbtlive.model.events import (
 from rbtlive.model.number import ZERO
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.asset_fees import fees_taken
 from rbtlive.runtime.broker.ownership import OtherRun, Ownership, claimed
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 Policy = Literal["halt", "warn", "adopt", "follow"]
-FEE_STEP = Decimal("1E-7")
-"""What rounding may add to a fee that is taken in an asset."""
 LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
@@ -181,8 +180,16 @@ class BooksWatch:
         found = list(order_differences)
         if settled:
             differing = self._position_differences(held, others)
-            if differing and self._take_fees(differing):
-                differing = []  # their events are on their way: the next look compares
+            fees = fees_taken(
+                [one for one in differing if one.what in self._seen],
+                self._core().state.record.transactions,
+                rate=self._broker.fee_in_asset,
+                now=self._now(),
+            )
+            for fee in fees:
+                self._tell(fee)
+            if fees:
+                differing = []  # the next look compares
             if differing:
                 await self._explain_by_foreign_orders(differing, held, others)
                 differing = self._position_differences(held, others)
@@ -258,37 +265,6 @@ class BooksWatch:
                 if ratio and symbol in self.outside:
                     self._set_outside(symbol, self.outside[symbol] / ratio)
         self._splits = now
-
-    # What a pair's position lacks after purchases is the broker's fee, if it is no more than
-    # that; it is booked as shares that went for nothing.
-    def _take_fees(self, differing: list[facts.Mismatch]) -> bool:
-        taken = False
-        for one in differing:
-            if one.gap is None or one.what not in self._seen or "/" not in one.symbol:
-                continue
-            most = self._bought_since_fee(one.symbol) * self._broker.fee_in_asset
-            if -most - FEE_STEP < one.gap < 0:
-                taken = True
-                asset = one.symbol.partition("/")[0]
-                self._tell(
-                    PositionAdjustmentEvent(
-                        timestamp=self._now(),
-                        symbol=one.symbol,
-                        amount=one.gap,
-                        price=ZERO,
-                        reason=f"the broker's fee for what was bought, taken in {asset}",
-                    )
-                )
-        return taken
-
-    def _bought_since_fee(self, symbol: str) -> Decimal:
-        bought = ZERO
-        for one in reversed(self._core().state.record.transactions):
-            if one.asset.symbol == symbol:
-                if one.order_id is None:
-                    break
-                bought += max(one.amount, ZERO)
-        return bought
 
     async def _explain_by_foreign_orders(
         self,

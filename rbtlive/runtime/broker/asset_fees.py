@@ -1,0 +1,64 @@
+"""Fees that a broker takes in the asset that was bought: of pairs, at some brokers.
+
+The rule: what a position lacks after purchases is such a fee if it is no more than that;
+it is booked as shares that went for nothing, and never silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.model.events import PositionAdjustmentEvent
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import Transaction
+from rbtlive.runtime.broker.reconciliation import Mismatch
+
+FEE_STEP = Decimal("1E-7")
+"""What rounding may add to a fee."""
+
+
+def fees_taken(
+    differing: Iterable[Mismatch],
+    transactions: Sequence[Transaction],
+    *,
+    rate: Decimal,
+    now: datetime,
+) -> list[PositionAdjustmentEvent]:
+    """Return the events that book fees.
+
+    Args:
+        differing: Positions that differ.
+        transactions: The run's, oldest first.
+        rate: The most that is kept of what is bought, as a part of it.
+        now: When the events happen, UTC.
+    """
+    found = []
+    for one in differing:
+        if one.gap is None or "/" not in one.symbol:
+            continue
+        most = _bought_since_fee(transactions, one.symbol) * rate
+        if most and -most - FEE_STEP < one.gap < 0:
+            asset = one.symbol.partition("/")[0]
+            found.append(
+                PositionAdjustmentEvent(
+                    timestamp=now,
+                    symbol=one.symbol,
+                    amount=one.gap,
+                    price=ZERO,
+                    reason=f"the broker's fee for what was bought, taken in {asset}",
+                )
+            )
+    return found
+
+
+# An adjustment has no order: the last fee, or what a person did.
+def _bought_since_fee(transactions: Sequence[Transaction], symbol: str) -> Decimal:
+    bought = ZERO
+    for one in reversed(transactions):
+        if one.asset.symbol == symbol:
+            if one.order_id is None:
+                break
+            bought += max(one.amount, ZERO)
+    return bought
