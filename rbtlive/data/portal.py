@@ -98,7 +98,7 @@ class PolarsDataPortal:
             there are minute bars; daily bars are then theirs, aggregated by session.
         minute_bars: Intraday bars: `timestamp` (UTC, the bar's END; without a time zone
             taken as UTC) and the same columns. Bars that end where the calendar's do
-            not are left out with a `DataWarning`.
+            not are left out with a `DataWarning`, if they are at most 1 % of all.
         interval: How long the bars are: "1m" (the default), "5m", "1h" and so on says
             it of `minute_bars`; "1w" or "1mo" of `bars`, which then hold one row a week
             or month, dated by any day in it.

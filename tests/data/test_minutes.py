@@ -32,6 +32,7 @@ from rbtlive.errors import (
     InvalidVolume,
     MissingColumn,
     MissingValue,
+    RowsLost,
     UnreadableFile,
     WrongColumnType,
 )
@@ -249,15 +250,20 @@ def test_a_column_that_is_missing_or_of_a_wrong_type_is_an_error(tmp_path: Path)
 
 def test_bars_outside_the_calendar_are_counted_over_all_parts(tmp_path: Path) -> None:
     night = bars().with_columns(pl.col("timestamp") + timedelta(hours=9))
+    few = night.sample(bars().height // 200, seed=1)
 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        portal = portal_of(written(pl.concat([bars(), night]), tmp_path))
+        portal = portal_of(written(pl.concat([bars(), few]), tmp_path))
 
     assert [(warning.category, warning.filename) for warning in told] == [(DataWarning, __file__)]
-    assert f"{night.height} of {2 * night.height} minute_bars are left out" in str(told[0].message)
+    assert f"{few.height} of {bars().height + few.height} minute_bars are left out" in str(
+        told[0].message
+    )
     assert portal.minutes is not None
-    assert portal.minutes.height == night.height
+    assert portal.minutes.height == bars().height
+    with pytest.raises(RowsLost, match=f"{night.height:,} of {2 * night.height:,} is not"):
+        portal_of(written(pl.concat([bars(), night]), tmp_path))
     with pytest.raises(EmptyData, match=f"in any of the {night.height} minute_bars"):
         portal_of(written(night, tmp_path))
 

@@ -30,10 +30,10 @@ from rbtlive.data.checking.frames import (
     scan_files,
     unreadable,
 )
+from rbtlive.data.checking.misfits import LeftOut
 from rbtlive.data.checking.schema import (
     COLUMNS,
     FIELDS,
-    LeftOut,
     TypedBars,
     asset_column,
     first_duplicate,
@@ -201,9 +201,7 @@ class _Look:
     code: dict[str, int] = field(default_factory=dict)
     height: int = 0
     daily: list[pl.DataFrame] = field(default_factory=list)
-    left_out: int = 0
-    total: int = 0
-    first_left_out: str = ""
+    left_out: LeftOut = field(default_factory=LeftOut)
     over: bool = False  # what is read again is not counted again
 
     # us, session, asset and fields of the bars within the calendar, assets numbered as
@@ -214,15 +212,10 @@ class _Look:
             bars = TypedBars(_WHAT, _NOTHING)
         frame, outside = numbered_minutes(bars, grid=self.grid)
         if not self.over:
-            self._note(outside)
+            self.left_out.add(outside)
         for symbol in sorted(set(frame["symbol"].unique()) - self.code.keys()):
             self.code[symbol] = len(self.code)
         return frame.select("us", "session", asset_column(frame["symbol"], self.code), *FIELDS)
-
-    def _note(self, outside: LeftOut) -> None:
-        self.left_out += outside.count
-        self.total += outside.total
-        self.first_left_out = self.first_left_out or outside.first
 
     def learn(self, frame: pl.DataFrame) -> None:
         if frame.is_empty():
@@ -251,12 +244,12 @@ class _Look:
     def through(self, kept: PartStore, layout: Layout) -> StoredMinutes:
         for part in range(layout.parts):
             self.learn(kept.read(part))
-        if not self.total:
+        if not self.left_out.total:
             raise EmptyData(
                 f"{_WHAT} must have at least one bar with a close: was empty; pass bars"
             )
-        if self.left_out:
-            LeftOut(self.left_out, self.total, self.first_left_out).tell(self.grid, stacklevel=5)
+        if self.left_out.count:
+            self.left_out.judge(self.grid, stacklevel=5)
         self.over = True
         daily = pl.concat(self.daily)
         self.daily = []

@@ -6,7 +6,6 @@ once it is known that there is one.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from datetime import date
 from math import inf
@@ -25,10 +24,12 @@ from rbtlive.data.checking.frames import (
     require_columns,
     symbol_column,
 )
+from rbtlive.data.checking.misfits import LeftOut
+from rbtlive.data.reading import fit
+from rbtlive.data.reading.suggesting import calendar_of_dates, days_after
 from rbtlive.errors import (
     BarOutsideSession,
     DataError,
-    DataWarning,
     DuplicateBar,
     EmptyData,
     HighBelowLow,
@@ -37,7 +38,7 @@ from rbtlive.errors import (
     MissingValue,
 )
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.interval import DAY_US, MINUTE, MINUTE_US
+from rbtlive.model.interval import DAY_US, MINUTE_US
 
 PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")
@@ -45,6 +46,8 @@ COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
 """What is read of a source of bars."""
 
 _LONGEST_ROUND: Final = 10_000
+_ENOUGH_DAYS: Final = 10
+"""So many dates show whose they are."""
 
 Kind = Literal["bars", "minute_bars"]
 
@@ -231,8 +234,7 @@ def daily_frame(
             f"date must be a session of {calendar.name}: was {_named(row)} in bars "
             f"({int((sessions < 0).sum())} rows are none; "
             f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); "
-            "leave such rows out, or pass "
-            'calendar="24/7" for what trades every day'
+            f"{_cause_of_days(bars, sessions, calendar)}"
         )
     assets = asset_column(bars.frame["symbol"], asset_of)
     frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
@@ -240,6 +242,21 @@ def daily_frame(
         return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
+
+
+def _cause_of_days(bars: TypedBars, sessions: NDArray[np.int32], calendar: TradingCalendar) -> str:
+    usual = 'leave such rows out, or pass calendar="24/7" for what trades every day'
+    few = int((sessions < 0).sum()) <= fit.LOSS * len(sessions)
+    if few or bars.time_column != "date":
+        return usual
+    days = np.unique(bars.frame["date"].to_numpy().astype("datetime64[D]"))
+    if days_after(days.astype(np.int64), calendar) == 1:
+        return (
+            "the dates look like those of the midnights that end the bars; write: "
+            "rbt.read(bars), which takes them a day earlier"
+        )
+    found = calendar_of_dates(days) if len(days) >= _ENOUGH_DAYS else None
+    return usual if found is None else f'the dates look like {found}\'s; pass calendar="{found}"'
 
 
 def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) -> pl.DataFrame:
@@ -251,54 +268,18 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
         fields (Float64); sorted by us, then asset.
 
     Raises:
-        EmptyData: no bar ends where one of the calendar's does.
+        RowsLost: more than 1 % of the bars would be left out.
         DuplicateBar: two bars stand for the same time and symbol.
     """
     frame, outside = numbered_minutes(bars, grid=grid)
     if outside.count:
-        outside.tell(grid, stacklevel=4)
+        outside.judge(grid, stacklevel=4)
     assets = asset_column(frame["symbol"], asset_of)
     frame = frame.select("us", "session", assets, *FIELDS)
     if _in_order(frame["us"], frame["asset"]):
         return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
     return _sorted_by(frame, key, bars=bars)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Intraday bars that end where the calendar's do not: how many of how many, and the
-    first in words.
-    """
-
-    count: int
-    total: int
-    first: str
-
-    def tell(self, grid: BarGrid, *, stacklevel: int) -> None:
-        """Warn of them where the portal is made, `stacklevel` frames up.
-
-        Raises:
-            EmptyData: no bar ends where one of the calendar's does.
-        """
-        name, interval = grid.calendar.name, grid.interval
-        expected = (
-            f"the END of a minute in which {name} is open (UTC)"
-            if interval == MINUTE
-            else f"the END of a {interval} bar, counted from the open of {name} (UTC)"
-        )
-        if self.count == self.total:
-            raise EmptyData(
-                f"timestamp must be {expected}: was no such minute in any of the {self.count} "
-                "minute_bars, the first is "
-                f"{self.first}; check the time zone, or pass another calendar"
-            )
-        warnings.warn(
-            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
-            f"{expected}; the first is {self.first}",
-            DataWarning,
-            stacklevel=stacklevel,
-        )
 
 
 def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, LeftOut]:
@@ -313,9 +294,10 @@ def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, L
     frame = frame.select("us", pl.Series("session", sessions), "symbol", *FIELDS)
     inside = sessions >= 0
     if inside.all():
-        return frame, LeftOut(0, len(inside), "")
+        return frame, LeftOut(total=len(inside))
     first = _named(bars.frame.row(int((~inside).argmax()), named=True))
-    return frame.filter(pl.Series(inside)), LeftOut(int((~inside).sum()), len(inside), first)
+    left_out = LeftOut.of(frame["us"].to_numpy(), sessions, grid=grid, first=first)
+    return frame.filter(pl.Series(inside)), left_out
 
 
 # A daily bar's timestamp is its END; midnight outside any session can only mean the

@@ -111,7 +111,7 @@ def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) 
             ends = ends_of(utc, grid, labels)
             out = ends < 0
             extended = int(in_extended_hours(utc[out], grid.calendar).sum())
-            if extended and not _whole_sessions(ends[~out], grid):
+            if extended and not whole_sessions(ends[~out], grid):
                 extended = 0
             found.append(Reading(zone, labels, ends, int(out.sum()), extended))
     return found
@@ -135,9 +135,10 @@ def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
     return ends
 
 
-# Bars of the whole day have bars in each session's first and last half hour; a clock
-# that is some hours off has not.
-def _whole_sessions(ends: Micros, grid: BarGrid) -> bool:
+def whole_sessions(ends: Micros, grid: BarGrid) -> bool:
+    """Say whether bars reach over whole sessions: those of the whole day are in each
+    session's first and last half hour, those of a clock that is some hours off are not.
+    """
     if not len(ends):
         return False
     calendar = grid.calendar

@@ -18,14 +18,15 @@ from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.moments import Moments, to_utc
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.suggesting import (
-    CALENDARS,
     calendar_of_dates,
+    calendar_through,
     days_after,
+    likely_cause,
     trades_at_weekends,
     zone_of_currencies,
 )
 from rbtlive.data.reading.tables import Labels
-from rbtlive.errors import BadFrequency, OutsideCalendar, RowsLost
+from rbtlive.errors import BadFrequency, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
 from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
@@ -133,7 +134,7 @@ class _Placing:
         """Place bars of a session or more by their dates."""
         us = self.moments.us.to_numpy()
         name = self._calendar_of_days(us // DAY_US, interval)
-        calendar = _through(name, int(us.max()))
+        calendar = calendar_through(name, int(us.max()))
         if self.moments.days:
             days, zone = us // DAY_US, None
         else:
@@ -233,7 +234,7 @@ class _Placing:
         elif self.asset_class == "fx" and self.asked.tz is None:
             self._ask_for_the_clock(distinct, interval.us)
         name = self._calendar_of_minutes(distinct)
-        calendar = _through(name, int(distinct.max()) + DAY_US)
+        calendar = calendar_through(name, int(distinct.max()) + DAY_US)
         grid = BarGrid(calendar, interval)
         zones = self._zones(calendar)
         found = fit.readings(distinct, zones=zones, aware=aware, grid=grid)
@@ -347,45 +348,16 @@ class _Placing:
                 f"{strange + night:,} of {total:,} rows are no {grid.interval.bar_word} of "
                 f"{grid.calendar.name}, the first at {datetime_of(int(first)):%Y-%m-%d %H:%M} "
                 f"({one.zone})",
-                self._likely_cause(one, distinct, grid, aware=aware),
+                likely_cause(
+                    utc,
+                    raw=distinct,
+                    aware=aware,
+                    grid=grid,
+                    other="end" if one.labels == "start" else "start",
+                ),
             )
         self.intake.leave_out("before the open or after the close", night)
         self.intake.leave_out(f"no {grid.interval.bar_word} of {grid.calendar.name}", strange)
-
-    def _likely_cause(
-        self,
-        one: fit.Reading,
-        distinct: NDArray[np.int64],
-        grid: BarGrid,
-        *,
-        aware: bool,
-    ) -> tuple[str, dict[str, str]]:
-        total = len(distinct)
-        other: Labels = "end" if one.labels == "start" else "start"
-        utc = distinct if aware else to_utc(distinct, one.zone)
-        if (fit.ends_of(utc, grid, other) < 0).mean() <= fit.LOSS:
-            return f"the times look stamped at the {other}", {"labels": f'"{other}"'}
-        # times that were called UTC without being so
-        zone = fit.likely_zone(distinct, grid=grid, total=total)
-        if zone is not None:
-            say = {"tz": f'"{zone}"'}
-            if aware:
-                return f"the times look like {zone} time that was marked as UTC", say
-            return f"the times look like {zone} time", say
-        if grid.interval.minutes > 30 and _on_the_hour(utc):
-            cause = (
-                "the bars look counted from full hours, here they are counted from the open: read "
-                "shorter bars and use rbt.resample"
-            )
-            return cause, {}
-        weekends = int(utc.max() - utc.min()) > 7 * DAY_US
-        for name in [one for one in CALENDARS[1:] if weekends or one != "24/5"]:
-            calendar = _through(name, int(utc.max()) + DAY_US)
-            there = BarGrid(calendar, grid.interval)
-            ways = fit.readings(utc, zones=("UTC",), aware=True, grid=there)
-            if min(way.misfits for way in ways) <= fit.LOSS * total:
-                return f"the times look like {name}'s hours", {"calendar": f'"{name}"'}
-        return "name the exchange and whose clock it is", {"calendar": '"..."', "tz": '"..."'}
 
 
 def place(
@@ -431,14 +403,3 @@ def _codes(symbols: pl.Series) -> NDArray[np.int32]:
 
 def _all_midnight(us: NDArray[np.int64]) -> bool:
     return bool((us % DAY_US == 0).all())
-
-
-def _on_the_hour(us: NDArray[np.int64]) -> bool:
-    return float((us % fit.HOUR_US == 0).mean()) > 0.9
-
-
-def _through(name: str, us: int) -> TradingCalendar:
-    try:
-        return get_calendar(name, through=datetime_of(us).date())
-    except OutsideCalendar:
-        return get_calendar(name)

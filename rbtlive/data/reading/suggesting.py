@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbtlive.data.calendars.calendar import Micros, TradingCalendar, get_calendar
+from rbtlive.data.calendars.calendar import Micros, TradingCalendar, datetime_of, get_calendar
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.moments import in_zone, to_utc
-from rbtlive.errors import UnknownCalendar
+from rbtlive.data.reading.tables import Labels
+from rbtlive.errors import OutsideCalendar, UnknownCalendar
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
@@ -119,3 +121,53 @@ def _is_its_week(wall: Micros, gaps: NDArray[np.intp], zone: str, step_us: int) 
     closes = (monday + 4 * DAY_US + 17 * 60 * MINUTE_US + step_us - last) % week
     usual = (opens <= near) & (closes <= near + step_us)
     return float(usual.mean()) >= 0.75
+
+
+def likely_cause(
+    utc: Micros,
+    *,
+    grid: BarGrid,
+    other: Labels,
+    raw: Micros | None = None,
+    aware: bool = True,
+) -> tuple[str, dict[str, str]]:
+    """Return why times fit no bars, and the argument of `rbt.read` that says so.
+
+    Args:
+        utc: Distinct times as they were taken, µs UTC.
+        grid: The bars that they fit not.
+        other: The end of a bar that they were not taken for.
+        raw: The times as they were found.
+        aware: Whether they were said to be UTC.
+    """
+    total = len(utc)
+    if (fit.ends_of(utc, grid, other) < 0).mean() <= fit.LOSS:
+        return f"the times look stamped at the {other}", {"labels": f'"{other}"'}
+    # times that were called UTC without being so
+    zone = fit.likely_zone(utc if raw is None else raw, grid=grid, total=total)
+    if zone is not None:
+        marked = " that was marked as UTC" if aware else ""
+        return f"the times look like {zone} time{marked}", {"tz": f'"{zone}"'}
+    if grid.interval.minutes > 30 and float((utc % fit.HOUR_US == 0).mean()) > 0.9:
+        cause = (
+            "the bars look counted from full hours, here they are counted from the open: read "
+            "shorter bars and use rbt.resample"
+        )
+        return cause, {}
+    weekends = int(utc.max() - utc.min()) > 7 * DAY_US
+    for name in [one for one in CALENDARS if weekends or one != "24/5"]:
+        if name == grid.calendar.name:
+            continue
+        there = BarGrid(calendar_through(name, int(utc.max()) + DAY_US), grid.interval)
+        ways = fit.readings(utc, zones=("UTC",), aware=True, grid=there)
+        if min(way.misfits for way in ways) <= fit.LOSS * total:
+            return f"the times look like {name}'s hours", {"calendar": f'"{name}"'}
+    return "name the exchange and whose clock it is", {"calendar": '"..."', "tz": '"..."'}
+
+
+def calendar_through(name: str, us: int) -> TradingCalendar:
+    """Return a calendar that reaches to a moment, if it can."""
+    try:
+        return get_calendar(name, through=datetime_of(us).date())
+    except OutsideCalendar:
+        return get_calendar(name)

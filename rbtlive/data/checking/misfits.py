@@ -1,0 +1,117 @@
+"""Intraday bars that end where the calendar's do not: counted, told, refused.
+
+The rule: up to one row in a hundred is left out with a warning, and so are the exchange's
+extended hours; more is an error that names the likely cause.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Final
+
+from rbtlive.data.calendars.calendar import Micros
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.reading import fit
+from rbtlive.data.reading.suggesting import likely_cause
+from rbtlive.errors import DataWarning, EmptyData, RowsLost
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.interval import MINUTE
+
+_SAMPLE: Final = 100_000
+_ENOUGH: Final = 60
+"""So many times show which end of a bar they stamp."""
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Bars outside of the calendar: how many of how many, and the first in words.
+
+    Attributes:
+        count: How many.
+        total: Of how many.
+        first: The first of them in words.
+        night: How many of them lie in the exchange's extended hours, beside whole
+            sessions.
+        times: Distinct times, µs UTC: of these, or some of them.
+    """
+
+    count: int = 0
+    total: int = 0
+    first: str = ""
+    night: int = 0
+    times: Micros = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def of(cls, us: Micros, sessions: NDArray[np.int32], *, grid: BarGrid, first: str) -> LeftOut:
+        """Return what is left out of bars that end at `us`.
+
+        Args:
+            us: ENDs, µs UTC.
+            sessions: The session of each, -1 for none.
+            grid: The bars' grid.
+            first: The first of those outside, in words.
+        """
+        out = sessions < 0
+        outside = us[out]
+        night = int(fit.in_extended_hours(outside, grid.calendar).sum())
+        if night and not fit.whole_sessions(np.unique(us[~out]), grid):
+            night = 0
+        return cls(len(outside), len(us), first, night, np.unique(us)[:_SAMPLE])
+
+    def add(self, other: LeftOut) -> None:
+        """Count another part's too."""
+        self.count += other.count
+        self.total += other.total
+        self.night += other.night
+        self.first = self.first or other.first
+        if not len(self.times):
+            self.times = other.times
+
+    def judge(self, grid: BarGrid, *, stacklevel: int) -> None:
+        """Warn of them where the portal is made, `stacklevel` frames up, or refuse.
+
+        Raises:
+            EmptyData: no bar ends where one of the calendar's does.
+            RowsLost: they are too many, or all bars look stamped at their start.
+        """
+        name, interval = grid.calendar.name, grid.interval
+        expected = (
+            f"the END of a minute in which {name} is open (UTC)"
+            if interval == MINUTE
+            else f"the END of a {interval} bar, counted from the open of {name} (UTC)"
+        )
+        if self._too_many(grid):
+            self._refuse(expected, grid)
+        warnings.warn(
+            f"{self.count} of {self.total} minute_bars are left out: their timestamp is not "
+            f"{expected}; the first is {self.first}",
+            DataWarning,
+            stacklevel=stacklevel,
+        )
+
+    def _refuse(self, expected: str, grid: BarGrid) -> None:
+        say: dict[str, str] = {}
+        cause = "check the time zone, or pass another calendar"
+        if len(self.times) >= _ENOUGH:
+            cause, say = likely_cause(self.times, grid=grid, other="start")
+        line = f"rbt.read(bars{''.join(f', {key}={value}' for key, value in say.items())})"
+        do = f"{cause}; write: {line}" if say else cause
+        if self.count == self.total:
+            raise EmptyData(
+                f"timestamp must be {expected}: was no such minute in any of the {self.count} "
+                f"minute_bars, the first is {self.first}; {do}"
+            )
+        raise RowsLost(
+            f"no more than 1 % of minute_bars may be left out: the timestamp of {self.count:,} "
+            f"of {self.total:,} is not {expected}, the first is {self.first}; {do}",
+            line=line,
+        )
+
+    def _too_many(self, grid: BarGrid) -> bool:
+        if self.count - self.night > fit.LOSS * self.total or self.count == self.total:
+            return True
+        # one bar a session lies outside, and none would if all were starts
+        return len(self.times) >= _ENOUGH and bool(
+            (fit.ends_of(self.times, grid, "start") >= 0).all()
+        )
