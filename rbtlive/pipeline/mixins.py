@@ -79,15 +79,16 @@ class PositiveWindowLengthMixin(Term):
             )
 
 
-def _formula_is_own(kind: type) -> bool:
-    """Say whether a class computes by the formula that its `_whole` gives: a subclass
-    that overrides `compute` alone does not.
+def computes_many_days(kind: type) -> bool:
+    """Say whether a class has a formula for many days at once: a subclass that overrides
+    `compute` alone does not.
     """
 
     def definer(name: str) -> type:
         return next(one for one in kind.__mro__ if name in vars(one))
 
-    return definer("_whole") is definer("compute")
+    owner = definer("_whole")
+    return owner is not CustomTermMixin and owner is definer("compute")
 
 
 class CustomTermMixin(Term):
@@ -118,7 +119,7 @@ class CustomTermMixin(Term):
         return out
 
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
-        if _formula_is_own(type(self)):
+        if computes_many_days(type(self)):
             whole = self._whole(inputs, mask)
             if whole is not None:
                 return whole
@@ -418,6 +419,7 @@ __all__ = [
     "SliceMixin",
     "StandardOutputs",
     "UniversalMixin",
+    "computes_many_days",
     "no_such_asset",
     "period_starts",
 ]

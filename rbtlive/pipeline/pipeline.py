@@ -126,6 +126,22 @@ class Pipeline:
 
         return Picture(self)
 
+    def explain(self, start: Any, end: Any, data: Any, *, loaders: Any = None) -> Any:
+        """Compute the pipeline, and say what each term took.
+
+        Args:
+            start: First session, a date or text.
+            end: Last session, included.
+            data: A portal, or what one is made of.
+            loaders: Loaders by data set or column.
+
+        Returns:
+            A table in the order of computing, with `frame` and `seconds`.
+        """
+        from rbtlive.pipeline.explain import explained
+
+        return explained(self, start, end, data, loaders)
+
     def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "image/svg+xml": self.show_graph().svg}
 

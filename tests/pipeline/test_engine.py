@@ -333,3 +333,24 @@ def test_a_picture_escapes_what_users_wrote():
     assert "<script>" not in svg
     assert "&lt;script&gt;" in svg
     assert svg.count("<rect") == 4
+
+
+def test_an_explanation_has_every_term_once_and_how_it_was_computed():
+    """Shared terms are one step; needed ones come first; rows before the first count."""
+    returns = Returns(window_length=8)
+    pipe = Pipeline({"r": returns, "rank": returns.rank(), "range": Range()}, screen=returns > 0)
+
+    found = pipe.explain("2016-02-01", date(2016, 2, 5), portal())
+
+    rows = {row["columns"]: row for row in found.frame.iter_rows(named=True) if row["columns"]}
+    assert rows["r"]["how"] == "many days at once"
+    assert rows["range"]["how"] == "day by day"
+    assert rows["rank"]["how"] == "whole table"
+    assert rows["rank"]["needs"] == [rows["r"]["step"]]
+    assert rows["r"]["rows"] == 5
+    closes = found.frame.filter(term="EquityPricing<US>.close::float64")
+    assert closes["rows"].to_list() == [5 + 14]  # the longest window asks for more
+    assert found.frame["term"].n_unique() == len(found.frame)
+    assert found.seconds >= 0.0
+    assert "Range" in repr(found)
+    assert "<td>many days at once</td>" in found._repr_html_()

@@ -89,8 +89,10 @@ class BoundColumn(LoadableTerm):
 
     @property
     def qualname(self) -> str:
-        """Name of the data set and the column."""
-        return f"{self.dataset.__name__}.{self.name}"
+        """Name of the data set, its market in angle brackets, and of the column."""
+        country = self.dataset.domain.country_code
+        market = f"<{country}>" if country and self.dataset is not self.dataset.root else ""
+        return f"{self.dataset.__name__}{market}.{self.name}"
 
     def specialize(self, domain: Domain) -> BoundColumn:
         """Return the column of the data set on a domain."""
