@@ -92,7 +92,7 @@ class Explanation:
 
 
 _HEAD = ("step", "term", "columns", "needs", "how", "rows", "ms")
-_SCHEMA = {
+_SCHEMA: dict[str, Any] = {
     "step": pl.Int64,
     "term": pl.String,
     "columns": pl.String,

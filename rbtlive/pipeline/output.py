@@ -5,7 +5,6 @@ The rule: rows in the order of sids, columns in the order they were given.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import polars as pl
@@ -84,20 +83,3 @@ def pandas_frame(computed: Computed, row: int | None = None) -> Any:
     else:
         index = pd.Index(objects[assets], dtype=object)
     return pd.DataFrame(columns, index=index, columns=list(columns))
-
-
-def digest(computed: Computed, row: int) -> str:
-    """Return the SHA-256, in hex, of what is shown on a day."""
-    facts = hashlib.sha256()
-    chosen = computed.screen[row]
-    facts.update(
-        repr([a.sid for a, yes in zip(computed.assets, chosen, strict=True) if yes]).encode()
-    )
-    for name in computed.terms:
-        values = _flat(computed, name, _one_row(computed, row))
-        facts.update(name.encode())
-        plain = isinstance(values, list) or values.dtype == object
-        facts.update(
-            repr(list(values)).encode() if plain else np.ascontiguousarray(values).tobytes()
-        )
-    return facts.hexdigest()

@@ -32,7 +32,7 @@ class Judgement:
         self._elsewhere = elsewhere
         self._missing: list[str] = []
         self._last: ParityReport | None = None
-        self._orders = self._fills = 0
+        self._orders = self._fills = self._tables = 0
         self._pairs: dict[str, tuple[Executed, Executed | None]] = {}
 
     def miss(self, sentence: str) -> None:
@@ -52,6 +52,7 @@ class Judgement:
         self._last = report
         self._orders = max(self._orders, report.orders_compared)
         self._fills = max(self._fills, report.fills_compared)
+        self._tables += report.tables_compared
         for pair in pairs:
             order = pair[0].order
             if order is not None:  # one that a later segment took over is judged at its end
@@ -68,6 +69,7 @@ class Judgement:
             identical=first is None and not missing,
             orders_compared=self._orders,
             fills_compared=self._fills,
+            tables_compared=self._tables,
             interventions=self._interventions,
             not_compared=missing,
             elsewhere=self._elsewhere,

@@ -69,6 +69,7 @@ class ParityReport:
         executions: Whether they were executed alike.
         costs: What the executions cost more or less.
         elsewhere: The orders went to a real broker.
+        tables_compared: Tables of pipelines that were compared.
     """
 
     identical: bool
@@ -81,6 +82,7 @@ class ParityReport:
     executions: Executions = field(default=_SAME_EXECUTIONS, compare=False)
     costs: Costs = field(default=_SAME_COSTS, compare=False)
     elsewhere: bool = False
+    tables_compared: int = 0
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
@@ -122,9 +124,11 @@ class ParityReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        tables = [("tables compared", f"{self.tables_compared:,}")] if self.tables_compared else []
         rows: list[tuple[str, ...]] = [
             ("orders compared", f"{self.orders_compared:,}"),
             ("fills compared", f"{self.fills_compared:,}"),
+            *tables,
             ("interventions", f"{self.interventions:,}"),
             *self._parts(),
         ]

@@ -34,6 +34,7 @@ from rbtlive.model.events import (
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.judgement import Judgement, with_tail
 from rbtlive.research.parity_report import ParityReport, fills_apart, parity_report
+from rbtlive.research.pipeline_tables import TableCheck
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import PortalBars
 from rbtlive.research.shadow import Shadow
@@ -125,9 +126,10 @@ class Proof:
                 continue
             strategy, settings = found
             settings = replace(settings, start=self.settings.start)
-            again = self._again(strategy, settings, segment, last)
+            tables = TableCheck(self.run, after=segment.after)
+            again = self._again(strategy, settings, segment, last, tables)
             facts = self.facts(last)
-            report = self._compared(facts, again, segment, sequences)
+            report = tables.judged(self._compared(facts, again, segment, sequences))
             if not self._simulated and report.identical:
                 shadow = self._shadow(strategy, settings, segment, last)
                 judgement.take(report, shadow.pairs(again.record))
@@ -162,9 +164,15 @@ class Proof:
     # The session's strategy over what the session took in. At a real broker its answers
     # are given to it too: what is judged is what the strategy makes of them.
     def _again(
-        self, strategy: Any, settings: RunSettings, segment: Segment, last: int | None
+        self,
+        strategy: Any,
+        settings: RunSettings,
+        segment: Segment,
+        last: int | None,
+        tables: TableCheck,
     ) -> _Again:
         core = self._core_of(strategy, settings, segment, simulated=self._simulated)
+        tables.watch(core)
         asked: list[Asked] = []
         core.state.on_session_closed = lambda _row: asked.clear()
         with contextlib.redirect_stdout(io.StringIO()):

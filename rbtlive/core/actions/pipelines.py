@@ -86,30 +86,66 @@ def pipeline_output(state: RunState, name: str) -> Any:
         )
     from rbtlive.pipeline.output import pandas_frame, polars_frame
 
-    computed, row = _today(state, known[name])
+    computed, row = _today(state, name)
     show = pandas_frame if state.presenter.name == "pandas" else polars_frame
     return show(computed, row)
 
 
 def compute_eager(state: RunState) -> None:
     """Compute the eager pipelines of today."""
-    for attached in state.pipelines.by_name.values():
+    for name, attached in state.pipelines.by_name.items():
         if attached.eager:
-            _today(state, attached)
+            _today(state, name)
 
 
 # A day of a chunk that is known costs nothing. Where bars come one by one, no day ahead
 # is known.
-def _today(state: RunState, attached: AttachedPipeline) -> tuple[Computed, int]:
+def _today(state: RunState, name: str) -> tuple[Computed, int]:
+    attached, session = state.pipelines.by_name[name], state.market.session
+    computed = attached.computed
+    if computed is None or not computed.first <= session <= attached.last:
+        computed = _recorded(state, name, session)
+        if computed is None:
+            return _computed(state, name, session)
+        attached.computed, attached.last, attached.reported = computed, session, session
+    elif attached.reported != session:
+        _report(state, name, computed, session)
+    return computed, session - computed.first
+
+
+def _computed(state: RunState, name: str, session: int) -> tuple[Computed, int]:
     from rbtlive.pipeline.engine import compute
 
-    session, computed = state.market.session, attached.computed
-    if computed is None or not computed.first <= session <= attached.last:
-        ahead = next(attached.chunks) if state.market.preload else 0
-        last = min(session + ahead, _last_session(state, session))
-        computed = compute(attached.pipeline, _source(state), session, last)
-        attached.computed, attached.last = computed, last
-    return computed, session - computed.first
+    attached = state.pipelines.by_name[name]
+    ahead = next(attached.chunks) if state.market.preload else 0
+    last = min(session + ahead, _last_session(state, session))
+    computed = compute(attached.pipeline, _source(state), session, last)
+    attached.computed, attached.last = computed, last
+    _report(state, name, computed, session)
+    return computed, 0
+
+
+def _report(state: RunState, name: str, computed: Computed, session: int) -> None:
+    state.pipelines.by_name[name].reported = session
+    if state.pipelines.on_table is not None:
+        from rbtlive.pipeline.kept import day_facts
+
+        state.pipelines.on_table(name, session, day_facts(computed, session - computed.first))
+
+
+# What a run was shown is shown again when it is recovered: data may have been revised
+# since.
+def _recorded(state: RunState, name: str, session: int) -> Computed | None:
+    if state.pipelines.recorded is None:
+        return None
+    facts = state.pipelines.recorded(name, session)
+    if facts is None:
+        return None
+    from rbtlive.pipeline.kept import computed_of
+
+    terms = state.pipelines.by_name[name].pipeline.columns
+    label = state.calendar.label(session)
+    return computed_of(facts, terms, state.assets, session=session, label=label)
 
 
 def _last_session(state: RunState, session: int) -> int:

@@ -5,7 +5,7 @@ The rule: a chunk of days is kept until its last day has passed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ class AttachedPipeline:
         eager: Whether it is computed each morning, asked for or not.
         computed: The days computed last.
         last: Number of the last of them.
+        reported: Number of the last session of which a table was reported.
     """
 
     pipeline: Any
@@ -31,6 +32,7 @@ class AttachedPipeline:
     eager: bool
     computed: Computed | None = None
     last: int = -1
+    reported: int = -1
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +43,17 @@ class AttachedPipelines:
         by_name: In the order they were attached.
         source: What they know of the market, once one was computed.
         loaders: Loaders by column or data set, used before a data set's own.
+        on_table: Gets the name of a pipeline, the session's number and the day's table
+            as facts, when it is first computed; None lets nobody know.
+        recorded: Gives the table that was recorded of a pipeline and session, or None;
+            it is shown in place of one computed again.
     """
 
     by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
     source: Source | None = None
     loaders: Mapping[Any, Any] = field(default_factory=dict)
+    on_table: Callable[[str, int, Mapping[str, Any]], None] | None = None
+    recorded: Callable[[str, int], Mapping[str, Any] | None] | None = None
 
     @property
     def has_eager(self) -> bool:

@@ -80,6 +80,11 @@ class CoreMaker:
         core.state.is_own_thread = lambda: self.thread in {None, threading.get_ident()}
         core.state.emit = self._emit
         core.state.on_session_closed = lambda row: run.recorder.session_closed(run.core, row)
+        label, pipelines = core.state.calendar.label, core.state.pipelines
+        pipelines.on_table = lambda name, session, facts: run.recorder.pipeline_computed(
+            run.core, name, label(session), facts
+        )
+        pipelines.recorded = lambda name, session: run.recorder.pipeline_table(name, label(session))
 
     def begin_at(self, event: MarketDataEvent) -> bool:
         """Begin the run in the session of a live feed's first slice, and say whether

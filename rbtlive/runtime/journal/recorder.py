@@ -9,8 +9,8 @@ appended.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from rbtlive.core.serialization import capture, order_facts, session_facts
@@ -20,7 +20,7 @@ from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import Event, OrderFillEvent
 from rbtlive.runtime.journal.codec import canonical_json, encode_event
-from rbtlive.runtime.journal.journal import RUN_ENDED, Journal, JournalRow, RowKind
+from rbtlive.runtime.journal.journal import RUN_ENDED, Journal, JournalRow, RecordedRun, RowKind
 
 SESSION_CLOSED = "SessionClosed"
 """Type of the derived row that holds a session's books and the core's state after it.
@@ -33,6 +33,9 @@ it holds.
 STOPPED = "Stopped"
 """Type of the note that holds the core's state where a run was stopped, for code that
 cannot replay it.
+"""
+PIPELINE_COMPUTED = "PipelineComputed"
+"""Type of the note that holds a day's table of a pipeline.
 """
 FAILED = "Failed"
 """Type of the note that tells what a run failed with, and what its callbacks had
@@ -52,6 +55,8 @@ class Recorder:
         self.journal = journal
         self._rows: Iterator[JournalRow] | None = None
         self._next: JournalRow | None = None
+        self._after = after
+        self._tables: dict[tuple[str, str], Mapping[str, Any]] | None = None
         if journal.resumed:
             self._rows = journal.rows(after=after)
             self._step()
@@ -81,7 +86,7 @@ class Recorder:
         """End the replay: what comes now is new."""
         if self._next is not None:
             raise _diverged(self._next, made=None)
-        self._rows = None
+        self._rows = self._tables = None
 
     def derived_fill(self, event: OrderFillEvent) -> None:
         """Write down, or check, a fill that the simulated venue made."""
@@ -102,6 +107,24 @@ class Recorder:
         when = moment_of(core)
         for command in commands:
             self._output(RowKind.INTENT, type(command).__name__, when, canonical_json(command))
+
+    def pipeline_computed(self, core: TradingCore, name: str, label: date, facts: object) -> None:
+        """Write down a day's table of a pipeline."""
+        payload = {"name": name, "session": label, "table": facts}
+        self.note(PIPELINE_COMPUTED, moment_of(core), payload)
+
+    def pipeline_table(self, name: str, label: date) -> Mapping[str, Any] | None:
+        """Return the table of a pipeline that a replayed session was shown, if it is
+        known.
+        """
+        if not self.replaying:
+            return None
+        if self._tables is None:
+            self._tables = {
+                (facts["name"], facts["session"]): facts["table"]
+                for facts in pipeline_tables(self.journal, after=self._after)
+            }
+        return self._tables.get((name, label.isoformat()))
 
     def note(self, type_name: str, timestamp: datetime, payload: object) -> None:
         """Write something down for people; replays pass over it."""
@@ -131,6 +154,15 @@ class Recorder:
         while row is not None and (row.kind == RowKind.NOTE or row.type == RUN_ENDED):
             row = next(self._rows, None)
         self._next = row
+
+
+def pipeline_tables(run: RecordedRun, *, after: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the tables of pipelines that were written after a row: `name`, `session` and
+    `table`.
+    """
+    for row in run.rows_of_kind(RowKind.NOTE):
+        if row.type == PIPELINE_COMPUTED and row.seq > after:
+            yield row.data()
 
 
 def closing_text(core: TradingCore, row: SessionRow) -> str:
