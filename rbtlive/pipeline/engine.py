@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from rbtlive.errors import NoFurtherDataError
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
-from rbtlive.pipeline.pipeline import Pipeline
 from rbtlive.pipeline.plan import Plan
 from rbtlive.pipeline.source import Source
 from rbtlive.pipeline.term import AssetExists, ComputableTerm, InputDates, LoadableTerm
@@ -61,7 +60,7 @@ __getattr__ = refusing(__name__, ENGINE_NAMES)
 class _Run:
     """One computation of a pipeline over the sessions `start` to `end`."""
 
-    def __init__(self, pipeline: Pipeline, source: Source, start: int, end: int) -> None:
+    def __init__(self, pipeline: Any, source: Source, start: int, end: int) -> None:
         import pandas as pd
 
         self.pipeline = pipeline
@@ -167,7 +166,7 @@ class _Run:
 
 
 def compute(
-    pipeline: Pipeline, source: Source, start: int, end: int, *, watch: Watch | None = None
+    pipeline: Any, source: Source, start: int, end: int, *, watch: Watch | None = None
 ) -> Computed:
     """Compute a pipeline over the sessions numbered `start` to `end`.
 
