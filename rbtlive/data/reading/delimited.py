@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ class _Layout:
     skip: int
     names: list[str] | None  # None: no header
     levels: int = 1
+    texts: bool = False
 
 
 def read_delimited(content: Path | bytes, *, where: str) -> Table:
@@ -67,6 +68,8 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     layout = _layout(text.splitlines()[:60])
     comma = {";": True}.get(layout.delimiter)
     dates = _EITHER_WAY.search(text) is None
+    if comma and re.search(r"\d,\d", text):
+        layout = replace(layout, texts=True)  # 1.234 beside 1,5 is no decimal point
     start = text.lstrip().lower()
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise UnreadableFile(
@@ -172,6 +175,7 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool
         "encoding": encoding,
         "null_values": _NO_VALUE,
         "try_parse_dates": dates,
+        "infer_schema": not layout.texts,
         "infer_schema_length": 10_000,
         "truncate_ragged_lines": True,
         "has_header": False,

@@ -37,3 +37,8 @@ class Intake:
         """Count rows that do not become bars."""
         if count:
             self.left_out[reason] = self.left_out.get(reason, 0) + count
+
+    def note(self, sentence: str) -> None:
+        """Note what was decided, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)

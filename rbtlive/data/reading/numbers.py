@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -69,29 +69,34 @@ def _bare(column: pl.Series) -> pl.Series:
 
 
 def _decimal_comma(texts: Mapping[str, pl.Series], hint: bool | None) -> bool:
-    found: set[bool] = set()
-    unclear = False
-    for text in texts.values():
-        if not text.str.contains(",", literal=True).any():
-            if text.str.contains(r"\..*\.").any():
-                found.add(True)  # 1.234.567
-            continue
-        both = text.str.contains(r"\..*,").any(), text.str.contains(r",.*\.").any()
-        if both[0] != both[1]:
-            found.add(bool(both[0]))
-        elif text.str.contains(r",.*,").any():
-            found.add(False)  # 1,234,567
-        elif not text.str.contains(r"^[+-]?\d{1,3}(,\d{3})+[a-z]*$|^[^,]*$").all():
-            found.add(True)  # 1,5
-        else:
-            unclear = True
-    if len(found) == 1:
-        return found.pop()
-    if hint is not None:
+    found = [_comma_shown(text) for text in texts.values()]
+    shown = {one for one in found if isinstance(one, bool)}
+    if len(shown) == 1:
+        return shown.pop()
+    dots = "dots" in found and bool(hint)  # 1.234 where commas may be decimal
+    if hint is not None and not dots:
         return hint
-    if unclear or found:
+    if shown or dots or "commas" in found:
         raise UnclearDecimals
     return False
+
+
+# Whether a column's numbers show that the comma is decimal, or which sign leaves it open.
+def _comma_shown(text: pl.Series) -> bool | Literal["commas", "dots"] | None:
+    if not text.str.contains(",", literal=True).any():
+        if text.str.contains(r"\..*\.").any():
+            return True  # 1.234.567
+        if text.str.contains(r"\.(\d{0,2}|\d{4,})\D*$").any():
+            return False  # 1.5
+        return "dots" if text.str.contains(".", literal=True).any() else None
+    both = text.str.contains(r"\..*,").any(), text.str.contains(r",.*\.").any()
+    if both[0] != both[1]:
+        return bool(both[0])
+    if text.str.contains(r",.*,").any():
+        return False  # 1,234,567
+    if not text.str.contains(r"^[+-]?\d{1,3}(,\d{3})+[a-z]*$|^[^,]*$").all():
+        return True  # 1,5
+    return "commas"
 
 
 def _read(text: pl.Series, *, comma: bool) -> pl.Series:

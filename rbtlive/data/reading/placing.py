@@ -237,6 +237,8 @@ class _Placing:
         calendar = calendar_through(name, int(distinct.max()) + DAY_US)
         grid = BarGrid(calendar, interval)
         zones = self._zones(calendar)
+        if not aware and zones == ("UTC",) and self.asked.tz is None:
+            self.intake.note("times without a zone are taken as UTC")
         found = fit.readings(distinct, zones=zones, aware=aware, grid=grid)
         if labels is not None:
             found = [one for one in found if one.labels == labels]
@@ -258,9 +260,7 @@ class _Placing:
     # A currency's hours are no exchange's: only its weekends show whose clock it is.
     def _ask_for_the_clock(self, distinct: NDArray[np.int64], step_us: int) -> None:
         zone = zone_of_currencies(distinct, step_us)
-        if zone is None:
-            self.intake.notes.append("times without a zone are taken as UTC")
-        elif zone != "UTC":
+        if zone not in (None, "UTC"):
             self.needs.ask(
                 f"the time zone: the weeks begin and end as on a clock of {zone}, which the times "
                 "do not name",

@@ -193,8 +193,11 @@ class _Reader:
             read = number_series(raw, decimal_comma=table.decimal_comma)
         except UnclearDecimals:
             self.needs.ask(
-                'the numbers: in texts such as "1,234" the comma may be decimal or of thousands',
-                before='source = source.replace({",": ""}, regex=True)',
+                'the numbers: in texts such as "1,234" or "1.234" the sign may be decimal or of '
+                "thousands",
+                before=f'source = pd.read_csv({str(self.source)!r}, sep=None, decimal=",")'
+                if isinstance(self.source, (str, Path))
+                else 'source = source.replace({",": ""}, regex=True)',
             )
             return None
         for name, column in read.items():

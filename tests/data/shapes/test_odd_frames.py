@@ -274,6 +274,34 @@ def test_texts_in_any_code_with_lines_above_and_below(tmp_path, content):
     reads(path, ONE)
 
 
+def german(frame, **forms):
+    usual = dict.fromkeys(FIELDS[:4], "{:.2f}") | {"volume": "{:,.0f}"} | forms
+    return frame.with_columns(
+        pl.col(name)
+        .map_elements(form.format, pl.String)
+        .str.replace_all(",", "_", literal=True)
+        .str.replace(".", ",", literal=True)
+        .str.replace_all("_", ".", literal=True)
+        for name, form in usual.items()
+    )
+
+
+def test_a_dot_is_of_thousands_where_commas_are_decimal_and_else_decimal(tmp_path):
+    small = ONE.with_columns(volume=pl.col("volume") % 900_000 + 1_000)
+    path = tmp_path / "AAPL.csv"
+
+    german(small.select("date", *FIELDS)).write_csv(path, separator=";")
+    reads(path, small)
+    ONE.select("date", *FIELDS).with_columns(
+        pl.col(name).map_elements("${:.2f}".format, pl.String) for name in FIELDS
+    ).write_csv(path, separator=";")
+    reads(path, ONE)
+    thousands = {name: pl.lit("$1.234") for name in FIELDS}
+    ONE.select("date").with_columns(**thousands).write_csv(path, separator=";")
+    with pytest.raises(UnclearData, match="the numbers"):
+        rbt.read(path)
+
+
 def test_columns_that_are_there_twice_are_asked_for(tmp_path):
     path = tmp_path / "AAPL.csv"
     frame = ONE.select("date", *FIELDS, pl.lit(1.0).alias("more"))
