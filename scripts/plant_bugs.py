@@ -55,70 +55,341 @@ class Bug:
 
 
 BUGS = (
-    Bug("an order may fill on the bar it was placed on", "core/trading_core.py",
-        "        if self._new_orders:\n            self.flush_new_orders()\n",
-        "        if self._new_orders:\n            self.flush_new_orders()\n            "
-        "self.venue.match(self.orders.open_by_asset(), data=self.data, now=self.now, "
-        "emit=self.emit,\n                             version=self.orders.version, "
-        "close_of=market.close)\n"),
-    Bug("shares are rounded, not truncated", "core/actions/sizing.py", "else text)) * lot", "else round(text))) * lot"),
-    Bug("a value is divided by a share too much", "core/actions/sizing.py", 'return number(value, "value") / price', 'return number(value, "value") / price + 1'),
-    Bug("a percentage is taken of cash", "core/actions/sizing.py", "core.state.portfolio.portfolio_value * number(percent", "core.state.portfolio.cash * number(percent"),
-    Bug("a percentage is taken of an unmarked portfolio", "core/actions/sizing.py", "    core.state.marks.mark()\n    return shares_for_value", "    return shares_for_value"),
-    Bug("targets forget the position", "core/actions/sizing.py", " - core.state.portfolio.amount_of(asset)\n", "\n"),
-    Bug("targets always count open orders", "core/actions/sizing.py", "if not core.state.quirks.target_ignores_open_orders:", "if True:"),
-    Bug("commission is charged between the bar's fills", "core/trading_core.py",
-        "            self._unbooked_commissions.append((order.asset, event.commission))", "            self.portfolio.book_commission(order.asset, event.commission)"),
-    Bug("commission is not part of the cost basis", "core/state/portfolio.py", "            position.basis_cost += cost\n", "            pass\n"),
-    Bug("commission is paid twice", "core/state/portfolio.py", "        self._move_cash(-cost)", "        self._move_cash(-cost - cost)"),
-    Bug("reducing moves the cost basis", "core/state/portfolio.py", "position.basis_cost = position.basis_cost * after / before", "position.basis_cost += amount * price"),
-    Bug("crossing zero keeps the old cost basis", "core/state/portfolio.py", "        position.basis_cost = after * price", "        position.basis_cost = position.basis_cost * after / before"),
-    Bug("a flat position is kept", "core/state/portfolio.py", "        if not after:\n            del self.positions[asset]\n", ""),
-    Bug("a split leaves the cost basis", "core/state/portfolio.py", "basis = round(float(position.cost_basis) * float(ratio), 2)", "basis = round(float(position.cost_basis), 2)"),
-    Bug("a split pays nothing for a fraction", "core/state/portfolio.py", "cash = to_money(round(float(fraction) * basis, 2))", "cash = to_money(0)"),
-    Bug("splits come before dividends", "core/actions/corporate_actions.py", "    market, portfolio = core.state.market, core.state.portfolio\n",
-        "    market, portfolio = core.state.market, core.state.portfolio\n    for early in "
-        "market.splits_at(session):\n        portfolio.apply_split(core.state.assets[early.asset], "
-        "early.ratio)\n"),
-    Bug("orders are not split", "core/actions/corporate_actions.py", "        core.state.orders.apply_split(asset, split.ratio, core.state.now)\n", ""),
-    Bug("a dividend is earned on its pay date only", "core/actions/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=None,"),
-    Bug("a dividend is paid on its ex date", "core/actions/corporate_actions.py", "pay_session=dividend.pay_session,", "pay_session=session,"),
-    Bug("shorts do not pay dividends", "core/actions/corporate_actions.py", "            if held:\n", "            if held > 0:\n"),
-    Bug("starting figures are taken before dividends", "core/actions/corporate_actions.py",
-        "    if cash:\n        portfolio.book_dividend(cash)\n    core.books.note_start()\n", "    core.books.note_start()\n    if cash:\n        portfolio.book_dividend(cash)\n"),
-    Bug("a trigger does not latch", "core/state/order.py", "        if self.triggered:\n            return\n", "        self.stop_reached = self.limit_reached = False\n"),
-    Bug("a buy stop triggers below it", "core/state/order.py", "(price >= self.stop if buy", "(price <= self.stop if buy"),
-    Bug("a limit must be passed, not reached", "core/state/order.py", "(price <= self.limit if buy", "(price < self.limit if buy"),
-    Bug("a stop-limit keeps its stop", "core/state/order.py", "                self.stop = None\n", "                self.stop_reached = True\n"),
-    Bug("a split truncates an order as a whole", "core/state/order.py", "        self.amount = self.filled + remaining\n", "        self.amount = self.filled + remaining + (1 if remaining else 0)\n"),
-    Bug("the volume budget is not shared between orders", "finance/slippage.py", "                done += abs(fill.amount)\n", ""),
-    Bug("an exhausted bar blocks only one order", "finance/slippage.py", "            except LiquidityExceeded:\n                break", "            except LiquidityExceeded:\n                continue"),
-    Bug("orders fill without volume", "finance/slippage.py", '        if data.current(asset, "volume") == 0:\n            return\n', ""),
-    Bug("price impact is linear", "finance/slippage.py", "close + share**2 *", "close + share *"),
-    Bug("the whole spread is paid", "finance/slippage.py", "float(self.spread) / 2.0", "float(self.spread)"),
-    Bug("sales get a better price", "finance/slippage.py", "return close + close * (self.percentage * direction)", "return close + close * self.percentage"),
-    Bug("a minimum is paid by every fill", "finance/commission.py", "    if charged == 0:\n", "    if True:\n"),
-    Bug("a trade is paid for by every fill", "finance/commission.py", "return self.cost if float(order.commission) == 0 else 0.0", "return self.cost"),
-    Bug("limits are rounded against the customer", "finance/execution.py", "return self._on_tick(self.limit_price, round_down=is_buy)\n\n    def get_stop_price(self, is_buy: bool) -> None:", "return self._on_tick(self.limit_price, round_down=not is_buy)\n\n    def get_stop_price(self, is_buy: bool) -> None:"),
-    Bug("the end of a day cancels nothing", "core/actions/session_close.py", "            leaving = list(orders)\n", "            leaving = []\n"),
-    Bug("the end of a day always cancels everything", "core/actions/session_close.py", "if daily and core.state.quirks.cancel_oldest_only:", "if False:"),
-    Bug("delisted positions are kept", "core/actions/session_close.py", "            core.state.portfolio.book_transaction(asset, amount, price=price, dt=core.state.now)\n", ""),
-    Bug("delisted orders stay open", "core/actions/session_close.py", '                core.cancel_order(order.id, f"{order.asset.symbol} has left the market")', "                pass"),
-    Bug("a session's profit has the morning's dividends in it", "core/actions/session_close.py", "        self._previous_pnl = portfolio.pnl\n", "        self._previous_pnl = portfolio.pnl - (portfolio.cash_flow - self._previous_cash_flow)\n"),
-    Bug("a recorded variable is forgotten overnight", "core/actions/session_close.py", "        row = self._row()\n", "        row = self._row()\n        core.state.recorded.clear()\n"),
-    Bug("handle_data comes after scheduled functions", "core/trading_core.py",
-        "        if self._handle_data is not None:\n            try:\n",
-        "        if self.scheduled:\n            self._run_scheduled()\n        if "
-        "self._handle_data is not None:\n            try:\n"),
-    Bug("controls are asked after the order", "core/actions/order_entry.py", "        if self.trading_controls:\n            self._check_controls(asset, shares)\n", ""),
-    Bug("the open is a minute late", "core/rules/schedule.py", "            return MINUTE_US\n", "            return 2 * MINUTE_US\n"),
-    Bug("a scheduled function may run twice a day", "core/rules/schedule.py", "        self._ran = True\n        return True", "        return True"),
-    Bug("half days count as whole ones", "core/rules/schedule.py", "return self.half_days or not self.calendar.is_early_close(session)", "return True"),
-    Bug("weeks are counted from the wrong end", "core/rules/schedule.py", 'NthSession("week", -1 - _offset', 'NthSession("week", -2 - _offset'),
-    Bug("history is not adjusted", "data/windows/adjustments.py", "            return Factor(session, asset, number, 1.0 / number, split=True)", "            return Factor(session, asset, 1.0, 1.0, split=True)"),
-    Bug("prices are not carried over a gap", "data/bars/cursor.py", "            row = (self._traded if self._intraday else self._known).find(index, row)\n", "            row = -1\n"),
-    Bug("a morning looks ahead in every setting", "data/bars/market.py", "        if self._look_ahead and not self.interval.intraday", "        if not self.interval.intraday"),
-)  # fmt: skip
+    Bug(
+        "an order may fill on the bar it was placed on",
+        "core/actions/bar_step.py",
+        ("    if state.changed_orders:\n        state.flush_changes()\n\n\ndef run_scheduled"),
+        (
+            "    if state.changed_orders:\n"
+            "        state.flush_changes()\n"
+            "    if state.orders.book:\n"
+            "        match(state, state.orders.book)\n"
+            "\n"
+            "\n"
+            "def run_scheduled"
+        ),
+    ),
+    Bug(
+        "shares are rounded, not truncated",
+        "core/actions/sizing.py",
+        "else text)) * lot",
+        "else round(text))) * lot",
+    ),
+    Bug(
+        "a value is divided by a share too much",
+        "core/actions/sizing.py",
+        'return number(value, "value") / price',
+        'return number(value, "value") / price + 1',
+    ),
+    Bug(
+        "a percentage is taken of cash",
+        "core/actions/sizing.py",
+        "state.portfolio.portfolio_value * number(percent",
+        "state.portfolio.cash * number(percent",
+    ),
+    Bug(
+        "a percentage is taken of an unmarked portfolio",
+        "core/actions/sizing.py",
+        ("    state.marks.mark()\n    return shares_for_value"),
+        "    return shares_for_value",
+    ),
+    Bug(
+        "targets forget the position",
+        "core/actions/sizing.py",
+        " - state.portfolio.amount_of(asset)\n",
+        "\n",
+    ),
+    Bug(
+        "targets always count open orders",
+        "core/actions/sizing.py",
+        "if not state.quirks.target_ignores_open_orders:",
+        "if True:",
+    ),
+    Bug(
+        "commission is charged between the bar's fills",
+        "core/actions/fills.py",
+        "        state.unbooked_commissions.append((asset, commission))",
+        "        state.portfolio.book_commission(asset, commission)",
+    ),
+    Bug(
+        "commission is not part of the cost basis",
+        "core/state/portfolio.py",
+        "            position.basis_cost += cost\n",
+        "            pass\n",
+    ),
+    Bug(
+        "commission is paid twice",
+        "core/state/portfolio.py",
+        "        self._move_cash(-cost)",
+        "        self._move_cash(-cost - cost)",
+    ),
+    Bug(
+        "reducing moves the cost basis",
+        "core/state/portfolio.py",
+        "position.basis_cost = position.basis_cost * after / before",
+        "position.basis_cost += amount * price",
+    ),
+    Bug(
+        "crossing zero keeps the old cost basis",
+        "core/state/portfolio.py",
+        "        position.basis_cost = after * price",
+        "        position.basis_cost = position.basis_cost * after / before",
+    ),
+    Bug(
+        "a flat position is kept",
+        "core/state/portfolio.py",
+        ("        if not after:\n            del positions[asset]\n"),
+        "",
+    ),
+    Bug(
+        "a split leaves the cost basis",
+        "core/state/portfolio.py",
+        "basis = round(float(position.cost_basis) * float(ratio), 2)",
+        "basis = round(float(position.cost_basis), 2)",
+    ),
+    Bug(
+        "a split pays nothing for a fraction",
+        "core/state/portfolio.py",
+        "cash = to_money(round(float(fraction) * basis, 2))",
+        "cash = to_money(0)",
+    ),
+    Bug(
+        "splits come before dividends",
+        "core/actions/session_start.py",
+        (
+            "    pay_dividends(state, session)\n"
+            "    _take_starting_figures(state)\n"
+            "    apply_splits(state, session)\n"
+        ),
+        (
+            "    apply_splits(state, session)\n"
+            "    pay_dividends(state, session)\n"
+            "    _take_starting_figures(state)\n"
+        ),
+    ),
+    Bug(
+        "orders are not split",
+        "core/actions/corporate_actions.py",
+        "        state.orders.apply_split(asset, split.ratio, state.now)\n",
+        "",
+    ),
+    Bug(
+        "a dividend is earned on its pay date only",
+        "core/actions/corporate_actions.py",
+        "pay_session=dividend.pay_session,",
+        "pay_session=None,",
+    ),
+    Bug(
+        "a dividend is paid on its ex date",
+        "core/actions/corporate_actions.py",
+        "pay_session=dividend.pay_session,",
+        "pay_session=session,",
+    ),
+    Bug(
+        "shorts do not pay dividends",
+        "core/actions/corporate_actions.py",
+        "        if held:\n",
+        "        if held > 0:\n",
+    ),
+    Bug(
+        "starting figures are taken before dividends",
+        "core/actions/session_start.py",
+        ("    pay_dividends(state, session)\n    _take_starting_figures(state)\n"),
+        ("    _take_starting_figures(state)\n    pay_dividends(state, session)\n"),
+    ),
+    Bug(
+        "a trigger does not latch",
+        "core/state/order.py",
+        ("        if self.triggered:\n            return\n"),
+        "        self.stop_reached = self.limit_reached = False\n",
+    ),
+    Bug(
+        "a buy stop triggers below it",
+        "core/state/order.py",
+        "(price >= self.stop if buy",
+        "(price <= self.stop if buy",
+    ),
+    Bug(
+        "a limit must be passed, not reached",
+        "core/state/order.py",
+        "            price <= self.limit if buy",
+        "            price < self.limit if buy",
+    ),
+    Bug(
+        "a stop-limit keeps its stop",
+        "core/state/order.py",
+        "                self.stop = None\n",
+        "                self.stop_reached = True\n",
+    ),
+    Bug(
+        "a split truncates an order as a whole",
+        "core/state/order.py",
+        "        self.amount = self.filled + remaining\n",
+        "        self.amount = self.filled + remaining + (1 if remaining else 0)\n",
+    ),
+    Bug(
+        "the volume budget is not shared between orders",
+        "finance/slippage.py",
+        "            self._filled += abs(amount)\n",
+        "",
+    ),
+    Bug(
+        "an exhausted bar blocks only one order",
+        "finance/slippage.py",
+        ("            except LiquidityExceeded:\n                break"),
+        ("            except LiquidityExceeded:\n                continue"),
+    ),
+    Bug(
+        "orders fill without volume",
+        "finance/slippage.py",
+        '        if asset.has_volume and float(data.current(asset, "volume")) == 0:\n            return\n',
+        "",
+    ),
+    Bug(
+        "price impact is linear",
+        "finance/slippage.py",
+        "close + share**2 *",
+        "close + share *",
+    ),
+    Bug(
+        "the whole spread is paid",
+        "finance/slippage.py",
+        "float(self.spread) / 2.0",
+        "float(self.spread)",
+    ),
+    Bug(
+        "sales get a better price",
+        "finance/slippage.py",
+        "return close + close * (self.percentage * direction)",
+        "return close + close * self.percentage",
+    ),
+    Bug(
+        "a minimum is paid by every fill",
+        "finance/commission.py",
+        "    if charged == 0:\n",
+        "    if True:\n",
+    ),
+    Bug(
+        "a trade is paid for by every fill",
+        "finance/commission.py",
+        "return self.cost if float(order.commission) == 0 else 0.0",
+        "return self.cost",
+    ),
+    Bug(
+        "limits are rounded against the customer",
+        "finance/execution.py",
+        (
+            "return self._on_tick(self.limit_price, round_down=is_buy)\n"
+            "\n"
+            "    def get_stop_price(self, is_buy: bool) -> None:"
+        ),
+        (
+            "return self._on_tick(self.limit_price, round_down=not is_buy)\n"
+            "\n"
+            "    def get_stop_price(self, is_buy: bool) -> None:"
+        ),
+    ),
+    Bug(
+        "the end of a day cancels nothing",
+        "core/actions/session_close.py",
+        "        leaving = list(orders)\n",
+        "        leaving = []\n",
+    ),
+    Bug(
+        "the end of a day always cancels everything",
+        "core/actions/session_close.py",
+        "if daily and state.quirks.cancel_oldest_only:",
+        "if False:",
+    ),
+    Bug(
+        "delisted positions are kept",
+        "core/actions/session_close.py",
+        "        state.portfolio.book_transaction(asset, amount, price=price, dt=state.now)\n",
+        "",
+    ),
+    Bug(
+        "delisted orders stay open",
+        "core/actions/session_close.py",
+        '            cancel_order(state, order.id, f"{order.asset.symbol} has left the market")',
+        "            pass",
+    ),
+    Bug(
+        "a session's profit has the morning's dividends in it",
+        "core/state/session_figures.py",
+        "    previous_pnl = close.starting_cash + before - close.starting_base",
+        "    previous_pnl = close.starting_cash + before - close.starting_base - close.capital_used",
+    ),
+    Bug(
+        "a recorded variable is forgotten overnight",
+        "core/actions/session_close.py",
+        "    books.closed_version = portfolio.version\n",
+        ("    books.closed_version = portfolio.version\n    state.recorded.clear()\n"),
+    ),
+    Bug(
+        "handle_data comes after scheduled functions",
+        "core/actions/bar_step.py",
+        (
+            "        handle_data = callbacks.handle_data\n"
+            "        if handle_data is not None:\n"
+            "            try:"
+        ),
+        (
+            "        handle_data = callbacks.handle_data\n"
+            "        if state.scheduled:\n"
+            "            run_scheduled(state)\n"
+            "        if handle_data is not None:\n"
+            "            try:"
+        ),
+    ),
+    Bug(
+        "controls are asked after the order",
+        "core/actions/order_entry.py",
+        ("    if state.trading_controls:\n        _check_controls(state, asset, shares)\n"),
+        "",
+    ),
+    Bug(
+        "the open is a minute late",
+        "core/rules/schedule.py",
+        "            return MINUTE_US\n",
+        "            return 2 * MINUTE_US\n",
+    ),
+    Bug(
+        "a scheduled function may run twice a day",
+        "core/rules/schedule.py",
+        ("        self._ran = True\n        return True"),
+        "        return True",
+    ),
+    Bug(
+        "half days count as whole ones",
+        "core/rules/schedule.py",
+        "return self.half_days or not self.calendar.is_early_close(session)",
+        "return True",
+    ),
+    Bug(
+        "weeks are counted from the wrong end",
+        "core/rules/schedule.py",
+        '"week", -1 - _offset',
+        '"week", -2 - _offset',
+    ),
+    Bug(
+        "history is not adjusted",
+        "data/windows/adjustments.py",
+        "            return Factor(session, asset, number, 1.0 / number, split=True)",
+        "            return Factor(session, asset, 1.0, 1.0, split=True)",
+    ),
+    Bug(
+        "prices are not carried over a gap",
+        "data/bars/cursor.py",
+        "            row = (self._traded if by_volume else self._known).find(index, row)",
+        "            row = -1",
+    ),
+    Bug(
+        "a morning looks ahead in every setting",
+        "data/bars/market.py",
+        "        if self._look_ahead and not self.interval.intraday",
+        "        if not self.interval.intraday",
+    ),
+)
 
 
 def plant(bug: Bug, tree: Path) -> None:

@@ -309,7 +309,7 @@ class World:
             journal, SimBroker(self.venue, self.wire, reached=_nothing, sending=_nothing)
         )
         try:
-            _finish_at_once(replayed._restore())
+            _finish_at_once(replayed.recovery.restore())
             if capture(replayed.core.state) != capture(core.state):
                 outcome.wrong.append("a replay of the journal gives another state")
         except Exception as failure:  # noqa: BLE001 - whatever a replay raises is the finding
