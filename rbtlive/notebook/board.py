@@ -7,6 +7,7 @@ once for each state of the file.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -25,6 +26,7 @@ from rbtlive.notebook.panel.static_view import rows_html
 from rbtlive.notebook.panel.widget import board_widget_class, can_be_live, display_still
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
+from rbtlive.research.reports.writing import cell, money, percent
 from rbtlive.runtime.journal.files import StateFolder
 
 TICK_S = 1.0
@@ -241,20 +243,14 @@ class Board:
         rows = self.rows()
         if not rows:
             return "no sessions: none runs here, and none is recorded"
-        shown = [
-            (r.name, r.state, r.trading, _money(r.value), _money(r.profit), _count(r.positions))
-            for r in rows
-        ]
-        table = [("name", "state", "trading", "value", "profit", "positions"), *shown]
-        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-        lines = (
-            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-            for row in table
-        )
-        return "\n".join(line.rstrip() for line in lines)
+        return board_text(rows)
+
+    def table_html(self) -> str:
+        """Return the board as a table that stays as it is."""
+        return rows_html("Sessions", BOARD_COLUMNS, self._picture()["rows"])
 
     def _repr_html_(self) -> str:
-        return rows_html("Sessions", BOARD_COLUMNS, self._picture()["rows"])
+        return self.table_html()
 
     def _ipython_display_(self) -> None:
         live = can_be_live() and running_loop() is not None
@@ -280,12 +276,43 @@ def _blank(name: str, strategy: str, state: str, note: str) -> BoardRow:
     )
 
 
-def _money(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.2f}"  # noqa: RUF001 - a dash for nothing
+_HEAD = (
+    *("name", "state", "trading", "value", "profit", "day", "drawdown"),
+    *("held", "open", "last bar", "errors", "note"),
+)
+_LEFT = {"name", "state", "trading", "last bar", "note"}
 
 
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"  # noqa: RUF001 - a dash for nothing
+def board_text(rows: Sequence[BoardRow]) -> str:
+    """Return sessions as a table of text: figures to the right, a dash for nothing."""
+    table = [_HEAD, *(_cells(row) for row in rows)]
+    used = [i for i in range(len(_HEAD)) if any(row[i] for row in table[1:])]
+    widths = {i: max(len(row[i]) for row in table) for i in used}
+    lines = (
+        "  ".join(
+            row[i].ljust(widths[i]) if _HEAD[i] in _LEFT else row[i].rjust(widths[i]) for i in used
+        )
+        for row in table
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cells(row: BoardRow) -> tuple[str, ...]:
+    last = None if row.last is None else datetime.fromtimestamp(row.last / 1000, UTC)
+    return (
+        row.name,
+        row.state,
+        row.trading,
+        money(row.value),
+        money(row.profit),
+        money(row.day),
+        percent(row.drawdown),
+        cell(row.positions),
+        cell(row.orders),
+        cell(last),
+        cell(row.errors),
+        row.note,
+    )
 
 
 def board(*, journal: Any = None) -> Board:

@@ -18,12 +18,12 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.errors import BadFrequency, UnknownSession
 from rbtlive.model.interval import USUAL_INTERVALS, Interval
 from rbtlive.notebook.attach import attach, sessions
+from rbtlive.notebook.board import board
 from rbtlive.notebook.cell_strategy import strategy_from_cell
 from rbtlive.notebook.commands.running import add_options, backtest_perf, write_perf
 from rbtlive.notebook.completion import complete_in_callbacks
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
-from rbtlive.research.display import table_html
 from rbtlive.research.result import BacktestResult
 
 _RUN_OPTIONS = (
@@ -126,7 +126,9 @@ def _stop_parser() -> _Parser:
 
 
 class SessionList(Mapping[str, LiveSession]):
-    """The sessions that run in this process, by name, shown as a table."""
+    """The sessions that run in this process, by name; shown as the board's text, with
+    those that are recorded.
+    """
 
     def __init__(self, running: Mapping[str, LiveSession]) -> None:
         self._running = dict(running)
@@ -140,25 +142,11 @@ class SessionList(Mapping[str, LiveSession]):
     def __len__(self) -> int:
         return len(self._running)
 
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
-                name,
-                session.state,
-                session.trading_state,
-                f"{session.engine.meters.events:,} events",
-                f"{len(session.engine.core.state.orders.get_active_orders()):,} open orders",
-            )
-            for name, session in sorted(self._running.items())
-        ]
-
     def __repr__(self) -> str:
-        return "\n".join("  ".join(row) for row in self._rows()) or "no session runs in this kernel"
+        return repr(board())
 
     def _repr_html_(self) -> str:
-        return table_html(
-            "Sessions" if self._running else "No session runs in this kernel", self._rows()
-        )
+        return board().table_html()
 
 
 class Magics:
@@ -245,7 +233,9 @@ class Magics:
         return attach(self._variable(name), PaperBroker() if broker is None else broker, **options)
 
     def sessions(self, line: str) -> SessionList:
-        """List the sessions that run in this kernel: %sessions."""
+        """List the sessions that run in this kernel, and those that are recorded, as
+        rbt.board() does: %sessions.
+        """
         if line.strip():
             self._refuse(f"%sessions takes no arguments: was {line.strip()!r}")
         return SessionList(sessions())
@@ -253,8 +243,8 @@ class Magics:
     def stop(self, line: str) -> None:
         """Stop sessions gracefully: %stop NAME ..., or %stop --all.
 
-        Returns at once; %sessions no longer lists a session that has stopped. To wait
-        for it: await session.stop().
+        Returns at once; %sessions shows when a session has stopped. To wait for it:
+        await session.stop().
         """
         options = self._parsed("stop", line)
         running = sessions()

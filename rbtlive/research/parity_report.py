@@ -130,8 +130,9 @@ class ParityReport:
             ("fills compared", f"{self.fills_compared:,}"),
             *tables,
             ("interventions", f"{self.interventions:,}"),
-            *self._parts(),
         ]
+        if self.elsewhere:
+            rows += self._parts()
         difference = self.first_difference
         if difference is not None:
             event = "" if difference.sequence is None else f" (event {difference.sequence})"

@@ -204,7 +204,13 @@ def test_sessions_are_attached_listed_and_stopped_by_name(shell):
     assert listed["sma"] is session
     assert "sma" in told
     assert "Sessions" in shown
-    assert repr(line(shell, "sessions")) == "no session runs in this kernel"
+    stopped = line(shell, "sessions")
+    assert "sma" not in stopped
+    assert repr(stopped) == repr(rbt.board())
+    row = next(row for row in repr(stopped).splitlines() if row.startswith("sma"))
+    assert row.split()[1] == "stopped"
+    for figure in (f"{session.portfolio.portfolio_value:,.2f}", f"{session.portfolio.pnl:,.2f}"):
+        assert figure in row
 
 
 def test_options_choices_and_variables_are_completed(shell):

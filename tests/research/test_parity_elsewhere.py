@@ -52,7 +52,7 @@ def test_an_order_that_was_filled_in_part_is_a_difference_of_executions(tmp_path
     report = session.parity()
     assert (report.identical, report.decisions.identical) == (False, True)
     assert report.first_difference.field == "order 1 (AAA)"
-    assert report.first_difference.session == "canceled (asked), 4 of 10"
+    assert report.first_difference.session == "canceled (cancelled by the strategy), 4 of 10"
     assert report.first_difference.backtest == "filled, 10 of 10"
 
 

@@ -6,7 +6,7 @@ The rule: a line keeps what was sent, and a step returns only the points added s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rbtlive.core.trading_core import TradingCore
@@ -128,11 +128,25 @@ class PriceCurves:
         """What can be watched, the latest first."""
         return list(reversed(self._curves))
 
-    def note(self, core: TradingCore, symbol: str) -> None:
-        """Follow a symbol from now on, with what its bars were before."""
-        if symbol in self._curves:
-            self._curves[symbol] = self._curves.pop(symbol)
-            return
+    def follow(self, core: TradingCore, symbols: Sequence[str]) -> None:
+        """Follow these symbols, the first ones above all.
+
+        Args:
+            core: The run's.
+            symbols: What is wanted; those beyond the `PRICES_KEPT` first are left out,
+                and while so many are followed one new one a call is enough.
+        """
+        fresh = 0
+        for symbol in reversed(symbols[:PRICES_KEPT]):
+            if symbol in self._curves:
+                self._curves[symbol] = self._curves.pop(symbol)
+            elif fresh == 0 or len(self._curves) < PRICES_KEPT:
+                fresh += 1
+                self._begin(core, symbol)
+        if not self.watched and symbols and symbols[0] in self._curves:
+            self.watched = symbols[0]
+
+    def _begin(self, core: TradingCore, symbol: str) -> None:
         index = next(
             (i for i, a in enumerate(core.state.market.assets) if a.symbol == symbol), None
         )
@@ -144,7 +158,6 @@ class PriceCurves:
         while len(self._curves) > PRICES_KEPT:
             oldest = next(iter(self._curves))
             del self._curves[oldest], self._indices[oldest]
-        self.watched = self.watched or symbol
 
     def step(self, core: TradingCore) -> list[Point] | None:
         """Take in the prices of now; return all of the watched points if the line was

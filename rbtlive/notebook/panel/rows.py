@@ -6,7 +6,6 @@ changes what it looks at, and each is bounded however long the session runs.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from decimal import Decimal
 from itertools import islice
@@ -20,7 +19,6 @@ from rbtlive.model.order import OPEN_STATES
 from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 ORDERS_SHOWN = 200
-POSITIONS_SHOWN = 100
 MARKS_KEPT = 200
 LINES_KEPT = 100
 REFUSALS_KEPT = 20
@@ -244,54 +242,6 @@ class Refusals:
         self._seen = len(denied)
         self.rows = [dict(row) for row in reversed(self._counts.values())]
         return self.rows
-
-
-class PositionRows:
-    """What is held, the largest first, at the latest known prices."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-        self.held = 0
-        self.value = self.long_value = self.open_profit = 0.0
-
-    def step(self, core: TradingCore) -> tuple[list[Row], list[str]]:
-        """Return the rows that changed and the symbols held no more.
-
-        A row has the keys of `POSITION_COLUMNS`.
-        """
-        rows = [_position_row(core, position) for position in core.state.portfolio]
-        self.held = len(rows)
-        values = [row["value"] or 0.0 for row in rows]
-        self.value = math.fsum(values)
-        self.long_value = math.fsum(value for value in values if value > 0)
-        self.open_profit = math.fsum(row["profit"] or 0.0 for row in rows)
-        total = float(core.state.portfolio.cash) + self.value
-        for row, value in zip(rows, values, strict=True):
-            row["weight"] = plain(value / total, 4) if total else None
-        if len(rows) > POSITIONS_SHOWN:
-            rows = sorted(rows, key=lambda row: -abs(row["value"] or 0.0))[:POSITIONS_SHOWN]
-        before, self.rows = self.rows, {row["symbol"]: row for row in rows}
-        changed = [row for row in rows if before.get(row["symbol"]) != row]
-        return changed, [symbol for symbol in before if symbol not in self.rows]
-
-
-def _position_row(core: TradingCore, position: Any) -> Row:
-    # Looked up and not marked: marking is the strategy's business, and changes what is
-    # booked.
-    price = core.state.market.price(position.asset.index) if core.state.market.now_us else math.nan
-    if not math.isfinite(price):
-        price = float(position.last_sale_price)
-    amount, basis = float(position.amount), float(position.basis_cost)
-    value = amount * price if math.isfinite(price) else basis
-    return {
-        "symbol": position.asset.symbol,
-        "amount": plain(amount),
-        "cost": plain_price(basis / amount) if amount else None,
-        "price": plain_price(price),
-        "value": plain(value, 2),
-        "weight": None,
-        "profit": plain(value - basis, 2),
-    }
 
 
 class LogLines:

@@ -21,7 +21,8 @@ from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, desc
 from rbtlive.notebook.panel.curves import EquityCurve, PriceCurves, RecordedCurves
 from rbtlive.notebook.panel.failures import Failures
 from rbtlive.notebook.panel.plain import cut, plain
-from rbtlive.notebook.panel.rows import Fills, LogLines, OrderRows, PositionRows, Refusals
+from rbtlive.notebook.panel.position_rows import PositionRows
+from rbtlive.notebook.panel.rows import Fills, LogLines, OrderRows, Refusals
 
 DEPTHS_KEPT = 150
 """Samples of the queue's depth: half a minute of ticks."""
@@ -221,8 +222,9 @@ class PanelState:
 
     def _price_changes(self, core: Any) -> Iterator[tuple[str, Any]]:
         before, watched = self._prices.symbols, self._prices.watched
-        for symbol in (*self._positions.rows, *self._fills.latest):
-            self._prices.note(core, symbol)
+        latest, held = list(reversed(self._fills.latest)), list(self._positions.rows)
+        first = [watched] if watched else held[:1]
+        self._prices.follow(core, list(dict.fromkeys((*first, *latest, *held))))
         fresh = self._prices.step(core)
         if self._prices.symbols != before:
             yield "symbols", self._prices.symbols
