@@ -52,7 +52,7 @@ def _ignore(_level: str, _text: str) -> None:
     """Drop a message."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False, weakref_slot=True)
 class RunState:
     """Everything one run knows.
 
@@ -264,6 +264,16 @@ class RunState:
     def is_in_callback(self) -> bool:
         """Whether what is called now belongs to the run, so that a replay calls it too."""
         return self.acting and (self.is_own_thread is None or self.is_own_thread())
+
+    def release(self) -> None:
+        """Let go of what a finished run holds of itself in circles, so that its memory
+        is free as soon as nobody holds its result. It can still be read.
+        """
+        self.portfolio.settle()
+        self.callbacks.release()
+        self.scheduled.clear()
+        self.data.release(self.restrictions.is_restricted)
+        self.market.release()
 
     def keep_decimals(self) -> None:
         """Put the engine's decimal context back: a callback may have put another one in

@@ -252,6 +252,13 @@ class TradingCore:
         """Return what the run did so far; later events leave it alone."""
         return snapshot(self.state)
 
+    def release(self) -> None:
+        """Let go of everything that is only needed to go on: the run is over, and its
+        state can still be read.
+        """
+        self.state.release()
+        self.strategy.release()
+
     def act(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function as a part of the run: `rbtlive.api` acts on it, and numbers
         are of the engine's decimal context.

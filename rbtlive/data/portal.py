@@ -19,6 +19,7 @@ from rbtlive.data.bars.digest import column_bytes, digest_minutes
 from rbtlive.data.bars.folding import aggregate_by_session
 from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
 from rbtlive.data.bars.resampling import PeriodFold, fold_minutes
+from rbtlive.data.bars.shared import SharedBars
 from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
 from rbtlive.data.calendars.grid import BarGrid, calendar_of
 from rbtlive.data.checking.corporate import (
@@ -142,6 +143,7 @@ class PolarsDataPortal:
         "_fingerprint",
         "_intake",
         "_resampled",
+        "_shared",
         "assets",
         "calendar",
         "dividends",
@@ -229,6 +231,7 @@ class PolarsDataPortal:
         return [known[symbol].index if symbol in known else -1 for symbol in symbols]
 
     def _name_assets(self) -> None:
+        self._shared = SharedBars()  # runs over other assets share nothing
         self._by_symbol = {asset.symbol: asset for asset in self.assets}
         self._by_upper: dict[str, list[Equity]] = {}
         for asset in self.assets:
@@ -277,6 +280,7 @@ class PolarsDataPortal:
         made.interval = interval
         made._fingerprint = None  # noqa: SLF001 - a copy of ourselves
         made._resampled = {}  # noqa: SLF001
+        made._shared = SharedBars()  # noqa: SLF001
         return made
 
     def _folded(self, interval: Interval) -> PolarsDataPortal:
@@ -369,6 +373,11 @@ class PolarsDataPortal:
             made = cls(**{"bars": None, name: once, **options})
         made._intake = read.intake
         return made
+
+    @property
+    def shared(self) -> SharedBars:
+        """What the runs over this portal have in common."""
+        return self._shared
 
     def report(self) -> DataReport:
         """Return what was read and how good it looks: rows in and out and why,

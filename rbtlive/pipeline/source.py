@@ -149,9 +149,9 @@ class Source:
         if not market.preload:
             return market.adjustments
         if self._ahead is None:
+            portal = market.portal
             self._ahead = Adjustments(
-                splits=market.portal.splits,
-                dividends=market.portal.dividends,
+                portal.shared.actions(portal.splits, portal.dividends).coming,
                 width=len(market.assets),
                 previous_close=market.days.close_before,
             )

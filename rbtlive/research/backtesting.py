@@ -20,6 +20,7 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
 from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
+from rbtlive.runtime.garbage_collection import forget_with
 
 
 @teaches_names
@@ -116,7 +117,10 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
                 own_frames(failure.__traceback__) or failure.__traceback__
             ) from failure.__cause__
         else:
-            return conclude(core)
+            result = conclude(core)
+            core.release()
+            forget_with(result, core.state)
+            return result
 
 
 def keep_partial(core: TradingCore, interrupt: BaseException) -> None:
@@ -155,16 +159,17 @@ def analyzed(core: TradingCore, result: BacktestResult) -> Any:
 def result_of(core: TradingCore) -> BacktestResult:
     """Return the result of a run as it stands."""
     context: Context = core.context
+    strategy, state = core.strategy, core.state
     result = BacktestResult(
         core.finish(),
         context=context,
-        bars=MarketBars(lambda: core.state.market),
+        bars=MarketBars(lambda: state.market),
         provenance=lambda: {
-            "source": core.strategy.fingerprint(),
-            "data": core.state.market.portal.fingerprint(),
+            "source": strategy.fingerprint(),
+            "data": state.market.portal.fingerprint(),
         },
     )
-    result.origin = (core.strategy.template, core.state.market.portal)
+    result.origin = (strategy.template, state.market.portal)
     return result
 
 

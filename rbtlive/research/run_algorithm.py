@@ -124,6 +124,7 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     core.state.benchmark_returns = _by_label(benchmark_returns)
     run_core(core)
     perf: pd.DataFrame = analyzed(core, result_of(core))
+    core.release()
     return perf
 
 

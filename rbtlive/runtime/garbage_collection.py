@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 RARE = (50_000, 20, 100)
 """New objects between two collections of the youngest generation, and how rare those of
@@ -18,13 +20,13 @@ tenth of its time, and finds nothing: a run makes no cycles.
 """
 
 COLLECT_AFTER = 8
-"""So many runs may be forgotten before their memory is free: one that nobody holds any
-more is a cycle, its bars with it, and being old it would never be met by a collection
-of Python's own accord, however often a loop over parameters runs.
+"""So many runs may be forgotten and still be there. A finished run is no cycle, and is
+free with its result; a strategy can make it one, and being old it would never be met by
+a collection of Python's own accord, however often a loop over parameters runs.
 """
 
 _lock = threading.Lock()
-_runs = _ended = 0
+_runs = 0
 _left_alone = False
 _before = gc.get_threshold()
 
@@ -77,10 +79,24 @@ def old_objects_left_alone() -> Iterator[None]:
 # back. Objects that are frozen and thawed are the oldest ones, which are looked at
 # last. What somebody else has frozen is left alone.
 def _count_as_old() -> None:
-    global _ended  # noqa: PLW0603 - as above
-    _ended += 1
-    if _ended % COLLECT_AFTER == 0 and gc.isenabled():
-        gc.collect()
-    elif not _left_alone and not gc.get_freeze_count():  # to count them takes its time
+    if len(_orphans) >= COLLECT_AFTER and gc.isenabled():
+        _orphans[:] = [orphan for orphan in _orphans if orphan() is not None]
+        if len(_orphans) >= COLLECT_AFTER:
+            gc.collect()
+            _orphans.clear()  # those that are left are held by somebody
+            return
+    if not _left_alone and not gc.get_freeze_count():  # to count them takes its time
         gc.freeze()
         gc.unfreeze()
+
+
+# States of runs whose results are gone; nearly all are gone with them.
+_orphans: list[weakref.ref[Any]] = []
+
+
+def forget_with(result: object, state: object) -> None:
+    """Collect garbage, now and then, if a run's state is left in memory once its result
+    is gone.
+    """
+    held = weakref.ref(state)
+    weakref.finalize(result, _orphans.append, held).atexit = False

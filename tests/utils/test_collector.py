@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
 import rbtlive as rbt
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.runtime.garbage_collection import COLLECT_AFTER, RARE, rare_collections
 from tests.builders import Hold, daily_frame
 
@@ -73,8 +75,39 @@ def test_what_somebody_froze_stays_frozen() -> None:
         gc.unfreeze()
 
 
-def test_of_many_runs_that_nobody_holds_few_are_in_memory() -> None:
+def test_a_run_is_free_with_its_result_without_a_collection() -> None:
     portal = rbt.PolarsDataPortal(daily_frame())
-    contexts = [weakref.ref(rbt.backtest(Hold, portal).context) for _ in range(3 * COLLECT_AFTER)]
+    result = rbt.backtest(Hold, portal, progress=False)
+    held = weakref.ref(result.context)
+    gc.disable()
+    try:
+        del result
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_a_result_holds_no_core() -> None:
+    gc.collect()
+    before = {id(one) for one in gc.get_objects() if type(one) is TradingCore}
+
+    result = rbt.backtest(Hold, rbt.PolarsDataPortal(daily_frame()), progress=False)
+    cores = [one for one in gc.get_objects() if type(one) is TradingCore and id(one) not in before]
+
+    assert cores == []
+    assert result.context.portfolio.portfolio_value > 0
+
+
+def test_of_many_runs_that_strategies_have_made_cycles_few_are_in_memory() -> None:
+    class Circle(Hold):
+        def initialize(self, context: Any) -> None:
+            super().initialize(context)
+            context.myself = context
+
+    portal = rbt.PolarsDataPortal(daily_frame())
+    contexts = [
+        weakref.ref(rbt.backtest(Circle, portal, progress=False).context)
+        for _ in range(3 * COLLECT_AFTER)
+    ]
 
     assert sum(context() is not None for context in contexts) <= COLLECT_AFTER

@@ -6,6 +6,7 @@ frames, and keeps nothing itself.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from math import isnan
@@ -83,6 +84,15 @@ class BarData:
         symbols = [asset.symbol for asset in self._market.assets]
         named = f"{', '.join(symbols[:3])}{', …' if len(symbols) > 3 else ''}"
         return f"BarData({self.current_dt:%Y-%m-%d %H:%M}, {len(symbols):,} assets: {named})"
+
+    def release(self, restrictions: Callable[[Asset, Any], bool]) -> None:
+        """Hold nothing that holds this: a run is over.
+
+        Args:
+            restrictions: Takes the place of what this was made with.
+        """
+        self._restricted = restrictions
+        self.floats.release()
 
     # --- now --------------------------------------------------------------------------
 
@@ -520,6 +530,10 @@ class FloatBarData:
         self._data = data
         self._market = market
         self._numbers = market.quick.numbers
+
+    def release(self) -> None:
+        """Hold the data no longer: it alone holds this."""
+        self._data = weakref.proxy(self._data)
 
     def current(self, asset: Asset, field: str) -> float:
         """Return a number of one asset; NaN if it is missing."""

@@ -51,6 +51,13 @@ class CallbackState:
     waiting: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque)
     bound: Callable[[Callback], Callback] = _as_it_is
 
+    def release(self) -> None:
+        """Forget the strategy: nothing is called any more."""
+        self.context, self.bound = None, _as_it_is
+        self.handle_data = self.before_trading_start = None
+        self.hooks = dict.fromkeys(HOOKS)
+        self.waiting.clear()
+
     def bind(
         self,
         callback_of: Callable[[str], Callback | None],

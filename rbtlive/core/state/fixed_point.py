@@ -93,12 +93,19 @@ def whole_sums(blocks: Sequence[tuple[list[Decimal], Floats]]) -> WholeSums | No
         return None
     sums = _sums(
         np.concatenate([prices.reshape(-1) for _, prices in blocks]),
-        np.concatenate([np.tile(p.whole, n) for p, n in zip(known, counts, strict=True)]),
-        np.concatenate([np.tile(p.decimals, n) for p, n in zip(known, counts, strict=True)]),
+        _repeated([part.whole for part in known], counts),
+        _repeated([part.decimals for part in known], counts),
         lengths=np.repeat([len(part.whole) for part in known], counts),
         scales=np.repeat([part.scale for part in known], counts),
     )
     return sums if sums.fits.all() else None
+
+
+# Each array as often as its count says, one after the other.
+def _repeated(parts: list[NDArray[np.int64]], counts: list[int]) -> NDArray[np.int64]:
+    if all(len(part) == 1 for part in parts):
+        return np.repeat(np.concatenate(parts), counts)
+    return np.concatenate([np.tile(part, n) for part, n in zip(parts, counts, strict=True)])
 
 
 class _Amounts(NamedTuple):

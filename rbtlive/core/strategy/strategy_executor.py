@@ -16,13 +16,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import update_wrapper
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from types import CodeType, ModuleType
+from typing import Any, cast
 
 from rbtlive.core.run_state import RunState
 from rbtlive.core.strategy.bound import bind
 from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.own_code import OwnClass, class_of_its_own, copied
 from rbtlive.core.strategy.zipline_class import is_ziplines_class, with_context
 from rbtlive.errors import NoCallbacks, NotAStrategy, UnknownParameter
 
@@ -61,6 +61,7 @@ class StrategyExecutor:
         self.params = dict(params or {})
         self.name = strategy_name(strategy)
         self._algorithm: TradingAlgorithm | None = None
+        self._own_class: OwnClass | None = None
         self._context_is_self = False
         self._initialize_kwargs: dict[str, Any] = {}
         if isinstance(strategy, (type, TradingAlgorithm)):
@@ -78,6 +79,14 @@ class StrategyExecutor:
         """Tie a class strategy's own api methods to a run."""
         if self._algorithm is not None:
             bind(self._algorithm, state)
+
+    def release(self) -> None:
+        """Give the run's own class back: the run is over, and nothing is called any more."""
+        own, self._own_class = self._own_class, None
+        if own is not None and type(self._algorithm) is own.made:
+            self._algorithm.__class__ = cast("type[TradingAlgorithm]", own.made.__base__)
+            self._callbacks = {}
+            own.give_back()
 
     def callback(self, name: str) -> Callable[..., Any] | None:
         """Return the user's callback of that name, or None if there is none."""
@@ -142,7 +151,8 @@ class StrategyExecutor:
         algorithm: TradingAlgorithm = (
             strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
         )
-        algorithm.__class__ = _with_code_of_its_own(cls)
+        self._own_class = class_of_its_own(cls)
+        algorithm.__class__ = self._own_class.made
         known = _parameters_of(cls) | set(vars(algorithm))
         anything = getattr(cls, "accepts_any_parameter", False)  # it checks them itself
         for name, value in self.params.items():
@@ -181,7 +191,7 @@ class StrategyExecutor:
                 raise NotAStrategy(
                     f"{name} of strategy {self.name!r} must be a function: was {function!r}"
                 )
-            callbacks[name] = _copied(function)
+            callbacks[name] = copied(function)
         if self.params:
             known = _defaults_of(callbacks.get("initialize"))
             for name in self.params:
@@ -200,34 +210,6 @@ def strategy_name(strategy: Any) -> str:
         return str(strategy.get("__name__", ""))
     name = getattr(strategy, "__name__", None)
     return name.rsplit(".", 1)[-1] if isinstance(name, str) else type(strategy).__name__
-
-
-# Reloading a module rewrites its functions and classes where they are, under whatever
-# runs; so a run has its own.
-def _with_code_of_its_own(cls: type) -> Any:
-    names: dict[str, Any] = {
-        "__module__": cls.__module__,
-        "__qualname__": cls.__qualname__,
-        "__doc__": cls.__doc__,
-    }
-    for owner in reversed(cls.__mro__):
-        if owner not in TradingAlgorithm.__mro__:
-            names |= {
-                name: _copied(value)
-                for name, value in vars(owner).items()
-                if not name.startswith("__")
-            }
-    return type(cls)(cls.__name__, (cls,), names)
-
-
-def _copied(value: Any) -> Any:
-    if not inspect.isfunction(value):
-        return value
-    copied = FunctionType(
-        value.__code__, value.__globals__, value.__name__, value.__defaults__, value.__closure__
-    )
-    copied.__kwdefaults__ = value.__kwdefaults__
-    return update_wrapper(copied, value)
 
 
 def _parameters_of(cls: type) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -91,7 +92,7 @@ class Market(Cursor):
         self.round_history = round_history
         self._index = {asset.symbol: asset.index for asset in self.assets}
         self.sources: dict[str, Callable[[Any, int], Any]] = {}
-        lives = ListingDates(self.calendar, self.assets)
+        lives = portal.shared.lives(lambda: ListingDates(self.calendar, self.assets))
         self.data_start = (
             portal.first_session if preload else min(portal.first_session, first_session)
         )
@@ -132,36 +133,34 @@ class Market(Cursor):
 
     def _learn_actions(self) -> None:
         portal = self.portal
-        self._splits: dict[int, list[Split]] = {}
-        self._dividends: dict[int, list[Dividend]] = {}
+        actions = portal.shared.actions(portal.splits, portal.dividends)
+        self._splits, self._dividends = dict(actions.splits), actions.dividends
         self.known_splits = {(split.asset, split.session) for split in portal.splits}
-        for split in portal.splits:
-            self._splits.setdefault(split.session, []).append(split)
-        for dividend in portal.dividends:
-            self._dividends.setdefault(dividend.ex_session, []).append(dividend)
         self.adjustments = Adjustments(
-            splits=portal.splits,
-            dividends=portal.dividends,
+            actions.coming,
             width=len(self.assets),
             previous_close=self.days.close_before,
         )
 
     def _make_readers(self, maker: PanelMaker) -> None:
-        self._history = self._history_of(self.panel)
-        self.days = DailyBars(self._history, self.portal, maker=maker, history_of=self._history_of)
-        self.windows = Windows(self, self._history)
-        self.indicators = Indicators(self._history, self._first)
-        self.quick = FastReads(self.panel, self._history, self.indicators)
-
-    def _history_of(self, panel: Panel) -> History:
-        history = History(
-            panel,
+        history_of = partial(
+            _history_of,
+            data_start=self.data_start,
             last_sessions=self._last,
             decimals=3 if self.round_history else None,
             without_volume=self._without_volume,
         )
-        history.first_row = panel.rows_of_session(self.data_start)[0]
-        return history
+        self._history = history_of(self.panel)
+        self.days = DailyBars(self._history, self.portal, maker=maker, history_of=history_of)
+        self.windows = Windows(self, self._history)
+        self.indicators = Indicators(self._history, self._first)
+        self.quick = FastReads(self.panel, self._history, self.indicators)
+
+    def release(self) -> None:
+        """Let go of what this holds of itself in circles: a run is over, and its market
+        is only looked at from now on.
+        """
+        self.windows.release()
 
     @property
     def daily(self) -> Panel:
@@ -306,7 +305,8 @@ class Market(Cursor):
         """
         self.known_splits.add((index, session))
         if of_books:
-            self._splits.setdefault(session, []).append(Split(index, session, ratio))
+            known = self._splits.get(session, ())
+            self._splits[session] = [*known, Split(index, session, ratio)]
         self.adjustments.add_split(index, session, float(ratio))
         if session <= self.session:
             self._apply_actions(self.session)
@@ -354,3 +354,18 @@ class Market(Cursor):
         return self.days.returns(
             index, first_session=first_session, count=count, listed_since=self._first[index]
         )
+
+
+def _history_of(
+    panel: Panel,
+    *,
+    data_start: int,
+    last_sessions: Sequence[int],
+    decimals: int | None,
+    without_volume: frozenset[int],
+) -> History:
+    history = History(
+        panel, last_sessions=last_sessions, decimals=decimals, without_volume=without_volume
+    )
+    history.first_row = panel.rows_of_session(data_start)[0]
+    return history

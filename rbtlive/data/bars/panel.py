@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import Any, Final, SupportsFloat, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat, TypeAlias, cast
 
 import polars as pl
 
@@ -16,6 +16,9 @@ from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import MINUTE, Interval
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.column_cache import ColumnCache
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Real = SupportsFloat | float
@@ -67,6 +70,8 @@ class Panel:
         cells: For each field, what `flat` gives of it, to be written.
         complete: Whether every asset has a close in each row of a frozen panel; None
             until somebody has looked.
+        computed: Columns computed from the bars of a panel that several runs read; None
+            where one run alone does.
         laid_out: Row after the last that has its place on the axis; those from `rows`
             on wait for their bars.
         thousandths: Whether prices are kept as zipline's files do.
@@ -107,6 +112,7 @@ class Panel:
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.complete: bytes | None = None
+        self.computed: ColumnCache | None = None
         self.generation = 0
         self.laid_out = self._starts[-1]
         self._note_cells()

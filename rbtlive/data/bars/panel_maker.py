@@ -43,14 +43,15 @@ class ListingDates:
     def __init__(self, calendar: TradingCalendar, assets: Sequence[Asset]) -> None:
         labels = calendar.labels
 
-        def last_on_or_before(day: date) -> int:
-            place = int(np.searchsorted(labels, np.datetime64(day, "D"), side="right")) - 1
-            return place if place < len(labels) - 1 else NEVER
+        def last_on_or_before(days: list[date]) -> list[int]:
+            places = np.searchsorted(labels, np.array(days, dtype="M8[D]"), side="right") - 1
+            known: list[int] = np.where(places < len(labels) - 1, places, NEVER).tolist()
+            return known
 
-        starts = [np.datetime64(asset.start_date, "D") for asset in assets]
-        self.first = [int(np.searchsorted(labels, start)) for start in starts]
-        self.last = [last_on_or_before(asset.end_date) for asset in assets]
-        self.auto_close = [last_on_or_before(asset.auto_close_date) for asset in assets]
+        starts = np.array([asset.start_date for asset in assets], dtype="M8[D]")
+        self.first: list[int] = np.searchsorted(labels, starts).tolist()
+        self.last = last_on_or_before([asset.end_date for asset in assets])
+        self.auto_close = last_on_or_before([asset.auto_close_date for asset in assets])
 
     def keep(self, bars: pl.DataFrame) -> pl.DataFrame:
         """Return the bars within their asset's life."""
@@ -111,8 +112,14 @@ class PanelMaker:
         """Return the panel of the run's own bars.
 
         Intraday bars of the last sessions that only have daily bars are missing bars, not the
-        end of the data.
+        end of the data. Frozen panels are the same object for all runs over the portal.
         """
+        if not self._frozen or isinstance(self._portal.minutes, StoredMinutes):
+            return self._main(interval)
+        key = (interval, self._first_session, self._end, self._data_start, self._thousandths)
+        return self._portal.shared.panel(key, lambda: self._main(interval))
+
+    def _main(self, interval: Interval) -> Panel:
         first, minutes = self._first_session, self._portal.minutes
         if not interval.intraday:
             if len(self._portal.daily):

@@ -7,41 +7,9 @@ before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rbtlive.model.arrays import np
-
-
-class SplitFact(Protocol):
-    """What is read of a split."""
-
-    @property
-    def asset(self) -> int:
-        """Index of the asset."""
-
-    @property
-    def session(self) -> int:
-        """First session on or after the effective date."""
-
-    @property
-    def ratio(self) -> object:
-        """Old shares a new one: 0.5 is two for one."""
-
-
-class DividendFact(Protocol):
-    """What is read of a dividend."""
-
-    @property
-    def asset(self) -> int:
-        """Index of the asset."""
-
-    @property
-    def ex_session(self) -> int:
-        """First session on or after the ex date."""
-
-    @property
-    def amount(self) -> object:
-        """Money a share."""
 
 
 class Factor(NamedTuple):
@@ -66,8 +34,8 @@ class Adjustments:
     """The factors that are in effect, and those still to come.
 
     Args:
-        splits: All splits that are known of.
-        dividends: All dividends that are known of.
+        coming: (session, 1 of a split, 0 of a dividend, asset, ratio or amount) of all
+            that are known of, the latest first.
         width: How many assets there are.
         previous_close: Returns the unadjusted close of (asset, session before that
             one), NaN if it has none.
@@ -80,19 +48,15 @@ class Adjustments:
 
     def __init__(
         self,
+        coming: Iterable[tuple[int, int, int, float]],
         *,
-        splits: Iterable[SplitFact],
-        dividends: Iterable[DividendFact],
         width: int,
         previous_close: Callable[[int, int], float],
     ) -> None:
         self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
         self.unpriced: list[tuple[int, int]] = []
         self._previous_close = previous_close
-        # In one session zipline applies dividends before splits.
-        coming = [(split.session, 1, split.asset, float(str(split.ratio))) for split in splits]
-        coming += [(paid.ex_session, 0, paid.asset, float(str(paid.amount))) for paid in dividends]
-        self._coming = sorted(coming, key=lambda action: action[:2], reverse=True)
+        self._coming = list(coming)
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
         """Take a split that was not known of before."""

@@ -42,6 +42,7 @@ class Indicators:
         self._first_sessions = first_sessions
         self.expressions: dict[str, pl.Expr] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
+        self._keys: dict[str, bytes | None] = {}  # what runs over a panel know them by
         self._columns: dict[
             tuple[int, str], tuple[int, Floats]
         ] = {}  # with the number of factors they were made with
@@ -79,6 +80,7 @@ class Indicators:
             )
         self.expressions[name] = expression
         self._fields[name] = fields_of(expression)
+        self._keys[name] = None if self._history.panel.computed is None else text_of(expression)
         for key in [key for key in self._columns if key[1] == name]:
             del self._columns[key]
             self._flat.pop(key, None)
@@ -110,6 +112,20 @@ class Indicators:
         known = self._columns.get((index, name))
         if known is not None and known[0] == factors and len(known[1]) == panel.rows:
             return known[1]
+        shared, key = panel.computed, (index, self._keys[name], factors)
+        if shared is not None and self._keys[name] is not None:
+            column = shared.get(key)
+            if column is None:
+                column = self._compute(index, name, known)
+                shared.keep(key, column)
+        else:
+            column = self._compute(index, name, known)
+        self._columns[index, name] = (factors, column)
+        return column
+
+    def _compute(self, index: int, name: str, known: tuple[int, Floats] | None) -> Floats:
+        panel = self._history.panel
+        factors = self._history.factor_count(index)
         first = panel.rows_of_session(self._first_sessions[index])[0]
         bars = self._history.bars(index, first, self._fields[name])
         values = self._evaluate(name, bars)
@@ -121,7 +137,6 @@ class Indicators:
         if first:
             column = np.concatenate([np.full(first, np.nan), column])
         column.setflags(write=False)
-        self._columns[index, name] = (factors, column)
         return column
 
     def _evaluate(self, name: str, bars: pl.DataFrame) -> pl.Series:
@@ -162,6 +177,20 @@ class Indicators:
 # NaN where null: a third of what to_numpy takes to do it.
 def _floats(values: pl.Series) -> Floats:
     return values.fill_null(np.nan).to_numpy()
+
+
+_OF_PYTHON = (b"PLPY", b"pickle", b"AnonymousFunction")
+
+
+def text_of(expression: pl.Expr) -> bytes | None:
+    """Return what tells an expression from others; None for one that calls functions of
+    Python, which may give something else next time.
+    """
+    try:
+        written = expression.meta.serialize()
+    except (pl.exceptions.PolarsError, TypeError, ValueError, AttributeError):
+        return None
+    return None if any(mark in written for mark in _OF_PYTHON) else written
 
 
 def fields_of(expression: pl.Expr) -> tuple[str, ...]:

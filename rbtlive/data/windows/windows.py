@@ -6,6 +6,7 @@ one that is still going on, and is then made of what has happened of it.
 
 from __future__ import annotations
 
+import weakref
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -97,6 +98,10 @@ class Windows:
         self._so_far = TodaySoFar(history.panel)
         self._of_day: dict[Interval, BarsOfDay] = {}
         self._of_sessions: dict[Interval, BarsOfSessions] = {}
+
+    def release(self) -> None:
+        """Hold the market no longer: it alone holds this."""
+        self._market = weakref.proxy(self._market)
 
     # --- where they lie ---------------------------------------------------------------
 

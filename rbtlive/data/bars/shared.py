@@ -1,0 +1,107 @@
+"""What all runs over a portal have in common, made when the first one needs it: the
+panels of its bars, its assets' lives, its splits and dividends by session.
+
+The rule: nothing here changes once it is made, and nothing here travels: a copy of the
+portal begins with nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from weakref import WeakValueDictionary
+
+from rbtlive.data.bars.column_cache import ColumnCache
+
+if TYPE_CHECKING:
+    from rbtlive.data.checking.corporate import Dividend, Split
+
+KEPT_CELLS: Final = 8_000_000
+"""So many bars (of 40 bytes) are kept for later runs, in the panels used last; those of
+larger panels while a run or a result holds them.
+"""
+
+T = TypeVar("T")
+
+
+class Grid(Protocol):
+    """What is asked of a panel."""
+
+    rows: int
+    width: int
+    computed: ColumnCache | None
+
+
+G = TypeVar("G", bound=Grid)
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Splits and dividends, by the number of the session they take effect in.
+
+    Attributes:
+        splits: Splits of each session.
+        dividends: Dividends that go ex in each session.
+        coming: (session, whether it is a split, asset, ratio or amount) of all, the
+            latest first; in one session splits come before dividends.
+    """
+
+    splits: Mapping[int, Sequence[Split]]
+    dividends: Mapping[int, Sequence[Dividend]]
+    coming: Sequence[tuple[int, int, int, float]]
+
+    @classmethod
+    def of(cls, splits: Sequence[Split], dividends: Sequence[Dividend]) -> Actions:
+        """Return the actions of a portal."""
+        by_session: dict[int, list[Split]] = {}
+        by_ex_session: dict[int, list[Dividend]] = {}
+        for split in splits:
+            by_session.setdefault(split.session, []).append(split)
+        for dividend in dividends:
+            by_ex_session.setdefault(dividend.ex_session, []).append(dividend)
+        # In one session zipline applies dividends before splits.
+        coming = [(split.session, 1, split.asset, float(str(split.ratio))) for split in splits]
+        coming += [(paid.ex_session, 0, paid.asset, float(str(paid.amount))) for paid in dividends]
+        coming.sort(key=lambda action: action[:2], reverse=True)
+        return cls(by_session, by_ex_session, coming)
+
+
+@dataclass(slots=True)
+class SharedBars:
+    """What the runs over one portal share."""
+
+    _lives: Any = None
+    _actions: Actions | None = None
+    _panels: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
+    _large: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
+
+    def lives(self, make: Callable[[], T]) -> T:
+        """Return from when to when each asset is listed."""
+        if self._lives is None:
+            self._lives = make()
+        return cast(T, self._lives)
+
+    def actions(self, splits: Sequence[Split], dividends: Sequence[Dividend]) -> Actions:
+        """Return the portal's splits and dividends by session."""
+        if self._actions is None:
+            self._actions = Actions.of(splits, dividends)
+        return self._actions
+
+    def panel(self, key: Hashable, make: Callable[[], G]) -> G:
+        """Return the frozen panel of that key, or make it."""
+        known: G | None = self._panels.pop(key, None) or self._large.get(key)
+        if known is None:
+            known = make()
+            known.computed = ColumnCache()
+        if known.rows * known.width > KEPT_CELLS:
+            self._large[key] = known
+            return known
+        self._panels[key] = known  # the last one used comes last
+        while sum(panel.rows * panel.width for panel in self._panels.values()) > KEPT_CELLS:
+            self._panels.popitem(last=False)
+        return known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SharedBars, ()
