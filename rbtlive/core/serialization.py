@@ -190,9 +190,12 @@ def recorded_fact(value: object) -> object:
         return float(value)
     if isinstance(value, Decimal):
         return float(value)
-    if hasattr(value, "item") and not hasattr(value, "__len__"):
-        return recorded_fact(value.item())
-    return repr(value)
+    try:
+        if hasattr(value, "item") and not hasattr(value, "__len__"):
+            return recorded_fact(value.item())
+        return repr(value)
+    except BaseException as unprintable:  # noqa: BLE001 - around a user's code
+        return f"(its text cannot be shown: {type(unprintable).__name__})"
 
 
 def recorded_of(facts: Mapping[str, Any]) -> dict[str, Any]:

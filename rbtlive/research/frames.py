@@ -288,13 +288,12 @@ def _kind(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return (
-        value
-        if isinstance(value, str)
-        else repr(value)
-        if isinstance(value, (list, dict))
-        else str(value)
-    )
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value) if isinstance(value, (list, dict)) else str(value)
+    except BaseException as unprintable:  # noqa: BLE001 - around a user's code
+        return f"(its text cannot be shown: {type(unprintable).__name__})"
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:

@@ -29,6 +29,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.settings import RunSettings
+from rbtlive.data.private_files import write_private
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
@@ -86,7 +87,7 @@ def save_record(
     half = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        half.write_bytes(pack(record, bars or KeptBars(), provenance or {}))
+        write_private(half, pack(record, bars or KeptBars(), provenance or {}))
         half.replace(target)
     except OSError as error:
         with contextlib.suppress(OSError):

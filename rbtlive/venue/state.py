@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rbtlive.data.private_files import make_private
 from rbtlive.errors import InvalidSetting
 
 FORMAT = 1
@@ -46,6 +47,8 @@ class InputLog:
 
     def __init__(self, path: Path | None, header: dict[str, Any]) -> None:
         self._path = path
+        if path is not None:
+            make_private(path)
         self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 import polars as pl
 
 from rbtlive.core.shown.presenter import PolarsPresenter, Presenter, exactly
+from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
 from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.data.windows.windows import Span
@@ -139,7 +140,7 @@ class BarData:
 
     def _current(self, assets: Any, fields: Any) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
-        chosen = list(assets) if many_assets else [assets]
+        chosen = whole_list(assets) if many_assets else [assets]
         if (
             many_assets
             and type(fields) is str
@@ -151,7 +152,7 @@ class BarData:
                 read, price = self._prices[fields], self._presenter.price
                 prices = [price(read(index)) for index in indices]  # type: ignore[arg-type]
                 return self._presenter.mapping(chosen, prices, fields)
-        names = list(fields) if many_fields else [fields]
+        names = whole_list(fields) if many_fields else [fields]
         for name in names:
             if not isinstance(name, str):
                 _refuse("fields", name, "current", "a field name or a list of them")
@@ -255,7 +256,7 @@ class BarData:
         if not _is_many(assets):
             self._check_asset(assets, method)
             return answer(assets)
-        chosen = list(assets)
+        chosen = whole_list(assets)
         for asset in chosen:
             self._check_asset(asset, method)
         return self._presenter.flags(chosen, [answer(asset) for asset in chosen])
@@ -383,8 +384,8 @@ class BarData:
         partial: bool = True,
     ) -> Any:
         many_assets, many_fields = _is_many(assets), _is_many(fields)
-        chosen = list(assets) if many_assets else [assets]
-        names = list(fields) if many_fields else [fields]
+        chosen = whole_list(assets) if many_assets else [assets]
+        names = whole_list(fields) if many_fields else [fields]
         for asset in chosen:
             self._check_asset(asset, "history")
         for name in names:
@@ -442,7 +443,7 @@ class BarData:
             TypeError: an argument is of the wrong type.
             ValueError: the field or the bar count is impossible.
         """
-        chosen = assets if _is_many(assets) else (assets,)
+        chosen = whole_list(assets) if _is_many(assets) else (assets,)
         try:
             indices = tuple([self._index[asset] for asset in chosen])
         except (KeyError, TypeError):

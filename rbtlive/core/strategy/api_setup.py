@@ -22,6 +22,7 @@ from rbtlive.core.actions.run_setup import (
     set_cost_models,
 )
 from rbtlive.core.rules import controls
+from rbtlive.core.rules.recorded_values import PLAIN, kept_value
 from rbtlive.core.rules.schedule import (
     Always,
     BeforeClose,
@@ -137,10 +138,15 @@ class SetupMethods(Bound):
     def record(self, *args: Any, **kwargs: Any) -> None:
         """Record values by name, as pairs of positional arguments or as keywords; one
         value a session is kept.
+
+        Raises:
+            ValueError: a value is too large to be kept.
+            Exception: what a value of a class of one's own raises where it is shown.
         """
         state = self._changing("record")
         for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
-            state.recorded[name] = value
+            kept = name if type(name) is str else kept_value(name)
+            state.recorded[kept] = value if type(value) in PLAIN else kept_value(value)
 
     def schedule_function(
         self,

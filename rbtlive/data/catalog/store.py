@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
+from rbtlive.data.private_files import write_private
 from rbtlive.errors import UnreadableFile
 
 FOLDER_VARIABLE: Final = "RBTLIVE_CATALOG"
@@ -239,5 +240,5 @@ def _joined(spans: list[tuple[date, date]]) -> list[tuple[date, date]]:
 # Another process sees the file whole or not at all.
 def _write(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_bytes(content)
+    write_private(fresh, content)
     fresh.replace(path)

@@ -27,6 +27,7 @@ from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
+from rbtlive.data.feeds.bounded import taken
 from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
@@ -251,7 +252,7 @@ class StreamFeed(DataFeed):
         items = reader.items
         while items and not builder.ended:
             self._quiet_from = None
-            self._saying = builder.add(items.popleft())
+            self._saying = taken(items.popleft(), builder.add, lambda: builder.now)
             yield from self._saying
         reader.go_on()
 

@@ -235,7 +235,7 @@ class RecordedCurves:
         """Return name, value and moment of the values that changed."""
         moment = core.state.market.now_us // 1000
         values = {
-            str(name): plain(value)
+            str(name): _number(value)
             for name, value in list(core.state.recorded.items())[:RECORDED_SHOWN]
             if isinstance(value, (int, float)) or hasattr(value, "__float__")
         }
@@ -261,3 +261,11 @@ class RecordedCurves:
             }
             for name, value in self._last.items()
         ]
+
+
+# A recorded value may be of a class of the user's, which may raise anything.
+def _number(value: Any) -> Any:
+    try:
+        return plain(value)
+    except BaseException:  # noqa: BLE001 - around a user's code
+        return None

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from rbtlive.data.private_files import make_private
 from rbtlive.errors import StoreMismatch
 from rbtlive.model.arrays import np
 from rbtlive.research.sweeping.params import Params
@@ -47,6 +48,7 @@ class RunStore:
     def __init__(self, path: str | Path, facts: Mapping[str, str]) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self.path)
         self._connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")

@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from rbtlive.data.private_files import write_private
 from rbtlive.errors import NotPicklable
 from rbtlive.model.arrays import np
 
@@ -92,7 +93,7 @@ def pack(what: Any, *, folder: Path | None) -> Parcel:
     if folder is None:
         return Parcel(token, content)
     path = folder / f"{token[:16]}.pickle"
-    path.write_bytes(content)
+    write_private(path, content)
     return Parcel(token, None, str(path))
 
 

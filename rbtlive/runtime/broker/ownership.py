@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rbtlive.data.private_files import write_private
 from rbtlive.model.number import ZERO, plain_text
 
 SUFFIX = ".owns.json"
@@ -84,7 +85,7 @@ class Ownership:
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
         try:
             with contextlib.suppress(OSError):  # a full disk halts by the journal
-                draft.write_text(text)
+                write_private(draft, text.encode())
                 draft.replace(path)
                 self._published = text
         finally:

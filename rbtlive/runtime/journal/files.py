@@ -107,6 +107,7 @@ class StateFolder:
             if not self.path.exists():
                 self.path.mkdir(parents=True, mode=0o700)
                 self.path.chmod(0o700)
+            keep_private(self.path)
             ignore = self.path / ".gitignore"
             if not ignore.exists() and not ignore.is_symlink():
                 ignore.write_text("*\n", encoding="ascii")
@@ -215,6 +216,7 @@ class StateFolder:
         refuse_link(folder)
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
+            keep_private(folder)
             draft = folder / f".{os.getpid()}.{secrets.token_hex(4)}.draft"
             try:
                 draft.touch(mode=0o600)
@@ -254,6 +256,27 @@ class StateFolder:
                 f"the bars named {content} are not what was stored; restore the file from a copy"
             )
         return pl.read_parquet(path)
+
+
+def keep_private(folder: Path) -> None:
+    """Take a folder's permissions for others away, if it has any.
+
+    Raises:
+        UnsafeStateFolder: it belongs to somebody else, who alone can do that.
+    """
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & 0o077:
+        return
+    try:
+        folder.chmod(mode & 0o700)
+    except OSError as error:
+        raise UnsafeStateFolder(
+            f"{folder.name} must be a folder that only its owner can read: has mode {mode:04o}, "
+            f"which cannot be changed ({error.strerror}); choose a folder of your own, or set "
+            f"{HOME_VARIABLE}"
+        ) from error
 
 
 def refuse_link(path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What `record()` keeps: values that can be shown, stored and compared later.
+
+The rule: what a value of the user's own class raises, it raises in the callback that
+records it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+PLAIN: Final = frozenset({type(None), bool, float, Decimal, date, datetime})
+"""Types whose values are kept as they are."""
+MOST_CHARACTERS: Final = 100_000
+MOST_LEVELS: Final = 20
+MOST_BITS: Final = 14_000
+"""Of a whole number: Python writes no more than 4,300 digits."""
+
+
+def kept_value(value: Any) -> Any:
+    """Return a value as it is kept: texts and numbers of classes of one's own as plain
+    ones, and everything else if it can be shown.
+
+    Raises:
+        ValueError: it is too large to be kept.
+        Exception: what the value raises where it is shown.
+    """
+    if isinstance(value, str):
+        return _kept_text(str.__getitem__(value, slice(None)))  # a plain one, whatever it was
+    if isinstance(value, int):
+        return _kept_number(value)
+    if isinstance(value, float):
+        return value if type(value).__module__ == "numpy" else float.__add__(value, 0.0)
+    if isinstance(value, (list, tuple, dict, set, frozenset)):
+        _walk(value, MOST_LEVELS)
+    elif hasattr(value, "item") and not hasattr(value, "__len__"):
+        value.item()
+    if len(repr(value)) > MOST_CHARACTERS * 10:
+        raise ValueError(
+            f"a recorded value must not be longer than {MOST_CHARACTERS * 10:,} characters: was "
+            f"a {type(value).__name__}; record a number that sums it up"
+        )
+    return value
+
+
+# What a container raises where it is read, it raises now.
+def _walk(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ValueError(f"a recorded value must not be nested deeper than {MOST_LEVELS} levels")
+    parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+    for part in parts:
+        if isinstance(part, (list, tuple, dict, set, frozenset)):
+            _walk(part, levels - 1)
+
+
+def _kept_text(text: str) -> str:
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(
+            f"a recorded text must not be longer than {MOST_CHARACTERS:,} characters: has "
+            f"{len(text):,}; record a part of it"
+        )
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _kept_number(value: int) -> int:
+    if int.bit_length(value) > MOST_BITS:
+        raise ValueError(
+            f"a recorded number must not have more than {MOST_BITS:,} bits: has "
+            f"{int.bit_length(value):,}; record it as a float"
+        )
+    return value if type(value).__module__ in {"builtins", "numpy"} else int.__add__(value, 0)

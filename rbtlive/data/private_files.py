@@ -1,0 +1,24 @@
+"""Files that only their owner can read: what was traded, and on which bars.
+
+The rule: a file has its permissions before it has content.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read; what was there is replaced."""
+    with open(path, "wb", opener=_opener) as file:
+        file.write(content)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner can read, unless it is there already."""
+    os.close(_opener(os.fspath(path), os.O_WRONLY | os.O_CREAT))
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
