@@ -47,6 +47,7 @@ from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.sweep_rows import SweepResult, sweep
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.explaining.explanation import Explanation
+from rbtlive.research.factor_sheet import FactorSheet, factor_sheet
 from rbtlive.research.fetching.fetch import fetch
 from rbtlive.research.monte_carlo import monte_carlo
 from rbtlive.research.parity_report import ParityReport
@@ -76,6 +77,7 @@ __all__ = [
     "EventDispatcher",
     "EventQueue",
     "Explanation",
+    "FactorSheet",
     "FixedBasisPointsSlippage",
     "FixedSlippage",
     "LiveSession",
@@ -113,6 +115,7 @@ __all__ = [
     "catalog",
     "compare",
     "enable_nested_loop",
+    "factor_sheet",
     "fetch",
     "load_ipython_extension",
     "load_sample",

@@ -23,11 +23,11 @@ and whether it is built.
 """
 GROUPS = {
     "Running a strategy": (
-        "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "run_pipeline", "enable_nested_loop",
+        "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "run_pipeline", "factor_sheet", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
     "Data and feeds": ("read", "fetch", "catalog", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
-    "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison"),
+    "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison", "FactorSheet"),
     "What callbacks receive": ("Context", "BarData", "Portfolio", "Position", "Account", "Order", "Transaction"),
     "Cost models": (
         "PerShare", "PerTrade", "PerDollar", "NoCommission", "FixedBasisPointsSlippage", "VolumeShareSlippage", "FixedSlippage",

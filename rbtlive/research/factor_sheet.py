@@ -1,0 +1,305 @@
+"""A factor's sheet: how much of the market it covers, how it changes, and what returns
+follow it.
+
+The rule: a day's factor is what was known that morning; returns that follow run from that
+day's close, restated for splits and dividends, and never look back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import SettingsError
+from rbtlive.model.arrays import np
+from rbtlive.research.display import table_html
+from rbtlive.research.run_pipeline import run_pipeline
+
+
+class FactorSheet:
+    """What a factor says of the returns that follow it.
+
+    Args:
+        name: What the factor is called.
+        frame: See the attribute.
+        listed: One row a day: `date`, `listed` (assets of the universe).
+        periods: Sessions over which returns are measured.
+
+    Attributes:
+        name: What the factor is called.
+        frame: One row a day and asset with a value and with all returns: `date`, `symbol`,
+            `factor`, `quantile` (from 1), `forward_N` (return over N sessions from the
+            day's close; a fraction).
+        periods: Sessions over which returns are measured.
+        coverage: `date`, `listed` (assets of the universe), `known` (with a value), `share`.
+        ic: `date`, `ic_N`: rank correlation of factor and return of that day (Spearman).
+        information: `period`, `mean`, `std`, `ratio` (mean / std), `t` (of the mean; days
+            overlap, so that it is too large for periods above 1), `days`.
+        quantile_returns: `quantile`, `period`, `mean` (of the days' mean return beyond the
+            mean of all assets), `std_error`, `days`.
+        spread: `period`, `mean` (top less bottom quantile), `a_session` (the same a session).
+        turnover: `date`, `quantile`, `share` (of its assets that were not in it on the day
+            before).
+        autocorrelation: `date`, `correlation` of ranks with those of the day before.
+    """
+
+    def __init__(
+        self, name: str, frame: pl.DataFrame, listed: pl.DataFrame, periods: Sequence[int]
+    ) -> None:
+        self.name = name
+        self.periods = tuple(periods)
+        self.coverage = listed
+        self.frame = frame
+        self.ic = _information_coefficients(frame, periods)
+        self.information = _information(self.ic, periods)
+        self.quantile_returns = _quantile_returns(frame, periods)
+        self.spread = _spread(self.quantile_returns)
+        self.turnover = _turnover(frame)
+        self.autocorrelation = _autocorrelation(frame)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        share = self.coverage["share"].mean()
+        kept = self.autocorrelation["correlation"].mean()
+        turnover = self.turnover["share"].mean()
+        head: list[tuple[str, ...]] = [
+            ("days", f"{self.coverage.height:,}", ""),
+            ("coverage", _percent(share), ""),
+            ("turnover of a quantile a day", _percent(turnover), ""),
+            ("rank autocorrelation", _number(kept), ""),
+            ("", "mean IC (t)", "top less bottom"),
+        ]
+        body: list[tuple[str, ...]] = [
+            (f"{period} sessions" if period > 1 else "1 session", f"{_number(mean)} ({t:.1f})", _percent(gain))
+            for period, mean, t, gain in zip(
+                self.periods,
+                self.information["mean"],
+                self.information["t"],
+                self.spread["mean"],
+                strict=True,
+            )
+        ]  # fmt: skip
+        return head + body
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
+        lines = [f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}".rstrip() for row in rows]
+        return "\n".join([f"FactorSheet {self.name}", *(f"  {line}" for line in lines)])
+
+    def _repr_html_(self) -> str:
+        return table_html(self.name, self._rows())
+
+    def report(self, path: str | Path) -> Path:
+        """Write the sheet as one HTML page that needs nothing else, and return its path."""
+        from rbtlive.research.reports.factor_page import factor_page
+
+        target = Path(path)
+        target.write_text(factor_page(self), encoding="utf-8")
+        return target
+
+
+def factor_sheet(  # noqa: PLR0913 - each by name
+    factor: Any,
+    start: Any,
+    end: Any,
+    data: Any,
+    *,
+    periods: Sequence[int] = (1, 5, 10),
+    quantiles: int = 5,
+    universe: Any = None,
+    loaders: Mapping[Any, Any] | None = None,
+    name: str | None = None,
+) -> FactorSheet:
+    """Return a factor's sheet: coverage, turnover, rank autocorrelation, information
+    coefficients, and the returns of its quantiles.
+
+    Args:
+        factor: A factor of a pipeline.
+        start: First session of the factor.
+        end: Last one, included; returns that follow come from later sessions of the data.
+        data: A portal, or what one is made of.
+        periods: Sessions over which returns are measured, from the day's close.
+        quantiles: How many groups of equal size; a day on which edges are equal has none.
+        universe: Filter of the assets that count; all that are listed by default.
+        loaders: Loaders by data set or column.
+        name: What the factor is called; by default what it says of itself.
+
+    Raises:
+        TypeError: it is no factor of numbers.
+        SettingsError: no day has a factor with the returns that follow it.
+        ValueError: a period or the count of quantiles is too small.
+
+    Source: the measures are those of alphalens-reloaded 0.5.1.
+    """
+    from rbtlive.pipeline import Factor, Pipeline
+
+    if not isinstance(factor, Factor) or factor.dtype.kind not in "fi" or factor.ndim != 2:
+        raise TypeError(
+            f"factor_sheet() takes a factor of numbers with a value an asset: was {factor!r}"
+        )
+    lengths = sorted(set(periods))
+    if not lengths or lengths[0] < 1 or quantiles < 2:
+        raise ValueError(
+            f"periods must be 1 or more and quantiles 2 or more: were {periods!r} and {quantiles!r}"
+        )
+    columns = {"factor": factor} | ({} if universe is None else {"universe": universe})
+    portal = PolarsDataPortal.coerce(data).sessions_only()
+    days = [date.fromisoformat(str(day)[:10]) for day in (start, end)]
+    first, last = (portal.calendar.number(day) for day in days)
+    wanted = run_pipeline(Pipeline(columns), days[0], days[1], portal, loaders=loaders)
+    if universe is not None:
+        wanted = wanted.filter("universe")
+    wanted = wanted.with_columns(pl.col("factor").cast(pl.Float64).fill_nan(None))
+    listed = wanted.group_by("date", maintain_order=True).agg(
+        listed=pl.len(), known=pl.col("factor").is_finite().fill_null(value=False).sum()
+    )
+    listed = listed.with_columns(share=pl.col("known") / pl.col("listed"))
+    for length in lengths:
+        wanted = wanted.join(
+            _returns_after(portal, first, last, length),
+            on=["date", "symbol"],
+            how="left",
+            maintain_order="left",
+        )
+    names = ["factor", *(f"forward_{n}" for n in lengths)]
+    whole = wanted.filter(pl.all_horizontal(pl.col(one).is_finite() for one in names))
+    if whole.is_empty():
+        raise SettingsError(
+            f"no day from {days[0]} to {days[1]} has a factor and the returns of {lengths[-1]} "
+            "sessions after it: end earlier, or give more data"
+        )
+    frame = whole.select("date", "symbol", "factor", _quantiles(whole, quantiles), *names[1:])
+    return FactorSheet(name or repr(factor), frame, listed, lengths)
+
+
+# The change from each day's close over a period, restated as of its end: what a pipeline
+# shows `length` + 1 sessions later.
+def _returns_after(portal: PolarsDataPortal, first: int, last: int, length: int) -> pl.DataFrame:
+    from rbtlive.pipeline import Pipeline
+    from rbtlive.pipeline.factors import Returns
+
+    name, later = f"forward_{length}", length + 1
+    begin, end = first + later, min(last + later, portal.last_session)
+    if begin > end:
+        return pl.DataFrame(schema={"date": pl.Date, "symbol": pl.String, name: pl.Float64})
+    label = portal.calendar.label
+    pipe = Pipeline({name: Returns(window_length=length + 1)})
+    shown: pl.DataFrame = run_pipeline(pipe, label(begin), label(end), portal)
+    days = pl.DataFrame(
+        {
+            "date": [label(number) for number in range(begin, end + 1)],
+            "day": [label(number - later) for number in range(begin, end + 1)],
+        }
+    )
+    return shown.join(days, on="date").select(pl.col("day").alias("date"), "symbol", name)
+
+
+# Quantiles of each day, from 1; null on a day whose edges are equal.
+def _quantiles(frame: pl.DataFrame, count: int) -> pl.Series:
+    from rbtlive.pipeline.rows import quantile_labels
+
+    values = frame["factor"].to_numpy()
+    lengths = frame.group_by("date", maintain_order=True).len()["len"].to_list()
+    out = np.full(len(values), np.nan)
+    begin = 0
+    for length in lengths:
+        day = slice(begin, begin + length)
+        with contextlib.suppress(ValueError):  # fewer different values than edges
+            out[day] = quantile_labels(values[day][None, :], count)[0] + 1.0
+        begin += length
+    return pl.Series("quantile", out, nan_to_null=True).cast(pl.Int64)
+
+
+def _information_coefficients(frame: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
+    ranks = frame.select(
+        "date",
+        pl.col("factor", *(f"forward_{n}" for n in periods)).rank().over("date"),
+    )
+    return ranks.group_by("date", maintain_order=True).agg(
+        pl.corr("factor", f"forward_{n}").fill_nan(None).alias(f"ic_{n}") for n in periods
+    )
+
+
+def _information(ic: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
+    rows = []
+    for period in periods:
+        values = ic[f"ic_{period}"].drop_nulls()
+        mean, std = _float(values.mean()), _float(values.std())
+        ratio = mean / std if std else math.nan
+        rows.append((period, mean, std, ratio, ratio * math.sqrt(len(values)), len(values)))
+    names = ["period", "mean", "std", "ratio", "t", "days"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _quantile_returns(frame: pl.DataFrame, periods: Sequence[int]) -> pl.DataFrame:
+    known = frame.drop_nulls("quantile")
+    parts = []
+    for period in periods:
+        value = pl.col(f"forward_{period}")
+        days = (
+            known.with_columns(beyond=value - value.mean().over("date"))
+            .group_by("quantile", "date")
+            .agg(pl.col("beyond").mean())
+        )
+        parts.append(
+            days.group_by("quantile")
+            .agg(
+                mean=pl.col("beyond").mean(),
+                std_error=pl.col("beyond").std() / pl.len().sqrt(),
+                days=pl.len(),
+            )
+            .sort("quantile")
+            .with_columns(period=pl.lit(period, pl.Int64))
+        )
+    return pl.concat(parts).select("quantile", "period", "mean", "std_error", "days")
+
+
+def _spread(returns: pl.DataFrame) -> pl.DataFrame:
+    ends = returns.sort("period", "quantile").group_by("period", maintain_order=True)
+    spread = ends.agg(mean=pl.col("mean").last() - pl.col("mean").first())
+    return spread.with_columns(a_session=(1.0 + pl.col("mean")) ** (1.0 / pl.col("period")) - 1.0)
+
+
+def _turnover(frame: pl.DataFrame) -> pl.DataFrame:
+    number = pl.col("date").rank("dense")
+    placed = frame.drop_nulls("quantile").select("date", "symbol", "quantile", day=number)
+    before = placed.select("symbol", "quantile", pl.col("day") + 1, stayed=pl.lit(value=True))
+    joined = placed.join(before, on=["symbol", "quantile", "day"], how="left")
+    return (
+        joined.filter(pl.col("day") > 1)
+        .group_by("date", "quantile")
+        .agg(share=pl.col("stayed").is_null().mean())
+        .sort("date", "quantile")
+    )
+
+
+def _autocorrelation(frame: pl.DataFrame) -> pl.DataFrame:
+    ranked = frame.select(
+        "date",
+        "symbol",
+        rank=pl.col("factor").rank().over("date"),
+        day=pl.col("date").rank("dense"),
+    )
+    before = ranked.select("symbol", pl.col("day") + 1, before="rank")
+    joined = ranked.join(before, on=["symbol", "day"])
+    found = joined.group_by("date").agg(correlation=pl.corr("rank", "before").fill_nan(None))
+    return found.sort("date")
+
+
+def _float(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _percent(value: Any) -> str:
+    return f"{100 * _float(value):.2f} %"
+
+
+def _number(value: Any) -> str:
+    return f"{_float(value):.3f}"

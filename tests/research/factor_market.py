@@ -1,0 +1,75 @@
+"""A market of random walks for factor sheets, made alike with and without rbtlive.
+
+    python -m tests.research.factor_market
+
+Run by an interpreter that has alphalens-reloaded 0.5.1, it writes what that makes of the
+factor to `factor_sheet.json` beside it.
+"""
+
+import importlib
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+EXPECTED = Path(__file__).with_name("factor_sheet.json")
+FIRST, LAST = "2016-02-02", "2016-04-29"
+PERIODS, QUANTILES, WINDOW = (1, 5, 10), 4, 6
+
+
+def closes() -> pd.DataFrame:
+    """Return closes, sessions down and twenty symbols across; higher ones drift on."""
+    every = np.arange("2016-01-19", "2016-05-28", dtype="datetime64[D]")
+    closed = np.array(["2016-02-15", "2016-03-25"], dtype="datetime64[D]")
+    days = every[np.is_busday(every, holidays=closed)]
+    rng = np.random.Generator(np.random.PCG64(7))
+    steps = rng.normal(0.0, 0.02, (len(days), 20)) + np.linspace(-0.002, 0.002, 20)
+    values = np.round(60 * np.exp(steps.cumsum(axis=0)), 2)
+    return pd.DataFrame(
+        values, index=pd.DatetimeIndex(days), columns=[f"S{n:02d}" for n in range(20)]
+    )
+
+
+def by_alphalens() -> dict[str, Any]:
+    """Return what alphalens makes of the returns of the window, known in the morning."""
+    utils = importlib.import_module("alphalens.utils")
+    performance = importlib.import_module("alphalens.performance")
+    prices = closes()
+    known = prices.pct_change(WINDOW - 1).shift(1)
+    factor = known.loc[FIRST:LAST].stack()  # noqa: PD013 - a series of a two-level index
+    factor.index.names = ["date", "asset"]
+    clean = utils.get_clean_factor_and_forward_returns(
+        factor, prices, quantiles=QUANTILES, periods=PERIODS
+    )
+    names = [name for name in clean.columns if name.endswith("D")]
+    ic = performance.factor_information_coefficient(clean)
+    means, errors = performance.mean_return_by_quantile(clean)
+    days = clean["factor_quantile"].groupby(level="date").ngroups
+    return {
+        "days": days,
+        "ic": {n: list(ic[name].dropna()) for n, name in zip(PERIODS, names, strict=True)},
+        "mean": {n: list(means[name]) for n, name in zip(PERIODS, names, strict=True)},
+        "error": {n: list(errors[name]) for n, name in zip(PERIODS, names, strict=True)},
+        "turnover": {q: _turnover(clean, q) for q in range(1, QUANTILES + 1)},
+        "kept": list(_kept(clean)),
+    }
+
+
+# alphalens lines days up with a calendar of its own, in which a holiday is a day; here a
+# day is one of the factor's.
+def _turnover(clean: pd.DataFrame, quantile: int) -> list[float]:
+    members = clean[clean["factor_quantile"] == quantile].reset_index().groupby("date")["asset"]
+    sets = [set(one) for one in members.agg(list)]
+    return [len(now - before) / len(now) for before, now in pairwise(sets)]
+
+
+def _kept(clean: pd.DataFrame) -> pd.Series:
+    ranks = clean.groupby(level="date")["factor"].rank().unstack()  # noqa: PD010 - likewise
+    return ranks.corrwith(ranks.shift(1), axis=1).dropna()
+
+
+if __name__ == "__main__":
+    EXPECTED.write_text(json.dumps(by_alphalens()) + "\n", encoding="utf-8")

@@ -1,0 +1,155 @@
+"""A factor's sheet, beside alphalens-reloaded and by hand."""
+
+import json
+import math
+from datetime import date
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.errors import SettingsError
+from rbtlive.pipeline import CustomFactor
+from rbtlive.pipeline.data import USEquityPricing
+from rbtlive.pipeline.factors import Returns
+from tests.research.factor_market import (
+    EXPECTED,
+    FIRST,
+    LAST,
+    PERIODS,
+    QUANTILES,
+    WINDOW,
+    closes,
+)
+
+
+@cache
+def portal() -> Any:
+    """Return the market as a portal."""
+    prices = closes()
+    rows = [
+        (day.date(), symbol, price)
+        for symbol in prices.columns
+        for day, price in prices[symbol].items()
+    ]
+    frame = pl.DataFrame(rows, schema=["date", "symbol", "close"], orient="row")
+    same = {name: pl.col("close") for name in ("open", "high", "low")}
+    return rbt.PolarsDataPortal(frame.with_columns(**same, volume=1_000.0))
+
+
+@cache
+def sheet() -> Any:
+    return rbt.factor_sheet(
+        Returns(window_length=WINDOW), FIRST, LAST, portal(), periods=PERIODS, quantiles=QUANTILES
+    )
+
+
+def test_the_measures_are_those_of_alphalens():
+    """Information coefficients, quantile returns, turnover and autocorrelation agree."""
+    expected = json.loads(EXPECTED.read_text(encoding="utf-8"))
+    found = sheet()
+
+    assert found.coverage.height == expected["days"]
+    for period in PERIODS:
+        of_period = found.quantile_returns.filter(period=period)
+        close = {"rtol": 1e-9, "atol": 1e-12}
+        np.testing.assert_allclose(found.ic[f"ic_{period}"], expected["ic"][str(period)], **close)
+        np.testing.assert_allclose(of_period["mean"], expected["mean"][str(period)], **close)
+        np.testing.assert_allclose(of_period["std_error"], expected["error"][str(period)], **close)
+    for quantile in range(1, QUANTILES + 1):
+        turnover = found.turnover.filter(quantile=quantile)["share"]
+        np.testing.assert_allclose(turnover, expected["turnover"][str(quantile)])
+    np.testing.assert_allclose(found.autocorrelation["correlation"], expected["kept"], rtol=1e-9)
+
+
+def test_returns_run_from_the_close_of_the_day_whose_morning_knew_the_factor():
+    """One row, by hand: the factor looks back from the day before, the return on."""
+    prices = closes()["S03"]
+    place = prices.index.get_loc("2016-03-10")
+
+    row = sheet().frame.filter(symbol="S03", date=date(2016, 3, 10)).row(0, named=True)
+
+    assert row["factor"] == pytest.approx(prices.iloc[place - 1] / prices.iloc[place - 6] - 1)
+    assert row["forward_5"] == pytest.approx(prices.iloc[place + 5] / prices.iloc[place] - 1)
+
+
+def test_a_factor_that_is_the_future_has_a_coefficient_of_one():
+    """And its top quantile gains more than its bottom, in the order of quantiles."""
+    prices = closes()
+
+    class Future(CustomFactor):
+        inputs = (USEquityPricing.close,)
+        window_length = 1
+
+        def compute(self, today, assets, out, close):
+            place = prices.index.get_loc(today)
+            out[:] = prices.iloc[place + 5] / prices.iloc[place] - 1
+
+    found = rbt.factor_sheet(Future(), FIRST, LAST, portal(), periods=[5], quantiles=4)
+
+    assert found.information["mean"][0] == pytest.approx(1.0)
+    means = found.quantile_returns["mean"].to_list()
+    assert means == sorted(means)
+    assert found.spread["mean"][0] == pytest.approx(means[-1] - means[0])
+    assert found.spread["a_session"][0] == pytest.approx((1 + means[-1] - means[0]) ** 0.2 - 1)
+
+
+def test_a_universe_and_missing_values_count_in_the_coverage():
+    """Listed are the assets of the universe, known those with a finite value."""
+
+    class Half(CustomFactor):
+        inputs = (USEquityPricing.close,)
+        window_length = 1
+
+        def compute(self, today, assets, out, close):
+            out[:] = np.where(np.arange(len(assets)) % 2 == 0, close[-1], np.inf)
+
+    universe = USEquityPricing.close.latest.top(10)
+
+    found = rbt.factor_sheet(Half(), FIRST, LAST, portal(), universe=universe, quantiles=2)
+
+    assert found.coverage["listed"].unique().to_list() == [10]
+    assert found.coverage["known"].max() < 10
+    assert found.frame.group_by("date").len()["len"].max() == found.coverage["known"].max()
+
+
+def test_days_with_equal_edges_have_no_quantiles():
+    """The information coefficient of a constant is not a number, and nothing fails."""
+    constant = Returns(window_length=2) * 0.0
+
+    found = rbt.factor_sheet(constant, FIRST, LAST, portal())
+
+    assert found.frame["quantile"].null_count() == found.frame.height
+    assert found.ic["ic_1"].null_count() == found.ic.height
+    assert math.isnan(found.information["mean"][0])
+
+
+def test_a_sheet_shows_itself_and_writes_a_page(tmp_path):
+    """Every text is escaped, and the page loads nothing."""
+    found = rbt.factor_sheet(
+        Returns(window_length=WINDOW), FIRST, LAST, portal(), name="<b>momentum</b>"
+    )
+
+    page = found.report(tmp_path / "sheet.html").read_text(encoding="utf-8")
+
+    assert "mean IC" in repr(found)
+    for text in (page, found._repr_html_()):
+        assert "<b>momentum" not in text
+        assert "&lt;b&gt;momentum" in text
+    assert page.count("<svg") == 4
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_what_is_no_factor_or_has_no_returns_is_refused():
+    """Errors say what was expected and what to do."""
+    with pytest.raises(TypeError, match="factor of numbers"):
+        rbt.factor_sheet(USEquityPricing.close, FIRST, LAST, portal())
+    with pytest.raises(TypeError, match="factor of numbers"):
+        rbt.factor_sheet(USEquityPricing.close.latest > 3, FIRST, LAST, portal())
+    with pytest.raises(ValueError, match="quantiles 2 or more"):
+        rbt.factor_sheet(Returns(window_length=3), FIRST, LAST, portal(), quantiles=1)
+    with pytest.raises(SettingsError, match="end earlier"):
+        rbt.factor_sheet(Returns(window_length=3), "2016-05-26", "2016-05-27", portal())
