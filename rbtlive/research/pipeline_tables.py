@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.pipeline.kept import first_apart
 from rbtlive.research.parity_parts import Difference
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.runtime.journal.journal import RecordedRun
@@ -46,6 +45,8 @@ class TableCheck:
             known = self._known.get((name, label))
             if known is None:
                 return
+            from rbtlive.pipeline.kept import first_apart
+
             self.compared += 1
             apart = None if self.first is not None or known == facts else first_apart(known, facts)
             if apart is not None:

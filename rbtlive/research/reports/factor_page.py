@@ -1,4 +1,4 @@
-"""The page of a factor's sheet: one file that needs nothing else."""
+"""The page of a `FactorSheet`: one file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from rbtlive.research.reports.writing import percent, table
 if TYPE_CHECKING:
     import polars as pl
 
-    from rbtlive.research.factor_sheet import FactorSheet
 
-
-def factor_page(sheet: FactorSheet) -> str:
+def factor_page(sheet: Any) -> str:
     """Return the page of a factor's sheet as HTML."""
     title = html.escape(sheet.name)
     days = sheet.coverage["date"]
@@ -39,7 +37,7 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{body}</section>"
 
 
-def _quantiles(sheet: FactorSheet) -> str:
+def _quantiles(sheet: Any) -> str:
     returns = {
         (quantile, period): (mean, error)
         for quantile, period, mean, error, _days in sheet.quantile_returns.iter_rows()
@@ -52,7 +50,7 @@ def _quantiles(sheet: FactorSheet) -> str:
     return table(["Quantile", *(f"{n} sessions" for n in sheet.periods)], rows)
 
 
-def _decay(sheet: FactorSheet) -> str:
+def _decay(sheet: Any) -> str:
     rows = [
         [f"{period}", f"{mean:.3f}", f"{ratio:.2f}", f"{t:.1f}", percent(gain), percent(each)]
         for (period, mean, _std, ratio, t, _days), (_period, gain, each) in zip(
@@ -69,21 +67,21 @@ def _drawn(frame: pl.DataFrame, values: Any, words: str) -> str:
     return lines(frame["date"].to_list(), [line], words=words, label=lambda v: f"{v:.2f}")
 
 
-def _information(sheet: FactorSheet) -> str:
+def _information(sheet: Any) -> str:
     name = f"ic_{sheet.periods[0]}"
     values = sheet.ic[name].rolling_mean(21, min_samples=5)
     return _drawn(sheet.ic, values, "Mean information coefficient of 21 sessions")
 
 
-def _coverage(sheet: FactorSheet) -> str:
+def _coverage(sheet: Any) -> str:
     return _drawn(sheet.coverage, sheet.coverage["share"], "Share of assets with a value")
 
 
-def _turnover(sheet: FactorSheet) -> str:
+def _turnover(sheet: Any) -> str:
     top = sheet.turnover.filter(sheet.turnover["quantile"] == sheet.turnover["quantile"].max())
     return _drawn(top, top["share"].rolling_mean(21, min_samples=5), "Turnover of the top quantile")
 
 
-def _kept(sheet: FactorSheet) -> str:
+def _kept(sheet: Any) -> str:
     frame = sheet.autocorrelation
     return _drawn(frame, frame["correlation"], "Correlation of ranks with the day before")
