@@ -372,7 +372,10 @@ async def sold_by_hand_adopt(world, folder):
     await session.stop()
 
 
-@card("the same with reconciliation='follow'", "the books are corrected, and the strategy is told")
+@card(
+    "the same with reconciliation='follow'",
+    "the books are corrected, and `on_position_adjustment` is called",
+)
 async def sold_by_hand_follow(world, folder):
     session = await attached(world, folder, Holder, reconciliation="follow")
     await days(world, session, 1)

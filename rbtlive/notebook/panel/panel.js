@@ -184,7 +184,7 @@ function controls(act) {
     pause: "Skip the strategy's callbacks; bars are processed and orders live on",
     resume: "Call the callbacks again, and take orders again after a halt",
     flatten: "Cancel all orders, close all positions, halt; asks first",
-    stop: "End the session gracefully; open orders stay as the session was told",
+    stop: "End the session gracefully; open orders stay, unless it was attached with open_orders=\"cancel\"",
     kill: "Cancel all orders and halt at once",
   };
   for (const [name, title] of Object.entries(hints)) {
