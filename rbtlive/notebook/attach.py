@@ -56,6 +56,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     capital_base: Any = None,
     start: Any = None,
     end: Any = None,
+    warmup: int | None = None,
     frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
@@ -100,6 +101,8 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
             equity.
         start: First session a ReplayFeed replays.
         end: Last session.
+        warmup: In place of `start`: how many bars of a ReplayFeed are history before
+            the first session that is replayed.
         frequency: How long a bar is: "1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d",
             "1w", "1mo", or any number of minutes; the data has such bars, or shorter
             ones that add up to them.

@@ -296,6 +296,11 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
             f"{broker.name} has no market data of its own: pass feed=, e.g. "
             "rbtlive.ReplayFeed(bars) or an async iterator"
         )
+    if source.is_live and settings.get("warmup") is not None:
+        raise InvalidSetting(
+            f"warmup counts bars of a ReplayFeed: was {settings['warmup']!r} with a live feed, whose "
+            "run begins with its next bar; leave it out, and pass earlier bars as data="
+        )
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
     return Launch(
         strategy=strategy,
