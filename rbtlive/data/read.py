@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.data.reading.moments import is_zone
 from rbtlive.data.reading.whole import read_bars
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.interval import Interval
@@ -65,6 +66,14 @@ def read(
         raise InvalidSetting(
             f"asset_class must be one of {', '.join(_CLASSES)}: was {asset_class!r}"
         )
+    if tz is not None and not (isinstance(tz, str) and is_zone(tz)):
+        raise InvalidSetting(f'tz must name a time zone such as "Europe/Berlin": was {tz!r}')
+    if symbol is not None and not (isinstance(symbol, str) or _all_text(symbol)):
+        raise InvalidSetting(f'symbol must be text or a list of it, e.g. "AAPL": was {symbol!r}')
+    if columns is not None and not isinstance(columns, Mapping):
+        raise InvalidSetting(
+            f'columns must be a dict such as {{"close": "PX_MID"}}: was {columns!r}'
+        )
     if calendar is not None:
         get_calendar(calendar)
     if interval is not None:
@@ -83,3 +92,7 @@ def read(
             calendar=calendar,
         )
     )
+
+
+def _all_text(names: Any) -> bool:
+    return isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)

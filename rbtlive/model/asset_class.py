@@ -91,6 +91,8 @@ _STABLE: Final = ("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI")
 _DOLLARS: Final = ("USDT", "USDC", "FDUSD")
 """Quotes that no other kind of symbol ends with."""
 _QUOTES: Final = (*_STABLE, "USD", "EUR", "GBP", "BTC", "ETH")
+_LONGEST: Final = 64
+"""No symbol that shows a class is longer."""
 _MONEY: Final = _CURRENCIES | _COINS | frozenset(_QUOTES)
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:.]([A-Z]{3,5})(?::[A-Z]{3,5})?")
 _FEED: Final = re.compile(r"[A-Z]+:(?=[A-Z0-9]{5,}$)")
@@ -111,7 +113,7 @@ def class_of(symbol: str, *, calendar: str = "") -> str | None:
     name = symbol.upper()
     if name.endswith("=F"):
         return "future"
-    if _OPTION.fullmatch(name):
+    if len(name) <= _LONGEST and _OPTION.fullmatch(name):
         return "option"
     name = _bare(symbol)
     if name in _COINS and (calendar == "24/7" or _PERPETUAL.search(symbol.upper())):
@@ -136,6 +138,8 @@ def quote_of(symbol: str) -> str:
 
 
 def _bare(symbol: str) -> str:
+    if len(symbol) > _LONGEST:
+        return ""
     name = _PERPETUAL.sub("", symbol.upper().removesuffix("=X"))
     return _KRAKEN.sub(r"\1\2", _FEED.sub("", name))
 

@@ -76,6 +76,8 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     capital = to_decimal(capital_base)
     if not capital.is_finite() or capital <= 0:
         raise ZeroCapitalError(f"capital_base must be greater than zero: was {capital_base}")
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r}')
     exchange = portal.calendar
     if warmup is not None:
         start = _after_bars(portal, interval, warmup, start=start)

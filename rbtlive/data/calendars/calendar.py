@@ -96,9 +96,9 @@ def as_label(value: Any, name: str) -> date:
     Raises:
         InvalidSetting: it is none of these; `name` is how the message calls it.
     """
-    if isinstance(value, datetime):
+    if isinstance(value, datetime) and value == value:  # noqa: PLR0124 - pandas' NaT is not
         return value.date()
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
         return datetime.fromisoformat(str(value)).date()

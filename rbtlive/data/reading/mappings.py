@@ -109,7 +109,13 @@ def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     if any(_is_dated_series(value) for value in source.values()):
         return None
     for form in (_chart, _time_series, _named_rows, _columns, _cells, _letters):
-        tables = form(source, where)
+        try:
+            tables = form(source, where)
+        except (AttributeError, LookupError) as error:
+            raise NotAFrame(
+                f"{where} must hold bars: it begins like a vendor's answer, but lacks {error}; "
+                "ask again"
+            ) from error
         if tables is not None:
             return tables
     return None

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import field_of, plain
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table
@@ -35,7 +36,9 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     several sets of prices the others keep their name in front, as "bid.o".
     """
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
-    priced = [name for name in nested if _has_close(frame.schema[name])]
+    priced = [
+        name for name in nested if plain(name) not in FIELDS and _has_close(frame.schema[name])
+    ]
     if not priced:
         return frame
     sides = [plain(name) for name in priced]
@@ -47,7 +50,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
             columns.append(frame[name])
             continue
         inner = frame[name].struct.unnest()
-        bare = one_side and name == first
+        bare = one_side and name == first and not {one.name for one in inner} & set(frame.columns)
         columns += [one if bare else one.alias(_sided(name, one.name)) for one in inner]
     return pl.DataFrame(columns)
 

@@ -181,6 +181,11 @@ def _of_array(array: Any, where: str) -> Table:
     if array.dtype.names:
         columns = {name: _moments_in_us(array[name]) for name in array.dtype.names}
         return Table(pl.DataFrame(columns), where)
+    if array.ndim != 2:
+        raise NotAFrame(
+            f"{where} must be an array of rows and columns: had {array.ndim} dimensions; build a "
+            "frame with pl.DataFrame(...)"
+        )
     return _of_list(array.tolist(), where)[0]
 
 

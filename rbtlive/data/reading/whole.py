@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.intake import Intake
@@ -24,10 +25,22 @@ from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.data.reading.unpacking import tables_of
 from rbtlive.data.reading.widening import long_tables
-from rbtlive.errors import EmptyData, UnclearData, WrongColumnType
+from rbtlive.errors import (
+    EmptyData,
+    NotAFrame,
+    RbtliveError,
+    UnclearData,
+    UnknownSymbol,
+    WrongColumnType,
+)
 
 UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
+
+_FOREIGN: Final = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    pl.exceptions.PolarsError,
+)  # fmt: skip
 
 _UNNAMED: Final = "?"
 
@@ -165,15 +178,11 @@ class _Reader:
 
     def _symbols(self, table: Table, roles: Roles, moments: Moments | None) -> pl.Series | None:
         height = table.frame.height
-        if isinstance(self.symbol, str):
-            if roles.symbol is not None:
-                named = table.frame[roles.symbol].drop_nulls().unique()
-                if len(named) > 1:
-                    kept = table.frame[roles.symbol].cast(pl.String)
-                    return kept.set(kept != self.symbol, None)
+        own = None if roles.symbol is None else _names_of(table, roles.symbol)
+        if isinstance(self.symbol, str) and (own is None or own.drop_nulls().n_unique() <= 1):
             return pl.repeat(self.symbol, height, dtype=pl.String, eager=True)
-        if roles.symbol is not None:
-            return table.frame[roles.symbol].cast(pl.String).str.strip_chars()
+        if own is not None:
+            return own if self.symbol is None else _chosen(own, self.symbol)
         if "instrument_id" in table.frame.columns:
             self.note("symbols are Databento's instrument ids: the file has no names")
             return table.frame["instrument_id"].cast(pl.String)
@@ -201,6 +210,7 @@ class _Reader:
             )
             return None
         for name, column in read.items():
+            _refuse_what_is_no_number(raw[name], table)
             _refuse_text(raw[name], column, table)
         fixed = {"rtype", "publisher_id"} <= set(map(plain, table.frame.columns)) | set(
             table.frame.columns
@@ -237,6 +247,35 @@ class _Reader:
             volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
         done = dict(zip(FIELDS, (opens, high, low, close, volume), strict=True))
         return [series.alias(name) for name, series in done.items()]
+
+
+def _names_of(table: Table, column: str) -> pl.Series:
+    names = table.frame[column]
+    if names.dtype.is_nested() or names.dtype in (pl.Object, pl.Binary):
+        raise WrongColumnType(
+            f"column {column!r} of {table.where} must hold symbols: was {names.dtype}; make it text"
+        )
+    return names.cast(pl.String).str.strip_chars()
+
+
+# The rows of the symbols that are wanted; the others have none.
+def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
+    chosen = [wanted] if isinstance(wanted, str) else [str(name) for name in wanted]
+    there = names.drop_nulls().unique().sort().to_list()
+    if missing := [name for name in chosen if name not in there]:
+        raise UnknownSymbol(unknown_symbol_message(missing[0], there, where="the source"))
+    return names.set(~names.is_in(chosen), None)
+
+
+def _refuse_what_is_no_number(column: pl.Series, table: Table) -> None:
+    dtype = column.dtype
+    if dtype.is_numeric() or dtype in (pl.String, pl.Null, pl.Boolean):
+        return
+    if dtype in (pl.Categorical, pl.Enum):
+        return
+    raise WrongColumnType(
+        f"column {column.name!r} of {table.where} must hold numbers: was {dtype}; convert it first"
+    )
 
 
 def _refuse_text(raw: pl.Series, read: pl.Series, table: Table) -> None:
@@ -294,7 +333,7 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
         )
         if value is not None
     }  # fmt: skip
-    tables = tables_of(source)
+    tables = _unpacked(source)
     words = _words(source, tables)
     asked = Asked(interval, labels, tz, asset_class, calendar, labels_by_default)
     reader = _Reader(asked, symbol, columns, Needs(words, given), Intake(words), source)
@@ -319,6 +358,20 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
     reader.needs.held = 0
     reader.needs.settle()
     return bars
+
+
+# Objects of other libraries fail in ways of their own.
+def _unpacked(source: Any) -> list[Table]:
+    try:
+        return tables_of(source)
+    except RbtliveError:
+        raise
+    except _FOREIGN as error:
+        kind = type(source).__name__
+        raise NotAFrame(
+            f"the source must hold bars: was a {kind} that cannot be taken apart "
+            f"({type(error).__name__}: {str(error)[:200]}); build a frame with pl.DataFrame(...)"
+        ) from error
 
 
 # Where the symbol lacks, and with it the calendar, what else is unclear shows on the

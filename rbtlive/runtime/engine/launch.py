@@ -290,17 +290,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         open_orders=open_orders,
     )
     executor = StrategyExecutor(strategy, settings["params"])
-    source = broker.feed if feed is None else as_feed(feed)
-    if source is None:
-        raise NoFeed(
-            f"{broker.name} has no market data of its own: pass feed=, e.g. "
-            "rbtlive.ReplayFeed(bars) or an async iterator"
-        )
-    if source.is_live and settings.get("warmup") is not None:
-        raise InvalidSetting(
-            f"warmup counts bars of a ReplayFeed: was {settings['warmup']!r} with a live feed, whose "
-            "run begins with its next bar; leave it out, and pass earlier bars as data="
-        )
+    source = _source_of(broker, feed, warmup=settings.get("warmup"))
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
     return Launch(
         strategy=strategy,
@@ -329,6 +319,21 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         account=AccountRules(positions=checked_positions(positions)),
         age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
     )
+
+
+def _source_of(broker: BrokerAdapter, feed: Any, *, warmup: Any) -> DataFeed:
+    source = broker.feed if feed is None else as_feed(feed)
+    if source is None:
+        raise NoFeed(
+            f"{broker.name} has no market data of its own: pass feed=, e.g. "
+            "rbtlive.ReplayFeed(bars) or an async iterator"
+        )
+    if source.is_live and warmup is not None:
+        raise InvalidSetting(
+            f"warmup counts bars of a ReplayFeed: was {warmup!r} with a live feed, whose run begins "
+            "with its next bar; leave it out, and pass earlier bars as data="
+        )
+    return source
 
 
 def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
