@@ -144,6 +144,7 @@ class ObservedSession:
             "dropped": feed.get("quarantined", 0),
             "reconnects": feed.get("reconnects", 0),
             "errors": meters.errors + engine.core.state.callbacks.failure_count,
+            "external_orders": 0 if engine.link is None else engine.link.external.count,
             "journal_bytes": engine.journal.size_bytes(),
         }
 

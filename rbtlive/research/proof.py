@@ -23,6 +23,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.model.asset import Asset
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     CircuitBreakerEvent,
@@ -51,7 +52,7 @@ from rbtlive.runtime.recorded.recorded import (
     segments_of,
     settings_of,
 )
-from rbtlive.runtime.recorded.replay import recorded_portal
+from rbtlive.runtime.recorded.replay import find_recorded, recorded_portal
 
 Loaded = Callable[[Segment], "tuple[Any, RunSettings] | None"]
 """Gives the strategy and the settings of a segment, or None if its code is not loaded
@@ -93,9 +94,25 @@ class Proof:
             self._portal = recorded_portal(self.run, self._folder, self.settings)
         return self._portal
 
+    @property
+    def assets(self) -> tuple[Asset, ...]:
+        """What the session could trade; asked for without reading its bars."""
+        if self._portal is not None:
+            return self._portal.assets
+        return recorded_portal(self.run, self._folder, self.settings, first_only=True).assets
+
+    def _bars_later(self) -> PolarsDataPortal:
+        # The journal is closed by then, and may lie under another name.
+        if self._portal is None:
+            name, run_id = str(self.run.header["name"]), self.run.run_id
+            with find_recorded(self._folder, name, run_id) as run:
+                self._portal = recorded_portal(run, self._folder, self.settings)
+        return self._portal
+
     def facts(self, upto: int | None = None) -> Facts:
         """Return what the rows tell, up to a row."""
-        return Facts(self.run, {asset.symbol: asset for asset in self.portal.assets}, upto=upto)
+        assets = {asset.symbol: asset for asset in self.assets}
+        return Facts(self.run, assets, upto=upto, with_slices=False)
 
     def record(self) -> RunRecord:
         """Return the record of the run, up to the end of its last session."""
@@ -103,8 +120,8 @@ class Proof:
 
     def result(self) -> BacktestResult:
         """Return the result of the run, up to the end of its last session."""
-        portal, record = self.portal, self.record()
-        bars = PortalBars(lambda: portal, intraday=record.settings.intraday)
+        record = self.record()
+        bars = PortalBars(self._bars_later, intraday=record.settings.intraday)
         return BacktestResult(record, bars=bars)
 
     # -- parity -----------------------------------------------------------------------

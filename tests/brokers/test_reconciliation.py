@@ -112,6 +112,29 @@ def test_orders_of_others_are_written_down_and_left_alone():
     assert (told, broker.cancels, len(list(engine.order_manager))) == ([], [], 1)
 
 
+def test_many_orders_of_others_are_counted_and_not_written_down_each():
+    broker = BookBroker()
+
+    async def work(engine, told):
+        for number in range(500):
+            broker.tell(
+                OrderUpdateEvent(
+                    timestamp=SystemClock().now(),
+                    order_id=f"by-hand-{number}",
+                    status=OrderState.PENDING,
+                )
+            )
+        await until(lambda: engine.link.external.count == 500)
+
+    _engine, told, notes = run(trading(broker, work, policy="halt"))
+
+    named = [facts["client_order_id"] for kind, facts in notes if kind == "ExternalOrder"]
+    counted = [facts["count"] for kind, facts in notes if kind == "ExternalOrders"]
+    assert named == [f"by-hand-{number}" for number in range(20)]
+    assert counted == [40, 80, 160, 320]
+    assert told == []
+
+
 def test_a_start_on_an_unexplained_difference_is_refused_and_adopting_it_goes_on(tmp_path):
     broker = BookBroker()
     options = {"data": PolarsDataPortal(daily_frame()), "journal": tmp_path, "name": "reconciled"}

@@ -35,6 +35,7 @@ from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.closing_out import ClosingOut
+from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal.files import client_order_id
@@ -149,6 +150,7 @@ class BrokerLink:
         self._blocked = ""
         self.closing = ClosingOut(core=core, watch=self.watch, tell=tell, clock=clock)
         self._reported: set[str] = set()
+        self.external = ExternalOrders()
 
     @property
     def outside(self) -> dict[str, Decimal] | None:
@@ -260,11 +262,15 @@ class BrokerLink:
                 )
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
-            elif told not in self._reported:
-                self._reported.add(told)
-                self._note("ExternalOrder", {"client_order_id": told})
+            else:
+                self._note_external(told)
             if order is None:
                 self._look_now.set()
+
+    def _note_external(self, client_order_id: str) -> None:
+        note = self.external.take(client_order_id)
+        if note is not None:
+            self._note(*note)
 
     def _is_too_much(self, order: Order, fill: OrderFillEvent) -> bool:
         booked = fill.execution_id in self._core().state.orders.executions

@@ -157,7 +157,15 @@ class RecordedRun:
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, up to the last one that is good now."""
-        stored = store.read_rows(self._connection, after=after, last=self._chain.seq)
+        return self._made(store.read_rows(self._connection, after=after, last=self._chain.seq))
+
+    def rows_without(self, type_name: str) -> Iterator[JournalRow]:
+        """Yield the rows that are not of a type, in order, at the cost of those alone."""
+        return self._made(
+            store.read_rows_without(self._connection, type_name, last=self._chain.seq)
+        )
+
+    def _made(self, stored: Iterator[store.RawRow]) -> Iterator[JournalRow]:
         make, words = tuple.__new__, _Words()
         try:
             for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:

@@ -47,6 +47,8 @@ INSERT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_TOUCH: Final = "INSERT OR REPLACE INTO touched VALUES (1, ?)"
 _SELECT: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
 
+_SELECT_WITHOUT: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? AND seq <= ? AND type <> ? ORDER BY seq LIMIT ?"
+
 
 WaitingRow = tuple[int, str, str, str, str, int]
 """A row that is not stored yet: seq, kind, type, ts, payload, wall_us."""
@@ -281,6 +283,22 @@ def read_rows(connection: sqlite3.Connection, *, after: int, last: int) -> Itera
         if not batch:
             return
         yield from batch
+        after = batch[-1][0]
+
+
+def read_rows_without(
+    connection: sqlite3.Connection, type_name: str, *, last: int
+) -> Iterator[RawRow]:
+    """Yield the stored rows up to a number that are not of a type, in order, without
+    reading the others.
+    """
+    after = 0
+    while True:
+        given = (after, last, type_name, _BATCH)
+        batch = connection.execute(_SELECT_WITHOUT, given).fetchall()
+        yield from batch
+        if len(batch) < _BATCH:
+            return
         after = batch[-1][0]
 
 

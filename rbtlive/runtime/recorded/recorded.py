@@ -86,10 +86,16 @@ class Facts:
         run: The journal.
         assets: By symbol.
         upto: The last row that counts; None is the journal's last.
+        with_slices: Whether the slices are taken too; what a run did can be told without.
     """
 
     def __init__(
-        self, run: RecordedRun, assets: Mapping[str, Asset], *, upto: int | None = None
+        self,
+        run: RecordedRun,
+        assets: Mapping[str, Asset],
+        *,
+        upto: int | None = None,
+        with_slices: bool = True,
     ) -> None:
         self.sessions: list[SessionRow] = []
         self.transactions: list[Transaction] = []
@@ -104,7 +110,7 @@ class Facts:
         self._symbols: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
         self._open: dict[str, Any] = {}
-        for row in run.rows():
+        for row in run.rows() if with_slices else run.rows_without(MarketDataEvent.__name__):
             if upto is not None and row.seq > upto:
                 break
             self._take(row)

@@ -7,6 +7,9 @@ the source they came from.
 from __future__ import annotations
 
 import contextlib
+import json
+from array import array
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +18,11 @@ import polars as pl
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import RunNotFound
+from rbtlive.errors import JournalCorrupt, RunNotFound
+from rbtlive.model.arrays import np
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import RecordedRun, open_run
+from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind, open_run
 
 _PRICES = ("open", "high", "low", "close", "volume")
 _MOST_DIGITS = 38
@@ -43,10 +47,16 @@ def find_recorded(folder: StateFolder, name: str, run_id: str) -> RecordedRun:
 
 
 def recorded_portal(
-    run: RecordedRun, folder: StateFolder, settings: RunSettings
+    run: RecordedRun, folder: StateFolder, settings: RunSettings, *, first_only: bool = False
 ) -> PolarsDataPortal:
     """Return everything the session knew of the market: its history, and every bar it
     was given since.
+
+    Args:
+        run: Its journal.
+        folder: Where its history is.
+        settings: The run's.
+        first_only: Whether the first slice is enough, as for the assets.
     """
     header = run.header
     stored = {
@@ -58,7 +68,7 @@ def recorded_portal(
         calendar = settings.sessions
         opening = calendar.open(calendar.number(settings.start))
         stored["minute"] = stored["minute"].filter(pl.col("timestamp") <= opening)
-    seen = _seen_bars(run, settings)
+    seen = _seen_bars(run, settings, first_only=first_only)
     daily, minute = (
         None if bars is None or bars.is_empty() else bars
         for bars in (stored["daily"], stored["minute"])
@@ -109,21 +119,48 @@ def _exactly(name: str, texts: list[str]) -> pl.Series:
     return pl.Series(name, numbers, dtype=pl.Decimal(_MOST_DIGITS, max(digits)))
 
 
-def _seen_bars(run: RecordedRun, settings: RunSettings) -> pl.DataFrame:
+def _seen_bars(run: RecordedRun, settings: RunSettings, *, first_only: bool) -> pl.DataFrame:
+    # Columns of plain numbers: a million bars as objects take gigabytes.
+    stamps_us, symbols = array("q"), array("l")
+    prices = {name: array("d") for name in _PRICES}
+    numbers: dict[str, int] = {}
+    for row in run.rows():
+        if row.type != MarketDataEvent.__name__ or row.kind != RowKind.INPUT:
+            continue
+        bars = _bars_of(row)
+        stamp_us = us_of(row.timestamp) if bars else 0
+        for symbol, bar in bars.items():
+            stamps_us.append(stamp_us)
+            symbols.append(numbers.setdefault(symbol, len(numbers)))
+            for name in _PRICES:
+                prices[name].append(float(bar[name]))
+        if first_only and bars:
+            break
+    names = pl.Series("symbol", list(numbers), dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "timestamp": pl.Series(np.frombuffer(stamps_us, dtype=np.int64), dtype=pl.Int64),
+            "symbol": names.gather(np.array(symbols, dtype=np.uint32)),
+            **{name: np.frombuffer(values, dtype=np.float64) for name, values in prices.items()},
+        }
+    ).with_columns(pl.col("timestamp").cast(pl.Datetime("us", "UTC")))
+    return frame if settings.intraday else _by_session(frame, settings)
+
+
+def _bars_of(row: JournalRow) -> Mapping[str, Mapping[str, str]]:
+    try:
+        bars: Mapping[str, Mapping[str, str]] = json.loads(row.payload)["bars"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalCorrupt(
+            f"row {row.seq} of the journal holds no slice: {error}; restore the file from a copy"
+        ) from error
+    return bars
+
+
+def _by_session(frame: pl.DataFrame, settings: RunSettings) -> pl.DataFrame:
     calendar = settings.sessions
-    name = "timestamp" if settings.intraday else "date"
-    columns: dict[str, list[Any]] = {key: [] for key in (name, "symbol", *_PRICES)}
-    for _seq, event in run.events():
-        if isinstance(event, MarketDataEvent) and event.bars:
-            when: Any = event.timestamp
-            if not settings.intraday:
-                when = calendar.label(calendar.session_of_us(us_of(when)))
-            for symbol, bar in event.bars.items():
-                columns[name].append(when)
-                columns["symbol"].append(symbol)
-                for price in _PRICES:
-                    columns[price].append(float(getattr(bar, price)))
-    kind = pl.Datetime("us", "UTC") if settings.intraday else pl.Date()
-    return pl.DataFrame(
-        columns, schema={name: kind, "symbol": pl.String, **dict.fromkeys(_PRICES, pl.Float64())}
-    )
+    stamps = frame["timestamp"].unique()
+    labels = [calendar.label(calendar.session_of_us(us_of(stamp))) for stamp in stamps]
+    days = pl.DataFrame({"timestamp": stamps, "date": labels}, schema_overrides={"date": pl.Date})
+    dated = frame.join(days, on="timestamp", how="left", maintain_order="left")
+    return dated.select("date", "symbol", *_PRICES)
