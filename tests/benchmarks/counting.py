@@ -211,3 +211,22 @@ def calls_per_bar_of_a_stream() -> float:
 
     taken(2)  # what is made once a process is made here
     return (taken(DAY) - taken(DAY // 2)) / (DAY // 2)
+
+
+def calls_per_read(read: Callable[[Any, Any, Any], object]) -> float:
+    """Return the calls that asking something at each bar costs, `read(context, data,
+    asset)`, while a position is held.
+    """
+
+    class Asking(rbt.TradingAlgorithm):
+        def initialize(self, context: Any) -> None:
+            context.asset = self.symbol("A")
+            context.bars = 0
+
+        def handle_data(self, context: Any, data: Any) -> None:
+            context.bars += 1
+            if context.bars == 1:
+                self.order(context.asset, 10)
+            read(context, data, context.asset)
+
+    return calls_per_bar(Asking)

@@ -26,6 +26,7 @@ from tests.benchmarks.counting import (
     calls_per_bar_of_a_stream,
     calls_per_event,
     calls_per_order,
+    calls_per_read,
     calls_per_session,
 )
 
@@ -64,6 +65,27 @@ def test_an_event_of_a_session_stays_within_its_calls() -> None:
 
 def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
     assert calls_per_bar_of_a_stream() <= A_STREAMED_BAR
+
+
+# What most strategies ask at each bar; the bar itself is 5 of each.
+@pytest.mark.parametrize(
+    ("limit", "read"),
+    [
+        (18, lambda context, _data, asset: context.portfolio.positions[asset].amount),
+        (
+            25,
+            lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
+        ),
+        (14, lambda _context, data, asset: data.current([asset], "close")),
+        (17, lambda _context, data, asset: data.current(asset, ["open", "close"])),
+        (28, lambda _context, data, asset: data.can_trade(asset)),
+        (11, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
+        (40, lambda context, _data, _asset: context.portfolio.portfolio_value),
+    ],
+    ids=["position", "loop", "list", "fields", "can_trade", "record", "value"],
+)
+def test_what_is_asked_at_every_bar_stays_within_its_calls(limit: float, read: Any) -> None:
+    assert calls_per_read(read) <= limit
 
 
 def test_counting_twice_gives_the_same_number() -> None:

@@ -252,19 +252,27 @@ class ScheduledFunction:
         return True
 
     def _holds(self, session: int, now_us: int) -> bool:
-        if not self.date_rule.matches(self.calendar, session=session, now_us=now_us):
-            return False
-        if self.grid is not None and isinstance(self.time_rule, (FromOpen, BeforeClose)):
-            if now_us != self._bar_of(session, self.grid, self.time_rule):
+        rule = self.time_rule
+        if isinstance(rule, (FromOpen, BeforeClose)):
+            if now_us != self._bar_of(session, rule):  # of most bars that says it all
                 return False
-        elif not self.time_rule.matches(self.calendar, session=session, now_us=now_us):
+        elif not rule.matches(self.calendar, session=session, now_us=now_us):
+            return False
+        if not self.date_rule.matches(self.calendar, session=session, now_us=now_us):
             return False
         return self.half_days or not self.calendar.is_early_close(session)
 
     # END of the bar of a session that the time means; looked up once a session.
-    def _bar_of(self, session: int, grid: BarGrid, rule: FromOpen | BeforeClose) -> int:
+    def _bar_of(self, session: int, rule: FromOpen | BeforeClose) -> int:
         if self._bar[0] != session:
-            self._bar = session, _end_meant(grid, rule, self.calendar, session)
+            calendar = self.calendar
+            if self.grid is not None:
+                end_us = _end_meant(self.grid, rule, calendar, session)
+            elif isinstance(rule, FromOpen):
+                end_us = calendar.opens_us.item(session) + rule.offset_us
+            else:
+                end_us = calendar.closes_us.item(session) - rule.offset_us
+            self._bar = session, end_us
         return self._bar[1]
 
 

@@ -6,7 +6,6 @@ frames, and keeps nothing itself.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from math import isnan
@@ -15,6 +14,8 @@ from typing import Any, Final, NoReturn
 
 import polars as pl
 
+from rbtlive.core.shown.float_bar_data import FloatBarData
+from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import PolarsPresenter, Presenter, exactly
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
@@ -22,7 +23,7 @@ from rbtlive.data.windows.history import KEPT_FRAMES
 from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.asset import Asset, own_asset
+from rbtlive.model.asset import Asset, Equity
 
 CURRENT_FIELDS: Final = (
     "open",
@@ -62,7 +63,7 @@ class BarData:
         self._presenter = presenter
         self._restricted = restrictions
         self._loose_names = loose_names
-        self._index = _OwnAssets(market.assets)
+        self._index = OwnAssets(market.assets)
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
         self._prices: dict[str, Callable[[int], float]] = {
@@ -77,6 +78,7 @@ class BarData:
             "volume": presenter.volume,
         }
         self._exact_series = isinstance(presenter, PolarsPresenter)
+        self._moment: tuple[int, datetime] | None = None
         self.fetcher_assets: list[Any] = []
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
@@ -115,6 +117,8 @@ class BarData:
             TypeError: `assets` or `fields` is of the wrong type.
             KeyError: there is no such field.
         """
+        if type(fields) is list or type(assets) is list:
+            return self._several(assets, fields)
         try:
             column, show = self._numbers[fields][assets]
             value = column[self._market.seen]
@@ -126,6 +130,35 @@ class BarData:
         if value != value:  # noqa: PLR0124 - NaN
             return self._current(assets, fields)
         return value if show is None else show(value)
+
+    # Several of one are that many numbers; whatever else it may be, and whatever is
+    # missing, is left to the long way.
+    def _several(self, assets: Any, fields: Any) -> Any:
+        numbers, seen = self._numbers, self._market.seen
+        shown: list[Any] = []
+        try:
+            if type(fields) is not list:
+                keys, known, name = assets, numbers[fields], fields
+                pairs = [known[asset] for asset in assets]
+            elif type(assets) is not list:
+                keys, name = fields, assets.symbol
+                pairs = [numbers[field][assets] for field in fields]
+            else:
+                return self._current(assets, fields)
+            for column, show in pairs:
+                value = column[seen]
+                if value != value:  # noqa: PLR0124 - NaN
+                    return self._current(assets, fields)
+                shown.append(value if show is None else show(value))
+        except (KeyError, TypeError, IndexError, AttributeError):
+            self._learn(assets, fields)
+            return self._current(assets, fields)
+        return self._presenter.mapping(list(keys), shown, name)
+
+    def _learn(self, assets: Any, fields: Any) -> None:
+        for asset in assets if type(assets) is list else [assets]:
+            for field in fields if type(fields) is list else [fields]:
+                self._make_quick(asset, field)
 
     # From the second time on, a number of one asset is one index into a column, until
     # the market moves its columns.
@@ -222,6 +255,8 @@ class BarData:
         Raises:
             TypeError: `assets` is neither an asset nor several.
         """
+        if type(assets) is Equity and assets in self._index:
+            return self._can_trade(assets)
         return self._ask(assets, "can_trade", self._can_trade)
 
     def _can_trade(self, asset: Asset) -> bool:
@@ -483,7 +518,10 @@ class BarData:
     @property
     def current_dt(self) -> datetime:
         """END of the current bar, UTC; in a daily run the session's close."""
-        return self._presenter.timestamp(self._market.now_us)
+        us = self._market.now_us
+        if self._moment is None or self._moment[0] != us:
+            self._moment = us, self._presenter.timestamp(us)
+        return self._moment[1]
 
     @property
     def current_session(self) -> date:
@@ -518,69 +556,6 @@ class BarData:
                 f"assets in data.{method}() must be assets of this run: was {asset!r} of another; "
                 "get it with symbol()"
             )
-
-
-class FloatBarData:
-    """The same with numbers as floats: what our own cost models read, at a third of the
-    cost.
-    """
-
-    __slots__ = ("_data", "_market", "_numbers")
-
-    def __init__(self, data: BarData, market: Market) -> None:
-        self._data = data
-        self._market = market
-        self._numbers = market.quick.numbers
-
-    def release(self) -> None:
-        """Hold the data no longer: it alone holds this."""
-        self._data = weakref.proxy(self._data)
-
-    def current(self, asset: Asset, field: str) -> float:
-        """Return a number of one asset; NaN if it is missing."""
-        try:
-            return self._numbers[field][asset][0][self._market.seen]
-        except (KeyError, IndexError):
-            return float(self._data.current(asset, field))  # from now on the short way is known
-
-    def history(self, assets: Any, fields: Any, bar_count: int, frequency: str) -> Any:
-        """Return a window, as the data itself does."""
-        return self._data.history(assets, fields, bar_count, frequency)
-
-    @property
-    def current_dt(self) -> datetime:
-        """END of the current bar."""
-        return self._data.current_dt
-
-
-class _OwnAssets(dict[Any, int]):
-    """Index of each asset of the run. An asset of a copy of the portal, as another
-    process gives it back, is the run's own of the same number.
-    """
-
-    __slots__ = ("_assets", "_most")
-
-    def __init__(self, assets: Sequence[Asset]) -> None:
-        self._assets = assets
-        self._most = 4 * len(assets)
-
-    def __missing__(self, asset: Any) -> int:
-        own = own_asset(asset, self._assets)
-        if own is None:
-            raise KeyError(asset)
-        if len(self) < self._most:  # each copy has objects of its own
-            self[asset] = own.index
-        return own.index
-
-    def get(self, asset: Any, default: Any = None) -> Any:
-        """Return an asset's index, or `default`."""
-        try:
-            return self[asset]
-        except KeyError:
-            return default
-
-    def __contains__(self, asset: object) -> bool:
-        return self.get(asset) is not None
 
 
 def _is_many(value: Any) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from math import isnan
+from operator import is_
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from weakref import WeakKeyDictionary
 
@@ -26,6 +27,8 @@ from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Figure, Number, 
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rbtlive.data.bars.panel import Panel
 
 EXACT = pl.Decimal(38, 12)
 """What `dtype=pl.Decimal` gives in histories."""
@@ -269,6 +272,9 @@ _LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies 
 # already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
+# The times of all rows of a panel, as an index.
+_AXES: WeakKeyDictionary[Panel, pd.DatetimeIndex] = WeakKeyDictionary()
+
 
 class PandasPresenter:
     """zipline's own kinds: floats, ints, pandas Timestamps, Series and DataFrames."""
@@ -279,6 +285,7 @@ class PandasPresenter:
         import pandas as pd
 
         self._pd = pd
+        self._labelled: tuple[list[Any], Any] = ([], pd.Index([], dtype=object))
 
     def number(self, value: Decimal) -> float:
         """Return money as a float."""
@@ -363,9 +370,9 @@ class PandasPresenter:
         self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
     ) -> pd.DataFrame:
         """Return a frame: time down, assets across."""
-        matrix = self._matrix(market, span, assets, field=field)
+        matrix = market.windows.matrix(tuple([asset.index for asset in assets]), field, span)
         return self._pd.DataFrame(
-            matrix, index=self._axis(market, span), columns=self._labels(assets)
+            matrix.copy(), index=self._axis(market, span), columns=self._labels(assets)
         )
 
     def by_field(
@@ -409,17 +416,32 @@ class PandasPresenter:
             matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
         return matrix
 
+    # Every window of a panel that stays as it is is cut from one index: to make one takes
+    # ten times as long.
     def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
-        dates = market.windows.dates(span)
+        panel = span.history.panel
+        if span.dates is None and panel.frozen and (panel.interval.intraday or not span.today):
+            whole = _AXES.get(panel)
+            if whole is None:
+                whole = _AXES[panel] = self._index_of(panel.dates(0, panel.rows))
+            return whole[span.low : span.high]
+        return self._index_of(market.windows.dates(span))
+
+    def _index_of(self, dates: pl.Series) -> pd.DatetimeIndex:
         if dates.dtype == pl.Date:
             return self._pd.DatetimeIndex(dates.to_numpy().astype("datetime64[ns]"))
         return self.timestamps(dates.dt.epoch("us").to_numpy())
 
-    # An index of objects: pandas must not look into them.
+    # An index of objects: pandas must not look into them. It never changes, so that the
+    # one made last serves as long as the same things are asked for.
     def _labels(self, keys: Sequence[Any]) -> Any:
         if keys and isinstance(keys[0], str):
             return self._pd.Index(list(keys))
-        return self._pd.Index(list(keys), dtype=object)
+        known, index = self._labelled
+        if len(known) != len(keys) or not all(map(is_, known, keys)):
+            index = self._pd.Index(list(keys), dtype=object)
+            self._labelled = (list(keys), index)
+        return index.view()
 
 
 def get_presenter(name: str) -> Presenter:

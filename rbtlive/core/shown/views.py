@@ -7,7 +7,7 @@ The rule: a view reads and never changes, and every number leaves through the ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Portfolio, Position
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.shared import plain_moment
-from rbtlive.model.asset import Asset, own_asset
+from rbtlive.model.asset import Asset, Equity, own_asset
 from rbtlive.model.number import NAN, Figure, to_decimal
 from rbtlive.model.order import OrderStatus
 
@@ -225,12 +225,18 @@ class TransactionView:
 class PositionView:
     """A position, as it is now."""
 
-    __slots__ = ("_portfolio", "_position", "_presenter")
+    __slots__ = ("_amount", "_portfolio", "_position", "_presenter", "_shown_amount")
 
     def __init__(self, position: Position, portfolio: Portfolio, presenter: Presenter) -> None:
         self._position = position
         self._portfolio = portfolio
         self._presenter = presenter
+        self._amount: Decimal | None = None  # what is shown as `_shown_amount`
+        self._shown_amount: Figure = 0.0
+
+    def shows(self, position: Position) -> bool:
+        """Say whether this shows that very position."""
+        return self._position is position
 
     @property
     def asset(self) -> Asset:
@@ -245,7 +251,10 @@ class PositionView:
     @property
     def amount(self) -> Figure:
         """Signed shares."""
-        return self._presenter.amount(self._position.amount)
+        amount = self._position.amount
+        if amount is not self._amount:
+            self._amount, self._shown_amount = amount, self._presenter.amount(amount)
+        return self._shown_amount
 
     @property
     def cost_basis(self) -> Figure:
@@ -282,6 +291,16 @@ class PositionsView(Mapping[Asset, PositionView]):
         self._portfolio = portfolio
         self._presenter = presenter
         self._assets = assets
+        self._views: dict[Asset, PositionView] = {}
+        self._empty: dict[Asset, PositionView] = {}
+
+    # A view shows a position as it is now, so that one serves as long as the position.
+    def _view_of(self, position: Position) -> PositionView:
+        view = self._views.get(position.asset)
+        if view is None or not view.shows(position):
+            view = PositionView(position, self._portfolio, self._presenter)
+            self._views[position.asset] = view
+        return view
 
     # Of a copy of the portal, as another process gives it back: the run's own asset.
     def _held(self, asset: Any) -> Position | None:
@@ -294,6 +313,16 @@ class PositionsView(Mapping[Asset, PositionView]):
         return position
 
     def __getitem__(self, asset: Asset) -> PositionView:
+        if type(asset) is Equity:
+            held = self._portfolio.holdings.get(asset)
+            if held is not None:
+                return self._view_of(held)
+            empty = self._empty.get(asset)
+            if empty is not None and empty.asset is asset:
+                return empty
+        return self._other(asset)
+
+    def _other(self, asset: Asset) -> PositionView:
         if isinstance(asset, int):  # a sid, as in zipline
             held = next((one for one in self._portfolio.holdings if one.sid == asset), None)
             asset = asset if held is None else held
@@ -303,16 +332,31 @@ class PositionsView(Mapping[Asset, PositionView]):
                 "symbol(...)"
             )
         position = self._held(asset)
-        return PositionView(
-            Position(asset) if position is None else position, self._portfolio, self._presenter
-        )
+        if position is not None:
+            return self._view_of(position)
+        view = PositionView(Position(asset), self._portfolio, self._presenter)
+        if any(asset is own for own in self._assets[asset.index : asset.index + 1]):
+            self._empty[asset] = view
+        return view
 
     def get(self, asset: Any, default: Any = None) -> Any:
         """Return the position in `asset`, or `default` if there is none: only `[...]`
         makes up an empty one.
         """
         held = self._held(asset)
-        return default if held is None else PositionView(held, self._portfolio, self._presenter)
+        return default if held is None else self._view_of(held)
+
+    def items(self) -> _Items:
+        """Return (asset, position) of what is held."""
+        return _Items(self)
+
+    def values(self) -> _Values:
+        """Return the positions held."""
+        return _Values(self)
+
+    def views(self) -> list[PositionView]:
+        """Return the positions held now."""
+        return [self._view_of(position) for position in self._portfolio.holdings.values()]
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
@@ -329,6 +373,21 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
+
+
+# What Mapping gives looks each position up by its asset.
+class _Items(ItemsView[Asset, PositionView]):
+    _mapping: PositionsView
+
+    def __iter__(self) -> Iterator[tuple[Asset, PositionView]]:
+        return iter([(view.asset, view) for view in self._mapping.views()])
+
+
+class _Values(ValuesView[PositionView]):
+    _mapping: PositionsView
+
+    def __iter__(self) -> Iterator[PositionView]:
+        return iter(self._mapping.views())
 
 
 class PortfolioView:

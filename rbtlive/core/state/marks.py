@@ -64,8 +64,17 @@ class Marks:
         return self._exactly(self._market.value_price(asset.index))
 
     def mark(self) -> None:
-        """Mark the portfolio at the current step; once a step is enough."""
-        if self._marked_us != self._market.now_us:
+        """Mark the portfolio at the current step, exactly when somebody looks; once a
+        step is enough.
+        """
+        market = self._market
+        if self._marked_us == market.now_us:
+            return
+        if not self._portfolio.holdings:
+            self._marked_us = market.now_us
+        elif market.panel.computed is None or not (
+            market.values_are_closes and self.mark_row_unseen()
+        ):
             self.mark_now()
 
     def mark_now(self) -> None:

@@ -28,7 +28,9 @@ class TradingMethods(OrderMethods, SetupMethods):
     @property
     def portfolio(self) -> PortfolioView:
         """Cash and positions, marked at the current bar."""
-        state = self._running("portfolio")
+        state = self._run
+        if state is None:
+            state = self._running("portfolio")
         state.marks.mark()
         return state.portfolio_view
 

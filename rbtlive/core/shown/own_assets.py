@@ -1,0 +1,38 @@
+"""The assets of a run, and those of copies of its portal that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rbtlive.model.asset import Asset, own_asset
+
+
+class OwnAssets(dict[Any, int]):
+    """Index of each asset of the run. An asset of a copy of the portal, as another
+    process gives it back, is the run's own of the same number.
+    """
+
+    __slots__ = ("_assets", "_most")
+
+    def __init__(self, assets: Sequence[Asset]) -> None:
+        self._assets = assets
+        self._most = 4 * len(assets)
+
+    def __missing__(self, asset: Any) -> int:
+        own = own_asset(asset, self._assets)
+        if own is None:
+            raise KeyError(asset)
+        if len(self) < self._most:  # each copy has objects of its own
+            self[asset] = own.index
+        return own.index
+
+    def get(self, asset: Any, default: Any = None) -> Any:
+        """Return an asset's index, or `default`."""
+        try:
+            return self[asset]
+        except KeyError:
+            return default
+
+    def __contains__(self, asset: object) -> bool:
+        return self.get(asset) is not None
