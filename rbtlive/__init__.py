@@ -13,6 +13,7 @@ from rbtlive.core.strategy.context import Context, TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.catalog.store import catalog
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
+from rbtlive.data.feeds.tick_feed import bars_from_ticks
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.read import read
 from rbtlive.data.resample import resample
@@ -111,6 +112,7 @@ __all__ = [
     "attach",
     "backtest",
     "backtest_async",
+    "bars_from_ticks",
     "board",
     "catalog",
     "compare",

@@ -26,7 +26,7 @@ GROUPS = {
         "backtest", "backtest_async", "attach", "run", "sessions", "board", "open_session", "run_algorithm", "run_pipeline", "factor_sheet", "enable_nested_loop",
     ),
     "Strategies": ("TradingAlgorithm",),
-    "Data and feeds": ("read", "fetch", "catalog", "resample", "load_sample", "PolarsDataPortal", "ReplayFeed", "DataFeed", "Bar"),
+    "Data and feeds": ("read", "fetch", "catalog", "resample", "load_sample", "PolarsDataPortal", "bars_from_ticks", "ReplayFeed", "DataFeed", "Bar"),
     "Sessions, results, proofs": ("LiveSession", "BacktestResult", "ParityReport", "Explanation", "compare", "Comparison", "FactorSheet"),
     "What callbacks receive": ("Context", "BarData", "Portfolio", "Position", "Account", "Order", "Transaction"),
     "Cost models": (

@@ -44,8 +44,8 @@ from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import DataPlace, place_of
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
-from rbtlive.data.feeds.as_feed import Backoff, FeedPlan, StreamFeed
-from rbtlive.data.feeds.slices import SlotAxis
+from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan, StreamFeed
+from rbtlive.data.feeds.axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.events import Event
@@ -160,6 +160,12 @@ class AlpacaFeed(StreamFeed):
         self.last_trades: dict[str, Trade] = {}
         if symbols is not None:
             self.subscribe(symbols)
+
+    is_timed_by_session = False  # by the broker's
+
+    def take_labels(self, labels: Labels) -> None:
+        """Refuse starts: what Alpaca stamps with them is translated here."""
+        DataFeed.take_labels(self, labels)
 
     def configure(self, plan: FeedPlan) -> None:
         """Take what the session wants; comes before iteration.

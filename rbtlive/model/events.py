@@ -301,6 +301,18 @@ class OrderReplacedEvent(Event):
     broker_order_id: str
 
 
+class BarRevisedEvent(Event):
+    """A source gave another bar for a slice that was over: it is kept, and changes
+    nothing that was decided.
+
+    Attributes:
+        bar: The bar as it is now said to be; its timestamp is the END of its slice.
+    """
+
+    default_priority = Priority.SYSTEM_ERROR
+    bar: Bar
+
+
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
@@ -318,6 +330,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CashAdjustmentEvent,
         SplitEvent,
         OrderReplacedEvent,
+        BarRevisedEvent,
     )
 }
 """Every event class by its `event_type`."""

@@ -69,6 +69,8 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     positions: Literal["leave", "take"] | Sequence[str] = "leave",
     late_orders: Literal["deny", "send"] = "deny",
     max_decision_age: timedelta | float | str | None = None,
+    expected: Sequence[str] | None = None,
+    labels: Literal["end", "start"] | None = None,
     breakers: Breakers | None = None,
     loop: Literal["running", "thread"] = "running",
     log_level: str | int = "info",
@@ -123,6 +125,12 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
             `max_decision_age`, on a live feed: "deny" or "send".
         max_decision_age: A timedelta, seconds, or a text such as "5m". Default: two
             intervals of open time; with daily bars the latest closed session.
+        expected: Symbols of which a slice waits for a bar: once all have reported, it is
+            processed at once. Default: those the feed is subscribed to, else all of the
+            session. If one does not report, a slice of minutes or hours is closed five
+            seconds after its end, one of days after a quarter of an hour.
+        labels: Whether the feed stamps bars with their END or with their start, as most
+            vendors do. Default: END, or what the feed was made with.
         breakers: Limits that halt trading by themselves, e.g.
             `Breakers(max_drawdown=0.2)`.
         loop: "running" uses the event loop that runs here. "thread" gives the session

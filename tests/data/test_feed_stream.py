@@ -91,10 +91,10 @@ def test_a_dropped_source_is_opened_again_with_growing_jittered_waits_and_repeat
 
     assert asyncio.run(collect(feed)) == [
         (0, "A"),
+        (1, "A"),
         "the feed's source dropped: ConnectionResetError: gone; opening it again in 0.4 s",
         "the feed's source dropped: ConnectionError: still down; opening it again in 0.8 s",
         "the feed's source dropped: ConnectionError: still down; opening it again in 1.5 s",
-        (1, "A"),
         (2, "A"),
         (3, "A"),
         (4, "A"),

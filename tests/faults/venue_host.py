@@ -31,7 +31,7 @@ from rbtlive.brokers import AlpacaBroker
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.as_feed import Backoff
-from rbtlive.data.feeds.slices import SlotAxis
+from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent

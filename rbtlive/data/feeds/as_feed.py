@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 
+from rbtlive.data.feeds.axis import Labels
 from rbtlive.data.feeds.base import DataFeed, FeedPlan
 from rbtlive.data.feeds.replay_feed import ReplayFeed
 from rbtlive.data.feeds.stream_feed import Backoff, StreamFeed
@@ -17,20 +18,25 @@ from rbtlive.errors import FeedError
 __all__ = ["Backoff", "DataFeed", "FeedPlan", "ReplayFeed", "StreamFeed", "as_feed"]
 
 
-def as_feed(source: object) -> DataFeed:
+def as_feed(source: object, labels: Labels | None = None) -> DataFeed:
     """Return what was given as a feed, if it can be one.
 
     Args:
         source: A feed, an async iterator of bars, or a function of symbols that opens
             one.
+        labels: Whether the source stamps bars with their END or their start; None is
+            the END, or what a feed was made with.
 
     Raises:
         FeedError: it is none of them.
+        InvalidSetting: the feed's stamps are known, and not the ones of `labels`.
     """
     if isinstance(source, DataFeed):
+        if labels is not None:
+            source.take_labels(labels)
         return source
     if isinstance(source, AsyncIterable) or callable(source):
-        return StreamFeed(source)
+        return StreamFeed(source, labels=labels or "end")
     raise FeedError(
         "a feed must be a DataFeed, an async iterator, or a function that opens one: was "
         f"{type(source).__name__}; "

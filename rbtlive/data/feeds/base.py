@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
+from rbtlive.data.feeds.axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import InvalidSetting
 from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY
 
@@ -35,6 +37,8 @@ class FeedPlan:
             after it.
         latest: Gives the END of the latest bar that can be right, usually the clock's
             `now`; None for sources that tell of any time.
+        expected: A slice is over once these symbols have reported; None means those
+            that are subscribed to.
     """
 
     calendar: TradingCalendar
@@ -44,6 +48,7 @@ class FeedPlan:
     last_session: int | None = None
     after: datetime | None = None
     latest: Callable[[], datetime] | None = None
+    expected: tuple[str, ...] | None = None
 
 
 class DataFeed(ABC):
@@ -54,9 +59,12 @@ class DataFeed(ABC):
 
     Attributes:
         is_live: Whether the feed tells of the present, so that it can be late or stale.
+        is_timed_by_session: Whether its stamps are judged by the session's clock; a feed
+            with a clock of its own says no.
     """
 
     is_live = True
+    is_timed_by_session = True
 
     def __init__(self) -> None:
         self._wanted: set[str] | None = None
@@ -121,6 +129,23 @@ class DataFeed(ABC):
         say.
         """
         return None
+
+    @property
+    def awaited(self) -> datetime | None:
+        """END of a slice of which bars came before it was over; None without one."""
+        return None
+
+    def take_labels(self, labels: Labels) -> None:
+        """Take the stamps of the source for the bars' ends, or for their starts.
+
+        Raises:
+            InvalidSetting: the feed knows which they are, and it is the other.
+        """
+        if labels != "end":
+            raise InvalidSetting(
+                f'labels="start" is for sources whose stamps are not known: {type(self).__name__} '
+                "gives bars with their END; leave it out"
+            )
 
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
         """Close the slices that are over at a moment although nothing later came; bars

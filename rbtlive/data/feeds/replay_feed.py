@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
+from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
-from rbtlive.data.feeds.slices import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, SettingsError
 from rbtlive.model.arrays import np

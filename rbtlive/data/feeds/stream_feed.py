@@ -26,9 +26,10 @@ from itertools import chain
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
+from rbtlive.data.feeds.axis import Labels, SlotAxis
 from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.bounded import taken
-from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
+from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 
@@ -40,6 +41,8 @@ _PATIENCE = timedelta(seconds=10)
 """How long a source that was opened again may say nothing before the clock goes on
 without what it missed.
 """
+_DOUBT_S = 5.0
+"""How long a bar that leapt over slices waits for the next one to bear it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,9 @@ class Backoff:
 class StreamFeed(DataFeed):
     """Any asynchronous source of bars as a feed.
 
-    The source gives bars, mappings with a bar's fields, lists of them (each one whole
-    slice), or MarketDataEvents.
+    The source gives bars, rows with a bar's fields, lists of them (each one whole
+    slice), or MarketDataEvents. A slice is over once all expected symbols have
+    reported it, when a later one begins, or when the clock says so.
 
     Args:
         source: An async iterator, which is read until it ends; or a function that opens
@@ -83,6 +87,7 @@ class StreamFeed(DataFeed):
             up; None never does.
         sleep: Waits for some seconds; by default the loop's own.
         chance: Gives random numbers from 0 to 1 for the jitter.
+        labels: Whether the source stamps bars with their END, or with their start.
 
     Attributes:
         says_when_caught_up: Whether the source calls `caught_up` each time it has given
@@ -100,6 +105,7 @@ class StreamFeed(DataFeed):
         max_attempts: int | None = None,
         sleep: Sleep = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        labels: Labels = "end",
     ) -> None:
         super().__init__()
         self._connect: Connect | None = None if isinstance(source, AsyncIterable) else source
@@ -111,6 +117,8 @@ class StreamFeed(DataFeed):
         self._max_attempts = max_attempts
         self._sleep = sleep
         self._chance = chance
+        self._labels: Labels = labels
+        self._plan: FeedPlan | None = None
         self._builder: SliceBuilder | None = None
         self._left = _read_ahead_of(source)
         self._saying: Iterator[Event] = iter(())
@@ -125,16 +133,32 @@ class StreamFeed(DataFeed):
     def configure(self, plan: FeedPlan) -> None:
         """Take what the session wants; comes before iteration."""
         last = plan.last_session
+        self._plan = plan
         self._builder = SliceBuilder(
-            SlotAxis(plan.calendar, frequency=plan.frequency),
+            SlotAxis(plan.calendar, frequency=plan.frequency, labels=self._labels),
             symbols=plan.symbols,
             wants=self.wants,
             after=plan.after,
             until=None if last is None else plan.calendar.close(last),
             latest=plan.latest,
+            expected=self._expected(plan),
         )
         self._behind = self.says_when_caught_up and plan.after is not None
         self._slices_before = 0
+
+    def take_labels(self, labels: Labels) -> None:
+        """Take the stamps of the source for the bars' ends, or for their starts."""
+        self._labels = labels
+
+    def _expected(self, plan: FeedPlan) -> list[str] | None:
+        # Those that were named, else those that are asked for.
+        names = plan.expected if plan.expected is not None else self.subscriptions or plan.symbols
+        return None if names is None else [name for name in names if self.wants(name)]
+
+    @property
+    def awaited(self) -> datetime | None:
+        """END of a slice of which bars came before it was over; None without one."""
+        return None if self._builder is None else self._builder.awaited
 
     @property
     def reached(self) -> datetime | None:
@@ -225,6 +249,8 @@ class StreamFeed(DataFeed):
             "bars": builder.bars,
             "skipped": builder.skipped,
             "quarantined": builder.quarantined.total(),
+            "provisional": builder.provisional,
+            "revised": builder.revised,
             "reconnects": self._reconnects,
             "drops": self._drops,
             "resubscribed": self._resubscribed,
@@ -246,7 +272,18 @@ class StreamFeed(DataFeed):
                 continue
             if reader.finished or builder.ended or self._reopen:
                 return
-            await signal.wait()
+            if builder.is_in_doubt:
+                yield await self._resolved(builder, signal)
+            else:
+                await signal.wait()
+
+    async def _resolved(self, builder: SliceBuilder, signal: asyncio.Event) -> Iterator[Event]:
+        try:
+            async with asyncio.timeout(_DOUBT_S):
+                await signal.wait()
+        except TimeoutError:
+            return builder.release()
+        return iter(())
 
     def _said(self, reader: _Reader, builder: SliceBuilder) -> Iterator[Event]:
         items = reader.items
@@ -332,6 +369,8 @@ class StreamFeed(DataFeed):
         return self._backoff.delay_s(attempt, chance=self._chance())
 
     def _subscriptions_changed(self) -> None:
+        if self._builder is not None and self._plan is not None:
+            self._builder.expect(self._expected(self._plan))
         if self._connect is not None and self._signal is not None:
             self._reopen = True
             self._signal.set()
@@ -418,7 +457,7 @@ async def _close(stream: object) -> None:
 
 
 def _begun(builder: SliceBuilder) -> int:
-    return builder.slices + bool(builder.open_bars())
+    return builder.slices + builder.is_open
 
 
 def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:

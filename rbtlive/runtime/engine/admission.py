@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.data.feeds.slices import SliceBuilder, SlotAxis
+from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.model.events import (
     EVENT_TYPES,
     TRIGGERS,

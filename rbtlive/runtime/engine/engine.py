@@ -39,7 +39,8 @@ from rbtlive.runtime.engine.decision_age import AgeLimit, AgeWatch
 from rbtlive.runtime.engine.dispatcher import EventDispatcher, HandlerFailure
 from rbtlive.runtime.engine.ending import write_end, write_failure
 from rbtlive.runtime.engine.event_queue import EventQueue
-from rbtlive.runtime.engine.feed_pump import FeedPump, plan_of
+from rbtlive.runtime.engine.feed_pump import FeedPump
+from rbtlive.runtime.engine.feed_side import FeedSide
 from rbtlive.runtime.engine.live_run import LiveRun
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
@@ -75,6 +76,8 @@ class TradingEngine:
         link: How a real broker is watched.
         account: What a run on a real account may own.
         age_limit: How old a slice may be for orders to be sent.
+        expected: Symbols of which a slice waits for a bar; None means all that the feed
+            is asked for.
         breakers: What stops trading by itself.
         begun: A segment that has begun already; None restores the run from its journal.
         go_on: Begins a segment from the journal's positions if a replay goes another
@@ -99,6 +102,7 @@ class TradingEngine:
         link: LinkSettings | None = None,
         account: AccountRules | None = None,
         age_limit: AgeLimit | None = None,
+        expected: tuple[str, ...] | None = None,
         breakers: Breakers | None = None,
         begun: StartedSegment | None = None,
         go_on: Callable[[Journal], None] | None = None,
@@ -140,6 +144,7 @@ class TradingEngine:
         self.refusals = Refusals(self.run_state)
         stale = self.breakers.limits.stale_after_bars
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
+        self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
         self.processor = EventProcessor(
             self.run_state, self.account_side, self.breakers, self.refusals, self.meters
@@ -183,6 +188,7 @@ class TradingEngine:
             self._cores.use(begun.core)
             self.run_state.last_slice = begun.last_slice
         self.processor.register()
+        self.feed_side.register()
 
     @property
     def clock(self) -> Clock:
@@ -328,7 +334,7 @@ class TradingEngine:
             await self.link.settle()
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
-        self.feed.configure(plan_of(self.core.state, self.feed, self.clock, after=run.last_slice))
+        self.feed.configure(self.feed_side.plan())
         self.tasks.start(self._pump.run(), "feed")
         self.tasks.start(watch_lag(self.clock, self._note_lag), "lag")
         if self.feed.is_live:
@@ -401,7 +407,7 @@ class TradingEngine:
                 else:
                     last_us = self.core.state.market.last_slice_us
                     last = self.run_state.last_slice if last_us is None else datetime_of(last_us)
-                    now = self.clock.now() if self.feed.is_live else None
+                    now = self.timekeeper.present() if self.feed.is_live else None
                     yield from self._intake.admit(self.core.state, event, last, now)
                 count += 1
                 ended_ns = now_ns()

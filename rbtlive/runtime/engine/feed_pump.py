@@ -10,11 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
-from rbtlive.core.run_state import RunState
-from rbtlive.data.feeds.as_feed import DataFeed, FeedPlan, StreamFeed
+from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.errors import QueueFull
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
-from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 
@@ -23,28 +21,6 @@ BATCH = 128
 threshold of a garbage collection, enough for the turn of the loop between them not to
 count.
 """
-
-
-def plan_of(state: RunState, feed: DataFeed, clock: Clock, *, after: datetime | None) -> FeedPlan:
-    """Return what a run wants of its feed.
-
-    Args:
-        state: The run's.
-        feed: The feed.
-        clock: Tells wall time.
-        after: END of the last slice that was processed; None before the first.
-    """
-    settings, calendar = state.settings, state.calendar
-    judges_itself = not feed.is_live or isinstance(feed, StreamFeed)
-    return FeedPlan(
-        calendar=calendar,
-        frequency=settings.frequency,
-        symbols=tuple(asset.symbol for asset in state.assets),
-        first_session=calendar.number(settings.start),
-        last_session=None if settings.end is None else calendar.number(settings.end),
-        after=after,
-        latest=None if judges_itself else clock.now,
-    )
 
 
 class FeedPump:

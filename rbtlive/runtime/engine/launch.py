@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -20,6 +21,7 @@ from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import as_label, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
+from rbtlive.data.feeds.axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
 from rbtlive.model.events import MarketDataEvent
@@ -77,6 +79,8 @@ class Launch:
         log_level: Lines below it are not logged.
         account: What a run on a real account may own.
         age_limit: How old a slice may be for orders to be sent.
+        expected: Symbols of which a slice waits for a bar; None means all that the feed
+            is asked for.
     """
 
     strategy: Any
@@ -95,6 +99,7 @@ class Launch:
     breakers: Breakers | None
     account: AccountRules
     age_limit: AgeLimit
+    expected: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] | None = None
     log_level: int = logging.INFO
 
@@ -182,6 +187,7 @@ class Launch:
                 link=LinkSettings(policy=self.reconciliation),
                 account=self.account,
                 age_limit=self.age_limit,
+                expected=self.expected,
                 breakers=self.breakers,
                 journal=journal,
                 begun=begun,
@@ -267,6 +273,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
     positions: Any = "leave",
     late_orders: LateOrders = "deny",
     max_decision_age: Any = None,
+    expected: Any = None,
+    labels: Labels | None = None,
     clock: Clock | None = None,
     provenance: Mapping[str, Any] | None = None,
     log_level: Any = "info",
@@ -290,7 +298,7 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         open_orders=open_orders,
     )
     executor = StrategyExecutor(strategy, settings["params"])
-    source = _source_of(broker, feed, warmup=settings.get("warmup"))
+    source = _source_of(broker, feed, labels, warmup=settings.get("warmup"))
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
     return Launch(
         strategy=strategy,
@@ -318,10 +326,33 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         log_level=as_level(log_level),
         account=AccountRules(positions=checked_positions(positions)),
         age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
+        expected=_expected_of(expected, portal),
     )
 
 
-def _source_of(broker: BrokerAdapter, feed: Any, *, warmup: Any) -> DataFeed:
+# The symbols as the portal spells them.
+def _expected_of(expected: Any, portal: PolarsDataPortal) -> tuple[str, ...] | None:
+    if expected is None:
+        return None
+    known = {asset.symbol.upper(): asset.symbol for asset in portal.assets}
+    given = [expected] if isinstance(expected, str) else expected
+    try:
+        names = [getattr(one, "symbol", one) for one in islice(given, len(known) + 1)]
+    except TypeError:
+        names = [expected]
+    wrong = [name for name in names if not isinstance(name, str) or name.upper() not in known]
+    if wrong or not names or len(names) > len(known):
+        what = f"{wrong[0]!r:.40} is none of them" if wrong else f"was {len(names)} names"
+        raise InvalidSetting(
+            f"expected must name some of the session's symbols, each once: {what}; pass e.g. "
+            f"expected={[next(iter(known.values()), 'AAPL')]}, or leave it out for all"
+        )
+    return tuple(known[name.upper()] for name in names)
+
+
+def _source_of(
+    broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmup: Any
+) -> DataFeed:
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
         raise NoFeed(
@@ -333,6 +364,9 @@ def _source_of(broker: BrokerAdapter, feed: Any, *, warmup: Any) -> DataFeed:
             f"warmup counts bars of a ReplayFeed: was {warmup!r} with a live feed, whose run begins "
             "with its next bar; leave it out, and pass earlier bars as data="
         )
+    if labels is not None:
+        _check_choice(labels, "labels", ("end", "start"))
+        source.take_labels(labels)
     return source
 
 

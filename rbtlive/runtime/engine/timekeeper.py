@@ -73,9 +73,21 @@ class Timekeeper:
         self._grace = timedelta(seconds=grace_s)
         self._stale_after_bars = stale_after_bars
         self._lead_us: int | None = None
+        self._slice_lead_us: int | None = None  # the same, of slices that were processed alone
         self._last_bar_us = 0
         self._interval = MINUTE
         self._opened_session = -1
+
+    def present(self) -> datetime:
+        """Return the latest END that a bar of the present can have.
+
+        It is wall time; or, where a wall clock was set back, what the slices that were
+        processed and the time passed since say.
+        """
+        wall = self._clock.now()
+        if self._slice_lead_us is None:
+            return wall
+        return max(wall, datetime_of(self._slice_lead_us + self._passed_us()))
 
     def note_slice(self, timestamp: datetime, interval: Interval, *, empty: bool = False) -> None:
         """Take notice of a slice that was processed; one without bars says nothing of
@@ -86,6 +98,11 @@ class Timekeeper:
         self._interval = interval
         self._last_bar_us = self._passed_us()
         self._note_lead(timestamp)
+        self._slice_lead_us = (
+            us_of(timestamp) - self._passed_us()
+            if self._slice_lead_us is None
+            else max(self._slice_lead_us, us_of(timestamp) - self._passed_us())
+        )
         self.is_present = abs(self._clock.now() - timestamp) <= _present(interval)
         self.stale = False
 
@@ -97,6 +114,22 @@ class Timekeeper:
             await asyncio.sleep(TICK_S)
             if self.is_present:
                 self.tick(core(), blocked=loop.time() > due_s + TICK_S)
+            else:
+                self.begin(core())
+
+    def begin(self, core: TradingCore) -> None:
+        """Let the feed close its first slice, if bars of the present have come for it."""
+        interval = core.state.settings.interval
+        begun, now = self._feed.reached or self._feed.awaited, self._clock.now()
+        if begun is not None and abs(now - begun) <= _present(interval):
+            self._interval = interval
+            self._feed.close_through(now - self._patience)
+
+    @property
+    def _patience(self) -> timedelta:
+        # How late the bars of a slice may come before the clock closes it.
+        daily = timedelta(seconds=0.0 if self._interval.intraday else DAILY_GRACE_S)
+        return max(self._grace, daily)
 
     def tick(self, core: TradingCore, *, blocked: bool = False) -> None:
         """Do what is due now.
@@ -113,9 +146,7 @@ class Timekeeper:
         now = self._now()
         now_us = us_of(now)
         if not blocked:
-            intraday = self._interval.intraday
-            daily = self._grace if intraday else timedelta(seconds=DAILY_GRACE_S)
-            self._feed.close_through(now - max(self._grace, daily))
+            self._feed.close_through(now - self._patience)
         session = core.state.calendar.next_session(now_us)
         morning = session > self._opened_session and now_us >= core.state.calendar.morning_us(
             session

@@ -1,0 +1,149 @@
+"""The slices that a calendar has, and which of them a bar's stamp means.
+
+The rule: a stamp means one slice or none; whether it names the bar's start or its END is
+said once, for a whole source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from rbtlive.data.calendars.calendar import TradingCalendar, us_of
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.model.arrays import np
+from rbtlive.model.interval import Interval
+
+Labels = Literal["end", "start"]
+"""Which end of a bar its stamp names."""
+_JUST_BEFORE_US = 1_000
+"""Vendors that close a bar at 10:58:59.999 mean 10:59."""
+
+
+class SlotAxis:
+    """The slices that a calendar has: the ENDs of its bars, in microseconds since 1970.
+
+    Args:
+        calendar: Whose sessions; of weeks or months, the calendar of those.
+        frequency: How long a bar is, e.g. "1d" for one slice a session.
+        labels: Whether stamps name the END of a bar, or its start.
+
+    Raises:
+        BadFrequency: `frequency` is no interval.
+    """
+
+    def __init__(
+        self, calendar: TradingCalendar, *, frequency: str | Interval, labels: Labels = "end"
+    ) -> None:
+        self.calendar = calendar
+        self.labels = labels
+        self.interval = Interval.parse(frequency)
+        self.frequency = self.interval.text
+        self.step_us = self.interval.us
+        self._grid = BarGrid(calendar, self.interval)
+        self._zone = ZoneInfo(str(calendar.tz))
+
+    def slot_of(self, moment: datetime | date) -> int | None:
+        """Return the END of the slice that a bar's stamp means; None if it lies in no
+        slice.
+
+        A daily bar may be stamped with any time in its session, its close included (its
+        open instead where stamps name starts), with midnight (UTC or the exchange's) of
+        its label where no session is open at that moment, or with the label itself, a
+        date; one of a week or month with any of these of any of its days. An intraday
+        bar is stamped with its END, or up to a millisecond before it; or with its start.
+        """
+        if not isinstance(moment, datetime):
+            return None if self.interval.intraday else self._close_of_label(moment)
+        moment_us = us_of(moment)
+        if self.interval.intraday:
+            return self._intraday_slot(moment_us)
+        begun_us = moment_us + (self.labels == "start")
+        session = self.calendar.session_of_us(begun_us)
+        if session >= 0:
+            return int(self.calendar.closes_us[session])
+        for local in (moment.astimezone(UTC), moment.astimezone(self._zone)):
+            if local.hour == local.minute == local.second == local.microsecond == 0:
+                slot = self._close_of_label(local.date())
+                if slot is not None:
+                    return slot
+        return None
+
+    def _intraday_slot(self, moment_us: int) -> int | None:
+        if self.labels == "start":
+            end_us = self._grid.end_of(moment_us + 1)
+            begins = end_us is not None and self._grid.begin_of(end_us) == moment_us
+            return end_us if begins else None
+        end_us = self._grid.end_of(moment_us)
+        if end_us is None or not 0 <= end_us - moment_us <= _JUST_BEFORE_US:
+            return None
+        return end_us
+
+    def slot_at(self, moment_us: int) -> int | None:
+        """Return the END of the slice that something happened in, its start included, a
+        session's close too; None where nothing is traded.
+        """
+        return self._grid.end_of(moment_us + 1) or self._grid.end_of(moment_us)
+
+    def begin_of(self, slot_us: int) -> int:
+        """Return when the slice with this END begins, µs UTC."""
+        return self._grid.begin_of(slot_us)
+
+    def is_next(self, slot_us: int, after_us: int) -> bool:
+        """Say whether no slice lies between two ENDs."""
+        return next(self.slots(after_us=after_us, before_us=slot_us + 1), slot_us) == slot_us
+
+    def is_open_at(self, moment_us: int) -> bool:
+        """Say whether a session opens at a moment."""
+        opens = self.calendar.opens_us
+        found = int(np.searchsorted(opens, moment_us))
+        return found < len(opens) and int(opens[found]) == moment_us
+
+    def is_close_at(self, moment_us: int) -> bool:
+        """Say whether a session closes at a moment."""
+        closes = self.calendar.closes_us
+        found = int(np.searchsorted(closes, moment_us))
+        return found < len(closes) and int(closes[found]) == moment_us
+
+    def slots(self, *, after_us: int, before_us: int) -> Iterator[int]:
+        """Yield the slices that end strictly between two moments, in order."""
+        closes = self.calendar.closes_us
+        session = int(np.searchsorted(closes, after_us, side="right"))
+        if not self.interval.intraday:
+            yield from closes[session : int(np.searchsorted(closes, before_us))].tolist()
+            return
+        while session < len(closes) and self.calendar.opens_us[session] < before_us:
+            ends = self._grid.ends_us(session)
+            yield from ends[(ends > after_us) & (ends < before_us)].tolist()
+            session += 1
+
+    def last_at(self, moment_us: int) -> int | None:
+        """Return the END of the last slice that is over at a moment; None if there is
+        none.
+        """
+        closes = self.calendar.closes_us
+        session = int(np.searchsorted(closes, moment_us, side="right"))
+        if self.interval.intraday and session < len(closes):
+            ends = self._grid.ends_us(session)
+            over = int(np.searchsorted(ends, moment_us, side="right"))
+            if over:
+                return int(ends[over - 1])
+        return int(closes[session - 1]) if session else None
+
+    def stretch(self, moment_us: int) -> tuple[int, int]:
+        """Return the (begin, end] around a moment in which bars of full length follow
+        each other without a break.
+
+        (0, 0) where there is none: no session is open, or slices are whole sessions.
+        """
+        if not self.interval.intraday:
+            return 0, 0
+        begin_us, end_us = self._grid.stretch(moment_us)
+        return begin_us, end_us - (end_us - begin_us) % self.step_us
+
+    def _close_of_label(self, label: date) -> int | None:
+        day = np.array([label], dtype="datetime64[D]")
+        session = int(self.calendar.sessions_of_labels(day)[0])
+        return None if session < 0 else int(self.calendar.closes_us[session])

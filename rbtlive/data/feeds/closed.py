@@ -1,0 +1,65 @@
+"""What is remembered of slices that are over: whether a bar for one of them repeats,
+revises or completes it.
+
+The rule: a slice that left is never changed. The latest are remembered bar by bar, so
+that a repetition is silent and a revision is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from rbtlive.model.bar import Bar
+
+_MOST_BARS: Final = 5_000
+_FEWEST_SLICES: Final = 2
+_MOST_REVISIONS: Final = 3
+"""Of one bar so many are kept; more are counted."""
+
+
+class ClosedSlices:
+    """The latest slices that left.
+
+    Attributes:
+        revised: Bars that came again with other values.
+    """
+
+    def __init__(self) -> None:
+        self.revised = 0
+        self._slices: dict[int, dict[str, Bar]] = {}
+        self._bars = 0
+        self._times: Counter[tuple[int, str]] = Counter()
+
+    def note(self, slot_us: int, bars: dict[str, Bar]) -> None:
+        """Remember a slice that leaves now."""
+        self._slices[slot_us] = bars
+        self._bars += len(bars)
+        while self._bars > _MOST_BARS and len(self._slices) > _FEWEST_SLICES:
+            oldest = next(iter(self._slices))
+            self._bars -= len(self._slices.pop(oldest))
+            for key in [key for key in self._times if key[0] <= oldest]:
+                del self._times[key]
+
+    def known(self, slot_us: int, symbol: str) -> Bar | None:
+        """Return the latest word on a bar of a slice that is remembered."""
+        bars = self._slices.get(slot_us)
+        return None if bars is None else bars.get(symbol)
+
+    def is_forgotten(self, slot_us: int) -> bool:
+        """Say whether a slice left before all that are remembered."""
+        return bool(self._slices) and slot_us < next(iter(self._slices))
+
+    def revise(self, slot_us: int, bar: Bar) -> int:
+        """Take notice of a bar that came again with other values; return how often this
+        one did.
+        """
+        self._slices[slot_us] = {**self._slices[slot_us], bar.symbol: bar}
+        self.revised += 1
+        self._times[slot_us, bar.symbol] += 1
+        return self._times[slot_us, bar.symbol]
+
+    @staticmethod
+    def is_kept(times: int) -> bool:
+        """Say whether the n-th revision of a bar is kept."""
+        return times <= _MOST_REVISIONS

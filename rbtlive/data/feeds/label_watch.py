@@ -1,0 +1,86 @@
+"""Notices a source whose bars look stamped with their start instead of their END.
+
+The rule: it warns once and changes nothing. A bar at the open's minute, none before the
+open and none at a close is one sign; bars that come one interval after their stamp,
+slice after slice, are another; a bar of a day that goes on changing a third.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rbtlive.data.feeds.axis import SlotAxis
+
+ADVICE: Final = (
+    'bars look stamped with their start; if they are, pass labels="start" to attach() or to the '
+    "feed: as it is, each is taken for the interval that ends at its stamp"
+)
+_LATE_AT_MOST_US: Final = 15_000_000
+_NEEDED: Final = 2
+"""Slices in a row that came one interval late."""
+_JUDGED: Final = 20
+"""After so many slices of the present nothing new is to be expected."""
+_PRESENT_STEPS: Final = 10
+_CHANGES: Final = 2
+"""How often one bar of a day may change after its close."""
+_BEFORE_OPEN_US: Final = 7_200_000_000
+"""A bar so long before an open is of extended hours: there the open's minute is nothing
+special."""
+
+
+class LabelWatch:
+    """Looks at the stamps of one source.
+
+    Args:
+        axis: Which slices there are.
+
+    Attributes:
+        is_watching: Whether `placed` still has something to find out.
+    """
+
+    def __init__(self, axis: SlotAxis) -> None:
+        self._axis = axis
+        self._quiet = axis.labels == "start"
+        self.is_watching = not self._quiet and axis.interval.intraday
+        self._early_us = -_BEFORE_OPEN_US
+        self._slot_us = self._came_us = 0
+        self._in_a_row = self._judged = 0
+
+    def outside(self, moment_us: int) -> str | None:
+        """Take notice of a stamp that lies in no slice; return a warning or None."""
+        if self._quiet or not self._axis.interval.intraday:
+            return None
+        if not self._axis.is_open_at(moment_us):
+            self._early_us = moment_us
+            return None
+        if 0 < moment_us - self._early_us < _BEFORE_OPEN_US:
+            return None
+        return self._warn("the first bar of a session is stamped with its open")
+
+    def placed(self, slot_us: int, now_us: int) -> str | None:
+        """Take notice of a bar of a slice that is over, and of when it came."""
+        if self._quiet or slot_us <= self._slot_us or not self._axis.interval.intraday:
+            return None
+        if self._axis.is_close_at(slot_us) and not self._axis.is_open_at(slot_us):
+            self._quiet, self.is_watching = True, False  # only an END is stamped so
+            return None
+        step_us, late_us = self._axis.step_us, now_us - slot_us
+        self._judged += late_us < _PRESENT_STEPS * step_us
+        self.is_watching = self._judged < _JUDGED
+        fits = step_us <= late_us <= step_us + min(step_us // 2, _LATE_AT_MOST_US)
+        follows = now_us - self._came_us >= step_us // 2
+        self._in_a_row = self._in_a_row + 1 if fits and follows else 0
+        self._slot_us, self._came_us = slot_us, now_us
+        if self._in_a_row < _NEEDED:
+            return None
+        return self._warn(f"bars come {self._axis.frequency} after their stamp")
+
+    def revised(self, times: int) -> str | None:
+        """Take notice of how often a bar of a day has changed after its close."""
+        if self._quiet or self._axis.interval.intraday or times < _CHANGES:
+            return None
+        return self._warn("a bar goes on changing after its close")
+
+    def _warn(self, sign: str) -> str:
+        self._quiet, self.is_watching = True, False
+        return f"{sign}: {ADVICE}"

@@ -1,0 +1,58 @@
+"""What was left out of a feed: counted, and said without flooding the log.
+
+The rule: what happens once is said each time; what comes in floods is said the first
+time, then at 10, 100, 1,000 and so on, with the count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Final
+
+from rbtlive.data.feeds.rows import RefusedBar, clean, described
+from rbtlive.model.events import SystemErrorEvent
+
+IN_FLOODS: Final = frozenset({"future", "outside_session", "unknown_symbol", "old", "not_expected"})
+"""Reasons that usually hold for a whole source."""
+
+_ENDINGS: Final = {
+    "future": "it is used once its time has come",
+    "outside_session": "it belongs to no slice",
+    "unknown_symbol": "nobody trades it",
+}
+
+
+class Refusals:
+    """Counts the bars that were left out, by reason, and says so.
+
+    Attributes:
+        quarantined: Bars left out, counted by reason.
+    """
+
+    def __init__(self) -> None:
+        self.quarantined: Counter[str] = Counter()
+
+    def note(
+        self, item: object, refusal: RefusedBar, now: datetime, *, what: str = "bar"
+    ) -> SystemErrorEvent | None:
+        """Count a bar; return what is to be said of it, None if that was said already."""
+        reason = refusal.reason
+        self.quarantined[reason] += 1
+        count = self.quarantined[reason]
+        ending = _ENDINGS.get(reason, "the strategy sees a missing bar")
+        if what != "bar":
+            ending = "no bar has it"
+        if reason in IN_FLOODS:
+            if not _is_round(count):
+                return None
+            more = "more of the kind are counted" if count == 1 else f"{count} of the kind so far"
+            ending = f"{ending}; {more}"
+        message = f"{what} left out: {refusal} in {described(item)}; {ending}"
+        return SystemErrorEvent(timestamp=now, message=clean(message), source="feed")
+
+
+def _is_round(count: int) -> bool:
+    while count % 10 == 0:
+        count //= 10
+    return count == 1

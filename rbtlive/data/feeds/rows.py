@@ -1,0 +1,323 @@
+"""One bar as a source gave it, whatever type its row has.
+
+The rule: a row becomes a checked bar or one sentence that says why not. What can be
+understood in one way only is taken; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from rbtlive.data.calendars.calendar import datetime_of, us_of
+from rbtlive.errors import InvalidBar
+from rbtlive.model.arrays import np
+from rbtlive.model.bar import Bar, plain_values, trusted_bar
+from rbtlive.model.number import to_decimal
+
+FIELDS: Final = ("open", "high", "low", "close", "volume")
+REQUIRED: Final = ("symbol", "timestamp", *FIELDS)
+_STAMPS: Final = ("timestamp", "date", "datetime", "time", "index")
+_LARGEST_EXPONENT: Final = 30
+_MOST_DIGITS: Final = 38
+_MOST_FIELDS: Final = 1_000
+_MESSAGE_LIMIT: Final = 500
+_NANOSECOND_UNITS: Final = ("generic", "Y", "M", "W", "D")
+
+
+class RefusedBar(InvalidBar):
+    """A bar that is left out.
+
+    Attributes:
+        reason: The kind of reason, one word.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class OutsideSession(RefusedBar):
+    """A bar whose stamp lies in no slice.
+
+    Attributes:
+        moment: The stamp.
+    """
+
+    def __init__(self, message: str, moment: datetime | date) -> None:
+        super().__init__("outside_session", message)
+        self.moment = moment
+
+
+def in_order_of_time(items: list[object] | tuple[object, ...]) -> list[object] | None:
+    """Return rows in the order of their stamps if a symbol comes twice among them with
+    different ones; None if they may be one slice.
+    """
+    stamps: dict[object, object] = {}
+    for item in items:
+        if not isinstance(item, (Bar, dict)):
+            return None
+        row = item if isinstance(item, dict) else item.__dict__
+        symbol, stamp = row.get("symbol"), row.get("timestamp")
+        if not isinstance(symbol, str) or not isinstance(stamp, (datetime, date)):
+            return None
+        if stamps.setdefault(symbol, stamp) != stamp:
+            break
+    else:
+        return None
+    try:
+        return sorted(items, key=_stamp_of)
+    except (TypeError, KeyError, AttributeError):  # some have no stamp, or another kind of one
+        return None
+
+
+def _stamp_of(item: Any) -> Any:
+    return item["timestamp"] if isinstance(item, dict) else item.timestamp
+
+
+def is_row(item: object) -> bool:
+    """Say whether a tuple is one row with names, and no list of rows."""
+    return isinstance(item, tuple) and hasattr(item, "_fields")
+
+
+def is_bare_row(items: list[object] | tuple[object, ...]) -> bool:
+    """Say whether a list is one row of numbers without names, as ccxt has them."""
+    return len(items) >= len(FIELDS) and all(
+        isinstance(one, (int, float, Decimal)) for one in items[: len(FIELDS) + 1]
+    )
+
+
+def facts_of(item: object, known: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return symbol, timestamp, prices and volume of a row.
+
+    Args:
+        item: A Bar, a mapping, a pandas Series, a named tuple, a record of numpy, a
+            dataclass or a pydantic model. Names may be in any case; a Series or named
+            tuple of pandas may have its time in the index; a session with one symbol
+            needs none.
+        known: The symbols that exist by their upper-case spelling; None takes any.
+
+    Raises:
+        RefusedBar: it is no bar, or of another symbol.
+    """
+    if isinstance(item, Bar):
+        values: dict[str, Any] = dict(item)
+    else:
+        row = _mapping_of(item)
+        if row is None:
+            raise RefusedBar("wrong_type", _not_a_row(item))
+        values = _required_of(row, known)
+    symbol = values["symbol"]
+    if not isinstance(symbol, str) or not symbol or not _is_encodable(symbol):
+        raise RefusedBar("wrong_type", f"symbol must be a string: was {shown(symbol)}")
+    if known is not None:
+        if symbol.upper() not in known:
+            raise RefusedBar(
+                "unknown_symbol", f"symbol {shown(symbol)} is not among the session's assets"
+            )
+        values["symbol"] = known[symbol.upper()]
+    return values
+
+
+def _mapping_of(item: object) -> Mapping[Any, Any] | None:
+    found: Mapping[Any, Any] | None = None
+    if isinstance(item, Mapping):
+        found = item
+    elif is_row(item):
+        row: Any = item
+        names: tuple[str, ...] = row._fields
+        found = dict(zip(names, row, strict=False))
+    elif isinstance(item, BaseModel):
+        found = dict(item)
+    elif is_dataclass(item) and not isinstance(item, type):
+        found = {field.name: getattr(item, field.name) for field in fields(item)}
+    elif isinstance(item, np.void) and item.dtype.names:
+        record: Any = item
+        found = {name: record[name] for name in item.dtype.names}
+    elif _is_series(item):
+        series: Any = item
+        found = dict(zip(series.index, series.array, strict=True))
+        if isinstance(series.name, date):
+            found = {"index": series.name, **found}
+    return found
+
+
+# A row of a pandas frame, without an import of pandas.
+def _is_series(item: object) -> bool:
+    kind = type(item)
+    return kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "Series"
+
+
+def _not_a_row(item: object) -> str:
+    kind = type(item)
+    if kind.__name__ in {"DataFrame", "LazyFrame"}:
+        return (
+            f"a bar or a list of bars is expected: was a whole {kind.__name__}; yield its rows, "
+            "e.g. `for row in frame.iter_rows(named=True)` or `frame.to_dict('records')`"
+        )
+    return f"a bar, a mapping or a list of them is expected: was {kind.__name__}"
+
+
+def _required_of(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> dict[str, Any]:
+    if not all(name in row for name in REQUIRED):
+        row = _renamed(row, known)
+    missing = [name for name in REQUIRED if name not in row]
+    if missing:
+        raise RefusedBar(
+            "wrong_type", f"a bar needs {', '.join(REQUIRED)}: {', '.join(missing)} missing"
+        )
+    return {name: _plain(row[name]) for name in REQUIRED}
+
+
+# Names in any case, the time under its other names, and the only symbol there is.
+def _renamed(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> Mapping[Any, Any]:
+    if len(row) > _MOST_FIELDS:
+        return row
+    lower = {name.lower(): value for name, value in row.items() if isinstance(name, str)}
+    found: dict[str, Any] = {name: lower[name] for name in REQUIRED if name in lower}
+    found |= {name: row[name] for name in REQUIRED if name in row}
+    if "timestamp" not in found:
+        stamp = next((lower[name] for name in _STAMPS if name in lower), None)
+        if isinstance(stamp, (date, np.datetime64, str)):
+            found["timestamp"] = stamp
+    if "symbol" not in found and known is not None and len(known) == 1:
+        found["symbol"] = next(iter(known.values()))
+    return found
+
+
+def _plain(value: object) -> object:
+    # Fields of records are numpy's own scalars.
+    if isinstance(value, np.generic) and not isinstance(value, np.datetime64):
+        return value.item()
+    return value
+
+
+def moment_of_stamp(stamp: object) -> datetime | date:
+    """Return a stamp as a date-time in UTC, or as the label that it is.
+
+    Raises:
+        RefusedBar: it has no time zone, or tells no time.
+    """
+    if isinstance(stamp, str):
+        try:
+            stamp = datetime.fromisoformat(stamp)
+        except ValueError:
+            raise RefusedBar(
+                "wrong_type", f"timestamp {shown(stamp)} is no ISO 8601 date-time"
+            ) from None
+    elif isinstance(stamp, np.datetime64):
+        stamp = _of_numpy(stamp)
+    if isinstance(stamp, datetime):
+        if stamp.tzinfo is None or stamp.utcoffset() is None:
+            raise RefusedBar("wrong_type", f"timestamp must carry a time zone: was {shown(stamp)}")
+        try:
+            return datetime_of(us_of(stamp))  # a plain date-time in UTC, whatever subclass it was
+        except (OverflowError, ValueError):
+            raise RefusedBar(
+                "wrong_type", f"timestamp {shown(stamp)} is beyond what can be told"
+            ) from None
+    if isinstance(stamp, date):
+        return stamp
+    raise RefusedBar(
+        "wrong_type", f"timestamp must be a date-time: was {shown(stamp)} ({type(stamp).__name__})"
+    )
+
+
+# numpy's instants have no zone and are UTC; a day is a label.
+def _of_numpy(stamp: np.datetime64) -> object:
+    unit = np.datetime_data(stamp.dtype)[0]
+    if np.isnat(stamp):
+        return stamp
+    if unit in _NANOSECOND_UNITS:
+        return stamp.astype("datetime64[D]").item()
+    found = stamp.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else stamp
+
+
+def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
+    """Return a bar of ordinary floats, whose decimals need no further look; None for
+    any other.
+    """
+    if not isinstance(item, dict):
+        return item if item.is_plain else None
+    try:
+        values = plain_values(
+            item if len(item) == len(REQUIRED) else {name: item[name] for name in REQUIRED}
+        )
+    except KeyError:
+        return None
+    return None if values is None else trusted_bar(values)
+
+
+def checked_bar(values: dict[str, Any]) -> Bar:
+    """Return the bar of some facts.
+
+    Raises:
+        RefusedBar: a number is not one, not finite or beyond what can be traded, or
+            they do not fit each other.
+    """
+    for name in FIELDS:
+        values[name] = _exact(name, values[name])
+    try:
+        return Bar(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = f"{where}: {first['msg']}, was {shown(first['input'])}" if where else first["msg"]
+        raise RefusedBar("invalid", reason) from None
+
+
+def _exact(name: str, value: object) -> Decimal:
+    try:
+        number = Decimal(value) if isinstance(value, str) else to_decimal(value)
+    except (TypeError, InvalidOperation):
+        raise RefusedBar("wrong_type", f"{name} must be a number: was {shown(value)}") from None
+    if not number.is_finite():
+        raise RefusedBar("invalid", f"{name} must be finite: was {number}")
+    if number and (
+        abs(number.adjusted()) > _LARGEST_EXPONENT or len(number.as_tuple().digits) > _MOST_DIGITS
+    ):
+        raise RefusedBar("invalid", f"{name} is beyond what can be traded: was {shown(value)}")
+    return number or Decimal(0)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def described(item: object) -> str:
+    """Return what a message calls a row."""
+    if isinstance(item, Bar):
+        return f"bar of {shown(item.symbol)} at {item.timestamp.isoformat()}"
+    if isinstance(item, Mapping) and "symbol" in item:
+        return f"bar of {shown(item['symbol'])} at {shown(item.get('timestamp'))}"
+    return shown(item)
+
+
+def shown(value: object) -> str:
+    """Return a short text of anything, on one line."""
+    if isinstance(value, datetime):
+        return str(value)
+    try:
+        return " ".join(f"{value!r:.80}".split())
+    except BaseException as error:  # noqa: BLE001 - what a source gives may even fail to print
+        return f"(unprintable {type(value).__name__}: {type(error).__name__})"
+
+
+def clean(text: str) -> str:
+    """Return a message as it can be journaled."""
+    return text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def names_of(symbols: Iterable[str] | None) -> dict[str, str] | None:
+    """Return symbols by their upper-case spelling; None stays None."""
+    return None if symbols is None else {symbol.upper(): symbol for symbol in symbols}

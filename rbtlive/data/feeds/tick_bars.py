@@ -1,0 +1,184 @@
+"""From trades to bars: one bar a symbol and slice, growing until its slice is over.
+
+The rule: a trade belongs to the slice it happened in, whenever it comes. A slice is over
+when trades of a later time come; one that was late changes no bar that has left, but
+gives it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from rbtlive.data.calendars.calendar import datetime_of
+from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.rows import OutsideSession, RefusedBar
+from rbtlive.data.feeds.ticks import Tick, stamp_text
+
+_KEPT_SLICES: Final = 3
+"""Of so many slices that are over, late trades give their bar anew."""
+_SKEW_US: Final = 5_000_000
+
+Slice = list[dict[str, Any]]
+"""The bars of one slice, as a feed takes them."""
+
+
+@dataclass(slots=True)
+class GrowingBar:
+    """A bar of the trades so far."""
+
+    symbol: str
+    first_us: int
+    last_us: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    def grow(self, tick: Tick) -> None:
+        """Take a trade in, in the order of its time."""
+        self.high, self.low = max(self.high, tick.price), min(self.low, tick.price)
+        self.volume += tick.size
+        if tick.us < self.first_us:
+            self.first_us, self.open = tick.us, tick.price
+        if tick.us >= self.last_us:
+            self.last_us, self.close = tick.us, tick.price
+
+    def facts(self, slot_us: int) -> dict[str, Any]:
+        """Return the bar as a feed takes it."""
+        return {
+            "symbol": self.symbol,
+            "timestamp": datetime_of(slot_us),
+            "open": self.open,
+            "high": self.high,
+            "low": self.low,
+            "close": self.close,
+            "volume": self.volume,
+        }
+
+
+class TickBars:
+    """Collects trades into slices of bars.
+
+    Args:
+        axis: Which slices there are.
+        wait_us: How much later than a slice's END a trade must be to close it: trades
+            that come out of order by less lose nothing.
+
+    Attributes:
+        ticks: Trades taken.
+        late: Trades that came when their slice had left.
+        contradicted: A trade that was far ahead of the next one, and is left out; to be
+            reset by its reader.
+        latest_us: Time of the latest trade; None before the first.
+    """
+
+    def __init__(self, axis: SlotAxis, *, wait_us: int) -> None:
+        self.ticks = self.late = 0
+        self.contradicted: Tick | None = None
+        self.latest_us: int | None = None
+        self._axis = axis
+        self._wait_us = wait_us
+        self._growing: dict[int, dict[str, GrowingBar]] = {}
+        self._over: dict[int, dict[str, GrowingBar]] = {}
+        self._over_us = 0
+        self._doubtful: Tick | None = None
+
+    @property
+    def first_end(self) -> datetime | None:
+        """END of the first slice that grows; None if none does."""
+        return datetime_of(min(self._growing)) if self._growing else None
+
+    def add(self, tick: Tick, now_us: int | None) -> list[Slice]:
+        """Take a trade in, and return the slices that are over now, oldest first; a
+        late trade gives its bar anew.
+
+        Args:
+            tick: The trade.
+            now_us: What time it is; None for sources that tell of any time.
+
+        Raises:
+            RefusedBar: the trade is of the future or of no session.
+        """
+        if now_us is not None and tick.us > now_us + _SKEW_US:
+            raise RefusedBar("future", f"{stamp_text(tick.us)} lies in the future")
+        slot_us = self._slot_of(tick.us)
+        doubtful, self._doubtful = self._doubtful, None
+        done: list[Slice] = []
+        if doubtful is not None:
+            if self._is_leap(tick.us, now_us) or tick.us >= doubtful.us:
+                done += self._take(doubtful, self._slot_of(doubtful.us))
+            else:
+                self.contradicted = doubtful
+        elif self._is_leap(tick.us, now_us):
+            self._doubtful = tick
+            return done
+        return done + self._take(tick, slot_us)
+
+    def _take(self, tick: Tick, slot_us: int) -> list[Slice]:
+        self.ticks += 1
+        if slot_us <= self._over_us:
+            return self._take_late(tick, slot_us)
+        _grow(self._growing.setdefault(slot_us, {}), tick)
+        self.latest_us = max(self.latest_us or tick.us, tick.us)
+        return self.close_before(self.latest_us - self._wait_us)
+
+    def _take_late(self, tick: Tick, slot_us: int) -> list[Slice]:
+        self.late += 1
+        bars = self._over.get(slot_us)
+        if bars is None:
+            return []
+        return [[_grow(bars, tick).facts(slot_us)]]
+
+    def close_before(self, us: int) -> list[Slice]:
+        """Return the slices whose END is not after a moment, oldest first."""
+        return [self._close(slot_us) for slot_us in sorted(self._growing) if slot_us <= us]
+
+    def finish(self) -> list[Slice]:
+        """Return all slices that are left: the source has ended."""
+        done: list[Slice] = []
+        if self._doubtful is not None:
+            tick, self._doubtful = self._doubtful, None
+            done += self._take(tick, self._slot_of(tick.us))
+        return done + [self._close(slot_us) for slot_us in sorted(self._growing)]
+
+    def _close(self, slot_us: int) -> Slice:
+        bars = self._over[slot_us] = self._growing.pop(slot_us)
+        self._over_us = max(self._over_us, slot_us)
+        for oldest in sorted(self._over)[:-_KEPT_SLICES]:
+            del self._over[oldest]
+        return [bar.facts(slot_us) for bar in bars.values()]
+
+    def _slot_of(self, us: int) -> int:
+        slot_us = self._axis.slot_at(us)
+        if slot_us is None:
+            raise OutsideSession(f"{stamp_text(us)} lies in no session", datetime_of(us))
+        return slot_us
+
+    def _is_leap(self, us: int, now_us: int | None) -> bool:
+        # A trade of a recording that skips a whole slice waits for the next one.
+        if self.latest_us is None or now_us is None or now_us - us < self._axis.step_us * 10:
+            return False
+        before = self._axis.slot_at(self.latest_us)
+        slot_us = self._axis.slot_at(us)
+        return (
+            before is not None
+            and slot_us is not None
+            and slot_us > before
+            and not (self._axis.is_next(slot_us, before))
+        )
+
+
+def _grow(bars: dict[str, GrowingBar], tick: Tick) -> GrowingBar:
+    bar = bars.get(tick.symbol)
+    if bar is None:
+        price = tick.price
+        bar = bars[tick.symbol] = GrowingBar(
+            tick.symbol, tick.us, tick.us, price, price, price, price, tick.size
+        )
+    else:
+        bar.grow(tick)
+    return bar

@@ -1,0 +1,76 @@
+"""The engine's side of its feed: what it wants of it, and what it says of bars that were
+revised.
+
+The rule: what a feed is to give follows from the run's settings and from where it
+stands; how its stamps are judged follows from the session's clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rbtlive.data.feeds.base import FeedPlan
+from rbtlive.model.events import BarRevisedEvent
+
+if TYPE_CHECKING:
+    from rbtlive.runtime.engine.live_run import LiveRun
+    from rbtlive.runtime.engine.timekeeper import Timekeeper
+
+
+class FeedSide:
+    """What one engine wants of its feed.
+
+    Args:
+        run: The run.
+        timekeeper: Says what time it is.
+        expected: Symbols of which a slice waits for a bar; None means all that the feed
+            is asked for.
+    """
+
+    def __init__(
+        self, run: LiveRun, timekeeper: Timekeeper, expected: tuple[str, ...] | None
+    ) -> None:
+        self._run = run
+        self._timekeeper = timekeeper
+        self._expected = expected
+        self._revised = 0
+
+    def register(self) -> None:
+        """Register with the run's dispatcher."""
+        self._run.dispatcher.register_handler(BarRevisedEvent, self.note_revised, critical=True)
+
+    def plan(self) -> FeedPlan:
+        """Return what the feed is to give from here on."""
+        run = self._run
+        state = run.core.state
+        settings, calendar = state.settings, state.calendar
+        is_timed = run.feed.is_live and run.feed.is_timed_by_session
+        return FeedPlan(
+            calendar=calendar,
+            frequency=settings.frequency,
+            symbols=tuple(asset.symbol for asset in state.assets),
+            first_session=calendar.number(settings.start),
+            last_session=None if settings.end is None else calendar.number(settings.end),
+            after=run.last_slice,
+            latest=self._timekeeper.present if is_timed else None,
+            expected=self._expected,
+        )
+
+    def note_revised(self, event: BarRevisedEvent) -> None:
+        """Say that a bar was revised after its slice had left: the first time, then at
+        10, 100, 1,000 and so on.
+        """
+        self._revised += 1
+        count = self._revised
+        while count % 10 == 0:
+            count //= 10
+        if count != 1:
+            return
+        bar = event.bar
+        so_far = "" if self._revised == 1 else f"; {self._revised} bars so far"
+        self._run.on_message(
+            "warning",
+            f"the bar of {bar.symbol} at {bar.timestamp:%Y-%m-%d %H:%M} UTC was revised after its "
+            f"slice: close {bar.close} now; it is kept in the journal, and what was decided "
+            f"stands{so_far}",
+        )
