@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,6 +35,9 @@ from tests.builders import (
 )
 
 DOCS = Path(__file__).parents[2] / "docs" / "breakers.md"
+
+LATER = datetime(2020, 1, 1, tzinfo=UTC)
+"""When recordings are played."""
 
 
 def falling(*closes):
@@ -303,7 +306,7 @@ def breaker_events(journal):
 def test_a_callback_that_takes_too_long_trips_the_slow_strategy_breaker(
     took_s, trips, action, state
 ):
-    clock, journal = VirtualClock(), Journal.in_memory()
+    clock, journal = VirtualClock(LATER), Journal.in_memory()
 
     engine = run(
         engine_on(
@@ -341,7 +344,7 @@ class _Kept:
 
 
 def test_no_breaker_of_wall_time_looks_at_a_replay():
-    clock = VirtualClock()
+    clock = VirtualClock(LATER)
     limits = rbt.Breakers(max_callback_s=0.5, max_loop_lag_s=0.5)
 
     async def held():
@@ -365,7 +368,7 @@ def test_no_breaker_of_wall_time_looks_at_a_replay():
 
 def test_a_replay_of_the_journal_takes_the_slow_strategys_event_and_measures_nothing(tmp_path):
     bars = daily_frame(8)
-    clock = VirtualClock()
+    clock = VirtualClock(LATER)
     strategy = slow(clock, 5)
     limits = rbt.Breakers(max_callback_s=0.5)
 

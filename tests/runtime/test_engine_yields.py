@@ -3,6 +3,7 @@ on a clock that events move.
 """
 
 import asyncio
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -28,7 +29,7 @@ def longest_stretch(feed, *, cost_us, portal=None, crowd=0):
     """Return the most events between two turns of another task, and how many there were
     in all.
     """
-    clock, taken, seen = VirtualClock(), 0, [0]
+    clock, taken, seen = VirtualClock(datetime(2030, 1, 1, tzinfo=UTC)), 0, [0]
 
     async def life():
         nonlocal taken

@@ -113,10 +113,9 @@ class SliceSequence:
         )
         if last_us is None or (self._closed_us is not None and last_us <= self._closed_us):
             return due
-        if (
-            self._open_us is None and self._closed_us is None
-        ):  # nothing has begun that could be closed
-            if not self._ahead.size and self._leap is None:
+        if self._closed_us is None and (self._open_us is None or self._open_us > last_us):
+            # Nothing has begun that could be closed.
+            if self._open_us is None and not self._ahead.size and self._leap is None:
                 self._closed_us = last_us
             return due
         self._note_closed_by_clock(last_us)
