@@ -350,9 +350,7 @@ def _expected_of(expected: Any, portal: PolarsDataPortal) -> tuple[str, ...] | N
     return tuple(known[name.upper()] for name in names)
 
 
-def _source_of(
-    broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmup: Any
-) -> DataFeed:
+def _source_of(broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmup: Any) -> DataFeed:
     source = broker.feed if feed is None else as_feed(feed)
     if source is None:
         raise NoFeed(
