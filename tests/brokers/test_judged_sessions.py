@@ -235,6 +235,24 @@ def test_changed_parameters_are_named(patient, tmp_path):
     assert "code or params changed" in causes(session.explain(first))
 
 
+def test_orders_that_were_decided_on_bars_seen_late_are_named(patient, tmp_path):
+    async def is_away(session):
+        await session.stop()
+        await asyncio.to_thread(patient.advance, 5)
+        options = {"data": bars(), "journal": tmp_path, "name": "judged"} | FREE
+        again = rbt.attach(Turns, broker_at(patient), **options)
+        await until(lambda: again.engine.failure or vars(again.context).get("bars", 0) >= 7)
+        return again
+
+    session = traded(patient, tmp_path, steps=8, acts={3: is_away})
+
+    late = session.result().denied["reason"].to_list()
+    assert late
+    assert all(reason.startswith("late bar") for reason in late)
+    assert "data late" in causes(session.explain())
+    assert session.parity().identical
+
+
 def test_later_bars_that_were_revised_are_named_and_partial_fills_too(patient, tmp_path):
     session = traded(patient, tmp_path)
     day = session.result().fills["dt"].dt.date()[0]

@@ -19,6 +19,8 @@ from rbtlive.model.order import OrderState
 from rbtlive.research.explaining.pairs import Executed, Pair, executed, paired
 from rbtlive.research.run_bars import RunBars
 
+LATE_BAR = "late bar"
+"""How the reason begins of an order that was denied because its slice was old."""
 # Deposits and withdrawals are no profit.
 _CASH = {"dividend": "dividends", "fee": "fees", "interest": "interest"}
 _AT_CLOSE_US = 1000
@@ -304,6 +306,8 @@ def _less(
     order = ours.order
     if order is not None and order.reason:
         words = f"{words}: {order.reason}"
+        if order.state is OrderState.DENIED and order.reason.startswith(LATE_BAR):
+            return "data late", words
         if order.state is OrderState.DENIED:
             return ("halt" if _within(order.created, known.halted) else "refusal"), words
         if order.state is OrderState.REJECTED or "refused" in order.reason:
