@@ -203,10 +203,11 @@ def _take_over(
         before.release()
     session = LiveSession(launch, launch.engine(begun))
     if before is not None:
+        what = "starts a new run" if launch.fresh else "carries its run on"
         session.logs.append(
-            f"info: this session replaces the one that was running as {launch.name!r}"
+            f"info: this session replaces the one that was running as {launch.name!r}, and {what}"
         )
-        print(f"session {launch.name!r} was running: this one replaces it and carries its run on")  # noqa: T201
+        print(f"session {launch.name!r} was running: this one replaces it and {what}")  # noqa: T201
     _RUNNING[launch.name] = session
     session.start(after=before, thread=thread)
     return session

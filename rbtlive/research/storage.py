@@ -30,7 +30,8 @@ from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.private_files import write_private
-from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
+from rbtlive.data.reading.bounds import member as bounded_member
+from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion, UnreadableFile
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import plain_text
@@ -338,7 +339,9 @@ def _document(archive: zipfile.ZipFile, source: Path) -> dict[str, Any]:
 
 def _member(archive: zipfile.ZipFile, name: str, source: Path) -> bytes:
     try:
-        return archive.read(name)
+        return bounded_member(archive, name)
+    except UnreadableFile as error:
+        raise ResultError(f"{source} cannot be read: {error}") from error
     except KeyError as error:
         raise ResultError(
             f"{source} is no saved result: it holds no {name}; load() reads what save() wrote"

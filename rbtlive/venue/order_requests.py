@@ -6,6 +6,7 @@ before anything is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
@@ -30,6 +31,7 @@ _PRICES: dict[str, tuple[str, ...]] = {
     "stop_limit": ("limit_price", "stop_price"),
 }
 _LARGEST = Decimal("1E12")
+_WIRE_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _NOT_HERE = ("legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
 
 
@@ -216,6 +218,17 @@ def _prices(body: Mapping[str, Any], kind: str) -> dict[str, Decimal]:
     return {name: _positive(body, name) for name in _PRICES[kind]}
 
 
+def wire_number(value: str | int | Decimal) -> Decimal:
+    """Return a number of the wire, whose text is in ASCII digits.
+
+    Raises:
+        InvalidOperation: it is no such number.
+    """
+    if isinstance(value, str) and not _WIRE_NUMBER.fullmatch(value):
+        raise InvalidOperation
+    return Decimal(value)
+
+
 def _positive(body: Mapping[str, Any], name: str) -> Decimal:
     value = body.get(name)
     if value is None:
@@ -223,7 +236,7 @@ def _positive(body: Mapping[str, Any], name: str) -> Decimal:
     number: Decimal | None = None
     if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
         try:
-            number = Decimal(value)
+            number = wire_number(value)
         except InvalidOperation:
             number = None
     if number is None or not number.is_finite() or not 0 < number <= _LARGEST:

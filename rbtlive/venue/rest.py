@@ -23,7 +23,7 @@ from rbtlive.venue import shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book import VenueOrder
 from rbtlive.venue.guards import VENUE
-from rbtlive.venue.order_requests import Refused, read_order_request
+from rbtlive.venue.order_requests import Refused, read_order_request, wire_number
 from rbtlive.venue.venue import Venue
 
 MOST_ORDERS = 500
@@ -155,7 +155,7 @@ async def patch_order(request: web.Request) -> web.Response:
         if changes.get(name) is not None:
             body[name] = changes[name]
     if changes.get("qty") is not None:
-        body["qty"] = plain_text(Decimal(str(changes["qty"])) - filled)
+        body["qty"] = plain_text(wire_number(str(changes["qty"])) - filled)
     asked = read_order_request(body, new_id=str(uuid4()), price_of=_price_of(venue))
     successor = venue.replace(placed, asked)
     return web.json_response(shapes.order_shape(venue.book, successor))

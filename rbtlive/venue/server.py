@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from rbtlive.venue import guards, rest
 from rbtlive.venue.guards import VENUE
-from rbtlive.venue.order_requests import Refused
+from rbtlive.venue.order_requests import Refused, wire_number
 from rbtlive.venue.streams import LARGEST_MESSAGE
 from rbtlive.venue.venue import Venue, VenueSettings
 
@@ -107,7 +107,7 @@ async def post_cash(request: web.Request) -> web.Response:
     codes = {"dividend": "DIV", "interest": "INT", "fee": "FEE", "deposit": "CSD"}
     code = codes.get(str(body.get("kind"))) if isinstance(body, dict) else None
     try:
-        amount = Decimal(str(body["amount"])) if code else Decimal(0)
+        amount = wire_number(str(body["amount"])) if code else Decimal(0)
     except (KeyError, ArithmeticError):
         amount = Decimal(0)
     if code is None or not amount.is_finite() or not amount:

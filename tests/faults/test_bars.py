@@ -5,15 +5,15 @@ journal holds.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import InvalidSetting
+from rbtlive.errors import InvalidSetting, OutsideCalendar
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.clock import VirtualClock
+from rbtlive.runtime.clock import SystemClock, VirtualClock
 from tests.builders import (
     Churn,
     Hold,
@@ -283,3 +283,46 @@ def test_a_first_daily_bar_that_still_forms_is_processed_at_its_close():
         (close, {62.0})
     ]
     assert [event.timestamp for event in told] == [close, following[0].timestamp]
+
+
+def test_a_clock_beyond_the_calendar_is_named(tmp_path, monkeypatch):
+    class Far(SystemClock):
+        def now(self):
+            return datetime(2190, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr("rbtlive.runtime.engine.launch.SystemClock", Far)
+
+    async def scenario():
+        with pytest.raises(OutsideCalendar, match="machine's clock says 2190-01-01"):
+            rbt.attach(
+                Hold,
+                rbt.PaperBroker(),
+                feed=given(DAYS),
+                data=PolarsDataPortal(daily_frame()),
+                journal=tmp_path,
+            )
+
+    run(scenario())
+
+
+def test_a_running_name_that_is_attached_afresh_says_that_it_starts_anew(tmp_path, capsys):
+    async def scenario():
+        over = asyncio.Event()
+
+        async def source():
+            for day in DAYS[:3]:
+                yield day
+            await over.wait()
+
+        options = {"data": PolarsDataPortal(daily_frame()), "journal": tmp_path, "name": "p"}
+        first = rbt.attach(Hold, rbt.PaperBroker(), feed=source(), **options)
+        await processed(first, 3)
+        second = rbt.attach(Hold, rbt.PaperBroker(), feed=given(DAYS), fresh=True, **options)
+        await second.wait()
+        return second
+
+    session = run(scenario())
+
+    assert said(session, "and starts a new run")
+    assert "this one replaces it and starts a new run" in capsys.readouterr().out
+    assert moments(tmp_path, "p") == [day[0].timestamp for day in DAYS]

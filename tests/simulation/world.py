@@ -44,7 +44,8 @@ SETTLING_MINUTES = 3
 QUEUE_SIZE = 16
 ATTACH_AGAIN_S = 1.0
 OPERATOR_PERIOD_S = 20.0
-_STARTS_AT_MOST = 40
+_STARTS_AT_MOST = 120
+"""Two restarts of the venue that overlap refuse every attach for 90 seconds, one each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

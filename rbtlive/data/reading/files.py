@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
 import io
 import json
 import lzma
@@ -16,6 +14,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
+from rbtlive.data.reading.bounds import member, refuse_many_rows, unpacked
 from rbtlive.data.reading.delimited import read_delimited
 from rbtlive.data.reading.file_names import named
 from rbtlive.data.reading.mappings import of_json
@@ -120,7 +119,7 @@ def _tables_of_file(file: Path) -> list[Table]:
         if name.endswith(".zip"):
             return _members(file)
         if name.endswith(_PACKED):
-            return _of_content(_unpacked(file), file.name)
+            return _of_content(unpacked(file), file.name)
         return _of_content(file, file.name)
     except DataError:
         raise
@@ -128,23 +127,12 @@ def _tables_of_file(file: Path) -> list[Table]:
         raise unreadable(file, error, what="bars") from error
 
 
-def _unpacked(file: Path) -> bytes:
-    raw, name = file.read_bytes(), file.name.lower()
-    if name.endswith(".gz"):
-        return gzip.decompress(raw)
-    if name.endswith(".bz2"):
-        return bz2.decompress(raw)
-    if name.endswith(".xz"):
-        return lzma.decompress(raw)
-    return raw  # polars reads zstd itself
-
-
 def _members(file: Path) -> list[Table]:
     tables: list[Table] = []
     with zipfile.ZipFile(file) as archive:
         for name in sorted(archive.namelist()):
             if _kind(name) and "__MACOSX" not in name:
-                tables += _of_content(archive.read(name), name, outside=file.name)
+                tables += _of_content(member(archive, name), name, outside=file.name)
     if not tables:
         raise UnreadableFile(
             f"an archive must hold files of bars: was {str(file)!r}, where none is; unpack it and "
@@ -157,6 +145,7 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
     kind = _kind(name)
     source: Any = io.BytesIO(content) if isinstance(content, bytes) else content
     if kind in _PARQUET:
+        refuse_many_rows(source, name)
         frames = [Table(pl.read_parquet(source, glob=False, hive_partitioning=False), name)]
     elif kind in _ARROW:
         frames = [Table(_ipc(source), name)]

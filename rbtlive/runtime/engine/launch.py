@@ -19,11 +19,11 @@ from rbtlive.core.serialization import capture
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import as_label, us_of
+from rbtlive.data.calendars.calendar import as_label, datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
 from rbtlive.data.feeds.axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, StrategyChanged
+from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, OutsideCalendar, StrategyChanged
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
 from rbtlive.runtime.broker.account_opening import AccountRules, checked_positions
@@ -375,6 +375,12 @@ def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any)
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())
     coming = calendar.next_session(now_us)
+    if end is None and coming >= len(calendar):
+        raise OutsideCalendar(
+            f"calendar {calendar.name} ends with {calendar.label(len(calendar) - 1)}, and this "
+            f"machine's clock says {datetime_of(now_us):%Y-%m-%d}: set the clock right, or update "
+            "exchange_calendars"
+        )
     if end is not None:
         coming = min(coming, calendar.at_or_before(as_label(end, "end")))
     return calendar.label(coming)
