@@ -18,7 +18,7 @@ from typing import Any, Final
 HALTED: Final = 3
 """Exit code of a process whose trading was halted when its session ended."""
 _PACKAGE: Final = str(Path(__file__).parents[1])
-_OTHERS: Final = ("site-packages", "dist-packages", "unittest", "doctest", "<ipython")
+_RUNNERS: Final = frozenset({"unittest", "doctest", "pytest", "_pytest", "pdb", "IPython"})
 _wanted: dict[str, int] = {}
 
 
@@ -45,9 +45,10 @@ def _is_script(frame: FrameType | None) -> bool:
     while frame is not None:
         path = frame.f_code.co_filename
         if not path.startswith(_PACKAGE):
-            if any(word in path for word in _OTHERS):
-                return False
             name = str(frame.f_globals.get("__name__", ""))
+            installed = "site-packages" in path or "dist-packages" in path
+            if installed or name.partition(".")[0] in _RUNNERS:
+                return False
         elif frame.f_globals.get("__name__") == "__main__":  # python -m rbtlive
             name = "__main__"
         frame = frame.f_back

@@ -134,6 +134,22 @@ def test_a_session_whose_feed_ends_leaves_the_script_its_own_code(tmp_path):
     assert json.loads(err.splitlines()[-1])["event"].startswith("the feed has ended; ")
 
 
+def test_a_program_that_runs_a_session_keeps_its_own_exit_code(tmp_path):
+    text = textwrap.dedent(FAILING).replace("{before}", "").replace("{after}", "")
+    halting = textwrap.indent(text.replace("{options}", "log_level='critical'"), " " * 8)
+    suite = f"import unittest\nclass Suite(unittest.TestCase):\n    def test_it(self):\n{halting}"
+    (tmp_path / "suite.py").write_text(suite.replace("sys.argv[1]", repr(str(tmp_path))))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "unittest", "suite"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+    assert "halted" in done.stdout
+    assert done.returncode == 0
+
+
 def test_the_command_line_says_the_same(tmp_path):
     (tmp_path / "algo.py").write_text(
         "from rbtlive.api import order, symbol\n"
