@@ -14,13 +14,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerOrder
+from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerAdapter, BrokerOrder
 from rbtlive.model.commands import SubmitOrder
-from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
+from rbtlive.model.events import Event, OrderFillEvent, OrderReplacedEvent, OrderUpdateEvent
 from rbtlive.model.order import OrderState
 from tests.simulation.disk import Killed
 from tests.simulation.venue import Venue
-from tests.simulation.wire import Pipe, Wire
+from tests.simulation.wire import Pipe, TooManyError, Wire
 
 RECONNECT_S = 0.7
 
@@ -75,7 +75,7 @@ class SimBroker(BrokerAdapter):
                 self._reached("after send")
             return broker_id
 
-        answer: str = await self._wire.ask("submit", arrive)
+        answer: str = await self._ask("submit", arrive)
         self._reached("after answer")
         return answer
 
@@ -109,23 +109,45 @@ class SimBroker(BrokerAdapter):
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
         """Ask for many."""
-        found: list[BrokerOrder] = await self._wire.ask(
+        found: list[BrokerOrder] = await self._ask(
             "orders", lambda: self._venue.orders(prefix, open_only=open_only)
         )
         return found
 
     async def positions(self) -> dict[str, Decimal]:
         """Ask for what is held."""
-        held: dict[str, Decimal] = await self._wire.ask("positions", self._venue.positions)
+        held: dict[str, Decimal] = await self._ask("positions", self._venue.positions)
         return held
 
+    async def activities(self) -> list[BrokerActivity]:
+        """Ask what changed the cash beside orders."""
+        found: list[BrokerActivity] = await self._ask("account", lambda: list(self._venue.paid))
+        return found
+
+    # What was not processed, and says so, is sent again: it is the same request.
+    async def _ask(self, where: str, handle: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return await self._wire.ask(where, handle)
+            except TooManyError as refusal:
+                await asyncio.sleep(refusal.again_s)
+
     async def account(self) -> BrokerAccount:
-        """Return an account without limits: this venue checks no money."""
-        return BrokerAccount(cash=Decimal(10**6), equity=Decimal(10**6))
+        """Ask for an account without limits: this venue checks no money."""
+        cash: Decimal = await self._ask("account", lambda: self._venue.cash)
+        return BrokerAccount(cash=cash, equity=cash)
 
 
 def _event_of(facts: dict[str, Any]) -> Event:
     at = datetime.fromisoformat(facts["at"])
+    if "replaced" in facts:
+        return OrderReplacedEvent(
+            timestamp=at,
+            order_id=facts["client_order_id"],
+            amount=Decimal(facts["amount"]),
+            limit=Decimal(facts["limit"]),
+            broker_order_id=facts["broker_order_id"],
+        )
     if "execution_id" in facts:
         return OrderFillEvent(
             timestamp=at,

@@ -46,6 +46,17 @@ TIMED_FAULTS = (
     "bars fall silent",
     "killed",
 )
+ACCOUNT_EVENTS = (
+    "dividend",
+    "fee",
+    "deposit",
+    "foreign trade",
+    "another symbol is traded",
+    "order is replaced",
+    "absence",
+)
+"""What happens to an account beside the run's own orders."""
+LONGEST_ABSENCE_S = 300.0
 STREAM_FAULTS = ("drop", "delay", "reorder", "duplicate", "cut", "disconnect")
 
 
@@ -108,6 +119,26 @@ def draw(seed: int, *, seconds: int) -> list[Fault]:
     found: dict[tuple[str, int], Fault] = {}
     for _ in range(count):
         fault = _draw_one(chance, seconds)
+        found[fault.where, fault.number] = fault
+    return list(found.values())
+
+
+def draw_account_events(seed: int, *, seconds: int) -> list[Fault]:
+    """Return what happens to the account of a seed beside its faults, and which of its
+    requests are too many; drawn apart, so that a seed's faults stay its own.
+    """
+    chance = random.Random(f"account of {seed}")
+    found: dict[tuple[str, int], Fault] = {}
+    for _ in range(chance.choice((0, 1, 2, 4, 6))):
+        what = chance.choice(ACCOUNT_EVENTS)
+        size = (
+            chance.uniform(90.0, LONGEST_ABSENCE_S) if what == "absence" else chance.randint(1, 9)
+        )
+        fault = Fault("time", chance.randint(1, seconds), what, round(size, 3))
+        found[fault.where, fault.number] = fault
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        where = chance.choice(("submit", "submit", "orders", "positions"))
+        fault = Fault(where, chance.randint(1, 40), "too many", round(chance.uniform(0.5, 20.0), 3))
         found[fault.where, fault.number] = fault
     return list(found.values())
 

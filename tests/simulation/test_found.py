@@ -10,7 +10,7 @@ from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
 from tests.simulation.faults import Fault
 from tests.simulation.strategies import KINDS
 from tests.simulation.venue import Venue
-from tests.simulation.world import Scenario, World, run
+from tests.simulation.world import Scenario, World, run, scenario_of
 
 QUOTES = Scenario(seed=0, strategy="Quotes")
 STEADY = Scenario(seed=0, strategy="Steady")
@@ -51,7 +51,7 @@ def test_a_cancel_that_was_written_and_never_sent_is_sent_after_a_restart(number
 
 
 def test_what_was_sent_before_a_restart_may_arrive_after_it_and_is_not_rejected_then():
-    late, killed = Fault("submit", 1, "late", 5.0), Fault("time", 62, "killed", 2.0)
+    late, killed = Fault("submit", 1, "late", 8.0), Fault("time", 62, "killed", 2.0)
 
     world = world_of(STEADY, late, killed, latency_s=0.4)
 
@@ -189,3 +189,57 @@ def test_a_restart_within_a_session_forgets_no_loss_of_the_day():
             assert twice.check(core) is None
 
     assert max(losses.values()) > 0
+
+
+@pytest.mark.parametrize("away", [True, False])
+@pytest.mark.parametrize("at_s", [190, 250, 400])
+def test_a_trade_by_hand_is_left_outside_also_if_the_session_was_away(at_s, away):
+    absence = [Fault("time", at_s - 5, "killed", 60.0)] if away else []
+
+    world = world_of(STEADY, *absence, Fault("time", at_s, "foreign trade", 3.0))
+
+    assert world.outcome.wrong == []
+    assert world.venue.by_hand != {}
+
+
+def test_a_trade_by_hand_in_what_the_run_trades_only_later_is_explained_once():
+    scenario = scenario_of(30)
+    kept = [f for f in scenario.faults if f.what in {"foreign trade", "absence"}]
+
+    world = world_of(scenario, *kept)
+
+    assert len(kept) == 4
+    assert world.outcome.wrong == []
+
+
+@pytest.mark.parametrize("seed", [36, 64])
+def test_an_order_that_was_replaced_and_filled_while_away_has_its_new_amount(seed):
+    scenario = scenario_of(seed)
+    kept = [f for f in scenario.faults if f.what in {"order is replaced", "absence"}]
+
+    world = world_of(scenario, *kept)
+
+    assert world.outcome.wrong == []
+    assert world.venue.replaced
+
+
+@pytest.mark.parametrize(("seed", "what"), [(26, "dividend"), (28, "fee")])
+def test_cash_of_somebody_else_is_no_cash_that_nothing_explains(seed, what):
+    scenario = scenario_of(seed)
+    kept = [f for f in scenario.faults if f.what in {what, "absence"}]
+
+    world = world_of(scenario, *kept)
+
+    assert world.outcome.wrong == []
+    assert len(world.venue.paid) == 1
+
+
+def test_a_request_that_was_one_too_many_is_sent_again_under_its_id():
+    faults = [Fault("submit", number, "too many", 3.0) for number in range(1, 12)]
+
+    world = world_of(STEADY, *faults)
+
+    assert world.outcome.wrong == []
+    assert world.outcome.struck["submit: too many"] == 11
+    assert world.venue.repeats == {}
+    assert world.outcome.lost == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.faults import Fault, draw, shrink
+from tests.simulation.faults import ACCOUNT_EVENTS, Fault, draw, draw_account_events, shrink
 from tests.simulation.world import World, fails, run, scenario_of, told, wrong_in
 
 SEEDS = range(150)
@@ -65,7 +65,11 @@ def test_a_journal_on_a_real_disk_is_the_one_in_memory(tmp_path):
 
 
 def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
-    planned = {fault.what for seed in SEEDS for fault in draw(seed, seconds=600)}
+    planned = {
+        fault.what
+        for seed in SEEDS
+        for fault in (*draw(seed, seconds=600), *draw_account_events(seed, seconds=600))
+    }
 
     assert {
         "kill",
@@ -87,6 +91,7 @@ def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
         "bars fall silent",
         "disconnect",
     } <= planned
+    assert {"too many", *ACCOUNT_EVENTS} <= planned
 
 
 class Forgetful(World):

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.brokers.base import BrokerExecution, BrokerOrder
+from rbtlive.brokers.base import BrokerActivity, BrokerExecution, BrokerOrder
 from rbtlive.errors import OrderRefused
 from rbtlive.model.bar import Bar
 from rbtlive.model.order import CLOSED_STATES, OrderState
@@ -96,6 +96,10 @@ class Venue:
         self.repeats: Counter[str] = Counter()
         self.filled_at: dict[str, float] = {}
         self.liquid = False
+        self.cash = Decimal(10**6)
+        self.paid: list[BrokerActivity] = []
+        self.by_hand: dict[str, Decimal] = {}
+        self.replaced: set[str] = set()
         self._now = now
         self._publish = publish
         self._lists_executions = lists_executions
@@ -162,6 +166,52 @@ class Venue:
         """Return what is held."""
         return {symbol: amount for symbol, amount in self._held.items() if amount}
 
+    # -- what people and the broker do ------------------------------------------------
+
+    def pay(self, kind: Any, amount: Decimal, symbol: str = "") -> None:
+        """Change the account's cash without an order."""
+        self.cash += amount
+        self.paid.append(
+            BrokerActivity(
+                activity_id=f"a{len(self.paid) + 1}",
+                kind=kind,
+                amount=amount,
+                at=self._now(),
+                symbol=symbol,
+            )
+        )
+
+    def trade_by_hand(self, shares: int, symbol: str) -> None:
+        """Trade as a person does, on the side of what the run holds."""
+        ours = (
+            self._held.get(symbol, Decimal(0))
+            - HELD_BEFORE.get(symbol, Decimal(0))
+            - self.by_hand.get(symbol, Decimal(0))
+        )
+        amount = Decimal(shares if ours >= 0 else -shares)
+        client_id = f"typed-by-hand-{len(self.book) + 1}"
+        order = self._place(client_id, symbol, amount, limit=None, stop=None)
+        self._execute(order, abs(amount), Decimal(50))
+        self.by_hand[symbol] = self.by_hand.get(symbol, Decimal(0)) + amount
+
+    def replace_by_hand(self, more: int) -> bool:
+        """Replace the oldest limit order that rests, as a person does; say whether there
+        was one.
+        """
+        for order in self.book.values():
+            if order.limit is None or order.state in CLOSED_STATES or not order.number:
+                continue
+            if order.client_id.startswith("typed"):
+                continue
+            order.amount += Decimal(more).copy_sign(order.amount)
+            order.limit += Decimal("0.05").copy_sign(order.amount)
+            order.broker_id = f"{order.broker_id}r"
+            order.updated_at = self._now()
+            self.replaced.add(order.client_id)
+            self._tell(order, replaced="yes", amount=str(order.amount), limit=str(order.limit))
+            return True
+        return False
+
     # -- what happens -----------------------------------------------------------------
 
     def take_bars(self, bars: list[Bar], minute: int) -> None:
@@ -200,6 +250,7 @@ class Venue:
             OrderState.FILLED if order.filled == order.amount else OrderState.PARTIALLY_FILLED
         )
         self._held[order.symbol] = self._held.get(order.symbol, Decimal(0)) + amount
+        self.cash -= amount * price + COMMISSION
         self.filled_at[execution.execution_id] = asyncio.get_running_loop().time()
         self._tell(
             order,

@@ -6,6 +6,7 @@ time.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +15,13 @@ from typing import Any
 
 from rbtlive.core.state.order import LIFE
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.model.events import Event, MarketDataEvent, OrderFillEvent
+from rbtlive.model.events import (
+    CashAdjustmentEvent,
+    Event,
+    MarketDataEvent,
+    OrderFillEvent,
+    SystemErrorEvent,
+)
 from rbtlive.model.order import CLOSED_STATES, OPEN_STATES, OrderState
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.journal.journal import Journal
@@ -121,6 +128,7 @@ def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
     cash = core.state.settings.capital_base - sum(
         e.amount * e.price + e.commission for e in theirs.values()
     )
+    cash += sum(one.cash for one in core.state.record.adjustments)
     if core.state.portfolio.cash != cash:
         yield f"cash is {core.state.portfolio.cash} here and {cash} by the venue's executions"
     for resting in _of_this_run(venue):
@@ -177,9 +185,10 @@ def wrong_intents(journal: Journal, venue: Venue) -> Iterator[str]:
         yield f"an intent was written twice: {ids}"
     for facts in intents:
         resting = venue.book.get(f"{RUN_ID}-{facts['order_id']}")
-        if resting is not None and (resting.symbol, str(resting.amount)) != (
-            facts["symbol"],
-            facts["amount"],
+        if (
+            resting is not None
+            and resting.client_id not in venue.replaced
+            and (resting.symbol, str(resting.amount)) != (facts["symbol"], facts["amount"])
         ):
             yield f"order {facts['order_id']} is {resting.amount} of {resting.symbol} at the venue: {facts}"
 
@@ -196,6 +205,32 @@ def wrong_slices(journal: Journal, *, whole: bool) -> Iterator[str]:
     for event in slices:
         if len(event.bars) != 2 or event.bars["AAA"] != truth.get(event.timestamp):
             yield f"the slice of {event.timestamp:%H:%M} has {len(event.bars)} bars"
+
+
+def wrong_cash(journal: Journal, venue: Venue, *, foreign: bool) -> Iterator[str]:
+    """Yield each activity that was booked otherwise than the account tells it, and what
+    was said of cash that nothing explains although everything does.
+
+    Args:
+        journal: What was booked.
+        venue: What was paid.
+        foreign: Whether people traded too, whose orders the run does not book.
+    """
+    paid = {one.activity_id: one for one in venue.paid}
+    booked: Counter[str] = Counter()
+    for _seq, event in journal.events():
+        if isinstance(event, CashAdjustmentEvent):
+            booked[event.activity_id] += 1
+            one = paid.get(event.activity_id)
+            if one is None or abs(event.amount) > abs(one.amount) or event.kind != one.kind:
+                yield f"activity {event.activity_id} is booked as {event.amount} of {one}"
+        elif (
+            isinstance(event, SystemErrorEvent)
+            and "no activity explains" in event.message
+            and not foreign
+        ):
+            yield event.message
+    yield from (f"activity {name} is booked {n} times" for name, n in booked.items() if n > 1)
 
 
 def still_open(core: TradingCore) -> list[str]:

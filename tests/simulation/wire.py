@@ -20,6 +20,18 @@ TIMEOUT_S = 5.0
 _GAP_S = 1e-5
 
 
+class TooManyError(BrokerError):
+    """A request was not processed: there were too many.
+
+    Attributes:
+        again_s: Seconds after which it may be sent again.
+    """
+
+    def __init__(self, again_s: float) -> None:
+        super().__init__("429 too many requests")
+        self.again_s = again_s
+
+
 class Pipe:
     """One connection of a stream: text in order, until it breaks."""
 
@@ -167,6 +179,8 @@ class Wire:
         what = fault.what if fault else ""
         if self.down or what == "reset before":
             self._answer(answer, ConnectionResetError("reset by peer"))
+        elif what == "too many" and fault:
+            self._answer(answer, TooManyError(fault.size))
         elif what == "refused":
             self._answer(answer, OrderRefused("not now"))
         elif what == "server error":

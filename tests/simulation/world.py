@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from rbtlive.runtime.journal.header import make_header
 from tests.simulation import watch
 from tests.simulation.broker import SimBroker
 from tests.simulation.disk import Disk, Killed
-from tests.simulation.faults import Fault, Faults, draw, shrink
+from tests.simulation.faults import Fault, Faults, draw, draw_account_events, shrink
 from tests.simulation.strategies import HANDLER_CALLED, KINDS, STRATEGIES
 from tests.simulation.tape import MINUTE_S, START, Tape, history
 from tests.simulation.venue import HELD_BEFORE, Venue
@@ -80,7 +81,10 @@ def scenario_of(seed: int) -> Scenario:
     chance = random.Random(f"world {seed}")
     return Scenario(
         seed=seed,
-        faults=tuple(draw(seed, seconds=TROUBLED_MINUTES * 60)),
+        faults=(
+            *draw(seed, seconds=TROUBLED_MINUTES * 60),
+            *draw_account_events(seed, seconds=TROUBLED_MINUTES * 60),
+        ),
         strategy=chance.choice(sorted(KINDS)),
         latency_s=round(chance.uniform(0.001, 0.4), 3),
         poll_s=round(chance.uniform(2.0, 5.0), 2),
@@ -117,6 +121,17 @@ class Outcome:
     starts: int = 0
     longest_lag_s: float = 0.0
     figures: Counter[str] = field(default_factory=Counter)
+
+
+_ACCOUNT: dict[str, Callable[[Venue, int], object]] = {
+    "dividend": lambda venue, size: venue.pay("dividend", Decimal(size) * 3, "AAA"),
+    "fee": lambda venue, size: venue.pay("fee", -Decimal(size) / 10),
+    "deposit": lambda venue, size: venue.pay("deposit", Decimal(size) * 1000),
+    "foreign trade": lambda venue, size: venue.trade_by_hand(size, "AAA" if size % 2 else "BBB"),
+    "another symbol is traded": lambda venue, size: venue.trade_by_hand(size, "CCC"),
+    "order is replaced": lambda venue, size: venue.replace_by_hand(size),
+}
+"""What happens to an account beside the run's orders, by its name."""
 
 
 class World:
@@ -214,10 +229,16 @@ class World:
             ):
                 continue
             reason = engine.core.state.halt_reason
-            if not reason.startswith(("stale data", "blind: ")):
+            known = reason.startswith(("stale data", "blind: "))
+            if not known and not self._was_traded_against(engine):
                 self.outcome.wrong.append(f"trading was halted without a cause: {reason}")
             self.outcome.figures["halts"] += 1
             engine.enqueue(OperatorEvent(timestamp=self.clock.now(), action="resume"))
+
+    # A person who bought what the run is short of, or sold what it holds, took its shares.
+    def _was_traded_against(self, engine: TradingEngine) -> bool:
+        ours = {p.asset.symbol: p.amount for p in engine.core.state.portfolio}
+        return any(ours.get(s, 0) * amount < 0 for s, amount in self.venue.by_hand.items())
 
     async def _trouble(self) -> None:
         await asyncio.gather(*(self._strike(fault) for fault in self.faults.timed()))
@@ -234,7 +255,7 @@ class World:
             self.clock.jump(fault.size)
         elif fault.what == "clock jumps back":
             self.clock.jump(-fault.size)
-        elif fault.what == "killed":
+        elif fault.what in {"killed", "absence"}:
             if self.process is not None:
                 self.process.kill(fault)
         elif fault.what == "bars fall silent":
@@ -247,6 +268,8 @@ class World:
             self.wire.disconnect("bars")
             await asyncio.sleep(fault.size)
             self.wire.silent.discard("bars")
+        elif fault.what in _ACCOUNT:
+            _ACCOUNT[fault.what](self.venue, int(fault.size))
         else:
             self.wire.disconnect("news" if fault.what == "news disconnects" else "bars")
 
@@ -271,11 +294,12 @@ class World:
             process = self.process
         await asyncio.sleep(self.scenario.poll_s * 2 + 1.0)
         core, outcome = process.engine.core, self.outcome
-        outside = HELD_BEFORE
+        outside: Mapping[str, Decimal] = HELD_BEFORE
         if self.torn and process.engine.link is not None:
             outside = process.engine.link.outside or {}
         else:
             outcome.wrong += watch.unlike_the_venue(core, self.venue)
+            outside = added(HELD_BEFORE, self.venue.by_hand)
         outcome.wrong += watch.unlike_positions(core, self.venue, outside)
         outcome.wrong += [
             f"order {order_id} has no known fate" for order_id in watch.still_open(core)
@@ -305,6 +329,7 @@ class World:
         else:
             late = bool(outcome.struck["submit: late"])
             outcome.wrong += watch.wrong_ids(journal, core, self.venue, late=late)
+            outcome.wrong += watch.wrong_cash(journal, self.venue, foreign=bool(self.venue.by_hand))
         outcome.wrong += watch.wrong_slices(journal, whole=self.whole_bars)
         replayed = self.new_engine(
             journal, SimBroker(self.venue, self.wire, reached=_nothing, sending=_nothing)
@@ -332,7 +357,7 @@ class World:
             queue_size=QUEUE_SIZE,
             clock=self.clock,
         )
-        engine.on_message = engine.core.state.on_message = _nothing
+        engine.run_state.on_message = engine.core.state.on_message = _nothing
         return engine
 
     def header(self) -> dict[str, Any]:
@@ -447,6 +472,13 @@ def _finish_at_once(coroutine: Any) -> None:
     with contextlib.suppress(StopIteration):
         coroutine.send(None)
         coroutine.close()
+
+
+def added(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return the sums of two mappings."""
+    return {
+        name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in {*one, *other}
+    }
 
 
 def run(scenario: Scenario, *, folder: Path | None = None) -> Outcome:

@@ -83,24 +83,25 @@ class AccountNews:
             settled: Whether no order is on its way.
         """
         assert self._known is not None
-        booked = False
-        for one in await self._broker.activities():
-            if one.activity_id in self._known:
-                continue
+        fresh = [
+            one for one in await self._broker.activities() if one.activity_id not in self._known
+        ]
+        for one in fresh:
             self._known.add(one.activity_id)
             if one.activity_id not in self._core().state.orders.executions:
-                booked = self._book(one) or booked
-        if booked or not settled:
+                self._book(one)
+        if fresh or not settled:  # what is new may be in the cash already, or not yet
             self._unexplained = None
             return
         self._compare(cash)
 
-    def _book(self, told: BrokerActivity) -> bool:
+    def _book(self, told: BrokerActivity) -> None:
         one = replace(told, symbol=self._watch.spelled(told.symbol)) if told.symbol else told
         amount = self._share_of(one)
+        if self._elsewhere is not None:
+            self._elsewhere += one.amount - amount  # what is not this run's
         if not amount:
-            self._elsewhere = None  # the account's cash has changed beside the run's
-            return False
+            return
         self._tell(
             CashAdjustmentEvent(
                 timestamp=self._now(),
@@ -111,7 +112,6 @@ class AccountNews:
                 reason=one.text,
             )
         )
-        return True
 
     # What of an activity is this run's: of an asset's by its part of the shares, of the
     # account's all of it if nobody else has a part in it.

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from rbtlive.model.asset import Asset
 
 Policy = Literal["halt", "warn", "adopt", "follow"]
+FILLED_ELSEWHERE = "FilledElsewhere"
+"""Type of the note that holds what orders placed elsewhere have filled: signed shares by
+symbol, as far as they are explained.
+"""
 LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
@@ -47,6 +51,8 @@ class BooksWatch:
         ownership: What other runs own.
         outside: Signed shares held outside of all runs, by symbol; None until the run's
             first look.
+        foreign: Signed shares, by symbol, that orders placed elsewhere had filled when
+            they were last explained; None at the run's first start.
         tell: Takes events for the queue.
         note: Writes something down for people.
         now: Tells the time, UTC.
@@ -64,6 +70,7 @@ class BooksWatch:
         policy: Policy,
         ownership: Ownership,
         outside: dict[str, Decimal] | None,
+        foreign: dict[str, Decimal] | None,
         tell: Callable[[Event], None],
         note: Callable[[str, object], None],
         now: Callable[[], datetime],
@@ -82,7 +89,7 @@ class BooksWatch:
         self._changing: set[str] = set()
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
-        self._foreign: dict[str, Decimal] | None = None
+        self._foreign = foreign
         self._splits: set[tuple[int, int]] | None = None
         self._traded: set[str] = set()
         self._traded_upto = self._version = -1
@@ -176,7 +183,7 @@ class BooksWatch:
         others = claimed(self.others())
         if self.outside is None:
             self._begin(held, others)
-        self._follow_untraded(held, others)
+        await self._follow_untraded(held, others)
         found = list(order_differences)
         if settled:
             differing = self._position_differences(held, others)
@@ -205,7 +212,9 @@ class BooksWatch:
         }
         self._note("HeldOutside", self.outside)
 
-    def _follow_untraded(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
+    async def _follow_untraded(
+        self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]
+    ) -> None:
         # What this run never traded is outside's, whatever becomes of it.
         assert self.outside is not None
         traded, changed = self.traded(), False
@@ -214,8 +223,14 @@ class BooksWatch:
             if rest != self.outside.get(symbol, ZERO):
                 changed = True
                 self._set_outside(symbol, rest)
-        if changed:
-            self._note("HeldOutside", self.outside)
+        if not changed:
+            return
+        self._note("HeldOutside", self.outside)
+        if self._foreign is not None:  # what is outside's already explains nothing later
+            now = await self._filled_elsewhere()
+            explained = {s: n for s, n in self._foreign.items() if s in traded}
+            self._foreign = {s: n for s, n in now.items() if s not in traded} | explained
+            self._note(FILLED_ELSEWHERE, self._foreign)
 
     def _set_outside(self, symbol: str, amount: Decimal) -> None:
         assert self.outside is not None
@@ -287,13 +302,18 @@ class BooksWatch:
                 continue
             assert self.outside is not None
             before[symbol] = now[symbol]
+            self._note(FILLED_ELSEWHERE, before)
             self._set_outside(symbol, self.outside.get(symbol, ZERO) + came)
             self._note("HeldOutside", self.outside)
             self._say_once(f"an order placed elsewhere changed {symbol} by {came}: left outside")
 
     async def begin_foreign(self) -> None:
-        """Take what orders placed elsewhere have filled so far as known."""
-        self._foreign = await self._filled_elsewhere()
+        """Take what orders placed elsewhere have filled before the run's first start as
+        known.
+        """
+        if self._foreign is None:
+            self._foreign = await self._filled_elsewhere()
+            self._note(FILLED_ELSEWHERE, self._foreign)
 
     async def _filled_elsewhere(self) -> dict[str, Decimal]:
         runs = (f"{self._run_id}-", *(f"{run_id}-" for run_id in self._others))

@@ -85,6 +85,8 @@ class BrokerLink:
         settings: How the broker is watched.
         outside: Signed shares held outside of this run, by symbol; None until the run's
             first look.
+        foreign: Signed shares that orders placed elsewhere had filled, by symbol; None at
+            the run's first start.
         ownership: What other runs on the account own.
         owns_all: Whether the run's capital is all that is free on the account.
         activities: Ids of the cash activities of before the run; None at its first
@@ -103,6 +105,7 @@ class BrokerLink:
         clock: Clock,
         settings: LinkSettings,
         outside: dict[str, Decimal] | None,
+        foreign: dict[str, Decimal] | None = None,
         ownership: Ownership | None = None,
         owns_all: bool = False,
         activities: set[str] | None = None,
@@ -117,6 +120,7 @@ class BrokerLink:
             policy=settings.policy,
             ownership=ownership or Ownership(None, "", run_id),
             outside=outside,
+            foreign=foreign,
             tell=tell,
             note=note,
             now=clock.now,

@@ -129,7 +129,6 @@ def was_replaced(order: Order, known: BrokerOrder) -> bool:
         order.is_open
         and order.broker_order_id is not None
         and known.broker_order_id != order.broker_order_id
-        and known.state not in CLOSED_STATES
         and (known.amount, known.limit, known.stop) != (order.amount, order.limit, order.stop)
         and known.amount * order.amount > 0
     )

@@ -25,6 +25,7 @@ from rbtlive.runtime.broker.account_opening import (
     TakenHolding,
     last_price_of,
 )
+from rbtlive.runtime.broker.books_watch import FILLED_ELSEWHERE
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.broker.report import OperatorReport, report_of
@@ -92,6 +93,7 @@ class AccountSide:
         await run.broker.connect()
         notes = {row.type: row.data() for row in run.journal.rows_of_kind(RowKind.NOTE)}
         outside, known = notes.get("HeldOutside"), notes.get(ACTIVITIES_KNOWN)
+        foreign = notes.get(FILLED_ELSEWHERE)
         path = run.journal.path
         run.link = link = BrokerLink(
             run.broker,
@@ -103,6 +105,7 @@ class AccountSide:
             clock=run.clock,
             settings=self._link_settings,
             outside=None if outside is None else {s: Decimal(n) for s, n in outside.items()},
+            foreign=None if foreign is None else {s: Decimal(n) for s, n in foreign.items()},
             ownership=Ownership(
                 None if path is None else path.parent,
                 "" if path is None else path.stem,
