@@ -148,7 +148,7 @@ async def attached(world, folder, strategy, **options):
     await until(lambda: session.engine.failure or session.state == "running")
     if session.engine.failure is None:
         await until(lambda: session.engine.link is not None)
-        await asyncio.sleep(0.3)  # the feed's first connection
+        await until(lambda: session.engine.failure or world.is_fed(session))
     return session
 
 

@@ -38,6 +38,11 @@ class VenueWorld:
         """Return what `attach` needs of this world."""
         return {"data": self.portal}
 
+    @staticmethod
+    def is_fed(session):
+        """Say whether the session's feed listens: what happens from now on, it gets."""
+        return session.engine.feed._reach_us is not None
+
     async def pass_days(self, count=1):
         """Let that many sessions happen."""
         await self._do(self._venue.advance, count)
