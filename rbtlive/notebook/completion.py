@@ -65,7 +65,7 @@ def completions(cell: str, line: int, column: int) -> list[str]:
         column: Number of characters before the cursor in it.
     """
     typed = _SIGNATURE.sub(_with_types, cell)
-    if typed == cell:
+    if typed == cell or _SIGNATURE.search(cell.splitlines()[line]):
         return []
     try:
         import jedi
@@ -73,9 +73,12 @@ def completions(cell: str, line: int, column: int) -> list[str]:
         return []
     names = {_PREFIX + name: kind for name, kind in TYPES.items()}
     spaces = [names, vars(sys.modules["__main__"])]
-    if jedi.Interpreter(cell, spaces).complete(line + 1, column):
-        return []  # IPython has them without the types
-    found = jedi.Interpreter(typed, spaces).complete(line + 1, column)
+    try:
+        if jedi.Interpreter(cell, spaces).complete(line + 1, column):
+            return []  # IPython has them without the types
+        found = jedi.Interpreter(typed, spaces).complete(line + 1, column)
+    except Exception:  # noqa: BLE001 - half-written code and a user's objects may break jedi
+        return []
     listed = [one.name for one in found if not one.name.startswith("_")]
     return listed + _of_the_user(cell.splitlines()[line][:column], cell, listed)
 

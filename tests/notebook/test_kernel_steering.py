@@ -153,6 +153,10 @@ def test_callbacks_that_are_being_written_are_completed(kernel):
     assert found["self.sl"] == {"slow"}
     assert {"is_stale"} <= completed(kernel, IN_A_FUNCTION + "data.")
     assert {"settled_cash"} <= completed(kernel, IN_A_FUNCTION + "context.account.")
+    assert {"history"} <= completed(
+        kernel, "%%strategy late\ndef handle_data(context, data):\n    data."
+    )
+    assert completed(kernel, "def broken(context, data):\n    x = [data.current(\n  y.") == set()
     assert completed(kernel, "def other(thing, data):\n    thing.") == set()
 
 
