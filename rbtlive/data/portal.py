@@ -50,6 +50,7 @@ from rbtlive.data.checking.schema import (
     minute_frame,
     typed_bars,
 )
+from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.judging import must_be_read
 from rbtlive.data.reading.whole import ReadBars, read_bars
@@ -167,6 +168,7 @@ class PolarsDataPortal:
         asset_class: str | None = None,
         in_memory: bool | None = None,
     ) -> None:
+        refuse_in_forked_child("a look at bars")
         get_calendar(calendar)  # a wrong name is named before a long look at the bars
         self.interval = interval_of(interval, minute_bars=minute_bars)
         if bars is None and minute_bars is None:
@@ -223,7 +225,6 @@ class PolarsDataPortal:
         self.last_session = max(int(frame["session"][-1]) for frame in numbered)
         self._fingerprint: str | None = None
         self._intake: Intake | None = None
-        self._resampled: dict[Interval, PolarsDataPortal] = {}
 
     # A symbol whose bars were all left out has no asset, and no row either.
     def _places(self, symbols: Sequence[str]) -> list[int]:
@@ -232,6 +233,7 @@ class PolarsDataPortal:
 
     def _name_assets(self) -> None:
         self._shared = SharedBars()  # runs over other assets share nothing
+        self._resampled: dict[Interval, PolarsDataPortal] = {}
         self._by_symbol = {asset.symbol: asset for asset in self.assets}
         self._by_upper: dict[str, list[Equity]] = {}
         for asset in self.assets:
@@ -250,7 +252,6 @@ class PolarsDataPortal:
         )
         endless._name_assets()  # noqa: SLF001 - a copy of ourselves
         endless._fingerprint = None  # noqa: SLF001
-        endless._resampled = {}  # noqa: SLF001
         return endless
 
     def at(self, interval: str | Interval) -> PolarsDataPortal:

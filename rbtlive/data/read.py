@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.reading.moments import is_zone
 from rbtlive.data.reading.whole import read_bars
@@ -60,6 +61,7 @@ def read(
         >>> read(rows, symbol="BTC/USDT").interval.text
         '1m'
     """
+    refuse_in_forked_child("a look at bars")
     if labels not in (None, "start", "end"):
         raise InvalidSetting(f'labels must be "start" or "end": was {labels!r}')
     if asset_class is not None and asset_class not in _CLASSES:

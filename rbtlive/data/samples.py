@@ -6,6 +6,7 @@ import io
 
 import polars as pl
 
+from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSample
 
@@ -28,6 +29,7 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
         >>> load_sample("us-daily").asset("AAPL").start_date
         datetime.date(2000, 3, 1)
     """
+    refuse_in_forked_child("a look at bars")
     if name not in SAMPLES:
         raise UnknownSample(
             f"name must be a sample that ships with the package: was {name!r}; there is "

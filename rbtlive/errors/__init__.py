@@ -57,7 +57,7 @@ RbtliveError
 ├── SettingsError
 │   ├── UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData
 │   ├── InvalidSetting, BadFrequency, BadSessionName, InvalidParameter, NoRunningLoop
-│   └── NoFeed, UnknownSession
+│   └── NoFeed, UnknownSession, ForkedProcess
 ├── JournalError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt
 │   └── JournalUnwritable, UnsafeStateFolder, StrategyChanged, RunNotFound
@@ -175,6 +175,7 @@ from rbtlive.errors.settings import (
     BadFrequency,
     BadSessionName,
     CalledOutsideStrategy,
+    ForkedProcess,
     InvalidParameter,
     InvalidSetting,
     LookAheadIndicator,
@@ -295,6 +296,7 @@ __all__ = [
     "FeedDisconnected",
     "FeedError",
     "FetchFailed",
+    "ForkedProcess",
     "FutureContractsNotFound",
     "GearsDiffer",
     "HighBelowLow",

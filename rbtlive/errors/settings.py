@@ -55,6 +55,10 @@ class OutsideData(SettingsError):
     """The start or the end lies where there is no data."""
 
 
+class ForkedProcess(SettingsError, RuntimeError):
+    """A process was forked from one whose threads it would need."""
+
+
 class InvalidSetting(SettingsError):
     """A setting has a value that cannot be."""
 

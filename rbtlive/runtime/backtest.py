@@ -24,6 +24,7 @@ from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
+from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     HistoryWindowStartsBeforeData,
@@ -69,6 +70,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         SettingsError: something cannot be; each kind has a class of its own.
         ZeroCapitalError: the capital base is not greater than zero.
     """
+    refuse_in_forked_child("a run")
     interval = Interval.parse(frequency)
     if frames not in ("polars", "pandas"):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
