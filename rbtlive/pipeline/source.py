@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.data.bars.session_bars import session_so_far
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import np
@@ -102,9 +103,13 @@ class Source:
                 f"{', '.join(column.dataset.column_names)}"
             )
         index = np.array([asset.index for asset in assets])
-        values = self._bars(column.name, first - 1, last - 1, index)
+        values = self._seen(column.name, first, last, index)
         restatements, level = self._restated(column.name == "volume", first, last, index)
         return Loaded(values, restatements, first, level)
+
+    # The row of a day holds the bar of the session before.
+    def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
+        return self._bars(field, first - 1, last - 1, index)
 
     # Rows without bars yet are missing bars; they are those of assets not listed.
     def _bars(self, field: str, first: int, last: int, index: Any) -> Any:
@@ -157,3 +162,20 @@ class Source:
             )
         self._ahead.advance(last)
         return self._ahead
+
+
+class DaySoFar(Source):
+    """The market in the middle of a session: the row of a day holds that day's own bar,
+    and the last one what is known of it so far.
+    """
+
+    def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
+        past = self._bars(field, first, last - 1, index)
+        so_far = session_so_far(self._market.panel, field, row=self._market.row)
+        return np.vstack([past, so_far[index]])
+
+    # What takes effect on a day restates the days before it, and its own bar not.
+    def _restated(
+        self, volume: bool, first: int, last: int, index: Any
+    ) -> tuple[list[Restatement], Any]:
+        return super()._restated(volume, first + 1, last, index)

@@ -10,13 +10,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.rules.schedule import Always, Rule, ScheduledFunction
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.attached_pipelines import AttachedPipeline
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.errors import (
     AttachPipelineAfterInitialize,
     DuplicatePipelineName,
     NoSuchPipeline,
     PipelineOutputDuringInitialize,
+    SettingsError,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +27,15 @@ if TYPE_CHECKING:
     from rbtlive.pipeline.source import Source
 
 
-def attach_pipeline(state: RunState, pipeline: Any, name: str, chunks: Any, *, eager: bool) -> Any:
+def attach_pipeline(
+    state: RunState,
+    pipeline: Any,
+    name: str,
+    chunks: Any,
+    *,
+    eager: bool,
+    when: Rule | None = None,
+) -> Any:
     """Register a pipeline under a name, and return it.
 
     Raises:
@@ -49,8 +60,34 @@ def attach_pipeline(state: RunState, pipeline: Any, name: str, chunks: Any, *, e
             f"Attempted to attach pipeline named {name!r}, but the name already exists for "
             "another pipeline. Please use a different name for this pipeline."
         )
-    state.pipelines.by_name[name] = AttachedPipeline(pipeline, _counts(chunks), eager)
+    attached = AttachedPipeline(pipeline, _counts(chunks), eager and when is None)
+    if when is not None:
+        # Before the functions that are scheduled for the same bar.
+        state.scheduled.insert(state.pipelines.timed, _scheduled(state, name, when))
+        state.pipelines.timed += 1
+        attached.within_day = True
+    state.pipelines.by_name[name] = attached
     return pipeline
+
+
+def _scheduled(state: RunState, name: str, when: Rule) -> ScheduledFunction:
+    if not hasattr(when, "matches"):
+        raise TypeError(
+            f"when in attach_pipeline() is made by time_rules: was {when!r}; write e.g. "
+            "when=time_rules.market_open(minutes=30)"
+        )
+    if not state.settings.intraday:
+        raise SettingsError(
+            "attach_pipeline(..., when=...) needs bars within the day: the run has daily bars; run "
+            'it with frequency="1m", or leave when out'
+        )
+    interval = state.settings.interval
+    grid = BarGrid(state.calendar, interval) if interval.minutes > 1 else None
+
+    def due(_context: Any, _data: Any) -> None:
+        _compute_within_day(state, name)
+
+    return ScheduledFunction(due, Always(), when, state.calendar, half_days=True, grid=grid)
 
 
 # The first chunk is short, so that the first day comes soon.
@@ -86,6 +123,12 @@ def pipeline_output(state: RunState, name: str) -> Any:
         )
     from rbtlive.pipeline.output import pandas_frame, polars_frame
 
+    attached = known[name]
+    if attached.within_day and attached.last != state.market.session:
+        raise NoSuchPipeline(
+            f"Pipeline {name!r} has no table of today yet: it is computed within the day, at the "
+            "time that attach_pipeline(..., when=...) names; ask for it then or later"
+        )
     computed, row = _today(state, name)
     show = pandas_frame if state.presenter.name == "pandas" else polars_frame
     return show(computed, row)
@@ -96,6 +139,22 @@ def compute_eager(state: RunState) -> None:
     for name, attached in state.pipelines.by_name.items():
         if attached.eager:
             _today(state, name)
+
+
+# With the day so far, at the time that was asked for.
+def _compute_within_day(state: RunState, name: str) -> None:
+    from rbtlive.pipeline.engine import compute
+    from rbtlive.pipeline.source import DaySoFar
+
+    pipelines, session = state.pipelines, state.market.session
+    attached = pipelines.by_name[name]
+    if pipelines.day_so_far is None:
+        pipelines.day_so_far = DaySoFar(state.market, state.assets, pipelines.loaders)
+    computed = _recorded(state, name, session)
+    if computed is None:
+        computed = compute(attached.pipeline, pipelines.day_so_far, session, session)
+        _report(state, name, computed, session)
+    attached.computed, attached.last, attached.reported = computed, session, session
 
 
 # A day of a chunk that is known costs nothing. Where bars come one by one, no day ahead

@@ -25,6 +25,7 @@ class AttachedPipeline:
         computed: The days computed last.
         last: Number of the last of them.
         reported: Number of the last session of which a table was reported.
+        within_day: It is computed within the day, not in the morning.
     """
 
     pipeline: Any
@@ -33,6 +34,7 @@ class AttachedPipeline:
     computed: Computed | None = None
     last: int = -1
     reported: int = -1
+    within_day: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +43,9 @@ class AttachedPipelines:
 
     Attributes:
         by_name: In the order they were attached.
+        timed: How many are computed within the day.
         source: What they know of the market, once one was computed.
+        day_so_far: The same in the middle of a session.
         loaders: Loaders by column or data set, used before a data set's own.
         on_table: Gets the name of a pipeline, the session's number and the day's table
             as facts, when it is first computed; None lets nobody know.
@@ -50,7 +54,9 @@ class AttachedPipelines:
     """
 
     by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
+    timed: int = 0
     source: Source | None = None
+    day_so_far: Source | None = None
     loaders: Mapping[Any, Any] = field(default_factory=dict)
     on_table: Callable[[str, int, Mapping[str, Any]], None] | None = None
     recorded: Callable[[str, int], Mapping[str, Any] | None] | None = None

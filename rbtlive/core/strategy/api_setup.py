@@ -413,7 +413,13 @@ class SetupMethods(Bound):
     # -- pipelines --------------------------------------------------------------------
 
     def attach_pipeline(
-        self, pipeline: Any, name: str, chunks: Any = None, eager: bool = True
+        self,
+        pipeline: Any,
+        name: str,
+        chunks: Any = None,
+        eager: bool = True,
+        *,
+        when: Rule | None = None,
     ) -> Any:
         """Have a pipeline computed each morning; only in `initialize`.
 
@@ -424,13 +430,17 @@ class SetupMethods(Bound):
                 count, or one a chunk. Numbers do not depend on it.
             eager: Whether it is computed before `before_trading_start`, asked for or
                 not.
+            when: One of `time_rules`, on bars within the day: it is computed at that
+                bar, after `handle_data` and before scheduled functions, and the last
+                day of its windows is the day so far. It is not zipline's.
 
         Raises:
+            SettingsError: `when` on daily bars.
             AttachPipelineAfterInitialize: the run has begun.
             DuplicatePipelineName: there is one of that name.
         """
         state = self._running("attach_pipeline")
-        return pipelines.attach_pipeline(state, pipeline, name, chunks, eager=eager)
+        return pipelines.attach_pipeline(state, pipeline, name, chunks, eager=eager, when=when)
 
     def pipeline_output(self, name: str) -> Any:
         """Return today's table of a pipeline: the assets that pass its screen, in order

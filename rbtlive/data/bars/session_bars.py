@@ -22,6 +22,15 @@ def session_bar(panel: Panel, session: int) -> dict[str, Floats]:
     return bar
 
 
+def session_so_far(panel: Panel, field: str, *, row: int) -> Floats:
+    """Return a field of the session that `row` is in, up to and including it, one value
+    an asset.
+    """
+    low = panel.rows_of_session(panel.session_at(row))[0]
+    values = panel.values(field, low, row + 1)
+    return np.asarray(values.sum(axis=0)) if field == "volume" else _fold(field, values)
+
+
 def _fold(field: str, window: Floats) -> Floats:
     if not len(window):
         return np.full(window.shape[1:], np.nan)

@@ -1,0 +1,120 @@
+"""Plants bugs in pipelines, one at a time, and tells whether their tests notice.
+
+    python scripts/plant_pipeline_bugs.py                 # all of them
+    python scripts/plant_pipeline_bugs.py --bug NAME      # only this one (repeatable)
+
+It is `plant_bugs.py` with bugs and tests of its own; the exit status is the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts import plant_bugs
+from scripts.plant_bugs import Bug
+
+# The name of a bug, its file below `rbtlive`, the text there, and the bug's.
+CHANGES = (
+    ("listed on the first day", "pipeline/source.py",
+     "(self._starts[None, :] < days)", "(self._starts[None, :] <= days)"),
+    ("not listed on the last day", "pipeline/source.py",
+     "(days <= self._ends[None, :])", "(days < self._ends[None, :])"),
+    ("a day's own bar is seen", "pipeline/source.py",
+     "self._bars(field, first - 1, last - 1, index)", "self._bars(field, first, last, index)"),
+    ("a split takes effect a day late", "pipeline/source.py",
+     "Restatement(factor.session - first, column, ratio)",
+     "Restatement(factor.session - first + 1, column, ratio)"),
+    ("volume is restated as prices are", "pipeline/source.py",
+     "ratio = factor.volume if volume else factor.price", "ratio = factor.price"),
+    ("what took effect before a chunk is forgotten", "pipeline/source.py",
+     "level[column] *= ratio", "level[column] *= 1.0"),
+    ("values are restated twice", "pipeline/windows.py",
+     "self._values[: row + 1, column] *= ratio", "self._values[: row + 1, column] *= ratio * ratio"),
+    ("the last row before a split is not restated", "pipeline/windows.py",
+     "self._values[: row + 1, column] *= ratio", "self._values[:row, column] *= ratio"),
+    ("a window has the level of the day before", "pipeline/windows.py",
+     "return self.values / levels[:-1], levels[length:]",
+     "return self.values / levels[:-1], levels[length - 1 : -1]"),
+    ("blocks are counted from a chunk's first row", "pipeline/rolling.py",
+     "range(-(first % length), windows, length)", "range(0, windows, length)"),
+    ("a missing value counts in a mean", "pipeline/rolling.py",
+     "counts[:, gaps] = there", "counts[:, gaps] = length"),
+    ("weak variances are kept", "pipeline/rolling.py",
+     "    if weak.any():", "    if weak.all() and not weak.any():"),
+    ("ties go to the higher sid in top()", "pipeline/ranks.py",
+     "chosen[row, ties[len(ties) - surplus :]] = False", "chosen[row, ties[:surplus]] = False"),
+    ("bits that decide are lost in ranks", "pipeline/ranks.py",
+     "for row in np.flatnonzero(wrong).tolist():", "for row in ():"),
+    ("what is masked has a rank", "pipeline/ranks.py",
+     "    ranks[lost] = np.nan\n", "    ranks[lost] = 0.0\n"),
+    ("ranks run the other way", "pipeline/ranks.py",
+     "    if not ascending:\n        np.negative", "    if ascending:\n        np.negative"),
+    ("an edge belongs to the quantile above", "pipeline/rows.py",
+     'np.searchsorted(edges, row, side="left")', 'np.searchsorted(edges, row, side="right")'),
+    ("zscore divides by n - 1", "pipeline/rows.py",
+     "return np.sqrt(nanmean((values - centre) ** 2, axis))",
+     "return np.sqrt(nansum((values - centre) ** 2, axis) / ((~np.isnan(values)).sum(axis=axis) - 1))"),
+    ("winsorize cuts one too many", "pipeline/rows.py",
+     "place = int(np.ceil(known * high))", "place = int(known * high)"),
+    ("the largest of equals is the last", "pipeline/rows.py",
+     "bits[row, column] > bits[row, best[group]]", "bits[row, column] >= bits[row, best[group]]"),
+    ("percentiles exclude their edges", "pipeline/filters/filter.py",
+     "chosen[:] = (low <= row) & (row <= high)", "chosen[:] = (low < row) & (row < high)"),
+    ("a filter holds for assets that are not listed", "pipeline/filters/filter.py",
+     "return super()._compute(inputs, dates, assets, mask) & mask",
+     "return super()._compute(inputs, dates, assets, mask)"),
+    ("a mask replaces the factor's own", "pipeline/factors/factor.py",
+     "else _both(mask, factor.mask)", "else mask"),
+    ("dollar volume is a day's too little", "pipeline/whole.py",
+     "found /= given.length", "found /= given.length - 1"),
+    ("returns run over a day less", "pipeline/whole.py",
+     "values[given.length - 1 :], values[: len(mask)]", "values[given.length - 1 :], values[1 : len(mask) + 1]"),
+    ("the deviation of decaying weights is biased", "pipeline/factors/basic.py",
+     "found * np.sqrt(total / (total - np.sum(weights**2)))", "found"),
+    ("a beta allows one missing day less", "pipeline/factors/statistical.py",
+     "out[np.isnan(independent).sum(axis=0) > allowed_missing] = np.nan",
+     "out[np.isnan(independent).sum(axis=0) >= allowed_missing] = np.nan"),
+    ("a regression has a degree of freedom more", "pipeline/factors/statistical.py",
+     "free, tiny = days - 2, 1e-20", "free, tiny = days - 1, 1e-20"),
+    ("downsampling begins in the middle of a period", "pipeline/mixins.py",
+     "return min_extra_rows + current - first", "return min_extra_rows"),
+    ("weeks begin on Sunday", "pipeline/mixins.py",
+     "(days.astype(np.int64) + 3) // 7", "(days.astype(np.int64) + 4) // 7"),
+    ("compute gets all assets under a mask", "pipeline/mixins.py",
+     "held, sids, every = chosen, assets[chosen], bool(chosen.all())",
+     "held, sids, every = chosen, assets, bool(chosen.all())"),
+    ("a subclass is computed by its parent's formula", "pipeline/mixins.py",
+     'return owner is not CustomTermMixin and owner is definer("compute")',
+     "return owner is not CustomTermMixin"),
+    ("a negative base binds as in Python", "pipeline/expression.py",
+     'name = "-**"', 'name = "**"'),
+    ("a missing label differs from all others", "pipeline/classifiers/classifier.py",
+     '"!=", (self, self.missing_value), BOOL', '"!=", (self, label), BOOL'),
+    ("a peer count includes those without a label", "pipeline/factors/basic.py",
+     "where=labels != none", "where=labels == labels"),
+    ("own data is seen on the day it becomes known", "pipeline/loaders/frame.py",
+     'np.searchsorted(labels, stamps, side="right")', 'np.searchsorted(labels, stamps, side="left")'),
+    ("the oldest row of own data counts", "pipeline/loaders/frame.py",
+     "asof >= best[where]", "asof <= best[where]"),
+    ("a loader has values of unlisted assets", "pipeline/loaders/frame.py",
+     "out[~source.alive(first, last)[:, wanted]] = column.missing_value", "del wanted"),
+    ("a recovered run computes its tables again", "core/actions/pipelines.py",
+     "    if state.pipelines.recorded is None:", "    if state.pipelines.by_name:"),
+    ("a difference of the last bit is none", "pipeline/kept.py",
+     "left.tobytes() == right.tobytes()", "left.dtype == right.dtype"),
+)  # fmt: skip
+SUITE = ("tests/parity/test_pipelines.py", "tests/pipeline")
+
+
+def main() -> int:
+    """Run the command."""
+    plant_bugs.BUGS = tuple(Bug(*change) for change in CHANGES)
+    plant_bugs.SUITE = SUITE
+    return plant_bugs.main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
