@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import rbtlive as rbt
+from rbtlive.notebook.panel.snapshot import PanelState
 from tests.builders import until
 
 CARDS: dict[str, Card] = {}
@@ -407,6 +408,9 @@ async def two_runs(world, folder):
 
     assert await world.held() == {world.symbol: 35}
     assert [s.trading_state for s in (first, second)] == ["running", "running"]
+    shown = PanelState(first).whole()
+    assert [row["elsewhere"] for row in shown["positions"]] == ["25 second"]
+    assert "elsewhere" in [column["key"] for column in shown["columns"]["positions"]]
     report = await first.flatten()
     assert (report.confirmed, await world.held()) == (True, {world.symbol: 25})
     await looked(second, 3)

@@ -250,6 +250,8 @@ def test_a_row_has_exactly_the_columns_that_are_sent_with_it(tmp_path):
     assert [c["key"] for c in whole["columns"]["orders"]] == [c.key for c in ORDER_COLUMNS]
     assert set(whole["orders"][0]) == {c.key for c in ORDER_COLUMNS} | {"open"}
     assert set(whole["positions"][0]) == {c.key for c in POSITION_COLUMNS}
+    shown = {column["key"] for column in whole["columns"]["positions"]}
+    assert shown == {c.key for c in POSITION_COLUMNS} - {"elsewhere"}, "nobody else on paper"
 
 
 def test_failures_are_told_apart_by_their_line_counted_and_traced_to_the_users_code(tmp_path):

@@ -53,7 +53,9 @@ POSITION_COLUMNS: Final = (
     Column("value", "Value", "money"),
     Column("weight", "Weight", "share"),
     Column("profit", "Profit", "gain"),
+    Column("elsewhere", "Others hold", "text", optional=True),
 )
+"""`elsewhere` says what outside and other runs hold of the asset; at a real broker only."""
 
 BOARD_COLUMNS: Final = (
     Column("name", "Session", "text"),

@@ -7,6 +7,7 @@ Amounts are read again only where a position has changed, and prices all at once
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from rbtlive.core.state.portfolio import Position
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.notebook.panel.plain import plain, plain_price
+from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 POSITIONS_SHOWN = 100
 
@@ -43,10 +44,16 @@ class PositionRows:
         self._amounts: NDArray[np.float64] = np.empty(0)
         self._bases: NDArray[np.float64] = np.empty(0)
 
-    def step(self, core: TradingCore) -> tuple[list[Row], list[str]]:
+    def step(
+        self, core: TradingCore, elsewhere: Callable[[str], str] = lambda _symbol: ""
+    ) -> tuple[list[Row], list[str]]:
         """Return the rows that changed and the symbols held no more.
 
         A row has the keys of `POSITION_COLUMNS`.
+
+        Args:
+            core: The run's.
+            elsewhere: Says what others hold of a symbol on the account.
         """
         self._read_amounts(core)
         prices = self._prices(core)
@@ -63,6 +70,8 @@ class PositionRows:
             self._row(place, float(prices[place]), float(values[place]), total)
             for place in self._shown(values)
         ]
+        for row in rows:
+            row["elsewhere"] = cut(elsewhere(row["symbol"]))
         before, self.rows = self.rows, {row["symbol"]: row for row in rows}
         changed = [row for row in rows if before.get(row["symbol"]) != row]
         return changed, [symbol for symbol in before if symbol not in self.rows]

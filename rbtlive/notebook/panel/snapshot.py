@@ -111,7 +111,7 @@ class PanelState:
             "seq": self.seq,
             **self._sent,
             "silent_s": round(monotonic() - self._bar_since_s, 1),
-            "columns": _COLUMNS,
+            "columns": self._columns(),
             "parameters": self._parameters,
             "orders": list(self._orders.rows.values()),
             "positions": list(self._positions.rows.values()),
@@ -125,6 +125,13 @@ class PanelState:
             "logs": list(self._logs.lines),
             "failures": [list(row) for row in self._failures.kinds.values()],
         }
+
+    # On paper nobody else holds anything.
+    def _columns(self) -> State:
+        if self._session.engine.link is not None:
+            return _COLUMNS
+        mine = tuple(column for column in POSITION_COLUMNS if column.key != "elsewhere")
+        return _COLUMNS | {"positions": described(mine)}
 
     def summary(self) -> State:
         """Look, and return the groups of figures alone."""
@@ -196,7 +203,11 @@ class PanelState:
                 strict=True,
             ),
             ("refusals", self._refusals.step(core.state.orders)),
-            *zip(("positions", "positions_gone"), self._positions.step(core), strict=True),
+            *zip(
+                ("positions", "positions_gone"),
+                self._positions.step(core, self._elsewhere),
+                strict=True,
+            ),
             ("recorded_added", self._recorded.step(core)),
         )
         yield from self._price_changes(core)
@@ -212,6 +223,10 @@ class PanelState:
             ("counts", self._counts()),
             ("live", self._equity.live),
         )
+
+    def _elsewhere(self, symbol: str) -> str:
+        link = self._session.engine.link
+        return "" if link is None else link.watch.elsewhere(symbol)
 
     # Small groups, each sent again when any of it changed.
     def _changed(self, *groups: tuple[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -177,7 +177,9 @@ def _course(state: State) -> str:
 
 def _positions(state: State) -> str:
     rows = sorted(state["positions"], key=lambda row: -abs(row["value"] or 0.0))
-    return _table("Positions", POSITION_COLUMNS, rows[:POSITIONS_SHOWN], all_rows=len(rows))
+    shared = any(row.get("elsewhere") for row in rows)
+    columns = [one for one in POSITION_COLUMNS if shared or one.key != "elsewhere"]
+    return _table("Positions", columns, rows[:POSITIONS_SHOWN], all_rows=len(rows))
 
 
 def _orders(state: State) -> str:

@@ -19,7 +19,7 @@ from rbtlive.model.events import (
     PositionAdjustmentEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.number import ZERO
+from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.asset_fees import fees_taken
@@ -111,6 +111,15 @@ class BooksWatch:
     def note_traded(self, symbols: Iterable[str]) -> None:
         """Count symbols as traded that the broker has orders of this run in."""
         self._traded.update(symbols)
+
+    def elsewhere(self, symbol: str) -> str:
+        """Say what outside and other runs held of a symbol at the last look; empty if
+        nothing.
+        """
+        owners = [(run.name, run.positions) for run in self._others.values()]
+        shares = [(name, held.get(symbol, ZERO)) for name, held in owners]
+        shares.append(("outside", (self.outside or {}).get(symbol, ZERO)))
+        return ", ".join(f"{plain_text(amount)} {name}" for name, amount in shares if amount)
 
     async def held(self) -> dict[str, Decimal]:
         """Return the signed shares that the account holds, by the run's symbols.
