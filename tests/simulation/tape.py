@@ -62,16 +62,23 @@ def history() -> PolarsDataPortal:
     return PolarsDataPortal.coerce(frame, frequency="1m", calendar="24/7")
 
 
+MANNERS = ("plain", "starts", "forming", "ahead", "revised")
+"""How a vendor gives bars: as they should be, stamped with their start, with words of
+the minute that goes on, with some stamped in the future, with some revised."""
+
+
 class Tape:
     """The sender of bars.
 
     Args:
         wire: What they go over.
         whole: Whether the bars of a minute go as one message, or one by one.
+        manner: One of `MANNERS`.
     """
 
-    def __init__(self, wire: Wire, *, whole: bool) -> None:
+    def __init__(self, wire: Wire, *, whole: bool, manner: str = "plain") -> None:
         self.minute = 0
+        self.manner = manner
         self._wire = wire
         self._whole = whole
 
@@ -94,14 +101,30 @@ class Tape:
         pipe = self._wire.connect("bars")
         try:
             for minute in range(1, self.minute + 1):
-                yield list(slice_of(minute)) if self._whole else slice_of(minute)[0]
-                if not self._whole:
-                    yield slice_of(minute)[1]
+                bars = [self._stamped(dict(one)) for one in slice_of(minute)]
+                for item in [bars] if self._whole else bars:
+                    yield item
             async for text in pipe:
-                bars = [_bar_of(facts) for facts in json.loads(text)]
+                bars = [self._stamped(_bar_of(facts)) for facts in json.loads(text)]
                 yield bars if self._whole else bars[0]
+                for odd in self._odd(bars[-1]):
+                    yield odd
         finally:
             pipe.close()
+
+    def _stamped(self, facts: dict[str, Any]) -> dict[str, Any]:
+        if self.manner != "starts":
+            return facts
+        return {**facts, "timestamp": facts["timestamp"] - timedelta(minutes=1)}
+
+    def _odd(self, facts: dict[str, Any]) -> list[dict[str, Any]]:
+        # What comes after a bar that should not change what is decided.
+        away = {"forming": 1, "ahead": 40, "revised": -1}.get(self.manner)
+        if away is None:
+            return []
+        moved = facts["timestamp"] + timedelta(minutes=away)
+        close = facts["close"] + Decimal("0.25")
+        return [{**facts, "timestamp": moved, "close": close, "high": close + 1}]
 
 
 def _bar_of(facts: dict[str, Any]) -> dict[str, Any]:

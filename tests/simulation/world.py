@@ -33,7 +33,7 @@ from tests.simulation.broker import SimBroker
 from tests.simulation.disk import Disk, Killed
 from tests.simulation.faults import Fault, Faults, draw, draw_account_events, shrink
 from tests.simulation.strategies import HANDLER_CALLED, KINDS, STRATEGIES
-from tests.simulation.tape import MINUTE_S, START, Tape, history
+from tests.simulation.tape import MANNERS, MINUTE_S, START, Tape, history
 from tests.simulation.venue import HELD_BEFORE, Venue
 from tests.simulation.virtual_loop import run_virtually
 from tests.simulation.watch import Watch
@@ -63,6 +63,7 @@ class Scenario:
         lists_executions: Whether the venue's list of orders tells executions.
         stream_loss: Which part of the venue's stream is lost, besides the faults.
         minutes: How long it is troubled.
+        manner: How the vendor gives bars, one of `MANNERS`.
     """
 
     seed: int
@@ -74,17 +75,20 @@ class Scenario:
     lists_executions: bool = True
     stream_loss: float = 0.0
     minutes: int = TROUBLED_MINUTES
+    manner: str = "plain"
 
 
 def scenario_of(seed: int) -> Scenario:
     """Return the scenario that a seed stands for."""
     chance = random.Random(f"world {seed}")
+    faults = (
+        *draw(seed, seconds=TROUBLED_MINUTES * 60),
+        *draw_account_events(seed, seconds=TROUBLED_MINUTES * 60),
+    )
     return Scenario(
         seed=seed,
-        faults=(
-            *draw(seed, seconds=TROUBLED_MINUTES * 60),
-            *draw_account_events(seed, seconds=TROUBLED_MINUTES * 60),
-        ),
+        faults=faults,
+        manner=_manner_of(seed, faults),
         strategy=chance.choice(sorted(KINDS)),
         latency_s=round(chance.uniform(0.001, 0.4), 3),
         poll_s=round(chance.uniform(2.0, 5.0), 2),
@@ -92,6 +96,14 @@ def scenario_of(seed: int) -> Scenario:
         lists_executions=chance.random() < 0.5,
         stream_loss=chance.choice((0.0, 0.0, 0.0, 0.2, 0.8)),
     )
+
+
+def _manner_of(seed: int, faults: Sequence[Fault]) -> str:
+    manner = random.Random(f"bars of {seed}").choice(MANNERS)
+    # A word of a minute that goes on is its last one where the clock runs ahead, or where
+    # it is read after the minute's end.
+    held_up = any(fault.where in {"bars", "handler", "time"} for fault in faults)
+    return "plain" if manner == "forming" and held_up else manner
 
 
 @dataclass(slots=True)
@@ -161,7 +173,7 @@ class World:
         self.settings = prepare_settings(
             history(), start=START.date(), frequency="1m", endless=True, on_error="continue"
         )
-        self.tape = Tape(self.wire, whole=scenario.whole_slices)
+        self.tape = Tape(self.wire, whole=scenario.whole_slices, manner=scenario.manner)
         self.process: Process | None = None
 
     def run(self) -> Outcome:
@@ -347,7 +359,11 @@ class World:
         engine = TradingEngine(
             self.strategy,
             broker,
-            feed=StreamFeed(lambda _symbols: self.tape.listen(), chance=lambda: 0.5),
+            feed=StreamFeed(
+                lambda _symbols: self.tape.listen(),
+                chance=lambda: 0.5,
+                labels="start" if self.tape.manner == "starts" else "end",
+            ),
             portal=history(),
             settings=self.settings,
             journal=journal,
