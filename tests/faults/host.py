@@ -55,7 +55,13 @@ async def session(folder, sessions, frequency):
     """Attach, and wait for the end."""
     feed = rbt.ReplayFeed(bars_of(sessions, frequency))
     running = rbt.attach(
-        Told, rbt.PaperBroker(), feed=feed, journal=folder, name="s", frequency=frequency
+        Told,
+        rbt.PaperBroker(),
+        feed=feed,
+        journal=folder,
+        name="s",
+        frequency=frequency,
+        log_level="critical",
     )
     await running.wait()
 

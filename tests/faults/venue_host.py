@@ -290,7 +290,9 @@ async def session(folder, url):
     portal = PolarsDataPortal.coerce(
         frame([moments()[0] - MINUTE * (10 - n) for n in range(10)]), frequency="1m"
     )
-    running = rbt.attach(Trader, broker, data=portal, frequency="1m", journal=folder, name=NAME)
+    running = rbt.attach(
+        Trader, broker, data=portal, frequency="1m", journal=folder, name=NAME, log_level="critical"
+    )
     await tell(running, folder)
     await running.wait()
 
