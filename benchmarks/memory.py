@@ -114,7 +114,7 @@ def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:
 def stored_bytes(engine: TradingEngine) -> int:
     """Return the bytes of the arrays in which a session stores its bars."""
     market = engine.core.state.market
-    return sum(array.nbytes for owner in (market, market.panel) for array in _arrays(owner))
+    return sum(array.nbytes for owner in (market, market.table) for array in _arrays(owner))
 
 
 def _arrays(owner: object) -> Iterator[np.ndarray]:

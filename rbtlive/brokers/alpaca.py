@@ -241,7 +241,7 @@ class AlpacaBroker(BrokerAdapter):
         await self._http.close()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they are told, with the client order id
+        """Yield fills, rejects and updates as they arrive, with the client order id
         in the place of the order id.
 
         Beside them a SystemErrorEvent for each message that was left out, and when the
@@ -254,7 +254,7 @@ class AlpacaBroker(BrokerAdapter):
             yield await self._of_intent(event)
 
     async def _tell_own(self, client_order_id: str, reason: str) -> None:
-        # An end that the adapter itself has to tell of.
+        # An end that the adapter itself has to report.
         if self._stream is not None:
             await self._stream.put(
                 OrderUpdateEvent(
@@ -266,21 +266,21 @@ class AlpacaBroker(BrokerAdapter):
             )
 
     async def _of_intent(self, event: Event) -> Event:
-        # What belongs to one intent is told of that intent.
-        told = getattr(event, "order_id", None)
-        if told is None:
+        # What belongs to one intent is reported under its id.
+        reported = getattr(event, "order_id", None)
+        if reported is None:
             return event
         if isinstance(event, OrderUpdateEvent) and event.reason == REPLACED:
             return await self._replaced(event)
-        intent = self._intents.intent_of(told)
+        intent = self._intents.intent_of(reported)
         parts = self._intents.parts.get(intent)
-        if parts is not None and told == intent:
+        if parts is not None and reported == intent:
             if isinstance(event, OrderFillEvent):
                 parts.closed += event.amount
                 self._through_zero.open_if_closed(intent)
             elif isinstance(event, OrderUpdateEvent) and event.status in CLOSED_STATES:
                 parts.sent = True  # it was cancelled: nothing is opened
-        return event if intent == told else event.model_copy(update={"order_id": intent})
+        return event if intent == reported else event.model_copy(update={"order_id": intent})
 
     async def _replaced(self, event: OrderUpdateEvent) -> Event:
         # The order goes on as the one that took its place.
@@ -508,15 +508,15 @@ class AlpacaBroker(BrokerAdapter):
             if len(page) < PAGE or began is None:
                 self._note_begin(prefix, first or began, all_of_them=not open_only)
                 return await self._whole_intents(list(found.values()))
-            # Stamps are finer than what can be asked for: some are told twice, none is
-            # left out.
+            # Stamps are finer than what can be asked for: some are listed twice, none
+            # is left out.
             query["after"] = _wire_time(began - timedelta(microseconds=1))
         raise BrokerError(
             f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed"
         )
 
     async def _whole_intents(self, found: list[BrokerOrder]) -> list[BrokerOrder]:
-        # Orders that were replaced are told with their successors, which have ids of
+        # Orders that were replaced are listed with their successors, which have ids of
         # their own.
         merged = []
         for order in self._intents.merged(found):

@@ -48,6 +48,7 @@ from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan, StreamFeed
 from rbtlive.data.feeds.axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY, MINUTE, Interval
 
@@ -62,18 +63,16 @@ _MOST_TRIES = 20
 _OWN_TIME = timedelta(days=1)
 """A market clock that is further from its server's own is a simulation's."""
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
-_SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(
-    ("open", "high", "low", "close", "volume"), pl.Float64
-)
+_SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 
 
 class AlpacaFeed(StreamFeed):
     """Minute or daily bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
-    Minute bars come as the stream tells them, those of the regular hours only. A daily
-    bar is told again and again while its session lasts; it is taken when the session
+    Minute bars come as the stream sends them, those of the regular hours only. A daily
+    bar is sent again and again while its session lasts; it is taken when the session
     has been over for `settle_s`, from the archive. A slice is over once every symbol
-    has told of it; one in which some did not trade waits for a later bar, or for the
+    has reported; one in which some did not trade waits for a later bar, or for the
     clock.
 
     Args:
@@ -88,9 +87,9 @@ class AlpacaFeed(StreamFeed):
         trades: Whether to listen to prints too; the latest of each symbol is in
             `last_trades`.
         settle_s: How long after its close, in seconds, a daily bar is taken for final.
-        silent_after_s: How long the stream may say nothing, in seconds, before the archive
-            is asked whether it keeps bars to itself; by default a minute and a quarter,
-            of days a quarter of an hour.
+        silent_after_s: How long the stream may say nothing, in seconds, before the
+            archive is asked whether it keeps bars to itself; by default a minute and a
+            quarter, of days a quarter of an hour.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         sleep: Waits for some seconds; by default the loop's own.
@@ -187,7 +186,7 @@ class AlpacaFeed(StreamFeed):
         super().configure(plan)
 
     def stats(self) -> dict[str, int]:
-        """Return what was counted; also bars from the archive, bars told twice or
+        """Return what was counted; also bars from the archive, bars sent twice or
         outside the hours, prints, and those conflated.
         """
         counts = self._counts
@@ -220,10 +219,10 @@ class AlpacaFeed(StreamFeed):
         """
         if self._present is None:
             return None
-        told, asked_s = self._present
+        reported, asked_s = self._present
         if asked_s is None:
-            return told
-        return told + timedelta(seconds=asyncio.get_running_loop().time() - asked_s)
+            return reported
+        return reported + timedelta(seconds=asyncio.get_running_loop().time() - asked_s)
 
     async def _ask_time(self) -> None:
         # Bars from before this moment were missed; without an answer this machine's
@@ -232,9 +231,9 @@ class AlpacaFeed(StreamFeed):
             return
         with contextlib.suppress(BrokerError, KeyError, TypeError):
             body = await self._clock_http.get("/v2/clock")
-            told = read_time(body["timestamp"])
-            runs = abs(told - self._clock_http.now()) <= _OWN_TIME
-            self._present = told, asyncio.get_running_loop().time() if runs else None
+            reported = read_time(body["timestamp"])
+            runs = abs(reported - self._clock_http.now()) <= _OWN_TIME
+            self._present = reported, asyncio.get_running_loop().time() if runs else None
 
     async def fetch_bars(
         self,
@@ -253,8 +252,8 @@ class AlpacaFeed(StreamFeed):
             end: The last day, or moment; None is the latest there is.
             frequency: How long bars are, e.g. "1d" or "5m"; intraday bars are made of
                 minutes of the regular hours, longer ones of days.
-            calendar: Whose sessions; by default those of New York, of crypto the days of
-                UTC.
+            calendar: Whose sessions; by default those of New York, of crypto the days
+                of UTC.
 
         Raises:
             BrokerError: they cannot be had.
@@ -329,11 +328,11 @@ class AlpacaFeed(StreamFeed):
                     await self._introduce(socket, names)
                 await self._ask_time()
                 for bar in await self._missed(names, axis):
-                    self._note_told(bar, names, axis=axis)
+                    self._note_reported(bar, names, axis=axis)
                     yield bar
                 self.caught_up()
                 async for bar in self._told(socket, names, axis=axis):
-                    self._note_told(bar, names, axis=axis)
+                    self._note_reported(bar, names, axis=axis)
                     yield bar
                 failure = "the market data stream was closed"
         except TimeoutError:
@@ -379,7 +378,7 @@ class AlpacaFeed(StreamFeed):
         if self._reach_us is None:
             await self._begin(names, axis)
             return []
-        # From a little earlier on, for the last slice may have been told of some
+        # From a little earlier on, for the last slice may hold only some
         # symbols only.
         back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)
         start = max(datetime_of(self._reach_us), _OLDEST) - back
@@ -416,18 +415,18 @@ class AlpacaFeed(StreamFeed):
                 self._ask_later()
                 if (
                     not self._waits and self._reach_us is not None
-                ):  # who has told nothing by now did not trade
+                ):  # a symbol without a bar by now did not trade
                     self.close_through(datetime_of(self._reach_us))
                 continue
             except _Closed:
                 return
             for message in messages:
-                told = self._take(message)
-                if told is not None and self._is_fresh(told, axis):
-                    yield told
+                reported = self._take(message)
+                if reported is not None and self._is_fresh(reported, axis):
+                    yield reported
 
-    def _note_told(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
-        # A slice of which every symbol has told is over at once, and does not wait for
+    def _note_reported(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
+        # A slice is closed once every symbol has reported; it does not wait for
         # a later bar or the clock.
         slot_us = axis.slot_of(bar["timestamp"])
         if slot_us is None:
@@ -459,7 +458,7 @@ class AlpacaFeed(StreamFeed):
         return None
 
     def _is_fresh(self, bar: BarFacts, axis: SlotAxis) -> bool:
-        # Once each, and only what the calendar has a slice for: Alpaca tells of the
+        # Once each, and only what the calendar has a slice for: Alpaca reports the
         # hours before and after too.
         stamp, symbol = bar["timestamp"], str(bar["symbol"])
         slot_us = axis.slot_of(stamp)

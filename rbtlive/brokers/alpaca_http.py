@@ -85,8 +85,8 @@ class NoAnswer(BrokerError):  # noqa: N818 - what it says
     """A request got no answer, or none that says what became of it."""
 
 
-# aiohttp's websockets follow redirects, and take the keys along: a hook that runs before
-# one is followed ends the request.
+# aiohttp's websockets follow redirects, and take the keys along: a hook that runs
+# before one is followed ends the request.
 def _refusing_redirects(aiohttp: Any) -> Any:
     async def refuse(_session: Any, _context: Any, _redirect: Any) -> None:
         raise aiohttp.ClientConnectionError(REDIRECTED)
@@ -113,7 +113,8 @@ class AlpacaHttp:
         attempts: How often a question is asked, the first time included.
         backoff: How long to wait before a question is asked again.
         chance: Gives random numbers from 0 to 1 for the jitter.
-        requests_per_minute: The most that may be sent within a minute; None is no limit.
+        requests_per_minute: The most that may be sent within a minute; None is no
+            limit.
     """
 
     def __init__(
@@ -135,12 +136,14 @@ class AlpacaHttp:
         self._backoff = backoff or Backoff(initial_s=0.25, limit_s=5.0)
         self._chance = chance
         self._session: Any = None
-        self._told_time: tuple[datetime, float] | None = None
+        self._server_time: tuple[datetime, float] | None = None
         self.retries = 0
 
     @property
     def session(self) -> Any:
-        """The aiohttp session; opened when it is first asked for, on the running loop."""
+        """The aiohttp session; opened when it is first asked for, on the running
+        loop.
+        """
         if self._session is None or self._session.closed:
             aiohttp = aiohttp_package()
             self._session = aiohttp.ClientSession(
@@ -155,10 +158,10 @@ class AlpacaHttp:
         """Return the time at the server, by the date of its last answer and the seconds
         since; 1970 before the first.
         """
-        if self._told_time is None:
+        if self._server_time is None:
             return _EPOCH
-        told, heard_s = self._told_time
-        return told + timedelta(seconds=asyncio.get_running_loop().time() - heard_s)
+        stated, heard_s = self._server_time
+        return stated + timedelta(seconds=asyncio.get_running_loop().time() - heard_s)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -200,9 +203,9 @@ class AlpacaHttp:
         raise NoAnswer(f"{method} {path}: {failure}")
 
     def _note_time(self, date: str | None) -> None:
-        told = header_date(date)
-        if told is not None:
-            self._told_time = told, asyncio.get_running_loop().time()
+        stated = header_date(date)
+        if stated is not None:
+            self._server_time = stated, asyncio.get_running_loop().time()
 
     async def insist(self, method: str, path: str, *, body: Any) -> Answer:
         """Send a request, and again as long as the answer is that it was not processed

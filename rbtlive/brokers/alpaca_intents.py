@@ -27,7 +27,8 @@ class TwoParts:
         order: What was asked for.
         close: Signed shares of the first part.
         sent: Whether the second part was sent.
-        closed: Signed shares that the first part has filled, as far as the stream told.
+        closed: Signed shares that the first part has filled, as far as the stream
+            reported.
     """
 
     order: SubmitOrder

@@ -157,7 +157,7 @@ def _state(order: Mapping[str, Any], filled: Decimal) -> OrderState:
 
 
 def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
-    """Return an execution told as an account activity: its order's id, the cumulative
+    """Return an execution from an account activity: its order's id, the cumulative
     shares, and the execution.
 
     Raises:
@@ -220,7 +220,7 @@ def _why_blocked(account: Mapping[str, Any]) -> str:
 
 
 def read_holdings(body: object) -> list[BrokerHolding]:
-    """Return what is held, with its cost and value where they are told.
+    """Return what is held, with its cost and value where they are given.
 
     Raises:
         Untranslatable: it is no list of positions.
@@ -282,8 +282,8 @@ def _day_or_moment(activity: Mapping[str, Any]) -> datetime:
 
 
 def read_pair_terms(body: object) -> PairTerms:
-    """Return the terms of a pair, from the broker's list of assets; what it does not say
-    is as fine as the broker takes.
+    """Return the terms of a pair, from the broker's list of assets; what it does not
+    say is as fine as the broker takes.
     """
     asset = _object(body, "asset")
     usual = PairTerms()
@@ -341,7 +341,7 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
     shares filled.
 
     The event has the client order id in the place of the order id; it is None where
-    nothing is to be told.
+    there is nothing to report.
 
     Raises:
         Untranslatable: it says nothing for certain.
@@ -366,7 +366,7 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
             None,
             "",
             Decimal(0),
-        )  # corrections, and what Alpaca may add: polling tells what came of it
+        )  # corrections, and what Alpaca may add: polling shows what came of it
     return _news(data, event, snapshot), _text(snapshot, "id"), Decimal(0)
 
 

@@ -1,7 +1,7 @@
 """How fast requests may follow each other.
 
-The rule: never more than the account's limit within any minute; what is urgent (cancels)
-has a reserve that nothing else uses.
+The rule: never more than the account's limit within any minute; what is urgent
+(cancels) has a reserve that nothing else uses.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Alpaca's rules for orders: what is made legal before it is sent, and what is refused by
-name.
+"""Alpaca's rules for orders: what is made legal before it is sent, and what is refused
+by name.
 
 The rule: nothing is changed but what the broker would refuse, and never to the worse of
 what was asked for. Sources are in docs/venue.md.
@@ -23,7 +23,9 @@ PAIR_FEE: Final = Decimal("0.0025")
 Source: docs.alpaca.markets/docs/crypto-fees, taker fees of the lowest tier.
 """
 SECOND_LEG: Final = "~2"
-"""Ends the client order id of the part that opens, of an order that went through zero."""
+"""Ends the client order id of the part that opens, of an order that went through
+zero.
+"""
 
 
 def is_crypto(symbol: str) -> bool:
@@ -41,8 +43,8 @@ def tick_of(price: Decimal) -> Decimal:
 
 
 def legal_price(price: Decimal | None, *, up: bool, tick: Decimal | None = None) -> Decimal | None:
-    """Return a price on its tick, by default that of shares, rounded up or down; None as
-    None.
+    """Return a price on its tick, by default that of shares, rounded up or down; None
+    as None.
     """
     if price is None:
         return None

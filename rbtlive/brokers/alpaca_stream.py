@@ -1,7 +1,7 @@
 """The stream of the account's order updates: opened, kept open, and translated.
 
 The rule: updates are handed on in the order they came, none is dropped for want of
-room, and a stream that breaks is opened again and says so, for what was told meanwhile
+room, and a stream that breaks is opened again and says so, for what happened meanwhile
 can only be asked for.
 """
 
@@ -46,7 +46,7 @@ class KnownExecutions:
 
     Both are taken to use one id. Should they ever not, an execution is recognised by
     what both say of it (its order, the cumulative shares, its own shares and price),
-    and the id that was told first stands.
+    and the id that was reported first stands.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class KnownExecutions:
         amount: Decimal,
         price: Decimal,
     ) -> str:
-        """Return the id that stands for an execution which one of the two told."""
+        """Return the id that stands for an execution which one of the two reported."""
         other: Teller = "activities" if by == "stream" else "stream"
         facts = (order_id, cumulative, amount, price)
         self._ids[by][execution_id] = None
@@ -142,7 +142,7 @@ class TradeStream:
             ) from None
 
     async def close(self) -> None:
-        """Close the stream; whoever takes events gets what there is, and the end."""
+        """Close the stream; its consumer gets what there is, and the end."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -168,7 +168,7 @@ class TradeStream:
             event, order_id, cumulative = read_message(body)
         except Untranslatable as reason:
             self.quarantined += 1
-            return self._say(f"a trade update was left out: {reason}; what it told of is asked for")
+            return self._say(f"a trade update was left out: {reason}; its news is asked for")
         if isinstance(event, OrderFillEvent):
             settled = self._executions.settled(
                 event.execution_id,

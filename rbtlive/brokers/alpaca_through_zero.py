@@ -61,7 +61,8 @@ class ThroughZero:
         held = (await self._positions()).get(order.symbol, Decimal(0))
         if not held or (held > 0) == (order.amount > 0) or abs(order.amount) <= abs(held):
             return None
-        # Known before it is sent: the stream may tell of its fill before the answer comes.
+        # Known before it is sent: the stream may report its fill before the answer
+        # comes.
         self._intents.parts[client_order_id] = TwoParts(order=order, close=-held)
         answer = await self._post(order, -held, client_order_id)
         if answer.status not in PLACED:

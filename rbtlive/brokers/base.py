@@ -1,7 +1,7 @@
 """The port to a broker: what an engine asks of one, and how a broker answers.
 
 The rule: every order travels under its client order id, whatever a broker knows comes
-back as a fact or an event, and a question that was not answered is not an answer.
+back as a fact or an event, and a time-out leaves the state unknown.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ class BrokerAdapter(ABC):
             is sent then.
         idle_poll_s: Seconds between two looks at the account while no order is open;
             None looks as often as when there are some.
-        fee_in_asset: The most of a bought pair, as a part of it, that the broker keeps as
-            its fee; zero if fees are money.
+        fee_in_asset: The most of a bought pair, as a part of it, that the broker keeps
+            as its fee; zero if fees are money.
     """
 
     name: ClassVar[str] = "broker"
@@ -199,7 +199,7 @@ class BrokerAdapter(ABC):
 
     @abstractmethod
     def events(self) -> AsyncIterator[Event]:
-        """Yield fills, rejects and updates as they are told, with the client order id
+        """Yield fills, rejects and updates as they arrive, with the client order id
         in the place of the order id.
 
         The iterator lives as long as the connection; it reconnects by itself.
@@ -213,7 +213,9 @@ class BrokerAdapter(ABC):
 
     @abstractmethod
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
-        """Return the orders whose client order id begins with `prefix`, oldest first."""
+        """Return the orders whose client order id begins with `prefix`, oldest
+        first.
+        """
 
     @abstractmethod
     async def positions(self) -> dict[str, Decimal]:
@@ -223,7 +225,7 @@ class BrokerAdapter(ABC):
     async def account(self) -> BrokerAccount:
         """Return cash and equity."""
 
-    # -- what a broker may tell beyond that; each has a default that needs nothing --------
+    # -- what a broker may tell beyond that; each has a default that needs nothing -----
 
     async def holdings(self) -> list[BrokerHolding]:
         """Return what the account holds, with costs and values where they are known."""
@@ -233,7 +235,9 @@ class BrokerAdapter(ABC):
         ]
 
     async def activities(self) -> list[BrokerActivity]:
-        """Return what changed the account's cash lately and was no order, oldest first."""
+        """Return what changed the account's cash lately and was no order, oldest
+        first.
+        """
         return []
 
     async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:

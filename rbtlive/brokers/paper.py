@@ -20,7 +20,7 @@ class _Silence(AsyncIterator[Event]):
 
 
 class PaperBroker(BrokerAdapter):
-    """A broker without a broker.
+    """Paper trading: orders are filled by the run itself.
 
     Fills are decided by the run's slippage and commission models against the bars of
     the feed. They are decided inside the engine, not beside the feed: a venue that runs

@@ -75,7 +75,8 @@ class RunState:
         operator_actions: What a person's function asks for, while one runs.
         paused: Callbacks are skipped; bars are processed and orders live on.
         acting: The run is doing something: what is called now is its own doing.
-        is_own_thread: Says whether the thread that asks is the run's; None has one only.
+        is_own_thread: Says whether the thread that asks is the run's; None has one
+            only.
         outbox: Orders to submit and cancels to send when the event is done.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
         unbooked_commissions: What this step's fills cost, charged after all of them.
@@ -262,7 +263,9 @@ class RunState:
 
     @property
     def is_in_callback(self) -> bool:
-        """Whether what is called now belongs to the run, so that a replay calls it too."""
+        """Whether what is called now belongs to the run, so that a replay calls it
+        too.
+        """
         return self.acting and (self.is_own_thread is None or self.is_own_thread())
 
     def release(self) -> None:

@@ -180,7 +180,7 @@ def recorded_fact(value: object) -> object:
     the rest becomes text.
 
     JSON knows finite numbers only: the texts that stand for the others are these
-    numbers, whoever wrote them.
+    numbers, also in a text of the user's.
     """
     if isinstance(value, str):
         return _NOT_FINITE.get(value, value)
@@ -216,7 +216,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
             such call: their ids are enough.
     """
     portfolio, orders = state.portfolio, state.orders
-    told = orders.changed_since_told() if since_last else orders.get_active_orders()
+    changed = orders.changed_since_last() if since_last else orders.get_active_orders()
     return {
         "cash": _text(portfolio.cash),
         "capital_base": _text(portfolio.capital_base),
@@ -226,7 +226,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "positions": [_position_facts(position) for position in portfolio],
         "last_id": orders.last_id,
         "open_ids": [order.id for order in orders.get_active_orders()],
-        "open_orders": [order_facts(order) for order in told],
+        "open_orders": [order_facts(order) for order in changed],
         "touched": [order_facts(order) for order in orders.touched.values()],
         # Cancelled at a daily session's end, and to be reported with the next one.
         "news": [order_facts(order) for order in state.changed_orders.values()],

@@ -212,7 +212,7 @@ class TradingCore:
     def _run_session(self, session: int) -> None:
         state = self.state
         enter_session(state, session)
-        first, last = state.market.panel.rows_of_session(session)
+        first, last = state.market.table.rows_of_session(session)
         decimals = state.decimals
         for row in range(first, last):
             if getcontext() is not decimals:

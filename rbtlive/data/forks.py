@@ -19,7 +19,8 @@ _threads_ran = False
 
 
 def refuse_in_forked_child(doing: str) -> None:
-    """Refuse to go on in a process that was forked from one in which Polars had threads.
+    """Refuse to go on in a process that was forked from one in which Polars had
+    threads.
 
     Args:
         doing: What was to be done.
@@ -36,8 +37,8 @@ def refuse_in_forked_child(doing: str) -> None:
         )
 
 
-# Linux names threads, those of Polars' pool "polars-0" and so on; elsewhere they may have
-# been started.
+# Linux names threads, those of Polars' pool "polars-0" and so on; elsewhere they may
+# have been started.
 def _polars_has_threads() -> bool:
     if "polars" not in sys.modules:
         return False

@@ -40,7 +40,7 @@ from rbtlive.data.checking.intervals import (
     minutes_apart,
     no_such_bars,
 )
-from rbtlive.data.checking.lives import indexed, lives
+from rbtlive.data.checking.listing_dates import indexed, listing
 from rbtlive.data.checking.scanning import Survey, store, survey
 from rbtlive.data.checking.schema import (
     FIELDS,
@@ -91,8 +91,8 @@ class PolarsDataPortal:
     backtests read the sessions they are in, so that memory is bounded by those and by
     the longest window asked for. Files whose rows are in the order of time are read
     where they are and must stay as they are; bars in another order, and those of a lazy
-    frame, are copied into a temporary file (TMPDIR) for as long as the portal lives: 56
-    bytes a bar.
+    frame, are copied into a temporary file (TMPDIR) for as long as the portal listing:
+    56 bytes a bar.
 
     Args:
         bars: Daily bars: `date` (the session's label) or `timestamp` (UTC, the bar's
@@ -200,7 +200,7 @@ class PolarsDataPortal:
         if stored is not None:
             frames.append((stored.daily, stored.symbols))
 
-        life = lives(frames, self.calendar)
+        life = listing(frames, self.calendar)
         self.assets: tuple[Equity, ...] = make_assets(
             tables[0], life, exchange=self.calendar.name, asset_class=asset_class
         )
@@ -325,7 +325,7 @@ class PolarsDataPortal:
         Raises:
             BadFrequency: the frequency is no interval, or the data has no bars that add
                 up to it.
-            SettingsError: a portal lives by another calendar than the one named.
+            SettingsError: a portal listing by another calendar than the one named.
             DataError: the frame cannot be used.
         """
         interval = Interval.parse(frequency)
@@ -538,7 +538,8 @@ class PolarsDataPortal:
         )
         days = self.interval.text if self.interval.spans_sessions else "daily"
         return (
-            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} {days} bars{minutes}, "
+            f"PolarsDataPortal({len(self.assets)} assets, {self.daily.height} {days} "
+            f"bars{minutes}, "
             f"{first} to {last}, "
             f"calendar {self.calendar.name})"
         )

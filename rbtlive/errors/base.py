@@ -26,7 +26,7 @@ class DataWarning(RbtliveWarning):
 class ZiplineError(RbtliveError):
     """Base of the exceptions that carry zipline's names.
 
-    Takes a message, or zipline's keyword arguments, which are then told in a sentence
+    Takes a message, or zipline's keyword arguments, which are then listed in a sentence
     behind the class's own meaning. A subclass with a `msg` template has its keyword
     arguments put into that, as in zipline.
 
@@ -52,8 +52,8 @@ class ZiplineError(RbtliveError):
         if set(facts) == {"msg"}:
             return str(facts["msg"])
         meaning = (cls.__doc__ or cls.__name__).partition("\n")[0].rstrip(".")
-        told = ", ".join(f"{name} was {value}" for name, value in facts.items())
-        return f"{meaning}: {told}" if told else meaning
+        listed = ", ".join(f"{name} was {value}" for name, value in facts.items())
+        return f"{meaning}: {listed}" if listed else meaning
 
 
 class NotBuilt(RbtliveError, NotImplementedError):

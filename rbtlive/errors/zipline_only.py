@@ -1,7 +1,7 @@
 """zipline's names whose subject is not built.
 
-The rule: importable, so that an except clause of a zipline strategy still compiles; never
-raised.
+The rule: importable, so that an except clause of a zipline strategy still compiles;
+never raised.
 """
 
 from __future__ import annotations

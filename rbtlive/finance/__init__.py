@@ -1,3 +1,3 @@
-"""zipline's models of what trading costs and when orders fill: pure arithmetic, told
-everything it needs.
+"""zipline's models of what trading costs and when orders fill: pure arithmetic on what
+it is given.
 """

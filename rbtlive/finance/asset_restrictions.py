@@ -1,6 +1,6 @@
 """Asset restrictions: which assets may not be traded, and from when.
 
-One rule: assets are told apart by sid, so the same asset in another dress is as
+One rule: assets are distinguished by sid, so the same asset in another object is as
 restricted as the first.
 """
 

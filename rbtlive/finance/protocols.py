@@ -26,7 +26,9 @@ class BarLike(Protocol):
         """
 
     def history(self, assets: Any, fields: Any, bar_count: int, frequency: str, /) -> Sequence[Any]:
-        """Return the last `bar_count` values of one field of one asset, oldest first."""
+        """Return the last `bar_count` values of one field of one asset, oldest
+        first.
+        """
 
 
 class OrderLike(Protocol):

@@ -189,19 +189,19 @@ class SlippageModel(FinancialModel, abc.ABC):
             cut = left  # a float has no more digits
         if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
             return cut
-        told = (
+        facts = (
             f"process_order of {type(self).__name__} gave {amount} for order {order.id} "
             f"({order.asset.symbol}), "
             f"which has {left} open"
         )
         if cut == 0:
             raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may tell it by name
-                f"a fill must be at least one lot of {lot_size}: {told}; return (None, None) for "
+                f"a fill must be at least one lot of {lot_size}: {facts}; return (None, None) for "
                 "no fill"
             )
         if (cut > 0) != (left > 0):
-            raise TransactionWithWrongDirection(f"a fill must have its order's sign: {told}")
-        raise TransactionVolumeExceedsOrder(f"a fill must not exceed its order: {told}")
+            raise TransactionWithWrongDirection(f"a fill must have its order's sign: {facts}")
+        raise TransactionVolumeExceedsOrder(f"a fill must not exceed its order: {facts}")
 
 
 class NoSlippage(SlippageModel):
@@ -260,7 +260,10 @@ class VolumeShareSlippage(SlippageModel):
         self.price_impact = price_impact
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(\n    volume_limit={self.volume_limit},\n    price_impact={self.price_impact})"
+        return (
+            f"{type(self).__name__}(\n    volume_limit={self.volume_limit},\n    "
+            f"price_impact={self.price_impact})"
+        )
 
     def process_order(self, data: BarLike, order: OrderLike) -> tuple[float | None, float | None]:
         """Return impacted price and amount; raise LiquidityExceeded with less than one
@@ -309,8 +312,8 @@ class FixedSlippage(SlippageModel):
 
 
 class SpreadSlippage(SlippageModel):
-    """Fill everything at a price a fixed part worse than the close, whatever the volume:
-    half the spread of a quoted market. The default of currencies.
+    """Fill everything at a price a fixed part worse than the close, whatever the
+    volume: half the spread of a quoted market. The default of currencies.
 
     Args:
         basis_points: Hundredths of a percent by which the price is worse; not negative.
@@ -357,7 +360,10 @@ class FixedBasisPointsSlippage(SlippageModel):
         self.volume_limit = volume_limit
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(\n    basis_points={self.basis_points},\n    volume_limit={self.volume_limit},\n)"
+        return (
+            f"{type(self).__name__}(\n    basis_points={self.basis_points},\n    "
+            f"volume_limit={self.volume_limit},\n)"
+        )
 
     def process_order(self, data: BarLike, order: OrderLike) -> tuple[float, float]:
         """Return price and amount; raise LiquidityExceeded when the bar's share is used

@@ -1,6 +1,6 @@
 """NumPy, loaded when something of it is used for the first time.
 
-The rule: whoever needs NumPy takes `np` from here. Nothing needs an array before there
+The rule: modules take `np` from here. Nothing needs an array before there
 is data, and an import that loads NumPy, whose linear algebra starts threads that wait
 busily, takes half as long again.
 """
@@ -26,7 +26,7 @@ else:
     np.__getattr__ = _load
 
     class NDArray:
-        """Stands in annotations, which are text; whoever evaluates one gets NumPy's own
+        """Stands in annotations, which are text; evaluating one gives NumPy's own
         type.
         """
 

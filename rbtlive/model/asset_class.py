@@ -45,9 +45,9 @@ class AssetClass:
         return next(step for below, step in self.ticks if below is None or price < below)
 
 
-# Sources: shares, SEC Regulation NMS, rule 612 (zipline's cent below a dollar too); pairs
-# of coins, the increments of Alpaca's crypto assets (1e-9 of a coin), and steps as
-# small as prices of a billionth need; currencies, a tenth of a pip.
+# Sources: shares, SEC Regulation NMS, rule 612 (zipline's cent below a dollar too);
+# pairs of coins, the increments of Alpaca's crypto assets (1e-9 of a coin), and steps
+# as small as prices of a billionth need; currencies, a tenth of a pip.
 ASSET_CLASSES: Final = {
     one.name: one
     for one in (
@@ -96,7 +96,9 @@ _LONGEST: Final = 64
 _MONEY: Final = _CURRENCIES | _COINS | frozenset(_QUOTES)
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,10})[-/_:.]([A-Z]{3,5})(?::[A-Z]{3,5})?")
 _FEED: Final = re.compile(r"[A-Z]+:(?=[A-Z0-9]{5,}$)")
-"""A vendor's prefix: Polygon's "X:BTCUSD" and "C:EURUSD", TradingView's "OANDA:EURUSD"."""
+"""A vendor's prefix: Polygon's "X:BTCUSD" and "C:EURUSD", TradingView's
+"OANDA:EURUSD".
+"""
 _PERPETUAL: Final = re.compile(r"(\.P|[-_]PERP)$")
 _KRAKEN: Final = re.compile(r"X([A-Z]{3})Z([A-Z]{3})")
 _OPTION: Final = re.compile(r"[A-Z]{1,6} ?\d{6}[CP]\d{8}")

@@ -1,4 +1,6 @@
-"""A bar: what happened to one asset in one slice of time, stamped with the slice's END."""
+"""A bar: what happened to one asset in one slice of time, stamped with the slice's
+END.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +41,12 @@ Exact = Annotated[Decimal, BeforeValidator(lambda v: v if isinstance(v, str) els
 
 Price = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 Volume = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
+
+
+PRICES: Final = ("open", "high", "low", "close")
+"""The prices of a bar, in the order in which they are written."""
+OHLCV: Final = (*PRICES, "volume")
+"""What a bar says beside whose it is and when it ended."""
 
 
 class Bar(Flooding):
@@ -92,7 +100,7 @@ class Bar(Flooding):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy, with some fields replaced."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("_floats", "_plain"):  # they tell of the bar that was copied
+        for name in ("_floats", "_plain"):  # they belong to the bar that was copied
             copied.__dict__.pop(name, None)
         return copied
 
@@ -110,7 +118,7 @@ BAR_DEFAULTS: Final = defaults_of(Bar)
 _REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
 _SMALLEST, _BEYOND = 1e-30, 1e31
 _MOST_KNOWN: Final = 1 << 15
-_numbers_of: Final = itemgetter("open", "high", "low", "close", "volume")
+_numbers_of: Final = itemgetter(*OHLCV)
 _known: Final[dict[float, Decimal]] = {}
 _known_exact: Final = _known.get
 

@@ -114,7 +114,7 @@ class OrderRejectEvent(Event):
 
 
 class OrderUpdateEvent(Event):
-    """The venue told of an order's new state."""
+    """The venue reported an order's new state."""
 
     default_priority = Priority.ORDER_UPDATE
     order_id: str
@@ -175,7 +175,9 @@ OperatorAction = Literal[
     "close",
     "kill",
 ]
-"""What a person may do to a run; a session is stopped by its engine, not by an event."""
+"""What a person may do to a run; a session is stopped by its engine, not by an
+event.
+"""
 
 
 class OperatorEvent(Event):
@@ -218,8 +220,8 @@ class OperatorCallEvent(Event):
     Attributes:
         name: The function's name.
         actions: What it asked for, in order. Recovery repeats these and never the
-            function. An order is `{"do": "order", "symbol", "amount", "limit", "stop"}`,
-            a cancel is `{"do": "cancel", "order_id"}`.
+            function. An order is `{"do": "order", "symbol", "amount", "limit",
+            "stop"}`, a cancel is `{"do": "cancel", "order_id"}`.
     """
 
     default_priority = Priority.OPERATOR
@@ -269,8 +271,8 @@ class SplitEvent(Event):
     Attributes:
         symbol: Of which asset.
         ratio: What a price becomes: 0.5 is two for one.
-        effective: Label of the session at whose start it takes effect; None or a session
-            that has begun is now.
+        effective: Label of the session at whose start it takes effect; None or a
+            session that has begun is now.
         reason: Where it is known from.
     """
 

@@ -21,8 +21,8 @@ class EngineContext(decimal.Context):
     """The decimal context that core and callbacks run in: what a strategy sets of it
     changes nothing.
 
-    Whoever wants another precision for numbers of their own has
-    `decimal.localcontext()`, which works on a copy.
+    Another precision for one's own numbers needs `decimal.localcontext()`, which works
+    on a copy.
     """
 
     def __init__(self) -> None:
@@ -226,11 +226,15 @@ class Number(Decimal):
         return Number(Decimal.__round__(self, as_index(ndigits)))
 
     def quantize(self, *args: Any, **kwargs: Any) -> Number:
-        """Return the number with the exponent of another, as `Decimal.quantize` does."""
+        """Return the number with the exponent of another, as `Decimal.quantize`
+        does.
+        """
         return Number(Decimal.quantize(self, *args, **kwargs))
 
     def rint(self) -> Number:
-        """Return the nearest whole number, half to even: numpy's `round` asks for it."""
+        """Return the nearest whole number, half to even: numpy's `round` asks for
+        it.
+        """
         return Number(Decimal.to_integral_value(self, rounding=decimal.ROUND_HALF_EVEN))
 
     def __neg__(self) -> Number:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class OrderState(StrEnum):
-    """Where an order stands. Values are the lower-case names that result frames show."""
+    """Where an order stands. Values are the lower-case names that result frames
+    show.
+    """
 
     CREATED = "created"
     SUBMITTED = "submitted"

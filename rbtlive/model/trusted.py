@@ -1,8 +1,8 @@
 """Makes models of values that need no check, because what they were made from was
 checked.
 
-The rule: whoever calls this vouches for every field, its type included; whatever comes
-from outside goes through the model itself.
+The rule: the caller vouches for every field, its type included; what comes from outside
+goes through the model itself.
 """
 
 from __future__ import annotations

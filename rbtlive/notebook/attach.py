@@ -125,10 +125,10 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
             `max_decision_age`, on a live feed: "deny" or "send".
         max_decision_age: A timedelta, seconds, or a text such as "5m". Default: two
             intervals of open time; with daily bars the latest closed session.
-        expected: Symbols of which a slice waits for a bar: once all have reported, it is
-            processed at once. Default: those the feed is subscribed to, else all of the
-            session. If one does not report, a slice of minutes or hours is closed five
-            seconds after its end, one of days after a quarter of an hour.
+        expected: Symbols of which a slice waits for a bar: once all have reported, it
+            is processed at once. Default: those the feed is subscribed to, else all of
+            the session. If one does not report, a slice of minutes or hours is closed
+            five seconds after its end, one of days after a quarter of an hour.
         labels: Whether the feed stamps bars with their END or with their start, as most
             vendors do. Default: END, or what the feed was made with.
         breakers: Limits that halt trading by themselves, e.g.

@@ -88,7 +88,10 @@ def _what_is_missing(name: str, names: dict[str, Any]) -> str:
     for function in functions:
         near = difflib.get_close_matches(function, CALLBACKS, n=1, cutoff=0.8)
         if near:
-            return f"cell {name!r} is no strategy yet: it defines {function}(); did you mean {near[0]}()?"
+            return (
+                f"cell {name!r} is no strategy yet: it defines {function}(); did you mean "
+                f"{near[0]}()?"
+            )
     return (
         f"cell {name!r} has none of {', '.join(ACTING)}: define handle_data(context, data) at "
         "least, "

@@ -68,9 +68,10 @@ def _leave(owner: int) -> None:
         os._exit(code)
 
 
-# The exit code is fixed by now as far as Python goes. The exit handlers of the C library
-# run after everything else, the latest registered first: write what is buffered, then
-# end with this code. False where there is no such library, as on Windows.
+# The exit code is fixed by now as far as Python goes. The exit handlers of the C
+# library run after everything else, the latest registered first: write what is
+# buffered, then end with this code. False where there is no such library, as on
+# Windows.
 def _exit_last_with(code: int) -> bool:
     try:
         import ctypes

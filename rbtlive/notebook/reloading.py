@@ -1,6 +1,6 @@
 """Strategies in modules: what their file says may not be what Python has read.
 
-The rule: only looked at and told; nothing is reloaded here.
+The rule: it looks and reports; nothing is reloaded here.
 """
 
 from __future__ import annotations

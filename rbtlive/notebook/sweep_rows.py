@@ -1,6 +1,7 @@
 """From a row of a sweep to a session: what `SweepRow.attach` does.
 
-The rule: the session trades what the row ran, and its journal says which sweep that was.
+The rule: the session trades what the row ran, and its journal says which sweep that
+was.
 """
 
 from __future__ import annotations

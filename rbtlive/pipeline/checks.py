@@ -17,7 +17,8 @@ def float_only(term: Any, method: str) -> None:
     """
     if term.dtype != FLOAT:
         raise TypeError(
-            f"{method}() is only defined on Factors of dtype float64, but it was called on a Factor "
+            f"{method}() is only defined on Factors of dtype float64, but it was called "
+            "on a Factor "
             f"of dtype {term.dtype}: use isnull() or notnull() to look for missing values"
         )
 

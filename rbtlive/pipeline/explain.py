@@ -28,10 +28,11 @@ class Explanation:
         steps: Its steps, in the order in which they were computed.
 
     Attributes:
-        frame: One row a term, in the order of computing: `step`, `term`, `columns` (names
-            under which it is shown), `needs` (numbers of other steps), `window` (days),
-            `how` ("loaded", "many days at once", "day by day", "whole table"), `rows` (days
-            computed, those before the first one shown included) and `seconds`.
+        frame: One row a term, in the order of computing: `step`, `term`, `columns`
+            (names under which it is shown), `needs` (numbers of other steps), `window`
+            (days), `how` ("loaded", "many days at once", "day by day", "whole table"),
+            `rows` (days computed, those before the first one shown included) and
+            `seconds`.
     """
 
     def __init__(self, pipeline: Any, steps: list[Step]) -> None:
@@ -113,7 +114,9 @@ def _how(term: Any) -> str:
 
 
 def explained(pipeline: Any, start: Any, end: Any, data: Any, loaders: Any) -> Explanation:
-    """Compute a pipeline over the sessions from `start` to `end`, and say what it took."""
+    """Compute a pipeline over the sessions from `start` to `end`, and say what it
+    took.
+    """
     portal = PolarsDataPortal.coerce(data).sessions_only()
     days = (date.fromisoformat(str(day)[:10]) for day in (start, end))
     first, last = (portal.calendar.number(day) for day in days)

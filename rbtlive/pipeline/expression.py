@@ -97,7 +97,8 @@ class NumericalExpression(ComputableTerm):
         with np.errstate(all="ignore"):
             return _OPERATIONS[self.op](*operands)
 
-    # A day's number spreads over the assets, as whatever is computed has a column for each.
+    # A day's number spreads over the assets, as whatever is computed has a column for
+    # each.
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         values = self._values(inputs)

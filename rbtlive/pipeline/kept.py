@@ -16,8 +16,8 @@ from rbtlive.pipeline.engine import Computed
 from rbtlive.pipeline.term import TEXT
 
 Facts = Mapping[str, Any]
-"""`symbols` (list), and `columns` by name: `type` and `values`, texts as a list, others as
-compressed bytes.
+"""`symbols` (list), and `columns` by name: `type` and `values`, texts as a list, others
+as compressed bytes.
 """
 
 

@@ -80,8 +80,8 @@ class PositiveWindowLengthMixin(Term):
 
 
 def computes_many_days(kind: type) -> bool:
-    """Say whether a class has a formula for many days at once: a subclass that overrides
-    `compute` alone does not.
+    """Say whether a class has a formula for many days at once: a subclass that
+    overrides `compute` alone does not.
     """
 
     def definer(name: str) -> type:
@@ -284,7 +284,8 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
         current = start - min_extra_rows
         if current < 0:
             raise NoFurtherDataError(
-                f"{self!r} needs {min_extra_rows} sessions before {labels[start]}, but the calendar "
+                f"{self!r} needs {min_extra_rows} sessions before {labels[start]}, but "
+                "the calendar "
                 f"begins on {labels[0]}: start later"
             )
         first = int(period_starts(labels[: current + 1], self.frequency)[-1])

@@ -40,7 +40,9 @@ def _one_row(computed: Computed, row: int) -> Any:
 
 
 def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
-    """Return `date` (Date), `symbol` (String) and the columns; of one row without `date`."""
+    """Return `date` (Date), `symbol` (String) and the columns; of one row without
+    `date`.
+    """
     chosen = computed.screen if row is None else _one_row(computed, row)
     days, assets = np.nonzero(chosen)
     symbols = np.array([asset.symbol for asset in computed.assets], dtype=object)

@@ -55,7 +55,9 @@ def _sorted_places(numbers: Any) -> Any:
 
 
 def ordinal_ranks(numbers: Any) -> Any:
-    """Return the rank of each value in its row, from 1; of equals the first is lower."""
+    """Return the rank of each value in its row, from 1; of equals the first is
+    lower.
+    """
     ranks = np.empty(numbers.shape)
     counting = np.broadcast_to(np.arange(1.0, numbers.shape[1] + 1), numbers.shape)
     np.put_along_axis(ranks, _sorted_places(numbers), counting, axis=1)

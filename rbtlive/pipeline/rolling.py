@@ -125,7 +125,9 @@ def _from_distances(variance: Any, values: Any, length: int, mean: Any, places: 
 
 
 def known_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any:
-    """Return the largest or smallest value of all windows; NaN where all are missing."""
+    """Return the largest or smallest value of all windows; NaN where all are
+    missing.
+    """
     empty = -np.inf if largest else np.inf
     missing = np.isnan(values)
     gaps = missing.any()

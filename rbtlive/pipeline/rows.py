@@ -145,7 +145,9 @@ def group_codes(values: Any, missing: Any) -> tuple[Any, int]:
 
 
 def largest_by_group(bits: Any, groups: Any, wanted: Any) -> Any:
-    """Return where a row's largest whole number of each group is, of equals the first."""
+    """Return where a row's largest whole number of each group is, of equals the
+    first.
+    """
     out = np.zeros(wanted.shape, dtype=bool)
     for row in range(len(bits)):
         best: dict[int, int] = {}

@@ -113,17 +113,17 @@ class Source:
 
     # Rows without bars yet are missing bars; they are those of assets not listed.
     def _bars(self, field: str, first: int, last: int, index: Any) -> Any:
-        panel = self._market.daily
-        low, high = first - panel.first_session, last - panel.first_session + 1
+        table = self._market.daily
+        low, high = first - table.first_session, last - table.first_session + 1
         empty = 0.0 if field == "volume" else np.nan
-        there = max(low, 0), max(min(high, panel.rows), 0)
-        whole = len(index) == panel.width and bool((np.diff(index) == 1).all())
+        there = max(low, 0), max(min(high, table.rows), 0)
+        whole = len(index) == table.width and bool((np.diff(index) == 1).all())
         if there == (low, high):
-            values = panel.values(field, low, high)
+            values = table.values(field, low, high)
             return values if whole else np.take(values, index, axis=1)
         out = np.full((high - low, len(index)), empty)
         if there[0] < there[1]:
-            known = np.take(panel.values(field, *there), index, axis=1)
+            known = np.take(table.values(field, *there), index, axis=1)
             out[there[0] - low : there[1] - low] = known
         return out
 
@@ -147,8 +147,8 @@ class Source:
         found.sort(key=lambda restatement: restatement.row)
         return found, None if (level == 1.0).all() else level
 
-    # A backtest computes days ahead: what takes effect in them is put into effect for the
-    # pipeline alone.
+    # A backtest computes days ahead: what takes effect in them is put into effect for
+    # the pipeline alone.
     def _adjustments(self, last: int) -> Adjustments:
         market = self._market
         if not market.preload:
@@ -171,7 +171,7 @@ class DaySoFar(Source):
 
     def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
         past = self._bars(field, first, last - 1, index)
-        so_far = session_so_far(self._market.panel, field, row=self._market.row)
+        so_far = session_so_far(self._market.table, field, row=self._market.row)
         return np.vstack([past, so_far[index]])
 
     # What takes effect on a day restates the days before it, and its own bar not.

@@ -409,7 +409,9 @@ class ComputableTerm(Term):
         return kind("NotNullFilter")(self)
 
     def fillna(self, fill_value: Any) -> Any:
-        """Return the term with another value, or another term's, where one is missing."""
+        """Return the term with another value, or another term's, where one is
+        missing.
+        """
         self._refuse_filter("fillna")
         if isinstance(fill_value, LoadableTerm):
             raise TypeError(

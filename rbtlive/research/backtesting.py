@@ -145,8 +145,8 @@ def conclude(core: TradingCore) -> BacktestResult:
 
 
 def analyzed(core: TradingCore, result: BacktestResult) -> Any:
-    """Let the strategy analyze a result, and return the frame that it was given: what it
-    adds to it stays.
+    """Let the strategy analyze a result, and return the frame that it was given: what
+    it adds to it stays.
     """
     perf = perf_of(result, core.state.settings.frames)
     analyze = core.strategy.callback("analyze")
@@ -174,7 +174,9 @@ def result_of(core: TradingCore) -> BacktestResult:
 
 
 def perf_of(result: BacktestResult, frames: str) -> Any:
-    """Return what `analyze` gets: zipline's pandas frame, or the polars `performance`."""
+    """Return what `analyze` gets: zipline's pandas frame, or the polars
+    `performance`.
+    """
     if frames == "pandas":
         return result.to_zipline()
     performance: pl.DataFrame = result.performance

@@ -20,8 +20,8 @@ from rbtlive.research import expanding
 from rbtlive.research.figures.base import extremes, one_of
 from rbtlive.research.frames import benchmark_returns, daily_returns
 
-# Read on light and dark pages alike, and told apart by those who do not see red and
-# green.
+# Read on light and dark pages alike, and distinguishable for those who do not see red
+# and green.
 _EQUITY, _BENCHMARK = "#2f86c9", "#8c8c8c"
 _GAIN, _LOSS = "#2f86c9", "#d9730d"
 _TEXT, _GRID = "#7a7a7a", "rgba(128,128,128,0.25)"

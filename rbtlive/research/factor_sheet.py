@@ -1,8 +1,8 @@
 """A factor's sheet: how much of the market it covers, how it changes, and what returns
 follow it.
 
-The rule: a day's factor is what was known that morning; returns that follow run from that
-day's close, restated for splits and dividends, and never look back.
+The rule: a day's factor is what was known that morning; returns that follow run from
+that day's close, restated for splits and dividends, and never look back.
 """
 
 from __future__ import annotations
@@ -34,19 +34,22 @@ class FactorSheet:
 
     Attributes:
         name: What the factor is called.
-        frame: One row a day and asset with a value and with all returns: `date`, `symbol`,
-            `factor`, `quantile` (from 1), `forward_N` (return over N sessions from the
-            day's close; a fraction).
+        frame: One row a day and asset with a value and with all returns: `date`,
+            `symbol`, `factor`, `quantile` (from 1), `forward_N` (return over N sessions
+            from the day's close; a fraction).
         periods: Sessions over which returns are measured.
-        coverage: `date`, `listed` (assets of the universe), `known` (with a value), `share`.
-        ic: `date`, `ic_N`: rank correlation of factor and return of that day (Spearman).
-        information: `period`, `mean`, `std`, `ratio` (mean / std), `t` (of the mean; days
-            overlap, so that it is too large for periods above 1), `days`.
-        quantile_returns: `quantile`, `period`, `mean` (of the days' mean return beyond the
-            mean of all assets), `std_error`, `days`.
-        spread: `period`, `mean` (top less bottom quantile), `a_session` (the same a session).
-        turnover: `date`, `quantile`, `share` (of its assets that were not in it on the day
-            before).
+        coverage: `date`, `listed` (assets of the universe), `known` (with a value),
+            `share`.
+        ic: `date`, `ic_N`: rank correlation of factor and return of that day
+            (Spearman).
+        information: `period`, `mean`, `std`, `ratio` (mean / std), `t` (of the mean;
+            days overlap, so that it is too large for periods above 1), `days`.
+        quantile_returns: `quantile`, `period`, `mean` (of the days' mean return beyond
+            the mean of all assets), `std_error`, `days`.
+        spread: `period`, `mean` (top less bottom quantile), `a_session` (the same a
+            session).
+        turnover: `date`, `quantile`, `share` (of its assets that were not in it on the
+            day before).
         autocorrelation: `date`, `correlation` of ranks with those of the day before.
     """
 
@@ -76,7 +79,11 @@ class FactorSheet:
             ("", "mean IC (t)", "top less bottom"),
         ]
         body: list[tuple[str, ...]] = [
-            (f"{period} sessions" if period > 1 else "1 session", f"{_number(mean)} ({t:.1f})", _percent(gain))
+            (
+                f"{period} sessions" if period > 1 else "1 session",
+                f"{_number(mean)} ({t:.1f})",
+                _percent(gain),
+            )
             for period, mean, t, gain in zip(
                 self.periods,
                 self.information["mean"],
@@ -97,7 +104,9 @@ class FactorSheet:
         return table_html(self.name, self._rows())
 
     def report(self, path: str | Path) -> Path:
-        """Write the sheet as one HTML page that needs nothing else, and return its path."""
+        """Write the sheet as one HTML page that needs nothing else, and return its
+        path.
+        """
         from rbtlive.research.reports.factor_page import factor_page
 
         target = Path(path)
@@ -123,10 +132,12 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     Args:
         factor: A factor of a pipeline.
         start: First session of the factor.
-        end: Last one, included; returns that follow come from later sessions of the data.
+        end: Last one, included; returns that follow come from later sessions of the
+            data.
         data: A portal, or what one is made of.
         periods: Sessions over which returns are measured, from the day's close.
-        quantiles: How many groups of equal size; a day on which edges are equal has none.
+        quantiles: How many groups of equal size; a day on which edges are equal has
+            none.
         universe: Filter of the assets that count; all that are listed by default.
         loaders: Loaders by data set or column.
         name: What the factor is called; by default what it says of itself.
@@ -179,8 +190,8 @@ def factor_sheet(  # noqa: PLR0913 - each by name
     return FactorSheet(name or repr(factor), frame, listed, lengths)
 
 
-# The change from each day's close over a period, restated as of its end: what a pipeline
-# shows `length` + 1 sessions later.
+# The change from each day's close over a period, restated as of its end: what a
+# pipeline shows `length` + 1 sessions later.
 def _returns_after(portal: PolarsDataPortal, first: int, last: int, length: int) -> pl.DataFrame:
     from rbtlive.pipeline import Pipeline
     from rbtlive.pipeline.factors import Returns

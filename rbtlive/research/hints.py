@@ -1,7 +1,7 @@
 """What a run's user should know of it, and what to do about it.
 
-The rule: a hint is computed from what the run did; each says what was, with figures, and
-one remedy.
+The rule: a hint is computed from what the run did; each says what was, with figures,
+and one remedy.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The three questions of a parity report: were the same decisions taken, were the orders
-executed alike, and what did the executions cost more or less?
+"""The three questions of a parity report: were the same decisions taken, were the
+orders executed alike, and what did the executions cost more or less?
 
 The rule: decisions and executions are compared as they are, never within a tolerance;
 costs are measured in money.

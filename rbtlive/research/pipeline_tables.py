@@ -1,7 +1,7 @@
 """Whether the pipelines of a session and of its backtest gave the same tables.
 
-The rule: a table is compared bit for bit, and the first asset and column that differ are
-named.
+The rule: a table is compared bit for bit, and the first asset and column that differ
+are named.
 """
 
 from __future__ import annotations

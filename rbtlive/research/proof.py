@@ -160,17 +160,20 @@ class Proof:
         self, facts: Facts, again: _Again, segment: Segment, sequences: Mapping[datetime, int]
     ) -> ParityReport:
         settings = again.record.settings
-        told = facts.record(segment.strategy, settings)
-        closed = _comparable(told)
+        recorded = facts.record(segment.strategy, settings)
+        closed = _comparable(recorded)
         report = parity_report(
-            closed, _comparable(again.record, sessions=len(told.sessions)), sequences=sequences
+            closed, _comparable(again.record, sessions=len(recorded.sessions)), sequences=sequences
         )
         if not report.identical:
             return report
         upto = max(sequences, default=None)
         first = facts.closed_transactions
         fills, filled = fills_apart(
-            told.transactions[first:], again.record.transactions[first:], number=first, upto=upto
+            recorded.transactions[first:],
+            again.record.transactions[first:],
+            number=first,
+            upto=upto,
         )
         asked = asked_in([row for row in facts.tail if row.seq > segment.after])
         apart = first_asked_apart(asked, again.asked, upto=upto)
@@ -219,7 +222,8 @@ class Proof:
         core = self._fresh(strategy, settings, simulated=simulated)
         if segment.state is not None:
             carry_on(core, self.facts(segment.after), segment.state)
-        # The session has reported its messages already: this run is for comparing alone.
+        # The session has reported its messages already: this run is for comparing
+        # alone.
         core.state.on_message = lambda _level, _text: None
         return core
 

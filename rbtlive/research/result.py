@@ -50,7 +50,9 @@ class BacktestResult(ResultTables):
     origin: tuple[Any, PolarsDataPortal] | None = None
 
     def summary(self) -> pl.DataFrame:
-        """Return the metrics as a frame of two columns, `metric` and `value` (Float64)."""
+        """Return the metrics as a frame of two columns, `metric` and `value`
+        (Float64).
+        """
         return _metrics_frame(self.metrics, "value")
 
     def to_zipline(self) -> pd.DataFrame:

@@ -139,8 +139,8 @@ class ResultTables:
     @cached_property
     def profit_bridge(self) -> dict[str, Decimal]:
         """What the change of equity is made of, exact money: closed_profit and
-        open_profit before costs, commissions, dividends, fees, interest, transfers, and their
-        sum, change_of_equity.
+        open_profit before costs, commissions, dividends, fees, interest, transfers, and
+        their sum, change_of_equity.
         """
         return profit_bridge(self.record)
 
@@ -148,9 +148,9 @@ class ResultTables:
     def hints(self) -> list[Hint]:
         """What one should know of the run, each with a remedy: `text` and `remedy`.
 
-        Orders that did not fill or were cut by volume, orders of less than a lot, limits
-        that the tick moved, costs above 5 % of the capital, cash below zero, leverage,
-        denied orders, a start that waited for its windows.
+        Orders that did not fill or were cut by volume, orders of less than a lot,
+        limits that the tick moved, costs above 5 % of the capital, cash below zero,
+        leverage, denied orders, a start that waited for its windows.
         """
         return hints_of(self.record)
 

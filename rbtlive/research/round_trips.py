@@ -189,7 +189,8 @@ class _Book:
         else:
             self._lots.append(lot)
 
-    # Quantity has the sign of what is held; the last lot takes what is left of the money.
+    # Quantity has the sign of what is held; the last lot takes what is left of the
+    # money.
     def _close(
         self, quantity: Decimal, cash: Decimal, charged: Decimal, *, time: datetime, tag: str | None
     ) -> list[RoundTrip]:

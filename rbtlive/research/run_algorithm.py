@@ -175,7 +175,8 @@ def _loaders(loaders: Any) -> Mapping[Any, Any]:
         return {}
     if not isinstance(loaders, Mapping):
         raise TypeError(
-            "custom_loader of run_algorithm() must be a dict of loaders by column, e.g. {Ratings.score: "
+            "custom_loader of run_algorithm() must be a dict of loaders by column, e.g. "
+            "{Ratings.score: "
             f"DataFrameLoader(Ratings.score, frame)}}: was {loaders!r}"
         )
     return dict(loaders)

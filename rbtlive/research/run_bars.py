@@ -14,6 +14,7 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import OHLCV
 
 if TYPE_CHECKING:
     from rbtlive.core.state.record import RunRecord
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
 
 
-FIELDS = ("open", "high", "low", "close", "volume")
+FIELDS = OHLCV
 KEPT_ROWS = 250_000
 """How many bars a result carries to another process or into a file, of all symbols."""
 
@@ -109,7 +110,7 @@ class MarketBars:
         """Return the bars of a symbol that the market holds."""
         found = self._read.get(symbol)
         if found is None:
-            found = self._read[symbol] = _of_panel(self._market(), symbol)
+            found = self._read[symbol] = _of_table(self._market(), symbol)
         return found
 
     def splits(self, symbol: str) -> list[tuple[int, float]]:
@@ -165,14 +166,14 @@ def _splits_of(portal: PolarsDataPortal, symbol: str) -> list[tuple[int, float]]
     ]
 
 
-def _of_panel(market: Market, symbol: str) -> SymbolBars:
-    panel = market.panel
+def _of_table(market: Market, symbol: str) -> SymbolBars:
+    table = market.table
     place = next((a.index for a in market.assets if a.symbol == symbol), None)
-    if place is None or not panel.rows:
+    if place is None or not table.rows:
         return no_bars()
-    low = panel.base
-    columns = [np.asarray(panel.column(place, f, low, panel.rows)) for f in FIELDS]
-    us = np.asarray(panel.row_us)[low:]
+    low = table.base
+    columns = [np.asarray(table.column(place, f, low, table.rows)) for f in FIELDS]
+    us = np.asarray(table.row_us)[low:]
     known = ~np.isnan(columns[3])
     return SymbolBars(us[known].astype(np.int64), *(column[known] for column in columns))
 

@@ -33,8 +33,8 @@ def run_pipeline(  # noqa: PLR0913 - each by name
         start: First session, a date or text.
         end: Last session, included.
         data: A portal, or what one is made of.
-        frames: "polars" gives `date`, `symbol` and the columns; "pandas" gives zipline's
-            frame, (date, asset) down.
+        frames: "polars" gives `date`, `symbol` and the columns; "pandas" gives
+            zipline's frame, (date, asset) down.
         chunks: How many sessions are computed at once: it bounds memory, and changes no
             number.
         loaders: Loaders by data set or column.

@@ -85,8 +85,8 @@ class Shadow:
         self._core.acknowledge(self._core.process(event))
 
     def pairs(self, session: RunRecord) -> list[tuple[Executed, Executed | None]]:
-        """Return the session's orders that were sent, each with what became of it at the
-        simulated venue.
+        """Return the session's orders that were sent, each with what became of it at
+        the simulated venue.
         """
         record = self._core.finish()
         theirs = {

@@ -63,7 +63,10 @@ def equity_curve_html(course: Course) -> str:
     ):
         return ""
     drawing = _Drawing(course)
-    words = f"Portfolio value from {course.first} to {course.last}, between {drawing.low:,.0f} and {drawing.high:,.0f}"
+    words = (
+        f"Portfolio value from {course.first} to {course.last}, between {drawing.low:,.0f} "
+        f"and {drawing.high:,.0f}"
+    )
     if drawing.deepest < 0:
         words += f", drawdown down to {drawing.deepest:.1%}"
     svg = (
@@ -106,17 +109,28 @@ class _Drawing:
         course = self.course
         if course.base is not None and self.low < course.base < self.high:
             level = self.down(course.base)
-            yield f"<path d='M{self.left} {level}H{self.right}' stroke='{_SOFT}' stroke-width='2' stroke-dasharray='2 8'/>"
+            yield (
+                f"<path d='M{self.left} {level}H{self.right}' stroke='{_SOFT}' "
+                "stroke-width='2' stroke-dasharray='2 8'/>"
+            )
         if self.deepest < 0:
             yield self._drawdown()
         line = " ".join(f"{self.across(x)},{self.down(y)}" for x, y in _thinned(course.points))
-        yield f"<polyline points='{line}' fill='none' stroke='{VALUE}' stroke-width='3' stroke-linejoin='round'/>"
+        yield (
+            f"<polyline points='{line}' fill='none' stroke='{VALUE}' stroke-width='3' "
+            "stroke-linejoin='round'/>"
+        )
         yield from self._marks()
         for text, y in self.labels:
-            yield f"<text x='{self.left - 12}' y='{y}' text-anchor='end' fill='{_TEXT}'>{text}</text>"
+            yield (
+                f"<text x='{self.left - 12}' y='{y}' text-anchor='end' fill='{_TEXT}'>{text}</text>"
+            )
         foot = self.height - 5
         yield f"<text x='{self.left}' y='{foot}' fill='{_TEXT}'>{html.escape(course.first)}</text>"
-        yield f"<text x='{self.right}' y='{foot}' text-anchor='end' fill='{_TEXT}'>{html.escape(course.last)}</text>"
+        yield (
+            f"<text x='{self.right}' y='{foot}' text-anchor='end' fill='{_TEXT}'>"
+            f"{html.escape(course.last)}</text>"
+        )
 
     def _drawdown(self) -> str:
         scale = (_DEEP_BOTTOM - _DEEP_TOP) / self.deepest
@@ -126,7 +140,10 @@ class _Drawing:
         edge = " ".join(
             f"{self.across(x)},{round(_DEEP_TOP + y * scale)}" for x, y in _thinned(known)
         )
-        return f"<polygon points='{self.left},{_DEEP_TOP} {edge} {self.right},{_DEEP_TOP}' fill='{LOSS}' fill-opacity='.6'/>"
+        return (
+            f"<polygon points='{self.left},{_DEEP_TOP} {edge} {self.right},{_DEEP_TOP}' "
+            f"fill='{LOSS}' fill-opacity='.6'/>"
+        )
 
     def _marks(self) -> Iterator[str]:
         points = self.course.points

@@ -15,10 +15,9 @@ from rbtlive.finance.commission import CommissionModel
 from rbtlive.finance.defaults import default_commission, default_slippage
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import PRICES
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.result import BacktestResult
-
-_PRICES = ("open", "high", "low", "close")
 
 
 class LateFills(SlippageModel):
@@ -167,7 +166,7 @@ def _noisy(
 ) -> PolarsDataPortal:
     bars = portal.to_frame(frequency)
     factors = pl.Series("factor", np.exp(generator.normal(0.0, deviation, bars.height)))
-    noisy = bars.with_columns([pl.col(name) * factors for name in _PRICES])
+    noisy = bars.with_columns([pl.col(name) * factors for name in PRICES])
     tables: dict[str, Any] = {
         "assets": pl.DataFrame(
             [(a.symbol, a.sid, str(a.lot_size), str(a.tick_size)) for a in portal.assets],

@@ -68,7 +68,9 @@ _SECTIONS = {"Return and risk": _RETURNS, "Trades": _TRADES, "Costs": _COSTS}
 
 
 def summary_text(result: ResultTables) -> str:
-    """Return a result in some lines of text: what `repr` says, figures, trades, hints."""
+    """Return a result in some lines of text: what `repr` says, figures, trades,
+    hints.
+    """
     values = _values(result)
     lines = [display.result_text(result.record)]
     for title, rows in _sections(values):
@@ -129,7 +131,8 @@ def _values(result: ResultTables) -> Values:
     return values | trade_statistics(result.trades)
 
 
-# Of a run that traded nothing, only what holding and the benchmark gave is worth a line.
+# Of a run that traded nothing, only what holding and the benchmark gave is worth a
+# line.
 _ALWAYS = ("benchmark_return", "buy_and_hold_return")
 
 

@@ -1,1 +1,3 @@
-"""The drivers: what takes events from outside, keeps them, and feeds them to the core."""
+"""The drivers: what takes events from outside, keeps them, and feeds them to the
+core.
+"""

@@ -222,7 +222,7 @@ def make_market(portal: PolarsDataPortal, settings: RunSettings, *, preload: boo
 
 INTERRUPTED: ContextVar[Callable[[], bool] | None] = ContextVar("rbtlive_interrupted", default=None)
 """Asked before each session of a backtest: whether to end it as Ctrl-C would, for
-whoever cannot send that.
+callers that cannot send SIGINT.
 """
 
 

@@ -66,7 +66,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that stands still until it is told to move.
+    """A clock that stands still until it is moved.
 
     Sleepers wake in order of their due time, those due together in order of their
     falling asleep.
@@ -107,7 +107,7 @@ class VirtualClock:
         await woken
 
     def advance(self, delay_s: float) -> None:
-        """Let `delay_s` seconds pass and wake whoever is due by then.
+        """Let `delay_s` seconds pass and wake every sleeper that is due by then.
 
         Raises:
             ValueError: `delay_s` is negative; use `jump` to set the time of day back.

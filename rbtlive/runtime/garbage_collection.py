@@ -41,7 +41,7 @@ def rare_collections() -> Iterator[None]:
         _runs += 1
         if _runs == 1:
             _before = gc.get_threshold()
-            if 0 < _before[0] < RARE[0]:  # 0 is off: whoever did that has a reason
+            if 0 < _before[0] < RARE[0]:  # 0 is off: somebody had a reason for that
                 gc.set_threshold(*RARE)
     try:
         yield

@@ -110,8 +110,8 @@ class Log:
         if _structlog_is_set_up():
             import structlog
 
-            told = {**facts, "exception": trace} if trace else facts
-            getattr(structlog.get_logger(LOGGER), level)(text, **told)
+            facts_and_trace = {**facts, "exception": trace} if trace else facts
+            getattr(structlog.get_logger(LOGGER), level)(text, **facts_and_trace)
         elif logger.hasHandlers():
             name = facts.get("session") or facts.get("strategy")
             line = f"{name}: {text}" if name else text
@@ -160,8 +160,8 @@ def traced(error: BaseException) -> str:
     """Return an exception as text that starts where the user's own code does: the bar's
     time and the user's line, then the traceback from there on.
     """
-    told = traceback.TracebackException.from_exception(error)
-    link: traceback.TracebackException | None = told
+    report = traceback.TracebackException.from_exception(error)
+    link: traceback.TracebackException | None = report
     lead = ""
     while link is not None:
         _cut(link)
@@ -169,7 +169,7 @@ def traced(error: BaseException) -> str:
         lead = lead or next((note for note in notes if note.startswith(WHERE)), "")
         link.__notes__ = [note for note in notes if note != lead] or None
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    text = "".join(told.format()).rstrip()
+    text = "".join(report.format()).rstrip()
     if len(text) > _MOST_TRACE:
         text = f"{text[: _MOST_TRACE // 2]}\n[...]\n{text[-_MOST_TRACE // 2 :]}"
     return f"{lead}\n{text}" if lead else text

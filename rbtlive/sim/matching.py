@@ -201,7 +201,7 @@ def execution_id(order: RestingOrder) -> str:
 def fill_event(
     order: RestingOrder, amount: Decimal, price: Decimal, commission: Decimal, *, now: datetime
 ) -> OrderFillEvent:
-    """Return the event that tells of an execution, which must not be booked yet."""
+    """Return the event of an execution, which must not be booked yet."""
     return _fill(
         timestamp=now,
         order_id=order.id,

@@ -34,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m rbtlive.venue",
         description="A paper venue on 127.0.0.1 that speaks Alpaca's published shapes.",
-        epilog=f"Keys come from {' and '.join(KEY_VARIABLES)}, the control token from {TOKEN_VARIABLE}; what is not set is drawn "
-        "and printed.",
+        epilog=f"Keys come from {' and '.join(KEY_VARIABLES)}, the control token from "
+        f"{TOKEN_VARIABLE}; what is not set is drawn and printed.",
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument(
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speed",
         type=_positive,
-        help="times faster than real time; without it bars wait to be told",
+        help="times faster than real time; without it bars wait for the control endpoint",
     )
     parser.add_argument("--state", type=Path, help="file that keeps the book over restarts")
     parser.add_argument("--cash", type=_amount, default=Decimal(100_000), help="money at the start")
@@ -109,24 +109,24 @@ def _portal(options: argparse.Namespace) -> PolarsDataPortal:
     return load_sample(options.bars)
 
 
-def _drawn_or_given(variable: str, told: dict[str, str], name: str) -> str:
+def _drawn_or_given(variable: str, drawn: dict[str, str], name: str) -> str:
     given = os.environ.get(variable)
     if given:
         return given
-    told[name] = secrets.token_hex(16)
-    return told[name]
+    drawn[name] = secrets.token_hex(16)
+    return drawn[name]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
-    told: dict[str, str] = {}
-    key_id = _drawn_or_given(KEY_VARIABLES[0], told, "key_id")
-    secret = _drawn_or_given(KEY_VARIABLES[1], told, "secret_key")
-    token = _drawn_or_given(TOKEN_VARIABLE, told, "control_token")
+    drawn: dict[str, str] = {}
+    key_id = _drawn_or_given(KEY_VARIABLES[0], drawn, "key_id")
+    secret = _drawn_or_given(KEY_VARIABLES[1], drawn, "secret_key")
+    token = _drawn_or_given(TOKEN_VARIABLE, drawn, "control_token")
 
     def ready(port: int) -> None:
-        sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{port}"} | told) + "\n")
+        sys.stdout.write(json.dumps({"url": f"http://127.0.0.1:{port}"} | drawn) + "\n")
         sys.stdout.flush()
 
     logging.getLogger("aiohttp.server").setLevel(

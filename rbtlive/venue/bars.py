@@ -1,7 +1,7 @@
 """The venue's market: recorded bars behind a cursor, and what a data service may tell
 of them.
 
-The rule: nothing later than the cursor is ever told, traded on or counted.
+The rule: nothing later than the cursor is ever sent, traded on or counted.
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ class VenueMarket:
         self.data = BarData(
             self._market, get_presenter("polars"), restrictions=lambda _asset, _now: False
         )
-        panel = self._market.panel
-        self._row = panel.rows_of_session(first)[0] - 1
-        self._last_row = panel.rows_of_session(last)[1] - 1
+        table = self._market.table
+        self._row = table.rows_of_session(first)[0] - 1
+        self._last_row = table.rows_of_session(last)[1] - 1
         self.session = first
         self.session_is_new = False
         self.now_us = us_of(calendar.open(first))
@@ -114,7 +114,7 @@ class VenueMarket:
     @property
     def next_end_us(self) -> int | None:
         """END of the slice that comes next, µs UTC; None after the last."""
-        return int(self._market.panel.row_us[self._row + 1]) if self._row < self._last_row else None
+        return int(self._market.table.row_us[self._row + 1]) if self._row < self._last_row else None
 
     def step(self) -> None:
         """Move to the next slice; `session_is_new` says whether a session began with
@@ -122,7 +122,7 @@ class VenueMarket:
         """
         market = self._market
         self._row += 1
-        session = int(market.panel.session_at(self._row))
+        session = int(market.table.session_at(self._row))
         self.session_is_new = session != market.session
         if self.session_is_new:
             market.open_session(session)

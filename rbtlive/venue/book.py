@@ -64,7 +64,7 @@ class VenueOrder:
 
     Attributes:
         id: The venue's name for it.
-        ticket: What was asked for.
+        request: What was asked for.
         order: Its life in the book.
         submitted: When it came, UTC.
         updated: When it last changed, UTC.
@@ -76,7 +76,7 @@ class VenueOrder:
     """
 
     id: UUID
-    ticket: OrderRequest
+    request: OrderRequest
     order: Order
     submitted: datetime
     updated: datetime
@@ -253,36 +253,36 @@ class VenueBook:
         reserved = sum((self._exposure(one) for one in self.open_orders()), ZERO)
         return max(ZERO, self.equity() * self.multiplier - gross - reserved)
 
-    def check(self, ticket: OrderRequest) -> None:
-        """Say no to a ticket that cannot be placed now.
+    def check(self, request: OrderRequest) -> None:
+        """Say no to a request that cannot be placed now.
 
         Raises:
             Refused: its id is taken, its asset unknown or without a price, or it costs
                 more than there is.
         """
-        if ticket.client_order_id in self._by_client_id:
+        if request.client_order_id in self._by_client_id:
             raise Refused(422, 40010001, "client_order_id must be unique")
-        asset = self.market.by_symbol.get(ticket.symbol)
+        asset = self.market.by_symbol.get(request.symbol)
         if asset is None:
-            raise Refused(422, 42210000, f'asset "{ticket.symbol}" not found')
+            raise Refused(422, 42210000, f'asset "{request.symbol}" not found')
         price = self.market.price(asset)
         if price is None:
-            raise Refused(403, 40310000, f'asset "{ticket.symbol}" has no price yet')
+            raise Refused(403, 40310000, f'asset "{request.symbol}" has no price yet')
         with _exactly():
             if self.strict:
-                rules.check(self, ticket, self.portfolio.amount_of(asset))
-            worth = ticket.limit_price or ticket.stop_price or price
-            if ticket.side == "sell" and self.strict:
-                worth = max(ticket.limit_price or ZERO, price * rules.SHORT_MARGIN)
-            needed = self._opening(asset, ticket.amount) * worth
-            if self.strict and ticket.is_crypto:
-                rules.check_cash(self, ticket, needed)
+                rules.check(self, request, self.portfolio.amount_of(asset))
+            worth = request.limit_price or request.stop_price or price
+            if request.side == "sell" and self.strict:
+                worth = max(request.limit_price or ZERO, price * rules.SHORT_MARGIN)
+            needed = self._opening(asset, request.amount) * worth
+            if self.strict and request.is_crypto:
+                rules.check_cash(self, request, needed)
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
 
     # -- acting -----------------------------------------------------------------------
 
-    def place(self, ticket: OrderRequest, at: datetime) -> VenueOrder:
+    def place(self, request: OrderRequest, at: datetime) -> VenueOrder:
         """Take an order that was checked, and try it at once if orders fill now.
 
         Returns:
@@ -290,13 +290,13 @@ class VenueBook:
         """
         self._now = at
         with _exactly():
-            asset = self.market.by_symbol[ticket.symbol]
+            asset = self.market.by_symbol[request.symbol]
             order = self._manager.submit_order(
-                asset, ticket.amount, dt=at, limit=ticket.limit_price, stop=ticket.stop_price
+                asset, request.amount, dt=at, limit=request.limit_price, stop=request.stop_price
             )
             placed = VenueOrder(
                 id=uuid5(self.id, f"order/{order.id}"),
-                ticket=ticket,
+                request=request,
                 order=order,
                 submitted=at,
                 updated=at,
@@ -304,7 +304,7 @@ class VenueBook:
             )
             self.orders[placed.id] = placed
             self._by_number[order.id] = placed
-            self._by_client_id[ticket.client_order_id] = placed
+            self._by_client_id[request.client_order_id] = placed
             order.move(OrderState.SUBMITTED, at)
             order.move(OrderState.PENDING, at)
             self._tell("new", placed)
@@ -369,7 +369,10 @@ class VenueBook:
         self._mark()
         if market.session_is_over:
             for placed in self.open_orders():
-                if placed.ticket.time_in_force == "day" and placed.expiry_session <= market.session:
+                if (
+                    placed.request.time_in_force == "day"
+                    and placed.expiry_session <= market.session
+                ):
                     self._end(placed, OrderState.EXPIRED, "expired")
             self._manager.prune()
 
@@ -444,7 +447,7 @@ class VenueBook:
     # Source: docs.alpaca.markets/docs/orders-at-alpaca, time in force.
     def _end_at_once(self, tried: Iterable[VenueOrder]) -> None:
         for placed in tried:
-            if placed.ticket.time_in_force == "ioc" and placed.is_open:
+            if placed.request.time_in_force == "ioc" and placed.is_open:
                 self._end(placed, OrderState.CANCELED, "canceled")
 
     def _end(self, placed: VenueOrder, state: OrderState, event: str) -> None:
@@ -455,13 +458,13 @@ class VenueBook:
     def _tell(self, event: str, placed: VenueOrder, execution: Execution | None = None) -> None:
         placed.updated = self._now
         self._updates_made += 1
-        told = (
+        sent = (
             execution.id
             if execution is not None
             else uuid5(self.id, f"update/{self._updates_made}")
         )
         position = None if execution is None else self.portfolio.amount_of(placed.order.asset)
-        self._on_update(Update(event, placed, told, self._now, execution, position))
+        self._on_update(Update(event, placed, sent, self._now, execution, position))
 
     def _mark(self) -> None:
         if self.portfolio.positions:
@@ -482,7 +485,9 @@ class VenueBook:
     def _exposure(self, placed: VenueOrder) -> Decimal:
         order = placed.order
         price = (
-            placed.ticket.limit_price or placed.ticket.stop_price or self.market.price(order.asset)
+            placed.request.limit_price
+            or placed.request.stop_price
+            or self.market.price(order.asset)
         )
         return self._opening(order.asset, order.open_amount) * (price or ZERO)
 

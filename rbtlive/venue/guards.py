@@ -64,7 +64,9 @@ async def own_host_only(request: web.Request, handler: Handler) -> web.StreamRes
 
 @web.middleware
 async def known_keys_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Ask for the key headers, or the control token; streams ask for keys themselves."""
+    """Ask for the key headers, or the control token; streams ask for keys
+    themselves.
+    """
     venue = request.app[VENUE]
     if request.path.startswith("/control/"):
         if not venue.controls(request.headers.get("X-Control-Token")):

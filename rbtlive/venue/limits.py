@@ -1,6 +1,6 @@
 """How many requests a minute are answered.
 
-The rule: a request beyond the limit is not processed, and is told when the next window
+The rule: a request beyond the limit is not processed, and learns when the next window
 begins. Source: docs.alpaca.markets, rate limits: 200 a minute and account.
 """
 

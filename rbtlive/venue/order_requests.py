@@ -1,4 +1,5 @@
-"""What an order on the wire asks for, checked: a ticket is an order that may be placed.
+"""What an order on the wire asks for, checked: a request is an order that may be
+placed.
 
 The rule: whatever is wrong is said in the venue's own words with its status and code,
 before anything is written.
@@ -90,7 +91,7 @@ class OrderRequest:
         return self.qty if self.side == "buy" else -self.qty
 
     def facts(self) -> dict[str, Any]:
-        """Return the ticket as plain JSON values."""
+        """Return the request as plain JSON values."""
         return {
             name: plain_text(value) if isinstance(value, Decimal) else value
             for name, value in asdict(self).items()
@@ -98,7 +99,7 @@ class OrderRequest:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> OrderRequest:
-        """Return the ticket that `facts` was told of."""
+        """Return the request that `facts` describes."""
         numbers = ("qty", "limit_price", "stop_price", "notional")
         values: dict[str, Any] = {
             name: Decimal(value) if name in numbers and value is not None else value

@@ -56,10 +56,10 @@ def _no_constant(name: str) -> Any:
 async def post_order(request: web.Request) -> web.Response:
     """Place an order."""
     venue = request.app[VENUE]
-    ticket = read_order_request(
+    wanted = read_order_request(
         _spelled(venue, await read_json(request)), new_id=str(uuid4()), price_of=_price_of(venue)
     )
-    placed = venue.place(ticket)
+    placed = venue.place(wanted)
     answer = shapes.order_shape(venue.book, placed) | {
         "status": "accepted",
         "filled_qty": "0",
@@ -87,8 +87,8 @@ async def list_orders(request: web.Request) -> web.Response:
         if (status == "all" or placed.is_open == (status == "open"))
         and (after is None or placed.submitted > after)
         and (until is None or placed.submitted < until)
-        and (not symbols or placed.ticket.symbol in symbols)
-        and side in (None, placed.ticket.side)
+        and (not symbols or placed.request.symbol in symbols)
+        and side in (None, placed.request.side)
     ]
     if newest_first:
         found.reverse()
@@ -124,11 +124,11 @@ async def delete_orders(request: web.Request) -> web.Response:
     cancelled = venue.book.open_orders()
     for placed in cancelled:
         venue.cancel(placed)
-    told = [
+    results = [
         {"id": str(p.id), "status": 200, "body": shapes.order_shape(venue.book, p)}
         for p in cancelled
     ]
-    return web.json_response(told, status=207)
+    return web.json_response(results, status=207)
 
 
 async def patch_order(request: web.Request) -> web.Response:
@@ -139,16 +139,16 @@ async def patch_order(request: web.Request) -> web.Response:
     changes = await read_json(request)
     if not isinstance(changes, dict):
         raise Refused(422, 40010001, "request body must be an object")
-    ticket = placed.ticket
+    wanted = placed.request
     filled = abs(placed.order.filled)
     body = {
-        "symbol": ticket.symbol,
+        "symbol": wanted.symbol,
         "qty": plain_text(abs(placed.order.open_amount)),
-        "side": ticket.side,
-        "type": ticket.type,
-        "time_in_force": changes.get("time_in_force") or ticket.time_in_force,
-        "limit_price": shapes.optional(ticket.limit_price),
-        "stop_price": shapes.optional(ticket.stop_price),
+        "side": wanted.side,
+        "type": wanted.type,
+        "time_in_force": changes.get("time_in_force") or wanted.time_in_force,
+        "limit_price": shapes.optional(wanted.limit_price),
+        "stop_price": shapes.optional(wanted.stop_price),
         "client_order_id": changes.get("client_order_id"),
     }
     for name in ("limit_price", "stop_price"):

@@ -51,7 +51,7 @@ class Resting(Protocol):
     """An order at the venue, as the rules see it."""
 
     @property
-    def ticket(self) -> OrderRequest:
+    def request(self) -> OrderRequest:
         """What was asked for."""
 
     @property
@@ -89,7 +89,7 @@ def check(book: Account, request: OrderRequest, held: Decimal) -> None:
     Raises:
         Refused: it breaks a rule.
     """
-    resting = [one for one in book.open_orders() if one.ticket.symbol == request.symbol]
+    resting = [one for one in book.open_orders() if one.request.symbol == request.symbol]
     _check_available(request, held, resting)
     _check_wash_trade(request, resting)
     _check_short(book, request, held)
@@ -105,8 +105,8 @@ def check(book: Account, request: OrderRequest, held: Decimal) -> None:
 
 def _check_available(request: OrderRequest, held: Decimal, resting: Iterable[Resting]) -> None:
     # No order goes through zero, and shares that an open order holds are not free.
-    # Source: docs.alpaca.markets/docs/orders-at-alpaca; forum.alpaca.markets, "insufficient
-    # qty available for order".
+    # Source: docs.alpaca.markets/docs/orders-at-alpaca, and on forum.alpaca.markets
+    # what was asked there about "insufficient qty available for order".
     amount = request.amount
     if not held or (held > 0) == (amount > 0):
         return
@@ -127,7 +127,7 @@ def _check_wash_trade(request: OrderRequest, resting: Iterable[Resting]) -> None
     # Two orders of one account must not be able to trade with each other. Sources: the
     # page docs.alpaca.markets/docs/user-protection, and forum.alpaca.markets/t/13817
     for one in resting:
-        other = one.ticket
+        other = one.request
         if other.side == request.side:
             continue
         prices = (request.limit_price, other.limit_price)
@@ -155,9 +155,9 @@ def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:
     """
     reserved = sum(
         (
-            one.order.open_amount * (one.ticket.limit_price or book.price_of(one.ticket.symbol))
+            one.order.open_amount * (one.request.limit_price or book.price_of(one.request.symbol))
             for one in book.open_orders()
-            if one.ticket.is_crypto and one.ticket.side == "buy"
+            if one.request.is_crypto and one.request.side == "buy"
         ),
         ZERO,
     )

@@ -100,8 +100,8 @@ async def post_faults(request: web.Request) -> web.Response:
 
 
 async def post_cash(request: web.Request) -> web.Response:
-    """Change the account's cash: `kind` (dividend, interest, fee, deposit), `amount`, and
-    `symbol` if it is about one.
+    """Change the account's cash: `kind` (dividend, interest, fee, deposit), `amount`,
+    and `symbol` if it is about one.
     """
     body = await rest.read_json(request)
     codes = {"dividend": "DIV", "interest": "INT", "fee": "FEE", "deposit": "CSD"}
@@ -164,7 +164,7 @@ async def serve(
     on_ready: Callable[[int], None],
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve a venue until `stop` is set, or the process is told to end.
+    """Serve a venue until `stop` is set, or the process is asked to end.
 
     Args:
         settings: What the venue is made with.

@@ -47,12 +47,12 @@ def wire_time(moment: datetime | None) -> str | None:
 
 def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
     """Return an order."""
-    ticket, order = placed.ticket, placed.order
+    request, order = placed.request, placed.order
     ended = wire_time(placed.ended)
     average = placed.average_price
     return {
         "id": str(placed.id),
-        "client_order_id": ticket.client_order_id,
+        "client_order_id": request.client_order_id,
         "created_at": wire_time(placed.submitted),
         "updated_at": wire_time(placed.updated),
         "submitted_at": wire_time(placed.submitted),
@@ -65,23 +65,23 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
         "replaced_at": None if placed.replaced_by is None else ended,
         "replaced_by": None if placed.replaced_by is None else str(placed.replaced_by),
         "replaces": None if placed.replaces is None else str(placed.replaces),
-        "asset_id": str(book.asset_id(ticket.symbol)),
-        "symbol": ticket.symbol,
-        "asset_class": _asset_class(ticket.symbol),
-        "notional": optional(ticket.notional),
+        "asset_id": str(book.asset_id(request.symbol)),
+        "symbol": request.symbol,
+        "asset_class": _asset_class(request.symbol),
+        "notional": optional(request.notional),
         "qty": plain_text(abs(order.amount)),
         "filled_qty": plain_text(abs(order.filled)),
         "filled_avg_price": None if average is None else plain_text(average),
         "order_class": "",
-        "order_type": ticket.type,
-        "type": ticket.type,
-        "side": ticket.side,
+        "order_type": request.type,
+        "type": request.type,
+        "side": request.side,
         "position_intent": None,
-        "time_in_force": ticket.time_in_force,
-        "limit_price": optional(ticket.limit_price),
-        "stop_price": optional(ticket.stop_price),
+        "time_in_force": request.time_in_force,
+        "limit_price": optional(request.limit_price),
+        "stop_price": optional(request.stop_price),
         "status": STATUS[order.state] if placed.replaced_by is None else "replaced",
-        "extended_hours": ticket.extended_hours,
+        "extended_hours": request.extended_hours,
         "legs": None,
         "trail_percent": None,
         "trail_price": None,
@@ -90,7 +90,7 @@ def order_shape(book: VenueBook, placed: VenueOrder) -> dict[str, Any]:
 
 
 def update_shape(book: VenueBook, update: Update) -> dict[str, Any]:
-    """Return a trade update, to be told before anything else happens to its order."""
+    """Return a trade update, to be sent before anything else happens to its order."""
     data: dict[str, Any] = {
         "event": update.event,
         "execution_id": str(update.id),
@@ -114,8 +114,8 @@ def activity_shape(execution: Execution) -> dict[str, Any]:
         "type": "partial_fill" if execution.leaves else "fill",
         "price": plain_text(execution.price),
         "qty": plain_text(abs(execution.amount)),
-        "side": execution.order.ticket.side,
-        "symbol": execution.order.ticket.symbol,
+        "side": execution.order.request.side,
+        "symbol": execution.order.request.symbol,
         "leaves_qty": plain_text(execution.leaves),
         "order_id": str(execution.order.id),
         "cum_qty": plain_text(execution.cumulative),
@@ -211,7 +211,7 @@ def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
         (
             abs(one.order.open_amount)
             for one in book.open_orders()
-            if one.ticket.symbol == symbol and one.order.amount * position.amount < 0
+            if one.request.symbol == symbol and one.order.amount * position.amount < 0
         ),
         ZERO,
     )

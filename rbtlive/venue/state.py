@@ -1,5 +1,5 @@
 """What the venue must not forget: the inputs of its book, on the disk before anybody is
-told that they were taken.
+answered that they were taken.
 
 The rule: a row is never changed. Playing the rows to a new book gives the old one.
 """

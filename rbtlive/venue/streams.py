@@ -1,6 +1,6 @@
 """The two WebSocket services: updates of the account's orders, and market data.
 
-The rule: nothing is told to a client that has not shown its keys, and what a client
+The rule: nothing is sent to a client that has not shown its keys, and what a client
 says wrong gets an answer, not a crash. Source: Alpaca's streaming pages; the account's
 stream has JSON in binary frames, market data is text, or MessagePack for a client that
 asks for it.
@@ -51,9 +51,9 @@ class TradeStreams:
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send an update to everyone who listens."""
-        for outlet, listens in list(self._listening.items()):
+        for send_queue, listens in list(self._listening.items()):
             if listens:
-                outlet.push(message, event=message["data"]["event"])
+                send_queue.push(message, event=message["data"]["event"])
 
     def abort_all(self) -> int:
         """Cut all connections and return how many there were."""
@@ -67,18 +67,20 @@ class TradeStreams:
         async def send(message: Any) -> None:
             await socket.send_bytes(json.dumps(message).encode())
 
-        outlet = SendQueue(request.transport, place="trade_updates", faults=self._faults, send=send)
+        send_queue = SendQueue(
+            request.transport, place="trade_updates", faults=self._faults, send=send
+        )
         try:
-            if await self._authorised(socket, outlet):
-                self._listening[outlet] = False
+            if await self._authorised(socket, send_queue):
+                self._listening[send_queue] = False
                 async for message in socket:
-                    self._hear(outlet, _read_json(message.data))
+                    self._hear(send_queue, _read_json(message.data))
         finally:
-            self._listening.pop(outlet, None)
-            await outlet.close()
+            self._listening.pop(send_queue, None)
+            await send_queue.close()
         return socket
 
-    async def _authorised(self, socket: web.WebSocketResponse, outlet: SendQueue) -> bool:
+    async def _authorised(self, socket: web.WebSocketResponse, send_queue: SendQueue) -> bool:
         while True:
             said = await _receive(socket)
             if said is None:
@@ -94,23 +96,23 @@ class TradeStreams:
             else:
                 ok = False
             status = "authorized" if ok else "unauthorized"
-            outlet.reply(
+            send_queue.reply(
                 {"stream": "authorization", "data": {"status": status, "action": "authenticate"}}
             )
             if ok:
                 return True
 
-    def _hear(self, outlet: SendQueue, body: dict[str, Any]) -> None:
+    def _hear(self, send_queue: SendQueue, body: dict[str, Any]) -> None:
         data = body.get("data")
         streams = data.get("streams") if isinstance(data, dict) else None
         if body.get("action") != "listen" or not isinstance(streams, list):
-            outlet.reply(
+            send_queue.reply(
                 {"stream": "error", "data": {"code": 400, "msg": 'expected {"action": "listen"}'}}
             )
             return
         known = [name for name in ("trade_updates",) if name in streams]
-        self._listening[outlet] = bool(known)
-        outlet.reply({"stream": "listening", "data": {"streams": known}})
+        self._listening[send_queue] = bool(known)
+        send_queue.reply({"stream": "listening", "data": {"streams": known}})
 
 
 class MarketStreams:
@@ -126,19 +128,25 @@ class MarketStreams:
         """Send a slice: minute bars (if that is what it is of) and trades, and the
         daily bars that are complete with it.
         """
-        told = [("trades", p.symbol, {"T": "t", "S": p.symbol} | trade_shape(p)) for p in prints]
+        messages = [
+            ("trades", p.symbol, {"T": "t", "S": p.symbol} | trade_shape(p)) for p in prints
+        ]
         if minutes:
-            told += [("bars", p.symbol, {"T": "b", "S": p.symbol} | bar_shape(p)) for p in prints]
-        told += [("dailyBars", p.symbol, {"T": "d", "S": p.symbol} | bar_shape(p)) for p in days]
-        for outlet, wants in list(self._wants.items()):
+            messages += [
+                ("bars", p.symbol, {"T": "b", "S": p.symbol} | bar_shape(p)) for p in prints
+            ]
+        messages += [
+            ("dailyBars", p.symbol, {"T": "d", "S": p.symbol} | bar_shape(p)) for p in days
+        ]
+        for send_queue, wants in list(self._wants.items()):
             wanted = [
                 message
-                for channel, symbol, message in told
+                for channel, symbol, message in messages
                 if (symbol in wants[channel] or "*" in wants[channel])
-                and ("/" in symbol) == (outlet in self._crypto)
+                and ("/" in symbol) == (send_queue in self._crypto)
             ]
             if wanted:
-                outlet.push(wanted)
+                send_queue.push(wanted)
 
     def abort_all(self) -> int:
         """Cut all connections and return how many there were."""
@@ -163,23 +171,25 @@ class MarketStreams:
             else:
                 await socket.send_str(json.dumps(message))
 
-        outlet = SendQueue(request.transport, place="market_data", faults=self._faults, send=send)
-        outlet.reply([{"T": "success", "msg": "connected"}])
+        send_queue = SendQueue(
+            request.transport, place="market_data", faults=self._faults, send=send
+        )
+        send_queue.reply([{"T": "success", "msg": "connected"}])
         try:
-            if await self._authorised(socket, outlet, packed=packed):
+            if await self._authorised(socket, send_queue, packed=packed):
                 if crypto:
-                    self._crypto.add(outlet)
-                self._wants[outlet] = {channel: set() for channel in CHANNELS}
+                    self._crypto.add(send_queue)
+                self._wants[send_queue] = {channel: set() for channel in CHANNELS}
                 async for message in socket:
-                    self._hear(outlet, _read(message.data, packed=packed))
+                    self._hear(send_queue, _read(message.data, packed=packed))
         finally:
-            self._wants.pop(outlet, None)
-            self._crypto.discard(outlet)
-            await outlet.close()
+            self._wants.pop(send_queue, None)
+            self._crypto.discard(send_queue)
+            await send_queue.close()
         return socket
 
     async def _authorised(
-        self, socket: web.WebSocketResponse, outlet: SendQueue, *, packed: bool
+        self, socket: web.WebSocketResponse, send_queue: SendQueue, *, packed: bool
     ) -> bool:
         while True:
             said = await _receive(socket)
@@ -187,22 +197,22 @@ class MarketStreams:
                 return False
             body = _read(said, packed=packed)
             if body.get("action") != "auth":
-                outlet.reply([{"T": "error", "code": 401, "msg": "not authenticated"}])
+                send_queue.reply([{"T": "error", "code": 401, "msg": "not authenticated"}])
             elif self._knows(body.get("key"), body.get("secret")):
-                outlet.reply([{"T": "success", "msg": "authenticated"}])
+                send_queue.reply([{"T": "success", "msg": "authenticated"}])
                 return True
             else:
-                outlet.reply([{"T": "error", "code": 402, "msg": "auth failed"}])
+                send_queue.reply([{"T": "error", "code": 402, "msg": "auth failed"}])
 
-    def _hear(self, outlet: SendQueue, body: dict[str, Any]) -> None:
-        action, wants = body.get("action"), self._wants[outlet]
+    def _hear(self, send_queue: SendQueue, body: dict[str, Any]) -> None:
+        action, wants = body.get("action"), self._wants[send_queue]
         asked = {channel: body.get(channel, []) for channel in CHANNELS}
         fine = all(
             isinstance(names, list) and all(isinstance(n, str) for n in names)
             for names in asked.values()
         )
         if action not in ("subscribe", "unsubscribe") or not fine:
-            outlet.reply([{"T": "error", "code": 400, "msg": "invalid syntax"}])
+            send_queue.reply([{"T": "error", "code": 400, "msg": "invalid syntax"}])
             return
         for channel, names in asked.items():
             wants[channel] = (
@@ -210,15 +220,15 @@ class MarketStreams:
                 if action == "subscribe"
                 else wants[channel] - set(names)
             )
-        outlet.reply(
+        send_queue.reply(
             [{"T": "subscription"} | {channel: sorted(wants[channel]) for channel in CHANNELS}]
         )
 
 
-def _abort(outlets: Iterable[SendQueue]) -> int:
-    found = list(outlets)
-    for outlet in found:
-        outlet.abort()
+def _abort(send_queues: Iterable[SendQueue]) -> int:
+    found = list(send_queues)
+    for send_queue in found:
+        send_queue.abort()
     return len(found)
 
 

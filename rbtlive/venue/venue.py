@@ -53,7 +53,7 @@ class VenueSettings:
         lot_size: Smallest tradable amount.
         slippage: A name in `SLIPPAGE`.
         fills: "now" or "next" bar.
-        speed: How many times faster than real time bars come; None waits to be told.
+        speed: How many times faster than real time bars come; None waits for `advance`.
         state: File that keeps the book; None forgets it.
         keys: Key pairs that are let in, id to secret.
         control_token: What the control endpoints ask for.
@@ -61,7 +61,8 @@ class VenueSettings:
         strict: Refuse what the broker that is imitated refuses by the account's books.
         hard_to_borrow: Symbols that cannot be sold short.
         crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
-        requests_per_minute: Requests that are answered within a minute; None is no limit.
+        requests_per_minute: Requests that are answered within a minute; None is no
+            limit.
     """
 
     portal: PolarsDataPortal
@@ -133,14 +134,14 @@ class Venue:
 
     # -- inputs -----------------------------------------------------------------------
 
-    def place(self, ticket: OrderRequest) -> VenueOrder:
+    def place(self, request: OrderRequest) -> VenueOrder:
         """Take an order.
 
         Raises:
             Refused: it cannot be placed; nothing has changed then.
         """
-        self.book.check(ticket)
-        return self._input("place", ticket.facts())  # type: ignore[no-any-return]
+        self.book.check(request)
+        return self._input("place", request.facts())  # type: ignore[no-any-return]
 
     def cancel(self, placed: VenueOrder) -> None:
         """Cancel an order."""
@@ -270,7 +271,7 @@ class Venue:
         for one in self._log:
             self._take(one)
             latest_us = one.at_us
-        self._updates = []  # they were told when they happened, or lost with the connections
+        self._updates = []  # they were sent when they happened, or lost with the connections
         self.clock = VenueClock(latest_us, speed=settings.speed, monotonic_s=self._monotonic_s)
         self._moved.set()
 

@@ -142,7 +142,7 @@ class Run:
             self._closes(day) if self.frequency == "1d" else calendar.minutes_us(session).tolist()
         )
         for us in ends if minute is None else ends[: minute + 1]:
-            row = self._append(us) if self.live else self.market.panel.row_of(us, session)
+            row = self._append(us) if self.live else self.market.table.row_of(us, session)
             self.market.advance(row)
         if minute is None:
             self.market.end_session(session)
@@ -152,9 +152,9 @@ class Run:
         return [int(self.market.calendar.closes_us[FIRST + day])]
 
     def _append(self, us: int) -> int:
-        panel, session = self.market.panel, self.market.calendar.session_of_us(us)
-        if panel.row_of(us, session) >= 0:
-            return panel.row_of(us, session)
+        table, session = self.market.table, self.market.calendar.session_of_us(us)
+        if table.row_of(us, session) >= 0:
+            return table.row_of(us, session)
         return self.market.append_slice(us, self._slice(us, session))
 
     def _slice(self, us: int, session: int) -> dict[str, Bar]:

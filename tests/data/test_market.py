@@ -97,14 +97,14 @@ def test_nothing_is_known_before_listing_and_after_the_end(live: bool) -> None:
     before = (
         run.market.price(0),
         run.market.alive(0),
-        run.market.lives.first[0] > run.market.session,
+        run.market.listing.first[0] > run.market.session,
         run.market.last_traded_us(0),
     )
     run.to_bar(3)
     after = (
         run.market.price(0),
         run.market.alive(0),
-        run.market.lives.last[0] < run.market.session,
+        run.market.listing.last[0] < run.market.session,
         run.market.volume(0),
     )
 
@@ -516,7 +516,7 @@ def test_a_slice_must_follow_the_last_one_and_name_known_assets() -> None:
         run.market.append_slice(int(closes[FIRST + 1]), None)
     with pytest.raises(ValueError, match="after the last"):
         run.market.append_slice(int(closes[FIRST + 2]), None)
-    assert run.market.panel.rows == 3
+    assert run.market.table.rows == 3
 
 
 def test_a_refused_slice_leaves_nothing_behind() -> None:
@@ -526,11 +526,11 @@ def test_a_refused_slice_leaves_nothing_behind() -> None:
     run.to_bar(0, 1)
     ends = run.market.calendar.minutes_us(FIRST + 1)
 
-    for us in (int(ends[0]) + 1, int(ends[0]) - 60_000_000, int(run.market.panel.row_us[0])):
+    for us in (int(ends[0]) + 1, int(ends[0]) - 60_000_000, int(run.market.table.row_us[0])):
         with pytest.raises(ValueError, match="must end a minute of XNYS after the last one"):
             run.market.append_slice(us, None)
 
-    assert run.market.panel.rows == 2
+    assert run.market.table.rows == 2
     assert run.market.append_slice(int(ends[0]), None) == 390
 
 

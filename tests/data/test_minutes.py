@@ -17,7 +17,7 @@ import pytest
 
 from rbtlive.data.bars.market import Market
 from rbtlive.data.bars.minute_bars import HeldMinutes, Spill, StoredMinutes
-from rbtlive.data.bars.rolling_panel import RollingPanel
+from rbtlive.data.bars.rolling_table import RollingTable
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.checking import scanning
 from rbtlive.data.feeds.replay_feed import ReplayFeed
@@ -309,32 +309,32 @@ def market_of(portal: PolarsDataPortal) -> Market:
 
 def held_rows(market: Market) -> list[int]:
     """Go through a market and return how many rows were held in each session."""
-    panel, rows = market.panel, []
-    for session in range(market.first_session, panel.last_session + 1):
+    table, rows = market.table, []
+    for session in range(market.first_session, table.last_session + 1):
         market.open_session(session)
-        for row in range(*panel.rows_of_session(session)):
+        for row in range(*table.rows_of_session(session)):
             market.advance(row)
-        rows.append(panel.end - panel.base)
+        rows.append(table.end - table.base)
     return rows
 
 
 def test_a_run_holds_the_session_it_is_in_and_the_one_before(tmp_path: Path) -> None:
     market = market_of(portal_of(written(bars(), tmp_path)))
-    assert isinstance(market.panel, RollingPanel)
+    assert isinstance(market.table, RollingTable)
 
     assert max(held_rows(market)) <= 2 * 390
-    assert market.panel.rows == SESSIONS * 390
+    assert market.table.rows == SESSIONS * 390
 
 
 def test_a_window_that_looks_further_back_is_held_from_then_on(tmp_path: Path) -> None:
     market = market_of(portal_of(written(bars(), tmp_path)))
     held_rows(market)
-    assert market.panel.end - market.panel.base <= 2 * 390
+    assert market.table.end - market.table.base <= 2 * 390
 
     window = market.windows.matrix((0, 1), "close", market.windows.span(1_000, "1m"))
 
     assert window.shape == (1_000, 2)
-    assert market.panel.end - market.panel.base >= 1_500
+    assert market.table.end - market.table.base >= 1_500
     expected = market_of(PolarsDataPortal(None, minute_bars=bars()))
     held_rows(expected)
     assert np.array_equal(
@@ -349,7 +349,7 @@ def test_the_rows_that_are_held_cannot_be_changed(tmp_path: Path) -> None:
     held_rows(market)
 
     with pytest.raises(ValueError, match="read-only"):
-        market.panel.column(0, "close", market.panel.base, market.panel.end)[0] = 1.0
+        market.table.column(0, "close", market.table.base, market.table.end)[0] = 1.0
 
 
 def test_indicators_read_whole_columns_from_a_file_of_their_own(tmp_path: Path) -> None:
@@ -359,23 +359,23 @@ def test_indicators_read_whole_columns_from_a_file_of_their_own(tmp_path: Path) 
 
     market.column_value(0, "mean")
 
-    assert market.panel._columns is not None
-    assert market.panel.end - market.panel.base <= 2 * 390
+    assert market.table._columns is not None
+    assert market.table.end - market.table.base <= 2 * 390
     assert seen(tmp_path) == []
 
 
 def test_a_session_has_the_same_history_as_one_over_bars_in_memory(tmp_path: Path) -> None:
-    panels = [
+    tables = [
         Market(
             portal, frequency="1m", first_session=FIRST + 5, last_session=None, preload=False
-        ).panel
+        ).table
         for portal in (
             portal_of(written(shuffled(bars()), tmp_path)),
             PolarsDataPortal(None, minute_bars=bars()),
         )
     ]
 
-    assert [panel.rows for panel in panels] == [5 * 390] * 2
+    assert [table.rows for table in tables] == [5 * 390] * 2
     for field in ("open", "high", "low", "close", "volume"):
-        ours, theirs = (panel.values(field, 0, panel.rows) for panel in panels)
+        ours, theirs = (table.values(field, 0, table.rows) for table in tables)
         assert np.array_equal(ours, theirs, equal_nan=True)

@@ -28,9 +28,9 @@ def portal():
 
 
 def test_the_sample_has_five_shares_over_thirteen_years(portal):
-    lives = {asset.symbol: (asset.start_date, asset.end_date) for asset in portal.assets}
+    listing = {asset.symbol: (asset.start_date, asset.end_date) for asset in portal.assets}
 
-    assert lives == {
+    assert listing == {
         "AAPL": (date(2000, 3, 1), date(2013, 3, 1)),
         "FB": (date(2012, 5, 18), date(2013, 3, 1)),
         "GOOG": (date(2004, 8, 19), date(2013, 3, 1)),

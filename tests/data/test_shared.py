@@ -1,4 +1,4 @@
-"""What runs over one portal share: panels, indicators, lives and actions."""
+"""What runs over one portal share: tables, indicators, listing and actions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Reader(rbt.TradingAlgorithm):
         if self.function is not None:
             expression = CLOSE.map_batches(self.function, return_dtype=pl.Float64)
         self.indicator("mean", expression)
-        context.seen, context.panel = [], self._run.market.panel
+        context.seen, context.table = [], self._run.market.table
 
     def handle_data(self, context: Any, data: Any) -> None:
         context.seen.append(data.current(context.asset, "mean"))
@@ -42,7 +42,7 @@ def run(portal: rbt.PolarsDataPortal, **params: Any) -> Any:
 def test_runs_over_a_portal_read_the_same_panel() -> None:
     portal = rbt.PolarsDataPortal(daily_frame())
 
-    assert run(portal).panel is run(portal).panel
+    assert run(portal).table is run(portal).table
 
 
 def test_runs_of_other_spans_and_other_portals_do_not() -> None:
@@ -50,15 +50,15 @@ def test_runs_of_other_spans_and_other_portals_do_not() -> None:
     sessions = portal.to_frame()["date"].unique().sort().to_list()
     short = rbt.backtest(Reader, portal, end=sessions[-2], progress=False).context
 
-    panels = {id(one): one for one in (run(portal).panel, short.panel)}
-    panels |= {
+    tables = {id(one): one for one in (run(portal).table, short.table)}
+    tables |= {
         id(one): one
         for one in (
-            run(copied).panel
+            run(copied).table
             for copied in (pickle.loads(pickle.dumps(portal)), portal.without_end())
         )
     }
-    assert len(panels) == 4
+    assert len(tables) == 4
 
 
 def test_a_portal_travels_without_what_its_runs_share() -> None:
@@ -119,7 +119,7 @@ def test_few_panels_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "KEPT_CELLS", 1)
     first = run(portal)
 
-    assert run(portal).panel is first.panel  # as long as somebody holds it
-    held = id(first.panel)
+    assert run(portal).table is first.table  # as long as somebody holds it
+    held = id(first.table)
     del first
-    assert held not in [id(panel) for panel in portal.shared._panels.values()]
+    assert held not in [id(table) for table in portal.shared._panels.values()]

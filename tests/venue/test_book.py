@@ -58,7 +58,7 @@ class Desk:
             self.book.advance(self.now)
 
     def events(self):
-        return [(u.order.ticket.client_order_id, u.event) for u in self.updates]
+        return [(u.order.request.client_order_id, u.event) for u in self.updates]
 
 
 def test_an_order_fills_at_once_or_with_the_next_bar():
@@ -96,7 +96,7 @@ def test_a_day_order_expires_with_its_session_and_another_does_not():
     desk.advance()
 
     assert desk.events() == [("day", "new"), ("gtc", "new"), ("day", "expired")]
-    assert [o.ticket.client_order_id for o in desk.book.open_orders()] == ["gtc"]
+    assert [o.request.client_order_id for o in desk.book.open_orders()] == ["gtc"]
     assert (
         order_shape(desk.book, desk.book.by_client_id("day"))["expired_at"]
         == "2005-01-04T21:00:00Z"

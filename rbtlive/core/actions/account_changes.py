@@ -1,7 +1,7 @@
 """What a broker, a person or a clock does to a run's books besides orders and fills.
 
-The rule: each change is an event, applied here and nowhere else, so that a replay of the
-journal gives the same books.
+The rule: each change is an event, applied here and nowhere else, so that a replay of
+the journal gives the same books.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ def check_orderable(state: RunState, asset: Any, method: str) -> Asset | None:
         raise OrderDuringInitialize(
             f"{method}() cannot be called in initialize: no bar has come yet; order in handle_data"
         )
-    session, lives = state.market.session, state.market.lives
-    if session > lives.last[known.index] or session > lives.auto_close[known.index]:
+    session, listing = state.market.session, state.market.listing
+    if session > listing.last[known.index] or session > listing.auto_close[known.index]:
         state.on_message(
             "warning",
             f"{known.symbol} has left the market and cannot be ordered; a position in it is "

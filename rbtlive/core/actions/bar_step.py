@@ -20,7 +20,7 @@ def take_bar(state: RunState, row: int) -> None:
     """Go to a row of the market, and do what its bar brings."""
     market, callbacks = state.market, state.callbacks
     if not state.start_hook_done:
-        start_hook_if_due(state, int(market.panel.row_us[row]))
+        start_hook_if_due(state, int(market.table.row_us[row]))
     market.advance(row)
     open_orders = state.orders.book
     if open_orders:

@@ -67,7 +67,9 @@ def _close(state: RunState, symbol: str, at_most: Mapping[str, Decimal] | None) 
 
 
 def trip(state: RunState, event: CircuitBreakerEvent) -> None:
-    """Do what a breaker that has tripped says; one that only reduces loosens no halt."""
+    """Do what a breaker that has tripped says; one that only
+    reduces never weakens a halt.
+    """
     reason = f"{event.name}: {event.reason}"
     if event.action == "flatten":
         _flatten(state, reason)

@@ -22,7 +22,7 @@ from rbtlive.finance.cancel_policy import NeverCancel
 from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Floats
+    from rbtlive.data.bars.bar_table import Floats
 
 
 def run_quiet_sessions(
@@ -131,8 +131,8 @@ class _Days:
         books.starting_cash, books.starting_base = close.cash, close.capital_base
         books.starting_value = None
 
-    # False if the last session has changed more than prices. The callbacks are called as
-    # `take_bar` calls them.
+    # False if the last session has changed more than prices. The callbacks are called
+    # as `take_bar` calls them.
     def _run(  # noqa: C901 - a call less is a tenth of a session
         self, end: int, before_each: Callable[[], None] | None
     ) -> bool:
@@ -207,9 +207,9 @@ class _Days:
         books.rows_before = len(books.rows)
 
     def _prices(self, count: int) -> Floats:
-        panel = self._state.market.panel
-        row = self._first - panel.first_session
-        prices: Floats = panel.values("close", row, row + count).take(self._places, axis=1)
+        table = self._state.market.table
+        row = self._first - table.first_session
+        prices: Floats = table.values("close", row, row + count).take(self._places, axis=1)
         for session, own in self._odd_prices.items():
             if session < self._next:
                 prices[session - self._first] = own

@@ -1,5 +1,5 @@
-"""What a strategy sets up: cost models, controls, values from elsewhere; and what it may
-ask of the run's environment.
+"""What a strategy sets up: cost models, controls, values from elsewhere; and what it
+may ask of the run's environment.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ def finish_session(state: RunState) -> None:
     state.keep_decimals()
     _close_delisted(state)
     state.flush_changes()
-    # In daily runs orders that this cancels are news of the next session, as in zipline.
+    # In daily runs orders that this cancels are news of the next session, as in
+    # zipline.
     _apply_cancel_policy(state)
     if state.account_controls:
         _check_account(state)

@@ -38,13 +38,13 @@ def shares_for_value(state: RunState, asset: Asset, value: Any) -> Decimal:
         CannotOrderDelistedAsset: the asset is not listed in this session, or has no
             price yet.
     """
-    session, lives = state.market.session, state.market.lives
-    if session < lives.first[asset.index]:
+    session, listing = state.market.session, state.market.listing
+    if session < listing.first[asset.index]:
         raise CannotOrderDelistedAsset(
             f"{asset.symbol} cannot be ordered by value: it started trading on {asset.start_date}, "
             f"and the session is {state.session_label}; order shares or wait"
         )
-    if session > lives.last[asset.index]:
+    if session > listing.last[asset.index]:
         raise CannotOrderDelistedAsset(
             f"{asset.symbol} cannot be ordered by value: it stopped trading on {asset.end_date}, "
             f"and the session is {state.session_label}"

@@ -92,7 +92,10 @@ class TradingControl(abc.ABC):
             TradingControlViolation: `on_error` is "fail".
         """
         constraint = repr(self) + (f" (Metadata: {metadata})" if metadata else "")
-        message = f"an order for {_shown(amount)} of {asset} at {datetime} breaks the trading control {constraint}"
+        message = (
+            f"an order for {_shown(amount)} of {asset} at {datetime} breaks the trading "
+            f"control {constraint}"
+        )
         if self.on_error == "fail":
             raise TradingControlViolation(
                 message, asset=asset, amount=amount, datetime=datetime, constraint=constraint
@@ -199,7 +202,7 @@ class _SizeLimit(TradingControl):
     def _limit(self, asset: Asset, amount: Any, size: Decimal, when: datetime, data: Any) -> None:
         if self._most_shares is not None and abs(size) > self._most_shares:
             self.handle_violation(asset, amount, when)
-            return  # one order is told of once, whatever it breaks
+            return  # one order is reported once, whatever it breaks
         if self._most_notional is None:
             return
         price = data.current(asset, "price")
@@ -420,7 +423,9 @@ class MinLeverage(AccountControl):
     def validate(
         self, portfolio: Any, account: Any, algo_datetime: datetime, algo_current_data: Any
     ) -> None:
-        """End the run if the deadline has passed and gross leverage is below the limit."""
+        """End the run if the deadline has passed and gross leverage is below the
+        limit.
+        """
         del portfolio, algo_current_data
         deadline = self.deadline
         if not isinstance(deadline, datetime):

@@ -54,7 +54,9 @@ class NthSession:
     offset: int
 
     def matches(self, calendar: TradingCalendar, *, session: int, now_us: int) -> bool:
-        """Return whether `session` is the one; periods with fewer sessions have none."""
+        """Return whether `session` is the one; periods with fewer sessions have
+        none.
+        """
         del now_us
         number, size = _place_in_period(calendar, self.period, session)
         return number == (self.offset if self.offset >= 0 else size + self.offset)
@@ -130,26 +132,34 @@ class date_rules:  # noqa: N801 - zipline's name
 
     @staticmethod
     def week_start(days_offset: int = 0) -> Rule:
-        """The session `days_offset` sessions after the first of each ISO week (0 to 4)."""
+        """The session `days_offset` sessions after the first of each ISO week (0 to
+        4).
+        """
         return NthSession("week", _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_start"))
 
     @staticmethod
     def week_end(days_offset: int = 0) -> Rule:
-        """The session `days_offset` sessions before the last of each ISO week (0 to 4)."""
+        """The session `days_offset` sessions before the last of each ISO week (0 to
+        4).
+        """
         return NthSession(
             "week", -1 - _offset_in_range(days_offset, MAX_WEEK_RANGE, rule="week_end")
         )
 
     @staticmethod
     def month_start(days_offset: int = 0) -> Rule:
-        """The session `days_offset` sessions after the first of each month (0 to 22)."""
+        """The session `days_offset` sessions after the first of each month (0 to
+        22).
+        """
         return NthSession(
             "month", _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_start")
         )
 
     @staticmethod
     def month_end(days_offset: int = 0) -> Rule:
-        """The session `days_offset` sessions before the last of each month (0 to 22)."""
+        """The session `days_offset` sessions before the last of each month (0 to
+        22).
+        """
         return NthSession(
             "month", -1 - _offset_in_range(days_offset, MAX_MONTH_RANGE, rule="month_end")
         )

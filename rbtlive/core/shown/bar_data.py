@@ -24,6 +24,7 @@ from rbtlive.data.windows.windows import Span
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.bar import OHLCV
 
 CURRENT_FIELDS: Final = (
     "open",
@@ -35,7 +36,7 @@ CURRENT_FIELDS: Final = (
     "last_traded",
     "contract",
 )
-HISTORY_FIELDS: Final = ("open", "high", "low", "close", "volume", "price")
+HISTORY_FIELDS: Final = (*OHLCV, "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
 
 
@@ -125,7 +126,7 @@ class BarData:
         except (KeyError, TypeError, IndexError):
             # Not asked for before; or several, which cannot be looked up; or an earlier
             # bar is seen.
-            self._make_quick(assets, fields)
+            self._make_fast(assets, fields)
             return self._current(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
             return self._current(assets, fields)
@@ -158,11 +159,11 @@ class BarData:
     def _learn(self, assets: Any, fields: Any) -> None:
         for asset in assets if type(assets) is list else [assets]:
             for field in fields if type(fields) is list else [fields]:
-                self._make_quick(asset, field)
+                self._make_fast(asset, field)
 
     # From the second time on, a number of one asset is one index into a column, until
     # the market moves its columns.
-    def _make_quick(self, assets: Any, fields: Any) -> None:
+    def _make_fast(self, assets: Any, fields: Any) -> None:
         index = self._index_of(assets)
         if index is None or type(fields) is not str or self._market.looks_back:
             return
@@ -243,8 +244,8 @@ class BarData:
         if row < 0:
             return self._presenter.no_time()
         if not market.interval.intraday:
-            return self._presenter.session(market.calendar.label(market.panel.session_at(row)))
-        return self._presenter.timestamp(int(market.panel.row_us[row]))
+            return self._presenter.session(market.calendar.label(market.table.session_at(row)))
+        return self._presenter.timestamp(int(market.table.row_us[row]))
 
     def can_trade(self, assets: Any) -> Any:
         """Say whether an asset, or each of several, can be traded now.
@@ -263,7 +264,7 @@ class BarData:
         market, index = self._market, self._index[asset]
         if self._restricted(asset, self.current_dt):
             return False
-        if not market.alive(index) or market.session > market.lives.auto_close[index]:
+        if not market.alive(index) or market.session > market.listing.auto_close[index]:
             return False
         if market.interval.intraday and not market.exchange_is_open():
             return False
@@ -315,8 +316,8 @@ class BarData:
             fields: A field, or several: open, high, low, close, volume, price
                 (forward-filled close), or an indicator.
             bar_count: How many bars, this one included.
-            frequency: How long these bars are: as long as the run's, or longer bars that
-                those add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in one of
+            frequency: How long these bars are: as long as the run's, or longer bars
+                that those add up to, e.g. "1h" or "1d" in a run of "1m", "1w" in one of
                 "1d".
             dtype: With polars frames, `pl.Decimal` gives Decimal(38, 12) columns
                 instead of Float64; a missing value is null there.
@@ -338,14 +339,14 @@ class BarData:
         market = self._market
         if dtype is None and frequency == market.frequency:
             if type(assets) is list:
-                return self._quick_frame(assets, fields, bar_count, frequency)
+                return self._fast_frame(assets, fields, bar_count, frequency)
             try:
                 cut, first = self._windows[fields][assets]
                 low = market.seen + 1 - bar_count
                 if first <= low <= market.seen:
                     return cut(low, bar_count)
             except (KeyError, TypeError):  # not asked for before; or several; or no number of bars
-                self._make_quick_window(assets, fields)
+                self._make_fast_window(assets, fields)
         plain = (
             type(bar_count) is int
             and bar_count > 0
@@ -362,7 +363,7 @@ class BarData:
         return self._history(assets, fields, count, frequency, dtype, partial=partial)
 
     # As with one asset: assets asked for together before need no look at each of them.
-    def _quick_frame(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
+    def _fast_frame(self, assets: list[Any], fields: Any, bar_count: Any, frequency: str) -> Any:
         market, chosen = self._market, tuple(assets)
         try:
             cut, first = market.quick.frames[fields][chosen]
@@ -386,7 +387,7 @@ class BarData:
         return shown
 
     # As with numbers: from the second time on a window is one slice of a column.
-    def _make_quick_window(self, assets: Any, fields: Any) -> None:
+    def _make_fast_window(self, assets: Any, fields: Any) -> None:
         index = self._index_of(assets)
         if (
             index is None

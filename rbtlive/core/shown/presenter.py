@@ -28,7 +28,7 @@ from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM, Figure, Number, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rbtlive.data.bars.panel import Panel
+    from rbtlive.data.bars.bar_table import BarTable
 
 EXACT = pl.Decimal(38, 12)
 """What `dtype=pl.Decimal` gives in histories."""
@@ -272,8 +272,8 @@ _LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies 
 # already stands for itself.
 _PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
 
-# The times of all rows of a panel, as an index.
-_AXES: WeakKeyDictionary[Panel, pd.DatetimeIndex] = WeakKeyDictionary()
+# The times of all rows of a table, as an index.
+_AXES: WeakKeyDictionary[BarTable, pd.DatetimeIndex] = WeakKeyDictionary()
 
 
 class PandasPresenter:
@@ -416,14 +416,14 @@ class PandasPresenter:
             matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
         return matrix
 
-    # Every window of a panel that stays as it is is cut from one index: to make one takes
-    # ten times as long.
+    # Every window of a table that stays as it is is cut from one index: to make one
+    # takes ten times as long.
     def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
-        panel = span.history.panel
-        if span.dates is None and panel.frozen and (panel.interval.intraday or not span.today):
-            whole = _AXES.get(panel)
+        table = span.history.table
+        if span.dates is None and table.frozen and (table.interval.intraday or not span.today):
+            whole = _AXES.get(table)
             if whole is None:
-                whole = _AXES[panel] = self._index_of(panel.dates(0, panel.rows))
+                whole = _AXES[table] = self._index_of(table.dates(0, table.rows))
             return whole[span.low : span.high]
         return self._index_of(market.windows.dates(span))
 

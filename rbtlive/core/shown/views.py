@@ -182,7 +182,10 @@ class OrderView:
 
     def __repr__(self) -> str:
         o = self.raw
-        return f"Order(id={o.id!r}, asset={o.asset!r}, amount={self.amount!r}, filled={self.filled!r}, status={o.state.value})"
+        return (
+            f"Order(id={o.id!r}, asset={o.asset!r}, amount={self.amount!r}, "
+            f"filled={self.filled!r}, status={o.state.value})"
+        )
 
 
 class TransactionView:
@@ -219,7 +222,10 @@ class TransactionView:
         return self.asset
 
     def __repr__(self) -> str:
-        return f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount!r}, price={self.price!r})"
+        return (
+            f"Transaction(asset={self.asset!r}, dt={self.dt}, amount={self.amount!r}, "
+            f"price={self.price!r})"
+        )
 
 
 class PositionView:
@@ -477,7 +483,10 @@ class PortfolioView:
         return weights
 
     def __repr__(self) -> str:
-        return f"Portfolio(portfolio_value={self.portfolio_value!r}, cash={self.cash!r}, positions={self.positions!r})"
+        return (
+            f"Portfolio(portfolio_value={self.portfolio_value!r}, cash={self.cash!r}, "
+            f"positions={self.positions!r})"
+        )
 
 
 # Of nothing, anything is infinitely much.

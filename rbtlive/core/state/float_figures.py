@@ -18,7 +18,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ENGINE_CONTEXT
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Floats
+    from rbtlive.data.bars.bar_table import Floats
 
 Whole: TypeAlias = Any
 """An array of ints: numpy's where they fit, else Python's."""
@@ -32,8 +32,8 @@ _EXACT_INT: Final = 1 << 60
 def float_figures(
     parts: Sequence[SessionClose | QuietDays], *, ending_value: Decimal, total_return: float
 ) -> dict[str, Floats] | None:
-    """Return the figures of consecutive sessions, by the names of their rows; None where
-    a number does not fit.
+    """Return the figures of consecutive sessions, by the names of their rows; None
+    where a number does not fit.
 
     Args:
         parts: Oldest first.

@@ -18,8 +18,8 @@ from rbtlive.model.number import to_decimal
 
 if TYPE_CHECKING:
     from rbtlive.core.state.portfolio import Portfolio
+    from rbtlive.data.bars.bar_table import Floats
     from rbtlive.data.bars.market import Market
-    from rbtlive.data.bars.panel import Floats
 
 
 KEPT_PRICES = 200_000
@@ -72,7 +72,7 @@ class Marks:
             return
         if not self._portfolio.holdings:
             self._marked_us = market.now_us
-        elif market.panel.computed is None or not (
+        elif market.table.computed is None or not (
             market.values_are_closes and self.mark_row_unseen()
         ):
             self.mark_now()
@@ -107,11 +107,11 @@ class Marks:
         in the row that is seen, else return False.
         """
         market, row = self._market, self._market.row
-        panel = market.panel
-        complete = panel.complete
+        table = market.table
+        complete = table.complete
         if complete is None:
-            closes = panel.values("close", 0, panel.rows)
-            complete = panel.complete = (~np.isnan(closes).any(axis=1)).tobytes()
+            closes = table.values("close", 0, table.rows)
+            complete = table.complete = (~np.isnan(closes).any(axis=1)).tobytes()
         if not complete[row]:
             return False
         self._marked_us = self._waiting_us = market.now_us
@@ -153,7 +153,7 @@ class Marks:
         return self._places
 
     def _closes(self, row: int) -> Floats:
-        closes: Floats = self._market.panel.values("close", row, row + 1)[0]
+        closes: Floats = self._market.table.values("close", row, row + 1)[0]
         return closes
 
     # A close of this very bar that was made exact before is most of what is asked for.

@@ -22,7 +22,8 @@ class OrderManager:
     """Tracks orders through their life.
 
     Attributes:
-        book: The open orders of each asset, always the same object; read, do not change.
+        book: The open orders of each asset, always the same object; read, do not
+            change.
     """
 
     def __init__(self) -> None:
@@ -32,9 +33,9 @@ class OrderManager:
         self._emptied: list[Asset] = []
         self.executions: set[str] = set()
         self._last_id = 0
-        self._told: dict[str, tuple[object, ...]] = {}
+        self._before: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
-        self._denied_told = 0
+        self._denied_before = 0
         # Changes whenever an open order was added, ended or restated.
         self.version = 0
         # Orders that changed in the current session, the latest change last; emptied by
@@ -241,9 +242,11 @@ class OrderManager:
         self.executions = set(executions)
         self._last_id = last_id
 
-    def changed_since_told(self) -> list[Order]:
-        """Return the open orders that are not as they were when this was last called."""
-        told: dict[str, tuple[object, ...]] = {}
+    def changed_since_last(self) -> list[Order]:
+        """Return the open orders that are not as they were when this was last
+        called.
+        """
+        seen: dict[str, tuple[object, ...]] = {}
         changed = []
         for orders in self.book.values():
             for o in orders:
@@ -258,22 +261,24 @@ class OrderManager:
                     o.broker_order_id,
                     o.cancel_reason,
                 )
-                if self._told.get(o.id) != now:
+                if self._before.get(o.id) != now:
                     changed.append(o)
-                told[o.id] = now
-        self._told = told
+                seen[o.id] = now
+        self._before = seen
         return changed
 
-    def denied_since_told(self) -> list[Order]:
+    def denied_since_last(self) -> list[Order]:
         """Return the orders that were denied since this was last called."""
-        fresh = list(self.denied.values())[self._denied_told :]
-        self._denied_told = len(self.denied)
+        fresh = list(self.denied.values())[self._denied_before :]
+        self._denied_before = len(self.denied)
         return fresh
 
     def restore_denied(self, denied: Iterable[Order]) -> None:
-        """Take the denied orders of a run that is carried on: they have been told of."""
+        """Take the denied orders of a run that is carried on: they have been
+        reported.
+        """
         self.denied = {order.id: order for order in denied}
-        self._denied_told = len(self.denied)
+        self._denied_before = len(self.denied)
 
     def prune(self) -> None:
         """Forget the place of assets that have no open orders left."""

@@ -92,7 +92,9 @@ class Held:
 
 
 class PositionTotals(NamedTuple):
-    """Sums over the positions, as zipline's statistics take them: money, then counts."""
+    """Sums over the positions, as zipline's statistics take them: money, then
+    counts.
+    """
 
     long_value: Decimal
     short_value: Decimal
@@ -285,8 +287,8 @@ class Portfolio:
         self._move_cash(cash)
 
     def book_cash(self, amount: Decimal, *, deposit: bool) -> None:
-        """Receive or pay money: as profit or loss, or as a deposit (negative: withdrawal)
-        that changes the capital base.
+        """Receive or pay money: as profit or loss, or as a deposit (negative:
+        withdrawal) that changes the capital base.
         """
         if deposit:
             self.capital_base += amount

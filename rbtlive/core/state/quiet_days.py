@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.state.session_figures import SessionClose
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Floats
+    from rbtlive.data.bars.bar_table import Floats
     from rbtlive.data.calendars.calendar import TradingCalendar
 
 
@@ -24,7 +24,8 @@ class QuietDays:
         first: Number of the first of them.
         count: How many they are.
         prices: Price of each position, sessions x positions; None if nothing is held.
-        recorded: Recorded variables of each session; None if they are those of `before`.
+        recorded: Recorded variables of each session; None if they are those of
+            `before`.
         no_cash: A cash flow of zero, written as the books write it.
     """
 
@@ -48,7 +49,9 @@ class QuietDays:
         self.no_cash = no_cash
 
     def pattern(self) -> SessionClose:
-        """Return what is the same in the closes of all: of the first, without prices."""
+        """Return what is the same in the closes of all: of the first, without
+        prices.
+        """
         before = self.before
         executed = before.transactions[1]
         return before._replace(

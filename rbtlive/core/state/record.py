@@ -1,4 +1,6 @@
-"""What a run leaves behind: the facts that results, reports and panels are made from."""
+"""What a run leaves behind: the facts that results, reports and panels are made
+from.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ from rbtlive.model.number import ZERO
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Floats
+    from rbtlive.data.bars.bar_table import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,9 @@ class SessionRows(MutableSequence[SessionRow]):
         self._figures, self._floats = {}, None
 
     def note_quiet(self, days: QuietDays) -> None:
-        """Add the sessions that were closed last, in which nothing but prices changed."""
+        """Add the sessions that were closed last, in which nothing but prices
+        changed.
+        """
         self._closes.append(days)
         self._count += days.count
         self._figures, self._floats = {}, None
@@ -209,8 +213,8 @@ class SessionRows(MutableSequence[SessionRow]):
         return made + self._unmade(name) if self._closes else made
 
     def floats(self, name: str) -> Sequence[Any]:
-        """Return one of the figures of every row, money as the float next to it; of many
-        rows at a small part of the cost of exact ones.
+        """Return one of the figures of every row, money as the float next to it; of
+        many rows at a small part of the cost of exact ones.
         """
         if not self._rows and self._closes and self._floats is None and not self._figures:
             self._floats = float_figures(self._closes, ending_value=ZERO, total_return=0.0) or {}

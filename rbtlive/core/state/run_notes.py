@@ -30,7 +30,7 @@ class RunNotes:
         self.rounded_away[symbol] = self.rounded_away.get(symbol, 0) + 1
 
     def note_price(self, symbol: str, asked: Decimal, placed: Decimal) -> None:
-        """Note as what a price was placed."""
+        """Note the price that was asked for, and the one on a tick that was placed."""
         known = self.moved_prices.get(symbol)
         if asked and (known is None or _moved(asked, placed) > _moved(*known)):
             self.moved_prices[symbol] = (asked, placed)

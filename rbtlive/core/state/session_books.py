@@ -1,6 +1,6 @@
 """The figures that a session's row is computed from, taken at its start.
 
-The rule: what is None follows from the row before, which is not made for it.
+The rule: None means that a value is derived from the previous row when it is read.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class SessionBooks:
         reported_adjustments: How many adjustments the rows hold so far.
         rows_before: How many rows there were at the session's start.
         closed_version: The portfolio's version at the last close.
-        close_prices: What was held at the last close was valued at, if that mark may
-            still wait; None otherwise.
+        close_prices: Prices of the last close while that mark is still pending; None
+            otherwise.
     """
 
     __slots__ = (

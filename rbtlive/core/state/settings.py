@@ -1,4 +1,6 @@
-"""What a run was asked to do. Frozen; everything that could change a number is in here."""
+"""What a run was asked to do. Frozen; everything that could change a number is in
+here.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,7 @@ class RunSettings:
 
     @property
     def sessions(self) -> TradingCalendar:
-        """The run's calendar; of weekly or monthly bars each week or month is one of its
-        sessions.
+        """The run's calendar; of weekly or monthly bars each week or month is one of
+        its sessions.
         """
         return calendar_of(get_calendar(self.calendar), self.interval)

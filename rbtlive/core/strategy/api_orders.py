@@ -114,7 +114,9 @@ class OrderMethods(Bound):
         style: Any = None,
         tag: str | None = None,
     ) -> str | None:
-        """Order shares worth a fraction of the portfolio's value (0.5 is half of it)."""
+        """Order shares worth a fraction of the portfolio's value (0.5 is half of
+        it).
+        """
         state = self._running("order_percent", orders=True)
         known = check_orderable(state, asset, "order_percent")
         if known is None:

@@ -81,7 +81,9 @@ class StrategyExecutor:
             bind(self._algorithm, state)
 
     def release(self) -> None:
-        """Give the run's own class back: the run is over, and nothing is called any more."""
+        """Give the run's own class back: the run is over, and nothing is called any
+        more.
+        """
         own, self._own_class = self._own_class, None
         if own is not None and type(self._algorithm) is own.made:
             self._algorithm.__class__ = cast("type[TradingAlgorithm]", own.made.__base__)
@@ -281,8 +283,8 @@ def _source_of(subject: Any) -> str:
         return _code_text(code)
 
 
-# Since Python 3.13 a class knows the line it was defined on: of a cell it is looked up in
-# whatever file the module has, and may lead to anything.
+# Since Python 3.13 a class knows the line it was defined on: of a cell it is looked up
+# in whatever file the module has, and may lead to anything.
 def _defines(source: str, name: str) -> bool:
     return re.search(rf"^\s*class\s+{re.escape(name)}\b", source, re.MULTILINE) is not None
 

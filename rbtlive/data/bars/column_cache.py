@@ -11,11 +11,11 @@ from rbtlive.model.arrays import NDArray, np
 Floats: TypeAlias = "NDArray[np.float64]"
 
 KEPT_VALUES: Final = 4_000_000
-"""So many values of indicators are kept beside a panel."""
+"""So many values of indicators are kept beside a table."""
 
 
 class ColumnCache:
-    """Columns that were computed from a panel's bars; the oldest go first.
+    """Columns that were computed from a table's bars; the oldest go first.
 
     Args:
         most: How many values are kept.

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rbtlive.data.bars.panel import FIELDS, Panel
-from rbtlive.data.bars.panel_maker import ListingDates
+from rbtlive.data.bars.bar_table import FIELDS, BarTable
 from rbtlive.data.bars.session_bars import LastRows
+from rbtlive.data.bars.table_maker import ListingDates
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.model.arrays import np
 
@@ -24,8 +24,8 @@ class Cursor:
     """A place in the bars of a run, and what is seen from there.
 
     Args:
-        panel: The bars of the run's interval.
-        lives: From when to when each asset is listed.
+        table: The bars of the run's interval.
+        listing: From when to when each asset is listed.
         look_ahead_before_start: Let a daily `before_trading_start` see the coming
             session's bar, as zipline does.
         lag: By how many rows each bar is shown late; positions are valued at the
@@ -34,7 +34,7 @@ class Cursor:
             is a price.
 
     Attributes:
-        panel: The bars of the run's interval.
+        table: The bars of the run's interval.
         session: Number of the session the cursor is in; -1 before the first.
         row: Row being processed; the last row of history before the first, -1 without
             history.
@@ -45,7 +45,7 @@ class Cursor:
         view_session: Its session.
         seen: The row that is seen; while that `looks_back`, BEHIND every column: who
             reads by it then finds nothing.
-        lives: From when to when each asset is listed.
+        listing: From when to when each asset is listed.
         adjustments: Splits and dividends that are in effect.
     """
 
@@ -53,34 +53,34 @@ class Cursor:
 
     def __init__(
         self,
-        panel: Panel,
-        lives: ListingDates,
+        table: BarTable,
+        listing: ListingDates,
         *,
         look_ahead_before_start: bool,
         lag: int,
         without_volume: frozenset[int] = frozenset(),
     ) -> None:
-        self.panel = panel
-        self.lives = lives
-        self._first, self._last = lives.first, lives.last
+        self.table = table
+        self.listing = listing
+        self._first, self._last = listing.first, listing.last
         self._look_ahead = look_ahead_before_start
         self._lag = lag
-        self._intraday = panel.interval.intraday
-        self._known = LastRows(panel, "close")
-        self._traded = LastRows(panel, "volume")
+        self._intraday = table.interval.intraday
+        self._known = LastRows(table, "close")
+        self._traded = LastRows(table, "volume")
         self._without_volume = without_volume
         self.session, self.now_us = -1, 0
         self.before_open = self.looks_back = False
         self.row = self.view = self.seen = self.view_session = -1
 
     # Flat views of the columns: reading a number is one index away. They end when the
-    # panel moves its arrays.
+    # table moves its arrays.
     def _bind(self) -> None:
-        self._generation = self.panel.generation
-        self._width = self.panel.width
-        self._shift = self.panel.base * self._width
-        self._us = self.panel.flat_us()
-        self._fields = {field: self.panel.flat(field) for field in FIELDS}
+        self._generation = self.table.generation
+        self._width = self.table.width
+        self._shift = self.table.base * self._width
+        self._us = self.table.flat_us()
+        self._fields = {field: self.table.flat(field) for field in FIELDS}
         self._open, self._high, self._low = (
             self._fields[field] for field in ("open", "high", "low")
         )
@@ -92,10 +92,10 @@ class Cursor:
         return self._lag > 0
 
     def step(self, session: int) -> None:
-        """Move to the one bar of the next session, whose rows are all there and in which
-        nothing takes effect.
+        """Move to the one bar of the next session, whose rows are all there and in
+        which nothing takes effect.
         """
-        row = session - self.panel.first_session
+        row = session - self.table.first_session
         self.session = self.view_session = session
         self.row = self.view = self.seen = row
         self.now_us = self._us[row]
@@ -104,16 +104,16 @@ class Cursor:
     # Sees a row of an earlier session as it looks from the current one.
     def _look_back_at(self, row: int) -> None:
         self.view, self.seen = row, BEHIND
-        self.view_session = self.panel.session_at(row) if row >= 0 else self.session - 1
+        self.view_session = self.table.session_at(row) if row >= 0 else self.session - 1
         self.looks_back = True
 
     def row_at(self, us: int) -> int:
-        """Return the row that ends at `us`, or that is the session `us` lies in on daily
-        bars.
+        """Return the row that ends at `us`, or that is the session `us` lies in on
+        daily bars.
         """
         if not self._intraday:
-            return self.panel.calendar.session_of_us(us) - self.panel.first_session
-        return int(np.searchsorted(self.panel.row_us, us))
+            return self.table.calendar.session_of_us(us) - self.table.first_session
+        return int(np.searchsorted(self.table.row_us, us))
 
     # --- what core, venue and models read ---------------------------------------------
 
@@ -175,14 +175,14 @@ class Cursor:
         row = self.view
         if row < 0 or self.view_session > self._last[index]:
             return NAN
-        close = self.panel.value(index, "close", row)
+        close = self.table.value(index, "close", row)
         if np.isnan(close):
             by_volume = self._intraday and index not in self._without_volume
             row = (self._traded if by_volume else self._known).find(index, row)
             if row < 0:
                 return NAN
-            close = self.panel.value(index, "close", row)
-        return close * self.adjustments.ratio(index, self.panel.session_at(row))
+            close = self.table.value(index, "close", row)
+        return close * self.adjustments.ratio(index, self.table.session_at(row))
 
     def value_price(self, index: int) -> float:
         """Return the price that positions are valued at: `price`, but never late, and
@@ -214,7 +214,7 @@ class Cursor:
     # minute that ends then.
     def _row_ending_now(self, row: int) -> int:
         found = self.row_at(self.now_us)
-        return found if found < self.panel.rows and self._us[found] == self.now_us else row
+        return found if found < self.table.rows and self._us[found] == self.now_us else row
 
     def last_traded_row(self, index: int) -> int:
         """Return the last row seen in which the asset traded; -1 if it never did."""
@@ -245,4 +245,4 @@ class Cursor:
         if not self.before_open:
             return True
         moment = np.array([self.now_us])
-        return bool(self.panel.calendar.sessions_of_minutes(moment)[0] >= 0)
+        return bool(self.table.calendar.sessions_of_minutes(moment)[0] >= 0)

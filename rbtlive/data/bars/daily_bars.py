@@ -1,5 +1,5 @@
-"""The daily bars beside a run's own: the run's bars themselves in a daily run, else laid
-out when they are first asked for.
+"""The daily bars beside a run's own: the run's bars themselves in a daily run, else
+laid out when they are first asked for.
 
 The rule: a session that is over has the portal's daily bar; where there is none, one
 made of its intraday bars.
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rbtlive.data.bars.panel import Panel
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.history import History
 from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel_maker import PanelMaker
+    from rbtlive.data.bars.table_maker import TableMaker
     from rbtlive.data.portal import PolarsDataPortal
 
 NAN = float("nan")
@@ -31,8 +31,8 @@ class DailyBars:
     Args:
         main: History over the run's own bars.
         portal: Gives daily bars.
-        maker: Lays their panel out.
-        history_of: Makes the history over a panel.
+        maker: Lays their table out.
+        history_of: Makes the history over a table.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class DailyBars:
         main: History,
         portal: PolarsDataPortal,
         *,
-        maker: PanelMaker,
-        history_of: Callable[[Panel], History],
+        maker: TableMaker,
+        history_of: Callable[[BarTable], History],
     ) -> None:
         self._main = main
         self._portal = portal
         self._maker = maker
         self._history_of = history_of
-        self._history = None if main.panel.interval.intraday else main
+        self._history = None if main.table.interval.intraday else main
         self._portal_sessions: set[int] = set()  # those with daily bars, once laid out
 
     # Few intraday runs ask for days: they are laid out when the first one does.
@@ -57,15 +57,15 @@ class DailyBars:
         if self._history is None:
             self._portal_sessions.update(self._portal.daily["session"].unique().to_list())
             self._history = self._history_of(
-                self._maker.daily_beside(self._main.panel, self._portal_sessions)
+                self._maker.daily_beside(self._main.table, self._portal_sessions)
             )
             self._history.note(self._main.noted)
         return self._history
 
     @property
-    def panel(self) -> Panel:
+    def table(self) -> BarTable:
         """One row a session."""
-        return self.history.panel
+        return self.history.table
 
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""
@@ -74,20 +74,22 @@ class DailyBars:
 
     def complete(self, last: int) -> None:
         """Add the sessions up to `last`, which are over."""
-        panel = self.panel
-        while panel.last_session < last:
-            session = panel.last_session + 1
-            row = panel.append(session, int(panel.calendar.closes_us[session]), {})
+        table = self.table
+        while table.last_session < last:
+            session = table.last_session + 1
+            row = table.append(session, int(table.calendar.closes_us[session]), {})
             if session in self._portal_sessions:
                 bars = self._portal.daily.filter(pl.col("session") == session)
-                panel.fill(self._maker.lives.keep(bars))
+                table.fill(self._maker.listing.keep(bars))
             else:
-                panel.set_row(row, session_bar(self._main.panel, session))
+                table.set_row(row, session_bar(self._main.table, session))
 
     def close_before(self, asset: int, session: int) -> float:
-        """Return an asset's unadjusted close of the session before; NaN if it has none."""
-        row = session - 1 - self.panel.first_session
-        return self.panel.value(asset, "close", row) if 0 <= row < self.panel.rows else NAN
+        """Return an asset's unadjusted close of the session before; NaN if it has
+        none.
+        """
+        row = session - 1 - self.table.first_session
+        return self.table.value(asset, "close", row) if 0 <= row < self.table.rows else NAN
 
     # Source: zipline-reloaded 3.2.1, `sources/benchmark_source.py`.
     def returns(
@@ -99,12 +101,12 @@ class DailyBars:
         The first one is from the close before; for an asset listed on that very
         session, from its open.
         """
-        panel = self.panel
-        low = first_session - panel.first_session
+        table = self.table
+        low = first_session - table.first_session
         listed_before = listed_since < first_session and low > 0
         prices = self.history.values(index, "price", low - listed_before, low + count)
         returns: list[float] = (np.divide(prices[1:], prices[:-1]) - 1.0).tolist()
         if not listed_before:
-            opened, closed = panel.value(index, "open", low), panel.value(index, "close", low)
+            opened, closed = table.value(index, "open", low), table.value(index, "close", low)
             returns.insert(0, (closed - opened) / opened)
         return returns

@@ -10,8 +10,8 @@ from rbtlive.data.bars.minute_bars import MinuteBars
 
 
 def digest_minutes(minutes: MinuteBars, digest: Any) -> None:
-    """Give a hash all bars column by column, as if they were held: once through them for
-    each column.
+    """Give a hash all bars column by column, as if they were held: once through them
+    for each column.
     """
     for number, (name, dtype) in enumerate(minutes.part(0, -1).schema.items()):
         digest.update(f"{name} {dtype} {minutes.height}\n".encode())

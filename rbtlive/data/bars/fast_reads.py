@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
-from rbtlive.data.bars.panel import FIELDS
+from rbtlive.data.bars.bar_table import FIELDS
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Panel
+    from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.windows.history import History
     from rbtlive.data.windows.indicators import Indicators
 
@@ -39,7 +39,7 @@ class FastReads:
     """What was asked for once, found again in two look-ups.
 
     Args:
-        panel: The bars of the run's frequency.
+        table: The bars of the run's frequency.
         history: Its windows.
         indicators: Columns computed from them.
 
@@ -51,10 +51,10 @@ class FastReads:
         frames: The same by field, then by assets, for windows of several.
     """
 
-    __slots__ = ("_history", "_indicators", "_panel", "frames", "numbers", "windows")
+    __slots__ = ("_history", "_indicators", "_table", "frames", "numbers", "windows")
 
-    def __init__(self, panel: Panel, history: History, indicators: Indicators) -> None:
-        self._panel = panel
+    def __init__(self, table: BarTable, history: History, indicators: Indicators) -> None:
+        self._table = table
         self._history = history
         self._indicators = indicators
         self.numbers: dict[str, dict[Any, tuple[Floats, Any]]] = {}
@@ -69,18 +69,18 @@ class FastReads:
             return self._indicators.flat(index, field)
         if field not in _COLUMNS:
             return None
-        panel = self._panel
-        view = panel.view(index, _COLUMNS[field])
-        return view if panel.base == 0 else _FromRow(panel.base, view)
+        table = self._table
+        view = table.view(index, _COLUMNS[field])
+        return view if table.base == 0 else _FromRow(table.base, view)
 
     def window(self, index: int, field: str) -> tuple[Cut, int] | None:
         """Return what cuts windows of a field, and the first row they may begin at;
         None where they are no plain slices.
         """
-        first, base = self._history.clean_from(index, field), self._panel.base
+        first, base = self._history.clean_from(index, field), self._table.base
         if first is None:
             return None
-        cut = cutter(self._panel.held_series(index, field))
+        cut = cutter(self._table.held_series(index, field))
         return (
             (cut, first)
             if base == 0
@@ -91,11 +91,11 @@ class FastReads:
         """Return what gives windows of several assets, and the first row they may begin
         at; None where days are rounded.
         """
-        history, panel = self._history, self._panel
+        history, table = self._history, self._table
         if history.clean_from(0, field) is None:
             return None
-        if panel.frozen and panel.base == 0 and field in FIELDS:
-            return history.frame(indices, field, 0, panel.end).slice, history.first_row
+        if table.frozen and table.base == 0 and field in FIELDS:
+            return history.frame(indices, field, 0, table.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
     def forget_assets(self, indices: set[int]) -> None:

@@ -31,7 +31,8 @@ def folded(bars: pl.DataFrame, ends_of_bars: NDArray[Any]) -> pl.DataFrame:
 
     Args:
         bars: As `minute_frame` gives them; without `us`, as `daily_frame` does.
-        ends_of_bars: What stands for the END of each one's longer bar, an ascending number.
+        ends_of_bars: What stands for the END of each one's longer bar, an ascending
+            number.
 
     Returns:
         `us` (the given number), session (of the first bar), asset, the five fields;

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.cursor import NAN, Cursor
 from rbtlive.data.bars.daily_bars import DailyBars
 from rbtlive.data.bars.fast_reads import FastReads
-from rbtlive.data.bars.panel import Panel
-from rbtlive.data.bars.panel_maker import ListingDates, PanelMaker
-from rbtlive.data.bars.rolling_panel import RollingPanel
+from rbtlive.data.bars.rolling_table import RollingTable
+from rbtlive.data.bars.table_maker import ListingDates, TableMaker
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.calendars.next_minute import NextMinute
 from rbtlive.data.checking.corporate import Split
@@ -92,13 +92,13 @@ class Market(Cursor):
         self.round_history = round_history
         self._index = {asset.symbol: asset.index for asset in self.assets}
         self.sources: dict[str, Callable[[Any, int], Any]] = {}
-        lives = portal.shared.lives(lambda: ListingDates(self.calendar, self.assets))
+        listing = portal.shared.listing(lambda: ListingDates(self.calendar, self.assets))
         self.data_start = (
             portal.first_session if preload else min(portal.first_session, first_session)
         )
-        maker = PanelMaker(
+        maker = TableMaker(
             portal,
-            lives,
+            listing,
             first_session=first_session,
             end=self._end(last_session),
             data_start=self.data_start,
@@ -107,19 +107,19 @@ class Market(Cursor):
         )
         super().__init__(
             maker.main(interval),
-            lives,
+            listing,
             look_ahead_before_start=look_ahead_before_start,
             lag=int(lag_at_midnight and interval == DAY and self._ends_at_midnight()),
             without_volume=frozenset(a.index for a in self.assets if not a.has_volume),
         )
         self._make_readers(maker)
-        if not preload or isinstance(self.panel, RollingPanel):
+        if not preload or isinstance(self.table, RollingTable):
             _ = self.days.history  # what it is made of may not be held later
         self._learn_actions()
-        self._coming = NextMinute(self.panel, self._index, lives)
-        self.append_next = self._coming.append
-        self.row = self.panel.rows_of_session(first_session)[0] - 1
-        self.panel.reach(first_session, back_to=self.row)
+        self._next_minute = NextMinute(self.table, self._index, listing)
+        self.append_next = self._next_minute.append
+        self.row = self.table.rows_of_session(first_session)[0] - 1
+        self.table.reach(first_session, back_to=self.row)
         self._apply_actions(first_session - 1)
         self._bind()
         self._look_back_at(self.row)
@@ -142,7 +142,7 @@ class Market(Cursor):
             previous_close=self.days.close_before,
         )
 
-    def _make_readers(self, maker: PanelMaker) -> None:
+    def _make_readers(self, maker: TableMaker) -> None:
         history_of = partial(
             _history_of,
             data_start=self.data_start,
@@ -150,11 +150,11 @@ class Market(Cursor):
             decimals=3 if self.round_history else None,
             without_volume=self._without_volume,
         )
-        self._history = history_of(self.panel)
+        self._history = history_of(self.table)
         self.days = DailyBars(self._history, self.portal, maker=maker, history_of=history_of)
         self.windows = Windows(self, self._history)
         self.indicators = Indicators(self._history, self._first)
-        self.quick = FastReads(self.panel, self._history, self.indicators)
+        self.quick = FastReads(self.table, self._history, self.indicators)
 
     def release(self) -> None:
         """Let go of what this holds of itself in circles: a run is over, and its market
@@ -163,9 +163,9 @@ class Market(Cursor):
         self.windows.release()
 
     @property
-    def daily(self) -> Panel:
-        """One row a session; the same as `panel` in a daily run."""
-        return self.days.panel
+    def daily(self) -> BarTable:
+        """One row a session; the same as `table` in a daily run."""
+        return self.days.table
 
     # --- the cursor -------------------------------------------------------------------
 
@@ -175,11 +175,11 @@ class Market(Cursor):
         """
         self.session = session
         self.before_open = False
-        self._coming.expect_nothing()
+        self._next_minute.expect_nothing()
         if not self.preload and self.interval.intraday:
             self.days.complete(session - 1)
-        self.panel.reach(session, back_to=self.row)
-        if self._generation != self.panel.generation:
+        self.table.reach(session, back_to=self.row)
+        if self._generation != self.table.generation:
             self._bind()
         self._apply_actions(session)
         self._look_back_at(self.row)
@@ -190,14 +190,14 @@ class Market(Cursor):
         """
         self.now_us = self.calendar.morning_us(session)
         self.before_open = True
-        coming = session - self.panel.first_session - self._lag
-        if self._look_ahead and not self.interval.intraday and coming < self.panel.rows:
+        coming = session - self.table.first_session - self._lag
+        if self._look_ahead and not self.interval.intraday and coming < self.table.rows:
             self._look_back_at(coming)
         else:
             self._look_back_at(self.row)
 
     def advance(self, row: int) -> None:
-        """Move to a row of the main panel, which is in the current session."""
+        """Move to a row of the main table, which is in the current session."""
         self.row = self.view = self.seen = row
         self.now_us = self._us[row]
         if self.looks_back:  # the first bar of a session; with a lag each
@@ -209,7 +209,7 @@ class Market(Cursor):
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
         self.session = session
-        self._coming.expect_nothing()
+        self._next_minute.expect_nothing()
 
     def append_slice(self, us: int, bars: Mapping[str, Bar] | None, *, session: int = -1) -> int:
         """Store the slice that ends at `us`; the cursor stays where it is.
@@ -240,11 +240,11 @@ class Market(Cursor):
                 )
             if self._first[index] <= session <= self._last[index]:
                 values[index] = bar.floats()
-        row = self.panel.append(session, us, values)
-        if self._generation != self.panel.generation:
+        row = self.table.append(session, us, values)
+        if self._generation != self.table.generation:
             self._bind()
         if self.interval.intraday:
-            self._coming.expect_after(us, session)
+            self._next_minute.expect_after(us, session)
         return row
 
     @property
@@ -253,8 +253,8 @@ class Market(Cursor):
         run.
         """
         first = (
-            self.panel.rows_of_session(self.first_session)[0]
-            if self.panel.last_session >= self.first_session
+            self.table.rows_of_session(self.first_session)[0]
+            if self.table.last_session >= self.first_session
             else None
         )
         return None if first is None or self.row < first else int(self._us[self.row])
@@ -357,7 +357,7 @@ class Market(Cursor):
 
 
 def _history_of(
-    panel: Panel,
+    table: BarTable,
     *,
     data_start: int,
     last_sessions: Sequence[int],
@@ -365,7 +365,7 @@ def _history_of(
     without_volume: frozenset[int],
 ) -> History:
     history = History(
-        panel, last_sessions=last_sessions, decimals=decimals, without_volume=without_volume
+        table, last_sessions=last_sessions, decimals=decimals, without_volume=without_volume
     )
-    history.first_row = panel.rows_of_session(data_start)[0]
+    history.first_row = table.rows_of_session(data_start)[0]
     return history

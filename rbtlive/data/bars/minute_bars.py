@@ -1,8 +1,8 @@
 """The minute bars of a portal: held in memory, or left where they are and read a part
 at a time.
 
-The rule: whoever reads them a part at a time sees the same bars, in the same order, as
-who holds them all.
+The rule: reading them a part at a time gives the same bars, in the same order, as
+holding them all.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.corporate import Dividend, Split
-from rbtlive.data.checking.schema import PRICES
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import PRICES
 from rbtlive.model.number import ENGINE_CONTEXT
 
 
@@ -44,7 +44,8 @@ class PeriodFold:
     def __init__(self, days: TradingCalendar, periods: TradingCalendar) -> None:
         self._days = days
         self._periods = periods
-        # Of sessions that the calendar of periods does not know, the number after its last.
+        # Of sessions that the calendar of periods does not know, the number after its
+        # last.
         self._of = np.searchsorted(periods.closes_us, days.closes_us)
 
     def session(self, session: int) -> int:
@@ -78,7 +79,9 @@ class PeriodFold:
         )
 
     def split(self, split: Split) -> Split:
-        """Return a split that takes effect with the first session of its week or month."""
+        """Return a split that takes effect with the first session of its week or
+        month.
+        """
         return replace(split, session=self.session(split.session))
 
     def dividend(self, dividend: Dividend, splits: Iterable[Split]) -> Dividend:
@@ -99,8 +102,8 @@ class PeriodFold:
         )
 
     def end(self, label: date) -> dict[str, Any]:
-        """Return the end of an asset whose last bar is in a session: that of its week or
-        month.
+        """Return the end of an asset whose last bar is in a session: that of its week
+        or month.
         """
         end = self.label(label)
         return {"end_date": end, "auto_close_date": end + timedelta(days=1)}

@@ -5,29 +5,29 @@ The rule: a session so far is what its daily bar would be if it ended now.
 
 from __future__ import annotations
 
-from rbtlive.data.bars.panel import FIELDS, Floats, Panel
+from rbtlive.data.bars.bar_table import FIELDS, BarTable, Floats
 from rbtlive.model.arrays import np
 
 
-def session_bar(panel: Panel, session: int) -> dict[str, Floats]:
-    """Return the daily bar of a session of a minute panel, one value an asset and
+def session_bar(table: BarTable, session: int) -> dict[str, Floats]:
+    """Return the daily bar of a session of a minute table, one value an asset and
     field.
 
     Open is the first, close the last price known, high and low the extremes, volume the
     sum.
     """
-    low, high = panel.rows_of_session(session)
-    bar = {field: _fold(field, panel.values(field, low, high)) for field in FIELDS}
-    bar["volume"] = panel.values("volume", low, high).sum(axis=0)
+    low, high = table.rows_of_session(session)
+    bar = {field: _fold(field, table.values(field, low, high)) for field in FIELDS}
+    bar["volume"] = table.values("volume", low, high).sum(axis=0)
     return bar
 
 
-def session_so_far(panel: Panel, field: str, *, row: int) -> Floats:
+def session_so_far(table: BarTable, field: str, *, row: int) -> Floats:
     """Return a field of the session that `row` is in, up to and including it, one value
     an asset.
     """
-    low = panel.rows_of_session(panel.session_at(row))[0]
-    values = panel.values(field, low, row + 1)
+    low = table.rows_of_session(table.session_at(row))[0]
+    values = table.values(field, low, row + 1)
     return np.asarray(values.sum(axis=0)) if field == "volume" else _fold(field, values)
 
 
@@ -47,12 +47,12 @@ def _fold(field: str, window: Floats) -> Floats:
 
 
 class TodaySoFar:
-    """Running values of the session that a row of a minute panel is in, brought forward
+    """Running values of the session that a row of a minute table is in, brought forward
     only when they are asked for.
     """
 
-    def __init__(self, panel: Panel) -> None:
-        self._panel = panel
+    def __init__(self, table: BarTable) -> None:
+        self._table = table
         self._known: dict[tuple[int, str], tuple[int, int, float]] = {}
 
     def value(self, index: int, field: str, *, row: int) -> float:
@@ -60,12 +60,12 @@ class TodaySoFar:
         close.
         """
         field = "close" if field == "price" else field
-        first = self._panel.rows_of_session(self._panel.session_at(row))[0]
+        first = self._table.rows_of_session(self._table.session_at(row))[0]
         start, done, value = self._known.get((index, field), (-1, -1, np.nan))
         if start != first or done > row:
             done, value = first - 1, 0.0 if field == "volume" else np.nan
         if done < row:
-            value = self._forward(field, value, self._panel.column(index, field, done + 1, row + 1))
+            value = self._forward(field, value, self._table.column(index, field, done + 1, row + 1))
             self._known[index, field] = (first, row, value)
         return value
 
@@ -88,8 +88,8 @@ class LastRows:
     at once as time goes on.
     """
 
-    def __init__(self, panel: Panel, field: str) -> None:
-        self._panel = panel
+    def __init__(self, table: BarTable, field: str) -> None:
+        self._table = table
         self._field = field
         self._known: dict[int, tuple[int, int]] = {}
 
@@ -100,7 +100,7 @@ class LastRows:
         done, found = self._known.get(index, (-1, -1))
         if done == row:
             return found
-        last_known = self._panel.last_known
+        last_known = self._table.last_known
         if done > row:
             return last_known(index, self._field, low=0, high=row)
         later = last_known(index, self._field, low=done + 1, high=row)

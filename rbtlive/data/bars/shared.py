@@ -1,5 +1,5 @@
 """What all runs over a portal have in common, made when the first one needs it: the
-panels of its bars, its assets' lives, its splits and dividends by session.
+tables of its bars, its assets' listing, its splits and dividends by session.
 
 The rule: nothing here changes once it is made, and nothing here travels: a copy of the
 portal begins with nothing.
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from rbtlive.data.checking.corporate import Dividend, Split
 
 KEPT_CELLS: Final = 8_000_000
-"""So many bars (of 40 bytes) are kept for later runs, in the panels used last; those of
-larger panels while a run or a result holds them.
+"""So many bars (of 40 bytes) are kept for later runs, in the tables used last; those of
+larger tables while a run or a result holds them.
 """
 
 T = TypeVar("T")
 
 
 class Grid(Protocol):
-    """What is asked of a panel."""
+    """What is asked of a table."""
 
     rows: int
     width: int
@@ -72,16 +72,16 @@ class Actions:
 class SharedBars:
     """What the runs over one portal share."""
 
-    _lives: Any = None
+    _listing: Any = None
     _actions: Actions | None = None
     _panels: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _large: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
 
-    def lives(self, make: Callable[[], T]) -> T:
+    def listing(self, make: Callable[[], T]) -> T:
         """Return from when to when each asset is listed."""
-        if self._lives is None:
-            self._lives = make()
-        return cast(T, self._lives)
+        if self._listing is None:
+            self._listing = make()
+        return cast(T, self._listing)
 
     def actions(self, splits: Sequence[Split], dividends: Sequence[Dividend]) -> Actions:
         """Return the portal's splits and dividends by session."""
@@ -89,8 +89,8 @@ class SharedBars:
             self._actions = Actions.of(splits, dividends)
         return self._actions
 
-    def panel(self, key: Hashable, make: Callable[[], G]) -> G:
-        """Return the frozen panel of that key, or make it."""
+    def table(self, key: Hashable, make: Callable[[], G]) -> G:
+        """Return the frozen table of that key, or make it."""
         known: G | None = self._panels.pop(key, None) or self._large.get(key)
         if known is None:
             known = make()
@@ -99,7 +99,7 @@ class SharedBars:
             self._large[key] = known
             return known
         self._panels[key] = known  # the last one used comes last
-        while sum(panel.rows * panel.width for panel in self._panels.values()) > KEPT_CELLS:
+        while sum(table.rows * table.width for table in self._panels.values()) > KEPT_CELLS:
             self._panels.popitem(last=False)
         return known
 

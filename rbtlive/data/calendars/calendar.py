@@ -180,7 +180,10 @@ class TradingCalendar:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"TradingCalendar({self.name}, {len(self)} sessions, {self.label(0)} to {self.label(len(self) - 1)})"
+        return (
+            f"TradingCalendar({self.name}, {len(self)} sessions, {self.label(0)} to "
+            f"{self.label(len(self) - 1)})"
+        )
 
     def number(self, label: date) -> int:
         """Return the number of a session.
@@ -355,7 +358,10 @@ class TradingCalendar:
 
     def _outside(self, label: date, where: str) -> str:
         reach = f"it reaches from {self.label(0)} to {self.label(len(self) - 1)}"
-        return f"{self.name} has no session {where} {_plain(label)}: {reach}; pick a date within, or another calendar"
+        return (
+            f"{self.name} has no session {where} {_plain(label)}: {reach}; pick a date within,"
+            " or another calendar"
+        )
 
     def _neighbours(self, after: int) -> str:
         return " and ".join(str(self.label(n)) for n in (after - 1, after) if n >= 0)
@@ -463,7 +469,7 @@ def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
     )
 
 
-# exchange_calendars starts twenty years before today unless told otherwise, and cannot
+# exchange_calendars starts twenty years before today by default, and cannot
 # evaluate some calendars from 1970 on.
 def _library_calendar(name: str, last: date) -> Any:
     reason: Exception | None = None
@@ -504,7 +510,10 @@ def _cannot_evaluate(name: str, reason: Exception | None) -> str:
     short = (
         text if len(text) <= 120 else text[:120] + "..."
     )  # the library may list hundreds of dates
-    return f"calendar {name!r} cannot be evaluated by the installed exchange_calendars ({short}); pick another calendar"
+    return (
+        f"calendar {name!r} cannot be evaluated by the installed exchange_calendars ({short});"
+        " pick another calendar"
+    )
 
 
 def _library_name(name: str) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rbtlive.data.bars.panel import EMPTY
+from rbtlive.data.bars.bar_table import EMPTY
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.bar import floats_of
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Panel
-    from rbtlive.data.bars.panel_maker import ListingDates
+    from rbtlive.data.bars.bar_table import BarTable
+    from rbtlive.data.bars.table_maker import ListingDates
     from rbtlive.model.bar import Bar
 
 
@@ -25,9 +25,9 @@ class NextMinute:
     """Stores the bar after the last one.
 
     Args:
-        panel: Where to.
+        table: Where to.
         index: Index of each asset by its symbol.
-        lives: In which sessions each is listed.
+        listing: In which sessions each is listed.
     """
 
     __slots__ = (
@@ -35,16 +35,16 @@ class NextMinute:
         "_index",
         "_length",
         "_listed",
-        "_lives",
-        "_panel",
+        "_listing",
         "_session",
         "_step_us",
+        "_table",
         "_until",
     )
 
-    def __init__(self, panel: Panel, index: Mapping[str, int], lives: ListingDates) -> None:
-        self._panel, self._index, self._lives = panel, index, lives
-        self._step_us, self._length = panel.interval.us, panel.interval.duration
+    def __init__(self, table: BarTable, index: Mapping[str, int], listing: ListingDates) -> None:
+        self._table, self._index, self._listing = table, index, listing
+        self._step_us, self._length = table.interval.us, table.interval.duration
         self._due: datetime | None = None  # END of the bar after the last one
         self._until = 0  # its row is below
         self._session, self._listed = -1, dict[str, int]()
@@ -54,9 +54,9 @@ class NextMinute:
         same session.
         """
         self._until = self._whole_bars_until()
-        self._due = datetime_of(us + self._step_us) if self._panel.rows < self._until else None
+        self._due = datetime_of(us + self._step_us) if self._table.rows < self._until else None
         if session != self._session:
-            first, last = self._lives.first, self._lives.last
+            first, last = self._listing.first, self._listing.last
             self._session = session
             self._listed = {
                 name: i for name, i in self._index.items() if first[i] <= session <= last[i]
@@ -65,10 +65,10 @@ class NextMinute:
     # The session's end if all rows up to there are a bar apart; where they are not, or
     # prices are kept otherwise than they come, no bar is taken here.
     def _whole_bars_until(self) -> int:
-        panel = self._panel
-        row, end, us = panel.rows, panel.laid_out, panel.flat_us()
+        table = self._table
+        row, end, us = table.rows, table.laid_out, table.flat_us()
         if (
-            panel.thousandths
+            table.thousandths
             or row >= end
             or us[end - 1] != us[row - 1] + (end - row) * self._step_us
         ):
@@ -76,7 +76,9 @@ class NextMinute:
         return end
 
     def expect_nothing(self) -> None:
-        """Expect no bar until one was stored otherwise: a session has begun or ended."""
+        """Expect no bar until one was stored otherwise: a session has begun or
+        ended.
+        """
         self._due = None
 
     def append(self, timestamp: datetime, bars: Mapping[str, Bar]) -> int:
@@ -93,17 +95,17 @@ class NextMinute:
         """
         if timestamp != self._due:
             return -1
-        panel, places = self._panel, self._listed
-        row = panel.rows
-        first = row * panel.width
-        opens, highs, lows, closes, volumes = panel.cells
+        table, places = self._table, self._listed
+        row = table.rows
+        first = row * table.width
+        opens, highs, lows, closes, volumes = table.cells
         try:
             for symbol in bars:
                 at = first + places[symbol]
                 opens[at], highs[at], lows[at], closes[at], volumes[at] = floats_of(bars[symbol])
         except KeyError:  # no asset of the run, or not listed in this session
-            panel.set_row(row, EMPTY)
+            table.set_row(row, EMPTY)
             return -1
-        panel.rows = row = row + 1
+        table.rows = row = row + 1
         self._due = timestamp + self._length if row < self._until else None
         return row - 1

@@ -29,8 +29,8 @@ _ACTIONS: Final = ("splits", "dividends")
 
 
 def catalog_folder() -> Path:
-    """Return the folder: what RBTLIVE_CATALOG says, else `catalog` below RBTLIVE_HOME or
-    `.rbtlive`.
+    """Return the folder: what RBTLIVE_CATALOG says, else `catalog` below RBTLIVE_HOME
+    or `.rbtlive`.
     """
     said = os.environ.get(FOLDER_VARIABLE)
     if said:

@@ -212,14 +212,14 @@ def make_assets(
         InvalidAsset: a row contradicts itself or another one.
         UnknownSymbol: the table names an asset that has neither bars nor dates.
     """
-    told = {} if table is None else _told(table)
-    symbols = sorted({*life, *told})
-    sids = _sids(symbols, told)
+    given = {} if table is None else _told(table)
+    symbols = sorted({*life, *given})
+    sids = _sids(symbols, given)
     drafts = sorted((sids[symbol], symbol) for symbol in symbols)
     return tuple(
         _asset(
             symbol,
-            told.get(symbol, {}),
+            given.get(symbol, {}),
             life=life.get(symbol),
             sid=sid,
             index=index,
@@ -290,7 +290,7 @@ def make_dividends(
         key = tuple(row.values())
         if key in seen:
             raise InvalidDividend(
-                f"a dividend must be told once: was twice in {words}; leave one row out"
+                f"a dividend must be given once: was twice in {words}; leave one row out"
             )
         seen.add(key)
         asset = index_of(row["symbol"], index, where="dividends")
@@ -360,11 +360,11 @@ def _sid_column(raw: pl.DataFrame) -> pl.Series:
 
 
 def _told(table: Table) -> dict[str, dict[str, Any]]:
-    told: dict[str, dict[str, Any]] = {}
+    given: dict[str, dict[str, Any]] = {}
     owner: dict[int, str] = {}
     for row in table.rows():
         symbol, sid = row["symbol"], row.get("sid")
-        if symbol in told:
+        if symbol in given:
             raise InvalidAsset(
                 f"symbol must be unique in assets: was {symbol!r} twice; keep one row"
             )
@@ -379,24 +379,24 @@ def _told(table: Table) -> dict[str, dict[str, Any]]:
             )
         if sid is not None:
             owner[sid] = symbol
-        told[symbol] = {name: value for name, value in row.items() if value is not None}
-    return told
+        given[symbol] = {name: value for name, value in row.items() if value is not None}
+    return given
 
 
 # Assets without a sid take the free numbers in the order of their symbols; if none has
 # one, those are 0, 1, 2 ...
-def _sids(symbols: list[str], told: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    taken = {told[symbol]["sid"] for symbol in told if "sid" in told[symbol]}
+def _sids(symbols: list[str], given: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    taken = {given[symbol]["sid"] for symbol in given if "sid" in given[symbol]}
     free = (number for number in count() if number not in taken)
     return {
-        symbol: int(told[symbol]["sid"]) if "sid" in told.get(symbol, {}) else next(free)
+        symbol: int(given[symbol]["sid"]) if "sid" in given.get(symbol, {}) else next(free)
         for symbol in symbols
     }
 
 
 def _asset(
     symbol: str,
-    told: Mapping[str, Any],
+    given: Mapping[str, Any],
     *,
     life: tuple[date, date] | None,
     sid: int,
@@ -404,7 +404,7 @@ def _asset(
     exchange: str,
     asset_class: str | None,
 ) -> Equity:
-    start, end = told.get("start_date"), told.get("end_date")
+    start, end = given.get("start_date"), given.get("end_date")
     if life is not None:
         start, end = start or life[0], end or life[1]
     if start is None or end is None:
@@ -417,21 +417,22 @@ def _asset(
             f"end_date must not be before start_date: was {end} before {start} in assets for "
             f"{symbol}; correct it"
         )
-    auto_close = told["auto_close_date"] if "auto_close_date" in told else _day_after(end)
+    auto_close = given["auto_close_date"] if "auto_close_date" in given else _day_after(end)
     if auto_close < start:
         raise InvalidAsset(
             f"auto_close_date must not be before start_date: was {auto_close} before {start} in "
             f"assets for {symbol}; correct it"
         )
-    kind = _class(symbol, told, exchange=exchange, asset_class=asset_class)
+    kind = _class(symbol, given, exchange=exchange, asset_class=asset_class)
     sizes: dict[str, Any] = {"lot_size": kind.lot_size, "tick_size": kind.tick_size}
     for name in _SIZES:
-        size = _positive(told[name]) if name in told and told[name] == told[name] else None
+        size = _positive(given[name]) if name in given and given[name] == given[name] else None
         if size is not None:
             sizes[name] = size
-        elif name in told and told[name] == told[name]:
+        elif name in given and given[name] == given[name]:
             raise InvalidAsset(
-                f"{name} must be finite and above zero: was {told[name]!r} in assets for {symbol}; "
+                f"{name} must be finite and above zero: was {given[name]!r} in assets for "
+                f"{symbol}; "
                 "correct it"
             )
     return Equity(
@@ -444,15 +445,15 @@ def _asset(
         asset_name=symbol,
         exchange=exchange,
         asset_class=kind.name,
-        quote_currency=told.get("quote_currency") or quote_of(symbol),
+        quote_currency=given.get("quote_currency") or quote_of(symbol),
         **sizes,
     )
 
 
 def _class(
-    symbol: str, told: Mapping[str, Any], *, exchange: str, asset_class: str | None
+    symbol: str, given: Mapping[str, Any], *, exchange: str, asset_class: str | None
 ) -> AssetClass:
-    name = told.get("asset_class") or asset_class or class_of(symbol, calendar=exchange)
+    name = given.get("asset_class") or asset_class or class_of(symbol, calendar=exchange)
     kind = ASSET_CLASSES.get(name or "equity")
     if kind is None:
         raise InvalidAsset(

@@ -240,7 +240,7 @@ def instant_column(frame: pl.DataFrame, name: str, *, what: str) -> pl.Series:
     )
 
 
-# pandas is not imported to ask: whoever passes a frame of it has done so already.
+# pandas is not imported to ask: who passes a frame of it has imported it already.
 def is_pandas(source: Any, kind: str = "DataFrame") -> bool:
     """Say whether this is a pandas frame, or another kind of pandas object."""
     kinds = (

@@ -1,7 +1,7 @@
-"""Intraday bars that end where the calendar's do not: counted, told, refused.
+"""Intraday bars that end where the calendar's do not: counted, reported, refused.
 
-The rule: up to one row in a hundred is left out with a warning, and so are the exchange's
-extended hours; more is an error that names the likely cause.
+The rule: up to one row in a hundred is left out with a warning, and so are the
+exchange's extended hours; more is an error that names the likely cause.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ from rbtlive.errors import (
     MissingValue,
 )
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import PRICES
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
-PRICES: Final = ("open", "high", "low", "close")
 FIELDS: Final = (*PRICES, "volume")
 COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
 """What is read of a source of bars."""
@@ -366,7 +366,10 @@ def first_duplicate(bars: TypedBars, count: int) -> str:
     keys = [bars.time_column, "symbol"]
     twice = bars.frame.filter(pl.struct(keys).is_duplicated())
     if twice.is_empty():  # two timestamps within one session
-        return f"bars must hold one row a session and symbol: {count} sessions have more; keep the last of each"
+        return (
+            f"bars must hold one row a session and symbol: {count} sessions have more; keep "
+            "the last of each"
+        )
     row = twice.row(0, named=True)
     closes = twice.filter((pl.col(keys[0]) == row[keys[0]]) & (pl.col("symbol") == row["symbol"]))[
         "close"

@@ -52,7 +52,9 @@ class BarsAhead:
             self.size -= len(pool.pop(max(pool)))
 
     def first_due(self, now_us: int) -> int | None:
-        """Return the END of the first slice that is over by the clock; None if none is."""
+        """Return the END of the first slice that is over by the clock; None if none
+        is.
+        """
         if not self.by_clock:
             return None
         first = min(self.by_clock)

@@ -1,7 +1,7 @@
 """The slices that a calendar has, and which of them a bar's stamp means.
 
-The rule: a stamp means one slice or none; whether it names the bar's start or its END is
-said once, for a whole source.
+The rule: a stamp means one slice or none; whether it names the bar's start or its END
+is said once, for a whole source.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class SlotAxis:
         open instead where stamps name starts), with midnight (UTC or the exchange's) of
         its label where no session is open at that moment, or with the label itself, a
         date; one of a week or month with any of these of any of its days. An intraday
-        bar is stamped with its END, or up to a millisecond before it; or with its start.
+        bar is stamped with its END, or up to a millisecond before it; or with its
+        start.
         """
         if not isinstance(moment, datetime):
             return None if self.interval.intraday else self._close_of_label(moment)

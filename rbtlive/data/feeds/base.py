@@ -36,7 +36,7 @@ class FeedPlan:
         after: END of the last slice that is over already: the feed goes on with the one
             after it.
         latest: Gives the END of the latest bar that can be right, usually the clock's
-            `now`; None for sources that tell of any time.
+            `now`; None for sources of the past.
         expected: A slice is over once these symbols have reported; None means those
             that are subscribed to.
     """
@@ -58,9 +58,9 @@ class DataFeed(ABC):
     Without any subscription a feed gives all it has; the first `subscribe` narrows it.
 
     Attributes:
-        is_live: Whether the feed tells of the present, so that it can be late or stale.
-        is_timed_by_session: Whether its stamps are judged by the session's clock; a feed
-            with a clock of its own says no.
+        is_live: Whether the feed is of the present, so that it can be late or stale.
+        is_timed_by_session: Whether its stamps are judged by the session's clock; a
+            feed with a clock of its own says no.
     """
 
     is_live = True
@@ -114,7 +114,9 @@ class DataFeed(ABC):
 
     @abstractmethod
     def stats(self) -> dict[str, int]:
-        """Return what was counted: slices, bars, quarantined, reconnects and the like."""
+        """Return what was counted: slices, bars, quarantined, reconnects and the
+        like.
+        """
 
     @property
     def reached(self) -> datetime | None:
@@ -153,11 +155,11 @@ class DataFeed(ABC):
         """
 
     def take_back(self, slices: Sequence[Event]) -> None:  # noqa: B027 - a replay gives them again anyway
-        """Take back slices that were given and not processed, oldest first: whoever
-        reads the source next gets them.
+        """Take back slices that were given and not processed, oldest first: the
+        next reader of the source gets them.
         """
 
-    def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source can be told
+    def _subscriptions_changed(self) -> None:  # noqa: B027 - not every source takes subscriptions
         pass
 
 

@@ -42,7 +42,7 @@ def leaps(axis: SlotAxis, slot_us: int, *, base_us: int | None, now_us: int | No
         axis: Which slices there are.
         slot_us: END of its slice.
         base_us: END of the slice that it follows; None at the beginning.
-        now_us: What time it is; None for sources that tell of any time.
+        now_us: What time it is; None for sources of the past.
     """
     if now_us is None or base_us is None or slot_us <= base_us:
         return False

@@ -36,7 +36,9 @@ class Refusals:
     def note(
         self, item: object, refusal: RefusedBar, now: datetime, *, what: str = "bar"
     ) -> SystemErrorEvent | None:
-        """Count a bar; return what is to be said of it, None if that was said already."""
+        """Count a bar; return what is to be said of it, None if that was said
+        already.
+        """
         reason = refusal.reason
         self.quarantined[reason] += 1
         count = self.quarantined[reason]

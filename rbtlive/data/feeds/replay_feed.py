@@ -21,12 +21,11 @@ from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, SettingsError
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import Bar, trusted_bar
+from rbtlive.model.bar import OHLCV, Bar, trusted_bar
 from rbtlive.model.events import Event, MarketDataEvent, trusted_slice
 from rbtlive.model.interval import DAY
 
 _CHUNK_ROWS = 20_000
-_FIELDS = ("open", "high", "low", "close", "volume")
 
 
 class ReplayFeed(DataFeed):
@@ -36,8 +35,8 @@ class ReplayFeed(DataFeed):
         data: A portal, a frame of bars, or the path of one.
         speed: How many times faster than they happened the bars come; None is as fast
             as they are taken.
-        frequency: How long the bars of a plain frame are, e.g. "1d"; by default what the
-            session wants.
+        frequency: How long the bars of a plain frame are, e.g. "1d"; by default what
+            the session wants.
         calendar: Whose sessions, for a plain frame; by default what the session wants,
             else XNYS.
         sleep: Waits for some seconds; by default the loop's own.
@@ -176,7 +175,7 @@ class ReplayFeed(DataFeed):
             begin = int(np.searchsorted(ends, after_us, side="right"))
             for start in range(begin, len(ends), _CHUNK_ROWS):
                 chunk = frame.slice(start, _CHUNK_ROWS)
-                columns = [chunk[name].to_numpy() for name in _FIELDS]
+                columns = [chunk[name].to_numpy() for name in OHLCV]
                 yield from zip(
                     ends[start : start + _CHUNK_ROWS].tolist(),
                     chunk["asset"].to_list(),

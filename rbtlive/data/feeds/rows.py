@@ -17,10 +17,10 @@ from pydantic import BaseModel, ValidationError
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import Bar, plain_values, trusted_bar
+from rbtlive.model.bar import OHLCV, Bar, plain_values, trusted_bar
 from rbtlive.model.number import to_decimal
 
-FIELDS: Final = ("open", "high", "low", "close", "volume")
+FIELDS: Final = OHLCV
 REQUIRED: Final = ("symbol", "timestamp", *FIELDS)
 _STAMPS: Final = ("timestamp", "date", "datetime", "time", "index")
 _LARGEST_EXPONENT: Final = 30
@@ -219,7 +219,7 @@ def moment_of_stamp(stamp: object) -> datetime | date:
             return datetime_of(us_of(stamp))  # a plain date-time in UTC, whatever subclass it was
         except (OverflowError, ValueError):
             raise RefusedBar(
-                "wrong_type", f"timestamp {shown(stamp)} is beyond what can be told"
+                "wrong_type", f"timestamp {shown(stamp)} is beyond the supported range"
             ) from None
     if isinstance(stamp, date):
         return stamp

@@ -226,8 +226,8 @@ class StreamFeed(DataFeed):
             self._left.extendleft(reversed([*unsaid, *builder.open_bars()]))
 
     def take_back(self, slices: Sequence[Event]) -> None:
-        """Take back slices that were given and not processed, oldest first: whoever
-        reads the source next gets them.
+        """Take back slices that were given and not processed, oldest first: the
+        next reader of the source gets them.
         """
         self._left.extendleft(reversed(slices))
 

@@ -1,8 +1,8 @@
 """From trades to bars: one bar a symbol and slice, growing until its slice is over.
 
-The rule: a trade belongs to the slice it happened in, whenever it comes. A slice is over
-when trades of a later time come; one that was late changes no bar that has left, but
-gives it anew.
+The rule: a trade belongs to the slice it happened in, whenever it comes. A slice is
+over when trades of a later time come; one that was late changes no bar that has left,
+but gives it anew.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class TickBars:
 
         Args:
             tick: The trade.
-            now_us: What time it is; None for sources that tell of any time.
+            now_us: What time it is; None for sources of the past.
 
         Raises:
             RefusedBar: the trade is of the future or of no session.

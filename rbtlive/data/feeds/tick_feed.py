@@ -180,9 +180,9 @@ def bars_from_ticks(
         stream: An async iterator of trades, or a function of symbols that opens one and
             is called again when it drops. A trade is a mapping, named tuple, dataclass
             or object with a symbol, a time, a price and a size under their usual names
-            (`symbol`, `timestamp` or `time`, `price`, `size`, `quantity` or `amount`), or
-            a tuple of them. A session with one symbol needs no symbol. Times are aware
-            date-times, ISO texts, or numbers since 1970.
+            (`symbol`, `timestamp` or `time`, `price`, `size`, `quantity` or `amount`),
+            or a tuple of them. A session with one symbol needs no symbol. Times are
+            aware date-times, ISO texts, or numbers since 1970.
         interval: How long a bar is, e.g. "1m"; what the session's `frequency` is.
         wait_s: Seconds by which trades may come out of order: a bar is over once a
             trade comes that is so much later than its end.

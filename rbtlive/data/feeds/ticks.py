@@ -24,8 +24,9 @@ _TIME: Final = ("timestamp", "time", "datetime", "at", "ts", "t")
 _PRICE: Final = ("price", "last", "p")
 _SIZE: Final = ("size", "quantity", "qty", "amount", "volume", "q", "v")
 _EPOCH_UNITS: Final = ((1e9, 1e11, 10**6), (1e12, 1e14, 10**3), (1e15, 1e17, 1))
-"""Numbers that are a time since 1970: from, to, microseconds each. Seconds, milliseconds
-and microseconds of the years 2001 to 5138 do not overlap; nanoseconds come after them."""
+"""Numbers that are a time since 1970: from, to, microseconds each. Seconds,
+milliseconds and microseconds of the years 2001 to 5138 do not overlap; nanoseconds come
+after them."""
 _NANOSECONDS: Final = 1e18
 _LARGEST: Final = Decimal(10) ** 15
 

@@ -83,6 +83,7 @@ def refuse_many_rows(source: Any, name: str) -> None:
         source.seek(0)
     if rows * max(columns, 1) > MOST_VALUES:
         raise UnreadableFile(
-            f"a Parquet file of bars may have {MOST_VALUES:,} values: {name!r} has {rows:,} rows of "
+            f"a Parquet file of bars may have {MOST_VALUES:,} values: {name!r} has "
+            f"{rows:,} rows of "
             f"{columns} columns; pass it in parts, e.g. polars.scan_parquet(...).filter(...)"
         )

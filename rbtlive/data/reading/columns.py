@@ -18,8 +18,6 @@ from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.names import ADJUSTED, LABELS_OF, NAMES
 from rbtlive.data.reading.tables import Table
 
-PRICES: Final = ("open", "high", "low", "close")
-
 ROLE_OF: Final = {name: role for role, names in NAMES.items() for name in names}
 
 _TWIN: Final = re.compile(r"( \(\d+\)|_duplicated_\d+|\.\d+)$")
@@ -197,7 +195,8 @@ def unknown_columns(columns: Mapping[str, str] | None, names: Iterable[str]) -> 
 
 
 def _symbol(candidates: list[str], frame: pl.DataFrame) -> str | None:
-    # "name" is a company's name where there is a ticker, and a symbol where there is not
+    # "name" is a company's name where there is a ticker, and a symbol where there is
+    # not
     for name in candidates:
         if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum) or plain(name) in (
             "symbol", "ticker", "permno", "code", "sid", "tscode", "stockcode", "level0",

@@ -19,6 +19,7 @@ from rbtlive.data.reading.columns import field_of, plain, role_of
 from rbtlive.data.reading.numbers import NOTHING, is_number_text
 from rbtlive.data.reading.tables import Table
 from rbtlive.errors import EmptyData, UnreadableFile
+from rbtlive.model.bar import PRICES
 
 _HEAD_BYTES: Final = 65_536
 _DELIMITERS: Final = (",", ";", "\t", "|")
@@ -246,7 +247,7 @@ def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
 
     Returns:
         The frame, whose shape it is, and whether its bars are stamped at the start for
-        sure; columns that stay nameless could not be told.
+        sure; columns that stay nameless could not be recognised.
     """
     names = frame.columns
     if frame.width in (11, 12) and frame.dtypes[0].is_integer() and frame.dtypes[6].is_integer():
@@ -284,7 +285,7 @@ def _is_average(frame: pl.DataFrame, name: str, prices: list[str], order: tuple[
 
 
 _ORDERS: Final = (
-    ("open", "high", "low", "close"),
+    PRICES,
     ("low", "high", "open", "close"),
     ("open", "close", "high", "low"),
     ("high", "low", "open", "close"),

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from typing import Final
 
 EXCHANGE_OF_SUFFIX: Final = {
-    "L": "XLON", "DE": "XETR", "F": "XFRA", "T": "XTKS", "HK": "XHKG", "TO": "XTSE", "PA": "XPAR",
-    "AS": "XAMS", "MI": "XMIL", "MC": "XMAD", "SW": "XSWX", "AX": "XASX", "NS": "XBOM",
-    "BO": "XBOM", "SS": "XSHG", "SZ": "XSHG", "SH": "XSHG", "KS": "XKRX", "KQ": "XKRX", "SA": "BVMF",
-    "ST": "XSTO", "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "VI": "XWBO", "BR": "XBRU",
+    "L": "XLON", "DE": "XETR", "F": "XFRA", "T": "XTKS", "HK": "XHKG", "TO": "XTSE",
+    "PA": "XPAR", "AS": "XAMS", "MI": "XMIL", "MC": "XMAD", "SW": "XSWX", "AX": "XASX",
+    "NS": "XBOM",
+    "BO": "XBOM", "SS": "XSHG", "SZ": "XSHG", "SH": "XSHG", "KS": "XKRX", "KQ": "XKRX",
+    "SA": "BVMF", "ST": "XSTO", "CO": "XCSE", "HE": "XHEL", "OL": "XOSL", "VI": "XWBO",
+    "BR": "XBRU",
     "LS": "XLIS", "WA": "XWAR", "TW": "XTAI", "SI": "XSES", "NZ": "XNZE", "MX": "XMEX",
 }  # fmt: skip
 """Yahoo's suffixes and the calendars of their exchanges."""

@@ -26,8 +26,9 @@ _NO_SYMBOLS: Final = frozenset(
         "temp", "my", "own", "part", "0", "trades", "results", "book", "sheet", "chart", "wide",
         "long", "close", "closes", "adj", "df", "frame", "full", "unadj", "adjsplit",
         "adjsplitdiv", "split", "adjusted", "intraday", "ohlcvs", "yfinance", "binance",
-        "bitstamp", "kraken", "coinbase", "gemini", "bitfinex", "okx", "bybit", "kucoin", "poloniex",
-        "dat", "ascii", "mt", "nt", "ms", "tickers", "symbols", "universe", "sp500", "german",
+        "bitstamp", "kraken", "coinbase", "gemini", "bitfinex", "okx", "bybit", "kucoin",
+        "poloniex", "dat", "ascii", "mt", "nt", "ms", "tickers", "symbols", "universe",
+        "sp500", "german",
         "semicolon", "bid", "ask", "m", "trade", "records", "us", "d", "barchart", "bardata",
         "stooq", "polygon", "tiingo", "alpaca", "databento", "nasdaq", "nyse", "amex", "arca",
         "bats", "cboe", "oanda", "fxcm", "tvc", "index", "cme", "nymex", "comex", "otc", "header",
@@ -62,9 +63,9 @@ def named(table: Table, name: str, *, outside: str = "") -> Table:
     Raises:
         UnreadableFile: the file holds quotes instead of bars.
 
-    Sources: binance-public-data, QuantConnect LEAN's Data folder ("prices are multiplied
-    by 10,000"), histdata.com ("Eastern Standard Time without daylight savings"),
-    MetaTrader 4's export.
+    Sources: binance-public-data, QuantConnect LEAN's Data folder ("prices are
+    multiplied by 10,000"), histdata.com ("Eastern Standard Time without daylight
+    savings"), MetaTrader 4's export.
     """
     stem = Path(name).name
     while "." in stem and re.fullmatch(r"\.[A-Za-z]\w{1,7}", Path(stem).suffix):
@@ -152,7 +153,8 @@ def _lean(table: Table) -> Table:
 def _lean_intraday(table: Table, name: re.Match[str], where: str) -> Table:
     if name[4] == "quote" or table.frame.width != 6:
         raise UnreadableFile(
-            f"bars must be LEAN's trade bars: was {where!r} with {table.frame.width} columns, which "
+            f"bars must be LEAN's trade bars: was {where!r} with {table.frame.width} "
+            "columns, which "
             "has bids and asks; pass a frame of the prices you want"
         )
     made = _lean(table).but(symbol=name[2].upper())

@@ -34,7 +34,8 @@ _NO_BARS: Final = (
 _BY_PANDAS: Final = {
     ".xlsx": "read_excel", ".xls": "read_excel", ".xlsm": "read_excel", ".xlsb": "read_excel",
     ".ods": "read_excel", ".h5": "read_hdf", ".hdf": "read_hdf", ".hdf5": "read_hdf",
-    ".dta": "read_stata", ".sas7bdat": "read_sas", ".orc": "read_orc", ".html": "read_html", ".xml": "read_xml",
+    ".dta": "read_stata", ".sas7bdat": "read_sas", ".orc": "read_orc", ".html": "read_html",
+    ".xml": "read_xml",
 }  # fmt: skip
 """Files that another library reads, and its function for them."""
 

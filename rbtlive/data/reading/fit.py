@@ -1,5 +1,5 @@
-"""Where a source's times lie on an exchange's calendar: interval, zone, and which end of
-a bar they stamp.
+"""Where a source's times lie on an exchange's calendar: interval, zone, and which end
+of a bar they stamp.
 
 The rule: a reading is taken only if the calendar confirms it and no other; what several
 confirm is asked for.

@@ -96,7 +96,8 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
     if isinstance(column.dtype, pl.Datetime) and time == "timestamp":
         us = column.dt.epoch("us").unique().to_numpy()
         if interval.intraday:
-            # Bars with gaps seem longer than they are: minutes that fit are no contradiction.
+            # Bars with gaps seem longer than they are: minutes that fit are no
+            # contradiction.
             grids = (BarGrid(exchange, _actual(us, interval)), BarGrid(exchange, MINUTE))
             return all(_stamps_contradict(us, grid) for grid in grids)
         labels = exchange.sessions_of_labels((us // DAY_US).astype("datetime64[D]")) >= 0

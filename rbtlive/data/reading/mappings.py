@@ -1,12 +1,12 @@
 """Dicts become tables: vendors' JSON, what pandas writes, and dicts of anything else.
 
-The rule: a form is known by how it is built, not by who sends it; what surrounds the bars
-(counts, status, cursors) is passed over, and a message in place of bars is shown.
+The rule: a form is known by how it is built, not by who sends it; what surrounds the
+bars (counts, status, cursors) is passed over, and a message in place of bars is shown.
 
-Sources of the forms: alpaca.markets /v2/stocks/bars, polygon.io /v2/aggs, alphavantage.co
-TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart, Nasdaq Data Link's datasets and
-datatables, Kraken, Bybit, OKX, Bitstamp, Oanda, Twelve Data; pandas.DataFrame.to_dict and
-to_json.
+Sources of the forms: alpaca.markets /v2/stocks/bars, polygon.io /v2/aggs,
+alphavantage.co TIME_SERIES, query1.finance.yahoo.com /v8/finance/chart, Nasdaq Data
+Link's datasets and datatables, Kraken, Bybit, OKX, Bitstamp, Oanda, Twelve Data;
+pandas.DataFrame.to_dict and to_json.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US
 
 _TEXT: Final = (
-    r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
+    r"^\s*(?P<date>[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}"
+    r"|\d{1,4}[-/. ]?[A-Za-z0-9]{1,9}[-/. ]?\d{0,4}?)"
     r"(?:[T ,;]+(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?|\d{6}|\d{4})"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?)?"
     r"\s*(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}:?(?:\d{2})?|[A-Z][A-Za-z]+/[A-Za-z_/]+|[A-Z]{3,4})?\s*$"
@@ -68,7 +69,7 @@ def moments_of(column: pl.Series) -> Moments:
 
     Raises:
         UnreadableTimes: it holds none.
-        DayOrMonth: day and month cannot be told apart.
+        DayOrMonth: day and month cannot be distinguished.
     """
     dtype = column.dtype
     if dtype == pl.Date:
@@ -92,7 +93,7 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
 
     Raises:
         UnreadableTimes: one of them is in no known form.
-        DayOrMonth: day and month cannot be told apart.
+        DayOrMonth: day and month cannot be distinguished.
     """
     day = moments_of(dates)
     if clocks.dtype == pl.Time:

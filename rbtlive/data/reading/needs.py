@@ -53,7 +53,8 @@ class Needs:
         listed = "\n".join(f"  {n}. {item}" for n, item in enumerate(self.items, 1))
         write = f"\nwrite: {line}" if self.arguments or self.before else ""
         raise UnclearData(
-            f"bars cannot be read for sure from {self.source}; missing or unclear:\n{listed}{write}",
+            f"bars cannot be read for sure from {self.source}; missing or "
+            f"unclear:\n{listed}{write}",
             missing=tuple(self.items),
             line=line,
         )

@@ -81,7 +81,8 @@ def _decimal_comma(texts: Mapping[str, pl.Series], hint: bool | None) -> bool:
     return False
 
 
-# Whether a column's numbers show that the comma is decimal, or which sign leaves it open.
+# Whether a column's numbers show that the comma is decimal, or which sign leaves it
+# open.
 def _comma_shown(text: pl.Series) -> bool | Literal["commas", "dots"] | None:
     if not text.str.contains(",", literal=True).any():
         if text.str.contains(r"\..*\.").any():

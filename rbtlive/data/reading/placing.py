@@ -303,7 +303,8 @@ class _Placing:
         zones = {one.zone for one in best}
         if len(zones) > 1:
             self.needs.ask(
-                f"the time zone: the times fit {grid.calendar.name} as {' and as '.join(sorted(zones))}",
+                f"the time zone: the times fit {grid.calendar.name} as "
+                f"{' and as '.join(sorted(zones))}",
                 tz=f'"{grid.calendar.tz}"',
             )
         if not best:

@@ -1,7 +1,7 @@
 """Lists of rows become tables: dicts, and cells without names.
 
-The rule: an exchange's row begins with the epoch of the bar's start; which price is which
-is found by what prices can be.
+The rule: an exchange's row begins with the epoch of the bar's start; which price is
+which is found by what prices can be.
 """
 
 from __future__ import annotations

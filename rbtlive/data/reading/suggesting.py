@@ -85,8 +85,8 @@ def days_after(days: Micros, calendar: TradingCalendar) -> int:
 
 
 def trades_at_weekends(days: Micros) -> bool:
-    """Say whether dates are of a market without weekends: Saturdays, Sundays and Mondays
-    are among them like other days.
+    """Say whether dates are of a market without weekends: Saturdays, Sundays and
+    Mondays are among them like other days.
     """
     weekday = (days + 3) % 7
     shares = [float((weekday == number).mean()) for number in (5, 6, 0)] if len(days) else [0.0]

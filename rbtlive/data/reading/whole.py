@@ -289,7 +289,8 @@ def _refuse_text(raw: pl.Series, read: pl.Series, table: Table) -> None:
     if bad.any():
         row = int(bad.arg_max() or 0)
         raise WrongColumnType(
-            f"column {raw.name!r} of {table.where} must hold numbers: was {raw[row]!r} in row {row}; "
+            f"column {raw.name!r} of {table.where} must hold numbers: was {raw[row]!r} in "
+            f"row {row}; "
             "write a number, or nothing where the bar is missing"
         )
 

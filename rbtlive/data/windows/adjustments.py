@@ -56,20 +56,20 @@ class Adjustments:
         self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
         self.unpriced: list[tuple[int, int]] = []
         self._previous_close = previous_close
-        self._coming = list(coming)
+        self._next_minute = list(coming)
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
-        """Take a split that was not known of before."""
-        self._coming.append((session, 1, asset, ratio))
-        self._coming.sort(key=lambda action: action[:2], reverse=True)
+        """Take a split that was not known before."""
+        self._next_minute.append((session, 1, asset, ratio))
+        self._next_minute.sort(key=lambda action: action[:2], reverse=True)
 
     def advance(self, session: int) -> list[Factor]:
         """Put into effect what takes effect up to the start of `session`; return what
         is new, in order.
         """
         fresh: list[Factor] = []
-        while self._coming and self._coming[-1][0] <= session:
-            effective, is_split, asset, number = self._coming.pop()
+        while self._next_minute and self._next_minute[-1][0] <= session:
+            effective, is_split, asset, number = self._next_minute.pop()
             factor = self._factor(effective, bool(is_split), asset=asset, number=number)
             if factor is not None:
                 self.by_asset[asset].append(factor)
@@ -80,7 +80,7 @@ class Adjustments:
         """Return the session in which the next split or dividend takes effect; None if
         no other is known of.
         """
-        return self._coming[-1][0] if self._coming else None
+        return self._next_minute[-1][0] if self._next_minute else None
 
     # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
     # 3.2.1, data/windows/adjustments.py.
@@ -95,7 +95,9 @@ class Adjustments:
         return Factor(session, asset, price, 1.0, split=False)
 
     def ratio(self, asset: int, after: int, *, volume: bool = False) -> float:
-        """Return the product of all factors in effect that came after session `after`."""
+        """Return the product of all factors in effect that came after session
+        `after`.
+        """
         factors = self.by_asset[asset]
         if not factors or factors[-1].session <= after:
             return 1.0

@@ -1,4 +1,5 @@
-"""Factors as arrays: those that a window of many assets meets, found and ordered at once.
+"""Factors as arrays: those that a window of many assets meets, found and ordered at
+once.
 
 The rule: the factors of one asset keep the order in which they took effect.
 """
@@ -17,8 +18,8 @@ if TYPE_CHECKING:  # NumPy waits for the first array
 
 
 class FactorArrays:
-    """All factors that took effect: the first row each leaves alone, its asset, and what
-    it multiplies prices and volumes with.
+    """All factors that took effect: the first row each leaves alone, its asset, and
+    what it multiplies prices and volumes with.
     """
 
     __slots__ = ("_assets", "_count", "_prices", "_rows", "_volumes")
@@ -54,8 +55,8 @@ class FactorArrays:
 def rounds(
     assets: Ints, rows: Ints, numbers: Floats, indices: tuple[int, ...]
 ) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Yield columns, number of rows and multiplier: first of every column's first factor,
-    then of the second of those that have two, and so on.
+    """Yield columns, number of rows and multiplier: first of every column's first
+    factor, then of the second of those that have two, and so on.
 
     Args:
         assets: Asset of each factor, in the order in which they took effect.

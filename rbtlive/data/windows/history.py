@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from rbtlive.data.bars.panel import Floats, Panel, to_series
+from rbtlive.data.bars.bar_table import BarTable, Floats, to_series
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.factor_arrays import FactorArrays, rounds
 from rbtlive.model.arrays import np
@@ -37,10 +37,10 @@ FEW = 32
 
 
 class History:
-    """Adjusted windows over one panel.
+    """Adjusted windows over one table.
 
     Args:
-        panel: The bars.
+        table: The bars.
         last_sessions: Last session of each asset's life; a price is not carried beyond
             it.
         decimals: Round adjusted values to this many decimals, as zipline does with 3;
@@ -56,33 +56,33 @@ class History:
 
     def __init__(
         self,
-        panel: Panel,
+        table: BarTable,
         *,
         last_sessions: Sequence[int],
         decimals: int | None,
         without_volume: frozenset[int] = frozenset(),
     ) -> None:
-        self.panel = panel
+        self.table = table
         self._last_sessions = last_sessions
         self._decimals = decimals
         self._without_volume = without_volume
         self._factors: list[list[tuple[int, Factor]]] = [
-            [] for _ in range(panel.width)
+            [] for _ in range(table.width)
         ]  # with the first row unaffected
-        self._clear_from = [0] * panel.width  # windows starting here or later meet no factor
+        self._clear_from = [0] * table.width  # windows starting here or later meet no factor
         self._all_clear_from = 0
-        self._plain = panel.frozen and decimals is None
+        self._plain = table.frozen and decimals is None
         self._clean_from = [
             0
-        ] * panel.width  # windows that are slices of the bars themselves, if `_plain`
+        ] * table.width  # windows that are slices of the bars themselves, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
         self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
         # A set of assets that was asked for once has no copy of its columns yet: None.
         self._matrices: dict[tuple[tuple[int, ...], str], Floats | None] = {}
-        self._everything = tuple(range(panel.width))
-        self._generation = panel.generation
+        self._everything = tuple(range(table.width))
+        self._generation = table.generation
         self.first_row = 0
         self.changes = 0
 
@@ -114,7 +114,7 @@ class History:
         columns = []
         for field in fields:
             values = self._seen(
-                self.panel.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
+                self.table.whole_column(index, BASE_FIELD[field])[low:], index, field, low=low
             )
             columns.append(to_series(field, values).fill_nan(None))
         return pl.DataFrame(columns)
@@ -126,19 +126,19 @@ class History:
         The session that looks is the latest one that factors were noted for. Missing
         values are NaN.
         """
-        panel = self.panel
-        if not panel.frozen:
-            return to_series(panel.symbols[index], self.values(index, field, low, high))
-        if low < panel.base:
-            panel.hold_from(low)
+        table = self.table
+        if not table.frozen:
+            return to_series(table.symbols[index], self.values(index, field, low, high))
+        if low < table.base:
+            table.hold_from(low)
         if field == "price":
-            close = panel.value(index, "close", low)
+            close = table.value(index, "close", low)
             if close != close:  # noqa: PLR0124 -- a fifth of the cost of math.isnan
-                return to_series(panel.symbols[index], self.values(index, field, low, high))
+                return to_series(table.symbols[index], self.values(index, field, low, high))
         elif self._decimals is None and low >= self._clear_from[index]:
-            return panel.series(index, field, low, high - low)
+            return table.series(index, field, low, high - low)
         whole = self._whole(index, field, adjusted=low < self._clear_from[index])
-        return whole.slice(low - panel.base, high - low)
+        return whole.slice(low - table.base, high - low)
 
     def clean_from(self, index: int, field: str) -> int | None:
         """Return the first row from which windows are slices of the bars, neither
@@ -157,25 +157,25 @@ class History:
         known = self._adjusted.get(key)
         if known is not None and known[0] == len(factors):
             return known[2]
-        base = self.panel.base
+        base = self.table.base
         done, values = (known[0], known[1].copy()) if known else (0, self._raw(index, field))
         for row, factor in factors[done:]:
             values[: max(0, row - base)] *= factor.volume if field == "volume" else factor.price
         shown = self._rounded(values)
         if field == "price":
             shown = self._forward_filled(shown, index, low=base)
-        series = to_series(self.panel.symbols[index], shown)
+        series = to_series(self.table.symbols[index], shown)
         self._adjusted[key] = (len(factors), values, series)
         return series
 
     def _forget_what_moved(self) -> None:
-        if self._generation != self.panel.generation:
-            self._generation = self.panel.generation
+        if self._generation != self.table.generation:
+            self._generation = self.table.generation
             for kept in (self._adjusted, self._frames, self._matrices):
                 kept.clear()
 
     def _raw(self, index: int, field: str) -> Floats:
-        return self.panel.column(index, BASE_FIELD[field], self.panel.base, self.panel.end).copy()
+        return self.table.column(index, BASE_FIELD[field], self.table.base, self.table.end).copy()
 
     def _rounded(self, values: Floats) -> Floats:
         return values if self._decimals is None else values.round(self._decimals)
@@ -200,7 +200,7 @@ class History:
             seen_from: Leave out factors of sessions after this one.
             tail: Value of one more row, as it is.
         """
-        values = self.panel.column(index, BASE_FIELD[field], low, high)
+        values = self.table.column(index, BASE_FIELD[field], low, high)
         return self._seen(values, index, field, low=low, seen_from=seen_from, tail=tail)
 
     def _seen(
@@ -232,15 +232,15 @@ class History:
         values = values.copy()
         if np.isnan(values[0]):
             by = "close" if index in self._without_volume else "volume"
-            traded = self.panel.last_known(index, by, low=0, high=low - 1)
+            traded = self.table.last_known(index, by, low=0, high=low - 1)
             if traded > 0 and self._midnight_is_yesterdays(traded):
-                traded = self.panel.last_known(index, "close", low=0, high=traded - 1)
+                traded = self.table.last_known(index, "close", low=0, high=traded - 1)
             if traded >= 0:
                 values[0] = self._close_seen_from(index, traded, seen_from)
         return self._forward_filled(values, index, low=low)
 
     def _close_seen_from(self, index: int, row: int, seen_from: int | None) -> float:
-        value = self.panel.value(index, "close", row)
+        value = self.table.value(index, "close", row)
         for first_clear, factor in self._factors[index]:
             if first_clear > row and (seen_from is None or factor.session <= seen_from):
                 value *= factor.price
@@ -256,40 +256,40 @@ class History:
     # date of a minute, so that the last minute of an asset that trades round the clock,
     # stamped with the next midnight, has no price.
     def _dead_row(self, index: int) -> int:
-        last, calendar = self._last_sessions[index], self.panel.calendar
-        if self._decimals is None or not self.panel.interval.intraday or last >= len(calendar):
+        last, calendar = self._last_sessions[index], self.table.calendar
+        if self._decimals is None or not self.table.interval.intraday or last >= len(calendar):
             return self._first_row(last + 1)
         midnight = calendar.labels[last].astype("datetime64[us]").astype(np.int64) + DAY_US
-        return int(np.searchsorted(self.panel.row_us, midnight))
+        return int(np.searchsorted(self.table.row_us, midnight))
 
     # zipline looks a daily price up by the session's label, which is midnight: round
     # the clock, that is the session before.
     def _midnight_is_yesterdays(self, row: int) -> bool:
-        panel = self.panel
-        if self._decimals is None or panel.interval.intraday:
+        table = self.table
+        if self._decimals is None or table.interval.intraday:
             return False
-        session = panel.session_at(row)
+        session = table.session_at(row)
         return session > 0 and bool(
-            panel.calendar.closes_us[session - 1] == panel.calendar.opens_us[session]
-            and panel.calendar.opens_us[session]
-            == panel.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
+            table.calendar.closes_us[session - 1] == table.calendar.opens_us[session]
+            and table.calendar.opens_us[session]
+            == table.calendar.labels[session].astype("datetime64[us]").astype(np.int64)
         )
 
     # A daily row may be asked for before it is there: its place follows from the
     # session alone.
     def _first_row(self, session: int) -> int:
-        if not self.panel.interval.intraday:
-            return max(0, session - self.panel.first_session)
-        return self.panel.rows_of_session(session)[0]
+        if not self.table.interval.intraday:
+            return max(0, session - self.table.first_session)
+        return self.table.rows_of_session(session)[0]
 
     def matrix(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
         """Return a field of several assets over rows `low` to `high` - 1 as a read-only
         array, rows x assets.
         """
         clear = low >= self._all_clear_from and self._decimals is None
-        if clear and self.panel.frozen and field != "price":
+        if clear and self.table.frozen and field != "price":
             return self._columns(indices, field, low, high)
-        window: Floats = self.panel.values(BASE_FIELD[field], low, high)[:, indices]  # a copy
+        window: Floats = self.table.values(BASE_FIELD[field], low, high)[:, indices]  # a copy
         if not clear:
             self._adjust(window, indices, low=low, volume=field == "volume")
             window = self._rounded(window)
@@ -319,43 +319,43 @@ class History:
     # Copying a window is cheaper than copying whole columns, which pays off when the
     # same assets are asked for again.
     def _columns(self, indices: tuple[int, ...], field: str, low: int, high: int) -> Floats:
-        panel = self.panel
+        table = self.table
         if indices == self._everything:
-            return panel.values(field, low, high)
-        if low < panel.base:
-            panel.hold_from(low)
+            return table.values(field, low, high)
+        if low < table.base:
+            table.hold_from(low)
         self._forget_what_moved()
         key = (indices, field)
         if key not in self._matrices:
             if len(self._matrices) >= KEPT_MATRICES:
                 self._matrices.pop(next(iter(self._matrices)))
             self._matrices[key] = None
-            window: Floats = panel.values(field, low, high)[:, indices]
+            window: Floats = table.values(field, low, high)[:, indices]
             window.setflags(write=False)
             return window
         chosen = self._matrices[key]
         if chosen is None:
-            chosen = np.ascontiguousarray(panel.values(field, panel.base, panel.end)[:, indices])
+            chosen = np.ascontiguousarray(table.values(field, table.base, table.end)[:, indices])
             chosen.setflags(write=False)
             self._matrices[key] = chosen
-        return chosen[low - panel.base : high - panel.base]
+        return chosen[low - table.base : high - table.base]
 
     def frame(self, indices: tuple[int, ...], field: str, low: int, high: int) -> pl.DataFrame:
         """Return `date` and one Float64 column an asset, named by symbol, over rows
         `low` to `high` - 1.
         """
-        if not self.panel.frozen or field == "price":
+        if not self.table.frozen or field == "price":
             columns = [self.series(index, field, low, high) for index in indices]
-            return pl.DataFrame([self.panel.dates(low, high), *columns])
-        panel = self.panel
-        if low < panel.base:
-            panel.hold_from(low)
+            return pl.DataFrame([self.table.dates(low, high), *columns])
+        table = self.table
+        if low < table.base:
+            table.hold_from(low)
         self._forget_what_moved()
         key, version = (indices, field), len(self._log)
         known, whole = self._frames.get(key, (-1, None))
         if whole is None:
             columns = [self._now(index, field) for index in indices]
-            whole = pl.DataFrame([panel.dates(panel.base, panel.end), *columns])
+            whole = pl.DataFrame([table.dates(table.base, table.end), *columns])
         elif known != version:
             changed = {factor.asset for _, factor in self._log[known:]}.intersection(indices)
             whole = whole.with_columns([self._now(index, field) for index in changed])
@@ -363,9 +363,9 @@ class History:
             if len(self._frames) >= KEPT_FRAMES:
                 self._frames.clear()
             self._frames[key] = (version, whole)
-        return whole.slice(low - panel.base, high - low)
+        return whole.slice(low - table.base, high - low)
 
     def _now(self, index: int, field: str) -> pl.Series:
         if self._decimals is None and not self._factors[index]:
-            return self.panel.held_series(index, field)
+            return self.table.held_series(index, field)
         return self._whole(index, field, adjusted=bool(self._factors[index]))

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from rbtlive.data.bars.panel import Floats
+from rbtlive.data.bars.bar_table import Floats
 from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np
@@ -27,7 +27,7 @@ by one factor: thrice the column in all.
 
 
 class Indicators:
-    """Named expressions over the bars of one panel, as they look from now.
+    """Named expressions over the bars of one table, as they look from now.
 
     Args:
         history: Gives each asset's adjusted bars.
@@ -42,7 +42,7 @@ class Indicators:
         self._first_sessions = first_sessions
         self.expressions: dict[str, pl.Expr] = {}
         self._fields: dict[str, tuple[str, ...]] = {}
-        self._keys: dict[str, bytes | None] = {}  # what runs over a panel know them by
+        self._keys: dict[str, bytes | None] = {}  # what runs over a table know them by
         self._columns: dict[
             tuple[int, str], tuple[int, Floats]
         ] = {}  # with the number of factors they were made with
@@ -80,7 +80,7 @@ class Indicators:
             )
         self.expressions[name] = expression
         self._fields[name] = fields_of(expression)
-        self._keys[name] = None if self._history.panel.computed is None else text_of(expression)
+        self._keys[name] = None if self._history.table.computed is None else text_of(expression)
         for key in [key for key in self._columns if key[1] == name]:
             del self._columns[key]
             self._flat.pop(key, None)
@@ -89,7 +89,7 @@ class Indicators:
         """Return a column as one run of floats, good until factors are noted; None
         where it ends with the rows of today.
         """
-        if not self._history.panel.frozen:
+        if not self._history.table.frozen:
             return None
         return cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
 
@@ -99,7 +99,7 @@ class Indicators:
         if known is not None and known[0] == self._history.changes:
             return known[1][row]
         flat = cast(Sequence[float], memoryview(cast(Any, self._column(index, name))))
-        if self._history.panel.frozen:  # else the column ends where the rows end today
+        if self._history.table.frozen:  # else the column ends where the rows end today
             self._flat[index, name] = (self._history.changes, flat)
         return flat[row]
 
@@ -108,11 +108,11 @@ class Indicators:
         return self._column(index, name)[low:high]
 
     def _column(self, index: int, name: str) -> Floats:
-        panel, factors = self._history.panel, self._history.factor_count(index)
+        table, factors = self._history.table, self._history.factor_count(index)
         known = self._columns.get((index, name))
-        if known is not None and known[0] == factors and len(known[1]) == panel.rows:
+        if known is not None and known[0] == factors and len(known[1]) == table.rows:
             return known[1]
-        shared, key = panel.computed, (index, self._keys[name], factors)
+        shared, key = table.computed, (index, self._keys[name], factors)
         if shared is not None and self._keys[name] is not None:
             column = shared.get(key)
             if column is None:
@@ -124,9 +124,9 @@ class Indicators:
         return column
 
     def _compute(self, index: int, name: str, known: tuple[int, Floats] | None) -> Floats:
-        panel = self._history.panel
+        table = self._history.table
         factors = self._history.factor_count(index)
-        first = panel.rows_of_session(self._first_sessions[index])[0]
+        first = table.rows_of_session(self._first_sessions[index])[0]
         bars = self._history.bars(index, first, self._fields[name])
         values = self._evaluate(name, bars)
         column = _floats(values)
@@ -165,7 +165,7 @@ class Indicators:
             return
         if np.array_equal(shorter, longer, equal_nan=True):
             return
-        symbol = self._history.panel.symbols[index]
+        symbol = self._history.table.symbols[index]
         raise LookAheadIndicator(
             f"indicator {name!r} must not look ahead: of {symbol}, the values over the first "
             f"{len(shorter)} bars are others "

@@ -12,7 +12,7 @@ from rbtlive.data.calendars.grid import BarGrid, period_keys
 from rbtlive.model.arrays import NDArray, np
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.panel import Floats, Panel
+    from rbtlive.data.bars.bar_table import BarTable, Floats
     from rbtlive.data.calendars.calendar import TradingCalendar
     from rbtlive.model.interval import Interval
 
@@ -48,16 +48,16 @@ def fold(values: Floats, starts: Places, field: str) -> Floats:
 
 
 class BarsOfDay:
-    """Longer bars within sessions: which rows of a panel each is made of.
+    """Longer bars within sessions: which rows of a table each is made of.
 
     Args:
-        panel: Intraday bars, which add up to the longer ones.
+        table: Intraday bars, which add up to the longer ones.
         interval: How long those are.
     """
 
-    def __init__(self, panel: Panel, interval: Interval) -> None:
-        self._panel = panel
-        self._grid = BarGrid(panel.calendar, interval)
+    def __init__(self, table: BarTable, interval: Interval) -> None:
+        self._table = table
+        self._grid = BarGrid(table.calendar, interval)
         self._rows = 0
         self._last_end = -1
         self._parts: list[Places] = []
@@ -65,7 +65,7 @@ class BarsOfDay:
 
     def starts(self) -> Places:
         """Return the first row of each longer bar, of all rows that there are."""
-        rows = self._panel.rows
+        rows = self._table.rows
         if rows > self._rows:
             ends = self.ends(self._rows, rows)
             fresh = np.flatnonzero(np.diff(ends, prepend=self._last_end)) + self._rows
@@ -75,12 +75,12 @@ class BarsOfDay:
 
     def ends(self, low: int, high: int) -> NDArray[np.int64]:
         """Return the END of the longer bar that each of the rows is in, µs UTC."""
-        panel = self._panel
-        return self._grid.ends_of(panel.row_us[low:high], panel.row_sessions[low:high])
+        table = self._table
+        return self._grid.ends_of(table.row_us[low:high], table.row_sessions[low:high])
 
     def is_over(self, row: int) -> bool:
         """Say whether a row is the last of its longer bar."""
-        return int(self.ends(row, row + 1)[0]) == int(self._panel.row_us[row])
+        return int(self.ends(row, row + 1)[0]) == int(self._table.row_us[row])
 
 
 class BarsOfSessions:
@@ -110,7 +110,9 @@ class BarsOfSessions:
         return later < len(self._firsts) and int(self._firsts[later]) == session + 1
 
     def labels(self, low: int, high: int) -> NDArray[np.datetime64]:
-        """Return the label of the last session of weeks or months `low` to `high` - 1."""
+        """Return the label of the last session of weeks or months `low` to `high` -
+        1.
+        """
         lasts = np.append(self._firsts[1:], len(self._labels)) - 1
         chosen: NDArray[np.datetime64] = self._labels[lasts[low:high]]
         return chosen

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
 
-from rbtlive.data.bars.panel import Floats, to_series
+from rbtlive.data.bars.bar_table import Floats, to_series
 from rbtlive.data.bars.session_bars import TodaySoFar
 from rbtlive.data.windows.history import History
 from rbtlive.data.windows.longer_bars import BarsOfDay, BarsOfSessions, Places, fold
@@ -25,8 +25,8 @@ from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY, Interval
 
 if TYPE_CHECKING:
+    from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.bars.daily_bars import DailyBars
-    from rbtlive.data.bars.panel import Panel
     from rbtlive.data.calendars.calendar import TradingCalendar
     from rbtlive.data.windows.adjustments import Adjustments
     from rbtlive.data.windows.indicators import Indicators
@@ -40,7 +40,7 @@ class Seen(Protocol):
     calendar: TradingCalendar
     interval: Interval
     frequency: str
-    panel: Panel
+    table: BarTable
     days: DailyBars
     indicators: Indicators
     adjustments: Adjustments
@@ -95,7 +95,7 @@ class Windows:
     def __init__(self, market: Seen, history: History) -> None:
         self._market = market
         self._history = history
-        self._so_far = TodaySoFar(history.panel)
+        self._so_far = TodaySoFar(history.table)
         self._of_day: dict[Interval, BarsOfDay] = {}
         self._of_sessions: dict[Interval, BarsOfSessions] = {}
 
@@ -148,7 +148,7 @@ class Windows:
 
     def _days(self, here: _Place, bar_count: int, *, partial: bool) -> Span | None:
         history = self._market.days.history
-        high = here.session - history.panel.first_session
+        high = here.session - history.table.first_session
         today = partial or self._session_is_over(here)
         low = high + today - bar_count
         return Span(history, low, high, today=today) if low >= history.first_row else None
@@ -156,15 +156,15 @@ class Windows:
     def _session_is_over(self, here: _Place) -> bool:
         market = self._market
         closes_us = market.calendar.closes_us[here.session]
-        return here.view >= 0 and bool(market.panel.row_us[here.view] == closes_us)
+        return here.view >= 0 and bool(market.table.row_us[here.view] == closes_us)
 
     def _longer_of_day(
         self, here: _Place, bar_count: int, wanted: Interval, *, partial: bool
     ) -> Span | None:
-        panel = self._history.panel
+        table = self._history.table
         bars = self._of_day.get(wanted)
         if bars is None:
-            bars = self._of_day[wanted] = BarsOfDay(panel, wanted)
+            bars = self._of_day[wanted] = BarsOfDay(table, wanted)
         starts, high = bars.starts(), here.view + 1
         last = int(starts.searchsorted(high))  # longer bars that have begun
         if not partial and high and not bars.is_over(high - 1):
@@ -188,7 +188,7 @@ class Windows:
         if periods is None:
             periods = self._of_sessions[wanted] = BarsOfSessions(market.calendar, wanted)
         history, session = market.days.history, here.session
-        before = history.panel.first_session
+        before = history.table.first_session
         today = market.interval.intraday
         last = periods.place(session) + 1
         if not partial and not (
@@ -229,15 +229,15 @@ class Windows:
     # The first later session in which the same window, asked for at the same bar of the
     # session, would lie within the data; None if there is none, or none is known yet.
     def _fits_from(self, bar_count: int, wanted: Interval, *, partial: bool) -> int | None:
-        market, panel = self._market, self._market.panel
-        inside = market.view - panel.rows_of_session(market.session)[0]
+        market, table = self._market, self._market.table
+        inside = market.view - table.rows_of_session(market.session)[0]
 
         def fits(session: int) -> bool:
-            view = panel.rows_of_session(session)[0] + inside
+            view = table.rows_of_session(session)[0] + inside
             here = _Place(view, session if inside >= 0 else session - 1)
             return self._span_at(here, bar_count, wanted, partial=partial) is not None
 
-        sessions = range(market.session + 1, panel.last_session + 1 if panel.frozen else 0)
+        sessions = range(market.session + 1, table.last_session + 1 if table.frozen else 0)
         found = bisect_left(sessions, True, key=fits)
         return sessions[found] if found < len(sessions) else None
 
@@ -336,8 +336,8 @@ class Windows:
         if span.dates is not None:
             return span.dates
         if not span.today:
-            return span.history.panel.dates(span.low, span.high)
-        first = span.history.panel.first_session
+            return span.history.table.dates(span.low, span.high)
+        first = span.history.table.first_session
         labels = self._market.calendar.labels
         return pl.Series("date", labels[first + span.low : first + span.high + 1])
 

@@ -1,4 +1,5 @@
-"""The columns of the panel's tables, once for the kernel, the live view and the still form.
+"""The columns of the panel's tables, once for the kernel, the live view and the still
+form.
 
 The rule: a row is an object with these keys; who shows a table goes through this list.
 """
@@ -55,7 +56,9 @@ POSITION_COLUMNS: Final = (
     Column("profit", "Profit", "gain"),
     Column("elsewhere", "Others hold", "text", optional=True),
 )
-"""`elsewhere` says what outside and other runs hold of the asset; at a real broker only."""
+"""`elsewhere` says what outside and other runs hold of the asset; at a real broker
+only.
+"""
 
 BOARD_COLUMNS: Final = (
     Column("name", "Session", "text"),

@@ -197,7 +197,7 @@ class PriceCurves:
 
 # The panel's rows are read by index: nothing is learned from it, and nothing changes.
 def _closes_until_now(core: TradingCore, index: int) -> list[tuple[float, float]]:
-    panel, now_us = core.state.market.panel, core.state.market.now_us
+    panel, now_us = core.state.market.table, core.state.market.now_us
     last = int(panel.row_us.searchsorted(now_us, side="right"))
     first = max(0, last - CURVE_POINTS // 2)
     held_from = getattr(panel, "start", 0)

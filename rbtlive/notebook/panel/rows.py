@@ -226,7 +226,9 @@ class Refusals:
         self._seen = 0
 
     def step(self, orders: OrderManager) -> list[Row] | None:
-        """Return all reasons if an order was denied since, the latest first, else None."""
+        """Return all reasons if an order was denied since, the latest first, else
+        None.
+        """
         denied = orders.denied
         if len(denied) == self._seen:
             return None

@@ -95,9 +95,8 @@ def _head(state: State) -> str:
     state_text = (
         head["state"] if head["state"] in _ENDED_STATES else f"{head['state']} when this was saved"
     )
-    lines = [
-        f'<div>{title} <span style="opacity:.7">{html.escape(about)}</span> · {html.escape(state_text)}</div>'
-    ]
+    described = f'<span style="opacity:.7">{html.escape(about)}</span>'
+    lines = [f"<div>{title} {described} · {html.escape(state_text)}</div>"]
     if head["failure"]:
         lines.append(f'<div style="color:{_BAD}">⚠ Failed: {html.escape(head["failure"])}</div>')
     elif head["trading"] != "running":
@@ -172,7 +171,10 @@ def _course(state: State) -> str:
     fills, marked = state.get("counts", {}).get("fills", 0), len(state["marks"])
     latest = f" the latest {number(marked)} of {number(fills)} fills" if fills > marked else ""
     legend = f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span>'
-    return f'{drawing}<div style="font-size:12px">{legend}<span style="opacity:.7">{latest}</span></div>'
+    return (
+        f'{drawing}<div style="font-size:12px">{legend}<span style="opacity:.7">'
+        f"{latest}</span></div>"
+    )
 
 
 def _positions(state: State) -> str:
@@ -186,7 +188,8 @@ def _orders(state: State) -> str:
     rows = sorted(state["orders"], key=lambda row: (-row["open"], -row["id"]))
     total = state.get("counts", {}).get("orders", len(rows))
     refused = "".join(
-        f'<div style="color:{_BAD}">{number(row["count"])} denied: {html.escape(row["reason"])}</div>'
+        f'<div style="color:{_BAD}">{number(row["count"])} denied: '
+        f"{html.escape(row['reason'])}</div>"
         for row in state.get("refusals", ())[:3]
     )
     shown = rows[:ORDERS_SHOWN]
@@ -219,7 +222,8 @@ def _cell(column: Column, value: Any) -> str:
 
 def _failures(state: State) -> str:
     parts = [
-        f'<details><summary style="color:{_BAD}">{html.escape(title)}{f" ({times} times)" if times > 1 else ""}</summary>'
+        f'<details><summary style="color:{_BAD}">'
+        f"{html.escape(title)}{f' ({times} times)' if times > 1 else ''}</summary>"
         f"{_pre(trace)}</details>"
         for _number, times, title, trace in reversed(state["failures"])
     ]

@@ -404,7 +404,7 @@ class Panel:
     # -- the end ----------------------------------------------------------------------
 
     def _finish(self) -> None:
-        # The last state is told and kept; the session itself is let go.
+        # The last state is sent and kept; the session itself is let go.
         session, state = self._session, self._state
         if session is None or state is None:
             return
@@ -436,7 +436,7 @@ class Panel:
         since.
 
         Args:
-            in_cell: A cell is ending: what was told outside of cells is told again, in
+            in_cell: A cell is ending: what was sent outside of cells is sent again, in
                 its name.
         """
         moment = self._moment()

@@ -95,7 +95,8 @@ class Classifier(RestrictedDType, ComputableTerm):
         """
         if other == self.missing_value:
             raise ValueError(
-                f"Comparison against self.missing_value ({other!r}) in {type(self).__name__}.eq().\n"
+                f"Comparison against self.missing_value ({other!r}) in "
+                f"{type(self).__name__}.eq().\n"
                 "Missing values have NaN semantics, so the requested comparison would always "
                 "produce False.\nUse the isnull() method to check for missing values."
             )
@@ -151,7 +152,9 @@ class Classifier(RestrictedDType, ComputableTerm):
         return self._predicate(has_part, substring)
 
     def matches(self, pattern: Any) -> Any:
-        """Return a filter of labels that match a regular expression from their start."""
+        """Return a filter of labels that match a regular expression from their
+        start.
+        """
         self._only_texts("matches")
         return self._predicate(fits_pattern, pattern)
 

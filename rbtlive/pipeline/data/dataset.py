@@ -1,7 +1,7 @@
 """Data sets: named columns of values that are loaded.
 
-The rule: a data set says what its columns are; a loader, or a frame given to `use`, says
-where the values come from.
+The rule: a data set says what its columns are; a loader, or a frame given to `use`,
+says where the values come from.
 """
 
 from __future__ import annotations

@@ -12,13 +12,12 @@ import polars as pl
 
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 from rbtlive.pipeline.data.equity_pricing import EquityPricing
 from rbtlive.pipeline.factors.factor import Factor
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.term import FLOAT
 from rbtlive.pipeline.windows import Loaded
-
-_FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @registered("ExprFactor")
@@ -47,7 +46,7 @@ class ExprFactor(Factor):
             )
         made = super().__new__(
             cls,
-            inputs=[getattr(EquityPricing, field) for field in _FIELDS],
+            inputs=[getattr(EquityPricing, field) for field in OHLCV],
             window_safe=window_safe,
             facts={"text": expression.meta.serialize(format="binary")},
         )
@@ -88,7 +87,8 @@ class ExprFactor(Factor):
         if not same.all():
             row = int(np.argwhere(~same)[0][0])
             raise LookAheadIndicator(
-                f"the expression of from_expr() must not look ahead: its value {len(alone) - 1 - row} "
+                "the expression of from_expr() must not look ahead: its value "
+                f"{len(alone) - 1 - row} "
                 "sessions back changes once later bars are known; use rolling or lagged values"
             )
 
@@ -117,7 +117,7 @@ class _Restated:
             "date": np.tile(np.arange(rows), width),
             "symbol": np.repeat(np.arange(width), rows),
         }
-        for name, one in zip(_FIELDS, self._inputs, strict=True):
+        for name, one in zip(OHLCV, self._inputs, strict=True):
             values = one.values[:rows].copy()
             for row, column, ratio in one.restatements:
                 if row <= day:

@@ -119,7 +119,9 @@ class Factor(RestrictedDType, ComputableTerm):
         return self._by_row(transform, mask, groupby, (method,), window_safe=True)
 
     def pearsonr(self, target: Any, correlation_length: int, mask: Any = NotSpecified) -> Any:
-        """Return the rolling correlation with another term, or with one asset's values."""
+        """Return the rolling correlation with another term, or with one asset's
+        values.
+        """
         return kind("RollingPearson")(
             base_factor=self, target=target, correlation_length=correlation_length, mask=mask
         )
@@ -198,7 +200,9 @@ class Factor(RestrictedDType, ComputableTerm):
         return (self > -np.inf) & (self < np.inf)  # type: ignore[operator]
 
     def clip(self, min_bound: Any, max_bound: Any, mask: Any = NotSpecified) -> Any:
-        """Return values cut to two bounds. zipline ignores the mask here, and so it is."""
+        """Return values cut to two bounds. zipline ignores the mask here, and so it
+        is.
+        """
         del mask
         return kind("Clip")(inputs=[self], min_bound=min_bound, max_bound=max_bound)
 

@@ -1,4 +1,6 @@
-"""`Explanation`: what differs between a session and a backtest, and for which causes."""
+"""`Explanation`: what differs between a session and a backtest, and for which
+causes.
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import (
     CashAdjustmentEvent,
     CircuitBreakerEvent,
@@ -121,7 +122,7 @@ def _differing(
         yield symbol, _moment(us), "extra", float(seen.close[place]), None
     _both, left, right = np.intersect1d(seen.us, later.us, return_indices=True)
     differs = np.zeros(len(left), dtype=bool)
-    for name in ("open", "high", "low", "close", "volume"):
+    for name in OHLCV:
         one, other = getattr(seen, name)[left], getattr(later, name)[right]
         differs |= (one != other) & ~(np.isnan(one) & np.isnan(other))
     for place in np.flatnonzero(differs).tolist():
@@ -152,8 +153,8 @@ def _circumstances(proof: Proof, data: pl.DataFrame) -> Circumstances:
     )
 
 
-# What the inputs of a run say of it, beside its bars and the fates of its orders. What is
-# asked for after an input was caused by it.
+# What the inputs of a run say of it, beside its bars and the fates of its orders. What
+# is asked for after an input was caused by it.
 @dataclass(slots=True)
 class _Happened:
     now: datetime | None = None

@@ -107,7 +107,8 @@ def _portal(shelves: list[Shelf], first: date, last: date, interval: Interval) -
     frames = [frame for frame in frames if frame.height]
     if not frames:
         raise EmptyData(
-            f"{shelves[0].vendor} has no bars of {', '.join(s.symbol for s in shelves)} from {first} "
+            f"{shelves[0].vendor} has no bars of {', '.join(s.symbol for s in shelves)} "
+            f"from {first} "
             f"to {last}; check the symbols and the dates"
         )
     calendars = sorted({shelf.record()["calendar"] for shelf in shelves} - {None})

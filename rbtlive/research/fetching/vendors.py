@@ -253,7 +253,7 @@ def _alpaca(symbol: str, first: date, last: date, interval: Interval) -> Fetched
         refusal = _without_keys(f"{type(error).__name__}: {error!s:.500}")
     if refusal:
         raise FetchFailed(f"alpaca refused {symbol}: {refusal}")
-    told = {name: str(value) for name, value in arguments.items()}
+    given = {name: str(value) for name, value in arguments.items()}
     if not len(frame):
-        return Fetched(None, arguments=told)
-    return Fetched(_read(frame, symbol, interval, "alpaca"), arguments=told)
+        return Fetched(None, arguments=given)
+    return Fetched(_read(frame, symbol, interval, "alpaca"), arguments=given)

@@ -12,7 +12,7 @@ from rbtlive.errors import MissingExtra
 from rbtlive.model.arrays import NDArray, np
 
 GAIN, LOSS, OTHER = "#2f86c9", "#d9730d", "#8c8c8c"
-"""Blue and orange are told apart by everybody, on white and on black."""
+"""Blue and orange can be distinguished by everybody, on white and on black."""
 TEXT, GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
 MOST_POINTS = 1_500
 MOST_CANDLES = 700

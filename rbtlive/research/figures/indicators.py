@@ -1,4 +1,5 @@
-"""Lines beside a price: what the strategy recorded, or polars expressions over the bars.
+"""Lines beside a price: what the strategy recorded, or polars expressions over the
+bars.
 
 The rule: a line that is of the size of prices is drawn over the candles, any other one
 below them.

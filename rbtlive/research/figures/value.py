@@ -1,4 +1,6 @@
-"""Figures of what a run was worth: drawdown, months, distribution, rolling, exposure."""
+"""Figures of what a run was worth: drawdown, months, distribution, rolling,
+exposure.
+"""
 
 from __future__ import annotations
 
@@ -167,7 +169,9 @@ def rolling_figure(result: ResultTables, window: int = 126) -> Any:
 
 
 def exposure_figure(result: ResultTables) -> Any:
-    """Return what was held at each close, long and short, over the portfolio's value."""
+    """Return what was held at each close, long and short, over the portfolio's
+    value.
+    """
     go = plotly()
     sessions = result.record.sessions
     value = np.array(floats(sessions, "portfolio_value"))

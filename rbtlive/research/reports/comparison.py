@@ -60,11 +60,11 @@ class Comparison:
             )
             for row in chosen.iter_rows(named=True)
         ]
-        told = [
+        differing = [
             (row["setting"], *(str(row[name]) for name in self.names))
             for row in self.settings.iter_rows(named=True)
         ]
-        return told + rows
+        return differing + rows
 
     def __repr__(self) -> str:
         rows = [("", *self.names), *self._rows()]
@@ -87,7 +87,8 @@ def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
 
     Args:
         runs: Two or more results, or sessions (their `result()` is taken).
-        names: What they are called; by default the strategies' names, told apart.
+        names: What they are called; by default the strategies' names, numbered where
+            alike.
 
     Raises:
         SettingsError: there are less than two, one is no run, or `names` do not fit.

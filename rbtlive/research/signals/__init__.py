@@ -1,1 +1,3 @@
-"""Strategies that are declared as expressions, and computed for many parameters at once."""
+"""Strategies that are declared as expressions, and computed for many parameters at
+once.
+"""

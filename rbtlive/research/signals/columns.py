@@ -175,7 +175,7 @@ class Columns:
         assert settings.end is not None
         self._last = portal.calendar.number(settings.end)
         self._assets = portal.assets if symbols is None else [portal.asset(s) for s in symbols]
-        self._rows = market.panel.rows_of_session(self._first)[0]
+        self._rows = market.table.rows_of_session(self._first)[0]
         self._sessions = self._last - self._first + 1
 
     def run(
@@ -200,8 +200,8 @@ class Columns:
 
     # -- signals ----------------------------------------------------------------------
 
-    # Each asset's signals, sessions x expressions. A session sees bars as they look from
-    # it: after a split or a dividend the expressions are evaluated anew.
+    # Each asset's signals, sessions x expressions. A session sees bars as they look
+    # from it: after a split or a dividend the expressions are evaluated anew.
     def _signals(self, table: SignalTable) -> list[NDArray[np.int8]]:
         market, rows = self._market, self._rows
         history = market.days.history
@@ -215,7 +215,7 @@ class Columns:
                 factors = history.factor_count(asset.index)
                 if known.get(asset.index) == factors:
                     continue
-                first = market.panel.rows_of_session(market.lives.first[asset.index])[0]
+                first = market.table.rows_of_session(market.listing.first[asset.index])[0]
                 bars = history.bars(asset.index, first)
                 check = asset.index not in known
                 known[asset.index] = factors
@@ -240,8 +240,8 @@ class Columns:
     def _span(self, asset: Any) -> AssetSpan:
         market, low, high = self._market, self._rows, self._rows + self._sessions
         index = asset.index
-        closes = np.array(market.panel.column(index, "close", low, high), dtype=np.float64)
-        before = np.array(market.panel.column(index, "close", 0, low), dtype=np.float64)
+        closes = np.array(market.table.column(index, "close", low, high), dtype=np.float64)
+        before = np.array(market.table.column(index, "close", 0, low), dtype=np.float64)
         splits = {
             s.session - self._first: float(str(s.ratio))
             for s in self._portal.splits
@@ -254,7 +254,7 @@ class Columns:
                 dividends.setdefault(d.ex_session - self._first, []).append(
                     (float(str(d.amount)), paid)
                 )
-        lives, everything = market.lives, self._portal.assets
+        lives, everything = market.listing, self._portal.assets
         auto_close = (
             self._portal.calendar.at_or_after(asset.auto_close_date)
             if (asset.auto_close_date <= self._settings.end)
@@ -266,7 +266,7 @@ class Columns:
             symbol=asset.symbol,
             closes=closes,
             prices=prices,
-            volumes=np.array(market.panel.column(index, "volume", low, high), dtype=np.float64),
+            volumes=np.array(market.table.column(index, "volume", low, high), dtype=np.float64),
             listed=(
                 max(0, lives.first[index] - self._first),
                 min(self._sessions, max(0, lives.last[index] - self._first + 1)),

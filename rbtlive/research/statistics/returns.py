@@ -62,7 +62,8 @@ def _ratios(returns: Floats, a_year: int) -> Values:
     values = {name: function(returns, annualization=a_year) for name, function in yearly.items()}
     values |= {name: function(returns) for name, function in plain.items()}
     sharpe = float(values["sharpe"])
-    # The standard error of a Sharpe ratio of independent returns; Lo (2002), equation 9.
+    # The standard error of a Sharpe ratio of independent returns; Lo (2002), equation
+    # 9.
     a_row = sharpe / math.sqrt(a_year)
     values["sharpe_error"] = math.sqrt((1.0 + a_row**2 / 2.0) / len(returns) * a_year)
     return values

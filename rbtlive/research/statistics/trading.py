@@ -206,7 +206,9 @@ GROUPS: Mapping[str, pl.Expr] = {
     "entry_tag": pl.col("entry_tag"),
     "exit_tag": pl.col("exit_tag"),
 }
-"""What trades can be grouped by; times are those of the entry, of the exchange's day."""
+"""What trades can be grouped by; times are those of the entry, of the exchange's
+day.
+"""
 
 
 def grouped_trades(trades: pl.DataFrame, by: str, timezone: str) -> pl.DataFrame:

@@ -25,7 +25,9 @@ def _graph_objects() -> Any:
 
 
 def heatmap(table: pl.DataFrame, *, x: str, y: str, metric: str) -> Any:
-    """Return a heatmap of a pivot table: its first column is `y`, the others are `x`."""
+    """Return a heatmap of a pivot table: its first column is `y`, the others are
+    `x`.
+    """
     go = _graph_objects()
     rows = table.drop(table.columns[0])
     trace = go.Heatmap(
@@ -34,7 +36,9 @@ def heatmap(table: pl.DataFrame, *, x: str, y: str, metric: str) -> Any:
         y=[str(value) for value in table.to_series(0).to_list()],
         colorscale=_COLOURS,
         colorbar={"title": html.escape(metric)},
-        hovertemplate=f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>%{{z:.4g}}<extra></extra>",
+        hovertemplate=(
+            f"{html.escape(x)} %{{x}}<br>{html.escape(y)} %{{y}}<br>%{{z:.4g}}<extra></extra>"
+        ),
     )
     figure = go.Figure(trace)
     axis = {"type": "category"}

@@ -43,7 +43,9 @@ class LeanRun:
         return BacktestResult(self._record, context=self._core.context)
 
     def result(self) -> BacktestResult:
-        """Return the run's whole result, for objectives that ask for more than metrics."""
+        """Return the run's whole result, for objectives that ask for more than
+        metrics.
+        """
         return self._result
 
     def release(self) -> None:

@@ -44,7 +44,9 @@ class Pool(ABC):
         """Block until some of the futures are done, and return those."""
 
     def rows(self, future: Any) -> list[RunRow]:
-        """Return the rows of a done future; raise one of `lost` if its worker is gone."""
+        """Return the rows of a done future; raise one of `lost` if its worker is
+        gone.
+        """
         found: list[RunRow] = future.result()
         return found
 
@@ -236,7 +238,9 @@ class RayPool(Pool):
         return list(done)
 
     def rows(self, future: Any) -> list[RunRow]:
-        """Return the rows of a done future; raise one of `lost` if its worker is gone."""
+        """Return the rows of a done future; raise one of `lost` if its worker is
+        gone.
+        """
         found: list[RunRow] = self._ray.get(future)
         return found
 

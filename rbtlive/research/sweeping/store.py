@@ -95,7 +95,8 @@ class RunStore:
         was lost.
         """
         found = self._connection.execute(
-            "SELECT metrics, objectives, seconds, error, returns FROM rbtlive_runs WHERE params = ?",
+            "SELECT metrics, objectives, seconds, error, returns FROM rbtlive_runs WHERE "
+            "params = ?",
             (key_of(params),),
         ).fetchone()
         if found is None or (found[3] or "").startswith("LostWorker"):

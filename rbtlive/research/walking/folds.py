@@ -33,8 +33,8 @@ class Fold:
 
 
 def sessions_of(value: Any, name: str, *, least: int = 1) -> int:
-    """Return a number of sessions: an int, or text such as "2y", "6mo", "4w", "10d" (252,
-    21, 5 and 1 sessions each).
+    """Return a number of sessions: an int, or text such as "2y", "6mo", "4w", "10d"
+    (252, 21, 5 and 1 sessions each).
 
     Raises:
         BadFolds: it is neither, or below `least`.

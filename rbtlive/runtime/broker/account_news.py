@@ -1,4 +1,4 @@
-"""Cash and splits that the broker tells of, brought into the run's books as events.
+"""Cash and splits that the broker reports, brought into the run's books as events.
 
 The rule: an activity is booked once, by its id; what the run's own data knew already is
 not booked again, and cash that nothing explains is shown.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CENT = Decimal("0.01")
 ACTIVITIES_KNOWN = "ActivitiesKnown"
-"""Type of the note that holds the activities of before the run's first start."""
+"""Type of the note that holds the activities from before the run's first start."""
 SAME_DIVIDEND = timedelta(days=10)
 """A dividend that the data knew is the broker's if both are no further apart."""
 
@@ -35,7 +35,7 @@ class AccountNews:
         core: Gives the core.
         watch: Says what is whose.
         owns_all: Whether the run's capital is all that is free on the account.
-        known: Ids of the activities of before the run; None at its first start.
+        known: Ids of the activities from before the run; None at its first start.
         tell: Takes events for the queue.
         note: Writes something down for people.
         now: Tells the time, UTC.
@@ -67,7 +67,7 @@ class AccountNews:
         self._claims_compared = False
 
     async def begin(self) -> None:
-        """Take the activities of before the run's first start as known."""
+        """Take the activities from before the run's first start as known."""
         if self._known is None:
             self._known = {one.activity_id for one in await self._broker.activities()}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
@@ -95,8 +95,12 @@ class AccountNews:
             return
         self._compare(cash)
 
-    def _book(self, told: BrokerActivity) -> None:
-        one = replace(told, symbol=self._watch.spelled(told.symbol)) if told.symbol else told
+    def _book(self, activity: BrokerActivity) -> None:
+        one = (
+            replace(activity, symbol=self._watch.spelled(activity.symbol))
+            if activity.symbol
+            else activity
+        )
         amount = self._share_of(one)
         if self._elsewhere is not None:
             self._elsewhere += one.amount - amount  # what is not this run's
@@ -169,7 +173,8 @@ class AccountNews:
                 )
             )
 
-    # Money of a stopped run is free for others: it may be gone when that run is carried on.
+    # Money of a stopped run is free for others: it may be gone when that run is carried
+    # on.
     def _compare_claims(self, rest: Decimal) -> None:
         running = [run for run in self._watch.others() if run.running]
         lacking = sum((run.cash for run in running), ZERO) - rest

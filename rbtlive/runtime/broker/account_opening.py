@@ -72,7 +72,8 @@ class OpenedAccount:
     Attributes:
         capital: Its capital base.
         equity: The account's equity.
-        elsewhere: Equity that is not this run's: shares held outside, other runs' money.
+        elsewhere: Equity that is not this run's: shares held outside, other runs'
+            money.
         taken: What it takes over.
     """
 

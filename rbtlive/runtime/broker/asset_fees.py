@@ -1,7 +1,7 @@
 """Fees that a broker takes in the asset that was bought: of pairs, at some brokers.
 
-The rule: what a position lacks after purchases is such a fee if it is no more than that;
-it is booked as shares that went for nothing, and never silent.
+The rule: what a position lacks after purchases is such a fee if it is no more than
+that; it is booked as shares that were given away, and always logged.
 """
 
 from __future__ import annotations

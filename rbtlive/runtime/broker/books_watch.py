@@ -1,7 +1,8 @@
 """What the account holds against what the run owns, look by look.
 
-The rule: a run compares what it trades or has traded. A difference is explained (another
-run, an order placed elsewhere, a split) or judged by the policy; it is never silent.
+The rule: a run compares what it trades or has traded. A difference is explained
+(another run, an order placed elsewhere, a split) or judged by the policy; it is never
+silent.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 Policy = Literal["halt", "warn", "adopt", "follow"]
 FILLED_ELSEWHERE = "FilledElsewhere"
-"""Type of the note that holds what orders placed elsewhere have filled: signed shares by
-symbol, as far as they are explained.
+"""Type of the note that holds what orders placed elsewhere have filled: signed shares
+by symbol, as far as they are explained.
 """
 LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
@@ -109,7 +110,7 @@ class BooksWatch:
         return self._traded | {p.asset.symbol for p in core.state.portfolio}
 
     def note_traded(self, symbols: Iterable[str]) -> None:
-        """Count symbols as traded that the broker has orders of this run in."""
+        """Mark the symbols as traded in which the broker holds orders of this run."""
         self._traded.update(symbols)
 
     def elsewhere(self, symbol: str) -> str:

@@ -85,11 +85,11 @@ class BrokerLink:
         settings: How the broker is watched.
         outside: Signed shares held outside of this run, by symbol; None until the run's
             first look.
-        foreign: Signed shares that orders placed elsewhere had filled, by symbol; None at
-            the run's first start.
+        foreign: Signed shares that orders placed elsewhere had filled, by symbol; None
+            at the run's first start.
         ownership: What other runs on the account own.
         owns_all: Whether the run's capital is all that is free on the account.
-        activities: Ids of the cash activities of before the run; None at its first
+        activities: Ids of the cash activities from before the run; None at its first
             start.
     """
 
@@ -158,7 +158,9 @@ class BrokerLink:
 
     @property
     def outside(self) -> dict[str, Decimal] | None:
-        """Signed shares held outside of all runs, by symbol; None before the first look."""
+        """Signed shares held outside of all runs, by symbol; None before the first
+        look.
+        """
         return self.watch.outside
 
     def note_progress(self) -> None:
@@ -249,11 +251,11 @@ class BrokerLink:
         left alone.
         """
         async for event in self.broker.events():
-            told = getattr(event, "order_id", None)
-            if told is None:
+            reported = getattr(event, "order_id", None)
+            if reported is None:
                 self._tell(_from_broker(event))
                 continue
-            order_id = facts.sequence_of(told, self._run_id)
+            order_id = facts.sequence_of(reported, self._run_id)
             order = None if order_id is None else self._core().state.orders.get_order(order_id)
             if (
                 order is not None
@@ -267,7 +269,7 @@ class BrokerLink:
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
             else:
-                self._note_external(told)
+                self._note_external(reported)
             if order is None:
                 self._look_now.set()
 
@@ -349,8 +351,8 @@ class BrokerLink:
         )
 
     async def keep_asking(self) -> None:
-        """Look at orders, positions and the account every few seconds, for ever: streams
-        lose messages and do not say so.
+        """Look at orders, positions and the account every few seconds, for ever:
+        streams lose messages and do not say so.
         """
         while True:
             with contextlib.suppress(TimeoutError):
@@ -411,15 +413,15 @@ class BrokerLink:
             blind_after_s: How long, in seconds; None never halts.
         """
         self._seen_s = self._now_s()
-        told = False
+        reported = False
         while blind_after_s is not None:
             await asyncio.sleep(min(1.0, blind_after_s / 4))
             since_s = self._seen_s if self._failing else self._look_began_s
             unseen_s = 0.0 if since_s is None else self._now_s() - since_s
             if unseen_s <= blind_after_s:
-                told = False
-            elif not told:
-                told = True
+                reported = False
+            elif not reported:
+                reported = True
                 self._trip_blind(f"the broker's books could not be read for {unseen_s:.0f} s")
 
     def _trip_blind(self, reason: str) -> None:
@@ -474,12 +476,12 @@ class BrokerLink:
         news = await self._news(known)
         for event in news:
             self._tell(event)
-        told = [repr(event) for event in news]
+        reported = [repr(event) for event in news]
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that comes again at every look is none: it could not be booked.
-        stuck = not starting and told == self._news_before
+        stuck = not starting and reported == self._news_before
         settled = (not news or stuck) and not in_flight
-        self._news_before = told
+        self._news_before = reported
         await self.watch.look(facts.order_mismatches(core.state.orders, known), settled=settled)
         if starting:
             await self.watch.settle_by_policy()
@@ -508,7 +510,7 @@ class BrokerLink:
 
     async def hang_up(self) -> None:
         """Disconnect without a word: another engine has the run by now, and nobody
-        could be told of a failure.
+        could hear of a failure.
         """
         with contextlib.suppress(Exception):
             await self.broker.disconnect()

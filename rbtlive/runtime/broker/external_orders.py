@@ -1,4 +1,5 @@
-"""Orders that others place on the run's account: named while they are few, then counted.
+"""Orders that others place on the run's account: named while they are few, then
+counted.
 
 The rule: a busy account must not fill the journal of a run that has nothing to do with
 it.

@@ -1,8 +1,8 @@
 """Whose shares and whose money: this run's, another run's of this state folder, or
 outside's.
 
-The rule: each run publishes what it owns in one small file beside its journal, and reads
-those of the others on the same account. Nobody writes another run's file.
+The rule: each run publishes what it owns in one small file beside its journal, and
+reads those of the others on the same account. Nobody writes another run's file.
 """
 
 from __future__ import annotations

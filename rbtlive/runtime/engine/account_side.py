@@ -1,5 +1,5 @@
-"""The engine's side of a real account: what a run begins with, what a person does to it,
-and how it is left.
+"""The engine's side of a real account: what a run begins with, what a person does to
+it, and how it is left.
 
 The rule: what changes the run's books goes through the engine's events; what is said of
 the account comes from the broker.

@@ -69,7 +69,7 @@ class SliceJudge:
     Args:
         state: The run's.
         latest: Gives the END of the latest bar that can be right; None for sources that
-            tell of any time.
+            of the past.
     """
 
     def __init__(self, state: RunState, latest: datetime | None = None) -> None:
@@ -185,7 +185,7 @@ class Intake:
             state: The run's.
             event: The slice.
             last: END of the last slice that was processed.
-            now: What time it is; None for feeds that tell of any time.
+            now: What time it is; None for feeds of the past.
         """
         if self._foreign and self._foreign[0] is event:
             self._foreign.popleft()

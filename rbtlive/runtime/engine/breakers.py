@@ -33,7 +33,7 @@ class Breakers:
     """What stops trading by itself; None is no limit.
 
     `session.resume()` lets trading go on, and counts anew from there: a fall, a loss or
-    errors of before trip nothing twice.
+    earlier errors trip nothing twice.
 
     Attributes:
         max_drawdown: Fall of the portfolio's value from its highest, as a fraction (0.2
@@ -48,8 +48,9 @@ class Breakers:
         stale_after_bars: Bar intervals of open hours without a bar, after which prices
             are stale; on live feeds of minutes only. Stale data halts whatever `action`
             says.
-        blind_after_s: Seconds for which a real broker's books may be unreadable. A blind
-            run halts whatever `action` says; so does one whose account is blocked.
+        blind_after_s: Seconds for which a real broker's books may be unreadable. A
+            blind run halts whatever `action` says; so does one whose account is
+            blocked.
         refusals_in_a_row: Orders that a broker refused, one after the other; a fill, or
             an order that is accepted and stays so, begins the row anew.
         action: What the others do: "halt" all trading, let orders "reduce" positions
@@ -184,8 +185,8 @@ class BreakerWatch:
         if order is None or not order.is_open:
             return None  # it is heard of a second time
         if status is OrderState.PENDING:
-            # Some brokers accept every order, and refuse it a moment later: the row that
-            # an acceptance ends goes on if it is not the last word.
+            # Some brokers accept every order, and refuse it a moment later: the row
+            # that an acceptance ends goes on if it is not the last word.
             if order_id not in self._rows_before:
                 self._rows_before[order_id], self._refusals = self._refusals, 0
         elif status is OrderState.REJECTED:
@@ -200,7 +201,9 @@ class BreakerWatch:
         )
 
     def note_resumed(self, core: TradingCore) -> None:
-        """Count anew from here: a person has seen what tripped, and lets trading go on."""
+        """Count anew from here: a person has seen what tripped, and lets trading go
+        on.
+        """
         core.state.marks.mark()
         self._peak = self._session_value = core.state.portfolio.portfolio_value
         self._session = core.state.market.session

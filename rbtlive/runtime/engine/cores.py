@@ -87,8 +87,8 @@ class CoreMaker:
         pipelines.recorded = lambda name, session: run.recorder.pipeline_table(name, label(session))
 
     def begin_at(self, event: MarketDataEvent) -> bool:
-        """Begin the run in the session of a live feed's first slice, and say whether
-        that was another one; until then it was the one after now.
+        """Begin the run anew in the session of a live feed's first slice, and return
+        whether that is not the session it was to begin in.
         """
         run = self._run
         if not run.feed.is_live:

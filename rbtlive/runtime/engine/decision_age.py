@@ -179,7 +179,7 @@ class AgeWatch:
         self._lead_us = us_of(run.clock.now()) - self._passed_us()
 
     def begin(self) -> None:
-        """Go on where the run stands."""
+        """Read from the journal whether the feed has been live."""
         notes = self._run.journal.rows_of_kind(RowKind.NOTE)
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 

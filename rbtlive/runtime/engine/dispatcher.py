@@ -1,4 +1,4 @@
-"""Who is told of an event, and in which order.
+"""Which handlers get an event, and in which order.
 
 Its rule: an event is recorded before any handler sees it, and everything one event
 causes is finished before the next is taken. Nothing here waits, so the asynchronous
@@ -152,7 +152,7 @@ class EventDispatcher:
         """Do with one event after the other what `dispatch_now` does: the next is asked
         for when all is done that one caused.
 
-        It is for whoever drives: a handler must not call it.
+        It is for the driver: a handler must not call it.
         """
         record, routes, waiting = self._record, self._routes, self._waiting
         self._busy = True

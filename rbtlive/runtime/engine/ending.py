@@ -1,7 +1,7 @@
 """What a run's journal says of its end.
 
-The rule: a run that was stopped leaves the core's state, one that failed leaves why, and
-one whose feed has ended takes nothing more.
+The rule: a run that was stopped leaves the core's state, one that failed leaves why,
+and one whose feed has ended takes nothing more.
 """
 
 from __future__ import annotations

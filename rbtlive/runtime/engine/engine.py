@@ -216,7 +216,7 @@ class TradingEngine:
 
     @property
     def is_recovering(self) -> bool:
-        """Whether rows of before are still to be replayed, so that the core does not
+        """Whether earlier rows are still to be replayed, so that the core does not
         stand where the run does.
         """
         return self.recovery.is_under_way
@@ -277,7 +277,7 @@ class TradingEngine:
                 )
             self.ended = self._pump.done and not self._stopping
         except asyncio.CancelledError:
-            self._stopping = True  # whoever owns the loop ends it: what was done is kept
+            self._stopping = True  # the loop's owner ends it: what was done is kept
             raise
         except BaseException as failure:
             if (
@@ -365,7 +365,9 @@ class TradingEngine:
                 await self._wakeup.wait()
 
     async def drain(self, wait_s: float) -> None:
-        """Process what waits, or what comes within some seconds, on the way to a stop."""
+        """Process what waits, or what comes within some seconds, on the way to a
+        stop.
+        """
         self.journal.commit()
         self._wakeup.clear()
         if not self.queue.size:
@@ -377,15 +379,16 @@ class TradingEngine:
 
     def _drain(self, loop_budget: LoopBudget) -> None:
         # Processes what waits, until nothing does or the loop is to be given back.
-        self.processor.heard = None
+        self.processor.last_bars = None
         with contained("a callback"), contextlib.closing(self._next_events(loop_budget)) as events:
             self.dispatcher.dispatch_each(events)
         self.refusals.look()
         if self.link is not None:
             self.link.note_progress()
-        heard = self.processor.heard
-        if heard is not None:  # of slices that came together, the last one tells of the feed
-            self.timekeeper.note_slice(heard.timestamp, self.core.state.settings.interval)
+        last_bars = self.processor.last_bars
+        # Of slices that came together, the last one shows how the feed stands.
+        if last_bars is not None:
+            self.timekeeper.note_slice(last_bars.timestamp, self.core.state.settings.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
@@ -401,7 +404,7 @@ class TradingEngine:
                     if age is not None:
                         yield age
                 if not isinstance(event, MarketDataEvent):
-                    yield self._believed(event)
+                    yield self._checked(event)
                 elif self._intake.trusts(event):
                     yield event
                 else:
@@ -429,10 +432,10 @@ class TradingEngine:
 
     # -- an event ---------------------------------------------------------------------
 
-    def _believed(self, event: Event) -> Event:
-        believed = judged(self.core.state, event, source=self.broker.name)
-        if believed is not event or self.link is None:
-            return believed
+    def _checked(self, event: Event) -> Event:
+        checked = judged(self.core.state, event, source=self.broker.name)
+        if checked is not event or self.link is None:
+            return checked
         return self.account_side.held_back(event)
 
     # -- ending -----------------------------------------------------------------------

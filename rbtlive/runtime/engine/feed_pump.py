@@ -29,9 +29,9 @@ class FeedPump:
     Args:
         feed: Where they come from.
         queue: Where they go.
-        loop_budget: Shared with whoever takes them out, so that both rest at the same time
+        loop_budget: Shared with the consumer, so that both rest at the same time
             and the queue stays short.
-        wake: Wakes whoever takes them out.
+        wake: Wakes the consumer.
         put: How an event goes into the queue; by default as the queue takes it.
 
     Attributes:
@@ -51,7 +51,7 @@ class FeedPump:
         self._feed = feed
         self._queue = queue
         self._put = put or queue.put
-        self._breath = loop_budget
+        self._loop_budget = loop_budget
         self._wake = wake
         self._space = asyncio.Event()
         self._stopping = False
@@ -90,10 +90,10 @@ class FeedPump:
 
     async def _carry(self, stream: AsyncIterator[Event]) -> None:
         loop_budget, queue, put, now_ns = (
-            self._breath,
+            self._loop_budget,
             self._queue,
             self._put,
-            self._breath.now_ns,
+            self._loop_budget.now_ns,
         )
         async for given in stream:
             event = given if isinstance(given, Event) else _no_event(given)
@@ -111,7 +111,7 @@ class FeedPump:
                         return
             self._in_hand = None
             waiting = queue.size
-            if waiting == 1:  # else whoever takes them was woken by the first
+            if waiting == 1:  # else the consumer was woken by the first
                 self._wake()
             elif not waiting % BATCH:
                 await asyncio.sleep(0)

@@ -1,5 +1,5 @@
-"""The engine's side of its feed: what it wants of it, and what it says of bars that were
-revised.
+"""The engine's side of its feed: what it wants of it, and what it says of bars that
+were revised.
 
 The rule: what a feed is to give follows from the run's settings and from where it
 stands; how its stamps are judged follows from the session's clock.

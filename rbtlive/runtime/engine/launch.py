@@ -359,7 +359,8 @@ def _source_of(broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmu
         )
     if source.is_live and warmup is not None:
         raise InvalidSetting(
-            f"warmup counts bars of a ReplayFeed: was {warmup!r} with a live feed, whose run begins "
+            f"warmup counts bars of a ReplayFeed: was {warmup!r} with a live feed, whose "
+            "run begins "
             "with its next bar; leave it out, and pass earlier bars as data="
         )
     if labels is not None:
@@ -370,7 +371,7 @@ def _source_of(broker: BrokerAdapter, feed: Any, labels: Labels | None, *, warmu
 
 def _first_live_session(portal: PolarsDataPortal, clock: Clock | None, end: Any) -> date:
     # A live run begins with the session that is going on, or the next one, until its
-    # first bar says otherwise. Whoever gives bars of the past may name the last session
+    # first bar says otherwise. A feed of past bars may name the last session
     # in the past too.
     calendar = portal.calendar
     now_us = us_of((clock or SystemClock()).now())

@@ -1,7 +1,8 @@
-"""What the parts of one engine share: a run's core, its journal, and what it is wired to.
+"""What the parts of one engine share: a run's core, its journal, and what it is wired
+to.
 
-The rule: it holds, and decides nothing. Whoever acts on it imports it; it imports none
-of them.
+The rule: it holds, and decides nothing. What acts on it imports it; it imports none of
+them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class LiveRun:
         dispatcher: Gives events to their handlers.
         enqueue: Puts an event into the engine's queue.
         on_message: Gets level and text of what an operator should read.
-        recorder: Writes the run's rows, or checks them against those of before.
+        recorder: Writes the run's rows, or checks them against the earlier ones.
         core: Decides; another one takes its place where a run begins anew.
         link: The connection to a real broker; None before it is made, and on paper.
         last_slice: END of the slice that was taken up last; None before the first.

@@ -62,7 +62,7 @@ class EventProcessor:
 
     Attributes:
         cores: Makes the run's cores; set once it exists.
-        heard: The last slice with bars since `heard` was reset.
+        last_bars: The last slice with bars since this was reset.
     """
 
     cores: CoreMaker
@@ -75,7 +75,7 @@ class EventProcessor:
         refusals: Refusals,
         meters: Meters,
     ) -> None:
-        self.heard: MarketDataEvent | None = None
+        self.last_bars: MarketDataEvent | None = None
         self._run = run
         self._account_side = account_side
         self._breakers = breakers
@@ -103,7 +103,7 @@ class EventProcessor:
             if commands:
                 run.hand_over(commands)
         if event.bars:  # an empty one says nothing of the feed
-            self.heard = event
+            self.last_bars = event
         if self._breakers.looks_at_books:
             run.enqueue_if(self._breakers.check(run.core))
 
@@ -155,7 +155,9 @@ class EventProcessor:
             self._breakers.note_resumed(run.core)
 
     def on_simulated_fill(self, event: OrderFillEvent) -> None:
-        """Write down the simulated venue's fill, book it, and show it to the handlers."""
+        """Write down the simulated venue's fill, book it, and show it to the
+        handlers.
+        """
         run = self._run
         run.recorder.derived_fill(event)
         run.core.process(event)

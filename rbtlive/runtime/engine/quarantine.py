@@ -1,8 +1,8 @@
 """Executions that cannot be: named before they are written down, and kept out of the
 books.
 
-The rule: what a broker tells is not believed against what was ordered; the difference
-stays one for the reconciliation.
+The rule: a reported fill that contradicts its order is not booked; the difference is
+for the reconciliation.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:
 
     Args:
         orders: The run's, as they are when the execution is about to be booked.
-        fill: What was told; one that is booked already is no objection, it is booked
-            once.
+        fill: What was reported; one that is booked already is no objection, it is
+            booked once.
     """
     if fill.execution_id in orders.executions:
         return None

@@ -65,7 +65,7 @@ class Recovery:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether rows of before are still to be replayed, so that the core does not
+        """Whether earlier rows are still to be replayed, so that the core does not
         stand where the run does.
         """
         return self._begun is None and self._run.recorder.replaying

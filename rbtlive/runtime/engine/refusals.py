@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.live_run import LiveRun
 
 MOST_KINDS = 100
-"""Kinds that are told apart; all others count as one more."""
+"""Kinds that are kept apart; all others count as one more."""
 _MOST_SYMBOLS = 10
 _MOST_REASON = 500
 _OTHERS = "other reasons"
@@ -37,7 +37,7 @@ class _Kind:
     verb: str
     reason: str
     count: int = 0
-    told: int = 0
+    reported: int = 0
     symbols: dict[str, None] = field(default_factory=dict)
 
 
@@ -57,7 +57,7 @@ class Refusals:
         self.total = 0
 
     def begin(self) -> None:
-        """Count from here on: earlier refusals were told of when they happened."""
+        """Count from here on: earlier refusals were reported when they happened."""
         state = self._run.core.state
         self._denied_seen = len(state.orders.denied)
         self._sessions = len(state.record.sessions)
@@ -85,7 +85,7 @@ class Refusals:
             self._sum_up(at_the_end=False)
 
     def conclude(self) -> None:
-        """Tell of everything that was not told yet: the session ends."""
+        """Report everything that was not reported yet: the session ends."""
         self.look()
         self._sum_up(at_the_end=True)
 
@@ -97,7 +97,7 @@ class Refusals:
             else:
                 text = f"{kind.count} orders {kind.verb}, {kind.reason} (the first is {what})"
             self._run.on_message("warning", text)
-            kind.told = kind.count
+            kind.reported = kind.count
 
     def _counted(self, orders: list[Order]) -> Iterator[tuple[_Kind, Order]]:
         # The new kinds, each with its first order, once all orders are counted.
@@ -124,12 +124,12 @@ class Refusals:
         kind.reason = reason  # the latest one has the latest numbers
         return kind
 
-    # A kind is told of again once it has come twice as often, and at the end.
+    # A kind is reported again once it has come twice as often, and at the end.
     def _sum_up(self, *, at_the_end: bool) -> None:
         for kind in self._kinds.values():
-            if kind.count > kind.told and (at_the_end or kind.count >= 2 * kind.told):
+            if kind.count > kind.reported and (at_the_end or kind.count >= 2 * kind.reported):
                 more = ", ..." if len(kind.symbols) == _MOST_SYMBOLS else ""
                 where = ", ".join(kind.symbols) + more
                 text = f"{kind.count} orders {kind.verb} so far, {kind.reason} ({where})"
                 self._run.on_message("warning", text)
-                kind.told = kind.count
+                kind.reported = kind.count

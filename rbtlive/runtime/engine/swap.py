@@ -45,19 +45,19 @@ class StartedSegment:
 
 
 def begin(
-    journal: Journal, stands: Mapping[str, Any], new_core: Callable[[], TradingCore]
+    journal: Journal, session_state: Mapping[str, Any], new_core: Callable[[], TradingCore]
 ) -> StartedSegment:
     """Begin a segment where a session stands, without writing anything.
 
     Args:
         journal: The session's.
-        stands: Its state, as facts.
+        session_state: Its state, as facts.
         new_core: Makes a core with the edited code.
 
     Raises:
         Exception: what `initialize` raised.
     """
-    state: dict[str, Any] = json.loads(canonical_json(stands))  # as a recovery will read it
+    state: dict[str, Any] = json.loads(canonical_json(session_state))  # as a recovery will read it
     core = new_core()
     messages: list[tuple[str, str]] = []
     closed: list[tuple[SessionRow, str]] = []

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TICK_S = 0.5
 GRACE_S = 5.0
 DAILY_GRACE_S = 900.0
-"""Daily bars are told minutes after the close, and nobody trades before the next open.
+"""Daily bars arrive minutes after the close, and nobody trades before the next open.
 """
 STALE_AFTER_BARS = 2.0
 _PRESENT_BARS = 10
@@ -118,7 +118,9 @@ class Timekeeper:
                 self.begin(core())
 
     def begin(self, core: TradingCore) -> None:
-        """Let the feed close its first slice, if bars of the present have come for it."""
+        """Let the feed close its first slice, if bars of the present have come for
+        it.
+        """
         interval = core.state.settings.interval
         begun, now = self._feed.reached or self._feed.awaited, self._clock.now()
         if begun is not None and abs(now - begun) <= _present(interval):
@@ -141,7 +143,7 @@ class Timekeeper:
         """
         if (
             self._feed.reached is not None
-        ):  # a slice that is told bar by bar is processed when it is over, and begins before
+        ):  # a slice that arrives bar by bar is processed when it is over, and begins before
             self._note_lead(self._feed.reached)
         now = self._now()
         now_us = us_of(now)
@@ -172,8 +174,8 @@ class Timekeeper:
                 )
             )
 
-    def _note_lead(self, told: datetime) -> None:
-        lead_us = us_of(told) - self._passed_us()
+    def _note_lead(self, reached: datetime) -> None:
+        lead_us = us_of(reached) - self._passed_us()
         self._lead_us = lead_us if self._lead_us is None else max(self._lead_us, lead_us)
 
     def _now(self) -> datetime:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.arrays import np
-from rbtlive.model.bar import BAR_DEFAULTS, Bar, aware_utc, trusted_bar
+from rbtlive.model.bar import BAR_DEFAULTS, OHLCV, Bar, aware_utc, trusted_bar
 from rbtlive.model.events import (
     EVENT_TYPES,
     SLICE_DEFAULTS,
@@ -32,12 +32,11 @@ from rbtlive.model.events import (
 )
 
 _scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
-_FIELDS = ("open", "high", "low", "close", "volume")
-_numbers_of = itemgetter(*_FIELDS)
+_numbers_of = itemgetter(*OHLCV)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
 _known: dict[str, tuple[Decimal, float]] = {}
-_NAMES_OF_A_BAR = {*_FIELDS, "symbol", "timestamp"}
+_NAMES_OF_A_BAR = {*OHLCV, "symbol", "timestamp"}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
 _TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
 _MOST_DATES = 4096
@@ -198,7 +197,10 @@ def _scalar_text(value: object) -> str | None:
 
 def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
     facts = bar.__dict__
-    text = f'"close":"{facts["close"]!s}","high":"{facts["high"]!s}","low":"{facts["low"]!s}","open":"{facts["open"]!s}",'
+    text = (
+        f'"close":"{facts["close"]!s}","high":"{facts["high"]!s}","low":"{facts["low"]!s}",'
+        f'"open":"{facts["open"]!s}",'
+    )
     if '0"' in text or "E" in text:  # what is none of these is canonical as it is
         text = (
             f'"close":"{decimal_text(bar.close)}","high":"{decimal_text(bar.high)}",'
@@ -249,7 +251,7 @@ def _bar(symbol: str, values: dict[str, str], moment: datetime) -> Bar:
         "volume": traded[0],
         "_floats": (opened[1], highest[1], lowest[1], closed[1], traded[1]),
     }
-    added = () if len(values) == len(_FIELDS) else values.keys() - _NAMES_OF_A_BAR
+    added = () if len(values) == len(OHLCV) else values.keys() - _NAMES_OF_A_BAR
     if lowest[0] <= highest[0] and not added:
         return trusted_bar(bar)
     del bar["_floats"]

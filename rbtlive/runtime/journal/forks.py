@@ -1,7 +1,7 @@
 """What a forked child must leave alone: the SQLite connections of its parent.
 
-The rule: a child neither uses nor closes them. SQLite would end the write-ahead log that
-the parent still writes, and the parent would find its journal damaged.
+The rule: a child neither uses nor closes them. SQLite would end the write-ahead log
+that the parent still writes, and the parent would find its journal damaged.
 """
 
 from __future__ import annotations

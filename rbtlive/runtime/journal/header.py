@@ -21,6 +21,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalMismatch, JournalVersion, StrategyChanged
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.number import plain_text
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.recorded.recorded import Segment
@@ -47,7 +48,7 @@ def make_header(
         settings: What was asked for.
         portal: History, assets, corporate actions.
         broker: Name of the broker.
-        live: Whether the feed tells of the present; its first bar then says where the
+        live: Whether the feed is live; its first bar then says where the
             run begins.
         folder: Where history is stored; None stores none.
         provenance: Where the strategy and its parameters come from, as plain values.
@@ -254,6 +255,6 @@ def _named(portal: PolarsDataPortal, bars: pl.DataFrame, when: pl.Series) -> pl.
         [
             when,
             symbols.gather(bars["asset"]).alias("symbol"),
-            *(bars[f] for f in ("open", "high", "low", "close", "volume")),
+            *(bars[f] for f in OHLCV),
         ]
     )

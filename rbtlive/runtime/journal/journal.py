@@ -156,11 +156,15 @@ class RecordedRun:
         return str(self._chain.digest.hexdigest())
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
-        """Yield the rows after a number, in order, up to the last one that is good now."""
+        """Yield the rows after a number, in order, up to the last one that is good
+        now.
+        """
         return self._made(store.read_rows(self._connection, after=after, last=self._chain.seq))
 
     def rows_without(self, type_name: str) -> Iterator[JournalRow]:
-        """Yield the rows that are not of a type, in order, at the cost of those alone."""
+        """Yield the rows that are not of a type, in order, at the cost of those
+        alone.
+        """
         return self._made(
             store.read_rows_without(self._connection, type_name, last=self._chain.seq)
         )
@@ -624,7 +628,7 @@ def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
         with closing(store.connect(path)) as connection:
             blank = store.is_blank(connection)
     except (JournalCorrupt, JournalUnwritable, *store.SQLITE_ERRORS):
-        return  # whoever reads it next says what is wrong with it
+        return  # the next reader reports what is wrong with it
     if not blank:
         return
     if lock.last_marked() > 0 and not fresh:

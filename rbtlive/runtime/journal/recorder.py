@@ -38,7 +38,7 @@ PIPELINE_COMPUTED = "PipelineComputed"
 """Type of the note that holds a day's table of a pipeline.
 """
 FAILED = "Failed"
-"""Type of the note that tells what a run failed with, and what its callbacks had
+"""Type of the note that says what a run failed with, and what its callbacks had
 recorded.
 """
 
@@ -97,7 +97,7 @@ class Recorder:
         self.closed_session(row, closing_text(core, row))
 
     def closed_session(self, row: SessionRow, text: str) -> None:
-        """Write down, or check, a session's close, as `closing_text` told it when it
+        """Write down, or check, a session's close, as `closing_text` gave it when it
         happened.
         """
         self._output(RowKind.DERIVED, SESSION_CLOSED, row.close, text)
@@ -157,8 +157,8 @@ class Recorder:
 
 
 def pipeline_tables(run: RecordedRun, *, after: int) -> Iterator[Mapping[str, Any]]:
-    """Yield the tables of pipelines that were written after a row: `name`, `session` and
-    `table`.
+    """Yield the tables of pipelines that were written after a row: `name`, `session`
+    and `table`.
     """
     for row in run.rows_of_kind(RowKind.NOTE):
         if row.type == PIPELINE_COMPUTED and row.seq > after:
@@ -173,7 +173,7 @@ def closing_text(core: TradingCore, row: SessionRow) -> str:
         "row": session_facts(row, core.state.record.transactions),
         "state": capture(core.state, since_last=True),
     }
-    denied = core.state.orders.denied_since_told()
+    denied = core.state.orders.denied_since_last()
     if denied:
         facts["denied"] = [order_facts(order) for order in denied]
     return canonical_json(facts)

@@ -39,15 +39,24 @@ _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 
 _SCHEMA: Final = (
     "CREATE TABLE header (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE rows (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, type TEXT NOT NULL, ts TEXT NOT NULL,
-    payload TEXT NOT NULL, checksum BLOB NOT NULL, wall_us INTEGER NOT NULL)""",
+    (
+        "CREATE TABLE rows (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, type TEXT NOT NULL, "
+        "ts TEXT NOT NULL,\n    payload TEXT NOT NULL, checksum BLOB NOT NULL, "
+        "wall_us INTEGER NOT NULL)"
+    ),
     "CREATE TABLE touched (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL)",
 )
 INSERT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
 INSERT_TOUCH: Final = "INSERT OR REPLACE INTO touched VALUES (1, ?)"
-_SELECT: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY seq LIMIT ?"
+_SELECT: Final = (
+    "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? ORDER BY "
+    "seq LIMIT ?"
+)
 
-_SELECT_WITHOUT: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? AND seq <= ? AND type <> ? ORDER BY seq LIMIT ?"
+_SELECT_WITHOUT: Final = (
+    "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows WHERE seq > ? AND seq "
+    "<= ? AND type <> ? ORDER BY seq LIMIT ?"
+)
 
 
 WaitingRow = tuple[int, str, str, str, str, int]
@@ -408,7 +417,7 @@ def is_truncated(path: Path) -> bool:
 
 
 def as_journal_error(error: Exception, path: Path | None) -> JournalError:
-    """Return the error of ours that tells what SQLite met."""
+    """Return the error of ours for what SQLite met."""
     name = _called(path)
     code = getattr(error, "sqlite_errorcode", None)
     if (

@@ -1,4 +1,4 @@
-"""What a journal tells of its run without the strategy: its segments, its record, the
+"""What a journal says of its run without the strategy: its segments, its record, the
 state it stopped in.
 
 The rule: everything here comes from the journal's rows; nothing is computed by a
@@ -86,7 +86,7 @@ class Facts:
         run: The journal.
         assets: By symbol.
         upto: The last row that counts; None is the journal's last.
-        with_slices: Whether the slices are taken too; what a run did can be told without.
+        with_slices: Whether the slices are taken too; what a run did is known without.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Facts:
             self._fill(row)
 
     def whole(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a state with all open orders in it: a row tells of those that changed
+        """Return a state with all open orders in it: a row holds those that changed
         since the one before.
         """
         self._open |= {order["id"]: order for order in state["open_orders"]}
@@ -239,7 +239,7 @@ def state_at_end(
 ) -> Mapping[str, Any]:
     """Return the state a run stopped in, from its rows alone.
 
-    A run that was stopped has told it; one that failed or was killed is put together
+    A run that was stopped has written it; one that failed or was killed is put together
     from its last session's close and what happened since. Only what its callbacks
     recorded since then is lost, if it was killed.
 

@@ -20,11 +20,11 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import JournalCorrupt, RunNotFound
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind, open_run
 
-_PRICES = ("open", "high", "low", "close", "volume")
 _MOST_DIGITS = 38
 
 
@@ -122,7 +122,7 @@ def _exactly(name: str, texts: list[str]) -> pl.Series:
 def _seen_bars(run: RecordedRun, settings: RunSettings, *, first_only: bool) -> pl.DataFrame:
     # Columns of plain numbers: a million bars as objects take gigabytes.
     stamps_us, symbols = array("q"), array("l")
-    prices = {name: array("d") for name in _PRICES}
+    prices = {name: array("d") for name in OHLCV}
     numbers: dict[str, int] = {}
     for row in run.rows():
         if row.type != MarketDataEvent.__name__ or row.kind != RowKind.INPUT:
@@ -132,7 +132,7 @@ def _seen_bars(run: RecordedRun, settings: RunSettings, *, first_only: bool) -> 
         for symbol, bar in bars.items():
             stamps_us.append(stamp_us)
             symbols.append(numbers.setdefault(symbol, len(numbers)))
-            for name in _PRICES:
+            for name in OHLCV:
                 prices[name].append(float(bar[name]))
         if first_only and bars:
             break
@@ -163,4 +163,4 @@ def _by_session(frame: pl.DataFrame, settings: RunSettings) -> pl.DataFrame:
     labels = [calendar.label(calendar.session_of_us(us_of(stamp))) for stamp in stamps]
     days = pl.DataFrame({"timestamp": stamps, "date": labels}, schema_overrides={"date": pl.Date})
     dated = frame.join(days, on="timestamp", how="left", maintain_order="left")
-    return dated.select("date", "symbol", *_PRICES)
+    return dated.select("date", "symbol", *OHLCV)

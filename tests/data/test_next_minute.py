@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rbtlive.data.bars.bar_table import FIELDS
 from rbtlive.data.bars.market import Market
-from rbtlive.data.bars.panel import FIELDS
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSymbol
@@ -59,7 +59,7 @@ def slice_of(end: datetime, **prices: float) -> dict[str, Bar]:
 
 
 def rows(made: Market) -> list[list[float]]:
-    return [made.panel.values(field, 0, made.panel.rows).tolist() for field in FIELDS]
+    return [made.table.values(field, 0, made.table.rows).tolist() for field in FIELDS]
 
 
 def started(**flags: bool) -> tuple[Market, list[datetime]]:
@@ -77,10 +77,10 @@ def test_the_minute_after_the_last_one_is_stored() -> None:
     found = [made.append_next(end, slice_of(end, B=3.0)) for end in ends[1:4]]
 
     assert found == [391, 392, 393]
-    assert made.panel.rows == 394
-    assert made.panel.value(1, "close", 393) == 3.0
-    assert np.isnan(made.panel.value(0, "close", 393))
-    assert made.panel.value(0, "volume", 393) == 0.0
+    assert made.table.rows == 394
+    assert made.table.value(1, "close", 393) == 3.0
+    assert np.isnan(made.table.value(0, "close", 393))
+    assert made.table.value(0, "volume", 393) == 0.0
 
 
 def test_minutes_that_are_not_the_next_one_are_left_to_others() -> None:
@@ -89,7 +89,7 @@ def test_minutes_that_are_not_the_next_one_are_left_to_others() -> None:
     for end in (ends[0], ends[2], ends[1] + timedelta(seconds=1), ends[0] - MINUTE):
         assert made.append_next(end, {}) == -1
 
-    assert made.panel.rows == 391
+    assert made.table.rows == 391
     assert made.append_next(ends[1], {}) == 391
 
 
@@ -98,7 +98,7 @@ def test_no_minute_is_expected_before_the_first_nor_after_the_last_of_a_session(
 
     assert made.append_next(ends[0], {}) == -1
     made.append_slice(us_of(ends[0]), None, session=FIRST + 1)
-    assert [made.append_next(end, {}) for end in ends[1:]][-1] == made.panel.rows - 1
+    assert [made.append_next(end, {}) for end in ends[1:]][-1] == made.table.rows - 1
     assert made.append_next(ends[-1] + MINUTE, {}) == -1
 
 
@@ -119,9 +119,9 @@ def test_a_symbol_of_no_asset_leaves_nothing_behind() -> None:
         made.append_slice(us_of(ends[1]), slice_of(ends[1], A=5.0, Z=1.0), session=FIRST + 1)
 
     row = made.append_next(ends[1], slice_of(ends[1], B=6.0))
-    assert np.isnan(made.panel.value(0, "close", row))
-    assert made.panel.value(0, "volume", row) == 0.0
-    assert made.panel.value(1, "close", row) == 6.0
+    assert np.isnan(made.table.value(0, "close", row))
+    assert made.table.value(0, "volume", row) == 0.0
+    assert made.table.value(1, "close", row) == 6.0
 
 
 def test_an_asset_that_is_not_listed_yet_is_left_out() -> None:
@@ -131,8 +131,8 @@ def test_an_asset_that_is_not_listed_yet_is_left_out() -> None:
     assert made.append_next(ends[1], given) == -1
     row = made.append_slice(us_of(ends[1]), given, session=FIRST + 1)
 
-    assert made.panel.value(0, "close", row) == 5.0
-    assert np.isnan(made.panel.value(2, "close", row))
+    assert made.table.value(0, "close", row) == 5.0
+    assert np.isnan(made.table.value(2, "close", row))
 
 
 def test_prices_that_are_kept_in_thousandths_are_left_to_others() -> None:
@@ -158,7 +158,7 @@ def test_minutes_around_a_lunch_break_are_those_of_the_calendar() -> None:
         taken.append(row >= 0)
         assert row >= 0 or made.append_slice(us_of(end), {}, session=first) >= 0
 
-    assert made.panel.row_us[-len(ends) :].tolist() == [us_of(end) for end in ends]
+    assert made.table.row_us[-len(ends) :].tolist() == [us_of(end) for end in ends]
     morning = sum(end - ends[0] < timedelta(hours=3) for end in ends)
     assert not any(taken[: morning + 1])
     assert all(taken[morning + 1 :])

@@ -1,8 +1,8 @@
-"""A panel of minutes that holds some sessions at a time: those a run is in, and those
+"""A table of minutes that holds some sessions at a time: those a run is in, and those
 its windows look back at.
 
 The rule: what is not held is read again when it is asked for, so that every answer is
-that of a panel that holds everything.
+that of a table that holds everything.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.data.bars.bar_table import FIELDS, BarTable, Floats, last_known
 from rbtlive.data.bars.minute_bars import MinuteBars, temporary_file
-from rbtlive.data.bars.panel import FIELDS, Floats, Panel, last_known
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
 from rbtlive.model.interval import Interval
@@ -22,10 +22,10 @@ _KNOWN_BY: Final = ("close", "volume")
 """The fields whose last known row in each session is remembered."""
 
 
-class RollingPanel(Panel):
+class RollingTable(BarTable):
     """Minutes of all assets, of which a stretch of sessions is held.
 
-    What was asked for once is kept from then on: a window of 5,000 rows makes the panel
+    What was asked for once is kept from then on: a window of 5,000 rows makes the table
     hold 7,500 rows before each session.
 
     Args:

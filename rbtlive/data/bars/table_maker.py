@@ -1,4 +1,4 @@
-"""The panels of a run, laid out and filled from a portal.
+"""The tables of a run, laid out and filled from a portal.
 
 The rule: a bar outside its asset's life is no bar.
 """
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.minute_bars import StoredMinutes
-from rbtlive.data.bars.panel import Panel
-from rbtlive.data.bars.rolling_panel import RollingPanel
+from rbtlive.data.bars.rolling_table import RollingTable
 from rbtlive.data.bars.session_bars import session_bar
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
@@ -64,12 +64,12 @@ class ListingDates:
         return bars if alive.all() else bars.filter(pl.Series(alive))
 
 
-class PanelMaker:
-    """Lays out the panels of one run.
+class TableMaker:
+    """Lays out the tables of one run.
 
     Args:
         portal: Gives assets, calendar and bars.
-        lives: From when to when each asset is listed.
+        listing: From when to when each asset is listed.
         first_session: First session of the run; earlier bars are history.
         end: Last session whose bars the portal gives.
         data_start: Session before which there is no data.
@@ -80,7 +80,7 @@ class PanelMaker:
     def __init__(
         self,
         portal: PolarsDataPortal,
-        lives: ListingDates,
+        listing: ListingDates,
         *,
         first_session: int,
         end: int,
@@ -89,7 +89,7 @@ class PanelMaker:
         thousandths: bool,
     ) -> None:
         self._portal = portal
-        self.lives = lives
+        self.listing = listing
         self._first_session = first_session
         self._end = end
         self._data_start = data_start
@@ -97,8 +97,8 @@ class PanelMaker:
         self._thousandths = thousandths
         self._symbols = tuple(asset.symbol for asset in portal.assets)
 
-    def _empty(self, interval: Interval, first: int) -> Panel:
-        return Panel(
+    def _empty(self, interval: Interval, first: int) -> BarTable:
+        return BarTable(
             interval=interval,
             calendar=self._portal.calendar,
             symbols=self._symbols,
@@ -108,18 +108,19 @@ class PanelMaker:
             thousandths=self._thousandths,
         )
 
-    def main(self, interval: Interval) -> Panel:
-        """Return the panel of the run's own bars.
+    def main(self, interval: Interval) -> BarTable:
+        """Return the table of the run's own bars.
 
-        Intraday bars of the last sessions that only have daily bars are missing bars, not the
-        end of the data. Frozen panels are the same object for all runs over the portal.
+        Intraday bars of the last sessions that only have daily bars are missing bars,
+        not the end of the data. Frozen tables are the same object for all runs over the
+        portal.
         """
         if not self._frozen or isinstance(self._portal.minutes, StoredMinutes):
             return self._main(interval)
         key = (interval, self._first_session, self._end, self._data_start, self._thousandths)
-        return self._portal.shared.panel(key, lambda: self._main(interval))
+        return self._portal.shared.table(key, lambda: self._main(interval))
 
-    def _main(self, interval: Interval) -> Panel:
+    def _main(self, interval: Interval) -> BarTable:
         first, minutes = self._first_session, self._portal.minutes
         if not interval.intraday:
             if len(self._portal.daily):
@@ -129,7 +130,7 @@ class PanelMaker:
             first = min(first, minutes.first_session)
         first = max(min(first, self._data_start), first - EMPTY_SESSIONS)
         if self._frozen and isinstance(minutes, StoredMinutes):
-            return RollingPanel(
+            return RollingTable(
                 interval=interval,
                 calendar=self._portal.calendar,
                 symbols=self._symbols,
@@ -137,19 +138,19 @@ class PanelMaker:
                 last_session=self._end,
                 thousandths=self._thousandths,
                 minutes=minutes,
-                keep=self.lives.keep,
+                keep=self.listing.keep,
             )
         parts = [] if minutes is None else minutes.parts(first, self._end)
         return self._filled(self._empty(interval, first), parts)
 
-    def _filled(self, panel: Panel, parts: Iterable[pl.DataFrame]) -> Panel:
+    def _filled(self, table: BarTable, parts: Iterable[pl.DataFrame]) -> BarTable:
         for bars in parts:
-            panel.fill(self.lives.keep(bars))
-        panel.seal()
-        return panel
+            table.fill(self.listing.keep(bars))
+        table.seal()
+        return table
 
-    def daily_beside(self, minutes: Panel, known_sessions: set[int]) -> Panel:
-        """Return the daily panel beside a panel of minutes: the portal's bars, and
+    def daily_beside(self, minutes: BarTable, known_sessions: set[int]) -> BarTable:
+        """Return the daily table beside a table of minutes: the portal's bars, and
         where a session has none, its minutes'.
         """
         first = min([minutes.first_session, *known_sessions])

@@ -25,9 +25,9 @@ def window(run: Run, field: str, count: int, *, frequency: str = "1d") -> list[f
 
 def test_bars_that_are_all_rows_are_taken_without_a_copy_and_cannot_be_written() -> None:
     given = PolarsDataPortal(bars({"A": RISING, "B": RISING[::-1]}))
-    panel = Run(given).market.panel
+    table = Run(given).market.table
 
-    closes = panel.values("close", 0, panel.rows)
+    closes = table.values("close", 0, table.rows)
 
     assert np.shares_memory(closes, given.daily["close"].to_numpy())
     assert closes.tolist() == [[a, b] for a, b in zip(RISING, RISING[::-1], strict=True)]
@@ -36,12 +36,12 @@ def test_bars_that_are_all_rows_are_taken_without_a_copy_and_cannot_be_written()
 
 def test_bars_that_are_not_all_rows_leave_the_others_empty() -> None:
     given = PolarsDataPortal(bars({"A": [10.0, None, 12.0], "B": [20.0, 21.0, 22.0]}))
-    panel = Run(given, last=2).market.panel
+    table = Run(given, last=2).market.table
 
-    closes = panel.values("close", 0, panel.rows)
+    closes = table.values("close", 0, table.rows)
 
     assert [shown(row) for row in closes] == [[10, 20], [None, 21], [12, 22]]
-    assert panel.values("volume", 0, panel.rows).tolist() == [[100, 100], [0, 100], [100, 100]]
+    assert table.values("volume", 0, table.rows).tolist() == [[100, 100], [0, 100], [100, 100]]
     assert not closes.flags.writeable
 
 

@@ -1,5 +1,5 @@
-"""From bars numbered by symbol to bars numbered by asset: when each symbol had its first
-and last bar, and which asset it became.
+"""From bars numbered by symbol to bars numbered by asset: when each symbol had its
+first and last bar, and which asset it became.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
 
 
-def lives(
+def listing(
     frames: Iterable[tuple[pl.DataFrame, Sequence[str]]], calendar: TradingCalendar
 ) -> dict[str, tuple[date, date]]:
     """Return the first and last session of each symbol."""
@@ -33,8 +33,8 @@ def lives(
 
 
 def indexed(frame: pl.DataFrame, places: list[int]) -> pl.DataFrame:
-    """Return bars numbered by asset: frames are checked before assets are known, so they
-    come numbered by symbol, and sids may say another order.
+    """Return bars numbered by asset: frames are checked before assets are known, so
+    they come numbered by symbol, and sids may say another order.
     """
     if places == list(range(len(places))):
         return frame

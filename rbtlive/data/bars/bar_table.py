@@ -15,6 +15,7 @@ import polars as pl
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE, Interval
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ Floats: TypeAlias = "NDArray[np.float64]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
 
-FIELDS: Final = ("open", "high", "low", "close", "volume")
+FIELDS: Final = OHLCV
 PRICE_FIELDS: Final = FIELDS[:4]
 
 EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
@@ -48,7 +49,7 @@ def in_thousandths(values: Floats, field: str) -> Floats:
     return np.asarray(scaled * 0.001)
 
 
-class Panel:
+class BarTable:
     """OHLCV of all assets, rows x assets, that may grow at its end.
 
     Args:
@@ -56,7 +57,7 @@ class Panel:
         calendar: Gives the rows.
         symbols: Name of each column.
         first_session: Session of the first row.
-        last_session: Session of the last row; below `first_session` for a panel that
+        last_session: Session of the last row; below `first_session` for a table that
             starts empty.
         frozen: No row is ever added or changed: whole columns are converted once and
             kept.
@@ -66,11 +67,11 @@ class Panel:
     Attributes:
         rows: How many rows there are.
         width: How many assets there are.
-        base: First row that is held; all are unless the panel rolls.
+        base: First row that is held; all are unless the table rolls.
         cells: For each field, what `flat` gives of it, to be written.
-        complete: Whether every asset has a close in each row of a frozen panel; None
+        complete: Whether every asset has a close in each row of a frozen table; None
             until somebody has looked.
-        computed: Columns computed from the bars of a panel that several runs read; None
+        computed: Columns computed from the bars of a table that several runs read; None
             where one run alone does.
         laid_out: Row after the last that has its place on the axis; those from `rows`
             on wait for their bars.
@@ -144,7 +145,7 @@ class Panel:
         """Put bars into their rows; bars outside the axis are left out.
 
         Args:
-            bars: `session` and `asset` (Int32), `us` (Int64) in an intraday panel, and
+            bars: `session` and `asset` (Int32), `us` (Int64) in an intraday table, and
                 open, high, low, close, volume (Float64).
         """
         bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
@@ -189,7 +190,7 @@ class Panel:
             matrices[field].reshape(-1)[cell] = self._kept(bars, field)
 
     def seal(self) -> None:
-        """Make the rows of a frozen panel unchangeable."""
+        """Make the rows of a frozen table unchangeable."""
         self._lay_out()
         if self.frozen:
             for matrix in self._matrices.values():
@@ -231,7 +232,7 @@ class Panel:
         """Return a field over rows `low` to `high` - 1, rows x assets, C order; NaN is
         a missing price.
 
-        It is read-only in a frozen panel.
+        It is read-only in a frozen table.
         """
         return self._matrices[field][low:high]
 
@@ -307,7 +308,7 @@ class Panel:
     def rows_of_session(self, session: int) -> tuple[int, int]:
         """Return the first row of a session and the row after its last.
 
-        A session after the last row gives the end of the panel twice, one before the
+        A session after the last row gives the end of the table twice, one before the
         first row its beginning.
         """
         place = session - self.first_session
@@ -342,7 +343,7 @@ class Panel:
             ValueError: `us` ends no row of the session, or is not after the last row.
         """
         if self.frozen:
-            raise ValueError("a frozen panel takes no rows: it was made with all of them")
+            raise ValueError("a frozen table takes no rows: it was made with all of them")
         row = self.rows
         if row < self.laid_out and self._next_us[row] == us:
             self.rows = row + 1
@@ -360,7 +361,7 @@ class Panel:
         return row
 
     def set_row(self, row: int, values: Mapping[str, Floats | float]) -> None:
-        """Overwrite a row of a panel that is not sealed, with one value an asset and
+        """Overwrite a row of a table that is not sealed, with one value an asset and
         field, or one for all assets.
         """
         self._lay_out()
