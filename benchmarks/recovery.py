@@ -27,7 +27,7 @@ import rbtlive as rbt
 from benchmarks.workloads import minutes
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_journal
+from rbtlive.runtime.journal.opening import open_journal
 
 NAME = "recovery"
 

@@ -18,7 +18,7 @@ from rbtlive.api import date_rules, time_rules
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 
 SYMBOLS = ("AAA", "BBB", "CCC")
 START = date(2017, 1, 3)

@@ -13,7 +13,7 @@ from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 
 
 class RecordedSession:

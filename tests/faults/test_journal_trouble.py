@@ -13,7 +13,7 @@ import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 from tests.builders import (
     Churn,
     Gated,

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 from tests.builders import moments, rows_of
 from tests.faults import kill_many
 from tests.faults.killing import KILLED, Host

@@ -21,7 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 from tests.faults.venue_host import EVENING, FINAL, NAME, NO_VENUE, POINTS, frame, moments
 from tests.venue.process import VenueProcess
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.kernel
 SETUP = """\
 import asyncio, time
 import rbtlive as rbt
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 from rbtlive.runtime.journal.files import StateFolder
 from tests.builders import Churn, Gated, daily_frame, processed, same
 

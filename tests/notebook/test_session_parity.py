@@ -357,7 +357,7 @@ def test_the_same_run_twice_gives_the_same_journal_hash(tmp_path):
     hashes = set()
     for name in ("one", "two"):
         session = run(whole(Churn, tmp_path / name, feed=rbt.ReplayFeed(daily_frame()), name="s"))
-        with rbt.runtime.journal.journal.open_run(session._launch.folder, "s") as recorded:
+        with rbt.runtime.journal.open_run(session._launch.folder, "s") as recorded:
             hashes.add(recorded.hash())
 
     assert len(hashes) == 1
@@ -400,7 +400,7 @@ def test_subscriptions_change_while_running(tmp_path):
 
     session = run(narrowed())
 
-    with rbt.runtime.journal.journal.open_run(session._launch.folder, "Churn") as recorded:
+    with rbt.runtime.journal.open_run(session._launch.folder, "Churn") as recorded:
         seen = [sorted(event.bars) for _seq, event in recorded.events()]
     assert seen[0] == ["AAA", "BBB"]
     assert seen[6] == ["AAA"]

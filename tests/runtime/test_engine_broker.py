@@ -18,7 +18,7 @@ from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.clock import SystemClock
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import open_run
+from rbtlive.runtime.journal.opening import open_run
 from tests.builders import Silent, daily_frame, defined, processed, run, slices, until
 
 BUYER = """

@@ -11,7 +11,8 @@ from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEve
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.engine.feed_pump import BATCH
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import RowKind, open_journal, open_run
+from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.opening import open_journal, open_run
 from tests.builders import daily_frame, run, until
 
 

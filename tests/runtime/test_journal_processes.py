@@ -15,14 +15,15 @@ import pytest
 from rbtlive.errors import SessionLocked
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import RowKind, open_journal, open_run
+from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.opening import open_journal, open_run
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
 WRITER = """
 import sys
 from datetime import UTC, datetime
-from rbtlive.runtime.journal.journal import open_journal
+from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.files import StateFolder
 journal = open_journal(StateFolder(sys.argv[1]), "sma", header=dict)
 while True:
@@ -34,7 +35,7 @@ while True:
 
 HOLDER_WITH_A_FORKED_CHILD = """
 import os, signal, sys
-from rbtlive.runtime.journal.journal import open_journal
+from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.files import StateFolder
 journal = open_journal(StateFolder(sys.argv[1]), "sma", header=dict)
 child = os.fork()

@@ -15,7 +15,8 @@ from rbtlive.model.events import Event
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.files import StateFolder
-from rbtlive.runtime.journal.journal import Journal, RowKind, open_journal
+from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.recorder import SESSION_CLOSED
 
 NAME = "simulated"

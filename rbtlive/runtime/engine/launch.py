@@ -37,7 +37,8 @@ from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.swap import StartedSegment, begin
 from rbtlive.runtime.journal.files import StateFolder, check_session_name
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
-from rbtlive.runtime.journal.journal import Journal, RowKind, open_journal
+from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
 from rbtlive.runtime.log import as_level
 from rbtlive.runtime.recorded.recorded import Facts, segments_of, state_at_end, swap_facts

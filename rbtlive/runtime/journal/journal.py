@@ -11,14 +11,13 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
-from rbtlive.errors import JournalCorrupt, JournalUnwritable, RunNotFound
+from rbtlive.errors import JournalUnwritable, RunNotFound
 from rbtlive.model.events import Event
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
@@ -30,7 +29,7 @@ from rbtlive.runtime.journal.codec import (
     parse_datetime,
 )
 from rbtlive.runtime.journal.custody import Custody
-from rbtlive.runtime.journal.files import StateFolder, check_session_name, new_run_id, sync_folder
+from rbtlive.runtime.journal.files import new_run_id
 from rbtlive.runtime.journal.forks import OPEN
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.store import Chain, TailCut
@@ -120,7 +119,7 @@ class RecordedRun:
         self._connection = store.connect_read_only(path)
         OPEN.add(self)
         try:
-            _refuse_blank(self._connection, path)
+            refuse_blank(self._connection, path)
             self.header, seed = store.read_header(self._connection, path)
             self._chain, self.cut = store.follow(self._connection, path=path, seed=seed)
         except BaseException:
@@ -270,7 +269,7 @@ class Journal(RecordedRun):
         tests.
         """
         connection = store.connect(None)
-        return _new(
+        return new_journal(
             connection,
             path=None,
             header={"run_id": run_id or new_run_id(), **(header or {})},
@@ -518,149 +517,14 @@ class Journal(RecordedRun):
         raise failure from error
 
 
-def open_journal(
-    folder: StateFolder,
-    name: str,
-    *,
-    header: Callable[[], Mapping[str, object]],
-    fresh: bool = False,
-    run_id: str | None = None,
-    clock: Clock | None = None,
-) -> Journal:
-    """Take a session's lock and open the journal of its run: the one that has not
-    ended, else a new one.
-
-    Args:
-        folder: Where the files are.
-        name: The session.
-        header: Gives what a new run's header should hold; called for a new run only.
-            `name`, `run_id` and `created` are added.
-        fresh: Whether to start a new run in any case.
-        run_id: The new run's id; drawn if None.
-        clock: Stamps the rows with wall time.
-
-    Returns:
-        The journal; `resumed` says whether the run was there already, `cut` what its
-        end had lost.
-
-    Raises:
-        BadSessionName: `name` can be none.
-        SessionLocked: another session holds it.
-        JournalVersion: the run was written in another format.
-        JournalCorrupt: the run is damaged before its end.
-        JournalUnwritable: the files cannot be made or written.
-        UnsafeStateFolder: a link lies where a file should.
-    """
-    check_session_name(name)
-    clock = clock or SystemClock()
-    folder.make()
-    lock = SessionLock(folder.lock_path(name), name=name, since=datetime_text(clock.now()))
-    try:
-        path = folder.journal_path(name)
-        _drop_if_blank(path, lock=lock, fresh=fresh)
-        journal = None if fresh else _resume(path, lock=lock, clock=clock)
-        if journal is not None and not journal.ended:
-            return journal
-        if journal is not None:
-            journal._connection.close()  # noqa: SLF001 - the lock goes on to the new run
-        return _start(folder, name, header=header, run_id=run_id, lock=lock, clock=clock)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise the error of a file that holds no run."""
     # Its session is making it at this moment, or died while it did.
     if store.is_blank(connection):
         raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
 
 
-def open_run(folder: StateFolder, name: str, run: int | None = None) -> RecordedRun:
-    """Open a recorded run for reading.
-
-    Args:
-        folder: Where the files are.
-        name: The session.
-        run: The number of an earlier run, counted from 1; None is the latest.
-
-    Raises:
-        RunNotFound: there is none.
-        JournalVersion: it was written in another format.
-        JournalCorrupt: it is damaged before its end.
-    """
-    return RecordedRun(folder.find_run(name, run))
-
-
-def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
-    if not path.exists() and not path.is_symlink():
-        return None
-    connection = store.connect(path)
-    try:
-        header, seed = store.read_header(connection, path)
-        chain, cut = store.follow(connection, path=path, seed=seed)
-        marked = lock.marked(str(header["run_id"]))
-        if cut is None and marked > chain.seq:
-            cut = TailCut(chain.seq, f"row {marked} had been written once and is gone")
-        if cut is not None or store.is_truncated(path):
-            store.rewrite(connection, path=path, seed=seed)
-            connection = store.connect(path)
-            chain, _whole = store.follow(connection, path=path, seed=seed)
-        store.use_write_ahead_log(connection)
-        store.prove_writable(connection, seq=chain.seq)
-    except store.SQLITE_ERRORS as error:
-        connection.close()
-        raise store.as_journal_error(error, path) from error
-    except BaseException:
-        connection.close()
-        raise
-    journal = Journal(connection, path=path, header=header, chain=chain, clock=clock, lock=lock)
-    journal.resumed = True
-    journal.cut = cut
-    return journal
-
-
-def _drop_if_blank(path: Path, *, lock: SessionLock, fresh: bool) -> None:
-    # A process that died between making the file and writing its header left no run
-    # behind.
-    if not path.exists():
-        return
-    try:
-        with closing(store.connect(path)) as connection:
-            blank = store.is_blank(connection)
-    except (JournalCorrupt, JournalUnwritable, *store.SQLITE_ERRORS):
-        return  # the next reader reports what is wrong with it
-    if not blank:
-        return
-    if lock.last_marked() > 0 and not fresh:
-        raise JournalCorrupt(
-            f"journal {path.name} is empty although rows had been written; restore it from a copy, "
-            "or attach with fresh=True"
-        )
-    path.unlink()
-
-
-def _start(
-    folder: StateFolder,
-    name: str,
-    *,
-    header: Callable[[], Mapping[str, object]],
-    run_id: str | None,
-    lock: SessionLock,
-    clock: Clock,
-) -> Journal:
-    facts = {**header(), "name": name, "run_id": run_id or new_run_id(), "created": clock.now()}
-    canonical_json(facts)  # what cannot be written is refused before the old run is set aside
-    lock.mark("-", 0)
-    folder.archive(name)
-    path = folder.journal_path(name)
-    store.create_file(path)
-    connection = store.connect(path)
-    journal = _new(connection, path=path, header=facts, clock=clock, lock=lock)
-    sync_folder(folder.path)
-    return journal
-
-
-def _new(
+def new_journal(
     connection: sqlite3.Connection,
     *,
     path: Path | None,
@@ -668,6 +532,7 @@ def _new(
     clock: Clock | None,
     lock: SessionLock | None = None,
 ) -> Journal:
+    """Begin the journal of a new run on an open connection."""
     try:
         store.write_header(connection, header)
         written, seed = store.read_header(connection, path)
