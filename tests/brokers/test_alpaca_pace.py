@@ -192,7 +192,7 @@ def test_an_account_that_cannot_be_read_for_fifteen_seconds_halts_once():
 
     async def both():
         await asyncio.gather(
-            for_seconds(link.keep_asking(), 60), for_seconds(link.keep_watching(15.0), 60)
+            for_seconds(link.keep_asking(), 60), for_seconds(link.blindness.keep_watching(15.0), 60)
         )
 
     run_virtually(both(), clock)

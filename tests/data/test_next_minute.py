@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbtlive.data.bars.bar_table import FIELDS
+from rbtlive.data.bars.bar_reads import FIELDS
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal

@@ -22,7 +22,7 @@ from rbtlive.finance.cancel_policy import NeverCancel
 from rbtlive.model.arrays import np
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
 
 
 def run_quiet_sessions(

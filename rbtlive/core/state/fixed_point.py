@@ -16,7 +16,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ZERO
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
 
 _MOST_DECIMALS: Final = 9
 _MOST_DIGITS: Final = 1e15

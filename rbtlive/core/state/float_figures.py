@@ -18,7 +18,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ENGINE_CONTEXT
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
 
 Whole: TypeAlias = Any
 """An array of ints: numpy's where they fit, else Python's."""

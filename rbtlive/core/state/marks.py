@@ -18,7 +18,7 @@ from rbtlive.model.number import to_decimal
 
 if TYPE_CHECKING:
     from rbtlive.core.state.portfolio import Portfolio
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
     from rbtlive.data.bars.market import Market
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.state.session_figures import SessionClose
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
     from rbtlive.data.calendars.calendar import TradingCalendar
 
 

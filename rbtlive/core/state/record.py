@@ -32,7 +32,7 @@ from rbtlive.model.number import ZERO
 from rbtlive.model.order import Transaction
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
 
 
 @dataclass(frozen=True, slots=True)

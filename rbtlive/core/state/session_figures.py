@@ -19,7 +19,7 @@ from rbtlive.core.state.portfolio import Held, PositionTotals, sum_of
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import Floats
+    from rbtlive.data.bars.bar_reads import Floats
 
 FEW: Final = 8
 """Fewer closes than these are not worth arrays."""

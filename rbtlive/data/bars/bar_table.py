@@ -6,26 +6,24 @@ nothing traded in it; a missing price is NaN and a missing volume is 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import nan
-from typing import TYPE_CHECKING, Any, Final, SupportsFloat, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 import polars as pl
 
+from rbtlive.data.bars.bar_reads import FIELDS, BarReads, Floats
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE, Interval
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.column_cache import ColumnCache
 
-Floats: TypeAlias = "NDArray[np.float64]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
 
-FIELDS: Final = OHLCV
 PRICE_FIELDS: Final = FIELDS[:4]
 
 EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
@@ -49,7 +47,7 @@ def in_thousandths(values: Floats, field: str) -> Floats:
     return np.asarray(scaled * 0.001)
 
 
-class BarTable:
+class BarTable(BarReads):
     """OHLCV of all assets, rows x assets, that may grow at its end.
 
     Args:
@@ -201,128 +199,8 @@ class BarTable:
         `back_to` on.
         """
 
-    @property
-    def last_session(self) -> int:
-        """Session of the last row; one below `first_session` while there is no row."""
-        return self.first_session + len(self._starts) - 2
-
-    @property
-    def row_us(self) -> NDArray[np.int64]:
-        """END of each row, µs UTC; a session's is its close."""
-        return self._us[: self.rows]
-
-    def session_at(self, row: int) -> int:
-        """Return the session of a row."""
-        return int(self._sessions[row])
-
-    @property
-    def row_sessions(self) -> NDArray[np.int32]:
-        """Session of each row."""
-        return self._sessions[: self.rows]
-
-    @property
-    def end(self) -> int:
-        """Row after the last that is held."""
-        return self.rows
-
     def hold_from(self, row: int) -> None:
         """Have all rows from this one to the last that is held be held."""
-
-    def values(self, field: str, low: int, high: int) -> Floats:
-        """Return a field over rows `low` to `high` - 1, rows x assets, C order; NaN is
-        a missing price.
-
-        It is read-only in a frozen table.
-        """
-        return self._matrices[field][low:high]
-
-    def flat(self, field: str) -> Sequence[float]:
-        """Return a field as one run of floats: the value of a row and an asset is at
-        (row - base) * width + asset.
-        """
-        return cast(Sequence[float], memoryview(cast(Any, self._matrices[field].reshape(-1))))
-
-    def view(self, index: int, field: str) -> Sequence[float]:
-        """Return a field of one asset: the value of a row is at row - base. It ends
-        when the arrays move.
-        """
-        return cast(Sequence[float], memoryview(cast(Any, self._matrices[field][:, index])))
-
-    def flat_us(self) -> Sequence[int]:
-        """Return the END of each row as one run of ints."""
-        return cast(Sequence[int], memoryview(cast(Any, self._us)))
-
-    def value(self, index: int, field: str, row: int) -> float:
-        """Return a field of one asset at a row."""
-        return float(self._matrices[field][row, index])
-
-    def column(self, index: int, field: str, low: int, high: int) -> Floats:
-        """Return a field of one asset over rows `low` to `high` - 1."""
-        return self._matrices[field][low:high, index]
-
-    def whole_column(self, index: int, field: str) -> Floats:
-        """Return a field of one asset over all rows."""
-        return self.column(index, field, 0, self.rows)
-
-    def last_known(self, index: int, field: str, *, low: int, high: int) -> int:
-        """Return the last row from `low` to `high` in which an asset has a price, or a
-        volume other than 0; -1 if there is none.
-        """
-        return last_known(self._matrices[field][low : high + 1, index], field, low)
-
-    def held_series(self, index: int, field: str) -> pl.Series:
-        """Return a field of one asset from row `base` on, as a Float64 Series named by
-        symbol, NaN where a price is missing.
-        """
-        key = (index, field)
-        cached = self._series.get(key)
-        if cached is None:
-            cached = to_series(self.symbols[index], self.column(index, field, self.base, self.end))
-            if self.frozen:
-                self._series[key] = cached
-        return cached
-
-    def series(self, index: int, field: str, low: int, rows: int) -> pl.Series:
-        """Return `rows` values of a field of one asset from row `low` on, as a Float64
-        Series; NaN where a price is missing.
-        """
-        known = self._series.get((index, field))
-        return (self.held_series(index, field) if known is None else known).slice(low, rows)
-
-    def dates(self, low: int, high: int) -> pl.Series:
-        """Return the `date` column of rows `low` to `high` - 1: session labels, or ENDs
-        of bars in UTC.
-        """
-        if not self.frozen:
-            return self._make_dates(low, high)
-        if self._dates is None:
-            self._dates = self._make_dates(0, self.rows)
-        return self._dates.slice(low, high - low)
-
-    def _make_dates(self, low: int, high: int) -> pl.Series:
-        if not self.interval.intraday:
-            first = self.first_session
-            return pl.Series("date", self.calendar.labels[first + low : first + high])
-        return pl.Series("date", self._us[low:high]).cast(pl.Datetime("us", "UTC"))
-
-    def rows_of_session(self, session: int) -> tuple[int, int]:
-        """Return the first row of a session and the row after its last.
-
-        A session after the last row gives the end of the table twice, one before the
-        first row its beginning.
-        """
-        place = session - self.first_session
-        if place < 0:
-            return 0, 0
-        if place >= len(self._starts) - 1:
-            return self.rows, self.rows
-        return self._starts[place], min(self._starts[place + 1], self.rows)
-
-    def row_of(self, us: int, session: int) -> int:
-        """Return the row that ends at `us`; -1 if there is none."""
-        low, high = self.rows_of_session(session)
-        row = low + int(np.searchsorted(self._us[low:high], us))
-        return row if row < high and int(self._us[row]) == us else -1
 
     def append(
         self, session: int, us: int, bars: Mapping[int, tuple[Real, Real, Real, Real, Real]]
@@ -423,25 +301,3 @@ class BarTable:
     def _note_cells(self) -> None:
         self._next_us = self.flat_us()
         self.cells: tuple[Any, ...] = tuple(self.flat(field) for field in FIELDS)
-
-
-def to_series(name: str, values: Floats) -> pl.Series:
-    """Return floats as a Float64 Series; a missing value is NaN."""
-    return pl.Series(name, np.ascontiguousarray(values), dtype=pl.Float64)
-
-
-def last_known(values: Floats, field: str, low: int) -> int:
-    """Return `low` plus the last place with a price, or a volume other than 0; -1 if
-    there is none.
-
-    It looks at few values where the last of them are known.
-    """
-    high, step = len(values), 64
-    while high > 0:
-        begin = max(0, high - step)
-        window = values[begin:high]
-        known = np.flatnonzero(window if field == "volume" else ~np.isnan(window))
-        if len(known):
-            return low + begin + int(known[-1])
-        high, step = begin, step * 4
-    return -1

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rbtlive.data.bars.bar_table import FIELDS, BarTable
+from rbtlive.data.bars.bar_reads import FIELDS
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.session_bars import LastRows
 from rbtlive.data.bars.table_maker import ListingDates
 from rbtlive.data.windows.adjustments import Adjustments

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
-from rbtlive.data.bars.bar_table import FIELDS
+from rbtlive.data.bars.bar_reads import FIELDS
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable

@@ -12,7 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.data.bars.bar_table import FIELDS, BarTable, Floats, last_known
+from rbtlive.data.bars.bar_reads import FIELDS, Floats, last_known
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.minute_bars import MinuteBars, temporary_file
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np

@@ -5,7 +5,8 @@ The rule: a session so far is what its daily bar would be if it ended now.
 
 from __future__ import annotations
 
-from rbtlive.data.bars.bar_table import FIELDS, BarTable, Floats
+from rbtlive.data.bars.bar_reads import FIELDS, Floats
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.model.arrays import np
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from rbtlive.data.bars.bar_table import BarTable, Floats, to_series
+from rbtlive.data.bars.bar_reads import Floats, to_series
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.factor_arrays import FactorArrays, rounds
 from rbtlive.model.arrays import np

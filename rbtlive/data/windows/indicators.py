@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from rbtlive.data.bars.bar_table import Floats
+from rbtlive.data.bars.bar_reads import Floats
 from rbtlive.data.windows.history import BASE_FIELD, History
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np

@@ -12,7 +12,8 @@ from rbtlive.data.calendars.grid import BarGrid, period_keys
 from rbtlive.model.arrays import NDArray, np
 
 if TYPE_CHECKING:
-    from rbtlive.data.bars.bar_table import BarTable, Floats
+    from rbtlive.data.bars.bar_reads import Floats
+    from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.calendars.calendar import TradingCalendar
     from rbtlive.model.interval import Interval
 

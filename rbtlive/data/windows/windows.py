@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import polars as pl
 
-from rbtlive.data.bars.bar_table import Floats, to_series
+from rbtlive.data.bars.bar_reads import Floats, to_series
 from rbtlive.data.bars.session_bars import TodaySoFar
 from rbtlive.data.windows.history import History
 from rbtlive.data.windows.longer_bars import BarsOfDay, BarsOfSessions, Places, fold

@@ -23,7 +23,6 @@ from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import BrokerError, EngineStopped, OrderRefused, ReconciliationFailed
 from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
 from rbtlive.model.events import (
-    CircuitBreakerEvent,
     Event,
     OrderFillEvent,
     OrderRejectEvent,
@@ -33,6 +32,7 @@ from rbtlive.model.events import (
 from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
+from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.external_orders import ExternalOrders
@@ -147,11 +147,9 @@ class BrokerLink:
         self._cancels_lost: set[str] = set()
         self._news_before: list[str] = []
         self._look_now = asyncio.Event()
-        self._failing = False
-        self._seen_s = self._splits_s = self._now_s()
+        self._splits_s = self._now_s()
+        self.blindness = Blindness(core, clock, tell)
         self._account_s, self._splits_session, self._session = 0.0, -1, -1
-        self._look_began_s: float | None = None
-        self._blocked = ""
         self.closing = ClosingOut(core=core, watch=self.watch, tell=tell, clock=clock)
         self._reported: set[str] = set()
         self.external = ExternalOrders()
@@ -182,7 +180,7 @@ class BrokerLink:
             "sender": self.keep_sending(),
             "broker events": self.keep_listening(),
             "reconciliation": self.keep_asking(),
-            "blind breaker": self.keep_watching(blind_after_s),
+            "blind breaker": self.blindness.keep_watching(blind_after_s),
         }
 
     # -- sending ----------------------------------------------------------------------
@@ -314,7 +312,7 @@ class BrokerLink:
         await self._refuse_what_lasts()
         await self.watch.begin_foreign()
         await self.news.begin()
-        self._seen_s = self._now_s()
+        self.blindness.saw()
 
     async def _refuse_what_lasts(self) -> None:
         for _ in range(FIRST_LOOKS - 1):  # an order may fill between two questions
@@ -359,7 +357,7 @@ class BrokerLink:
                 async with asyncio.timeout(self._pause_s()):
                     await self._look_now.wait()
             self._look_now.clear()
-            self._look_began_s = self._now_s()
+            self.blindness.look_begins()
             try:
                 known = await self._known_orders()
                 await self._resolve_unknown(known)
@@ -367,18 +365,16 @@ class BrokerLink:
                 self._cancel_again(known)
                 await self._look_at_account()
                 self.polls += 1
-                self._failing = False
-                self._seen_s = self._now_s()
+                self.blindness.look_ends(failed=False)
             except EngineStopped:
                 return  # another engine has the run by now
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
-                self._failing = True
+                self.blindness.look_ends(failed=True)
                 self._trouble("a look at the broker's books", failure)
-            self._look_began_s = None
 
     def _pause_s(self) -> float:
         idle = self.broker.idle_poll_s
-        often = idle is None or self._failing or self._is_busy()
+        often = idle is None or self.blindness.failing or self._is_busy()
         return self.settings.poll_s if often else max(idle or 0.0, self.settings.poll_s)
 
     def _is_busy(self) -> bool:
@@ -399,36 +395,9 @@ class BrokerLink:
             return
         self._account_s = now_s
         account = await self.broker.account()
-        if account.blocked and self._blocked != account.blocked:
-            self._trip_blind(f"the account may not trade: {account.blocked}")
-        self._blocked = account.blocked
+        self.blindness.note_blocked(account.blocked)
         settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
         await self.news.look_at_cash(account.cash, settled=settled)
-
-    async def keep_watching(self, blind_after_s: float | None) -> None:
-        """Halt trading when the broker's books could not be read for too long, for
-        ever.
-
-        Args:
-            blind_after_s: How long, in seconds; None never halts.
-        """
-        self._seen_s = self._now_s()
-        reported = False
-        while blind_after_s is not None:
-            await asyncio.sleep(min(1.0, blind_after_s / 4))
-            since_s = self._seen_s if self._failing else self._look_began_s
-            unseen_s = 0.0 if since_s is None else self._now_s() - since_s
-            if unseen_s <= blind_after_s:
-                reported = False
-            elif not reported:
-                reported = True
-                self._trip_blind(f"the broker's books could not be read for {unseen_s:.0f} s")
-
-    def _trip_blind(self, reason: str) -> None:
-        if self._core().state.trading_state != "halted":
-            self._tell(
-                CircuitBreakerEvent(timestamp=self._clock.now(), name="blind", reason=reason)
-            )
 
     async def _known_orders(self) -> dict[str, BrokerOrder]:
         orders = await self.broker.orders(prefix=f"{self._run_id}-")
