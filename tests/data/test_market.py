@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,6 @@ from hypothesis import strategies as st
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     HistoryWindowStartsBeforeData,
-    LookAheadIndicator,
-    StrategyError,
     UnknownSymbol,
 )
 from tests.data.markets import DAYS, FIRST, Run, bars, dividends, minute_stamps, splits
@@ -542,129 +539,3 @@ def test_storing_a_slice_does_not_move_the_cursor() -> None:
 
     assert (run.market.price(0), run.market.row) == (11, 1)
     assert window(run, "close", 2) == [10, 11]
-
-
-# -- indicators ----------------------------------------------------------------------
-
-
-@BOTH
-def test_an_indicator_has_the_value_of_its_expression_over_the_rows_so_far(live: bool) -> None:
-    run = Run(
-        portal(
-            {"A": [10.0, 12.0, None, 6.0, 8.0], "B": RISING}, splits=splits(("A", DAYS[3], 0.5))
-        ),
-        live=live,
-    )
-    run.market.add_column("mean", pl.col("price").rolling_mean(2))
-    values = []
-
-    for day in range(5):
-        run.to_bar(day)
-        values.append(run.market.column_value(0, "mean"))
-
-    assert shown(values) == [None, 11, 12, 6, 7]
-    assert window(run, "mean", 5) == [None, 5.5, 6, 6, 7]
-    assert run.market.windows.series(0, "mean", run.market.windows.span(2, "1d")).to_list() == [
-        6,
-        7,
-    ]
-
-
-@BOTH
-@pytest.mark.parametrize(
-    "expression",
-    [
-        pl.col("close").shift(-1),
-        pl.col("close").reverse(),
-        pl.col("close") / pl.col("close").mean(),
-        pl.col("close").max(),
-    ],
-    ids=["shift", "reverse", "mean", "max"],
-)
-def test_an_indicator_that_looks_ahead_is_refused(live: bool, expression: pl.Expr) -> None:
-    run = Run(portal({"A": RISING}), live=live)
-    run.market.add_column("seer", expression)
-
-    def read_every_day() -> None:
-        for day in range(4):
-            run.to_bar(day)
-            run.market.column_value(0, "seer")
-
-    with pytest.raises(LookAheadIndicator, match="'seer' must not look ahead: of A"):
-        read_every_day()
-
-
-def test_an_indicator_needs_a_name_of_its_own_and_a_usable_expression() -> None:
-    run = Run(portal({"A": RISING}))
-
-    with pytest.raises(StrategyError, match="'close'"):
-        run.market.add_column("close", pl.col("open"))
-    with pytest.raises(StrategyError, match="must be a Polars expression"):
-        run.market.add_column("mean", "close")  # type: ignore[arg-type]
-    run.market.add_column("typo", pl.col("clse"))
-    run.to_bar(0)
-    with pytest.raises(StrategyError, match="open, high, low, close, volume, price"):
-        run.market.column_value(0, "typo")
-
-
-# -- zipline's rules that come with its rounding -------------------------------------
-
-
-def round_the_clock(**flags: bool) -> Run:
-    stamps = [datetime(2017, 1, 6, tzinfo=UTC) + timedelta(minutes=number) for number in (-1, 0)]
-    days = bars({"A": [20.0, 21.0, 11.0]}, [date(2017, 1, 3), date(2017, 1, 4), date(2017, 1, 5)])
-    data = PolarsDataPortal(days, minute_bars=bars({"A": [10.0, 11.0]}, stamps), calendar="24/7")
-    session = data.calendar.number(date(2017, 1, 5))
-    return Run(data, frequency="1m", start=session - FIRST, last=session - FIRST, **flags)
-
-
-def test_the_last_minute_before_midnight_has_a_price_unless_windows_are_ziplines() -> None:
-    exact, zipline = round_the_clock(), round_the_clock(round_history=True)
-
-    for run in (exact, zipline):
-        run.to_bar(run.market.first_session - FIRST)
-
-    assert window(exact, "price", 2, frequency="1m") == [10, 11]
-    assert window(zipline, "price", 2, frequency="1m") == [10, None]
-    assert window(zipline, "close", 2, frequency="1m") == [10, 11]
-
-
-def test_round_the_clock_zipline_fills_a_leading_day_from_a_session_further_back() -> None:
-    exact, zipline = round_the_clock(), round_the_clock(round_history=True)
-
-    for run in (exact, zipline):
-        run.to_bar(run.market.first_session - FIRST, 0)
-
-    assert window(exact, "price", 1) == [21]
-    assert window(zipline, "price", 1) == [20]
-
-
-def test_before_the_first_bar_nothing_is_read_not_even_from_the_end() -> None:
-    run = Run(portal({"A": RISING}))
-
-    market = run.market
-
-    assert all(
-        math.isnan(read(0))
-        for read in (market.open_, market.high, market.low, market.close, market.price)
-    )
-    assert market.volume(0) == 0
-    assert market.last_traded_us(0) == -1
-
-
-@BOTH
-def test_days_that_begin_at_midnight_are_seen_late_only_if_told_to(live: bool) -> None:
-    days = bars({"A": RISING}, [date(2017, 1, day) for day in range(3, 11)])
-    data = PolarsDataPortal(days, calendar="24/7")
-    first = data.calendar.number(date(2017, 1, 3)) - FIRST
-    runs = [
-        Run(data, start=first, last=first + 7, live=live, round_history=True, lag_at_midnight=late)
-        for late in (False, True)
-    ]
-
-    for run in runs:
-        run.to_bar(first + 3)
-
-    assert [run.market.price(0) for run in runs] == [13, 12]
-    assert [run.market.value_price(0) for run in runs] == [13, 13]
-    assert [window(run, "close", 2) for run in runs] == [[12, 13], [11, 12]]

@@ -270,6 +270,37 @@ def test_own_data_is_seen_from_the_session_after_it_became_known():
     assert table.filter(symbol="BB1").rows() == [(date(2016, 2, 5), "BB1", 2.0, None)]
 
 
+def test_a_negative_base_and_a_missing_label_count_as_in_zipline():
+    """zipline's text of (-2) ** x reads -(2 ** x), and no label is another label."""
+
+    class Grades(DataSet):
+        score = Column(float)
+        sector = Column(int, missing_value=-1)
+
+    Grades.use(
+        pl.DataFrame(
+            {
+                "symbol": ["AA0", "BB1"],
+                "timestamp": [date(2016, 2, 2)] * 2,
+                "asof": [date(2015, 12, 31)] * 2,
+                "score": [2.0, 3.0],
+                "sector": [3, 4],
+            }
+        )
+    )
+    score, sector = Grades.score.latest, Grades.sector.latest
+    pipe = Pipeline({"power": (-2) ** score, "other": sector != 3})
+
+    table = rbt.run_pipeline(pipe, "2016-02-03", "2016-02-03", portal())
+
+    rows = {symbol: (power, other) for _day, symbol, power, other in table.rows()}
+    assert rows["AA0"] == (-4.0, False)
+    assert rows["BB1"] == (-8.0, True)
+    assert {other for symbol, (_power, other) in rows.items() if symbol not in {"AA0", "BB1"}} == {
+        False
+    }
+
+
 def test_own_data_without_a_time_of_knowledge_is_refused():
     """A frame that does not say when rows were known, and a data set without one."""
 
