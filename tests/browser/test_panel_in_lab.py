@@ -242,8 +242,10 @@ def cancel_and_close(page, live):
     wait_until(lambda: int(engine_says(page)["held"]) > 0, "something to be held")
     choose(live, "Pause")
     live.locator(".rbt-pill", has_text="paused").wait_for()
-    row = live.locator(".rbt-orders tbody tr", has_text="0.50").first
-    number = row.locator("td").first.inner_text()
+    resting = live.locator(".rbt-orders tbody tr", has_text="0.50").first
+    number = resting.locator("td").first.inner_text()
+    # By its number: a row that comes in above moves the first one.
+    row = live.locator(f".rbt-orders tbody tr:has(td:first-child:text-is('{number}'))")
 
     row.get_by_role("button", name="Cancel").click()
     row.get_by_role("button", name="Sure?").click()
