@@ -142,7 +142,7 @@ class TradeStream:
             ) from None
 
     async def close(self) -> None:
-        """Close the stream; its consumer gets what there is, and the end."""
+        """Close the stream; its consumer gets what is left, and then the end."""
         task, self._task = self._task, None
         if task is None:
             return

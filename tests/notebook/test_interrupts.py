@@ -84,12 +84,16 @@ def test_another_thread_leaves_the_handler_alone():
 
 
 class Interrupted(rbt.PaperBroker):
-    """Interrupts whoever opens a journal for it."""
+    """Interrupts the attach that opens a journal for it."""
+
+    asked = False
 
     @property
     def name(self):
-        """Its name; being asked for it is the moment."""
-        interrupt()
+        """Its name; being asked for it for the first time is the moment."""
+        if not self.asked:
+            self.asked = True
+            interrupt()
         return "paper"
 
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 PLAIN: Final = frozenset({type(None), bool, float, Decimal, date, datetime})
 """Types whose values are kept as they are."""
+MOST: Final = 1 << 62
+"""Whole numbers below it are kept without a look at how long they are."""
 MOST_CHARACTERS: Final = 100_000
 MOST_LEVELS: Final = 20
 MOST_BITS: Final = 14_000

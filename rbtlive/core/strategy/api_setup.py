@@ -22,7 +22,7 @@ from rbtlive.core.actions.run_setup import (
     set_cost_models,
 )
 from rbtlive.core.rules import controls
-from rbtlive.core.rules.recorded_values import PLAIN, kept_value
+from rbtlive.core.rules.recorded_values import MOST, PLAIN, kept_value
 from rbtlive.core.rules.schedule import (
     Always,
     BeforeClose,
@@ -145,8 +145,10 @@ class SetupMethods(Bound):
         """
         state = self._changing("record")
         for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
-            kept = name if type(name) is str else kept_value(name)
-            state.recorded[kept] = value if type(value) in PLAIN else kept_value(value)
+            kept, kind = name if type(name) is str else kept_value(name), type(value)
+            # Most values are plain: what they are is said here without a call.
+            is_plain = kind in PLAIN or (kind is int and -MOST < value < MOST)
+            state.recorded[kept] = value if is_plain else kept_value(value)
 
     def schedule_function(
         self,
