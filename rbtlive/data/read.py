@@ -57,8 +57,11 @@ def read(
         DataError: a value cannot be right; each kind has a class of its own.
 
     Example:
-        >>> rows = [[1704205800000, 100, 102, 99, 101, 5], [1704205860000, 101, 101,
-        100, 100, 7]] >>> read(rows, symbol="BTC/USDT").interval.text
+        >>> rows = [
+        ...     [1704205800000, 100, 102, 99, 101, 5],
+        ...     [1704205860000, 101, 101, 100, 100, 7],
+        ... ]
+        >>> read(rows, symbol="BTC/USDT").interval.text
         '1m'
     """
     refuse_in_forked_child("a look at bars")

@@ -93,7 +93,7 @@ BUSY = {
     "attaching": "while True: session = attach('interrupted', rbt.ReplayFeed(bars, speed=2e6))",
     "waiting": "await session.wait()",
     "sleeping": "await asyncio.sleep(30)",
-    "beside": "await rbt.backtest_async(Churn, daily_frame(1000))",
+    "beside": "while True: await rbt.backtest_async(Churn, daily_frame(1000))",
     "idle": None,
 }
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rbtlive.model.bar import Bar
 
-_MOST_BARS: Final = 5_000
+_MOST_BARS: Final = 2_000
 _FEWEST_SLICES: Final = 2
 _MOST_REVISIONS: Final = 3
 """Of one bar so many are kept; more are counted."""
