@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from rbtlive.core.state.record import RunRecord
 from rbtlive.research import expanding
 from rbtlive.research.frames import daily_returns
+from rbtlive.research.reports.writing import percent
 from rbtlive.research.static_chart import Course, equity_curve_html
 from rbtlive.research.statistics.annual import rows_a_year
 
@@ -56,11 +57,6 @@ def table_html(title: str, rows: Iterable[Sequence[str]]) -> str:
     ]
     head = f'<tr><th colspan="{width}" align="left" style="{_TITLE}">{html.escape(title)}</th></tr>'
     return f'<table style="{_TABLE}"><thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
-
-
-def percent(value: float) -> str:
-    """Return a fraction as percent with two decimals, a dash if there is none."""
-    return f"{round(value * 100, 2) + 0.0:,.2f} %" if math.isfinite(value) else "–"  # noqa: RUF001 - a dash for nothing
 
 
 def _course(record: RunRecord) -> Course:

@@ -26,6 +26,7 @@ from rbtlive.core.state.record import (
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
+from rbtlive.model.foreign_text import text_of
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order import Transaction
 from rbtlive.research import expanding
@@ -290,10 +291,7 @@ def _kind(value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    try:
-        return repr(value) if isinstance(value, (list, dict)) else str(value)
-    except BaseException as unprintable:  # noqa: BLE001 - around a user's code
-        return f"(its text cannot be shown: {type(unprintable).__name__})"
+    return text_of(value, repr if isinstance(value, (list, dict)) else str)
 
 
 def _order_row(order: Order) -> tuple[Any, ...]:

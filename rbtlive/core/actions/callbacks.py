@@ -17,6 +17,7 @@ from rbtlive.core.shown.views import OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import HistoryWindowStartsBeforeData, TooManyErrors
 from rbtlive.model.events import SystemErrorEvent
+from rbtlive.model.foreign_text import text_of
 
 BROKER_SOURCE = "broker "
 """Begins the source of a system error that is a message of a real broker."""
@@ -28,10 +29,7 @@ ENDS_PROGRAMS = (SystemExit, KeyboardInterrupt)
 
 def describe_error(failure: BaseException) -> str:
     """Return an exception's class and text; a user's own may even fail to print."""
-    try:
-        text = str(failure)
-    except BaseException as unprintable:  # noqa: BLE001 - around a user's code
-        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    text = text_of(failure)
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
 
 

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from rbtlive.model.foreign_text import as_utf8
+
 PLAIN: Final = frozenset({type(None), bool, float, Decimal, date, datetime})
 """Types whose values are kept as they are."""
 MOST: Final = 1 << 62
@@ -64,7 +66,7 @@ def _kept_text(text: str) -> str:
         )
     if text.isascii():
         return text
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return as_utf8(text)
 
 
 def _kept_number(value: int) -> int:

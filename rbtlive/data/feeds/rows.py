@@ -18,6 +18,7 @@ from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.errors import InvalidBar
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, Bar, plain_values, trusted_bar
+from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import to_decimal
 
 FIELDS: Final = OHLCV
@@ -315,7 +316,7 @@ def shown(value: object) -> str:
 
 def clean(text: str) -> str:
     """Return a message as it can be journaled."""
-    return text[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+    return as_utf8(text[:_MESSAGE_LIMIT])
 
 
 def names_of(symbols: Iterable[str] | None) -> dict[str, str] | None:

@@ -32,6 +32,7 @@ from rbtlive.data.feeds.bounded import taken
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
+from rbtlive.model.foreign_text import as_utf8, text_of
 
 Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
 """Opens a source for some symbols, or for all it has if None."""
@@ -461,7 +462,7 @@ def _begun(builder: SliceBuilder) -> int:
 
 
 def _notice(builder: SliceBuilder, what: str) -> SystemErrorEvent:
-    message = f"the feed's source {what}".encode("utf-8", "backslashreplace").decode("utf-8")
+    message = as_utf8(f"the feed's source {what}")
     return SystemErrorEvent(timestamp=builder.now, message=message[:500], source="feed")
 
 
@@ -474,10 +475,7 @@ def _text(error: Exception) -> str:
 
 # What would end the reader's task, or the program, as a source's failure.
 def _lost(raised: BaseException) -> FeedDisconnected:
-    try:
-        text = str(raised)
-    except BaseException as unprintable:  # noqa: BLE001 - around a source's own code
-        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    text = text_of(raised)
     lost = FeedDisconnected(f"the source raised {type(raised).__name__} {text:.200}".rstrip())
     lost.__cause__ = raised
     return lost

@@ -28,6 +28,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
+from rbtlive.model.foreign_text import as_utf8
 from rbtlive.runtime.engine.quarantine import objection
 from rbtlive.runtime.journal.codec import decode_event, encode_event
 
@@ -59,7 +60,7 @@ def judged(state: RunState, event: Event, *, source: str) -> Event:
         return event
     stamp = getattr(event, "timestamp", None)
     when = stamp if isinstance(stamp, datetime) and stamp.tzinfo is not None else state.now
-    text = wrong[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+    text = as_utf8(wrong[:_MESSAGE_LIMIT])
     return SystemErrorEvent(timestamp=when, message=text, source=source)
 
 
@@ -129,7 +130,7 @@ class SliceJudge:
     def _refused(self, event: Event, reason: str) -> SystemErrorEvent:
         stamp = getattr(event, "timestamp", None)
         message = f"slice at {stamp!s:.40} left out: {reason}; the run goes on without it"
-        clean = message[:500].encode("utf-8", "backslashreplace").decode("utf-8")
+        clean = as_utf8(message[:500])
         return SystemErrorEvent(timestamp=self._state.now, message=clean, source="feed")
 
 

@@ -14,6 +14,7 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from rbtlive.model.events import Event, SystemErrorEvent
+from rbtlive.model.foreign_text import as_utf8, text_of
 
 Handler = Callable[[Any], object]
 """A plain function of one event; what it returns is ignored."""
@@ -220,14 +221,11 @@ def _name(handler: Any) -> str:
 
 def _as_event(failure: HandlerFailure) -> SystemErrorEvent:
     error = failure.error
-    try:
-        text = str(error)
-    except Exception as unprintable:  # noqa: BLE001 - a user's exception may even fail to print
-        text = f"(its text cannot be shown: {type(unprintable).__name__})"
+    text = text_of(error)
     message = (
         f"{failure.handler} failed on {failure.event.event_type}: {type(error).__name__}: {text}"
     )
-    clean = message[:_MESSAGE_LIMIT].encode("utf-8", "backslashreplace").decode("utf-8")
+    clean = as_utf8(message[:_MESSAGE_LIMIT])
     return SystemErrorEvent(
         timestamp=failure.event.timestamp, message=clean, source=failure.handler
     )

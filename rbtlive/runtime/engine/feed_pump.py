@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.errors import QueueFull
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
+from rbtlive.model.foreign_text import as_utf8, text_of
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 
@@ -123,10 +124,7 @@ class FeedPump:
 
 # A feed of somebody else's may give anything; what is no event is named and left out.
 def _no_event(given: object) -> Event:
-    try:
-        shown = f"{given!r:.200}"
-    except BaseException as unprintable:  # noqa: BLE001 - around foreign code
-        shown = f"(its text cannot be shown: {type(unprintable).__name__})"
+    shown = text_of(given, "{!r:.200}".format)
     message = f"the feed gave a {type(given).__name__} instead of an event, left out: {shown}"
-    clean = message.encode("utf-8", "backslashreplace").decode("utf-8")
-    return SystemErrorEvent(timestamp=datetime.fromtimestamp(0, UTC), message=clean, source="feed")
+    began = datetime.fromtimestamp(0, UTC)
+    return SystemErrorEvent(timestamp=began, message=as_utf8(message), source="feed")
