@@ -207,7 +207,8 @@ def _take_over(
         session.logs.append(
             f"info: this session replaces the one that was running as {launch.name!r}, and {what}"
         )
-        print(f"session {launch.name!r} was running: this one replaces it and {what}")  # noqa: T201
+        change = "" if begun is None else f", with a change: {begun.change}"
+        print(f"session {launch.name!r} was running: this one replaces it and {what}{change}")  # noqa: T201
     _RUNNING[launch.name] = session
     session.start(after=before, thread=thread)
     return session

@@ -14,6 +14,7 @@ from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.recorded.changes import history_of
 
 
 class RecordedSession:
@@ -41,7 +42,9 @@ class RecordedSession:
         """Return what the run did, up to the end of its last session."""
         with open_run(self._folder, self.name, self._run_number) as recorded:
             result = Proof(recorded, self._folder, loaded_by(self.name)).result()
+            history = history_of(recorded)
         result.judge = self.parity
+        result.history = lambda: history
         return result
 
     def parity(self) -> ParityReport:

@@ -27,6 +27,7 @@ from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.launch import Launch
 from rbtlive.runtime.journal.journal import RecordedRun
 from rbtlive.runtime.log import traced
+from rbtlive.runtime.recorded.changes import history_of
 from rbtlive.runtime.recorded.replay import find_recorded
 
 BACK = " is back"
@@ -147,7 +148,12 @@ class LiveSession(OperatedSession):
         """Return what the session did so far, as a backtest's result."""
         result = super().result()
         result.judge = self.parity
+        result.history = self._history
         return result
+
+    def _history(self) -> dict[str, str]:
+        with self._recorded() as recorded:
+            return history_of(recorded)
 
     def parity(self) -> ParityReport:
         """Run a fresh backtest over the slices the session saw, and compare orders,

@@ -52,6 +52,8 @@ class ResultTables:
         context: The strategy's context at its end; None in a result that was loaded.
         bars: The bars of what was traded; None where a run kept none.
         judge: Gives the parity report of a session's result; None for a backtest's.
+        history: Gives the parameters of a session's run and what changed later, each
+            by the time from which it held; None for a backtest's.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class ResultTables:
         self.context = context
         self.bars = bars
         self.judge: Callable[[], Any] | None = None
+        self.history: Callable[[], Mapping[str, str]] | None = None
         self._provenance = provenance
 
     @property
@@ -250,6 +253,8 @@ class ResultTables:
     @cached_property
     def provenance(self) -> dict[str, str]:
         """What the run was made of: `source` (hash of the strategy's code) and `data`
-        (fingerprint of the bars), as far as they are known.
+        (fingerprint of the bars), as far as they are known; of a session also its
+        parameters and what was changed while it ran (`from 2026-03-02 21:00 UTC`).
         """
-        return {} if self._provenance is None else dict(self._provenance())
+        made_of = {} if self._provenance is None else dict(self._provenance())
+        return made_of | ({} if self.history is None else dict(self.history()))

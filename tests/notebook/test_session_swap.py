@@ -118,7 +118,54 @@ def test_changed_parameters_are_an_edit(tmp_path):
 
     assert session.engine.core.strategy.params == {"step": 2}
     assert session.parity().identical
-    assert [row[1] for row in rows_of(tmp_path, "Churn")].count("Swapped") == 1
+
+
+def test_a_change_of_parameters_is_said_and_recorded_with_the_time_from_which_it_held(
+    tmp_path, capsys
+):
+    bars = daily_frame(20)
+    options = {"journal": tmp_path, "name": "x"}
+
+    async def changed():
+        feed = Gated(bars, 7)
+        await processed(rbt.attach(Churn, rbt.PaperBroker(), feed=feed, **options), 7)
+        running = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=Gated(bars, 12), params={"step": 2}, **options
+        )
+        await processed(running, 5)
+        await running.stop()
+        stopped = rbt.attach(
+            Churn,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(bars),
+            params={"step": 4},
+            capital_base=50_000,
+            on_divergence="positions",
+            **options,
+        )
+        await stopped.wait()
+        return running, stopped
+
+    running, stopped = run(changed())
+
+    said = capsys.readouterr().out
+    assert "replaces it and carries its run on, with a change: step was 3, is 2" in said
+    assert "info: the run goes on with a change: step was 3, is 2" in running.logs
+    asked = "step was 2, is 4; capital_base was '100000', is '50000'"
+    assert f"info: the run goes on with a change: {asked}" in stopped.logs
+    days = stopped.result().performance["date"]
+    held = {
+        f"from {days[0]}": "step = 3",
+        f"from {days[6]} 21:00 UTC": "step was 3, is 2",
+        f"from {days[18]} 21:00 UTC": asked,
+    }
+    for result in (
+        stopped.result(),
+        rbt.open_session("x", journal=tmp_path).result(),
+        rbt.BacktestResult.load(stopped.result().save(tmp_path / "kept")),
+    ):
+        assert held.items() <= result.provenance.items()
+    assert stopped.parity().identical
 
 
 def test_the_same_code_attached_again_is_no_swap(tmp_path):
@@ -348,6 +395,7 @@ def test_a_strategy_that_rolls_dice_goes_on_from_its_positions(tmp_path):
     figures = ["date", "portfolio_value", "ending_cash", "returns", "bars"]
     assert after.performance[:8][figures].equals(before.performance[figures])
     assert len(after.performance) == 12
+    assert any("goes on from its positions and orders: " in line for line in session.logs)
 
 
 def test_edited_code_in_a_new_process_is_told_where_it_would_have_gone_another_way(tmp_path):

@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
+from rbtlive.data.drafts import clear_drafts, draft_of
 from rbtlive.data.private_files import write_private
 from rbtlive.errors import UnreadableFile
 
@@ -239,6 +240,7 @@ def _joined(spans: list[tuple[date, date]]) -> list[tuple[date, date]]:
 
 # Another process sees the file whole or not at all.
 def _write(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    write_private(fresh, content)
-    fresh.replace(path)
+    clear_drafts(path.parent)
+    with draft_of(path) as draft:
+        write_private(draft, content)
+        draft.replace(path)

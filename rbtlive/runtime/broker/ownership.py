@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rbtlive.data.drafts import draft_of
 from rbtlive.data.private_files import write_private
 from rbtlive.model.number import ZERO, plain_text
 
@@ -82,14 +81,11 @@ class Ownership:
         if self._folder is None or text == self._published:
             return
         path = self._folder / f"{self._name}{SUFFIX}"
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.draft")
-        try:
-            with contextlib.suppress(OSError):  # a full disk halts by the journal
-                write_private(draft, text.encode())
-                draft.replace(path)
-                self._published = text
-        finally:
-            draft.unlink(missing_ok=True)
+        # A full disk halts by the journal.
+        with draft_of(path) as draft, contextlib.suppress(OSError):
+            write_private(draft, text.encode())
+            draft.replace(path)
+            self._published = text
 
     def others(self) -> list[OtherRun]:
         """Return the other runs on this run's account, sorted by name."""

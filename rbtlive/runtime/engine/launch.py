@@ -41,7 +41,14 @@ from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
 from rbtlive.runtime.log import as_level
-from rbtlive.runtime.recorded.recorded import Facts, segments_of, state_at_end, swap_facts
+from rbtlive.runtime.recorded.changes import plain_parameters, what_changed
+from rbtlive.runtime.recorded.recorded import (
+    Facts,
+    Segment,
+    segments_of,
+    state_at_end,
+    swap_facts,
+)
 from rbtlive.runtime.recorded.rehearsal import first_divergence
 
 DEFAULT_CAPITAL = Decimal(100_000)
@@ -136,7 +143,15 @@ class Launch:
         equity = next(opened, None) if self.own_capital else None
         capital = self.settings.capital_base if equity is None else Decimal(equity["equity"])
         settings = replace(self.settings, capital_base=capital)
-        return begin(journal, stands, lambda: self._core_of(journal, self.strategy, settings))
+        changed = what_changed(
+            segments_of(journal)[-1], self._segment(), live=journal.header["live"]
+        )
+        return begin(
+            journal,
+            stands,
+            lambda: self._core_of(journal, self.strategy, settings),
+            change="; ".join(changed),
+        )
 
     def _is_edit(self, journal: Journal) -> bool:
         try:
@@ -230,11 +245,20 @@ class Launch:
         )
 
     def _write_segment(self, journal: Journal, state: Mapping[str, Any]) -> None:
-        facts = swap_facts(
-            self.executor.name, self.executor.fingerprint(), settings_facts(self.settings), state
-        )
+        facts = swap_facts(self._segment(), state)
         journal.append(RowKind.STATE, SWAPPED, timestamp=SystemClock().now(), payload=facts)
         journal.commit(durable=True)
+
+    def _segment(self) -> Segment:
+        executor = self.executor
+        return Segment(
+            0,
+            executor.name,
+            executor.fingerprint(),
+            settings_facts(self.settings),
+            None,
+            plain_parameters(executor),
+        )
 
     def _core_of(
         self,

@@ -78,10 +78,11 @@ class Recovery:
         """
         try:
             await self._restore()
-        except StrategyChanged:
+        except StrategyChanged as other_way:
             if self._go_on is None:
                 raise
             await self._begin_segment(self._go_on)
+            self._run.on_message("warning", f"goes on from its positions and orders: {other_way}")
 
     async def _restore(self) -> None:
         run, recorder = self._run, self._run.recorder

@@ -34,6 +34,7 @@ class StartedSegment:
         messages: What it had to say: level and text.
         state: The session's state, as facts.
         last_slice: END of the last slice that session saw, None if it saw none.
+        change: What is other than it was, as a sentence's end.
     """
 
     core: TradingCore
@@ -42,10 +43,15 @@ class StartedSegment:
     messages: list[tuple[str, str]]
     state: Mapping[str, Any]
     last_slice: datetime | None
+    change: str
 
 
 def begin(
-    journal: Journal, session_state: Mapping[str, Any], new_core: Callable[[], TradingCore]
+    journal: Journal,
+    session_state: Mapping[str, Any],
+    new_core: Callable[[], TradingCore],
+    *,
+    change: str,
 ) -> StartedSegment:
     """Begin a segment where a session stands, without writing anything.
 
@@ -53,13 +59,14 @@ def begin(
         journal: The session's.
         session_state: Its state, as facts.
         new_core: Makes a core with the edited code.
+        change: What is other than it was.
 
     Raises:
         Exception: what `initialize` raised.
     """
     state: dict[str, Any] = json.loads(canonical_json(session_state))  # as a recovery will read it
     core = new_core()
-    messages: list[tuple[str, str]] = []
+    messages: list[tuple[str, str]] = [("info", f"the run goes on with a change: {change}")]
     closed: list[tuple[SessionRow, str]] = []
     core.state.on_session_closed = lambda row: closed.append((row, closing_text(core, row)))
     core.state.on_message = lambda level, text: messages.append((level, text))
@@ -74,4 +81,5 @@ def begin(
         messages=messages,
         state=state,
         last_slice=facts.slices[-1].timestamp if facts.slices else None,
+        change=change,
     )

@@ -18,6 +18,7 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.data.drafts import clear_drafts, draft_of
 from rbtlive.errors import (
     BadSessionName,
     JournalCorrupt,
@@ -111,6 +112,8 @@ class StateFolder:
             ignore = self.path / ".gitignore"
             if not ignore.exists() and not ignore.is_symlink():
                 ignore.write_text("*\n", encoding="ascii")
+            clear_drafts(self.path)
+            clear_drafts(self.path / "bars")
         except OSError as error:
             raise JournalUnwritable(
                 f"the state folder {self.path.name} cannot be made: {error.strerror}; set "
@@ -217,8 +220,7 @@ class StateFolder:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             keep_private(folder)
-            draft = folder / f".{os.getpid()}.{secrets.token_hex(4)}.draft"
-            try:
+            with draft_of(folder / "bars") as draft:
                 draft.touch(mode=0o600)
                 bars.write_parquet(draft, compression="zstd", statistics=False)
                 content = _file_hash(draft)
@@ -229,8 +231,6 @@ class StateFolder:
                 _sync_file(draft)
                 draft.replace(target)
                 sync_folder(folder)
-            finally:
-                draft.unlink(missing_ok=True)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise JournalUnwritable(
                 f"bars cannot be stored beside the journals: {error}; make room there"

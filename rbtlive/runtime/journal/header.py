@@ -24,6 +24,7 @@ from rbtlive.errors import JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.number import plain_text
 from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.recorded.changes import changed_settings, plain_parameters
 from rbtlive.runtime.recorded.recorded import Segment
 
 SEMANTICS = 3
@@ -66,6 +67,7 @@ def make_header(
         "strategy": executor.name,
         "source": executor.fingerprint(),
         "settings": settings_facts(settings),
+        "parameters": plain_parameters(executor),
         "broker": broker,
         "live": live,
         "sessions": [
@@ -106,10 +108,7 @@ def check_header(
             f"{executor.name!r}; give this session another name, or attach with fresh=True"
         )
     wanted = settings_facts(settings)
-    free = ("start",) if header["live"] else ()  # a live feed begins where its first bar was
-    changed = sorted(
-        key for key in wanted if key not in free and wanted[key] != segment.settings.get(key)
-    )
+    changed = changed_settings(segment.settings, wanted, live=header["live"])
     if changed:
         details = "; ".join(
             f"{key} was {segment.settings.get(key)!r}, is {wanted[key]!r}" for key in changed

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from rbtlive.data.drafts import draft_of
 from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable, JournalVersion
 from rbtlive.runtime.journal.codec import canonical_json
 from rbtlive.runtime.journal.files import refuse_link
@@ -369,39 +370,43 @@ def rewrite(connection: sqlite3.Connection, *, path: Path, seed: bytes) -> None:
     Raises:
         JournalUnwritable: there is no room for the new file.
     """
-    draft = path.with_name(path.name + ".draft")
-    refuse_link(draft)
-    draft.unlink(missing_ok=True)
-    create_file(draft)
-    with closing(connection), closing(connect(draft)) as target:
+    with draft_of(path) as draft:
+        create_file(draft)
+        with closing(connection), closing(connect(draft)) as target:
+            try:
+                _copy_good_rows(connection, target, path=path, seed=seed)
+            except SQLITE_ERRORS as error:
+                raise as_journal_error(error, path) from error
         try:
-            pairs = connection.execute("SELECT key, value FROM header").fetchall()
-            header = {
-                bytes(k).decode(): json.loads(bytes(v))
-                for k, v in pairs
-                if bytes(k).decode() != _CHECKSUM_KEY
-            }
-            write_header(target, header)
-            target.execute("BEGIN IMMEDIATE")
-            follow(
-                connection,
-                path=path,
-                seed=seed,
-                keep=lambda row: target.execute(INSERT_ROW, _as_written(row)),
-            )
-            target.execute("COMMIT")
-            target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except SQLITE_ERRORS as error:
-            raise as_journal_error(error, path) from error
-    try:
-        _keep_damaged(path)
-        for suffix in _SIDE_FILES:
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        draft.replace(path)
-    except OSError as error:
-        raise JournalUnwritable(
-            f"journal {path.name} cannot be repaired: {error.strerror}; make room beside it"
-        ) from error
+            _keep_damaged(path)
+            for suffix in _SIDE_FILES:
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            draft.replace(path)
+        except OSError as error:
+            raise JournalUnwritable(
+                f"journal {path.name} cannot be repaired: {error.strerror}; make room beside it"
+            ) from error
+
+
+def _copy_good_rows(
+    connection: sqlite3.Connection, target: sqlite3.Connection, *, path: Path, seed: bytes
+) -> None:
+    pairs = connection.execute("SELECT key, value FROM header").fetchall()
+    header = {
+        bytes(k).decode(): json.loads(bytes(v))
+        for k, v in pairs
+        if bytes(k).decode() != _CHECKSUM_KEY
+    }
+    write_header(target, header)
+    target.execute("BEGIN IMMEDIATE")
+    follow(
+        connection,
+        path=path,
+        seed=seed,
+        keep=lambda row: target.execute(INSERT_ROW, _as_written(row)),
+    )
+    target.execute("COMMIT")
+    target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def is_truncated(path: Path) -> bool:

@@ -8,7 +8,7 @@ strategy's code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -43,6 +43,7 @@ class Segment:
         source: Hash of its source.
         settings: Its settings as facts.
         state: The core's state it began with; None for the run's first segment.
+        parameters: Texts of the strategy's plain parameters, defaults included.
     """
 
     after: int
@@ -50,6 +51,7 @@ class Segment:
     source: str
     settings: Mapping[str, Any]
     state: Mapping[str, Any] | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -59,24 +61,34 @@ class Segment:
 
 def segments_of(run: RecordedRun) -> list[Segment]:
     """Return the segments of a run, oldest first."""
-    header = run.header
-    found = [Segment(0, header["strategy"], header["source"], header["settings"], None)]
+    found = [_segment(0, run.header, None)]
     for row in run.rows_of_kind(RowKind.STATE):
         if row.type == SWAPPED:
             facts = row.data()
-            found.append(
-                Segment(
-                    row.seq, facts["strategy"], facts["source"], facts["settings"], facts["state"]
-                )
-            )
+            found.append(_segment(row.seq, facts, facts["state"]))
     return found
 
 
-def swap_facts(
-    strategy: str, source: str, settings: Mapping[str, Any], state: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the payload of the row that begins a segment."""
-    return {"strategy": strategy, "source": source, "settings": settings, "state": state}
+def _segment(after: int, facts: Mapping[str, Any], state: Mapping[str, Any] | None) -> Segment:
+    return Segment(
+        after,
+        facts["strategy"],
+        facts["source"],
+        facts["settings"],
+        state,
+        facts.get("parameters", {}),
+    )
+
+
+def swap_facts(segment: Segment, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload of the row that begins a segment from a state."""
+    return {
+        "strategy": segment.strategy,
+        "source": segment.source,
+        "settings": segment.settings,
+        "parameters": segment.parameters,
+        "state": state,
+    }
 
 
 class Facts:
