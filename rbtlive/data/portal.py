@@ -271,8 +271,8 @@ class PolarsDataPortal:
         return self._resampled[wanted]
 
     def sessions_only(self) -> PolarsDataPortal:
-        """Return the same portal without its intraday bars."""
-        made = self._copy(DAY)
+        """Return the same portal without its intraday bars: itself if it has none."""
+        made = self if self.minutes is None and self.interval == DAY else self._copy(DAY)
         made._daily, made.minutes = self.daily, None  # noqa: SLF001 - a copy of ourselves
         return made
 

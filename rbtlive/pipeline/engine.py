@@ -80,7 +80,8 @@ class _Run:
             )
         self.assets = tuple(a for a, yes in zip(source.assets, there, strict=True) if yes)
         self.sids = pd.Index([asset.sid for asset in self.assets], dtype="int64")
-        self.known: dict[Any, Any] = {AssetExists(): np.ascontiguousarray(alive[:, there])}
+        known = alive if there.all() else np.compress(there, alive, axis=1)
+        self.known: dict[Any, Any] = {AssetExists(): known}
 
     # The window of the first day must lie within the data, as in zipline.
     def _check_reach(self) -> None:

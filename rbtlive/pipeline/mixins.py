@@ -19,6 +19,7 @@ from rbtlive.model.arrays import np
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import BOOL, TEXT, Term
+from rbtlive.pipeline.windows import mask_changes
 
 
 class RestrictedDType(Term):
@@ -127,11 +128,11 @@ class CustomTermMixin(Term):
             return self._by_day_alone(inputs, dates, assets, mask)
         out = self._allocate(mask.shape)
         compute, params = self.compute, self.params
-        held, sids, every = None, assets, False
+        changes, sids, every = {0, *mask_changes(mask).tolist()}, assets, False
         for row, day in enumerate(dates):
-            chosen = mask[row]
-            if held is None or not np.array_equal(held, chosen):
-                held, sids, every = chosen, assets[chosen], bool(chosen.all())
+            if row in changes:
+                chosen = mask[row]
+                sids, every = assets[chosen], bool(chosen.all())
             values = out[row] if every else out[row][chosen]
             compute(day, sids, values, *map(next, inputs), **params)
             if not every:

@@ -21,34 +21,35 @@ _TYPES: dict[Any, Any] = {
 }
 
 
+# What is chosen of a column: numbers of cells, row by row.
 def _flat(computed: Computed, name: str, chosen: Any) -> Any:
-    return computed.terms[name].postprocess(computed.columns[name][chosen])
+    return computed.terms[name].postprocess(computed.columns[name].reshape(-1)[chosen])
 
 
 # zipline shows a missing text as the column's missing value.
 def _texts(computed: Computed, name: str, chosen: Any) -> Any:
-    values = computed.columns[name][chosen]
+    values = computed.columns[name].reshape(-1)[chosen]
     missing = computed.terms[name].missing_value
     return np.where(is_missing(values, missing), missing, values)
 
 
-# A row of a screen, as a table that has that row alone.
-def _one_row(computed: Computed, row: int) -> Any:
-    chosen = np.zeros(computed.screen.shape, dtype=bool)
-    chosen[row] = computed.screen[row]
-    return chosen
+# The numbers of the cells that the screen shows, of all rows or of one.
+def _chosen(computed: Computed, row: int | None) -> Any:
+    if row is None:
+        return np.flatnonzero(computed.screen)
+    return np.flatnonzero(computed.screen[row]) + row * computed.screen.shape[1]
 
 
 def polars_frame(computed: Computed, row: int | None = None) -> pl.DataFrame:
     """Return `date` (Date), `symbol` (String) and the columns; of one row without
     `date`.
     """
-    chosen = computed.screen if row is None else _one_row(computed, row)
-    days, assets = np.nonzero(chosen)
-    symbols = np.array([asset.symbol for asset in computed.assets], dtype=object)
+    chosen = _chosen(computed, row)
+    days, assets = np.divmod(chosen, len(computed.assets))
+    symbols = pl.Series("symbol", [asset.symbol for asset in computed.assets], dtype=pl.String)
     labels = computed.dates.values.astype("datetime64[D]")
     shown: list[Any] = [] if row is not None else [pl.Series("date", labels[days], dtype=pl.Date)]
-    shown.append(pl.Series("symbol", symbols[assets].tolist(), dtype=pl.String))
+    shown.append(symbols.gather(assets))
     for name, term in computed.terms.items():
         values = _flat(computed, name, chosen)
         if isinstance(values, list):
@@ -66,8 +67,8 @@ def pandas_frame(computed: Computed, row: int | None = None) -> Any:
     """
     import pandas as pd
 
-    chosen = computed.screen if row is None else _one_row(computed, row)
-    days, assets = np.nonzero(chosen)
+    chosen = _chosen(computed, row)
+    days, assets = np.divmod(chosen, len(computed.assets))
     objects = np.empty(len(computed.assets), dtype=object)
     objects[:] = computed.assets
     columns = {}

@@ -6,7 +6,7 @@ treatment of missing values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
@@ -132,6 +132,30 @@ def quantile_labels(values: Any, bins: int) -> Any:
         places[np.isnan(row) | (places == bins + 1) | (places == 0)] = np.nan
         labels[:] = places - 1.0
     return out
+
+
+def percentiles(values: Any, shares: Sequence[float]) -> Any:
+    """Return percentiles of each row, rows x shares, between two values linearly; NaN
+    where all of a row are missing.
+
+    Args:
+        values: Rows x assets.
+        shares: 0 to 100.
+    """
+    below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
+    counts = values.shape[1] - np.count_nonzero(np.isnan(values), axis=1)
+    places = np.array(shares) / 100.0 * (counts[:, None] - 1)
+    lower = np.floor(places).astype(np.int64)
+    upper = np.minimum(lower + 1, counts[:, None] - 1)
+    wanted = np.hstack([lower, upper])
+    for row in np.flatnonzero(counts).tolist():
+        # Missing values are sorted last.
+        ordered = np.partition(values[row], wanted[row])
+        below[row], above[row] = ordered[lower[row]], ordered[upper[row]]
+    share = places - lower
+    with np.errstate(invalid="ignore"):
+        step = above - below
+        return np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
 
 
 def group_codes(values: Any, missing: Any) -> tuple[Any, int]:

@@ -44,8 +44,10 @@ class _Inputs:
         return found
 
     def masked(self, found: Any) -> Any:
-        """Return results of the assets that are wanted, NaN for others."""
-        return found if self._mask.all() else np.where(self._mask, found, np.nan)
+        """Return results with NaN in place of those of assets that are not wanted."""
+        if not self._mask.all():
+            np.copyto(found, np.nan, where=~self._mask)
+        return found
 
 
 def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
@@ -108,7 +110,7 @@ def dollar_volume(windows: Sequence[Any], mask: Any) -> Any:
     if given is None:
         return None
     money = given.values[0] * given.values[1]
-    found = rolling.known_sum(money, given.length, given.first)[0]
+    found = rolling.known_sum(money, given.length, given.first)
     found /= given.length
     return given.masked(given.at_level(found, 0, 1))
 
@@ -119,8 +121,8 @@ def weighted_average(windows: Sequence[Any], mask: Any) -> Any:
     if given is None:
         return None
     base, weight = given.values
-    found, _ = rolling.known_sum(base * weight, given.length, given.first)
-    total, _ = rolling.known_sum(weight, given.length, given.first)
+    found = rolling.known_sum(base * weight, given.length, given.first)
+    total = rolling.known_sum(weight, given.length, given.first)
     with np.errstate(divide="ignore", invalid="ignore"):
         found /= total
     return given.masked(given.at_level(found, 0))
@@ -254,5 +256,5 @@ def value_at(windows: Sequence[Any], mask: Any, place: int) -> Any:
     given = inputs_of(windows, mask)
     if given is None or place >= given.length:
         return None
-    found = given.values[0][place : place + len(mask)]
+    found = given.values[0][place : place + len(mask)].copy()
     return given.masked(given.at_level(found, 0))

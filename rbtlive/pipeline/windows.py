@@ -100,6 +100,7 @@ class Windows:
         self._values = values.copy() if loaded.restatements else values
         self._waiting = list(reversed(loaded.restatements))
         self._day = 0
+        self._changes: Any = None  # days on which the mask is another one
         self._part: Any = None  # columns of one mask, over the days that share it
         self._part_from = self._part_to = 0
         self._place: Any = None  # where a column is in it; -1 if it is not
@@ -140,9 +141,9 @@ class Windows:
     # Days in a row with the same mask share one copy of its columns.
     def _take_part(self, day: int) -> None:
         chosen = self._mask[day]
-        end = day + 1
-        while end < len(self._mask) and np.array_equal(self._mask[end], chosen):
-            end += 1
+        if self._changes is None:
+            self._changes = mask_changes(self._mask)
+        end = int(self._changes[np.searchsorted(self._changes, day, side="right")])
         self._part_from, self._part_to = day, end
         if chosen.all():
             self._part = None
@@ -150,6 +151,16 @@ class Windows:
         # Rows one after the other in memory: sums must add in the same order always.
         self._part = np.compress(chosen, self._values[day : end + self.length - 1], axis=1)
         self._place = np.where(chosen, np.cumsum(chosen) - 1, -1)
+
+
+def mask_changes(mask: Any) -> Any:
+    """Return the days whose mask differs from the day before, and the number of days.
+
+    Args:
+        mask: Days x assets.
+    """
+    differ = np.flatnonzero((mask[1:] != mask[:-1]).any(axis=1)) + 1
+    return np.append(differ, len(mask))
 
 
 def as_loaded(values: Any, first: int) -> Loaded:

@@ -21,7 +21,7 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     data: Any,
     *,
     frames: Literal["polars", "pandas"] = "polars",
-    chunks: int = 504,
+    chunks: int = 252,
     loaders: Mapping[Any, Any] | None = None,
     calendar: str | None = None,
     zipline_quirks: bool = False,
@@ -72,6 +72,7 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     for begin in range(first, last + 1, chunks):
         computed = compute(pipeline, source, begin, min(begin + chunks - 1, last))
         parts.append(pandas_frame(computed) if frames == "pandas" else polars_frame(computed))
+    market.release()
     if frames == "polars":
         return pl.concat(parts)
     import pandas as pd

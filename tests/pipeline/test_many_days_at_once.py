@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
-from rbtlive.pipeline import Pipeline, ranks, rolling
+from rbtlive.pipeline import Pipeline, ranks, rolling, rows
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
     EWMA,
@@ -160,3 +160,65 @@ def test_windows_at_once_are_what_each_window_gives(length: int, first: int, see
     np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=True), each(np.max))  # fmt: skip
     np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=False), each(np.min))  # fmt: skip
     np.testing.assert_array_equal(rolling.plain_extreme(values, length, first, largest=True), windows.max(axis=2))  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 1.0])
+@pytest.mark.parametrize("ascending", [True, False])
+def test_wide_rows_are_ranked_like_a_stable_sort(share: float, ascending: bool):
+    """A wide row has equals, numbers that differ in their last bits, numbers of one
+    float32, and few or many that count.
+    """
+    rng = np.random.Generator(np.random.PCG64(int(share * 100)))
+    values = rng.normal(0.0, 1.0, (30, 700))
+    values[:, ::7] = np.round(values[:, ::7], 1)
+    values[:, 1::7] = np.nextafter(1.5, 2.0) + np.spacing(1.5) * rng.integers(0, 40, (30, 100))
+    values[:, 2::7] = 0.25 + rng.integers(0, 40, (30, 100)) * 1e-12
+    values[rng.random(values.shape) < 0.1] = np.nan
+    values[3] = np.nan
+    mask = rng.random(values.shape) < share
+    mask[4] = False
+    lost = np.isnan(values) | ~mask
+    keys = np.where(lost, np.nan, values if ascending else -values)
+    expected = np.empty(values.shape)
+    order = np.argsort(keys, axis=1, kind="stable")
+    np.put_along_axis(expected, order, np.arange(1.0, 701)[None, :], axis=1)
+    expected[lost] = np.nan
+
+    found = ranks.masked_ranks(values, mask, np.nan, method="ordinal", ascending=ascending)
+
+    np.testing.assert_array_equal(found, expected)
+    for count in (1, 20, 90, 350):
+        first = ranks.first_ranked(values, mask, np.nan, count=count, ascending=ascending)
+        np.testing.assert_array_equal(first, expected <= count)
+
+
+@pytest.mark.parametrize("shares", [(0, 100), (90, 100), (12.5, 33.3), (49, 51)])
+def test_percentiles_of_rows_are_those_of_numpy(shares: tuple[float, float]):
+    """Rows have different counts of known values, one value, and none."""
+    rng = np.random.Generator(np.random.PCG64(5))
+    values = np.round(rng.normal(0.0, 3.0, (40, 23)), 2)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    values[1, 1:] = np.nan
+    values[1, 0], values[2] = 4.0, np.nan
+    known = [row[~np.isnan(row)] for row in values]
+
+    found = rows.percentiles(values, shares)
+
+    expected = [np.percentile(row, shares) if len(row) else [np.nan] * 2 for row in known]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("length", [2, 5, 20])
+def test_sums_of_a_wide_table_are_those_of_its_columns(length: int):
+    """Digits do not depend on how many assets there are, nor on where a chunk begins."""
+    rng = np.random.Generator(np.random.PCG64(length))
+    values = rng.normal(50.0, 9.0, (70, 90))
+    values[rng.random(values.shape) < 0.05] = np.nan
+    values[:30, 7] = np.nan
+
+    whole = rolling.known_mean(values, length, 3)
+
+    for column in (0, 7, 89):
+        alone = rolling.known_mean(values[:, [column]], length, 3)
+        np.testing.assert_array_equal(alone, whole[:, [column]])
+    np.testing.assert_array_equal(rolling.known_mean(values[11:], length, 14), whole[11:])

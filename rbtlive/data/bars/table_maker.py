@@ -60,7 +60,9 @@ class ListingDates:
             max(self.first) <= session.min() and session.max() <= min(self.last)
         ):
             return bars
-        alive = (session >= np.array(self.first)[index]) & (session <= np.array(self.last)[index])
+        first, last = (np.array(days, dtype=np.int32) for days in (self.first, self.last))
+        alive = session >= first.take(index)
+        alive &= session <= last.take(index)
         return bars if alive.all() else bars.filter(pl.Series(alive))
 
 

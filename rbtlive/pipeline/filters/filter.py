@@ -156,13 +156,8 @@ class PercentileFilter(SingleInputMixin, Filter):
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         values = np.where(mask, inputs[0].astype(np.float64), np.nan)
-        out = np.zeros(values.shape, dtype=bool)
-        for row, chosen in zip(values, out, strict=True):
-            known = row[~np.isnan(row)]
-            if len(known):
-                low, high = np.percentile(known, [self.low, self.high])
-                chosen[:] = (low <= row) & (row <= high)
-        return out
+        edges = rows.percentiles(values, (self.low, self.high))
+        return (edges[:, :1] <= values) & (values <= edges[:, 1:])
 
 
 class CustomFilter(PositiveWindowLengthMixin, CustomTermMixin, Filter):
