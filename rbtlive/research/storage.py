@@ -29,8 +29,9 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.settings import RunSettings
+from rbtlive.data.checking.bounds import member as bounded_member
+from rbtlive.data.checking.bounds import refuse_many_rows
 from rbtlive.data.private_files import write_private
-from rbtlive.data.reading.bounds import member as bounded_member
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion, UnreadableFile
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
@@ -354,8 +355,12 @@ def _member(archive: zipfile.ZipFile, name: str, source: Path) -> bytes:
 
 def _read_table(archive: zipfile.ZipFile, name: str, source: Path) -> pl.DataFrame:
     member = f"{name}.parquet"
+    content = _member(archive, member, source)
     try:
-        return pl.read_parquet(io.BytesIO(_member(archive, member, source)))
+        refuse_many_rows(content, member, own=True)
+        return pl.read_parquet(io.BytesIO(content))
+    except UnreadableFile as error:
+        raise ResultError(f"{source} cannot be read: {error}") from error
     except pl.exceptions.PolarsError as error:
         raise ResultCorrupt(
             f"{source} is damaged: {member} is no Parquet table ({error}); save the result again"

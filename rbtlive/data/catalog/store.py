@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 
 import polars as pl
 
+from rbtlive.data.checking.bounds import refuse_many_rows
 from rbtlive.data.drafts import clear_drafts, draft_of
 from rbtlive.data.private_files import write_private
 from rbtlive.errors import UnreadableFile
@@ -162,6 +163,7 @@ class Shelf:
                 f"{self.symbol} of {self.vendor}: {name} is not what was fetched; remove "
                 "the symbol's folder in the catalog and fetch it again"
             )
+        refuse_many_rows(raw, name, own=True)
         return pl.read_parquet(io.BytesIO(raw))
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.checking.bounds import refuse_many_rows, unpacked
 from rbtlive.errors import MissingColumn, MissingValue, NotAFrame, UnreadableFile, WrongColumnType
 from rbtlive.model.arrays import np
 
@@ -283,9 +284,12 @@ def _read_file(path: Path, *, what: str, wanted: Collection[str]) -> pl.DataFram
         _refuse_path(path, what=what)
     try:
         if files:
+            refuse_many_rows(files, str(path))
             return read_frame(scan_files(files, below=path), what=what, wanted=wanted)
         texts = read_frame(
-            pl.scan_csv(path, infer_schema=False, glob=False), what=what, wanted=wanted
+            pl.scan_csv(unpacked(path, path.name), infer_schema=False, glob=False),
+            what=what,
+            wanted=wanted,
         )
     except READ_ERRORS as error:
         raise unreadable(path, error, what=what) from error

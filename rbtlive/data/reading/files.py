@@ -13,8 +13,14 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.data.checking.bounds import (
+    member,
+    members,
+    refuse_large_arrow,
+    refuse_many_rows,
+    unpacked,
+)
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
-from rbtlive.data.reading.bounds import member, refuse_many_rows, unpacked
 from rbtlive.data.reading.delimited import read_delimited
 from rbtlive.data.reading.file_names import named
 from rbtlive.data.reading.mappings import of_json
@@ -119,8 +125,6 @@ def _tables_of_file(file: Path) -> list[Table]:
     try:
         if name.endswith(".zip"):
             return _members(file)
-        if name.endswith(_PACKED):
-            return _of_content(unpacked(file), file.name)
         return _of_content(file, file.name)
     except DataError:
         raise
@@ -131,9 +135,10 @@ def _tables_of_file(file: Path) -> list[Table]:
 def _members(file: Path) -> list[Table]:
     tables: list[Table] = []
     with zipfile.ZipFile(file) as archive:
-        for name in sorted(archive.namelist()):
-            if _kind(name) and "__MACOSX" not in name:
-                tables += _of_content(member(archive, name), name, outside=file.name)
+        names = [n for n in sorted(archive.namelist()) if _kind(n) and "__MACOSX" not in n]
+        members(archive, names, packed=file.stat().st_size)
+        for name in names:
+            tables += _of_content(member(archive, name), name, outside=file.name)
     if not tables:
         raise UnreadableFile(
             f"an archive must hold files of bars: was {str(file)!r}, where none is; unpack it and "
@@ -144,11 +149,13 @@ def _members(file: Path) -> list[Table]:
 
 def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[Table]:
     kind = _kind(name)
+    content = unpacked(content, name)
     source: Any = io.BytesIO(content) if isinstance(content, bytes) else content
     if kind in _PARQUET:
-        refuse_many_rows(source, name)
+        refuse_many_rows(content if isinstance(content, bytes) else [content], name)
         frames = [Table(pl.read_parquet(source, glob=False, hive_partitioning=False), name)]
     elif kind in _ARROW:
+        refuse_large_arrow(content, name)
         frames = [Table(_ipc(source), name)]
     elif kind in _LINES:
         frames = [Table(flat(pl.read_ndjson(source)), name)]

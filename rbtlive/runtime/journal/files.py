@@ -18,12 +18,14 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.data.checking.bounds import refuse_many_rows
 from rbtlive.data.drafts import clear_drafts, draft_of
 from rbtlive.errors import (
     BadSessionName,
     JournalCorrupt,
     JournalUnwritable,
     RunNotFound,
+    UnreadableFile,
     UnsafeStateFolder,
 )
 
@@ -255,7 +257,11 @@ class StateFolder:
             raise JournalCorrupt(
                 f"the bars named {content} are not what was stored; restore the file from a copy"
             )
-        return pl.read_parquet(path)
+        try:
+            refuse_many_rows([path], path.name, own=True)
+            return pl.read_parquet(path)
+        except UnreadableFile as error:
+            raise JournalCorrupt(f"the bars named {content} cannot be read: {error}") from error
 
 
 def keep_private(folder: Path) -> None:
