@@ -40,6 +40,25 @@ def test_numpy_waits_for_the_first_array():
     assert loaded("import rbtlive.model.arrays as a; a.np.zeros(1)", ("numpy",)) == ["numpy"]
 
 
+def test_ziplines_modules_are_attributes_that_are_loaded_at_first_use():
+    script = (
+        "import sys, rbtlive as rbt\n"
+        "assert 'rbtlive.pipeline' not in sys.modules\n"
+        "print(rbt.api.commission.PerShare.__name__, rbt.pipeline.Pipeline.__name__,\n"
+        "      rbt.protocol.__name__, rbt.assets.__name__, rbt.utils.__name__, 'api' in dir(rbt))\n"
+        "try:\n    rbt.backtset\n"
+        "except AttributeError as error:\n    print(error, error.obj is rbt)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.splitlines() == [
+        "PerShare Pipeline rbtlive.protocol rbtlive.assets rbtlive.utils True",
+        "module 'rbtlive' has no attribute 'backtset' True",
+    ]
+
+
 def test_every_name_of_numpy_is_there_whichever_is_used_first():
     script = (
         "from rbtlive.model.arrays import np\n"
