@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from rbtlive.core.rules import schedule as events
@@ -44,6 +45,13 @@ def _function(method: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         result: R = getattr(algorithm, name)(*args, **kwargs)
         return result
 
+    # It is this module's, not the method: by this name a strategy that calls it is
+    # pickled for the workers of a sweep.
+    call.__module__, call.__qualname__ = __name__, name
+    own = signature(method)
+    call.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=list(own.parameters.values())[1:]
+    )
     return call
 
 

@@ -1,6 +1,8 @@
 """zipline's modules: a strategy's imports work, whatever is behind them."""
 
 import importlib
+import pickle
+from inspect import isfunction, signature
 
 import pytest
 
@@ -32,6 +34,19 @@ PLACES = {
 )
 def test_what_strategies_import_is_there(place, name):
     assert getattr(importlib.import_module(place), name) is not None
+
+
+def test_functions_of_the_api_are_pickled_by_their_names():
+    functions = [
+        value for name in rbtlive.api.__all__ if isfunction(value := getattr(rbtlive.api, name))
+    ]
+
+    assert len(functions) > 30
+    assert [f for f in functions if pickle.loads(pickle.dumps(f)) is not f] == []
+
+
+def test_the_signature_of_a_function_of_the_api_has_no_self():
+    assert list(signature(rbtlive.api.order_value).parameters)[:2] == ["asset", "value"]
 
 
 @pytest.mark.filterwarnings(

@@ -76,9 +76,10 @@ print(found.frame["total_return"].to_list(), found.errors.height)
 """
 
 
-def test_a_script_without_a_main_guard_sweeps_its_own_class_in_processes(tmp_path):
-    path = tmp_path / "script.py"
-    path.write_text(SCRIPT, encoding="utf-8")
+def swept_by(script, folder):
+    """Return what a script says that has no main guard."""
+    path = folder / "script.py"
+    path.write_text(script, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(path)],
         capture_output=True,
@@ -87,10 +88,40 @@ def test_a_script_without_a_main_guard_sweeps_its_own_class_in_processes(tmp_pat
         check=False,
         env={"PYTHONPATH": ":".join(sys.path), "PATH": ""},
     )
-
-    expected = sweep(params={"fast": [2, 3], "slow": [4, 6]}).frame["total_return"].to_list()
-    assert done.stdout.strip() == f"{expected} 0", done.stderr
     assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_a_script_without_a_main_guard_sweeps_its_own_class_in_processes(tmp_path):
+    expected = sweep(params={"fast": [2, 3], "slow": [4, 6]}).frame["total_return"].to_list()
+
+    assert swept_by(SCRIPT, tmp_path) == f"{expected} 0"
+
+
+FUNCTIONS = """
+import rbtlive as rbt
+from rbtlive.api import order_target, record, symbol
+from tests.builders import daily_frame
+
+def initialize(context, fast=2, slow=4):
+    context.asset, context.slow, context.fast = symbol("AAA"), slow, fast
+
+def handle_data(context, data):
+    prices = data.history(context.asset, "close", context.slow, "1d")
+    up = prices[-context.fast :].mean() > prices.mean()
+    order_target(context.asset, 5 if up else 0)
+    record(up=up)
+
+found = rbt.sweep(
+    {"initialize": initialize, "handle_data": handle_data}, daily_frame(40, 2),
+    {"fast": [2, 3], "slow": [4, 6]}, start="2017-01-12", workers=2,
+)
+print(found.frame["total_return"].to_list(), found.errors.height)
+"""
+
+
+def test_functions_that_call_ziplines_functions_are_swept_in_processes(tmp_path):
+    assert swept_by(FUNCTIONS, tmp_path) == swept_by(SCRIPT, tmp_path)
 
 
 CLUSTER = """
