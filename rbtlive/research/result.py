@@ -15,6 +15,7 @@ import polars as pl
 
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research import display
+from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
@@ -109,18 +110,27 @@ class BacktestResult(ResultTables):
         target.write_text(page, encoding="utf-8")
         return target
 
-    def report(self, path: str | Path) -> Path:
+    def report(
+        self, path: str | Path, *, factor_sheets: FactorSheet | Sequence[FactorSheet] = ()
+    ) -> Path:
         """Write a page about the run that needs nothing else: headline, value and
         drawdown, months, drawdowns, trades, costs, statistics, hints, settings and
         provenance, and a session's parity. It prints. Return the path.
 
+        Args:
+            path: Where the page is written; folders are made.
+            factor_sheets: What `rbt.factor_sheet` returned, one or several: the page
+                shows them after the run's own sections.
+
         Raises:
             ResultError: no session was finished.
+            SettingsError: something else than sheets was given.
         """
         if not self.record.sessions:
             raise ResultError("there is nothing to report: the run finished no session yet")
         target = Path(path)
-        page = report_page(self, None if self.judge is None else self.judge())
+        sheets = _sheets_of(factor_sheets)
+        page = report_page(self, None if self.judge is None else self.judge(), sheets)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(page, encoding="utf-8")
         return target
@@ -173,6 +183,16 @@ class BacktestResult(ResultTables):
 def _unpickled(content: bytes) -> BacktestResult:
     record, bars, _provenance = unpack(content, Path("a pickled result"))
     return BacktestResult(record, bars=bars)
+
+
+def _sheets_of(given: FactorSheet | Sequence[FactorSheet]) -> Sequence[FactorSheet]:
+    sheets = [given] if isinstance(given, FactorSheet) else given
+    if isinstance(sheets, list | tuple) and all(isinstance(one, FactorSheet) for one in sheets):
+        return sheets
+    raise SettingsError(
+        f"factor_sheets takes sheets of factors: was {type(given).__name__}; pass what "
+        "rbt.factor_sheet(factor, start, end, data) returns, one or a list"
+    )
 
 
 def compare(

@@ -11,6 +11,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
+from rbtlive.pipeline.factors import Returns
 from rbtlive.research.reports.drawing import nice_ticks
 from rbtlive.research.reports.writing import DASH, by_unit, cell
 from rbtlive.research.result import BacktestResult
@@ -108,6 +109,37 @@ def test_a_session_reports_its_parity(tmp_path):
     page = run(traded()).read_text(encoding="utf-8")
 
     assert "The session and its backtest are identical" in page
+
+
+def test_a_report_holds_the_sheets_of_factors(result, tmp_path):
+    market = daily_frame(80, 3)
+    sheets = [
+        rbt.factor_sheet(
+            Returns(window_length=n), "2017-02-06", "2017-03-01", market,
+            periods=[1], quantiles=2, name=name,
+        )
+        for n, name in ((5, "<i>week"), (21, "month"))
+    ]  # fmt: skip
+
+    page = result.report(tmp_path / "x.html", factor_sheets=sheets).read_text("utf-8")
+    one = result.report(tmp_path / "y.html", factor_sheets=sheets[1]).read_text("utf-8")
+
+    outline = Outline()
+    outline.feed(page)
+    assert not outline.open
+    assert "<h2>Factor month</h2>" in page
+    assert "<h2>Factor &lt;i&gt;week</h2>" in page
+    assert page.count("<h3>Decay</h3>") == 2
+    assert one.count("<h3>Decay</h3>") == 1
+    assert "Factor" not in result.report(tmp_path / "z.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("wrong", ["momentum", 7, [None], {"a": 1}])
+def test_what_is_no_factor_sheet_is_refused_before_the_page_is_written(result, tmp_path, wrong):
+    with pytest.raises(SettingsError, match="factor_sheets takes sheets of factors: was"):
+        result.report(tmp_path / "x.html", factor_sheets=wrong)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_without_sessions_has_no_report(tmp_path):

@@ -1,14 +1,17 @@
-"""The page of a `FactorSheet`: one file that needs nothing else."""
+"""The page of a `FactorSheet`: one file that needs nothing else. A run's report has the
+same sections.
+"""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.model.arrays import np
 from rbtlive.research.reports.drawing import Line, lines
 from rbtlive.research.reports.style import STYLE
-from rbtlive.research.reports.writing import percent, table
+from rbtlive.research.reports.writing import percent, section, table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,24 +20,32 @@ if TYPE_CHECKING:
 def factor_page(sheet: Any) -> str:
     """Return the page of a factor's sheet as HTML."""
     title = html.escape(sheet.name)
-    days = sheet.coverage["date"]
-    parts = [
-        f"<header><h1>{title}</h1><p>{days[0]} to {days[-1]}, {len(days):,} sessions</p></header>",
-        _section("Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)),
-        _section("Decay", _decay(sheet)),
-        _section("Information coefficient over a month", _information(sheet)),
-        _section("Assets of the universe with a value", _coverage(sheet)),
-        _section("Assets that are new in their quantile", _turnover(sheet)),
-        _section("Rank autocorrelation", _kept(sheet)),
-    ]
+    body = "".join(section(name, part) for name, part in _parts(sheet))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>"
+        f"<style>{STYLE}</style></head><body><main><header><h1>{title}</h1>"
+        f"<p>{_span(sheet)}</p></header>{body}</main></body></html>"
     )
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2>{body}</section>"
+def factor_section(sheet: Any) -> str:
+    """Return a factor's sheet as one section of a longer page."""
+    body = "".join(f"<h3>{html.escape(name)}</h3>{part}" for name, part in _parts(sheet))
+    return section(f"Factor {sheet.name}", f"<p>{_span(sheet)}</p>{body}")
+
+
+def _parts(sheet: Any) -> Iterator[tuple[str, str]]:
+    yield "Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)
+    yield "Decay", _decay(sheet)
+    yield "Information coefficient over a month", _information(sheet)
+    yield "Assets of the universe with a value", _coverage(sheet)
+    yield "Assets that are new in their quantile", _turnover(sheet)
+    yield "Rank autocorrelation", _kept(sheet)
+
+
+def _span(sheet: Any) -> str:
+    days = sheet.coverage["date"]
+    return f"{days[0]} to {days[-1]}, {len(days):,} sessions"
 
 
 def _quantiles(sheet: Any) -> str:

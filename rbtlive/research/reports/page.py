@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,15 @@ from rbtlive.research import expanding
 from rbtlive.research.figures.value import shade
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.reports.drawing import Line, histogram, lines
+from rbtlive.research.reports.factor_page import factor_section
 from rbtlive.research.reports.style import STYLE
-from rbtlive.research.reports.writing import DASH, by_unit, cell, money, percent, table
+from rbtlive.research.reports.writing import DASH, by_unit, cell, money, percent, section, table
 from rbtlive.research.run_bars import traded_symbols
 from rbtlive.research.statistics.periods import MONTHS
 from rbtlive.research.statistics.table import FACTS, SECTIONS
 
 if TYPE_CHECKING:
+    from rbtlive.research.factor_sheet import FactorSheet
     from rbtlive.research.parity_report import ParityReport
     from rbtlive.research.result_tables import ResultTables
 
@@ -35,30 +37,30 @@ _TILES = (
 )  # fmt: skip
 
 
-def report_page(result: ResultTables, parity: ParityReport | None = None) -> str:
+def report_page(
+    result: ResultTables, parity: ParityReport | None = None, sheets: Sequence[FactorSheet] = ()
+) -> str:
     """Return the report as an HTML page.
 
     Args:
         result: The run.
         parity: What a session's proof said; None for a backtest.
+        sheets: Sheets of the factors that the strategy trades.
     """
     title = html.escape(result.strategy_name)
     sections = (
         _headline, _hints, _equity, _months, _falls, _returns, _price, _trades, _groups, _money,
         _statistics, _settings,
     )  # fmt: skip
-    body = "".join(part for section in sections for part in section(result))
-    judged = "" if parity is None else _section("Parity", _parity(parity))
+    body = "".join(part for write in sections for part in write(result))
+    judged = "" if parity is None else section("Parity", _parity(parity))
+    factors = "".join(factor_section(sheet) for sheet in sheets)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><main>{body}{judged}{_provenance(result)}"
+        f"<style>{STYLE}</style></head><body><main>{body}{factors}{judged}{_provenance(result)}"
         "</main></body></html>"
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
 
 
 def _headline(result: ResultTables) -> Iterator[str]:
@@ -86,7 +88,7 @@ def _hints(result: ResultTables) -> Iterator[str]:
         f"<li>{html.escape(_of(hint, 'text'))} <em>{html.escape(_of(hint, 'remedy'))}</em></li>"
         for hint in result.hints
     )
-    yield _section("Worth knowing", f'<ul class="hints">{rows}</ul>' if rows else "")
+    yield section("Worth knowing", f'<ul class="hints">{rows}</ul>' if rows else "")
 
 
 def _of(hint: Any, name: str) -> str:
@@ -105,7 +107,7 @@ def _equity(result: ResultTables) -> Iterator[str]:
         )
         drawn.append(Line(grown, "other", result.record.settings.benchmark or "Benchmark"))
     depths = np.nan_to_num(expanding.drawdowns(daily_returns(sessions)))
-    yield _section(
+    yield section(
         "Value and drawdown",
         lines(dates, drawn, words="Portfolio value", label=lambda v: f"{v:,.0f}", height=300)
         + lines(
@@ -129,7 +131,7 @@ def _months(result: ResultTables) -> Iterator[str]:
         f"<tr><th scope='row'>{row[0]}</th>{''.join(_month(v, largest) for v in row[1:])}</tr>"
         for row in rows
     )
-    yield _section(
+    yield section(
         "Returns by month",
         f'<table class="heat"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>',
     )
@@ -153,19 +155,19 @@ def _falls(result: ResultTables) -> Iterator[str]:
         for row in result.drawdowns.head(5).iter_rows(named=True)
     ]
     names = ("Depth", "High", "Low", "Recovered", "Days")
-    yield _section("Deepest drawdowns", table(names, worst) if worst else "")
+    yield section("Deepest drawdowns", table(names, worst) if worst else "")
     crises = [
         (row["crisis"], row["start"], row["end"], percent(row["return"]),
          percent(row["benchmark_return"]), percent(row["max_drawdown"]))
         for row in result.crises.iter_rows(named=True)
     ]  # fmt: skip
     head = ("Crisis", "From", "To", "Return", "Benchmark", "Drawdown")
-    yield _section("In known crises", table(head, crises) if crises else "")
+    yield section("In known crises", table(head, crises) if crises else "")
 
 
 def _returns(result: ResultTables) -> Iterator[str]:
     sessions = result.record.sessions
-    yield _section(
+    yield section(
         "Returns of sessions",
         histogram(daily_returns(sessions), words="How often which return of a session came"),
     )
@@ -178,7 +180,7 @@ def _returns(result: ResultTables) -> Iterator[str]:
         label=lambda v: f"{v:.1f}",
         height=170,
     )
-    yield _section(f"Sharpe ratio over {window} sessions", drawing)
+    yield section(f"Sharpe ratio over {window} sessions", drawing)
 
 
 def _price(result: ResultTables) -> Iterator[str]:
@@ -210,7 +212,7 @@ def _price(result: ResultTables) -> Iterator[str]:
         marks=marks[::every],
     )
     note = f" (each {every}th fill)" if every > 1 else ""
-    yield _section(f"{symbol}: price and fills{note}", drawing)
+    yield section(f"{symbol}: price and fills{note}", drawing)
 
 
 def _trades(result: ResultTables) -> Iterator[str]:
@@ -237,7 +239,7 @@ def _trades(result: ResultTables) -> Iterator[str]:
         if len(shown) == len(trades)
         else f"The last {len(shown)} of {len(trades):,} trades"
     )
-    yield _section(title, table(head, rows, style="small"))
+    yield section(title, table(head, rows, style="small"))
 
 
 def _groups(result: ResultTables) -> Iterator[str]:
@@ -256,7 +258,7 @@ def _groups(result: ResultTables) -> Iterator[str]:
         ]  # fmt: skip
         head = (group.capitalize(), "Trades", "Win rate", "Net profit", "Mean", "Profit factor")
         parts.append(table(head, rows))
-    yield _section("Trades by symbol, side and weekday", "".join(parts))
+    yield section("Trades by symbol, side and weekday", "".join(parts))
 
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -274,7 +276,7 @@ def _money(result: ResultTables) -> Iterator[str]:
         "change_of_equity": "Change of equity",
     }
     rows = [(names[name], money(value)) for name, value in result.profit_bridge.items()]
-    yield _section("Where the money came from", table(("", "Money"), rows, style="bridge"))
+    yield section("Where the money came from", table(("", "Money"), rows, style="bridge"))
 
 
 def _statistics(result: ResultTables) -> Iterator[str]:
@@ -288,7 +290,7 @@ def _statistics(result: ResultTables) -> Iterator[str]:
         ]
         if rows:
             parts.append(f"<div>{table((title, '', ''), rows, style='facts')}</div>")
-    yield _section("Statistics", f'<div class="columns">{"".join(parts)}</div>')
+    yield section("Statistics", f'<div class="columns">{"".join(parts)}</div>')
 
 
 def _settings(result: ResultTables) -> Iterator[str]:
@@ -301,7 +303,7 @@ def _settings(result: ResultTables) -> Iterator[str]:
         (f"parameter {name}", _setting(value))
         for name, value in result.record.settings.params.items()
     ]
-    yield _section("Settings", table(("", ""), rows, style="facts"))
+    yield section("Settings", table(("", ""), rows, style="facts"))
 
 
 def _setting(value: Any) -> str:
@@ -330,4 +332,4 @@ def _provenance(result: ResultTables) -> str:
         [f"Python {platform.python_version()}", *(f"{n} {read()}" for n, read in packages.items())]
     )
     rows = list(facts.items())
-    return _section("Provenance", table(("", ""), rows, style="facts mono"))
+    return section("Provenance", table(("", ""), rows, style="facts mono"))

@@ -15,6 +15,7 @@ header h1{margin:0;font-size:28px;letter-spacing:-.01em;overflow-wrap:anywhere}
 header p{margin:2px 0 18px;color:var(--soft)}
 section{margin:30px 0 0}
 h2{font-size:16px;margin:0 0 10px;padding-bottom:5px;border-bottom:1px solid var(--line)}
+h3{font-size:13px;margin:16px 0 6px;color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(8,1fr);gap:1px;background:var(--line);
 border:1px solid var(--line)}
 .tiles div{background:var(--page);padding:10px 12px}
@@ -53,8 +54,8 @@ polyline.loss{stroke:var(--loss);stroke-width:1}
 vertical-align:middle}.key.own{background:var(--own)}.key.other{background:var(--other)}
 @media print{@page{size:A4;margin:14mm}body{font-size:10.5px;-webkit-print-color-adjust:exact;
 print-color-adjust:exact}main{max-width:none;padding:0}section{break-inside:avoid;margin-top:18px}
-section:has(table.small),section:has(.columns){break-inside:auto}tr{break-inside:avoid}
+section:has(table.small),section:has(.columns),section:has(h3){break-inside:auto}tr{break-inside:avoid}
 thead{display:table-header-group}.columns{grid-template-columns:1fr 1fr}
 table.small{font-size:7.5px}table.small th,table.small td{padding:1px 3px}
-.tiles b{font-size:15px}h2{break-after:avoid}}
+.tiles b{font-size:15px}h2,h3{break-after:avoid}}
 """

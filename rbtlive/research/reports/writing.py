@@ -75,6 +75,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, style: str = ""
     )
 
 
+def section(title: str, body: str) -> str:
+    """Return a section of a page; nothing where there is nothing to say."""
+    return f"<section><h2>{html.escape(title)}</h2>{body}</section>" if body else ""
+
+
 def _td(value: Any, *, first: bool) -> str:
     text = html.escape(value if isinstance(value, str) else cell(value))
     return f"<th scope='row'>{text}</th>" if first else f"<td>{text}</td>"
