@@ -193,6 +193,15 @@ class UniversalMixin(Term):
             )
         return UniversalMixin._specialized[key]
 
+    def __reduce__(self) -> Any:
+        """Travel as what its class is made of: no module has a name for that."""
+        make, (kind, *said) = super().__reduce__()
+        return _of_specialized, (make, *kind.__bases__, *said)
+
+
+def _of_specialized(make: Any, mixin: Any, principal: Any, *said: Any) -> Any:
+    return make(mixin.specialized(principal), *said)
+
 
 @registered("AliasedMixin")
 class AliasedMixin(SingleInputMixin, UniversalMixin):

@@ -124,6 +124,7 @@ class Term:
     outputs: Any = NotSpecified
     window_length: Any = 0
     mask: Any = None
+    _said: tuple[tuple[str, ...], tuple[str, ...]]  # names of what makes it this term
     _cache: ClassVar[WeakValueDictionary[Any, Any]] = WeakValueDictionary()
 
     def __new__(
@@ -173,12 +174,26 @@ class Term:
             object.__setattr__(made, name, value)
         made._check_params(params)
         object.__setattr__(made, "params", dict(params))
+        object.__setattr__(made, "_said", (tuple(own), tuple(facts)))
         made._validate()
         Term._cache[key] = made
         return made
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         """Do nothing: a term that was known already must not be made anew."""
+
+    def __reduce__(self) -> Any:
+        """Travel to another process as what the term says."""
+        own, facts = (
+            {name: object.__getattribute__(self, name) for name in names} for names in self._said
+        )
+        return _said_again, (type(self), own, facts, self.params)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> Any:
+        return self
 
     @classmethod
     def _pop_params(cls, kwargs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -260,6 +275,13 @@ class Term:
     def recursive_repr(self) -> str:
         """Return a short text for use inside another term's."""
         return type(self).__name__
+
+
+# Not the class's own `__new__`: each takes other arguments.
+def _said_again(
+    cls: type[Term], own: dict[str, Any], facts: dict[str, Any], params: dict[str, Any]
+) -> Any:
+    return Term.__new__(cls, **own, facts=facts, **params)
 
 
 class LoadableTerm(Term):

@@ -199,6 +199,7 @@ class DataSet(metaclass=DataSetMeta):
         known = cls.root.on_domains
         if domain not in known:
             facts = {"domain": domain, "root": cls.root, "__doc__": cls.__doc__}
+            facts["__module__"] = cls.root.__module__
             known[domain] = DataSetMeta(cls.root.__name__, (cls.root,), facts)
         return known[domain]
 

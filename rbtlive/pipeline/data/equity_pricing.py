@@ -18,3 +18,4 @@ class EquityPricing(DataSet):
 
 
 USEquityPricing = EquityPricing.specialize(US_EQUITIES)
+USEquityPricing.__qualname__ = "USEquityPricing"  # the name by which it travels to a process

@@ -6,6 +6,7 @@ expression that gives another value once later bars are known is refused.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -52,6 +53,9 @@ class ExprFactor(Factor):
         )
         object.__setattr__(made, "expression", expression)
         return made
+
+    def __reduce__(self) -> Any:
+        return partial(ExprFactor, window_safe=self.window_safe), (self.expression,)
 
     reads_history = True
     """The engine hands it all sessions with bars, each column as it was loaded."""
