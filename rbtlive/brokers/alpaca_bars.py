@@ -18,6 +18,7 @@ from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, zone_of
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.errors import InvalidSetting
 
 PAGE: Final = 10_000
 MOST_PAGES: Final = 10_000
@@ -188,3 +189,24 @@ def _bars_of(body: object, frequency: str) -> list[BarFacts]:
 
 def _wire_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment_of(value: datetime | date | str, name: str, *, last: bool = False) -> datetime:
+    """Return a moment in UTC; a day means its first moment, or its last one.
+
+    Raises:
+        InvalidSetting: it is no date or time.
+    """
+    try:
+        found = (
+            datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else value
+        )
+        found = date.fromisoformat(found) if isinstance(found, str) else found
+    except ValueError:
+        raise InvalidSetting(
+            f"{name} must be a date or a time like '2024-01-31': was {value!r}"
+        ) from None
+    if isinstance(found, datetime):
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    begin = datetime(found.year, found.month, found.day, tzinfo=UTC)
+    return begin + timedelta(days=1, microseconds=-1) if last else begin

@@ -27,6 +27,7 @@ from rbtlive.brokers.alpaca_bars import (
     Trade,
     archived_bars,
     latest_slot_us,
+    moment_of,
     read_bar,
     read_time,
     read_trade,
@@ -90,6 +91,8 @@ class AlpacaFeed(StreamFeed):
         silent_after_s: How long the stream may say nothing, in seconds, before the
             archive is asked whether it keeps bars to itself; by default a minute and a
             quarter, of days a quarter of an hour.
+        most_symbols: How many symbols the stream takes, e.g. 30 without a subscription
+            to Alpaca's data; daily bars of the others come from the archive alone.
         timeout_s: How long an answer may take, in seconds.
         backoff: How long to wait before a broken stream is opened again.
         sleep: Waits for some seconds; by default the loop's own.
@@ -119,6 +122,7 @@ class AlpacaFeed(StreamFeed):
         trades: bool = False,
         settle_s: float = 60.0,
         silent_after_s: float | None = None,
+        most_symbols: int | None = None,
         timeout_s: float = 10.0,
         backoff: Backoff | None = None,
         sleep: Callable[[float], Any] = asyncio.sleep,
@@ -147,9 +151,11 @@ class AlpacaFeed(StreamFeed):
         self._trades = trades
         self._settle = timedelta(seconds=settle_s)
         self._silent_after_s = silent_after_s
+        self.most_symbols = most_symbols
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}
+        self._known: set[str] = set()  # what was subscribed to last
         self._start_us: int | None = None
         self._reach_us: int | None = None
         self._waits: dict[tuple[str, date], int] = {}
@@ -271,8 +277,8 @@ class AlpacaFeed(StreamFeed):
                 http,
                 names,
                 frequency=base,
-                start=_moment(start, "start"),
-                end=None if end is None else _moment(end, "end", last=True),
+                start=moment_of(start, "start"),
+                end=None if end is None else moment_of(end, "end", last=True),
                 place=place,
             )
         finally:
@@ -314,6 +320,8 @@ class AlpacaFeed(StreamFeed):
             raise NoFeed(
                 "the feed has no symbols: pass symbols=, or data= with the session's assets"
             )
+        streamed = self._streamed(names)
+        self._begin_with(names)
         self._place = place_of(names, data_feed=self._data_feed)
         axis = SlotAxis(plan.calendar, frequency=plan.frequency)
         failure = ""
@@ -325,7 +333,7 @@ class AlpacaFeed(StreamFeed):
                 max_msg_size=LARGEST_MESSAGE,
             ) as socket:
                 async with asyncio.timeout(ANSWER_S):
-                    await self._introduce(socket, names)
+                    await self._introduce(socket, streamed)
                 await self._ask_time()
                 for bar in await self._missed(names, axis):
                     self._note_reported(bar, names, axis=axis)
@@ -342,6 +350,22 @@ class AlpacaFeed(StreamFeed):
                 raise
             failure = f"the market data stream broke: {what_broke(error)}"
         raise BrokerError(failure)
+
+    # A new symbol has no bars in slices that are over.
+    def _begin_with(self, names: list[str]) -> None:
+        for name in set(names) - self._known:
+            if self._reach_us is not None:
+                self._given.setdefault(name, self._reach_us)
+        self._known = set(names)
+
+    def _streamed(self, names: list[str]) -> list[str]:
+        most = self.most_symbols
+        if most is None or len(names) <= most or self._frequency == DAY.text:
+            return names[:most]  # a day's bars are taken from the archive anyway
+        raise FeedError(
+            f"the stream takes {most} symbols (most_symbols), and the feed has {len(names)}: name "
+            "fewer, or let a pipeline select them with attach_pipeline(..., subscribe=True)"
+        )
 
     async def _introduce(self, socket: Any, names: list[str]) -> None:
         await _expect(socket, "connected", self._keys)
@@ -420,10 +444,12 @@ class AlpacaFeed(StreamFeed):
                 continue
             except _Closed:
                 return
-            for message in messages:
-                reported = self._take(message)
-                if reported is not None and self._is_fresh(reported, axis):
-                    yield reported
+            fresh = [bar for bar in map(self._take, messages) if bar and self._is_fresh(bar, axis)]
+            for bar in fresh:
+                yield bar
+            if fresh and len(self._streamed(names)) < len(names):
+                for bar in await self._missed(names, axis):
+                    yield bar
 
     def _note_reported(self, bar: BarFacts, names: list[str], *, axis: SlotAxis) -> None:
         # A slice is closed once every symbol has reported; it does not wait for
@@ -550,23 +576,6 @@ def _words(message: dict[str, Any]) -> str:
         if isinstance(text, str)
         else "no reason given"
     )
-
-
-def _moment(value: datetime | date | str, name: str, *, last: bool = False) -> datetime:
-    # A day means its first moment, or its last one, in UTC.
-    try:
-        found = (
-            datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else value
-        )
-        found = date.fromisoformat(found) if isinstance(found, str) else found
-    except ValueError:
-        raise InvalidSetting(
-            f"{name} must be a date or a time like '2024-01-31': was {value!r}"
-        ) from None
-    if isinstance(found, datetime):
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    begin = datetime(found.year, found.month, found.day, tzinfo=UTC)
-    return begin + timedelta(days=1, microseconds=-1) if last else begin
 
 
 def _floats(row: dict[str, Any]) -> dict[str, Any]:

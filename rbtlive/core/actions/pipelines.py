@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.actions.universe import follow
 from rbtlive.core.rules.schedule import Always, Rule, ScheduledFunction
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.attached_pipelines import AttachedPipeline
@@ -35,6 +36,7 @@ def attach_pipeline(
     *,
     eager: bool,
     when: Rule | None = None,
+    subscribe: bool = False,
 ) -> Any:
     """Register a pipeline under a name, and return it.
 
@@ -61,6 +63,7 @@ def attach_pipeline(
             "another pipeline. Please use a different name for this pipeline."
         )
     attached = AttachedPipeline(pipeline, _counts(chunks), eager and when is None)
+    attached.subscribes = subscribe
     if when is not None:
         # Before the functions that are scheduled for the same bar.
         state.scheduled.insert(state.pipelines.timed, _scheduled(state, name, when))
@@ -155,6 +158,7 @@ def _compute_within_day(state: RunState, name: str) -> None:
         computed = compute(attached.pipeline, pipelines.day_so_far, session, session)
         _report(state, name, computed, session)
     attached.computed, attached.last, attached.reported = computed, session, session
+    follow(state, name, computed, session - computed.first)
 
 
 # A day of a chunk that is known costs nothing. Where bars come one by one, no day ahead
@@ -165,14 +169,16 @@ def _today(state: RunState, name: str) -> tuple[Computed, int]:
     if computed is None or not computed.first <= session <= attached.last:
         computed = _recorded(state, name, session)
         if computed is None:
-            return _computed(state, name, session)
-        attached.computed, attached.last, attached.reported = computed, session, session
+            computed = _computed(state, name, session)
+        else:
+            attached.computed, attached.last, attached.reported = computed, session, session
     elif attached.reported != session:
         _report(state, name, computed, session)
+    follow(state, name, computed, session - computed.first)
     return computed, session - computed.first
 
 
-def _computed(state: RunState, name: str, session: int) -> tuple[Computed, int]:
+def _computed(state: RunState, name: str, session: int) -> Computed:
     from rbtlive.pipeline.engine import compute
 
     attached = state.pipelines.by_name[name]
@@ -181,7 +187,7 @@ def _computed(state: RunState, name: str, session: int) -> tuple[Computed, int]:
     computed = compute(attached.pipeline, _source(state), session, last)
     attached.computed, attached.last = computed, last
     _report(state, name, computed, session)
-    return computed, 0
+    return computed
 
 
 def _report(state: RunState, name: str, computed: Computed, session: int) -> None:

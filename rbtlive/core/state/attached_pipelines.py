@@ -26,6 +26,9 @@ class AttachedPipeline:
         last: Number of the last of them.
         reported: Number of the last session of which a table was reported.
         within_day: It is computed within the day, not in the morning.
+        subscribes: Whether a live feed is subscribed to what it shows.
+        shown: Symbols that it showed last, if it subscribes.
+        followed: Number of the last session whose table was subscribed to.
     """
 
     pipeline: Any
@@ -35,6 +38,9 @@ class AttachedPipeline:
     last: int = -1
     reported: int = -1
     within_day: bool = False
+    subscribes: bool = False
+    shown: tuple[str, ...] = ()
+    followed: int = -1
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +57,9 @@ class AttachedPipelines:
             as facts, when it is first computed; None lets nobody know.
         recorded: Gives the table that was recorded of a pipeline and session, or None;
             it is shown in place of one computed again.
+        on_universe: Gets the symbols that a run wants bars of, the most important
+            first, when a pipeline that subscribes has its table of the day; None lets
+            nobody know.
     """
 
     by_name: dict[str, AttachedPipeline] = field(default_factory=dict)
@@ -60,6 +69,7 @@ class AttachedPipelines:
     loaders: Mapping[Any, Any] = field(default_factory=dict)
     on_table: Callable[[str, int, Mapping[str, Any]], None] | None = None
     recorded: Callable[[str, int], Mapping[str, Any] | None] | None = None
+    on_universe: Callable[[list[str]], None] | None = None
 
     @property
     def has_eager(self) -> bool:

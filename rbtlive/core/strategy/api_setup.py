@@ -422,6 +422,7 @@ class SetupMethods(Bound):
         eager: bool = True,
         *,
         when: Rule | None = None,
+        subscribe: bool = False,
     ) -> Any:
         """Have a pipeline computed each morning; only in `initialize`.
 
@@ -435,6 +436,10 @@ class SetupMethods(Bound):
             when: One of `time_rules`, on bars within the day: it is computed at that
                 bar, after `handle_data` and before scheduled functions, and the last
                 day of its windows is the day so far. It is not zipline's.
+            subscribe: Whether a live feed of bars within the day is subscribed each day
+                to what the pipeline shows, and unsubscribed from what leaves and is
+                neither held nor ordered; within the feed's `most_symbols`. It has no
+                effect elsewhere, and is not zipline's.
 
         Raises:
             SettingsError: `when` on daily bars.
@@ -442,7 +447,9 @@ class SetupMethods(Bound):
             DuplicatePipelineName: there is one of that name.
         """
         state = self._running("attach_pipeline")
-        return pipelines.attach_pipeline(state, pipeline, name, chunks, eager=eager, when=when)
+        return pipelines.attach_pipeline(
+            state, pipeline, name, chunks, eager=eager, when=when, subscribe=subscribe
+        )
 
     def pipeline_output(self, name: str) -> Any:
         """Return today's table of a pipeline: the assets that pass its screen, in order

@@ -61,14 +61,17 @@ class DataFeed(ABC):
         is_live: Whether the feed is of the present, so that it can be late or stale.
         is_timed_by_session: Whether its stamps are judged by the session's clock; a
             feed with a clock of its own says no.
+        most_symbols: How many symbols can be subscribed to; None is any number.
     """
 
     is_live = True
     is_timed_by_session = True
+    most_symbols: int | None = None
 
     def __init__(self) -> None:
         self._wanted: set[str] | None = None
         self._unwanted: set[str] = set()
+        self._kept: set[str] | None = None  # what was wanted before it followed
 
     @property
     def portal(self) -> PolarsDataPortal | None:
@@ -82,9 +85,21 @@ class DataFeed(ABC):
         """The symbols that were asked for, upper case; None means all."""
         return None if self._wanted is None else frozenset(self._wanted)
 
+    @property
+    def kept(self) -> frozenset[str]:
+        """The symbols that `follow` leaves subscribed to: those of `subscribe`."""
+        return frozenset((self._wanted if self._kept is None else self._kept) or ())
+
+    @property
+    def follows(self) -> bool:
+        """Whether `follow` decides what is subscribed to."""
+        return self._kept is not None
+
     def subscribe(self, symbols: str | Iterable[str]) -> None:
         """Give bars of these symbols too, from the next slice on."""
         self._wanted = _upper(symbols) | (self._wanted or set())
+        if self._kept is not None:
+            self._kept |= _upper(symbols)
         self._unwanted -= self._wanted
         self._subscriptions_changed()
 
@@ -94,7 +109,20 @@ class DataFeed(ABC):
             self._unwanted |= _upper(symbols)
         else:
             self._wanted -= _upper(symbols)
+        if self._kept is not None:
+            self._kept -= _upper(symbols)
         self._subscriptions_changed()
+
+    def follow(self, symbols: Iterable[str]) -> None:
+        """Give bars of these symbols, and of no others but those that were subscribed
+        to by `subscribe`, from the next slice on.
+        """
+        if self._kept is None:
+            self._kept = set(self._wanted or ())
+        wanted = _upper(symbols) | self._kept
+        if wanted != self._wanted:
+            self._wanted, self._unwanted = wanted, set()
+            self._subscriptions_changed()
 
     def wants(self, symbol: str) -> bool:
         """Say whether bars of a symbol are asked for."""

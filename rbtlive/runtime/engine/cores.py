@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent
 from rbtlive.runtime.backtest import new_core
+from rbtlive.runtime.engine.live_universe import LiveUniverse
 
 if TYPE_CHECKING:
     from rbtlive.core.state.settings import RunSettings
@@ -35,6 +36,7 @@ class CoreMaker:
 
     Attributes:
         thread: The engine's own thread, once it runs: orders from others are refused.
+        universe: Subscribes the feed to what the run's pipelines select.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class CoreMaker:
         emit: Callable[[OrderFillEvent], None],
     ) -> None:
         self.thread: int | None = None
+        self.universe = LiveUniverse(run)
         self._run = run
         self._strategy = strategy
         self._portal = portal
@@ -84,6 +87,7 @@ class CoreMaker:
         pipelines.on_table = lambda name, session, facts: run.recorder.pipeline_computed(
             run.core, name, label(session), facts
         )
+        pipelines.on_universe = self.universe.follow
         pipelines.recorded = lambda name, session: run.recorder.pipeline_table(name, label(session))
 
     def begin_at(self, event: MarketDataEvent) -> bool:

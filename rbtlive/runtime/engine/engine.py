@@ -334,6 +334,7 @@ class TradingEngine:
             await self.link.settle()
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
+        self._cores.universe.begin()
         self.feed.configure(self.feed_side.plan())
         self.tasks.start(self._pump.run(), "feed")
         self.tasks.start(watch_lag(self.clock, self._note_lag), "lag")
