@@ -16,9 +16,11 @@ RbtliveError
 │   ├── TransactionVolumeExceedsOrder, UnsupportedOrderParameters, BadOrderParameters
 │   ├── CannotOrderDelistedAsset, OrderDuringInitialize, OrderInBeforeTradingStart
 │   ├── TradingControlViolation, AccountControlViolation, IncompatibleHistoryFrequency
-│   ├── HistoryWindowStartsBeforeData, InvalidBenchmarkAsset
+│   ├── HistoryWindowStartsBeforeData
+│   │   └── NoFurtherDataError
+│   ├── InvalidBenchmarkAsset
 │   ├── ScheduleFunctionInvalidCalendar, NoSuchPipeline, TransactionWithNoVolume*
-│   ├── TransactionWithNoAmount*, NonExistentAssetInTimeFrame, NoFurtherDataError
+│   ├── TransactionWithNoAmount*, NonExistentAssetInTimeFrame
 │   ├── NoDefaultMissingValue
 │   ├── CalendarNameCollision*, CyclicCalendarAlias*, ScheduleFunctionWithoutCalendar*
 │   ├── AttachPipelineAfterInitialize, PipelineOutputDuringInitialize

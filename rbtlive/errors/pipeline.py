@@ -111,7 +111,7 @@ class UnknownRankMethod(ZiplineError):
     """No ranking method has this name."""
 
 
-class NoFurtherDataError(ZiplineError):
+class NoFurtherDataError(HistoryWindowStartsBeforeData):
     """A pipeline looks back beyond the data."""
 
 

@@ -91,13 +91,16 @@ class _Run:
         least = source.first_session + 1
         missing = max(least - (self.start - deepest) if loaded else 0, -self.first)
         if missing > 0:
-            day = source.labels[min(self.start + missing, len(source.labels) - 1)]
-            raise NoFurtherDataError(
+            fits_from = min(self.start + missing, len(source.labels) - 1)
+            error = NoFurtherDataError(
                 f"Insufficient data to compute Pipeline: it looks back {deepest + 1} sessions from "
                 f"{source.labels[self.start]}, but the data begins on "
-                f"{source.labels[max(source.first_session, 0)]}; start on {day} or later, or give "
-                "more history"
+                f"{source.labels[max(source.first_session, 0)]}; start on "
+                f"{source.labels[fits_from]} or later, or give more history"
             )
+            error.window = f"{deepest + 1} sessions of a pipeline"
+            error.fits_from = fits_from
+            raise error
 
     def rows_of(self, term: Any) -> int:
         """Return the row, of all rows, at which a term's begin."""

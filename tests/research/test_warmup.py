@@ -11,6 +11,8 @@ import pytest
 import rbtlive as rbt
 from rbtlive.api import date_rules, time_rules
 from rbtlive.errors import HistoryWindowStartsBeforeData, InvalidSetting, OutsideData
+from rbtlive.pipeline import Pipeline
+from rbtlive.pipeline.factors import Returns
 from tests.builders import daily_frame, minute_frame, run, same, whole
 
 
@@ -80,6 +82,29 @@ def test_a_run_begins_with_the_first_session_whose_windows_fit(params, first):
 )
 def test_a_run_of_minutes_begins_with_a_whole_session(params, first):
     assert starts(minute_frame(5), params=params, frequency="1m") == DAYS[first]
+
+
+class Screened(rbt.TradingAlgorithm):
+    sampled = False
+
+    def initialize(self, context):
+        factor = Returns(window_length=20)
+        factor = factor.downsample("week_start") if self.sampled else factor
+        self.attach_pipeline(Pipeline({"returns": factor}), "screen")
+
+    def before_trading_start(self, context, data):
+        context.rows = [*getattr(context, "rows", []), self.pipeline_output("screen").height]
+
+
+@pytest.mark.parametrize(("params", "first"), [({}, 20), ({"sampled": True}, 24)])
+def test_a_run_begins_where_its_pipelines_look_back_within_the_data(params, first):
+    result = rbt.backtest(Screened, daily_frame(80), params=params, progress=False)
+
+    assert result.settings["start"] == DAYS[first]
+    assert len(result.context.rows) == 80 - first
+    assert any("sessions of a pipeline had to be there first" in hint.text for hint in result.hints)
+    found = rbt.sweep(Screened, daily_frame(80), {"sampled": [False, True]}, workers=1)
+    assert found.frame["error"].null_count() == 2
 
 
 def test_a_start_that_was_given_is_kept_and_its_error_teaches():
