@@ -138,8 +138,26 @@ BUGS = (
     Bug(
         "a flat position is kept",
         "core/state/portfolio.py",
-        ("        if not after:\n            del positions[asset]\n"),
-        "",
+        "            del positions[asset]\n",
+        "            pass\n",
+    ),
+    Bug(
+        "an older fill moves the last sale price",
+        "core/state/last_sales.py",
+        "if sale.dt is None or dt > sale.dt:",
+        "if sale.dt is None or dt:",
+    ),
+    Bug(
+        "a price that nobody has read is lost",
+        "core/state/marks.py",
+        "            if self._is_behind and None in values:",
+        "            if False:",
+    ),
+    Bug(
+        "sums over positions are not made anew after a mark",
+        "core/state/portfolio.py",
+        "if self._totals is None or self._totals_version != self.marks.version:",
+        "if self._totals is None:",
     ),
     Bug(
         "a split leaves the cost basis",
@@ -158,13 +176,13 @@ BUGS = (
         "core/actions/session_start.py",
         (
             "    pay_dividends(state, session)\n"
-            "    _take_starting_figures(state)\n"
+            "    _take_starting_figures(state, untouched=untouched)\n"
             "    apply_splits(state, session)\n"
         ),
         (
             "    apply_splits(state, session)\n"
             "    pay_dividends(state, session)\n"
-            "    _take_starting_figures(state)\n"
+            "    _take_starting_figures(state, untouched=untouched)\n"
         ),
     ),
     Bug(
@@ -194,8 +212,12 @@ BUGS = (
     Bug(
         "starting figures are taken before dividends",
         "core/actions/session_start.py",
-        ("    pay_dividends(state, session)\n    _take_starting_figures(state)\n"),
-        ("    _take_starting_figures(state)\n    pay_dividends(state, session)\n"),
+        (
+            "    pay_dividends(state, session)\n    _take_starting_figures(state, untouched=untouched)\n"
+        ),
+        (
+            "    _take_starting_figures(state, untouched=untouched)\n    pay_dividends(state, session)\n"
+        ),
     ),
     Bug(
         "a trigger does not latch",

@@ -171,8 +171,8 @@ class RunState:
         self.presenter = presenter = get_presenter(settings.frames)
         self.assets = tuple(presenter.present_asset(asset) for asset in market.assets)
         self.asset_ids = {id(asset) for asset in self.assets}
-        self.portfolio = Portfolio(settings.capital_base)
-        self.marks = Marks(market, self.portfolio)
+        self.marks = Marks(market)
+        self.portfolio = Portfolio(settings.capital_base, self.marks)
         self.dividends = Dividends(lose_off_session=self.quirks.lose_dividend_off_session)
         rows = SessionRows(self.calendar)
         self.record = RunRecord(strategy_name, settings, self.assets, rows)
@@ -272,7 +272,7 @@ class RunState:
         """Let go of what a finished run holds of itself in circles, so that its memory
         is free as soon as nobody holds its result. It can still be read.
         """
-        self.portfolio.settle()
+        self.marks.catch_up()
         self.callbacks.release()
         self.scheduled.clear()
         self.data.release(self.restrictions.is_restricted)

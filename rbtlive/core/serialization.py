@@ -17,6 +17,7 @@ from typing import Any
 from rbtlive.core.actions.session_start import note_times
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.adjustments import adjustment_facts, adjustment_of
+from rbtlive.core.state.last_sales import LastSale
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Position
 from rbtlive.core.state.record import PositionRow, SessionRow
@@ -223,7 +224,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "cash_flow": _text(portfolio.cash_flow),
         "realized": _text(portfolio.realized),
         "commissions_paid": _text(portfolio.commissions_paid),
-        "positions": [_position_facts(position) for position in portfolio],
+        "positions": [_position_facts(p, state.marks.of(p.asset)) for p in portfolio],
         "last_id": orders.last_id,
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in changed],
@@ -258,10 +259,10 @@ def restore(state: RunState, facts: Mapping[str, Any], history: Iterable[Session
     portfolio.cash_flow = Decimal(facts["cash_flow"])
     portfolio.realized = Decimal(facts["realized"])
     portfolio.commissions_paid = Decimal(facts["commissions_paid"])
-    portfolio.positions = {
-        p.asset: p for p in (_position_of(f, assets) for f in facts["positions"])
-    }
+    held = [_position_of(position, assets) for position in facts["positions"]]
+    portfolio.positions = {position.asset: position for position, _ in held}
     portfolio.note_change()
+    state.marks.restore({position.asset: sale for position, sale in held})
     state.record.sessions[:] = history
     news = [order_of(order, assets) for order in facts["news"]]
     state.orders.restore(
@@ -304,26 +305,18 @@ def _restore_cursor(state: RunState, facts: Mapping[str, Any]) -> None:
         market.end_session(session)
 
 
-def _position_facts(position: Position) -> list[Any]:
-    p = position
-    price = None if p.last_sale_price.is_nan() else _text(p.last_sale_price)
+def _position_facts(position: Position, sale: LastSale) -> list[Any]:
     return [
-        p.asset.symbol,
-        _text(p.amount),
-        _text(p.fill_cost),
-        _text(p.basis_cost),
-        price,
-        _stamp(p.last_sale_date),
+        position.asset.symbol,
+        _text(position.amount),
+        _text(position.fill_cost),
+        _text(position.basis_cost),
+        None if sale.price.is_nan() else _text(sale.price),
+        _stamp(sale.dt),
     ]
 
 
-def _position_of(facts: list[Any], assets: Mapping[str, Asset]) -> Position:
+def _position_of(facts: list[Any], assets: Mapping[str, Asset]) -> tuple[Position, LastSale]:
     symbol, amount, fill_cost, basis_cost, price, when = facts
-    return Position(
-        assets[symbol],
-        Decimal(amount),
-        Decimal(fill_cost),
-        Decimal(basis_cost),
-        NAN if price is None else Decimal(price),
-        _moment(when),
-    )
+    position = Position(assets[symbol], Decimal(amount), Decimal(fill_cost), Decimal(basis_cost))
+    return position, LastSale(NAN if price is None else Decimal(price), _moment(when))

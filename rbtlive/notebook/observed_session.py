@@ -105,8 +105,8 @@ class ObservedSession:
             return closed
         core.state.marks.mark()
         held = [
-            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, p.last_sale_price)
-            for p in core.state.portfolio
+            PositionRow(p.asset.symbol, p.asset.sid, p.amount, p.cost_basis, price)
+            for p, price in core.state.portfolio.priced()
         ]
         return pl.concat([closed, positions_frame([(core.state.session_label, held)])])
 

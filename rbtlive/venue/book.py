@@ -381,7 +381,7 @@ class VenueBook:
         # rbtlive.core.actions.corporate_actions.
         market = self.market
         self.last_equity = self.equity()
-        self.last_prices = {p.asset.symbol: p.last_sale_price for p in self.portfolio}
+        self.last_prices = {held.asset.symbol: price for held, price in self.portfolio.priced()}
         for asset, money, pay_session in market.dividends():
             held = self.portfolio.amount_of(asset)
             if held and pay_session is not None:
@@ -439,8 +439,7 @@ class VenueBook:
         if amount < 0:
             self.pay("CFEE", -to_money(fee * price), self._now, symbol=asset.symbol)
             return
-        position = self.portfolio.positions[asset]
-        at = position.last_sale_date or self._now
+        at = self.portfolio.marks.of(asset).dt or self._now
         self.portfolio.book_transaction(asset, -fee, price=ZERO, dt=at)
 
     # What an ioc order did not fill at its first chance is cancelled.
@@ -468,7 +467,7 @@ class VenueBook:
 
     def _mark(self) -> None:
         if self.portfolio.positions:
-            self.portfolio.mark(
+            self.portfolio.marks.set_prices(
                 [self.market.price(asset) for asset in self.portfolio.positions], self._now
             )
 

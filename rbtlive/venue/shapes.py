@@ -202,9 +202,9 @@ def account_shape(book: VenueBook) -> dict[str, Any]:
 def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
     """Return a position; a short one has a negative quantity."""
     symbol, cost = position.asset.symbol, position.fill_cost
-    price = position.last_sale_price
+    price = book.portfolio.marks.of(position.asset).price
     before = book.last_prices.get(symbol, price)
-    value = position.value
+    value = position.amount * price
     profit = value - cost
     today = (price - before) * position.amount
     reserved = sum(

@@ -105,10 +105,9 @@ def adjust_position(state: RunState, event: PositionAdjustmentEvent) -> None:
     if asset is None:
         state.on_message("warning", f"{event.symbol} is no asset of this run: {event.reason}")
         return
-    held = state.portfolio.positions.get(asset)
     at = event.timestamp
-    if not event.price and held is not None and held.last_sale_date is not None:
-        at = held.last_sale_date  # what went for nothing is no sale: the last price stays
+    if not event.price:  # what went for nothing is no sale: the last price stays
+        at = state.marks.of(asset).dt or at
     state.portfolio.book_transaction(asset, event.amount, price=event.price, dt=at)
     number = len(state.record.transactions) + 1
     state.record.transactions.append(
@@ -177,9 +176,7 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
             ratio=event.ratio,
             amount=state.portfolio.amount_of(asset),
         )
-    if position is not None and not position.last_sale_price.is_nan():
-        position.last_sale_price *= event.ratio
-        state.portfolio.note_change()
+    state.marks.apply_split(asset, event.ratio)
     state.on_message("warning", text)
 
 

@@ -53,7 +53,7 @@ def snapshot(state: RunState) -> RunRecord:
     kept = record.copy()
     kept.sessions = rows = copy.copy(state.books.rows)
     with localcontext(ENGINE_CONTEXT):
-        kept.marks = {p.asset.symbol: p.last_sale_price for p in state.portfolio}
+        kept.marks = {held.asset.symbol: price for held, price in state.portfolio.priced()}
         kept.pnl = state.portfolio.pnl
     if state.benchmark is not None and rows:
         first = state.calendar.number(rows[0].label)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, survive
 from rbtlive.core.actions.fills import match
-from rbtlive.core.actions.session_close import finish_session
+from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
@@ -66,7 +66,7 @@ def _settled_close(state: RunState) -> SessionClose | None:
     ):
         return None
     close = books.rows.last_close()
-    if close is None or (state.portfolio.holdings and books.close_prices is None):
+    if close is None or (state.portfolio.positions and books.closed_marks < 0):
         return None
     return close
 
@@ -77,7 +77,7 @@ def _first_with_news(state: RunState, first: int, end: int) -> int:
     market = state.market
     news = [market.adjustments.next_session(), state.dividends.next_due(), end]
     end = min(number for number in news if number is not None)
-    leaving = [asset.index for asset in (*state.portfolio.holdings, *state.orders.book)]
+    leaving = [asset.index for asset in (*state.portfolio.positions, *state.orders.book)]
     if leaving:
         leaves_us = min(map(state.auto_close_us.__getitem__, leaving))
         closes_us = market.calendar.closes_us
@@ -98,7 +98,7 @@ class _Days:
         self._state = state
         self._close = close
         self._first = self._next = first
-        self._held = bool(state.portfolio.holdings)
+        self._held = bool(state.portfolio.positions)
         self._places = state.marks.places()
         self._odd_prices: dict[int, Floats] = {}
         self._recorded: list[dict[str, Any]] = []
@@ -113,7 +113,8 @@ class _Days:
         finally:
             self._note()
         if all_quiet:
-            state.books.close_prices = state.marks.mark_unseen() if self._held else None
+            if self._held:
+                note_marks(state)
             state.books.rows_before -= 1  # the last one is over too
             state.market.end_session(end - 1)
             state.session_open = False

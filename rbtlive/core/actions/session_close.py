@@ -9,6 +9,8 @@ the session's row is noted. Source: zipline-reloaded 3.2.1, gens/tradesimulation
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rbtlive.core.actions.callbacks import deliver, survive
 from rbtlive.core.actions.cancelling import cancel_order, end_order
 from rbtlive.core.run_state import RunState
@@ -17,6 +19,9 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.bar_reads import Floats
 
 
 def finish_session(state: RunState) -> None:
@@ -44,11 +49,11 @@ def _close_delisted(state: RunState) -> None:
     now_us, auto_close_us = state.market.now_us, state.auto_close_us
     if now_us < state.first_auto_close_us:
         return
-    over = [asset for asset in state.portfolio.holdings if auto_close_us[asset.index] <= now_us]
+    over = [asset for asset in state.portfolio.positions if auto_close_us[asset.index] <= now_us]
     for asset in [asset for asset in over if _leaves(state, asset.index)]:
         position = state.portfolio.positions[asset]
         price = state.marks.value_of(asset)
-        price = position.last_sale_price if price is None else price
+        price = state.marks.of(asset).price if price is None else price
         amount = -position.amount
         state.portfolio.book_transaction(asset, amount, price=price, dt=state.now)
         name = f"close-{asset.sid}-{state.session_label}"
@@ -109,15 +114,22 @@ def _check_account(state: RunState) -> None:
             survive(state, failure)
 
 
-# Where somebody listens the row is read at once, and nothing has to wait.
-def _note_close(state: RunState) -> None:
-    portfolio, books = state.portfolio, state.books
+def note_marks(state: RunState) -> Floats | None:
+    """Mark everything at the close; return the price of each position if all are known
+    and the close may keep them as they are.
+    """
     prices = None
     if state.on_session_closed is None:
         prices = state.marks.mark_unseen()
-    else:
+    else:  # the row is read at once: nothing has to wait
         state.marks.mark_now()
-    books.close_prices = prices
+    state.books.closed_marks = -1 if prices is None else state.marks.version
+    return prices
+
+
+def _note_close(state: RunState) -> None:
+    portfolio, books = state.portfolio, state.books
+    prices = note_marks(state)
     record = state.record
     executed = len(record.transactions)
     books.rows.note(
@@ -132,7 +144,7 @@ def _note_close(state: RunState) -> None:
             capital_used=portfolio.cash_flow - books.previous_cash_flow,
             previous_return=books.previous_return,
             held=portfolio.held(),
-            prices=tuple([p.last_sale_price for p in portfolio]) if prices is None else prices,
+            prices=tuple(state.marks.prices()) if prices is None else prices,
             totals=portfolio.totals() if prices is None else None,
             recorded=dict(state.recorded),
             orders=tuple([order.snapshot() for order in state.orders.touched.values()]),

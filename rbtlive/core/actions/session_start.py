@@ -38,8 +38,10 @@ def enter_session(state: RunState, session: int) -> None:
     state.start_hook_done = not _has_morning(state)
     # What a broker elsewhere did since the last close is of this session.
     state.books.begin()
+    # Where nothing has changed since the last close, positions start at its prices.
+    untouched = _is_as_it_closed(state)
     pay_dividends(state, session)
-    _take_starting_figures(state)
+    _take_starting_figures(state, untouched=untouched)
     apply_splits(state, session)
 
 
@@ -55,14 +57,19 @@ def note_times(state: RunState, session: int) -> None:
         state.morning_us = calendar.morning_us(session)
 
 
-def _take_starting_figures(state: RunState) -> None:
+def _is_as_it_closed(state: RunState) -> bool:
+    books = state.books
+    return (
+        books.closed_marks == state.marks.version
+        and books.closed_version == state.portfolio.version
+    )
+
+
+def _take_starting_figures(state: RunState, *, untouched: bool) -> None:
     books, portfolio = state.books, state.portfolio
     books.starting_cash = portfolio.cash
     books.starting_base = portfolio.capital_base
     books.rows_before = len(books.rows)
-    # A mark that still waits is that of the close: nothing has changed the positions
-    # since.
-    untouched = books.close_prices is not None and state.marks.waiting is books.close_prices
     books.starting_value = None if untouched else portfolio.positions_value
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.state.last_sales import LastSale, LastSales
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Portfolio, Position
 from rbtlive.data.calendars.calendar import us_of
@@ -231,11 +232,12 @@ class TransactionView:
 class PositionView:
     """A position, as it is now."""
 
-    __slots__ = ("_amount", "_portfolio", "_position", "_presenter", "_shown_amount")
+    __slots__ = ("_amount", "_marks", "_position", "_presenter", "_sale", "_shown_amount")
 
-    def __init__(self, position: Position, portfolio: Portfolio, presenter: Presenter) -> None:
+    def __init__(self, position: Position, marks: LastSales, presenter: Presenter) -> None:
         self._position = position
-        self._portfolio = portfolio
+        self._marks = marks
+        self._sale = marks.by_asset.get(position.asset) or LastSale()
         self._presenter = presenter
         self._amount: Decimal | None = None  # what is shown as `_shown_amount`
         self._shown_amount: Figure = 0.0
@@ -270,15 +272,13 @@ class PositionView:
     @property
     def last_sale_price(self) -> Figure:
         """Latest known price; 0 for a position never held."""
-        self._portfolio.settle()
-        price = self._position.last_sale_price
+        price = self._marks.read(self._sale).price
         return self._presenter.number(Decimal(0) if price.is_nan() else price)
 
     @property
     def last_sale_date(self) -> datetime | None:
         """When that price was known, or None."""
-        self._portfolio.settle()
-        dt = self._position.last_sale_date
+        dt = self._marks.read(self._sale).dt
         return None if dt is None else self._presenter.timestamp(us_of(dt))
 
     def __repr__(self) -> str:
@@ -304,23 +304,23 @@ class PositionsView(Mapping[Asset, PositionView]):
     def _view_of(self, position: Position) -> PositionView:
         view = self._views.get(position.asset)
         if view is None or not view.shows(position):
-            view = PositionView(position, self._portfolio, self._presenter)
+            view = PositionView(position, self._portfolio.marks, self._presenter)
             self._views[position.asset] = view
         return view
 
     # Of a copy of the portal, as another process gives it back: the run's own asset.
     def _held(self, asset: Any) -> Position | None:
-        holdings = self._portfolio.holdings
-        position = holdings.get(asset)
-        if position is None and holdings:
+        positions = self._portfolio.positions
+        position = positions.get(asset)
+        if position is None and positions:
             own = own_asset(asset, self._assets)
             if own is not None and own is not asset:
-                position = holdings.get(own)
+                position = positions.get(own)
         return position
 
     def __getitem__(self, asset: Asset) -> PositionView:
         if type(asset) is Equity:
-            held = self._portfolio.holdings.get(asset)
+            held = self._portfolio.positions.get(asset)
             if held is not None:
                 return self._view_of(held)
             empty = self._empty.get(asset)
@@ -330,7 +330,7 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def _other(self, asset: Asset) -> PositionView:
         if isinstance(asset, int):  # a sid, as in zipline
-            held = next((one for one in self._portfolio.holdings if one.sid == asset), None)
+            held = next((one for one in self._portfolio.positions if one.sid == asset), None)
             asset = asset if held is None else held
         if not isinstance(asset, Asset):
             raise ValueError(  # noqa: TRY004 - zipline's class
@@ -340,7 +340,7 @@ class PositionsView(Mapping[Asset, PositionView]):
         position = self._held(asset)
         if position is not None:
             return self._view_of(position)
-        view = PositionView(Position(asset), self._portfolio, self._presenter)
+        view = PositionView(Position(asset), self._portfolio.marks, self._presenter)
         if any(asset is own for own in self._assets[asset.index : asset.index + 1]):
             self._empty[asset] = view
         return view
@@ -362,7 +362,7 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def views(self) -> list[PositionView]:
         """Return the positions held now."""
-        return [self._view_of(position) for position in self._portfolio.holdings.values()]
+        return [self._view_of(position) for position in self._portfolio.positions.values()]
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
@@ -372,10 +372,10 @@ class PositionsView(Mapping[Asset, PositionView]):
         return self._held(asset) is not None
 
     def __iter__(self) -> Iterator[Asset]:
-        return iter(list(self._portfolio.holdings))
+        return iter(list(self._portfolio.positions))
 
     def __len__(self) -> int:
-        return len(self._portfolio.holdings)
+        return len(self._portfolio.positions)
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -478,7 +478,10 @@ class PortfolioView:
         """Each position's value as a fraction of the portfolio's, by asset."""
         total = self._portfolio.portfolio_value
         weights: Mapping[Asset, Figure] = self._presenter.weights(
-            {p.asset: _fraction(p.value, total) for p in self._portfolio}
+            {
+                position.asset: _fraction(position.amount * price, total)
+                for position, price in self._portfolio.priced()
+            }
         )
         return weights
 

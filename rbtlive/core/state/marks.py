@@ -1,5 +1,5 @@
-"""What positions are worth now: prices as exact numbers, and the portfolio marked at
-them once a step.
+"""What positions are worth now: prices as exact numbers, read off the market once a
+step.
 
 The rule: a price is made exact when somebody looks at it, and looks no different for
 having waited.
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rbtlive.core.state.last_sales import LastSales
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import to_decimal
 
 if TYPE_CHECKING:
-    from rbtlive.core.state.portfolio import Portfolio
     from rbtlive.data.bars.bar_reads import Floats
     from rbtlive.data.bars.market import Market
 
@@ -25,12 +25,9 @@ if TYPE_CHECKING:
 KEPT_PRICES = 200_000
 
 
-class Marks:
-    """Marks a portfolio at the market; each distinct price is made exact once.
-
-    Attributes:
-        waiting: The prices of a session's close, one a position, that nobody has looked
-            at yet; None otherwise.
+class Marks(LastSales):
+    """The last sales of a run's positions, taken from its market; each distinct price
+    is made exact once.
     """
 
     __slots__ = (
@@ -39,21 +36,21 @@ class Marks:
         "_market",
         "_places",
         "_places_version",
-        "_portfolio",
-        "_waiting_row",
-        "_waiting_us",
-        "waiting",
+        "_unread",
+        "_unread_row",
+        "_unread_us",
     )
 
-    def __init__(self, market: Market, portfolio: Portfolio) -> None:
+    def __init__(self, market: Market) -> None:
+        super().__init__()
         self._market = market
-        self._portfolio = portfolio
         self._decimals: dict[float, Decimal] = {}
         self._marked_us: int | None = None
         self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._places_version = -1
-        self.waiting: Floats | None = None
-        self._waiting_us = self._waiting_row = 0
+        # Prices that nobody has read yet: given, or where None the closes of a row.
+        self._unread: Floats | None = None
+        self._unread_us = self._unread_row = 0
 
     def price_of(self, asset: Asset) -> Decimal | None:
         """Return the last known price, or None."""
@@ -64,13 +61,13 @@ class Marks:
         return self._exactly(self._market.value_price(asset.index))
 
     def mark(self) -> None:
-        """Mark the portfolio at the current step, exactly when somebody looks; once a
+        """Mark the positions at the current step, exactly when somebody looks; once a
         step is enough.
         """
         market = self._market
         if self._marked_us == market.now_us:
             return
-        if not self._portfolio.holdings:
+        if not self.by_asset:
             self._marked_us = market.now_us
         elif market.table.computed is None or not (
             market.values_are_closes and self.mark_row_unseen()
@@ -78,28 +75,30 @@ class Marks:
             self.mark_now()
 
     def mark_now(self) -> None:
-        """Mark the portfolio at the current step, even if it was marked before."""
+        """Mark the positions at the current step, even if they were marked before."""
         self._marked_us = self._market.now_us
-        positions = self._portfolio.holdings
-        if positions:
-            self._portfolio.mark(self._values(positions), datetime_of(self._market.now_us))
-            self.waiting = None
+        if self.by_asset:
+            values = self._values(self.by_asset)
+            if self._is_behind and None in values:
+                self.catch_up()  # where no price is known now, the unread one stays
+            self._is_behind, self._unread = False, None
+            self.set_prices(values, datetime_of(self._market.now_us))
 
     def mark_unseen(self) -> Floats | None:
-        """Mark the portfolio at the current step, exactly when somebody looks; return
-        the price of each position.
+        """Mark the positions at the current step, exactly when somebody looks; return
+        the price of each.
 
         Returns:
-            The prices; None if one is not known or nothing is held: then the portfolio
-            is marked already.
+            The prices; None if one is not known or nothing is held: then the positions
+            are marked already.
         """
-        prices = self._prices() if self._portfolio.holdings else None
+        prices = self._prices() if self.by_asset else None
         if prices is None:
             self.mark_now()
             return None
-        self._marked_us = self._waiting_us = self._market.now_us
-        self.waiting = prices
-        self._portfolio.mark_later(self._make_exact)
+        self._marked_us = self._unread_us = self._market.now_us
+        self._unread, self._is_behind = prices, True
+        self.version += 1
         return prices
 
     def mark_row_unseen(self) -> bool:
@@ -114,19 +113,22 @@ class Marks:
             complete = table.complete = (~np.isnan(closes).any(axis=1)).tobytes()
         if not complete[row]:
             return False
-        self._marked_us = self._waiting_us = market.now_us
-        self.waiting, self._waiting_row = None, row
-        if not self._portfolio.is_waiting:
-            self._portfolio.mark_later(self._make_exact)
+        self._marked_us = self._unread_us = market.now_us
+        self._unread, self._unread_row, self._is_behind = None, row, True
+        self.version += 1
         return True
 
-    def _make_exact(self) -> None:
-        prices, self.waiting = self.waiting, None
+    def catch_up(self) -> None:
+        """Make exact what nobody has read yet."""
+        if not self._is_behind:
+            return
+        prices, self._unread = self._unread, None
+        self._is_behind = False
         if prices is None:
-            prices = self._closes(self._waiting_row).take(self.places())
+            prices = self._closes(self._unread_row).take(self.places())
         known, exactly = self._decimals, self._exactly
         values = [known.get(price) or exactly(price) for price in prices.tolist()]
-        self._portfolio.mark(values, datetime_of(self._waiting_us))
+        self.set_prices(values, datetime_of(self._unread_us))
 
     # What every position is valued at, None if there is one without a price: NaN makes
     # any sum NaN.
@@ -146,10 +148,9 @@ class Marks:
 
     def places(self) -> NDArray[np.intp]:
         """Return the index of the asset of each position."""
-        portfolio = self._portfolio
-        if self._places_version != portfolio.version:
-            self._places = np.array([asset.index for asset in portfolio.holdings], dtype=np.intp)
-            self._places_version = portfolio.version
+        if self._places_version != self.holding_version:
+            self._places = np.array([asset.index for asset in self.by_asset], dtype=np.intp)
+            self._places_version = self.holding_version
         return self._places
 
     def _closes(self, row: int) -> Floats:

@@ -1,4 +1,5 @@
-"""The ledger: cash and positions in Decimal, exact to the last digit.
+"""The ledger: cash and positions in Decimal, exact to the last digit; prices are the
+marks'.
 
 The rule: money moves only in the `book_*` methods and `apply_split`, and after each of
 them `conservation_error()` is zero. What zipline calls cost basis (commissions in,
@@ -8,15 +9,16 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.order import split_amount
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ENGINE_CONTEXT, NAN, ZERO, to_money
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 
 
 @dataclass(slots=True, eq=False)
@@ -28,16 +30,12 @@ class Position:
         amount: Signed shares.
         fill_cost: Signed money paid for the shares still held, without commission.
         basis_cost: Signed money behind `cost_basis`, commissions included.
-        last_sale_price: Latest known price, NaN before the first.
-        last_sale_date: When that price was known.
     """
 
     asset: Asset
     amount: Decimal = ZERO
     fill_cost: Decimal = ZERO
     basis_cost: Decimal = ZERO
-    last_sale_price: Decimal = NAN
-    last_sale_date: datetime | None = None
 
     @property
     def cost_basis(self) -> Decimal:
@@ -45,13 +43,6 @@ class Position:
         when flat.
         """
         return self.basis_cost / self.amount if self.amount else ZERO
-
-    @property
-    def value(self) -> Decimal:
-        """Market value at the last sale price; NaN before the first price, negative for
-        shorts.
-        """
-        return self.amount * self.last_sale_price
 
 
 class Held:
@@ -129,53 +120,57 @@ def sum_of(values: Iterable[Decimal]) -> PositionTotals:
 class Portfolio:
     """Cash and positions of one run.
 
+    Args:
+        capital_base: Cash at the start.
+        marks: Hears of fills, and knows what positions are worth; by default it knows
+            the prices of fills only.
+
     Attributes:
-        holdings: Positions by asset; their last sale prices may wait for `settle`.
+        positions: Positions by asset.
+        version: Grows with every change of cash or positions.
     """
 
-    def __init__(self, capital_base: Decimal) -> None:
+    def __init__(self, capital_base: Decimal, marks: LastSales | None = None) -> None:
+        self.marks = LastSales() if marks is None else marks
         self.capital_base = capital_base
         self.cash = capital_base
         self.cash_flow = ZERO
         self.realized = ZERO
         self.commissions_paid = ZERO
-        self.holdings: dict[Asset, Position] = {}
+        self.positions: dict[Asset, Position] = {}
         self.version = 0
-        self._waiting: Callable[[], None] | None = None
         self._totals: PositionTotals | None = None
+        self._totals_version = -1  # the marks' version that they were computed at
         self._held: Held | None = None
 
     # -- reading ----------------------------------------------------------------------
 
-    @property
-    def positions(self) -> dict[Asset, Position]:
-        """Positions by asset, at the prices of the last mark."""
-        if self._waiting is not None:
-            self.settle()
-        return self.holdings
-
-    @positions.setter
-    def positions(self, positions: dict[Asset, Position]) -> None:
-        self.holdings, self._waiting = positions, None
-
     def __iter__(self) -> Iterator[Position]:
         return iter(self.positions.values())
 
+    def priced(self) -> Iterator[tuple[Position, Decimal]]:
+        """Return each position and its last sale price, NaN before the first."""
+        return zip(self.positions.values(), self.marks.prices(), strict=True)
+
     def amount_of(self, asset: Asset) -> Decimal:
         """Return the signed shares held of `asset`."""
-        position = self.holdings.get(asset)
+        position = self.positions.get(asset)
         return ZERO if position is None else position.amount
 
     def held(self) -> Held:
         """Return what is held; made anew only when a position has changed."""
         if self._held is None:
-            self._held = Held(self.holdings.values())
+            self._held = Held(self.positions.values())
         return self._held
 
     def totals(self) -> PositionTotals:
         """Return the sums over the positions at their last sale prices."""
-        if self._totals is None:
-            self._totals = sum_of([p.amount * p.last_sale_price for p in self.positions.values()])
+        if self._totals is None or self._totals_version != self.marks.version:
+            amounts = [position.amount for position in self.positions.values()]
+            self._totals = sum_of(
+                [amount * price for amount, price in zip(amounts, self.marks.prices(), strict=True)]
+            )
+            self._totals_version = self.marks.version
         return self._totals
 
     @property
@@ -212,7 +207,7 @@ class Portfolio:
         cash + positions at fill cost + commissions paid - realised - deposits.
         """
         at_cost = ZERO
-        for position in self.holdings.values():
+        for position in self.positions.values():
             at_cost += position.fill_cost
         return self.cash + at_cost + self.commissions_paid - self.realized - self.capital_base
 
@@ -223,25 +218,21 @@ class Portfolio:
     ) -> Position:
         """Book `amount` signed shares of `asset` at `price`; commissions are booked
         apart.
-
-        A fill updates the last sale price only if it is newer than what is known.
-        Source: zipline-reloaded 3.2.1, finance/position.py, update.
         """
         positions = self.positions
         position = positions.get(asset)
         if position is None:
             position = positions[asset] = Position(asset)
         cash_flow = to_money(-price * amount)
-        before = position.amount
-        after = before + amount
-        if after and (position.last_sale_date is None or dt > position.last_sale_date):
-            position.last_sale_price = price
-            position.last_sale_date = dt
+        after = position.amount + amount
         self._move_cost(position, amount, price=price, cash_flow=cash_flow)
         position.amount = after
         self._move_cash(cash_flow)
-        if not after:
+        if after:
+            self.marks.note_fill(asset, price, dt)
+        else:
             del positions[asset]
+            self.marks.drop(asset)
         return position
 
     def _move_cost(
@@ -275,7 +266,7 @@ class Portfolio:
         """
         if not cost:
             return
-        position = self.holdings.get(asset)  # a cost basis waits for no mark
+        position = self.positions.get(asset)
         if position is not None:
             position.basis_cost += cost
         self.commissions_paid += cost
@@ -321,45 +312,7 @@ class Portfolio:
         self._move_cash(cash)
         if not whole:
             del self.positions[asset]
-
-    def mark(self, prices: Sequence[Decimal | None], dt: datetime) -> None:
-        """Set every position's last sale price to what is known at `dt`; an unknown
-        price leaves the last one.
-
-        Args:
-            prices: One a position, in the order of the positions.
-            dt: When they are known, UTC.
-        """
-        if (
-            self._waiting is not None and None in prices
-        ):  # who has no price now keeps that which waits
-            self.settle()
-        self._waiting = None
-        for position, price in zip(self.holdings.values(), prices, strict=True):
-            if price is not None:
-                position.last_sale_price = price
-                position.last_sale_date = dt
-        self._totals = None
-
-    def mark_later(self, mark: Callable[[], None]) -> None:
-        """Have `mark` mark every position when somebody looks at prices, or before a
-        position changes.
-
-        It takes the place of a mark that waits: it must know the price of every
-        position.
-        """
-        self._waiting, self._totals = mark, None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a mark waits."""
-        return self._waiting is not None
-
-    def settle(self) -> None:
-        """Mark the positions now if that waits."""
-        mark, self._waiting = self._waiting, None
-        if mark is not None:
-            mark()
+            self.marks.drop(asset)
 
     def _move_cash(self, amount: Decimal) -> None:
         self.cash += amount

@@ -40,13 +40,13 @@ class SessionBooks:
         reported_adjustments: How many adjustments the rows hold so far.
         rows_before: How many rows there were at the session's start.
         closed_version: The portfolio's version at the last close.
-        close_prices: Prices of the last close while that mark is still pending; None
-            otherwise.
+        closed_marks: The marks' version at the last close; -1 if that close keeps sums
+            and not the prices of its positions.
     """
 
     __slots__ = (
         "_record",
-        "close_prices",
+        "closed_marks",
         "closed_version",
         "first_adjustment",
         "first_transaction",
@@ -71,8 +71,7 @@ class SessionBooks:
         self.first_transaction = self.reported_transactions = 0
         self.first_adjustment = self.reported_adjustments = 0
         self.rows_before = 0
-        self.closed_version = -1
-        self.close_prices: object = None
+        self.closed_version = self.closed_marks = -1
 
     def begin(self) -> None:
         """Begin a session: what a broker elsewhere did since the last one's close is of

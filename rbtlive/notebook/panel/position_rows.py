@@ -11,7 +11,6 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.core.state.portfolio import Position
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
@@ -38,7 +37,7 @@ class PositionRows:
         self.held = 0
         self.value = self.long_value = self.open_profit = 0.0
         self._version = -1
-        self._positions: list[Position] = []
+        self._assets: list[Asset] = []
         self._indices: list[int] = []
         self._read: dict[Asset, tuple[Decimal, Decimal, float, float]] = {}
         self._amounts: NDArray[np.float64] = np.empty(0)
@@ -61,7 +60,7 @@ class PositionRows:
         unknown = np.isnan(values)
         if unknown.any():  # without a price it is worth what it cost
             values[unknown] = self._bases[unknown]
-        self.held = len(self._positions)
+        self.held = len(self._assets)
         self.value = math.fsum(values.tolist())
         self.long_value = math.fsum(values[values > 0.0].tolist())
         self.open_profit = math.fsum((values - self._bases).tolist())
@@ -83,14 +82,14 @@ class PositionRows:
             return
         self._version = portfolio.version
         known, read = self._read, {}
-        for asset, position in portfolio.holdings.items():
+        for asset, position in portfolio.positions.items():
             amount, basis = position.amount, position.basis_cost
             facts = known.get(asset)
             if facts is None or facts[0] is not amount or facts[1] is not basis:
                 facts = (amount, basis, float(amount), float(basis))
             read[asset] = facts
         self._read = read
-        self._positions = list(portfolio.holdings.values())
+        self._assets = list(portfolio.positions)
         self._indices = [asset.index for asset in read]
         self._amounts = np.array([facts[2] for facts in read.values()], dtype=np.float64)
         self._bases = np.array([facts[3] for facts in read.values()], dtype=np.float64)
@@ -111,7 +110,7 @@ class PositionRows:
             found = [market.price(index) for index in self._indices]
         prices = np.array(found, dtype=np.float64)
         for place in np.flatnonzero(np.isnan(prices)).tolist():
-            prices[place] = float(self._positions[place].last_sale_price)
+            prices[place] = float(core.state.marks.of(self._assets[place]).price)
         return prices
 
     def _shown(self, values: NDArray[np.float64]) -> list[int]:
@@ -123,7 +122,7 @@ class PositionRows:
     def _row(self, place: int, price: float, value: float, total: float) -> Row:
         amount, basis = float(self._amounts[place]), float(self._bases[place])
         return {
-            "symbol": self._positions[place].asset.symbol,
+            "symbol": self._assets[place].symbol,
             "amount": plain(amount),
             "cost": plain_price(basis / amount) if amount else None,
             "price": plain_price(price),

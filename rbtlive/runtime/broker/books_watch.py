@@ -453,8 +453,8 @@ def covers(there: Decimal, owned: Decimal) -> bool:
 
 def last_price(core: TradingCore, asset: Asset) -> Decimal:
     """Return the last price known of an asset, zero if none is."""
-    position = core.state.portfolio.positions.get(asset)
-    if position is not None and not position.last_sale_price.is_nan():
-        return position.last_sale_price
+    known = core.state.marks.of(asset).price
+    if not known.is_nan():
+        return known
     price = core.state.market.price(asset.index)
     return ZERO if price != price else Decimal(repr(float(price)))  # noqa: PLR0124 - NaN

@@ -1,0 +1,114 @@
+"""The latest known price of each position, and when it was known.
+
+The rule: a price stays until a newer one is known, and goes with its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import NAN
+
+
+@dataclass(slots=True, eq=False)
+class LastSale:
+    """Latest known price of one position.
+
+    Attributes:
+        price: NaN before the first.
+        dt: When it was known; None before the first.
+    """
+
+    price: Decimal = NAN
+    dt: datetime | None = None
+
+
+class LastSales:
+    """The last sale of each position, in the order of the positions.
+
+    Attributes:
+        by_asset: The last sales; newer prices may still wait for `catch_up`.
+        version: Grows whenever a price may have changed.
+        holding_version: Grows whenever an asset comes or goes.
+    """
+
+    __slots__ = ("_is_behind", "by_asset", "holding_version", "version")
+
+    def __init__(self) -> None:
+        self.by_asset: dict[Asset, LastSale] = {}
+        self.version = self.holding_version = 0
+        self._is_behind = False
+
+    def catch_up(self) -> None:
+        """Take in prices that wait to be read; here none ever do."""
+
+    def read(self, sale: LastSale) -> LastSale:
+        """Return `sale` with the newest price it can have."""
+        if self._is_behind:
+            self.catch_up()
+        return sale
+
+    def of(self, asset: Asset) -> LastSale:
+        """Return the last sale of a position; an empty one if `asset` is not held."""
+        if self._is_behind:
+            self.catch_up()
+        return self.by_asset.get(asset) or LastSale()
+
+    def prices(self) -> list[Decimal]:
+        """Return the price of each position."""
+        if self._is_behind:
+            self.catch_up()
+        return [sale.price for sale in self.by_asset.values()]
+
+    def note_fill(self, asset: Asset, price: Decimal, dt: datetime) -> None:
+        """Take the price of a fill, if it is newer than what is known.
+
+        Source: zipline-reloaded 3.2.1, finance/position.py, update.
+        """
+        if self._is_behind:
+            self.catch_up()
+        if asset in self.by_asset:
+            sale = self.by_asset[asset]
+            if sale.dt is None or dt > sale.dt:
+                sale.price, sale.dt = price, dt
+        else:
+            self.by_asset[asset] = LastSale(price, dt)
+            self.holding_version += 1
+        self.version += 1
+
+    def drop(self, asset: Asset) -> None:
+        """Forget an asset that is no longer held."""
+        if self._is_behind:
+            self.catch_up()
+        if asset in self.by_asset:
+            del self.by_asset[asset]
+            self.holding_version += 1
+        self.version += 1
+
+    def apply_split(self, asset: Asset, ratio: Decimal) -> None:
+        """Restate the price of a position for a split of `ratio`."""
+        self.of(asset).price *= ratio
+        self.version += 1
+
+    def set_prices(self, prices: Iterable[Decimal | None], dt: datetime) -> None:
+        """Set the price of every position to what is known at `dt`; an unknown price
+        leaves the last one.
+
+        Args:
+            prices: One a position, in the order of the positions.
+            dt: When they are known, UTC.
+        """
+        for sale, price in zip(self.by_asset.values(), prices, strict=True):
+            if price is not None:
+                sale.price, sale.dt = price, dt
+        self.version += 1
+
+    def restore(self, sales: dict[Asset, LastSale]) -> None:
+        """Take the last sales of restored positions, in their order."""
+        self.by_asset, self._is_behind = sales, False
+        self.version += 1
+        self.holding_version += 1
