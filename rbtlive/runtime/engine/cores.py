@@ -7,14 +7,13 @@ another session, or one that edited code has begun.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.model.events import MarketDataEvent, OrderFillEvent
+from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine.live_universe import LiveUniverse
 
@@ -45,7 +44,6 @@ class CoreMaker:
         strategy: Any,
         portal: PolarsDataPortal,
         settings: RunSettings,
-        emit: Callable[[OrderFillEvent], None],
     ) -> None:
         self.thread: int | None = None
         self.universe = LiveUniverse(run)
@@ -53,7 +51,6 @@ class CoreMaker:
         self._strategy = strategy
         self._portal = portal
         self._settings = settings
-        self._emit = emit
 
     def make(self, start: date | None = None, capital_base: Decimal | None = None) -> None:
         """Make a core that begins at a session with some capital; None leaves either as
@@ -81,7 +78,7 @@ class CoreMaker:
         run.core = core
         core.state.on_message = run.on_message
         core.state.is_own_thread = lambda: self.thread in {None, threading.get_ident()}
-        core.state.emit = self._emit
+        core.state.emit = run.on_simulated_fill
         core.state.on_session_closed = lambda row: run.recorder.session_closed(run.core, row)
         label, pipelines = core.state.calendar.label, core.state.pipelines
         pipelines.on_table = lambda name, session, facts: run.recorder.pipeline_computed(

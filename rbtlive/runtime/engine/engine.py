@@ -146,15 +146,11 @@ class TradingEngine:
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
         self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)
         self._age = AgeWatch(self.run_state, age_limit or AgeLimit(), settings)
+        self._cores = cores = CoreMaker(self.run_state, strategy, portal, settings)
         self.processor = EventProcessor(
-            self.run_state, self.account_side, self.breakers, self.refusals, self.meters
+            self.run_state, cores, self.account_side, self.breakers, self.refusals, self.meters
         )
-        self._cores = CoreMaker(
-            self.run_state, strategy, portal, settings, self.processor.on_simulated_fill
-        )
-        self.recovery = Recovery(
-            self.run_state, self._cores, self.processor, begun=begun, go_on=go_on
-        )
+        self.recovery = Recovery(self.run_state, cores, self.processor, begun=begun, go_on=go_on)
         self._connect_feed()
         self._first_core(begun)
 
@@ -181,7 +177,6 @@ class TradingEngine:
         )
 
     def _first_core(self, begun: StartedSegment | None) -> None:
-        self.processor.cores = self._cores
         if begun is None:
             self._cores.make()
         else:

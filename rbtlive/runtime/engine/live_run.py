@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
     from rbtlive.data.feeds.as_feed import DataFeed
     from rbtlive.model.commands import Command
-    from rbtlive.model.events import Event
+    from rbtlive.model.events import Event, OrderFillEvent
     from rbtlive.runtime.broker.broker_link import BrokerLink
     from rbtlive.runtime.clock import Clock
     from rbtlive.runtime.engine.dispatcher import EventDispatcher
@@ -79,3 +79,12 @@ class LiveRun:
             self.core.acknowledge(commands)
         else:
             self.link.send(commands)
+
+    def on_simulated_fill(self, event: OrderFillEvent) -> None:
+        """Write down the simulated venue's fill, book it, and show it to the
+        handlers.
+        """
+        self.recorder.derived_fill(event)
+        self.core.process(event)
+        if not self.recorder.replaying:
+            self.dispatcher.dispatch_now(event, recorded=True)

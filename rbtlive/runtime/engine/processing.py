@@ -55,21 +55,20 @@ class EventProcessor:
 
     Args:
         run: The run.
+        cores: Makes the run's cores.
         account_side: The run's.
         breakers: The run's.
         refusals: The run's.
         meters: The run's.
 
     Attributes:
-        cores: Makes the run's cores; set once it exists.
         last_bars: The last slice with bars since this was reset.
     """
-
-    cores: CoreMaker
 
     def __init__(
         self,
         run: LiveRun,
+        cores: CoreMaker,
         account_side: AccountSide,
         breakers: BreakerWatch,
         refusals: Refusals,
@@ -77,6 +76,7 @@ class EventProcessor:
     ) -> None:
         self.last_bars: MarketDataEvent | None = None
         self._run = run
+        self._cores = cores
         self._account_side = account_side
         self._breakers = breakers
         self._refusals = refusals
@@ -109,7 +109,7 @@ class EventProcessor:
 
     def _begin_at(self, event: MarketDataEvent) -> None:
         run = self._run
-        if self.cores.begin_at(event):
+        if self._cores.begin_at(event):
             # initialize has printed once already
             with contextlib.redirect_stdout(io.StringIO()):
                 run.hand_over(run.core.start())
@@ -153,13 +153,3 @@ class EventProcessor:
         run.hand_over(run.core.process(event))
         if stood_still:
             self._breakers.note_resumed(run.core)
-
-    def on_simulated_fill(self, event: OrderFillEvent) -> None:
-        """Write down the simulated venue's fill, book it, and show it to the
-        handlers.
-        """
-        run = self._run
-        run.recorder.derived_fill(event)
-        run.core.process(event)
-        if not run.recorder.replaying:
-            run.dispatcher.dispatch_now(event, recorded=True)
