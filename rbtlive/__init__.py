@@ -4,11 +4,11 @@ from rbtlive import lazy_modules as _lazy_modules  # noqa: F401 - it names zipli
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.shown.bar_data import BarData
-from rbtlive.core.shown.views import AccountView as Account
-from rbtlive.core.shown.views import OrderView as Order
-from rbtlive.core.shown.views import PortfolioView as Portfolio
-from rbtlive.core.shown.views import PositionView as Position
-from rbtlive.core.shown.views import TransactionView as Transaction
+from rbtlive.core.shown.order_views import OrderView as Order
+from rbtlive.core.shown.order_views import TransactionView as Transaction
+from rbtlive.core.shown.portfolio_views import AccountView as Account
+from rbtlive.core.shown.portfolio_views import PortfolioView as Portfolio
+from rbtlive.core.shown.portfolio_views import PositionView as Position
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.strategy.context import Context, TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor

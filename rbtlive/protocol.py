@@ -3,10 +3,10 @@
 """
 
 from rbtlive.core.shown.bar_data import BarData
-from rbtlive.core.shown.views import AccountView as Account
-from rbtlive.core.shown.views import OrderView as Order
-from rbtlive.core.shown.views import PortfolioView as Portfolio
-from rbtlive.core.shown.views import PositionsView as Positions
-from rbtlive.core.shown.views import PositionView as Position
+from rbtlive.core.shown.order_views import OrderView as Order
+from rbtlive.core.shown.portfolio_views import AccountView as Account
+from rbtlive.core.shown.portfolio_views import PortfolioView as Portfolio
+from rbtlive.core.shown.portfolio_views import PositionsView as Positions
+from rbtlive.core.shown.portfolio_views import PositionView as Position
 
 __all__ = ["Account", "BarData", "Order", "Portfolio", "Position", "Positions"]

@@ -176,7 +176,8 @@ def zipline_functions() -> dict[str, list[Any]]:
 def strategy_objects() -> dict[str, list[Any]]:
     """Return what callbacks are given, and the models that decide fills and costs."""
     from rbtlive.core.shown.bar_data import BarData
-    from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView
+    from rbtlive.core.shown.order_views import OrderView
+    from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
     from rbtlive.finance import commission, slippage
 
     models = [

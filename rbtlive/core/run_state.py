@@ -17,8 +17,9 @@ from rbtlive.core.rules.quirks import Quirks, quirks
 from rbtlive.core.rules.schedule import ScheduledFunction
 from rbtlive.core.shown.bar_data import BarData
 from rbtlive.core.shown.fetcher import Fetcher
+from rbtlive.core.shown.order_views import OrderView, TransactionView
+from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.shown.presenter import Presenter, get_presenter
-from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView, TransactionView
 from rbtlive.core.state.attached_pipelines import AttachedPipelines
 from rbtlive.core.state.callback_state import CallbackState
 from rbtlive.core.state.dividends import Dividends
@@ -228,7 +229,7 @@ class RunState:
         return self._label[1]
 
     @property
-    def first_label(self) -> Any:
+    def first_label(self) -> date:
         """Label of the run's first session, as strategies see labels."""
         return self.presenter.session(self.settings.start)
 

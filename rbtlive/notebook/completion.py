@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from rbtlive.core.shown.bar_data import BarData
-from rbtlive.core.shown.views import OrderView, TransactionView
+from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.strategy.context import Context
 
 TYPES: Final[Mapping[str, type]] = {

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from rbtlive.core.shown.views import AccountView, PortfolioView
+from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.state.record import PositionRow
 from rbtlive.core.strategy.context import Context
 from rbtlive.notebook.loop_thread import LoopThread

@@ -17,8 +17,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
+from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.shown.presenter import get_presenter
-from rbtlive.core.shown.views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from rbtlive.core.shown.views import ORDER_FACTS
+from rbtlive.core.shown.order_views import ORDER_FACTS
 from tests.core.plays import on_bar, played
 
 FLAT = {"A": [10.0] * 4, "B": [20.0] * 4}

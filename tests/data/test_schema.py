@@ -169,7 +169,7 @@ def test_a_bar_on_a_day_that_is_no_session_is_an_error_that_suggests_24_7():
     message = told(BarOutsideSession, daily(days=(DAYS[0], thanksgiving)))
 
     assert message.startswith(
-        "date must be a session of XNYS: was AAPL on 2012-11-22 in bars (2 rows are none"
+        "date must be a session of XNYS: was AAPL on 2012-11-22 in bars (2 rows are not "
     )
     assert 'pass calendar="24/7"' in message
     assert PolarsDataPortal(daily(days=(DAYS[0], thanksgiving)), calendar="24/7").daily.height == 4

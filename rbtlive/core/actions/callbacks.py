@@ -13,7 +13,7 @@ from typing import Any
 from rbtlive.core.actions.error_notes import note_step
 from rbtlive.core.actions.user_code import note_where, user_line
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.views import OrderView
+from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import HistoryWindowStartsBeforeData, TooManyErrors
 from rbtlive.model.events import SystemErrorEvent

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.views import OrderView, TransactionView
+from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset

@@ -14,10 +14,10 @@ from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import resolve
 from rbtlive.core.actions.callbacks import notice
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.views import OrderView
+from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.state.order import Order
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
-from rbtlive.finance.execution import LimitOrder, StopLimitOrder, StopOrder
+from rbtlive.finance.execution import ExecutionStyle, LimitOrder, StopLimitOrder, StopOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import plain_text, to_decimal
 
@@ -177,7 +177,7 @@ def _is_order(state: RunState, asset: Asset, shares: Decimal) -> bool:
     return bool(shares)
 
 
-def _style(asset: Asset, limit_price: Any, stop_price: Any) -> Any:
+def _style(asset: Asset, limit_price: Any, stop_price: Any) -> ExecutionStyle:
     if limit_price is not None and stop_price is not None:
         return StopLimitOrder(limit_price, stop_price, asset=asset)
     if limit_price is not None:

@@ -6,14 +6,16 @@ frames, and keeps nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from math import isnan
 from operator import index as as_index
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn, TypeAlias, overload
 
 import polars as pl
 
+from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.current_values import CurrentValues
 from rbtlive.core.shown.float_bar_data import FloatBarData
 from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import PolarsPresenter, Presenter, exactly
@@ -25,23 +27,21 @@ from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.bar import OHLCV
+from rbtlive.model.number import Figure
 
-CURRENT_FIELDS: Final = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "price",
-    "last_traded",
-    "contract",
-)
 HISTORY_FIELDS: Final = (*OHLCV, "price")
 _SLICED: Final = frozenset(HISTORY_FIELDS)
+
+PriceField: TypeAlias = Literal["open", "high", "low", "close", "volume", "price"]
+Names: TypeAlias = list[str] | tuple[str, ...]
+DataType: TypeAlias = pl.Decimal | type[pl.Decimal] | type[pl.Float64] | None
 
 
 class BarData:
     """Prices and volumes as they are known now, passed to strategies as `data`.
+
+    Annotations name what polars frames give. A strategy for `frames="pandas"` gets
+    pandas' objects: annotate its `data` as Any.
 
     Args:
         market: The market, whose cursor the core moves.
@@ -63,24 +63,13 @@ class BarData:
         self._market = market
         self._presenter = presenter
         self._restricted = restrictions
-        self._loose_names = loose_names
         self._index = OwnAssets(market.assets)
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
-        self._prices: dict[str, Callable[[int], float]] = {
-            "price": market.price,
-            "close": market.close,
-            "open": market.open_,
-            "high": market.high,
-            "low": market.low,
-        }
-        self._shown_as: dict[str, Callable[[float], Any]] = {
-            **dict.fromkeys(self._prices, presenter.price),
-            "volume": presenter.volume,
-        }
         self._exact_series = isinstance(presenter, PolarsPresenter)
         self._moment: tuple[int, datetime] | None = None
         self.fetcher_assets: list[Any] = []
+        self._values = CurrentValues(market, presenter, self._index, loose_names=loose_names)
         self._numbers, self._windows = market.quick.numbers, market.quick.windows
         self.floats = FloatBarData(self, market)
 
@@ -99,6 +88,23 @@ class BarData:
         self.floats.release()
 
     # --- now --------------------------------------------------------------------------
+
+    @overload
+    def current(self, assets: Asset, fields: PriceField) -> Figure: ...
+    @overload
+    def current(self, assets: Asset, fields: str) -> Any: ...
+    @overload
+    def current(self, assets: Iterable[Asset], fields: PriceField) -> Mapping[Asset, Figure]: ...
+    @overload
+    def current(self, assets: Iterable[Asset], fields: str) -> Mapping[Asset, Any]: ...
+    @overload
+    def current(
+        self, assets: Asset, fields: list[PriceField] | tuple[PriceField, ...]
+    ) -> Mapping[str, Figure]: ...
+    @overload
+    def current(self, assets: Asset, fields: Names) -> Mapping[str, Any]: ...
+    @overload
+    def current(self, assets: Iterable[Asset], fields: Names) -> pl.DataFrame: ...
 
     def current(self, assets: Any, fields: Any) -> Any:
         """Return the latest values.
@@ -119,133 +125,23 @@ class BarData:
             KeyError: there is no such field.
         """
         if type(fields) is list or type(assets) is list:
-            return self._several(assets, fields)
+            return self._values.several(assets, fields)
         try:
             column, show = self._numbers[fields][assets]
             value = column[self._market.seen]
         except (KeyError, TypeError, IndexError):
             # Not asked for before; or several, which cannot be looked up; or an earlier
             # bar is seen.
-            self._make_fast(assets, fields)
-            return self._current(assets, fields)
+            self._values.make_fast(assets, fields)
+            return self._values.one_by_one(assets, fields)
         if value != value:  # noqa: PLR0124 - NaN
-            return self._current(assets, fields)
+            return self._values.one_by_one(assets, fields)
         return value if show is None else show(value)
 
-    # Several of one are that many numbers; whatever else it may be, and whatever is
-    # missing, is left to the long way.
-    def _several(self, assets: Any, fields: Any) -> Any:
-        numbers, seen = self._numbers, self._market.seen
-        shown: list[Any] = []
-        try:
-            if type(fields) is not list:
-                keys, known, name = assets, numbers[fields], fields
-                pairs = [known[asset] for asset in assets]
-            elif type(assets) is not list:
-                keys, name = fields, assets.symbol
-                pairs = [numbers[field][assets] for field in fields]
-            else:
-                return self._current(assets, fields)
-            for column, show in pairs:
-                value = column[seen]
-                if value != value:  # noqa: PLR0124 - NaN
-                    return self._current(assets, fields)
-                shown.append(value if show is None else show(value))
-        except (KeyError, TypeError, IndexError, AttributeError):
-            self._learn(assets, fields)
-            return self._current(assets, fields)
-        return self._presenter.mapping(list(keys), shown, name)
-
-    def _learn(self, assets: Any, fields: Any) -> None:
-        for asset in assets if type(assets) is list else [assets]:
-            for field in fields if type(fields) is list else [fields]:
-                self._make_fast(asset, field)
-
-    # From the second time on, a number of one asset is one index into a column, until
-    # the market moves its columns.
-    def _make_fast(self, assets: Any, fields: Any) -> None:
-        index = self._index_of(assets)
-        if index is None or type(fields) is not str or self._market.looks_back:
-            return
-        quick = self._market.quick
-        column = quick.column(index, fields)
-        if column is not None:
-            quick.numbers.setdefault(fields, {})[assets] = (column, self._shown_as.get(fields))
-
-    def _current(self, assets: Any, fields: Any) -> Any:
-        many_assets, many_fields = _is_many(assets), _is_many(fields)
-        chosen = whole_list(assets) if many_assets else [assets]
-        if (
-            many_assets
-            and type(fields) is str
-            and fields in self._prices
-            and not self._market.looks_back
-        ):
-            indices = [self._index_of(asset) for asset in chosen]
-            if None not in indices:
-                read, price = self._prices[fields], self._presenter.price
-                prices = [price(read(index)) for index in indices]  # type: ignore[arg-type]
-                return self._presenter.mapping(chosen, prices, fields)
-        names = whole_list(fields) if many_fields else [fields]
-        for name in names:
-            if not isinstance(name, str):
-                _refuse("fields", name, "current", "a field name or a list of them")
-        for asset in chosen:
-            self._check_asset(
-                asset,
-                "current",
-                text_is_fine=self._loose_names or names_source(self._market, names),
-            )
-        columns = {name: [self._value(asset, name) for asset in chosen] for name in names}
-        if many_assets and many_fields:
-            return self._presenter.table(chosen, columns)
-        if many_assets:
-            return self._presenter.mapping(chosen, columns[fields], fields)
-        if many_fields:
-            return self._presenter.mapping(
-                names, [columns[name][0] for name in names], assets.symbol
-            )
-        return columns[fields][0]
-
-    def _value(self, asset: Any, field: str) -> Any:
-        market = self._market
-        index = self._index.get(asset)
-        if index is None or field not in CURRENT_FIELDS:
-            return self._other_value(asset, index, field)
-        if field == "volume":
-            return self._presenter.volume(market.spot(index, "volume"))
-        if field == "last_traded":
-            return self._last_traded(index)
-        if field == "contract":
-            return None
-        return self._presenter.price(
-            market.price(index) if field == "price" else market.spot(index, field)
-        )
-
-    def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
-        if index is not None and field in self._market.indicators:
-            return self._market.column_value(index, field)
-        lookup = self._market.sources.get(field)
-        if lookup is not None:
-            value = lookup(asset, self._market.session)
-            return self._presenter.price(value) if isinstance(value, float) else value
-        if self._loose_names:
-            return self._presenter.price(float("nan"))
-        known = ", ".join(
-            (*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources)
-        )
-        raise KeyError(
-            f"fields in data.current() must name a field: was {field!r}; pass one of {known}"
-        )
-
-    def _last_traded(self, index: int) -> Any:
-        market = self._market
-        row = market.last_traded_row(index)
-        if row < 0:
-            return self._presenter.no_time()
-        if not market.interval.intraday:
-            return self._presenter.session(market.calendar.label(market.table.session_at(row)))
-        return self._presenter.timestamp(int(market.table.row_us[row]))
+    @overload
+    def can_trade(self, assets: Asset) -> bool: ...
+    @overload
+    def can_trade(self, assets: Iterable[Asset]) -> Mapping[Asset, bool]: ...
 
     def can_trade(self, assets: Any) -> Any:
         """Say whether an asset, or each of several, can be traded now.
@@ -271,6 +167,11 @@ class BarData:
         price = market.price(index)
         return not isnan(price)
 
+    @overload
+    def is_stale(self, assets: Asset) -> bool: ...
+    @overload
+    def is_stale(self, assets: Iterable[Asset]) -> Mapping[Asset, bool]: ...
+
     def is_stale(self, assets: Any) -> Any:
         """Say whether an asset, or each of several, is listed and has traded before,
         but not in this bar.
@@ -289,15 +190,49 @@ class BarData:
         )
 
     def _ask(self, assets: Any, method: str, answer: Callable[[Asset], bool]) -> Any:
-        if not _is_many(assets):
-            self._check_asset(assets, method)
+        if not is_many(assets):
+            check_asset(self._index, assets, method)
             return answer(assets)
         chosen = whole_list(assets)
         for asset in chosen:
-            self._check_asset(asset, method)
+            check_asset(self._index, asset, method)
         return self._presenter.flags(chosen, [answer(asset) for asset in chosen])
 
     # --- windows ----------------------------------------------------------------------
+
+    @overload
+    def history(
+        self,
+        assets: Asset,
+        fields: str,
+        bar_count: int,
+        frequency: str,
+        *,
+        dtype: DataType = ...,
+        partial: bool = ...,
+    ) -> pl.Series: ...
+    @overload
+    def history(
+        self,
+        assets: Iterable[Asset],
+        fields: str | Names,
+        bar_count: int,
+        frequency: str,
+        *,
+        dtype: DataType = ...,
+        partial: bool = ...,
+    ) -> pl.DataFrame: ...
+    @overload
+    def history(
+        self,
+        assets: Asset,
+        fields: Names,
+        bar_count: int,
+        frequency: str,
+        *,
+        dtype: DataType = ...,
+        partial: bool = ...,
+    ) -> pl.DataFrame: ...
 
     def history(
         self,
@@ -354,7 +289,7 @@ class BarData:
             and type(frequency) is str
         )
         if plain and dtype is None and self._exact_series and fields in _SLICED:
-            index = self._index_of(assets)
+            index = self._index.number_of(assets)
             if index is not None:
                 windows = market.windows
                 span = windows.span(bar_count, frequency, partial=partial)
@@ -388,7 +323,7 @@ class BarData:
 
     # As with numbers: from the second time on a window is one slice of a column.
     def _make_fast_window(self, assets: Any, fields: Any) -> None:
-        index = self._index_of(assets)
+        index = self._index.number_of(assets)
         if (
             index is None
             or not self._exact_series
@@ -401,14 +336,6 @@ class BarData:
         if window is not None:
             quick.windows.setdefault(fields, {})[assets] = window
 
-    # None for several assets (lists cannot be looked up) and for what is no asset of
-    # the run.
-    def _index_of(self, assets: Any) -> int | None:
-        try:
-            return self._index[assets]
-        except (KeyError, TypeError):
-            return None
-
     def _history(
         self,
         assets: Any,
@@ -419,11 +346,11 @@ class BarData:
         *,
         partial: bool = True,
     ) -> Any:
-        many_assets, many_fields = _is_many(assets), _is_many(fields)
+        many_assets, many_fields = is_many(assets), is_many(fields)
         chosen = whole_list(assets) if many_assets else [assets]
         names = whole_list(fields) if many_fields else [fields]
         for asset in chosen:
-            self._check_asset(asset, "history")
+            check_asset(self._index, asset, "history")
         for name in names:
             self._check_history_field(name)
         if not names:
@@ -431,7 +358,7 @@ class BarData:
                 f"fields in data.history() must name at least one field: was {fields!r}"
             )
         if not isinstance(frequency, str):
-            _refuse("frequency", frequency, "history", "text such as '1d' or '1m'")
+            refuse("frequency", frequency, "history", "text such as '1d' or '1m'")
         span = self._market.windows.span(bar_count, frequency, partial=partial)
         shown = self._shown(
             span, chosen if many_assets else assets, names if many_fields else fields
@@ -479,13 +406,13 @@ class BarData:
             TypeError: an argument is of the wrong type.
             ValueError: the field or the bar count is impossible.
         """
-        chosen = whole_list(assets) if _is_many(assets) else (assets,)
+        chosen = whole_list(assets) if is_many(assets) else (assets,)
         try:
             indices = tuple([self._index[asset] for asset in chosen])
         except (KeyError, TypeError):
             indices = ()
             for asset in chosen:
-                self._check_asset(asset, "window")
+                check_asset(self._index, asset, "window")
         self._check_history_field(field, "window")
         windows = self._market.windows
         span = windows.span(
@@ -499,14 +426,14 @@ class BarData:
         try:
             count = as_index(bar_count)
         except TypeError:
-            _refuse("bar_count", bar_count, method, "a whole number")
+            refuse("bar_count", bar_count, method, "a whole number")
         if count < 1:
             raise ValueError(f"bar_count in data.{method}() must be 1 or more: was {bar_count}")
         return count
 
     def _check_history_field(self, name: Any, method: str = "history") -> None:
         if not isinstance(name, str):
-            _refuse("fields", name, method, "a field name or a list of them")
+            refuse("fields", name, method, "a field name or a list of them")
         if name not in _SLICED and name not in self._market.indicators:
             known = (*HISTORY_FIELDS, *self._market.indicators.names)
             raise ValueError(
@@ -530,9 +457,11 @@ class BarData:
         return self._presenter.session(self._market.calendar.label(self._market.session))
 
     @property
-    def current_session_minutes(self) -> Any:
+    def current_session_minutes(self) -> pl.Series:
         """ENDs of the current session's minutes, UTC."""
-        return self._presenter.timestamps(self._market.calendar.minutes_us(self._market.session))
+        market = self._market
+        minutes: pl.Series = self._presenter.timestamps(market.calendar.minutes_us(market.session))
+        return minutes
 
     def current_chain(self, continuous_future: Any) -> NoReturn:
         """Refuse: futures are not built.
@@ -544,33 +473,3 @@ class BarData:
             "data.current_chain() is not built: futures are not supported (was "
             f"{continuous_future!r})"
         )
-
-    # --- checks -----------------------------------------------------------------------
-
-    def _check_asset(self, asset: Any, method: str, *, text_is_fine: bool = False) -> None:
-        if isinstance(asset, str) and text_is_fine:
-            return
-        if not isinstance(asset, Asset):
-            _refuse("assets", asset, method, "an asset or a list of assets")
-        if asset not in self._index:
-            raise TypeError(
-                f"assets in data.{method}() must be assets of this run: was {asset!r} of another; "
-                "get it with symbol()"
-            )
-
-
-def _is_many(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, str)
-
-
-def names_source(market: Market, names: Sequence[str]) -> bool:
-    """Say whether all names are values that were added to the market from elsewhere."""
-    return all(name in market.sources for name in names)
-
-
-def _refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:
-    hint = "; get assets with symbol()" if argument == "assets" else ""
-    raise TypeError(
-        f"{argument} in data.{method}() must be {expected}: was {value!r} "
-        f"({type(value).__name__}){hint}"
-    )

@@ -36,3 +36,12 @@ class OwnAssets(dict[Any, int]):
 
     def __contains__(self, asset: object) -> bool:
         return self.get(asset) is not None
+
+    def number_of(self, asset: Any) -> int | None:
+        """Return an asset's index; None for several assets, which cannot be looked up,
+        and for what is no asset of the run.
+        """
+        try:
+            return self[asset]
+        except (KeyError, TypeError):
+            return None

@@ -7,7 +7,7 @@ The rule: an order placed on a bar can fill from the next bar on, never on its o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import check_orderable, resolve
@@ -18,7 +18,7 @@ from rbtlive.core.actions.order_entry import (
     show_open_orders,
     show_order,
 )
-from rbtlive.core.shown.views import OrderView
+from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.strategy.bound import Bound
 from rbtlive.errors import OrderDuringInitialize
 from rbtlive.model.asset import Asset
@@ -281,7 +281,14 @@ class OrderMethods(Bound):
         """Return the order of that id as it stands now, or None."""
         return show_order(self._running("get_order"), order_id)
 
-    def get_open_orders(self, asset: Asset | None = None) -> Any:
+    @overload
+    def get_open_orders(self, asset: None = None) -> dict[Asset, list[OrderView]]: ...
+    @overload
+    def get_open_orders(self, asset: Asset) -> list[OrderView]: ...
+
+    def get_open_orders(
+        self, asset: Asset | None = None
+    ) -> dict[Asset, list[OrderView]] | list[OrderView]:
         """Return the open orders of `asset` as a list, or of all assets as a dict of
         non-empty lists.
         """

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from rbtlive.core.actions import pipelines
@@ -57,6 +57,9 @@ from rbtlive.finance.commission import EquityCommissionModel
 from rbtlive.finance.slippage import EquitySlippageModel
 from rbtlive.model.asset import Asset
 
+if TYPE_CHECKING:
+    from rbtlive.pipeline.pipeline import Pipeline
+
 
 class SetupMethods(Bound):
     """Schedule, cost models, controls, look-ups, recording and the environment."""
@@ -98,7 +101,7 @@ class SetupMethods(Bound):
         """
         self._changing("set_symbol_lookup_date").lookup_date = _as_date(dt)
 
-    def get_datetime(self, tz: Any = None) -> Any:
+    def get_datetime(self, tz: str | tzinfo | None = None) -> datetime:
         """Return the time of the current bar, in UTC or in time zone `tz` (a name or a
         tzinfo).
 
@@ -423,7 +426,7 @@ class SetupMethods(Bound):
         *,
         when: Rule | None = None,
         subscribe: bool = False,
-    ) -> Any:
+    ) -> Pipeline:
         """Have a pipeline computed each morning; only in `initialize`.
 
         Args:
@@ -447,9 +450,10 @@ class SetupMethods(Bound):
             DuplicatePipelineName: there is one of that name.
         """
         state = self._running("attach_pipeline")
-        return pipelines.attach_pipeline(
+        attached: Pipeline = pipelines.attach_pipeline(
             state, pipeline, name, chunks, eager=eager, when=when, subscribe=subscribe
         )
+        return attached
 
     def pipeline_output(self, name: str) -> Any:
         """Return today's table of a pipeline: the assets that pass its screen, in order
@@ -466,7 +470,7 @@ class SetupMethods(Bound):
 
     # -- what is not built ------------------------------------------------------------
 
-    def future_symbol(self, symbol: str) -> Any:
+    def future_symbol(self, symbol: str) -> NoReturn:
         """Raise NotBuilt: futures are not supported."""
         raise NotBuilt(
             f"future_symbol({symbol!r}): futures are not built; rbtlive trades equities and crypto"
@@ -474,14 +478,14 @@ class SetupMethods(Bound):
 
     def continuous_future(
         self, root_symbol_str: str, offset: int = 0, roll: str = "volume", adjustment: str = "mul"
-    ) -> Any:
+    ) -> NoReturn:
         """Raise NotBuilt: futures are not supported."""
         raise NotBuilt(
             f"continuous_future({root_symbol_str!r}, {offset}, {roll!r}, {adjustment!r}): futures "
             "are not built"
         )
 
-    def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> Any:
+    def history(self, bar_count: int, frequency: str, field: str, ffill: bool = True) -> NoReturn:
         """Raise NotBuilt: zipline dropped this long ago, too; use `data.history`."""
         raise NotBuilt(
             f"history({bar_count}, {frequency!r}, {field!r}, {ffill}) is gone from zipline: use "

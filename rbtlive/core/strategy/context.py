@@ -14,7 +14,8 @@ import polars as pl
 
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.bar_data import BarData
-from rbtlive.core.shown.views import AccountView, OrderView, PortfolioView, TransactionView
+from rbtlive.core.shown.order_views import OrderView, TransactionView
+from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.strategy.api_orders import OrderMethods
 from rbtlive.core.strategy.api_setup import SetupMethods
 from rbtlive.core.strategy.zipline_names import NAMES

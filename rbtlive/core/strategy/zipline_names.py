@@ -14,7 +14,7 @@ from typing import Any, Final
 from rbtlive.core.actions.asset_lookup import find_symbol
 from rbtlive.core.actions.order_entry import show_open_orders
 from rbtlive.core.run_state import RunState
-from rbtlive.core.shown.views import OrderView
+from rbtlive.core.shown.order_views import OrderView
 from rbtlive.data.calendars.calendar import library_deprecations_unheard
 from rbtlive.errors import SidsNotFound
 from rbtlive.model.asset import Asset

@@ -232,7 +232,7 @@ def daily_frame(
         row = bars.frame.row(int((sessions < 0).argmax()), named=True)
         raise BarOutsideSession(
             f"date must be a session of {calendar.name}: was {_named(row)} in bars "
-            f"({int((sessions < 0).sum())} rows are none; "
+            f"({int((sessions < 0).sum())} rows are not sessions; "
             f"sessions are known from {calendar.label(0)} to {calendar.label(len(calendar) - 1)}); "
             f"{_cause_of_days(bars, sessions, calendar)}"
         )

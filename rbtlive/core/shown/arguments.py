@@ -1,0 +1,41 @@
+"""Checks of what a strategy asks `data` for: assets, fields, counts.
+
+The rule: an error names the argument, the method, what was given and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from rbtlive.core.shown.own_assets import OwnAssets
+from rbtlive.model.asset import Asset
+
+
+def is_many(value: Any) -> bool:
+    """Say whether several were asked for: an iterable that is no text."""
+    return isinstance(value, Iterable) and not isinstance(value, str)
+
+
+def check_asset(known: OwnAssets, asset: Any, method: str) -> None:
+    """Refuse what is no asset of the run.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(asset, Asset):
+        refuse("assets", asset, method, "an asset or a list of assets")
+    if asset not in known:
+        raise TypeError(
+            f"assets in data.{method}() must be assets of this run: was {asset!r} of another; "
+            "get it with symbol()"
+        )
+
+
+def refuse(argument: str, value: Any, method: str, expected: str) -> NoReturn:
+    """Raise TypeError: an argument is of the wrong type."""
+    hint = "; get assets with symbol()" if argument == "assets" else ""
+    raise TypeError(
+        f"{argument} in data.{method}() must be {expected}: was {value!r} "
+        f"({type(value).__name__}){hint}"
+    )

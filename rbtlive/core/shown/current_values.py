@@ -1,0 +1,183 @@
+"""The values of a moment that `data.current` gives: of one asset or several, of one
+field or several.
+
+The rule: what was asked for before is read from a column; whatever else it may be goes
+the long way, with the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rbtlive.core.shown.arguments import check_asset, is_many, refuse
+from rbtlive.core.shown.own_assets import OwnAssets
+from rbtlive.core.shown.presenter import Presenter
+from rbtlive.core.shown.whole_list import whole_list
+from rbtlive.data.bars.market import Market
+
+CURRENT_FIELDS: Final = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "price",
+    "last_traded",
+    "contract",
+)
+
+
+class CurrentValues:
+    """Values of the market at its cursor, as a run's frames show them.
+
+    Args:
+        market: The market.
+        presenter: How values are shown.
+        index: Index of each asset of the run.
+        loose_names: Give NaN for a name that is neither asset nor field, as zipline
+            does, instead of an error.
+    """
+
+    def __init__(
+        self, market: Market, presenter: Presenter, index: OwnAssets, *, loose_names: bool
+    ) -> None:
+        self._market = market
+        self._presenter = presenter
+        self._index = index
+        self._loose_names = loose_names
+        self._numbers = market.quick.numbers
+        self._prices: dict[str, Callable[[int], float]] = {
+            "price": market.price,
+            "close": market.close,
+            "open": market.open_,
+            "high": market.high,
+            "low": market.low,
+        }
+        self._shown_as: dict[str, Callable[[float], Any]] = {
+            **dict.fromkeys(self._prices, presenter.price),
+            "volume": presenter.volume,
+        }
+
+    def several(self, assets: Any, fields: Any) -> Any:
+        """Return one value each of several, by lists.
+
+        Several of one are that many numbers; whatever else it may be, and whatever is
+        missing, is left to the long way.
+        """
+        numbers, seen = self._numbers, self._market.seen
+        shown: list[Any] = []
+        try:
+            if type(fields) is not list:
+                keys, known, name = assets, numbers[fields], fields
+                pairs = [known[asset] for asset in assets]
+            elif type(assets) is not list:
+                keys, name = fields, assets.symbol
+                pairs = [numbers[field][assets] for field in fields]
+            else:
+                return self.one_by_one(assets, fields)
+            for column, show in pairs:
+                value = column[seen]
+                if value != value:  # noqa: PLR0124 - NaN
+                    return self.one_by_one(assets, fields)
+                shown.append(value if show is None else show(value))
+        except (KeyError, TypeError, IndexError, AttributeError):
+            self._learn(assets, fields)
+            return self.one_by_one(assets, fields)
+        return self._presenter.mapping(list(keys), shown, name)
+
+    def _learn(self, assets: Any, fields: Any) -> None:
+        for asset in assets if type(assets) is list else [assets]:
+            for field in fields if type(fields) is list else [fields]:
+                self.make_fast(asset, field)
+
+    def make_fast(self, assets: Any, fields: Any) -> None:
+        """From the second time on, have a number of one asset be one index into a
+        column, until the market moves its columns.
+        """
+        index = self._index.number_of(assets)
+        if index is None or type(fields) is not str or self._market.looks_back:
+            return
+        quick = self._market.quick
+        column = quick.column(index, fields)
+        if column is not None:
+            quick.numbers.setdefault(fields, {})[assets] = (column, self._shown_as.get(fields))
+
+    def one_by_one(self, assets: Any, fields: Any) -> Any:
+        """Return any value, or values, the long way.
+
+        Raises:
+            TypeError: `assets` or `fields` is of the wrong type.
+            KeyError: there is no such field.
+        """
+        many_assets, many_fields = is_many(assets), is_many(fields)
+        chosen = whole_list(assets) if many_assets else [assets]
+        if (
+            many_assets
+            and type(fields) is str
+            and fields in self._prices
+            and not self._market.looks_back
+        ):
+            indices = [self._index.number_of(asset) for asset in chosen]
+            if None not in indices:
+                read, price = self._prices[fields], self._presenter.price
+                prices = [price(read(index)) for index in indices]  # type: ignore[arg-type]
+                return self._presenter.mapping(chosen, prices, fields)
+        names = whole_list(fields) if many_fields else [fields]
+        for name in names:
+            if not isinstance(name, str):
+                refuse("fields", name, "current", "a field name or a list of them")
+        text_is_fine = self._loose_names or all(name in self._market.sources for name in names)
+        for asset in chosen:
+            if not (text_is_fine and isinstance(asset, str)):
+                check_asset(self._index, asset, "current")
+        columns = {name: [self._value(asset, name) for asset in chosen] for name in names}
+        if many_assets and many_fields:
+            return self._presenter.table(chosen, columns)
+        if many_assets:
+            return self._presenter.mapping(chosen, columns[fields], fields)
+        if many_fields:
+            return self._presenter.mapping(
+                names, [columns[name][0] for name in names], assets.symbol
+            )
+        return columns[fields][0]
+
+    def _value(self, asset: Any, field: str) -> Any:
+        market = self._market
+        index = self._index.get(asset)
+        if index is None or field not in CURRENT_FIELDS:
+            return self._other_value(asset, index, field)
+        if field == "volume":
+            return self._presenter.volume(market.spot(index, "volume"))
+        if field == "last_traded":
+            return self._last_traded(index)
+        if field == "contract":
+            return None
+        return self._presenter.price(
+            market.price(index) if field == "price" else market.spot(index, field)
+        )
+
+    def _other_value(self, asset: Any, index: int | None, field: str) -> Any:
+        if index is not None and field in self._market.indicators:
+            return self._market.column_value(index, field)
+        lookup = self._market.sources.get(field)
+        if lookup is not None:
+            value = lookup(asset, self._market.session)
+            return self._presenter.price(value) if isinstance(value, float) else value
+        if self._loose_names:
+            return self._presenter.price(float("nan"))
+        known = ", ".join(
+            (*CURRENT_FIELDS[:-1], *self._market.indicators.names, *self._market.sources)
+        )
+        raise KeyError(
+            f"fields in data.current() must name a field: was {field!r}; pass one of {known}"
+        )
+
+    def _last_traded(self, index: int) -> Any:
+        market = self._market
+        row = market.last_traded_row(index)
+        if row < 0:
+            return self._presenter.no_time()
+        if not market.interval.intraday:
+            return self._presenter.session(market.calendar.label(market.table.session_at(row)))
+        return self._presenter.timestamp(int(market.table.row_us[row]))
