@@ -58,6 +58,7 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_algorithm import run_algorithm
 from rbtlive.research.run_pipeline import run_pipeline
 from rbtlive.research.signals.strategy import signals
+from rbtlive.research.walking.cross_validation import cross_validate
 from rbtlive.research.walking.walk_forward import walk_forward
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.dispatcher import EventDispatcher
@@ -117,6 +118,7 @@ __all__ = [
     "board",
     "catalog",
     "compare",
+    "cross_validate",
     "enable_nested_loop",
     "factor_sheet",
     "fetch",

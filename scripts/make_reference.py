@@ -33,7 +33,7 @@ GROUPS = {
         "PerShare", "PerTrade", "PerDollar", "NoCommission", "FixedBasisPointsSlippage", "VolumeShareSlippage", "FixedSlippage",
         "NoSlippage",
     ),
-    "Sweeps": ("sweep", "SweepResult", "signals", "walk_forward", "monte_carlo"),
+    "Sweeps": ("sweep", "SweepResult", "signals", "walk_forward", "cross_validate", "monte_carlo"),
     "Brokers and breakers": ("PaperBroker", "BrokerAdapter", "Breakers"),
     "The engine under a session": (
         "TradingEngine", "EventQueue", "EventDispatcher", "OrderManager", "StrategyExecutor", "OrderState",

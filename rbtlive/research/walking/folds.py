@@ -16,6 +16,8 @@ from typing import Any, Final
 from rbtlive.errors import BadFolds
 from rbtlive.model.arrays import NDArray, np
 
+SWEEPS: Final = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
+"""What goes to the sweeps of the folds, and not to their backtests."""
 _SESSIONS: Final = {"d": 1, "w": 5, "mo": 21, "y": 252}
 
 

@@ -22,11 +22,9 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.sweeping.objectives import number
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.walking.folds import Fold, sessions_of, walk
+from rbtlive.research.walking.folds import SWEEPS, Fold, sessions_of, walk
 from rbtlive.research.walking.stitching import stitch
 from rbtlive.runtime.backtest import prepare_settings
-
-_SWEEPS = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
 
 
 class WalkForwardResult:
@@ -186,7 +184,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         BadFolds: tests overlap, or not one fold fits.
         SweepError: in a fold no run has a value.
     """
-    searching = {name: options.pop(name) for name in _SWEEPS if name in options}
+    searching = {name: options.pop(name) for name in SWEEPS if name in options}
     progress = options.pop("progress", False)
     options.pop("store", None)
     portal = PolarsDataPortal.coerce(

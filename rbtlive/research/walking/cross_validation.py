@@ -1,0 +1,327 @@
+"""`cross_validate()`: parameters chosen in every combination of spans, and tried in the
+others.
+
+The rule: each set of parameters runs once over all sessions; a split only decides in
+which of its daily returns parameters are chosen, and in which they are tried.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import BadFolds, InvalidSetting, SweepError
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.ratios import RATIOS, ratios
+from rbtlive.research.statistics.annual import rows_a_year
+from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.params import nearest
+from rbtlive.research.sweeping.result import SweepResult, SweepRow
+from rbtlive.research.sweeping.sweep import sweep
+from rbtlive.research.walking.folds import SWEEPS, Split, combinations, sessions_of
+from rbtlive.runtime.backtest import prepare_settings
+
+Returns = NDArray[np.float64]
+Score = Callable[[Returns, int], Returns]
+"""Takes returns (runs x sessions) and how many sessions make a year; returns a value a
+run, NaN for none."""
+SPLITS_AT_MOST = 20_000
+
+
+class CrossValidation:
+    """The splits of a cross-validation, and the paths through time they come to.
+
+    Attributes:
+        sweep: The runs that were chosen from.
+        chosen: The row that each split chose.
+        splits: One row a split: `split`, `test_folds` (the numbers of the folds that
+            were tried), `train_sessions`, the chosen parameters, the objective in the
+            training (`in_sample`) and in the tests together (`out_of_sample`), and
+            where that ranks among all runs (`out_of_sample_rank`, above 0 and below 1;
+            null where it does not exist).
+        returns: Daily returns out of sample: `date`, and a column a path.
+        paths: One row a path: `path`, and the ratios of its returns by their names in
+            `BacktestResult.metrics`.
+    """
+
+    def __init__(
+        self,
+        sweep: SweepResult,
+        chosen: Sequence[SweepRow],
+        *,
+        splits: pl.DataFrame,
+        returns: pl.DataFrame,
+        paths: pl.DataFrame,
+    ) -> None:
+        self.sweep = sweep
+        self.chosen = list(chosen)
+        self.splits = splits
+        self.returns = returns
+        self.paths = paths
+
+    @cached_property
+    def overfitting(self) -> float | None:
+        """Share of splits whose choice ranks at or below the median of all runs out of
+        sample; None with a single run, or if no split can be ranked.
+
+        Source: Bailey, Borwein, López de Prado & Zhu (2017), The Probability of
+        Backtest Overfitting; here over the splits of the cross-validation.
+        """
+        ranks = self.splits["out_of_sample_rank"].drop_nulls().to_numpy()
+        if len(self.sweep) < 2 or not len(ranks):
+            return None
+        return float(np.mean(ranks <= 0.5))
+
+    def stability(self) -> pl.DataFrame:
+        """Return how often each set of parameters was chosen, the most frequent first:
+        the parameters, `splits` (how many), and `share` of all.
+        """
+        names = list(self.sweep.names)
+        return (
+            self.splits.group_by(names, maintain_order=True)
+            .agg(pl.len().cast(pl.Int64).alias("splits"))
+            .with_columns((pl.col("splits") / self.splits.height).alias("share"))
+            .sort("splits", descending=True, maintain_order=True)
+        )
+
+    def quantiles(self, metric: str = "sharpe") -> dict[float, float]:
+        """Return the 5, 25, 50, 75 and 95 % quantiles of a ratio over the paths; empty
+        if no path has it.
+
+        Raises:
+            InvalidSetting: `metric` is no ratio.
+        """
+        if metric not in RATIOS:
+            raise InvalidSetting(f"metric must be a ratio: {nearest(metric, RATIOS)}")
+        values = self.paths[metric].drop_nulls().to_numpy()
+        levels = (0.05, 0.25, 0.5, 0.75, 0.95) if len(values) else ()
+        return {level: float(np.quantile(values, level)) for level in levels}
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __repr__(self) -> str:
+        median = self.quantiles().get(0.5, math.nan)
+        return (
+            f"CrossValidation({len(self)} splits, {self.paths.height} paths, "
+            f"median sharpe {median:.4g})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>" + str(self.paths._repr_html_())
+
+
+def cross_validate(  # noqa: PLR0913 - the public contract, each by name
+    strategy: Any,
+    data: Any,
+    params: Mapping[str, Any],
+    *,
+    folds: Any = 10,
+    test_folds: Any = 2,
+    purge: Any = 0,
+    embargo: Any = 0,
+    splitter: Any = None,
+    maximize: str | Callable[[Returns], Any] = "sharpe",
+    **options: Any,
+) -> CrossValidation:
+    """Choose parameters by combinatorial purged cross-validation.
+
+    Time is cut into `folds`; each combination of `test_folds` of them is tried with the
+    parameters that were best in the rest. The tries join to several paths through all
+    sessions, so that one gets a distribution of Sharpe ratios instead of one.
+
+    Each set of parameters runs once, over all sessions; choosing and trying look at its
+    daily returns. A position may so be held over the border of two folds: leave out as
+    many sessions as one is held with `purge`.
+
+    Args:
+        strategy: What `backtest` takes.
+        data: What `backtest` takes.
+        params: What `sweep` takes.
+        folds: Into how many spans of equal length time is cut.
+        test_folds: How many of them are tried at once.
+        purge: Sessions left out of the training on each side of a tried fold, or text
+            such as "2w".
+        embargo: Sessions left out behind it besides, because returns have a memory.
+        splitter: In place of these four, an object whose `split(X)` gives the places of
+            training and test sessions: skfolio's `CombinatorialPurgedCV` or
+            `WalkForward`, or a splitter of scikit-learn.
+        maximize: What each split maximises: a ratio's name ("-annual_volatility"
+            minimises), or a function that takes the daily returns of a run in the
+            training's sessions and returns a number.
+        **options: What `sweep` takes, `maximize` excepted, and what `backtest` takes.
+
+    Returns:
+        Splits, paths and their distribution.
+
+    Raises:
+        BadFolds: folds are empty, or training and test overlap.
+        SweepError: every run failed, or in a split no run has a value.
+        InvalidSetting: `maximize` is neither a ratio nor a function.
+
+    Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7 and 12.
+    """
+    score = _score_of(maximize)
+    portal = PolarsDataPortal.coerce(
+        data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
+    )
+    settings = prepare_settings(
+        portal, **{k: v for k, v in options.items() if k not in (*SWEEPS, "store", "progress")}
+    )
+    calendar, end = portal.calendar, settings.end
+    assert end is not None
+    first = calendar.number(settings.start)
+    labels = [calendar.label(first + n) for n in range(calendar.number(end) - first + 1)]
+    splits = _splits(len(labels), folds, test_folds, purge, embargo, splitter)
+    found = sweep(strategy, portal, params, **options)
+    a_year = rows_a_year(settings)
+    returns = found.returns()
+    rows = [row for row in found if row.error is None]
+    choices = [_choice(split, returns, score, a_year) for split in splits]
+    columns = [choice.pop("column") for choice in choices]
+    chosen = [rows[column] for column in columns]
+    table = pl.DataFrame(
+        [
+            {"split": n, "test_folds": sorted(split.test), "train_sessions": len(split.train)}
+            | row.params
+            | choice
+            for n, (split, row, choice) in enumerate(zip(splits, chosen, choices, strict=True))
+        ],
+        infer_schema_length=None,
+    )
+    frame, paths = _paths(labels, splits, columns, returns, a_year)
+    return CrossValidation(found, chosen, splits=table, returns=frame, paths=paths)
+
+
+# The objective of runs, and the sign that makes higher better.
+def _score_of(maximize: Any) -> tuple[Score, float]:
+    if callable(maximize):
+
+        def each(returns: Returns, a_year: int) -> Returns:
+            del a_year
+            return np.array([number(maximize(row)) for row in returns])
+
+        return each, 1.0
+    name = maximize.removeprefix("-") if isinstance(maximize, str) else None
+    if name not in RATIOS:
+        raise InvalidSetting(
+            f"maximize must be a ratio of daily returns, or a function of them: was "
+            f"{maximize!r}; {nearest(str(name), RATIOS)}"
+        )
+    sign = -1.0 if maximize.startswith("-") else 1.0
+
+    def ratio(returns: Returns, a_year: int) -> Returns:
+        found = ratios(np.ascontiguousarray(returns), a_year)[name]
+        return np.where(np.isfinite(found), found, np.nan)
+
+    return ratio, sign
+
+
+def _choice(
+    split: Split, returns: Returns, score: tuple[Score, float], a_year: int
+) -> dict[str, Any]:
+    value, sign = score
+    inside = value(returns[split.train].T, a_year)
+    if np.isnan(inside).all():
+        raise SweepError(
+            f"no run has a value in a training of {len(split.train)} sessions; "
+            f"folds {sorted(split.test)} were to be tried: pass fewer folds, or another maximize"
+        )
+    column = int(np.nanargmax(sign * inside))
+    outside = value(returns[np.concatenate(list(split.test.values()))].T, a_year)
+    own = float(outside[column])
+    rank = None
+    if not math.isnan(own):
+        known = sign * outside[~np.isnan(outside)]
+        lower, equal = np.sum(known < sign * own), np.sum(known == sign * own)
+        rank = float((lower + (equal + 1) / 2.0) / (len(known) + 1))
+    return {
+        "column": column,
+        "in_sample": float(inside[column]),
+        "out_of_sample": None if math.isnan(own) else own,
+        "out_of_sample_rank": rank,
+    }
+
+
+def _splits(
+    sessions: int, folds: Any, test_folds: Any, purge: Any, embargo: Any, splitter: Any
+) -> list[Split]:
+    if splitter is not None:
+        return list(_of_splitter(splitter, sessions))
+    blocks, tested = _whole(folds, "folds", 2), _whole(test_folds, "test_folds", 1)
+    if tested < blocks and math.comb(blocks, tested) > SPLITS_AT_MOST:
+        raise BadFolds(
+            f"{tested} of {blocks} folds make {math.comb(blocks, tested):,} splits, more than "
+            f"{SPLITS_AT_MOST:,}: pass fewer folds, or fewer test_folds"
+        )
+    apart = [sessions_of(v, n, least=0) for v, n in ((purge, "purge"), (embargo, "embargo"))]
+    return list(
+        combinations(sessions, blocks=blocks, tested=tested, purge=apart[0], embargo=apart[1])
+    )
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise BadFolds(f"{name} must be a whole number from {least} on: was {value!r}")
+    return value
+
+
+# Splits as scikit-learn and skfolio have them: the test is one array of places, or one
+# a fold.
+def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
+    if not callable(getattr(splitter, "split", None)):
+        raise BadFolds(
+            f"splitter must have split(X) that gives training and test places: was {splitter!r}"
+        )
+    place = -1
+    for place, (train, test) in enumerate(splitter.split(np.zeros((sessions, 1)))):
+        parts = test if isinstance(test, (list, tuple)) else [test]
+        inside = np.asarray(train, dtype=np.int64)
+        tried = {n: np.asarray(part, dtype=np.int64) for n, part in enumerate(parts)}
+        if not len(inside) or not tried or not all(map(len, tried.values())):
+            raise BadFolds(f"split {place} of {type(splitter).__name__} is empty")
+        shared = np.intersect1d(inside, np.concatenate(list(tried.values())))
+        if len(shared):
+            raise BadFolds(
+                f"training and test overlap in split {place} of {type(splitter).__name__}: "
+                f"session {shared[0]} is in both"
+            )
+        yield Split(inside, tried)
+    if place < 0:
+        raise BadFolds(f"{type(splitter).__name__} makes no split of {sessions} sessions")
+
+
+# Each tried fold goes to the first path that does not have its sessions yet.
+def _paths(
+    labels: Sequence[date],
+    splits: Sequence[Split],
+    columns: Sequence[int],
+    returns: Returns,
+    a_year: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    paths: list[Returns] = []
+    for split, column in zip(splits, columns, strict=True):
+        for places in split.test.values():
+            free = (path for path in paths if np.isnan(path[places]).all())
+            path = next(free, None)
+            if path is None:
+                path = np.full(len(labels), np.nan)
+                paths.append(path)
+            path[places] = returns[places, column]
+    rows = []
+    for place, path in enumerate(paths):
+        found = ratios(path[~np.isnan(path)][None, :], a_year)
+        row = {name: float(value[0]) for name, value in found.items()}
+        finite = {n: v if math.isfinite(v) else None for n, v in row.items()}
+        rows.append({"path": place} | finite)
+    frame = pl.DataFrame({"date": labels} | {f"path_{n}": path for n, path in enumerate(paths)})
+    tried = pl.any_horizontal(pl.exclude("date").is_not_null())
+    schema = {"path": pl.Int64} | dict.fromkeys(RATIOS, pl.Float64)
+    return frame.fill_nan(None).filter(tried), pl.DataFrame(rows, schema=schema)
