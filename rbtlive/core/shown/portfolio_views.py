@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.core.shown.held_assets import HeldAssets
 from rbtlive.core.state.last_sales import LastSale, LastSales
 from rbtlive.core.state.portfolio import Portfolio, Position
 from rbtlive.data.calendars.calendar import us_of
@@ -145,6 +146,10 @@ class PositionsView(Mapping[Asset, PositionView]):
         """
         held = self._held(asset)
         return default if held is None else self._view_of(held)
+
+    def keys(self) -> HeldAssets:
+        """Return the assets held."""
+        return HeldAssets(self)
 
     def items(self) -> _Items:
         """Return (asset, position) of what is held."""
