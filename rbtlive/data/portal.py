@@ -334,6 +334,11 @@ class PolarsDataPortal:
                 "data must be a portal, a frame or a path: was None; pass e.g. "
                 "load_sample('us-daily')"
             )
+        if isinstance(data, type):
+            raise NotAFrame(
+                "data must be a portal, a frame or a path: was the class "
+                f"{data.__name__}; the strategy comes first, e.g. backtest({data.__name__}, bars)"
+            )
         if not isinstance(data, cls):
             if must_be_read(data, interval, calendar):
                 read = read_bars(data, calendar=calendar, labels_by_default="end")

@@ -14,7 +14,8 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import date
-from typing import Any, Literal, cast
+from decimal import Decimal
+from typing import Any, Final, Literal, cast
 
 from rbtlive.core.rules.quirks import quirks
 from rbtlive.core.state.settings import RunSettings
@@ -75,9 +76,6 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     if frames not in ("polars", "pandas"):
         raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
     del calendar  # the portal's own is the run's
-    capital = to_decimal(capital_base)
-    if not capital.is_finite() or capital <= 0:
-        raise ZeroCapitalError(f"capital_base must be greater than zero: was {capital_base}")
     if params is not None and not isinstance(params, Mapping):
         raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r}')
     exchange = portal.calendar
@@ -85,7 +83,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         start = _after_bars(portal, interval, warmup, start=start)
     first, last = _span(portal, start=start, end=end, endless=endless)
     return RunSettings(
-        capital_base=capital,
+        capital_base=_capital(capital_base),
         frequency=interval.text,
         calendar=exchange.name,
         start=exchange.label(first),
@@ -175,12 +173,34 @@ def _span(
     return first, last
 
 
+_MODELS: Final = {"commission": "PerDollar(0.001)", "slippage": "FixedBasisPointsSlippage(5)"}
+
+
 def _model(model: Any, name: str, method: str) -> Any:
+    if isinstance(model, type):
+        raise InvalidSetting(
+            f"{name} must be a {name} model: was the class {model.__name__}; pass one of it, "
+            f"{name}={model.__name__}(...)"
+        )
     if model is not None and not callable(getattr(model, method, None)):
         raise InvalidSetting(
-            f"{name} must be a {name} model: was {model!r}; see rbtlive.finance.{name}"
+            f"{name} must be a {name} model: was {model!r}; pass e.g. "
+            f"{name}=rbtlive.{_MODELS[name]}; see rbtlive.finance.{name}"
         )
     return model
+
+
+def _capital(value: Any) -> Decimal:
+    try:
+        capital = to_decimal(value)
+    except (TypeError, ValueError, ArithmeticError):
+        raise InvalidSetting(
+            f"capital_base must be a number: was {value!r} ({type(value).__name__}); pass an int, "
+            "float or Decimal"
+        ) from None
+    if not capital.is_finite() or capital <= 0:
+        raise ZeroCapitalError(f"capital_base must be greater than zero: was {value}")
+    return capital
 
 
 def feed_portal(feed: DataFeed, portal: Any, options: Mapping[str, Any]) -> PolarsDataPortal:

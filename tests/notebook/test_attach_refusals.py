@@ -94,6 +94,7 @@ BAD_ARGUMENTS = {
         errors.ZeroCapitalError,
         "nan",
     ),
+    "capital that is text": ({"capital_base": "1e6"}, errors.InvalidSetting, "'1e6'"),
     "unknown calendar": ({"calendar": "XMOON"}, errors.InvalidCalendarName, "XMOON"),
     "unknown parameter": (
         {"params": {"amuont": 3}},
@@ -101,7 +102,12 @@ BAD_ARGUMENTS = {
         "did you mean 'amount'",
     ),
     "unknown benchmark": ({"benchmark": "ZZZ"}, errors.SymbolNotFound, "ZZZ"),
-    "commission that is none": ({"commission": 0.01}, errors.InvalidSetting, "commission"),
+    "commission that is none": ({"commission": 0.01}, errors.InvalidSetting, "PerDollar"),
+    "a class of commission": (
+        {"commission": rbt.PerShare},
+        errors.InvalidSetting,
+        "commission=PerShare(...)",
+    ),
     "slippage that is none": ({"slippage": "none"}, errors.InvalidSetting, "slippage"),
     "on_error": ({"on_error": "ignore"}, errors.InvalidSetting, "'ignore'"),
     "on_divergence": ({"on_divergence": "no"}, errors.InvalidSetting, "'positions'"),

@@ -9,6 +9,7 @@ import difflib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from rbtlive.errors import EmptySweep, InvalidSetting, SweepTooLarge, UnknownParameter
@@ -47,6 +48,18 @@ def nearest(name: str, known: Any) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none'}"
 
 
+def _takes_one(function: object) -> bool:
+    if not callable(function):
+        return False
+    try:
+        signature(function).bind({})
+    except TypeError:
+        return False
+    except ValueError:  # a function of C that does not say what it takes
+        return True
+    return True
+
+
 class Space:
     """The values that each parameter may take.
 
@@ -62,10 +75,10 @@ class Space:
                 "params of sweep() must map each parameter to its values: was "
                 f"{type(params).__name__}; pass e.g. {{'fast': [5, 10], 'slow': [20, 50]}}"
             )
-        if where is not None and not callable(where):
+        if where is not None and not _takes_one(where):
             raise InvalidSetting(
-                f"where must be a function of the parameters: was {where!r}; pass e.g. "
-                'where=lambda p: p["fast"] < p["slow"]'
+                f"where must be a function of one argument, the parameters: was {where!r}; pass "
+                'e.g. where=lambda p: p["fast"] < p["slow"]'
             )
         self.axes = {str(name): _axis(str(name), values) for name, values in params.items()}
         self.where = where

@@ -170,6 +170,8 @@ class SweepResult:
             raise IndexError(f"row {number} is none of the sweep's {count}: 0 to {count - 1}")
         return SweepRow(self, number % count, self._rows[number])
 
+    __getitem__ = row
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -11,6 +11,7 @@ import rbtlive as rbt
 from rbtlive.errors import (
     EmptySweep,
     InvalidSetting,
+    NotAFrame,
     SettingsError,
     StoreMismatch,
     SweepError,
@@ -180,12 +181,28 @@ def test_a_parameter_named_like_a_metric_gets_a_column_of_its_own():
         ({"n": True}, "n of sweep"),
         ({"backend": "threads"}, "a dask client or an executor"),
         ({"where": 3}, "where must be a function"),
+        ({"where": lambda fast, slow: fast < slow}, "of one argument"),
         ({"store": "sqlite:///x"}, "path of an SQLite file"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_can(options, message):
     with pytest.raises(InvalidSetting, match=message):
         sweep(**options)
+
+
+def test_a_run_is_taken_by_its_number():
+    found = sweep()
+
+    assert [found[0].params, found[-1].params] == [
+        one.params for one in (found.row(0), found.row(5))
+    ]
+
+
+def test_a_strategy_in_the_place_of_data_is_said():
+    with pytest.raises(
+        NotAFrame, match=r"the strategy comes first, e\.g\. backtest\(Cross, bars\)"
+    ):
+        rbt.backtest(daily_frame(40, 2), Cross)
 
 
 def test_an_unknown_option_is_refused_with_the_nearest():
