@@ -52,7 +52,7 @@ from rbtlive.data.checking.schema import (
 )
 from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.reading.intake import Intake
-from rbtlive.data.reading.judging import must_be_read
+from rbtlive.data.reading.judging import must_be_read, refuse_what_is_no_data
 from rbtlive.data.reading.whole import ReadBars, read_bars
 from rbtlive.data.report import DataReport, report_of
 from rbtlive.errors import (
@@ -60,7 +60,6 @@ from rbtlive.errors import (
     DuplicateBar,
     EmptyData,
     MultipleSymbolsFound,
-    NotAFrame,
     OutsideCalendar,
     SettingsError,
     UnknownSymbol,
@@ -329,16 +328,7 @@ class PolarsDataPortal:
             DataError: the frame cannot be used.
         """
         interval = Interval.parse(frequency)
-        if data is None:
-            raise NotAFrame(
-                "data must be a portal, a frame or a path: was None; pass e.g. "
-                "load_sample('us-daily')"
-            )
-        if isinstance(data, type):
-            raise NotAFrame(
-                "data must be a portal, a frame or a path: was the class "
-                f"{data.__name__}; the strategy comes first, e.g. backtest({data.__name__}, bars)"
-            )
+        refuse_what_is_no_data(data)
         if not isinstance(data, cls):
             if must_be_read(data, interval, calendar):
                 read = read_bars(data, calendar=calendar, labels_by_default="end")

@@ -11,7 +11,7 @@ import concurrent.futures
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -31,6 +31,18 @@ READ_WITHIN_S = 10.0
 T = TypeVar("T")
 
 
+class SessionLog(deque[str]):
+    """Lines of a session's log, the latest last; they can be sliced as a list can, and
+    print one a line.
+    """
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(self)[place] if isinstance(place, slice) else super().__getitem__(place)
+
+    def __str__(self) -> str:
+        return "\n".join(self)
+
+
 class ObservedSession:
     """A session, to be looked at.
 
@@ -46,7 +58,7 @@ class ObservedSession:
     def __init__(self, name: str, engine: TradingEngine) -> None:
         self.name = name
         self.engine = engine
-        self.logs: deque[str] = deque(maxlen=KEPT_LOGS)
+        self.logs = SessionLog(maxlen=KEPT_LOGS)
         self.thread: LoopThread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -104,12 +104,18 @@ def _more(count: int) -> Iterator[str]:
 def _sections(values: Values) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     for title, lines in _SECTIONS.items():
         rows = [
-            (line.label, by_unit(value, line.unit) + (" days" if line.unit == "days" else ""))
+            (line.label, _days(value) if line.unit == "days" else by_unit(value, line.unit))
             for line in lines
             if (value := values.get(line.name)) is not None and math.isfinite(value)
         ]
         if rows:
             yield title, rows
+
+
+def _days(days: float) -> str:
+    if 0 < days < 1 / 24:
+        return f"{days * 24 * 60:.3g} minutes"
+    return f"{days * 24:.3g} hours" if 0 < days < 1 else f"{by_unit(days, 'days')} days"
 
 
 def _values(result: ResultTables) -> Values:

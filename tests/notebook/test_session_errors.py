@@ -93,6 +93,8 @@ def test_on_error_raise_ends_the_session_as_the_backtest_ends(tmp_path):
     assert session.state == "failed"
     assert len(session.result().performance) == 2
     assert 'File "<cell of Fragile>", line 12' in session.logs[-1]
+    assert session.logs[-2:] == list(session.logs)[-2:]
+    assert str(session.logs) == "\n".join(session.logs)
     assert rbt.sessions() == {}
     for awaited in (session.wait, session.stop):
         with pytest.raises(ZeroDivisionError, match="bar 3"):

@@ -162,3 +162,15 @@ def test_a_benchmark_gives_all_that_is_measured_against_it():
 
     values = dict(result.stats.select("statistic", "value").rows())
     assert {name for name in AGAINST if values[name] is None} == set()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "held"),
+    [(20, "20 minutes"), (150, "2.5 hours"), (3 * 1440, "3 days")],
+)
+def test_how_long_trades_were_held_is_said_in_a_fitting_unit(minutes, held):
+    bars = moments(4400, 1)
+
+    result = rbt.backtest(planned({1: 1, 1 + minutes: -1}), bars, frequency="1m", **CLOCK)
+
+    assert f"held on average  {held}\n" in str(result) + "\n"

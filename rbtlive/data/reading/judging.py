@@ -22,12 +22,27 @@ from rbtlive.data.checking.frames import (
 )
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
-from rbtlive.errors import DataError
+from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
 from rbtlive.model.interval import DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")
+
+
+def refuse_what_is_no_data(data: Any) -> None:
+    """Refuse what cannot be bars in any shape.
+
+    Raises:
+        NotAFrame: nothing was passed, or a class, as if the strategy came second.
+    """
+    was = "None; pass e.g. load_sample('us-daily')"
+    if isinstance(data, type):
+        name = data.__name__
+        was = f"the class {name}; the strategy comes first, e.g. backtest({name}, bars)"
+    elif data is not None:
+        return
+    raise NotAFrame(f"data must be a portal, a frame or a path: was {was}")
 
 
 def must_be_read(source: Any, interval: Interval, calendar: str | None) -> bool:

@@ -21,7 +21,7 @@ def by_unit(value: float | None, unit: str) -> str:
     if unit in {"count", "sessions"}:
         return f"{value:,.0f}"
     if unit in {"days", "bars"}:
-        return f"{value:,.1f}".removesuffix(".0")
+        return f"{value:.2g}" if 0 < value < 1 else f"{value:,.1f}".removesuffix(".0")
     return f"{value:,.2f}"
 
 
