@@ -36,6 +36,12 @@ async def given(items):
         yield item
 
 
+def attached(folder, strategy=Hold, **options):
+    """Attach a strategy to the daily bars on paper, as the session "p"."""
+    options = {"data": PolarsDataPortal(daily_frame())} | options
+    return rbt.attach(strategy, rbt.PaperBroker(), journal=folder, name="p", **options)
+
+
 def moved(bar, by, **changes):
     return bar.model_copy(update={"timestamp": bar.timestamp + by, **changes})
 
@@ -75,14 +81,7 @@ def test_a_slice_is_processed_before_the_source_says_more(tmp_path, shape):
                 # What follows is only said once this slice was acted on.
                 await processed(session, number + 1)
 
-        session = rbt.attach(
-            Hold,
-            rbt.PaperBroker(),
-            feed=source(),
-            data=PolarsDataPortal(daily_frame()),
-            journal=tmp_path,
-            name="p",
-        )
+        session = attached(tmp_path, feed=source())
         await session.wait()
         return session
 
@@ -99,15 +98,7 @@ def test_a_slice_waits_for_the_symbols_that_are_expected_and_no_others(tmp_path)
                 yield first
                 await processed(session, number + 1)
 
-        session = rbt.attach(
-            Hold,
-            rbt.PaperBroker(),
-            feed=source(),
-            data=PolarsDataPortal(daily_frame()),
-            journal=tmp_path,
-            name="p",
-            expected=["aaa"],
-        )
+        session = attached(tmp_path, feed=source(), expected=["aaa"])
         await session.wait()
 
     run(scenario())
@@ -119,14 +110,7 @@ def test_a_slice_waits_for_the_symbols_that_are_expected_and_no_others(tmp_path)
 def test_symbols_that_are_expected_must_be_the_sessions(tmp_path, expected):
     async def scenario():
         with pytest.raises(InvalidSetting, match="expected must name some of the session's"):
-            rbt.attach(
-                Hold,
-                rbt.PaperBroker(),
-                feed=given(DAYS),
-                data=PolarsDataPortal(daily_frame()),
-                journal=tmp_path,
-                expected=expected,
-            )
+            attached(tmp_path, feed=given(DAYS), expected=expected)
 
     run(scenario())
 
@@ -162,11 +146,10 @@ def test_a_run_with_such_bars_is_carried_on_where_it_was_stopped(tmp_path):
                 yield item
             await over.wait()
 
-        options = {"data": portal, "journal": tmp_path, "name": "p"}
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=first_part(), **options)
+        session = attached(tmp_path, Churn, feed=first_part())
         await processed(session, 17)
         await session.stop()
-        second = rbt.attach(Churn, rbt.PaperBroker(), feed=given(items), **options)
+        second = attached(tmp_path, Churn, feed=given(items))
         await second.wait()
         return second
 
@@ -220,13 +203,7 @@ def test_labels_are_refused_where_the_stamps_are_known(tmp_path):
     async def scenario():
         for labels, words in (("start", "leave it out"), ("middle", "labels must be one of")):
             with pytest.raises(InvalidSetting, match=words):
-                rbt.attach(
-                    Hold,
-                    rbt.PaperBroker(),
-                    feed=rbt.ReplayFeed(daily_frame()),
-                    journal=tmp_path,
-                    labels=labels,
-                )
+                attached(tmp_path, feed=rbt.ReplayFeed(daily_frame()), data=None, labels=labels)
 
     run(scenario())
 
@@ -294,13 +271,7 @@ def test_a_clock_beyond_the_calendar_is_named(tmp_path, monkeypatch):
 
     async def scenario():
         with pytest.raises(OutsideCalendar, match="machine's clock says 2190-01-01"):
-            rbt.attach(
-                Hold,
-                rbt.PaperBroker(),
-                feed=given(DAYS),
-                data=PolarsDataPortal(daily_frame()),
-                journal=tmp_path,
-            )
+            attached(tmp_path, feed=given(DAYS))
 
     run(scenario())
 
@@ -314,10 +285,9 @@ def test_a_running_name_that_is_attached_afresh_says_that_it_starts_anew(tmp_pat
                 yield day
             await over.wait()
 
-        options = {"data": PolarsDataPortal(daily_frame()), "journal": tmp_path, "name": "p"}
-        first = rbt.attach(Hold, rbt.PaperBroker(), feed=source(), **options)
+        first = attached(tmp_path, feed=source())
         await processed(first, 3)
-        second = rbt.attach(Hold, rbt.PaperBroker(), feed=given(DAYS), fresh=True, **options)
+        second = attached(tmp_path, feed=given(DAYS), fresh=True)
         await second.wait()
         return second
 
