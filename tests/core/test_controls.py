@@ -324,3 +324,12 @@ def test_an_impossible_setting_is_a_value_error_that_names_it(make, message) -> 
 def test_a_setting_of_the_wrong_type_is_a_type_error_that_names_it(make, message) -> None:
     with pytest.raises(TypeError, match=message):
         make()
+
+
+def test_a_warning_points_at_who_asked_the_control():
+    control = LongOnly("log")
+
+    with pytest.warns(RbtliveWarning) as caught:
+        control.validate(ALFA, -1, Holding(), NOW, None)
+
+    assert caught[0].filename == __file__

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import resolve
@@ -25,18 +25,20 @@ ZIPLINES_MAX_SHARES = Decimal(10**11)
 MAX_SHARES = Decimal(10**20)
 """What 38 digits leave room for: amounts in billionths, at prices in billionths."""
 
+Terms: TypeAlias = tuple[Any, Any, Any, str | None]
+"""Limit price, stop price, style and tag of an order call, as the strategy gave them. A
+plain tuple: it costs no call.
+"""
+
 
 def place_order(
     state: RunState,
     asset: Asset,
     amount: Any,
-    *,
-    limit_price: Any = None,
-    stop_price: Any = None,
-    style: Any = None,
-    tag: str | None = None,
+    terms: Terms,
 ) -> str | None:
     """Check and place an order; return its id, or None for zero shares."""
+    limit_price, stop_price, style, tag = terms
     if tag is not None and not isinstance(tag, str):
         raise TypeError(f"tag must be a text: was {tag!r} ({type(tag).__name__}) in an order call")
     shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)

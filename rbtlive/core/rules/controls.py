@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from rbtlive.errors import AccountControlViolation, RbtliveWarning, TradingControlViolation
 from rbtlive.model.asset import Asset
@@ -23,8 +24,8 @@ from rbtlive.model.number import ENGINE_CONTEXT, plain_text, to_decimal
 _ON_ERROR = ("fail", "log")
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, RbtliveWarning, stacklevel=4)
+def _warn(message: str, *, stacklevel: int) -> None:
+    warnings.warn(message, RbtliveWarning, stacklevel=stacklevel)
 
 
 class TradingControl(abc.ABC):
@@ -47,13 +48,15 @@ class TradingControl(abc.ABC):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 33-90.
     """
 
+    _warning_frames = 4  # from the warning to who asked the control
+
     def __init__(self, on_error: str, **parameters: Any) -> None:
         if on_error not in _ON_ERROR:
             raise ValueError(
                 f'on_error of {type(self).__name__} must be "fail" or "log": was {on_error!r}'
             )
         self.on_error = on_error
-        self.report: Callable[[str], None] = _warn
+        self.report: Callable[[str], None] = partial(_warn, stacklevel=self._warning_frames)
         self._times: Counter[int] = Counter()
         self._parameters = parameters
 
@@ -113,7 +116,38 @@ class TradingControl(abc.ABC):
         return f"{type(self).__name__}({self._parameters})"
 
 
-class MaxOrderCount(TradingControl):
+class _Asked(NamedTuple):
+    # What a control is asked about.
+    asset: Asset
+    amount: Any
+    portfolio: Any
+    when: datetime
+    data: Any
+
+
+class _OrderControl(TradingControl):
+    # Our own controls take what they are asked about as one.
+    _warning_frames = 6
+
+    def validate(
+        self,
+        asset: Asset,
+        amount: Any,
+        portfolio: Any,
+        algo_datetime: datetime,
+        algo_current_data: Any,
+    ) -> None:
+        """Refuse the order if it breaks the control."""
+        self._check(_Asked(asset, amount, portfolio, algo_datetime, algo_current_data))
+
+    @abc.abstractmethod
+    def _check(self, asked: _Asked) -> None: ...
+
+    def _violated(self, asked: _Asked, metadata: dict[str, Any] | None = None) -> None:
+        self.handle_violation(asked.asset, asked.amount, asked.when, metadata)
+
+
+class MaxOrderCount(_OrderControl):
     """Limit the number of order calls in a UTC day.
 
     A call that a control registered later refuses counts too.
@@ -131,26 +165,18 @@ class MaxOrderCount(TradingControl):
         self.orders_placed = 0
         self.current_date: date | None = None
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order once the day's calls are used up; count it otherwise."""
-        del portfolio, algo_current_data
-        today = algo_datetime.date()
+    # Refuse the order once the day's calls are used up; count it otherwise.
+    def _check(self, asked: _Asked) -> None:
+        today = asked.when.date()
         if self.current_date != today:
             self.orders_placed = 0
             self.current_date = today
         if self.orders_placed >= self.max_count:
-            self.handle_violation(asset, amount, algo_datetime)
+            self._violated(asked)
         self.orders_placed += 1
 
 
-class RestrictedListOrder(TradingControl):
+class RestrictedListOrder(_OrderControl):
     """Forbid orders for restricted assets.
 
     Args:
@@ -164,21 +190,13 @@ class RestrictedListOrder(TradingControl):
         super().__init__(on_error)
         self.restrictions = restrictions
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order if its asset is restricted now."""
-        del portfolio, algo_current_data
-        if self.restrictions.is_restricted(asset, algo_datetime):
-            self.handle_violation(asset, amount, algo_datetime)
+    # Refuse the order if its asset is restricted now.
+    def _check(self, asked: _Asked) -> None:
+        if self.restrictions.is_restricted(asked.asset, asked.when):
+            self._violated(asked)
 
 
-class _SizeLimit(TradingControl):
+class _SizeLimit(_OrderControl):
     # Orders and positions are limited in the same two ways: by shares and by value at
     # the bar's price.
     def __init__(
@@ -199,17 +217,17 @@ class _SizeLimit(TradingControl):
         self._most_shares = _checked(max_shares, "max_shares", self)
         self._most_notional = _checked(max_notional, "max_notional", self)
 
-    def _limit(self, asset: Asset, amount: Any, size: Decimal, when: datetime, data: Any) -> None:
+    def _limit(self, asked: _Asked, size: Decimal) -> None:
         if self._most_shares is not None and abs(size) > self._most_shares:
-            self.handle_violation(asset, amount, when)
+            self._violated(asked)
             return  # one order is reported once, whatever it breaks
         if self._most_notional is None:
             return
-        price = data.current(asset, "price")
+        price = asked.data.current(asked.asset, "price")
         if math.isnan(price):
             return
         if abs(ENGINE_CONTEXT.multiply(size, to_decimal(price))) > self._most_notional:
-            self.handle_violation(asset, amount, when)
+            self._violated(asked)
 
     def _concerns(self, asset: Asset) -> bool:
         return self.asset is None or int(self.asset) == int(asset)
@@ -230,18 +248,10 @@ class MaxOrderSize(_SizeLimit):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 141-183.
     """
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order if it is too large."""
-        del portfolio
-        if self._concerns(asset):
-            self._limit(asset, amount, to_decimal(amount), algo_datetime, algo_current_data)
+    # Refuse the order if it is too large.
+    def _check(self, asked: _Asked) -> None:
+        if self._concerns(asked.asset):
+            self._limit(asked, to_decimal(asked.amount))
 
 
 class MaxPositionSize(_SizeLimit):
@@ -262,21 +272,13 @@ class MaxPositionSize(_SizeLimit):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 186-234.
     """
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order if the position would become too large."""
-        if self._concerns(asset):
-            after = _position(portfolio, asset) + to_decimal(amount)
-            self._limit(asset, amount, after, algo_datetime, algo_current_data)
+    # Refuse the order if the position would become too large.
+    def _check(self, asked: _Asked) -> None:
+        if self._concerns(asked.asset):
+            self._limit(asked, _position_after(asked))
 
 
-class LongOnly(TradingControl):
+class LongOnly(_OrderControl):
     """Forbid orders that would lead to a short position.
 
     Open orders are not counted.
@@ -284,47 +286,28 @@ class LongOnly(TradingControl):
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 237-249.
     """
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order if the position would become negative."""
-        del algo_current_data
-        if _position(portfolio, asset) + to_decimal(amount) < 0:
-            self.handle_violation(asset, amount, algo_datetime)
+    # Refuse the order if the position would become negative.
+    def _check(self, asked: _Asked) -> None:
+        if _position_after(asked) < 0:
+            self._violated(asked)
 
 
-class AssetDateBounds(TradingControl):
+class AssetDateBounds(_OrderControl):
     """Forbid orders for an asset before its first day and after its last.
 
     Source: zipline-reloaded 3.2.1, finance/controls.py, lines 252-281.
     """
 
-    def validate(
-        self,
-        asset: Asset,
-        amount: Any,
-        portfolio: Any,
-        algo_datetime: datetime,
-        algo_current_data: Any,
-    ) -> None:
-        """Refuse the order if the asset does not live on this UTC day."""
-        del portfolio, algo_current_data
-        if amount == 0:
+    # Refuse the order if the asset does not live on this UTC day.
+    def _check(self, asked: _Asked) -> None:
+        asset = asked.asset
+        if asked.amount == 0:
             return
-        today = algo_datetime.date()
+        today = asked.when.date()
         if asset.start_date and today < (start := _day(asset.start_date)):
-            self.handle_violation(
-                asset, amount, algo_datetime, metadata={"asset_start_date": start.isoformat()}
-            )
+            self._violated(asked, {"asset_start_date": start.isoformat()})
         if asset.end_date and today > (end := _day(asset.end_date)):
-            self.handle_violation(
-                asset, amount, algo_datetime, metadata={"asset_end_date": end.isoformat()}
-            )
+            self._violated(asked, {"asset_end_date": end.isoformat()})
 
 
 class AccountControl(abc.ABC):
@@ -438,8 +421,10 @@ class MinLeverage(AccountControl):
             self.fail()
 
 
-def _position(portfolio: Any, asset: Asset) -> Decimal:
-    return to_decimal(portfolio.positions[asset].amount)
+# The position that an order leads to, open orders not counted.
+def _position_after(asked: _Asked) -> Decimal:
+    held = to_decimal(asked.portfolio.positions[asked.asset].amount)
+    return held + to_decimal(asked.amount)
 
 
 def _shown(amount: Any) -> str:

@@ -66,15 +66,7 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order")
         if known is None:
             return None
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_value(
         self,
@@ -95,15 +87,7 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_value(state, known, value)
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_percent(
         self,
@@ -122,15 +106,7 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_for_percent(state, known, percent)
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target(
         self,
@@ -149,15 +125,7 @@ class OrderMethods(Bound):
         if known is None:
             return None
         amount = sizing.shares_to_target(state, known, target)
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_value(
         self,
@@ -178,15 +146,7 @@ class OrderMethods(Bound):
         amount = sizing.shares_to_target(
             state, known, sizing.shares_for_value(state, known, target)
         )
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_percent(
         self,
@@ -207,15 +167,7 @@ class OrderMethods(Bound):
         amount = sizing.shares_to_target(
             state, known, sizing.shares_for_percent(state, known, target)
         )
-        return place_order(
-            state,
-            known,
-            amount,
-            limit_price=limit_price,
-            stop_price=stop_price,
-            style=style,
-            tag=tag,
-        )
+        return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_percents(
         self, targets: Mapping[Asset, Any], *, tag: str | None = None
@@ -246,8 +198,9 @@ class OrderMethods(Bound):
         sizes = sizing.shares_to_targets(
             state, [(own, part) for _, own, part in wanted if own is not None]
         )
+        terms = (None, None, None, tag)
         return {
-            asset: None if own is None else place_order(state, own, sizes[own], tag=tag)
+            asset: None if own is None else place_order(state, own, sizes[own], terms)
             for asset, own, _ in wanted
         }
 
