@@ -38,10 +38,10 @@ from rbtlive.errors import (
     MissingValue,
 )
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.bar import PRICES
+from rbtlive.model.bar import OHLCV, PRICES
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
-FIELDS: Final = (*PRICES, "volume")
+FIELDS: Final = OHLCV
 COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
 """What is read of a source of bars."""
 

@@ -104,12 +104,12 @@ class BreakerWatch:
         limits: The limits; several runs may share them.
 
     Attributes:
-        looks_at_books: Whether there is anything to `check`.
+        has_checks: Whether there is anything to `check`.
     """
 
     def __init__(self, limits: Breakers) -> None:
         self.limits = limits
-        self.looks_at_books = limits.look_at_books
+        self.has_checks = limits.look_at_books
         self._peak = Decimal(0)
         self._sessions_before = self._errors_before = self._orders_before = 0
         self._session = -1
@@ -131,7 +131,7 @@ class BreakerWatch:
         """Return the event of the first limit of the books that is passed, or None; to
         be called after each slice.
         """
-        if not self.looks_at_books or not self._may_trip(core):
+        if not self.has_checks or not self._may_trip(core):
             return None
         return self._check_books(core) or self._check_counts(core)
 

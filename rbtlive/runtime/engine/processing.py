@@ -104,7 +104,7 @@ class EventProcessor:
                 run.hand_over(commands)
         if event.bars:  # an empty one says nothing of the feed
             self.last_bars = event
-        if self._breakers.looks_at_books:
+        if self._breakers.has_checks:
             run.enqueue_if(self._breakers.check(run.core))
 
     def _begin_at(self, event: MarketDataEvent) -> None:
