@@ -240,7 +240,7 @@ def test_another_format_is_refused_by_name(begin, folder):
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(JournalVersion, match="must have format 1: has 99"):
+    with pytest.raises(JournalVersion, match="must have format 2: has 99"):
         begin()
     with pytest.raises(JournalVersion):
         open_run(folder, "sma")

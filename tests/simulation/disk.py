@@ -14,6 +14,7 @@ from typing import Any
 from rbtlive.model.events import Event
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal.chain import follow
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.opening import open_journal
@@ -135,8 +136,8 @@ class Disk:
         connection = store.connect(None)
         connection.deserialize(self._image)
         header, seed = store.read_header(connection, None)
-        chain, cut = store.follow(connection, path=None, seed=seed)
-        journal = Journal(connection, path=None, header=header, chain=chain, clock=clock)
+        chain, cut = follow(connection, path=None, seed=seed)
+        journal = Journal(connection, path=None, header=header, seed=seed, chain=chain, clock=clock)
         journal.resumed, journal.cut = True, cut
         return journal
 

@@ -350,6 +350,9 @@ class TradingEngine:
                 if loop_budget.is_due():
                     self.journal.commit()
                     await loop_budget.take()
+                    if self._given_up:
+                        return
+                    self.journal.pack()
             if self._given_up:
                 return
             self.journal.commit()
@@ -358,6 +361,7 @@ class TradingEngine:
                 return
             self._wakeup.clear()
             if not queue.size:
+                self.journal.pack()
                 await self._wakeup.wait()
 
     async def drain(self, wait_s: float) -> None:

@@ -43,6 +43,61 @@ _MOST_DATES = 4096
 _dates: dict[int, str] = {}
 
 
+Cells = list[tuple[str, str, str, str, str, str, str]]
+"""A slice as texts: symbol in quotes, symbol, close, high, low, open, volume."""
+
+
+class SliceText(str):
+    """What `encode_event` gives for a slice, which knows its parts: its event is made
+    without reading the text.
+    """
+
+    __slots__ = ("_cells",)
+    _cells: Cells
+
+    @classmethod
+    def of(cls, cells: Cells) -> SliceText:
+        """Return the text of these bars."""
+        bars = [
+            f'{in_quotes}:{{"close":"{last}","high":"{high}","low":"{low}","open":"{first}",'
+            f'"volume":"{volume}"}}'
+            for in_quotes, _symbol, last, high, low, first, volume in cells
+        ]
+        text = cls(f'{{"bars":{{{",".join(bars)}}}}}')
+        text._cells = cells
+        return text
+
+    def event(self, timestamp: datetime) -> MarketDataEvent:
+        """Return the slice of this time.
+
+        Raises:
+            JournalCorrupt: it holds something else than bars.
+        """
+        known = _known.get
+        bars = {}
+        for _in_quotes, symbol, last, high, low, first, volume in self._cells:
+            opened, highest = known(first) or _learn(first), known(high) or _learn(high)
+            lowest, closed = known(low) or _learn(low), known(last) or _learn(last)
+            traded = known(volume) or _learn(volume)
+            if lowest[0] > highest[0]:
+                event = decode_event("MarketDataEvent", timestamp=timestamp, payload=str(self))
+                assert isinstance(event, MarketDataEvent)
+                return event
+            bars[symbol] = trusted_bar(
+                {
+                    "symbol": symbol,
+                    "timestamp": timestamp,
+                    "open": opened[0],
+                    "high": highest[0],
+                    "low": lowest[0],
+                    "close": closed[0],
+                    "volume": traded[0],
+                    "_floats": (opened[1], highest[1], lowest[1], closed[1], traded[1]),
+                }
+            )
+        return trusted_slice(timestamp, bars)
+
+
 def canonical_json(value: object) -> str:
     """Return the one JSON text of a value.
 

@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
 from rbtlive.errors import JournalUnwritable, RunNotFound
-from rbtlive.model.events import Event
+from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal.blocks import PACKED_AT_BYTES, RowReader, pack_oldest
+from rbtlive.runtime.journal.chain import Chain, TailCut, follow, hash_of
 from rbtlive.runtime.journal.codec import (
+    SliceText,
     canonical_json,
     datetime_text,
     decode_event,
@@ -32,12 +35,13 @@ from rbtlive.runtime.journal.custody import Custody
 from rbtlive.runtime.journal.files import new_run_id
 from rbtlive.runtime.journal.forks import OPEN
 from rbtlive.runtime.journal.lock import SessionLock
-from rbtlive.runtime.journal.store import Chain, TailCut
+from rbtlive.runtime.journal.packing import Row
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096
 _MOST_BUFFERED = 4096
 _INPUT = "input"  # RowKind.INPUT, as a plain string
+_SLICE = MarketDataEvent.__name__
 RUN_ENDED = "RunEnded"
 """Type of the row that ends a run; after it nothing is written."""
 
@@ -92,14 +96,10 @@ class JournalRow(NamedTuple):
             JournalVersion: no event has this type.
             JournalCorrupt: the payload does not describe one.
         """
-        return decode_event(self.type, timestamp=self.timestamp, payload=self.payload)
-
-
-class _Words(dict[bytes, str]):
-    # Kinds and types come again in every row.
-    def __missing__(self, word: bytes) -> str:
-        self[word] = text = word.decode()
-        return text
+        payload = self.payload
+        if type(payload) is SliceText and self.type == _SLICE:
+            return payload.event(self.timestamp)
+        return decode_event(self.type, timestamp=self.timestamp, payload=payload)
 
 
 class RecordedRun:
@@ -121,7 +121,8 @@ class RecordedRun:
         try:
             refuse_blank(self._connection, path)
             self.header, seed = store.read_header(self._connection, path)
-            self._chain, self.cut = store.follow(self._connection, path=path, seed=seed)
+            self._chain, self.cut = follow(self._connection, path=path, seed=seed)
+            self._stored = RowReader(self._connection, path=path, seed=seed)
         except BaseException:
             self._connection.close()
             raise
@@ -152,39 +153,32 @@ class RecordedRun:
         """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
         one a line.
         """
-        return str(self._chain.digest.hexdigest())
+        return hash_of(self.rows())
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, up to the last one that is good
         now.
         """
-        return self._made(store.read_rows(self._connection, after=after, last=self._chain.seq))
+        return self._made(self._stored.rows(after=after, last=self._chain.seq))
 
-    def rows_without(self, type_name: str) -> Iterator[JournalRow]:
-        """Yield the rows that are not of a type, in order, at the cost of those
-        alone.
+    def rows_without_slices(self) -> Iterator[JournalRow]:
+        """Yield the rows that are no slices, in order; packed slices are not looked
+        at.
         """
-        return self._made(
-            store.read_rows_without(self._connection, type_name, last=self._chain.seq)
-        )
-
-    def _made(self, stored: Iterator[store.RawRow]) -> Iterator[JournalRow]:
-        make, words = tuple.__new__, _Words()
-        try:
-            for seq, kind, type_name, ts, payload, _checksum, wall_us in stored:
-                parts = (seq, words[kind], words[type_name], ts.decode(), payload.decode(), wall_us)
-                yield make(JournalRow, parts)
-        except store.SQLITE_ERRORS as error:
-            raise store.as_journal_error(error, self.path) from error
+        stored = self._stored.rows(after=0, last=self._chain.seq, with_bars=False)
+        return self._made(row for row in stored if row[2] != _SLICE)
 
     def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
         """Yield the rows of one kind, in order."""
+        return self._made(self._stored.rows_of_kind(kind, last=self._chain.seq))
+
+    def _made(self, stored: Iterator[Row]) -> Iterator[JournalRow]:
+        make = JournalRow._make
         try:
-            numbers = store.numbers_of_kind(self._connection, kind, last=self._chain.seq)
+            for row in stored:
+                yield make(row)
         except store.SQLITE_ERRORS as error:
             raise store.as_journal_error(error, self.path) from error
-        for number in numbers:
-            yield next(self.rows(after=number - 1))
 
     def events(self, *, kind: str = RowKind.INPUT, after: int = 0) -> Iterator[tuple[int, Event]]:
         """Yield number and event of each row of a kind.
@@ -233,6 +227,7 @@ class Journal(RecordedRun):
         *,
         path: Path | None,
         header: dict[str, Any],
+        seed: bytes,
         chain: Chain,
         clock: Clock,
         lock: SessionLock | None = None,
@@ -243,9 +238,11 @@ class Journal(RecordedRun):
         self.cut = None
         self._connection = connection
         self._chain = chain
+        self._seed = seed
+        self._stored = RowReader(connection, path=path, seed=seed)
         self._now_us = clock.now_us
         self._lock = lock
-        self._buffer: list[store.WaitingRow] = []
+        self._buffer: list[Row] = []
         self._last_seq = self._durable_seq = chain.seq
         self._level = ""
         self._failure: str | None = None
@@ -280,12 +277,6 @@ class Journal(RecordedRun):
     def ended(self) -> bool:
         """Whether the run is over, so that the next attach starts another."""
         return self._over
-
-    def hash(self) -> str:
-        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
-        one a line.
-        """
-        return str(self._chain.seal(self._buffer)[1].digest.hexdigest())
 
     def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
         """Write an event down and return its row's number."""
@@ -360,6 +351,26 @@ class Journal(RecordedRun):
         if durable:
             self._durable_seq = self._chain.seq
         self._note_commit(durable=durable)
+
+    def pack(self) -> bool:
+        """Pack the oldest rows if many wait for it, and say whether some were packed: a
+        journal grows by what its rows say. It belongs where the loop is about to rest,
+        after a commit.
+
+        Raises:
+            JournalUnwritable: it cannot be written, as in `commit`.
+        """
+        if self._chain.waiting_bytes < PACKED_AT_BYTES or self._committing or self._closed:
+            return False
+        self._check()
+        self._committing = True
+        try:
+            size = pack_oldest(self._connection, seed=self._seed)
+        except store.SQLITE_ERRORS as error:
+            self._fail(error)
+        self._chain.waiting_bytes = self._chain.waiting_bytes - size if size else 0
+        self._committing = False
+        return size > 0
 
     def _note_commit(self, *, durable: bool) -> None:
         if durable:
@@ -542,7 +553,12 @@ def new_journal(
     except BaseException:
         connection.close()
         raise
-    chain = Chain(checksum=seed)
     return Journal(
-        connection, path=path, header=written, chain=chain, clock=clock or SystemClock(), lock=lock
+        connection,
+        path=path,
+        header=written,
+        seed=seed,
+        chain=Chain(seed),
+        clock=clock or SystemClock(),
+        lock=lock,
     )

@@ -13,11 +13,12 @@ from pathlib import Path
 from rbtlive.errors import JournalCorrupt, JournalUnwritable
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal.chain import CHECKED_AT_ONCE_BYTES, TailCut, follow
 from rbtlive.runtime.journal.codec import canonical_json, datetime_text
 from rbtlive.runtime.journal.files import StateFolder, check_session_name, new_run_id, sync_folder
 from rbtlive.runtime.journal.journal import Journal, RecordedRun, new_journal
 from rbtlive.runtime.journal.lock import SessionLock
-from rbtlive.runtime.journal.store import TailCut
+from rbtlive.runtime.journal.repair import rewrite
 
 
 def open_journal(
@@ -93,15 +94,17 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
     connection = store.connect(path)
     try:
         header, seed = store.read_header(connection, path)
-        chain, cut = store.follow(connection, path=path, seed=seed)
+        chain, cut = follow(connection, path=path, seed=seed, most_bytes=CHECKED_AT_ONCE_BYTES)
         marked = lock.marked(str(header["run_id"]))
         if cut is None and marked > chain.seq:
             cut = TailCut(chain.seq, f"row {marked} had been written once and is gone")
         if cut is not None or store.is_truncated(path):
-            store.rewrite(connection, path=path, seed=seed)
+            rewrite(connection, path=path, seed=seed)
             connection = store.connect(path)
-            chain, _whole = store.follow(connection, path=path, seed=seed)
+            _header, seed = store.read_header(connection, path)
+            chain, _whole = follow(connection, path=path, seed=seed)
         store.use_write_ahead_log(connection)
+        store.bring_up_to_date(connection)
         store.prove_writable(connection, seq=chain.seq)
     except store.SQLITE_ERRORS as error:
         connection.close()
@@ -109,7 +112,9 @@ def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
     except BaseException:
         connection.close()
         raise
-    journal = Journal(connection, path=path, header=header, chain=chain, clock=clock, lock=lock)
+    journal = Journal(
+        connection, path=path, header=header, seed=seed, chain=chain, clock=clock, lock=lock
+    )
     journal.resumed = True
     journal.cut = cut
     return journal

@@ -122,7 +122,7 @@ class Facts:
         self._symbols: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
         self._open: dict[str, Any] = {}
-        for row in run.rows() if with_slices else run.rows_without(MarketDataEvent.__name__):
+        for row in run.rows() if with_slices else run.rows_without_slices():
             if upto is not None and row.seq > upto:
                 break
             self._take(row)

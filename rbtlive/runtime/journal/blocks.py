@@ -1,0 +1,208 @@
+"""Rows in the journal's file: the newest one by one, earlier stretches as packed
+blocks.
+
+The rule: a row is in one place at every moment, since it moves into its block in one
+transaction. Blocks are chained by seals, and what is read is what was sealed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rbtlive.errors import JournalCorrupt
+from rbtlive.runtime.journal.packing import MOST_ROW_BYTES, Packed, Row, pack, unpack
+
+BLOCKS: Final = (
+    "TABLE blocks (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, kinds TEXT NOT NULL, "
+    "checksum BLOB NOT NULL,\n    seal BLOB NOT NULL, facts BLOB NOT NULL, bars BLOB NOT NULL)"
+)
+"""What follows CREATE for the table of blocks."""
+
+INSERT_BLOCK: Final = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)"
+SELECT_BLOCK: Final = "SELECT last, first, kinds, checksum, seal, facts, bars FROM blocks"
+SELECT_ROW: Final = "SELECT seq, kind, type, ts, payload, checksum, wall_us FROM rows"
+
+BLOCK_BYTES: Final = 1 << 16
+"""How much text of rows goes into a block, if one row is not longer."""
+PACKED_AT_BYTES: Final = 2 * BLOCK_BYTES
+"""So much text waits as rows before the oldest of it is packed."""
+ROW_BYTES: Final = 100
+"""What a row counts beside its payload."""
+
+_MOST_ROWS: Final = BLOCK_BYTES // ROW_BYTES + 1
+_BATCH: Final = 500
+
+RawRow = tuple[int, bytes, bytes, bytes, bytes, bytes, int]
+"""A row as it is stored, with texts undecoded: seq, kind, type, ts, payload, checksum,
+wall_us.
+"""
+
+
+class Block(NamedTuple):
+    """A stretch of rows as it is stored.
+
+    Attributes:
+        last: Number of its last row.
+        first: Number of its first row.
+        kinds: The kinds of its rows, each between commas.
+        checksum: The last row's.
+        seal: SHA-256 over the seal before, and everything here.
+        facts: See `Packed`.
+        bars: See `Packed`.
+    """
+
+    last: int
+    first: int
+    kinds: bytes
+    checksum: bytes
+    seal: bytes
+    facts: bytes
+    bars: bytes
+
+    def fits(self, *, after: int, seal: bytes) -> bool:
+        """Say whether this is the block that follows a row and a seal."""
+        try:
+            return (
+                self.first == after + 1
+                and self.last >= self.first
+                and self.seal == _seal(seal, self)
+            )
+        except TypeError:  # a damaged column may hold anything
+            return False
+
+
+def _seal(before: bytes, block: Block) -> bytes:
+    head = b"%b%d,%d%b" % (before, block.first, block.last, block.kinds)
+    digest = hashlib.sha256(head + block.checksum)
+    for part in (block.facts, block.bars):
+        digest.update(b"%d," % len(part))
+        digest.update(part)
+    return digest.digest()
+
+
+def pack_oldest(connection: sqlite3.Connection, *, seed: bytes) -> int:
+    """Move the oldest rows into a block of their own if it will be full without the
+    last row there is, and return how much text they were; 0 if there are too few.
+
+    Must be called outside of a transaction.
+    """
+    rows, size = [], 0
+    waiting = connection.execute(f"{SELECT_ROW} ORDER BY seq LIMIT ?", (_MOST_ROWS + 1,)).fetchall()
+    for row in waiting[:-1]:
+        rows.append(row)
+        size += len(row[4]) + ROW_BYTES
+        if size >= BLOCK_BYTES:
+            break
+    if size < BLOCK_BYTES or size > MOST_ROW_BYTES:
+        return 0
+    packed = pack([_row_of(row) for row in rows])
+    kinds = ("," + ",".join(sorted({row[1].decode() for row in rows})) + ",").encode()
+    before = _seal_before(connection, rows[0][0], seed)
+    block = Block(rows[-1][0], rows[0][0], kinds, rows[-1][5], b"", *packed)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(INSERT_BLOCK, as_stored(block._replace(seal=_seal(before, block))))
+    connection.execute("DELETE FROM rows WHERE seq <= ?", (block.last,))
+    connection.execute("COMMIT")
+    return size
+
+
+def as_stored(block: Block) -> tuple[object, ...]:
+    """Return the values of a block's columns."""
+    return block._replace(kinds=block.kinds.decode())  # type: ignore[arg-type]
+
+
+def _row_of(row: RawRow) -> Row:
+    seq, kind, type_name, ts, payload, _checksum, wall_us = row
+    return seq, kind.decode(), type_name.decode(), ts.decode(), payload.decode(), wall_us
+
+
+def _seal_before(connection: sqlite3.Connection, number: int, seed: bytes) -> bytes:
+    found = connection.execute(
+        "SELECT seal FROM blocks WHERE last < ? ORDER BY last DESC LIMIT 1", (number,)
+    ).fetchone()
+    return seed if found is None else bytes(found[0])
+
+
+class RowReader:
+    """Reads the rows of an open journal, in order; other statements may run in between,
+    and its session may pack rows meanwhile.
+
+    Args:
+        connection: The journal's.
+        path: Its file, for messages.
+        seed: The header's checksum, where the seals begin.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, path: Path | None, seed: bytes) -> None:
+        self._connection = connection
+        self._called = "in memory" if path is None else path.name
+        self._seed = seed
+
+    def rows(self, *, after: int, last: int, with_bars: bool = True) -> Iterator[Row]:
+        """Yield the rows after one number up to another.
+
+        Args:
+            after: See above.
+            last: See above.
+            with_bars: Whether slices of plain bars are among them; without, those that
+                are packed are not looked at.
+
+        Raises:
+            JournalCorrupt: a block is not what was sealed, or a row is gone.
+        """
+        seal: bytes | None = None
+        while after < last:
+            block = self._block_after(after)
+            if block is None:
+                given = (after, min(_BATCH, last - after))
+                stored = self._connection.execute(
+                    f"{SELECT_ROW} WHERE seq > ? ORDER BY seq LIMIT ?", given
+                ).fetchall()
+                if not stored:
+                    return
+                if stored[0][0] == after + 1 or self._block_after(after) is None:
+                    yield from map(_row_of, stored)
+                    after = stored[-1][0]
+                continue  # they were packed meanwhile
+            if seal is None:
+                seal = _seal_before(self._connection, block.first, self._seed)
+            rows = self._rows_of(block, seal=seal, with_bars=with_bars)
+            yield from (row for row in rows if after < row[0] <= last)
+            after, seal = block.last, block.seal
+
+    def rows_of_kind(self, kind: str, *, last: int) -> Iterator[Row]:
+        """Yield the rows of a kind up to a number, at the cost of the blocks that hold
+        some.
+        """
+        found = self._connection.execute(
+            "SELECT first, last FROM blocks WHERE kinds LIKE ? UNION ALL "
+            "SELECT seq, seq FROM rows WHERE kind = ? ORDER BY 1",
+            (f"%,{kind},%", kind),
+        ).fetchall()
+        for first, end in found:
+            rows = self.rows(after=first - 1, last=min(end, last), with_bars=kind == "input")
+            yield from (row for row in rows if row[1] == kind)
+
+    def _block_after(self, after: int) -> Block | None:
+        found = self._connection.execute(
+            f"{SELECT_BLOCK} WHERE last > ? ORDER BY last LIMIT 1", (after,)
+        ).fetchone()
+        return None if found is None else Block(*found)
+
+    def _rows_of(self, block: Block, *, seal: bytes, with_bars: bool) -> list[Row]:
+        if not block.fits(after=block.first - 1, seal=seal):
+            raise JournalCorrupt(
+                f"journal {self._called} is damaged: rows {block.first} to {block.last} are not "
+                "what was written; restore it from a copy, or attach with fresh=True"
+            )
+        try:
+            return unpack(Packed(block.facts, block.bars), first=block.first, with_bars=with_bars)
+        except ValueError as error:
+            raise JournalCorrupt(
+                f"journal {self._called} is damaged: rows {block.first} to {block.last}: {error}; "
+                "restore it from a copy, or attach with fresh=True"
+            ) from error
