@@ -15,7 +15,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.data.drafts import clear_drafts, draft_of
-from rbtlive.runtime.journal import store
+from rbtlive.runtime.journal import repair
 from tests.builders import Churn, Gated, daily_frame, processed, run, whole
 
 DIES = """
@@ -83,7 +83,7 @@ def test_a_repair_that_fails_leaves_the_journal_and_nothing_beside_it(tmp_path, 
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     torn = path.read_bytes()
-    monkeypatch.setattr(store, "INSERT_ROW", "INSERT INTO nowhere VALUES (?, ?, ?, ?, ?, ?, ?)")
+    monkeypatch.setitem(repair._INSERT, "rows", "INSERT INTO nowhere VALUES (?, ?, ?, ?, ?, ?, ?)")
 
     with pytest.raises(errors.JournalError):
         run(whole(Churn, tmp_path, feed=rbt.ReplayFeed(bars)))
