@@ -144,8 +144,9 @@ def _data(data: Any, bundle: Any) -> Any:
         return load(found)
     if found is None:
         raise InvalidSetting(
-            f"run_algorithm() takes its bars as data=...: bundle was {bundle!r}; pass a "
-            "PolarsDataPortal or a frame"
+            f"run_algorithm() needs bars: data and bundle were {bundle!r}; pass data=, which is "
+            'anything that rbt.read takes, or bundle=, e.g. "us-daily" (on the command line '
+            "--data PATH or -b us-daily)"
         )
     return found
 
