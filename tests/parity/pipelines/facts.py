@@ -22,6 +22,7 @@ from tests.parity.dice import Dice
 HERE = Path(__file__).parent
 EXPECTED = HERE.parent / "expected" / "pipelines.json.gz"
 SEEDS = range(60)
+FILES = ("operators", "refused", "misuse", "screens")
 TREE_SPAN = ("2016-03-07", "2016-03-16")
 # NumPy's words, of windows without values in a pipeline's own compute.
 _OF_NANS = "All-NaN|Mean of empty|Degrees of freedom"
@@ -54,9 +55,11 @@ def jobs(
 ) -> dict[str, tuple[Callable[[Any], Any], tuple[str, str]]]:
     """Return what makes each pipeline, and the days it runs over, by name."""
     written, trees = module("written", engine), module("trees", engine)
-    files = [vars(module(name, engine)) for name in ("operators", "refused", "misuse")]
-    spans = written.SPANS | idioms(engine).SPANS | files[0]["SPANS"]
-    others = files[0] | files[1] | files[2] | vars(idioms(engine))
+    files = [vars(module(name, engine)) for name in FILES]
+    spans = written.SPANS | idioms(engine).SPANS
+    others = vars(idioms(engine))
+    for names in files:
+        spans, others = spans | names.get("SPANS", {}), others | names
     found = {
         name: (make, spans.get(name, written.USUAL))
         for name, make in (vars(written) | others).items()
