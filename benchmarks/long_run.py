@@ -47,9 +47,14 @@ class Trades(rbt.TradingAlgorithm):
 def attached(folder: Path, feed: rbt.ReplayFeed) -> rbt.LiveSession:
     """Attach the session."""
     return rbt.attach(
-        Trades, rbt.PaperBroker(), feed=feed, frequency="1m", name=NAME, journal=folder,
+        Trades,
+        rbt.PaperBroker(),
+        feed=feed,
+        frequency="1m",
+        name=NAME,
+        journal=folder,
         log_level="error",
-    )  # fmt: skip
+    )
 
 
 def write(folder: Path, rows: int) -> dict[str, float]:

@@ -69,9 +69,14 @@ def bars(count: int) -> Iterator[dict[str, Any]]:
     for number in range(count):
         price = 100.0 + number % 97 * 0.25
         yield {
-            "symbol": "AAA", "timestamp": BEGIN + timedelta(minutes=number + 1),
-            "open": price, "high": price + 1, "low": price - 1, "close": price, "volume": 1000.0,
-        }  # fmt: skip
+            "symbol": "AAA",
+            "timestamp": BEGIN + timedelta(minutes=number + 1),
+            "open": price,
+            "high": price + 1,
+            "low": price - 1,
+            "close": price,
+            "volume": 1000.0,
+        }
 
 
 def feed_session(looker: Looker, folder: Path, *, events: int) -> TradingEngine:

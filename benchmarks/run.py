@@ -162,8 +162,11 @@ def live(root: Path, *, repeats: int, peers: bool, quick: bool) -> dict[str, Any
     }
     if peers:
         jobs["nautilus live data engine"] = (
-            environments.python_of("nautilus", root), CONTENDERS / "nautilus_live.py", "flood", data,
-        )  # fmt: skip
+            environments.python_of("nautilus", root),
+            CONTENDERS / "nautilus_live.py",
+            "flood",
+            data,
+        )
     facts = interleaved(jobs, repeats)
     slow = stored("A1", root, bars=5_000)
     facts["rbtlive, 1,000 events/s"] = run(

@@ -35,8 +35,10 @@ def main(target: Path) -> None:
         )
         first, last = table["label"].item(0), table["label"].item(-1)
         breaks, early = table["break_start"].count(), table.select(pl.col("early").sum()).item()
-        print(f"{path.name}: {table.height} sessions, {first} to {last}, {early} early closes, {breaks} with a lunch break, "
-              f"{path.stat().st_size} bytes")  # fmt: skip
+        print(
+            f"{path.name}: {table.height} sessions, {first} to {last}, {early} early closes, {breaks} with a lunch break, "
+            f"{path.stat().st_size} bytes"
+        )
 
 
 if __name__ == "__main__":

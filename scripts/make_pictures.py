@@ -73,8 +73,14 @@ async def seen() -> dict[str, Any]:
     feed = rbt.ReplayFeed(rbt.load_sample("us-daily"), speed=86_400 * 250)
     with tempfile.TemporaryDirectory() as folder:
         session = rbt.attach(
-            Cross, rbt.PaperBroker(), feed=feed, start="2005-01-03", name="trend", journal=folder, log_level="error",
-        )  # fmt: skip
+            Cross,
+            rbt.PaperBroker(),
+            feed=feed,
+            start="2005-01-03",
+            name="trend",
+            journal=folder,
+            log_level="error",
+        )
         await asyncio.sleep(0.2)
         state = PanelState(session)
         while session.engine.meters.events < PANEL_BARS:

@@ -174,8 +174,10 @@ def main(target: Path) -> None:
     splits, dividends = derive_splits(changes), derive_dividends(changes)
     bars = source.select("date", "symbol", "open", "high", "low", "close", "volume")
     gap = disagreement(adjusted_close(bars, splits, dividends), source)
-    print(f"{splits.height} splits, {dividends.height} dividends; applied to the close they give the adjusted close "
-          f"of the source within a factor of 1 +- {gap:.1e}")  # fmt: skip
+    print(
+        f"{splits.height} splits, {dividends.height} dividends; applied to the close they give the adjusted close "
+        f"of the source within a factor of 1 +- {gap:.1e}"
+    )
     if gap > AGREEMENT:
         raise ValueError(
             f"the adjusted close must be explained within {AGREEMENT}: was {gap}; look at the "

@@ -20,19 +20,33 @@ OWN_DATA: Final = (
     "Fundamentals.use(frame), with the columns symbol, timestamp and its values"
 )
 ENGINE_NAMES: Final = dict.fromkeys(
-    ("SimplePipelineEngine", "PipelineEngine", "ExplodingPipelineEngine", "NoEngineRegistered",
-     "ExecutionPlan", "TermGraph"),
+    (
+        "SimplePipelineEngine",
+        "PipelineEngine",
+        "ExplodingPipelineEngine",
+        "NoEngineRegistered",
+        "ExecutionPlan",
+        "TermGraph",
+    ),
     ENGINE,
-)  # fmt: skip
+)
 LOADER_NAMES: Final = dict.fromkeys(("EquityPricingLoader", "USEquityPricingLoader"), ENGINE)
 FAMILY_NAMES: Final = dict.fromkeys(
     ("DataSetFamily", "DataSetFamilySlice"), "make a DataSet of each slice"
 )
 VENDOR_NAMES: Final = dict.fromkeys(
-    ("Fundamentals", "morningstar", "Sector", "SuperSector", "EarningsEstimatesLoader",
-     "EventsLoader", "factset", "psychsignal"),
+    (
+        "Fundamentals",
+        "morningstar",
+        "Sector",
+        "SuperSector",
+        "EarningsEstimatesLoader",
+        "EventsLoader",
+        "factset",
+        "psychsignal",
+    ),
     OWN_DATA,
-)  # fmt: skip
+)
 UNIVERSE_NAMES: Final = {
     name: UNIVERSE.format(count=count)
     for name, count in {

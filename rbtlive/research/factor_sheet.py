@@ -91,7 +91,7 @@ class FactorSheet:
                 self.spread["mean"],
                 strict=True,
             )
-        ]  # fmt: skip
+        ]
         return head + body
 
     def __repr__(self) -> str:

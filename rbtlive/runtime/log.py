@@ -36,10 +36,15 @@ WHERE: Final = "at the bar "
 _UNSEEN: Final = {
     code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     for code in (
-        *range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)
+        *range(32),
+        *range(127, 160),
+        0x2028,
+        0x2029,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
     )
     if code != 9
-}  # fmt: skip
+}
 """Characters that steer a terminal or a line, as what is shown in their place."""
 _UNSEEN_IN_TRACES: Final = {code: text for code, text in _UNSEEN.items() if code != 10}
 

@@ -156,9 +156,12 @@ def test_keys_that_a_broker_says_reach_no_error_log_journal_or_result(tmp_path, 
         async with at(answer) as url:
             broker = AlpacaBroker(KEY, SECRET, url_override=url)
             live = rbt.attach(
-                Insistent, broker, feed=Silent(slices(daily_frame(3))[:2]), data=daily_frame(3),
+                Insistent,
+                broker,
+                feed=Silent(slices(daily_frame(3))[:2]),
+                data=daily_frame(3),
                 journal=tmp_path,
-            )  # fmt: skip
+            )
             await until(lambda: live.engine.failure or live.state != "starting")
             await until(
                 lambda: live.engine.failure or (live.stats["errors"] and live.engine.refusals.total)
@@ -324,7 +327,10 @@ async def _open_everything(url):
     feed._http._attempts = feed._clock_http._attempts = 1
     refusals = []
     for attempt in (
-        broker.connect, broker.account, broker.positions, broker.orders,
+        broker.connect,
+        broker.account,
+        broker.positions,
+        broker.orders,
         lambda: broker.find_order("RUN-1"),
         lambda: broker.submit_order(order(1), client_order_id="RUN-1"),
         lambda: broker._http.ask("/v2/orders/1", method="DELETE"),
@@ -333,7 +339,7 @@ async def _open_everything(url):
         lambda: feed._clock_http.get("/v2/clock"),
         lambda: broker._http.session.ws_connect(f"ws{url[4:]}/stream"),
         lambda: feed._http.session.ws_connect(f"ws{url[4:]}/v2/iex"),
-    ):  # fmt: skip
+    ):
         try:
             await attempt()
         except (RbtliveError, ClientError) as refusal:

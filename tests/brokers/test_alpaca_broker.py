@@ -58,8 +58,11 @@ def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
     )
     (execution,) = found.executions
     assert (execution.execution_id, execution.amount, execution.price, execution.at) == (
-        fill.execution_id, fill.amount, fill.price, fill.timestamp,
-    )  # fmt: skip
+        fill.execution_id,
+        fill.amount,
+        fill.price,
+        fill.timestamp,
+    )
     assert positions == {"IBM": Decimal(-5)}
     assert (account.cash, account.equity, account.currency) == (
         Decimal("100488.75"),
@@ -309,9 +312,10 @@ def test_an_answer_for_another_order_is_no_answer(venue):
 
 
 @pytest.mark.parametrize(
-    "fault", [{"kind": "error"}, {"kind": "rate_limit"}, {"kind": "reset_before"}, {"kind": "reset_after"}],
+    "fault",
+    [{"kind": "error"}, {"kind": "rate_limit"}, {"kind": "reset_before"}, {"kind": "reset_after"}],
     ids=lambda f: f["kind"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("where", ["orders", "account", "cancel"])
 def test_questions_and_cancels_are_asked_again(venue, fault, where):
     venue.place("RUN-1", type="limit", limit_price="50")

@@ -45,15 +45,27 @@ ORDER = {
 FILL = {
     "stream": "trade_updates",
     "data": {
-        "event": "partial_fill", "execution_id": "2f63ea93-423d-4169-b3f6-3fdafc10c418", "price": "101.5", "qty": "4",
-        "position_qty": "-4", "timestamp": "2024-01-03T14:31:00.5Z", "order": ORDER,
+        "event": "partial_fill",
+        "execution_id": "2f63ea93-423d-4169-b3f6-3fdafc10c418",
+        "price": "101.5",
+        "qty": "4",
+        "position_qty": "-4",
+        "timestamp": "2024-01-03T14:31:00.5Z",
+        "order": ORDER,
     },
-}  # fmt: skip
+}
 
 
 def update(event, *, status="new", filled="0", **facts):
-    return {"stream": "trade_updates", "data": {"event": event, "timestamp": "2024-01-03T14:31:00Z", "order": ORDER | {
-        "status": status, "filled_qty": filled}} | facts}  # fmt: skip
+    return {
+        "stream": "trade_updates",
+        "data": {
+            "event": event,
+            "timestamp": "2024-01-03T14:31:00Z",
+            "order": ORDER | {"status": status, "filled_qty": filled},
+        }
+        | facts,
+    }
 
 
 def stream():
@@ -106,11 +118,15 @@ def test_a_fill_carries_alpacas_execution_id():
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        ("new", OrderState.PENDING), ("accepted", OrderState.PENDING), ("pending_cancel", OrderState.PENDING),
-        ("done_for_day", OrderState.PENDING), ("canceled", OrderState.CANCELED), ("expired", OrderState.EXPIRED),
+        ("new", OrderState.PENDING),
+        ("accepted", OrderState.PENDING),
+        ("pending_cancel", OrderState.PENDING),
+        ("done_for_day", OrderState.PENDING),
+        ("canceled", OrderState.CANCELED),
+        ("expired", OrderState.EXPIRED),
         ("replaced", OrderState.CANCELED),
     ],
-)  # fmt: skip
+)
 def test_updates_say_where_an_order_stands(event, expected):
     told, _order_id, _cumulative = read_message(update(event))
 
@@ -183,8 +199,10 @@ def test_an_activity_is_an_execution():
 
     assert (order_id, cumulative) == (ORDER["id"], 4)
     assert (execution.execution_id, execution.amount, execution.price) == (
-        "2f63ea93-423d-4169-b3f6-3fdafc10c418", -4, Decimal("101.5"),
-    )  # fmt: skip
+        "2f63ea93-423d-4169-b3f6-3fdafc10c418",
+        -4,
+        Decimal("101.5"),
+    )
 
 
 def test_positions_are_signed_whichever_way_a_short_is_told():

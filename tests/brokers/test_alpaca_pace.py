@@ -22,9 +22,15 @@ from tests.venue.process import KEY, SECRET
 
 NOON = datetime(2024, 1, 3, 17, 0, tzinfo=UTC)
 ACCOUNT = {
-    "id": "an-account", "status": "ACTIVE", "currency": "USD", "cash": "1000000", "equity": "1000000",
-    "account_blocked": False, "trading_blocked": False, "trade_suspended_by_user": False,
-}  # fmt: skip
+    "id": "an-account",
+    "status": "ACTIVE",
+    "currency": "USD",
+    "cash": "1000000",
+    "equity": "1000000",
+    "account_blocked": False,
+    "trading_blocked": False,
+    "trade_suspended_by_user": False,
+}
 
 
 class Answer:
@@ -76,15 +82,22 @@ class Wire:
         if (method, path) == ("POST", "/v2/orders"):
             asked = json.loads(data)
             placed = asked | {
-                "id": f"o{next(self._numbers)}", "status": "new", "filled_qty": "0",
-                "submitted_at": "2024-01-03T17:00:00Z", "updated_at": "2024-01-03T17:00:00Z",
-            }  # fmt: skip
+                "id": f"o{next(self._numbers)}",
+                "status": "new",
+                "filled_qty": "0",
+                "submitted_at": "2024-01-03T17:00:00Z",
+                "updated_at": "2024-01-03T17:00:00Z",
+            }
             self.orders.append(placed)
             return placed
         bodies = {
-            "/v2/account": self.account, "/v2/positions": [], "/v2/orders": [], "/v2/account/activities": [],
-            "/v2/clock": {"timestamp": "2024-01-03T12:00:00-05:00"}, "/v1/corporate-actions": {"corporate_actions": {}},
-        }  # fmt: skip
+            "/v2/account": self.account,
+            "/v2/positions": [],
+            "/v2/orders": [],
+            "/v2/account/activities": [],
+            "/v2/clock": {"timestamp": "2024-01-03T12:00:00-05:00"},
+            "/v1/corporate-actions": {"corporate_actions": {}},
+        }
         return bodies.get(path, {})
 
     def most_in_a_minute(self):

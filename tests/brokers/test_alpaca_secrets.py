@@ -92,9 +92,13 @@ def test_no_failure_of_a_request_shows_a_key(venue, caplog):
             for fault in ("reset_before", "error", "rate_limit", "delay"):
                 venue.faults({"kind": fault, "where": "rest", "delay_s": 0.5})
                 for attempt in (
-                    lambda: broker.submit_order(order(1), client_order_id="RUN-1"), broker.account, broker.positions,
-                    lambda: broker.find_order("RUN-1"), broker.orders, lambda: broker.cancel_order(client_order_id="RUN-1"),
-                ):  # fmt: skip
+                    lambda: broker.submit_order(order(1), client_order_id="RUN-1"),
+                    broker.account,
+                    broker.positions,
+                    lambda: broker.find_order("RUN-1"),
+                    broker.orders,
+                    lambda: broker.cancel_order(client_order_id="RUN-1"),
+                ):
                     try:
                         await attempt()
                     except BrokerError as failure:

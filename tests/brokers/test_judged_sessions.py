@@ -17,7 +17,10 @@ from tests.brokers.alpaca_session import broker_at
 from tests.venue.process import shared_venue, until, within
 
 FREE = {"commission": PerShare(cost=0, min_trade_cost=0), "slippage": NoSlippage()}
-DEAR = {"commission": PerShare(cost=0.01, min_trade_cost=0), "slippage": FixedBasisPointsSlippage(20, 1)}  # fmt: skip
+DEAR = {
+    "commission": PerShare(cost=0.01, min_trade_cost=0),
+    "slippage": FixedBasisPointsSlippage(20, 1),
+}
 
 PAID = {"dividend": "12.5", "interest": "3.25", "fee": "-1.1", "deposit": "1000"}
 
@@ -212,8 +215,10 @@ def test_cash_that_the_broker_booked_is_named(patient, tmp_path):
 
     found = causes(session.explain())
     assert {name: str(found[name].normalize()) for name in ("dividends", "interest", "fees")} == {
-        "dividends": "12.5", "interest": "3.25", "fees": "-1.1",
-    }  # fmt: skip
+        "dividends": "12.5",
+        "interest": "3.25",
+        "fees": "-1.1",
+    }
     assert set(found) <= {"dividends", "interest", "fees", "after earlier differences"}
     bridge = session.result().profit_bridge
     assert bridge["interest"] == Decimal("3.25")

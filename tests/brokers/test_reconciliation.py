@@ -28,9 +28,13 @@ async def trading(broker, work, *, policy):
     """
     source, told = Inbox(), []
     engine = rbt.TradingEngine(
-        Buyer, broker, feed=source, portal=PolarsDataPortal(daily_frame()), own_capital=True,
+        Buyer,
+        broker,
+        feed=source,
+        portal=PolarsDataPortal(daily_frame()),
+        own_capital=True,
         link=LinkSettings(poll_s=0.01, policy=policy),
-    )  # fmt: skip
+    )
     for kind in (SystemErrorEvent, CircuitBreakerEvent):
         engine.dispatcher.register_handler(kind, told.append)
     engine.on_message = engine.core.state.on_message = lambda _level, _text: None

@@ -26,9 +26,11 @@ def played(
     kind = "minute_bars" if settings.get("frequency") == "1m" else "bars"
     tables: dict[str, Any] = {"bars": None, kind: bars(prices, stamps), **(portal or {})}
     callbacks = {
-        "__name__": "played", "initialize": initialize, "handle_data": handle_data or (lambda _context, _data: None),
+        "__name__": "played",
+        "initialize": initialize,
+        "handle_data": handle_data or (lambda _context, _data: None),
         "before_trading_start": before_trading_start,
-    }  # fmt: skip
+    }
     costs = {"slippage": NoSlippage(), "commission": NoCommission()}
     return backtest(
         callbacks,

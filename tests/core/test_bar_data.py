@@ -187,8 +187,11 @@ def test_history_in_polars_shapes() -> None:
         "close": [None, 13],
     }
     assert long.fill_nan(None).rows() == [
-        (DAYS[2], "B", 22.0, 100.0), (DAYS[2], "A", None, 0.0), (DAYS[3], "B", 23.0, 0.0), (DAYS[3], "A", 13.0, 100.0),
-    ]  # fmt: skip
+        (DAYS[2], "B", 22.0, 100.0),
+        (DAYS[2], "A", None, 0.0),
+        (DAYS[3], "B", 23.0, 0.0),
+        (DAYS[3], "A", 13.0, 100.0),
+    ]
     assert wide.schema["date"] == pl.Date
 
 

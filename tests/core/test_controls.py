@@ -179,8 +179,12 @@ def test_with_log_an_assets_violations_are_told_by_the_first_the_10th_the_100th(
         f"an order for {amount}" for amount in (11, 20, 110, 1010, 11)
     ]
     assert [re.findall(r"\(([\d,]+) times so far\)", message) for message in told] == [
-        [], ["10"], ["100"], ["1,000"], [],
-    ]  # fmt: skip
+        [],
+        ["10"],
+        ["100"],
+        ["1,000"],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -97,16 +97,19 @@ def test_dates_of_another_zone_are_moved_to_utc():
     assert scores(rows, timezone="America/New_York")[1:3] == [[None], [1.0]]
 
 
-@pytest.mark.parametrize(("source", "options", "error", "told"), [
-    ("https://example.com/scores.csv", {}, NotBuilt, "download it first"),
-    ("nowhere.csv", {}, UnreadableFile, "nowhere.csv"),
-    (7, {}, NotAFrame, "was 7"),
-    (ROWS, {"colour": "red"}, TypeError, "colour"),
-    (ROWS, {"sep": ";"}, TypeError, "for files"),
-    (ROWS, {"date_column": "day"}, KeyError, "date, symbol, score"),
-    (ROWS, {"symbol_column": "name"}, KeyError, "date, symbol, score"),
-    (ROWS, {"special_params_checker": print}, NotBuilt, "URLs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "options", "error", "told"),
+    [
+        ("https://example.com/scores.csv", {}, NotBuilt, "download it first"),
+        ("nowhere.csv", {}, UnreadableFile, "nowhere.csv"),
+        (7, {}, NotAFrame, "was 7"),
+        (ROWS, {"colour": "red"}, TypeError, "colour"),
+        (ROWS, {"sep": ";"}, TypeError, "for files"),
+        (ROWS, {"date_column": "day"}, KeyError, "date, symbol, score"),
+        (ROWS, {"symbol_column": "name"}, KeyError, "date, symbol, score"),
+        (ROWS, {"special_params_checker": print}, NotBuilt, "URLs"),
+    ],
+)
 def test_what_cannot_be_read_is_refused(source, options, error, told):
     with pytest.raises(error, match=told):
         scores(source, **options)

@@ -62,13 +62,17 @@ def test_the_end_of_a_day_cancels_a_single_order_too_unless_with_quirks(quirks, 
 
     played(
         FLAT,
-        on_bar({
-            0: lambda context, _data: context.order(context.symbol("A"), 1, limit_price=1.0),
-            2: lambda context, _data: found.append(len(context.get_open_orders(context.symbol("A")))),
-        }),
+        on_bar(
+            {
+                0: lambda context, _data: context.order(context.symbol("A"), 1, limit_price=1.0),
+                2: lambda context, _data: found.append(
+                    len(context.get_open_orders(context.symbol("A")))
+                ),
+            }
+        ),
         initialize=initialize,
         quirks=quirks,
-    )  # fmt: skip
+    )
 
     assert found == [left]
 
@@ -140,11 +144,15 @@ def test_a_target_counts_open_orders_unless_with_quirks(quirks, shares):
 @pytest.mark.parametrize(
     ("quirks", "error"), [(False, OrderDuringInitialize), (True, AssertionError)]
 )
-@pytest.mark.parametrize("call", [
-    lambda context: context.order(context.symbol("A"), 1),
-    lambda context: context.order_target_percent(context.symbol("A"), 1),
-    lambda context: context.get_datetime(),
-], ids=["order", "order_target_percent", "get_datetime"])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda context: context.order(context.symbol("A"), 1),
+        lambda context: context.order_target_percent(context.symbol("A"), 1),
+        lambda context: context.get_datetime(),
+    ],
+    ids=["order", "order_target_percent", "get_datetime"],
+)
 def test_calls_that_initialize_does_not_allow_raise_the_documented_class_unless_with_quirks(
     quirks, error, call
 ):
@@ -164,11 +172,15 @@ def test_histories_keep_their_digits_unless_with_quirks(quirks, value):
     assert found == [value]
 
 
-@pytest.mark.parametrize("call", [
-    lambda context, data: data.current(context.symbol("A"), "colour"),
-    lambda context, _data: context.order(context.symbol("A"), True),
-    lambda context, _data: context.get_open_orders("A"),
-], ids=["current", "order", "get_open_orders"])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda context, data: data.current(context.symbol("A"), "colour"),
+        lambda context, _data: context.order(context.symbol("A"), True),
+        lambda context, _data: context.get_open_orders("A"),
+    ],
+    ids=["current", "order", "get_open_orders"],
+)
 def test_arguments_of_the_wrong_type_are_refused_unless_with_quirks(call):
     played(FLAT, on_bar({0: call}), quirks=True)
 

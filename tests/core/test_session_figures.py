@@ -445,6 +445,10 @@ def test_what_is_filled_between_two_sessions_is_there_at_the_second_one_s_start(
 
 def _fill(order_id: str, name: str, amount: int, when: datetime) -> OrderFillEvent:
     return OrderFillEvent(
-        timestamp=when, order_id=order_id, execution_id=f"{order_id}-{name}", amount=amount, price=10,
+        timestamp=when,
+        order_id=order_id,
+        execution_id=f"{order_id}-{name}",
+        amount=amount,
+        price=10,
         commission=0,
-    )  # fmt: skip
+    )

@@ -169,9 +169,13 @@ def test_all_transactions_of_a_bar_are_booked_before_all_its_commissions(monkeyp
     scripted({1: [buy("AAA", 10), buy("AAA", -10), buy("BBB", 5)]}, daily_frame(2))
 
     assert seen == [
-        ("book_transaction", "AAA"), ("book_transaction", "AAA"), ("book_transaction", "BBB"),
-        ("book_commission", "AAA"), ("book_commission", "AAA"), ("book_commission", "BBB"),
-    ]  # fmt: skip
+        ("book_transaction", "AAA"),
+        ("book_transaction", "AAA"),
+        ("book_transaction", "BBB"),
+        ("book_commission", "AAA"),
+        ("book_commission", "AAA"),
+        ("book_commission", "BBB"),
+    ]
 
 
 def test_an_order_never_fills_on_the_bar_it_was_placed_on():
@@ -234,8 +238,13 @@ def remote():
 
 def fill(event, order_id, amount, execution_id, **facts):
     return OrderFillEvent(
-        timestamp=at(event), order_id=order_id, execution_id=execution_id, amount=Decimal(amount), price=Decimal(50), **facts
-    )  # fmt: skip
+        timestamp=at(event),
+        order_id=order_id,
+        execution_id=execution_id,
+        amount=Decimal(amount),
+        price=Decimal(50),
+        **facts,
+    )
 
 
 def test_a_fill_from_a_venue_is_booked_before_the_strategy_hears_of_it():

@@ -56,12 +56,14 @@ def seen(look, *, frames="pandas"):
         (lambda c, d: (c.asset == c.asset.sid, hash(c.asset) == hash(c.asset.sid)), (True, True)),
         (lambda c, d: {c.asset: 1}[c.asset.sid], 1),
         (lambda c, d: c.portfolio.positions[c.asset.sid].amount, 10),
-        (lambda c, d: (c.asset.sid in c.portfolio.positions, 99 in c.portfolio.positions),
-         (True, False)),
+        (
+            lambda c, d: (c.asset.sid in c.portfolio.positions, 99 in c.portfolio.positions),
+            (True, False),
+        ),
         (lambda c, d: d.fetcher_assets, []),
         (lambda c, d: hasattr(c, "no_such_name"), False),
     ],
-)  # fmt: skip
+)
 def test_the_context_answers_what_ziplines_answers(look, expected):
     assert seen(look) == expected
 

@@ -35,9 +35,11 @@ def minutes(stamps: Sequence[datetime], symbols: Sequence[str] = ("AAPL",)) -> p
             price = 100.0 * (place + 1) + number
             rows.append((stamp, symbol, price, price + 2, price - 2, price + 1, 10 + number))
     return pl.DataFrame(
-        rows, schema={"timestamp": pl.Datetime("us", "UTC"), "symbol": pl.String} | dict.fromkeys(COLUMNS, pl.Float64),
+        rows,
+        schema={"timestamp": pl.Datetime("us", "UTC"), "symbol": pl.String}
+        | dict.fromkeys(COLUMNS, pl.Float64),
         orient="row",
-    )  # fmt: skip
+    )
 
 
 def at(hour: int, minute: int, *, day: date = DAYS[0]) -> datetime:

@@ -28,8 +28,14 @@ def at(text):
 
 def bar(stamp, symbol="A", close=1.5):
     return {
-        "symbol": symbol, "timestamp": stamp, "open": 1, "high": 9, "low": 0.5, "close": close, "volume": 9
-    }  # fmt: skip
+        "symbol": symbol,
+        "timestamp": stamp,
+        "open": 1,
+        "high": 9,
+        "low": 0.5,
+        "close": close,
+        "volume": 9,
+    }
 
 
 class Watched:
@@ -369,7 +375,10 @@ ROWS = {
     "more fields": lambda: {**FACTS, "trades": 4},
     "series": lambda: pd.Series(FACTS),
     "series of iterrows": lambda: next(
-        pd.DataFrame([{k.title(): v for k, v in FACTS.items() if k != "timestamp"}], index=pd.DatetimeIndex([STAMP])).iterrows()
+        pd.DataFrame(
+            [{k.title(): v for k, v in FACTS.items() if k != "timestamp"}],
+            index=pd.DatetimeIndex([STAMP]),
+        ).iterrows()
     )[1],
     "itertuples": lambda: next(pd.DataFrame([FACTS]).set_index("timestamp").itertuples()),
     "named tuple": lambda: Row(**FACTS),
@@ -378,8 +387,10 @@ ROWS = {
     "record": numpy_record,
     "polars row": lambda: next(pl.DataFrame([FACTS]).iter_rows(named=True)),
     "texts": lambda: {**FACTS, "timestamp": STAMP.isoformat(), "close": "1.5"},
-    "numpy scalars": lambda: {k: np.float64(v) if isinstance(v, float) else v for k, v in FACTS.items()},
-}  # fmt: skip
+    "numpy scalars": lambda: {
+        k: np.float64(v) if isinstance(v, float) else v for k, v in FACTS.items()
+    },
+}
 
 
 @pytest.mark.parametrize("shape", ROWS)

@@ -67,15 +67,25 @@ def test_every_session_is_one_slice_the_empty_ones_too():
     assert all(event.timestamp.hour == 21 for event in events)
     assert events == [type(event).model_validate(event.model_dump()) for event in events]
     assert feed.stats() == {
-        "slices": 4, "empty": 1, "bars": 4, "skipped": 0, "quarantined": 0, "reconnects": 0
-    }  # fmt: skip
+        "slices": 4,
+        "empty": 1,
+        "bars": 4,
+        "skipped": 0,
+        "quarantined": 0,
+        "reconnects": 0,
+    }
 
 
 def test_a_plan_bounds_the_sessions_and_a_replay_can_go_on_after_any_slice():
     feed = ReplayFeed(PolarsDataPortal(BARS))
     whole = list(feed.slices())
 
-    feed.configure(plan(first_session=XNYS.at_or_after(whole[1].timestamp.date()), last_session=XNYS.number(whole[2].timestamp.date())))  # fmt: skip
+    feed.configure(
+        plan(
+            first_session=XNYS.at_or_after(whole[1].timestamp.date()),
+            last_session=XNYS.number(whole[2].timestamp.date()),
+        )
+    )
     assert list(feed.slices()) == whole[1:3]
     feed.configure(plan(after=whole[0].timestamp))
     assert list(feed.slices()) == whole[1:]

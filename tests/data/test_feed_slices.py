@@ -457,8 +457,14 @@ minute_bars = st.tuples(
 
 def as_item(stamp, symbol, price, shape):
     facts = {
-        "symbol": symbol, "timestamp": stamp, "open": price, "high": price, "low": price, "close": price, "volume": 1e6
-    }  # fmt: skip
+        "symbol": symbol,
+        "timestamp": stamp,
+        "open": price,
+        "high": price,
+        "low": price,
+        "close": price,
+        "volume": 1e6,
+    }
     if shape == "bar":
         try:
             return Bar.of(facts)

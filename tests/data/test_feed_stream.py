@@ -20,8 +20,14 @@ CLOSES = [XNYS.close(FIRST + n) for n in range(200)]
 
 def bar(n, symbol="A"):
     return {
-        "symbol": symbol, "timestamp": CLOSES[n], "open": 1, "high": 2, "low": 0.5, "close": 1.5, "volume": 9
-    }  # fmt: skip
+        "symbol": symbol,
+        "timestamp": CLOSES[n],
+        "open": 1,
+        "high": 2,
+        "low": 0.5,
+        "close": 1.5,
+        "volume": 9,
+    }
 
 
 def configured(source, *, plan=None, **settings):

@@ -445,8 +445,12 @@ def test_finished_sessions_are_made_of_their_minutes_where_no_daily_bar_is_known
     run.to_bar(1, 1)
 
     assert [window(run, field, 2) for field in ("open", "high", "low", "close", "volume")] == [
-        [9.5, 13.5], [14, 16], [9, 13], [12, 15], [300, 200],
-    ]  # fmt: skip
+        [9.5, 13.5],
+        [14, 16],
+        [9, 13],
+        [12, 15],
+        [300, 200],
+    ]
 
 
 @BOTH

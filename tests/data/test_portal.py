@@ -59,9 +59,14 @@ def test_daily_bars_are_numbered_sorted_and_typed():
     first = portal.calendar.number(DAYS[0])
 
     assert portal.daily.schema == {
-        "session": pl.Int32, "asset": pl.Int32, "open": pl.Float64, "high": pl.Float64, "low": pl.Float64,
-        "close": pl.Float64, "volume": pl.Float64,
-    }  # fmt: skip
+        "session": pl.Int32,
+        "asset": pl.Int32,
+        "open": pl.Float64,
+        "high": pl.Float64,
+        "low": pl.Float64,
+        "close": pl.Float64,
+        "volume": pl.Float64,
+    }
     assert portal.daily["session"].to_list() == [
         first,
         first,
@@ -116,8 +121,10 @@ def test_minute_bars_are_numbered_sorted_and_typed():
         "volume",
     ]
     assert portal.minute.dtypes[:3] == [pl.Int64, pl.Int32, pl.Int32]
-    assert portal.minute["us"].to_list() == [int(at(14, m, day=d).timestamp()) * 1_000_000 for m, d in
-                                             [(31, DAYS[0])] * 2 + [(32, DAYS[0])] * 2 + [(31, DAYS[2])] * 2]  # fmt: skip
+    assert portal.minute["us"].to_list() == [
+        int(at(14, m, day=d).timestamp()) * 1_000_000
+        for m, d in [(31, DAYS[0])] * 2 + [(32, DAYS[0])] * 2 + [(31, DAYS[2])] * 2
+    ]
     assert portal.minute["session"].to_list() == [first] * 4 + [first + 2] * 2
     assert portal.minute["asset"].to_list() == [0, 1] * 3
     assert portal.minute["close"].to_list() == [202.0, 102.0, 201.0, 101.0, 203.0, 103.0]
@@ -303,10 +310,15 @@ def test_a_dividend_knows_its_dates_and_sessions():
 
     assert portal.dividends == (
         Dividend(
-            asset=0, ex_date=DAYS[1], ex_session=number(DAYS[1]), pay_date=date(2012, 12, 1),
-            pay_session=number(date(2012, 12, 3)), pay_is_session=False, amount=Decimal("0.41"),
+            asset=0,
+            ex_date=DAYS[1],
+            ex_session=number(DAYS[1]),
+            pay_date=date(2012, 12, 1),
+            pay_session=number(date(2012, 12, 3)),
+            pay_is_session=False,
+            amount=Decimal("0.41"),
         ),
-    )  # fmt: skip
+    )
 
 
 def test_a_dividend_may_lack_its_pay_date():

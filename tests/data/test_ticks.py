@@ -66,7 +66,14 @@ def shown(event):
 SHAPES = {
     "mapping": {"symbol": "a", "timestamp": after(1), "price": 10.0, "size": 3},
     "other names": {"s": "A", "time": after(1).isoformat(), "p": "10", "q": "3"},
-    "ccxt": {"symbol": "A", "timestamp": int(after(1).timestamp() * 1e3), "datetime": after(1).isoformat(), "price": 10.0, "amount": 3.0, "id": "7"},
+    "ccxt": {
+        "symbol": "A",
+        "timestamp": int(after(1).timestamp() * 1e3),
+        "datetime": after(1).isoformat(),
+        "price": 10.0,
+        "amount": 3.0,
+        "id": "7",
+    },
     "nanoseconds": {"symbol": "A", "t": int(after(1).timestamp()) * 10**9, "price": 10, "size": 3},
     "tuple": ("A", after(1), 10.0, 3),
     "another tuple": (after(1), Decimal(10), Decimal(3), "A"),
@@ -74,7 +81,7 @@ SHAPES = {
     "named tuple": Named("A", after(1), 10.0, 3),
     "dataclass": Print("A", after(1), Decimal(10), Decimal(3)),
     "object": SimpleNamespace(symbol="A", time=after(1), price=10.0, size=3),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -112,9 +119,14 @@ def test_a_trade_that_cannot_be_is_named_and_costs_nothing_else(what):
 
 def test_bars_have_open_high_low_close_and_the_sum_of_sizes_of_each_symbol():
     found, _stats = bars_of(
-        ("A", after(0), 10, 1), ("B", after(5), 50, 2), ("A", after(20), 12, 1), ("A", after(40), 9, 1),
-        ("A", after(59.9), 11, 1), ("A", after(60), 20, 5), ("B", after(250), 51, 2),
-    )  # fmt: skip
+        ("A", after(0), 10, 1),
+        ("B", after(5), 50, 2),
+        ("A", after(20), 12, 1),
+        ("A", after(40), 9, 1),
+        ("A", after(59.9), 11, 1),
+        ("A", after(60), 20, 5),
+        ("B", after(250), 51, 2),
+    )
 
     assert found == [
         (1, {"A": (10.0, 12.0, 9.0, 11.0, 4.0), "B": (50.0, 50.0, 50.0, 50.0, 2.0)}),
@@ -127,9 +139,14 @@ def test_bars_have_open_high_low_close_and_the_sum_of_sizes_of_each_symbol():
 
 def test_trades_out_of_order_lose_nothing_and_late_ones_give_their_bar_anew():
     found, stats = bars_of(
-        ("A", after(30), 10, 1), ("A", after(10), 8, 1), ("A", after(60.1), 20, 1), ("A", after(59), 11, 1),
-        ("A", after(61), 21, 1), ("A", after(58), 99, 1), ("A", after(62), 22, 1),
-    )  # fmt: skip
+        ("A", after(30), 10, 1),
+        ("A", after(10), 8, 1),
+        ("A", after(60.1), 20, 1),
+        ("A", after(59), 11, 1),
+        ("A", after(61), 21, 1),
+        ("A", after(58), 99, 1),
+        ("A", after(62), 22, 1),
+    )
 
     assert found == [
         (1, {"A": (8.0, 11.0, 8.0, 11.0, 3.0)}),

@@ -96,9 +96,13 @@ class Account:
         if told:
             self.tell(
                 OrderFillEvent(
-                    timestamp=self.now, order_id=client_id, execution_id=name, amount=amount, price=at
+                    timestamp=self.now,
+                    order_id=client_id,
+                    execution_id=name,
+                    amount=amount,
+                    price=at,
                 )
-            )  # fmt: skip
+            )
 
     def end(self, client_id, state, reason=""):
         self.orders[client_id] = replace(self.orders[client_id], state=state)

@@ -30,9 +30,13 @@ async def trading(broker, work, *, policy="halt", strategy=Buyer):
     """
     source, days = Inbox(), iter(slices(daily_frame(8)))
     engine = rbt.TradingEngine(
-        strategy, broker, feed=source, portal=PolarsDataPortal(daily_frame()), own_capital=True,
+        strategy,
+        broker,
+        feed=source,
+        portal=PolarsDataPortal(daily_frame()),
+        own_capital=True,
         link=LinkSettings(poll_s=QUICK_S, policy=policy),
-    )  # fmt: skip
+    )
     told = []
     for kind in (SystemErrorEvent, CircuitBreakerEvent):
         engine.dispatcher.register_handler(kind, told.append)
@@ -110,9 +114,13 @@ def test_an_execution_that_cannot_be_is_named_and_changes_nothing(amount, order_
     async def work(engine, bar):
         engine.enqueue(
             OrderFillEvent(
-                timestamp=SystemClock().now(), order_id=order_id, execution_id="x", amount=Decimal(amount), price=Decimal(50)
+                timestamp=SystemClock().now(),
+                order_id=order_id,
+                execution_id="x",
+                amount=Decimal(amount),
+                price=Decimal(50),
             )
-        )  # fmt: skip
+        )
         await bar()
 
     engine, told = run(trading(BookBroker(), work))
@@ -143,9 +151,13 @@ def test_a_journal_with_a_quarantined_execution_is_replayed_to_the_same_state(tm
         states = []
         for bars in (slices(daily_frame(8))[:1], []):
             session = rbt.attach(
-                Buyer, broker, feed=Silent(bars), data=PolarsDataPortal(daily_frame()), journal=tmp_path,
+                Buyer,
+                broker,
+                feed=Silent(bars),
+                data=PolarsDataPortal(daily_frame()),
+                journal=tmp_path,
                 reconciliation="warn",
-            )  # fmt: skip
+            )
             await processed(session, 1 if bars else 0)
             if bars:
                 await until(lambda engine=session.engine: order(engine).state is OrderState.PENDING)
@@ -172,13 +184,20 @@ def test_a_number_that_only_the_venue_knows_is_not_given_again_after_the_first_l
 
     async def begun():
         broker.sent.append(lost)
-        await broker.submit_order(rbt.model.commands.SubmitOrder(order_id="7", symbol="AAA", amount=Decimal(3)),
-                                  client_order_id=lost)  # fmt: skip
+        await broker.submit_order(
+            rbt.model.commands.SubmitOrder(order_id="7", symbol="AAA", amount=Decimal(3)),
+            client_order_id=lost,
+        )
         source = Inbox()
         engine = rbt.TradingEngine(
-            Buyer, broker, feed=source, portal=PolarsDataPortal(daily_frame()), journal=journal,
-            link=LinkSettings(poll_s=QUICK_S), start="2017-01-20",
-        )  # fmt: skip
+            Buyer,
+            broker,
+            feed=source,
+            portal=PolarsDataPortal(daily_frame()),
+            journal=journal,
+            link=LinkSettings(poll_s=QUICK_S),
+            start="2017-01-20",
+        )
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.state != "starting")
         first = engine.core

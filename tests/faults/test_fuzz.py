@@ -128,9 +128,14 @@ async def session_that_hears(said):
     """
     broker, items, events = Whispers(), asyncio.Queue(), []
     engine = TradingEngine(
-        SellsTen, broker, feed=until_end(items), portal=PolarsDataPortal(daily_frame()), frequency="1d",
-        journal=Journal.in_memory(run_id=RUN_ID), capital_base=Decimal(80_000),
-    )  # fmt: skip
+        SellsTen,
+        broker,
+        feed=until_end(items),
+        portal=PolarsDataPortal(daily_frame()),
+        frequency="1d",
+        journal=Journal.in_memory(run_id=RUN_ID),
+        capital_base=Decimal(80_000),
+    )
     engine.on_message = engine.core.state.on_message = lambda _level, _text: None
     for kind in (MarketDataEvent, SystemErrorEvent):
         engine.dispatcher.register_handler(kind, events.append)

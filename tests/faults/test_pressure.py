@@ -56,8 +56,13 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
     async def pressed():
         source = Burst(bars)
         engine = rbt.TradingEngine(
-            Large, broker, feed=source, portal=PolarsDataPortal(daily_frame(30)), queue_size=2, own_capital=True
-        )  # fmt: skip
+            Large,
+            broker,
+            feed=source,
+            portal=PolarsDataPortal(daily_frame(30)),
+            queue_size=2,
+            own_capital=True,
+        )
         for kind in (MarketDataEvent, OrderFillEvent, SystemErrorEvent):
             engine.dispatcher.register_handler(kind, order_of_arrival.append)
         task = asyncio.create_task(engine.run())
@@ -75,8 +80,14 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
         for number in range(SHARES):
             broker.fill(broker.sent[0], 1, execution_id=f"x{number}", told=0)
             engine.enqueue(
-                OrderFillEvent(timestamp=now, order_id="1", execution_id=f"x{number}", amount=Decimal(1), price=Decimal(50))
-            )  # fmt: skip
+                OrderFillEvent(
+                    timestamp=now,
+                    order_id="1",
+                    execution_id=f"x{number}",
+                    amount=Decimal(1),
+                    price=Decimal(50),
+                )
+            )
         waiting = len(queue)
         await task
         return engine, waiting

@@ -133,8 +133,11 @@ class Ground:
     def _begin_host(self) -> None:
         self._host = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.venue_host"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, bufsize=0,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            bufsize=0,
+        )
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._host.stdout, selectors.EVENT_READ)
         self._read = b""

@@ -58,9 +58,12 @@ def script(folder, source=SCRIPT, *, stuck="pass"):
     """Start a script, and return it once it has seen seven bars."""
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source).replace("{stuck}", stuck), str(folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert process.stdout.readline() == "seven\n", process.stderr.read()
     return process
 

@@ -50,9 +50,12 @@ def ran(folder, source, *, before="", options="", after=""):
     path.write_text(text)
     done = subprocess.run(
         [sys.executable, str(path), str(folder)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-    )  # fmt: skip
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -142,9 +145,13 @@ def test_a_program_that_runs_a_session_keeps_its_own_exit_code(tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-m", "unittest", "suite"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
 
     assert "halted" in done.stdout
     assert done.returncode == 0
@@ -159,9 +166,13 @@ def test_the_command_line_says_the_same(tmp_path):
 
     done = subprocess.run(
         [sys.executable, "-m", "rbtlive", *words.split(), "--log-level", "warning"],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "RBTLIVE_HOME": str(tmp_path)},
-    )  # fmt: skip
+    )
 
     assert done.returncode == 3
     told = [json.loads(line)["event"] for line in done.stderr.splitlines()]

@@ -60,8 +60,13 @@ def code(**facts):
 
 async def ended_by_a_callback(folder, bars, at, **options):
     session = rbt.attach(
-        code(fails_at=at), rbt.PaperBroker(), feed=rbt.ReplayFeed(bars), journal=folder, on_error="raise", **options
-    )  # fmt: skip
+        code(fails_at=at),
+        rbt.PaperBroker(),
+        feed=rbt.ReplayFeed(bars),
+        journal=folder,
+        on_error="raise",
+        **options,
+    )
     with pytest.raises(ZeroDivisionError, match=f"bar {at}"):
         await session.wait()
     return session
@@ -101,8 +106,15 @@ def test_what_was_recorded_in_the_middle_of_a_session_outlives_the_callback_that
     run(ended_by_a_callback(tmp_path, bars, at, frequency="1m"))
 
     session = run(
-        whole(Later, tmp_path, feed=rbt.ReplayFeed(bars), frequency="1m", on_divergence="positions", on_error="raise")
-    )  # fmt: skip
+        whole(
+            Later,
+            tmp_path,
+            feed=rbt.ReplayFeed(bars),
+            frequency="1m",
+            on_divergence="positions",
+            on_error="raise",
+        )
+    )
 
     performance = session.result().performance
     assert performance["seen"].to_list() == ([390, 391] if at > 390 else [at, at])

@@ -81,8 +81,12 @@ def test_a_failure_is_raised_in_the_thread_that_waits_for_a_report(tmp_path):
     async def steered():
         feed = Gated(daily_frame(), 3)
         session = rbt.attach(
-            {"__name__": "f", "handle_data": acts}, rbt.PaperBroker(), feed=feed, journal=tmp_path, on_error="raise"
-        )  # fmt: skip
+            {"__name__": "f", "handle_data": acts},
+            rbt.PaperBroker(),
+            feed=feed,
+            journal=tmp_path,
+            on_error="raise",
+        )
         await processed(session, 3)
         loop = asyncio.get_running_loop()
 
@@ -136,9 +140,12 @@ def test_a_session_that_failed_says_with_what(tmp_path):
 
     async def failed():
         session = rbt.attach(
-            {"__name__": "f", "handle_data": fails}, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(3)),
-            journal=tmp_path, on_error="raise",
-        )  # fmt: skip
+            {"__name__": "f", "handle_data": fails},
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(3)),
+            journal=tmp_path,
+            on_error="raise",
+        )
         with pytest.raises(ZeroDivisionError):
             await session.wait()
         return session

@@ -123,13 +123,22 @@ def assets_frame(
         start_date=pl.col("date").min(), end_date=pl.col("date").max()
     )
     rows = [
-        (row["symbol"], sids[row["symbol"]], row["start_date"], row["end_date"],
-         auto_close.get(row["symbol"], row["end_date"] + timedelta(days=1)))
+        (
+            row["symbol"],
+            sids[row["symbol"]],
+            row["start_date"],
+            row["end_date"],
+            auto_close.get(row["symbol"], row["end_date"] + timedelta(days=1)),
+        )
         for row in life.sort("symbol").iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     schema = {
-        "symbol": pl.String, "sid": pl.Int64, "start_date": pl.Date, "end_date": pl.Date, "auto_close_date": pl.Date,
-    }  # fmt: skip
+        "symbol": pl.String,
+        "sid": pl.Int64,
+        "start_date": pl.Date,
+        "end_date": pl.Date,
+        "auto_close_date": pl.Date,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -258,11 +267,14 @@ def aggregate(minute_bars: pl.DataFrame, session_of: Callable[[datetime], date])
         .with_columns(date=pl.col("timestamp").map_elements(session_of, return_dtype=pl.Date))
         .group_by("date", "symbol", maintain_order=True)
         .agg(
-            pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(),
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
             pl.col("volume").sum(),
         )
         .select(_DAILY_COLUMNS)
-    )  # fmt: skip
+    )
 
 
 _MINUTE_WALKS = {

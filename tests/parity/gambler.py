@@ -169,10 +169,24 @@ class Gambler:
     def _schedule(self, name: str) -> None:
         dice, dates, times = self.dice, self.api.date_rules, self.api.time_rules
         number = dice.randrange(4)
-        date = dice.choice([dates.every_day(), dates.week_start(number), dates.week_end(number), dates.month_start(number * 3),
-                            dates.month_end(number * 2)])  # fmt: skip
-        time = dice.choice([times.market_open(), times.market_close(), times.every_minute(),
-                            times.market_open(hours=1, minutes=number), times.market_close(minutes=1 + number * 17)])  # fmt: skip
+        date = dice.choice(
+            [
+                dates.every_day(),
+                dates.week_start(number),
+                dates.week_end(number),
+                dates.month_start(number * 3),
+                dates.month_end(number * 2),
+            ]
+        )
+        time = dice.choice(
+            [
+                times.market_open(),
+                times.market_close(),
+                times.every_minute(),
+                times.market_open(hours=1, minutes=number),
+                times.market_close(minutes=1 + number * 17),
+            ]
+        )
 
         def scheduled(_context: Any, data: Any) -> None:
             self.log.append([name, self.api.get_datetime()])
@@ -191,8 +205,14 @@ class Gambler:
         ]
         if dice.random() < 0.1:
             size = 0
-        call = [api.order, api.order_value, api.order_percent, api.order_target, api.order_target_value,
-                api.order_target_percent][kind]  # fmt: skip
+        call = [
+            api.order,
+            api.order_value,
+            api.order_percent,
+            api.order_target,
+            api.order_target_value,
+            api.order_target_percent,
+        ][kind]
         made = call(asset, size, **self._style(data, asset))
         if made is not None:
             self.ids.append(made)
@@ -206,10 +226,14 @@ class Gambler:
         if kind < 5 or math.isnan(price):
             return {}
         return [
-            {"limit_price": limit}, {"stop_price": stop}, {"limit_price": limit, "stop_price": stop},
-            {"style": styles.LimitOrder(limit)}, {"style": styles.StopOrder(stop)},
-            {"style": styles.StopLimitOrder(limit, stop)}, {"style": styles.MarketOrder()},
-        ][kind - 5]  # fmt: skip
+            {"limit_price": limit},
+            {"stop_price": stop},
+            {"limit_price": limit, "stop_price": stop},
+            {"style": styles.LimitOrder(limit)},
+            {"style": styles.StopOrder(stop)},
+            {"style": styles.StopLimitOrder(limit, stop)},
+            {"style": styles.MarketOrder()},
+        ][kind - 5]
 
     def batch(self, _data: Any) -> Any:
         """Place market orders for several assets."""
@@ -282,8 +306,10 @@ class Gambler:
             for p in context.portfolio.positions.values()
         ]
         return [
-            [getattr(context.portfolio, name) for name in PORTFOLIO], [getattr(context.account, name) for name in ACCOUNT], held,
-        ]  # fmt: skip
+            [getattr(context.portfolio, name) for name in PORTFOLIO],
+            [getattr(context.account, name) for name in ACCOUNT],
+            held,
+        ]
 
     def note(self, data: Any) -> Any:
         """Record something."""

@@ -29,9 +29,13 @@ def portal(case: Case) -> Any:
 
     data = load(case.data)
     return PolarsDataPortal(
-        data.bars, minute_bars=data.minute_bars, assets=data.assets, splits=data.splits, dividends=data.dividends,
+        data.bars,
+        minute_bars=data.minute_bars,
+        assets=data.assets,
+        splits=data.splits,
+        dividends=data.dividends,
         calendar=data.calendar,
-    )  # fmt: skip
+    )
 
 
 def settings(case: Case, *, quirks: bool) -> dict[str, Any]:
@@ -198,9 +202,11 @@ def test_a_planted_difference_is_found_and_named() -> None:
     found = [str(mismatch) for mismatch in compare.mismatches(case.name, expected, actual)]
 
     assert [line.split(": ")[1] for line in found] == [
-        "log[7].[1]", "orders[3].filled", "transactions[2].price",
+        "log[7].[1]",
+        "orders[3].filled",
+        "transactions[2].price",
         f"performance[{expected['sessions'][20]}].portfolio_value",
-    ]  # fmt: skip
+    ]
 
 
 def test_numbers_may_differ_by_a_billionth_and_nothing_else_may() -> None:

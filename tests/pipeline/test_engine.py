@@ -76,12 +76,17 @@ def test_no_number_depends_on_the_day_or_what_follows():
     day = date(2016, 3, 1)
     late = pl.col("date") >= day
     changed = data.bars.with_columns(
-        [pl.when(late).then(pl.col(name) * 3).otherwise(pl.col(name)) for name in ("open", "high", "low", "close")]
-    )  # fmt: skip
+        [
+            pl.when(late).then(pl.col(name) * 3).otherwise(pl.col(name))
+            for name in ("open", "high", "low", "close")
+        ]
+    )
     other = rbt.PolarsDataPortal(
-        changed, assets=data.assets, splits=data.splits,
+        changed,
+        assets=data.assets,
+        splits=data.splits,
         dividends=data.dividends.filter(pl.col("ex_date") <= day),
-    )  # fmt: skip
+    )
 
     before = rbt.run_pipeline(many(), START, day, portal())
 
@@ -128,9 +133,13 @@ def test_a_session_sees_what_its_backtest_sees():
 
     async def trade() -> Any:
         session = rbt.attach(
-            strategy(live, many()), rbt.PaperBroker(), feed=rbt.ReplayFeed(portal()),
-            start=START, end=END, on_error="raise",
-        )  # fmt: skip
+            strategy(live, many()),
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(portal()),
+            start=START,
+            end=END,
+            on_error="raise",
+        )
         await session.wait()
         return session.result(), session.parity()
 
@@ -172,8 +181,10 @@ def test_eager_pipelines_are_computed_each_morning_and_others_when_asked():
 def refused(initialize: Any, before: Any = None) -> Any:
     return rbt.backtest(
         {"__name__": "refused", "initialize": initialize, "before_trading_start": before},
-        portal(), start="2016-02-01", end="2016-02-05",
-    )  # fmt: skip
+        portal(),
+        start="2016-02-01",
+        end="2016-02-05",
+    )
 
 
 def test_misuse_has_the_errors_of_zipline():
@@ -215,8 +226,10 @@ def test_chunks_that_are_used_up_end_the_run_as_in_zipline():
                     many(), "a", chunks=iter([1])
                 ),
             },
-            portal(), start="2016-02-01", end="2016-02-09",
-        )  # fmt: skip
+            portal(),
+            start="2016-02-01",
+            end="2016-02-09",
+        )
 
 
 def test_a_window_beyond_the_data_names_the_first_day_that_works():

@@ -74,9 +74,14 @@ class Trader(rbt.TradingAlgorithm):
 
 def attach(strategy: Any = Trader) -> Any:
     return rbt.attach(
-        strategy, rbt.PaperBroker(), feed=rbt.ReplayFeed(portal()), start=START, end=END,
-        name="trader", on_error="raise",
-    )  # fmt: skip
+        strategy,
+        rbt.PaperBroker(),
+        feed=rbt.ReplayFeed(portal()),
+        start=START,
+        end=END,
+        name="trader",
+        on_error="raise",
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -51,10 +51,17 @@ def test_run_algorithm_takes_loaders_by_column():
         seen.append(context.pipeline_output("signals"))
 
     rbt.run_algorithm(
-        pd.Timestamp(START), pd.Timestamp(END), initialize, 100_000,
-        before_trading_start=before_trading_start, data=portal(),
-        custom_loader={Signal.score: DataFrameLoader(Signal.score, baseline()), Signal.rank: Doubled()},
-    )  # fmt: skip
+        pd.Timestamp(START),
+        pd.Timestamp(END),
+        initialize,
+        100_000,
+        before_trading_start=before_trading_start,
+        data=portal(),
+        custom_loader={
+            Signal.score: DataFrameLoader(Signal.score, baseline()),
+            Signal.rank: Doubled(),
+        },
+    )
 
     assert len(seen) == 10
     first, expected = seen[0], baseline().loc["2016-02-01"]

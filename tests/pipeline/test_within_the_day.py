@@ -39,11 +39,14 @@ def minutes() -> pl.DataFrame:
                     {
                         "timestamp": pl.Series(some).cast(pl.Datetime("us", "UTC")),
                         "symbol": [symbol] * len(some),
-                        "open": close, "high": close + 0.5, "low": close - 0.5, "close": close,
+                        "open": close,
+                        "high": close + 0.5,
+                        "low": close - 0.5,
+                        "close": close,
                         "volume": rng.integers(100, 900, len(some)).astype(float),
                     }
                 )
-            )  # fmt: skip
+            )
     return pl.concat(parts)
 
 
@@ -83,7 +86,11 @@ def expected(symbol: str, day: date, fields: str) -> list[float]:
     frame = minutes().filter(symbol=symbol).with_columns(day=pl.col("timestamp").dt.date())
     cut = pl.col("timestamp") <= pl.datetime(day.year, day.month, day.day, 15, 30, time_zone="UTC")
     past = frame.filter(cut).sort("timestamp").group_by("day", maintain_order=True)
-    folds = {"close": pl.col("close").last(), "high": pl.col("high").max(), "volume": pl.col("volume").sum()}  # fmt: skip
+    folds = {
+        "close": pl.col("close").last(),
+        "high": pl.col("high").max(),
+        "volume": pl.col("volume").sum(),
+    }
     values = past.agg(folds[fields])
     out = []
     for when, value in values.tail(3).rows():
@@ -103,8 +110,10 @@ def test_the_last_day_of_its_windows_is_the_day_so_far():
     rbt.backtest(Run, portal(), start=START, end=END, frequency="1m")
 
     assert [when.strftime("%m-%d %H:%M") for when, _ in result_tables] == [
-        "03-04 15:30", "03-07 15:30", "03-08 15:30",
-    ]  # fmt: skip
+        "03-04 15:30",
+        "03-07 15:30",
+        "03-08 15:30",
+    ]
     for when, table in result_tables:
         for row in table.iter_rows(named=True):
             closes = expected(row["symbol"], when.date(), "close")
@@ -121,9 +130,15 @@ def test_a_session_on_minutes_gives_the_tables_of_its_backtest(tmp_path, monkeyp
 
     async def trade() -> Any:
         session = rbt.attach(
-            Midday, rbt.PaperBroker(), feed=rbt.ReplayFeed(portal(), frequency="1m"),
-            start=START, end=END, frequency="1m", name="midday", on_error="raise",
-        )  # fmt: skip
+            Midday,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(portal(), frequency="1m"),
+            start=START,
+            end=END,
+            frequency="1m",
+            name="midday",
+            on_error="raise",
+        )
         await session.wait()
         return session.parity()
 

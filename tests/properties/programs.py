@@ -91,9 +91,10 @@ def plays(*, actions: bool = True) -> st.SearchStrategy[Play]:
         unique_by=lambda s: s[:2],
     )
     dividends = st.lists(
-        st.tuples(_asset, _day, st.integers(0, 4), st.sampled_from([0.07, 0.5, 1.13])), max_size=many,
+        st.tuples(_asset, _day, st.integers(0, 4), st.sampled_from([0.07, 0.5, 1.13])),
+        max_size=many,
         unique_by=lambda d: d[:2],
-    )  # fmt: skip
+    )
     return st.builds(
         Play,
         lines=st.tuples(*(_line() for _ in SYMBOLS)),
@@ -217,7 +218,12 @@ def run(
     )}}  # fmt: skip
     slippage, commission = play.costs
     result = backtest(
-        callbacks, portal(play), capital_base=20_000, slippage=SLIPPAGE[slippage](), commission=COMMISSION[commission](),
-        zipline_quirks=quirks, progress=False,
-    )  # fmt: skip
+        callbacks,
+        portal(play),
+        capital_base=20_000,
+        slippage=SLIPPAGE[slippage](),
+        commission=COMMISSION[commission](),
+        zipline_quirks=quirks,
+        progress=False,
+    )
     return player, result

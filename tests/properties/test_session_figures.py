@@ -34,9 +34,12 @@ def finished(
     player, market = Player(play), portal(play)
     slippage, commission = play.costs
     asked = prepare_settings(
-        market, capital_base=20_000, slippage=SLIPPAGE[slippage](), commission=COMMISSION[commission](),
+        market,
+        capital_base=20_000,
+        slippage=SLIPPAGE[slippage](),
+        commission=COMMISSION[commission](),
         zipline_quirks=quirks,
-    )  # fmt: skip
+    )
     callbacks: dict[str, Any] = {name: getattr(player, name) for name in names}
     core = new_core({"__name__": "player", **callbacks}, market, asked, preload=True)
     if heard:

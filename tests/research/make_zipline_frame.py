@@ -107,9 +107,14 @@ def plain(value):
 
 def facts(benchmark):
     frame = run_algorithm(
-        start=START, end=END, initialize=initialize, handle_data=handle_data, capital_base=10_000,
-        bundle="small", benchmark_returns=benchmark,
-    )  # fmt: skip
+        start=START,
+        end=END,
+        initialize=initialize,
+        handle_data=handle_data,
+        capital_base=10_000,
+        bundle="small",
+        benchmark_returns=benchmark,
+    )
     ids = {}
     for orders in frame["orders"]:
         for row in orders:

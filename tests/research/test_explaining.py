@@ -73,9 +73,11 @@ def test_the_same_bars_leave_nothing_to_explain(tmp_path):
 def test_other_cost_models_are_commission_and_slippage(tmp_path):
     session = session_of(tmp_path)
     dear = rbt.backtest(
-        Turns, daily_frame(SESSIONS), commission=PerTrade(3),
+        Turns,
+        daily_frame(SESSIONS),
+        commission=PerTrade(3),
         slippage=FixedBasisPointsSlippage(50, 0.1),
-    )  # fmt: skip
+    )
 
     found = causes(session.explain(dear))
 

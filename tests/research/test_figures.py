@@ -66,9 +66,15 @@ def test_merged_candles_keep_the_highest_and_the_lowest_price():
     random = np.random.default_rng(3)
     close = 100 + np.cumsum(random.normal(0, 1, 500_000))
     bars = bars_of_columns(
-        {"us": np.arange(500_000), "open": close, "high": close + 1, "low": close - 1,
-         "close": close, "volume": np.ones(500_000)}
-    )  # fmt: skip
+        {
+            "us": np.arange(500_000),
+            "open": close,
+            "high": close + 1,
+            "low": close - 1,
+            "close": close,
+            "volume": np.ones(500_000),
+        }
+    )
 
     fewer = merged(bars, 700)
 

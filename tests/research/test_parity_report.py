@@ -91,9 +91,16 @@ def test_another_order_at_the_same_moment_is_a_difference():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("amount", Decimal(11)), ("limit", Decimal(5)), ("stop", Decimal(5)), ("filled", Decimal(9)),
-     ("commission", Decimal("0.03")), ("state", OrderState.EXPIRED), ("reason", "late")],
-)  # fmt: skip
+    [
+        ("amount", Decimal(11)),
+        ("limit", Decimal(5)),
+        ("stop", Decimal(5)),
+        ("filled", Decimal(9)),
+        ("commission", Decimal("0.03")),
+        ("state", OrderState.EXPIRED),
+        ("reason", "late"),
+    ],
+)
 def test_every_fact_of_an_order_counts(field, value):
     other = run_with_trades()
     setattr(other.orders[0], field, value)

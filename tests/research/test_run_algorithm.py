@@ -32,9 +32,12 @@ def test_it_returns_ziplines_frame_of_a_backtest_with_quirks():
     perf = run_algorithm(initialize=initialize, handle_data=handle_data, data=PRICES, **SPAN)
 
     tested = backtest(
-        {"__name__": "run_algorithm", "initialize": initialize, "handle_data": handle_data}, PolarsDataPortal(PRICES),
-        frames="pandas", zipline_quirks=True, **SPAN,
-    ).to_zipline()  # fmt: skip
+        {"__name__": "run_algorithm", "initialize": initialize, "handle_data": handle_data},
+        PolarsDataPortal(PRICES),
+        frames="pandas",
+        zipline_quirks=True,
+        **SPAN,
+    ).to_zipline()
     lists = ["orders", "positions", "transactions"]  # their assets are those of each run
     assert_frame_equal(perf.drop(columns=lists), tested.drop(columns=lists))
     assert [str(perf[name].tolist()) for name in lists] == [
@@ -49,9 +52,12 @@ def test_it_returns_ziplines_frame_of_a_backtest_with_quirks():
 )  # exchange_calendars' own
 def test_a_bundle_may_be_a_portal_and_a_calendar_an_object():
     perf = run_algorithm(
-        initialize=initialize, handle_data=handle_data, bundle=PolarsDataPortal(PRICES),
-        trading_calendar=get_calendar("XNYS"), **SPAN,
-    )  # fmt: skip
+        initialize=initialize,
+        handle_data=handle_data,
+        bundle=PolarsDataPortal(PRICES),
+        trading_calendar=get_calendar("XNYS"),
+        **SPAN,
+    )
 
     assert len(perf) == 4
 
@@ -60,9 +66,11 @@ def test_analyze_gets_the_context_and_the_frame():
     seen = []
 
     perf = run_algorithm(
-        initialize=initialize, data=PRICES, analyze=lambda context, frame: seen.append((context.asset.symbol, len(frame))),
+        initialize=initialize,
+        data=PRICES,
+        analyze=lambda context, frame: seen.append((context.asset.symbol, len(frame))),
         **SPAN,
-    )  # fmt: skip
+    )
 
     assert seen == [("A", len(perf))]
 
@@ -78,16 +86,20 @@ def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_
     assert perf.index[0].date() == date(2017, 1, 4)
 
 
-@pytest.mark.parametrize(("arguments", "error"), [
-    ({"bundle": "quandl"}, InvalidSetting),
-    ({}, InvalidSetting),
-    ({"data": PRICES, "data_frequency": "weekly"}, BadFrequency),
-    ({"data": PRICES, "metrics_set": "classic"}, NotBuilt),
-    ({"data": PRICES, "blotter": object()}, NotBuilt),
-    ({"data": PRICES, "custom_loader": object()}, TypeError),
-    ({"data": PRICES, "extensions": ["mine.py"]}, NotBuilt),
-    ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
-], ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else value.__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"bundle": "quandl"}, InvalidSetting),
+        ({}, InvalidSetting),
+        ({"data": PRICES, "data_frequency": "weekly"}, BadFrequency),
+        ({"data": PRICES, "metrics_set": "classic"}, NotBuilt),
+        ({"data": PRICES, "blotter": object()}, NotBuilt),
+        ({"data": PRICES, "custom_loader": object()}, TypeError),
+        ({"data": PRICES, "extensions": ["mine.py"]}, NotBuilt),
+        ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
+    ],
+    ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else value.__name__,
+)
 def test_what_has_no_counterpart_is_refused(arguments, error):
     with pytest.raises(error, match=r"run_algorithm|data_frequency"):
         run_algorithm(initialize=initialize, **SPAN, **arguments)

@@ -57,9 +57,16 @@ def test_ratios_are_those_of_quantstats():
 def test_ratios_are_those_of_empyrical():
     theirs = PEERS["empyrical"]
     same = (
-        "calmar", "stability", "downside_risk", "value_at_risk", "conditional_value_at_risk",
-        "alpha", "beta", "up_capture", "down_capture",
-    )  # fmt: skip
+        "calmar",
+        "stability",
+        "downside_risk",
+        "value_at_risk",
+        "conditional_value_at_risk",
+        "alpha",
+        "beta",
+        "up_capture",
+        "down_capture",
+    )
     expected = {name: theirs[name] for name in same} | {"annual_return": theirs["cagr"]}
 
     assert {name: OURS[name] for name in expected} == pytest.approx(expected, rel=1e-9)
@@ -191,11 +198,15 @@ def test_crypto_is_annualised_by_365_days():
     days = [date(2021, 1, 1) + timedelta(days=n) for n in range(40)]
     frame = pl.DataFrame(
         {
-            "date": days, "symbol": ["BTC"] * 40, "open": [100.0 + n % 7 for n in range(40)],
-            "high": [110.0] * 40, "low": [90.0] * 40, "close": [100.0 + n % 7 for n in range(40)],
+            "date": days,
+            "symbol": ["BTC"] * 40,
+            "open": [100.0 + n % 7 for n in range(40)],
+            "high": [110.0] * 40,
+            "low": [90.0] * 40,
+            "close": [100.0 + n % 7 for n in range(40)],
             "volume": [1e9] * 40,
         }
-    )  # fmt: skip
+    )
 
     class Hold(rbt.TradingAlgorithm):
         def handle_data(self, context, data):
@@ -244,11 +255,12 @@ def test_a_run_has_every_statistic_with_its_unit_in_one_table():
     shares = (
         result.transactions.join(
             daily_frame(60).with_columns(pl.col("date")),
-            left_on=[pl.col("dt").dt.date(), "symbol"], right_on=["date", "symbol"],
+            left_on=[pl.col("dt").dt.date(), "symbol"],
+            right_on=["date", "symbol"],
         )
         .select(pl.col("amount").abs().cast(pl.Float64) / pl.col("volume"))
         .to_series()
-    )  # fmt: skip
+    )
     assert values["max_volume_share"] == pytest.approx(shares.max())
 
 

@@ -51,9 +51,16 @@ def record_of(*fills, sessions: int = 12, last: str = "100", adjustments=()) -> 
         )
     rows = [session_row(n, Decimal(10_000), Decimal(10_000)) for n in range(sessions)]
     return RunRecord(
-        "S", run_settings(), (AAA,), rows, transactions, orders, [], list(adjustments),
+        "S",
+        run_settings(),
+        (AAA,),
+        rows,
+        transactions,
+        orders,
+        [],
+        list(adjustments),
         {"AAA": Decimal(last)},
-    )  # fmt: skip
+    )
 
 
 def test_the_oldest_shares_are_closed_first_and_each_partial_exit_is_a_row():
@@ -161,11 +168,14 @@ def test_the_same_fills_give_the_trades_of_another_library():
     entries = {close_of(bar + 1): bar for bar in range(60)}
     ours = sorted(
         (
-            signs[row["side"]] * int(row["quantity"]), entries[row["entry_time"]],
-            entries[row["exit_time"]], float(row["entry_price"]), float(row["exit_price"]),
+            signs[row["side"]] * int(row["quantity"]),
+            entries[row["entry_time"]],
+            entries[row["exit_time"]],
+            float(row["entry_price"]),
+            float(row["exit_price"]),
         )
         for row in rows.iter_rows(named=True)
-    )  # fmt: skip
+    )
     theirs = sorted(
         (t["size"], t["entry_bar"], t["exit_bar"], t["entry_price"], t["exit_price"])
         for t in listed["trades"]
@@ -178,11 +188,12 @@ def test_the_same_fills_give_the_trades_of_another_library():
 
 _PRICES = st.decimals("0.0001", "900", places=4)
 _STEPS = st.one_of(
-    st.tuples(st.just("fill"), st.integers(-300, 300).filter(bool), _PRICES,
-              st.decimals(0, 5, places=3)),
+    st.tuples(
+        st.just("fill"), st.integers(-300, 300).filter(bool), _PRICES, st.decimals(0, 5, places=3)
+    ),
     st.tuples(st.just("split"), st.sampled_from(["0.5", "3", "0.333333333333", "7", "1.5"])),
     st.tuples(st.just("dividend"), st.decimals(-9, 9, places=3)),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=80, deadline=None)
@@ -207,9 +218,13 @@ def test_profits_and_dividends_are_the_change_of_equity_exactly(steps, last, met
                 cash = books.cash
                 books.apply_split(AAA, Decimal(what[0]))
                 record.adjust(
-                    "split", dt=moment, asset=AAA, cash=books.cash - cash, ratio=Decimal(what[0]),
+                    "split",
+                    dt=moment,
+                    asset=AAA,
+                    cash=books.cash - cash,
+                    ratio=Decimal(what[0]),
                     amount=books.amount_of(AAA),
-                )  # fmt: skip
+                )
         record.marks = {"AAA": last}
         equity_change = books.cash + books.amount_of(AAA) * last - 10_000
 
@@ -281,9 +296,13 @@ def test_a_session_and_its_record_have_the_trades_of_the_backtest(tmp_path):
 
     async def traded():
         session = rbt.attach(
-            Tagged, rbt.PaperBroker(), feed=rbt.ReplayFeed(portal), journal=tmp_path, name="turns",
+            Tagged,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(portal),
+            journal=tmp_path,
+            name="turns",
             commission=PerTrade(1),
-        )  # fmt: skip
+        )
         await session.wait()
         return session.result()
 

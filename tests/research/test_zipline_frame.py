@@ -22,9 +22,16 @@ ASSETS = {"AAA": equity("AAA", 0), "BBB": equity("BBB", 1)}
 VARIABLES = ("bar", "price", "even", "text", "pair", "gap", "nothing")
 STATES = (OrderState.PENDING, OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED)
 MONEY = (
-    "starting_cash", "ending_cash", "starting_value", "ending_value", "capital_used", "portfolio_value", "pnl",
-    "long_value", "short_value",
-)  # fmt: skip
+    "starting_cash",
+    "ending_cash",
+    "starting_value",
+    "ending_value",
+    "capital_used",
+    "portfolio_value",
+    "pnl",
+    "long_value",
+    "short_value",
+)
 SAME = ("returns", "gross_leverage", "net_leverage", "longs_count", "shorts_count")
 
 

@@ -272,8 +272,12 @@ def slow(clock, took_s, at=3):
     def on_order_reject(context, order, reason):
         context.denied.append(reason)
 
-    return {"__name__": "slow", "initialize": initialize, "handle_data": handle_data,
-            "on_order_reject": on_order_reject}  # fmt: skip
+    return {
+        "__name__": "slow",
+        "initialize": initialize,
+        "handle_data": handle_data,
+        "on_order_reject": on_order_reject,
+    }
 
 
 async def engine_on(source, strategy, *, clock, journal=None, bars=None, **options):
@@ -374,8 +378,13 @@ def test_a_replay_of_the_journal_takes_the_slow_strategys_event_and_measures_not
 
     async def attached(source, seen, clock):
         session = rbt.attach(
-            strategy, rbt.PaperBroker(), feed=source, data=PolarsDataPortal(bars), journal=tmp_path, breakers=limits
-        )  # fmt: skip
+            strategy,
+            rbt.PaperBroker(),
+            feed=source,
+            data=PolarsDataPortal(bars),
+            journal=tmp_path,
+            breakers=limits,
+        )
         session.engine.clock = clock
         await processed(session, seen)
         await session.stop()
@@ -395,9 +404,13 @@ def test_a_loop_that_is_held_is_measured_told_and_trips_its_breaker_on_a_live_fe
     async def held():
         source = Silent(slices(bars)[:4])
         session = rbt.attach(
-            Buyer, rbt.PaperBroker(), feed=source, data=PolarsDataPortal(bars), journal=tmp_path,
+            Buyer,
+            rbt.PaperBroker(),
+            feed=source,
+            data=PolarsDataPortal(bars),
+            journal=tmp_path,
             breakers=rbt.Breakers(max_loop_lag_s=2),
-        )  # fmt: skip
+        )
         session.engine.clock = clock = VirtualClock()
         await processed(session, 4)
         clock.advance(3.25)  # a cell that held the loop for so long would look like this
@@ -412,8 +425,14 @@ def test_a_loop_that_is_held_is_measured_told_and_trips_its_breaker_on_a_live_fe
     assert tripped(session) == [("loop lag", "the loop was held for 3 s, the limit is 2 s", "halt")]
 
 
-@pytest.mark.parametrize(("limits", "trips"), [(rbt.Breakers(), True), (rbt.Breakers(stale_after_bars=5), False),
-                                               (rbt.Breakers(stale_after_bars=None), False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("limits", "trips"),
+    [
+        (rbt.Breakers(), True),
+        (rbt.Breakers(stale_after_bars=5), False),
+        (rbt.Breakers(stale_after_bars=None), False),
+    ],
+)
 def test_a_feed_that_falls_silent_trips_the_stale_data_breaker(limits, trips):
     bars = minute_frame(1)
     seen = slices(bars)[:5]
@@ -422,9 +441,15 @@ def test_a_feed_that_falls_silent_trips_the_stale_data_breaker(limits, trips):
     async def silent():
         source = Silent(seen)
         engine = rbt.TradingEngine(
-            slow(clock, 0, at=99), rbt.PaperBroker(), feed=source, frequency="1m", clock=clock, breakers=limits,
-            portal=PolarsDataPortal(None, minute_bars=bars), age_limit=AgeLimit(late_orders="send"),
-        )  # fmt: skip
+            slow(clock, 0, at=99),
+            rbt.PaperBroker(),
+            feed=source,
+            frequency="1m",
+            clock=clock,
+            breakers=limits,
+            portal=PolarsDataPortal(None, minute_bars=bars),
+            age_limit=AgeLimit(late_orders="send"),
+        )
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.meters.events >= 4)
         clock.advance(150)
@@ -451,9 +476,13 @@ def test_a_cell_that_blocks_the_loop_for_minutes_leaves_stale_prices_and_trips_t
     async def blocked():
         source = Silent(seen[:4])
         engine = rbt.TradingEngine(
-            slow(clock, 0, at=99), rbt.PaperBroker(), feed=source, frequency="1m", clock=clock,
+            slow(clock, 0, at=99),
+            rbt.PaperBroker(),
+            feed=source,
+            frequency="1m",
+            clock=clock,
             portal=PolarsDataPortal(None, minute_bars=bars),
-        )  # fmt: skip
+        )
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.meters.events >= 3 and engine.timekeeper.is_present)
         clock.advance(

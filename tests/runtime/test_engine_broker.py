@@ -84,10 +84,17 @@ class BookBroker(rbt.BrokerAdapter):
             raise OrderRefused("not enough buying power")
         if self.answer != "drop":
             self.book[client_order_id] = BrokerOrder(
-                client_order_id=client_order_id, broker_order_id=f"b{len(self.book)}", symbol=order.symbol,
-                amount=order.amount, filled=Decimal(0), average_price=None, state=OrderState.PENDING,
-                updated_at=SystemClock().now(), limit=order.limit, stop=order.stop,
-            )  # fmt: skip
+                client_order_id=client_order_id,
+                broker_order_id=f"b{len(self.book)}",
+                symbol=order.symbol,
+                amount=order.amount,
+                filled=Decimal(0),
+                average_price=None,
+                state=OrderState.PENDING,
+                updated_at=SystemClock().now(),
+                limit=order.limit,
+                stop=order.stop,
+            )
         if self.answer in {"lose", "drop"}:
             raise TimeoutError("no answer")
         return self.book[client_order_id].broker_order_id
@@ -96,8 +103,10 @@ class BookBroker(rbt.BrokerAdapter):
         self.cancels.append(client_order_id)
         self._change(client_order_id, state=OrderState.CANCELED)
         self.tell(
-            OrderUpdateEvent(timestamp=SystemClock().now(), order_id=client_order_id, status=OrderState.CANCELED)
-        )  # fmt: skip
+            OrderUpdateEvent(
+                timestamp=SystemClock().now(), order_id=client_order_id, status=OrderState.CANCELED
+            )
+        )
 
     def fill(self, client_order_id, amount, *, execution_id="x1", told=1):
         """Fill an order, and tell of it so many times."""
@@ -114,9 +123,13 @@ class BookBroker(rbt.BrokerAdapter):
         for _time in range(told):
             self.tell(
                 OrderFillEvent(
-                    timestamp=now, order_id=client_order_id, execution_id=execution_id, amount=execution.amount, price=execution.price
+                    timestamp=now,
+                    order_id=client_order_id,
+                    execution_id=execution_id,
+                    amount=execution.amount,
+                    price=execution.price,
                 )
-            )  # fmt: skip
+            )
 
     def _change(self, client_order_id, **facts):
         order = self.book[client_order_id]
@@ -135,9 +148,11 @@ class BookBroker(rbt.BrokerAdapter):
 
     async def orders(self, *, prefix="", open_only=False):
         return [
-            order for name, order in self.book.items()
-            if name.startswith(prefix) and (not open_only or order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED})
-        ]  # fmt: skip
+            order
+            for name, order in self.book.items()
+            if name.startswith(prefix)
+            and (not open_only or order.state in {OrderState.PENDING, OrderState.PARTIALLY_FILLED})
+        ]
 
     async def positions(self):
         return {symbol: amount for symbol, amount in self.held.items() if amount}

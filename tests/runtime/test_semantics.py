@@ -44,8 +44,13 @@ def daily() -> PolarsDataPortal:
     dates = daily_frame(20)["date"].unique().sort()
     splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [dates[9]], "ratio": [0.5]})
     dividends = pl.DataFrame(
-        {"symbol": ["AAA", "BBB"], "ex_date": [dates[5], dates[7]], "pay_date": [dates[8], dates[12]], "amount": [0.31, 0.07]}
-    )  # fmt: skip
+        {
+            "symbol": ["AAA", "BBB"],
+            "ex_date": [dates[5], dates[7]],
+            "pay_date": [dates[8], dates[12]],
+            "amount": [0.31, 0.07],
+        }
+    )
     return PolarsDataPortal(daily_frame(20, 2, gaps=True), splits=splits, dividends=dividends)
 
 
@@ -60,9 +65,14 @@ RUNS = {"1d": daily, "1m": minutes}
 async def _operated(frequency: str, folder: Path) -> None:
     feed = Gated(RUNS[frequency](), 0)
     session = rbt.attach(
-        Churn, rbt.PaperBroker(), feed=feed, journal=folder, frequency=frequency, max_errors=3,
+        Churn,
+        rbt.PaperBroker(),
+        feed=feed,
+        journal=folder,
+        frequency=frequency,
+        max_errors=3,
         breakers=rbt.Breakers(max_orders_per_minute=2),
-    )  # fmt: skip
+    )
     done = 0
     for after, action in OPERATED.items():
         feed.allow(after - feed.allowed)
@@ -130,8 +140,13 @@ def replayed(frequency: str, rows: list[list[str]]) -> int:
             )
         journal.resumed = True
         engine = rbt.TradingEngine(
-            Churn, rbt.PaperBroker(), feed=Gated(RUNS[frequency](), 0), journal=journal, frequency=frequency, max_errors=3
-        )  # fmt: skip
+            Churn,
+            rbt.PaperBroker(),
+            feed=Gated(RUNS[frequency](), 0),
+            journal=journal,
+            frequency=frequency,
+            max_errors=3,
+        )
         task = asyncio.create_task(engine.run())
         await until(lambda: task.done() or engine.state == "running")
         await engine.graceful_shutdown()
@@ -168,8 +183,10 @@ def test_a_journal_of_before_is_carried_on(frequency):
 def test_a_change_of_what_a_journal_means_is_noticed(frequency, monkeypatch):
     cost = rbt.finance.commission.PerShare.calculate
     monkeypatch.setattr(
-        rbt.finance.commission.PerShare, "calculate", lambda model, order, fill: float(cost(model, order, fill)) + 0.01
-    )  # fmt: skip
+        rbt.finance.commission.PerShare,
+        "calculate",
+        lambda model, order, fill: float(cost(model, order, fill)) + 0.01,
+    )
 
     with pytest.raises(StrategyChanged, match="OrderFillEvent with commission"):
         replayed(frequency, stored()[frequency])
@@ -180,9 +197,14 @@ def test_what_is_stored_holds_every_kind_of_row_and_of_what_a_person_does():
     actions = {row[3] for row in stored()["1d"] if row[1] == "OperatorEvent"}
 
     assert types >= {
-        ("input", "MarketDataEvent"), ("input", "OperatorEvent"), ("input", "CircuitBreakerEvent"), ("derived", "OrderFillEvent"),
-        ("derived", "SessionClosed"), ("intent", "SubmitOrder"), ("intent", "CancelOrder"),
-    }  # fmt: skip
+        ("input", "MarketDataEvent"),
+        ("input", "OperatorEvent"),
+        ("input", "CircuitBreakerEvent"),
+        ("derived", "OrderFillEvent"),
+        ("derived", "SessionClosed"),
+        ("intent", "SubmitOrder"),
+        ("intent", "CancelOrder"),
+    }
     assert actions == {f'{{"action":"{action}"}}' for action in OPERATED.values()}
 
 

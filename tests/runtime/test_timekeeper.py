@@ -165,9 +165,13 @@ def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_
 
     async def watched_by_hand():
         engine = rbt.TradingEngine(
-            Idle, rbt.PaperBroker(), feed=source(), frequency="1m", clock=clock,
+            Idle,
+            rbt.PaperBroker(),
+            feed=source(),
+            frequency="1m",
+            clock=clock,
             portal=PolarsDataPortal(None, minute_bars=minute_frame(1)),
-        )  # fmt: skip
+        )
         engine.dispatcher.register_handler(
             MarketDataEvent, lambda event: told.append((event, clock.now()))
         )

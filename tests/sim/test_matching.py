@@ -77,8 +77,10 @@ def test_assets_and_orders_are_tried_in_the_order_of_the_book():
 
     assert slippage.asked == [(TWO, ["2", "3"]), (ONE, ["1"])]
     assert [(f.order_id, f.price, f.amount, f.timestamp) for f in fills] == [
-        ("2", 20, 2, NOW), ("3", 30, 3, NOW), ("1", 10, 1, NOW),
-    ]  # fmt: skip
+        ("2", 20, 2, NOW),
+        ("3", 30, 3, NOW),
+        ("1", 10, 1, NOW),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,13 @@ class VenueProcess:
     def place(self, client_id, *, qty="10", side="buy", symbol="IBM", **facts):
         """Send an order as any client would, and return (status, answer)."""
         order = {
-            "symbol": symbol, "qty": qty, "side": side, "type": "market", "time_in_force": "gtc", "client_order_id": client_id,
-        }  # fmt: skip
+            "symbol": symbol,
+            "qty": qty,
+            "side": side,
+            "type": "market",
+            "time_in_force": "gtc",
+            "client_order_id": client_id,
+        }
         return self.request("/v2/orders", method="POST", body=order | facts, keys=True)
 
     def faults(self, *specs):
@@ -133,9 +138,16 @@ def minute_bars(path, *, sessions=2, symbols=("AAA", "BBB")):
         for minute in range(390):
             for place, symbol in enumerate(symbols):
                 price = 100.0 * (place + 1) + day * 4 + minute * 0.01
-                rows.append({
-                    "timestamp": opened + timedelta(minutes=minute + 1), "symbol": symbol,
-                    "open": price, "high": price + 0.5, "low": price - 0.5, "close": price, "volume": 1000.0 + minute,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "timestamp": opened + timedelta(minutes=minute + 1),
+                        "symbol": symbol,
+                        "open": price,
+                        "high": price + 0.5,
+                        "low": price - 0.5,
+                        "close": price,
+                        "volume": 1000.0 + minute,
+                    }
+                )
     pl.DataFrame(rows).write_parquet(path)
     return path

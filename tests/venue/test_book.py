@@ -34,9 +34,14 @@ class Desk:
         market.step()
         self.updates = []
         self.book = VenueBook(
-            market, book_id=UUID(int=7), cash=Decimal(cash), slippage=slippage or NoSlippage(), commission=NoCommission(),
-            fills=fills, on_update=self.updates.append,
-        )  # fmt: skip
+            market,
+            book_id=UUID(int=7),
+            cash=Decimal(cash),
+            slippage=slippage or NoSlippage(),
+            commission=NoCommission(),
+            fills=fills,
+            on_update=self.updates.append,
+        )
         self.now = datetime_of(market.now_us)
 
     def place(self, client_id, amount, *, symbol="IBM", tif="gtc", limit=None, stop=None):
@@ -45,9 +50,15 @@ class Desk:
         ]
         amount = Decimal(amount)
         ticket = OrderRequest(
-            client_order_id=client_id, symbol=symbol, qty=abs(amount), side="buy" if amount > 0 else "sell", type=kind,
-            time_in_force=tif, limit_price=limit and Decimal(limit), stop_price=stop and Decimal(stop),
-        )  # fmt: skip
+            client_order_id=client_id,
+            symbol=symbol,
+            qty=abs(amount),
+            side="buy" if amount > 0 else "sell",
+            type=kind,
+            time_in_force=tif,
+            limit_price=limit and Decimal(limit),
+            stop_price=stop and Decimal(stop),
+        )
         self.book.check(ticket)
         self.now += timedelta(seconds=1)
         return self.book.place(ticket, self.now)

@@ -134,11 +134,14 @@ def test_impossible_questions_are_refused(venue, query):
 @pytest.mark.parametrize(
     "path",
     [
-        "/v2/stocks/bars?symbols=IBM", "/v2/stocks/bars?symbols=IBM&timeframe=1Day&page_token=x",
-        "/v2/stocks/bars?timeframe=1Day", "/v2/stocks/bars?symbols=IBM&timeframe=1Day&adjustment=split",
-        "/v2/orders/no-uuid", "/v2/account/activities/FILL?page_token=nothing",
+        "/v2/stocks/bars?symbols=IBM",
+        "/v2/stocks/bars?symbols=IBM&timeframe=1Day&page_token=x",
+        "/v2/stocks/bars?timeframe=1Day",
+        "/v2/stocks/bars?symbols=IBM&timeframe=1Day&adjustment=split",
+        "/v2/orders/no-uuid",
+        "/v2/account/activities/FILL?page_token=nothing",
     ],
-)  # fmt: skip
+)
 def test_other_impossible_questions_are_refused(venue, path):
     assert venue.request(path, keys=True)[0] in {400, 422}
 
@@ -217,10 +220,14 @@ def test_an_oversized_message_ends_that_stream_only(venue):
 
 def test_faults_that_cannot_be_are_refused(venue):
     for spec in (
-        {"kind": "drop", "where": "submit"}, {"kind": "explode", "where": "submit"}, {"kind": "delay", "where": "moon"},
-        {"kind": "delay", "where": "submit", "probability": 2}, {"kind": "error", "where": "submit", "status": 200},
-        {"kind": "error", "where": "submit", "extra": 1}, "text",
-    ):  # fmt: skip
+        {"kind": "drop", "where": "submit"},
+        {"kind": "explode", "where": "submit"},
+        {"kind": "delay", "where": "moon"},
+        {"kind": "delay", "where": "submit", "probability": 2},
+        {"kind": "error", "where": "submit", "status": 200},
+        {"kind": "error", "where": "submit", "extra": 1},
+        "text",
+    ):
         answer = venue.control("faults", [spec])
         assert answer["message"]
     assert venue.hits() == []

@@ -199,8 +199,15 @@ def _symbol(candidates: list[str], frame: pl.DataFrame) -> str | None:
     # not
     for name in candidates:
         if frame[name].dtype in (pl.String, pl.Categorical, pl.Enum) or plain(name) in (
-            "symbol", "ticker", "permno", "code", "sid", "tscode", "stockcode", "level0",
-        ):  # fmt: skip
+            "symbol",
+            "ticker",
+            "permno",
+            "code",
+            "sid",
+            "tscode",
+            "stockcode",
+            "level0",
+        ):
             return name
     return None
 

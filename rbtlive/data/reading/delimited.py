@@ -155,10 +155,17 @@ def _levels(rows: list[list[str]]) -> int:
         return 1
     lead = plain(rows[1][0]) if rows[1] else ""
     if lead in ("ticker", "tickers", "symbol", "symbols") or (
-        plain(rows[0][0]) in ("price", "ticker", "attributes", "", "field") and lead in (
-            "price", "attributes", "symbols", "", "field",
-        ) and any(map(field_of, rows[0] + rows[1]))
-    ):  # fmt: skip
+        plain(rows[0][0]) in ("price", "ticker", "attributes", "", "field")
+        and lead
+        in (
+            "price",
+            "attributes",
+            "symbols",
+            "",
+            "field",
+        )
+        and any(map(field_of, rows[0] + rows[1]))
+    ):
         return 2
     return 1
 

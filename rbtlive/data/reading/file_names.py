@@ -44,8 +44,17 @@ _LENGTHS: Final = {
     "1day": "1d", "1hour": "1h", "1week": "1w",
 }  # fmt: skip
 
-_METATRADER: Final = {"1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h",
-                      "1440": "1d", "10080": "1w", "43200": "1mo"}  # fmt: skip
+_METATRADER: Final = {
+    "1": "1m",
+    "5": "5m",
+    "15": "15m",
+    "30": "30m",
+    "60": "1h",
+    "240": "4h",
+    "1440": "1d",
+    "10080": "1w",
+    "43200": "1mo",
+}
 """What MetaTrader 4 appends to a symbol: minutes of a bar."""
 
 _LEAN: Final = re.compile(r"(\d{8})_([a-z0-9.]+)_(minute|second|hour|daily)_(trade|quote)")

@@ -30,9 +30,18 @@ Source: nyse.com, "Holidays & Trading Hours"; vendors' minute bars cover them.
 """
 
 ZONES: Final = (
-    "America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/London", "Europe/Berlin",
-    "Asia/Tokyo", "Asia/Hong_Kong", "Asia/Kolkata", "Australia/Sydney", "Etc/GMT+5", "Etc/GMT-8",
-)  # fmt: skip
+    "America/New_York",
+    "America/Chicago",
+    "America/Los_Angeles",
+    "Europe/London",
+    "Europe/Berlin",
+    "Asia/Tokyo",
+    "Asia/Hong_Kong",
+    "Asia/Kolkata",
+    "Australia/Sydney",
+    "Etc/GMT+5",
+    "Etc/GMT-8",
+)
 """Zones that a message may suggest; no more than UTC and the exchange's own are taken
 without being asked for.
 """
@@ -287,9 +296,10 @@ def _day_ways(
         if all((days != other).any() for _, other in distinct):
             distinct.append((name, days))
     fits = [
-        one for one in distinct
+        one
+        for one in distinct
         if (calendar.sessions_of_labels(one[1].astype("datetime64[D]")) >= 0).mean() >= 1 - LOSS
-    ]  # fmt: skip
+    ]
     return fits or distinct[:1]
 
 

@@ -299,8 +299,9 @@ def _letters(source: Mapping[Any, Any], where: str) -> list[Table] | None:
 # A pandas Series whose index says when its values were.
 def _is_dated_series(value: Any) -> bool:
     return is_pandas(value, "Series") and type(value.index).__name__ in (
-        "DatetimeIndex", "PeriodIndex",
-    )  # fmt: skip
+        "DatetimeIndex",
+        "PeriodIndex",
+    )
 
 
 def _scalars(source: Mapping[Any, Any]) -> bool:

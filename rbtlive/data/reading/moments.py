@@ -138,8 +138,11 @@ def _of_numbers(column: pl.Series) -> Moments:
         days = bool((us % DAY_US == 0).all())
         return Moments(us, None, days=days, origin="Excel's day numbers")
     for limit, unit, factor in (
-        (1e11, "s", 1_000_000), (1e14, "ms", 1_000), (1e17, "µs", 1), (1e20, "ns", -1_000),
-    ):  # fmt: skip
+        (1e11, "s", 1_000_000),
+        (1e14, "ms", 1_000),
+        (1e17, "µs", 1),
+        (1e20, "ns", -1_000),
+    ):
         if 1e7 <= high < limit:
             us = (exact * factor).round().cast(pl.Int64) if factor > 0 else whole // -factor
             return Moments(us, "UTC", days=False, origin=f"epoch in {unit}")

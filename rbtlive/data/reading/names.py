@@ -69,21 +69,34 @@ ADJUSTED: Final = frozenset(
 LABELS_OF: Final[dict[str, Literal["start", "end"]]] = {
     **dict.fromkeys(
         (
-            "tsevent", "windowstart", "opentime", "candlebegintime", "begintime", "starttime",
-            "begin", "start", "gmttime",
+            "tsevent",
+            "windowstart",
+            "opentime",
+            "candlebegintime",
+            "begintime",
+            "starttime",
+            "begin",
+            "start",
+            "gmttime",
         ),
         "start",
     ),
     **dict.fromkeys(("closetime", "endtime", "end"), "end"),
-}  # fmt: skip
+}
 """Names of times that say which end of the bar they stamp."""
 
 UTC_NAMES: Final = frozenset(
     (
-        "datetimeutc", "timestamputc", "gmttime", "utctime", "dateutc", "dategmt", "timeutc",
+        "datetimeutc",
+        "timestamputc",
+        "gmttime",
+        "utctime",
+        "dateutc",
+        "dategmt",
+        "timeutc",
         "timegmt",
     )
-)  # fmt: skip
+)
 """Names of times that say they are UTC."""
 
 STARTING_VENDORS: Final[tuple[tuple[str, frozenset[str]], ...]] = (

@@ -21,8 +21,16 @@ CALENDARS: Final = ("XNYS", "XLON", "XETR", "XTKS", "XHKG", "CMES", "24/5", "24/
 """Calendars that a message may suggest; those at hand come first."""
 
 _FURTHER: Final = (
-    "XSHG", "XBOM", "XTSE", "XPAR", "XMIL", "XSWX", "XSTO", "BVMF", "XASX",
-)  # fmt: skip
+    "XSHG",
+    "XBOM",
+    "XTSE",
+    "XPAR",
+    "XMIL",
+    "XSWX",
+    "XSTO",
+    "BVMF",
+    "XASX",
+)
 """More of them, each of which takes a moment to compute."""
 
 _FX_ZONES: Final = ("UTC", "America/New_York", "Etc/GMT+5", "Europe/Athens", "Europe/Berlin")

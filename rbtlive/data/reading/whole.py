@@ -38,9 +38,14 @@ UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
 
 _FOREIGN: Final = (
-    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
     pl.exceptions.PolarsError,
-)  # fmt: skip
+)
 
 _UNNAMED: Final = "?"
 
@@ -328,12 +333,16 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
     given = {
         name: repr(value).replace("'", '"')
         for name, value in (
-            ("symbol", symbol), ("interval", interval), ("labels", labels), ("tz", tz),
-            ("columns", dict(columns) if columns else None), ("asset_class", asset_class),
+            ("symbol", symbol),
+            ("interval", interval),
+            ("labels", labels),
+            ("tz", tz),
+            ("columns", dict(columns) if columns else None),
+            ("asset_class", asset_class),
             ("calendar", calendar),
         )
         if value is not None
-    }  # fmt: skip
+    }
     tables = _unpacked(source)
     words = _words(source, tables)
     asked = Asked(interval, labels, tz, asset_class, calendar, labels_by_default)

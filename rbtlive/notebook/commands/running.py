@@ -43,8 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-f", "--algofile", metavar="FILE", help="the strategy's file")
     add("-t", "--algotext", metavar="TEXT", help="the strategy as text")
-    add("-D", "--define", metavar="NAME=VALUE", action="append", default=[],
-        help="set a name before the file runs; repeatable")  # fmt: skip
+    add(
+        "-D",
+        "--define",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="set a name before the file runs; repeatable",
+    )
     add("--data-frequency", choices=("daily", "minute"), default="daily", help="how long bars are")
     add("--frequency", metavar="INTERVAL", help='how long bars are, e.g. "5m"; ours')
     add("--capital-base", type=float, default=10_000_000.0, metavar="FLOAT", help="cash at start")
@@ -57,8 +63,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--no-benchmark", action="store_true", help="measure against nothing; the default")
     add("-s", "--start", metavar="DATE", help="first session")
     add("-e", "--end", metavar="DATE", help="last session")
-    add("-o", "--output", metavar="FILE", default="-", help="where the frame goes: .pickle, .csv, "
-        ".parquet; '-' prints a summary; os.devnull writes nothing")  # fmt: skip
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="where the frame goes: .pickle, .csv, "
+        ".parquet; '-' prints a summary; os.devnull writes nothing",
+    )
     add("--trading-calendar", metavar="NAME", help="calendar; data bring their own")
     add("--print-algo", action="store_true", help="print the strategy first")
     add("--no-print-algo", dest="print_algo", action="store_false")

@@ -52,9 +52,13 @@ class Explanation:
         detail; the money adds up to `total`.
         """
         schema = {
-            "time": TIME, "symbol": pl.String(), "order_id": pl.String(), "cause": pl.String(),
-            "money": PROFIT, "detail": pl.String(),
-        }  # fmt: skip
+            "time": TIME,
+            "symbol": pl.String(),
+            "order_id": pl.String(),
+            "cause": pl.String(),
+            "money": PROFIT,
+            "detail": pl.String(),
+        }
         names = list(schema)
         return frame_of_columns(schema, [[getattr(p, n) for p in self.parts] for n in names])
 

@@ -85,9 +85,15 @@ def _no_such_interval(vendor: str, interval: Interval, known: list[str]) -> BadF
 
 
 _YAHOO: Final = {
-    "1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "60m", "1d": "1d", "1w": "1wk",
+    "1m": "1m",
+    "5m": "5m",
+    "15m": "15m",
+    "30m": "30m",
+    "1h": "60m",
+    "1d": "1d",
+    "1w": "1wk",
     "1mo": "1mo",
-}  # fmt: skip
+}
 
 
 # Yahoo's prices are adjusted for splits whatever is asked; dividends are left in, and

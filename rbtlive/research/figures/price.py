@@ -67,12 +67,19 @@ def price_figure(
     )
     figure.add_trace(
         go.Candlestick(
-            x=times, open=candles.open, high=candles.high, low=candles.low, close=candles.close,
-            name=html.escape(chosen), increasing={"line": {"color": GAIN, "width": 1}},
-            decreasing={"line": {"color": LOSS, "width": 1}}, showlegend=False,
+            x=times,
+            open=candles.open,
+            high=candles.high,
+            low=candles.low,
+            close=candles.close,
+            name=html.escape(chosen),
+            increasing={"line": {"color": GAIN, "width": 1}},
+            decreasing={"line": {"color": LOSS, "width": 1}},
+            showlegend=False,
         ),
-        row=1, col=1,
-    )  # fmt: skip
+        row=1,
+        col=1,
+    )
     volume = go.Bar(x=times, y=candles.volume, marker={"color": OTHER}, name="Volume")
     figure.add_trace(volume.update(showlegend=False), row=2, col=1)
     fills = [t for t in result.record.transactions if t.asset.symbol == chosen]
@@ -123,9 +130,16 @@ def _mark_splits(
             figure.add_vline(x=when, line={"color": OTHER, "dash": "dot", "width": 1}, row=1, col=1)
             text = f"split {1 / ratio:.4g}:1"
             figure.add_annotation(
-                x=when, y=1, yref="y domain", text=text, showarrow=False, xanchor="left",
-                font={"size": 11}, row=1, col=1,
-            )  # fmt: skip
+                x=when,
+                y=1,
+                yref="y domain",
+                text=text,
+                showarrow=False,
+                xanchor="left",
+                font={"size": 11},
+                row=1,
+                col=1,
+            )
 
 
 def _chosen(result: ResultTables, symbol: str | None) -> tuple[str, SymbolBars]:
@@ -184,13 +198,15 @@ def _fill_traces(go: Any, fills: list[Transaction], *, daily: bool) -> list[Any]
                 mode="markers",
                 name=name + left,
                 marker={
-                    "color": colour, "symbol": shape, "size": 11 if len(kept) < 60 else 7,
+                    "color": colour,
+                    "symbol": shape,
+                    "size": 11 if len(kept) < 60 else 7,
                     "line": {"width": 1, "color": "rgba(255,255,255,0.8)"},
                 },
                 text=[f"{plain_text(fill.amount)} at {fill.price:,.4f}" for fill in kept],
                 hoverinfo="x+text",
             )
-        )  # fmt: skip
+        )
     return traces
 
 

@@ -50,14 +50,20 @@ def trades_figure(result: ResultTables) -> Any:
         texts = [text for text, shown in zip(_texts(trades), chosen, strict=True) if shown]
         figure.add_trace(
             go.Scatter(
-                x=days.to_numpy()[chosen], y=returns, mode="markers", name=name, text=texts,
+                x=days.to_numpy()[chosen],
+                y=returns,
+                mode="markers",
+                name=name,
+                text=texts,
                 hovertemplate="%{text}<br>%{y:.2%} in %{x:.2f} days<extra></extra>",
                 marker={
                     "color": [GAIN if value >= 0 else LOSS for value in returns],
-                    "symbol": symbol, "size": 8, "opacity": 0.75,
+                    "symbol": symbol,
+                    "size": 8,
+                    "opacity": 0.75,
                 },
             )
-        )  # fmt: skip
+        )
     figure.add_hline(y=0, line={"color": OTHER, "width": 1})
     figure.update_xaxes(title_text="Days held", rangemode="tozero")
     figure.update_yaxes(title_text="Return of the trade", tickformat=".1%")
@@ -75,25 +81,34 @@ def excursions_figure(result: ResultTables) -> Any:
     if trades.is_empty():
         raise ResultError("there are no excursions to plot: this result has no bars")
     figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
+        rows=1,
+        cols=2,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
         subplot_titles=("Worst on the way (MAE)", "Best on the way (MFE)"),
-    )  # fmt: skip
+    )
     returns, texts = trades["return"].to_numpy(), _texts(trades)
     colours = [GAIN if value >= 0 else LOSS for value in returns]
     for place, name in enumerate(("mae", "mfe"), start=1):
         reached = trades[name].to_numpy()
         marker = {"color": colours, "size": 8, "opacity": 0.75}
         dots = go.Scatter(
-            x=reached, y=returns, mode="markers", text=texts, marker=marker, showlegend=False,
+            x=reached,
+            y=returns,
+            mode="markers",
+            text=texts,
+            marker=marker,
+            showlegend=False,
             hovertemplate="%{text}<br>return %{y:.2%}, reached %{x:.2%}<extra></extra>",
-        )  # fmt: skip
+        )
         figure.add_trace(dots, row=1, col=place)
         ends = [float(np.min(reached)), float(np.max(reached))]
         line = {"color": OTHER, "dash": "dot", "width": 1}
         figure.add_trace(
             go.Scatter(x=ends, y=ends, mode="lines", line=line, showlegend=False, hoverinfo="skip"),
-            row=1, col=place,
-        )  # fmt: skip
+            row=1,
+            col=place,
+        )
         figure.update_xaxes(tickformat=".0%", row=1, col=place)
     figure.update_yaxes(title_text="Return of the trade", tickformat=".0%", col=1)
     return styled(figure, f"Excursions of {result.strategy_name}", height=460)

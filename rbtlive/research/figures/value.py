@@ -35,15 +35,26 @@ def underwater_figure(result: ResultTables) -> Any:
     dates = column(result.record.sessions, "label")
     places = extremes(depths)
     line = go.Scatter(
-        x=one_of(dates, places), y=depths[places], mode="lines", fill="tozeroy",
-        name="Drawdown", line={"color": LOSS, "width": 1}, showlegend=False,
-    )  # fmt: skip
+        x=one_of(dates, places),
+        y=depths[places],
+        mode="lines",
+        fill="tozeroy",
+        name="Drawdown",
+        line={"color": LOSS, "width": 1},
+        showlegend=False,
+    )
     figure = go.Figure([line])
     for row in _apart(result.drawdowns.head(5).rows(named=True), dates):
         figure.add_annotation(
-            x=row["valley"], y=row["depth"], text=f"{row['depth']:.1%}, {row['days']:,} days",
-            showarrow=True, arrowcolor=TEXT, ax=0, ay=22, font={"size": 11},
-        )  # fmt: skip
+            x=row["valley"],
+            y=row["depth"],
+            text=f"{row['depth']:.1%}, {row['days']:,} days",
+            showarrow=True,
+            arrowcolor=TEXT,
+            ax=0,
+            ay=22,
+            font={"size": 11},
+        )
     low = float(depths.min()) if len(depths) else 0.0
     figure.update_yaxes(tickformat=".0%", title_text="Below the high", range=[low * 1.25, 0])
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
@@ -96,9 +107,12 @@ def monthly_figure(result: ResultTables) -> Any:
         tickvals=list(range(13)), ticktext=names, side="top", showgrid=False, zeroline=False
     )
     figure.update_yaxes(
-        tickvals=list(range(len(years))), ticktext=[str(year) for year in years],
-        range=[len(years) - 0.5, -0.5], showgrid=False, zeroline=False,
-    )  # fmt: skip
+        tickvals=list(range(len(years))),
+        ticktext=[str(year) for year in years],
+        range=[len(years) - 0.5, -0.5],
+        showgrid=False,
+        zeroline=False,
+    )
     styled(figure, f"Monthly returns of {result.strategy_name}", height=150 + 28 * len(years))
     return figure.update_layout(margin_t=100)
 
@@ -122,17 +136,27 @@ def distribution_figure(result: ResultTables) -> Any:
     middles = (edges[:-1] + edges[1:]) / 2
     colours = [GAIN if middle >= 0 else LOSS for middle in middles]
     figure = go.Figure(
-        [go.Bar(x=middles, y=counts, marker={"color": colours, "line_width": 0},
-                width=float(edges[1] - edges[0]) * 0.94, name="Sessions", showlegend=False)]
-    )  # fmt: skip
+        [
+            go.Bar(
+                x=middles,
+                y=counts,
+                marker={"color": colours, "line_width": 0},
+                width=float(edges[1] - edges[0]) * 0.94,
+                name="Sessions",
+                showlegend=False,
+            )
+        ]
+    )
     stats = dict(result.stats.select("statistic", "value").iter_rows())
     for name, label in (("value_at_risk", "Value at risk 5%"), ("mean_day", "Mean")):
         if stats[name] is not None:
             position = "top left" if name == "value_at_risk" else "top right"
             figure.add_vline(
-                x=stats[name], line={"color": TEXT, "dash": "dot"},
-                annotation_text=f"{label} {stats[name]:.2%}", annotation_position=position,
-            )  # fmt: skip
+                x=stats[name],
+                line={"color": TEXT, "dash": "dot"},
+                annotation_text=f"{label} {stats[name]:.2%}",
+                annotation_position=position,
+            )
     figure.update_xaxes(tickformat=".1%", title_text="Return of a session")
     figure.update_yaxes(title_text="Sessions")
     return styled(figure, f"Distribution of returns of {result.strategy_name}", height=420)
@@ -158,9 +182,13 @@ def rolling_figure(result: ResultTables, window: int = 126) -> Any:
         values = frame[name].fill_null(float("nan")).to_numpy()
         places = extremes(values)
         line = go.Scatter(
-            x=one_of(dates, places), y=values[places], mode="lines", name=name.capitalize(),
-            line={"color": GAIN, "width": 1.5}, showlegend=False,
-        )  # fmt: skip
+            x=one_of(dates, places),
+            y=values[places],
+            mode="lines",
+            name=name.capitalize(),
+            line={"color": GAIN, "width": 1.5},
+            showlegend=False,
+        )
         figure.add_trace(line, row=row, col=1)
         figure.update_yaxes(title_text=name.capitalize(), row=row, col=1)
         figure.add_hline(y=0, line={"color": OTHER, "width": 1}, row=row, col=1)
@@ -188,10 +216,14 @@ def exposure_figure(result: ResultTables) -> Any:
         places = extremes(share)
         figure.add_trace(
             go.Scatter(
-                x=one_of(dates, places), y=share[places], mode="lines", fill="tozeroy", name=name,
+                x=one_of(dates, places),
+                y=share[places],
+                mode="lines",
+                fill="tozeroy",
+                name=name,
                 line={"color": colour, "width": 1, "shape": "hv"},
             )
-        )  # fmt: skip
+        )
     net = np.array(floats(sessions, "net_leverage"), dtype=np.float64)
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}

@@ -17,9 +17,18 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.table import FACTS
 
 _MAIN = (
-    "total_return", "annual_return", "annual_volatility", "sharpe", "max_drawdown", "trades",
-    "win_rate", "profit_factor", "commission", "exposure", "turnover",
-)  # fmt: skip
+    "total_return",
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "max_drawdown",
+    "trades",
+    "win_rate",
+    "profit_factor",
+    "commission",
+    "exposure",
+    "turnover",
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -247,8 +247,11 @@ def test_crsps_columns():
         pl.lit(14593).alias("PERMNO"),
         pl.col("date").dt.strftime("%Y%m%d").cast(int),
         pl.col("symbol").alias("TICKER"),
-        *(pl.col(a).alias(b) for a, b in zip(FIELDS, ("OPENPRC", "ASKHI", "BIDLO", "PRC", "VOL"), strict=True)),
-    )  # fmt: skip
+        *(
+            pl.col(a).alias(b)
+            for a, b in zip(FIELDS, ("OPENPRC", "ASKHI", "BIDLO", "PRC", "VOL"), strict=True)
+        ),
+    )
 
     reads(frame, ALL)
 

@@ -168,7 +168,7 @@ def test_histdatas_clock_is_new_yorks_without_summer_time(tmp_path):
 def test_the_week_of_a_currency_shows_whose_clock_it_is(tmp_path):
     week = pl.datetime_range(
         pl.datetime(2024, 2, 27), pl.datetime(2024, 3, 6), "1m", time_zone="UTC", eager=True
-    ).rename("timestamp")  # fmt: skip
+    ).rename("timestamp")
     closed = (week.dt.weekday() == 6) | ((week.dt.weekday() == 5) & (week.dt.hour() >= 22))
     closed |= (week.dt.weekday() == 7) & (week.dt.hour() < 22)
     starts = week.filter(~closed)
@@ -193,9 +193,13 @@ def test_stooqs_bulk_zip_and_its_intraday_files(tmp_path):
         )
         symbol = (pl.col("symbol") + ".US").alias("<TICKER>")
         return bars.select(
-            symbol, pl.lit(per).alias("<PER>"), *when, *ANGLES, pl.col("volume").alias("<VOL>"),
+            symbol,
+            pl.lit(per).alias("<PER>"),
+            *when,
+            *ANGLES,
+            pl.col("volume").alias("<VOL>"),
             pl.lit(0).alias("<OPENINT>"),
-        )  # fmt: skip
+        )
 
     midnight = pl.col("date").cast(pl.Datetime("us"))
     members = {

@@ -156,9 +156,12 @@ def test_bars_by_symbol_in_one_answer():
 
 def series_of(frame, time_of):
     return {
-        time_of(row): {f"{n}. {name}": text for n, (name, text) in enumerate(zip(FIELDS, texts(row), strict=True), 1)}
+        time_of(row): {
+            f"{n}. {name}": text
+            for n, (name, text) in enumerate(zip(FIELDS, texts(row), strict=True), 1)
+        }
         for row in frame.to_dicts()[::-1]
-    }  # fmt: skip
+    }
 
 
 def test_alpha_vantages_series_bring_symbol_and_zone():

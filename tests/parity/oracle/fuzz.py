@@ -65,13 +65,20 @@ def source(seed: int) -> str:
     table = dice.choices(TABLES, weights=[6, 4, 1, 1])[0]
     first, last = sorted(dice.sample(range(len(table.days)), 2))
     settings = {
-        "data": table.data, "start": table.days[first], "end": table.days[last], "data_frequency": table.frequency,
+        "data": table.data,
+        "start": table.days[first],
+        "end": table.days[last],
+        "data_frequency": table.frequency,
         "capital_base": dice.choice([5_000.0, 50_000.0, 100_000.0]),
-    }  # fmt: skip
+    }
     return _SOURCE.format(
-        told=f"What a gambler of seed {seed} does on {table.data}.", settings=settings, seed=seed, symbols=table.symbols,
-        rate=table.rate, benchmark=table.benchmark,
-    )  # fmt: skip
+        told=f"What a gambler of seed {seed} does on {table.data}.",
+        settings=settings,
+        seed=seed,
+        symbols=table.symbols,
+        rate=table.rate,
+        benchmark=table.benchmark,
+    )
 
 
 def differences(case: Case, facts: dict[str, object], folder: Path) -> Iterator[str]:

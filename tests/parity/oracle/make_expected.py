@@ -53,9 +53,12 @@ def write_data(folder: Path, name: str) -> None:
     folder.mkdir(parents=True)
     (folder / "settings.json").write_text(json.dumps({"calendar": data.calendar}))
     frames: dict[str, pl.DataFrame | None] = {
-        "bars": data.bars, "assets": data.assets, "splits": data.splits,
-        "dividends": data.dividends, "minute_bars": data.minute_bars,
-    }  # fmt: skip
+        "bars": data.bars,
+        "assets": data.assets,
+        "splits": data.splits,
+        "dividends": data.dividends,
+        "minute_bars": data.minute_bars,
+    }
     for table, frame in frames.items():
         if frame is not None:
             frame.write_csv(folder / f"{table}.csv", datetime_format="%Y-%m-%dT%H:%M:%S%z")
@@ -64,9 +67,14 @@ def write_data(folder: Path, name: str) -> None:
 def job(case: Case) -> dict[str, Any]:
     """Return what the runner needs to know of a case."""
     settings = {
-        "name": case.name, "path": str(case.path), "data": case.data, "start": case.start, "end": case.end,
-        "capital_base": case.capital_base, "data_frequency": case.data_frequency,
-    }  # fmt: skip
+        "name": case.name,
+        "path": str(case.path),
+        "data": case.data,
+        "start": case.start,
+        "end": case.end,
+        "capital_base": case.capital_base,
+        "data_frequency": case.data_frequency,
+    }
     if case.twin_of:
         return settings | {
             "module": case.twin_of,
