@@ -76,8 +76,8 @@ class RunState:
         operator_actions: What a person's function asks for, while one runs.
         paused: Callbacks are skipped; bars are processed and orders live on.
         acting: The run is doing something: what is called now is its own doing.
-        is_own_thread: Says whether the thread that asks is the run's; None has one
-            only.
+        thread_now: Gives the thread that asks; None asks nobody.
+        own_thread: The run's thread; None is any.
         outbox: Orders to submit and cancels to send when the event is done.
         changed_orders: Orders placed or cancelled since the last bar, latest last.
         unbooked_commissions: What this step's fills cost, charged after all of them.
@@ -147,7 +147,8 @@ class RunState:
     initializing: bool = True
     in_before_trading_start: bool = False
     acting: bool = False
-    is_own_thread: Callable[[], bool] | None = None
+    thread_now: Callable[[], int] | None = None
+    own_thread: int | None = None
 
     outbox: list[Order | CancelOrder] = field(default_factory=list)
     changed_orders: dict[str, Order] = field(default_factory=dict)
@@ -267,7 +268,9 @@ class RunState:
         """Whether what is called now belongs to the run, so that a replay calls it
         too.
         """
-        return self.acting and (self.is_own_thread is None or self.is_own_thread())
+        if self.own_thread is None or self.thread_now is None:
+            return self.acting
+        return self.acting and self.thread_now() == self.own_thread
 
     def release(self) -> None:
         """Let go of what a finished run holds of itself in circles, so that its memory

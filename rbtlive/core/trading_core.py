@@ -24,6 +24,7 @@ from rbtlive.core.actions.interventions import operate, trip
 from rbtlive.core.actions.quiet_sessions import run_quiet_sessions
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, on_trigger
+from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.callback_state import CallbackState
 from rbtlive.core.state.order import Order
@@ -141,7 +142,7 @@ class TradingCore:
         initialize = self.strategy.callback("initialize")
         if initialize is not None:
             with noting_step(state.settings.frames):
-                initialize(self.context)
+                refuse_unrun(initialize(self.context), "initialize")
             state.keep_decimals()
         state.initializing = False
         check_benchmark(state)

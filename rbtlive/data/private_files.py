@@ -21,4 +21,7 @@ def make_private(path: Path) -> None:
 
 
 def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    file = os.open(path, flags, 0o600)
+    if hasattr(os, "fchmod"):  # whatever the umask leaves of it
+        os.fchmod(file, 0o600)
+    return file

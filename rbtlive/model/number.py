@@ -35,6 +35,14 @@ class EngineContext(decimal.Context):
     def __setattr__(self, name: str, value: Any) -> None:
         """Leave everything as it is."""
 
+    def __getattribute__(self, name: str) -> Any:
+        """Give a copy of `traps`: setting one of them changes nothing."""
+        value = super().__getattribute__(name)
+        return dict(value) if name == "traps" else value
+
+    def clear_traps(self) -> None:
+        """Leave everything as it is."""
+
 
 ENGINE_CONTEXT = EngineContext()
 """For single operations outside of a run."""

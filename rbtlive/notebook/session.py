@@ -212,7 +212,8 @@ class LiveSession(OperatedSession):
     def _log(self, level: str, text: str, *, trace: str = "") -> None:
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")
         # What a replay repeats was logged when it happened; a failure of now is new.
-        if not self.engine.is_recovering or self.engine.failure is not None:
+        engine = self.engine
+        if not (engine.is_begun and engine.is_recovering) or engine.failure is not None:
             self._announcer.write(level, text, trace=trace)
 
     def widget(self) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -78,6 +79,9 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     del calendar  # the portal's own is the run's
     if params is not None and not isinstance(params, Mapping):
         raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r}')
+    odd = [name for name in params or {} if not isinstance(name, str)]
+    if odd:
+        raise InvalidSetting(f"names of params must be texts: was {odd[0]!r:.80}")
     exchange = portal.calendar
     if warmup is not None:
         start = _after_bars(portal, interval, warmup, start=start)
@@ -315,9 +319,11 @@ def new_core(
     preload: bool,
     simulated: bool = True,
 ) -> TradingCore:
-    """Return a fresh core for `strategy`."""
+    """Return a fresh core for `strategy`, which takes orders from this thread alone."""
     executor = StrategyExecutor(strategy, settings.params)
     market = make_market(portal, settings, preload=preload)
-    return TradingCore(
+    core = TradingCore(
         executor, market, settings, simulated=simulated, on_message=message_sink(executor.name)
     )
+    core.state.thread_now, core.state.own_thread = threading.get_ident, threading.get_ident()
+    return core

@@ -18,7 +18,18 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive import errors
-from tests.builders import Churn, Gated, daily_frame, processed, rows_of, run, same, until, whole
+from tests.builders import (
+    Churn,
+    Gated,
+    daily_frame,
+    processed,
+    rows_of,
+    run,
+    same,
+    slices,
+    until,
+    whole,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -273,3 +284,31 @@ def test_whatever_a_forked_child_does_its_parent_trades_on(tmp_path, child):
 
     assert "stopped True 40" in out, err[-2000:]
     assert not rows_of(tmp_path, "f")[-1][2].startswith("X")
+
+
+async def _no_parameter():
+    for bars in slices(daily_frame(3)):
+        yield bars
+
+
+def test_a_function_that_opens_a_feed_may_have_no_parameter(tmp_path):
+    session = run(whole(Churn, tmp_path, feed=_no_parameter, data=daily_frame(3)))
+
+    assert session.engine.meters.events == 3
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda _symbols: None, "must return an async iterator of bars: returned NoneType"),
+        (lambda _symbols: [1], "must return an async iterator of bars: returned list"),
+    ],
+)
+def test_a_function_that_opens_no_feed_is_named_and_not_called_again(tmp_path, function, said):
+    with pytest.raises(errors.FeedDisconnected, match=said):
+        run(whole(Churn, tmp_path, feed=function, data=daily_frame(3)))
+
+
+def test_a_function_that_opens_a_feed_and_needs_more_is_refused_at_once(tmp_path):
+    with pytest.raises(errors.FeedError, match=r"is called as function\(symbols\)"):
+        run(whole(Churn, tmp_path, feed=lambda _a, _b: None, data=daily_frame(3)))

@@ -14,6 +14,7 @@ from typing import Any, Final
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import enter
+from rbtlive.core.rules.plain_functions import refuse_lazy, refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import (
@@ -86,7 +87,9 @@ def call_operator(state: RunState, function: Callable[[Any, Any], Any]) -> CallO
     value: Any = None
     failed: Exception | None = None
     try:
+        refuse_lazy(function, "the function of session.call()")
         value = function(state.callbacks.context, state.data)
+        refuse_unrun(value, "the function of session.call()")
     except Exception as failure:  # noqa: BLE001 - around a user's function
         failed = failure
     finally:

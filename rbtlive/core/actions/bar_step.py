@@ -10,13 +10,14 @@ from rbtlive.core.actions.callbacks import call, deliver, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, start_hook_if_due
+from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import OutsideCalendar
 from rbtlive.model.events import MarketDataEvent
 
 
-def take_bar(state: RunState, row: int) -> None:
+def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at every bar
     """Go to a row of the market, and do what its bar brings."""
     market, callbacks = state.market, state.callbacks
     if not state.start_hook_done:
@@ -31,7 +32,9 @@ def take_bar(state: RunState, row: int) -> None:
         handle_data = callbacks.handle_data
         if handle_data is not None:
             try:
-                handle_data(callbacks.context, state.data)
+                result = handle_data(callbacks.context, state.data)
+                if result is not None:
+                    refuse_unrun(result, "handle_data")
             except BaseException as failure:  # noqa: BLE001 - around a user's callback
                 survive(state, failure)
             else:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rbtlive.core.actions.error_notes import note_step
 from rbtlive.core.actions.user_code import note_where, user_line
+from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.state.order import Order
@@ -36,7 +37,9 @@ def describe_error(failure: BaseException) -> str:
 def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
     """Call a callback, then deliver what it gave rise to."""
     try:
-        callback(*args)
+        result = callback(*args)
+        if result is not None:
+            refuse_unrun(result, "a callback")
     except BaseException as failure:  # noqa: BLE001 - around a user's callback
         survive(state, failure)
     else:

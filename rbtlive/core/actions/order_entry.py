@@ -19,11 +19,14 @@ from rbtlive.core.state.order import Order
 from rbtlive.errors import BadOrderParameters, UnsupportedOrderParameters
 from rbtlive.finance.execution import ExecutionStyle, LimitOrder, StopLimitOrder, StopOrder
 from rbtlive.model.asset import Asset
+from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import plain_text, to_decimal
 
 ZIPLINES_MAX_SHARES = Decimal(10**11)
 MAX_SHARES = Decimal(10**20)
 """What 38 digits leave room for: amounts in billionths, at prices in billionths."""
+LONGEST_TAG = 1_000
+"""Characters of an order's tag."""
 
 Terms: TypeAlias = tuple[Any, Any, Any, str | None]
 """Limit price, stop price, style and tag of an order call, as the strategy gave them. A
@@ -39,8 +42,8 @@ def place_order(
 ) -> str | None:
     """Check and place an order; return its id, or None for zero shares."""
     limit_price, stop_price, style, tag = terms
-    if tag is not None and not isinstance(tag, str):
-        raise TypeError(f"tag must be a text: was {tag!r} ({type(tag).__name__}) in an order call")
+    if tag is not None:
+        tag = _checked_tag(tag)
     shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
     at_market = limit_price is None and stop_price is None
     if style is not None and not at_market:
@@ -59,6 +62,20 @@ def place_order(
         return enter(state, asset, shares, tag=tag)
     limit, stop = _prices(state, asset, shares, style or _style(asset, limit_price, stop_price))
     return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+# It is written down with every picture of its order.
+def _checked_tag(tag: Any) -> str:
+    if not isinstance(tag, str):
+        raise TypeError(
+            f"tag must be a text: was {tag!r:.80} ({type(tag).__name__}) in an order call"
+        )
+    if len(tag) > LONGEST_TAG:
+        raise ValueError(
+            f"tag must not be longer than {LONGEST_TAG:,} characters: has {len(tag):,} in an order "
+            "call; keep long notes on context"
+        )
+    return tag if tag.isascii() else as_utf8(tag)
 
 
 def _check_controls(state: RunState, asset: Asset, shares: Decimal) -> None:

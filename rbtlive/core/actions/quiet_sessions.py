@@ -15,6 +15,7 @@ from rbtlive.core.actions.bar_step import run_scheduled
 from rbtlive.core.actions.callbacks import deliver, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.session_close import finish_session, note_marks
+from rbtlive.core.rules.plain_functions import refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
@@ -134,7 +135,7 @@ class _Days:
 
     # False if the last session has changed more than prices. The callbacks are called
     # as `take_bar` calls them.
-    def _run(  # noqa: C901 - a call less is a tenth of a session
+    def _run(  # noqa: C901, PLR0912 - a call less is a tenth of a session
         self, end: int, before_each: Callable[[], None] | None
     ) -> bool:
         state = self._state
@@ -153,7 +154,9 @@ class _Days:
                 match(state, book)
             if handle_data is not None:
                 try:
-                    handle_data(context, data)
+                    result = handle_data(context, data)
+                    if result is not None:
+                        refuse_unrun(result, "handle_data")
                 except BaseException as failure:  # noqa: BLE001 - around a user's callback
                     survive(state, failure)
                 else:

@@ -22,6 +22,7 @@ from rbtlive.core.actions.run_setup import (
     set_cost_models,
 )
 from rbtlive.core.rules import controls
+from rbtlive.core.rules.plain_functions import refuse_lazy
 from rbtlive.core.rules.recorded_values import MOST, PLAIN, kept_value
 from rbtlive.core.rules.schedule import (
     Always,
@@ -173,8 +174,10 @@ class SetupMethods(Bound):
 
         Raises:
             ScheduleFunctionInvalidCalendar: `calendar` is none of `calendars`.
+            TypeError: `func` is no plain function, or a rule was not made by the rules.
         """
         state = self._changing("schedule_function")
+        refuse_lazy(func, "func of schedule_function()")
         for rule in (date_rule, time_rule):
             if rule is not None and not hasattr(rule, "matches"):
                 raise TypeError(

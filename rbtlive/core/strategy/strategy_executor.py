@@ -19,6 +19,7 @@ from decimal import Decimal
 from types import CodeType, ModuleType
 from typing import Any, cast
 
+from rbtlive.core.rules.plain_functions import refuse_lazy
 from rbtlive.core.run_state import RunState
 from rbtlive.core.strategy.bound import bind
 from rbtlive.core.strategy.context import TradingAlgorithm
@@ -167,10 +168,18 @@ class StrategyExecutor:
             for name in CALLBACKS
             if getattr(cls, name) is not getattr(TradingAlgorithm, name) or name in vars(algorithm)
         }
+        self._refuse_lazy(found)
         if is_ziplines_class(found):
             self._context_is_self = True
             return with_context(found)
         return found
+
+    def _refuse_lazy(self, callbacks: Mapping[str, Callable[..., Any]]) -> None:
+        for name, function in callbacks.items():
+            try:
+                refuse_lazy(function, f"{name} of strategy {self.name!r}")
+            except TypeError as error:
+                raise NotAStrategy(str(error)) from None
 
     def _from_namespace(self, strategy: Any) -> dict[str, Callable[..., Any]]:
         namespace: Mapping[str, Any]
@@ -194,6 +203,7 @@ class StrategyExecutor:
                     f"{name} of strategy {self.name!r} must be a function: was {function!r}"
                 )
             callbacks[name] = copied(function)
+        self._refuse_lazy(callbacks)
         if self.params:
             known = _defaults_of(callbacks.get("initialize"))
             for name in self.params:

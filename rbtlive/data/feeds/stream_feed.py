@@ -29,12 +29,12 @@ from weakref import WeakKeyDictionary
 from rbtlive.data.feeds.axis import Labels, SlotAxis
 from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.bounded import taken
+from rbtlive.data.feeds.opening import Connect, NoStreamError, Opening, as_connect, close
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
 
-Connect = Callable[[frozenset[str] | None], AsyncIterable[object]]
 """Opens a source for some symbols, or for all it has if None."""
 
 _READ_AHEAD = 64
@@ -109,7 +109,7 @@ class StreamFeed(DataFeed):
         labels: Labels = "end",
     ) -> None:
         super().__init__()
-        self._connect: Connect | None = None if isinstance(source, AsyncIterable) else source
+        self._connect = None if isinstance(source, AsyncIterable) else as_connect(source)
         self._stream: AsyncIterable[object] | None = (
             source if isinstance(source, AsyncIterable) else None
         )
@@ -349,7 +349,7 @@ class StreamFeed(DataFeed):
         if self._connect is None:
             assert self._stream is not None
             return self._stream
-        return _Opening(self._connect, self.subscriptions)
+        return Opening(self._connect, self.subscriptions)
 
     def _survive(self, error: Exception, *, attempt: int) -> float:
         # Returns how long to wait, or gives up.
@@ -360,7 +360,7 @@ class StreamFeed(DataFeed):
                 "again; "
                 "pass a function that returns a new one"
             ) from error
-        if not isinstance(error, self._retry_on):
+        if isinstance(error, NoStreamError) or not isinstance(error, self._retry_on):
             raise FeedDisconnected(f"the feed's source failed with {_text(error)}") from error
         if self._max_attempts is not None and attempt > self._max_attempts:
             raise FeedDisconnected(
@@ -389,21 +389,6 @@ def _read_ahead_of(source: object) -> deque[object]:
         return deque()
 
 
-class _Opening:
-    # Opens the source in the reader's task, so that a failure to open counts as a drop.
-    def __init__(self, connect: Connect, symbols: frozenset[str] | None) -> None:
-        self._connect = connect
-        self._symbols = symbols
-
-    async def __aiter__(self) -> AsyncIterator[object]:
-        stream = self._connect(self._symbols)
-        try:
-            async for item in stream:
-                yield item
-        finally:
-            await _close(stream)
-
-
 class _Reader:
     # Reads a source in a task of its own, a little ahead, so that waking up for a
     # deadline loses no item.
@@ -426,7 +411,7 @@ class _Reader:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if stream_too:
-            await _close(self._stream)
+            await close(self._stream)
 
     async def _read(self) -> None:
         items, signal = self.items, self._signal
@@ -449,12 +434,6 @@ class _Reader:
             self.error = _lost(exit_)
         self.finished = True  # not so if it was cancelled
         self._signal.set()
-
-
-async def _close(stream: object) -> None:
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def _begun(builder: SliceBuilder) -> int:

@@ -15,9 +15,10 @@ from typing import Any, Final
 from rbtlive.data.calendars.calendar import get_calendar, us_of
 from rbtlive.data.feeds.axis import Labels, SlotAxis
 from rbtlive.data.feeds.base import DataFeed, FeedPlan
+from rbtlive.data.feeds.opening import Connect
 from rbtlive.data.feeds.refusals import Refusals
 from rbtlive.data.feeds.rows import RefusedBar
-from rbtlive.data.feeds.stream_feed import Connect, StreamFeed
+from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.data.feeds.tick_bars import Slice, TickBars
 from rbtlive.data.feeds.ticks import Tick, stamp_text, tick_of
 from rbtlive.errors import BadFrequency, InvalidSetting

@@ -38,9 +38,12 @@ from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
+from rbtlive.runtime.engine.containment import guarded
 from rbtlive.runtime.journal.files import client_order_id
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
+FAREWELL_S = 10.0
+"""How long a broker is waited for at the end."""
 FIRST_LOOKS = 3
 """How often a difference has to be seen before a start is refused because of it."""
 LOOK_AGAIN_S = 0.5
@@ -482,7 +485,8 @@ class BrokerLink:
         could hear of a failure.
         """
         with contextlib.suppress(Exception):
-            await self.broker.disconnect()
+            async with asyncio.timeout(FAREWELL_S):
+                await guarded(self.broker.disconnect(), "disconnect()", BrokerError)
 
     # -- small things -----------------------------------------------------------------
 

@@ -7,14 +7,18 @@ confirmed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rbtlive.errors import BrokerError
 from rbtlive.model.order import OPEN_STATES
+from rbtlive.runtime.engine.containment import guarded
 
 if TYPE_CHECKING:
+    from rbtlive.brokers.base import BrokerOrder
+    from rbtlive.runtime.broker.broker_link import BrokerLink
     from rbtlive.runtime.engine.live_run import LiveRun
 
 ANSWER_WITHIN_S = 5.0
@@ -62,9 +66,7 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
         return OperatorReport(action, orders, positions, done)
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            known = await run.broker.orders(prefix=f"{run.journal.run_id}-", open_only=True)
-            held = await link.watch.held()
-            share = await link.watch.share()
+            known, held, share = await guarded(_books(run, link), "the broker", BrokerError)
     except Exception as failure:  # noqa: BLE001 - a report says what it could not learn
         resting = tuple(order.id for order in core.state.orders.get_active_orders())
         ours = {p.asset.symbol: p.amount for p in core.state.portfolio}
@@ -87,3 +89,10 @@ async def report_of(run: LiveRun, action: str, *, cancels: bool = True) -> Opera
         confirmed=flat and not differences and not (cancels and resting),
         differences=differences,
     )
+
+
+async def _books(
+    run: LiveRun, link: BrokerLink
+) -> tuple[Sequence[BrokerOrder], Mapping[str, Decimal], Mapping[str, Decimal]]:
+    known = await run.broker.orders(prefix=f"{run.journal.run_id}-", open_only=True)
+    return known, await link.watch.held(), await link.watch.share()

@@ -11,10 +11,12 @@ import asyncio
 import io
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, TypeVar
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.errors import EngineStopped, RbtliveError, StrategyExited
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -40,10 +42,10 @@ def contained(what: str) -> Iterator[None]:
 
 
 async def guarded(
-    work: Coroutine[Any, Any, None],
+    work: Coroutine[Any, Any, T],
     what: str,
     error: type[RbtliveError] = StrategyExited,
-) -> None:
+) -> T:
     """Await foreign code of which only a real cancellation may come out as one.
 
     Args:
@@ -55,7 +57,7 @@ async def guarded(
         RbtliveError: `work` raised something that is no Exception.
     """
     try:
-        await work
+        return await work
     except asyncio.CancelledError as cancelled:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

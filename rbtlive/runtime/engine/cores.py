@@ -6,7 +6,6 @@ another session, or one that edited code has begun.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -34,7 +33,6 @@ class CoreMaker:
         settings: The run's, as they were asked for.
 
     Attributes:
-        thread: The engine's own thread, once it runs: orders from others are refused.
         universe: Subscribes the feed to what the run's pipelines select.
     """
 
@@ -45,12 +43,18 @@ class CoreMaker:
         portal: PolarsDataPortal,
         settings: RunSettings,
     ) -> None:
-        self.thread: int | None = None
+        self._thread: int | None = None
         self.universe = LiveUniverse(run)
         self._run = run
         self._strategy = strategy
         self._portal = portal
         self._settings = settings
+
+    def keep_to(self, thread: int) -> None:
+        """Refuse orders of other threads from now on: the engine runs on this one."""
+        self._thread = thread
+        if self._run.has_core:
+            self._run.core.state.own_thread = thread
 
     def make(self, start: date | None = None, capital_base: Decimal | None = None) -> None:
         """Make a core that begins at a session with some capital; None leaves either as
@@ -77,7 +81,7 @@ class CoreMaker:
         run = self._run
         run.core = core
         core.state.on_message = run.on_message
-        core.state.is_own_thread = lambda: self.thread in {None, threading.get_ident()}
+        core.state.own_thread = self._thread
         core.state.emit = run.on_simulated_fill
         core.state.on_session_closed = lambda row: run.recorder.session_closed(run.core, row)
         label, pipelines = core.state.calendar.label, core.state.pipelines

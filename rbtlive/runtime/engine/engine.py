@@ -45,6 +45,7 @@ from rbtlive.runtime.engine.live_run import LiveRun
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.processing import EventProcessor
+from rbtlive.runtime.engine.reaching import GivenUp, Reaching
 from rbtlive.runtime.engine.recovery import Recovery
 from rbtlive.runtime.engine.refusals import Refusals
 from rbtlive.runtime.engine.swap import StartedSegment
@@ -130,8 +131,9 @@ class TradingEngine:
         self.failure: BaseException | None = None
         self._open_orders = open_orders
         self._wakeup = asyncio.Event()
-        self._stopping = self._given_up = False
+        self._stopping = self._given_up = self.is_begun = False
         self.run_state = self._new_run(clock, message_sink(strategy_name(strategy)))
+        self._reaching = Reaching(broker.name, self._say)
         self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
             self.run_state,
@@ -259,7 +261,7 @@ class TradingEngine:
         """
         if self._given_up:  # replaced before it began
             return
-        self._cores.thread = threading.get_ident()
+        self._cores.keep_to(threading.get_ident())
         try:
             await self._initialize()
             self.state = "running"
@@ -271,6 +273,8 @@ class TradingEngine:
                     has_failed=lambda: self.tasks.failure is not None,
                 )
             self.ended = self._pump.done and not self._stopping
+        except GivenUp:
+            self._stopping = True
         except asyncio.CancelledError:
             self._stopping = True  # the loop's owner ends it: what was done is kept
             raise
@@ -293,6 +297,7 @@ class TradingEngine:
         if self.state in {"stopped", "failed"}:
             return
         self._stopping = True
+        self._reaching.give_up()
         self.state = "stopping"
         self._wakeup.set()
         self._pump.stop()
@@ -304,6 +309,7 @@ class TradingEngine:
         if self.state in {"stopped", "failed"} or self.journal.is_foreign:
             return
         self._given_up = True
+        self._reaching.give_up()
         self.state = "stopped"
         self.tasks.cancel()
         self._wakeup.set()
@@ -315,9 +321,11 @@ class TradingEngine:
     async def _initialize(self) -> None:
         run = self.run_state
         if not self.broker.simulated:
-            capital = await self.account_side.connect(begun=self.recovery.has_begun)
+            connecting = self.account_side.connect(begun=self.recovery.has_begun)
+            capital = await self._reaching.reach(connecting, "connect()")
             if capital is not None:
                 self._cores.make(capital_base=capital)
+        self.is_begun = True
         await self.recovery.restore()
         self.account_side.take_over_holdings()
         self._age.begin()
@@ -326,7 +334,7 @@ class TradingEngine:
         run.recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
         if self.link is not None:
-            await self.link.settle()
+            await self._reaching.reach(self.link.settle(), "the first look at the books")
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
         self._cores.universe.begin()
@@ -421,6 +429,9 @@ class TradingEngine:
         finally:
             self.meters.events += count
 
+    def _say(self, level: str, text: str) -> None:
+        self.run_state.on_message(level, text)  # a session puts its own in its place
+
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
         if lag_s >= REPORTED_LAG_S:
@@ -451,7 +462,7 @@ class TradingEngine:
                 await self.link.hang_up()
             return
         try:
-            if self.run_state.recorder.replaying:
+            if self.run_state.recorder.replaying or not (self.is_begun or self.failure):
                 return  # nothing has happened since the run was left
             self.refusals.conclude()
             if self.failure is None:
@@ -472,7 +483,7 @@ class TradingEngine:
         try:
             if self.link is not None:
                 self.link.watch.ownership.release()
-                await self.broker.disconnect()
+                await self._reaching.leave(self.broker.disconnect(), "disconnect()")
         except BaseException as failure:
             self.failure = self.failure or failure
             raise
@@ -481,7 +492,7 @@ class TradingEngine:
 
     def _close_journal(self) -> None:
         try:
-            if self.failure is not None and not self.journal.last_seq:
+            if not (self.is_begun and self.failure is None) and not self.journal.last_seq:
                 self.journal.discard()  # it failed before anything happened: no run began
             else:
                 self.journal.close()

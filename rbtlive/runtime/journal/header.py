@@ -20,7 +20,7 @@ import polars as pl
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import JournalMismatch, JournalVersion, StrategyChanged
+from rbtlive.errors import InvalidSetting, JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.number import plain_text
 from rbtlive.runtime.journal.files import StateFolder
@@ -29,6 +29,8 @@ from rbtlive.runtime.recorded.recorded import Segment
 
 SEMANTICS = 3
 """Raised whenever the same events would give other numbers than before."""
+_MOST_BITS = 14_000
+"""Of a whole number; Python writes and reads no longer ones in decimal digits."""
 
 
 def make_header(
@@ -129,15 +131,32 @@ def check_header(
 
 
 def settings_facts(settings: RunSettings) -> dict[str, Any]:
-    """Return every setting as plain JSON; models by class, fields and source hash."""
-    return {field.name: _plain(getattr(settings, field.name)) for field in fields(settings)}
+    """Return every setting as plain JSON; models by class, fields and source hash.
+
+    Raises:
+        InvalidSetting: one of them is nested too deep, or holds itself.
+    """
+    facts = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        try:
+            facts[field.name] = _plain(value)
+        except RecursionError:
+            raise InvalidSetting(
+                f"{field.name} must be values that can be written down: one of "
+                f"{', '.join(map(repr, value)) if isinstance(value, Mapping) else 'them'} is "
+                "nested too deep or holds itself; pass plain numbers and texts"
+            ) from None
+    return facts
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain_text(value)
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, str)):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= _MOST_BITS else hex(value)
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, date):

@@ -7,6 +7,7 @@ that dies, however suddenly, holds nothing any more.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -86,7 +87,12 @@ class SessionLock:
         """Return why the lock's file no longer is the one that is locked; None if it
         is.
         """
-        return missing(self.path, os.fstat(self._file)) if self._file >= 0 else None
+        if self._file < 0:
+            return None
+        try:
+            return missing(self.path, os.fstat(self._file))
+        except OSError as error:  # other code has closed it
+            return f"{self.path.name} is not open any more: {error.strerror}"
 
     def _mark(self) -> tuple[str, int]:
         os.lseek(self._file, _TEXT_BYTES, os.SEEK_SET)
@@ -96,7 +102,8 @@ class SessionLock:
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""
         if self._file >= 0:
-            _unlock(self._file)
+            with contextlib.suppress(OSError):  # other code has closed it: it is given back
+                _unlock(self._file)
         self.forget()
 
     def forget(self) -> None:
@@ -104,7 +111,8 @@ class SessionLock:
         lock.
         """
         if self._file >= 0:
-            os.close(self._file)
+            with contextlib.suppress(OSError):
+                os.close(self._file)
             self._file = -1
         _held.discard(self)
 
