@@ -29,6 +29,7 @@ from rbtlive.runtime.broker.books_watch import FILLED_ELSEWHERE
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.broker.report import OperatorReport, report_of
+from rbtlive.runtime.engine.reaching import Reaching
 from rbtlive.runtime.journal.journal import RowKind
 from rbtlive.runtime.journal.recorder import moment_of
 
@@ -77,6 +78,7 @@ class AccountSide:
         self._link_settings = link
         self._own = own
         self._taken: list[TakenHolding] = []
+        self._reaching = Reaching(run)
 
     async def connect(self, *, begun: bool) -> Decimal | None:
         """Connect, and return the capital base that the account gives, None if it
@@ -88,7 +90,33 @@ class AccountSide:
         Raises:
             BrokerError: the account cannot be used.
             InvalidSetting: more money was asked for than is free.
+            GivenUp: the session was stopped meanwhile.
         """
+        return await self._reaching.reach(self._connect(begun=begun), "connect()")
+
+    async def settle(self) -> None:
+        """Compare the run's books with the broker's before anything is traded.
+
+        Raises:
+            BrokerError: the broker cannot be asked.
+            GivenUp: the session was stopped meanwhile.
+        """
+        assert self._run.link is not None
+        await self._reaching.reach(self._run.link.settle(), "the first look at the books")
+
+    def give_up(self) -> None:
+        """End what waits for the broker on the way to running: a stop was asked for."""
+        self._reaching.give_up()
+
+    async def let_go(self) -> None:
+        """Give the account back: say that the run was stopped, and disconnect."""
+        run = self._run
+        if run.link is not None:
+            run.link.watch.ownership.release()
+        if run.link is not None or self._reaching.cut_short:
+            await self._reaching.leave(run.broker.disconnect(), "disconnect()")
+
+    async def _connect(self, *, begun: bool) -> Decimal | None:
         run = self._run
         await run.broker.connect()
         notes = {row.type: row.data() for row in run.journal.rows_of_kind(RowKind.NOTE)}

@@ -45,7 +45,7 @@ from rbtlive.runtime.engine.live_run import LiveRun
 from rbtlive.runtime.engine.loop_budget import LoopBudget, watch_lag
 from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.processing import EventProcessor
-from rbtlive.runtime.engine.reaching import GivenUp, Reaching
+from rbtlive.runtime.engine.reaching import GivenUp
 from rbtlive.runtime.engine.recovery import Recovery
 from rbtlive.runtime.engine.refusals import Refusals
 from rbtlive.runtime.engine.swap import StartedSegment
@@ -133,7 +133,6 @@ class TradingEngine:
         self._wakeup = asyncio.Event()
         self._stopping = self._given_up = self.is_begun = False
         self.run_state = self._new_run(clock, message_sink(strategy_name(strategy)))
-        self._reaching = Reaching(broker.name, self._say)
         self.tasks = BackgroundTasks(strategy_name(strategy), self._wakeup.set)
         self.account_side = AccountSide(
             self.run_state,
@@ -297,7 +296,7 @@ class TradingEngine:
         if self.state in {"stopped", "failed"}:
             return
         self._stopping = True
-        self._reaching.give_up()
+        self.account_side.give_up()
         self.state = "stopping"
         self._wakeup.set()
         self._pump.stop()
@@ -309,7 +308,7 @@ class TradingEngine:
         if self.state in {"stopped", "failed"} or self.journal.is_foreign:
             return
         self._given_up = True
-        self._reaching.give_up()
+        self.account_side.give_up()
         self.state = "stopped"
         self.tasks.cancel()
         self._wakeup.set()
@@ -321,8 +320,7 @@ class TradingEngine:
     async def _initialize(self) -> None:
         run = self.run_state
         if not self.broker.simulated:
-            connecting = self.account_side.connect(begun=self.recovery.has_begun)
-            capital = await self._reaching.reach(connecting, "connect()")
+            capital = await self.account_side.connect(begun=self.recovery.has_begun)
             if capital is not None:
                 self._cores.make(capital_base=capital)
         self.is_begun = True
@@ -334,7 +332,7 @@ class TradingEngine:
         run.recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
         if self.link is not None:
-            await self._reaching.reach(self.link.settle(), "the first look at the books")
+            await self.account_side.settle()
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
         self._cores.universe.begin()
@@ -429,9 +427,6 @@ class TradingEngine:
         finally:
             self.meters.events += count
 
-    def _say(self, level: str, text: str) -> None:
-        self.run_state.on_message(level, text)  # a session puts its own in its place
-
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
         if lag_s >= REPORTED_LAG_S:
@@ -481,9 +476,7 @@ class TradingEngine:
 
     async def _let_go(self) -> None:
         try:
-            if self.link is not None:
-                self.link.watch.ownership.release()
-                await self._reaching.leave(self.broker.disconnect(), "disconnect()")
+            await self.account_side.let_go()
         except BaseException as failure:
             self.failure = self.failure or failure
             raise

@@ -7,11 +7,14 @@ a stop gives it up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rbtlive.errors import BrokerError
 from rbtlive.runtime.engine.containment import guarded, lost_task
+
+if TYPE_CHECKING:
+    from rbtlive.runtime.engine.live_run import LiveRun
 
 T = TypeVar("T")
 SILENCE_S = 10.0
@@ -26,13 +29,15 @@ class Reaching:
     """One engine's waits for its broker.
 
     Args:
-        broker: The broker's name.
-        say: Takes level and text of what is to be logged.
+        run: The engine's run.
+
+    Attributes:
+        cut_short: A wait was given up.
     """
 
-    def __init__(self, broker: str, say: Callable[[str, str], None]) -> None:
-        self._broker = broker
-        self._say = say
+    def __init__(self, run: LiveRun) -> None:
+        self.cut_short = False
+        self._run = run
         self._task: asyncio.Task[Any] | None = None
         self._given_up = False
 
@@ -55,13 +60,12 @@ class Reaching:
         try:
             while not (await asyncio.wait({task}, timeout=SILENCE_S))[0]:
                 waited_s += SILENCE_S
-                self._say(
-                    "warning", f"{self._broker} has not answered for {waited_s:.0f} s: {what}"
-                )
+                self._say(f"has not answered for {waited_s:.0f} s: {what}")
         finally:
             self._task = None
             task.cancel()
         if task.cancelled():
+            self.cut_short = True
             raise GivenUp if self._given_up else lost_task(what)
         return task.result()
 
@@ -77,9 +81,7 @@ class Reaching:
         finally:
             task.cancel()
         if not done:
-            self._say(
-                "warning", f"{self._broker} has not answered for {SILENCE_S:.0f} s: {what} is left"
-            )
+            self._say(f"has not answered for {SILENCE_S:.0f} s: {what} is left")
         elif not task.cancelled():
             task.result()
 
@@ -90,7 +92,10 @@ class Reaching:
             self._task.cancel()
 
     def _started(self, work: Coroutine[Any, Any, T], what: str) -> asyncio.Task[T]:
-        kept = guarded(work, f"{what} of {self._broker}", BrokerError)
+        kept = guarded(work, f"{what} of {self._run.broker.name}", BrokerError)
         task = asyncio.create_task(kept, name=f"rbtlive {what}")
         task.add_done_callback(lambda _task: work.close())  # it may never have begun
         return task
+
+    def _say(self, text: str) -> None:
+        self._run.on_message("warning", f"{self._run.broker.name} {text}")
