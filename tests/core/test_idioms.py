@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pandas as pd
+import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.core.state.marks import Marks
 from tests.builders import daily_frame
 
 PORTAL = rbt.PolarsDataPortal(daily_frame(gaps=True))
@@ -121,3 +123,62 @@ def test_windows_of_pandas_have_the_index_of_their_bars() -> None:
         context.seen.append(1)
 
     assert len(run(handle_data, "pandas").context.seen) > 10
+
+
+def test_positions_are_marked_by_what_is_known_of_each() -> None:
+    """Gaps of what is held, and of what is not, change no price that is read."""
+    frame = daily_frame(120, 3)
+    symbols = frame["symbol"].unique().sort().to_list()
+    place = pl.int_range(pl.len()).over("symbol")
+    frame = frame.sort("symbol", "date").filter(
+        ~((pl.col("symbol") == symbols[1]) & (place % 3 == 1))
+        & ~((pl.col("symbol") == symbols[2]) & (place % 7 == 4))
+    )
+
+    def handle_data(context: Any, data: Any) -> None:
+        assets = [context.symbol(name) for name in symbols[:2]]
+        if len(context.seen) in (0, 40):
+            context.order(assets[0], 10)
+        if len(context.seen) == 60:
+            context.order(assets[1], 5)
+        if len(context.seen) == 90:
+            context.order_target(assets[0], 0)
+        worth = 0.0
+        for asset, position in context.portfolio.positions.items():
+            assert float(position.last_sale_price) == float(data.current(asset, "price"))
+            worth += float(position.amount) * float(position.last_sale_price)
+        context.seen.append(worth)
+
+    strategy = {"__name__": "gaps", "initialize": remember, "handle_data": handle_data}
+    result = rbt.backtest(strategy, frame, progress=False)
+
+    ending = result.performance["ending_value"].to_list()
+    assert result.context.seen == pytest.approx(ending, abs=1e-9)
+    assert len(set(ending)) > 90
+
+
+def test_a_gap_of_another_asset_makes_no_price_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = daily_frame(120, 2).sort("symbol", "date")
+    place = pl.int_range(pl.len()).over("symbol")
+    first, _ = frame["symbol"].unique().sort().to_list()
+    frame = frame.filter((pl.col("symbol") == first) | (place % 2 == 0))
+    exact: list[int] = []
+    quick = Marks.mark_now
+
+    def counted(marks: Marks) -> None:
+        exact.append(1)
+        quick(marks)
+
+    def handle_data(context: Any, _data: Any) -> None:
+        if context.portfolio.positions[context.symbol(first)].amount == 0:
+            context.order_target(context.symbol(first), 10)
+
+    monkeypatch.setattr(Marks, "mark_now", counted)
+    strategy = {"__name__": "gaps", "initialize": remember, "handle_data": handle_data}
+    rbt.backtest(strategy, frame, progress=False)
+
+    assert len(exact) < 10
+
+
+def remember(context: Any) -> None:
+    context.seen = []

@@ -82,7 +82,8 @@ def _first_with_news(state: RunState, first: int, end: int) -> int:
     if leaving:
         leaves_us = min(map(state.auto_close_us.__getitem__, leaving))
         closes_us = market.calendar.closes_us
-        end = min(end, int(np.searchsorted(closes_us, leaves_us)))
+        if end > first and closes_us[end - 1] >= leaves_us:
+            end = min(end, int(np.searchsorted(closes_us, leaves_us)))
     return max(first, end)
 
 

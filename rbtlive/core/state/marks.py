@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 KEPT_PRICES = 200_000
+FEW = 16
 
 
 class Marks(LastSales):
@@ -102,20 +103,36 @@ class Marks(LastSales):
         return prices
 
     def mark_row_unseen(self) -> bool:
-        """Do the same without looking at the prices; only where every asset has a close
-        in the row that is seen, else return False.
+        """Do the same without looking at the prices; only where every asset, or each of
+        a few positions, has a close in the row that is seen, else return False.
         """
-        market, row = self._market, self._market.row
-        table = market.table
+        market = self._market
+        if self._is_behind and self._unread is None and self._unread_us == market.now_us:
+            return True  # somebody has asked at this step, and nobody has looked
+        table, row = market.table, market.row
         complete = table.complete
         if complete is None:
             closes = table.values("close", 0, table.rows)
             complete = table.complete = (~np.isnan(closes).any(axis=1)).tobytes()
-        if not complete[row]:
+        if not complete[row] and not self._few_have_closes(row):
             return False
         self._marked_us = self._unread_us = market.now_us
         self._unread, self._unread_row, self._is_behind = None, row, True
         self.version += 1
+        return True
+
+    # Each price is asked for in turn: beyond a few, a sum over all of them is faster.
+    def _few_have_closes(self, row: int) -> bool:
+        if len(self.by_asset) > FEW:
+            return False
+        table = self._market.table
+        for asset in self.by_asset:
+            known = table.has_close.get(asset.index)
+            if known is None:
+                closes = table.values("close", 0, table.rows)[:, asset.index]
+                known = table.has_close[asset.index] = (~np.isnan(closes)).tobytes()
+            if not known[row]:
+                return False
         return True
 
     def catch_up(self) -> None:

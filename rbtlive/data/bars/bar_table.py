@@ -69,6 +69,8 @@ class BarTable(BarReads):
         cells: For each field, what `flat` gives of it, to be written.
         complete: Whether every asset has a close in each row of a frozen table; None
             until somebody has looked.
+        has_close: Whether an asset, by its place, has a close in each row of a frozen
+            table; of the assets that were asked for.
         computed: Columns computed from the bars of a table that several runs read; None
             where one run alone does.
         laid_out: Row after the last that has its place on the axis; those from `rows`
@@ -111,6 +113,7 @@ class BarTable(BarReads):
         self._series: dict[tuple[int, str], pl.Series] = {}
         self._dates: pl.Series | None = None
         self.complete: bytes | None = None
+        self.has_close: dict[int, bytes] = {}
         self.computed: ColumnCache | None = None
         self.generation = 0
         self.laid_out = self._starts[-1]
