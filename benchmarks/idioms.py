@@ -4,8 +4,9 @@
     python benchmarks/idioms.py --peers P --zipline Z  # and beside backtesting.py, bt, zipline
 
 P and Z are interpreters that have the peers. Each run is a process of its own; contenders
-run in turn, and the median of their CPU time counts. A peer does the same work in its own
-documentation's idioms where it has them, else its plain A1 or A2, which is then the bar.
+run in turn, and the median of their CPU time counts. Each idiom is compared with the same
+idiom as the peer's documentation writes it (`backtesting_idioms.py`, `bt_idioms.py`), and,
+where it has none, with its plain A1 or A2. zipline runs its plain A1 and A2.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ IDIOMS = {
     "A2": ["A2", "A2-windows", "A2-current", "A2-held", "A2-asked", "A2-monthly", "A2-record",
            "A2-limits", "A2-pandas"],
 }  # fmt: skip
+OURS = "rbtlive"
+PEERS = {
+    "A1": ("backtesting.py", "backtesting_idioms.py", IDIOMS["A1"]),
+    "A2": ("bt", "bt_idioms.py", ["A2", "A2-held", "A2-asked", "A2-monthly", "A2-record"]),
+}
 
 
 def seconds_a_bar(python: str, script: Path, name: str, folder: Path) -> float:
@@ -59,23 +65,33 @@ def main() -> None:
             folder = Path(place) / workload
             size = given.minutes if workload == "A1" else given.days
             workloads.store(workloads.make(workload, bars=size), folder)
-            jobs = {name: (sys.executable, "rbtlive_idioms.py", name) for name in idioms}
-            if given.peers and workload == "A1":
-                jobs["backtesting.py"] = (given.peers, "backtesting_py.py", workload)
-            if given.peers and workload == "A2":
-                jobs["bt"] = (given.peers, "bt_engine.py", workload)
+            jobs = {(OURS, name): (sys.executable, "rbtlive_idioms.py") for name in idioms}
+            if given.peers:
+                peer, script, theirs = PEERS[workload]
+                jobs |= {(peer, name): (given.peers, script) for name in theirs}
             if given.zipline:
-                jobs["zipline"] = (given.zipline, "zipline_engine.py", workload)
-            taken: dict[str, list[float]] = {name: [] for name in jobs}
+                jobs["zipline", workload] = (given.zipline, "zipline_engine.py")
+            taken: dict[tuple[str, str], list[float]] = {job: [] for job in jobs}
             for _ in range(given.repeats):
-                for name, (python, script, variant) in jobs.items():
-                    run = seconds_a_bar(python, CONTENDERS / script, variant, folder)
-                    taken[name].append(run)
-            peers = {name: median(runs) for name, runs in taken.items() if name not in idioms}
-            best = min(peers.values(), default=float("nan"))
-            for name, runs in taken.items():
-                us = median(runs)
-                print(f"{name:20}{us:10.2f} us a bar{best / us:8.2f} x the best peer", flush=True)
+                for (engine, name), (python, script) in jobs.items():
+                    us = seconds_a_bar(python, CONTENDERS / script, name, folder)
+                    taken[engine, name].append(us)
+            show(workload, {job: median(runs) for job, runs in taken.items()})
+
+
+def show(workload: str, taken: dict[tuple[str, str], float]) -> None:
+    """Print a row an idiom: our time, each peer's, and the ratio to the fastest peer."""
+    peers = sorted({engine for engine, _ in taken} - {OURS})
+    heads = "".join(f" us, {peer} |" for peer in peers)
+    print(f"| idiom | us, {OURS} |{heads} x the best peer |")
+    print("|" + " --- |" * (len(peers) + 3), flush=True)
+    for name in IDIOMS[workload]:
+        ours = taken[OURS, name]
+        theirs = [taken.get((peer, name), taken.get((peer, workload))) for peer in peers]
+        known = [us for us in theirs if us is not None]
+        times = "".join(f" {'' if us is None else format(us, '.2f')} |" for us in theirs)
+        ratio = format(min(known) / ours, ".2f") if known else ""
+        print(f"| {name} | {ours:.2f} |{times} {ratio} |", flush=True)
 
 
 if __name__ == "__main__":
