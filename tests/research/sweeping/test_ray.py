@@ -10,6 +10,13 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="ray is not installed: rbtlive[ray]"
 )
 
+# Ray gives its own parts seconds to start, which a busy machine does not have.
+SETTINGS = {
+    "PATH": "",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_agent_register_timeout_ms": "200000",
+    "RAY_raylet_start_wait_time_s": "200",
+}
 # A process of its own: ray leaves threads and sockets in the one that starts it.
 SCRIPT = """
 import sys
@@ -30,7 +37,7 @@ def test_ray_gives_what_this_process_gives_and_a_killed_worker_loses_nothing(tmp
         text=True,
         timeout=600,
         check=False,
-        env={"PYTHONPATH": ":".join(sys.path), "PATH": "", "RAY_AUTH_MODE": "disabled"},
+        env={"PYTHONPATH": ":".join(sys.path), **SETTINGS},
     )
 
     assert (tmp_path / "died").exists(), done.stderr
