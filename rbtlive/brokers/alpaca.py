@@ -51,6 +51,7 @@ from rbtlive.brokers.base import (
     BrokerHolding,
     BrokerOrder,
     BrokerSplit,
+    CorporateActions,
 )
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError, InvalidSetting, OrderRefused
@@ -572,7 +573,11 @@ class AlpacaBroker(BrokerAdapter):
 
     async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
         """Return the splits of these symbols around the market's present day."""
-        return await self._account.splits(symbols)
+        return (await self._account.corporate_actions(symbols)).splits
+
+    async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
+        """Return what happens to these symbols around the market's present day."""
+        return await self._account.corporate_actions(symbols)
 
     def __repr__(self) -> str:
         return f"AlpacaBroker(paper={self.paper}, url={self.url!r})"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
+from rbtlive.brokers.alpaca_actions import TYPES, read_corporate_actions
 from rbtlive.brokers.alpaca_bars import read_time
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import AlpacaHttp
@@ -21,17 +22,16 @@ from rbtlive.brokers.alpaca_messages import (
     read_holdings,
     read_pair_terms,
     read_positions,
-    read_splits,
 )
 from rbtlive.brokers.alpaca_rules import PairTerms, is_crypto, refuse_unsellable
-from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, BrokerSplit
+from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, CorporateActions
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder
 
 PAGE = 100
 MOST_PAGES = 2_000
-SPLIT_DAYS = timedelta(days=4)
-"""How far from today splits are asked for, back and ahead."""
+ACTION_DAYS = timedelta(days=4)
+"""How far from today corporate actions are asked for, back and ahead."""
 
 
 class AlpacaAccount:
@@ -74,20 +74,21 @@ class AlpacaAccount:
             query["page_token"] = str(page[-1]["id"])
         return found
 
-    async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
-        """Return the splits of these symbols around the market's present day."""
+    async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
+        """Return what happens to these symbols around the market's present day."""
         names = sorted(symbol for symbol in symbols if not is_crypto(symbol))
         if not names:
-            return []
+            return CorporateActions()
         clock = as_object(await self._http.get("/v2/clock"), "the clock")
         today = read_time(clock.get("timestamp")).date()
         query = {
             "symbols": ",".join(names),
-            "types": "forward_split,reverse_split",
-            "start": (today - SPLIT_DAYS).isoformat(),
-            "end": (today + SPLIT_DAYS).isoformat(),
+            "types": ",".join(TYPES),
+            "start": (today - ACTION_DAYS).isoformat(),
+            "end": (today + ACTION_DAYS).isoformat(),
         }
-        return read_splits(await self._feed.ask_data("/v1/corporate-actions", query))
+        body = await self._feed.ask_data("/v1/corporate-actions", query)
+        return read_corporate_actions(body)
 
     async def refuse_unsellable(self, order: SubmitOrder) -> None:
         """Refuse a short sale of what cannot be borrowed; what is held can be sold.

@@ -156,6 +156,7 @@ class AlpacaFeed(StreamFeed):
         self._plan: FeedPlan | None = None
         self._given: dict[str, int] = {}
         self._known: set[str] = set()  # what was subscribed to last
+        self._later: dict[str, str] = {}
         self._start_us: int | None = None
         self._reach_us: int | None = None
         self._waits: dict[tuple[str, date], int] = {}
@@ -189,7 +190,13 @@ class AlpacaFeed(StreamFeed):
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
         self._given = {}
+        self._later = dict(plan.renamed)
         super().configure(plan)
+
+    def follow_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Ask for bars of `new_symbol` too, and give them as bars of `symbol`."""
+        self._later[new_symbol.upper()] = symbol
+        super().follow_symbol(symbol, new_symbol)
 
     def stats(self) -> dict[str, int]:
         """Return what was counted; also bars from the archive, bars sent twice or
@@ -320,7 +327,8 @@ class AlpacaFeed(StreamFeed):
             raise NoFeed(
                 "the feed has no symbols: pass symbols=, or data= with the session's assets"
             )
-        streamed = self._streamed(names)
+        self._later = {new: old for new, old in self._later.items() if old in names}
+        streamed = self._streamed(self._called(names))
         self._begin_with(names)
         self._place = place_of(names, data_feed=self._data_feed)
         axis = SlotAxis(plan.calendar, frequency=plan.frequency)
@@ -358,6 +366,14 @@ class AlpacaFeed(StreamFeed):
                 self._given.setdefault(name, self._reach_us)
         self._known = set(names)
 
+    # What the names' bars may come under; of a full stream the later names only.
+    def _called(self, names: list[str]) -> list[str]:
+        called = [*names, *self._later]
+        most = self.most_symbols
+        if most is None or len(called) <= most:
+            return called
+        return [*(n for n in names if n not in self._later.values()), *self._later]
+
     def _streamed(self, names: list[str]) -> list[str]:
         most = self.most_symbols
         if most is None or len(names) <= most or self._frequency == DAY.text:
@@ -388,7 +404,7 @@ class AlpacaFeed(StreamFeed):
     async def _begin(self, names: list[str], axis: SlotAxis) -> None:
         # A run without a past begins behind the last bar that is over now, by the
         # data's own time.
-        query = {"symbols": ",".join(names)}
+        query = {"symbols": ",".join([*names, *self._later])}
         if "feed" in self._place.query:
             query["feed"] = self._data_feed
         body = await self._http.get(self._place.latest, query=query)
@@ -408,12 +424,15 @@ class AlpacaFeed(StreamFeed):
         start = max(datetime_of(self._reach_us), _OLDEST) - back
         bars = await archived_bars(
             self._http,
-            names,
+            [*names, *self._later],
             frequency=axis.frequency,
             start=start,
             end=None,
             place=self._place,
         )
+        bars = [
+            bar | {"symbol": self._later.get(str(bar["symbol"]), bar["symbol"])} for bar in bars
+        ]
         fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
         self._counts["archived"] += len(fresh)
         return fresh
@@ -473,7 +492,9 @@ class AlpacaFeed(StreamFeed):
         kind = message.get("T")
         try:
             if kind == ("b" if self._frequency == "1m" else "d"):
-                return read_bar(message, symbol=message.get("S"), frequency=self._frequency)
+                called = message.get("S")
+                symbol = self._later.get(called, called) if isinstance(called, str) else called
+                return read_bar(message, symbol=symbol, frequency=self._frequency)
             if kind == "t":
                 trade = read_trade(message)
                 self._counts["trades"] += 1

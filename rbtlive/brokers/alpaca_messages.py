@@ -10,9 +10,9 @@ streaming.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from rbtlive.brokers.alpaca_rules import PairTerms, TimesInForce, time_in_force
 from rbtlive.brokers.base import (
@@ -21,7 +21,6 @@ from rbtlive.brokers.base import (
     BrokerExecution,
     BrokerHolding,
     BrokerOrder,
-    BrokerSplit,
     CashKind,
 )
 from rbtlive.errors import BrokerError
@@ -62,13 +61,14 @@ MAY_TRADE: Final = frozenset({"ACTIVE", "ACCOUNT_UPDATED", "PAPER_ONLY"})
 
 Source: docs.alpaca.markets/docs/account-plans and the reference of the account.
 """
-CASH_KINDS: Final[dict[str, Literal["dividend", "interest", "fee", "deposit"]]] = {
+CASH_KINDS: Final[dict[str, CashKind]] = {
     **dict.fromkeys(
         ("DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC", "DIVTW", "DIVTXEX"),
         "dividend",
     ),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), "interest"),
     **dict.fromkeys(("FEE", "CFEE", "PTC", "PTR"), "fee"),
+    "CIL": "cash in lieu",
     **dict.fromkeys(("CSD", "CSW", "TRANS", "JNLC", "JNL", "ACATC"), "deposit"),
 }
 """Kinds of cash by Alpaca's activity types. Source: docs.alpaca.markets, account
@@ -136,9 +136,9 @@ def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) ->
         raise Untranslatable(f"filled_qty must not exceed qty: was {filled} of {amount}")
     average = None if order.get("filled_avg_price") is None else _number(order, "filled_avg_price")
     return BrokerOrder(
-        client_order_id=_text(order, "client_order_id"),
-        broker_order_id=_text(order, "id"),
-        symbol=_text(order, "symbol"),
+        client_order_id=read_text(order, "client_order_id"),
+        broker_order_id=read_text(order, "id"),
+        symbol=read_text(order, "symbol"),
         amount=sign * amount,
         filled=sign * filled if filled else Decimal(0),
         average_price=average if filled else None,
@@ -146,13 +146,13 @@ def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) ->
         updated_at=_moment(order, "updated_at", "submitted_at", "created_at"),
         limit=_optional(order, "limit_price"),
         stop=_optional(order, "stop_price"),
-        reason=_words(order.get("reject_reason")),
+        reason=printable(order.get("reject_reason")),
         executions=executions,
     )
 
 
 def _state(order: Mapping[str, Any], filled: Decimal) -> OrderState:
-    state = STATES.get(_text(order, "status"), OrderState.UNKNOWN)
+    state = STATES.get(read_text(order, "status"), OrderState.UNKNOWN)
     return OrderState.PARTIALLY_FILLED if state is OrderState.PENDING and filled else state
 
 
@@ -169,12 +169,12 @@ def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
             f"activity_type must be FILL: was {activity.get('activity_type')!r:.40}"
         )
     execution = BrokerExecution(
-        execution_id=_text(activity, "id").rpartition("::")[2],
-        amount=_sign(activity) * _positive(activity, "qty"),
-        price=_positive(activity, "price"),
+        execution_id=read_text(activity, "id").rpartition("::")[2],
+        amount=_sign(activity) * read_positive(activity, "qty"),
+        price=read_positive(activity, "price"),
         at=_moment(activity, "transaction_time"),
     )
-    return _text(activity, "order_id"), _number(activity, "cum_qty"), execution
+    return read_text(activity, "order_id"), _number(activity, "cum_qty"), execution
 
 
 def read_positions(body: object) -> dict[str, Decimal]:
@@ -187,7 +187,7 @@ def read_positions(body: object) -> dict[str, Decimal]:
     for one in _list(body, "positions"):
         position = _object(one, "position")
         amount = _decimal(position.get("qty"), "qty")
-        held[_text(position, "symbol")] = (
+        held[read_text(position, "symbol")] = (
             -abs(amount) if position.get("side") == "short" else amount
         )
     return held
@@ -215,7 +215,7 @@ def _why_blocked(account: Mapping[str, Any]) -> str:
     found = [flag for flag in BLOCKS if account.get(flag) is True]
     status = account.get("status")
     if isinstance(status, str) and status and status not in MAY_TRADE:
-        found.append(f"its status is {_words(status)}")
+        found.append(f"its status is {printable(status)}")
     return ", ".join(found)
 
 
@@ -233,7 +233,7 @@ def read_holdings(body: object) -> list[BrokerHolding]:
         value = position.get("market_value")
         found.append(
             BrokerHolding(
-                symbol=_text(position, "symbol"),
+                symbol=read_text(position, "symbol"),
                 amount=-abs(amount) if short else amount,
                 cost_basis=_optional(position, "avg_entry_price"),
                 value=None if value is None else _decimal(value, "market_value"),
@@ -262,12 +262,12 @@ def read_cash_activity(body: object) -> BrokerActivity | None:
         kind = "withdrawal"
     symbol = activity.get("symbol")
     return BrokerActivity(
-        activity_id=_text(activity, "id"),
+        activity_id=read_text(activity, "id"),
         kind=kind,
         amount=money,
         at=_day_or_moment(activity),
         symbol=symbol if isinstance(symbol, str) else "",
-        text=_words(activity.get("description")) or code,
+        text=printable(activity.get("description")) or code,
     )
 
 
@@ -299,30 +299,6 @@ def read_pair_terms(body: object) -> PairTerms:
     )
 
 
-def read_splits(body: object) -> list[BrokerSplit]:
-    """Return the splits of an answer of the corporate-actions endpoint.
-
-    Raises:
-        Untranslatable: it is no such answer.
-    """
-    actions = _object(_object(body, "answer").get("corporate_actions") or {}, "corporate_actions")
-    found = []
-    for kind in ("forward_splits", "reverse_splits"):
-        for one in _list(actions.get(kind) or [], kind):
-            split = _object(one, "split")
-            old, new = _positive(split, "old_rate"), _positive(split, "new_rate")
-            day = _text(split, "ex_date")
-            found.append(
-                BrokerSplit(
-                    action_id=str(split.get("id") or f"{split.get('symbol')}-{day}"),
-                    symbol=_text(split, "symbol"),
-                    ratio=old / new,
-                    ex_date=date.fromisoformat(day),
-                )
-            )
-    return found
-
-
 def read_message(body: object) -> tuple[Event | None, str, Decimal]:
     """Return what a message of the stream says, as `read_update` does; one of another
     stream says nothing.
@@ -347,7 +323,7 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
         Untranslatable: it says nothing for certain.
     """
     data = _object(body, "trade update")
-    event = _text(data, "event")
+    event = read_text(data, "event")
     snapshot = _object(data.get("order"), "order")
     if event in FILLS:
         order = read_order(snapshot)
@@ -355,31 +331,31 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
     if event == "replaced" and isinstance(snapshot.get("replaced_by"), str):
         update = OrderUpdateEvent(
             timestamp=_moment(data, "timestamp", "at"),
-            order_id=_text(snapshot, "client_order_id"),
+            order_id=read_text(snapshot, "client_order_id"),
             status=_S.PENDING,
             reason=REPLACED,
-            broker_order_id=_text(snapshot, "replaced_by"),
+            broker_order_id=read_text(snapshot, "replaced_by"),
         )
-        return update, _text(snapshot, "id"), Decimal(0)
+        return update, read_text(snapshot, "id"), Decimal(0)
     if event not in NEWS and event not in ENDS and event != "rejected":
         return (
             None,
             "",
             Decimal(0),
         )  # corrections, and what Alpaca may add: polling shows what came of it
-    return _news(data, event, snapshot), _text(snapshot, "id"), Decimal(0)
+    return _news(data, event, snapshot), read_text(snapshot, "id"), Decimal(0)
 
 
 def _fill(data: Mapping[str, Any], order: BrokerOrder) -> OrderFillEvent:
-    amount = _positive(data, "qty")
+    amount = read_positive(data, "qty")
     if amount > abs(order.filled):
         raise Untranslatable(f"qty must not exceed filled_qty: was {amount} of {abs(order.filled)}")
     return OrderFillEvent(
         timestamp=_moment(data, "timestamp"),
         order_id=order.client_order_id,
-        execution_id=_text(data, "execution_id"),
+        execution_id=read_text(data, "execution_id"),
         amount=amount if order.amount > 0 else -amount,
-        price=_positive(data, "price"),
+        price=read_positive(data, "price"),
     )
 
 
@@ -389,10 +365,11 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
         if "timestamp" in data or "at" in data
         else _moment(snapshot, "updated_at")
     )
-    client_id = _text(snapshot, "client_order_id")
+    client_id = read_text(snapshot, "client_order_id")
     if event == "rejected":
         reason = (
-            _words(data.get("reason") or snapshot.get("reject_reason")) or "rejected by the broker"
+            printable(data.get("reason") or snapshot.get("reject_reason"))
+            or "rejected by the broker"
         )
         return OrderRejectEvent(timestamp=at, order_id=client_id, reason=reason)
     state = ENDS.get(event)
@@ -406,7 +383,7 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
         order_id=client_id,
         status=state,
         reason=REPLACED if event == "replaced" else "",
-        broker_order_id=_text(snapshot, "id"),
+        broker_order_id=read_text(snapshot, "id"),
     )
 
 
@@ -465,7 +442,12 @@ def _list(body: object, what: str) -> list[Any]:
     return body
 
 
-def _text(body: Mapping[str, Any], name: str) -> str:
+def read_text(body: Mapping[str, Any], name: str) -> str:
+    """Return a field that must be text.
+
+    Raises:
+        Untranslatable: it is none.
+    """
     value = body.get(name)
     if (
         not isinstance(value, str)
@@ -479,7 +461,8 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _words(value: object) -> str:
+def printable(value: object) -> str:
+    """Return what of a text can be shown; nothing of what is no text."""
     text = value if isinstance(value, str) else ""
     return (
         "".join(c if c.isprintable() else " " for c in text[:300])
@@ -523,7 +506,12 @@ def _number(body: Mapping[str, Any], name: str) -> Decimal:
     return number
 
 
-def _positive(body: Mapping[str, Any], name: str) -> Decimal:
+def read_positive(body: Mapping[str, Any], name: str) -> Decimal:
+    """Return a field that must be a number above zero.
+
+    Raises:
+        Untranslatable: it is none.
+    """
     number = _decimal(body.get(name), name)
     if number <= 0:
         raise Untranslatable(f"{name} must be greater than zero: was {number}")

@@ -18,7 +18,7 @@ from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
 from rbtlive.model.order import OrderState
 
-CashKind = Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+CashKind = Literal["dividend", "interest", "fee", "deposit", "withdrawal", "cash in lieu"]
 """Kinds of cash that comes or goes without an order."""
 
 
@@ -114,7 +114,8 @@ class BrokerActivity:
 
     Attributes:
         activity_id: The broker's name for it, unique.
-        kind: "dividend", "interest", "fee", "deposit" or "withdrawal".
+        kind: "dividend", "interest", "fee", "deposit", "withdrawal", or "cash in lieu"
+            of a part of a share that a split has left over.
         amount: Signed money.
         at: When, UTC.
         symbol: The asset it is about, if it is about one.
@@ -144,6 +145,55 @@ class BrokerSplit:
     symbol: str
     ratio: Decimal
     ex_date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSymbolChange:
+    """Another symbol for an asset, that the broker has announced or made.
+
+    Attributes:
+        action_id: The broker's name for it, unique.
+        symbol: What the asset was called.
+        new_symbol: What it is called then.
+        effective: The first day of the new symbol.
+    """
+
+    action_id: str
+    symbol: str
+    new_symbol: str
+    effective: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAction:
+    """A corporate action that a run cannot book: a merger, a spin-off and the like.
+
+    Attributes:
+        action_id: The broker's name for it, unique.
+        symbol: The asset whose holders it is about.
+        effective: The day it takes effect.
+        text: What it is, for people, e.g. "stock merger of AAA into BBB".
+    """
+
+    action_id: str
+    symbol: str
+    effective: date
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateActions:
+    """What companies do to their shares, around the market's present day.
+
+    Attributes:
+        splits: Splits and reverse splits; stock dividends are splits too.
+        symbol_changes: New symbols.
+        others: What a run cannot book.
+    """
+
+    splits: list[BrokerSplit] = field(default_factory=list)
+    symbol_changes: list[BrokerSymbolChange] = field(default_factory=list)
+    others: list[BrokerAction] = field(default_factory=list)
 
 
 class BrokerAdapter(ABC):
@@ -244,3 +294,9 @@ class BrokerAdapter(ABC):
         """Return the splits of these symbols that took effect lately or soon will."""
         del symbols
         return []
+
+    async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
+        """Return what happens to these symbols around the market's present day; by
+        default their splits.
+        """
+        return CorporateActions(splits=await self.splits(symbols))

@@ -30,6 +30,7 @@ from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.record import RunRecord, SessionRow, SessionRows
 from rbtlive.core.state.session_books import SessionBooks
 from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.state.symbol_changes import SymbolChanges
 from rbtlive.core.state.venue_port import RemoteVenue, Venue
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
@@ -68,6 +69,7 @@ class RunState:
         asset_ids: `id` of each, to know them at a glance.
         assets_by_symbol: The first asset of each upper-case ticker; filled when one is
             first looked up.
+        symbol_changes: What assets are called elsewhere by now.
         trading_state: "running"; "reducing" takes orders that reduce positions only;
             "halted" takes none.
         halt_reason: Why it is not running.
@@ -113,6 +115,7 @@ class RunState:
     assets: tuple[Asset, ...] = field(init=False)
     asset_ids: set[int] = field(init=False)
     assets_by_symbol: dict[str, Asset] = field(default_factory=dict)
+    symbol_changes: SymbolChanges = field(default_factory=SymbolChanges)
 
     orders: OrderManager = field(default_factory=OrderManager)
     portfolio: Portfolio = field(init=False)

@@ -218,6 +218,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
     """
     portfolio, orders = state.portfolio, state.orders
     changed = orders.changed_since_last() if since_last else orders.get_active_orders()
+    renamed = state.symbol_changes.facts()
     return {
         "cash": _text(portfolio.cash),
         "capital_base": _text(portfolio.capital_base),
@@ -239,6 +240,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "paused": state.paused,
         "recorded": {str(name): recorded_fact(value) for name, value in state.recorded.items()},
         "cursor": _cursor_facts(state),
+        **({"symbol_changes": renamed} if renamed else {}),
     }
 
 
@@ -279,6 +281,7 @@ def restore(state: RunState, facts: Mapping[str, Any], history: Iterable[Session
     state.halt_reason = facts["halt_reason"]
     state.paused = facts["paused"]
     state.recorded = recorded_of(facts["recorded"])
+    state.symbol_changes.restore(facts.get("symbol_changes", ()))
     _restore_cursor(state, facts["cursor"])
 
 

@@ -251,7 +251,8 @@ class CashAdjustmentEvent(Event):
 
     Attributes:
         amount: Signed money.
-        kind: "dividend", "interest", "fee", "deposit" or "withdrawal".
+        kind: "dividend", "interest", "fee", "deposit", "withdrawal", or "cash in lieu"
+            of a part of a share.
         activity_id: The broker's name for it, unique; one is booked once.
         symbol: The asset it is about, if it is about one.
         reason: What the broker says of it.
@@ -259,7 +260,7 @@ class CashAdjustmentEvent(Event):
 
     default_priority = Priority.ORDER_UPDATE
     amount: Annotated[Exact, Field(allow_inf_nan=False)]
-    kind: Literal["dividend", "interest", "fee", "deposit", "withdrawal"]
+    kind: Literal["dividend", "interest", "fee", "deposit", "withdrawal", "cash in lieu"]
     activity_id: str
     symbol: str = ""
     reason: str = ""
@@ -280,6 +281,25 @@ class SplitEvent(Event):
     written_if_set = frozenset({"effective", "reason"})
     symbol: str
     ratio: Annotated[Exact, Field(gt=0, allow_inf_nan=False)]
+    effective: date | None = None
+    reason: str = ""
+
+
+class SymbolChangeEvent(Event):
+    """A company's shares trade under another symbol: for the run it is the same asset,
+    which keeps the name that the run began with.
+
+    Attributes:
+        symbol: The run's name of the asset.
+        new_symbol: What the broker and the feed call it.
+        effective: Label of the first session under the new name; None is at once.
+        reason: Where it is known from.
+    """
+
+    default_priority = Priority.OPERATOR
+    written_if_set = frozenset({"effective", "reason"})
+    symbol: str
+    new_symbol: str
     effective: date | None = None
     reason: str = ""
 
@@ -331,6 +351,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         PositionAdjustmentEvent,
         CashAdjustmentEvent,
         SplitEvent,
+        SymbolChangeEvent,
         OrderReplacedEvent,
         BarRevisedEvent,
     )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rbtlive.core.actions.user_code import own_frames
 from rbtlive.errors import EngineStopped, InvalidSetting
-from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent
+from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent, SymbolChangeEvent
 from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.observed_session import ObservedSession
@@ -200,6 +200,29 @@ class OperatedSession(ObservedSession):
             )
         self._enqueue(SplitEvent(timestamp=self.engine.core.state.now, symbol=symbol, ratio=number))
 
+    def change_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Follow an asset that the broker and the feed call otherwise from now on; in
+        the session it keeps its name, and `symbol()` finds it by both.
+
+        Args:
+            symbol: The run's name of the asset.
+            new_symbol: What it is called elsewhere.
+
+        Raises:
+            InvalidSetting: no asset of the run has this symbol, or one has the new one.
+        """
+        known = {asset.symbol for asset in self.engine.core.state.assets}
+        if symbol not in known or not new_symbol or new_symbol in known:
+            raise InvalidSetting(
+                "change_symbol() takes a symbol of the run and a new one that no asset of it "
+                f"has: was {symbol!r}, {new_symbol!r}"
+            )
+        self._enqueue(
+            SymbolChangeEvent(
+                timestamp=self.engine.core.state.now, symbol=symbol, new_symbol=new_symbol
+            )
+        )
+
     def flatten(self) -> Awaited:
         """Cancel all orders, close all positions and halt; the awaitable reports once
         nothing rests or is held.
@@ -225,18 +248,18 @@ class OperatedSession(ObservedSession):
         )
         self._enqueue(event)
 
-    def _enqueue(self, event: OperatorEvent | SplitEvent) -> None:
+    def _enqueue(self, event: OperatorEvent | SplitEvent | SymbolChangeEvent) -> None:
         if self._loop is None or not self._is_elsewhere():
             self.engine.enqueue(event)
         else:
             self._loop.call_soon_threadsafe(self._enqueue_late, event)
 
-    def _enqueue_late(self, event: OperatorEvent | SplitEvent) -> None:
+    def _enqueue_late(self, event: OperatorEvent | SplitEvent | SymbolChangeEvent) -> None:
         try:
             self.engine.enqueue(event)
         except EngineStopped as stopped:
             # The session ended while the action came over from another thread.
-            what = event.action if isinstance(event, OperatorEvent) else "the split"
+            what = event.action if isinstance(event, OperatorEvent) else type(event).__name__
             self._log("warning", f"{what} came too late: {stopped}")
 
     def _operate_and_report(self, action: OperatorAction) -> Awaited:

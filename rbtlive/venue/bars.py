@@ -135,6 +135,13 @@ class VenueMarket:
         """Whether the slice at the cursor is its session's last."""
         return self.now_us >= int(self.calendar.closes_us[self.session])
 
+    def rename(self, symbol: str, new_symbol: str) -> None:
+        """Call an asset otherwise from now on, its recorded bars too."""
+        asset = self.by_symbol.pop(symbol)
+        # The asset is this venue's own copy: whatever holds it sees its new name.
+        object.__setattr__(asset, "symbol", new_symbol)
+        self.by_symbol[new_symbol] = asset
+
     def price(self, asset: Asset) -> Decimal | None:
         """Return the last price known of an asset; None before the first."""
         price = self._market.price(asset.index)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -120,6 +120,21 @@ class CashActivity:
 
 
 @dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """Another symbol for an asset.
+
+    Attributes:
+        symbol: What it was called.
+        new_symbol: What it is called then.
+        session: Number of the first session under the new symbol.
+    """
+
+    symbol: str
+    new_symbol: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """Something that happened to an order: "new", "fill", "partial_fill", "canceled" or
     "expired".
@@ -164,6 +179,7 @@ class VenueBook:
         portfolio: Cash and positions.
         last_equity: Equity at the end of the last session.
         last_prices: Prices of the positions then.
+        symbol_changes: New symbols that were announced, oldest first.
     """
 
     def __init__(  # noqa: PLR0913 - what a book is made with, each by name
@@ -200,6 +216,7 @@ class VenueBook:
         self._by_number: dict[str, VenueOrder] = {}
         self._manager = OrderManager()
         self.portfolio = Portfolio(cash)
+        self.symbol_changes: list[SymbolChange] = []
         self._owed: list[tuple[int, str, Decimal]] = []
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
@@ -334,6 +351,17 @@ class VenueBook:
         with _exactly():
             self.portfolio.book_cash(amount, deposit=code in {"CSD", "CSW"})
 
+    def announce_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Announce another symbol for an asset, from the next session on.
+
+        Raises:
+            Refused: there is no such asset, or the new symbol is taken.
+        """
+        if symbol not in self.market.by_symbol or new_symbol in self.market.by_symbol:
+            raise Refused(422, 40010001, "symbol must be an asset's, new_symbol no asset's")
+        session = self.market.session + 1
+        self.symbol_changes.append(SymbolChange(symbol, new_symbol, session))
+
     def replace(self, placed: VenueOrder, request: OrderRequest, at: datetime) -> VenueOrder:
         """Replace what of an order has not filled by another one.
 
@@ -380,6 +408,9 @@ class VenueBook:
         # Source: dividends before splits, on what was held overnight, as in
         # rbtlive.core.actions.corporate_actions.
         market = self.market
+        for change in self.symbol_changes:
+            if change.session == market.session:
+                self._change_symbol(change)
         self.last_equity = self.equity()
         self.last_prices = {held.asset.symbol: price for held, price in self.portfolio.priced()}
         for asset, money, pay_session in market.dividends():
@@ -394,6 +425,27 @@ class VenueBook:
             for order in self._manager.apply_split(asset, ratio, self._now):
                 self._by_number[order.id].ended = self._now
             self.portfolio.apply_split(asset, ratio)
+            if ratio > 1:
+                self._pay_fraction(asset)
+
+    # A reverse split leaves whole shares; the rest is paid at the new price. Source:
+    # docs.alpaca.markets/docs/mandatory-corporate-actions, cash in lieu.
+    def _pay_fraction(self, asset: Asset) -> None:
+        fraction = self.portfolio.amount_of(asset) % 1
+        price = self.market.price(asset)
+        if not fraction or price is None:
+            return
+        position = self.portfolio.positions[asset]
+        at = position.last_sale_date or self._now
+        self.portfolio.book_transaction(asset, -fraction, price=ZERO, dt=at)
+        self.pay("CIL", to_money(fraction * price), self._now, symbol=asset.symbol)
+
+    # Open orders go on under the new symbol.
+    def _change_symbol(self, change: SymbolChange) -> None:
+        for placed in self.open_orders():
+            if placed.request.symbol == change.symbol:
+                placed.request = replace(placed.request, symbol=change.new_symbol)
+        self.market.rename(change.symbol, change.new_symbol)
 
     def _match(self, venue: SimVenue, book: Any) -> None:
         venue.match(

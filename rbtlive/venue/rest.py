@@ -317,23 +317,33 @@ async def list_bars_of_one(request: web.Request) -> web.Response:
 
 
 async def corporate_actions(request: web.Request) -> web.Response:
-    """Return the splits of some symbols between two days."""
+    """Return the splits, dividends and new symbols of some symbols between two days."""
     venue, query = request.app[VENUE], request.query
     wanted = {s for s in query.get("symbols", "").split(",") if s}
     first, last = _day(query.get("start"), "start"), _day(query.get("end"), "end")
     calendar = venue.market.calendar
+    types = {f"{s}s" for s in query.get("types", "").split(",") if s}
     found: dict[str, list[dict[str, Any]]] = {}
-    for split in venue.settings.portal.splits:
+
+    def put(kind: str, names: tuple[str, ...], label: date, shape: dict[str, Any]) -> None:
+        asked = not wanted or wanted.intersection(names)
+        within = (first is None or label >= first) and (last is None or label <= last)
+        if asked and within and (not types or kind in types):
+            found.setdefault(kind, []).append(shape)
+
+    portal, book = venue.settings.portal, venue.book
+    for split in portal.splits:
         asset, label = venue.market.assets[split.asset], calendar.label(split.session)
-        if (
-            (wanted and asset.symbol not in wanted)
-            or (first is not None and label < first)
-            or (last is not None and label > last)
-        ):
-            continue
         kind = "forward_splits" if split.ratio < 1 else "reverse_splits"
-        shape = shapes.split_shape(venue.book, asset, label, split.ratio)
-        found.setdefault(kind, []).append(shape)
+        put(kind, (asset.symbol,), label, shapes.split_shape(book, asset, label, split.ratio))
+    for dividend in portal.dividends:
+        asset = venue.market.assets[dividend.asset]
+        shape = shapes.dividend_shape(book, asset, dividend)
+        put("cash_dividends", (asset.symbol,), dividend.ex_date, shape)
+    for change in book.symbol_changes:
+        label = calendar.label(change.session)
+        shape = shapes.symbol_change_shape(book, change, label)
+        put("name_changes", (change.symbol, change.new_symbol), label, shape)
     return web.json_response({"corporate_actions": found, "next_page_token": None})
 
 

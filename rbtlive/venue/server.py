@@ -54,6 +54,7 @@ def make_app(venue: Venue) -> web.Application:
             web.post("/control/disconnect", post_disconnect),
             web.post("/control/cash", post_cash),
             web.post("/control/limit", post_limit),
+            web.post("/control/symbol", post_symbol),
             web.post("/control/restart", post_restart),
             web.post("/control/reset", post_reset),
         ]
@@ -113,6 +114,16 @@ async def post_cash(request: web.Request) -> web.Response:
     if code is None or not amount.is_finite() or not amount:
         raise Refused(422, 40010001, f"kind must be one of {', '.join(codes)}, amount a number")
     request.app[VENUE].pay(code, amount, str(body.get("symbol") or ""))
+    return web.json_response(_state(request.app[VENUE]))
+
+
+async def post_symbol(request: web.Request) -> web.Response:
+    """Announce that `symbol` is called `new_symbol` from the next session on."""
+    body = await rest.read_json(request)
+    names = [body.get(n) if isinstance(body, dict) else None for n in ("symbol", "new_symbol")]
+    if not all(isinstance(name, str) and name.isalnum() and name.isascii() for name in names):
+        raise Refused(422, 40010001, "symbol and new_symbol must be letters and digits")
+    request.app[VENUE].announce_symbol(*map(str, names))
     return web.json_response(_state(request.app[VENUE]))
 
 

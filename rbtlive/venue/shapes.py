@@ -15,11 +15,19 @@ from zoneinfo import ZoneInfo
 
 from rbtlive.core.state.portfolio import Position
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
+from rbtlive.data.checking.corporate import Dividend
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money
 from rbtlive.model.order import OrderState
 from rbtlive.venue.bars import Print
-from rbtlive.venue.book import CashActivity, Execution, Update, VenueBook, VenueOrder
+from rbtlive.venue.book import (
+    CashActivity,
+    Execution,
+    SymbolChange,
+    Update,
+    VenueBook,
+    VenueOrder,
+)
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _PAIR_TERMS = {
@@ -149,6 +157,36 @@ def split_shape(book: VenueBook, asset: Asset, label: date, ratio: Decimal) -> d
         "ex_date": label.isoformat(),
         "record_date": label.isoformat(),
         "payable_date": label.isoformat(),
+    } | ({"old_cusip": "", "new_cusip": ""} if ratio > 1 else {"cusip": ""})
+
+
+def dividend_shape(book: VenueBook, asset: Asset, dividend: Dividend) -> dict[str, Any]:
+    """Return a cash dividend as the corporate-actions endpoint tells it."""
+    day = dividend.ex_date.isoformat()
+    payable = day if dividend.pay_date is None else dividend.pay_date.isoformat()
+    return {
+        "id": str(book.asset_id(f"dividend/{asset.symbol}/{day}")),
+        "symbol": asset.symbol,
+        "cusip": "",
+        "rate": float(dividend.amount),
+        "special": False,
+        "foreign": False,
+        "process_date": payable,
+        "ex_date": day,
+        "record_date": day,
+        "payable_date": payable,
+    }
+
+
+def symbol_change_shape(book: VenueBook, change: SymbolChange, label: date) -> dict[str, Any]:
+    """Return a new symbol as the corporate-actions endpoint tells it."""
+    return {
+        "id": str(book.asset_id(f"name/{change.symbol}/{change.new_symbol}/{label}")),
+        "old_symbol": change.symbol,
+        "old_cusip": "",
+        "new_symbol": change.new_symbol,
+        "new_cusip": "",
+        "process_date": label.isoformat(),
     }
 
 

@@ -162,6 +162,14 @@ class Venue:
         """Change the account's cash without an order."""
         self._input("pay", {"code": code, "amount": plain_text(amount), "symbol": symbol})
 
+    def announce_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Announce another symbol for an asset, from the next session on.
+
+        Raises:
+            Refused: there is no such asset, or the new symbol is taken.
+        """
+        self._input("rename", {"symbol": symbol, "new_symbol": new_symbol})
+
     def advance(self) -> bool:
         """Move to the next slice; False if there is none."""
         next_us = self.market.next_end_us
@@ -196,6 +204,8 @@ class Venue:
         elif one.kind == "replace":
             request = OrderRequest.from_facts(one.facts["request"])
             result = book.replace(book.orders[UUID(one.facts["id"])], request, at)
+        elif one.kind == "rename":
+            book.announce_symbol(**one.facts)
         elif one.kind == "pay":
             facts = one.facts
             book.pay(facts["code"], Decimal(facts["amount"]), at, symbol=facts["symbol"])

@@ -536,6 +536,59 @@ async def split(world, folder):
     await session.stop()
 
 
+class Growing(rbt.TradingAlgorithm):
+    """Buys ten more a day, and lets an order rest; looks its asset up by all its names."""
+
+    def initialize(self, context):
+        context.bars, context.seen, context.ended = 0, [], []
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        asset = self.symbol(self.ticker)
+        if context.bars == 1:
+            self.order(asset, 1, limit_price=self.low)
+        self.order(asset, 10)
+        context.seen.append([float(x) for x in data.history(asset, "close", 2, "1d")])
+
+    def on_order_cancel(self, context, order, reason):
+        context.ended.append(order.id)
+
+
+@card("a symbol changes overnight", "position, orders, bars and history follow, by both names")
+async def symbol_change(world, folder):
+    Growing.low = world.low
+    session = await attached(world, folder, Growing)
+    await days(world, session, 1)
+    await world.announce_symbol("NEWONE")
+    await until(lambda: world.is_fed(session))
+    while not session.engine.core.state.symbol_changes.names:  # the test's own limit ends it
+        session.engine.link._splits_session = -1
+        await looked(session, 1)
+    await until(lambda: session.engine.failure or world.is_fed(session))
+    await world.change_symbol("NEWONE")
+    await days(world, session, 2)
+    await looked(session, 3)
+
+    core = session.engine.core
+    assert (session.trading_state, session.context.ended) == ("running", [])
+    assert await world.held() == {"NEWONE": 30}
+    assert [(p.asset.symbol, p.amount) for p in core.state.portfolio] == [(world.symbol, 30)]
+    assert session.context.seen[2][0] == session.context.seen[1][1]
+    assert core.state.orders.get_order("1").is_open
+    found = await session.call(lambda context, data: context.symbol("newone").symbol)
+    assert found == world.symbol
+    await session.stop()
+    await world.left()
+
+    again = await attached(world, folder, Growing)
+    await days(world, again, 1)
+    await looked(again, 3)
+    assert (await world.held(), again.trading_state) == ({"NEWONE": 40}, "running")
+    report = await again.flatten()
+    assert (await world.held(), await world.resting(), report.confirmed) == ({}, 0, True)
+    await again.stop()
+
+
 async def looked(session, count):
     """Wait for so many looks at the account."""
     link = session.engine.link

@@ -17,6 +17,8 @@ from rbtlive.brokers.base import (
     BrokerHolding,
     BrokerOrder,
     BrokerSplit,
+    BrokerSymbolChange,
+    CorporateActions,
 )
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
@@ -47,7 +49,7 @@ class Account:
         self.fills, self.silent, self.deaf_to_cancels = True, False, False
         self.refusal = ""
         self.blocked = ""
-        self.activities, self.splits = [], []
+        self.activities, self.splits, self.others, self.renames = [], [], [], []
         self.listeners = []
         self.count = 0
         self.cancels = []
@@ -190,8 +192,13 @@ class MemoryBroker(BrokerAdapter):
     async def activities(self):
         return list(self.account_of.activities)
 
-    async def splits(self, symbols):
-        return [one for one in self.account_of.splits if one.symbol in symbols]
+    async def corporate_actions(self, symbols):
+        there = self.account_of
+        return CorporateActions(
+            splits=[one for one in there.splits if one.symbol in symbols],
+            symbol_changes=[one for one in there.renames if one.symbol in symbols],
+            others=[one for one in there.others if one.symbol in symbols],
+        )
 
 
 class MemoryFeed(StreamFeed):
@@ -225,8 +232,16 @@ class MemoryWorld:
         self._moved = asyncio.Event()
         self._happen()
 
+    def bars_of(self, day):
+        """Return the bars of a day under the symbols of that day."""
+        names = {one.symbol: one.new_symbol for one in self.account.renames}
+        bars = self.days[day]
+        if not names or bars[0].timestamp.date() < self.account.renames[0].effective:
+            return bars
+        return [b.model_copy(update={"symbol": names.get(b.symbol, b.symbol)}) for b in bars]
+
     def _happen(self):
-        bars = self.days[self.at]
+        bars = self.bars_of(self.at)
         self.account.now = bars[0].timestamp
         self.account.prices = {bar.symbol: bar.close for bar in bars}
 
@@ -247,7 +262,7 @@ class MemoryWorld:
         while True:
             while seen < self.at:
                 seen += 1
-                yield self.days[seen]
+                yield self.bars_of(seen)
             self._moved.clear()
             await self._moved.wait()
 
@@ -318,6 +333,25 @@ class MemoryWorld:
                 ex_date=self.days[self.at + 1][0].timestamp.date(),
             )
         )
+
+    async def announce_symbol(self, new_symbol):
+        """Announce another symbol for the first asset, from the next session on."""
+        effective = self.days[self.at + 1][0].timestamp.date()
+        self.account.renames.append(
+            BrokerSymbolChange(
+                action_id="n1", symbol="AAA", new_symbol=new_symbol, effective=effective
+            )
+        )
+
+    async def change_symbol(self, new_symbol):
+        """Call the first asset otherwise, as a broker does overnight."""
+        there = self.account
+        for facts in (there.held, there.cost, there.prices):
+            if "AAA" in facts:
+                facts[new_symbol] = facts.pop("AAA")
+        for name, order in there.orders.items():
+            if order.symbol == "AAA" and order.state in OPEN_STATES:
+                there.orders[name] = replace(order, symbol=new_symbol)
 
     async def split(self, ratio):
         """Restate the account for a split, as a broker does overnight."""

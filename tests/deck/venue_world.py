@@ -86,6 +86,14 @@ class VenueWorld:
         self.symbol, self.other = self.other, self.symbol
         await self._do(self._venue.advance, SESSIONS_BEFORE_SPLIT)
 
+    async def announce_symbol(self, new_symbol):
+        """Announce another symbol for the first asset, from the next session on."""
+        body = {"symbol": self.symbol, "new_symbol": new_symbol}
+        await self._do(lambda: self._venue.control("symbol", body))
+
+    async def change_symbol(self, new_symbol):
+        """Do nothing: the venue's session begins with it."""
+
     async def split(self, ratio):
         """Do nothing: the venue splits as its session begins."""
 

@@ -26,6 +26,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     PositionAdjustmentEvent,
     SplitEvent,
+    SymbolChangeEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order import Transaction
@@ -36,6 +37,7 @@ _RECORDED = {
     "fee": "fee",
     "deposit": "transfer",
     "withdrawal": "transfer",
+    "cash in lieu": "dividend",
 }
 
 
@@ -183,6 +185,25 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
     state.on_message("warning", text)
 
 
+def change_symbol(state: RunState, event: SymbolChangeEvent) -> None:
+    """Know an asset by another name, from a session on."""
+    old, new = event.symbol, event.new_symbol
+    asset, calendar = _asset(state, old), state.calendar
+    if asset is None or state.symbol_changes.knows(old, new):
+        return
+    text = f"{old} trades as {new} {event.reason}".rstrip()
+    if _asset(state, new) is not None:
+        state.on_message(
+            "warning", f"{text}; the run has an asset of that name, so {old} cannot follow it"
+        )
+        return
+    session = state.market.session
+    if event.effective is not None:
+        session = max(session, calendar.at_or_after(event.effective))
+    state.symbol_changes.add(old, new, session)
+    state.on_message("warning", f"{text} from {calendar.label(session)} on; here it stays {old}")
+
+
 def replace_order(state: RunState, event: OrderReplacedEvent) -> None:
     """Let an order go on as the one that replaced it."""
     order = state.orders.get_order(event.order_id)
@@ -220,6 +241,7 @@ HANDLERS: Final[dict[type[Event], Callable[[RunState, Any], None]]] = {
     PositionAdjustmentEvent: adjust_position,
     CashAdjustmentEvent: book_cash,
     SplitEvent: apply_split,
+    SymbolChangeEvent: change_symbol,
     OrderReplacedEvent: replace_order,
 }
 """What each of these events does to a state."""

@@ -46,6 +46,8 @@ def find_symbol(state: RunState, text: str) -> Asset:
     if not state.assets_by_symbol:
         state.assets_by_symbol.update((a.symbol.upper(), a) for a in reversed(state.assets))
     asset = state.assets_by_symbol.get(wanted)
+    if asset is None and wanted in state.symbol_changes.names:
+        asset = state.assets_by_symbol[state.symbol_changes.names[wanted].upper()]
     if asset is not None:
         if state.lookup_date is not None and plain_date(asset.start_date) > state.lookup_date:
             raise SymbolNotFound(

@@ -229,6 +229,9 @@ class Order:
 _every_field = attrgetter(*(part.name for part in fields(Order)))
 
 
+_SPLIT_DIGITS = 6
+
+
 def truncate_to_lot(amount: Decimal, lot: Decimal) -> Decimal:
     """Return the multiple of `lot` next to `amount` on the side of zero."""
     return (amount / lot).to_integral_value(rounding="ROUND_DOWN") * lot
@@ -238,10 +241,10 @@ def split_amount(amount: Decimal, ratio: Decimal, lot: Decimal) -> tuple[Decimal
     """Return `amount` restated for a split: whole lots, and what is left over.
 
     Whole shares are divided in binary, as in zipline: a ratio of two thirds has no
-    exact decimal, and its digits must not decide over a share.
+    exact decimal, and its digits must not decide over a share, nor over a lot.
     """
     if lot != 1:
-        restated = amount / ratio
+        restated = round(amount / ratio / lot, _SPLIT_DIGITS) * lot
         whole = truncate_to_lot(restated, lot)
         return whole, restated - whole
     shares = float(amount) / float(ratio)

@@ -7,8 +7,8 @@ included.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
@@ -39,6 +39,8 @@ class FeedPlan:
             `now`; None for sources of the past.
         expected: A slice is over once these symbols have reported; None means those
             that are subscribed to.
+        renamed: Symbols by the later names that their bars may come under, in upper
+            case.
     """
 
     calendar: TradingCalendar
@@ -49,6 +51,7 @@ class FeedPlan:
     after: datetime | None = None
     latest: Callable[[], datetime] | None = None
     expected: tuple[str, ...] | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 class DataFeed(ABC):
@@ -176,6 +179,9 @@ class DataFeed(ABC):
                 f'labels="start" is for sources whose stamps are not known: {type(self).__name__} '
                 "gives bars with their END; leave it out"
             )
+
+    def follow_symbol(self, symbol: str, new_symbol: str) -> None:  # noqa: B027 - a replay has its names
+        """Take bars of `new_symbol` for bars of `symbol` from now on."""
 
     def close_through(self, moment: datetime) -> None:  # noqa: B027 - a replay has nothing to do here
         """Close the slices that are over at a moment although nothing later came; bars

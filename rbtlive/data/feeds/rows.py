@@ -186,7 +186,7 @@ def _renamed(row: Mapping[Any, Any], known: Mapping[str, str] | None) -> Mapping
         stamp = next((lower[name] for name in _STAMPS if name in lower), None)
         if isinstance(stamp, (date, np.datetime64, str)):
             found["timestamp"] = stamp
-    if "symbol" not in found and known is not None and len(known) == 1:
+    if "symbol" not in found and known is not None and len({*known.values()}) == 1:
         found["symbol"] = next(iter(known.values()))
     return found
 

@@ -95,6 +95,11 @@ class SliceSequence:
         first = self._ahead.first
         return None if first is None else datetime_of(first)
 
+    def follow_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Take bars of `new_symbol` for bars of `symbol`."""
+        if self._known is not None:
+            self._known.setdefault(new_symbol.upper(), symbol)
+
     def expect(self, symbols: Iterable[str] | None) -> None:
         """Close slices once these symbols have reported; None waits for a later bar."""
         names = () if symbols is None else symbols

@@ -144,6 +144,8 @@ class StreamFeed(DataFeed):
             latest=plan.latest,
             expected=self._expected(plan),
         )
+        for new_symbol, symbol in plan.renamed.items():
+            self._builder.follow_symbol(symbol, new_symbol)
         self._behind = self.says_when_caught_up and plan.after is not None
         self._slices_before = 0
 
@@ -368,6 +370,14 @@ class StreamFeed(DataFeed):
                 f"{_text(error)}"
             ) from error
         return self._backoff.delay_s(attempt, chance=self._chance())
+
+    def follow_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Take bars of `new_symbol` for bars of `symbol` from now on; a source that is
+        opened for symbols is opened anew.
+        """
+        if self._builder is not None:
+            self._builder.follow_symbol(symbol, new_symbol)
+        self._subscriptions_changed()
 
     def _subscriptions_changed(self) -> None:
         if self._builder is not None and self._plan is not None:

@@ -79,7 +79,15 @@ class TickFeed(StreamFeed):
         axis = SlotAxis(plan.calendar, frequency=self.interval)
         self._making = self._making or TickBars(axis, wait_us=self._wait_us)
         self._names = None if plan.symbols is None else {s.upper(): s for s in plan.symbols}
+        if self._names is not None:
+            self._names = {**plan.renamed, **self._names}
         super().configure(plan)
+
+    def follow_symbol(self, symbol: str, new_symbol: str) -> None:
+        """Take trades of `new_symbol` for trades of `symbol` from now on."""
+        if self._names is not None:
+            self._names.setdefault(new_symbol.upper(), symbol)
+        super().follow_symbol(symbol, new_symbol)
 
     @property
     def awaited(self) -> datetime | None:
@@ -150,7 +158,7 @@ class TickFeed(StreamFeed):
     def _known(self, tick: Tick) -> Tick:
         names = self._names
         if not tick.symbol:
-            if names is None or len(names) != 1:
+            if names is None or len({*names.values()}) != 1:
                 raise RefusedBar("wrong_type", "a trade must name its symbol")
             return replace(tick, symbol=next(iter(names.values())))
         if names is None:

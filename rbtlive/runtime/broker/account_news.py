@@ -1,4 +1,4 @@
-"""Cash and splits that the broker reports, brought into the run's books as events.
+"""Cash that the broker reports, brought into the run's books as events.
 
 The rule: an activity is booked once, by its id; what the run's own data knew already is
 not booked again, and cash that nothing explains is shown.
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from rbtlive.brokers.base import BrokerActivity, BrokerAdapter, BrokerSplit
-from rbtlive.model.events import CashAdjustmentEvent, Event, SplitEvent, SystemErrorEvent
+from rbtlive.brokers.base import BrokerActivity, BrokerAdapter
+from rbtlive.model.events import CashAdjustmentEvent, Event, SystemErrorEvent
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.runtime.broker.books_watch import BooksWatch
 
@@ -28,7 +28,7 @@ SAME_DIVIDEND = timedelta(days=10)
 
 
 class AccountNews:
-    """Asks one broker for cash activities and splits.
+    """Asks one broker for cash activities.
 
     Args:
         broker: The broker.
@@ -63,7 +63,6 @@ class AccountNews:
         self._now = now
         self._elsewhere: Decimal | None = None
         self._unexplained: Decimal | None = None
-        self._splits: set[str] = set()
         self._claims_compared = False
 
     async def begin(self) -> None:
@@ -71,7 +70,6 @@ class AccountNews:
         if self._known is None:
             self._known = {one.activity_id for one in await self._broker.activities()}
             self._note(ACTIVITIES_KNOWN, sorted(self._known))
-        await self.look_at_splits()
 
     # -- cash -------------------------------------------------------------------------
 
@@ -135,9 +133,22 @@ class AccountNews:
             ours = whole = Decimal(1)  # sold between the ex date and the payment
         if not ours or not whole:
             return ZERO
-        if ours == whole:
-            return one.amount
-        return (one.amount * ours / whole).quantize(CENT, rounding=ROUND_HALF_EVEN)
+        amount = one.amount
+        if ours != whole:
+            amount = (one.amount * ours / whole).quantize(CENT, rounding=ROUND_HALF_EVEN)
+        return amount - self._paid_for_fraction(one) if one.kind == "cash in lieu" else amount
+
+    # A split in the run's books has paid for what is less than a share already.
+    def _paid_for_fraction(self, one: BrokerActivity) -> Decimal:
+        paid = (
+            known.cash
+            for known in self._core().state.record.adjustments
+            if known.kind == "split"
+            and known.asset is not None
+            and known.asset.symbol == one.symbol
+            and abs(known.dt - one.at) <= SAME_DIVIDEND
+        )
+        return sum(paid, ZERO)
 
     def _data_knew(self, one: BrokerActivity) -> bool:
         return any(
@@ -189,39 +200,3 @@ class AccountNews:
                     source="reconciliation",
                 )
             )
-
-    # -- splits -----------------------------------------------------------------------
-
-    async def look_at_splits(self) -> None:
-        """Take splits that the run's data does not know."""
-        core = self._core()
-        by_symbol = {asset.symbol: asset for asset in core.state.assets}
-        for one in await self._broker.splits(by_symbol):
-            asset = by_symbol.get(one.symbol)
-            if asset is None:
-                continue
-            session = core.state.calendar.at_or_after(one.ex_date)
-            known = (asset.index, session) in core.state.market.known_splits
-            if known or one.action_id in self._splits:
-                continue
-            if session > core.state.market.session or self._explains(one):
-                self._splits.add(one.action_id)
-                coming = session > core.state.market.session
-                self._tell(
-                    SplitEvent(
-                        timestamp=self._now(),
-                        symbol=one.symbol,
-                        ratio=one.ratio,
-                        effective=one.ex_date if coming else None,
-                        reason="by the broker's corporate actions",
-                    )
-                )
-
-    def _explains(self, one: BrokerSplit) -> bool:
-        # A split that has begun already, if the account's shares say that it is not in
-        # the run's books.
-        ours = self._watch.ours().get(one.symbol, ZERO)
-        return any(
-            found.symbol == one.symbol and found.gap == ours / one.ratio - ours
-            for found in self._watch.differences
-        )

@@ -8,6 +8,7 @@ silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -111,7 +112,7 @@ class BooksWatch:
 
     def note_traded(self, symbols: Iterable[str]) -> None:
         """Mark the symbols as traded in which the broker holds orders of this run."""
-        self._traded.update(symbols)
+        self._traded.update(map(self.spelled, symbols))
 
     def elsewhere(self, symbol: str) -> str:
         """Say what outside and other runs held of a symbol at the last look; empty if
@@ -131,10 +132,20 @@ class BooksWatch:
         return self._spelled(await self._broker.positions())
 
     def spelled(self, symbol: str) -> str:
-        """Return a symbol as this run has it: the broker's may lack a pair's slash."""
-        names = {asset.symbol: asset.symbol for asset in self._core().state.assets}
+        """Return a symbol as this run has it: the broker's may lack a pair's slash, or
+        have changed since the run began.
+        """
+        state = self._core().state
+        names = {asset.symbol: asset.symbol for asset in state.assets}
+        if symbol in names:
+            return symbol
         short = {name.replace("/", ""): name for name in names}
-        return names.get(symbol) or short.get(symbol, symbol)
+        return short.get(symbol) or state.symbol_changes.names.get(symbol.upper(), symbol)
+
+    def called_there(self, symbol: str) -> str:
+        """Return what the broker calls an asset of this run by now."""
+        state = self._core().state
+        return state.symbol_changes.current(symbol, state.market.session)
 
     def _spelled(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
@@ -163,7 +174,10 @@ class BooksWatch:
         """Return the other runs on the account. What a run owned that has ended is
         outside's from then on.
         """
-        now = {run.run_id: run for run in self.ownership.others()}
+        now = {
+            run.run_id: replace(run, positions=self._spelled(run.positions))
+            for run in self.ownership.others()
+        }
         for run_id, run in self._others.items():
             if run_id not in now and self.outside is not None:
                 for symbol, amount in run.positions.items():
@@ -177,7 +191,8 @@ class BooksWatch:
         if version == self._version:
             return
         self._version = version
-        self.ownership.publish(self.ours(), self._core().state.portfolio.cash)
+        owned = {self.called_there(symbol): n for symbol, n in self.ours().items()}
+        self.ownership.publish(owned, self._core().state.portfolio.cash)
 
     # -- a look -----------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
 from rbtlive.runtime.broker.closing_out import ClosingOut
+from rbtlive.runtime.broker.corporate_news import CorporateNews
 from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
@@ -138,6 +139,9 @@ class BrokerLink:
             note=note,
             now=clock.now,
         )
+        self.companies = CorporateNews(
+            broker, core=core, watch=self.watch, tell=tell, now=clock.now
+        )
         self._run_id = run_id
         self._core = core
         self._tell = tell
@@ -215,6 +219,9 @@ class BrokerLink:
 
     async def _submit(self, command: SubmitOrder, client_id: str) -> None:
         order_id = command.order_id
+        there = self.watch.called_there(command.symbol)
+        if there != command.symbol:
+            command = command.model_copy(update={"symbol": there})
         try:
             broker_id = await self.broker.submit_order(command, client_order_id=client_id)
             self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
@@ -315,6 +322,7 @@ class BrokerLink:
         await self._refuse_what_lasts()
         await self.watch.begin_foreign()
         await self.news.begin()
+        await self.companies.look()
         self.blindness.saw()
 
     async def _refuse_what_lasts(self) -> None:
@@ -392,7 +400,7 @@ class BrokerLink:
         overdue = now_s - self._splits_s >= SPLITS_EVERY_S
         if self.watch.differences or overdue or fresh:
             self._splits_s, self._splits_session = now_s, session
-            await self.news.look_at_splits()
+            await self.companies.look()
         busy = self.broker.idle_poll_s is not None and self._is_busy()
         if busy and not fresh and now_s - self._account_s < ACCOUNT_EVERY_S:
             return

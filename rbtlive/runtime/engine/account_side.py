@@ -17,6 +17,7 @@ from rbtlive.model.events import (
     OperatorEvent,
     PositionAdjustmentEvent,
     SplitEvent,
+    SymbolChangeEvent,
 )
 from rbtlive.runtime.broker.account_news import ACTIVITIES_KNOWN
 from rbtlive.runtime.broker.account_opening import (
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 
 ACCOUNT_OPENED = "AccountOpened"
 """Type of the note that holds what a run on a real account began with."""
-OPENING_EVENTS = (PositionAdjustmentEvent, CashAdjustmentEvent, SplitEvent)
+OPENING_EVENTS = (
+    PositionAdjustmentEvent,
+    CashAdjustmentEvent,
+    SplitEvent,
+    SymbolChangeEvent,
+)
 """What may change a run's books before its first slice."""
 STOP_WITHIN_S = 10.0
 """How long a stop waits for its cancels to be confirmed."""

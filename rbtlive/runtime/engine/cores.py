@@ -72,6 +72,7 @@ class CoreMaker:
         core = new_core(self._strategy, self._portal, settings, preload=False, simulated=simulated)
         if old is not None:  # what an operator said before the first bar still holds
             core.state.take_standing(old.state)
+            core.state.symbol_changes.restore(old.state.symbol_changes.facts())
             # The venue knows orders of these numbers.
             core.state.orders.reserve(str(old.state.orders.last_id))
         self.use(core)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rbtlive.data.feeds.base import FeedPlan
-from rbtlive.model.events import BarRevisedEvent
+from rbtlive.model.events import BarRevisedEvent, SymbolChangeEvent
 
 if TYPE_CHECKING:
     from rbtlive.runtime.engine.live_run import LiveRun
@@ -37,7 +37,9 @@ class FeedSide:
 
     def register(self) -> None:
         """Register with the run's dispatcher."""
-        self._run.dispatcher.register_handler(BarRevisedEvent, self.note_revised, critical=True)
+        dispatcher = self._run.dispatcher
+        dispatcher.register_handler(BarRevisedEvent, self.note_revised, critical=True)
+        dispatcher.register_handler(SymbolChangeEvent, self.follow_symbol, critical=True)
 
     def plan(self) -> FeedPlan:
         """Return what the feed is to give from here on."""
@@ -54,7 +56,13 @@ class FeedSide:
             after=run.last_slice,
             latest=self._timekeeper.present if is_timed else None,
             expected=self._expected,
+            renamed=dict(state.symbol_changes.names),
         )
+
+    def follow_symbol(self, event: SymbolChangeEvent) -> None:
+        """Have the feed give an asset's bars under its new name too."""
+        if self._run.core.state.symbol_changes.knows(event.symbol, event.new_symbol):
+            self._run.feed.follow_symbol(event.symbol, event.new_symbol)
 
     def note_revised(self, event: BarRevisedEvent) -> None:
         """Say that a bar was revised after its slice had left: the first time, then at

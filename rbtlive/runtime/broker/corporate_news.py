@@ -1,0 +1,141 @@
+"""What companies do to shares that a run trades, brought into its books as events.
+
+The rule: what the run's own data knows is not booked again; what a run cannot book is
+named, and halts it if it holds the asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rbtlive.brokers.base import BrokerAction, BrokerAdapter, BrokerSplit, BrokerSymbolChange
+from rbtlive.model.events import (
+    CircuitBreakerEvent,
+    Event,
+    SplitEvent,
+    SymbolChangeEvent,
+    SystemErrorEvent,
+)
+from rbtlive.model.number import ZERO
+from rbtlive.runtime.broker.books_watch import BooksWatch
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+
+SOURCE = "by the broker's corporate actions"
+
+
+class CorporateNews:
+    """Asks one broker for corporate actions.
+
+    Args:
+        broker: The broker.
+        core: Gives the core.
+        watch: Says what is whose.
+        tell: Takes events for the queue.
+        now: Tells the time, UTC.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAdapter,
+        *,
+        core: Callable[[], TradingCore],
+        watch: BooksWatch,
+        tell: Callable[[Event], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._broker = broker
+        self._core = core
+        self._watch = watch
+        self._tell = tell
+        self._now = now
+        self._taken: set[str] = set()
+
+    async def look(self) -> None:
+        """Take what the run's data does not know."""
+        state = self._core().state
+        symbols = {asset.symbol for asset in state.assets}
+        later = {new for _symbol, new, _session in state.symbol_changes}
+        found = await self._broker.corporate_actions(sorted(symbols | later))
+        for change in found.symbol_changes:
+            self._take_symbol_change(change)
+        for split in found.splits:
+            self._take_split(split)
+        for action in found.others:
+            self._take_other(action)
+
+    def _take_symbol_change(self, one: BrokerSymbolChange) -> None:
+        symbol = self._watch.spelled(one.symbol)
+        state = self._core().state
+        mine = any(asset.symbol == symbol for asset in state.assets)
+        if not mine or one.action_id in self._taken:
+            return
+        self._taken.add(one.action_id)
+        if state.symbol_changes.knows(symbol, one.new_symbol):
+            return
+        self._tell(
+            SymbolChangeEvent(
+                timestamp=self._now(),
+                symbol=symbol,
+                new_symbol=one.new_symbol,
+                effective=one.effective,
+                reason=SOURCE,
+            )
+        )
+
+    def _take_split(self, one: BrokerSplit) -> None:
+        state, symbol = self._core().state, self._watch.spelled(one.symbol)
+        asset = next((asset for asset in state.assets if asset.symbol == symbol), None)
+        if asset is None:
+            return
+        session = state.calendar.at_or_after(one.ex_date)
+        known = (asset.index, session) in state.market.known_splits
+        if known or one.action_id in self._taken:
+            return
+        coming = session > state.market.session
+        if not coming and not self._explains(one, symbol):
+            return
+        self._taken.add(one.action_id)
+        self._tell(
+            SplitEvent(
+                timestamp=self._now(),
+                symbol=symbol,
+                ratio=one.ratio,
+                effective=one.ex_date if coming else None,
+                reason=SOURCE,
+            )
+        )
+
+    def _explains(self, one: BrokerSplit, symbol: str) -> bool:
+        # A split that has begun already, if the account's shares say that it is not in
+        # the run's books. Less than a share may have been paid in cash.
+        ours = self._watch.ours().get(symbol, ZERO)
+        missing = ours / one.ratio - ours
+        return any(
+            found.symbol == symbol and found.gap is not None and abs(found.gap - missing) < 1
+            for found in self._watch.differences
+        )
+
+    def _take_other(self, one: BrokerAction) -> None:
+        symbol = self._watch.spelled(one.symbol)
+        state = self._core().state
+        mine = any(asset.symbol == symbol for asset in state.assets)
+        begun = state.calendar.at_or_after(one.effective) <= state.market.session
+        key = f"{one.action_id} {'begun' if begun else 'announced'}"
+        if not mine or key in self._taken:
+            return
+        self._taken.add(key)
+        text = f"{one.text}, effective {one.effective}: a run does not book it"
+        if not begun or not self._watch.ours().get(symbol):
+            self._tell(SystemErrorEvent(timestamp=self._now(), message=text, source="broker"))
+            return
+        self._tell(
+            CircuitBreakerEvent(
+                timestamp=self._now(),
+                name="corporate action",
+                reason=f"{text}; see what the account holds, then resume or stop",
+            )
+        )
