@@ -210,3 +210,11 @@ def moment_of(value: datetime | date | str, name: str, *, last: bool = False) ->
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     begin = datetime(found.year, found.month, found.day, tzinfo=UTC)
     return begin + timedelta(days=1, microseconds=-1) if last else begin
+
+
+def floats_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its numbers as floats."""
+    return {
+        name: float(value) if isinstance(value, (int, Decimal)) else value
+        for name, value in row.items()
+    }

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 
 import polars as pl
@@ -26,6 +25,7 @@ from rbtlive.brokers.alpaca_bars import (
     BarFacts,
     Trade,
     archived_bars,
+    floats_of,
     latest_slot_us,
     moment_of,
     read_bar,
@@ -300,7 +300,7 @@ class AlpacaFeed(StreamFeed):
             {stamp if name == "timestamp" else name: value for name, value in bar.items()}
             for bar in bars
         ]
-        frame = pl.DataFrame([_floats(row) for row in rows], schema={stamp: kind} | _SCHEMA)
+        frame = pl.DataFrame([floats_of(row) for row in rows], schema={stamp: kind} | _SCHEMA)
         return PolarsDataPortal.coerce(frame, frequency=base, calendar=calendar).at(interval)
 
     async def ask_data(self, path: str, query: dict[str, str]) -> Any:
@@ -597,10 +597,3 @@ def _words(message: dict[str, Any]) -> str:
         if isinstance(text, str)
         else "no reason given"
     )
-
-
-def _floats(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: float(value) if isinstance(value, (int, Decimal)) else value
-        for name, value in row.items()
-    }

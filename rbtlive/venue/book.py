@@ -435,8 +435,7 @@ class VenueBook:
         price = self.market.price(asset)
         if not fraction or price is None:
             return
-        position = self.portfolio.positions[asset]
-        at = position.last_sale_date or self._now
+        at = self.portfolio.marks.of(asset).dt or self._now
         self.portfolio.book_transaction(asset, -fraction, price=ZERO, dt=at)
         self.pay("CIL", to_money(fraction * price), self._now, symbol=asset.symbol)
 

@@ -4,7 +4,7 @@ listens to it.
 
 import asyncio
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
@@ -13,8 +13,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the SDK uses a part of websockets that is on its way out
     from alpaca.common.exceptions import APIError
     from alpaca.data.historical import StockHistoricalDataClient
+    from alpaca.data.historical.corporate_actions import CorporateActionsClient
     from alpaca.data.live import StockDataStream
-    from alpaca.data.requests import StockBarsRequest, StockLatestBarRequest
+    from alpaca.data.requests import (
+        CorporateActionsRequest,
+        StockBarsRequest,
+        StockLatestBarRequest,
+    )
     from alpaca.data.timeframe import TimeFrame
     from alpaca.trading.client import TradingClient
     from alpaca.trading.enums import (
@@ -271,3 +276,19 @@ def test_pages_follow_each_other_without_gap_or_repetition(venue):
 
     assert len(pages) == len(set(pages)) == 2 * 23
     assert pages == sorted(pages)
+
+
+def test_corporate_actions_are_read(venue):
+    venue.control("symbol", {"symbol": "IBM", "new_symbol": "IBMX"})
+    client = CorporateActionsClient(KEY, SECRET, url_override=venue.url)
+    asked = CorporateActionsRequest(
+        symbols=["AAPL", "IBM"], start=date(2005, 1, 1), end=date(2005, 3, 31)
+    )
+
+    found = client.get_corporate_actions(asked).data
+    client._session.close()
+
+    (split,) = found["forward_splits"]
+    assert (split.symbol, split.old_rate, split.new_rate) == ("AAPL", 1, 2)
+    (change,) = found["name_changes"]
+    assert (change.old_symbol, change.new_symbol) == ("IBM", "IBMX")
