@@ -16,6 +16,7 @@ from typing import Any
 
 from rbtlive.core.actions.session_start import note_times
 from rbtlive.core.run_state import RunState
+from rbtlive.core.state import symbol_changes
 from rbtlive.core.state.adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.state.last_sales import LastSale
 from rbtlive.core.state.order import Order
@@ -218,7 +219,6 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
     """
     portfolio, orders = state.portfolio, state.orders
     changed = orders.changed_since_last() if since_last else orders.get_active_orders()
-    renamed = state.symbol_changes.facts()
     return {
         "cash": _text(portfolio.cash),
         "capital_base": _text(portfolio.capital_base),
@@ -240,7 +240,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "paused": state.paused,
         "recorded": {str(name): recorded_fact(value) for name, value in state.recorded.items()},
         "cursor": _cursor_facts(state),
-        **({"symbol_changes": renamed} if renamed else {}),
+        **symbol_changes.captured(state),
     }
 
 
@@ -281,7 +281,7 @@ def restore(state: RunState, facts: Mapping[str, Any], history: Iterable[Session
     state.halt_reason = facts["halt_reason"]
     state.paused = facts["paused"]
     state.recorded = recorded_of(facts["recorded"])
-    state.symbol_changes.restore(facts.get("symbol_changes", ()))
+    symbol_changes.take_captured(state, facts)
     _restore_cursor(state, facts["cursor"])
 
 

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from rbtlive.errors import OutsideCalendar
 from rbtlive.model.number import plain_text
-from rbtlive.venue import shapes
+from rbtlive.venue import corporate_shapes, shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book import VenueOrder
 from rbtlive.venue.guards import VENUE
@@ -335,14 +335,19 @@ async def corporate_actions(request: web.Request) -> web.Response:
     for split in portal.splits:
         asset, label = venue.market.assets[split.asset], calendar.label(split.session)
         kind = "forward_splits" if split.ratio < 1 else "reverse_splits"
-        put(kind, (asset.symbol,), label, shapes.split_shape(book, asset, label, split.ratio))
+        put(
+            kind,
+            (asset.symbol,),
+            label,
+            corporate_shapes.split_shape(book, asset, label, split.ratio),
+        )
     for dividend in portal.dividends:
         asset = venue.market.assets[dividend.asset]
-        shape = shapes.dividend_shape(book, asset, dividend)
+        shape = corporate_shapes.dividend_shape(book, asset, dividend)
         put("cash_dividends", (asset.symbol,), dividend.ex_date, shape)
     for change in book.symbol_changes:
         label = calendar.label(change.session)
-        shape = shapes.symbol_change_shape(book, change, label)
+        shape = corporate_shapes.symbol_change_shape(book, change, label)
         put("name_changes", (change.symbol, change.new_symbol), label, shape)
     return web.json_response({"corporate_actions": found, "next_page_token": None})
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import enter
+from rbtlive.core.actions.symbol_change import change_symbol
 from rbtlive.core.rules.plain_functions import refuse_lazy, refuse_unrun
 from rbtlive.core.run_state import RunState
 from rbtlive.model.asset import Asset
@@ -183,25 +184,6 @@ def apply_split(state: RunState, event: SplitEvent) -> None:
         )
     state.marks.apply_split(asset, event.ratio)
     state.on_message("warning", text)
-
-
-def change_symbol(state: RunState, event: SymbolChangeEvent) -> None:
-    """Know an asset by another name, from a session on."""
-    old, new = event.symbol, event.new_symbol
-    asset, calendar = _asset(state, old), state.calendar
-    if asset is None or state.symbol_changes.knows(old, new):
-        return
-    text = f"{old} trades as {new} {event.reason}".rstrip()
-    if _asset(state, new) is not None:
-        state.on_message(
-            "warning", f"{text}; the run has an asset of that name, so {old} cannot follow it"
-        )
-        return
-    session = state.market.session
-    if event.effective is not None:
-        session = max(session, calendar.at_or_after(event.effective))
-    state.symbol_changes.add(old, new, session)
-    state.on_message("warning", f"{text} from {calendar.label(session)} on; here it stays {old}")
 
 
 def replace_order(state: RunState, event: OrderReplacedEvent) -> None:

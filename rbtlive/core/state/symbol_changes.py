@@ -6,8 +6,8 @@ it, and what comes to it, is translated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 
 class SymbolChanges:
@@ -50,3 +50,22 @@ class SymbolChanges:
         """Take the changes that `facts` described."""
         for symbol, new_symbol, session in facts:
             self.add(symbol, new_symbol, session)
+
+
+class Renaming(Protocol):
+    """What has symbol changes: a run's state."""
+
+    symbol_changes: SymbolChanges
+
+
+def captured(state: Renaming) -> dict[str, Any]:
+    """Return a run's changes as a part of its captured state; nothing where there are
+    none.
+    """
+    facts = state.symbol_changes.facts()
+    return {"symbol_changes": facts} if facts else {}
+
+
+def take_captured(state: Renaming, facts: Mapping[str, Any]) -> None:
+    """Take the changes out of a captured state."""
+    state.symbol_changes.restore(facts.get("symbol_changes", ()))
