@@ -50,7 +50,6 @@ from rbtlive.brokers.base import (
     BrokerExecution,
     BrokerHolding,
     BrokerOrder,
-    BrokerSplit,
     CorporateActions,
 )
 from rbtlive.data.feeds.as_feed import Backoff
@@ -570,10 +569,6 @@ class AlpacaBroker(BrokerAdapter):
     async def activities(self) -> list[BrokerActivity]:
         """Return dividends, interest, fees and transfers, oldest first."""
         return await self._account.activities()
-
-    async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
-        """Return the splits of these symbols around the market's present day."""
-        return (await self._account.corporate_actions(symbols)).splits
 
     async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
         """Return what happens to these symbols around the market's present day."""

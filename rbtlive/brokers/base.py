@@ -292,8 +292,9 @@ class BrokerAdapter(ABC):
 
     async def splits(self, symbols: Iterable[str]) -> list[BrokerSplit]:
         """Return the splits of these symbols that took effect lately or soon will."""
-        del symbols
-        return []
+        if type(self).corporate_actions is BrokerAdapter.corporate_actions:
+            return []
+        return (await self.corporate_actions(symbols)).splits
 
     async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
         """Return what happens to these symbols around the market's present day; by

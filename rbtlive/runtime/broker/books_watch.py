@@ -142,11 +142,6 @@ class BooksWatch:
         short = {name.replace("/", ""): name for name in names}
         return short.get(symbol) or state.symbol_changes.names.get(symbol.upper(), symbol)
 
-    def called_there(self, symbol: str) -> str:
-        """Return what the broker calls an asset of this run by now."""
-        state = self._core().state
-        return state.symbol_changes.current(symbol, state.market.session)
-
     def _spelled(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
         for symbol, amount in held.items():
@@ -191,7 +186,8 @@ class BooksWatch:
         if version == self._version:
             return
         self._version = version
-        owned = {self.called_there(symbol): n for symbol, n in self.ours().items()}
+        core = self._core()
+        owned = {called_there(core, symbol): n for symbol, n in self.ours().items()}
         self.ownership.publish(owned, self._core().state.portfolio.cash)
 
     # -- a look -----------------------------------------------------------------------
@@ -457,6 +453,12 @@ class BooksWatch:
             self._tell(
                 SystemErrorEvent(timestamp=self._now(), message=text, source="reconciliation")
             )
+
+
+def called_there(core: TradingCore, symbol: str) -> str:
+    """Return what the broker calls an asset of a run by now."""
+    state = core.state
+    return state.symbol_changes.current(symbol, state.market.session)
 
 
 def covers(there: Decimal, owned: Decimal) -> bool:

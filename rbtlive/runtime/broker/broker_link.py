@@ -33,7 +33,7 @@ from rbtlive.model.order import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
-from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
+from rbtlive.runtime.broker.books_watch import BooksWatch, Policy, called_there
 from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.corporate_news import CorporateNews
 from rbtlive.runtime.broker.external_orders import ExternalOrders
@@ -219,7 +219,7 @@ class BrokerLink:
 
     async def _submit(self, command: SubmitOrder, client_id: str) -> None:
         order_id = command.order_id
-        there = self.watch.called_there(command.symbol)
+        there = called_there(self._core(), command.symbol)
         if there != command.symbol:
             command = command.model_copy(update={"symbol": there})
         try:
