@@ -117,6 +117,8 @@ class Bar(Flooding):
 BAR_DEFAULTS: Final = defaults_of(Bar)
 _REQUIRED_FIELDS: Final = len(Bar.model_fields) - len(BAR_DEFAULTS)
 _SMALLEST, _BEYOND = 1e-30, 1e31
+_WHOLE: Final = 1 << 53
+"""Whole numbers below it are floats exactly."""
 _MOST_KNOWN: Final = 1 << 15
 _numbers_of: Final = itemgetter(*OHLCV)
 _known: Final[dict[float, Decimal]] = {}
@@ -130,6 +132,8 @@ def plain_values(facts: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         symbol, timestamp, volume = facts["symbol"], facts["timestamp"], facts["volume"]
         first, high, low, last = facts["open"], facts["high"], facts["low"], facts["close"]
+        if type(volume) is int and volume < _WHOLE:
+            volume = float(volume)
         if (
             type(first) is type(high) is type(low) is type(last) is type(volume) is float
             and low <= high

@@ -437,6 +437,9 @@ class Thorough(SliceBuilder):
     def _add_in_order(self, item):
         del item
 
+    def _add_list_in_order(self, items):
+        del items
+
 
 EDGES = {
     "XNYS": at("2020-01-02T20:57:00"),
@@ -451,7 +454,9 @@ minute_bars = st.tuples(
     minute_steps,
     st.sampled_from(["A", "B", "a", "C"]),
     st.sampled_from([1.5, 1.5, 1.5]) | prices,
-    st.sampled_from(["mapping", "mapping", "with more", "bar", "list"]),
+    st.sampled_from(
+        ["mapping", "mapping", "with more", "bar", "list", "whole", "decimals", "pair", "twice"]
+    ),
 )
 
 
@@ -465,12 +470,26 @@ def as_item(stamp, symbol, price, shape):
         "close": price,
         "volume": 1e6,
     }
+    if shape == "decimals":
+        try:
+            return [Bar(**facts)]
+        except (ValueError, ArithmeticError):
+            return facts
     if shape == "bar":
         try:
             return Bar.of(facts)
         except (ValueError, ArithmeticError):
             return facts
-    return {"mapping": facts, "with more": {**facts, "trades": 7}, "list": [facts]}.get(shape)
+    whole = {**facts, "volume": 1000}
+    shapes = {
+        "mapping": facts,
+        "with more": {**facts, "trades": 7},
+        "list": [facts],
+        "whole": [whole],
+        "pair": [whole, {**facts, "symbol": "B" if symbol == "A" else "A"}],
+        "twice": [facts, whole],
+    }
+    return shapes[shape]
 
 
 @settings(deadline=None, max_examples=400)

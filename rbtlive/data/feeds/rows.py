@@ -6,6 +6,7 @@ understood in one way only is taken; nothing is guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -28,6 +29,7 @@ _LARGEST_EXPONENT: Final = 30
 _MOST_DIGITS: Final = 38
 _MOST_FIELDS: Final = 1_000
 _MESSAGE_LIMIT: Final = 500
+_ORDINARY: Final = re.compile(r"(?:\d{1,15}(?:\.\d{1,15})?(?: |$)){5}")
 _NANOSECOND_UNITS: Final = ("generic", "Y", "M", "W", "D")
 
 
@@ -245,7 +247,7 @@ def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
     any other.
     """
     if not isinstance(item, dict):
-        return item if item.is_plain else None
+        return item if item.is_plain or _is_ordinary(item) else None
     try:
         values = plain_values(
             item if len(item) == len(REQUIRED) else {name: item[name] for name in REQUIRED}
@@ -253,6 +255,23 @@ def plain_bar(item: dict[str, Any] | Bar) -> Bar | None:
     except KeyError:
         return None
     return None if values is None else trusted_bar(values)
+
+
+# Whether a bar of decimals needs no further look: numbers that are written in full, and
+# not long.
+def _is_ordinary(bar: Bar) -> bool:
+    facts = bar.__dict__
+    numbers = [facts[name] for name in OHLCV]
+    text = " ".join(map(str, numbers))
+    return (
+        set(map(type, numbers)) == {Decimal}
+        and _ORDINARY.fullmatch(text) is not None
+        and facts["low"] <= facts["high"]
+        and type(facts["timestamp"]) is datetime
+        and facts["timestamp"].tzinfo is UTC
+        and type(facts["symbol"]) is str
+        and facts["symbol"].isascii()
+    )
 
 
 def checked_bar(values: dict[str, Any]) -> Bar:

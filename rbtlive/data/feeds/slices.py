@@ -134,6 +134,10 @@ class SliceBuilder(SliceSequence):
             quick = self._add_in_order(item)
             if quick is not None:
                 return quick
+        elif self._is_quick and type(item) is list and item:
+            quick = self._add_list_in_order(item)
+            if quick is not None:
+                return quick
         due = self._ripen_next()
         following: Iterator[Event]
         if isinstance(item, SystemErrorEvent):  # what a source of this package says
@@ -186,6 +190,48 @@ class SliceBuilder(SliceSequence):
         if self._expected and len(self._open_bars) >= len(self._expected):
             return self._and_closed(events)
         return events
+
+    def _add_list_in_order(self, items: list[Any]) -> Iterator[Event] | None:
+        # The same for a list that is the next minute's whole slice, each symbol once.
+        base_us, wants, spelled = self._closed_us, self._wants, self._spelled
+        if base_us is None or self._open_us is not None:
+            return None
+        if self._repeats_us is not None or self._leap or self._ahead.size:
+            return None
+        bars: dict[str, Bar] = {}
+        timestamp: datetime | None = None
+        for item in items:
+            bar = plain_bar(item) if type(item) is dict or type(item) is Bar else None
+            if bar is None:
+                return None
+            symbol = bar.symbol
+            if timestamp is None:
+                timestamp = bar.timestamp
+            if (
+                bar.timestamp != timestamp
+                or not (spelled is None or symbol in spelled)
+                or not (wants is None or wants(symbol))
+            ):
+                return None
+            bars[symbol] = bar
+        assert timestamp is not None
+        us, step_us = us_of(timestamp), self._axis.step_us
+        begin_us, end_us = self._axis.stretch(us)
+        if (
+            len(bars) < len(items)
+            or not begin_us < base_us < us <= end_us
+            or us != base_us + step_us
+            or (us - begin_us) % step_us
+            or (self._until_us is not None and us > self._until_us)
+            or (self._latest is not None and timestamp > self._latest())
+        ):
+            return None
+        self._open_us, self._open_bars = us, bars
+        self.bars += len(bars)
+        closed = self._close_open()
+        if self._latest is None or not self._labels.is_watching:
+            return closed
+        return chain(self._warned(self._labels.placed(us, us_of(self._latest()))), closed)
 
     def finish(self) -> Iterator[Event]:
         """Close the slice that is open: the source has ended. Bars whose interval still

@@ -14,6 +14,7 @@ from rbtlive.errors import StrategyChanged
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.engine.containment import contained, prints_suppressed
 from rbtlive.runtime.engine.loop_budget import LoopBudget
+from rbtlive.runtime.garbage_collection import rare_collections
 from rbtlive.runtime.journal.recorder import Recorder
 from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
 
@@ -96,8 +97,9 @@ class Recovery:
             self._begin()
         loop_budget = LoopBudget(run.clock)
         inputs = recorder.inputs()
-        while self._replay_until(loop_budget.is_due, inputs):
-            await loop_budget.take()
+        with rare_collections():  # one of all objects would hold the loop
+            while self._replay_until(loop_budget.is_due, inputs):
+                await loop_budget.take()
         recorder.finish_replay()
 
     def _begin(self) -> None:

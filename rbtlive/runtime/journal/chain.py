@@ -34,7 +34,7 @@ from rbtlive.runtime.journal.store import (
 SealedRow = tuple[int, str, str, str, str, bytes, int]
 """A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
 
-CHECKED_AT_ONCE_BYTES: Final = 1 << 22
+CHECKED_AT_ONCE_BYTES: Final = 1 << 20
 """Blocks of so many bytes are checked while a journal is opened for writing; of more
 only the last is, and the others when they are read: before anything is traded.
 """
