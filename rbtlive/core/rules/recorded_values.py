@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rbtlive.model.foreign_text import as_utf8
+from rbtlive.model.number import Number
 
-PLAIN: Final = frozenset({type(None), bool, float, Decimal, date, datetime})
+PLAIN: Final = frozenset({type(None), bool, float, Decimal, Number, date, datetime})
 """Types whose values are kept as they are."""
 MOST: Final = 1 << 62
 """Whole numbers below it are kept without a look at how long they are."""
