@@ -252,6 +252,10 @@ class Board:
     def _repr_html_(self) -> str:
         return self.table_html()
 
+    # What marimo displays in place of an object: a widget that it keeps live.
+    def _display_(self) -> Any:
+        return self.widget()
+
     def _ipython_display_(self) -> None:
         live = can_be_live() and running_loop() is not None
         if live:

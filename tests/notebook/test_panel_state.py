@@ -219,6 +219,28 @@ def test_prices_of_the_watched_symbol_parameters_and_records_are_shown(tmp_path)
     assert state.watch("NONE")["symbol"] == "AAPL"
 
 
+def test_a_price_line_goes_through_the_bars_between_two_looks(tmp_path):
+    looks = []
+
+    def look(session):
+        looks.append(session)
+        state = states.setdefault("one", PanelState(session))
+        if len(looks) == 1 or len(looks) % 20 == 0:
+            state.delta()
+
+    states = {}
+    session_of(Busy, tmp_path, look=look)
+
+    states["one"].delta()
+
+    closes = rbt.load_sample("us-daily").to_frame().filter(pl.col("symbol") == "IBM")
+    span = closes.filter(pl.col("date").is_between(date(2005, 1, 3), date(2005, 3, 31)))["close"]
+    points = states["one"].watch("IBM")["points"]
+    assert len(looks) == len(span)
+    assert [price for _moment, price in points][-len(span) :] == pytest.approx(span.to_list())
+    assert len({moment for moment, _price in points}) == len(points)
+
+
 def test_refusals_are_summed_up_by_their_reason(tmp_path):
     class Refused(Busy):
         def initialize(self, context):

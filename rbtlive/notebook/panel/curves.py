@@ -120,6 +120,7 @@ class PriceCurves:
     def __init__(self) -> None:
         self.watched = ""
         self._session = -1
+        self._seen_us = 0
         self._curves: dict[str, Curve] = {}
         self._indices: dict[str, int] = {}
 
@@ -167,14 +168,24 @@ class PriceCurves:
         if not moment:
             return None
         split = self._apply_splits(core)
+        missed_us, self._seen_us = self._missed_since_us(core), core.state.market.now_us
         for symbol, curve in self._curves.items():
-            price = plain_price(core.state.market.price(self._indices[symbol]))
+            index = self._indices[symbol]
+            price = plain_price(core.state.market.price(index))
             if price is None:
                 continue
-            added, thinned = curve.add([(moment, price)])
+            missed = _closes_until_now(core, index, missed_us) if missed_us else []
+            added, thinned = curve.add([*missed, (moment, price)])
             if symbol == self.watched and (added or thinned):
                 fresh = curve.points if thinned or split else added
         return fresh
+
+    # A replay shows many bars between two ticks: the line goes through each, as the fills
+    # beside it do. 0 where there is at most the bar of now.
+    def _missed_since_us(self, core: TradingCore) -> int:
+        now_us, stamps = core.state.market.now_us, core.state.market.table.row_us
+        seen, last = stamps.searchsorted([self._seen_us, now_us - 1], side="right").tolist()
+        return self._seen_us if last > seen else 0
 
     # Prices before a split are restated, as charts of prices are.
     def _apply_splits(self, core: TradingCore) -> bool:
@@ -196,10 +207,13 @@ class PriceCurves:
 
 
 # The panel's rows are read by index: nothing is learned from it, and nothing changes.
-def _closes_until_now(core: TradingCore, index: int) -> list[tuple[float, float]]:
+def _closes_until_now(
+    core: TradingCore, index: int, after_us: int = 0
+) -> list[tuple[float, float]]:
     panel, now_us = core.state.market.table, core.state.market.now_us
     last = int(panel.row_us.searchsorted(now_us, side="right"))
-    first = max(0, last - CURVE_POINTS // 2)
+    seen = int(panel.row_us.searchsorted(after_us, side="right"))
+    first = max(seen, last - CURVE_POINTS // 2)
     held_from = getattr(panel, "start", 0)
     closes = panel.column(index, "close", first, last) if first >= held_from else ()
     stamps = panel.row_us[first:last].tolist()
