@@ -180,8 +180,8 @@ class PriceCurves:
                 fresh = curve.points if thinned or split else added
         return fresh
 
-    # A replay shows many bars between two ticks: the line goes through each, as the fills
-    # beside it do. 0 where there is at most the bar of now.
+    # A replay shows many bars between two ticks: the line goes through each, as the
+    # fills beside it do. 0 where there is at most the bar of now.
     def _missed_since_us(self, core: TradingCore) -> int:
         now_us, stamps = core.state.market.now_us, core.state.market.table.row_us
         seen, last = stamps.searchsorted([self._seen_us, now_us - 1], side="right").tolist()

@@ -646,6 +646,7 @@ export default () => {
 
     render({ model, el }) {
       const view = newView(model);
+      el.classList.add("rbt-host");
       el.append(view.root);
       view.request();
       return () => dropView(view);
