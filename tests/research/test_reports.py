@@ -7,12 +7,14 @@ from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import numpy as np
+import polars as pl
 import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.pipeline.factors import Returns
-from rbtlive.research.reports.drawing import nice_ticks
+from rbtlive.research.reports.drawing import Line, lines, nice_ticks
 from rbtlive.research.reports.writing import DASH, by_unit, cell
 from rbtlive.research.result import BacktestResult
 from tests.builders import daily_frame, run
@@ -87,6 +89,37 @@ def test_a_report_is_one_page_without_scripts_and_says_everything(result, tmp_pa
     assert result.context.asset.symbol in page
     assert result.provenance["data"] in page
     assert "parameter size" in page
+
+
+def test_the_price_of_a_report_has_no_step_at_a_split(tmp_path):
+    bars = daily_frame(40).filter(pl.col("symbol") == "AAA")
+    dates = bars["date"].to_list()
+    after = pl.when(pl.col("date") >= dates[20])
+    halves = [after.then(pl.col(n) / 2).otherwise(pl.col(n)).alias(n) for n in ("open", "high", "low", "close")]  # fmt: skip
+    splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [dates[20]], "ratio": [0.5]})
+    split = rbt.PolarsDataPortal(bars.with_columns(halves), splits=splits)
+
+    whole, halved = (
+        rbt.backtest(Turns, data).report(tmp_path / "x.html").read_text("utf-8")
+        for data in (rbt.PolarsDataPortal(bars.with_columns(pl.col("open", "high", "low", "close") / 2)), split)
+    )  # fmt: skip
+
+    def line(page):
+        part = page.split("price and fills")[1]
+        return re.search(r'<polyline class="own" points="([^"]+)"', part)[1]
+
+    assert line(halved) == line(whole)
+    assert "AAA: price and fills, restated for splits" in halved
+    assert "restated" not in whole
+
+
+def test_a_line_that_never_moves_is_drawn_within_its_frame():
+    days = [date(2020, 1, n) for n in (1, 2, 3)]
+
+    drawn = lines(days, [Line(np.ones(3), "own")], words="one", label=str, height=100)
+
+    (points,) = re.findall(r'points="([^"]+)"', drawn)
+    assert {point.split(",")[1] for point in points.split()} == {"43.0"}
 
 
 def test_a_saved_result_reports_the_same_provenance(result, tmp_path):

@@ -60,6 +60,8 @@ def lines(
         return ""
     low = min(float(values.min()) for values in known)
     high = max(float(values.max()) for values in known)
+    if low == high:
+        low, high = low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
     ticks = nice_ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     frame = _Frame(len(dates), low, high, height)

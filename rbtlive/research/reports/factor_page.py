@@ -58,7 +58,7 @@ def _quantiles(sheet: Any) -> str:
         cells = [returns.get((quantile, period)) for period in sheet.periods]
         words = ["–" if one is None else f"{percent(one[0])} ± {percent(one[1])}" for one in cells]  # noqa: RUF001 - stands for nothing
         rows.append([str(quantile), *words])
-    return table(["Quantile", *(f"{n} sessions" for n in sheet.periods)], rows)
+    return table(["Quantile", *(f"{n} session{'s' * (n > 1)}" for n in sheet.periods)], rows)
 
 
 def _decay(sheet: Any) -> str:

@@ -196,10 +196,18 @@ def _price(result: ResultTables) -> Iterator[str]:
     places = np.searchsorted(seen.us, closes, side="right") - 1
     prices = np.where(places >= 0, seen.close[np.maximum(places, 0)], np.nan)
     fills = [fill for fill in record.transactions if fill.asset.symbol == symbol]
-    spots = np.searchsorted(closes, [us_of(fill.dt) for fill in fills]).tolist()
+    paid = np.array([float(fill.price) for fill in fills])
+    fills_us = np.array([us_of(fill.dt) for fill in fills])
+    splits = [(us, ratio) for us, ratio in result.bars.splits(symbol) if us <= closes[-1]]
+    # As later shares: a step of a split reads as a fall.
+    for us, ratio in splits:
+        prices[closes < us] *= ratio
+        paid[fills_us < us] *= ratio
     marks = [
-        (spot, float(fill.price), fill.amount > 0)
-        for spot, fill in zip(spots, fills, strict=True)
+        (spot, price, fill.amount > 0)
+        for spot, price, fill in zip(
+            np.searchsorted(closes, fills_us).tolist(), paid.tolist(), fills, strict=True
+        )
         if spot < len(closes)
     ]
     every = max(1, len(marks) // 150)
@@ -212,6 +220,7 @@ def _price(result: ResultTables) -> Iterator[str]:
         marks=marks[::every],
     )
     note = f" (each {every}th fill)" if every > 1 else ""
+    note += ", restated for splits" if splits else ""
     yield section(f"{symbol}: price and fills{note}", drawing)
 
 
@@ -247,7 +256,8 @@ def _groups(result: ResultTables) -> Iterator[str]:
         return
     parts = []
     for group in ("symbol", "side", "weekday"):
-        frame = result.trades_by(group).sort("net_profit", descending=True).head(20)
+        by, falling = (group, False) if group == "weekday" else ("net_profit", True)
+        frame = result.trades_by(group).sort(by, descending=falling).head(20)
         rows = [
             (
                 str(row[group]) if group != "weekday" else _DAYS[row[group] - 1], row["trades"],
@@ -307,7 +317,7 @@ def _settings(result: ResultTables) -> Iterator[str]:
 
 
 def _setting(value: Any) -> str:
-    if isinstance(value, str | int | float) or value is None:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
     shown = cell(value)
     return shown if " object at 0x" not in shown else type(value).__name__

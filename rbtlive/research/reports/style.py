@@ -55,7 +55,7 @@ vertical-align:middle}.key.own{background:var(--own)}.key.other{background:var(-
 @media print{@page{size:A4;margin:14mm}body{font-size:10.5px;-webkit-print-color-adjust:exact;
 print-color-adjust:exact}main{max-width:none;padding:0}section{break-inside:avoid;margin-top:18px}
 section:has(table.small),section:has(.columns),section:has(h3){break-inside:auto}tr{break-inside:avoid}
-thead{display:table-header-group}.columns{grid-template-columns:1fr 1fr}
+thead{display:table-header-group}.columns{grid-template-columns:1fr}
 table.small{font-size:7.5px}table.small th,table.small td{padding:1px 3px}
 .tiles b{font-size:15px}h2,h3{break-after:avoid}}
 """
