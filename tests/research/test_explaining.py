@@ -59,6 +59,10 @@ def causes(explained):
     assert explained.total == difference
     assert sum(explained.by_cause["money"].to_list(), Decimal(0)) == difference
     assert sum(explained.differences["money"].to_list(), Decimal(0)) == difference
+    timed = explained.differences.drop_nulls("time")
+    if timed.height:
+        first = timed.filter(pl.col("time") == pl.col("time").min())["money"].to_list()
+        assert abs(explained.first_divergence.money) == max(map(abs, first))
     return dict(explained.by_cause.select("cause", "money").rows())
 
 

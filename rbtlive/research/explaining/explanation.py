@@ -72,9 +72,11 @@ class Explanation:
 
     @property
     def first_divergence(self) -> Part | None:
-        """The earliest difference; None if there is none."""
-        timed = [(part.time, place) for place, part in enumerate(self.parts) if part.time]
-        return self.parts[min(timed)[1]] if timed else None
+        """The earliest difference, of several at one moment that of most money; None if
+        there is none.
+        """
+        timed = [(part.time, -abs(part.money), n) for n, part in enumerate(self.parts) if part.time]
+        return self.parts[min(timed)[2]] if timed else None
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
