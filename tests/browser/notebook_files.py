@@ -34,7 +34,7 @@ class Rotation(rbt.TradingAlgorithm):
 '''
 
 FEED = """\
-async def bursts(size=25, pause_s=1.0):
+async def bursts(size=15, pause_s=1.0):
     for number, event in enumerate(rbt.ReplayFeed(bars).slices(), 1):
         yield event
         if number % size == 0:

@@ -30,7 +30,7 @@ def notebook_of(*cells):
 
 # The kernel is idle most of the time, however busy the machine is.
 LIGHT = cells.STRATEGY.replace("        time.sleep(0.02)\n", "")
-FEED = cells.FEED.replace("size=25", "size=4")
+FEED = cells.FEED.replace("size=15", "size=4")
 APP = notebook_of(
     ((), cells.SETUP, ("asyncio", "bars", "rbt")),
     (("rbt",), LIGHT, ("Rotation",)),
