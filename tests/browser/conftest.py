@@ -139,3 +139,20 @@ def run_cell(page, index):
 def choose(panel, name):
     """Press a button of the panel."""
     panel.get_by_role("button", name=name, exact=True).click()
+
+
+def confirm(row, name):
+    """Press a button that asks back, and once more; from the start if it has calmed down
+    in between, as it does after some seconds or when its row moves.
+    """
+    from playwright.sync_api import TimeoutError as NotThere
+
+    def is_confirmed():
+        try:
+            row.get_by_role("button", name=name, exact=True).click(timeout=5_000)
+            row.get_by_role("button", name="Sure?").click(timeout=2_000)
+        except NotThere:
+            return False
+        return True
+
+    wait_until(is_confirmed, f"{name} to be confirmed")

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from tests.browser import notebook_files as cells
-from tests.browser.conftest import choose, watched_page
+from tests.browser.conftest import choose, confirm, watched_page
 from tests.browser.jupyter_server import ROOT, free_port, wait_until
 
 pytestmark = pytest.mark.browser
@@ -92,8 +92,7 @@ def test_panel_and_board_live_and_steer_in_marimo(browser, address, screenshots)
         panel.locator(".rbt-pill", has_text="paused").wait_for()
         row = page.locator(".rbt-board tbody tr", has_text="rotation")
         row.locator("td", has_text="paused").wait_for()
-        row.get_by_role("button", name="Resume", exact=True).click()
-        row.get_by_role("button", name="Sure?").click()
+        confirm(row, "Resume")
         panel.locator(".rbt-pill", has_text="running").wait_for()
         choose(panel, "Stop")
         panel.locator(".rbt-pill", has_text="stopped").wait_for()

@@ -8,7 +8,15 @@ import re
 import pytest
 
 from tests.browser import notebook_files as cells
-from tests.browser.conftest import choose, menu, open_notebook, run_all, run_cell, watched_page
+from tests.browser.conftest import (
+    choose,
+    confirm,
+    menu,
+    open_notebook,
+    run_all,
+    run_cell,
+    watched_page,
+)
 from tests.browser.jupyter_server import wait_until
 
 pytestmark = pytest.mark.browser
@@ -247,8 +255,7 @@ def cancel_and_close(page, live):
     # By its number: a row that comes in above moves the first one.
     row = live.locator(f".rbt-orders tbody tr:has(td:first-child:text-is('{number}'))")
 
-    row.get_by_role("button", name="Cancel").click()
-    row.get_by_role("button", name="Sure?").click()
+    confirm(row, "Cancel")
     live.locator(".rbt-answer", has_text=f"cancel: asked for order {number}").wait_for()
 
     choose_in(live, "Which orders", "cancelled")
@@ -257,8 +264,7 @@ def cancel_and_close(page, live):
     assert number in cancelled.locator("td:first-child").all_inner_texts()
     held = live.locator(".rbt-positions tbody tr").first
     symbol = held.locator("td").first.inner_text()
-    held.get_by_role("button", name="Close").click()
-    held.get_by_role("button", name="Sure?").click()
+    confirm(held, "Close")
     live.locator(".rbt-answer", has_text=f"close: asked for {symbol}").wait_for()
     wait_until(
         lambda: symbol not in live.locator(".rbt-positions tbody").inner_text(),

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser import notebook_files as cells
-from tests.browser.conftest import choose, open_notebook, run_all, watched_page
+from tests.browser.conftest import choose, confirm, open_notebook, run_all, watched_page
 from tests.browser.jupyter_server import wait_until
 
 pytestmark = pytest.mark.browser
@@ -50,12 +50,6 @@ def row_of(page, name):
 
 def names_on(page):
     return page.locator(".rbt-board tbody td:first-child").all_inner_texts()
-
-
-def confirm(row, name):
-    """Press a button that asks back, twice."""
-    row.get_by_role("button", name=name, exact=True).click()
-    row.get_by_role("button", name="Sure?").click()
 
 
 def test_two_panels_stand_side_by_side_and_each_steers_its_own(page, screenshots):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import compress, count
+from operator import is_, is_not
 from typing import Any
 
 from rbtlive.core.trading_core import TradingCore
@@ -39,7 +41,7 @@ class PositionRows:
         self._version = -1
         self._assets: list[Asset] = []
         self._indices: list[int] = []
-        self._read: dict[Asset, tuple[Decimal, Decimal, float, float]] = {}
+        self._read: tuple[list[Decimal], list[Decimal]] = [], []
         self._amounts: NDArray[np.float64] = np.empty(0)
         self._bases: NDArray[np.float64] = np.empty(0)
 
@@ -81,18 +83,19 @@ class PositionRows:
         if portfolio.version == self._version:
             return
         self._version = portfolio.version
-        known, read = self._read, {}
-        for asset, position in portfolio.positions.items():
-            amount, basis = position.amount, position.basis_cost
-            facts = known.get(asset)
-            if facts is None or facts[0] is not amount or facts[1] is not basis:
-                facts = (amount, basis, float(amount), float(basis))
-            read[asset] = facts
-        self._read = read
-        self._assets = list(portfolio.positions)
-        self._indices = [asset.index for asset in read]
-        self._amounts = np.array([facts[2] for facts in read.values()], dtype=np.float64)
-        self._bases = np.array([facts[3] for facts in read.values()], dtype=np.float64)
+        assets = list(portfolio.positions)
+        positions = portfolio.positions.values()
+        amounts = [position.amount for position in positions]
+        bases = [position.basis_cost for position in positions]
+        if len(assets) == len(self._assets) and all(map(is_, assets, self._assets)):
+            _update(self._amounts, amounts, self._read[0])
+            _update(self._bases, bases, self._read[1])
+        else:
+            self._assets = assets
+            self._indices = [asset.index for asset in assets]
+            self._amounts = np.array(list(map(float, amounts)), dtype=np.float64)
+            self._bases = np.array(list(map(float, bases)), dtype=np.float64)
+        self._read = amounts, bases
 
     # Looked up and not marked: marking is the strategy's business, and changes what is
     # booked.
@@ -130,3 +133,8 @@ class PositionRows:
             "weight": plain(value / total, 4) if total else None,
             "profit": plain(value - basis, 2),
         }
+
+
+def _update(floats: NDArray[np.float64], exact: list[Decimal], before: list[Decimal]) -> None:
+    for place in compress(count(), map(is_not, exact, before)):
+        floats[place] = float(exact[place])
