@@ -3,7 +3,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rbtlive.errors.base import ZiplineError
+
+
+class AskedWindow(NamedTuple):
+    """A window of history that was asked for.
+
+    Attributes:
+        bar_count: How many bars.
+        frequency: How long they are.
+        partial: Whether a bar that is still going on counts.
+        session: Number of the session in which it was asked for.
+        inside: At which bar of that session, 0 the first; -1 before the first.
+    """
+
+    bar_count: int
+    frequency: str
+    partial: bool
+    session: int
+    inside: int
 
 
 class HistoryWindowStartsBeforeData(ZiplineError):
@@ -13,10 +33,12 @@ class HistoryWindowStartsBeforeData(ZiplineError):
         fits_from: Number of the first later session in which the same window lies
             within the data; None if there is none, or it is not known.
         window: The window in words, e.g. "30 bars of '1d'".
+        asked: The window.
     """
 
     fits_from: int | None = None
     window: str = ""
+    asked: AskedWindow | None = None
 
 
 class NoSuchPipeline(ZiplineError, KeyError):

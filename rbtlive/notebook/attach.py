@@ -101,7 +101,9 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         open_orders: What happens to open orders on `stop()`.
         capital_base: Cash at the start. Default: 100,000 on paper, else the account's
             equity.
-        start: First session a ReplayFeed replays.
+        start: First session a ReplayFeed replays. Default: as in `backtest`, the first
+            whose windows lie within the data; on paper the run begins anew there, and
+            its `hints` say so.
         end: Last session.
         warmup: In place of `start`: how many bars of a ReplayFeed are history before
             the first session that is replayed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from rbtlive.errors import JournalMismatch, SessionLocked
+from rbtlive.errors import HistoryWindowStartsBeforeData, JournalMismatch, SessionLocked
 from rbtlive.model.events import SystemErrorEvent
 from rbtlive.notebook.announcer import Announcer
 from rbtlive.notebook.loaded import loaded_by, remember
@@ -44,9 +44,12 @@ class LiveSession(OperatedSession):
 
     def __init__(self, launch: Launch, engine: TradingEngine) -> None:
         super().__init__(launch.name, engine)
-        self._launch = launch
         self._concluded = False
         self._traced: BaseException | None = None
+        self._wire(launch, engine)
+
+    def _wire(self, launch: Launch, engine: TradingEngine) -> None:
+        self._launch, self.engine = launch, engine
         self._announcer = Announcer(launch, engine)
         engine.run_state.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
@@ -82,7 +85,7 @@ class LiveSession(OperatedSession):
             if before is not None:
                 await asyncio.wait({before}, timeout=LETTING_GO_S)
             self._announcer.begin()
-            await self.engine.run()
+            await self._run_where_windows_fit()
         except Exception as failure:
             # wait() raises it; the log shows it without waiting.
             self._log("error", "the session has failed", trace=traced(failure))
@@ -91,6 +94,22 @@ class LiveSession(OperatedSession):
             self._announcer.end()
         if self.engine.ended:
             self._conclude()
+
+    # A backtest begins anew with the first session whose windows fit; so does this.
+    async def _run_where_windows_fit(self) -> None:
+        while True:
+            try:
+                await self.engine.run()
+            except HistoryWindowStartsBeforeData as early:
+                if not self.engine.core.state.callbacks.begins_later:
+                    raise
+                launch = self._launch.beginning_later(early)
+                self._wire(launch, launch.engine())
+                if launch.waited_for:
+                    start = launch.settings.start
+                    self._log("info", f"begins anew on {start}: {early.window} had to be there")
+            else:
+                return
 
     def _conclude(self) -> None:
         core = self.engine.core

@@ -135,6 +135,8 @@ def later_start(
     """
     calendar = portal.calendar
     first = early.fits_from
+    if first is None and early.asked is not None:  # a session's bars are not known beforehand
+        first = make_market(portal, settings, preload=True).windows.fits_from(early.asked)
     if first is None or settings.end is None or first > calendar.number(settings.end):
         early.add_note(
             "the run would begin with the first session whose windows fit, but the data ends "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import date
 
 import polars as pl
 import pytest
@@ -13,7 +12,7 @@ from rbtlive.api import date_rules, time_rules
 from rbtlive.errors import HistoryWindowStartsBeforeData, InvalidSetting, OutsideData
 from rbtlive.pipeline import Pipeline
 from rbtlive.pipeline.factors import Returns
-from tests.builders import daily_frame, minute_frame, run, same, whole
+from tests.builders import Gated, daily_frame, minute_frame, run, same, until, whole
 
 
 class Mean(rbt.TradingAlgorithm):
@@ -165,12 +164,80 @@ def test_a_gap_in_a_window_is_nan_and_arithmetic_with_it_holds():
     assert exact is None
 
 
-def test_a_session_waits_for_its_windows_without_being_halted(tmp_path):
-    session = run(whole(Mean, tmp_path, feed=rbt.ReplayFeed(daily_frame(80))))
+SESSIONS = [
+    (daily_frame(80), {}, {}),
+    (daily_frame(80), {"every": "month", "count": 60}, {}),
+    (daily_frame(80), {}, {"on_error": "raise"}),
+    (minute_frame(5), {"longer": "1m", "count": 391}, {"frequency": "1m"}),
+    (minute_frame(5), {"longer": "1d", "count": 3, "every": "morning"}, {"frequency": "1m"}),
+]
+
+
+@pytest.mark.parametrize(("frame", "params", "options"), SESSIONS)
+def test_a_session_begins_where_its_backtest_does(tmp_path, frame, params, options):
+    session = run(whole(Mean, tmp_path, feed=rbt.ReplayFeed(frame), params=params, **options))
+    options = {name: value for name, value in options.items() if name == "frequency"}
+    backtest = rbt.backtest(Mean, frame, params=params, progress=False, **options)
 
     assert session.trading_state == "running"
-    assert session.result().transactions.height > 0
+    assert same(session.result(), backtest)
+    assert session.context.bars == backtest.context.bars
+    assert session.stats["errors"] == 0
     assert session.parity().identical
-    first = session.result().orders["created"].min().date()
-    assert first == DAYS[29] or first > DAYS[29]
-    assert first < date(2017, 4, 1)
+    assert any("had to be there first" in str(hint) for hint in session.result().hints)
+
+
+async def begun_later(frame, folder):
+    """Return a running session that has begun anew, some bars on."""
+    feed = Gated(frame, 5)
+    session = rbt.attach(Mean, rbt.PaperBroker(), feed=feed, journal=folder)
+    await until(lambda: session.engine.core.state.record.notes.waited_for)
+    events = session.engine.meters.events
+    feed.allow(10)
+    await until(lambda: session.engine.meters.events >= events + 5)
+    return session
+
+
+def test_a_session_that_began_later_is_carried_on_without_its_start(tmp_path):
+    frame = daily_frame(80)
+
+    async def in_parts():
+        for _ in range(3):
+            session = await begun_later(frame, tmp_path)
+            await session.stop()
+        session = rbt.attach(Mean, rbt.PaperBroker(), feed=rbt.ReplayFeed(frame), journal=tmp_path)
+        await session.wait()
+        return session
+
+    session = run(in_parts())
+
+    assert same(session.result(), rbt.backtest(Mean, frame, progress=False))
+    assert session.parity().identical
+
+
+def test_an_edit_of_a_session_that_began_later_takes_its_place(tmp_path):
+    frame = daily_frame(80)
+
+    async def edited():
+        await begun_later(frame, tmp_path)
+        second = rbt.attach(
+            Mean,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(frame),
+            journal=tmp_path,
+            params={"count": 20},
+        )
+        await second.wait()
+        return second
+
+    session = run(edited())
+
+    assert session.result().settings["start"] == DAYS[29]
+    assert session.parity().identical
+
+
+def test_a_session_whose_windows_never_fit_runs_on_and_says_so(tmp_path):
+    session = run(whole(Mean, tmp_path, feed=rbt.ReplayFeed(daily_frame(80)), params={"count": 81}))
+
+    assert session.trading_state == "running"
+    assert session.stats["errors"] == 80

@@ -53,14 +53,16 @@ def survive(state: RunState, failure: BaseException) -> None:
     """End the run by `failure`, or keep it and go on: what on_error asks for.
 
     Raises:
-        BaseException: `failure` itself, with on_error="raise", or if it asks the
-            program to end.
+        BaseException: `failure` itself, with on_error="raise", if it asks the program
+            to end, or if the run begins anew where its windows fit.
     """
     note_where(state, failure)
     note_step(failure, frames=state.settings.frames)
+    callbacks = state.callbacks
     if state.settings.on_error == "raise" or isinstance(failure, ENDS_PROGRAMS):
         raise failure
-    callbacks = state.callbacks
+    if callbacks.begins_later and isinstance(failure, HistoryWindowStartsBeforeData):
+        raise failure
     callbacks.failures.append(failure)
     callbacks.failure_count += 1
     where = user_line(failure)

@@ -39,6 +39,8 @@ class CallbackState:
         failures_in_row: How many since the last callback that did not fail.
         waiting: Notices not delivered yet: the hook's name and what it gets.
         bound: Gives a function of the strategy its `self`, if it is a method.
+        begins_later: Whether a window that begins before the data ends the run, so that
+            it begins anew where the window fits.
     """
 
     context: Any = None
@@ -50,6 +52,7 @@ class CallbackState:
     failures_in_row: int = 0
     waiting: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque)
     bound: Callable[[Callback], Callback] = _as_it_is
+    begins_later: bool = False
 
     def release(self) -> None:
         """Forget the strategy: nothing is called any more."""

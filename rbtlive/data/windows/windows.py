@@ -21,6 +21,7 @@ from rbtlive.errors import (
     HistoryWindowStartsBeforeData,
     IncompatibleHistoryFrequency,
 )
+from rbtlive.errors.pipeline import AskedWindow
 from rbtlive.model.arrays import np
 from rbtlive.model.interval import DAY, Interval
 
@@ -222,22 +223,25 @@ class Windows:
             f"{bar_count} bars of {wanted.text!r} in session {now}; ask for fewer bars, start "
             "later, or give earlier bars"
         )
+        inside = market.view - market.table.rows_of_session(market.session)[0]
         error.window = f"{bar_count} bars of {wanted.text!r}"
-        error.fits_from = self._fits_from(bar_count, wanted, partial=partial)
+        error.asked = AskedWindow(bar_count, wanted.text, partial, market.session, inside)
+        error.fits_from = self.fits_from(error.asked)
         return error
 
-    # The first later session in which the same window, asked for at the same bar of the
-    # session, would lie within the data; None if there is none, or none is known yet.
-    def _fits_from(self, bar_count: int, wanted: Interval, *, partial: bool) -> int | None:
-        market, table = self._market, self._market.table
-        inside = market.view - table.rows_of_session(market.session)[0]
+    def fits_from(self, asked: AskedWindow) -> int | None:
+        """Return the first later session in which the same window, asked for at the
+        same bar of the session, would lie within the data; None if there is none, or
+        none is known yet.
+        """
+        table, wanted = self._market.table, _parsed(asked.frequency)
 
         def fits(session: int) -> bool:
-            view = table.rows_of_session(session)[0] + inside
-            here = _Place(view, session if inside >= 0 else session - 1)
-            return self._span_at(here, bar_count, wanted, partial=partial) is not None
+            view = table.rows_of_session(session)[0] + asked.inside
+            here = _Place(view, session if asked.inside >= 0 else session - 1)
+            return self._span_at(here, asked.bar_count, wanted, partial=asked.partial) is not None
 
-        sessions = range(market.session + 1, table.last_session + 1 if table.frozen else 0)
+        sessions = range(asked.session + 1, table.last_session + 1 if table.frozen else 0)
         found = bisect_left(sessions, True, key=fits)
         return sessions[found] if found < len(sessions) else None
 

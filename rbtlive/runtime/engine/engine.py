@@ -297,6 +297,7 @@ class TradingEngine:
             return
         self._stopping = True
         self.account_side.give_up()
+        self.core.state.callbacks.begins_later = False
         self.state = "stopping"
         self._wakeup.set()
         self._pump.stop()

@@ -23,9 +23,16 @@ from rbtlive.data.calendars.calendar import as_label, datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
 from rbtlive.data.feeds.axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadSessionName, InvalidSetting, NoFeed, OutsideCalendar, StrategyChanged
+from rbtlive.errors import (
+    BadSessionName,
+    HistoryWindowStartsBeforeData,
+    InvalidSetting,
+    NoFeed,
+    OutsideCalendar,
+    StrategyChanged,
+)
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.backtest import feed_portal, new_core, prepare_settings
+from rbtlive.runtime.backtest import feed_portal, later_start, new_core, prepare_settings
 from rbtlive.runtime.broker.account_opening import AccountRules, checked_positions
 from rbtlive.runtime.broker.books_watch import Policy
 from rbtlive.runtime.broker.broker_link import LinkSettings
@@ -38,7 +45,7 @@ from rbtlive.runtime.engine.swap import StartedSegment, begin
 from rbtlive.runtime.journal.files import StateFolder, check_session_name
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
 from rbtlive.runtime.journal.journal import Journal, RowKind
-from rbtlive.runtime.journal.opening import open_journal
+from rbtlive.runtime.journal.opening import found_start, open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
 from rbtlive.runtime.log import as_level
 from rbtlive.runtime.recorded.changes import plain_parameters, what_changed
@@ -89,6 +96,8 @@ class Launch:
         age_limit: How old a slice may be for orders to be sent.
         expected: Symbols of which a slice waits for a bar; None means all that the feed
             is asked for.
+        free_start: The run may begin anew where its windows fit: nobody said where.
+        waited_for: The window that it began anew for, in words; empty if it did not.
     """
 
     strategy: Any
@@ -110,6 +119,19 @@ class Launch:
     expected: tuple[str, ...] | None = None
     provenance: Mapping[str, Any] | None = None
     log_level: int = logging.INFO
+    free_start: bool = False
+    waited_for: str = ""
+
+    def beginning_later(self, early: HistoryWindowStartsBeforeData) -> Launch:
+        """Return the same launch from the first session on in which a window that began
+        before the data lies within it; from the same session, and without waiting for
+        windows, if there is none.
+        """
+        try:
+            settings = later_start(self.settings, early, self.portal)
+        except HistoryWindowStartsBeforeData:
+            return replace(self, free_start=False, fresh=True)
+        return replace(self, settings=settings, waited_for=early.window, fresh=True)
 
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
         """Run the `initialize` of edited code where a running session stands; None if
@@ -182,6 +204,7 @@ class Launch:
                 live=self.feed.is_live,
                 folder=self.folder,
                 provenance=self.provenance,
+                waited_for=self.waited_for,
             ),
             fresh=self.fresh,
         )
@@ -193,7 +216,7 @@ class Launch:
                 begun = self._checked(journal)
             if begun is not None:
                 self._write_segment(journal, begun.state)
-            return TradingEngine(
+            engine = TradingEngine(
                 self.strategy,
                 self.broker,
                 feed=self.feed,
@@ -213,6 +236,10 @@ class Launch:
         except BaseException:
             journal.close()
             raise
+        state = engine.core.state
+        state.callbacks.begins_later = self.free_start and begun is None
+        state.record.notes.waited_for = self.waited_for
+        return engine
 
     # What begins where the run was left, if this is other code and may go on from
     # there; None carries the run on.
@@ -323,8 +350,13 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         open_orders=open_orders,
     )
     executor = StrategyExecutor(strategy, settings["params"])
+    session, folder = check_session_name(_name_of(executor, name)), StateFolder(journal)
     source = _source_of(broker, feed, labels, warmup=settings.get("warmup"))
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
+    free_start = not source.is_live and start is None and settings.get("warmup") is None
+    later, waited_for = found_start(folder, session) if free_start and not fresh else (None, "")
+    if source.is_live:
+        start = _first_live_session(portal, clock, settings["end"])
     return Launch(
         strategy=strategy,
         executor=executor,
@@ -333,14 +365,16 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         portal=portal,
         settings=prepare_settings(
             portal,
-            start=_first_live_session(portal, clock, settings["end"]) if source.is_live else start,
+            start=_first_live_session(portal, clock, settings["end"])
+            if source.is_live
+            else later or start,
             capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
             frequency=frequency,
             endless=source.is_live,
             **settings,
         ),
-        name=check_session_name(_name_of(executor, name)),
-        folder=StateFolder(journal),
+        name=session,
+        folder=folder,
         fresh=fresh,
         on_divergence=on_divergence,
         open_orders=open_orders,
@@ -352,6 +386,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         account=AccountRules(positions=checked_positions(positions)),
         age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
         expected=_expected_of(expected, portal),
+        free_start=free_start and broker.simulated,
+        waited_for=waited_for,
     )
 
 

@@ -42,6 +42,7 @@ def make_header(
     live: bool,
     folder: StateFolder | None,
     provenance: Mapping[str, Any] | None = None,
+    waited_for: str = "",
 ) -> dict[str, Any]:
     """Return the header of a new run, and store the bars it uses as history beside the
     journals.
@@ -55,6 +56,8 @@ def make_header(
             run begins.
         folder: Where history is stored; None stores none.
         provenance: Where the strategy and its parameters come from, as plain values.
+        waited_for: The window that the run began anew for, in words; empty if it did
+            not.
     """
     calendar = portal.calendar
     first = calendar.number(settings.start)
@@ -81,6 +84,7 @@ def make_header(
         "dividends": dividend_facts(portal),
         "history": _store_history(portal, None if live else first, folder),
         **({} if provenance is None else {"provenance": dict(provenance)}),
+        **({"waited_for": waited_for} if waited_for else {}),
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from rbtlive.errors import JournalCorrupt, JournalUnwritable
+from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.chain import CHECKED_AT_ONCE_BYTES, TailCut, follow
@@ -86,6 +86,25 @@ def open_run(folder: StateFolder, name: str, run: int | None = None) -> Recorded
         JournalCorrupt: it is damaged before its end.
     """
     return RecordedRun(folder.find_run(name, run))
+
+
+def found_start(folder: StateFolder, name: str) -> tuple[str | None, str]:
+    """Return where the run that a session would carry on began, and the window that it
+    began anew for; (None, "") if it began where it was asked to, or there is none.
+    """
+    path = folder.journal_path(name)
+    if not path.exists():
+        return None, ""
+    try:
+        with closing(store.connect_read_only(path)) as connection:
+            header, _seed = store.read_header(connection, path)
+        waited_for = str(header.get("waited_for", ""))
+        if not waited_for:
+            return None, ""
+        with RecordedRun(path) as run:
+            return (None, "") if run.ended else (str(header["settings"]["start"]), waited_for)
+    except JournalError:  # opening it to be carried on says what is wrong
+        return None, ""
 
 
 def _resume(path: Path, *, lock: SessionLock, clock: Clock) -> Journal | None:
