@@ -7,9 +7,10 @@ the fill adds.
 from __future__ import annotations
 
 import abc
+import warnings
 from typing import Any, ClassVar
 
-from rbtlive.errors import NotBuilt
+from rbtlive.errors import NotBuilt, RbtliveWarning
 from rbtlive.finance.protocols import OrderLike, TransactionLike
 from rbtlive.finance.shared import FinancialModel, Future, checked_number
 from rbtlive.model.asset import Asset, Equity
@@ -36,7 +37,8 @@ class CommissionModel(FinancialModel, abc.ABC):
             transaction: The fill: signed `amount`, `price`.
 
         Returns:
-            Money, any number type. Nothing is booked unless it is above zero.
+            Money, any number type. What is below zero is shown with the order and not
+                booked, as in zipline.
         """
 
 
@@ -64,6 +66,19 @@ class FutureCommissionModel(CommissionModel):
 
     allowed_asset_types: ClassVar[tuple[type[Asset], ...]] = (Future,)
     _marks_asset_types = True
+
+
+# As zipline takes it: a rebate is not booked.
+def _cost(value: Any, name: str, owner: str, *, does: str = "nothing is charged") -> float:
+    number = checked_number(value, name, owner)
+    if number < 0:
+        warnings.warn(
+            f"{name} of {owner} is below zero, and as in zipline {does}: was {value!r}; a "
+            "rebate is not booked: pass what trading costs",
+            RbtliveWarning,
+            stacklevel=3,
+        )
+    return number
 
 
 def calculate_per_unit_commission(
@@ -99,7 +114,8 @@ class PerShare(EquityCommissionModel):
     equities.
 
     Args:
-        cost: Money a share.
+        cost: Money a share. Below zero it is warned of, and its absolute value is
+            charged, as zipline does.
         min_trade_cost: Least money an order that fills at all pays; None and 0 mean no
             minimum.
 
@@ -112,9 +128,9 @@ class PerShare(EquityCommissionModel):
         min_trade_cost: float | None = DEFAULT_MINIMUM_COST_PER_EQUITY_TRADE,
     ) -> None:
         owner = type(self).__name__
-        self.cost_per_share = checked_number(cost, "cost", owner, at_least=0)
+        self.cost_per_share = _cost(cost, "cost", owner, does="its absolute value is charged")
         self.min_trade_cost = min_trade_cost or 0
-        checked_number(self.min_trade_cost, "min_trade_cost", owner, at_least=0)
+        _cost(self.min_trade_cost, "min_trade_cost", owner, does="it is no minimum")
 
     def __repr__(self) -> str:
         parameters = f"cost_per_share={self.cost_per_share}, min_trade_cost={self.min_trade_cost}"
@@ -135,13 +151,14 @@ class PerTrade(CommissionModel):
     """Charge a flat sum, all of it on an order's first fill.
 
     Args:
-        cost: Money an order.
+        cost: Money an order. Below zero it is warned of, and nothing is charged, as in
+            zipline.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 283-323.
     """
 
     def __init__(self, cost: float = DEFAULT_MINIMUM_COST_PER_EQUITY_TRADE) -> None:
-        self.cost = checked_number(cost, "cost", type(self).__name__, at_least=0)
+        self.cost = _cost(cost, "cost", type(self).__name__)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(cost_per_trade={self.cost})"
@@ -156,13 +173,14 @@ class PerDollar(EquityCommissionModel):
     every fill.
 
     Args:
-        cost: Money for each unit of money traded; 0.0015 is 15 basis points.
+        cost: Money for each unit of money traded; 0.0015 is 15 basis points. Below zero
+            it is warned of, and nothing is charged, as in zipline.
 
     Source: zipline-reloaded 3.2.1, finance/commission.py, lines 362-390.
     """
 
     def __init__(self, cost: float = DEFAULT_PER_DOLLAR_COST) -> None:
-        self.cost_per_dollar = checked_number(cost, "cost", type(self).__name__, at_least=0)
+        self.cost_per_dollar = _cost(cost, "cost", type(self).__name__)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(cost_per_dollar={self.cost_per_dollar})"

@@ -162,7 +162,7 @@ class SimVenue:
                 f"{exact_price} for order {order.id} "
                 f"({order.asset.symbol}); see the slippage model"
             )
-        emit(order, signed, exact_price, max(ZERO, cost))
+        emit(order, signed, exact_price, cost)
 
     def _cost(
         self, shown: Any, order: Any, *, amount: Decimal, price: Decimal, now: datetime

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rbtlive.errors import NotBuilt
+from rbtlive.errors import NotBuilt, RbtliveWarning
 from rbtlive.finance.commission import (
     CommissionModel,
     EquityCommissionModel,
@@ -114,17 +114,31 @@ def test_models_of_futures_say_that_they_are_not_built(make) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PerShare(-0.001), "cost of PerShare must be finite and at least 0: was -0.001"),
+        (lambda: PerShare(math.nan), "cost of PerShare must be finite: was nan"),
         (
-            lambda: PerShare(0.001, -1),
-            "min_trade_cost of PerShare must be finite and at least 0: was -1",
+            lambda: PerShare(0.001, -math.inf),
+            "min_trade_cost of PerShare must be finite: was -inf",
         ),
-        (lambda: PerTrade(math.inf), "cost of PerTrade must be finite and at least 0: was inf"),
-        (lambda: PerDollar(math.nan), "cost of PerDollar must be finite and at least 0: was nan"),
+        (lambda: PerTrade(math.inf), "cost of PerTrade must be finite: was inf"),
+        (lambda: PerDollar(math.nan), "cost of PerDollar must be finite: was nan"),
     ],
 )
 def test_an_impossible_cost_is_a_value_error_that_names_it(make, message) -> None:
     with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: PerShare(-0.01), "cost of PerShare is below zero.*absolute value.*was -0.01"),
+        (lambda: PerShare(0.01, -1), "min_trade_cost of PerShare is below zero.*no minimum"),
+        (lambda: PerTrade(-3), "cost of PerTrade is below zero.*nothing is charged.*was -3"),
+        (lambda: PerDollar(-0.001), "cost of PerDollar is below zero.*nothing is charged"),
+    ],
+)
+def test_a_cost_below_zero_is_warned_of(make, words) -> None:
+    with pytest.warns(RbtliveWarning, match=words):
         make()
 
 

@@ -13,9 +13,11 @@ from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
+from rbtlive.core.state.venue_port import RemoteVenue
 from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
+from rbtlive.model.number import ZERO
 from rbtlive.model.order import Transaction
 from rbtlive.sim.matching import execution_id, fill_event
 
@@ -97,7 +99,8 @@ def _book(
 ) -> None:
     asset = order.asset
     state.portfolio.book_transaction(asset, amount, price=price, dt=dt)
-    if commission:
+    # As in zipline, what is below zero is shown and not booked; brokers' rebates are.
+    if commission > ZERO or (commission and isinstance(state.venue, RemoteVenue)):
         state.unbooked_commissions.append((asset, commission))
     state.record.transactions.append(
         Transaction(dt, asset, amount, price, commission, order.id, name)
