@@ -297,7 +297,7 @@ class TradingEngine:
             return
         self._stopping = True
         self.account_side.give_up()
-        self.core.state.callbacks.begins_later = False
+        self.run_state.keep_start()
         self.state = "stopping"
         self._wakeup.set()
         self._pump.stop()
@@ -343,7 +343,7 @@ class TradingEngine:
         if self.feed.is_live:
             if run.last_slice is not None:
                 # A feed that stays silent from the start is noticed too.
-                self.timekeeper.note_slice(run.last_slice, self.core.state.settings.interval)
+                self.timekeeper.note_slice(run.last_slice, run.interval)
             self.tasks.start(self.timekeeper.run(lambda: self.core), "clock")
 
     # -- the loop ---------------------------------------------------------------------
@@ -395,7 +395,7 @@ class TradingEngine:
         last_bars = self.processor.last_bars
         # Of slices that came together, the last one shows how the feed stands.
         if last_bars is not None:
-            self.timekeeper.note_slice(last_bars.timestamp, self.core.state.settings.interval)
+            self.timekeeper.note_slice(last_bars.timestamp, self.run_state.interval)
 
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an

@@ -133,6 +133,20 @@ class Launch:
             return replace(self, free_start=False, fresh=True)
         return replace(self, settings=settings, waited_for=early.window, fresh=True)
 
+    def where_it_began(self) -> Launch:
+        """Return the same launch from where the run that it carries on has begun anew,
+        if it has.
+        """
+        start, waited_for = (
+            found_start(self.folder, self.name)
+            if self.free_start and not self.fresh
+            else (None, "")
+        )
+        if start is None:
+            return self
+        settings = replace(self.settings, start=date.fromisoformat(start))
+        return replace(self, settings=settings, waited_for=waited_for)
+
     def begin_swap(self, running: TradingEngine) -> StartedSegment | None:
         """Run the `initialize` of edited code where a running session stands; None if
         the code is the same.
@@ -350,13 +364,8 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         open_orders=open_orders,
     )
     executor = StrategyExecutor(strategy, settings["params"])
-    session, folder = check_session_name(_name_of(executor, name)), StateFolder(journal)
     source = _source_of(broker, feed, labels, warmup=settings.get("warmup"))
     portal = feed_portal(source, data, {"frequency": frequency, "calendar": calendar})
-    free_start = not source.is_live and start is None and settings.get("warmup") is None
-    later, waited_for = found_start(folder, session) if free_start and not fresh else (None, "")
-    if source.is_live:
-        start = _first_live_session(portal, clock, settings["end"])
     return Launch(
         strategy=strategy,
         executor=executor,
@@ -365,16 +374,14 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         portal=portal,
         settings=prepare_settings(
             portal,
-            start=_first_live_session(portal, clock, settings["end"])
-            if source.is_live
-            else later or start,
+            start=_first_live_session(portal, clock, settings["end"]) if source.is_live else start,
             capital_base=DEFAULT_CAPITAL if capital_base is None else capital_base,
             frequency=frequency,
             endless=source.is_live,
             **settings,
         ),
-        name=session,
-        folder=folder,
+        name=check_session_name(_name_of(executor, name)),
+        folder=StateFolder(journal),
         fresh=fresh,
         on_divergence=on_divergence,
         open_orders=open_orders,
@@ -386,9 +393,13 @@ def prepare(  # noqa: PLR0913 - what attach takes, each by name
         account=AccountRules(positions=checked_positions(positions)),
         age_limit=AgeLimit(late_orders, as_age(max_decision_age)),
         expected=_expected_of(expected, portal),
-        free_start=free_start and broker.simulated,
-        waited_for=waited_for,
-    )
+        free_start=broker.simulated and not source.is_live and _is_open(start, settings),
+    ).where_it_began()
+
+
+# Whether nobody said where the run begins.
+def _is_open(start: Any, settings: Mapping[str, Any]) -> bool:
+    return start is None and settings.get("warmup") is None
 
 
 # The symbols as the portal spells them.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rbtlive.data.feeds.as_feed import DataFeed
     from rbtlive.model.commands import Command
     from rbtlive.model.events import Event, OrderFillEvent
+    from rbtlive.model.interval import Interval
     from rbtlive.runtime.broker.broker_link import BrokerLink
     from rbtlive.runtime.clock import Clock
     from rbtlive.runtime.engine.dispatcher import EventDispatcher
@@ -59,6 +60,15 @@ class LiveRun:
     def has_core(self) -> bool:
         """Whether a core has been made."""
         return hasattr(self, "core")
+
+    @property
+    def interval(self) -> Interval:
+        """How long a bar of the run is."""
+        return self.core.state.settings.interval
+
+    def keep_start(self) -> None:
+        """Let the run begin anew no more: it is being stopped."""
+        self.core.state.callbacks.begins_later = False
 
     def enqueue_if(self, event: Event | None) -> None:
         """Put an event into the queue, if there is one."""
