@@ -121,7 +121,7 @@ def class_of(symbol: str, *, calendar: str = "") -> str | None:
     if name in _COINS and (calendar == "24/7" or _PERPETUAL.search(symbol.upper())):
         return "crypto"
     base, quote = _parts(name)
-    if base in _CURRENCIES and quote in _CURRENCIES:
+    if (base in _CURRENCIES and quote in _CURRENCIES) or _is_of_the_dollar(symbol):
         return "fx"
     if base in _COINS or quote in _STABLE or ("/" in name and quote in _QUOTES):
         return "crypto"
@@ -136,7 +136,14 @@ def common_class(symbols: Iterable[str]) -> str | None:
 
 def quote_of(symbol: str) -> str:
     """Return the currency that a symbol's prices are in; "USD" if it shows none."""
+    if _is_of_the_dollar(symbol):
+        return _bare(symbol)
     return _parts(_bare(symbol))[1] or "USD"
+
+
+# Yahoo's "JPY=X" is the dollar in yen.
+def _is_of_the_dollar(symbol: str) -> bool:
+    return symbol.upper().endswith("=X") and _bare(symbol) in _CURRENCIES
 
 
 def _bare(symbol: str) -> str:

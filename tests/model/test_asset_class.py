@@ -17,6 +17,9 @@ SHOWN = {
     "EUR/USD": "fx",
     "EUR_USD": "fx",
     "USDJPY=X": "fx",
+    "JPY=X": "fx",
+    "CHF=x": "fx",
+    "ABC=X": None,
     "ES=F": "future",
     "AAPL240119C00150000": "option",
     "AAPL": None,
@@ -41,8 +44,9 @@ def test_a_bare_coin_is_crypto_only_round_the_clock():
 
 
 def test_the_quote_currency_is_the_second_of_a_pair():
-    assert [quote_of(s) for s in ("USDJPY=X", "BTC/EUR", "ETHUSDT", "AAPL")] == [
+    assert [quote_of(s) for s in ("USDJPY=X", "CAD=X", "BTC/EUR", "ETHUSDT", "AAPL")] == [
         "JPY",
+        "CAD",
         "EUR",
         "USDT",
         "USD",

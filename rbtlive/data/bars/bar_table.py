@@ -284,20 +284,22 @@ class BarTable(BarReads):
             self._reserve(max(need, 2 * len(self._us), 64))
         self._us[self.rows : need] = us
         self._sessions[self.rows : need] = sessions
+        for field, matrix in self._matrices.items():
+            matrix[self.rows : need] = EMPTY[field]
         self.laid_out = need
 
+    # Only what is there is copied: to blank a million rows that are not opened yet
+    # would hold a session's loop for a tenth of a second.
     def _reserve(self, capacity: int) -> None:
-        def longer(array: NDArray[Any], blank: float) -> NDArray[Any]:
-            grown = np.full((capacity, *array.shape[1:]), blank, dtype=array.dtype)
+        def longer(array: NDArray[Any]) -> NDArray[Any]:
+            grown = np.empty((capacity, *array.shape[1:]), dtype=array.dtype)
             grown[: self.rows] = array[: self.rows]
             return grown
 
         self.generation += 1
-        self._us = longer(self._us, 0)
-        self._sessions = longer(self._sessions, 0)
-        self._matrices = {
-            field: longer(matrix, EMPTY[field]) for field, matrix in self._matrices.items()
-        }
+        self._us = longer(self._us)
+        self._sessions = longer(self._sessions)
+        self._matrices = {field: longer(matrix) for field, matrix in self._matrices.items()}
         self._note_cells()
 
     # Writing a number through a view costs a third of writing it into the array.

@@ -45,6 +45,16 @@ READ_ERRORS: Final = (
 )
 """What polars raises of a file that is broken."""
 
+_NO_ONE_TYPE: Final = (
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pl.exceptions.PanicException,
+    pl.exceptions.PolarsError,
+)
+"""What polars raises of objects that it has no common type for."""
+
 _NO_NUMBER: Final = ("", "NA", "N/A", "NULL", "null", "None")
 
 
@@ -351,7 +361,7 @@ def _from_pandas(source: Any, *, what: str, wanted: Collection[str]) -> pl.DataF
                 )
             try:
                 columns.append(pandas_column(source[name]).alias(str(name)))
-            except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+            except _NO_ONE_TYPE as error:
                 raise WrongColumnType(
                     f"column {name!r} of {what} must hold values of one type: was pandas "
                     f"{source[name].dtype} "

@@ -41,9 +41,10 @@ _FOREIGN: Final = (
     ArithmeticError,
     AttributeError,
     LookupError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
+    pl.exceptions.PanicException,
     pl.exceptions.PolarsError,
 )
 

@@ -1,7 +1,9 @@
 """Arguments and sources that cannot be end in errors of ours, each with its own words."""
 
 import math
+from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -134,3 +136,20 @@ def test_values_at_the_edge_are_kept_to_the_digit():
     tiny = ALL.with_columns(pl.lit(1e-300).alias(name) for name in FIELDS)
 
     same_daily(rbt.read(tiny), tiny)
+
+
+@pytest.mark.parametrize(
+    "value", [Decimal("NaN"), Decimal("1e400"), object(), 1j, {"a": 1}], ids=str
+)
+@pytest.mark.parametrize("field", ["date", "close"])
+def test_objects_that_polars_cannot_hold_are_read_or_refused(field, value):
+    rows = ALL.filter(pl.col("symbol") == "AAPL").to_dicts()
+    rows[1][field] = value
+    frame = pd.DataFrame(rows)
+    for take in (
+        lambda: rbt.read(rows),
+        lambda: rbt.read(frame),
+        lambda: rbt.backtest(STRATEGY, frame),
+    ):
+        with suppress(RbtliveError):  # and nothing else: not even a panic of polars
+            take()
