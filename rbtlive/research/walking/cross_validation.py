@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -28,7 +28,7 @@ from rbtlive.research.sweeping.sweep import sweep
 from rbtlive.research.walking.folds import SWEEPS, Split, combinations, sessions_of
 from rbtlive.runtime.backtest import prepare_settings
 
-Returns = NDArray[np.float64]
+Returns: TypeAlias = "NDArray[np.float64]"
 Score = Callable[[Returns, int], Returns]
 """Takes returns (runs x sessions) and how many sessions make a year; returns a value a
 run, NaN for none."""
