@@ -35,7 +35,9 @@ class DayTrades:
         """Note an execution: what was held before it, and its signed shares."""
         if not before or (before > 0) == (amount > 0):
             self.opened[symbol] = session
-        elif self.opened.get(symbol) == session and (session, symbol) not in self.closed:
+        elif self.opened.pop(symbol, None) == session:
+            # Several sales of what was bought at once are one day trade; what is bought
+            # after them begins another.
             self.closed.append((session, symbol))
 
     def would_be(self, symbol: str, session: int, *, held: Decimal, amount: Decimal) -> bool:

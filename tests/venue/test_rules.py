@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from rbtlive.venue.bars import VenueMarket
+from rbtlive.venue.rules import DayTrades
 from tests.venue.process import VenueProcess
 from tests.venue.test_book import Desk
 
@@ -91,6 +92,20 @@ def test_the_fourth_day_trade_of_a_small_account_is_refused(venue):
     refused(venue.place("out", qty="1", side="sell"), 403, "pattern day trading protection")
     venue.advance()
     assert venue.place("tomorrow", qty="1", side="sell")[0] == 200
+
+
+def test_each_round_trip_of_a_session_is_a_day_trade_and_each_part_of_one_is_not():
+    trades = DayTrades()
+    for _ in range(2):
+        for before, amount in ((0, 10), (10, -4), (6, -6)):
+            trades.note("IBM", 7, before=Decimal(before), amount=Decimal(amount))
+
+    assert trades.count(7) == 2
+
+    trades.note("IBM", 7, before=Decimal(0), amount=Decimal(5))
+    trades.note("IBM", 8, before=Decimal(5), amount=Decimal(-5))  # held over night
+
+    assert trades.count(8) == 2
 
 
 def test_what_is_hard_to_borrow_is_not_sold_short():
