@@ -52,6 +52,14 @@ def test_each_test_is_what_backtest_gives_for_the_chosen_parameters():
         assert fold["out_of_sample"] == test.metrics["sharpe"]
 
 
+@pytest.mark.parametrize("anchored", [False, True])
+def test_on_bare_data_the_first_training_begins_where_its_windows_fit(anchored):
+    found = forward(start=None, anchored=anchored)
+
+    assert [swept.errors.height for swept in found.sweeps] == [0] * len(found)
+    assert found.folds["train_start"][0] == market().calendar.label(market().first_session)
+
+
 def test_the_stitched_result_is_a_run_whose_books_balance():
     found = forward(cross(), {"fast": [2, 3], "slow": [6]}, train=30, test=9)
     result = found.result

@@ -191,6 +191,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
     )
     settings = prepare_settings(portal, **options)
+    is_bare = options.get("start") is None and options.get("warmup") is None
     calendar = portal.calendar
     assert settings.end is not None
     first = calendar.number(settings.start)
@@ -204,8 +205,10 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     for place, fold in enumerate(folds):
         labels = [calendar.label(first + n) for n in (*fold.train, *fold.test)]
         ends = [calendar.label(first + n - 1) for n in (fold.train[1], fold.test[1])]
+        # Where the data begins, a run may begin later: once its windows fit.
+        begin = None if is_bare and not fold.train[0] else labels[0]
         found = sweep(
-            strategy, portal, params, maximize=maximize, start=labels[0], end=ends[0],
+            strategy, portal, params, maximize=maximize, start=begin, end=ends[0],
             capital_base=capital, progress=progress, **searching, **options,
         )  # fmt: skip
         try:
