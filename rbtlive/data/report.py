@@ -14,7 +14,7 @@ import polars as pl
 
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.reading.intake import Intake
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -272,12 +272,17 @@ def _with_missing_minutes(portal: ReportedBars, spans: pl.DataFrame) -> pl.DataF
     ]
     bars = pl.concat(
         [
-            part.group_by("asset", "session").agg(pl.len().alias("bars"))
+            part.group_by("asset", "session").agg(
+                pl.len().alias("bars"), pl.col("us").min().alias("from"), pl.col("us").max()
+            )
             for part in minutes.parts(portal.first_session, portal.last_session)
         ]
     )
-    lacking = bars.group_by("asset", "session").agg(pl.col("bars").sum())
+    lacking = bars.group_by("asset", "session").agg(
+        pl.col("bars").sum(), pl.col("from").min(), pl.col("us").max()
+    )
     whole = np.asarray(lengths)[lacking["session"].to_numpy() - portal.first_session]
+    whole -= _outside(lacking, grid)
     lacking = lacking.with_columns(pl.Series("whole", whole))
     short = (
         lacking.with_columns((pl.col("whole") - pl.col("bars")).alias("lack"))
@@ -291,6 +296,25 @@ def _with_missing_minutes(portal: ReportedBars, spans: pl.DataFrame) -> pl.DataF
         (pl.col("missing").cast(pl.Int64) + pl.col("lack").fill_null(0)).alias("missing"),
         pl.min_horizontal("session", "short").alias("session"),
     )
+
+
+# How many bars of an asset's first session lie before its first bar, and of its last
+# session behind its last bar.
+def _outside(sessions: pl.DataFrame, grid: BarGrid) -> NDArray[np.int64]:
+    outside = np.zeros(sessions.height, dtype=np.int64)
+    session = pl.col("session")
+    edges = sessions.with_row_index("row").with_columns(
+        (session == session.min().over("asset")).alias("begins"),
+        (session == session.max().over("asset")).alias("ends"),
+    )
+    wanted = edges.filter(pl.col("begins") | pl.col("ends"))
+    columns = wanted.select("row", "session", "from", "us", "begins", "ends")
+    for row, number, first_us, last_us, begins, ends in columns.iter_rows():
+        stamps = grid.ends_us(number)
+        before = int(stamps.searchsorted(first_us)) if begins else 0
+        behind = len(stamps) - int(stamps.searchsorted(last_us, side="right")) if ends else 0
+        outside[row] = before + behind
+    return outside
 
 
 def _zero_volumes(portal: ReportedBars) -> int:

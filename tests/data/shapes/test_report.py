@@ -42,6 +42,15 @@ def test_missing_minutes_are_counted():
     assert report.gaps.row(0)[1] == 4
 
 
+def test_bars_that_begin_and_end_within_a_session_lack_nothing_outside_of_them():
+    bars = minutes()
+    inside = pl.int_range(pl.len()).is_between(100, bars.height - 51)
+
+    assert rbt.read(bars.filter(inside)).report().gaps.is_empty()
+    holed = inside & ~pl.int_range(pl.len()).is_between(500, 503)
+    assert rbt.read(bars.filter(holed)).report().gaps.row(0)[1] == 4
+
+
 def test_a_split_that_prices_show_is_suspected_until_it_is_given():
     half = pl.int_range(pl.len()) >= 40
     prices = ("open", "high", "low", "close")
