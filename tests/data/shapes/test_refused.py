@@ -139,7 +139,9 @@ def test_values_at_the_edge_are_kept_to_the_digit():
 
 
 @pytest.mark.parametrize(
-    "value", [Decimal("NaN"), Decimal("1e400"), object(), 1j, {"a": 1}], ids=str
+    "value",
+    [Decimal("NaN"), Decimal("1e400"), object(), 1j, {"a": 1}],
+    ids=["nan", "huge", "object", "complex", "mapping"],
 )
 @pytest.mark.parametrize("field", ["date", "close"])
 def test_objects_that_polars_cannot_hold_are_read_or_refused(field, value):
