@@ -33,6 +33,9 @@ class Rotation(rbt.TradingAlgorithm):
             raise ValueError("a failing callback <b>on purpose</b>")
 '''
 
+LIGHT = STRATEGY.replace("        time.sleep(0.02)\n", "")
+"""The same, with a kernel that is idle most of the time, however busy the machine is."""
+
 FEED = """\
 async def bursts(size=15, pause_s=1.0):
     for number, event in enumerate(rbt.ReplayFeed(bars).slices(), 1):

@@ -28,12 +28,10 @@ def notebook_of(*cells):
     return "\n\n".join(["import marimo\n\napp = marimo.App()", *functions])
 
 
-# The kernel is idle most of the time, however busy the machine is.
-LIGHT = cells.STRATEGY.replace("        time.sleep(0.02)\n", "")
 FEED = cells.FEED.replace("size=15", "size=4")
 APP = notebook_of(
     ((), cells.SETUP, ("asyncio", "bars", "rbt")),
-    (("rbt",), LIGHT, ("Rotation",)),
+    (("rbt",), cells.LIGHT, ("Rotation",)),
     (("asyncio", "bars", "rbt"), FEED, ("bursts",)),
     (("Rotation", "bars", "bursts", "rbt"), cells.attach("state"), ("session",)),
     (("rbt", "session"), 'session\nrbt.board(journal="state")', ()),

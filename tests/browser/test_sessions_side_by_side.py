@@ -8,8 +8,6 @@ from tests.browser.jupyter_server import wait_until
 
 pytestmark = pytest.mark.browser
 
-# Two sessions leave the kernel idle most of the time, however busy the machine is.
-LIGHT = cells.STRATEGY.replace("        time.sleep(0.02)\n", "")
 BOTH = """\
 alpha, beta = (
     rbt.attach(
@@ -29,7 +27,7 @@ BOARD = 'rbt.board(journal="both")'
 @pytest.fixture(scope="module")
 def page(browser, lab):
     """A page with two sessions that trade."""
-    code = [cells.SETUP, LIGHT, cells.FEED, BOTH, BESIDE, BOARD, cells.LAST]
+    code = [cells.SETUP, cells.LIGHT, cells.FEED, BOTH, BESIDE, BOARD, cells.LAST]
     cells.write(lab.root / "both.ipynb", code)
     with lab.kernel_of("both.ipynb") as kernel, watched_page(browser) as page:
         open_notebook(page, lab, name="both.ipynb", kernel=kernel)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, TypeAlias
 
 from rbtlive.errors import FeedError
+from rbtlive.model.calls import takes
 
 Connect: TypeAlias = Callable[[frozenset[str] | None], AsyncIterable[object]]
 
@@ -26,31 +27,19 @@ def as_connect(function: Callable[..., Any]) -> Connect:
     Raises:
         FeedError: it needs other arguments.
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # it does not say
+    if takes(function, None):
         return function
-    if _takes(signature, None):
-        return function
-    if _takes(signature):
+    if takes(function):
         return lambda _symbols: function()
+    name = getattr(function, "__name__", type(function).__name__)
     raise FeedError(
         "the function that opens a feed is called as function(symbols): was "
-        f"{getattr(function, '__name__', type(function).__name__)}{signature}; give it one "
-        "parameter, or none"
+        f"{name}{inspect.signature(function)}; give it one parameter, or none"
     )
 
 
-def _takes(signature: inspect.Signature, *args: object) -> bool:
-    try:
-        signature.bind(*args)
-    except TypeError:
-        return False
-    return True
-
-
 class Opening:
-    """A source that is opened in the task of whoever reads it, so that a failure to
+    """A source that is opened in the task of its reader, so that a failure to
     open counts as a drop.
 
     Args:

@@ -9,11 +9,11 @@ import difflib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from inspect import signature
 from typing import Any
 
 from rbtlive.errors import EmptySweep, InvalidSetting, SweepTooLarge, UnknownParameter
 from rbtlive.model.arrays import np
+from rbtlive.model.calls import takes
 
 UNASKED = 10_000
 """A grid with more runs than these is started only with `n=`."""
@@ -48,18 +48,6 @@ def nearest(name: str, known: Any) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none'}"
 
 
-def _takes_one(function: object) -> bool:
-    if not callable(function):
-        return False
-    try:
-        signature(function).bind({})
-    except TypeError:
-        return False
-    except ValueError:  # a function of C that does not say what it takes
-        return True
-    return True
-
-
 class Space:
     """The values that each parameter may take.
 
@@ -75,7 +63,7 @@ class Space:
                 "params of sweep() must map each parameter to its values: was "
                 f"{type(params).__name__}; pass e.g. {{'fast': [5, 10], 'slow': [20, 50]}}"
             )
-        if where is not None and not _takes_one(where):
+        if where is not None and not (callable(where) and takes(where, {})):
             raise InvalidSetting(
                 f"where must be a function of one argument, the parameters: was {where!r}; pass "
                 'e.g. where=lambda p: p["fast"] < p["slow"]'

@@ -12,13 +12,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import polars as pl
 
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
-from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.arrays import np
+from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import number
@@ -28,8 +29,7 @@ from rbtlive.research.sweeping.sweep import sweep
 from rbtlive.research.walking.folds import SWEEPS, Split, combinations, sessions_of
 from rbtlive.runtime.backtest import prepare_settings
 
-Returns: TypeAlias = "NDArray[np.float64]"
-Score = Callable[[Returns, int], Returns]
+Score = Callable[[Floats, int], Floats]
 """Takes returns (runs x sessions) and how many sessions make a year; returns a value a
 run, NaN for none."""
 SPLITS_AT_MOST = 20_000
@@ -128,7 +128,7 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     purge: Any = 0,
     embargo: Any = 0,
     splitter: Any = None,
-    maximize: str | Callable[[Returns], Any] = "sharpe",
+    maximize: str | Callable[[Floats], Any] = "sharpe",
     **options: Any,
 ) -> CrossValidation:
     """Choose parameters by combinatorial purged cross-validation.
@@ -204,7 +204,7 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
 def _score_of(maximize: Any) -> tuple[Score, float]:
     if callable(maximize):
 
-        def each(returns: Returns, a_year: int) -> Returns:
+        def each(returns: Floats, a_year: int) -> Floats:
             del a_year
             return np.array([number(maximize(row)) for row in returns])
 
@@ -217,7 +217,7 @@ def _score_of(maximize: Any) -> tuple[Score, float]:
         )
     sign = -1.0 if maximize.startswith("-") else 1.0
 
-    def ratio(returns: Returns, a_year: int) -> Returns:
+    def ratio(returns: Floats, a_year: int) -> Floats:
         found = ratios(np.ascontiguousarray(returns), a_year)[name]
         return np.where(np.isfinite(found), found, np.nan)
 
@@ -225,7 +225,7 @@ def _score_of(maximize: Any) -> tuple[Score, float]:
 
 
 def _choice(
-    split: Split, returns: Returns, score: tuple[Score, float], a_year: int
+    split: Split, returns: Floats, score: tuple[Score, float], a_year: int
 ) -> dict[str, Any]:
     value, sign = score
     inside = value(returns[split.train].T, a_year)
@@ -303,10 +303,10 @@ def _paths(
     labels: Sequence[date],
     splits: Sequence[Split],
     columns: Sequence[int],
-    returns: Returns,
+    returns: Floats,
     a_year: int,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    paths: list[Returns] = []
+    paths: list[Floats] = []
     for split, column in zip(splits, columns, strict=True):
         for places in split.test.values():
             free = (path for path in paths if np.isnan(path[places]).all())
