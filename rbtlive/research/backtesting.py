@@ -16,11 +16,13 @@ from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.interval import DAY
+from rbtlive.research.parameters import parameter_facts
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
 from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
 from rbtlive.runtime.garbage_collection import forget_with
+from rbtlive.runtime.recorded.changes import plain_parameters
 
 
 @teaches_names
@@ -165,6 +167,7 @@ def result_of(core: TradingCore) -> BacktestResult:
         context=context,
         bars=MarketBars(lambda: state.market),
         provenance=lambda: {
+            **parameter_facts(plain_parameters(strategy)),
             "source": strategy.fingerprint(),
             "data": state.market.portal.fingerprint(),
         },

@@ -54,7 +54,7 @@ def figure_of(record: RunRecord) -> Any:
     figure.update_yaxes(title_text="Portfolio value", row=1, col=1)
     figure.update_yaxes(title_text="Drawdown", tickformat=".0%", row=2, col=1)
     figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
-    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
+    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, automargin=True, title_standoff=8)
     figure.update_layout(
         title={"text": html.escape(record.strategy_name), "x": 0.01, "xanchor": "left", "y": 0.97},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": _GRID, "activecolor": _TEXT},

@@ -252,9 +252,10 @@ class ResultTables:
 
     @cached_property
     def provenance(self) -> dict[str, str]:
-        """What the run was made of: `source` (hash of the strategy's code) and `data`
-        (fingerprint of the bars), as far as they are known; of a session also its
-        parameters and what was changed while it ran (`from 2026-03-02 21:00 UTC`).
+        """What the run was made of: `parameter NAME` (each parameter's value, defaults
+        included), `source` (hash of the strategy's code) and `data`
+        (fingerprint of the bars), as far as they are known; of a session also what was
+        changed while it ran (`from 2026-03-02 21:00 UTC`).
         """
         made_of = {} if self._provenance is None else dict(self._provenance())
         return made_of | ({} if self.history is None else dict(self.history()))

@@ -69,7 +69,17 @@ def follow(picture, change):
         for gone in change.get(f"{key}_gone", ()):
             del rows[gone]
         picture[key] = list(rows.values())
-    groups = ("head", "queue", "meters", "feed", "money", "counts", "live", "refusals")
+    groups = (
+        "head",
+        "queue",
+        "meters",
+        "feed",
+        "money",
+        "counts",
+        "live",
+        "price_live",
+        "refusals",
+    )
     for key in (*groups, "symbols", "price"):
         if key in change:
             picture[key] = change[key]

@@ -244,3 +244,23 @@ def test_ticks_are_round_and_hold_the_span():
     assert ticks[0] <= -0.57
     assert ticks[-1] == 0.0
     assert nice_ticks(5.0, 5.0)[0] == 5.0
+
+
+def test_parameters_left_at_their_defaults_are_compared_and_reported(tmp_path):
+    class Sized(rbt.TradingAlgorithm):
+        size = 40
+
+        def handle_data(self, context, data):
+            self.order(self.symbol("AAPL"), self.size)
+
+    bars = rbt.load_sample("us-daily")
+    span = {"start": "2005-01-03", "end": "2005-01-31"}
+    usual = rbt.backtest(Sized, bars, **span)
+    other = rbt.backtest(Sized, bars, **span, params={"size": 90})
+
+    compared = rbt.compare(usual, other)
+
+    assert compared.settings.rows() == [("param size", "40", "90")]
+    page = usual.report(tmp_path / "usual.html").read_text("utf-8")
+    assert ">parameter size</th><td>40</td>" in page
+    assert compared._repr_html_().count("<polyline") == 2

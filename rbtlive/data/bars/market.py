@@ -278,6 +278,15 @@ class Market(Cursor):
         """Return the splits that take effect in a session."""
         return self._splits.get(session, ())
 
+    def splits_of(self, index: int) -> list[tuple[int, Decimal]]:
+        """Return the session and the ratio of each split of an asset that is known."""
+        return [
+            (session, split.ratio)
+            for session, splits in self._splits.items()
+            for split in splits
+            if split.asset == index
+        ]
+
     def ratio_of(self, index: int, session: int) -> Decimal | None:
         """Return the ratio of an asset's split in a session, None if it has none."""
         return next((s.ratio for s in self._splits.get(session, ()) if s.asset == index), None)

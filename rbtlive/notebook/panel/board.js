@@ -9,11 +9,17 @@ function boardView(st, act) {
     twice("Resume", "Sure?", `Call the callbacks of ${name} again, and take orders; asks back`, () => act("resume", name)),
     twice("Stop", "Sure?", `End ${name} gracefully; asks back`, () => act("stop", name)),
     twice("Kill", "Sure?", `Cancel all orders of ${name} and halt; asks back`, () => act("kill", name)));
+  // What would change nothing is not offered.
+  function fit({ children: [pause, resume] }, row) {
+    const halted = row.state === "paused" || row.trading !== "running";
+    pause.hidden = halted;
+    resume.hidden = !halted;
+  }
   const view = table("Sessions", {
     keyed: "name",
     tone: (row) => (row.state === "failed" || row.trading === "halted" || row.errors ? "bad" : row.profit > 0 ? "good" : ""),
     first: (a, b) => b.running - a.running || (a.name < b.name ? -1 : 1),
-    action: { button: buttons, offered: (row) => row.running && st.linked },
+    action: { button: buttons, offered: (row) => row.running && st.linked, fit },
   });
   const total = h("span", { class: "rbt-count" });
   const answer = h("div", { class: "rbt-answer", role: "status", "aria-live": "polite" });

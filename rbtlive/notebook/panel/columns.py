@@ -13,6 +13,12 @@ Kind = Literal[
 ]
 
 
+NARROW: Final = 560
+MIDDLE: Final = 900
+WIDTHS: Final = (NARROW, MIDDLE)
+"""Pixels at which views begin to show more columns; `panel.css` has them too."""
+
+
 class Column(NamedTuple):
     """One column.
 
@@ -20,28 +26,28 @@ class Column(NamedTuple):
         key: The row's key.
         title: What stands above it.
         kind: How a value is written and aligned.
-        optional: Whether a narrow view leaves it out.
+        wide: Pixels of width from which a view shows it: 0, or one of `WIDTHS`.
     """
 
     key: str
     title: str
     kind: Kind
-    optional: bool = False
+    wide: int = 0
 
 
 ORDER_COLUMNS: Final = (
     Column("id", "#", "id"),
-    Column("created", "Time", "time"),
+    Column("created", "Time", "time", wide=NARROW),
     Column("symbol", "Symbol", "text"),
     Column("side", "Side", "text"),
-    Column("type", "Type", "text", optional=True),
+    Column("type", "Type", "text", wide=NARROW),
     Column("amount", "Amount", "signed"),
-    Column("limit", "Limit", "price", optional=True),
-    Column("stop", "Stop", "price", optional=True),
+    Column("limit", "Limit", "price", wide=NARROW),
+    Column("stop", "Stop", "price", wide=NARROW),
     Column("filled", "Filled", "signed"),
-    Column("price", "Avg price", "price"),
+    Column("price", "Avg price", "price", wide=NARROW),
     Column("state", "Status", "state"),
-    Column("changed", "Changed", "time", optional=True),
+    Column("changed", "Changed", "time", wide=MIDDLE),
     Column("reason", "Reason", "reason"),
 )
 """`open` beside them says whether the order can still trade."""
@@ -49,12 +55,12 @@ ORDER_COLUMNS: Final = (
 POSITION_COLUMNS: Final = (
     Column("symbol", "Symbol", "text"),
     Column("amount", "Amount", "signed"),
-    Column("cost", "Cost", "price", optional=True),
-    Column("price", "Price", "price"),
+    Column("cost", "Cost", "price", wide=NARROW),
+    Column("price", "Price", "price", wide=NARROW),
     Column("value", "Value", "money"),
-    Column("weight", "Weight", "share"),
+    Column("weight", "Weight", "share", wide=NARROW),
     Column("profit", "Profit", "gain"),
-    Column("elsewhere", "Others hold", "text", optional=True),
+    Column("elsewhere", "Others hold", "text", wide=NARROW),
 )
 """`elsewhere` says what outside and other runs hold of the asset; at a real broker
 only.
@@ -62,17 +68,17 @@ only.
 
 BOARD_COLUMNS: Final = (
     Column("name", "Session", "text"),
-    Column("strategy", "Strategy", "text", optional=True),
-    Column("broker", "Broker", "text", optional=True),
+    Column("strategy", "Strategy", "text", wide=MIDDLE),
+    Column("broker", "Broker", "text", wide=MIDDLE),
     Column("state", "State", "text"),
-    Column("trading", "Trading", "text"),
-    Column("value", "Value", "money"),
+    Column("trading", "Trading", "text", wide=NARROW),
+    Column("value", "Value", "money", wide=NARROW),
     Column("profit", "Profit", "gain"),
     Column("day", "Day", "gain"),
-    Column("drawdown", "Drawdown", "share"),
-    Column("positions", "Held", "count"),
-    Column("orders", "Open", "count"),
-    Column("last", "Last bar", "time"),
+    Column("drawdown", "Drawdown", "share", wide=NARROW),
+    Column("positions", "Held", "count", wide=MIDDLE),
+    Column("orders", "Open", "count", wide=MIDDLE),
+    Column("last", "Last bar", "time", wide=MIDDLE),
     Column("errors", "Errors", "count"),
     Column("note", "Note", "reason"),
 )

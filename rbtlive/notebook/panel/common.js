@@ -39,6 +39,12 @@ function signed(value, digits, most) {
   return value > 0 && /[1-9]/.test(text) ? "+" + text : text;
 }
 
+// A large whole number in few characters.
+function short(value) {
+  if (value < 1e5) return number(value);
+  return value < 1e6 ? `${number(value / 1e3)}k` : `${number(value / 1e6, 0, 1)}M`;
+}
+
 function money(value) {
   return number(value, Math.abs(value) < 1e7 ? 2 : 0);
 }
@@ -114,8 +120,8 @@ function dayOf(st) {
   return st.feed.bar ? new Date(st.feed.bar).toISOString().slice(0, 10) : "";
 }
 
-function classOf({ kind, optional }) {
-  return [RIGHT.has(kind) ? "num" : "txt", kind === "reason" ? "wide" : "", kind === "state" ? "tone" : "", optional ? "opt" : ""].join(" ").trim();
+function classOf({ kind, wide }) {
+  return [RIGHT.has(kind) ? "num" : "txt", kind === "reason" ? "wide" : "", kind === "state" ? "tone" : "", wide ? `from-${wide}` : ""].join(" ").trim();
 }
 
 // A table whose rows are kept by key; only cells that changed are touched, and rows move only if they must.
@@ -176,6 +182,7 @@ function table(caption, { keyed, tone, first, action }) {
         if (column.kind === "gain") set(row.children[i], "data-tone", value > 0 ? "good" : value < 0 ? "bad" : "");
       });
       if (action) row.lastChild.firstChild.hidden = !action.offered(data, st);
+      if (action && action.fit) action.fit(row.lastChild.firstChild, data);
       set(row, "data-tone", tone(data));
       if (row === place) place = place.nextSibling;
       else body.insertBefore(row, place);

@@ -123,6 +123,7 @@ class PriceCurves:
         self._seen_us = 0
         self._curves: dict[str, Curve] = {}
         self._indices: dict[str, int] = {}
+        self._known: dict[str, int] = {}
 
     @property
     def symbols(self) -> list[str]:
@@ -148,9 +149,9 @@ class PriceCurves:
             self.watched = symbols[0]
 
     def _begin(self, core: TradingCore, symbol: str) -> None:
-        index = next(
-            (i for i, a in enumerate(core.state.market.assets) if a.symbol == symbol), None
-        )
+        if symbol not in self._known:
+            self._known = {a.symbol: i for i, a in enumerate(core.state.market.assets)}
+        index = self._known.get(symbol)
         if index is None:
             return
         self._indices[symbol] = index
@@ -200,6 +201,16 @@ class PriceCurves:
                         point[1] = plain_price(point[1] * ratio)
         return split
 
+    def now(self, core: TradingCore) -> Point | None:
+        """Return moment, price and symbol of the watched symbol, which need not be in
+        the line yet.
+        """
+        index = self._indices.get(self.watched)
+        if index is None or not core.state.market.now_us:
+            return None
+        price = plain_price(core.state.market.price(index))
+        return None if price is None else [core.state.market.now_us // 1000, price, self.watched]
+
     def points(self) -> list[Point]:
         """Return the line of the watched symbol."""
         curve = self._curves.get(self.watched)
@@ -218,11 +229,11 @@ def _closes_until_now(
     closes = panel.column(index, "close", first, last) if first >= held_from else ()
     stamps = panel.row_us[first:last].tolist()
     session = core.state.market.calendar.session_of_us(stamps[0]) if stamps else 0
-    factors = {
-        number: _split_of(core, index, number)
-        for number in range(max(session, 0) + 1, core.state.market.session + 1)
-    }
-    splits = [(number, ratio) for number, ratio in factors.items() if ratio != 1.0]
+    splits = [
+        (number, float(ratio))
+        for number, ratio in core.state.market.splits_of(index)
+        if max(session, 0) < number <= core.state.market.session
+    ]
     points = []
     for us, close in zip(stamps, closes, strict=False):
         if math.isfinite(close):

@@ -21,12 +21,12 @@ const ANSWER_MS = 20000; // how long the answer to a button stays
 function emptyState() {
   return {
     seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: {}, feed: {}, money: {}, counts: {},
-    live: null, orders: new Map(), positions: new Map(), equity: [], marks: [], depths: [], logs: [], failures: new Map(),
+    live: null, price_live: null, orders: new Map(), positions: new Map(), equity: [], marks: [], depths: [], logs: [], failures: new Map(),
     columns: {}, parameters: {}, refusals: [], recorded: [], symbols: [], price: { symbol: "", points: [] },
   };
 }
 
-const GROUPS = ["head", "queue", "meters", "feed", "money", "counts", "live", "refusals", "recorded", "symbols", "price"];
+const GROUPS = ["head", "queue", "meters", "feed", "money", "counts", "live", "price_live", "refusals", "recorded", "symbols", "price"];
 const LASTING = ["columns", "parameters"];
 
 function takeWhole(st, m) {
@@ -135,8 +135,15 @@ function drawLoss(svg, points, axes) {
   svg.append(s("polygon", { class: "rbt-loss", points: [...top, ...bottom].join(" ") }));
 }
 
+// The line gets coarser as it gets longer, and ends at the price of now.
+function pricePoints({ price, price_live: now }) {
+  const last = price.points[price.points.length - 1];
+  return now && last && now[2] === price.symbol && now[0] > last[0] ? [...price.points, now] : price.points;
+}
+
 function drawPrice(svg, st, width, height) {
-  const { symbol, points } = st.price;
+  const { symbol } = st.price;
+  const points = pricePoints(st);
   svg.replaceChildren();
   set(svg, "viewBox", `0 0 ${width} ${height}`);
   if (points.length < 2) return null;
@@ -296,7 +303,7 @@ function figures() {
 function showFeed(part, st) {
   const { feed } = st;
   const ended = ENDED.has(st.head.state);
-  const kind = feed.live ? "live" : feed.speed ? `replay ×${number(feed.speed)}` : "replay";
+  const kind = feed.live ? "live" : feed.speed ? `replay ×${short(feed.speed)}` : "replay";
   say(part.value, ended ? "ended" : feed.stale ? "⚠ stale" : kind);
   set(part.value, "data-tone", feed.stale && !ended ? "bad" : "");
   const parts = [feed.bar ? moment(feed.bar) : "no bar yet"];
@@ -351,7 +358,7 @@ function pricePart(watch) {
     }
     choice.hidden = st.symbols.length === 0;
     if (document.activeElement !== choice || choice.value !== st.price.symbol) choice.value = st.price.symbol;
-    const last = st.price.points[st.price.points.length - 1];
+    const [last] = pricePoints(st).slice(-1);
     say(part.count, last ? priced(last[1]) : "");
     part.show(st);
   }

@@ -16,9 +16,10 @@ from typing import Any
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.notebook.panel.plain import cut, plain, plain_price
+from rbtlive.notebook.panel.plain import cut
 
 POSITIONS_SHOWN = 100
+_KEYS = ("symbol", "amount", "cost", "price", "value", "weight", "profit")
 
 Row = dict[str, Any]
 
@@ -40,7 +41,7 @@ class PositionRows:
         self.value = self.long_value = self.open_profit = 0.0
         self._version = -1
         self._assets: list[Asset] = []
-        self._indices: list[int] = []
+        self._indices: NDArray[np.intp] = np.empty(0, np.intp)
         self._read: tuple[list[Decimal], list[Decimal]] = [], []
         self._amounts: NDArray[np.float64] = np.empty(0)
         self._bases: NDArray[np.float64] = np.empty(0)
@@ -63,14 +64,11 @@ class PositionRows:
         if unknown.any():  # without a price it is worth what it cost
             values[unknown] = self._bases[unknown]
         self.held = len(self._assets)
-        self.value = math.fsum(values.tolist())
-        self.long_value = math.fsum(values[values > 0.0].tolist())
-        self.open_profit = math.fsum((values - self._bases).tolist())
+        self.value = float(values.sum())
+        self.long_value = float(values[values > 0.0].sum())
+        self.open_profit = float((values - self._bases).sum())
         total = float(core.state.portfolio.cash) + self.value
-        rows = [
-            self._row(place, float(prices[place]), float(values[place]), total)
-            for place in self._shown(values)
-        ]
+        rows = self._rows(_largest(values), prices, values, total)
         for row in rows:
             row["elsewhere"] = cut(elsewhere(row["symbol"]))
         before, self.rows = self.rows, {row["symbol"]: row for row in rows}
@@ -92,7 +90,7 @@ class PositionRows:
             _update(self._bases, bases, self._read[1])
         else:
             self._assets = assets
-            self._indices = [asset.index for asset in assets]
+            self._indices = np.array([asset.index for asset in assets], dtype=np.intp)
             self._amounts = np.array(list(map(float, amounts)), dtype=np.float64)
             self._bases = np.array(list(map(float, bases)), dtype=np.float64)
         self._read = amounts, bases
@@ -101,38 +99,56 @@ class PositionRows:
     # booked.
     def _prices(self, core: TradingCore) -> NDArray[np.float64]:
         market = core.state.market
-        if not market.now_us:
-            found = [math.nan] * len(self._indices)
-        elif market.values_are_closes:
-            closes, price = market.closes(), market.price
-            found = [
-                close if (close := closes[index]) == close else price(index)
-                for index in self._indices
-            ]
-        else:
-            found = [market.price(index) for index in self._indices]
-        prices = np.array(found, dtype=np.float64)
+        prices: NDArray[np.float64] = np.full(len(self._indices), np.nan)
+        if market.now_us and market.values_are_closes:
+            prices = np.array(market.closes(), dtype=np.float64)[self._indices]
         for place in np.flatnonzero(np.isnan(prices)).tolist():
-            prices[place] = float(core.state.marks.of(self._assets[place]).price)
+            price = market.price(int(self._indices[place])) if market.now_us else math.nan
+            known = price == price  # noqa: PLR0124 - not NaN
+            prices[place] = (
+                price if known else float(core.state.marks.of(self._assets[place]).price)
+            )
         return prices
 
-    def _shown(self, values: NDArray[np.float64]) -> list[int]:
-        if len(values) <= POSITIONS_SHOWN:
-            return list(range(len(values)))
-        order = np.argsort(-np.abs(values), kind="stable")
-        return [int(place) for place in order[:POSITIONS_SHOWN]]
+    # Rounded all at once: one by one it would be most of a tick.
+    def _rows(
+        self,
+        places: NDArray[np.intp],
+        prices: NDArray[np.float64],
+        values: NDArray[np.float64],
+        total: float,
+    ) -> list[Row]:
+        amounts, bases, worth = self._amounts[places], self._bases[places], values[places]
+        held = np.where(amounts == 0.0, np.nan, amounts)
+        columns = (
+            [self._assets[place].symbol for place in places.tolist()],
+            _plain(amounts.round(6)),
+            _plain_prices(bases / held),
+            _plain_prices(prices[places]),
+            _plain(worth.round(2)),
+            _plain((worth / (total or np.nan)).round(4)),
+            _plain((worth - bases).round(2)),
+        )
+        return [dict(zip(_KEYS, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def _row(self, place: int, price: float, value: float, total: float) -> Row:
-        amount, basis = float(self._amounts[place]), float(self._bases[place])
-        return {
-            "symbol": self._assets[place].symbol,
-            "amount": plain(amount),
-            "cost": plain_price(basis / amount) if amount else None,
-            "price": plain_price(price),
-            "value": plain(value, 2),
-            "weight": plain(value / total, 4) if total else None,
-            "profit": plain(value - basis, 2),
-        }
+
+def _largest(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    if len(values) <= POSITIONS_SHOWN:
+        return np.arange(len(values))
+    return np.argsort(-np.abs(values), kind="stable")[:POSITIONS_SHOWN]
+
+
+# As `plain` and `plain_price` do, for a column that is rounded already.
+def _plain(column: NDArray[np.float64]) -> list[float | int | None]:
+    return [
+        (int(value) if value.is_integer() else value) if value - value == 0.0 else None
+        for value in column.tolist()
+    ]
+
+
+def _plain_prices(column: NDArray[np.float64]) -> list[float | int | None]:
+    small = (np.abs(column) < 1.0) & (column != 0.0)
+    return _plain(np.where(small, column.round(12), column.round(4)))
 
 
 def _update(floats: NDArray[np.float64], exact: list[Decimal], before: list[Decimal]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from rbtlive.core.state.order import Order
@@ -98,6 +98,7 @@ class OrderRows:
         self._settled: set[str] = set()
         self._steps = 0
         self._latest: deque[Order] = deque(maxlen=2 * ORDERS_SHOWN)
+        self._newest: list[Order] = []
         self._last_id = 0
 
     def step(self, orders: OrderManager, fills: Fills) -> tuple[list[Row], list[int]]:
@@ -173,8 +174,7 @@ class OrderRows:
         self._last_id = last
         shown = orders.get_active_orders()
         if len(shown) > ORDERS_SHOWN:
-            shown.sort(key=lambda order: int(order.id), reverse=True)
-            return shown[:ORDERS_SHOWN]
+            return self._newest_of(shown)
         room = ORDERS_SHOWN - len(shown)
         for order in reversed(self._latest):
             if room == 0:
@@ -183,6 +183,18 @@ class OrderRows:
                 shown.append(order)
                 room -= 1
         return shown
+
+    # Thousands are sorted every few steps only: in between, those that were placed
+    # since come first, and those that ended are skipped.
+    def _newest_of(self, active: list[Order]) -> list[Order]:
+        if self._steps % _SETTLED_STEPS == 0 or len(self._newest) < ORDERS_SHOWN:
+            self._newest = sorted(active, key=_number_of, reverse=True)
+            return self._newest[:ORDERS_SHOWN]
+        last = _number_of(self._newest[0])
+        fresh = list(takewhile(lambda order: _number_of(order) > last, reversed(self._latest)))
+        self._newest[:0] = [order for order in fresh if order.state in OPEN_STATES]
+        still = (order for order in self._newest if order.state in OPEN_STATES)
+        return list(islice(still, ORDERS_SHOWN))
 
 
 def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
@@ -209,6 +221,10 @@ def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
         "reason": cut(order.reason or ""),
         "open": int(order.is_open),
     }
+
+
+def _number_of(order: Order) -> int:
+    return int(order.id)
 
 
 def _type_of(order: Order) -> str:

@@ -222,6 +222,7 @@ class PanelState:
             ("money", self._money(cash, value)),
             ("counts", self._counts()),
             ("live", self._equity.live),
+            ("price_live", self._prices.now(core)),
         )
 
     def _elsewhere(self, symbol: str) -> str:

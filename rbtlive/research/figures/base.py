@@ -36,7 +36,9 @@ def plotly() -> Any:
 def styled(figure: Any, title: str, *, height: int = 520) -> Any:
     """Give a figure the common look."""
     figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID)
+    figure.update_yaxes(
+        gridcolor=GRID, zerolinecolor=GRID, linecolor=GRID, automargin=True, title_standoff=8
+    )
     figure.update_layout(
         title={"text": html.escape(title), "x": 0.01, "xanchor": "left", "y": 0.97},
         template="none",

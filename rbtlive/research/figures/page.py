@@ -18,8 +18,10 @@ _PAGE = """<!doctype html>
 @media(prefers-color-scheme:dark){{body{{background:#16181c}}}}</style></head><body>
 <div id="figure" style="width:100%"></div>
 <script>{script}</script>
-<script>const f={figure};
-Plotly.newPlot("figure",f.data,f.layout,{{responsive:true,displaylogo:false}});</script>
+<script>const f={figure},dark=matchMedia("(prefers-color-scheme: dark)");
+const ink=()=>dark.matches?"#c3c8cf":"#4a5159";f.layout.font.color=ink();
+Plotly.newPlot("figure",f.data,f.layout,{{responsive:true,displaylogo:false}});
+dark.addEventListener("change",()=>Plotly.relayout("figure",{{"font.color":ink()}}));</script>
 </body></html>
 """
 

@@ -15,7 +15,7 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import Transaction
+from rbtlive.model.order import OPEN_STATES, Transaction
 from rbtlive.research.figures.base import GAIN, LOSS, MOST_CANDLES, OTHER, extremes, plotly, styled
 from rbtlive.research.figures.indicators import (
     COLOURS,
@@ -213,6 +213,8 @@ def _fill_traces(go: Any, fills: list[Transaction], *, daily: bool) -> list[Any]
 # Where a stop or a limit waited, from when it was placed to when it ended.
 def _order_traces(go: Any, result: ResultTables, symbol: str, *, daily: bool) -> list[Any]:
     orders = [order for order in result.record.orders if order.asset.symbol == symbol]
+    sessions = result.record.sessions
+    last_us = us_of(sessions[-1].close) if sessions else 0
     traces = []
     for name, colour in (("Stop", LOSS), ("Limit", OTHER)):
         x: list[Any] = []
@@ -221,7 +223,8 @@ def _order_traces(go: Any, result: ResultTables, symbol: str, *, daily: bool) ->
             price = _waiting_price(order, name)
             if price is None:
                 continue
-            x += [_shown(us_of(moment), daily=daily) for moment in (order.created, order.dt)]
+            ended_us = last_us if order.state in OPEN_STATES else us_of(order.dt)
+            x += [_shown(us, daily=daily) for us in (us_of(order.created), ended_us)]
             x.append(None)
             y += [price, price, None]
         if x:

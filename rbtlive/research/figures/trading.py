@@ -65,7 +65,8 @@ def trades_figure(result: ResultTables) -> Any:
             )
         )
     figure.add_hline(y=0, line={"color": OTHER, "width": 1})
-    figure.update_xaxes(title_text="Days held", rangemode="tozero")
+    longest = float(days.max() or 0.0) or 1.0  # type: ignore[arg-type]
+    figure.update_xaxes(title_text="Days held", range=[-0.02 * longest, 1.04 * longest])
     figure.update_yaxes(title_text="Return of the trade", tickformat=".1%")
     return styled(figure, f"Trades of {result.strategy_name}", height=460)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.state.record import column, floats
 from rbtlive.errors import ResultError
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.research import expanding
 from rbtlive.research.figures.base import (
     GAIN,
@@ -44,6 +44,7 @@ def underwater_figure(result: ResultTables) -> Any:
         showlegend=False,
     )
     figure = go.Figure([line])
+    low = float(depths.min())
     for row in _apart(result.drawdowns.head(5).rows(named=True), dates):
         figure.add_annotation(
             x=row["valley"],
@@ -52,12 +53,18 @@ def underwater_figure(result: ResultTables) -> Any:
             showarrow=True,
             arrowcolor=TEXT,
             ax=0,
-            ay=22,
+            ay=_below(depths, dates, row["valley"]) + 0.07 * low,
+            ayref="y",
             font={"size": 11},
         )
-    low = float(depths.min()) if len(depths) else 0.0
     figure.update_yaxes(tickformat=".0%", title_text="Below the high", range=[low * 1.25, 0])
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
+
+
+# The lowest point where a label as wide as a sixth of the figure would stand.
+def _below(depths: NDArray[np.float64], dates: list[date], valley: date) -> float:
+    place, half = dates.index(valley), max(1, len(dates) // 12)
+    return float(depths[max(0, place - half) : place + half + 1].min())
 
 
 # The deepest falls whose labels do not cover each other.

@@ -11,7 +11,9 @@ import polars as pl
 
 from rbtlive.core.state.record import column
 from rbtlive.errors import SettingsError
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.parameters import parameters_of
+from rbtlive.research.reports.drawing import Line, lines
 from rbtlive.research.reports.writing import by_unit, table
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.table import FACTS
@@ -28,6 +30,20 @@ _MAIN = (
     "commission",
     "exposure",
     "turnover",
+)
+
+_COLOURS = ("#2f86c9", "#d9730d", "#2a9d8f", "#9467bd", "#8c8c8c", "#b5a000")
+_STYLE = (
+    ".rbt-runs{max-width:900px}.rbt-runs table{border-collapse:collapse}"
+    ".rbt-runs th,.rbt-runs td{text-align:right;padding:2px 12px 2px 0;font-weight:400}"
+    ".rbt-runs th:first-child{text-align:left}.rbt-runs td{font-variant-numeric:tabular-nums}"
+    ".rbt-runs svg{display:block;width:100%;height:auto;margin-top:10px}"
+    ".rbt-runs svg text{fill:#7a7a7a;font-size:12px}"
+    ".rbt-runs .grid{stroke:rgba(128,128,128,.25);fill:none}"
+    ".rbt-runs polyline{fill:none;stroke-width:1.6;stroke-linejoin:round}"
+    ".rbt-runs .legend{margin:4px 0;text-align:right}.rbt-runs .legend span{margin-left:16px}"
+    ".rbt-runs .key{display:inline-block;width:18px;height:3px;margin-right:6px;"
+    "vertical-align:middle}"
 )
 
 
@@ -88,7 +104,26 @@ class Comparison:
         return "\n".join([f"Comparison: {self.verdict()}", *lines])
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.verdict())}</p>" + table(("", *self.names), self._rows())
+        colours = {
+            f"run{place}": _COLOURS[place % len(_COLOURS)] for place in range(len(self.names))
+        }
+        style = _STYLE + "".join(
+            f".rbt-runs polyline.{name}{{stroke:{colour}}}.rbt-runs .{name}{{background:{colour}}}"
+            for name, colour in colours.items()
+        )
+        drawn = [
+            Line(_growth(self.equity[name]), style=key, name=name)
+            for name, key in zip(self.names, colours, strict=True)
+        ]
+        dates = self.equity["date"].to_list()
+        picture = lines(
+            dates, drawn, words="Growth of the runs", label=lambda growth: f"{growth - 1:.0%}"
+        )
+        return (
+            f'<div class="rbt-runs"><style>{style}</style>'
+            f"<p>{html.escape(self.verdict())}</p>"
+            f"{table(('', *self.names), self._rows())}{picture}</div>"
+        )
 
 
 def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
@@ -140,7 +175,7 @@ def _settings(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.Dat
     facts = [
         {"strategy": result.strategy_name}
         | {name: _said(value) for name, value in result.settings.items() if name != "params"}
-        | {f"param {name}": _said(value) for name, value in result.record.settings.params.items()}
+        | {f"param {name}": text for name, text in parameters_of(result).items()}
         for result in results
     ]
     keys = dict.fromkeys(key for fact in facts for key in fact)
@@ -191,3 +226,10 @@ def _first(equity: pl.DataFrame, names: Sequence[str]) -> Any:
     differs = pl.any_horizontal([pl.col(names[0]).ne_missing(pl.col(name)) for name in names[1:]])
     apart = equity.filter(differs)
     return None if apart.is_empty() else apart["date"][0]
+
+
+# Runs may differ in capital and start: each line is a multiple of its first value.
+def _growth(worth: pl.Series) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = worth.fill_null(float("nan")).to_numpy()
+    known = values[np.isfinite(values)]
+    return values / known[0] if len(known) and known[0] else values

@@ -16,6 +16,7 @@ from rbtlive.model.arrays import np
 from rbtlive.research import expanding
 from rbtlive.research.figures.value import shade
 from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.parameters import PARAMETER, parameters_of
 from rbtlive.research.reports.drawing import Line, histogram, lines
 from rbtlive.research.reports.factor_page import factor_section
 from rbtlive.research.reports.style import STYLE
@@ -309,10 +310,7 @@ def _settings(result: ResultTables) -> Iterator[str]:
         for name, value in result.settings.items()
         if value is not None and name != "params"
     ]
-    rows += [
-        (f"parameter {name}", _setting(value))
-        for name, value in result.record.settings.params.items()
-    ]
+    rows += [(f"parameter {name}", text) for name, text in parameters_of(result).items()]
     yield section("Settings", table(("", ""), rows, style="facts"))
 
 
@@ -337,7 +335,9 @@ def _provenance(result: ResultTables) -> str:
         name: lambda name=name: version(name)  # type: ignore[misc]
         for name in ("rbtlive", "polars", "exchange_calendars", "empyrical-reloaded")
     }
-    facts = dict(result.provenance)
+    facts = {
+        name: text for name, text in result.provenance.items() if not name.startswith(PARAMETER)
+    }
     facts["versions"] = ", ".join(
         [f"Python {platform.python_version()}", *(f"{n} {read()}" for n, read in packages.items())]
     )
