@@ -58,12 +58,14 @@ BUGS = (
     Bug(
         "an order may fill on the bar it was placed on",
         "core/actions/bar_step.py",
-        ("    if state.changed_orders:\n        state.flush_changes()\n\n\ndef run_scheduled"),
         (
-            "    if state.changed_orders:\n"
-            "        state.flush_changes()\n"
-            "    if state.orders.book:\n"
-            "        match(state, state.orders.book)\n"
+            "        if state.changed_orders:\n            state.flush_changes()\n\n\ndef run_scheduled"
+        ),
+        (
+            "        if state.changed_orders:\n"
+            "            state.flush_changes()\n"
+            "        if state.orders.book:\n"
+            "            match(state, state.orders.book)\n"
             "\n"
             "\n"
             "def run_scheduled"
@@ -350,17 +352,12 @@ BUGS = (
     Bug(
         "handle_data comes after scheduled functions",
         "core/actions/bar_step.py",
+        ("            if handle_data is not None:\n                try:"),
         (
-            "        handle_data = callbacks.handle_data\n"
-            "        if handle_data is not None:\n"
-            "            try:"
-        ),
-        (
-            "        handle_data = callbacks.handle_data\n"
-            "        if state.scheduled:\n"
-            "            run_scheduled(state)\n"
-            "        if handle_data is not None:\n"
-            "            try:"
+            "            if state.scheduled:\n"
+            "                run_scheduled(state)\n"
+            "            if handle_data is not None:\n"
+            "                try:"
         ),
     ),
     Bug(

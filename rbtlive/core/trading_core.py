@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from rbtlive.core.actions import account_changes
 from rbtlive.core.actions.account_changes import CallOutcome, call_operator
-from rbtlive.core.actions.bar_step import on_market_data, take_bar
+from rbtlive.core.actions.bar_step import on_market_data, take_bars
 from rbtlive.core.actions.callbacks import deliver, describe_error, on_system_error
 from rbtlive.core.actions.cancelling import on_reject, on_update
 from rbtlive.core.actions.conclusion import check_benchmark, snapshot
@@ -214,13 +214,7 @@ class TradingCore:
         state = self.state
         enter_session(state, session)
         first, last = state.market.table.rows_of_session(session)
-        decimals = state.decimals
-        for row in range(first, last):
-            if getcontext() is not decimals:
-                setcontext(decimals)
-            if state.outbox:
-                self._rest_orders()
-            take_bar(state, row)
+        take_bars(state, range(first, last), self._rest_orders)
         finish_session(state)
 
     def take_in(self, event: MarketDataEvent) -> None:

@@ -47,7 +47,8 @@ class EngineContext(decimal.Context):
 ENGINE_CONTEXT = EngineContext()
 """For single operations outside of a run."""
 
-_quantize, _normalize, _add = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize, ENGINE_CONTEXT.add
+_quantize, _normalize = ENGINE_CONTEXT.quantize, ENGINE_CONTEXT.normalize
+_add_exactly = ENGINE_CONTEXT.add
 MONEY_QUANTUM = Decimal("1E-12")
 NAN = Decimal("NaN")
 ZERO = Decimal(0)
@@ -108,7 +109,7 @@ def _rounded(exact: Decimal) -> Decimal:
     if not exact.is_finite():
         raise ValueError(f"an amount of money must be finite: was {exact}")
     try:
-        return _add(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
+        return _add_exactly(_normalize(_quantize(exact, MONEY_QUANTUM)), ZERO)
     except InvalidOperation:
         raise AmountTooLarge(
             f"an amount of money must be below 1E26: was {exact:.6E}; check prices, amounts and "
@@ -157,6 +158,15 @@ def _two_at_least(text: str) -> str:
     return text if not point else f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
+# Found as globals, at half the cost of an attribute of a class. Most operands are exact
+# already, and need no look at what else they may be.
+_is_nan, _eq = Decimal.is_nan, Decimal.__eq__
+_lt, _le, _gt, _ge = Decimal.__lt__, Decimal.__le__, Decimal.__gt__, Decimal.__ge__
+_add, _radd, _sub, _rsub = Decimal.__add__, Decimal.__radd__, Decimal.__sub__, Decimal.__rsub__
+_mul, _rmul = Decimal.__mul__, Decimal.__rmul__
+_truediv, _rtruediv = Decimal.__truediv__, Decimal.__rtruediv__
+
+
 class Number(Decimal):
     """A `Decimal` that takes ints, floats, numpy and polars scalars in arithmetic and
     stays decimal.
@@ -181,28 +191,44 @@ class Number(Decimal):
         return Decimal.__format__(self, spec) if spec else str(self)
 
     def __add__(self, other: Any) -> Any:
-        return _binary(Decimal.__add__, self, other)
+        if type(other) in _EXACT:
+            return Number(_add(self, other))
+        return _binary(_add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _binary(Decimal.__radd__, self, other)
+        if type(other) in _EXACT:
+            return Number(_radd(self, other))
+        return _binary(_radd, self, other)
 
     def __sub__(self, other: Any) -> Any:
-        return _binary(Decimal.__sub__, self, other)
+        if type(other) in _EXACT:
+            return Number(_sub(self, other))
+        return _binary(_sub, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _binary(Decimal.__rsub__, self, other)
+        if type(other) in _EXACT:
+            return Number(_rsub(self, other))
+        return _binary(_rsub, self, other)
 
     def __mul__(self, other: Any) -> Any:
-        return _binary(Decimal.__mul__, self, other)
+        if type(other) in _EXACT:
+            return Number(_mul(self, other))
+        return _binary(_mul, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _binary(Decimal.__rmul__, self, other)
+        if type(other) in _EXACT:
+            return Number(_rmul(self, other))
+        return _binary(_rmul, self, other)
 
     def __truediv__(self, other: Any) -> Any:
-        return _binary(Decimal.__truediv__, self, other)
+        if type(other) in _EXACT:
+            return Number(_truediv(self, other))
+        return _binary(_truediv, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _binary(Decimal.__rtruediv__, self, other)
+        if type(other) in _EXACT:
+            return Number(_rtruediv(self, other))
+        return _binary(_rtruediv, self, other)
 
     def __floordiv__(self, other: Any) -> Any:
         return _binary(Decimal.__floordiv__, self, other)
@@ -255,22 +281,44 @@ class Number(Decimal):
         return Number(Decimal.__abs__(self))
 
     def __eq__(self, other: object) -> bool:
-        return _compare(Decimal.__eq__, self, other)
+        if type(other) in _EXACT:  # NaN is equal to nothing there either
+            return _eq(self, other)
+        return _compare(_eq, self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __lt__(self, other: Any) -> bool:
-        return _compare(Decimal.__lt__, self, other)
+        kind = type(other)
+        if kind is int:
+            return not _is_nan(self) and _lt(self, other)
+        if kind is Number:
+            return not (_is_nan(self) or _is_nan(other)) and _lt(self, other)
+        return _compare(_lt, self, other)
 
     def __le__(self, other: Any) -> bool:
-        return _compare(Decimal.__le__, self, other)
+        kind = type(other)
+        if kind is int:
+            return not _is_nan(self) and _le(self, other)
+        if kind is Number:
+            return not (_is_nan(self) or _is_nan(other)) and _le(self, other)
+        return _compare(_le, self, other)
 
     def __gt__(self, other: Any) -> bool:
-        return _compare(Decimal.__gt__, self, other)
+        kind = type(other)
+        if kind is int:
+            return not _is_nan(self) and _gt(self, other)
+        if kind is Number:
+            return not (_is_nan(self) or _is_nan(other)) and _gt(self, other)
+        return _compare(_gt, self, other)
 
     def __ge__(self, other: Any) -> bool:
-        return _compare(Decimal.__ge__, self, other)
+        kind = type(other)
+        if kind is int:
+            return not _is_nan(self) and _ge(self, other)
+        if kind is Number:
+            return not (_is_nan(self) or _is_nan(other)) and _ge(self, other)
+        return _compare(_ge, self, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in
@@ -285,6 +333,8 @@ class Number(Decimal):
         floats = [float(x) if isinstance(x, Number) else x for x in inputs]
         return getattr(ufunc, method)(*floats, **kwargs)
 
+
+_EXACT = frozenset({int, Decimal, Number})
 
 Figure: TypeAlias = Number | float
 """A number as strategies are shown it: a `Number`, or a float with frames="pandas"."""
@@ -341,14 +391,11 @@ def _pair(operation: Any, number: Number, other: object) -> Any:
 
 
 def _compare(operation: Any, number: Number, other: object) -> bool:
-    if type(other) is int:  # most are, and decimals compare with them as they are
-        return not Decimal.is_nan(number) and cast(bool, operation(number, other))
     operand = _operand(other)
     if operand is None:
         return cast(bool, NotImplemented)
-    if operand.is_nan() or Decimal.is_nan(number):
-        return False
-    return cast(bool, operation(number, operand))
+    result: bool = not (_is_nan(operand) or _is_nan(number)) and operation(number, operand)
+    return result
 
 
 def is_finite(value: SupportsFloat) -> bool:

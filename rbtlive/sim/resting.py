@@ -7,7 +7,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rbtlive.model.asset import Asset
@@ -18,10 +18,39 @@ _MARGIN = 1e-9  # closes may carry binary noise that the comparison of decimals 
 class RestingBounds:
     """For each asset, the prices between which none of its orders can trigger."""
 
-    __slots__ = ("_bounds",)
+    __slots__ = ("_all", "_bounds")
 
     def __init__(self) -> None:
         self._bounds: dict[Asset, tuple[int, float, float]] = {}
+        # Index of each asset with its prices, and the version they are of; no prices if
+        # an order may fill on any bar.
+        self._all: tuple[int, list[tuple[int, float, float]] | None] | None = None
+
+    def touches_none(
+        self,
+        book: Mapping[Asset, Sequence[Any]],
+        *,
+        version: int,
+        close_of: Callable[[int], float],
+    ) -> bool:
+        """Say whether a bar can trigger or fill no order at all.
+
+        Args:
+            book: Open orders by asset.
+            version: As in `may_touch`.
+            close_of: Gives the bar's close of an asset's index, NaN if it has none.
+        """
+        known = self._all
+        if known is None or known[0] != version:
+            known = self._all = (version, _quiet_ranges(book))
+        ranges = known[1]
+        if ranges is None:
+            return False
+        for index, low, high in ranges:
+            close = close_of(index)
+            if close == close and not low < close < high:  # noqa: PLR0124 - NaN
+                return False
+        return True
 
     def may_touch(self, asset: Asset, orders: Sequence[Any], *, version: int, close: float) -> bool:
         """Say whether a bar that closes at `close` may trigger or fill one of `orders`.
@@ -43,6 +72,21 @@ class RestingBounds:
         without filling them.
         """
         self._bounds.pop(asset, None)
+        self._all = None
+
+
+# None if one of the orders may fill on any bar that has a close.
+def _quiet_ranges(book: Mapping[Asset, Sequence[Any]]) -> list[tuple[int, float, float]] | None:
+    ranges = []
+    for asset, orders in book.items():
+        for order in orders:
+            if order.limit is None and order.stop is None:
+                return None
+        low, high = _quiet_range(orders)
+        if low > high:
+            return None
+        ranges.append((asset.index, low, high))
+    return ranges
 
 
 def _quiet_range(orders: Sequence[Any]) -> tuple[float, float]:

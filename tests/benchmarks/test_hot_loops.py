@@ -31,7 +31,7 @@ from tests.benchmarks.counting import (
 )
 
 HISTORIES_A_BAR = 18.0
-INDICATORS_A_BAR = 8.0
+INDICATORS_A_BAR = 7.0
 AN_ORDER = 118.0
 A_SESSION = 13.5
 AN_EVENT = 67.0
@@ -71,19 +71,31 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
 @pytest.mark.parametrize(
     ("limit", "read"),
     [
-        (18, lambda context, _data, asset: context.portfolio.positions[asset].amount),
+        (12.5, lambda context, _data, asset: context.portfolio.positions[asset].amount),
         (
-            25,
+            19.5,
             lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
         ),
-        (14, lambda _context, data, asset: data.current([asset], "close")),
-        (17, lambda _context, data, asset: data.current(asset, ["open", "close"])),
-        (28, lambda _context, data, asset: data.can_trade(asset)),
+        (8, lambda _context, data, asset: data.current([asset], "close")),
+        (9.5, lambda _context, data, asset: data.current(asset, ["open", "close"])),
+        (6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
-        (12.5, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
-        (40, lambda context, _data, _asset: context.portfolio.portfolio_value),
+        (9.5, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
+        (23, lambda context, _data, _asset: context.portfolio.portfolio_value),
+        (25, lambda context, _data, _asset: context.account.leverage),
+        (14, lambda context, _data, _asset: context.get_datetime()),
     ],
-    ids=["position", "loop", "list", "fields", "can_trade", "record", "value"],
+    ids=[
+        "position",
+        "loop",
+        "list",
+        "fields",
+        "can_trade",
+        "record",
+        "value",
+        "leverage",
+        "datetime",
+    ],
 )
 def test_what_is_asked_at_every_bar_stays_within_its_calls(limit: float, read: Any) -> None:
     assert calls_per_read(read) <= limit

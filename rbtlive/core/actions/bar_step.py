@@ -6,6 +6,9 @@ next bar on.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from decimal import getcontext, setcontext
+
 from rbtlive.core.actions.callbacks import call, deliver, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.session_close import finish_session
@@ -17,34 +20,49 @@ from rbtlive.errors import OutsideCalendar
 from rbtlive.model.events import MarketDataEvent
 
 
-def take_bar(state: RunState, row: int) -> None:  # noqa: C901 - a call less at every bar
-    """Go to a row of the market, and do what its bar brings."""
-    market, callbacks = state.market, state.callbacks
-    if not state.start_hook_done:
-        start_hook_if_due(state, int(market.table.row_us[row]))
-    market.advance(row)
-    open_orders = state.orders.book
-    if open_orders:
-        match(state, open_orders)
-    if not state.paused:
-        # `handle_data` is the one callback of every bar: called here and not by `call`,
-        # at half the cost.
-        handle_data = callbacks.handle_data
-        if handle_data is not None:
-            try:
-                result = handle_data(callbacks.context, state.data)
-                if result is not None:
-                    refuse_unrun(result, "handle_data")
-            except BaseException as failure:  # noqa: BLE001 - around a user's callback
-                survive(state, failure)
-            else:
-                callbacks.failures_in_row = 0
-            if callbacks.waiting:
-                deliver(state)
-        if state.scheduled:
-            run_scheduled(state)
-    if state.changed_orders:
-        state.flush_changes()
+def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
+    state: RunState, rows: Iterable[int], rest_orders: Callable[[], None] | None = None
+) -> None:
+    """Go to each of some rows of the current session, and do what its bar brings.
+
+    What stays the same is looked up before the first: a tenth of an empty bar.
+
+    Args:
+        state: The run.
+        rows: Rows of the market, in order.
+        rest_orders: Called before a bar if orders or cancels wait to be sent.
+    """
+    market, callbacks, decimals = state.market, state.callbacks, state.decimals
+    advance, open_orders, data = market.advance, state.orders.book, state.data
+    handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
+    for row in rows:
+        if getcontext() is not decimals:
+            setcontext(decimals)
+        if rest_orders is not None and state.outbox:
+            rest_orders()
+        if not state.start_hook_done:
+            start_hook_if_due(state, int(market.table.row_us[row]))
+        advance(row)
+        if open_orders:
+            match(state, open_orders)
+        if not state.paused:
+            # `handle_data` is the one callback of every bar: called here and not by
+            # `call`, at half the cost.
+            if handle_data is not None:
+                try:
+                    result = handle_data(context, data)
+                    if result is not None:
+                        refuse_unrun(result, "handle_data")
+                except BaseException as failure:  # noqa: BLE001 - around a user's callback
+                    survive(state, failure)
+                else:
+                    callbacks.failures_in_row = 0
+                if waiting:
+                    deliver(state)
+            if state.scheduled:
+                run_scheduled(state)
+        if state.changed_orders:
+            state.flush_changes()
 
 
 def run_scheduled(state: RunState) -> None:
@@ -69,7 +87,7 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
     if row < 0:
         _take_other_slice(state, event)
         return
-    take_bar(state, row)
+    take_bars(state, (row,))
     if state.market.now_us >= state.session_span[1]:
         finish_session(state)
 
@@ -94,6 +112,6 @@ def _take_other_slice(state: RunState, event: MarketDataEvent) -> None:
         if market.preload
         else market.append_slice(us, event.bars, session=session)
     )
-    take_bar(state, row)
+    take_bars(state, (row,))
     if us >= state.session_span[1]:
         finish_session(state)

@@ -24,6 +24,18 @@ from rbtlive.sim.matching import execution_id, fill_event
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill what fills on the current bar."""
+    orders = state.orders
+    if not state.venue.has_nothing_to_do(
+        open_orders, version=orders.version, close_of=state.market.close
+    ):
+        _match(state, open_orders)
+    orders.prune()
+    settle(state)
+    if state.callbacks.waiting:
+        deliver(state)
+
+
+def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     now, emit = state.now, state.emit
     if emit is None:
         # Nobody else hears of fills, so no event is made: a third of an order's cost.
@@ -44,10 +56,6 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
         version=state.orders.version,
         close_of=state.market.close,
     )
-    state.orders.prune()
-    settle(state)
-    if state.callbacks.waiting:
-        deliver(state)
 
 
 def on_fill(state: RunState, event: OrderFillEvent) -> None:

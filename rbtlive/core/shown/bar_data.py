@@ -50,6 +50,9 @@ class BarData:
             run's frames show it.
         loose_names: Give NaN for a name that is neither asset nor field, as zipline
             does, instead of an error.
+
+    Attributes:
+        is_unrestricted: `restrictions` need not be asked: nothing is restricted.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class BarData:
         self._market = market
         self._presenter = presenter
         self._restricted = restrictions
+        self.is_unrestricted = True
+        self._tradable_until: dict[Asset, int] = {}  # the last session of each
         self._index = OwnAssets(market.assets)
         for asset in market.assets:
             self._index[asset] = self._index[presenter.present_asset(asset)] = asset.index
@@ -152,8 +157,17 @@ class BarData:
         Raises:
             TypeError: `assets` is neither an asset nor several.
         """
-        if type(assets) is Equity and assets in self._index:
-            return self._can_trade(assets)
+        if type(assets) is Equity:
+            market = self._market
+            try:  # an asset that could be traded before needs a price, until it is delisted
+                if self._tradable_until[assets] >= market.session and self.is_unrestricted:
+                    price = self._numbers["price"][assets][0][market.seen]
+                    if price == price:  # noqa: PLR0124 - NaN
+                        return True
+            except (KeyError, IndexError):  # not asked for before; an earlier bar is seen
+                pass
+            if assets in self._index:
+                return self._can_trade(assets)
         return self._ask(assets, "can_trade", self._can_trade)
 
     def _can_trade(self, asset: Asset) -> bool:
@@ -164,8 +178,13 @@ class BarData:
             return False
         if market.interval.intraday and not market.exchange_is_open():
             return False
-        price = market.price(index)
-        return not isnan(price)
+        if isnan(market.price(index)):
+            return False
+        if market.preload:  # else listings may change
+            self._values.make_fast(asset, "price")
+            last, closed = market.listing.last[index], market.listing.auto_close[index]
+            self._tradable_until[asset] = min(last, closed)
+        return True
 
     @overload
     def is_stale(self, assets: Asset) -> bool: ...
@@ -311,9 +330,13 @@ class BarData:
         ):  # not asked for before; or several fields; or no number of bars
             pass
         shown = self._history(assets, fields, self._count(bar_count, "history"), frequency, None)
-        if self._exact_series and type(fields) is str and fields in _SLICED:
-            quick = market.quick
-            found = quick.frame(tuple(asset.index for asset in assets), fields)
+        if type(fields) is str and fields in _SLICED:
+            quick, indices = market.quick, tuple([asset.index for asset in assets])
+            found = (
+                quick.frame(indices, fields)
+                if self._exact_series
+                else self._shown_frames(chosen, indices, fields)
+            )
             if found is not None:
                 known = quick.frames.setdefault(fields, {})
                 if len(known) >= KEPT_FRAMES:  # a universe that changes every day
@@ -321,18 +344,26 @@ class BarData:
                 known[chosen] = found
         return shown
 
+    def _shown_frames(
+        self, chosen: tuple[Any, ...], indices: tuple[int, ...], field: str
+    ) -> tuple[Callable[[int, int], Any], int] | None:
+        market = self._market
+        found = market.quick.matrix(indices, field)
+        if found is None:
+            return None
+        cut = self._presenter.frame_cutter(market.table, chosen, found[0])
+        return None if cut is None else (cut, found[1])
+
     # As with numbers: from the second time on a window is one slice of a column.
     def _make_fast_window(self, assets: Any, fields: Any) -> None:
         index = self._index.number_of(assets)
-        if (
-            index is None
-            or not self._exact_series
-            or type(fields) is not str
-            or fields not in _SLICED
-        ):
+        if index is None or type(fields) is not str or fields not in _SLICED:
             return
-        quick = self._market.quick
+        quick, table = self._market.quick, self._market.table
         window = quick.window(index, fields)
+        if window is not None and not self._exact_series:
+            shown = self._presenter.cutter(table, assets, field=fields)
+            window = None if shown is None else (shown, window[1])
         if window is not None:
             quick.windows.setdefault(fields, {})[assets] = window
 

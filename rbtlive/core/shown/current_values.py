@@ -54,8 +54,9 @@ class CurrentValues:
             "high": market.high,
             "low": market.low,
         }
-        self._shown_as: dict[str, Callable[[float], Any]] = {
-            **dict.fromkeys(self._prices, presenter.price),
+        self._gives_dicts = presenter.name == "polars"
+        self._shown_as: dict[str, Callable[[float], Any] | None] = {
+            **dict.fromkeys(self._prices, presenter.fast_price),
             "volume": presenter.volume,
         }
 
@@ -66,25 +67,35 @@ class CurrentValues:
         missing, is left to the long way.
         """
         numbers, seen = self._numbers, self._market.seen
-        shown: list[Any] = []
+        shown: dict[Any, Any] = {}
         try:
             if type(fields) is not list:
-                keys, known, name = assets, numbers[fields], fields
-                pairs = [known[asset] for asset in assets]
+                name, known = fields, numbers[fields]
+                for asset in assets:
+                    column, show = known[asset]
+                    value = column[seen]
+                    if value != value:  # noqa: PLR0124 - NaN
+                        return self.one_by_one(assets, fields)
+                    shown[asset] = value if show is None else show(value)
             elif type(assets) is not list:
-                keys, name = fields, assets.symbol
-                pairs = [numbers[field][assets] for field in fields]
+                name = assets.symbol
+                for field in fields:
+                    column, show = numbers[field][assets]
+                    value = column[seen]
+                    if value != value:  # noqa: PLR0124 - NaN
+                        return self.one_by_one(assets, fields)
+                    shown[field] = value if show is None else show(value)
             else:
                 return self.one_by_one(assets, fields)
-            for column, show in pairs:
-                value = column[seen]
-                if value != value:  # noqa: PLR0124 - NaN
-                    return self.one_by_one(assets, fields)
-                shown.append(value if show is None else show(value))
         except (KeyError, TypeError, IndexError, AttributeError):
             self._learn(assets, fields)
             return self.one_by_one(assets, fields)
-        return self._presenter.mapping(list(keys), shown, name)
+        if self._gives_dicts:
+            return shown
+        keys = assets if type(fields) is not list else fields
+        if len(shown) < len(keys):  # something was asked for twice
+            return self.one_by_one(assets, fields)
+        return self._presenter.mapping(list(keys), list(shown.values()), name)
 
     def _learn(self, assets: Any, fields: Any) -> None:
         for asset in assets if type(assets) is list else [assets]:

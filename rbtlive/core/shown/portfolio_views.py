@@ -25,36 +25,32 @@ INFINITE = float("inf")
 
 
 class PositionView:
-    """A position, as it is now."""
+    """A position, as it is now; `raw` is the position itself."""
 
-    __slots__ = ("_amount", "_marks", "_position", "_presenter", "_sale", "_shown_amount")
+    __slots__ = ("_amount", "_marks", "_presenter", "_sale", "_shown_amount", "raw")
 
     def __init__(self, position: Position, marks: LastSales, presenter: Presenter) -> None:
-        self._position = position
+        self.raw = position
         self._marks = marks
         self._sale = marks.by_asset.get(position.asset) or LastSale()
         self._presenter = presenter
         self._amount: Decimal | None = None  # what is shown as `_shown_amount`
         self._shown_amount: Figure = 0.0
 
-    def shows(self, position: Position) -> bool:
-        """Say whether this shows that very position."""
-        return self._position is position
-
     @property
     def asset(self) -> Asset:
         """What is held."""
-        return self._position.asset
+        return self.raw.asset
 
     @property
     def sid(self) -> Asset:
         """The asset (zipline's name)."""
-        return self._position.asset
+        return self.raw.asset
 
     @property
     def amount(self) -> Figure:
         """Signed shares."""
-        amount = self._position.amount
+        amount = self.raw.amount
         if amount is not self._amount:
             self._amount, self._shown_amount = amount, self._presenter.amount(amount)
         return self._shown_amount
@@ -62,7 +58,7 @@ class PositionView:
     @property
     def cost_basis(self) -> Figure:
         """Average price a share was acquired at, commissions included."""
-        return self._presenter.number(self._position.cost_basis)
+        return self._presenter.number(self.raw.cost_basis)
 
     @property
     def last_sale_price(self) -> Figure:
@@ -98,7 +94,7 @@ class PositionsView(Mapping[Asset, PositionView]):
     # A view shows a position as it is now, so that one serves as long as the position.
     def _view_of(self, position: Position) -> PositionView:
         view = self._views.get(position.asset)
-        if view is None or not view.shows(position):
+        if view is None or view.raw is not position:
             view = PositionView(position, self._portfolio.marks, self._presenter)
             self._views[position.asset] = view
         return view
@@ -117,7 +113,8 @@ class PositionsView(Mapping[Asset, PositionView]):
         if type(asset) is Equity:
             held = self._portfolio.positions.get(asset)
             if held is not None:
-                return self._view_of(held)
+                view = self._views.get(asset)
+                return view if view is not None and view.raw is held else self._view_of(held)
             empty = self._empty.get(asset)
             if empty is not None and empty.asset is asset:
                 return empty
@@ -161,7 +158,13 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def views(self) -> list[PositionView]:
         """Return the positions held now."""
-        return [self._view_of(position) for position in self._portfolio.positions.values()]
+        known, shown = self._views, []
+        for asset, position in self._portfolio.positions.items():
+            view = known.get(asset)
+            if view is None or view.raw is not position:
+                view = self._view_of(position)
+            shown.append(view)
+        return shown
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
@@ -185,7 +188,8 @@ class _Items(ItemsView[Asset, PositionView]):
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[tuple[Asset, PositionView]]:
-        return iter([(view.asset, view) for view in self._mapping.views()])
+        views = self._mapping.views()
+        return iter([(view.raw.asset, view) for view in views])
 
 
 class _Values(ValuesView[PositionView]):

@@ -6,13 +6,13 @@ The rule: both show the same values; only their kinds differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from math import isnan
 from operator import is_
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 import polars as pl
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from rbtlive.data.bars.bar_table import BarTable
 
+Cut: TypeAlias = Callable[[int, int], Any]
+
 EXACT = pl.Decimal(38, 12)
 """What `dtype=pl.Decimal` gives in histories."""
 
@@ -41,6 +43,13 @@ class Presenter(Protocol):
     """What a strategy is shown, by kind of value."""
 
     name: Literal["polars", "pandas"]
+
+    @property
+    def fast_price(self) -> Callable[[float], Any] | None:
+        """What shows a price that is not missing, at the least cost; None shows it as
+        it is.
+        """
+        ...
 
     def number(self, value: Decimal) -> Figure:
         """Show money."""
@@ -102,6 +111,18 @@ class Presenter(Protocol):
         """Show a window: one asset, one field."""
         ...
 
+    def cutter(self, table: BarTable, asset: Asset, *, field: str) -> Cut | None:
+        """Return what cuts windows of one asset out of a column of a table as it is,
+        and shows them as `series` does; None where there is nothing better than that.
+        """
+        ...
+
+    def frame_cutter(
+        self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
+    ) -> Cut | None:
+        """The same for several assets, given what cuts their values as an array."""
+        ...
+
     def by_asset(self, market: Market, span: Span, assets: Sequence[Asset], *, field: str) -> Any:
         """Show a window: several assets, one field."""
         ...
@@ -117,13 +138,26 @@ class Presenter(Protocol):
         ...
 
 
+# Each distinct float as a Number, made when it is first asked for. Once it is known no
+# code of Python runs.
+class _Numbers(dict[float, Number]):
+    def __missing__(self, value: float) -> Number:
+        if isnan(value):
+            return _MISSING
+        if len(self) >= _KEPT_NUMBERS:
+            self.clear()
+        number = self[value] = Number(to_decimal(value))
+        return number
+
+
 class PolarsPresenter:
     """Exact numbers, datetimes and polars frames."""
 
     name: Literal["polars", "pandas"] = "polars"
 
     def __init__(self) -> None:
-        self._numbers: dict[float, Number] = {}
+        self._numbers = _Numbers()
+        self.fast_price = self._numbers.__getitem__
 
     def number(self, value: Decimal) -> Number:
         """Return money as a Number."""
@@ -135,15 +169,7 @@ class PolarsPresenter:
         """Return a price as a Number, NaN if it is missing; each distinct float is
         converted once.
         """
-        known = self._numbers.get(value)
-        if known is not None:
-            return known
-        if isnan(value):
-            return _MISSING
-        if len(self._numbers) >= _KEPT_NUMBERS:
-            self._numbers.clear()
-        number = self._numbers[value] = Number(to_decimal(value))
-        return number
+        return self._numbers[value]
 
     def volume(self, value: float) -> Number:
         """Return a volume as a Number, without a fraction if it has none."""
@@ -196,6 +222,14 @@ class PolarsPresenter:
     def record_name(self, name: Any) -> str:
         """Return an asset's symbol, or the text of anything else."""
         return _record_name(name)
+
+    def cutter(self, table: BarTable, asset: Asset, *, field: str) -> None:
+        """Return None: `FastReads` cuts Series of Polars itself."""
+
+    def frame_cutter(
+        self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
+    ) -> None:
+        """Return None: it gives frames of Polars as well."""
 
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pl.Series:
         """Return a Float64 Series named by symbol, oldest first."""
@@ -280,11 +314,13 @@ class PandasPresenter:
     """zipline's own kinds: floats, ints, pandas Timestamps, Series and DataFrames."""
 
     name: Literal["polars", "pandas"] = "pandas"
+    fast_price = None
 
     def __init__(self) -> None:
         import pandas as pd
 
         self._pd = pd
+        self._copies_on_write = int(pd.__version__.split(".", maxsplit=1)[0]) >= 3
         self._labelled: tuple[list[Any], Any] = ([], pd.Index([], dtype=object))
 
     def number(self, value: Decimal) -> float:
@@ -361,6 +397,37 @@ class PandasPresenter:
         """Return an asset's symbol, or the text of anything else."""
         return _record_name(name)
 
+    def cutter(self, table: BarTable, asset: Asset, *, field: str) -> Cut | None:
+        """Return what cuts a window (first row, number of rows) as `series` gives it;
+        None where a cut of one long Series would not be a copy, before pandas 3.
+        """
+        if not self._copies_on_write or table.base or not table.frozen:
+            return None
+        values, axis = table.whole_column(asset.index, field), self._whole_axis(table)
+        rows = self._pd.Series(np.array(values), index=axis, name=asset).iloc
+        return lambda low, count: rows[low : low + count]
+
+    def frame_cutter(
+        self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
+    ) -> Cut | None:
+        """Return what gives a window (first row, number of rows) as `by_asset` does.
+
+        Args:
+            table: What windows are cut from.
+            assets: The columns.
+            matrix: Gives their values over rows low to high - 1, rows x assets.
+        """
+        if table.base or not table.frozen:
+            return None
+        made, labels = self._pd.DataFrame, self._labels(assets)
+        axis = self._whole_axis(table)
+
+        def cut(low: int, count: int) -> pd.DataFrame:
+            high = low + count
+            return made(matrix(low, high).copy(), index=axis[low:high], columns=labels.view())
+
+        return cut
+
     def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pd.Series[Any]:
         """Return a Series named by the asset, indexed by session labels or minutes."""
         values = market.windows.values(asset.index, field, span)
@@ -421,11 +488,14 @@ class PandasPresenter:
     def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
         table = span.history.table
         if span.dates is None and table.frozen and (table.interval.intraday or not span.today):
-            whole = _AXES.get(table)
-            if whole is None:
-                whole = _AXES[table] = self._index_of(table.dates(0, table.rows))
-            return whole[span.low : span.high]
+            return self._whole_axis(table)[span.low : span.high]
         return self._index_of(market.windows.dates(span))
+
+    def _whole_axis(self, table: BarTable) -> pd.DatetimeIndex:
+        whole = _AXES.get(table)
+        if whole is None:
+            whole = _AXES[table] = self._index_of(table.dates(0, table.rows))
+        return whole
 
     def _index_of(self, dates: pl.Series) -> pd.DatetimeIndex:
         if dates.dtype == pl.Date:

@@ -6,25 +6,39 @@ The rule: a price stays until a newer one is known, and goes with its position.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN
 
 
-@dataclass(slots=True, eq=False)
 class LastSale:
     """Latest known price of one position.
 
+    Args:
+        price: The price.
+        dt: When it was known: a date-time, or µs UTC.
+
     Attributes:
         price: NaN before the first.
-        dt: When it was known; None before the first.
+        when: When it was known as it was given.
     """
 
-    price: Decimal = NAN
-    dt: datetime | None = None
+    __slots__ = ("price", "when")
+
+    def __init__(self, price: Decimal = NAN, dt: datetime | int | None = None) -> None:
+        self.price = price
+        self.when = dt
+
+    @property
+    def dt(self) -> datetime | None:
+        """When the price was known, UTC; None before the first."""
+        when = self.when
+        if isinstance(when, int):  # few read it: it is made for those
+            when = self.when = datetime_of(when)
+        return when
 
 
 class LastSales:
@@ -74,7 +88,7 @@ class LastSales:
         if asset in self.by_asset:
             sale = self.by_asset[asset]
             if sale.dt is None or dt > sale.dt:
-                sale.price, sale.dt = price, dt
+                sale.price, sale.when = price, dt
         else:
             self.by_asset[asset] = LastSale(price, dt)
             self.holding_version += 1
@@ -94,17 +108,17 @@ class LastSales:
         self.of(asset).price *= ratio
         self.version += 1
 
-    def set_prices(self, prices: Iterable[Decimal | None], dt: datetime) -> None:
+    def set_prices(self, prices: Iterable[Decimal | None], dt: datetime | int) -> None:
         """Set the price of every position to what is known at `dt`; an unknown price
         leaves the last one.
 
         Args:
             prices: One a position, in the order of the positions.
-            dt: When they are known, UTC.
+            dt: When they are known: a date-time, or µs UTC.
         """
         for sale, price in zip(self.by_asset.values(), prices, strict=True):
             if price is not None:
-                sale.price, sale.dt = price, dt
+                sale.price, sale.when = price, dt
         self.version += 1
 
     def restore(self, sales: dict[Asset, LastSale]) -> None:

@@ -7,15 +7,14 @@ having waited.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rbtlive.core.state.last_sales import LastSales
-from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import to_decimal
+from rbtlive.model.number import NAN, to_decimal
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -29,26 +28,35 @@ FEW = 16
 class Marks(LastSales):
     """The last sales of a run's positions, taken from its market; each distinct price
     is made exact once.
+
+    Attributes:
+        marked_us: When the positions were marked last, µs UTC; None before.
     """
 
     __slots__ = (
+        "_columns",
+        "_columns_version",
         "_decimals",
-        "_marked_us",
+        "_lags",
         "_market",
         "_places",
         "_places_version",
         "_unread",
         "_unread_row",
         "_unread_us",
+        "marked_us",
     )
 
     def __init__(self, market: Market) -> None:
         super().__init__()
         self._market = market
         self._decimals: dict[float, Decimal] = {}
-        self._marked_us: int | None = None
+        self.marked_us: int | None = None
         self._places: NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._places_version = -1
+        self._lags = market.lags
+        self._columns: list[Sequence[float]] = []  # the closes of each position's asset
+        self._columns_version = (-1, -1)
         # Prices that nobody has read yet: given, or where None the closes of a row.
         self._unread: Floats | None = None
         self._unread_us = self._unread_row = 0
@@ -66,24 +74,27 @@ class Marks(LastSales):
         step is enough.
         """
         market = self._market
-        if self._marked_us == market.now_us:
+        if self.marked_us == market.now_us:
             return
         if not self.by_asset:
-            self._marked_us = market.now_us
-        elif market.table.computed is None or not (
-            market.values_are_closes and self.mark_row_unseen()
+            self.marked_us = market.now_us
+        elif (
+            market.seen < 0  # a bar of an earlier session is seen
+            or self._lags
+            or market.table.computed is None
+            or not self.mark_row_unseen()
         ):
             self.mark_now()
 
     def mark_now(self) -> None:
         """Mark the positions at the current step, even if they were marked before."""
-        self._marked_us = self._market.now_us
+        self.marked_us = self._market.now_us
         if self.by_asset:
             values = self._values(self.by_asset)
             if self._is_behind and None in values:
                 self.catch_up()  # where no price is known now, the unread one stays
             self._is_behind, self._unread = False, None
-            self.set_prices(values, datetime_of(self._market.now_us))
+            self.set_prices(values, self._market.now_us)
 
     def mark_unseen(self) -> Floats | None:
         """Mark the positions at the current step, exactly when somebody looks; return
@@ -97,7 +108,7 @@ class Marks(LastSales):
         if prices is None:
             self.mark_now()
             return None
-        self._marked_us = self._unread_us = self._market.now_us
+        self.marked_us = self._unread_us = self._market.now_us
         self._unread, self._is_behind = prices, True
         self.version += 1
         return prices
@@ -116,7 +127,7 @@ class Marks(LastSales):
             complete = table.complete = (~np.isnan(closes).any(axis=1)).tobytes()
         if not complete[row] and not self._few_have_closes(row):
             return False
-        self._marked_us = self._unread_us = market.now_us
+        self.marked_us = self._unread_us = market.now_us
         self._unread, self._unread_row, self._is_behind = None, row, True
         self.version += 1
         return True
@@ -141,11 +152,35 @@ class Marks(LastSales):
             return
         prices, self._unread = self._unread, None
         self._is_behind = False
-        if prices is None:
-            prices = self._closes(self._unread_row).take(self.places())
+        if prices is not None:
+            floats = prices.tolist()
+        else:
+            floats = self._closes(self._unread_row).take(self.places()).tolist()
         known, exactly = self._decimals, self._exactly
-        values = [known.get(price) or exactly(price) for price in prices.tolist()]
-        self.set_prices(values, datetime_of(self._unread_us))
+        values = [known.get(price) or exactly(price) for price in floats]
+        self.set_prices(values, self._unread_us)
+
+    def prices(self) -> list[Decimal]:
+        """Return the price of each position.
+
+        A few that wait to be read are read one by one, at a tenth of what numpy takes
+        to begin, and go on waiting: most who ask want sums.
+        """
+        if not self._is_behind or self._unread is not None or len(self.by_asset) > FEW:
+            return super().prices()
+        table = self._market.table
+        if table.base:  # its first rows may be gone
+            return super().prices()
+        version = (self.holding_version, table.generation)
+        if self._columns_version != version:
+            self._columns = [table.view(asset.index, "close") for asset in self.by_asset]
+            self._columns_version = version
+        row, known = self._unread_row, self._decimals
+        prices = []
+        for column in self._columns:
+            price = column[row]
+            prices.append(known.get(price) or self._known_close(price))
+        return prices
 
     # What every position is valued at, None if there is one without a price: NaN makes
     # any sum NaN.
@@ -180,6 +215,11 @@ class Marks(LastSales):
             return [self.value_of(asset) for asset in assets]
         closes, known = self._market.closes(), self._decimals
         return [known.get(closes[asset.index]) or self.value_of(asset) for asset in assets]
+
+    # Of a close that is there.
+    def _known_close(self, price: float) -> Decimal:
+        exact = self._exactly(price)
+        return NAN if exact is None else exact
 
     def _exactly(self, price: float) -> Decimal | None:
         if price != price:  # noqa: PLR0124 - NaN

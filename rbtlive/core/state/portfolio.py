@@ -141,6 +141,7 @@ class Portfolio:
         self.version = 0
         self._totals: PositionTotals | None = None
         self._totals_version = -1  # the marks' version that they were computed at
+        self._net = ZERO  # of them
         self._held: Held | None = None
 
     # -- reading ----------------------------------------------------------------------
@@ -166,10 +167,14 @@ class Portfolio:
     def totals(self) -> PositionTotals:
         """Return the sums over the positions at their last sale prices."""
         if self._totals is None or self._totals_version != self.marks.version:
-            amounts = [position.amount for position in self.positions.values()]
-            self._totals = sum_of(
-                [amount * price for amount, price in zip(amounts, self.marks.prices(), strict=True)]
+            prices = self.marks.prices()
+            self._totals = totals = sum_of(
+                [
+                    position.amount * price
+                    for position, price in zip(self.positions.values(), prices, strict=True)
+                ]
             )
+            self._net = totals.long_value + totals.short_value
             self._totals_version = self.marks.version
         return self._totals
 
@@ -181,7 +186,9 @@ class Portfolio:
     @property
     def portfolio_value(self) -> Decimal:
         """Cash plus positions."""
-        return self.cash + self.totals().net
+        if self._totals_version != self.marks.version or self._totals is None:
+            self.totals()
+        return self.cash + self._net
 
     @property
     def pnl(self) -> Decimal:
@@ -199,7 +206,8 @@ class Portfolio:
         if value == 0:
             return float("inf"), float("inf")
         totals = self.totals()
-        return float(totals.gross / value), float(totals.net / value)
+        gross = float(totals.gross / value)
+        return gross, float(self._net / value) if totals.shorts_count else gross
 
     def conservation_error(self) -> Decimal:
         """Return what the books are off by: zero, always.

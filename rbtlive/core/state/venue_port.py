@@ -16,6 +16,12 @@ class Venue(Protocol):
 
     cancels_at_once: bool
 
+    def has_nothing_to_do(
+        self, book: Any, *, version: int, close_of: Callable[[int], float]
+    ) -> bool:
+        """Say whether `match` would do nothing on the current bar; see SimVenue."""
+        ...
+
     def match(
         self,
         book: Any,
@@ -34,6 +40,10 @@ class RemoteVenue:
     """A venue elsewhere: it fills nothing here, and answers through events."""
 
     cancels_at_once = False
+
+    def has_nothing_to_do(self, book: Any, **bar: Any) -> bool:  # noqa: ARG002 - see Venue
+        """Say that it never fills here."""
+        return True
 
     def match(self, book: Any, **bar: Any) -> None:
         """Fill nothing."""

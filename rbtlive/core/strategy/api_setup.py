@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -116,7 +115,7 @@ class SetupMethods(Bound):
             raise OrderDuringInitialize(
                 "get_datetime() has no answer in initialize: no bar has come yet"
             )
-        now = state.presenter.timestamp(state.market.now_us)
+        now = state.data.current_dt
         if tz is None:
             return now
         return now.astimezone(ZoneInfo(tz) if isinstance(tz, str) else tz)
@@ -147,12 +146,20 @@ class SetupMethods(Bound):
             ValueError: a value is too large to be kept.
             Exception: what a value of a class of one's own raises where it is shown.
         """
-        state = self._changing("record")
-        for name, value in chain(zip(args[::2], args[1::2], strict=False), kwargs.items()):
-            kept, kind = name if type(name) is str else kept_value(name), type(value)
+        state = self._run
+        if state is None or not state.is_in_callback:
+            state = self._changing("record")
+        recorded = state.recorded
+        for name, value in zip(args[::2], args[1::2], strict=False) if args else ():
+            kept = name if type(name) is str else kept_value(name)
+            recorded[kept] = kept_value(value)
+        for name, value in kwargs.items():
             # Most values are plain: what they are is said here without a call.
-            is_plain = kind in PLAIN or (kind is int and -MOST < value < MOST)
-            state.recorded[kept] = value if is_plain else kept_value(value)
+            kind = type(value)
+            if kind in PLAIN or (kind is int and -MOST < value < MOST):
+                recorded[name] = value
+            else:
+                recorded[name] = kept_value(value)
 
     def schedule_function(
         self,
@@ -355,6 +362,7 @@ class SetupMethods(Bound):
         self._trading_control(controls.RestrictedListOrder(on_error, restrictions))
         state = self._changing("set_asset_restrictions")
         state.restrictions = state.restrictions | restrictions
+        state.data.is_unrestricted = False
 
     def _trading_control(self, control: controls.TradingControl) -> None:
         state = self._changing("a trading control")

@@ -32,25 +32,23 @@ class TradingMethods(OrderMethods, SetupMethods):
         state = self._run
         if state is None:
             state = self._running("portfolio")
-        state.marks.mark()
+        if state.marks.marked_us != state.market.now_us:
+            state.marks.mark()
         return state.portfolio_view
 
     @property
     def account(self) -> AccountView:
         """The account's figures, marked at the current bar."""
-        state = self._running("account")
-        state.marks.mark()
+        state = self._run
+        if state is None:
+            state = self._running("account")
+        if state.marks.marked_us != state.market.now_us:
+            state.marks.mark()
         return state.account_view
 
-    # zipline's own attributes, unless the user has set one of that name.
-    def __getattr__(self, name: str) -> Any:
-        answer = NAMES.get(name)
-        state = None if answer is None else self._run
-        if answer is None or state is None:
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
-        return answer(state)
+    if TYPE_CHECKING:  # zipline's names, see below, and whatever a strategy sets
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def indicator(self, name: str, expression: pl.Expr) -> None:
         """Define a column computed from each asset's bars, to be read with
@@ -65,6 +63,30 @@ class TradingMethods(OrderMethods, SetupMethods):
             LookAheadIndicator: the expression's value at a bar depends on later bars.
         """
         self._changing("indicator").market.add_column(name, expression)
+
+
+# One of zipline's own attributes, unless the user has set one of that name. A
+# `__getattr__` of the class would do, and would make every read of an attribute of
+# `context` and `self` four times as slow.
+class _OfTheRun:
+    def __init__(self, name: str, answer: Callable[[RunState], Any]) -> None:
+        self._name, self._answer = name, answer
+
+    def __get__(self, owner: TradingMethods | None, kind: type | None = None) -> Any:
+        if owner is None:
+            return self
+        state = owner._run  # noqa: SLF001 - an attribute of that very class
+        if state is None:
+            raise AttributeError(
+                f"{type(owner).__name__!r} object has no attribute {self._name!r}",
+                name=self._name,
+                obj=owner,
+            )
+        return self._answer(state)
+
+
+for _name, _answer in NAMES.items():
+    setattr(TradingMethods, _name, _OfTheRun(_name, _answer))
 
 
 class Context(TradingMethods):

@@ -50,6 +50,40 @@ class Cursor:
         adjustments: Splits and dividends that are in effect.
     """
 
+    # A dict of more than 30 attributes is searched; a slot is one step away.
+    __slots__ = (
+        "__weakref__",
+        "_close",
+        "_fields",
+        "_first",
+        "_generation",
+        "_high",
+        "_intraday",
+        "_known",
+        "_lag",
+        "_last",
+        "_look_ahead",
+        "_low",
+        "_open",
+        "_shift",
+        "_traded",
+        "_us",
+        "_volume",
+        "_width",
+        "_without_volume",
+        "adjustments",
+        "before_open",
+        "listing",
+        "looks_back",
+        "now_us",
+        "row",
+        "seen",
+        "session",
+        "table",
+        "view",
+        "view_session",
+    )
+
     adjustments: Adjustments
 
     def __init__(

@@ -98,6 +98,17 @@ class FastReads:
             return history.frame(indices, field, 0, table.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
+    def matrix(
+        self, indices: tuple[int, ...], field: str
+    ) -> tuple[Callable[[int, int], Any], int] | None:
+        """Return what gives windows of several assets as arrays, by their first row and
+        the row after the last, and the first row they may begin at; None as in `frame`.
+        """
+        history = self._history
+        if history.clean_from(0, field) is None:
+            return None
+        return (lambda low, high: history.matrix(indices, field, low, high)), history.first_row
+
     def forget_assets(self, indices: set[int]) -> None:
         """Forget what shows these assets' earlier bars: a split or dividend of theirs
         has taken effect. What they are now, and other assets' ways, stay.

@@ -70,6 +70,30 @@ class Market(Cursor):
             `append_slice`, and gives -1.
     """
 
+    __slots__ = (
+        "_dividends",
+        "_history",
+        "_index",
+        "_next_minute",
+        "_splits",
+        "append_next",
+        "assets",
+        "calendar",
+        "data_start",
+        "days",
+        "first_session",
+        "frequency",
+        "indicators",
+        "interval",
+        "known_splits",
+        "portal",
+        "preload",
+        "quick",
+        "round_history",
+        "sources",
+        "windows",
+    )
+
     def __init__(
         self,
         portal: PolarsDataPortal,
