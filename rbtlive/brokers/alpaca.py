@@ -38,7 +38,6 @@ from rbtlive.brokers.alpaca_messages import (
 from rbtlive.brokers.alpaca_rules import (
     PAIR_FEE,
     SECOND_LEG,
-    TimesInForce,
     legal_terms,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
@@ -130,7 +129,7 @@ class AlpacaBroker(BrokerAdapter):
         self.paper = paper
         home = PAPER_URL if paper else LIVE_URL
         self.url = checked_url(home if url_override is None else url_override, "url_override")
-        self._times = TimesInForce(time_in_force, crypto_time_in_force)
+        self._whole, self._pairs = time_in_force, crypto_time_in_force
         self._timeout_s = timeout_s
         self._backoff = backoff
         self._chance = chance
@@ -345,8 +344,9 @@ class AlpacaBroker(BrokerAdapter):
             amount=amount,
             limit=order.limit,
             stop=order.stop,
-            times=self._times,
             client_order_id=client_order_id,
+            whole=self._whole,
+            pairs=self._pairs,
         )
         return await self._http.insist("POST", "/v2/orders", body=body)
 

@@ -30,8 +30,10 @@ from rbtlive.model.commands import SubmitOrder
 
 PAGE = 100
 MOST_PAGES = 2_000
-ACTION_DAYS = timedelta(days=4)
-"""How far from today corporate actions are asked for, back and ahead."""
+DAYS_BACK, DAYS_AHEAD = timedelta(days=31), timedelta(days=4)
+"""How far from today corporate actions are asked for: a session may have been away."""
+MOST_ACTIONS = 1_000
+"""What the endpoint gives in a page, at most."""
 
 
 class AlpacaAccount:
@@ -84,11 +86,23 @@ class AlpacaAccount:
         query = {
             "symbols": ",".join(names),
             "types": ",".join(TYPES),
-            "start": (today - ACTION_DAYS).isoformat(),
-            "end": (today + ACTION_DAYS).isoformat(),
+            "start": (today - DAYS_BACK).isoformat(),
+            "end": (today + DAYS_AHEAD).isoformat(),
+            "limit": str(MOST_ACTIONS),
         }
-        body = await self._feed.ask_data("/v1/corporate-actions", query)
-        return read_corporate_actions(body)
+        found = CorporateActions()
+        for _page in range(MOST_PAGES):
+            body = as_object(
+                await self._feed.ask_data("/v1/corporate-actions", query), "corporate actions"
+            )
+            page = read_corporate_actions(body)
+            found.splits.extend(page.splits)
+            found.symbol_changes.extend(page.symbol_changes)
+            found.others.extend(page.others)
+            if not body.get("next_page_token"):
+                break
+            query["page_token"] = str(body["next_page_token"])
+        return found
 
     async def refuse_unsellable(self, order: SubmitOrder) -> None:
         """Refuse a short sale of what cannot be borrowed; what is held can be sold.

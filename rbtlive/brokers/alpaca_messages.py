@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from rbtlive.brokers.alpaca_rules import PairTerms, TimesInForce, time_in_force
+from rbtlive.brokers.alpaca_rules import PairTerms, time_in_force
 from rbtlive.brokers.base import (
     BrokerAccount,
     BrokerActivity,
@@ -393,8 +393,9 @@ def order_body(
     amount: Decimal,
     limit: Decimal | None,
     stop: Decimal | None,
-    times: TimesInForce,
     client_order_id: str,
+    whole: str = "gtc",
+    pairs: str = "gtc",
 ) -> dict[str, str]:
     """Return the body of a new order.
 
@@ -403,8 +404,9 @@ def order_body(
         amount: Signed shares.
         limit: Limit price, or None.
         stop: Stop price, or None.
-        times: How long orders stand.
         client_order_id: The id it travels under.
+        whole: How long orders for whole shares stand: "gtc" or "day".
+        pairs: How long orders for pairs stand: "gtc" or "ioc".
     """
     names = {
         (False, False): "market",
@@ -417,7 +419,7 @@ def order_body(
         "qty": plain_text(abs(amount)),
         "side": "buy" if amount > 0 else "sell",
         "type": names[limit is not None, stop is not None],
-        "time_in_force": time_in_force(symbol, amount, times),
+        "time_in_force": time_in_force(symbol, amount, whole=whole, pairs=pairs),
         "client_order_id": client_order_id,
     }
     if limit is not None:

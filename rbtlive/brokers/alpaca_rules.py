@@ -90,19 +90,6 @@ def legal_terms(
 
 
 @dataclass(frozen=True, slots=True)
-class TimesInForce:
-    """How long orders stand.
-
-    Attributes:
-        shares: Of whole shares: "gtc" or "day"; parts of a share are for the day.
-        pairs: Of crypto: "gtc" or "ioc".
-    """
-
-    shares: str = "gtc"
-    pairs: str = "gtc"
-
-
-@dataclass(frozen=True, slots=True)
 class PairTerms:
     """What a pair's orders must be multiples of, as the broker lists it.
 
@@ -115,14 +102,20 @@ class PairTerms:
     tick: Decimal = Decimal("1E-9")
 
 
-def time_in_force(symbol: str, amount: Decimal, times: TimesInForce) -> str:
-    """Return how long an order stands.
+def time_in_force(symbol: str, amount: Decimal, *, whole: str, pairs: str) -> str:
+    """Return how long an order stands; parts of a share are for the day.
+
+    Args:
+        symbol: What to trade.
+        amount: Signed.
+        whole: What is asked for whole shares.
+        pairs: What is asked for pairs of crypto.
 
     Source: docs.alpaca.markets/docs/crypto-orders and /docs/fractional-trading.
     """
     if is_crypto(symbol):
-        return times.pairs
-    return times.shares if amount == amount.to_integral_value() else "day"
+        return pairs
+    return whole if amount == amount.to_integral_value() else "day"
 
 
 def base_id(client_order_id: str) -> str:

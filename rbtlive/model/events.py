@@ -229,6 +229,10 @@ class OperatorCallEvent(Event):
     actions: tuple[dict[str, str | None], ...] = ()
 
 
+FOLLOWED: Final = "the broker's books are followed"
+"""Begins the reason of an adjustment that corrects a run's books to the broker's."""
+
+
 class PositionAdjustmentEvent(Event):
     """Shares came to the run, or left it, without an order of the run.
 

@@ -23,12 +23,17 @@ class Judgement:
     """Collects what was found segment by segment.
 
     Args:
-        interventions: Operator and breaker events of the run.
+        interventions: Operator and breaker events of the run, and corrections of its
+            books.
+        followed: The corrections, in words.
         elsewhere: The run's orders went to a real broker.
     """
 
-    def __init__(self, interventions: int, *, elsewhere: bool) -> None:
+    def __init__(
+        self, interventions: int, *, followed: tuple[str, ...] = (), elsewhere: bool
+    ) -> None:
         self._interventions = interventions
+        self._followed = followed
         self._elsewhere = elsewhere
         self._missing: list[str] = []
         self._last: ParityReport | None = None
@@ -71,6 +76,7 @@ class Judgement:
             fills_compared=self._fills,
             tables_compared=self._tables,
             interventions=self._interventions,
+            followed=self._followed,
             not_compared=missing,
             elsewhere=self._elsewhere,
         )

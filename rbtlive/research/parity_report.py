@@ -61,8 +61,8 @@ class ParityReport:
             are its own, and `costs` measures them.
         orders_compared: Order intents that were compared, denied ones included.
         fills_compared: Fills that were compared.
-        interventions: Operator and breaker events that the backtest took over from the
-            session.
+        interventions: Operator and breaker events, and corrections of the books, that
+            the backtest took over from the session.
         first_difference: The first difference, or None.
         not_compared: What could not be compared, one sentence each.
         decisions: Whether the strategy asks for the same orders again.
@@ -70,6 +70,7 @@ class ParityReport:
         costs: What the executions cost more or less.
         elsewhere: The orders went to a real broker.
         tables_compared: Tables of pipelines that were compared.
+        followed: Corrections of the session's books to the broker's, one sentence each.
     """
 
     identical: bool
@@ -83,6 +84,7 @@ class ParityReport:
     costs: Costs = field(default=_SAME_COSTS, compare=False)
     elsewhere: bool = False
     tables_compared: int = 0
+    followed: tuple[str, ...] = field(default=(), compare=False)
 
     def verdict(self) -> str:
         """Return the outcome in one sentence."""
@@ -116,6 +118,7 @@ class ParityReport:
             f"fills_compared={self.fills_compared}, interventions={self.interventions})"
         )
         lines = [head]
+        lines += [f"  intervention: {sentence}" for sentence in self.followed]
         if self.elsewhere:
             lines += [f"  {name}: {text}" for name, text in self._parts()]
         if self.first_difference is not None:
@@ -131,6 +134,7 @@ class ParityReport:
             *tables,
             ("interventions", f"{self.interventions:,}"),
         ]
+        rows += [("intervention", sentence) for sentence in self.followed]
         if self.elsewhere:
             rows += self._parts()
         difference = self.first_difference

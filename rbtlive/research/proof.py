@@ -26,12 +26,15 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.asset import Asset
 from rbtlive.model.commands import Command
 from rbtlive.model.events import (
+    FOLLOWED,
     CircuitBreakerEvent,
     Event,
     MarketDataEvent,
     OperatorCallEvent,
     OperatorEvent,
+    PositionAdjustmentEvent,
 )
+from rbtlive.model.number import plain_text
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.judgement import Judgement, with_tail
 from rbtlive.research.parity_report import ParityReport, fills_apart, parity_report
@@ -130,8 +133,8 @@ class Proof:
         """Compare orders, fills and books of every segment whose code is loaded with a
         backtest's; at a real broker decisions, executions and costs are judged apart.
         """
-        sequences, interventions = self._counted()
-        judgement = Judgement(interventions, elsewhere=not self._simulated)
+        sequences, interventions, followed = self._counted()
+        judgement = Judgement(interventions, followed=followed, elsewhere=not self._simulated)
         for number, segment in enumerate(self.segments if sequences else ()):
             last = self.segments[number + 1].after if number + 1 < len(self.segments) else None
             found = self._loaded(segment)
@@ -300,14 +303,16 @@ class Proof:
         calendar = self.settings.sessions
         return calendar.label(calendar.session_of_us(us_of(moment)))
 
-    def _counted(self) -> tuple[dict[datetime, int], int]:
+    def _counted(self) -> tuple[dict[datetime, int], int, tuple[str, ...]]:
         sequences: dict[datetime, int] = {}
-        interventions = 0
+        interventions, followed = 0, []
         for seq, event in self.run.events():
             if isinstance(event, MarketDataEvent):
                 sequences[event.timestamp] = seq
+            elif isinstance(event, PositionAdjustmentEvent) and event.reason.startswith(FOLLOWED):
+                followed.append(_words_of(event))
             interventions += isinstance(event, _INTERVENTIONS)
-        return sequences, interventions
+        return sequences, interventions + len(followed), tuple(followed)
 
 
 # A run's record, and what it asked for since its last closed session.
@@ -347,4 +352,11 @@ def _comparable(record: RunRecord, *, sessions: int | None = None) -> RunRecord:
         transactions=record.transactions[:upto],
         orders=[known[order_id] for order_id in sorted(known, key=int)],
         denied=[],
+    )
+
+
+def _words_of(event: PositionAdjustmentEvent) -> str:
+    return (
+        f"{event.timestamp:%Y-%m-%d %H:%M:%S} UTC, {event.symbol} by "
+        f"{plain_text(event.amount)} at {plain_text(event.price)}; {event.reason}"
     )

@@ -180,6 +180,7 @@ class VenueBook:
         last_equity: Equity at the end of the last session.
         last_prices: Prices of the positions then.
         symbol_changes: New symbols that were announced, oldest first.
+        restrictions: Facts of the account that differ from one that may trade.
     """
 
     def __init__(  # noqa: PLR0913 - what a book is made with, each by name
@@ -217,6 +218,7 @@ class VenueBook:
         self._manager = OrderManager()
         self.portfolio = Portfolio(cash)
         self.symbol_changes: list[SymbolChange] = []
+        self.restrictions: dict[str, Any] = {}
         self._owed: list[tuple[int, str, Decimal]] = []
         self._updates_made = 0
         self._now = datetime_of(market.now_us)
@@ -277,6 +279,8 @@ class VenueBook:
             Refused: its id is taken, its asset unknown or without a price, or it costs
                 more than there is.
         """
+        if self.strict:
+            rules.check_restrictions(self.restrictions)
         if request.client_order_id in self._by_client_id:
             raise Refused(422, 40010001, "client_order_id must be unique")
         asset = self.market.by_symbol.get(request.symbol)

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from rbtlive.errors import OutsideCalendar
 from rbtlive.model.number import plain_text
-from rbtlive.venue import corporate_shapes, shapes
+from rbtlive.venue import closing, corporate_shapes, shapes
 from rbtlive.venue.bars import Frequency, Print
 from rbtlive.venue.book import VenueOrder
 from rbtlive.venue.guards import VENUE
@@ -239,17 +239,9 @@ async def list_positions(request: web.Request) -> web.Response:
 
 async def get_position(request: web.Request) -> web.Response:
     """Return a position by symbol or asset id."""
-    book, name = request.app[VENUE].book, request.match_info["symbol"]
-    for position in book.portfolio:
-        symbol = position.asset.symbol
-        if name in (symbol, symbol.replace("/", ""), str(book.asset_id(symbol))):
-            return web.json_response(shapes.position_shape(book, position))
-    raise Refused(404, 40410000, "position does not exist")
-
-
-async def delete_position(_request: web.Request) -> web.Response:
-    """Say that positions are closed by orders."""
-    raise Refused(422, 42210000, "closing positions is not supported by this venue: send an order")
+    venue = request.app[VENUE]
+    position = closing.position_of(venue, request.match_info["symbol"])
+    return web.json_response(shapes.position_shape(venue.book, position))
 
 
 # -- market --------------------------------------------------------------------------
@@ -465,9 +457,9 @@ def add_routes(app: web.Application) -> None:
             web.get("/v2/account/activities", list_activities),
             web.get("/v2/account/activities/{kind}", list_activities),
             web.get("/v2/positions", list_positions),
-            web.delete("/v2/positions", delete_position),
+            web.delete("/v2/positions", closing.delete_positions),
             web.get("/v2/positions/{symbol:.+}", get_position),
-            web.delete("/v2/positions/{symbol:.+}", delete_position),
+            web.delete("/v2/positions/{symbol:.+}", closing.delete_position),
             web.get("/v2/clock", get_clock),
             web.get("/v2/calendar", get_calendar),
             web.get("/v2/assets", list_assets),

@@ -5,7 +5,7 @@ The rule: each rule has its source beside it, and says no in the broker's own wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
@@ -145,6 +145,25 @@ def _check_wash_trade(request: OrderRequest, resting: Iterable[Resting]) -> None
             40310000,
             f"potential wash trade detected. use complex orders: opposite side {kind} order exists",
         )
+
+
+def check_restrictions(account: Mapping[str, Any]) -> None:
+    """Say no to any order of an account that may not trade.
+
+    Args:
+        account: Facts of the account that differ from one that may.
+
+    Source: docs.alpaca.markets/docs/account-activities and /reference/getaccount-1, the
+    account's flags and statuses.
+
+    Raises:
+        Refused: it is blocked, suspended, or not active.
+    """
+    if account.get("trade_suspended_by_user"):
+        raise Refused(403, 40310000, "new orders are rejected by user request")
+    blocked = account.get("account_blocked") or account.get("trading_blocked")
+    if blocked or account.get("status", "ACTIVE") != "ACTIVE":
+        raise Refused(403, 40310000, "account is restricted from trading")
 
 
 def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:

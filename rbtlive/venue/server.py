@@ -25,6 +25,14 @@ from rbtlive.venue.venue import Venue, VenueSettings
 
 HOST = "127.0.0.1"
 MOST_STEPS = 100_000
+ACCOUNT_FACTS: dict[str, type] = {
+    "account_blocked": bool,
+    "trading_blocked": bool,
+    "trade_suspended_by_user": bool,
+    "status": str,
+    "currency": str,
+}
+"""Facts of the account that `/control/account` changes."""
 
 
 def make_app(venue: Venue) -> web.Application:
@@ -54,6 +62,7 @@ def make_app(venue: Venue) -> web.Application:
             web.post("/control/disconnect", post_disconnect),
             web.post("/control/cash", post_cash),
             web.post("/control/limit", post_limit),
+            web.post("/control/account", post_account),
             web.post("/control/symbol", post_symbol),
             web.post("/control/restart", post_restart),
             web.post("/control/reset", post_reset),
@@ -124,6 +133,18 @@ async def post_symbol(request: web.Request) -> web.Response:
     if not all(isinstance(name, str) and name.isalnum() and name.isascii() for name in names):
         raise Refused(422, 40010001, "symbol and new_symbol must be letters and digits")
     request.app[VENUE].announce_symbol(*map(str, names))
+    return web.json_response(_state(request.app[VENUE]))
+
+
+async def post_account(request: web.Request) -> web.Response:
+    """Change the account's flags (true or false), `status` or `currency`."""
+    body = await rest.read_json(request)
+    known = isinstance(body, dict) and all(
+        isinstance(value, ACCOUNT_FACTS.get(name, tuple)) for name, value in body.items()
+    )
+    if not known or not body:
+        raise Refused(422, 40010001, f"the account's facts are {', '.join(ACCOUNT_FACTS)}")
+    request.app[VENUE].restrict(body)
     return web.json_response(_state(request.app[VENUE]))
 
 

@@ -187,7 +187,7 @@ def account_shape(book: VenueBook) -> dict[str, Any]:
         "account_blocked": False,
         "trade_suspended_by_user": False,
         "created_at": "2020-01-01T00:00:00Z",
-    }
+    } | book.restrictions
 
 
 def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:

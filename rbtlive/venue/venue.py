@@ -170,6 +170,10 @@ class Venue:
         """
         self._input("rename", {"symbol": symbol, "new_symbol": new_symbol})
 
+    def restrict(self, facts: Mapping[str, Any]) -> None:
+        """Change facts of the account: its flags, status or currency."""
+        self._input("restrict", dict(facts))
+
     def advance(self) -> bool:
         """Move to the next slice; False if there is none."""
         next_us = self.market.next_end_us
@@ -204,6 +208,8 @@ class Venue:
         elif one.kind == "replace":
             request = OrderRequest.from_facts(one.facts["request"])
             result = book.replace(book.orders[UUID(one.facts["id"])], request, at)
+        elif one.kind == "restrict":
+            book.restrictions |= one.facts
         elif one.kind == "rename":
             book.announce_symbol(**one.facts)
         elif one.kind == "pay":

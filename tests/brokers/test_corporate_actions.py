@@ -2,17 +2,18 @@
 them and as they come to a run.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
+from rbtlive.brokers.alpaca_account import AlpacaAccount
 from rbtlive.brokers.alpaca_actions import read_corporate_actions
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.base import BrokerAction
 from rbtlive.core.state.order import split_amount
 from tests.builders import run, until
-from tests.deck.cards import Holder, attached, days, looked
+from tests.deck.cards import Holder, attached, days, looked, settled
 from tests.deck.memory_world import MemoryWorld
 
 
@@ -126,6 +127,115 @@ def test_a_merger_of_what_a_run_holds_halts_it_by_name(tmp_path):
         await session.stop()
 
     run(play())
+
+
+def test_a_merger_of_weeks_ago_halts_no_session_that_begins_today(tmp_path):
+    async def play():
+        world = MemoryWorld()
+        session = await attached(world, tmp_path, Holder)
+        await days(world, session, 1)
+        world.account.others.append(
+            BrokerAction(
+                action_id="m",
+                symbol="AAA",
+                effective=world.days[world.at][0].timestamp.date() - timedelta(days=20),
+                text="stock merger of AAA into BBB",
+            )
+        )
+        session.engine.link._splits_session = -1
+        await looked(session, 2)
+
+        assert session.trading_state == "running"
+        assert not any("merger" in line for line in session.logs)
+        await session.stop()
+
+    run(play())
+
+
+def test_a_split_by_hand_splits_what_is_held_outside_too(tmp_path):
+    async def play():
+        world = MemoryWorld()
+        await world.by_hand(6)
+        session = await attached(world, tmp_path, Holder)
+        await days(world, session, 1)
+        await looked(session, 1)
+        session.apply_split("AAA", 0.5)
+        await world.split("0.5")
+        await looked(session, 4)
+
+        assert (session.engine.link.outside, session.trading_state) == ({"AAA": 12}, "running")
+        assert await world.held() == {"AAA": 32}
+        await session.stop()
+
+    run(play())
+
+
+def test_of_a_reverse_split_the_account_pays_one_fraction_and_the_books_agree(tmp_path):
+    async def play():
+        world = MemoryWorld()
+        await world.by_hand(7)
+        session = await attached(world, tmp_path, Holder)
+        await days(world, session, 1)
+        await world.announce_split(4)
+        await session.stop()
+        await world.left()
+        world.account.held["AAA"] = Decimal(17 // 4)  # and a quarter of a share in cash
+        await world.pass_days(1)
+
+        again = await attached(world, tmp_path, Holder)
+        await until(lambda: again.engine.failure or again.context.bars == 2)
+        await settled(again)
+        await looked(again, 4)
+
+        ours = sum(p.amount for p in again.engine.core.state.portfolio)
+        outside = again.engine.link.outside["AAA"]
+        assert again.trading_state == "running"
+        assert (await world.held())["AAA"] == ours + outside
+        assert outside == 2
+        await again.stop()
+
+    run(play())
+
+
+def test_pages_of_corporate_actions_are_all_read():
+    pages = {
+        None: {
+            "corporate_actions": {
+                "forward_splits": [
+                    {
+                        "id": "a",
+                        "symbol": "A",
+                        "old_rate": 1,
+                        "new_rate": 2,
+                        "ex_date": "2024-01-04",
+                    }
+                ]
+            },
+            "next_page_token": "2",
+        },
+        "2": {
+            "corporate_actions": {
+                "name_changes": [
+                    {"id": "b", "old_symbol": "B", "new_symbol": "C", "process_date": "2024-01-04"}
+                ]
+            },
+            "next_page_token": None,
+        },
+    }
+
+    class Http:
+        async def get(self, _path):
+            return {"timestamp": "2024-01-03T15:00:00Z"}
+
+    class Feed:
+        async def ask_data(self, _path, query):
+            assert (query["start"], query["end"]) == ("2023-12-03", "2024-01-07")
+            return pages[query.get("page_token")]
+
+    found = run(AlpacaAccount(Http(), Feed()).corporate_actions(["B", "A"]))
+
+    assert [one.symbol for one in found.splits] == ["A"]
+    assert [one.symbol for one in found.symbol_changes] == ["B"]
 
 
 def test_a_symbol_that_is_changed_by_hand_is_found_by_both_names(tmp_path):

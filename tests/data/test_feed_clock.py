@@ -115,6 +115,28 @@ def test_the_next_minutes_first_words_close_nothing_while_last_words_may_come():
     assert watched.gave == [(end, {"A": 2.0, "B": 4.0})]
 
 
+def test_a_run_begins_with_what_its_source_spoke_of_first_although_the_clock_is_behind():
+    watched = Watched(MINUTELY, at("2026-03-04T14:31:25"))
+
+    watched.give(bar(at("2026-03-04T14:32:00"), close=2.0))
+    watched.give(bar(at("2026-03-04T14:31:00"), close=1.0))
+    watched.give(bar(at("2026-03-04T14:33:00"), close=3.0), now=at("2026-03-04T14:33:00"))
+
+    late, *slices = watched.gave
+    assert "came late" in late
+    assert slices[0] == (at("2026-03-04T14:32:00"), {"A": 2.0})
+
+
+def test_a_bar_that_forms_keeps_no_other_symbols_last_bar_from_being_the_first():
+    watched = Watched(MINUTELY, at("2026-03-04T14:31:25"), expected=["A", "B"])
+
+    watched.give(bar(at("2026-03-04T14:32:00"), close=2.0))
+    watched.give(bar(at("2026-03-04T14:31:00"), "B", close=1.0))
+    watched.give(bar(at("2026-03-04T14:32:00"), "B"), now=at("2026-03-04T14:32:00"))
+
+    assert watched.gave[0] == (at("2026-03-04T14:31:00"), {"B": 1.0})
+
+
 @pytest.mark.parametrize(
     ("day", "closes"), [("2026-11-25", "21:00"), ("2026-11-27", "18:00"), ("2026-07-06", "20:00")]
 )

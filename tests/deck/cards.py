@@ -389,6 +389,10 @@ async def sold_by_hand_follow(world, folder):
     await days(world, session, 1)
     assert await world.held() == {world.symbol: 10}
     await session.stop()
+    report = session.parity()
+    assert report.interventions == 1
+    assert f"{world.symbol} by -4 at" in report.followed[0]
+    assert report.followed[0] in repr(report)
 
 
 @card(
@@ -533,6 +537,81 @@ async def split(world, folder):
     assert [p.amount for p in session.engine.core.state.portfolio] == [20]
     assert (session.trading_state, await world.held()) == ("running", {world.symbol: 20})
     assert session.context.ratio == pytest.approx(0.5, rel=0.2)
+    await session.stop()
+
+
+@card("a split happens while the session is away", "the next start takes it, and the books agree")
+async def split_while_away(world, folder):
+    await world.announce_split("0.5")
+    await world.by_hand(6, world.symbol)
+    session = await attached(world, folder, Watcher)
+    await days(world, session, 1)
+    await session.stop()
+    await world.left()
+    await world.split("0.5")
+    await world.pass_days(2)
+
+    again = await attached(world, folder, Watcher)
+    await until(lambda: again.engine.failure or again.context.bars == 3)
+    await looked(again, 3)
+
+    assert [p.amount for p in again.engine.core.state.portfolio] == [20]
+    assert again.engine.link.outside == {world.symbol: 12}
+    assert (again.trading_state, await world.held()) == ("running", {world.symbol: 32})
+    await again.stop()
+
+
+@card("a symbol changes while the session is away", "the next start follows it")
+async def symbol_change_while_away(world, folder):
+    Growing.low = world.low
+    session = await attached(world, folder, Growing)
+    await days(world, session, 1)
+    await session.stop()
+    await world.left()
+    await world.announce_symbol("NEWONE")
+    await world.change_symbol("NEWONE")
+    await world.pass_days(2)
+
+    again = await attached(world, folder, Growing)
+    await until(lambda: again.engine.failure or again.context.bars == 3)
+    await settled(again)
+    await looked(again, 3)
+
+    assert (again.trading_state, again.context.ended) == ("running", [])
+    assert [p.asset.symbol for p in again.engine.core.state.portfolio] == [world.symbol]
+    assert await world.held() == {"NEWONE": 20}
+    await again.stop()
+
+
+@card("the account is blocked, and freed again", "halts by name; resumed it trades on")
+async def blocked_and_freed(world, folder):
+    session = await attached(world, folder, Growing, breakers=rbt.Breakers(blind_after_s=0.2))
+    await days(world, session, 1)
+    await world.restrict(blocked=True)
+    session.engine.link._account_s = -1e9
+    session.engine.link._look_now.set()
+    await until(lambda: session.trading_state == "halted")
+    assert "blocked" in session.engine.core.state.halt_reason
+    await world.restrict(blocked=False)
+    session.engine.link._account_s = -1e9
+    await looked(session, 2)
+    session.resume()
+    await days(world, session, 1)
+    await looked(session, 2)
+
+    assert session.trading_state == "running"
+    assert await world.held() == {world.symbol: 20}
+    await session.stop()
+
+
+@card("shares are held in parts of a share", "taken over they are closed whole")
+async def fraction_taken(world, folder):
+    await world.by_hand("2.5", world.symbol)
+    session = await attached(world, folder, Holder, positions="take", params={"target": 0})
+    await days(world, session, 1)
+    await looked(session, 2)
+
+    assert (await world.held(), session.trading_state) == ({}, "running")
     await session.stop()
 
 

@@ -362,6 +362,10 @@ class MemoryWorld:
         """Answer nothing any more."""
         self.account.silent = True
 
+    async def restrict(self, *, blocked):
+        """Block the account, or free it again."""
+        self.account.blocked = "account_blocked" if blocked else ""
+
     async def deafen_to_cancels(self):
         """Take cancels and let nothing come of them."""
         self.account.deaf_to_cancels = True

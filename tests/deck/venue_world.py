@@ -57,7 +57,11 @@ class VenueWorld:
         side = "buy" if amount > 0 else "sell"
         status, answer = await self._do(
             lambda: self._venue.place(
-                f"hand-{self._count}", qty=str(abs(amount)), side=side, symbol=symbol
+                f"hand-{self._count}",
+                qty=str(abs(amount)),
+                side=side,
+                symbol=symbol,
+                time_in_force="day" if amount % 1 else "gtc",
             )
         )
         assert status == 200, answer
@@ -104,6 +108,10 @@ class VenueWorld:
                 {"kind": "error", "where": "orders"}, {"kind": "error", "where": "account"}
             )
         )
+
+    async def restrict(self, *, blocked):
+        """Block the account, or free it again."""
+        await self._do(lambda: self._venue.control("account", {"account_blocked": blocked}))
 
     async def deafen_to_cancels(self):
         """Refuse every cancel."""

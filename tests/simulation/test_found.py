@@ -113,6 +113,14 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
     # the next minute's, and fills later.
 
 
+def test_a_clock_set_back_before_the_first_bar_begins_no_earlier():
+    back = Fault("time", 2, "clock jumps back", 35.0)
+
+    world = world_of(STEADY, back, manner="revised", whole_slices=False)
+
+    assert world.outcome.wrong == []
+
+
 def test_a_clock_set_back_over_midnight_enters_no_session_twice():
     back, killed = Fault("time", 365, "clock jumps back", 90.0), Fault("time", 366, "killed", 1.0)
 

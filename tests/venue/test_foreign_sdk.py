@@ -30,6 +30,7 @@ with warnings.catch_warnings():
         TradeEvent,
     )
     from alpaca.trading.requests import (
+        ClosePositionRequest,
         GetCalendarRequest,
         GetOrdersRequest,
         LimitOrderRequest,
@@ -165,6 +166,27 @@ def test_an_order_beyond_the_buying_power_is_refused(client):
         client.submit_order(market("big", qty=1_000_000))
 
     assert refusal.value.status_code == 403
+
+
+def test_positions_are_closed_in_part_whole_and_all_at_once(client):
+    client.submit_order(market("a"))
+    client.submit_order(market("b", symbol="AAPL", side=OrderSide.SELL))
+    client.submit_order(
+        LimitOrderRequest(
+            symbol="IBM", qty=4, side=OrderSide.SELL, time_in_force=TimeInForce.GTC, limit_price=500
+        )
+    )
+
+    part = client.close_position("IBM", ClosePositionRequest(percentage="30"))
+    with pytest.raises(APIError, match="insufficient qty available") as refusal:
+        client.close_position("IBM")
+    with pytest.raises(APIError, match="position does not exist"):
+        client.close_position("MSFT")
+    closed = client.close_all_positions(cancel_orders=True)
+
+    assert (part.qty, part.side, refusal.value.status_code) == ("3", OrderSide.SELL, 403)
+    assert {one.symbol: one.status for one in closed} == {"IBM": 200, "AAPL": 200}
+    assert (client.get_all_positions(), client.get_orders()) == ([], [])
 
 
 def test_clock_calendar_and_assets_are_those_of_the_bars(client):

@@ -108,6 +108,22 @@ def test_each_round_trip_of_a_session_is_a_day_trade_and_each_part_of_one_is_not
     assert trades.count(8) == 2
 
 
+def test_an_account_that_is_blocked_places_no_order_until_it_is_freed(venue):
+    venue.control("account", {"account_blocked": True})
+    refused(venue.place("blocked"), 403, "account is restricted from trading")
+    venue.control("account", {"account_blocked": False, "status": "ACCOUNT_UPDATED"})
+    refused(venue.place("inactive"), 403, "account is restricted from trading")
+    venue.control("account", {"status": "ACTIVE", "trade_suspended_by_user": True})
+    refused(venue.place("suspended"), 403, "new orders are rejected by user request")
+    assert venue.control("account", {"balance": 5})["code"] == 40010001
+    venue.control("restart")
+    refused(venue.place("remembered"), 403, "new orders are rejected by user request")
+
+    venue.control("account", {"trade_suspended_by_user": False})
+
+    assert venue.place("freed")[0] == 200
+
+
 def test_what_is_hard_to_borrow_is_not_sold_short():
     venue = VenueProcess("--start", "2005-01-03", "--hard-to-borrow", "IBM")
     try:

@@ -45,6 +45,8 @@ def place_order(
     if tag is not None:
         tag = _checked_tag(tag)
     shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
+    if shares != amount and not state.quirks.round_in_binary:
+        shares = _whole_position(state, asset, amount, shares)
     at_market = limit_price is None and stop_price is None
     if style is not None and not at_market:
         given = "limit_price" if limit_price is not None else "stop_price"
@@ -62,6 +64,13 @@ def place_order(
         return enter(state, asset, shares, tag=tag)
     limit, stop = _prices(state, asset, shares, style or _style(asset, limit_price, stop_price))
     return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+# What is held in parts of a lot (taken over from an account, or left by a split) is
+# closed whole.
+def _whole_position(state: RunState, asset: Asset, amount: Any, shares: Decimal) -> Decimal:
+    held = state.portfolio.amount_of(asset)
+    return -held if held % asset.lot_size and to_decimal(amount) == -held else shares
 
 
 # It is written down with every picture of its order.

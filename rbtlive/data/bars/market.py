@@ -159,7 +159,7 @@ class Market(Cursor):
         portal = self.portal
         actions = portal.shared.actions(portal.splits, portal.dividends)
         self._splits, self._dividends = dict(actions.splits), actions.dividends
-        self.known_splits = {(split.asset, split.session) for split in portal.splits}
+        self.known_splits = {(one.asset, one.session): one.ratio for one in portal.splits}
         self.adjustments = Adjustments(
             actions.coming,
             width=len(self.assets),
@@ -313,7 +313,7 @@ class Market(Cursor):
 
     def ratio_of(self, index: int, session: int) -> Decimal | None:
         """Return the ratio of an asset's split in a session, None if it has none."""
-        return next((s.ratio for s in self._splits.get(session, ()) if s.asset == index), None)
+        return self.known_splits.get((index, session))
 
     def coming_splits(self) -> dict[int, Decimal]:
         """Return the ratios of splits that are known and not in effect yet, by index of
@@ -336,7 +336,7 @@ class Market(Cursor):
             of_books: Whether positions and orders are still to be restated at the
                 session's start.
         """
-        self.known_splits.add((index, session))
+        self.known_splits[index, session] = ratio
         if of_books:
             known = self._splits.get(session, ())
             self._splits[session] = [*known, Split(index, session, ratio)]

@@ -65,6 +65,13 @@ class BarsAhead:
         """END of the first slice that the clock will make due; None without one."""
         return min(self.by_clock, default=None)
 
+    def first_of(self, symbol: str, *, after_us: int) -> int | None:
+        """Return the END of the first slice after a moment that has a bar of a symbol
+        which the clock will make due; None without one.
+        """
+        slots = (slot for slot, bars in self.by_clock.items() if symbol in bars)
+        return min((slot for slot in slots if slot > after_us), default=None)
+
     def take(self, slot_us: int) -> dict[str, Bar]:
         """Hand out the bars of a slice."""
         if not self.size:

@@ -370,6 +370,8 @@ class SliceBuilder(SliceSequence):
         if not is_wanted and self._closed_us is not None and slot_us <= self._closed_us:
             return None, NOTHING
         self._refuse_misplaced(bar, slot_us=slot_us, whole=whole)
+        if self._base_us is None and now_us is not None:
+            self._refuse_before_beginning(bar, slot_us, now_us)
         following = self._open(slot_us)
         if is_wanted:
             self.bars += bar.symbol not in self._open_bars
@@ -428,6 +430,15 @@ class SliceBuilder(SliceSequence):
         there = slot_us == self._open_us and bar.symbol in self._open_bars
         if there and bar.symbol not in self._unsure:
             raise RefusedBar("duplicate", "its slice has a bar of this symbol already")
+
+    # A run begins with what its source spoke of first. Where this machine's clock is
+    # behind, that is not over here yet: what comes then of the same symbol and is older
+    # is late all the same.
+    def _refuse_before_beginning(self, bar: Bar, slot_us: int, now_us: int) -> None:
+        later_us = self._ahead.first_of(bar.symbol, after_us=slot_us)
+        if later_us is not None and self._axis.begin_of(later_us) <= now_us + _SKEW_US:
+            late = f"it came late: the bar up to {datetime_of(later_us).isoformat()} came before"
+            raise RefusedBar("out_of_order", late)
 
     def _revise(self, bar: Bar, slot_us: int) -> Iterator[Event]:
         times = self._over.revise(slot_us, bar)

@@ -145,6 +145,7 @@ class AccountOpener:
             BrokerError: the account cannot be used.
             InvalidSetting: more was asked for than is free, or nothing is.
         """
+        self._check_wanted()
         account = await self.know_account()
         held = await self._broker.holdings()
         others = self._ownership.others()
@@ -193,6 +194,14 @@ class AccountOpener:
             else:
                 outside.append(symbol or one.symbol)
         return taken, outside
+
+    def _check_wanted(self) -> None:
+        unknown = sorted((self._wanted() or frozenset()) - self._assets)
+        if unknown:
+            raise InvalidSetting(
+                f"positions must name symbols of the run's data: {', '.join(unknown)} "
+                "is none; load its history with data=, or leave it out"
+            )
 
     # The symbols that are taken; None is all of them.
     def _wanted(self) -> frozenset[str] | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.model.events import (
+    FOLLOWED,
     CircuitBreakerEvent,
     Event,
     OrderUpdateEvent,
@@ -122,6 +123,13 @@ class BooksWatch:
         shares = [(name, held.get(symbol, ZERO)) for name, held in owners]
         shares.append(("outside", (self.outside or {}).get(symbol, ZERO)))
         return ", ".join(f"{plain_text(amount)} {name}" for name, amount in shares if amount)
+
+    def held_elsewhere(self, symbol: str) -> Decimal:
+        """Return the signed shares of a symbol that outside and other runs held at the
+        last look.
+        """
+        theirs = (run.positions.get(symbol, ZERO) for run in self._others.values())
+        return sum(theirs, (self.outside or {}).get(symbol, ZERO))
 
     async def held(self) -> dict[str, Decimal]:
         """Return the signed shares that the account holds, by the run's symbols.
@@ -264,7 +272,7 @@ class BooksWatch:
     ) -> list[facts.Mismatch]:
         assert self.outside is not None
         traded = self.traded()
-        self._split_outside()
+        self._split_outside(held, others)
         elsewhere = {
             symbol: self.outside.get(symbol, ZERO) + others.get(symbol, ZERO) for symbol in traded
         }
@@ -285,21 +293,30 @@ class BooksWatch:
             one
             for one in found
             if one.symbol not in ratios
-            or held.get(one.symbol, ZERO)
-            != (ours.get(one.symbol, ZERO) + elsewhere[one.symbol]) / ratios[one.symbol]
+            or not is_split(
+                held.get(one.symbol, ZERO),
+                (ours.get(one.symbol, ZERO) + elsewhere[one.symbol]) / ratios[one.symbol],
+            )
         ]
 
-    def _split_outside(self) -> None:
-        # Shares that are held outside are split with the run's own.
+    def _split_outside(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
+        # Shares that are held outside are split with the run's own. Of what is paid in
+        # cash they have the part that the run's own leave.
         core = self._core()
         market = core.state.market
-        now = {one for one in market.known_splits if one[1] <= market.session}
+        coming = market.coming_splits()
+        now = {
+            one for one in market.known_splits if one[1] <= market.session or one[0] not in coming
+        }
         if self._splits is not None and self.outside is not None:
             for index, session in now - self._splits:
                 symbol = core.state.assets[index].symbol
                 ratio = market.ratio_of(index, session)
                 if ratio and symbol in self.outside:
-                    self._set_outside(symbol, self.outside[symbol] / ratio)
+                    exact = self.outside[symbol] / ratio
+                    owned = self.ours().get(symbol, ZERO) + others.get(symbol, ZERO)
+                    rest = held.get(symbol, ZERO) - owned
+                    self._set_outside(symbol, rest if is_split(rest, exact) else exact)
         self._splits = now
 
     async def _explain_by_foreign_orders(
@@ -431,7 +448,7 @@ class BooksWatch:
                         symbol=one.symbol,
                         amount=one.gap,
                         price=last_price(core, asset),
-                        reason=f"the broker's books are followed: {one}",
+                        reason=f"{FOLLOWED}: {one}",
                     )
                 )
             followed.append(one)
@@ -466,6 +483,13 @@ def covers(there: Decimal, owned: Decimal) -> bool:
     if not owned:
         return True
     return there >= owned if owned > 0 else there <= owned
+
+
+def is_split(there: Decimal, exact: Decimal) -> bool:
+    """Say whether shares are what a split makes of them: less than a share may have
+    been paid in cash.
+    """
+    return abs(there - exact) < 1
 
 
 def last_price(core: TradingCore, asset: Asset) -> Decimal:

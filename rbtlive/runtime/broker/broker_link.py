@@ -299,6 +299,8 @@ class BrokerLink:
         Raises:
             ReconciliationFailed: a difference is left that nothing explains.
         """
+        # A night's splits and new symbols come first: the account has them already.
+        await self.companies.look(self._tell_now)
         known = await self._known_orders()
         core = self._core()
         for order in core.state.orders.get_active_orders():
@@ -322,7 +324,6 @@ class BrokerLink:
         await self._refuse_what_lasts()
         await self.watch.begin_foreign()
         await self.news.begin()
-        await self.companies.look()
         self.blindness.saw()
 
     async def _refuse_what_lasts(self) -> None:
@@ -330,6 +331,7 @@ class BrokerLink:
             if not self.watch.differences:
                 return
             await asyncio.sleep(LOOK_AGAIN_S)
+            await self.companies.look(self._tell_now)
             await self._look(await self._known_orders(), starting=True)
         if self.watch.differences:
             raise ReconciliationFailed(

@@ -7,7 +7,7 @@ named, and halts it if it holds the asset.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rbtlive.brokers.base import BrokerAction, BrokerAdapter, BrokerSplit, BrokerSymbolChange
@@ -24,6 +24,8 @@ from rbtlive.runtime.broker.books_watch import BooksWatch
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
 
+OLD_NEWS = timedelta(days=4)
+"""What cannot be booked and took effect longer ago has been looked at by a person."""
 SOURCE = "by the broker's corporate actions"
 
 
@@ -54,20 +56,25 @@ class CorporateNews:
         self._now = now
         self._taken: set[str] = set()
 
-    async def look(self) -> None:
-        """Take what the run's data does not know."""
+    async def look(self, tell: Callable[[Event], None] | None = None) -> None:
+        """Take what the run's data does not know.
+
+        Args:
+            tell: Takes the events; by default they go to the queue.
+        """
+        tell = tell or self._tell
         state = self._core().state
         symbols = {asset.symbol for asset in state.assets}
         later = {new for _symbol, new, _session in state.symbol_changes}
         found = await self._broker.corporate_actions(sorted(symbols | later))
         for change in found.symbol_changes:
-            self._take_symbol_change(change)
+            self._take_symbol_change(change, tell)
         for split in found.splits:
-            self._take_split(split)
+            self._take_split(split, tell)
         for action in found.others:
-            self._take_other(action)
+            self._take_other(action, tell)
 
-    def _take_symbol_change(self, one: BrokerSymbolChange) -> None:
+    def _take_symbol_change(self, one: BrokerSymbolChange, tell: Callable[[Event], None]) -> None:
         symbol = self._watch.spelled(one.symbol)
         state = self._core().state
         mine = any(asset.symbol == symbol for asset in state.assets)
@@ -76,7 +83,7 @@ class CorporateNews:
         self._taken.add(one.action_id)
         if state.symbol_changes.knows(symbol, one.new_symbol):
             return
-        self._tell(
+        tell(
             SymbolChangeEvent(
                 timestamp=self._now(),
                 symbol=symbol,
@@ -86,7 +93,7 @@ class CorporateNews:
             )
         )
 
-    def _take_split(self, one: BrokerSplit) -> None:
+    def _take_split(self, one: BrokerSplit, tell: Callable[[Event], None]) -> None:
         state, symbol = self._core().state, self._watch.spelled(one.symbol)
         asset = next((asset for asset in state.assets if asset.symbol == symbol), None)
         if asset is None:
@@ -99,7 +106,7 @@ class CorporateNews:
         if not coming and not self._explains(one, symbol):
             return
         self._taken.add(one.action_id)
-        self._tell(
+        tell(
             SplitEvent(
                 timestamp=self._now(),
                 symbol=symbol,
@@ -111,15 +118,15 @@ class CorporateNews:
 
     def _explains(self, one: BrokerSplit, symbol: str) -> bool:
         # A split that has begun already, if the account's shares say that it is not in
-        # the run's books. Less than a share may have been paid in cash.
-        ours = self._watch.ours().get(symbol, ZERO)
-        missing = ours / one.ratio - ours
+        # the books. Less than a share may have been paid in cash.
+        known = self._watch.ours().get(symbol, ZERO) + self._watch.held_elsewhere(symbol)
+        missing = known / one.ratio - known
         return any(
             found.symbol == symbol and found.gap is not None and abs(found.gap - missing) < 1
             for found in self._watch.differences
         )
 
-    def _take_other(self, one: BrokerAction) -> None:
+    def _take_other(self, one: BrokerAction, tell: Callable[[Event], None]) -> None:
         symbol = self._watch.spelled(one.symbol)
         state = self._core().state
         mine = any(asset.symbol == symbol for asset in state.assets)
@@ -127,12 +134,14 @@ class CorporateNews:
         key = f"{one.action_id} {'begun' if begun else 'announced'}"
         if not mine or key in self._taken:
             return
+        if state.calendar.label(state.market.session) - one.effective > OLD_NEWS:
+            return
         self._taken.add(key)
         text = f"{one.text}, effective {one.effective}: a run does not book it"
         if not begun or not self._watch.ours().get(symbol):
-            self._tell(SystemErrorEvent(timestamp=self._now(), message=text, source="broker"))
+            tell(SystemErrorEvent(timestamp=self._now(), message=text, source="broker"))
             return
-        self._tell(
+        tell(
             CircuitBreakerEvent(
                 timestamp=self._now(),
                 name="corporate action",
