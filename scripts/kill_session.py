@@ -7,7 +7,10 @@ point, and tell what came of it.
 A session trades through AlpacaBroker at a venue; each is a process of its own. A killed
 session is attached again and goes on to the end. Then the ids at the venue must be
 those of the intents that arrived, each once, positions, cash and fills at both ends the
-same, and everything as in the run that nobody killed. Exit status is 1 if any is not.
+same, and everything as in the run that nobody killed. Meanwhile the venue pays
+dividends and interest, takes fees and a deposit, refuses requests as too many, and
+calls an asset otherwise overnight; the journal is packed in small blocks. Exit status
+is 1 if any is not.
 """
 
 from __future__ import annotations
@@ -39,12 +42,13 @@ class Tally:
         self.killed: Counter[str] = Counter()
         self.deaths: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self.runs = self.orders = self.wrong = 0
+        self.runs = self.orders = self.wrong = self.packed = 0
 
     def take(self, run: Run, *, unbroken: Run | None, what: str) -> None:
         """Count a run, and tell what is wrong with it."""
         self.runs += 1
         self.orders += len(run.ids)
+        self.packed += run.packed
         self.killed += run.killed
         self.deaths += run.deaths
         self.missed.update(run.missed)
@@ -63,8 +67,8 @@ class Tally:
             print(f"{count:5} times nothing died {point}: the run did not come there so often")
         total = self.killed.total() + self.deaths.total()
         print(
-            f"{total} deaths in {self.runs} runs, {self.orders} orders at the venue, {seconds:.0f} "
-            "s; "
+            f"{total} deaths in {self.runs} runs, {self.orders} orders at the venue, "
+            f"{self.packed} packed stretches of journals, {seconds:.0f} s; "
             f"{self.wrong} runs came out wrong"
         )
 

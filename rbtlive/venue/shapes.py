@@ -153,7 +153,8 @@ def _exchange(symbol: str) -> str:
 
 def account_shape(book: VenueBook) -> dict[str, Any]:
     """Return the account."""
-    portfolio, totals = book.portfolio, book.portfolio.totals()
+    portfolio = book.portfolio
+    totals = portfolio.totals()
     cash, equity, power = (
         plain_text(x) for x in (portfolio.cash, book.equity(), book.buying_power())
     )

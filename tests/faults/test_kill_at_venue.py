@@ -37,6 +37,16 @@ def test_the_run_that_nobody_killed_has_orders_of_every_kind(unbroken):
     assert set(states) == {"filled", "canceled", "rejected", "pending"}
     assert len(parts) > len(set(parts)), "some orders fill in parts"
     assert len(unbroken.ids) > 20
+    assert unbroken.packed > 3
+
+
+def test_money_comes_and_goes_and_a_symbol_changes_while_it_trades(unbroken):
+    assert unbroken.booked == {
+        "dividend": ["3.5", "-2.5"],
+        "fee": ["-0.25"],
+        "deposit": ["1000"],
+        "interest": ["1.75"],
+    }
 
 
 def test_a_session_that_dies_at_every_named_point_ends_as_the_unbroken_one_does(ground, unbroken):

@@ -36,8 +36,10 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.order import OrderState
+from rbtlive.runtime.broker import broker_link
 from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock
+from rbtlive.runtime.journal import blocks, journal
 from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.recorder import Recorder
 from tests.venue.process import KEY, SECRET, TOKEN
@@ -50,6 +52,9 @@ NO_VENUE = 3
 FIRST_CLOSE = datetime(2024, 1, 3, 21, 0, tzinfo=UTC)
 SECOND_OPEN = datetime(2024, 1, 4, 14, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+SOON_S = 0.05
+BLOCK_BYTES = 1 << 12
+"""So much text of the journal's rows is packed into a block."""
 EVENING, MORNING = 14, 12
 """How many minutes the bars have before a session's close, and after the next one's
 open.
@@ -282,10 +287,22 @@ def live_in_the_past(url):
     )
 
 
+def look_often():
+    """Ask for the account at every look, and pack small stretches of the journal."""
+    broker_link.ACCOUNT_EVERY_S = 0.0
+    blocks.BLOCK_BYTES = BLOCK_BYTES
+    blocks._MOST_ROWS = BLOCK_BYTES // blocks.ROW_BYTES + 1
+    journal.PACKED_AT_BYTES = 2 * BLOCK_BYTES
+
+
 async def session(folder, url):
     """Attach, tell how far it has come, and stop once the venue's bars have ended."""
     broker = AlpacaBroker(
-        KEY, SECRET, url_override=url, backoff=Backoff(initial_s=0.02, limit_s=0.1)
+        KEY,
+        SECRET,
+        url_override=url,
+        backoff=Backoff(initial_s=0.02, limit_s=0.1),
+        requests_per_minute=None,  # bars pass in milliseconds here
     )
     portal = PolarsDataPortal.coerce(
         frame([moments()[0] - MINUTE * (10 - n) for n in range(10)]), frequency="1m"
@@ -309,9 +326,14 @@ async def tell(running, folder):
         try:
             now = (await asyncio.to_thread(_control, engine.broker.url))["now"]
             theirs = await engine.broker.orders(prefix=f"{engine.journal.run_id}-")
+            cash = (await engine.broker.account()).cash
         except BrokerError:
             continue  # the venue is killed too, now and then
         if now == told or not has_settled(engine, us_of(datetime.fromisoformat(now)), theirs):
+            continue
+        if cash != engine.core.state.portfolio.cash or not knows_names(engine, now):
+            await asyncio.sleep(SOON_S)  # an activity is booked by the next look
+            engine.link._look_now.set()
             continue
         told = now
         if datetime.fromisoformat(told) < moments()[-1]:
@@ -336,6 +358,14 @@ def has_settled(engine, now_us, theirs):
     return done_us >= axis.last_at(now_us) and known == {
         (o.id, o.state, o.filled) for o in ours if o.state not in gone
     }
+
+
+def knows_names(engine, now):
+    """Say whether a symbol that changes overnight is known before the night."""
+    if datetime.fromisoformat(now) < FIRST_CLOSE - MINUTE:
+        return True
+    engine.link._splits_session = -1
+    return bool(engine.core.state.symbol_changes.names)
 
 
 def is_on_its_way(order):
@@ -381,6 +411,7 @@ def child(line):
         LinkSettings.__init__.__kwdefaults__["unknown_timeout_s"] = 2.0
     if line.get("point"):
         POINTS[line["point"]](Death(line["number"]))
+    look_often()
     live_in_the_past(line["url"])
     asyncio.run(session(Path(line["folder"]), line["url"]))
 

@@ -7,11 +7,13 @@ one right outcome, however often the session died on its way.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import selectors
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -27,11 +29,26 @@ from tests.venue.process import VenueProcess
 
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
+BEFORE = {"BBBX": "BBB"}
 QUIET_MINUTES = 390 - EVENING
 """How many minutes of the first session have no bars; the venue is at the first of them
 when it begins.
 """
 BARS_BEFORE_DEATH = 3
+EVENTS = {
+    6: ("faults", [{"kind": "rate_limit", "where": "submit", "count": 2, "retry_after_s": 0}]),
+    7: ("cash", {"kind": "fee", "amount": "-0.25"}),
+    8: ("cash", {"kind": "dividend", "amount": "3.5", "symbol": "AAA"}),
+    9: ("faults", [{"kind": "rate_limit", "where": "rest", "count": 3, "retry_after_s": 0}]),
+    11: ("cash", {"kind": "deposit", "amount": "1000"}),
+    12: ("symbol", {"symbol": "BBB", "new_symbol": "BBBX"}),
+    16: ("cash", {"kind": "interest", "amount": "1.75"}),
+    18: ("faults", [{"kind": "rate_limit", "where": "cancel", "count": 1, "retry_after_s": 0}]),
+    20: ("cash", {"kind": "dividend", "amount": "-2.5", "symbol": "BBBX"}),
+}
+"""What happens at the venue once so many bars have settled: money comes and goes,
+requests are too many, and overnight a symbol changes.
+"""
 LONGEST_S = 120.0
 """No life of a session takes as long; one that hangs is an error."""
 
@@ -69,6 +86,8 @@ class Run:
         deaths: At which point the session died, and how often.
         killed: Which process was killed at a random instant, and how often.
         resumed: How often rows from before were replayed.
+        booked: Amounts of the cash activities that were booked, by kind.
+        packed: How many stretches of the journal's rows were packed at its end.
         missed: Points at which no session died although it was told to.
         seconds: How long it took.
     """
@@ -80,6 +99,8 @@ class Run:
     deaths: Counter = field(default_factory=Counter)
     killed: Counter = field(default_factory=Counter)
     resumed: int = 0
+    booked: dict = field(default_factory=dict)
+    packed: int = 0
     missed: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -104,6 +125,7 @@ class Run:
             "what the books lack": (0, Decimal(final["unbalanced"])),
         }
         if unbroken is not None:
+            facts["cash activities"] = (unbroken.booked, self.booked)
             facts |= {
                 f"{name} of the unbroken run": (was, final[name])
                 for name, was in unbroken.final.items()
@@ -127,7 +149,7 @@ class Ground:
         )  # fmt: skip
         self.venue = VenueProcess(*self._arguments)
         self._folder = folder
-        self._runs = 0
+        self._runs = self._settled = 0
         self._begin_host()
 
     def _begin_host(self) -> None:
@@ -159,6 +181,7 @@ class Ground:
         folder.mkdir()
         self.venue.control("reset")
         self.venue.advance(QUIET_MINUTES)
+        self._settled = 0
         run = Run()
         for number, life in enumerate([*lives, Life()]):
             if number == 0 and life.after_s is not None:
@@ -216,6 +239,9 @@ class Ground:
             elif line.startswith("ended "):
                 return int(line.split()[1])
             elif line == f"settled {self._venue_now()}":
+                self._settled += 1
+                if self._settled in EVENTS:
+                    self.venue.control(*EVENTS[self._settled])
                 self.venue.advance()
                 bars_left -= 1
                 if bars_left == 0 and life.after_s is not None:
@@ -260,12 +286,18 @@ class Ground:
         run.ids = [order["client_order_id"].rpartition("-")[2] for order in orders]
         run.venue = {
             "filled": dict(zip(run.ids, map(_signed, orders), strict=True)),
-            "positions": {p["symbol"]: p["qty"] for p in positions},
+            "positions": {BEFORE.get(p["symbol"], p["symbol"]): p["qty"] for p in positions},
             "cash": account["cash"],
         }
         with open_run(StateFolder(folder), NAME) as recorded:
             rows = list(recorded.rows())
         run.intents = [row.data()["order_id"] for row in rows if row.type == "SubmitOrder"]
+        with contextlib.closing(sqlite3.connect(folder / f"{NAME}.sqlite")) as journal:
+            run.packed = journal.execute("SELECT count(*) FROM blocks").fetchone()[0]
+        for row in rows:
+            if row.type == "CashAdjustmentEvent":
+                facts = row.data()
+                run.booked.setdefault(facts["kind"], []).append(facts["amount"])
         run.resumed = sum(row.type == "Attached" and row.data()["replayed"] > 0 for row in rows)
 
 
