@@ -193,7 +193,8 @@ def _order(request: web.Request) -> VenueOrder:
 
 async def get_account(request: web.Request) -> web.Response:
     """Return the account."""
-    return web.json_response(shapes.account_shape(request.app[VENUE].book))
+    book = request.app[VENUE].book
+    return web.json_response(shapes.account_shape(book) | book.restrictions)
 
 
 async def list_activities(request: web.Request) -> web.Response:

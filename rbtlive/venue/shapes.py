@@ -153,8 +153,7 @@ def _exchange(symbol: str) -> str:
 
 def account_shape(book: VenueBook) -> dict[str, Any]:
     """Return the account."""
-    portfolio = book.portfolio
-    totals = portfolio.totals()
+    portfolio, totals = book.portfolio, book.portfolio.totals()
     cash, equity, power = (
         plain_text(x) for x in (portfolio.cash, book.equity(), book.buying_power())
     )
@@ -188,7 +187,7 @@ def account_shape(book: VenueBook) -> dict[str, Any]:
         "account_blocked": False,
         "trade_suspended_by_user": False,
         "created_at": "2020-01-01T00:00:00Z",
-    } | book.restrictions
+    }
 
 
 def position_shape(book: VenueBook, position: Position) -> dict[str, Any]:
