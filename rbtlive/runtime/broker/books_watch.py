@@ -251,7 +251,7 @@ class BooksWatch:
             rest = held.get(symbol, ZERO) - others.get(symbol, ZERO)
             if rest != self.outside.get(symbol, ZERO):
                 changed = True
-                self._set_outside(symbol, rest)
+                put(self.outside, symbol, rest)
         if not changed:
             return
         self._note("HeldOutside", self.outside)
@@ -260,12 +260,6 @@ class BooksWatch:
             explained = {s: n for s, n in self._foreign.items() if s in traded}
             self._foreign = {s: n for s, n in now.items() if s not in traded} | explained
             self._note(FILLED_ELSEWHERE, self._foreign)
-
-    def _set_outside(self, symbol: str, amount: Decimal) -> None:
-        assert self.outside is not None
-        self.outside.pop(symbol, None)
-        if amount:
-            self.outside[symbol] = amount
 
     def _position_differences(
         self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]
@@ -316,7 +310,7 @@ class BooksWatch:
                     exact = self.outside[symbol] / ratio
                     owned = self.ours().get(symbol, ZERO) + others.get(symbol, ZERO)
                     rest = held.get(symbol, ZERO) - owned
-                    self._set_outside(symbol, rest if is_split(rest, exact) else exact)
+                    put(self.outside, symbol, rest if is_split(rest, exact) else exact)
         self._splits = now
 
     async def _explain_by_foreign_orders(
@@ -341,7 +335,7 @@ class BooksWatch:
             assert self.outside is not None
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
-            self._set_outside(symbol, self.outside.get(symbol, ZERO) + came)
+            put(self.outside, symbol, self.outside.get(symbol, ZERO) + came)
             self._note("HeldOutside", self.outside)
             self._say_once(f"an order placed elsewhere changed {symbol} by {came}: left outside")
 
@@ -418,7 +412,7 @@ class BooksWatch:
             owned, there = ours.get(symbol, ZERO) + others.get(symbol, ZERO), held.get(symbol, ZERO)
             if one.gap is None or not covers(there, owned):
                 continue
-            self._set_outside(symbol, there - owned)
+            put(self.outside, symbol, there - owned)
             adopted.append(one)
         if adopted:
             self._note("HeldOutside", self.outside)
@@ -483,6 +477,13 @@ def covers(there: Decimal, owned: Decimal) -> bool:
     if not owned:
         return True
     return there >= owned if owned > 0 else there <= owned
+
+
+def put(shares: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
+    """Set what is held of a symbol; nothing is left out."""
+    shares.pop(symbol, None)
+    if amount:
+        shares[symbol] = amount
 
 
 def is_split(there: Decimal, exact: Decimal) -> bool:
