@@ -164,6 +164,7 @@ def _parts(name: str) -> tuple[str, str]:
         if base != name and base in _COINS:
             return base, quote
     for quote in _DOLLARS:
-        if name.endswith(quote) and len(name) >= len(quote) + 2:
-            return name.removesuffix(quote), quote
+        base = name.removesuffix(quote)
+        if base != name and len(base) >= 2 and "/" not in base:
+            return base, quote
     return "", ""

@@ -81,6 +81,7 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
     roles = Roles()
     roles.symbol = said.get("symbol") or _symbol(found.get("symbol", []), table.frame)
     roles.time = (said["time"],) if "time" in said else _time(found.get("time", []), table.frame)
+    roles.time = roles.time or _only_time(table.frame)
     for role in FIELDS:
         candidates = [name for name in found.get(role, []) if name not in roles.time]
         if role in said:
@@ -227,6 +228,14 @@ def _time(candidates: list[str], frame: pl.DataFrame) -> tuple[str, ...]:
     if len(usable) > 1 and (starts := [n for n in usable if LABELS_OF.get(plain(n)) != "end"]):
         usable = starts
     return (usable[0],) if usable else ()
+
+
+# Whatever it is called, the only column of dates or date-times is the time.
+def _only_time(frame: pl.DataFrame) -> tuple[str, ...]:
+    dated = [
+        name for name, dtype in frame.schema.items() if isinstance(dtype, (pl.Date, pl.Datetime))
+    ]
+    return tuple(dated) if len(dated) == 1 else ()
 
 
 def _at_midnight(column: pl.Series) -> bool:

@@ -167,7 +167,26 @@ def _levels(rows: list[list[str]]) -> int:
         and any(map(field_of, rows[0] + rows[1]))
     ):
         return 2
-    return 1
+    # Bloomberg's and Refinitiv's sheets: securities above their fields
+    named = [{*map(_is_field, (cell for cell in row[1:] if cell.strip()))} for row in rows[:2]]
+    below = named == [{True}, {False}] and not any(map(_has_digits_alone, rows[1][1:]))
+    return 2 if below or named == [{False}, {True}] else 1
+
+
+def _has_digits_alone(cell: str) -> bool:
+    return re.search(r"\d", cell) is not None and re.search(r"[A-Za-z]{2}", cell) is None
+
+
+def _is_field(name: str) -> bool:
+    return field_of(name) is not None
+
+
+# Merged cells are empty but the first.
+def _filled(cells: list[str]) -> list[str]:
+    filled: list[str] = []
+    for cell in cells:
+        filled.append(cell.strip() or (filled[-1] if filled else ""))
+    return filled
 
 
 def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool) -> pl.DataFrame:
@@ -237,15 +256,18 @@ def _two_levels(
     del encoding
     lines = _decoded(_head(content))[0].splitlines()[layout.skip : layout.skip + 3]
     upper, lower, third = (next(csv.reader([line], delimiter=layout.delimiter)) for line in lines)
+    lead = next((row[0] for row in (lower, upper) if row and role_of(row[0]) == "time"), "date")
     if not any(cell.strip() for cell in third[1:]):  # the index's own name
+        lead = third[0].strip() if third and third[0].strip() else lead
         frame = frame.slice(1)
         frame = frame.with_columns(
             pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
             for name in frame.columns[1:]
             if frame[name].dtype == pl.String
         )
-    names = ["date" if not third or plain(third[0]) == "" else third[0]]
-    names += [f"{one}|{other}" for one, other in zip(upper[1:], lower[1:], strict=False)]
+    names = [lead]
+    pairs = zip(_filled(upper[1:]), _filled(lower[1:]), strict=False)
+    names += [f"{one}|{other}" for one, other in pairs]
     return frame.rename(dict(zip(frame.columns, names, strict=False)))
 
 

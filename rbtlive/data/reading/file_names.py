@@ -57,6 +57,11 @@ _METATRADER: Final = {
 }
 """What MetaTrader 4 appends to a symbol: minutes of a bar."""
 
+_COPY: Final = re.compile(
+    r"(?<=, \w)_[0-9a-f]{5}$|(?<=, \w{2})_[0-9a-f]{5}$|(?<=, \w{3})_[0-9a-f]{5}$|\s*\(\d+\)$"
+)
+"""What TradingView and browsers append to a name that is taken."""
+
 _LEAN: Final = re.compile(r"(\d{8})_([a-z0-9.]+)_(minute|second|hour|daily)_(trade|quote)")
 _LEAN_PRICES: Final = 10_000.0
 
@@ -81,6 +86,7 @@ def named(table: Table, name: str, *, outside: str = "") -> Table:
         if not _is_ending(Path(stem).suffix):
             break
         stem = Path(stem).stem
+    stem = _COPY.sub("", stem)
     lean = _LEAN.fullmatch(stem.lower())
     if lean is not None:
         return _lean_intraday(table, lean, name)
@@ -114,7 +120,8 @@ def symbol_of_stem(stem: str) -> str | None:
     words = [word for word in re.split(r"[_ ,]+|-(?=\d)", stem) if word]
     words = [word for word in words if word.lower() not in _LENGTHS]
     words = [word for word in words if not re.fullmatch(r"[\d.-]+", word) or len(words) == 1]
-    if len(words) > 1 and class_of(f"{words[0]}/{words[1]}") is not None:
+    pair = len(words) > 1 and words[0].lower() not in _NO_SYMBOLS
+    if pair and class_of(f"{words[0]}/{words[1]}") is not None:
         words[:2] = [f"{words[0]}/{words[1]}"]
     words = [word for word in words if word.lower() not in _NO_SYMBOLS]
     if len(words) > 1:  # aapl_us_d

@@ -9,7 +9,7 @@ import lzma
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import polars as pl
 
@@ -44,6 +44,23 @@ _BY_PANDAS: Final = {
     ".xml": "read_xml",
 }  # fmt: skip
 """Files that another library reads, and its function for them."""
+
+_BY_OTHERS: Final = {
+    **dict.fromkeys((".pkl", ".pickle"), "rbt.read(pd.read_pickle({0!r}))"),
+    **dict.fromkeys((".npz", ".npy"), "rbt.read(dict(np.load({0!r})))"),
+    **dict.fromkeys(
+        (".db", ".sqlite", ".sqlite3"),
+        "rbt.read(sqlite3.connect({0!r}).execute('SELECT * FROM bars'))",
+    ),
+    ".duckdb": "rbt.read(duckdb.connect({0!r}).sql('SELECT * FROM bars'))",
+    **dict.fromkeys(
+        (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
+        "shutil.unpack_archive({0!r}, 'unpacked'); rbt.read('unpacked')",
+    ),
+}
+"""Files that a line of Python's own opens."""
+
+_MAGIC: Final = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
 
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst")
 _KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, ".json", ".zip")
@@ -81,12 +98,17 @@ def tables_of_content(content: bytes, name: str) -> list[Table]:
     Raises:
         UnreadableFile: it holds no table.
     """
-    known = name if _kind(name) else f"{name}.csv"
+    known = name if _kind(name) else f"{name}{_kind_of_content(content)}"
     try:
         tables = _of_content(content, known)
     except READ_ERRORS as error:
         raise unreadable(name, error, what="bars") from error
     return tables if _kind(name) else [table.but(symbol=None) for table in tables]
+
+
+# Content that has no name says by its first bytes what it is.
+def _kind_of_content(content: bytes) -> str:
+    return next((ending for magic, ending in _MAGIC.items() if content.startswith(magic)), ".csv")
 
 
 def _files(path: Path) -> list[Path]:
@@ -124,7 +146,7 @@ def _tables_of_file(file: Path) -> list[Table]:
     name = file.name.lower()
     try:
         if name.endswith(".zip"):
-            return _members(file)
+            return _members(file, file.name, packed=file.stat().st_size)
         return _of_content(file, file.name)
     except DataError:
         raise
@@ -132,16 +154,16 @@ def _tables_of_file(file: Path) -> list[Table]:
         raise unreadable(file, error, what="bars") from error
 
 
-def _members(file: Path) -> list[Table]:
+def _members(file: Any, outside: str, *, packed: int) -> list[Table]:
     tables: list[Table] = []
     with zipfile.ZipFile(file) as archive:
         names = [n for n in sorted(archive.namelist()) if _kind(n) and "__MACOSX" not in n]
-        members(archive, names, packed=file.stat().st_size)
+        members(archive, names, packed=packed)
         for name in names:
-            tables += _of_content(member(archive, name), name, outside=file.name)
+            tables += _of_content(member(archive, name), name, outside=outside)
     if not tables:
         raise UnreadableFile(
-            f"an archive must hold files of bars: was {str(file)!r}, where none is; unpack it and "
+            f"an archive must hold files of bars: was {outside!r}, where none is; unpack it and "
             "look"
         )
     return tables
@@ -151,6 +173,8 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
     kind = _kind(name)
     content = unpacked(content, name)
     source: Any = io.BytesIO(content) if isinstance(content, bytes) else content
+    if kind == ".zip":
+        return _members(source, name, packed=len(cast("bytes", content)))
     if kind in _PARQUET:
         refuse_many_rows(content if isinstance(content, bytes) else [content], name)
         frames = [Table(pl.read_parquet(source, glob=False, hive_partitioning=False), name)]
@@ -168,7 +192,11 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
         reader = next(
             (how for ending, how in _BY_PANDAS.items() if name.lower().endswith(ending)), ""
         )
-        do = f"write: rbt.read(pd.{reader}({name!r}))" if reader else "convert it, or pass a frame"
+        other = next(
+            (line for ending, line in _BY_OTHERS.items() if name.lower().endswith(ending)), ""
+        )
+        do = f"write: {other.format(name)}" if other else "convert it, or pass a frame"
+        do = f"write: rbt.read(pd.{reader}({name!r}))" if reader else do
         raise UnreadableFile(
             f"bars must be CSV, text, JSON, Parquet or Arrow, also packed: was {name!r}; {do}"
         )

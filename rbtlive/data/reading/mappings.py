@@ -22,7 +22,7 @@ import polars as pl
 from rbtlive.data.checking.frames import is_pandas
 from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import field_of, plain, role_of
-from rbtlive.data.reading.sequences import of_rows, of_sequences
+from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
@@ -108,7 +108,7 @@ def of_json(value: Any, where: str) -> list[Table]:
 def _known_form(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     if any(_is_dated_series(value) for value in source.values()):
         return None
-    for form in (_chart, _time_series, _named_rows, _columns, _cells, _letters):
+    for form in (_chart, _time_series, _market_chart, _named_rows, _columns, _cells, _letters):
         try:
             tables = form(source, where)
         except (AttributeError, LookupError) as error:
@@ -130,7 +130,7 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
         if json_like and _is_around(key, value, source):
             continue
         place = f"{where}[{key!r}]"
-        own = str(getattr(key, "symbol", key))
+        own = str(getattr(key, "symbol", key[0] if _is_single(key) else key))
         for table in tables_of(value, where=place):
             if plain(own) in _ENVELOPES:
                 tables.append(table.but(symbol=table.symbol or symbol))
@@ -140,6 +140,11 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
     if not tables:
         raise NotAFrame(f"{where} must hold bars: {_message(source) or 'it holds none'}; ask again")
     return tables
+
+
+# ("AAPL",), the keys of polars' group_by and partition_by
+def _is_single(key: Any) -> bool:
+    return isinstance(key, tuple) and len(key) == 1
 
 
 # {"meta": {"symbol": "AAPL"}, "values": [...]} and the like.
@@ -223,6 +228,27 @@ def _time_series(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     return [table.but(zone=zone) if isinstance(zone, str) and "/" in zone else table]
 
 
+# {"prices": [[ms, price], ...], "total_volumes": [[ms, amount], ...]}, as CoinGecko has
+# it: each list a field, its rows a time and a value.
+# Source: docs.coingecko.com, "/coins/{id}/market_chart".
+def _market_chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
+    names = {"prices": "close", "total_volumes": "volume"}
+    lists = {names[key]: source[key] for key in names if source.get(key)}
+    if "close" not in lists or not all(_is_pairs(rows) for rows in lists.values()):
+        return None
+    frame: pl.DataFrame | None = None
+    for name, rows in lists.items():
+        columns = {"timestamp": [row[0] for row in rows], name: [row[1] for row in rows]}
+        one = pl.DataFrame(columns, strict=False).unique("timestamp", maintain_order=True)
+        frame = one if frame is None else frame.join(one, on="timestamp", how="left")
+    assert frame is not None
+    return [Table(frame, where, vendor="CoinGecko")]
+
+
+def _is_pairs(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, list) and len(row) == 2 for row in rows)
+
+
 # Rows of cells, and their names beside them: pandas' "split", Nasdaq's datasets.
 def _named_rows(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     rows = source.get("data")
@@ -260,6 +286,9 @@ def _columns(source: Mapping[Any, Any], where: str) -> list[Table] | None:
         return None
     letters = {"t", "o", "h", "l", "c"} <= set(lists)
     symbol = source.get("symbol", source.get("ticker"))
+    for key, values in lists.items():
+        if field_of(str(key)) is not None and isinstance(values, (list, tuple)):
+            refuse_mixed(str(key), values, where)
     frame = pl.DataFrame(lists, strict=False)
     return [
         Table(

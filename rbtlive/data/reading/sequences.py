@@ -6,7 +6,8 @@ which is found by what prices can be.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -15,15 +16,45 @@ from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.columns import field_of, plain
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table
-from rbtlive.errors import NotAFrame
+from rbtlive.errors import NotAFrame, WrongColumnType
+from rbtlive.model.arrays import np
 
 _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
 
 
+_NO_NUMBERS: Final = (dt.timedelta, dt.date, dt.time, np.timedelta64, np.datetime64, bool, np.bool_)
+"""What polars would make numbers of, beside numbers."""
+
+
+def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
+    """Refuse times and truths among the numbers of a field.
+
+    Raises:
+        WrongColumnType: there are some; names the first.
+    """
+    values = list(values)
+    kinds = set(map(type, values))
+    if len(kinds) == 1 or not any(issubclass(kind, _NO_NUMBERS) for kind in kinds):
+        return
+    row, bad = next((n, one) for n, one in enumerate(values) if isinstance(one, _NO_NUMBERS))
+    raise WrongColumnType(
+        f"column {name!r} of {where} must hold numbers: was {bad!r} in row {row}; write a number, "
+        "or nothing where the bar is missing"
+    )
+
+
 def of_rows(rows: Sequence[Any], where: str) -> Table:
-    """Return the table of dicts."""
-    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None, strict=False)
+    """Return the table of dicts.
+
+    Raises:
+        WrongColumnType: a field has numbers and other things.
+    """
+    facts = [dict(row) for row in rows]
+    for name in dict.fromkeys(name for row in facts for name in row):
+        if field_of(str(name)) is not None:
+            refuse_mixed(str(name), (row.get(name) for row in facts), where)
+    frame = pl.DataFrame(facts, infer_schema_length=None, strict=False)
     frame = flat(frame)
     names = set(map(plain, frame.columns))
     # Alpaca's and Polygon's JSON: one letter a field, t is the start
@@ -79,6 +110,8 @@ def of_sequences(rows: Sequence[Any], where: str) -> Table:
             "build a frame with names, pl.DataFrame({...})"
         )
     columns = [[row[place] if place < len(row) else None for row in rows] for place in range(width)]
+    for place, values in enumerate(columns[1:], 1):
+        refuse_mixed(f"column_{place + 1}", values, where)
     frame = pl.DataFrame(
         {f"column_{place + 1}": _numbers(values) for place, values in enumerate(columns)},
         strict=False,

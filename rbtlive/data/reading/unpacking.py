@@ -6,8 +6,8 @@ can do.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,9 @@ from rbtlive.data.checking.frames import is_pandas, pandas_column
 from rbtlive.data.reading.columns import field_of, role_of
 from rbtlive.data.reading.delimited import fresh_name, headerless
 from rbtlive.data.reading.files import tables_of_content, tables_of_path
+from rbtlive.data.reading.foreign import facts_of_rows, given_frame, given_rows, symbol_beside
 from rbtlive.data.reading.mappings import of_mapping
-from rbtlive.data.reading.sequences import flat, of_rows, of_sequences
+from rbtlive.data.reading.sequences import flat, of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
@@ -33,24 +34,24 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         UnreadableFile: a path names no file that can be read.
         EmptyData: there is nothing in it.
     """
-    if isinstance(source, str) and "\n" in source:
-        return tables_of_content(source.encode(), "text")
-    if isinstance(source, (str, Path)):
-        return tables_of_path(source)
-    if callable(getattr(source, "read", None)):
-        return _of_open_file(source)
-    if isinstance(source, Mapping):
+    content = _of_content(source, where)
+    if content is not None:
+        return content
+    if isinstance(source, Mapping) and not hasattr(source, "dims"):
         return of_mapping(source, where, tables_of)
     one = _of_frame(source, where)
     if one is not None:
         return [one]
-    for give in ("to_df", "to_table", "to_pandas", "toPandas", "compute"):
-        if callable(getattr(source, give, None)):
-            return tables_of(getattr(source, give)(), where=where)
+    if (given := given_frame(source)) is not None:
+        return tables_of(given, where=where)
     if is_pandas(getattr(source, "df", None)):  # alpaca-py's BarSet
         return tables_of(source.df, where=where)
-    if isinstance(source, Iterable) and not isinstance(source, bytes):
-        return _of_list(list(source), where)
+    if (rows := given_rows(source)) is not None:
+        return _of_list(rows, where)
+    if isinstance(source, Iterable):
+        tables = _of_list(list(source), where)
+        beside = symbol_beside(source)
+        return [table.but(symbol=table.symbol or beside) for table in tables]
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     raise NotAFrame(
         f"{where} must be a frame (polars, pandas, Arrow, DuckDB), a dict of them, a list of rows, "
@@ -58,8 +59,23 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
     )
 
 
-def _of_open_file(source: Any) -> list[Table]:
+# Text, paths, bytes and open files.
+def _of_content(source: Any, where: str) -> list[Table] | None:
+    if isinstance(source, str) and "\n" in source:
+        return tables_of_content(source.encode(), "text")
+    if isinstance(source, (str, Path)):
+        return tables_of_path(source)
+    if isinstance(source, (bytes, bytearray)):
+        return tables_of_content(bytes(source), "text")
+    if callable(getattr(source, "namelist", None)) and isinstance(source.filename, str):
+        return tables_of_path(source.filename)  # an open zip
+    return _of_open_file(source, where) if callable(getattr(source, "read", None)) else None
+
+
+def _of_open_file(source: Any, where: str) -> list[Table]:
     content = source.read()
+    if not isinstance(content, (str, bytes, bytearray, memoryview)):
+        return tables_of(content, where=where)  # Arrow's ParquetFile gives a table
     name = getattr(source, "name", None)
     return tables_of_content(
         content.encode() if isinstance(content, str) else bytes(content),
@@ -95,6 +111,8 @@ def _of_pandas(source: Any, where: str) -> Table:
     if is_pandas(source, "Series"):
         symbol = symbol or (None if field_of(str(source.name)) else source.name)
         source = source.to_frame("close")
+    elif symbol is None and source.columns.nlevels == 1:
+        symbol = _symbol_of_axis(source.columns.name)
     if source.columns.nlevels > 2:
         idle = [n for n in range(source.columns.nlevels) if source.columns.levshape[n] == 1]
         source = source.droplevel(idle[: source.columns.nlevels - 1], axis=1)
@@ -112,6 +130,13 @@ def _of_pandas(source: Any, where: str) -> Table:
     frame = pl.DataFrame([series.alias(name) for name, series in columns.items()])
     named = _vendor_of(frame, levels)
     return Table(frame, where, symbol=symbol, vendor=named, labels="start" if named else None)
+
+
+# Refinitiv's frames of one instrument name their columns' axis by it.
+# Source: refinitiv.data `get_history`, eikon `get_timeseries`.
+def _symbol_of_axis(name: Any) -> str | None:
+    is_code = isinstance(name, str) and name.upper() == name and re.search("[A-Z]", name)
+    return name if is_code and role_of(name) is None else None
 
 
 def _index_name(index: Any, place: int) -> str | None:
@@ -154,6 +179,8 @@ def _column(series: Any) -> pl.Series:
         first = next((value for value in series if value is not None), None)
         if isinstance(first, (dt.date, dt.time)):
             return pl.Series(list(series), strict=False)
+        if field_of(str(series.name)) is not None:
+            refuse_mixed(str(series.name), series, "the source")
     try:
         return pandas_column(series)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
@@ -198,20 +225,14 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
     if not rows:
         raise EmptyData(f"{where} must have at least one bar: was empty; pass bars")
     first = rows[0]
-    if isinstance(first, Mapping):
-        return [of_rows(rows, where)]
-    if hasattr(first, "_asdict"):
-        return [of_rows([row._asdict() for row in rows], where)]
-    if isinstance(first, tuple) and len(first) == 2 and is_pandas(first[1]):
-        return of_mapping(dict(rows), where, tables_of)  # pandas' groupby
+    if isinstance(first, tuple) and len(first) == 2 and _is_frame(first[1]):
+        return of_mapping(dict(rows), where, tables_of)  # of a groupby
+    if not _is_frame(first) and (facts := facts_of_rows(rows)) is not None:
+        return [of_rows(facts, where)]
     if isinstance(first, Sequence) and not isinstance(first, (str, bytes)):
         return [of_sequences(rows, where)]
-    if dataclasses.is_dataclass(first) or hasattr(first, "model_dump"):
-        return [of_rows([_facts_of(row) for row in rows], where)]
-    if isinstance(first, (str, Path, pl.DataFrame, pl.LazyFrame)) or is_pandas(first):
+    if isinstance(first, (str, Path)) or _is_frame(first):
         return [table for one in rows for table in tables_of(one, where=where)]
-    if hasattr(first, "__dict__") and any(role_of(name) for name in vars(first)):
-        return [of_rows([vars(row) for row in rows], where)]
     if hasattr(first, "__arrow_c_stream__") or hasattr(first, "__arrow_c_array__"):
         return [Table(pl.DataFrame(one), where) for one in rows]
     raise NotAFrame(
@@ -220,7 +241,5 @@ def _of_list(rows: list[Any], where: str) -> list[Table]:
     )
 
 
-def _facts_of(row: Any) -> dict[str, Any]:
-    if hasattr(row, "model_dump"):
-        return dict(row.model_dump())
-    return {one.name: getattr(row, one.name) for one in dataclasses.fields(row)}
+def _is_frame(value: Any) -> bool:
+    return isinstance(value, (pl.DataFrame, pl.LazyFrame)) or is_pandas(value)

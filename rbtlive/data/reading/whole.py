@@ -275,7 +275,7 @@ def _chosen(names: pl.Series, wanted: str | Sequence[str]) -> pl.Series:
 
 def _refuse_what_is_no_number(column: pl.Series, table: Table) -> None:
     dtype = column.dtype
-    if dtype.is_numeric() or dtype in (pl.String, pl.Null, pl.Boolean):
+    if dtype.is_numeric() or dtype in (pl.String, pl.Null) or column.null_count() == len(column):
         return
     if dtype in (pl.Categorical, pl.Enum):
         return
@@ -456,7 +456,9 @@ def _without_empty(
 def _words(source: Any, tables: Sequence[Table]) -> str:
     kind = type(source).__name__
     rows = sum(table.frame.height for table in tables)
-    if not isinstance(source, (str, bytes)) and not hasattr(source, "joinpath"):
+    if isinstance(source, (bytes, bytearray)) or (isinstance(source, str) and "\n" in source):
+        name = "text"
+    elif not isinstance(source, str) and not hasattr(source, "joinpath"):
         module = type(source).__module__.partition(".")[0]
         name = kind if module == "builtins" else f"{module} {kind}"
     else:

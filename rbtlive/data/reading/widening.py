@@ -148,7 +148,7 @@ def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[st
     names = [name for name in frame.columns if name != time and plain(name) != "index"]
     if not names or any(field_of(name) for name in names if len(plain(name)) > 1):
         return None
-    if any(SEPARATOR in name for name in names):
+    if any(SEPARATOR in name or re.fullmatch(r"column_\d+", name) for name in names):
         return None
     numbers = [name for name in names if looks_numeric(frame[name])]
     return (time, numbers) if len(numbers) == len(names) else None

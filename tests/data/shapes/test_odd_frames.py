@@ -380,7 +380,7 @@ def test_files_that_hold_no_bars_say_why(tmp_path, name, content, error, words):
 @pytest.mark.parametrize(
     ("source", "error", "words"),
     [
-        (b"date,close", NotAFrame, "was bytes"),
+        (b"date,close", EmptyData, "at least one bar"),
         (3.5, NotAFrame, "was float"),
         (None, NotAFrame, "was NoneType"),
         ("https://example.invalid/a.csv", UnreadableFile, "file on this machine"),

@@ -1,0 +1,95 @@
+"""Objects of other libraries: what they give when they are asked for a frame or rows.
+
+The rule: nothing is imported to ask what something is; an object is taken by what it
+can do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rbtlive.data.reading.columns import role_of
+
+_GIVERS: Final = (
+    "to_df", "to_table", "to_pandas", "toPandas", "compute", "to_native", "fetch_arrow_table",
+)  # fmt: skip
+"""What gives a frame without an argument: Databento's store, Arrow's datasets,
+BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connections.
+"""
+
+
+def given_frame(source: Any) -> Any:
+    """Return the frame that an object gives; None if it gives none."""
+    if hasattr(source, "dims") and callable(getattr(source, "to_dataframe", None)):
+        return _of_xarray(source)
+    for give in (*_GIVERS, "to_dataframe"):
+        if callable(getattr(source, give, None)):
+            return getattr(source, give)()
+    return None
+
+
+# An array has one name for all its values; its axes may be times, symbols, fields.
+def _of_xarray(source: Any) -> Any:
+    array = not hasattr(source, "data_vars")
+    name = {"name": getattr(source, "name", None) or "value"} if array else {}
+    return source.to_dataframe(**name).reset_index()
+
+
+def given_rows(source: Any) -> list[dict[str, Any]] | None:
+    """Return the rows of a database's cursor by the names of its columns; None of
+    anything else.
+
+    Source: PEP 249, "Cursor Objects": the first of each item of `description` is the
+    name.
+    """
+    described = getattr(source, "description", None)
+    if not callable(getattr(source, "fetchall", None)) or not isinstance(described, Sequence):
+        return None
+    names = [str(column[0]) for column in described]
+    return [dict(zip(names, row, strict=False)) for row in source.fetchall()]
+
+
+def symbol_beside(source: Any) -> str | None:
+    """Return the symbol of the contract that Interactive Brokers' bars carry; a pair of
+    a currency or coin with what it is paid in.
+
+    Source: ib_async `BarDataList.contract`.
+    """
+    contract = getattr(source, "contract", None)
+    symbol = getattr(contract, "symbol", None)
+    if not isinstance(symbol, str) or not symbol:
+        return None
+    pair = getattr(contract, "secType", "") in ("CASH", "CRYPTO")
+    return f"{symbol}/{contract.currency}" if contract is not None and pair else symbol
+
+
+def facts_of_rows(rows: Sequence[Any]) -> list[dict[str, Any]] | None:
+    """Return what each object of a list says of its bar, by name; None if they say
+    nothing that a bar has.
+    """
+    first = rows[0]
+    if isinstance(first, Mapping):
+        return [dict(row) for row in rows]
+    if hasattr(first, "_asdict"):
+        return [dict(row._asdict()) for row in rows]
+    if callable(getattr(first, "keys", None)) and not isinstance(first, type):  # sqlite3.Row
+        return [{name: row[name] for name in row.keys()} for row in rows]  # noqa: SIM118
+    if isinstance(first, (Sequence, type)):
+        return None
+    if hasattr(first, "model_dump"):
+        return [dict(row.model_dump()) for row in rows]
+    if dataclasses.is_dataclass(first):
+        names = [one.name for one in dataclasses.fields(first)]
+    else:
+        names = _attributes(first)
+    return [{name: getattr(row, name) for name in names} for row in rows] if names else None
+
+
+# Also of __slots__ and properties. Only names that a bar's facts have are looked at.
+def _attributes(one: Any) -> list[str]:
+    names = [name for name in dir(one) if not name.startswith("_") and role_of(name)]
+    names = [name for name in names if not callable(getattr(one, name, len))]
+    roles = {role_of(name) for name in names}
+    return names if {"time", "close"} <= roles else []
