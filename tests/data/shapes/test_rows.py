@@ -100,7 +100,7 @@ def test_nothing_is_refused(nothing):
         rbt.read(nothing)
 
 
-@pytest.mark.parametrize("thing", [3, object(), b"bytes", [1, 2, 3]])
+@pytest.mark.parametrize("thing", [3, object(), [1, 2, 3]])
 def test_what_holds_no_bars_is_refused(thing):
     with pytest.raises(NotAFrame):
         rbt.read(thing)
