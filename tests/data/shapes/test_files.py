@@ -283,5 +283,5 @@ def test_nothing_readable_is_refused(tmp_path):
         rbt.read(tmp_path / "none.csv")
     with pytest.raises(UnreadableFile, match="none exists"):
         rbt.read(tmp_path)
-    with pytest.raises(UnreadableFile, match="pd.read_pickle"):
+    with pytest.raises(UnreadableFile, match=r"pd\.read_pickle"):
         rbt.read(written(tmp_path, "bars.pickle", b"\x80\x04"))
