@@ -78,9 +78,11 @@ class _Run:
                 f"Failed to find any assets that traded between {labels[0]} and {labels[-1]}: the "
                 "pipeline begins before the data, or after it"
             )
-        self.assets = tuple(a for a, yes in zip(source.assets, there, strict=True) if yes)
-        self.sids = pd.Index([asset.sid for asset in self.assets], dtype="int64")
-        known = alive if there.all() else np.compress(there, alive, axis=1)
+        every = bool(there.all())
+        listed = [] if every else np.flatnonzero(there).tolist()
+        self.assets = source.assets if every else tuple(source.assets[at] for at in listed)
+        self.sids = pd.Index(source.sids if every else source.sids[there])
+        known = alive if every else np.compress(there, alive, axis=1)
         self.known: dict[Any, Any] = {AssetExists(): known}
 
     # The window of the first day must lie within the data, as in zipline.

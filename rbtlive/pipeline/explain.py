@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.data.bars.market import Market
+from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.pipeline.engine import Step, compute
 from rbtlive.pipeline.mixins import CustomTermMixin, computes_many_days
@@ -120,7 +120,6 @@ def explained(pipeline: Any, start: Any, end: Any, data: Any, loaders: Any) -> E
     portal = PolarsDataPortal.coerce(data).sessions_only()
     days = (date.fromisoformat(str(day)[:10]) for day in (start, end))
     first, last = (portal.calendar.number(day) for day in days)
-    market = Market(portal, frequency="1d", first_session=first, last_session=last, preload=True)
     steps: list[Step] = []
-    compute(pipeline, Source(market, None, loaders), first, last, watch=steps.append)
+    compute(pipeline, Source(WholeMarket(portal), None, loaders), first, last, watch=steps.append)
     return Explanation(pipeline, steps)

@@ -132,7 +132,8 @@ class CustomTermMixin(Term):
         for row, day in enumerate(dates):
             if row in changes:
                 chosen = mask[row]
-                sids, every = assets[chosen], bool(chosen.all())
+                every = bool(chosen.all())
+                sids = assets if every else type(assets)(assets.values[chosen])
             values = out[row] if every else out[row][chosen]
             compute(day, sids, values, *map(next, inputs), **params)
             if not every:

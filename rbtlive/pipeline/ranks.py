@@ -10,7 +10,6 @@ from typing import Any
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.term import is_missing
 
-_LARGEST = np.int64(2**63 - 1)
 _CACHED = 32_768  # so many numbers stay in a processor's cache
 
 
@@ -24,54 +23,67 @@ def as_floats(values: Any) -> Any:
 # Numbers in the order wanted, NaN where there is none.
 def _ordered(values: Any, lost: Any, *, ascending: bool) -> Any:
     numbers = as_floats(values)
-    np.copyto(numbers, np.nan, where=lost)
     if not ascending:
         np.negative(numbers, out=numbers)
+    numbers += 0.0  # -0.0 is 0.0
+    np.copyto(numbers, np.nan, where=lost)
     return numbers
+
+
+# Whole numbers that sort as the numbers do, but for those that are one float32; NaN
+# comes last.
+def _keys(numbers: Any) -> Any:
+    with np.errstate(over="ignore"):
+        bits = numbers.astype(np.float32).view(np.int32)
+    flipped = bits >> 31  # all ones of a negative number, whose bits sort backwards
+    flipped |= np.int32(-(2**31))
+    bits ^= flipped
+    return bits.view(np.uint32)
 
 
 def _sorted_places(numbers: Any) -> Any:
     """Return the columns of each row from its smallest number on, equals by column.
 
-    A number's place goes into the lowest bits of its sort key, as a sort of whole
-    numbers alone is several times faster than one that returns places. Where the bits
-    that this displaces would have decided, the row is sorted again.
+    NumPy sorts numbers of 16 bits by their digits, stably and in a fifth of the time of
+    longer ones: here the lower half of each key first, then the upper one. A row in
+    which numbers of the same key are out of order is sorted again where that is so.
     """
-    width = numbers.shape[1]
-    low_bits = (np.int64(1) << np.int64(max(1, (width - 1).bit_length()))) - np.int64(1)
-    lost = np.isnan(numbers)
-    keys = (numbers + 0.0).view(np.int64)  # -0.0 is 0.0
-    flipped = keys >> 63  # all ones of a negative number, whose bits sort backwards
-    flipped &= _LARGEST
-    keys ^= flipped
-    np.copyto(keys, _LARGEST, where=lost)
-    keys &= ~low_bits
-    keys |= np.arange(width, dtype=np.int64)
-    keys.sort(axis=1)
-    close = keys[:, 1:] - keys[:, :-1] <= low_bits
-    doubtful = np.count_nonzero(close, axis=1)
-    doubtful -= np.maximum(np.count_nonzero(lost, axis=1) - 1, 0)  # missing ones are close
-    keys &= low_bits
-    for row in np.flatnonzero(doubtful > 0).tolist():
-        near = np.append(close[row], False)
-        near[1:] |= close[row]
-        places = keys[row, near]
-        keys[row, near] = places[np.argsort(numbers[row, places], kind="stable")]
-    return keys
+    keys = _keys(numbers)
+    places = (keys & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
+    upper = (keys >> np.uint32(16)).astype(np.uint16)
+    for row, given, line in zip(places, upper, numbers, strict=True):
+        row[:] = row[given[row].argsort(kind="stable")]
+        ordered = line[row]
+        if (ordered[1:] < ordered[:-1]).any():
+            _sort_equal_keys(row, line)
+    return places
+
+
+# Where a number's key is that of a neighbour, the numbers themselves decide.
+def _sort_equal_keys(places: Any, numbers: Any) -> None:
+    ordered = _keys(numbers[places])
+    equal = ordered[1:] == ordered[:-1]
+    equal &= ~np.isnan(numbers[places[1:]])
+    near = np.append(equal, False)
+    near[1:] |= equal
+    some = places[near]
+    places[near] = some[np.lexsort((some, numbers[some]))]
 
 
 def ordinal_ranks(numbers: Any) -> Any:
     """Return the rank of each value in its row, from 1; of equals the first is
     lower.
+
+    Args:
+        numbers: Rows x assets, NaN where there is none, no -0.0.
     """
     rows, width = numbers.shape
     ranks = np.empty((rows, width))
     counting = np.arange(1.0, width + 1)
     step = max(1, _CACHED // max(1, width))
     for low in range(0, rows, step):
-        places = _sorted_places(numbers[low : low + step])
-        places += np.arange(len(places))[:, None] * width
-        ranks[low : low + step].reshape(-1)[places] = counting
+        for row, places in enumerate(_sorted_places(numbers[low : low + step]), low):
+            ranks[row][places] = counting
     return ranks
 
 

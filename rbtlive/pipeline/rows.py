@@ -142,9 +142,23 @@ def percentiles(values: Any, shares: Sequence[float]) -> Any:
         values: Rows x assets.
         shares: 0 to 100.
     """
-    below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
     counts = values.shape[1] - np.count_nonzero(np.isnan(values), axis=1)
-    places = np.array(shares) / 100.0 * (counts[:, None] - 1)
+    found = np.full((len(values), len(shares)), np.nan)
+    inner = []
+    for number, share in enumerate(shares):
+        if share in {0.0, 100.0}:  # no sorting for the smallest and the largest
+            extreme = np.fmax if share else np.fmin
+            extreme.reduce(values, axis=1, out=found[:, number], initial=np.nan)
+        else:
+            inner.append(number)
+    if inner:
+        found[:, inner] = _between(values, counts, np.array(shares)[inner])
+    return found
+
+
+def _between(values: Any, counts: Any, shares: Any) -> Any:
+    below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
+    places = shares / 100.0 * (counts[:, None] - 1)
     lower = np.floor(places).astype(np.int64)
     upper = np.minimum(lower + 1, counts[:, None] - 1)
     wanted = np.hstack([lower, upper])

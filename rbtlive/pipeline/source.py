@@ -7,7 +7,7 @@ takes effect on the morning of its day.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rbtlive.data.bars.session_bars import session_so_far
 from rbtlive.data.windows.adjustments import Adjustments
@@ -20,6 +20,7 @@ from rbtlive.pipeline.windows import Loaded, Restatement
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rbtlive.data.bars.field_table import WholeMarket
     from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
 
@@ -34,25 +35,27 @@ class Source:
 
     Attributes:
         assets: In the order of their sids.
+        sids: Their sids, int64.
         labels: Labels of all sessions, datetime64[D].
         first_session: Number of the first session with bars.
     """
 
     def __init__(
         self,
-        market: Market,
+        market: Market | WholeMarket,
         assets: Sequence[Asset] | None = None,
         loaders: Mapping[Any, Any] | None = None,
     ) -> None:
         self._market = market
         given = market.assets if assets is None else assets
         self.assets = tuple(sorted(given, key=lambda asset: asset.sid))
+        self.sids = np.array([asset.sid for asset in self.assets], dtype=np.int64)
         self.labels = market.calendar.labels.astype("datetime64[D]")
         self._loaders = dict(loaders or {})
-        self._starts = np.array([np.datetime64(a.start_date, "D") for a in market.assets])
-        self._ends = np.array([np.datetime64(a.end_date, "D") for a in market.assets])
         order = [asset.index for asset in self.assets]
-        self._starts, self._ends = self._starts[order], self._ends[order]
+        listed = [(market.assets[at].start_date, market.assets[at].end_date) for at in order]
+        days = np.array(listed, dtype="datetime64[D]").astype(np.int32)
+        self._starts, self._ends = days.reshape(-1, 2).T.copy()
         self._ahead: Adjustments | None = None
 
     @property
@@ -73,7 +76,7 @@ class Source:
             first: First session.
             last: Last session.
         """
-        days = self.labels[first : last + 1][:, None]
+        days = self.labels[first : last + 1].astype(np.int32)[:, None]
         return (self._starts[None, :] < days) & (days <= self._ends[None, :])
 
     def is_bar(self, column: Any) -> bool:
@@ -147,18 +150,23 @@ class Source:
         found.sort(key=lambda restatement: restatement.row)
         return found, None if (level == 1.0).all() else level
 
+    def _close_before(self, asset: int, session: int) -> float:
+        table = self._market.daily
+        row = session - 1 - table.first_session
+        return table.value(asset, "close", row) if 0 <= row < table.rows else np.nan
+
     # A backtest computes days ahead: what takes effect in them is put into effect for
     # the pipeline alone.
     def _adjustments(self, last: int) -> Adjustments:
         market = self._market
         if not market.preload:
-            return market.adjustments
+            return cast("Market", market).adjustments
         if self._ahead is None:
             portal = market.portal
             self._ahead = Adjustments(
                 portal.shared.actions(portal.splits, portal.dividends).coming,
                 width=len(market.assets),
-                previous_close=market.days.close_before,
+                previous_close=self._close_before,
             )
         self._ahead.advance(last)
         return self._ahead
@@ -171,7 +179,8 @@ class DaySoFar(Source):
 
     def _seen(self, field: str, first: int, last: int, index: Any) -> Any:
         past = self._bars(field, first, last - 1, index)
-        so_far = session_so_far(self._market.table, field, row=self._market.row)
+        market = cast("Market", self._market)
+        so_far = session_so_far(market.table, field, row=market.row)
         return np.vstack([past, so_far[index]])
 
     # What takes effect on a day restates the days before it, and its own bar not.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from rbtlive.core.shown.presenter import get_presenter
-from rbtlive.data.bars.market import Market
+from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.runtime.backtest import prepare_settings
 
@@ -58,21 +58,13 @@ def run_pipeline(  # noqa: PLR0913 - each by name
     settings = prepare_settings(portal, start=start, end=end, frames=frames)
     assert settings.end is not None
     first, last = (portal.calendar.number(day) for day in (settings.start, settings.end))
-    market = Market(
-        portal,
-        frequency="1d",
-        first_session=first,
-        last_session=last,
-        preload=True,
-        round_history=zipline_quirks,
-    )
+    market = WholeMarket(portal, thousandths=zipline_quirks)
     presenter = get_presenter(frames)
     source = Source(market, [presenter.present_asset(a) for a in market.assets], loaders)
     parts = []
     for begin in range(first, last + 1, chunks):
         computed = compute(pipeline, source, begin, min(begin + chunks - 1, last))
         parts.append(pandas_frame(computed) if frames == "pandas" else polars_frame(computed))
-    market.release()
     if frames == "polars":
         return pl.concat(parts)
     import pandas as pd

@@ -222,3 +222,37 @@ def test_sums_of_a_wide_table_are_those_of_its_columns(length: int):
         alone = rolling.known_mean(values[:, [column]], length, 3)
         np.testing.assert_array_equal(alone, whole[:, [column]])
     np.testing.assert_array_equal(rolling.known_mean(values[11:], length, 14), whole[11:])
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+@pytest.mark.parametrize(
+    "steps", [1e-9, 1e-13, 1e-320, 1e300], ids=["close", "last bits", "denormal", "huge"]
+)
+def test_numbers_that_are_one_float32_are_ranked_by_all_their_bits(steps: float, ascending: bool):
+    """Half of the bits do not decide such rows; equals are ranked by column."""
+    dice = np.random.Generator(np.random.PCG64(5))
+    base = 1.0 if steps < 1e-300 or steps > 1 else 50.0
+    values = steps * dice.integers(-40, 40, (6, 90)) + (0.0 if base == 1.0 else base)
+    values[0, ::7], values[1, ::5], values[2, ::9] = np.nan, -0.0, np.inf
+    values[3, ::11] = -np.inf
+
+    found = ranks.masked_ranks(
+        values, np.ones(values.shape, bool), np.nan, method="ordinal", ascending=ascending
+    )
+
+    for row, line in zip(found, values, strict=True):
+        known = np.flatnonzero(~np.isnan(line))
+        order = known[np.argsort(line[known] if ascending else -line[known], kind="stable")]
+        assert row[order].tolist() == list(range(1, len(known) + 1))
+        assert np.isnan(np.delete(row, known)).all()
+
+
+def test_the_smallest_and_the_largest_bound_percentiles_without_sorting():
+    """0 and 100 are the row's extremes; a row of missing values has none."""
+    values = np.array([[3.0, np.nan, 1.0, 2.0], [np.nan] * 4, [np.inf, -np.inf, 0.0, np.nan]])
+
+    found = rows.percentiles(values, (0.0, 50.0, 100.0))
+
+    assert found[0].tolist() == [1.0, 2.0, 3.0]
+    assert np.isnan(found[1]).all()
+    assert found[2, [0, 2]].tolist() == [-np.inf, np.inf]

@@ -76,6 +76,7 @@ class SharedBars:
     _actions: Actions | None = None
     _panels: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict)
     _large: WeakValueDictionary[Hashable, Any] = field(default_factory=WeakValueDictionary)
+    _fields: dict[bool, Any] = field(default_factory=dict)
 
     def listing(self, make: Callable[[], T]) -> T:
         """Return from when to when each asset is listed."""
@@ -88,6 +89,14 @@ class SharedBars:
         if self._actions is None:
             self._actions = Actions.of(splits, dividends)
         return self._actions
+
+    def fields(self, thousandths: bool, make: Callable[[], T]) -> T:
+        """Return the daily bars field by field, in thousandths or not; the ones asked
+        for last are kept.
+        """
+        if thousandths not in self._fields:
+            self._fields = {thousandths: make()}
+        return cast(T, self._fields[thousandths])
 
     def table(self, key: Hashable, make: Callable[[], G]) -> G:
         """Return the frozen table of that key, or make it."""

@@ -1,0 +1,119 @@
+"""All daily bars of a portal, one field at a time: what is read of the market as a
+whole, with no cursor over it.
+
+The rule: a field that nobody asks for costs nothing; the rows of a large one are laid
+out when they are asked for, and not kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rbtlive.data.bars.bar_table import EMPTY, in_thousandths
+from rbtlive.data.bars.table_maker import ListingDates
+from rbtlive.model.arrays import np
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.bar_reads import Floats
+    from rbtlive.data.portal import PolarsDataPortal
+
+KEPT_CELLS: Final = 24_000_000
+"""Fields of so many bars (of 8 bytes) are laid out once and kept."""
+
+
+class FieldTable:
+    """Daily bars as matrices, sessions x assets.
+
+    Args:
+        portal: Gives the bars.
+        thousandths: Keep prices as zipline's files do.
+
+    Attributes:
+        rows: How many sessions there are.
+        width: How many assets there are.
+        first_session: Number of the first session.
+        last_session: Number of the last one.
+    """
+
+    def __init__(self, portal: PolarsDataPortal, *, thousandths: bool = False) -> None:
+        calendar, assets = portal.calendar, portal.assets
+        self._bars = bars = portal.daily
+        self._thousandths = thousandths
+        self.first_session, self.last_session = portal.first_session, portal.last_session
+        self.rows = self.last_session - self.first_session + 1
+        self.width = len(assets)
+        axis = np.arange(self.first_session, self.last_session + 2)
+        self._starts: list[int] = np.searchsorted(bars["session"].to_numpy(), axis).tolist()
+        self._assets = bars["asset"].to_numpy()
+        listing = portal.shared.listing(lambda: ListingDates(calendar, assets))
+        self._first_listed = np.array(listing.first, dtype=np.int64)
+        self._last_listed = np.array(listing.last, dtype=np.int64)
+        self._kept: dict[str, Floats] = {}
+
+    def values(self, field: str, low: int, high: int) -> Floats:
+        """Return a field over rows `low` to `high` - 1, rows x assets, read-only; NaN
+        is a missing price, 0 a missing volume.
+        """
+        if self.rows * self.width > KEPT_CELLS:
+            return self._laid_out(field, low, high)
+        if field not in self._kept:
+            self._kept[field] = self._laid_out(field, 0, self.rows)
+        return self._kept[field][low:high]
+
+    # One row after the other, so that each is in the processor's cache while it is
+    # filled. A bar outside its asset's life is no bar.
+    def _laid_out(self, field: str, low: int, high: int) -> Floats:
+        out = np.empty((high - low, self.width))
+        begin, end = self._starts[low], self._starts[high]
+        values = self._bars[field][begin:end].cast(pl.Float64).to_numpy()
+        if self._thousandths:
+            values = in_thousandths(values, field)
+        empty = EMPTY[field]
+        everyone = np.arange(self.width, dtype=self._assets.dtype)
+        for row, line in zip(range(low, high), out, strict=True):
+            start, stop = self._starts[row], self._starts[row + 1]
+            assets, given = self._assets[start:stop], values[start - begin : stop - begin]
+            if len(assets) == self.width and (assets == everyone).all():
+                line[:] = given
+            else:
+                line.fill(empty)
+                line[assets] = given
+            session = self.first_session + row
+            gone = (self._first_listed > session) | (self._last_listed < session)
+            np.copyto(line, empty, where=gone)
+        out.flags.writeable = False
+        return out
+
+    def value(self, index: int, field: str, row: int) -> float:
+        """Return a field of one asset at a row."""
+        return float(self.values(field, row, row + 1)[0, index])
+
+
+class WholeMarket:
+    """All daily bars of a portal, seen from after the last.
+
+    Args:
+        portal: Gives assets, bars, splits and dividends.
+        thousandths: Keep prices as zipline's files do.
+
+    Attributes:
+        portal: As given.
+        calendar: Its calendar.
+        assets: In the order of their index.
+        data_start: Session before which there is no data.
+        daily: The bars.
+        preload: All bars are there from the start.
+    """
+
+    preload: Final = True
+
+    def __init__(self, portal: PolarsDataPortal, *, thousandths: bool = False) -> None:
+        self.portal = portal
+        self.calendar = portal.calendar
+        self.assets = tuple(portal.assets)
+        self.data_start = portal.first_session
+        self.daily = portal.shared.fields(
+            thousandths, lambda: FieldTable(portal, thousandths=thousandths)
+        )

@@ -1,0 +1,67 @@
+"""Daily bars of a portal, one field at a time."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.data.bars import field_table
+from rbtlive.data.bars.bar_reads import FIELDS
+from rbtlive.data.bars.field_table import WholeMarket
+from rbtlive.data.bars.market import Market
+
+
+def portal() -> rbt.PolarsDataPortal:
+    """Return four assets: one with gaps, one listed late, one that ends before its last
+    bar, one without a gap.
+    """
+    days = [date(2024, 1, day) for day in (2, 3, 4, 5, 8, 9, 10, 11)]
+    rows = [
+        {"date": day, "symbol": symbol}
+        | dict.fromkeys(("open", "high", "low", "close"), 10.0004 + number + place)
+        | {"volume": 100.5 + place}
+        for number, symbol in enumerate(("AAA", "BBB", "CCC", "DDD"))
+        for place, day in enumerate(days)
+        if not (symbol == "AAA" and place in {1, 4}) and not (symbol == "BBB" and place < 3)
+    ]
+    assets = pl.DataFrame({"symbol": ["CCC"], "end_date": [date(2024, 1, 9)]})
+    return rbt.PolarsDataPortal(pl.DataFrame(rows), assets=assets)
+
+
+@pytest.mark.parametrize("thousandths", [False, True])
+@pytest.mark.parametrize("kept", [0, field_table.KEPT_CELLS])
+def test_each_field_is_that_of_a_backtests_table(
+    monkeypatch: pytest.MonkeyPatch, kept: int, thousandths: bool
+):
+    """Gaps, lifetimes and thousandths are the same, kept or laid out when asked for."""
+    monkeypatch.setattr(field_table, "KEPT_CELLS", kept)
+    made = portal()
+    first, last = made.first_session, made.last_session
+    market = Market(
+        made, frequency="1d", first_session=first, last_session=last, preload=True, round_history=thousandths
+    )  # fmt: skip
+
+    found = WholeMarket(made, thousandths=thousandths).daily
+
+    assert (found.rows, found.width) == (8, 4)
+    for field in FIELDS:
+        for low, high in ((0, 8), (2, 5), (7, 8)):
+            expected = market.daily.values(field, low, high)
+            np.testing.assert_array_equal(found.values(field, low, high), expected)
+    assert np.isnan(found.value(2, "close", 6))  # a bar after the asset's last day
+
+
+def test_a_field_that_nobody_asked_for_is_not_laid_out():
+    """What is asked for is kept for the next pipeline over the portal, read-only."""
+    made = portal()
+
+    table: Any = WholeMarket(made).daily
+    closes = table.values("close", 0, 8)
+
+    assert list(table._kept) == ["close"]
+    assert WholeMarket(made).daily.values("close", 0, 8).base is closes.base
+    with pytest.raises(ValueError, match="read-only"):
+        closes[0, 0] = 1.0
