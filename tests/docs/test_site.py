@@ -45,5 +45,8 @@ def test_the_search_index_knows_what_people_look_for(site):
         "schedule_function",
         "slippage",
         "flatten",
+        "trailing stop",
+        "grid search",
+        "API key",
     ):
         assert word in index
