@@ -162,7 +162,16 @@ def navigation(titles: dict[str, str]) -> list[object]:
     reference = ["reference/index.md"]
     reference += [page for page in titles if page.startswith("reference/") and "index" not in page]
     tutorials = sorted(page for page in titles if page.startswith("tutorials/"))
-    placed = {"index.md", "find-it.md", "changelog.md", *inside, *benches, *cookbook, *moving, *reference}
+    placed = {
+        "index.md",
+        "find-it.md",
+        "changelog.md",
+        *inside,
+        *benches,
+        *cookbook,
+        *moving,
+        *reference,
+    }
     guides = sorted(page for page in titles if page not in placed | set(tutorials))
     return [
         {"Home": ["index.md", {titles["find-it.md"]: "find-it.md"}]},
