@@ -223,9 +223,10 @@ BUGS = (
     ),
     Bug(
         "a trigger does not latch",
-        "core/state/order.py",
-        ("        if self.triggered:\n            return\n"),
-        "        self.stop_reached = self.limit_reached = False\n",
+        "finance/slippage.py",
+        "            if not order.triggered:\n                order.check_triggers(",
+        "            order.stop_reached = order.limit_reached = False\n"
+        "            if not order.triggered:\n                order.check_triggers(",
     ),
     Bug(
         "a buy stop triggers below it",
