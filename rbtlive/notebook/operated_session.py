@@ -43,6 +43,11 @@ class Awaited:
     def __await__(self) -> Generator[Any, None, OperatorReport]:
         return asyncio.wrap_future(self._future).__await__()
 
+    def __repr__(self) -> str:
+        if not self._future.done():
+            return "<a report to come: await it, or call result() in a script>"
+        return repr(self._future.result())
+
     def done(self) -> bool:
         """Say whether the report is there."""
         return self._future.done()

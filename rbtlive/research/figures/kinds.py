@@ -10,6 +10,7 @@ from rbtlive.errors import ResultError, SettingsError
 from rbtlive.research.charts import figure_of
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.price import price_figure
+from rbtlive.research.figures.shown import shown
 from rbtlive.research.figures.trading import excursions_figure, trades_figure
 from rbtlive.research.figures.value import (
     distribution_figure,
@@ -64,4 +65,6 @@ def make_figure(
         raise SettingsError(f'indicators belong to plot("price"): were given with {name!r}')
     if name != "price" and not result.record.sessions:
         raise ResultError("there is nothing to plot: the run finished no session yet")
-    return price_figure(result, symbol, indicators) if name == "price" else FIGURES[name](result)
+    if name == "price":
+        return shown(price_figure(result, symbol, indicators))
+    return shown(FIGURES[name](result))

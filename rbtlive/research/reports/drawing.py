@@ -13,6 +13,7 @@ from datetime import date
 
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.figures.base import extremes
+from rbtlive.research.figures.ticks import nice_ticks
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 78, 12, 10, 24
 _POINTS = 700
@@ -86,18 +87,6 @@ class _Frame:
     def y(self, value: float) -> float:
         span = (self.high - self.low) or 1.0
         return self.height - BOTTOM - (value - self.low) / span * (self.height - TOP - BOTTOM)
-
-
-def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round values from `low` to `high`, both within or beyond the span."""
-    if high <= low:
-        return [low, low + (abs(low) or 1.0) * 0.01]
-    raw = (high - low) / most
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw)
-    first = math.floor(low / step)
-    last = math.ceil(high / step - 1e-9)
-    return [number * step for number in range(first, last + 1)]
 
 
 def _tick(frame: _Frame, value: float, text: str) -> str:

@@ -1,0 +1,47 @@
+"""A plotly figure that brings a still picture of itself into a notebook's file.
+
+The rule: it is plotly's figure in everything but how a notebook shows it.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from rbtlive.research.figures.base import plotly
+from rbtlive.research.figures.still import still_picture
+
+SVG = "image/svg+xml"
+
+
+@functools.cache
+def _figure_class() -> Any:
+    go = plotly()
+
+    class ShownFigure(go.Figure):  # type: ignore[misc, name-defined]
+        """Plotly's figure, with a still picture where no script runs."""
+
+        def __reduce__(self) -> Any:
+            """Travel as plotly's own figure."""
+            return go.Figure(self).__reduce__()
+
+        def _repr_mimebundle_(self, *arguments: Any, **options: Any) -> Any:
+            bundle = super()._repr_mimebundle_(*arguments, **options)
+            return {**bundle, SVG: still_picture(self)} if bundle else bundle
+
+        def _ipython_display_(self) -> None:
+            bundle = self._repr_mimebundle_()
+            if not bundle:
+                super()._ipython_display_()
+                return
+            from IPython.display import display
+
+            display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+    ShownFigure.__module__, ShownFigure.__qualname__ = __name__, "ShownFigure"
+    return ShownFigure
+
+
+def shown(figure: Any) -> Any:
+    """Return the figure, as one that also has a still picture."""
+    return _figure_class()(figure)
