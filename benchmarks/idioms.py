@@ -28,14 +28,20 @@ from benchmarks import workloads  # noqa: E402 - as a script it finds its packag
 CONTENDERS = ROOT / "benchmarks" / "contenders"
 IDIOMS = {
     "A1": ["A1", "A1-indicators", "A1-position", "A1-loop", "A1-record", "A1-can-trade",
-           "A1-fields", "A1-value", "A1-stops", "A1-scheduled", "A1-pandas"],
+           "A1-fields", "A1-value", "A1-stops", "A1-scheduled", "A1-pandas",
+           "A1-field-windows", "A1-dual-average", "A1-own-list", "A1-leverage",
+           "A1-open-orders", "A1-clock", "A1-profit", "A1-limits"],
     "A2": ["A2", "A2-windows", "A2-current", "A2-held", "A2-asked", "A2-monthly", "A2-record",
-           "A2-limits", "A2-pandas"],
+           "A2-limits", "A2-pandas", "A2-momentum", "A2-one-by-one"],
 }  # fmt: skip
 OURS = "rbtlive"
 PEERS = {
     "A1": ("backtesting.py", "backtesting_idioms.py", IDIOMS["A1"]),
-    "A2": ("bt", "bt_idioms.py", ["A2", "A2-held", "A2-asked", "A2-monthly", "A2-record"]),
+    "A2": (
+        "bt",
+        "bt_idioms.py",
+        ["A2", "A2-held", "A2-asked", "A2-monthly", "A2-record", "A2-momentum"],
+    ),
 }
 
 

@@ -131,6 +131,92 @@ class Pandas(Histories):
         self.held = above
 
 
+class FieldWindows(SmaCross):
+    """Takes windows of two fields at each bar."""
+
+    def next(self):
+        opens, closes = self.data.Open[-SLOW:], self.data.Close[-SLOW:]
+        self.gap = closes.mean() - opens.mean()
+        super().next()
+
+
+class DualAverage(Histories):
+    """Cuts two windows, and records the price and both means."""
+
+    def init(self):
+        super().init()
+        self.recorded = []
+
+    def next(self):
+        super().next()
+        closes = self.data.Close
+        self.recorded.append((closes[-1], closes[-FAST:].mean(), closes[-SLOW:].mean()))
+
+
+class OwnList(Histories):
+    """Keeps prices in a list of its own, and takes means of its end."""
+
+    def init(self):
+        super().init()
+        self.closes = []
+
+    def next(self):
+        self.closes.append(float(self.data.Close[-1]))
+        if len(self.closes) < SLOW:
+            return
+        above = sum(self.closes[-FAST:]) / FAST > sum(self.closes[-SLOW:]) / SLOW
+        if above and not self.held:
+            self.buy(size=SHARES)
+        elif not above and self.held:
+            self.position.close()
+        self.held = above
+
+
+class Leverage(SmaCross):
+    """Looks at the leverage at each bar."""
+
+    def next(self):
+        if abs(self.position.size) * self.data.Close[-1] / self.equity < 2:
+            super().next()
+
+
+class OpenOrders(SmaCross):
+    """Asks for open orders at each bar, and waits while there are some."""
+
+    def next(self):
+        if not self.orders:
+            super().next()
+
+
+class Clock(SmaCross):
+    """Looks at the clock at each bar."""
+
+    def next(self):
+        if self.data.index[-1].hour < 24:
+            super().next()
+
+
+class Profit(SmaCross):
+    """Looks at the position's profit at each bar, for a stop of its own."""
+
+    def next(self):
+        if self.position.size > 0 and self.position.pl_pct < -0.2:
+            self.position.close()
+        super().next()
+
+
+class Limits(SmaCross):
+    """Buys by limit orders that work for some bars."""
+
+    def next(self):
+        above, held = self.fast[-1] > self.slow[-1], self.position.size
+        if above and not held:
+            if not self.orders:
+                self.buy(size=SHARES, limit=self.data.Close[-1] * 0.999)
+        elif not above and held:
+            self.position.close()
+
+
 def run(strategy):
     def of(frame):
         test = Backtest(frame, strategy, cash=CAPITAL, commission=COMMISSION, finalize_trades=True)
@@ -152,6 +238,14 @@ VARIANTS = {
     "A1-stops": Stops,
     "A1-scheduled": Scheduled,
     "A1-pandas": Pandas,
+    "A1-field-windows": FieldWindows,
+    "A1-dual-average": DualAverage,
+    "A1-own-list": OwnList,
+    "A1-leverage": Leverage,
+    "A1-open-orders": OpenOrders,
+    "A1-clock": Clock,
+    "A1-profit": Profit,
+    "A1-limits": Limits,
 }
 
 if __name__ == "__main__":

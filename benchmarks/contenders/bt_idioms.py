@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import bt
+import pandas as pd
 
 from benchmarks.contenders.bt_engine import Averages, _run, prepare
 from benchmarks.measure import main
@@ -65,12 +66,28 @@ def run(*more, turn=None):
     return of
 
 
+def momentum(closes):
+    strategy = bt.Strategy(
+        "momentum",
+        [
+            bt.algos.RunAfterDays(WINDOW),
+            bt.algos.RunMonthly(),
+            bt.algos.SelectAll(),
+            bt.algos.SelectMomentum(10, lookback=pd.DateOffset(days=WINDOW)),
+            bt.algos.WeighEqually(),
+            bt.algos.Rebalance(),
+        ],
+    )
+    return _run(strategy, closes)
+
+
 VARIANTS = {
     "A2": run(),
     "A2-held": run(Held),
     "A2-asked": run(Asked),
     "A2-monthly": run(turn=bt.algos.RunMonthly),
     "A2-record": run(Record),
+    "A2-momentum": momentum,
 }
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from benchmarks.contenders.rbtlive_engine import (
     frame_of,
 )
 from benchmarks.measure import Outcome, main
-from benchmarks.workloads import COMMISSION, EVERY, SHARES, symbols
+from benchmarks.workloads import COMMISSION, EVERY, FAST, SHARES, SLOW, WINDOW, symbols
 from rbtlive.api import date_rules, time_rules
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
@@ -123,6 +123,99 @@ class Pandas(Crossover):
     """Takes windows as pandas Series."""
 
 
+class FieldWindows(CrossoverOfIndicators):
+    """Takes a window of two fields at each bar."""
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        if context.bars < SLOW:
+            return
+        frame = data.history(context.asset, ["open", "close"], SLOW, "1m")
+        context.gap = frame["close"].mean() - frame["open"].mean()
+        self.cross(context, *self.means(context, data))
+
+    def cross(self, context, fast, slow):
+        above = fast > slow
+        if context.was_above is not None and above != context.was_above:
+            self.order_target(context.asset, SHARES if above else 0)
+        context.was_above = above
+
+
+class DualMovingAverage(FieldWindows):
+    """zipline's example: two windows of prices, and the price and both means recorded."""
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        if context.bars < SLOW:
+            return
+        fast = data.history(context.asset, "price", FAST, "1m").mean()
+        slow = data.history(context.asset, "price", SLOW, "1m").mean()
+        self.cross(context, fast, slow)
+        self.record(price=data.current(context.asset, "price"), fast=fast, slow=slow)
+
+
+class OwnList(FieldWindows):
+    """Keeps prices in a list of its own, and takes means of its end."""
+
+    def initialize(self, context):
+        super().initialize(context)
+        context.closes = []
+
+    def handle_data(self, context, data):
+        context.closes.append(float(data.current(context.asset, "price")))
+        if len(context.closes) >= SLOW:
+            fast = sum(context.closes[-FAST:]) / FAST
+            self.cross(context, fast, sum(context.closes[-SLOW:]) / SLOW)
+
+
+class Leverage(CrossoverOfIndicators):
+    """Looks at the account's leverage at each bar."""
+
+    def handle_data(self, context, data):
+        if context.account.leverage < 2:
+            super().handle_data(context, data)
+
+
+class OpenOrders(CrossoverOfIndicators):
+    """Asks for open orders at each bar, and waits while there are some."""
+
+    def handle_data(self, context, data):
+        if not self.get_open_orders(context.asset):
+            super().handle_data(context, data)
+
+
+class Clock(CrossoverOfIndicators):
+    """Looks at the clock at each bar."""
+
+    def handle_data(self, context, data):
+        if self.get_datetime().hour < 24:
+            super().handle_data(context, data)
+
+
+class Profit(CrossoverOfIndicators):
+    """Compares the price with the position's cost at each bar, for a stop of its own."""
+
+    def handle_data(self, context, data):
+        position = context.portfolio.positions[context.asset]
+        if position.amount > 0 and position.last_sale_price < position.cost_basis * 0.8:
+            self.order_target(context.asset, 0)
+        super().handle_data(context, data)
+
+
+class Limits(CrossoverOfIndicators):
+    """Buys by limit orders that work for some bars."""
+
+    def handle_data(self, context, data):
+        fast, slow = self.means(context, data)
+        held = context.portfolio.positions[context.asset].amount
+        if fast > slow and held == 0:
+            if not self.get_open_orders(context.asset):
+                limit = data.current(context.asset, "close") * 0.999
+                self.order(context.asset, SHARES, limit_price=limit)
+        elif fast < slow and held > 0:
+            self.order_target(context.asset, 0)
+
+
 # A2: fifty assets, days
 
 
@@ -207,6 +300,37 @@ class LimitDays(RotationOfWindows):
                 self.order_target_percent(asset, 1 / context.width, limit_price=float(close) * 0.99)
 
 
+class Momentum(Rotation):
+    """Holds the ten assets of the largest rise over a window of prices, by the month."""
+
+    def initialize(self, context):
+        super().initialize(context)
+        self.schedule_function(self.rebalance, date_rules.month_start())
+
+    def handle_data(self, context, _data):
+        context.day += 1
+        if context.day == 0:
+            context.universe = [self.symbol(name) for name in symbols(context.width)]
+
+    def rebalance(self, context, data):
+        if context.day < WINDOW:
+            return
+        frame = data.history(context.universe, "price", WINDOW, "1d")
+        first, last = frame.row(0)[1:], frame.row(-1)[1:]
+        rises = sorted(range(len(first)), key=lambda place: -last[place] / first[place])
+        best = {context.universe[place] for place in rises[:10]}
+        for asset in context.universe:
+            self.order_target_percent(asset, 0.1 if asset in best else 0)
+
+
+class OneByOne(RotationOfWindows):
+    """Takes a window of each asset by itself, each day."""
+
+    def averages(self, context, data):
+        windows = [data.history(asset, "close", WINDOW, "1d") for asset in context.universe]
+        return [window[-1] for window in windows], [window.mean() for window in windows]
+
+
 class PandasDays(Rotation):
     """Takes windows as pandas frames."""
 
@@ -252,6 +376,14 @@ A1 = {
     "A1-value": Value,
     "A1-stops": Stops,
     "A1-scheduled": Scheduled,
+    "A1-field-windows": FieldWindows,
+    "A1-dual-average": DualMovingAverage,
+    "A1-own-list": OwnList,
+    "A1-leverage": Leverage,
+    "A1-open-orders": OpenOrders,
+    "A1-clock": Clock,
+    "A1-profit": Profit,
+    "A1-limits": Limits,
 }
 A2 = {
     "A2-current": Listed,
@@ -260,6 +392,8 @@ A2 = {
     "A2-monthly": Monthly,
     "A2-record": RecordingDays,
     "A2-limits": LimitDays,
+    "A2-momentum": Momentum,
+    "A2-one-by-one": OneByOne,
 }
 
 if __name__ == "__main__":

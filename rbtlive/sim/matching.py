@@ -67,6 +67,9 @@ class SimVenue:
             at the order itself.
         transaction_view: Turns an execution into what commission models of others may
             look at.
+
+    Attributes:
+        matched_version: The version of the book that was matched last.
     """
 
     cancels_at_once = True
@@ -85,6 +88,7 @@ class SimVenue:
         self._order_view = order_view
         self._transaction_view = transaction_view
         self._resting = RestingBounds()
+        self.matched_version = -1
         self._trade = _Trade()
 
     def set_models(
@@ -145,6 +149,7 @@ class SimVenue:
             now: END of the bar, UTC.
             emit: Books an execution: order, signed amount, price a share, commission.
         """
+        self.matched_version = version
         bounded_by = close_of if self._may_skip else None
         seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):

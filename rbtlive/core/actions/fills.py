@@ -24,8 +24,9 @@ from rbtlive.sim.matching import execution_id, fill_event
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill what fills on the current bar."""
-    orders = state.orders
-    if not state.venue.has_nothing_to_do(
+    orders, venue = state.orders, state.venue
+    # Orders that have been through a bar mostly rest: one comparison tells.
+    if venue.matched_version != orders.version or not venue.has_nothing_to_do(
         open_orders, version=orders.version, close_of=state.market.close
     ):
         _match(state, open_orders)

@@ -294,6 +294,8 @@ class BarData:
         if dtype is None and frequency == market.frequency:
             if type(assets) is list:
                 return self._fast_frame(assets, fields, bar_count, frequency)
+            if type(fields) is list and self._exact_series:
+                return self._fast_fields(assets, fields, bar_count, frequency)
             try:
                 cut, first = self._windows[fields][assets]
                 low = market.seen + 1 - bar_count
@@ -342,6 +344,28 @@ class BarData:
                 if len(known) >= KEPT_FRAMES:  # a universe that changes every day
                     known.clear()
                 known[chosen] = found
+        return shown
+
+    # The same for several fields of one asset.
+    def _fast_fields(self, asset: Any, fields: list[Any], bar_count: Any, frequency: str) -> Any:
+        market = self._market
+        try:
+            names = tuple(fields)
+            cut, first = market.quick.field_frames[names][asset]
+            low = market.seen + 1 - bar_count
+            if first <= low <= market.seen:
+                return cut(low, bar_count)
+        except (KeyError, TypeError):
+            pass
+        shown = self._history(asset, fields, self._count(bar_count, "history"), frequency, None)
+        index = self._index.number_of(asset)
+        if index is not None and _SLICED.issuperset(names):
+            found = market.quick.fields(index, fields)
+            if found is not None:
+                known = market.quick.field_frames
+                if len(known) >= KEPT_FRAMES:
+                    known.clear()
+                known.setdefault(names, {})[asset] = found
         return shown
 
     def _shown_frames(

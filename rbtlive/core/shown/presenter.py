@@ -403,7 +403,8 @@ class PandasPresenter:
         """
         if not self._copies_on_write or table.base or not table.frozen:
             return None
-        values, axis = table.whole_column(asset.index, field), self._whole_axis(table)
+        values = table.whole_column(asset.index, "close" if field == "price" else field)
+        axis = self._whole_axis(table)
         rows = self._pd.Series(np.array(values), index=axis, name=asset).iloc
         return lambda low, count: rows[low : low + count]
 

@@ -15,6 +15,7 @@ class Venue(Protocol):
     """A venue; `SimVenue` is one."""
 
     cancels_at_once: bool
+    matched_version: int
 
     def has_nothing_to_do(
         self, book: Any, *, version: int, close_of: Callable[[int], float]
@@ -40,6 +41,7 @@ class RemoteVenue:
     """A venue elsewhere: it fills nothing here, and answers through events."""
 
     cancels_at_once = False
+    matched_version = -1
 
     def has_nothing_to_do(self, book: Any, **bar: Any) -> bool:  # noqa: ARG002 - see Venue
         """Say that it never fills here."""

@@ -49,9 +49,18 @@ class FastReads:
         windows: By field, then by asset: what cuts a window, and the first row one may
             begin at. Filled by the reader.
         frames: The same by field, then by assets, for windows of several.
+        field_frames: The same by fields, then by asset, for windows of several fields.
     """
 
-    __slots__ = ("_history", "_indicators", "_table", "frames", "numbers", "windows")
+    __slots__ = (
+        "_history",
+        "_indicators",
+        "_table",
+        "field_frames",
+        "frames",
+        "numbers",
+        "windows",
+    )
 
     def __init__(self, table: BarTable, history: History, indicators: Indicators) -> None:
         self._table = table
@@ -59,6 +68,7 @@ class FastReads:
         self._indicators = indicators
         self.numbers: dict[str, dict[Any, tuple[Floats, Any]]] = {}
         self.windows: dict[str, dict[Any, tuple[Cut, int]]] = {}
+        self.field_frames: dict[tuple[str, ...], dict[Any, tuple[FrameCut, int]]] = {}
         self.frames: dict[str, dict[tuple[Any, ...], tuple[FrameCut, int]]] = {}
 
     def column(self, index: int, field: str) -> Floats | None:
@@ -80,7 +90,7 @@ class FastReads:
         first, base = self._history.clean_from(index, field), self._table.base
         if first is None:
             return None
-        cut = cutter(self._table.held_series(index, field))
+        cut = cutter(self._table.held_series(index, _COLUMNS[field]))
         return (
             (cut, first)
             if base == 0
@@ -92,11 +102,25 @@ class FastReads:
         at; None where days are rounded.
         """
         history, table = self._history, self._table
+        if field == "price" and all(map(history.has_every_close, indices)):
+            field = "close"
         if history.clean_from(0, field) is None:
             return None
         if table.frozen and table.base == 0 and field in FIELDS:
             return history.frame(indices, field, 0, table.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
+
+    def fields(self, index: int, fields: list[str]) -> tuple[FrameCut, int] | None:
+        """Return what cuts windows of several fields of one asset, and the first row
+        they may begin at; None where they are no plain slices.
+        """
+        table = self._table
+        firsts = [self._history.clean_from(index, field) for field in fields]
+        if table.base or None in firsts or len(set(fields)) < len(fields):
+            return None
+        columns = [table.held_series(index, _COLUMNS[field]).alias(field) for field in fields]
+        whole = pl.DataFrame([table.dates(0, table.rows), *columns])
+        return whole.slice, max(first for first in firsts if first is not None)
 
     def matrix(
         self, indices: tuple[int, ...], field: str
@@ -118,6 +142,8 @@ class FastReads:
                 _drop(numbers, indices)
         for windows in self.windows.values():
             _drop(windows, indices)
+        for fields in self.field_frames.values():
+            _drop(fields, indices)
         for frames in self.frames.values():
             for chosen in [key for key in frames if not indices.isdisjoint(map(_index_of, key))]:
                 del frames[chosen]
@@ -127,6 +153,7 @@ class FastReads:
         self.numbers.clear()
         self.windows.clear()
         self.frames.clear()
+        self.field_frames.clear()
 
 
 def _drop(known: dict[Any, Any], indices: set[int]) -> None:

@@ -77,6 +77,7 @@ class History:
             0
         ] * table.width  # windows that are slices of the bars themselves, if `_plain`
         self._adjusted: dict[tuple[int, str], tuple[int, Floats, pl.Series]] = {}
+        self._every_close: dict[int, bool] = {}
         self._log: list[tuple[int, Factor]] = []  # all factors, in the order they took effect
         self._factor_arrays = FactorArrays()
         self._frames: dict[tuple[tuple[int, ...], str], tuple[int, pl.DataFrame]] = {}
@@ -145,9 +146,22 @@ class History:
         """Return the first row from which windows are slices of the bars, neither
         adjusted, rounded nor filled; None if never.
         """
-        if not self._plain or field == "price":
+        if not self._plain or (field == "price" and not self.has_every_close(index)):
             return None
         return max(self._clean_from[index], self.first_row)
+
+    def has_every_close(self, index: int) -> bool:
+        """Say whether an asset has a close in each row of a table that stays as it is:
+        its windows of `price` are those of `close`.
+        """
+        known = self._every_close.get(index)
+        if known is None:
+            table = self.table
+            known = table.frozen and table.base == 0 and self._dead_row(index) >= table.end
+            if known:
+                known = not np.isnan(table.whole_column(index, "close")).any()
+            self._every_close[index] = known = bool(known)
+        return known
 
     # The column as it looks now, of the rows that are held; kept until the next factor,
     # or until they are others.
