@@ -47,6 +47,7 @@ from rbtlive.brokers.alpaca_places import DataPlace, place_of
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan, StreamFeed
 from rbtlive.data.feeds.axis import Labels, SlotAxis
+from rbtlive.data.feeds.longer_bars import LongerBars
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.bar import OHLCV
@@ -68,9 +69,11 @@ _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float6
 
 
 class AlpacaFeed(StreamFeed):
-    """Minute or daily bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
+    """Bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
-    Minute bars come as the stream sends them, those of the regular hours only. A daily
+    Minute bars come as the stream sends them, those of the regular hours only; longer
+    bars of a day's parts, e.g. "5m" or "1h", are made of them as a backtest makes
+    them. A daily
     bar is sent again and again while its session lasts; it is taken when the session
     has been over for `settle_s`, from the archive. A slice is over once every symbol
     has reported; one in which some did not trade waits for a later bar, or for the
@@ -154,6 +157,7 @@ class AlpacaFeed(StreamFeed):
         self.most_symbols = most_symbols
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
+        self._longer: LongerBars | None = None  # what minutes are made into
         self._given: dict[str, int] = {}
         self._known: set[str] = set()  # what was subscribed to last
         self._later: dict[str, str] = {}
@@ -177,15 +181,21 @@ class AlpacaFeed(StreamFeed):
         """Take what the session wants; comes before iteration.
 
         Raises:
-            BadFrequency: the stream has no such bars.
+            BadFrequency: its days make no such bars.
             InvalidSetting: some symbols are shares and some are pairs.
         """
-        if Interval.parse(plan.frequency) not in (MINUTE, DAY):
+        interval = Interval.parse(plan.frequency)
+        if interval.spans_sessions:
             raise BadFrequency(
-                f"frequency of a session on Alpaca's feed must be '1m' or '1d', which its stream "
-                f"has: was {plan.frequency!r}; run with '1m' and read longer bars with "
+                f"frequency of a session on Alpaca's feed must be a day or a part of one: was "
+                f"{plan.frequency!r}; run with '1d' and read longer bars with "
                 f"data.history(asset, field, count, {plan.frequency!r})"
             )
+        self._longer = (
+            LongerBars(SlotAxis(plan.calendar, frequency=interval))
+            if interval.intraday and interval != MINUTE
+            else None
+        )
         place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
@@ -331,7 +341,7 @@ class AlpacaFeed(StreamFeed):
         streamed = self._streamed(self._called(names))
         self._begin_with(names)
         self._place = place_of(names, data_feed=self._data_feed)
-        axis = SlotAxis(plan.calendar, frequency=plan.frequency)
+        axis = SlotAxis(plan.calendar, frequency=self._frequency)
         failure = ""
         aiohttp = aiohttp_package()
         try:
@@ -345,11 +355,13 @@ class AlpacaFeed(StreamFeed):
                 await self._ask_time()
                 for bar in await self._missed(names, axis):
                     self._note_reported(bar, names, axis=axis)
-                    yield bar
+                    for one in self._made_of(bar):
+                        yield one
                 self.caught_up()
                 async for bar in self._told(socket, names, axis=axis):
                     self._note_reported(bar, names, axis=axis)
-                    yield bar
+                    for one in self._made_of(bar):
+                        yield one
                 failure = "the market data stream was closed"
         except TimeoutError:
             failure = "the market data stream gave no answer in time"
@@ -396,28 +408,44 @@ class AlpacaFeed(StreamFeed):
         if message.get("T") != "subscription":
             raise BrokerError(f"the market data stream refused the subscription: {_words(message)}")
 
+    # Of what Alpaca sends: minutes are made into longer bars here.
     @property
     def _frequency(self) -> str:
         assert self._plan is not None
-        return self._plan.frequency
+        return (MINUTE if Interval.parse(self._plan.frequency).intraday else DAY).text
 
-    async def _begin(self, names: list[str], axis: SlotAxis) -> None:
+    def _made_of(self, bar: BarFacts) -> Iterable[BarFacts]:
+        return (bar,) if self._longer is None else self._longer.add(bar)
+
+    def _held_through(self, moment: datetime) -> Iterable[object]:
+        return () if self._longer is None else self._longer.close_before(us_of(moment) + 1)
+
+    @property
+    def awaited(self) -> datetime | None:
+        """END of a slice of which bars came before it was over; None without one."""
+        growing = None if self._longer is None else self._longer.first_end
+        return growing or super().awaited
+
+    async def _begin(self, names: list[str], axis: SlotAxis) -> int:
         # A run without a past begins behind the last bar that is over now, by the
         # data's own time.
         query = {"symbols": ",".join([*names, *self._later])}
         if "feed" in self._place.query:
             query["feed"] = self._data_feed
         body = await self._http.get(self._place.latest, query=query)
-        self._start_us = self._reach_us = latest_slot_us(
-            body, axis=axis, is_settled=self._is_settled
-        )
+        over_us = latest_slot_us(body, axis=axis, is_settled=self._is_settled)
+        if self._longer is not None:  # a bar is given whole, or not at all
+            over_us = self._longer.begin_of(over_us)
+        self._start_us = over_us
+        return over_us
 
     async def _missed(self, names: list[str], axis: SlotAxis) -> list[BarFacts]:
         # What the archive has after the last bar that was given; nothing at the first
         # start of a run.
         if self._reach_us is None:
-            await self._begin(names, axis)
-            return []
+            self._reach_us = await self._begin(names, axis)
+            if self._longer is None:
+                return []
         # From a little earlier on, for the last slice may hold only some
         # symbols only.
         back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)

@@ -416,8 +416,10 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
     assert (stats["untranslatable"], stats["outside_hours"]) == (1, 1)
 
 
-def test_a_session_over_bars_that_the_stream_has_not_is_refused_with_the_way_to_them():
+def test_a_session_over_weeks_is_refused_with_the_way_to_them():
     feed = AlpacaFeed(key="a", secret="b")
 
-    with pytest.raises(BadFrequency, match=r"must be '1m' or '1d'.*was '5m'; run with '1m'"):
-        feed.configure(FeedPlan(calendar=get_calendar("XNYS"), frequency="5m"))
+    with pytest.raises(
+        BadFrequency, match=r"must be a day or a part of one.*was '1w'; run with '1d'"
+    ):
+        feed.configure(FeedPlan(calendar=get_calendar("XNYS"), frequency="1w"))

@@ -15,6 +15,7 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
+    Iterable,
     Iterator,
     Sequence,
 )
@@ -312,7 +313,13 @@ class StreamFeed(DataFeed):
                     )
                 )
         self._close_to = None
-        return chain(back, builder.close_through(moment))
+        held = [event for bar in self._held_through(moment) for event in builder.add(bar)]
+        return chain(back, held, builder.close_through(moment))
+
+    # Bars that the source holds back until their slice is over.
+    def _held_through(self, moment: datetime) -> Iterable[object]:
+        del moment
+        return ()
 
     def _fall_behind(self, builder: SliceBuilder) -> None:
         if not self._behind:

@@ -126,6 +126,55 @@ def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) 
     return found
 
 
+def clock_readings(
+    us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid
+) -> list[Reading]:
+    """Return all ways to read times of bars that are counted from full hours on a
+    calendar whose bars are counted from the open: each stands at the END of the
+    calendar's bar that it ends in, never earlier.
+
+    Args:
+        us: Distinct wall-clock times, or UTC if `aware`, ascending.
+        zones: Whose clock they may be.
+        aware: Whether they are UTC.
+        grid: The bars' grid.
+    """
+    found = []
+    for zone in zones:
+        utc = us if aware else to_utc(us, zone)
+        for labels in ("start", "end"):
+            ends = _covering(utc + grid.interval.us * (labels == "start"), grid)
+            out = ends < 0
+            extended = int(in_extended_hours(utc[out], grid.calendar).sum())
+            found.append(Reading(zone, labels, ends, int(out.sum()), extended))
+    return found
+
+
+# The calendar's bar in which each clock's bar ends; of one that reaches beyond the
+# close the last; -1 where nothing is traded, or where another one stands already.
+def _covering(clock_ends: Micros, grid: BarGrid) -> Micros:
+    calendar = grid.calendar
+    begins = clock_ends - grid.interval.us
+    session = np.clip(
+        np.searchsorted(calendar.closes_us, begins, side="right"), 0, len(calendar) - 1
+    ).astype(np.int32)
+    inside = (clock_ends > calendar.opens_us[session]) & (begins < calendar.closes_us[session])
+    ends = np.full(len(clock_ends), -1, dtype=np.int64)
+    at = np.flatnonzero(inside)
+    moments = np.minimum(clock_ends[at], calendar.closes_us[session[at]])
+    ends[at] = grid.ends_of(moments, session[at])
+    taken = np.concatenate([[False], (ends[1:] == ends[:-1]) & (ends[1:] >= 0)])
+    ends[taken] = -1
+    return ends
+
+
+def counts_from_full_hours(utc: Micros, grid: BarGrid) -> bool:
+    """Say whether bars are counted from full hours, and the calendar's are not."""
+    step = min(grid.interval.us, HOUR_US)
+    opens = grid.calendar.opens_us[-250:]
+    return float((utc % step == 0).mean()) > 0.9 and bool((opens % step != 0).all())
+
+
 def ends_of(utc: Micros, grid: BarGrid, labels: Labels) -> Micros:
     """Return the END of each bar, -1 where the calendar has no such bar."""
     calendar = grid.calendar

@@ -240,12 +240,30 @@ class _Placing:
         if not aware and zones == ("UTC",) and self.asked.tz is None:
             self.intake.note("times without a zone are taken as UTC")
         found = fit.readings(distinct, zones=zones, aware=aware, grid=grid)
+        if self._is_by_the_clock(found, distinct, grid):
+            found = fit.clock_readings(distinct, zones=zones, aware=aware, grid=grid)
         if labels is not None:
             found = [one for one in found if one.labels == labels]
         one = self._chosen(found, distinct, grid, aware=aware, step_us=interval.us)
         self._judge_loss(one, distinct, inverse, grid, aware=aware)
         self.intake.labels, self.intake.zone = one.labels, one.zone
         return Placed(calendar.name, interval, self.asset_class, one.ends_us[inverse])
+
+    # Bars that are counted from full hours are taken where the user says how long they
+    # are, for they stand later than they end.
+    def _is_by_the_clock(
+        self, found: list[fit.Reading], distinct: NDArray[np.int64], grid: BarGrid
+    ) -> bool:
+        total = len(distinct)
+        if self.asked.interval is None or not fit.counts_from_full_hours(distinct, grid):
+            return False
+        if min(one.misfits for one in found) <= fit.LOSS * total:
+            return False
+        self.intake.notes.append(
+            "the bars are counted from full hours: each stands at the end of the "
+            f"{grid.calendar.name} {grid.interval.bar_word} that it ends in, never earlier"
+        )
+        return True
 
     # 09:30:59 and 1499040059999 ms are ENDs, a moment early.
     def _whole_minutes(
@@ -355,6 +373,7 @@ class _Placing:
                     aware=aware,
                     grid=grid,
                     other="end" if one.labels == "start" else "start",
+                    length=None if self.asked.interval else grid.interval.text,
                 ),
             )
         self.intake.leave_out("before the open or after the close", night)

@@ -26,6 +26,8 @@ _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 _NO_NUMBERS: Final = (dt.timedelta, dt.date, dt.time, np.timedelta64, np.datetime64, bool, np.bool_)
 """What polars would make numbers of, beside numbers."""
 
+_BEYOND: Final = 2**64
+
 
 def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
     """Refuse times and truths among the numbers of a field.
@@ -35,13 +37,22 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
     """
     values = list(values)
     kinds = set(map(type, values))
-    if len(kinds) == 1 or not any(issubclass(kind, _NO_NUMBERS) for kind in kinds):
+    mixed = len(kinds) > 1 and any(issubclass(kind, _NO_NUMBERS) for kind in kinds)
+    row = next((n for n, one in enumerate(values) if _is_no_number(one, mixed=mixed)), None)
+    if row is None:
         return
-    row, bad = next((n, one) for n, one in enumerate(values) if isinstance(one, _NO_NUMBERS))
+    bad = values[row]
     raise WrongColumnType(
         f"column {name!r} of {where} must hold numbers: was {bad!r} in row {row}; write a number, "
         "or nothing where the bar is missing"
     )
+
+
+# Integers beyond what polars holds would become bars that are missing.
+def _is_no_number(value: Any, *, mixed: bool) -> bool:
+    if type(value) is int:
+        return not -_BEYOND < value < _BEYOND
+    return mixed and isinstance(value, _NO_NUMBERS)
 
 
 def of_rows(rows: Sequence[Any], where: str) -> Table:

@@ -138,6 +138,7 @@ def likely_cause(
     other: Labels,
     raw: Micros | None = None,
     aware: bool = True,
+    length: str | None = None,
 ) -> tuple[str, dict[str, str]]:
     """Return why times fit no bars, and the argument of `rbt.read` that says so.
 
@@ -147,6 +148,7 @@ def likely_cause(
         other: The end of a bar that they were not taken for.
         raw: The times as they were found.
         aware: Whether they were said to be UTC.
+        length: How long the bars are, if the user has not said it.
     """
     total = len(utc)
     if (fit.ends_of(utc, grid, other) < 0).mean() <= fit.LOSS:
@@ -156,12 +158,12 @@ def likely_cause(
     if zone is not None:
         marked = " that was marked as UTC" if aware else ""
         return f"the times look like {zone} time{marked}", {"tz": f'"{zone}"'}
-    if grid.interval.minutes > 30 and float((utc % fit.HOUR_US == 0).mean()) > 0.9:
+    if length is not None and fit.counts_from_full_hours(utc, grid):
         cause = (
-            "the bars look counted from full hours, here they are counted from the open: read "
-            "shorter bars and use rbt.resample"
+            "the bars look counted from full hours, here they are counted from the open; with "
+            "interval= each stands at the end of the session's bar that it ends in, never earlier"
         )
-        return cause, {}
+        return cause, {"interval": f'"{length}"'} | _end_of_clock_bars(utc, grid)
     weekends = int(utc.max() - utc.min()) > 7 * DAY_US
     for name in [one for one in CALENDARS if weekends or one != "24/5"]:
         if name == grid.calendar.name:
@@ -171,6 +173,14 @@ def likely_cause(
         if min(way.misfits for way in ways) <= fit.LOSS * total:
             return f"the times look like {name}'s hours", {"calendar": f'"{name}"'}
     return "name the exchange and whose clock it is", {"calendar": '"..."', "tz": '"..."'}
+
+
+# The argument that says which end bars counted from full hours stamp, where both fit.
+def _end_of_clock_bars(utc: Micros, grid: BarGrid) -> dict[str, str]:
+    found = fit.clock_readings(utc, zones=("UTC",), aware=True, grid=grid)
+    both = all(one.unexplained <= fit.LOSS * len(utc) for one in found)
+    asked = both and fit.labels_of(found, utc, grid.interval.us) is None
+    return {"labels": '"start"'} if asked else {}
 
 
 def calendar_through(name: str, us: int) -> TradingCalendar:

@@ -41,6 +41,7 @@ _FOREIGN: Final = (
     ArithmeticError,
     AttributeError,
     LookupError,
+    OSError,
     RuntimeError,
     TypeError,
     ValueError,

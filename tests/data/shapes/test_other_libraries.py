@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import UnclearData, UnreadableFile, WrongColumnType
+from rbtlive.errors import NotAFrame, UnclearData, UnreadableFile, WrongColumnType
 from tests.data.shapes.plain import (
     FIELDS,
     SYMBOLS,
@@ -292,3 +292,21 @@ def test_a_text_is_not_repeated_in_the_question():
         rbt.read(ONE.drop("symbol").write_csv())
 
     assert "from text (81 rows" in str(refused.value)
+
+
+@pytest.mark.parametrize("bad", [10**40, -(10**40)])
+def test_an_integer_beyond_all_numbers_is_no_missing_bar(bad):
+    rows = ONE.to_dicts()
+    rows[3]["close"] = bad
+
+    with pytest.raises(WrongColumnType, match="in row 3"):
+        rbt.read(rows)
+
+
+def test_rows_that_break_off_are_refused_with_the_reason():
+    def rows():
+        yield ONE.to_dicts()[0]
+        raise OSError("the line went dead")
+
+    with pytest.raises(NotAFrame, match="the line went dead"):
+        rbt.read(rows())
