@@ -20,7 +20,6 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import SecretStr
 
-from rbtlive.brokers.alpaca_answers import parsed
 from rbtlive.brokers.alpaca_bars import (
     BarFacts,
     Trade,
@@ -44,10 +43,17 @@ from rbtlive.brokers.alpaca_http import (
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import DataPlace, place_of
+from rbtlive.brokers.alpaca_words import (
+    StreamClosed,
+    expect,
+    keys_message,
+    next_messages,
+    words_of,
+)
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
-from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan, StreamFeed
+from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan
 from rbtlive.data.feeds.axis import Labels, SlotAxis
-from rbtlive.data.feeds.longer_bars import LongerBars
+from rbtlive.data.feeds.longer_bars import LongerBarsFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.bar import OHLCV
@@ -59,7 +65,6 @@ ANSWER_S = 10.0
 LARGEST_MESSAGE = 8 * 1024 * 1024
 SILENT_MINUTES_S = 75.0
 SILENT_DAYS_S = 900.0
-_WRONG_KEYS = 402
 _TRY_AGAIN_S = 30.0
 _MOST_TRIES = 20
 _OWN_TIME = timedelta(days=1)
@@ -68,7 +73,7 @@ _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 
 
-class AlpacaFeed(StreamFeed):
+class AlpacaFeed(LongerBarsFeed):
     """Bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
     Minute bars come as the stream sends them, those of the regular hours only; longer
@@ -157,7 +162,6 @@ class AlpacaFeed(StreamFeed):
         self.most_symbols = most_symbols
         self._place: DataPlace = place_of((), data_feed=data_feed)
         self._plan: FeedPlan | None = None
-        self._longer: LongerBars | None = None  # what minutes are made into
         self._given: dict[str, int] = {}
         self._known: set[str] = set()  # what was subscribed to last
         self._later: dict[str, str] = {}
@@ -191,11 +195,6 @@ class AlpacaFeed(StreamFeed):
                 f"{plan.frequency!r}; run with '1d' and read longer bars with "
                 f"data.history(asset, field, count, {plan.frequency!r})"
             )
-        self._longer = (
-            LongerBars(SlotAxis(plan.calendar, frequency=interval))
-            if interval.intraday and interval != MINUTE
-            else None
-        )
         place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
@@ -396,35 +395,25 @@ class AlpacaFeed(StreamFeed):
         )
 
     async def _introduce(self, socket: Any, names: list[str]) -> None:
-        await _expect(socket, "connected", self._keys)
-        await socket.send_str(json.dumps(_keys_message(self._keys)))
-        await _expect(socket, "authenticated", self._keys)
+        await expect(socket, "connected", self._keys)
+        await socket.send_str(json.dumps(keys_message(self._keys)))
+        await expect(socket, "authenticated", self._keys)
         channel = "bars" if self._frequency == "1m" else "dailyBars"
         wanted = {"action": "subscribe", channel: names} | (
             {"trades": names} if self._trades else {}
         )
         await socket.send_str(json.dumps(wanted))
-        message = next(iter(await _messages(socket, self._keys)), {})
+        message = next(iter(await next_messages(socket, self._keys)), {})
         if message.get("T") != "subscription":
-            raise BrokerError(f"the market data stream refused the subscription: {_words(message)}")
+            raise BrokerError(
+                f"the market data stream refused the subscription: {words_of(message)}"
+            )
 
     # Of what Alpaca sends: minutes are made into longer bars here.
     @property
     def _frequency(self) -> str:
         assert self._plan is not None
         return (MINUTE if Interval.parse(self._plan.frequency).intraday else DAY).text
-
-    def _made_of(self, bar: BarFacts) -> Iterable[BarFacts]:
-        return (bar,) if self._longer is None else self._longer.add(bar)
-
-    def _held_through(self, moment: datetime) -> Iterable[object]:
-        return () if self._longer is None else self._longer.close_before(us_of(moment) + 1)
-
-    @property
-    def awaited(self) -> datetime | None:
-        """END of a slice of which bars came before it was over; None without one."""
-        growing = None if self._longer is None else self._longer.first_end
-        return growing or super().awaited
 
     async def _begin(self, names: list[str], axis: SlotAxis) -> int:
         # A run without a past begins behind the last bar that is over now, by the
@@ -472,7 +461,7 @@ class AlpacaFeed(StreamFeed):
             due_s, silent_s = self._due_s(axis), self._silence_s(axis)
             try:
                 async with asyncio.timeout(silent_s if due_s is None else min(due_s, silent_s)):
-                    messages = await _messages(socket, self._keys)
+                    messages = await next_messages(socket, self._keys)
             except TimeoutError:
                 missed = await self._missed(names, axis)
                 for bar in missed:
@@ -489,7 +478,7 @@ class AlpacaFeed(StreamFeed):
                 ):  # a symbol without a bar by now did not trade
                     self.close_through(datetime_of(self._reach_us))
                 continue
-            except _Closed:
+            except StreamClosed:
                 return
             fresh = [bar for bar in map(self._take, messages) if bar and self._is_fresh(bar, axis)]
             for bar in fresh:
@@ -585,43 +574,3 @@ class AlpacaFeed(StreamFeed):
             else ", ".join(sorted(self.subscriptions))
         )
         return f"AlpacaFeed({names})"
-
-
-class _Closed(BrokerError):  # noqa: N818 - what happened to the stream
-    pass
-
-
-def _keys_message(keys: AlpacaKeys) -> dict[str, str]:
-    return {
-        "action": "auth",
-        "key": keys.key_id.get_secret_value(),
-        "secret": keys.secret.get_secret_value(),
-    }
-
-
-async def _messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
-    # The messages of the next frame; what is none of them is left out.
-    said = await socket.receive()
-    if not isinstance(said.data, (str, bytes)):
-        raise _Closed("the market data stream was closed")
-    body = parsed(said.data, keys)
-    return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
-
-
-async def _expect(socket: Any, word: str, keys: AlpacaKeys) -> None:
-    messages = await _messages(socket, keys)
-    message = messages[0] if messages else {}
-    if message.get("T") == "success" and message.get("msg") == word:
-        return
-    if message.get("code") == _WRONG_KEYS:
-        raise FeedError("the market data stream refused the keys: pass the ones of this account")
-    raise BrokerError(f"the market data stream refused: {_words(message)}")
-
-
-def _words(message: dict[str, Any]) -> str:
-    text = message.get("msg")
-    return (
-        "".join(c for c in text[:200] if c.isprintable())
-        if isinstance(text, str)
-        else "no reason given"
-    )

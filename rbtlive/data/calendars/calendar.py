@@ -371,7 +371,8 @@ def get_calendar(name: str, *, through: date | None = None) -> TradingCalendar:
     """Return a calendar by its name in exchange_calendars, or an alias such as "NYSE".
 
     Args:
-        name: E.g. "XNYS", "XLON", "24/7".
+        name: E.g. "XNYS", "XLON", "24/7"; "FX" is from Sunday to Friday, 17:00 in New
+            York.
         through: A date the calendar must reach; by default it ends with 2030. Session
             numbers do not depend on it.
 
@@ -397,6 +398,8 @@ def get_calendar(name: str, *, through: date | None = None) -> TradingCalendar:
 def _calendar(name: str, last: date) -> TradingCalendar:
     if name == "24/7":
         return _round_the_clock(last)
+    if name == "FX":
+        return _currency_days(last)
     if name not in TABLES:
         canonical = _library_name(name)
         tz = str(_library_calendar(canonical, last).tz)
@@ -440,6 +443,21 @@ def _round_the_clock(last: date) -> TradingCalendar:
     opens = labels.astype("datetime64[us]").astype(np.int64)
     never = np.zeros(len(labels), dtype=np.bool_)
     return TradingCalendar("24/7", "UTC", labels, opens, opens + DAY_US, never)
+
+
+# Currencies trade from Sunday to Friday, 17:00 in New York, where their days turn.
+# Source: cmegroup.com, "FX trading hours"; oanda.com, "Hours of operation".
+def _currency_days(last: date) -> TradingCalendar:
+    days = np.arange(np.datetime64(FIRST_LABEL, "D"), np.datetime64(last, "D") + 1)
+    labels = days[np.is_busday(days)]
+    never = np.zeros(len(labels), dtype=np.bool_)
+    opens, closes = _at_five_in_new_york(labels - 1), _at_five_in_new_york(labels)
+    return TradingCalendar("FX", "America/New_York", labels, opens, closes, never)
+
+
+def _at_five_in_new_york(labels: NDArray[np.datetime64]) -> Micros:
+    wall = pl.Series(labels.astype("datetime64[us]")).dt.offset_by("17h")
+    return wall.dt.replace_time_zone("America/New_York").dt.epoch("us").to_numpy().copy()
 
 
 def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
@@ -522,7 +540,7 @@ def _library_name(name: str) -> str:
     known = exchange_calendars.get_calendar_names(include_aliases=True)
     if name in known:
         return str(exchange_calendars.resolve_alias(name))
-    for names in ([*TABLES, *ALIASES, "24/7"], known):  # the common calendars first
+    for names in ([*TABLES, *ALIASES, "24/7", "FX"], known):  # the common calendars first
         near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
         if near:
             break

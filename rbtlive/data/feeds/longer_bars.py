@@ -8,14 +8,17 @@ portal's resampling adds them, so that a session's bars equal those of its backt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.base import FeedPlan
 from rbtlive.data.feeds.rows import RefusedBar, checked_bar
+from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.model.bar import OHLCV
+from rbtlive.model.interval import MINUTE, Interval
 
 _KEPT_SLICES: Final = 3
 """Of so many slices that are over, late minutes give their bar anew."""
@@ -102,3 +105,33 @@ def _grown(bars: dict[str, Facts], minute: Facts) -> Facts:
         bar["close"] = minute["close"]
         bar["volume"] += minute["volume"]
     return bar
+
+
+class LongerBarsFeed(StreamFeed):
+    """A feed whose source has minutes and days; a session that wants other parts of a
+    day gets them made of the minutes.
+    """
+
+    _longer: LongerBars | None = None
+
+    def configure(self, plan: FeedPlan) -> None:
+        """Take what the session wants; comes before iteration."""
+        interval = Interval.parse(plan.frequency)
+        self._longer = (
+            LongerBars(SlotAxis(plan.calendar, frequency=interval))
+            if interval.intraday and interval != MINUTE
+            else None
+        )
+        super().configure(plan)
+
+    @property
+    def awaited(self) -> datetime | None:
+        """END of a slice of which bars came before it was over; None without one."""
+        growing = None if self._longer is None else self._longer.first_end
+        return growing or super().awaited
+
+    def _made_of(self, bar: Facts) -> Iterable[Facts]:
+        return (bar,) if self._longer is None else self._longer.add(bar)
+
+    def _held_through(self, moment: datetime) -> Iterable[object]:
+        return () if self._longer is None else self._longer.close_before(us_of(moment) + 1)

@@ -33,6 +33,8 @@ from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
 
 _FEW_ROWS: Final = 4
 
+_ENDS: Final[tuple[Labels, Labels]] = ("start", "end")
+
 _END_SECOND_US: Final = 59_000_000
 
 
@@ -233,7 +235,7 @@ class _Placing:
             distinct = to_utc(distinct, str(self.moments.zone))
         elif self.asset_class == "fx" and self.asked.tz is None:
             self._ask_for_the_clock(distinct, interval.us)
-        name = self._calendar_of_minutes(distinct)
+        name = self._calendar_of_minutes(distinct, interval)
         calendar = calendar_through(name, int(distinct.max()) + DAY_US)
         grid = BarGrid(calendar, interval)
         zones = self._zones(calendar)
@@ -292,7 +294,7 @@ class _Placing:
             return (self.asked.tz,)
         return tuple(dict.fromkeys(("UTC", calendar.tz)))
 
-    def _calendar_of_minutes(self, utc: NDArray[np.int64]) -> str:
+    def _calendar_of_minutes(self, utc: NDArray[np.int64], interval: Interval) -> str:
         if self.asked.calendar is not None:
             return self.asked.calendar
         # a bar that ends on Friday's midnight is no weekend's
@@ -300,13 +302,21 @@ class _Placing:
         if self.asset_class == "crypto":
             return "24/7"
         if self.asset_class == "fx":
-            return "24/7" if weekend > fit.LOSS / 10 else "24/5"
+            return self._calendar_of_currencies(utc, interval) if weekend else "24/5"
         if self.exchange is not None:
             return self.exchange
         if weekend > 0.1:
             self.intake.notes.append("there are bars on weekends: the calendar is 24/7")
             return "24/7"
         return "XNYS"
+
+    # Where Sunday's evening is there, days turn at 17:00 in New York if bars fit that.
+    def _calendar_of_currencies(self, times: NDArray[np.int64], interval: Interval) -> str:
+        naive = self.moments.zone is None and self.asked.tz is not None
+        utc = to_utc(times, str(self.asked.tz)) if naive else times
+        grid = BarGrid(calendar_through("FX", int(utc.max()) + DAY_US), interval)
+        out = min(float((fit.ends_of(utc, grid, end) < 0).mean()) for end in _ENDS)
+        return "FX" if out <= fit.LOSS else "24/7"
 
     def _chosen(
         self,

@@ -10,7 +10,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.model.interval import Interval
 
 SESSIONS_A_YEAR = 252
-_OTHERS = {"24/7": 365, "24/5": 260}
+_OTHERS = {"24/7": 365, "24/5": 260, "FX": 260}
 
 
 def rows_a_year(settings: RunSettings) -> int:

@@ -7,12 +7,17 @@ bhavcopy, WSJ, MarketWatch, Barchart, GOOGLEFINANCE, NinjaTrader, Sierra Chart, 
 
 import io
 import zipfile
+from datetime import UTC, date, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.errors import UnclearData, UnreadableFile
+from rbtlive.model.interval import Interval
 from tests.data.shapes.plain import (
     FIELDS,
     SYMBOLS,
@@ -307,3 +312,36 @@ def test_folders_of_days_and_of_months(tmp_path):
 
     reads(tmp_path / "days", ALL)
     reads(tmp_path / "months", ALL)
+
+
+@pytest.mark.parametrize("step", [1, 5, 60, 240])
+def test_the_days_of_currencies_turn_at_five_in_new_york_and_weekends_are_no_gap(step):
+    calendar = get_calendar("FX")
+    first = calendar.number(date(2024, 3, 7))  # New York's clocks change on the 10th
+    grid = BarGrid(calendar, Interval.parse(f"{step}m"))
+    ends = np.concatenate([grid.ends_us(first + session) for session in range(5)])
+    times = pl.Series("timestamp", ends).cast(pl.Datetime("us", "UTC"))
+    price = pl.lit(1.08)
+    bars = pl.DataFrame({"timestamp": times}).with_columns(
+        symbol=pl.lit("EUR/USD"), open=price, high=price, low=price, close=price, volume=pl.lit(9.0)
+    )
+    starts = bars.with_columns(pl.col("timestamp").dt.offset_by(f"-{step}m"))
+
+    portal = rbt.read(starts)
+
+    assert portal.calendar.name == "FX"
+    assert portal.to_frame(f"{step}m" if step < 60 else f"{step // 60}h").equals(bars)
+    assert portal.report().gaps.is_empty()
+    assert portal.to_frame("1d")["date"].to_list() == [
+        date(2024, 3, day) for day in (7, 8, 11, 12, 13)
+    ]
+
+
+def test_the_clock_of_new_york_bounds_each_session_of_currencies():
+    calendar = get_calendar("FX")
+    monday = calendar.number(date(2024, 3, 11))
+
+    assert calendar.open(monday) == datetime(2024, 3, 10, 21, tzinfo=UTC)
+    assert calendar.close(monday) == datetime(2024, 3, 11, 21, tzinfo=UTC)
+    assert calendar.close(monday - 1) == datetime(2024, 3, 8, 22, tzinfo=UTC)
+    assert calendar.at_or_after(date(2024, 3, 9)) == monday

@@ -1,0 +1,66 @@
+"""What is said on Alpaca's market data stream around the bars: keys, refusals, the end.
+
+The rule: a message is data; of a refusal no more than its words is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rbtlive.brokers.alpaca_answers import parsed
+from rbtlive.brokers.alpaca_keys import AlpacaKeys
+from rbtlive.errors import BrokerError, FeedError
+
+_WRONG_KEYS = 402
+
+
+class StreamClosed(BrokerError):  # noqa: N818 - what happened to the stream
+    """The stream was closed by the other side."""
+
+
+def keys_message(keys: AlpacaKeys) -> dict[str, str]:
+    """Return the message that shows the keys."""
+    return {
+        "action": "auth",
+        "key": keys.key_id.get_secret_value(),
+        "secret": keys.secret.get_secret_value(),
+    }
+
+
+async def next_messages(socket: Any, keys: AlpacaKeys) -> list[dict[str, Any]]:
+    """Return the messages of the next frame; what is none of them is left out.
+
+    Raises:
+        StreamClosed: there is no next frame.
+    """
+    said = await socket.receive()
+    if not isinstance(said.data, (str, bytes)):
+        raise StreamClosed("the market data stream was closed")
+    body = parsed(said.data, keys)
+    return [one for one in body if isinstance(one, dict)] if isinstance(body, list) else []
+
+
+async def expect(socket: Any, word: str, keys: AlpacaKeys) -> None:
+    """Take the next message, which must report success.
+
+    Raises:
+        FeedError: the keys were refused.
+        BrokerError: something else was refused.
+    """
+    messages = await next_messages(socket, keys)
+    message = messages[0] if messages else {}
+    if message.get("T") == "success" and message.get("msg") == word:
+        return
+    if message.get("code") == _WRONG_KEYS:
+        raise FeedError("the market data stream refused the keys: pass the ones of this account")
+    raise BrokerError(f"the market data stream refused: {words_of(message)}")
+
+
+def words_of(message: dict[str, Any]) -> str:
+    """Return what a message says in words that can be shown."""
+    text = message.get("msg")
+    return (
+        "".join(c for c in text[:200] if c.isprintable())
+        if isinstance(text, str)
+        else "no reason given"
+    )
