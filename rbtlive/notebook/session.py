@@ -36,6 +36,12 @@ LETTING_GO_S = 5.0
 """How long a session waits for the one it replaces to let go of the feed."""
 
 
+_MACHINERY = frozenset(
+    ("loop", "read", "refuse_other_folder", "refuse_other_strategy", "release")
+    + ("start", "task", "thread")
+)
+
+
 class LiveSession(OperatedSession):
     """One strategy on one broker, running on the loop it was attached from.
 
@@ -54,6 +60,10 @@ class LiveSession(OperatedSession):
         engine.run_state.on_message = engine.core.state.on_message = self._note_message
         engine.dispatcher.register_handler(SystemErrorEvent, self._note_trouble)
         remember(launch)
+
+    def __dir__(self) -> list[str]:
+        """Name what people use, not what runs the session."""
+        return sorted(set(super().__dir__()) - _MACHINERY)
 
     # -- life -------------------------------------------------------------------------
 

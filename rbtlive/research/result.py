@@ -50,6 +50,10 @@ class BacktestResult(ResultTables):
 
     origin: tuple[Any, PolarsDataPortal] | None = None
 
+    def __dir__(self) -> list[str]:
+        """Name what people use, not what made the result."""
+        return sorted(set(super().__dir__()) - {"history", "judge", "origin"})
+
     def summary(self) -> pl.DataFrame:
         """Return the metrics as a frame of two columns, `metric` and `value`
         (Float64).

@@ -154,6 +154,20 @@ def test_an_order_is_cancelled_and_a_position_closed_by_the_operator(tmp_path):
     assert session.parity().interventions == 2
 
 
+def test_a_script_waits_for_reports_and_completes_only_what_people_use(tmp_path):
+    session = attached(tmp_path, feed=rbt.ReplayFeed(daily_frame(), speed=3600))
+
+    report = session.kill()
+    halted = report.result(timeout=30)
+
+    assert repr(report) == repr(halted)
+    assert {"kill", "parity", "portfolio", "result", "state", "wait"} <= set(dir(session))
+    assert not {"refuse_other_folder", "release", "task", "start"} & set(dir(session))
+    assert not {"judge", "origin"} & set(dir(session.result()))
+    asyncio.run(session.stop())
+    assert session.state == "stopped"
+
+
 def test_an_unknown_order_or_position_is_refused_by_name(tmp_path):
     session = attached(tmp_path, feed=rbt.ReplayFeed(daily_frame(), speed=3600))
 
