@@ -37,8 +37,16 @@ LETTING_GO_S = 5.0
 
 
 _MACHINERY = frozenset(
-    ("loop", "read", "refuse_other_folder", "refuse_other_strategy", "release")
-    + ("start", "task", "thread")
+    {
+        "loop",
+        "read",
+        "refuse_other_folder",
+        "refuse_other_strategy",
+        "release",
+        "start",
+        "task",
+        "thread",
+    }
 )
 
 
