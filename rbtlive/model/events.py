@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
 from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_values, trusted_bar
+from rbtlive.model.columns import SliceColumns
 from rbtlive.model.order import OrderState
 from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
@@ -73,6 +74,59 @@ class MarketDataEvent(Event):
 
     default_priority = Priority.MARKET_DATA
     bars: dict[str, Bar]
+
+    @property
+    def columns(self) -> SliceColumns | None:
+        """The bars as columns, while nobody has asked for the bars themselves."""
+        facts = self.__dict__
+        return None if "bars" in facts else facts["_columns"]
+
+    if not TYPE_CHECKING:  # the bars of a slice of columns are made when they are asked for
+
+        def __getattr__(self, name: str) -> Any:
+            facts = self.__dict__
+            if name != "bars" or "_columns" not in facts:
+                return super().__getattr__(name)
+            columns = facts["_columns"]
+            set_values(self, {**_SLICE, "timestamp": columns.timestamp, "bars": columns.bars()})
+            return self.__dict__["bars"]
+
+        def __eq__(self, other: object) -> bool:
+            if isinstance(other, MarketDataEvent):
+                _ = self.bars, other.bars
+            return super().__eq__(other)
+
+        __hash__ = Event.__hash__
+
+        def __iter__(self) -> Any:
+            _ = self.bars
+            return super().__iter__()
+
+        def __repr_args__(self) -> Any:
+            _ = self.bars
+            return super().__repr_args__()
+
+        def __getstate__(self) -> Any:
+            _ = self.bars
+            return super().__getstate__()
+
+        def __copy__(self) -> Any:
+            _ = self.bars
+            return super().__copy__()
+
+        def __deepcopy__(self, memo: Any = None) -> Any:
+            _ = self.bars
+            return super().__deepcopy__(memo)
+
+        def model_dump(self, **options: Any) -> Any:
+            """Return the fields as plain data."""
+            _ = self.bars
+            return super().model_dump(**options)
+
+        def model_dump_json(self, **options: Any) -> Any:
+            """Return the fields as JSON."""
+            _ = self.bars
+            return super().model_dump_json(**options)
 
     @staticmethod
     def of(facts: Mapping[str, Any]) -> MarketDataEvent:
@@ -368,6 +422,7 @@ SLICE_DEFAULTS: Final[dict[str, Any]] = defaults_of(MarketDataEvent) | {
 }
 # Every field in its place: what pydantic writes is in the order of these names.
 _SLICE: Final = {name: SLICE_DEFAULTS.get(name) for name in MarketDataEvent.model_fields}
+_COLUMN_SLICE: Final = {name: value for name, value in _SLICE.items() if name != "bars"}
 
 
 def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
@@ -376,4 +431,11 @@ def trusted_slice(timestamp: datetime, bars: dict[str, Bar]) -> MarketDataEvent:
     """
     event: MarketDataEvent = make(MarketDataEvent)
     set_values(event, {**_SLICE, "timestamp": timestamp, "bars": bars})
+    return event
+
+
+def column_slice(columns: SliceColumns) -> MarketDataEvent:
+    """Return the event of a slice of columns, which are known to be valid."""
+    event: MarketDataEvent = make(MarketDataEvent)
+    set_values(event, {**_COLUMN_SLICE, "timestamp": columns.timestamp, "_columns": columns})
     return event

@@ -83,7 +83,11 @@ def on_market_data(state: RunState, event: MarketDataEvent) -> None:
     Raises:
         OutsideCalendar: its time lies in no session.
     """
-    row = state.market.append_next(event.timestamp, event.bars)
+    facts = event.__dict__
+    if "bars" in facts:
+        row = state.market.append_next(event.timestamp, facts["bars"])
+    else:
+        row = state.market.append_columns(facts["_columns"])
     if row < 0:
         _take_other_slice(state, event)
         return
@@ -110,7 +114,7 @@ def _take_other_slice(state: RunState, event: MarketDataEvent) -> None:
     row = (
         market.row_at(us)
         if market.preload
-        else market.append_slice(us, event.bars, session=session)
+        else market.append_slice(us, event.columns or event.bars, session=session)
     )
     take_bars(state, (row,))
     if us >= state.session_span[1]:

@@ -6,13 +6,14 @@ nothing traded in it; a missing price is NaN and a missing volume is 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan
-from typing import TYPE_CHECKING, Any, Final, SupportsFloat
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat, TypeAlias
 
 import polars as pl
 
 from rbtlive.data.bars.bar_reads import FIELDS, BarReads, Floats
+from rbtlive.data.bars.moving_rows import MovingRows, longer
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
@@ -21,6 +22,7 @@ from rbtlive.model.interval import MINUTE, Interval
 if TYPE_CHECKING:
     from rbtlive.data.bars.column_cache import ColumnCache
 
+Places: TypeAlias = "NDArray[np.intp]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
 
@@ -29,6 +31,8 @@ PRICE_FIELDS: Final = FIELDS[:4]
 EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
 """What a row holds of an asset that has not traded."""
 _UINT32_MAX: Final = 4_294_967_295
+_CELLS_AT_ONCE: Final = 1 << 14
+"""Of each field so many cells are made ready for bars at once."""
 
 
 def in_thousandths(values: Floats, field: str) -> Floats:
@@ -75,6 +79,7 @@ class BarTable(BarReads):
             where one run alone does.
         laid_out: Row after the last that has its place on the axis; those from `rows`
             on wait for their bars.
+        blanked: Row after the last that may take a bar: what it held before is gone.
         thousandths: Whether prices are kept as zipline's files do.
         generation: Grows when the arrays are moved to another place, and views of them
             are no longer followed.
@@ -116,7 +121,8 @@ class BarTable(BarReads):
         self.has_close: dict[int, bytes] = {}
         self.computed: ColumnCache | None = None
         self.generation = 0
-        self.laid_out = self._starts[-1]
+        self.laid_out = self.blanked = self._starts[-1]
+        self._moving: MovingRows | None = None
         self._note_cells()
         self._ends_of, self._ends = (
             -1,
@@ -227,6 +233,7 @@ class BarTable(BarReads):
             raise ValueError("a frozen table takes no rows: it was made with all of them")
         row = self.rows
         if row < self.laid_out and self._next_us[row] == us:
+            self.open_row(row)
             self.rows = row + 1
         else:
             row = self._grow(session, us)
@@ -248,6 +255,20 @@ class BarTable(BarReads):
         self._lay_out()
         for field in FIELDS:
             self._matrices[field][row] = values[field]
+        if self._moving is not None:
+            self._moving.set_back(row)
+
+    def put_row(self, row: int, places: Places, values: Sequence[Floats]) -> None:
+        """Put bars into a row that was opened, as columns.
+
+        Args:
+            row: The row.
+            places: Index of each bar's asset.
+            values: Open, high, low, close and volume, one of each a bar.
+        """
+        for field, column in zip(FIELDS, values, strict=True):
+            kept = in_thousandths(column, field) if self.thousandths else column
+            self._matrices[field][row, places] = kept
 
     # Everything is checked before anything changes.
     def _grow(self, session: int, us: int) -> int:
@@ -266,6 +287,7 @@ class BarTable(BarReads):
         while self.last_session < session:
             self._open_session(self.last_session + 1)
         row = self._starts[session - self.first_session] + place
+        self.open_row(row)
         self.rows = row + 1
         return row
 
@@ -277,6 +299,7 @@ class BarTable(BarReads):
     # The axis runs ahead of the rows by at most the rest of a session.
     def _open_session(self, session: int) -> None:
         if len(self._starts) > 1:
+            self.open_row(self._starts[-1] - 1)
             self.rows = self._starts[-1]
         us, sessions = self._axis(session, session)
         need = self.rows + len(us)
@@ -284,22 +307,40 @@ class BarTable(BarReads):
             self._reserve(max(need, 2 * len(self._us), 64))
         self._us[self.rows : need] = us
         self._sessions[self.rows : need] = sessions
-        for field, matrix in self._matrices.items():
-            matrix[self.rows : need] = EMPTY[field]
         self.laid_out = need
 
-    # Only what is there is copied: to blank a million rows that are not opened yet
-    # would hold a session's loop for a tenth of a second.
-    def _reserve(self, capacity: int) -> None:
-        def longer(array: NDArray[Any]) -> NDArray[Any]:
-            grown = np.empty((capacity, *array.shape[1:]), dtype=array.dtype)
-            grown[: self.rows] = array[: self.rows]
-            return grown
+    def open_row(self, row: int) -> None:
+        """Have a row, and those before it, ready for bars.
 
+        Some rows are made ready at once, and as many moved where the table will need
+        more room: all rows of a session, or of a long run, would hold a session's loop
+        for a tenth of a second.
+        """
+        begin = self.blanked
+        if row < begin:
+            return
+        end = max(row + 1, min(self.laid_out, begin + _CELLS_AT_ONCE // max(self.width, 1)))
+        for field, matrix in self._matrices.items():
+            matrix[begin:end] = EMPTY[field]
+        self.blanked = end
+        capacity = len(self._us)
+        session_rows = self.laid_out - self._starts[-2]
+        left = capacity - self.laid_out
+        if self._moving is None and left < max(session_rows, capacity // 4):
+            self._moving = MovingRows(self._matrices, 2 * capacity)
+        if self._moving is not None:
+            self._moving.move(self._matrices, self.rows, by=end - begin, left=capacity - self.rows)
+
+    # What has been moved already is not moved again.
+    def _reserve(self, capacity: int) -> None:
+        moving, self._moving = self._moving, None
+        if moving is None or moving.capacity < capacity:
+            moving = MovingRows(self._matrices, capacity)
+        capacity = moving.capacity
+        self._matrices = moving.finish(self._matrices, self.rows)
         self.generation += 1
-        self._us = longer(self._us)
-        self._sessions = longer(self._sessions)
-        self._matrices = {field: longer(matrix) for field, matrix in self._matrices.items()}
+        self._us = longer(self._us, self.rows, capacity)
+        self._sessions = longer(self._sessions, self.rows, capacity)
         self._note_cells()
 
     # Writing a number through a view costs a third of writing it into the array.

@@ -7,7 +7,7 @@ floats, NaN is a missing one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from functools import partial
@@ -30,6 +30,7 @@ from rbtlive.data.windows.indicators import Indicators
 from rbtlive.data.windows.windows import Windows
 from rbtlive.errors import UnknownSymbol
 from rbtlive.model.asset import Asset
+from rbtlive.model.columns import SliceColumns
 from rbtlive.model.interval import DAY, Interval
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Market(Cursor):
         sources: What `add_source` added, by field.
         append_next: Stores the bar after the last one; another slice it leaves to
             `append_slice`, and gives -1.
+        append_columns: The same for a slice of columns.
     """
 
     __slots__ = (
@@ -76,6 +78,7 @@ class Market(Cursor):
         "_index",
         "_next_minute",
         "_splits",
+        "append_columns",
         "append_next",
         "assets",
         "calendar",
@@ -142,6 +145,7 @@ class Market(Cursor):
         self._learn_actions()
         self._next_minute = NextMinute(self.table, self._index, listing)
         self.append_next = self._next_minute.append
+        self.append_columns = self._next_minute.append_columns
         self.row = self.table.rows_of_session(first_session)[0] - 1
         self.table.reach(first_session, back_to=self.row)
         self._apply_actions(first_session - 1)
@@ -235,12 +239,14 @@ class Market(Cursor):
         self.session = session
         self._next_minute.expect_nothing()
 
-    def append_slice(self, us: int, bars: Mapping[str, Bar] | None, *, session: int = -1) -> int:
+    def append_slice(
+        self, us: int, bars: Mapping[str, Bar] | SliceColumns | None, *, session: int = -1
+    ) -> int:
         """Store the slice that ends at `us`; the cursor stays where it is.
 
         Args:
             us: END of the slice, µs UTC; in a daily run any moment of the session.
-            bars: By symbol; None or empty if nothing traded.
+            bars: By symbol, or as columns; None or empty if nothing traded.
             session: Number of the session it lies in, if that is known.
 
         Returns:
@@ -255,7 +261,11 @@ class Market(Cursor):
         if not self.interval.intraday and session >= 0:
             us = int(self.calendar.closes_us[session])
         values = {}
-        for symbol, bar in bars.items() if bars else ():
+        if isinstance(bars, SliceColumns):
+            given: Iterable[tuple[str, Any]] = zip(bars.names.symbols, bars.rows(), strict=True)
+        else:
+            given = bars.items() if bars else ()
+        for symbol, bar in given:
             index = self._index.get(symbol)
             if index is None:
                 raise UnknownSymbol(
@@ -263,7 +273,7 @@ class Market(Cursor):
                     "symbols"
                 )
             if self._first[index] <= session <= self._last[index]:
-                values[index] = bar.floats()
+                values[index] = bar if type(bar) is tuple else bar.floats()
         row = self.table.append(session, us, values)
         if self._generation != self.table.generation:
             self._bind()

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rbtlive.data.bars.bar_table import EMPTY
 from rbtlive.data.calendars.calendar import datetime_of
+from rbtlive.model.arrays import np
 from rbtlive.model.bar import floats_of
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.bars.table_maker import ListingDates
     from rbtlive.model.bar import Bar
+    from rbtlive.model.columns import Names, SliceColumns
 
 
 class NextMinute:
@@ -36,6 +38,8 @@ class NextMinute:
         "_length",
         "_listed",
         "_listing",
+        "_places",
+        "_places_of",
         "_session",
         "_step_us",
         "_table",
@@ -48,6 +52,8 @@ class NextMinute:
         self._due: datetime | None = None  # END of the bar after the last one
         self._until = 0  # its row is below
         self._session, self._listed = -1, dict[str, int]()
+        self._places_of: tuple[Names, int] | None = None
+        self._places: Any = None  # index of each symbol of those
 
     def expect_after(self, us: int, session: int) -> None:
         """Expect the bar after the one that ends at `us` and is the last row, in the
@@ -97,6 +103,8 @@ class NextMinute:
             return -1
         table, places = self._table, self._listed
         row = table.rows
+        if row >= table.blanked:
+            table.open_row(row)
         first = row * table.width
         opens, highs, lows, closes, volumes = table.cells
         try:
@@ -106,6 +114,26 @@ class NextMinute:
         except KeyError:  # no asset of the run, or not listed in this session
             table.set_row(row, EMPTY)
             return -1
+        table.rows = row = row + 1
+        self._due = timestamp + self._length if row < self._until else None
+        return row - 1
+
+    def append_columns(self, columns: SliceColumns) -> int:
+        """Store a slice of columns as `append` does."""
+        timestamp = columns.timestamp
+        if timestamp != self._due:
+            return -1
+        if self._places_of != (columns.names, self._session):
+            try:
+                places = [self._listed[symbol] for symbol in columns.names.symbols]
+            except KeyError:
+                return -1
+            self._places_of = columns.names, self._session
+            self._places = np.array(places, dtype=np.intp)
+        table = self._table
+        row = table.rows
+        table.open_row(row)
+        table.put_row(row, self._places, columns.values)
         table.rows = row = row + 1
         self._due = timestamp + self._length if row < self._until else None
         return row - 1

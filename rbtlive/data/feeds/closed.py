@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Final
 
 from rbtlive.model.bar import Bar
+from rbtlive.model.columns import SliceColumns
 
 _MOST_BARS: Final = 2_000
 _FEWEST_SLICES: Final = 2
@@ -27,11 +28,11 @@ class ClosedSlices:
 
     def __init__(self) -> None:
         self.revised = 0
-        self._slices: dict[int, dict[str, Bar]] = {}
+        self._slices: dict[int, dict[str, Bar] | SliceColumns] = {}
         self._bars = 0
         self._times: Counter[tuple[int, str]] = Counter()
 
-    def note(self, slot_us: int, bars: dict[str, Bar]) -> None:
+    def note(self, slot_us: int, bars: dict[str, Bar] | SliceColumns) -> None:
         """Remember a slice that leaves now."""
         self._slices[slot_us] = bars
         self._bars += len(bars)
@@ -43,8 +44,11 @@ class ClosedSlices:
 
     def known(self, slot_us: int, symbol: str) -> Bar | None:
         """Return the latest word on a bar of a slice that is remembered."""
-        bars = self._slices.get(slot_us)
-        return None if bars is None else bars.get(symbol)
+        return self._bars_of(slot_us).get(symbol) if slot_us in self._slices else None
+
+    def _bars_of(self, slot_us: int) -> dict[str, Bar]:
+        bars = self._slices[slot_us]
+        return bars.bars() if isinstance(bars, SliceColumns) else bars
 
     def is_forgotten(self, slot_us: int) -> bool:
         """Say whether a slice left before all that are remembered."""
@@ -54,7 +58,7 @@ class ClosedSlices:
         """Take notice of a bar that came again with other values; return how often this
         one did.
         """
-        self._slices[slot_us] = {**self._slices[slot_us], bar.symbol: bar}
+        self._slices[slot_us] = {**self._bars_of(slot_us), bar.symbol: bar}
         self.revised += 1
         self._times[slot_us, bar.symbol] += 1
         return self._times[slot_us, bar.symbol]

@@ -16,7 +16,8 @@ from rbtlive.data.feeds.closed import ClosedSlices
 from rbtlive.data.feeds.leap import Leap
 from rbtlive.data.feeds.rows import names_of
 from rbtlive.model.bar import Bar, aware_utc
-from rbtlive.model.events import Event, trusted_slice
+from rbtlive.model.columns import SliceColumns
+from rbtlive.model.events import Event, column_slice, trusted_slice
 
 NOTHING: Iterator[Event] = iter(())
 _MOST_BY_CLOCK = 1000
@@ -163,17 +164,20 @@ class SliceSequence:
             self.bars += len(early)
         return closing if gap is NOTHING else chain(closing, gap)
 
-    def _close_open(self) -> Iterator[Event]:
+    def _close_open(self, columns: SliceColumns | None = None) -> Iterator[Event]:
+        # Columns are all bars of the slice, where they are given.
         assert self._open_us is not None
         slot_us, bars = self._open_us, self._open_bars
         self._open_us, self._open_bars = None, {}
         self._closed_us = slot_us
         self.slices += 1
-        self._over.note(slot_us, bars)
+        self._over.note(slot_us, columns or bars)
         if self._unsure:
             self._unsure.clear()
         if self._ahead.is_used:
             self._ahead.forget(slot_us)
+        if columns:
+            return iter((column_slice(columns),))
         for bar in bars.values():
             return iter((trusted_slice(bar.timestamp, bars),))
         return iter((trusted_slice(datetime_of(slot_us), bars),))

@@ -9,7 +9,7 @@ stops the rest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import chain
 from typing import Any
@@ -19,6 +19,7 @@ from rbtlive.data.feeds.ahead import BarsAhead
 from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.feeds.label_watch import LabelWatch
 from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
+from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
 from rbtlive.data.feeds.refusals import Refusals
 from rbtlive.data.feeds.rows import (
     OutsideSession,
@@ -34,6 +35,7 @@ from rbtlive.data.feeds.rows import (
 )
 from rbtlive.data.feeds.sequence import NOTHING, SliceSequence
 from rbtlive.model.bar import Bar
+from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import (
     BarRevisedEvent,
     Event,
@@ -96,6 +98,7 @@ class SliceBuilder(SliceSequence):
         self._wants = wants
         self._refusals = Refusals()
         self._labels = LabelWatch(axis)
+        self._lists = ListJudge(self._known, wants)
         self._repeats_us = self._closed_us
         self._spelled = None if self._known is None else frozenset(self._known.values())
         self._stretch = (0, 0)
@@ -134,8 +137,8 @@ class SliceBuilder(SliceSequence):
             quick = self._add_in_order(item)
             if quick is not None:
                 return quick
-        elif self._is_quick and type(item) is list and item:
-            quick = self._add_list_in_order(item)
+        elif (type(item) is list or type(item) is tuple) and len(item) >= FEWEST:
+            quick = self._add_columns(item)
             if quick is not None:
                 return quick
         due = self._ripen_next()
@@ -191,47 +194,56 @@ class SliceBuilder(SliceSequence):
             return self._and_closed(events)
         return events
 
-    def _add_list_in_order(self, items: list[Any]) -> Iterator[Event] | None:
-        # The same for a list that is the next minute's whole slice, each symbol once.
-        base_us, wants, spelled = self._closed_us, self._wants, self._spelled
-        if base_us is None or self._open_us is not None:
+    def _add_columns(self, items: list[Any] | tuple[Any, ...]) -> Iterator[Event] | None:
+        # What `_add_whole` does to a list of ordinary bars of a slice that has not
+        # begun. Where the list is something else nothing has changed, and None leaves
+        # it to that.
+        if self._leap or self._ahead.size:
             return None
-        if self._repeats_us is not None or self._leap or self._ahead.size:
+        judged = self._lists.judge(items)
+        if judged is None:
             return None
-        bars: dict[str, Bar] = {}
-        timestamp: datetime | None = None
-        for item in items:
-            bar = plain_bar(item) if type(item) is dict or type(item) is Bar else None
-            if bar is None:
-                return None
-            symbol = bar.symbol
-            if timestamp is None:
-                timestamp = bar.timestamp
-            if (
-                bar.timestamp != timestamp
-                or not (spelled is None or symbol in spelled)
-                or not (wants is None or wants(symbol))
-            ):
-                return None
-            bars[symbol] = bar
-        assert timestamp is not None
-        us, step_us = us_of(timestamp), self._axis.step_us
-        begin_us, end_us = self._axis.stretch(us)
+        try:
+            slot_us = self._slot(judged.moment)
+        except RefusedBar:
+            return None
+        now_us = None if self._latest is None else us_of(self._latest())
+        base_us = self._base_us
         if (
-            len(bars) < len(items)
-            or not begin_us < base_us < us <= end_us
-            or us != base_us + step_us
-            or (us - begin_us) % step_us
-            or (self._until_us is not None and us > self._until_us)
-            or (self._latest is not None and timestamp > self._latest())
+            (base_us is not None and slot_us <= base_us)
+            or (self._until_us is not None and slot_us > self._until_us)
+            or (now_us is not None and slot_us > now_us)
+            or leaps(self._axis, slot_us, base_us=base_us, now_us=now_us)
         ):
             return None
-        self._open_us, self._open_bars = us, bars
-        self.bars += len(bars)
-        closed = self._close_open()
-        if self._latest is None or not self._labels.is_watching:
-            return closed
-        return chain(self._warned(self._labels.placed(us, us_of(self._latest()))), closed)
+        timestamp = datetime_of(slot_us)
+        made = judged.made
+        if made is not None and judged.moment != timestamp:
+            return None
+        self._repeats_us = None
+        columns = SliceColumns(timestamp, judged.names, judged.values, made)
+        events = [self._open(slot_us)]
+        self.bars += len(columns)
+        if now_us is not None and self._labels.is_watching:
+            events.append(self._warned(self._labels.placed(slot_us, now_us)))
+        if judged.odd:
+            events += self._add_odd(judged.odd, slot_us, columns)
+        whole = None if self._open_bars else columns
+        events.append(self._close_open(whole))
+        return chain.from_iterable(events)
+
+    # The rows of a list that are to be judged one by one, beside those that are not.
+    def _add_odd(
+        self, odd: list[object], slot_us: int, columns: SliceColumns
+    ) -> list[Iterator[Event]]:
+        known, symbols = self._known, set(columns.names.symbols)
+        whole = WholeSlice(slot_us)
+        if any(_symbol_of(item, known) in symbols for item in odd):
+            self._open_bars = dict(columns.bars())
+        events = [self._add_bar(item, whole=whole)[1] for item in odd]
+        if self._open_bars:  # some of them are bars
+            self._open_bars = {**columns.bars(), **self._open_bars}
+        return events
 
     def finish(self) -> Iterator[Event]:
         """Close the slice that is open: the source has ended. Bars whose interval still
@@ -267,7 +279,8 @@ class SliceBuilder(SliceSequence):
             return self.finish()
         if slot_us is not None and self._open_us is None and self._closed_us is None:
             self._closed_us = slot_us - 1  # an empty slice may well be the first
-        added = self._add_whole(list(event.bars.values()))
+        bars = list(event.bars.values())
+        added = (self._add_columns(bars) if len(bars) >= FEWEST else None) or self._add_whole(bars)
         if self._latest is not None and event.timestamp > self._latest():
             return added
         if self._leap is not None:
@@ -482,3 +495,11 @@ class SliceBuilder(SliceSequence):
     @staticmethod
     def _said(event: Event | None) -> Iterator[Event]:
         return NOTHING if event is None else iter((event,))
+
+
+# The proper spelling of a row's symbol, if it has one.
+def _symbol_of(item: object, known: Mapping[str, str] | None) -> str | None:
+    symbol = item.get("symbol") if isinstance(item, dict) else None
+    if not isinstance(symbol, str):
+        return None
+    return symbol if known is None else known.get(symbol.upper())

@@ -102,7 +102,7 @@ class EventProcessor:
             commands = run.core.process(event)
             if commands:
                 run.hand_over(commands)
-        if event.bars:  # an empty one says nothing of the feed
+        if event.columns or event.bars:  # an empty one says nothing of the feed
             self.last_bars = event
         if self._breakers.has_checks:
             run.enqueue_if(self._breakers.check(run.core))

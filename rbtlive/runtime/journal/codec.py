@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import BAR_DEFAULTS, OHLCV, Bar, aware_utc, trusted_bar
+from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import (
     EVENT_TYPES,
     SLICE_DEFAULTS,
@@ -169,6 +170,33 @@ def parse_datetime(text: str) -> datetime:
     """Return the date-time of a text that `datetime_text` wrote."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is UTC else aware_utc(moment)
+
+
+def columns_text(columns: SliceColumns) -> str:
+    """Return the canonical JSON of a slice of columns, as `encode_event` does of its
+    event.
+    """
+    names, made, moment = columns.names, columns.made, columns.timestamp
+    if made is not None:
+        symbols = [names.symbols[place] for place in names.order]
+        bars = [_bar_text(symbol, made[symbol], moment) for symbol in symbols]
+    else:
+        opens, highs, lows, closes, volumes = map(_number_texts, columns.values.tolist())
+        bars = [
+            f'{names.quoted[at]}:{{"close":"{closes[at]}","high":"{highs[at]}",'
+            f'"low":"{lows[at]}","open":"{opens[at]}","volume":"{volumes[at]}"}}'
+            for at in names.order
+        ]
+    return f'{{"bars":{{{",".join(bars)}}}}}'
+
+
+# The canonical texts of floats that are finite and not negative.
+def _number_texts(values: list[float]) -> list[str]:
+    texts = list(map(repr, values))
+    joined = "\n".join(texts) + "\n"
+    if "e" in joined:
+        return [decimal_text(Decimal(text)) for text in texts]
+    return joined.replace(".0\n", "\n").split("\n")
 
 
 def encode_event(event: Event) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
 from rbtlive.errors import JournalUnwritable, RunNotFound
+from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
@@ -26,6 +27,7 @@ from rbtlive.runtime.journal.chain import Chain, TailCut, follow, hash_of
 from rbtlive.runtime.journal.codec import (
     SliceText,
     canonical_json,
+    columns_text,
     datetime_text,
     decode_event,
     encode_event,
@@ -243,6 +245,7 @@ class Journal(RecordedRun):
         self._now_us = clock.now_us
         self._lock = lock
         self._buffer: list[Row] = []
+        self._unwritten: dict[int, SliceColumns] = {}  # what rows of the buffer are made of
         self._last_seq = self._durable_seq = chain.seq
         self._level = ""
         self._failure: str | None = None
@@ -280,6 +283,9 @@ class Journal(RecordedRun):
 
     def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
         """Write an event down and return its row's number."""
+        if type(event) is MarketDataEvent and event.columns is not None:
+            self._unwritten[self._last_seq + 1] = event.columns
+            return self._append(kind, event.event_type, event.timestamp, "")
         return self._append(kind, event.event_type, event.timestamp, encode_event(event))
 
     def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
@@ -333,6 +339,7 @@ class Journal(RecordedRun):
                 self._tidy_after_interrupt()
             self._committing = True
             self._refuse_half_a_row()
+            self._write_out()
             rows, chain = self._chain.seal(self._buffer)
             level = "FULL" if durable else "NORMAL"
             if level != self._level:
@@ -383,6 +390,7 @@ class Journal(RecordedRun):
 
     def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
         """Yield the rows after a number, in order, those not yet committed included."""
+        self._write_out()
         waiting = list(self._buffer)
         for row in super().rows(after=after):
             yield row
@@ -462,6 +470,18 @@ class Journal(RecordedRun):
             self.commit()
         return seq
 
+    # A slice of thousands is written as text when it is committed, and not before the
+    # callbacks: until then nothing is on the disk anyway, and nothing leaves.
+    def _write_out(self) -> None:
+        unwritten = self._unwritten
+        if not unwritten:
+            return
+        self._buffer = [
+            row if row[0] not in unwritten else (*row[:4], columns_text(unwritten[row[0]]), row[5])
+            for row in self._buffer
+        ]
+        self._unwritten = {}
+
     # Returns a plain string, whatever enumeration it is a member of: SQLite takes three
     # times as long to bind others.
     def _learn(self, word: str) -> str:
@@ -508,6 +528,7 @@ class Journal(RecordedRun):
         # what is still to be written.
         if self._connection.in_transaction:
             self._connection.rollback()
+        self._write_out()
         (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
         written = [row for row in self._buffer if row[0] <= stored]
         chain = self._chain.seal(written)[1]
