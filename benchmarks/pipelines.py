@@ -101,6 +101,8 @@ def rbtlive_contender(place: Path, workload: str) -> Callable[[], Any]:
     import rbtlive as rbt
 
     assert pd.__version__
+    for module in ("engine", "output", "plan", "source"):
+        importlib.import_module(f"rbtlive.pipeline.{module}")
     days = np.load(place / "days.npy")
     portal = rbt.PolarsDataPortal(long_frame(place))
     pipe = pipeline("rbtlive", workload)

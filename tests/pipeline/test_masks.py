@@ -1,0 +1,35 @@
+"""A mask given to a method narrows a factor's own; it does not replace it."""
+
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.pipeline import Pipeline
+from rbtlive.pipeline.data import USEquityPricing
+from rbtlive.pipeline.factors import Returns
+from tests.pipeline.test_engine import portal
+
+close = USEquityPricing.close
+START, END = "2016-02-01", "2016-02-12"
+
+
+@pytest.mark.parametrize("method", ["rank", "demean", "zscore"])
+def test_a_group_counts_those_alone_whom_both_masks_let_through(method: str):
+    """A group with a member that the factor leaves out keeps its numbers."""
+    own, other = close.latest > 30.0, close.latest < 80.0
+    group = close.latest.quantiles(2)
+    factor = Returns(window_length=4, mask=own)
+    pipe = Pipeline(
+        {
+            "given": getattr(factor, method)(mask=other, groupby=group),
+            "both": getattr(Returns(window_length=4), method)(mask=own & other, groupby=group),
+            "narrowed": own & other,
+            "other": other,
+        }
+    )
+
+    table = rbt.run_pipeline(pipe, START, END, portal())
+
+    assert (table["other"] & ~table["narrowed"]).any()  # the factor's own mask matters
+    assert table.filter(pl.col("narrowed"))["given"].is_not_nan().any()
+    assert table["given"].equals(table["both"])
