@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Never
 
 from rbtlive.brokers.base import BrokerAccount, BrokerAdapter, BrokerOrder
 from rbtlive.errors import BrokerError
@@ -29,6 +29,16 @@ class PaperBroker(BrokerAdapter):
 
     name: ClassVar[str] = "paper"
     simulated: ClassVar[bool] = True
+
+    def __init__(self, *options: Never, **named: Never) -> None:
+        if options or named:
+            given = ", ".join([*map(repr, options), *named])
+            raise TypeError(
+                f"PaperBroker() takes no arguments: was {given:.80}; costs and capital are the "
+                "session's: attach(strategy, PaperBroker(), commission=..., slippage=..., "
+                "capital_base=...)"
+            )
+        super().__init__()
 
     async def connect(self) -> None:
         """Do nothing: there is nothing to connect to."""

@@ -11,6 +11,7 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.reading.moments import is_zone
 from rbtlive.data.reading.whole import read_bars
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval
 
 _CLASSES = ("equity", "etf", "crypto", "fx", "future", "option")
@@ -65,9 +66,9 @@ def read(
         '1m'
     """
     refuse_in_forked_child("a look at bars")
-    if labels not in (None, "start", "end"):
-        raise InvalidSetting(f'labels must be "start" or "end": was {labels!r}')
-    if asset_class is not None and asset_class not in _CLASSES:
+    if labels is not None and not is_one_of(labels, ("start", "end")):
+        raise InvalidSetting(f'labels must be "start" or "end": was {labels!r:.80}')
+    if asset_class is not None and not is_one_of(asset_class, _CLASSES):
         raise InvalidSetting(
             f"asset_class must be one of {', '.join(_CLASSES)}: was {asset_class!r}"
         )

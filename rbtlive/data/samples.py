@@ -9,6 +9,7 @@ import polars as pl
 from rbtlive.data.forks import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSample
+from rbtlive.model.given import is_one_of
 
 SAMPLES = {"us-daily": "XNYS"}
 """Names of the samples and the calendars they live by."""
@@ -30,7 +31,7 @@ def load_sample(name: str = "us-daily") -> PolarsDataPortal:
         datetime.date(2000, 3, 1)
     """
     refuse_in_forked_child("a look at bars")
-    if name not in SAMPLES:
+    if not is_one_of(name, SAMPLES):
         raise UnknownSample(
             f"name must be a sample that ships with the package: was {name!r}; there is "
             f"{', '.join(SAMPLES)}"

@@ -75,10 +75,11 @@ class Interval:
             return value
         found = _parsed(value) if isinstance(value, str) else None
         if found is None:
-            hint = "; write '1m' for a minute, '1mo' for a month" if value == "1M" else ""
+            month = isinstance(value, str) and value == "1M"
+            hint = "; write '1m' for a minute, '1mo' for a month" if month else ""
             raise BadFrequency(
                 f"{name} must be an interval such as '1m', '5m', '15m', '30m', '1h', '2h', "
-                f"'4h', '1d', '1w' or '1mo': was {value!r}{hint}"
+                f"'4h', '1d', '1w' or '1mo': was {value!r:.80}{hint}"
             )
         return found
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.actions.user_code import own_frames
 from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
+from rbtlive.model.given import check_flag, is_one_of
 from rbtlive.model.interval import DAY
 from rbtlive.notebook import operated_session
 from rbtlive.notebook.exit_code import HALTED, exit_with
@@ -153,8 +154,11 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     """
     asked = dict(locals())  # what this takes is what `prepare` takes, said once
     del asked["loop"]
-    if loop not in {"running", "thread"}:
-        raise InvalidSetting(f'loop of attach() must be "running" or "thread": was {loop!r}')
+    if not is_one_of(loop, ("running", "thread")):
+        raise InvalidSetting(f'loop of attach() must be "running" or "thread": was {loop!r:.80}')
+    check_flag(fresh, "fresh")
+    if provenance is not None and not isinstance(provenance, Mapping):
+        raise InvalidSetting(f"provenance must be a dict of JSON values: was {provenance!r:.80}")
     if loop == "running":
         _require_loop()
         warn_of_archived_patch(stacklevel=4)

@@ -18,6 +18,7 @@ import polars as pl
 from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
 from rbtlive.core.state.record import PositionRow
 from rbtlive.core.strategy.context import Context
+from rbtlive.model.events import OperatorEvent
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
 from rbtlive.research.backtesting import result_of
@@ -61,6 +62,7 @@ class ObservedSession:
         self.logs = SessionLog(maxlen=KEPT_LOGS)
         self.thread: LoopThread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._asked: OperatorEvent | None = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -70,10 +72,13 @@ class ObservedSession:
     @property
     def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
         """Where the session stands: starting, running, paused, stopping, stopped or
-        failed.
+        failed. What `pause()` or `resume()` asked for counts at once: no callback runs
+        before it does.
         """
-        if self.engine.state == "running" and self.engine.core.state.paused:
-            return "paused"
+        if self.engine.state == "running":
+            asked = self._asked_for()
+            if asked == "pause" or (asked is None and self.engine.core.state.paused):
+                return "paused"
         return self.engine.state
 
     @property
@@ -81,7 +86,13 @@ class ObservedSession:
         """Whether orders are taken: running, reducing (only those that reduce a
         position), or halted.
         """
-        return self.engine.core.state.trading_state
+        return "running" if self._asked_for() == "resume" else self.engine.core.state.trading_state
+
+    # What an operator asked for last, as long as the engine has not taken it.
+    def _asked_for(self) -> str | None:
+        event = self._asked
+        waits = event is not None and self.engine.queue.holds(event)
+        return event.action if event is not None and waits else None
 
     @property
     def portfolio(self) -> PortfolioView:

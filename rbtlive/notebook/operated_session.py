@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Generator
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from rbtlive.core.actions.user_code import own_frames
 from rbtlive.errors import EngineStopped, InvalidSetting
 from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent, SymbolChangeEvent
+from rbtlive.model.given import is_one_of
 from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.observed_session import ObservedSession
@@ -196,9 +198,9 @@ class OperatedSession(ObservedSession):
             InvalidSetting: no asset of the run has this symbol, or the ratio is not
                 above zero.
         """
-        number = to_decimal(ratio)
+        number = _as_ratio(ratio)
         known = {asset.symbol for asset in self.engine.core.state.assets}
-        if symbol not in known or not number > 0:
+        if not is_one_of(symbol, known) or number is None:
             raise InvalidSetting(
                 "apply_split() takes a symbol of the run and a ratio above zero (0.5 is two for "
                 f"one): was {symbol!r}, {ratio!r}"
@@ -252,6 +254,7 @@ class OperatedSession(ObservedSession):
             timestamp=self.engine.core.state.now, action=action, order_id=order_id, symbol=symbol
         )
         self._enqueue(event)
+        self._asked = event if action in {"pause", "resume"} else None
 
     def _enqueue(self, event: OperatorEvent | SplitEvent | SymbolChangeEvent) -> None:
         if self._loop is None or not self._is_elsewhere():
@@ -311,3 +314,11 @@ class OperatedSession(ObservedSession):
 
     def _log(self, level: str, text: str, *, trace: str = "") -> None:
         self.logs.append(f"{level}: {text}\n{trace}" if trace else f"{level}: {text}")
+
+
+def _as_ratio(value: Any) -> Decimal | None:
+    try:
+        number = to_decimal(value)
+    except TypeError:
+        return None
+    return number if number.is_finite() and number > 0 else None

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.given import is_one_of
 from rbtlive.research.odds.reality import block_length, stationary_places
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.stress import stressed_values
@@ -20,6 +22,7 @@ from rbtlive.research.stress import stressed_values
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 RESAMPLED: Final = ("blocks", "trades")
 RUN_AGAIN: Final = ("prices", "delay", "costs")
+_MOST_VALUES: Final = 500_000_000
 
 
 class MonteCarloResult:
@@ -146,12 +149,20 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
 
     Source: Politis & Romano (1994), The Stationary Bootstrap.
     """
-    if method not in (*RESAMPLED, *RUN_AGAIN):
+    _check_result(result)
+    if not is_one_of(method, (*RESAMPLED, *RUN_AGAIN)):
         raise SettingsError(
             f"method must be one of {', '.join((*RESAMPLED, *RUN_AGAIN))}: was {method!r}"
         )
     if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
         raise SettingsError(f"n must be a whole number from 1 on: was {n!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise SettingsError(f"seed must be a whole number from 0 on: was {seed!r:.80}")
+    if (n or 0) * max(1, len(result.record.sessions)) > _MOST_VALUES:
+        raise SettingsError(
+            f"n is too large: {n} runs of {len(result.record.sessions)} sessions are more than "
+            f"{_MOST_VALUES:,} values; take fewer runs"
+        )
     capital = float(result.record.settings.capital_base)
     if method in RESAMPLED:
         draw: Mapping[str, Callable[..., NDArray[np.float64]]] = {
@@ -169,6 +180,14 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
     )
 
 
+def _check_result(result: Any) -> None:
+    if not isinstance(getattr(result, "record", None), RunRecord):
+        raise SettingsError(
+            "result must be what rbt.backtest(...) or session.result() returned: was "
+            f"{type(result).__name__}"
+        )
+
+
 def _blocks(
     result: BacktestResult, n: int, *, seed: int, block: float | None
 ) -> NDArray[np.float64]:
@@ -177,8 +196,8 @@ def _blocks(
         raise SweepError(f"blocks need two sessions at least: was {len(returns)}")
     generator = np.random.default_rng(seed)
     length = block_length(len(returns)) if block is None else block
-    if not length >= 1:
-        raise SettingsError(f"block must be 1 session at least: was {block}")
+    if not isinstance(length, (int, float)) or not length >= 1:
+        raise SettingsError(f"block must be 1 session at least: was {block!r:.80}")
     places = [stationary_places(len(returns), block=length, generator=generator) for _ in range(n)]
     growth: NDArray[np.float64] = np.cumprod(1.0 + returns[np.array(places)], axis=1)
     return growth * float(result.record.settings.capital_base)

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from rbtlive.errors import ResultError, SettingsError
+from rbtlive.model.given import as_path
 from rbtlive.research import display
 from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
 from rbtlive.research.figures.page import page_of
+from rbtlive.research.foreign_attributes import where_it_is
 from rbtlive.research.reports.page import report_page
 from rbtlive.research.result_tables import ResultTables
 from rbtlive.research.run_bars import kept_bars
-from rbtlive.research.storage import load_record, pack, save_record, unpack
+from rbtlive.research.storage import load_record, pack, save_record, unpack, write_page
 from rbtlive.research.summary import summary_html, summary_text
 
 if TYPE_CHECKING:
@@ -107,12 +109,11 @@ class BacktestResult(ResultTables):
             MissingExtra: plotly is not installed (`pip install rbtlive[plot]`).
             ResultError: there is nothing to draw.
             SettingsError: there is no such kind.
+            ResultError: the page cannot be written there.
         """
-        target = Path(path)
+        target = as_path(path, "path of save_html()")
         page = page_of(self.plot(kind, symbol=symbol, indicators=indicators), self.strategy_name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page, encoding="utf-8")
-        return target
+        return write_page(target, page)
 
     def report(
         self, path: str | Path, *, factor_sheets: FactorSheet | Sequence[FactorSheet] = ()
@@ -127,17 +128,15 @@ class BacktestResult(ResultTables):
                 shows them after the run's own sections.
 
         Raises:
-            ResultError: no session was finished.
+            ResultError: no session was finished, or the page cannot be written.
             SettingsError: something else than sheets was given.
         """
         if not self.record.sessions:
             raise ResultError("there is nothing to report: the run finished no session yet")
-        target = Path(path)
+        target = as_path(path, "path of report()")
         sheets = _sheets_of(factor_sheets)
         page = report_page(self, None if self.judge is None else self.judge(), sheets)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page, encoding="utf-8")
-        return target
+        return write_page(target, page)
 
     def save(self, path: str | Path) -> Path:
         """Write the result, without the context, to one file; return the path.
@@ -162,6 +161,12 @@ class BacktestResult(ResultTables):
         """
         record, bars, provenance = load_record(path)
         return cls(record, bars=bars, provenance=lambda: provenance)
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where what was asked for is, in the words of other libraries too."""
+        if hasattr(type(self), name):  # its own error, which led here
+            return object.__getattribute__(self, name)
+        raise AttributeError(where_it_is(name, dir(type(self))))
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         """Travel to another process as what `save` writes: figures, no code, no

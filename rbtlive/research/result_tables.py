@@ -10,7 +10,7 @@ from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from rbtlive.core.state.record import RunRecord, column, floats
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
+from rbtlive.model.given import is_one_of
 from rbtlive.research import frames
 from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.hints import Hint, hints_of
@@ -38,6 +39,9 @@ from rbtlive.research.trades import profit_bridge, trades_frame
 
 if TYPE_CHECKING:
     pass
+
+
+_LONGEST: Final = 1_000_000
 
 
 class ResultTables:
@@ -218,8 +222,11 @@ class ResultTables:
         Raises:
             SettingsError: `window` is less than two.
         """
-        if window < 2:
-            raise SettingsError(f"window must be at least 2 sessions: was {window} in rolling()")
+        if type(window) is not int or not 2 <= window <= _LONGEST:
+            raise SettingsError(
+                "window must be at least 2 sessions, a whole number: was "
+                f"{window!r:.80} in rolling()"
+            )
         sessions = self.record.sessions
         return rolling_frame(
             daily_returns(sessions),
@@ -241,7 +248,7 @@ class ResultTables:
         Raises:
             SettingsError: there is no such group.
         """
-        if group not in GROUPS:
+        if not is_one_of(group, GROUPS):
             raise SettingsError(f"group must be one of {sorted(GROUPS)}: was {group!r}")
         calendar = get_calendar(self.record.settings.calendar)
         return grouped_trades(self.trades, group, calendar.tz)

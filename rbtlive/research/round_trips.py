@@ -17,6 +17,7 @@ from rbtlive.core.state.adjustments import Adjustment
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError
 from rbtlive.model.asset import Asset
+from rbtlive.model.given import is_one_of
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
 from rbtlive.model.order import Transaction
 
@@ -111,7 +112,7 @@ def round_trips_of(record: RunRecord, method: Method = "fifo") -> list[RoundTrip
     Raises:
         SettingsError: there is no such method.
     """
-    if method not in METHODS:
+    if not is_one_of(method, METHODS):
         raise SettingsError(
             f"method must be one of {list(METHODS)}: was {method!r}; pass "
             '"fifo" to close the oldest shares first'

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import InvalidSetting
+from rbtlive.model.given import check_flag
 from rbtlive.runtime.backtest import prepare_settings
 
 
@@ -52,8 +54,21 @@ def run_pipeline(  # noqa: PLR0913 - each by name
 
     from rbtlive.pipeline.engine import compute
     from rbtlive.pipeline.output import pandas_frame, polars_frame
+    from rbtlive.pipeline.pipeline import Pipeline
     from rbtlive.pipeline.source import Source
 
+    if not isinstance(pipeline, Pipeline):
+        raise InvalidSetting(
+            f"pipeline must be a Pipeline: was {type(pipeline).__name__}; write "
+            'Pipeline({"name": factor}, screen=filter)'
+        )
+    if isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1:
+        raise InvalidSetting(f"chunks must be a number of sessions from 1 on: was {chunks!r:.80}")
+    if loaders is not None and not isinstance(loaders, Mapping):
+        raise InvalidSetting(
+            f"loaders must be a dict of loaders by data set or column: was {loaders!r:.80}"
+        )
+    check_flag(zipline_quirks, "zipline_quirks")
     portal = PolarsDataPortal.coerce(data, calendar=calendar).sessions_only()
     settings = prepare_settings(portal, start=start, end=end, frames=frames)
     assert settings.end is not None

@@ -35,6 +35,7 @@ from rbtlive.data.private_files import write_private
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion, UnreadableFile
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.given import as_path
 from rbtlive.model.number import plain_text
 from rbtlive.model.order import OrderState, Transaction
 from rbtlive.research.run_bars import FIELDS, KeptBars, bars_of_columns
@@ -83,7 +84,7 @@ def save_record(
     Raises:
         ResultError: the path is a folder, or cannot be written.
     """
-    target = Path(path)
+    target = as_path(path, "path of save()")
     if target.is_dir():
         raise ResultError(f"a result is saved to one file: {target} is a folder; name a file in it")
     half = target.with_name(target.name + ".part")
@@ -100,6 +101,22 @@ def save_record(
     return target
 
 
+def write_page(target: Path, page: str) -> Path:
+    """Write a page of HTML, its folders included; return the path.
+
+    Raises:
+        ResultError: it cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ResultError(
+            f"the page could not be written to {target}: {error.strerror or error}; name a file"
+        ) from error
+    return target
+
+
 def load_record(path: str | Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
     """Read a record that `save_record` wrote, and the bars that went with it.
 
@@ -108,7 +125,7 @@ def load_record(path: str | Path) -> tuple[RunRecord, KeptBars, dict[str, str]]:
         ResultVersion: the file has another format version.
         ResultCorrupt: parts of the file are missing or damaged.
     """
-    source = Path(path)
+    source = as_path(path, "path of load()")
     try:
         return unpack(source.read_bytes(), source)
     except FileNotFoundError as error:

@@ -38,7 +38,9 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
         **book_columns(sessions),
         **_lists(record),
     }
-    columns |= {name: _recorded(name, sessions) for name in recorded_columns(sessions)}
+    columns |= {
+        name: _recorded(name, sessions, columns.get(name)) for name in recorded_columns(sessions)
+    }
     for name, values in statistic_columns(sessions).items():
         columns[name] = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN
     columns["period_label"] = [row.label.strftime("%Y-%m") for row in sessions]
@@ -52,10 +54,15 @@ def zipline_frame(record: RunRecord) -> pd.DataFrame:
     return frame
 
 
-# A variable that was not recorded yet is NaN in zipline, not None.
-def _recorded(name: Any, sessions: Sequence[SessionRow]) -> list[Any]:
+# A variable that was not recorded yet is NaN in zipline, not None; one that has the
+# name of a column leaves it as it was until then.
+def _recorded(name: Any, sessions: Sequence[SessionRow], until: Sequence[Any] | None) -> list[Any]:
+    before = [float("nan")] * len(sessions) if until is None else until
     recorded: list[Mapping[Any, Any]] = [row.recorded for row in sessions]
-    return [zipline_value(values.get(name, float("nan"))) for values in recorded]
+    return [
+        zipline_value(values[name]) if name in values else kept
+        for values, kept in zip(recorded, before, strict=True)
+    ]
 
 
 def zipline_value(value: Any) -> Any:

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, cast
 
 from rbtlive.core.rules.quirks import quirks
 from rbtlive.core.state.settings import RunSettings
-from rbtlive.core.strategy.strategy_executor import StrategyExecutor
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor, check_params
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import as_label
@@ -38,6 +38,7 @@ from rbtlive.errors import (
     ZeroCapitalError,
 )
 from rbtlive.model.asset import Asset
+from rbtlive.model.given import check_flag, is_one_of
 from rbtlive.model.interval import DAY, Interval
 from rbtlive.model.number import to_decimal
 from rbtlive.runtime.garbage_collection import rare_collections
@@ -74,11 +75,11 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     """
     refuse_in_forked_child("a run")
     interval = Interval.parse(frequency)
-    if frames not in ("polars", "pandas"):
-        raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r}")
+    if not is_one_of(frames, ("polars", "pandas")):
+        raise SettingsError(f"frames must be 'polars' or 'pandas': was {frames!r:.80}")
+    check_flag(zipline_quirks, "zipline_quirks")
     del calendar  # the portal's own is the run's
-    if params is not None and not isinstance(params, Mapping):
-        raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r}')
+    check_params(params)
     odd = [name for name in params or {} if not isinstance(name, str)]
     if odd:
         raise InvalidSetting(f"names of params must be texts: was {odd[0]!r:.80}")
@@ -93,7 +94,7 @@ def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
         start=exchange.label(first),
         end=None if last is None else exchange.label(last),
         frames=cast(Literal["polars", "pandas"], frames),
-        zipline_quirks=zipline_quirks,
+        zipline_quirks=bool(zipline_quirks),
         params=dict(params or {}),
         commission=_model(commission, "commission", "calculate"),
         slippage=_model(slippage, "slippage", "simulate"),
@@ -147,7 +148,12 @@ def later_start(
 
 
 def _benchmark(portal: PolarsDataPortal, benchmark: Any) -> str:
-    return portal.asset(benchmark.symbol if isinstance(benchmark, Asset) else benchmark).symbol
+    symbol = benchmark.symbol if isinstance(benchmark, Asset) else benchmark
+    if not isinstance(symbol, str):
+        raise InvalidSetting(
+            f'benchmark must be a symbol of the data such as "SPY": was {benchmark!r:.80}'
+        )
+    return portal.asset(symbol).symbol
 
 
 def _span(
@@ -291,6 +297,8 @@ def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
         raise SettingsError("a backtest needs an end: settings have none")
     first, last = calendar.number(settings.start), calendar.number(settings.end)
     core.start()
+    if progress is not None:
+        check_flag(progress, "progress")
     shown = somebody_looks() if progress is None else progress
     with (
         rare_collections(),

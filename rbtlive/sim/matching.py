@@ -196,9 +196,8 @@ class SimVenue:
             trade.amount, trade.price = amount, price
             return self.commission.calculate(order, trade)
         view = shown if self._shows_orders else self._order_view(order)
-        return self.commission.calculate(
-            view, self._transaction_view(order, amount=amount, price=price, dt=now)
-        )
+        fill = self._transaction_view(order, amount=amount, price=price, dt=now)
+        return _as_cost(self.commission.calculate(view, fill), self.commission)
 
 
 # Our own models read orders and fills as they are, and keep neither; others get views,
@@ -208,6 +207,18 @@ class _Trade:
 
     amount: Decimal
     price: Decimal
+
+
+# A model of the user's own may have forgotten its return.
+def _as_cost(cost: Any, model: object) -> Decimal:
+    what = f"calculate of {type(model).__name__} must return the money that a fill costs"
+    try:
+        number = to_decimal(cost)
+    except TypeError:
+        raise TypeError(f"{what}, a number: was {cost!r:.80}; return 0 for none") from None
+    if not number.is_finite():
+        raise ValueError(f"{what}: was {cost!r:.80}; return 0 for none")
+    return number
 
 
 def _is_ours(model: object) -> bool:

@@ -130,6 +130,27 @@ def test_a_dividend_payable_on_a_sunday_is_paid_on_monday_unless_with_quirks(qui
     assert result.performance["ending_cash"][-1] == 100_000 - 100 + float(cash or 0)
 
 
+@pytest.mark.parametrize(("quirks", "cash"), [(False, 5), (True, 0)])
+def test_a_dividend_that_goes_ex_on_a_saturday_is_earned_on_monday_unless_with_quirks(quirks, cash):
+    dividends = pl.DataFrame(
+        {
+            "symbol": ["A"],
+            "ex_date": [date(2017, 1, 7)],
+            "pay_date": [date(2017, 1, 10)],
+            "amount": [0.5],
+        }
+    )
+
+    result = played(
+        FLAT,
+        on_bar({0: lambda context, _data: context.order(context.symbol("A"), 10)}),
+        quirks=quirks,
+        portal={"dividends": dividends},
+    )
+
+    assert result.performance["ending_cash"][-1] == 100_000 - 100 + cash
+
+
 @pytest.mark.parametrize(("quirks", "shares"), [(False, 10), (True, 20)])
 def test_a_target_counts_open_orders_unless_with_quirks(quirks, shares):
     def twice(context, _data):

@@ -222,6 +222,26 @@ def test_what_an_operator_says_before_the_first_bar_holds(tmp_path):
     assert len(session.result().performance) == 6
 
 
+def test_what_an_operator_asked_for_is_the_state_at_once(tmp_path):
+    async def asked():
+        session = attached(tmp_path, Gated(daily_frame(), 3))
+        await processed(session, 3)
+        session.pause()
+        states = [session.state]
+        await until(lambda: session.engine.core.state.paused)
+        session.resume()
+        states.append(session.state)
+        await until(lambda: not session.engine.core.state.paused)
+        await session.kill()
+        states.append(session.trading_state)
+        session.resume()
+        states.append(session.trading_state)
+        await session.stop()
+        return states
+
+    assert run(asked()) == ["paused", "running", "halted", "running"]
+
+
 def test_stop_leaves_open_orders_unless_it_is_told_to_cancel_them(tmp_path):
     async def ended(folder, **options):
         session = attached(folder, Gated(daily_frame(), 4), **options)

@@ -249,6 +249,15 @@ def test_a_variable_takes_the_place_of_a_book_figure_and_not_of_a_statistic():
     assert frame["sharpe"].iloc[1] != 7.0
 
 
+def test_a_book_figure_stands_until_a_variable_of_its_name_is_recorded():
+    record = run_of([10000, 11000, 12000], recorded={1: {"pnl": 7.0, "other": 7.0}})
+
+    frame = BacktestResult(record).to_zipline()
+
+    assert frame["pnl"].tolist() == [0.0, 7.0, 7.0]
+    assert math.isnan(frame["other"].iloc[0])
+
+
 def test_a_run_without_sessions_gives_an_empty_frame_with_columns():
     frame = BacktestResult(run_of([])).to_zipline()
 

@@ -22,6 +22,8 @@ def pay_dividends(state: RunState, session: int) -> None:
     portfolio = state.portfolio
     for dividend in state.market.dividends_ex_at(session):
         held = portfolio.amount_of(state.assets[dividend.asset])
+        if not dividend.ex_is_session and state.quirks.lose_dividend_off_session:
+            continue
         if held:
             state.dividends.earn(
                 pay_session=dividend.pay_session,

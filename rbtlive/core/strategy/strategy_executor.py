@@ -23,9 +23,10 @@ from rbtlive.core.rules.plain_functions import refuse_lazy
 from rbtlive.core.run_state import RunState
 from rbtlive.core.strategy.bound import bind
 from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.near_misses import refuse_near_misses
 from rbtlive.core.strategy.own_code import OwnClass, class_of_its_own, copied
 from rbtlive.core.strategy.zipline_class import is_ziplines_class, with_context
-from rbtlive.errors import NoCallbacks, NotAStrategy, UnknownParameter
+from rbtlive.errors import InvalidSetting, NoCallbacks, NotAStrategy, UnknownParameter
 
 CALLBACKS = (
     "initialize",
@@ -58,6 +59,7 @@ class StrategyExecutor:
     """
 
     def __init__(self, strategy: Any, params: Mapping[str, Any] | None = None) -> None:
+        check_params(params)
         self.template = strategy
         self.params = dict(params or {})
         self.name = strategy_name(strategy)
@@ -69,10 +71,10 @@ class StrategyExecutor:
             callbacks = self._from_class(strategy)
         else:
             callbacks = self._from_namespace(strategy)
+        refuse_near_misses(strategy, callbacks)
         if not any(name in callbacks for name in ACTING):
             raise NoCallbacks(
-                f"strategy {self.name!r} has none of {', '.join(ACTING)}: define "
-                "handle_data(context, data) at least"
+                f"strategy {self.name!r} has none of {', '.join(ACTING)}: {_way_out(strategy)}"
             )
         self._callbacks = callbacks
 
@@ -149,7 +151,8 @@ class StrategyExecutor:
         if not issubclass(cls, TradingAlgorithm):
             raise NotAStrategy(
                 "strategy must be a subclass of TradingAlgorithm, a module or a dict of "
-                f"functions: was class {cls.__name__}"
+                f"functions: was class {cls.__name__}; write class {cls.__name__}("
+                f"rbtlive.TradingAlgorithm), or pass an instance, {cls.__name__}()"
             )
         algorithm: TradingAlgorithm = (
             strategy() if isinstance(strategy, type) else copy.deepcopy(strategy)
@@ -210,6 +213,29 @@ class StrategyExecutor:
                 _check_parameter(name, known, where=f"initialize of {self.name!r}")
             self._initialize_kwargs = self.params
         return callbacks
+
+
+def check_params(params: Any) -> None:
+    """Refuse parameters that are no mapping.
+
+    Raises:
+        InvalidSetting: they are something else.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidSetting(f'params must be a dict such as {{"fast": 10}}: was {params!r:.80}')
+
+
+# What to write where nothing was found that could be called.
+def _way_out(strategy: Any) -> str:
+    if inspect.isroutine(strategy):
+        name = strategy.__name__ if strategy.__name__.isidentifier() else "function"
+        return f'pass {{"handle_data": {name}}} to have it called at every bar'
+    if callable(getattr(strategy, "next", None)):
+        return (
+            "backtesting.py's and backtrader's init and next are initialize(context) and "
+            "handle_data(context, data) here"
+        )
+    return "define handle_data(context, data) at least"
 
 
 def strategy_name(strategy: Any) -> str:

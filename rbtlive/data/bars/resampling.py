@@ -98,6 +98,7 @@ class PeriodFold:
             amount=amount,
             ex_session=self.session(dividend.ex_session),
             pay_session=None if paid is None else self.session(paid),
+            ex_is_session=True,
             pay_is_session=paid is not None,  # any day of a week is one of its
         )
 

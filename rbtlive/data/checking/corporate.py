@@ -39,6 +39,7 @@ from rbtlive.errors import (
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.asset_class import ASSET_CLASSES, AssetClass, class_of, quote_of
+from rbtlive.model.given import is_one_of
 from rbtlive.model.number import to_decimal
 
 _DATES: Final = ("start_date", "end_date", "auto_close_date")
@@ -75,6 +76,7 @@ class Dividend:
             one.
         pay_is_session: Whether the pay date itself is a session.
         amount: Money a share, in the asset's currency.
+        ex_is_session: Whether the ex date itself is a session.
     """
 
     asset: int
@@ -84,6 +86,7 @@ class Dividend:
     pay_session: int | None
     pay_is_session: bool
     amount: Decimal
+    ex_is_session: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,8 +456,9 @@ def _asset(
 def _class(
     symbol: str, given: Mapping[str, Any], *, exchange: str, asset_class: str | None
 ) -> AssetClass:
-    name = given.get("asset_class") or asset_class or class_of(symbol, calendar=exchange)
-    kind = ASSET_CLASSES.get(name or "equity")
+    own = given.get("asset_class") or asset_class
+    name = class_of(symbol, calendar=exchange) if own is None or is_one_of(own, ("",)) else own
+    kind = ASSET_CLASSES.get(name or "equity") if name is None or isinstance(name, str) else None
     if kind is None:
         raise InvalidAsset(
             f"asset_class must be one of {', '.join(ASSET_CLASSES)}: was {name!r} in assets for "
@@ -472,6 +476,7 @@ def _dividend(
         asset=asset,
         ex_date=row["ex_date"],
         ex_session=calendar.at_or_after(row["ex_date"]),
+        ex_is_session=_is_session(calendar, row["ex_date"]),
         pay_date=pay_date,
         pay_session=pay_session,
         pay_is_session=pay_session is not None and _is_session(calendar, pay_date),

@@ -55,7 +55,8 @@ def fetch(
         DataError: what the vendor gave cannot be read.
     """
     wanted = Interval.parse(interval, name="interval")
-    names = [symbols] if isinstance(symbols, str) else list(symbols)
+    several = list(symbols) if isinstance(symbols, Iterable) else []
+    names = [symbols] if isinstance(symbols, str) else several
     if not names or not all(isinstance(name, str) and name for name in names):
         raise InvalidSetting(
             f'symbols must be text, e.g. "AAPL" or ["AAPL", "MSFT"]: was {symbols!r}'

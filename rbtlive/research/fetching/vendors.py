@@ -21,6 +21,7 @@ from rbtlive.brokers.alpaca_http import checked_url
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.data.reading.whole import ReadBars, read_bars
 from rbtlive.errors import BadFrequency, FetchFailed, InvalidSetting, MissingExtra
+from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval
 
 _STOOQ_VARIABLE: Final = "RBTLIVE_STOOQ_URL"
@@ -52,13 +53,13 @@ def vendor_named(name: str) -> Ask:
     Raises:
         InvalidSetting: there is no such vendor.
     """
-    if name.startswith("ccxt:") and len(name) > len("ccxt:"):
+    if isinstance(name, str) and name.startswith("ccxt:") and len(name) > len("ccxt:"):
         exchange = name.partition(":")[2]
         return lambda symbol, first, last, interval: _ccxt(
             exchange, symbol, (first, last), interval
         )
     known: dict[str, Ask] = {"yfinance": _yfinance, "alpaca": _alpaca, "stooq": _stooq}
-    if name not in known:
+    if not is_one_of(name, known):
         raise InvalidSetting(
             'vendor must be "yfinance", "alpaca", "stooq" or "ccxt:EXCHANGE", e.g. '
             f'"ccxt:binance": was {name!r}'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import ResultError, SettingsError
+from rbtlive.model.given import is_one_of
 from rbtlive.research.charts import figure_of
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.price import price_figure
@@ -56,9 +57,10 @@ def make_figure(
         ResultError: the run has nothing to draw.
         MissingExtra: plotly is not installed.
     """
-    name = _ALIASES.get(kind or "equity", kind or "equity")
+    asked = "equity" if kind is None or is_one_of(kind, ("",)) else kind
+    name = _ALIASES.get(asked, asked) if isinstance(asked, str) else ""
     if name not in FIGURES:
-        raise SettingsError(f"kind must be one of {list(FIGURES)}: was {kind!r} in plot()")
+        raise SettingsError(f"kind must be one of {list(FIGURES)}: was {kind!r:.80} in plot()")
     if symbol is not None and name != "price":
         raise SettingsError(f'symbol belongs to plot("price"): was {symbol!r} with {name!r}')
     if indicators is not None and name != "price":

@@ -15,6 +15,7 @@ import polars as pl
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.errors import StrategyError, UnknownParameter
 from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
 from rbtlive.research.sweeping.params import Params, nearest
 
 ENTRY: Final = "entry signal"
@@ -94,6 +95,11 @@ class Signals(TradingAlgorithm):
                     f"parameters that returns one: was {found[place]!r}; pass e.g. "
                     'lambda p: pl.col("close") > pl.col("close").rolling_mean(p.slow)'
                 )
+        if not _is_number(found[2]):
+            raise StrategyError(
+                "size of signals() must be a number of shares, or a function of the parameters "
+                f"that returns one: was {found[2]!r:.80}; pass e.g. size=100"
+            )
         for name in params:
             if name not in read.names and name not in self.defaults:
                 raise UnknownParameter(
@@ -135,6 +141,14 @@ class Signals(TradingAlgorithm):
         missing = target - held
         if missing:
             self.order(asset, missing)
+
+
+# A series of sizes, a text or a percentage are none.
+def _is_number(size: Any) -> bool:
+    try:
+        return to_decimal(size).is_finite()
+    except TypeError:
+        return False
 
 
 class ReadParams(Params):

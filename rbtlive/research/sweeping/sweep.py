@@ -18,13 +18,15 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
+from rbtlive.model.given import is_one_of
 from rbtlive.research.signals.columns import check_limits
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.job import run_all
 from rbtlive.research.sweeping.objectives import objectives_of
-from rbtlive.research.sweeping.params import Params, Space, Where, nearest
+from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, OWN_OPTIONS, refuse_unknown
+from rbtlive.research.sweeping.params import Params, Space, Where
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
@@ -37,10 +39,6 @@ WORTH_PROCESSES_S: Final = 4.0
 """Without `workers=`, a sweep that would take longer in this process goes to others."""
 RETURNS_KEPT: Final = 400_000_000
 """Daily returns are kept unless all of them together take more bytes than these."""
-_OPTIONS: Final = (
-    *("start", "end", "capital_base", "frequency", "calendar", "commission", "slippage"),
-    *("benchmark", "frames", "zipline_quirks", "warmup"),
-)
 
 
 def sweep(  # noqa: PLR0913 - the public contract, each by name
@@ -142,7 +140,7 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
 
 
 def _is_columnar(gear: str | None, strategy: Any, settings: RunSettings) -> bool:
-    if gear not in (None, "columns", "events"):
+    if gear is not None and not is_one_of(gear, ("columns", "events")):
         raise InvalidSetting(f'gear must be "columns", "events" or None: was {gear!r}')
     if gear == "events" or (gear is None and not isinstance(strategy, Signals)):
         return False
@@ -161,11 +159,7 @@ def _first(axis: Any) -> Any:
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
-    for name in options:
-        if name not in _OPTIONS:
-            raise TypeError(
-                f"sweep() got an unexpected argument {name!r}: {nearest(name, _OPTIONS)}"
-            )
+    refuse_unknown("sweep", options, (*OWN_OPTIONS, *BACKTEST_OPTIONS))
 
 
 def _check_numbers(**numbers: int | None) -> None:

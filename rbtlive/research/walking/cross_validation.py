@@ -23,10 +23,11 @@ from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.options import refuse_unknown
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.walking.folds import SWEEPS, Split, combinations, sessions_of
+from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Split, combinations, sessions_of
 from rbtlive.runtime.backtest import prepare_settings
 
 Score = Callable[[Floats, int], Floats]
@@ -168,6 +169,7 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
 
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7 and 12.
     """
+    refuse_unknown("cross_validate", options, PASSED_ON)
     score = _score_of(maximize)
     portal = PolarsDataPortal.coerce(
         data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
@@ -276,7 +278,7 @@ def _whole(value: Any, name: str, least: int) -> int:
 # Splits as scikit-learn and skfolio have them: the test is one array of places, or one
 # a fold.
 def _of_splitter(splitter: Any, sessions: int) -> Iterator[Split]:
-    if not callable(getattr(splitter, "split", None)):
+    if isinstance(splitter, str) or not callable(getattr(splitter, "split", None)):
         raise BadFolds(
             f"splitter must have split(X) that gives training and test places: was {splitter!r}"
         )

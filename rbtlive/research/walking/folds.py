@@ -11,12 +11,16 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from rbtlive.errors import BadFolds
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.research.sweeping.options import BACKTEST_OPTIONS
 
 SWEEPS: Final = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
+PASSED_ON: Final = (*SWEEPS, "store", "progress", *BACKTEST_OPTIONS)
+"""What a walk forward and a cross validation take beside their own arguments."""
 """What goes to the sweeps of the folds, and not to their backtests."""
 _SESSIONS: Final = {"d": 1, "w": 5, "mo": 21, "y": 252}
 
@@ -35,13 +39,15 @@ class Fold:
 
 
 def sessions_of(value: Any, name: str, *, least: int = 1) -> int:
-    """Return a number of sessions: an int, or text such as "2y", "6mo", "4w", "10d"
-    (252, 21, 5 and 1 sessions each).
+    """Return a number of sessions: an int, text such as "2y", "6mo", "4w", "10d" (252,
+    21, 5 and 1 sessions each), or a timedelta of whole days (252 sessions are 365).
 
     Raises:
         BadFolds: it is neither, or below `least`.
     """
     count = value
+    if isinstance(value, timedelta) and not value % timedelta(days=1):
+        count = round(value.days * 252 / 365)
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+)\s*(d|w|mo|y)", value.strip())
         count = int(match[1]) * _SESSIONS[match[2]] if match else None

@@ -20,9 +20,10 @@ from rbtlive.errors import SweepError
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.options import refuse_unknown
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
 from rbtlive.research.sweeping.sweep import sweep
-from rbtlive.research.walking.folds import SWEEPS, Fold, sessions_of, walk
+from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Fold, sessions_of, walk
 from rbtlive.research.walking.stitching import stitch
 from rbtlive.runtime.backtest import prepare_settings
 
@@ -184,6 +185,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         BadFolds: tests overlap, or not one fold fits.
         SweepError: in a fold no run has a value.
     """
+    refuse_unknown("walk_forward", options, PASSED_ON)
     searching = {name: options.pop(name) for name in SWEEPS if name in options}
     progress = options.pop("progress", False)
     options.pop("store", None)

@@ -18,6 +18,7 @@ from rbtlive.model.events import (
     Event,
     OrderFillEvent,
 )
+from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import MINUTE_US
 from rbtlive.model.order import CLOSED_STATES, OrderState
 
@@ -70,7 +71,7 @@ class Breakers:
     action: Literal["halt", "reduce", "flatten"] = "halt"
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
+        if not is_one_of(self.action, ACTIONS):
             raise InvalidSetting(
                 f"action of Breakers must be one of {', '.join(map(repr, ACTIONS))}: was "
                 f"{self.action!r}"
@@ -79,7 +80,11 @@ class Breakers:
             value = getattr(self, name)
             if name == "action" or value is None:
                 continue
-            if isinstance(value, (bool, str)) or not value > 0:
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float, Decimal))
+                or not value > 0
+            ):
                 raise InvalidSetting(
                     f"{name} of Breakers must be a number above zero: was {value!r}; pass None for "
                     "no limit"

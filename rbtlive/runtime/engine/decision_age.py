@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.errors import InvalidSetting
@@ -57,6 +57,9 @@ class AgeLimit:
     max_age: timedelta | None = None
 
 
+_LONGEST_S: Final = 86_400.0 * 365 * 100
+
+
 def as_age(value: Any) -> timedelta | None:
     """Return `max_decision_age` as a duration: a timedelta, seconds, or an interval's
     text such as "5m".
@@ -71,7 +74,7 @@ def as_age(value: Any) -> timedelta | None:
         age = value
     elif isinstance(value, str):
         age = Interval.parse(value, name="max_decision_age").duration
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _LONGEST_S:
         age = timedelta(seconds=value)
     if age is None or age <= timedelta(0):
         raise InvalidSetting(

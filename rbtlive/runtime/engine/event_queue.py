@@ -54,6 +54,10 @@ class EventQueue:
         self.size = 0
         self._urgent = 0  # how many of those that wait go before market data
 
+    def holds(self, event: Event) -> bool:
+        """Say whether this very event still waits."""
+        return any(one is event for one in tuple(self._lanes[event.priority]))
+
     def put(self, event: Event) -> None:
         """Take an event in.
 

@@ -22,12 +22,14 @@ from rbtlive.data.checking.bounds import refuse_many_rows
 from rbtlive.data.drafts import clear_drafts, draft_of
 from rbtlive.errors import (
     BadSessionName,
+    InvalidSetting,
     JournalCorrupt,
     JournalUnwritable,
     RunNotFound,
     UnreadableFile,
     UnsafeStateFolder,
 )
+from rbtlive.model.given import as_path, is_one_of
 
 HOME_VARIABLE: Final = "RBTLIVE_HOME"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -92,7 +94,8 @@ class StateFolder:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         chosen = path if path is not None else os.environ.get(HOME_VARIABLE)
-        self.path = Path(chosen).expanduser().resolve() if chosen else Path.cwd() / ".rbtlive"
+        given = None if chosen is None or is_one_of(chosen, ("",)) else as_path(chosen, "journal")
+        self.path = (given or Path(".rbtlive")).expanduser().resolve()
 
     def make(self) -> None:
         """Make the folder, readable by its owner alone and ignored by git.
@@ -127,6 +130,8 @@ class StateFolder:
         None is the current one.
         """
         check_session_name(name)
+        if run is not None and (isinstance(run, bool) or not isinstance(run, int) or run < 1):
+            raise InvalidSetting(f"run must be a number from 1 on: was {run!r:.80}")
         return self.path / (f"{name}.sqlite" if run is None else f"{name}.{run:04d}.sqlite")
 
     def lock_path(self, name: str) -> Path:

@@ -1,0 +1,46 @@
+"""Checks of what a caller gave: a choice, a path, a flag.
+
+The rule: whatever was given, an array or a frame included, is answered by one sentence
+that names the argument.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rbtlive.errors import InvalidSetting
+
+
+def is_one_of(value: object, choices: Collection[object]) -> bool:
+    """Say whether a value is text and one of the choices; an array never is."""
+    return isinstance(value, str) and value in choices
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Return a path that text or a path object names.
+
+    Raises:
+        InvalidSetting: it is neither, or empty.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise InvalidSetting(f'{name} must be a path such as "run.html": was {value!r:.80}')
+    found = os.fspath(value)
+    if not isinstance(found, str):
+        raise InvalidSetting(f"{name} must be a path in text: was {value!r:.80}")
+    return Path(found)
+
+
+def check_flag(value: object, name: str) -> None:
+    """Refuse what is not True or False (or 1 or 0): "False" in text would count as
+    True.
+
+    Raises:
+        InvalidSetting: it is something else.
+    """
+    if not isinstance(value, (bool, np.bool_)) and not (type(value) is int and value in (0, 1)):
+        raise InvalidSetting(f"{name} must be True or False: was {value!r:.80}")
