@@ -62,7 +62,10 @@ def _no_fills(record: RunRecord) -> Iterator[Hint]:
         return
     symbols = _named(order.asset.symbol for order in waiting)
     text = f"none of {len(waiting)} orders filled ({symbols})"
-    if all(order.limit is not None or order.stop is not None for order in waiting):
+    last = record.sessions[-1].close if len(record.sessions) else None
+    if last is not None and all(order.created >= last for order in waiting):
+        yield Hint(text, "they were placed on the last bar, and fill from the next one on")
+    elif all(order.limit is not None or order.stop is not None for order in waiting):
         yield Hint(text, "their limits and stops were never reached: compare them with the prices")
     elif any(not order.asset.has_volume for order in waiting):
         yield Hint(

@@ -6,8 +6,17 @@ import pandas as pd
 import pytest
 
 import rbtlive as rbt
-from rbtlive.api import EODCancel, fetch_csv, order, record, set_cancel_policy, symbol
-from rbtlive.core.actions.error_notes import ARGUMENTS, FRAMES, POSITION
+from rbtlive.api import (
+    EODCancel,
+    date_rules,
+    fetch_csv,
+    order,
+    record,
+    set_cancel_policy,
+    symbol,
+    time_rules,
+)
+from rbtlive.core.actions.error_notes import ARGUMENTS, DATES, FRAMES, ITEMS, POSITION
 
 BARS = rbt.load_sample("us-daily")
 SPAN = {"start": "2005-01-03", "end": "2005-01-14", "progress": False}
@@ -176,6 +185,57 @@ def test_a_callback_with_other_arguments_is_told_which_it_gets():
         rbt.backtest(Wrong, BARS, **SPAN)
 
     assert ARGUMENTS in raised.value.__notes__
+
+
+def test_a_hook_with_other_arguments_is_told_too():
+    class Wrong(rbt.TradingAlgorithm):
+        def on_order_fill(self, context, order): ...
+
+        def handle_data(self, context, data):
+            self.order(self.symbol("AAPL"), 1)
+
+    with pytest.raises(TypeError) as raised:
+        rbt.backtest(Wrong, BARS, **SPAN)
+
+    assert ARGUMENTS in raised.value.__notes__
+
+
+@pytest.mark.parametrize(
+    ("look", "note"),
+    [
+        (lambda c, d: c.order_target_percnt(c.asset, 1), "did you mean 'order_target_percent'?"),
+        (lambda c, d: c.portfolio.equity, "did you mean 'portfolio_value'?"),
+        (lambda c, d: c.portfolio.positions[c.asset].quantity, "did you mean 'amount'?"),
+        (lambda c, d: c.get_order(c.order(c.asset, 1)).limit_price, "did you mean 'limit'?"),
+        (lambda c, d: d.price(c.asset), "did you mean 'current'?"),
+        (lambda c, d: d[c.asset].price, ITEMS),
+        (lambda c, d: pd.Series(1, pd.to_datetime(["2001-01-01"]))[d.current_session], DATES),
+    ],
+)
+def test_a_name_of_elsewhere_is_answered_by_the_one_here(look, note):
+    with pytest.raises(Exception, match=r".") as raised:
+        seen(look, frames="polars")
+
+    assert any(one.endswith(note) for one in raised.value.__notes__)
+
+
+def test_an_attribute_of_a_strategys_own_objects_gets_no_suggestion():
+    with pytest.raises(AttributeError) as raised:
+        seen(lambda c, d: object().amont, frames="polars")
+
+    assert not any("did you mean" in note for note in raised.value.__notes__)
+
+
+def test_rules_in_the_wrong_order_are_refused_or_with_quirks_warned_of():
+    def initialize(context):
+        context.schedule_function(
+            lambda context, data: None, time_rules.market_open(), date_rules.every_day()
+        )
+
+    with pytest.raises(TypeError, match="date_rule of schedule_function"):
+        rbt.backtest({"initialize": initialize}, BARS, **SPAN)
+    with pytest.warns(UserWarning, match="got a time rule where the date rule goes"):
+        rbt.backtest({"initialize": initialize}, BARS, zipline_quirks=True, **SPAN)
 
 
 def test_an_own_error_of_a_strategy_gets_no_note():

@@ -83,3 +83,48 @@ def test_no_output_is_written_to_the_null_device(algo, capsys):
 def test_nothing_recorded_is_said(algo, capsys):
     assert main(["sessions"]) == 0
     assert "no session is recorded" in capsys.readouterr().out
+
+
+CLASS = """
+import rbtlive as rbt
+
+class Holds(rbt.TradingAlgorithm):
+    SIZE = 0.1
+
+    def initialize(self, context):
+        context.asset = self.symbol("AAPL")
+
+    def handle_data(self, context, data):
+        self.order_target_percent(context.asset, self.SIZE)
+        self.record(last=data.history(context.asset, "close", 2, "1d")[-1])
+"""
+
+
+def test_a_class_runs_as_a_backtest_and_on_paper_with_its_parameters(algo, capsys):
+    arguments = ["run", "-t", CLASS, *SPAN]
+
+    assert main([*arguments, "-o", "out.pickle"]) == 0
+    assert main([*arguments, "--broker", "paper", "--name", "cli"]) == 0
+    assert main(["show", "cli"]) == 0
+
+    perf = pd.read_pickle("out.pickle")
+    held = 1 - perf["ending_cash"].iloc[-1] / perf["portfolio_value"].iloc[-1]
+    assert len(perf) == 20
+    assert 0.48 < held < 0.52
+    assert perf["last"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("x = 1", "has neither"), (CLASS + "\nclass More(Holds): pass", "has Holds, More")],
+)
+def test_a_file_without_one_strategy_is_named(algo, capsys, text, found):
+    assert main(["run", "-t", text, *SPAN]) == 1
+    assert found in capsys.readouterr().err
+
+
+def test_a_file_that_imports_zipline_is_told_the_other_name(algo):
+    with pytest.raises(ModuleNotFoundError) as raised:
+        main(["run", "-t", "from zipline.api import order", *SPAN])
+
+    assert "write rbtlive in place of zipline" in raised.value.__notes__[0]

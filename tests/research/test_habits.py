@@ -195,3 +195,16 @@ def test_a_paper_broker_says_where_costs_go():
         TypeError, match=r"PaperBroker\(\) takes no arguments: was commission; .*attach"
     ):
         rbt.PaperBroker(commission=rbt.PerShare(0.01))
+
+
+def test_runs_are_compared_from_a_list_or_by_names():
+    assert rbt.compare([RESULT, RESULT]).names == rbt.compare(RESULT, RESULT).names
+    assert rbt.compare({"a": RESULT, "b": RESULT}).names == ("a", "b")
+    with pytest.raises(SettingsError, match="takes results and sessions: was 5"):
+        rbt.compare([RESULT, 5])
+
+
+def test_orders_of_the_last_bar_are_hinted_at_as_such():
+    result = rbt.backtest(Buys, BARS, start="2017-01-10", end="2017-01-10")
+
+    assert "placed on the last bar" in str(result.hints[0])

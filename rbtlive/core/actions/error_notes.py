@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import Final
+
+from rbtlive.core.actions.near_attributes import near_attribute
 
 PANDAS_ONLY: Final = frozenset(
     (
@@ -31,7 +34,17 @@ POSITION: Final = (
 )
 ARGUMENTS: Final = (
     "callbacks are called as initialize(context), handle_data(context, data), "
-    "before_trading_start(context, data) and analyze(context, perf); methods have self before"
+    "before_trading_start(context, data), analyze(context, perf), on_order_fill(context, order, "
+    "transaction), on_order_cancel and on_order_reject(context, order, reason); methods have self "
+    "before"
+)
+DATES: Final = (
+    "data.current_session is a date and data.current_dt a datetime: look pandas objects up by "
+    'pd.Timestamp(...), or pass frames="pandas"'
+)
+ITEMS: Final = (
+    'data[asset] is zipline before its version 1: write data.current(asset, "price") or '
+    'data.history(asset, "price", 20, "1d")'
 )
 
 
@@ -60,10 +73,16 @@ def noting_step(frames: str) -> Iterator[None]:
 def _note(failure: BaseException, frames: str) -> str | None:
     if frames == "polars" and _wants_pandas(failure):
         return FRAMES
+    if frames == "polars" and _by_date(failure):
+        return DATES
+    if isinstance(failure, AttributeError):
+        return near_attribute(failure)
+    if isinstance(failure, TypeError) and "'BarData' " in str(failure):
+        return ITEMS
     if frames == "pandas" and _by_position(failure):
         return POSITION
     if isinstance(failure, TypeError) and re.search(
-        r"(initialize|handle_data|before_trading_start|analyze|<lambda>)\(\) "
+        r"(initialize|handle_data|before_trading_start|analyze|on_\w+|<lambda>)\(\) "
         r"(takes|missing) .*positional argument",
         str(failure),
     ):
@@ -88,6 +107,11 @@ def _by_position(failure: BaseException) -> bool:
     key = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
     is_number = isinstance(key, int) and not isinstance(key, bool)
     return is_number and _raised_in(failure, "pandas")
+
+
+def _by_date(failure: BaseException) -> bool:
+    key = failure.args[0] if isinstance(failure, KeyError) and failure.args else None
+    return type(key) in (date, datetime) and _raised_in(failure, "pandas")
 
 
 # Whether the innermost line of the traceback that is not Python's own is a package's.

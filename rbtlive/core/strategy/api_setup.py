@@ -192,7 +192,13 @@ class SetupMethods(Bound):
                     f"{rule!r}; "
                     "mind the parentheses, as in date_rules.week_start()"
                 )
-        if isinstance(date_rule, (FromOpen, BeforeClose)) and time_rule is None:
+        swapped = isinstance(date_rule, (FromOpen, BeforeClose))
+        if swapped and time_rule is not None and not state.quirks.loose_argument_types:
+            raise TypeError(
+                "date_rule of schedule_function() must be made by date_rules: was a time rule; "
+                "the date rule comes first, or name them: date_rule=..., time_rule=..."
+            )
+        if swapped:
             warnings.warn(
                 "schedule_function() got a time rule where the date rule goes: pass it as "
                 "time_rule=...",

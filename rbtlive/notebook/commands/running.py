@@ -15,8 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from rbtlive.brokers.paper import PaperBroker
-from rbtlive.errors import InvalidSetting
+from rbtlive.core.strategy.context import TradingAlgorithm
+from rbtlive.core.strategy.strategy_executor import CALLBACKS
+from rbtlive.errors import InvalidSetting, NotAStrategy
 from rbtlive.notebook.exit_code import HALTED
+from rbtlive.research.backtesting import backtest
 from rbtlive.research.run_algorithm import run_algorithm
 
 _LIVE_ONLY = ("broker", "feed", "name", "fresh", "log_level")
@@ -85,9 +88,13 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(source)
     module = _module(source, name, _defined(options.define))
     if options.broker is not None:
-        return _live(module, options)
+        return _live(module, strategy_in(module), options)
     _refuse_live(options)
-    perf = backtest_perf(vars(module), options)
+    strategy = strategy_in(module)
+    if strategy is module:
+        perf = backtest_perf(vars(module), options)
+    else:
+        perf = _class_perf(strategy, options)
     write_perf(perf, options.output)
     return 0
 
@@ -123,8 +130,67 @@ def _module(source: str, name: str, names: dict[str, Any]) -> ModuleType:
     module.__file__ = name
     vars(module).update(names)
     sys.modules.setdefault(module.__name__, module)
-    exec(compile(source, name, "exec", dont_inherit=True), vars(module))  # noqa: S102 - the user's own file
+    code = compile(source, name, "exec", dont_inherit=True)
+    try:
+        exec(code, vars(module))  # noqa: S102 - the user's own file
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "zipline":
+            error.add_note("write rbtlive in place of zipline in the imports: the names are its")
+        raise
     return module
+
+
+def strategy_in(module: ModuleType) -> Any:
+    """Return what a file defines: the module itself if it has callbacks, else its one
+    class.
+
+    Raises:
+        NotAStrategy: it has neither, or several classes.
+    """
+    if any(callable(vars(module).get(name)) for name in CALLBACKS):
+        return module
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, TradingAlgorithm)
+        and value.__module__ == module.__name__
+    ]
+    if len(classes) != 1:
+        found = ", ".join(one.__name__ for one in classes) or "neither"
+        raise NotAStrategy(
+            f"{module.__file__} must define initialize(context) and handle_data(context, data), "
+            f"or one subclass of rbtlive.TradingAlgorithm: has {found}"
+        )
+    return classes[0]
+
+
+# A class is written for what `backtest` shows it; its parameters are what -D names.
+def _class_perf(strategy: type, options: argparse.Namespace) -> Any:
+    data = options.data if options.data is not None else _bundle(options.bundle)
+    if data is None:
+        raise InvalidSetting("run takes bars: pass --data PATH, or -b us-daily")
+    return backtest(
+        strategy,
+        data,
+        start=options.start,
+        end=options.end,
+        capital_base=options.capital_base,
+        frequency=_interval(options),
+        calendar=options.trading_calendar,
+        params=_params(strategy, options),
+        benchmark=_benchmark(options),
+    ).to_zipline()
+
+
+def _params(strategy: Any, options: argparse.Namespace) -> dict[str, Any]:
+    if not isinstance(strategy, type):
+        return {}
+    return {k: v for k, v in _defined(options.define).items() if hasattr(strategy, k)}
+
+
+def _interval(options: argparse.Namespace) -> str:
+    return options.frequency or {"daily": "1d", "minute": "1m"}[options.data_frequency]
 
 
 def _refuse_live(options: argparse.Namespace) -> None:
@@ -201,7 +267,7 @@ def write_perf(perf: Any, output: str) -> None:
         perf.to_pickle(path)
 
 
-def _live(module: ModuleType, options: argparse.Namespace) -> int:
+def _live(module: ModuleType, strategy: Any, options: argparse.Namespace) -> int:
     from rbtlive.data.feeds.as_feed import ReplayFeed
     from rbtlive.notebook.attach import run as run_session
 
@@ -210,9 +276,10 @@ def _live(module: ModuleType, options: argparse.Namespace) -> int:
     known = data if data is not None else bundle
     arguments: dict[str, Any] = {
         "name": options.name or module.__name__,
-        "frames": "pandas",
+        "frames": "pandas" if strategy is module else "polars",
+        "params": _params(strategy, options),
         "zipline_quirks": False,
-        "frequency": options.frequency or {"daily": "1d", "minute": "1m"}[options.data_frequency],
+        "frequency": _interval(options),
         "calendar": options.trading_calendar,
         "start": options.start,
         "end": options.end,
@@ -226,7 +293,7 @@ def _live(module: ModuleType, options: argparse.Namespace) -> int:
         )
     if options.broker == "paper":
         arguments["capital_base"] = options.capital_base
-    session = run_session(module, broker, **arguments)
+    session = run_session(strategy, broker, **arguments)
     sys.stdout.write(f"{session.name}: {session.state}, {session.trading_state}\n")
     return HALTED if session.trading_state == "halted" else 0
 

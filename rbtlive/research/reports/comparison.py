@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,13 +130,18 @@ def compare(*runs: Any, names: Sequence[str] | None = None) -> Comparison:
     """Compare results and sessions side by side, differences first.
 
     Args:
-        runs: Two or more results, or sessions (their `result()` is taken).
+        runs: Two or more results, or sessions (their `result()` is taken); or a list of
+            them, or a dict by name.
         names: What they are called; by default the strategies' names, numbered where
             alike.
 
     Raises:
         SettingsError: there are less than two, one is no run, or `names` do not fit.
     """
+    if len(runs) == 1 and isinstance(runs[0], Mapping) and names is None:
+        runs, names = tuple(runs[0].values()), [str(name) for name in runs[0]]
+    elif len(runs) == 1 and isinstance(runs[0], (list, tuple)):
+        runs = tuple(runs[0])
     results = [run if isinstance(run, BacktestResult) else _result_of(run) for run in runs]
     if len(results) < 2:
         raise SettingsError(f"compare() takes two runs or more: was {len(results)}")
@@ -156,7 +161,7 @@ def _result_of(run: Any) -> BacktestResult:
     result = read() if callable(read) else None
     if not isinstance(result, BacktestResult):
         raise SettingsError(
-            f"compare() takes results and sessions: was {run!r} ({type(run).__name__})"
+            f"compare() takes results and sessions: was {run!r:.80} ({type(run).__name__})"
         )
     return result
 

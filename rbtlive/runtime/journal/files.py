@@ -95,7 +95,7 @@ class StateFolder:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         chosen = path if path is not None else os.environ.get(HOME_VARIABLE)
         given = None if chosen is None or is_one_of(chosen, ("",)) else as_path(chosen, "journal")
-        self.path = (given or Path(".rbtlive")).expanduser().resolve()
+        self.path = given.expanduser().resolve() if given else Path.cwd() / ".rbtlive"
 
     def make(self) -> None:
         """Make the folder, readable by its owner alone and ignored by git.
