@@ -129,7 +129,7 @@ class PerShare(EquityCommissionModel):
     ) -> None:
         owner = type(self).__name__
         self.cost_per_share = _cost(cost, "cost", owner, does="its absolute value is charged")
-        self.min_trade_cost = 0 if min_trade_cost is None else min_trade_cost
+        self.min_trade_cost = min_trade_cost or 0
         _cost(self.min_trade_cost, "min_trade_cost", owner, does="it is no minimum")
 
     def __repr__(self) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import difflib
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -29,6 +30,16 @@ from rbtlive.runtime.engine.engine import TradingEngine
 KEPT_LOGS = 1000
 READ_WITHIN_S = 10.0
 """How long a reader waits for a session on a thread of its own."""
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("status", "is_running", "running"), "state"),
+    **dict.fromkeys(("equity", "value", "portfolio_value"), "portfolio.portfolio_value"),
+    **dict.fromkeys(("pnl", "profit"), "portfolio.pnl"),
+    **dict.fromkeys(("cash", "balance"), "portfolio.cash"),
+    **dict.fromkeys(("queue", "dispatcher", "order_manager"), "engine"),
+    **dict.fromkeys(("events", "latency", "errors"), "stats"),
+    **dict.fromkeys(("cancel_all", "close_all", "liquidate"), "flatten()"),
+    **dict.fromkeys(("log", "messages"), "logs"),
+}
 T = TypeVar("T")
 
 
@@ -68,6 +79,12 @@ class ObservedSession:
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop the session runs on."""
         return self._loop
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where what was asked for is: a result has the tables and figures."""
+        if hasattr(type(self), name):  # its own error, which led here
+            return object.__getattribute__(self, name)
+        raise AttributeError(_where_it_is(type(self).__name__, name, dir(type(self))))
 
     @property
     def state(self) -> str:  # a Literal here would end jedi, and with it completion in notebooks
@@ -205,3 +222,15 @@ class ObservedSession:
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.name}>"
+
+
+def _where_it_is(owner: str, name: str, attributes: list[str]) -> str:
+    missing = f"{owner!r} object has no attribute {name!r}"
+    if name.startswith("_"):
+        return missing
+    if name in _ELSEWHERE:
+        return f"{missing}: see session.{_ELSEWHERE[name]}"
+    if hasattr(BacktestResult, name):
+        return f"{missing}: it is session.result().{name}"
+    near = difflib.get_close_matches(name, [a for a in attributes if not a.startswith("_")], n=1)
+    return f"{missing}: did you mean {near[0]!r}?" if near else missing

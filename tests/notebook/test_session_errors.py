@@ -263,3 +263,23 @@ class S(rbt.TradingAlgorithm):
     assert "SubmitOrder" not in [
         row[1] for row in rows_of(tmp_path, "S") if '"order_id":"2"' in row[3]
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("trades", "it is session.result().trades"),
+        ("metrics", "it is session.result().metrics"),
+        ("status", "see session.state"),
+        ("pnl", "see session.portfolio.pnl"),
+        ("ordrs", "did you mean 'orders'?"),
+    ],
+)
+def test_what_a_session_does_not_have_is_named_where_it_is(tmp_path, name, place):
+    session = run(whole(Churn, tmp_path, feed=rbt.ReplayFeed(daily_frame(3))))
+
+    with pytest.raises(AttributeError) as raised:
+        getattr(session, name)
+
+    assert str(raised.value) == f"'LiveSession' object has no attribute {name!r}: {place}"
+    assert not hasattr(session, "_repr_png_")

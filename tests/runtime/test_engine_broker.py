@@ -13,7 +13,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive.brokers.base import BrokerAccount, BrokerExecution, BrokerOrder
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import OrderRefused
+from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
 from rbtlive.model.order import OrderState
 from rbtlive.runtime.clock import SystemClock
@@ -324,3 +324,18 @@ def test_a_run_that_is_carried_on_learns_what_happened_meanwhile(tmp_path):
     assert len(broker.sent) == 1
     assert session.engine.portfolio.amount_of(session.engine.core.state.assets[0]) == 10
     assert ("fill", "1", 10) in session.context.told
+
+
+def test_an_adapter_whose_account_is_none_is_named(tmp_path):
+    class Careless(BookBroker):
+        async def account(self):
+            return None
+
+    async def opened():
+        session = rbt.attach(
+            Buyer, Careless(), feed=rbt.ReplayFeed(daily_frame(3)), journal=tmp_path
+        )
+        await session.wait()
+
+    with pytest.raises(BrokerError, match=r"account\(\) of Careless must return a BrokerAccount"):
+        run(opened())

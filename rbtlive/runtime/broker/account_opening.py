@@ -122,9 +122,14 @@ class AccountOpener:
         """Ask for the account, and remember which one it is.
 
         Raises:
-            BrokerError: it is in another currency than the run.
+            BrokerError: it is in another currency than the run, or is none.
         """
         account = await self._broker.account()
+        if not isinstance(account, BrokerAccount):
+            raise BrokerError(
+                f"account() of {type(self._broker).__name__} must return a BrokerAccount: was "
+                f"{account!r:.80}; return BrokerAccount(cash=..., equity=...)"
+            )
         if account.currency.upper() != self._rules.currency:
             raise BrokerError(
                 f"the account's currency must be the run's, {self._rules.currency}: was "
