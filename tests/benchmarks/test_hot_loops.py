@@ -71,9 +71,9 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
 @pytest.mark.parametrize(
     ("limit", "read"),
     [
-        (12.5, lambda context, _data, asset: context.portfolio.positions[asset].amount),
+        (11.5, lambda context, _data, asset: context.portfolio.positions[asset].amount),
         (
-            19.5,
+            18,
             lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
         ),
         (8, lambda _context, data, asset: data.current([asset], "close")),
@@ -81,8 +81,8 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
         (6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
         (9.5, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
-        (23, lambda context, _data, _asset: context.portfolio.portfolio_value),
-        (25, lambda context, _data, _asset: context.account.leverage),
+        (21.5, lambda context, _data, _asset: context.portfolio.portfolio_value),
+        (24, lambda context, _data, _asset: context.account.leverage),
         (14, lambda context, _data, _asset: context.get_datetime()),
     ],
     ids=[

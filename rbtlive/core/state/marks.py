@@ -74,16 +74,20 @@ class Marks(LastSales):
         step is enough.
         """
         market = self._market
-        if self.marked_us == market.now_us:
+        us, row, table = market.now_us, market.seen, market.table
+        if self.marked_us == us:
             return
         if not self.by_asset:
-            self.marked_us = market.now_us
-        elif (
-            market.seen < 0  # a bar of an earlier session is seen
-            or self._lags
-            or market.table.computed is None
-            or not self.mark_row_unseen()
-        ):
+            self.marked_us = us
+        elif row < 0 or self._lags or table.computed is None:  # an earlier session's bar is seen
+            self.mark_now()
+        elif table.complete is not None and table.complete[row]:
+            self.marked_us = us
+            if not self._is_behind or self._unread is not None or self._unread_us != us:
+                self._unread, self._unread_row, self._unread_us = None, row, us
+                self._is_behind = True
+                self.version += 1
+        elif not self.mark_row_unseen():
             self.mark_now()
 
     def mark_now(self) -> None:
