@@ -33,6 +33,7 @@ from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.launch import Launch, prepare
 from rbtlive.runtime.engine.swap import StartedSegment
+from rbtlive.runtime.machine import new_loop
 
 _RUNNING: dict[str, LiveSession] = {}
 stop_at_exit(lambda: list(sessions().values()))
@@ -251,7 +252,8 @@ def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
     """
     try:
         if running_loop() is None:
-            session = asyncio.run(_run(strategy, broker, options, own_signals=True))
+            with new_loop() as loop:
+                session = loop.run(_run(strategy, broker, options, own_signals=True))
         else:
             session = _run_on_thread(strategy, broker, options)
     except Exception as failure:  # noqa: BLE001 - the frames between are cut out
@@ -330,7 +332,10 @@ def _run_on_thread(strategy: Any, broker: BrokerAdapter, options: dict[str, Any]
 
     def target() -> None:
         try:
-            box["result"] = asyncio.run(_run(strategy, broker, options, own_signals=False, box=box))
+            with new_loop() as loop:
+                box["result"] = loop.run(
+                    _run(strategy, broker, options, own_signals=False, box=box)
+                )
         except BaseException as failure:  # noqa: BLE001 - carried over to the caller's thread
             box["failure"] = failure
 

@@ -14,6 +14,7 @@ from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.machine import refusals_explained
 from rbtlive.runtime.recorded.changes import history_of
 
 
@@ -29,7 +30,8 @@ class RecordedSession:
     """
 
     def __init__(self, name: str, run: int | None, journal: Any = None) -> None:
-        self._folder = StateFolder(journal)
+        with refusals_explained(f"the state folder of session {name!r:.80} cannot be found"):
+            self._folder = StateFolder(journal)
         self._run_number = run
         self.name = name
         with open_run(self._folder, name, run) as recorded:
@@ -91,5 +93,7 @@ def open_session(name: str, run: int | None = None, *, journal: Any = None) -> R
         RunNotFound: there is none.
         JournalVersion: it was written in another format.
         JournalCorrupt: it is damaged before its end.
+        JournalError: the operating system does not let it be read.
     """
-    return RecordedSession(name, run, journal)
+    with refusals_explained(f"the journal of session {name!r:.80} cannot be read"):
+        return RecordedSession(name, run, journal)

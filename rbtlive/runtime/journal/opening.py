@@ -19,6 +19,7 @@ from rbtlive.runtime.journal.files import StateFolder, check_session_name, new_r
 from rbtlive.runtime.journal.journal import Journal, RecordedRun, new_journal
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.repair import rewrite
+from rbtlive.runtime.machine import refusals_explained
 
 
 def open_journal(
@@ -55,21 +56,22 @@ def open_journal(
         UnsafeStateFolder: a link lies where a file should.
     """
     check_session_name(name)
-    clock = clock or SystemClock()
-    folder.make()
-    lock = SessionLock(folder.lock_path(name), name=name, since=datetime_text(clock.now()))
-    try:
-        path = folder.journal_path(name)
-        _drop_if_blank(path, lock=lock, fresh=fresh)
-        journal = None if fresh else _resume(path, lock=lock, clock=clock)
-        if journal is not None and not journal.ended:
-            return journal
-        if journal is not None:
-            journal._connection.close()  # noqa: SLF001 - the lock goes on to the new run
-        return _start(folder, name, header=header, run_id=run_id, lock=lock, clock=clock)
-    except BaseException:
-        lock.release()
-        raise
+    with refusals_explained(f"the journal of session {name} cannot be opened"):
+        clock = clock or SystemClock()
+        folder.make()
+        lock = SessionLock(folder.lock_path(name), name=name, since=datetime_text(clock.now()))
+        try:
+            path = folder.journal_path(name)
+            _drop_if_blank(path, lock=lock, fresh=fresh)
+            journal = None if fresh else _resume(path, lock=lock, clock=clock)
+            if journal is not None and not journal.ended:
+                return journal
+            if journal is not None:
+                journal._connection.close()  # noqa: SLF001 - the lock goes on to the new run
+            return _start(folder, name, header=header, run_id=run_id, lock=lock, clock=clock)
+        except BaseException:
+            lock.release()
+            raise
 
 
 def open_run(folder: StateFolder, name: str, run: int | None = None) -> RecordedRun:
@@ -85,7 +87,8 @@ def open_run(folder: StateFolder, name: str, run: int | None = None) -> Recorded
         JournalVersion: it was written in another format.
         JournalCorrupt: it is damaged before its end.
     """
-    return RecordedRun(folder.find_run(name, run))
+    with refusals_explained(f"the journal of session {name!r:.80} cannot be read"):
+        return RecordedRun(folder.find_run(name, run))
 
 
 def found_start(folder: StateFolder, name: str) -> tuple[str | None, str]:
