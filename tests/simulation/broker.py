@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerAdapter, BrokerOrder
+from rbtlive.brokers.base import (
+    BrokerAccount,
+    BrokerActivity,
+    BrokerAdapter,
+    BrokerOrder,
+    CorporateActions,
+)
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event, OrderFillEvent, OrderReplacedEvent, OrderUpdateEvent
 from rbtlive.model.order import OrderState
@@ -122,6 +128,11 @@ class SimBroker(BrokerAdapter):
     async def activities(self) -> list[BrokerActivity]:
         """Ask what changed the cash beside orders."""
         found: list[BrokerActivity] = await self._ask("account", lambda: list(self._venue.paid))
+        return found
+
+    async def corporate_actions(self, symbols: Iterable[str]) -> CorporateActions:
+        """Ask what happens to shares."""
+        found: CorporateActions = await self._ask("account", self._venue.actions)
         return found
 
     # What was not processed, and says so, is sent again: it is the same request.

@@ -16,6 +16,12 @@ from tests.simulation.tape import START
 TRADING_MINUTES = 11
 """After these nothing new is ordered."""
 
+BEFORE_NIGHT = frozenset({5, 6})
+"""Nothing is ordered in these minutes if something happens overnight: what is sent is
+there by then.
+"""
+NIGHT: ContextVar[bool] = ContextVar("night", default=False)
+"""Whether something happens overnight."""
 HANDLER_CALLED: ContextVar[Callable[[], None]] = ContextVar("handler_called", default=lambda: None)
 """Lets a world make a callback slow."""
 
@@ -32,7 +38,7 @@ class Simulated(rbt.TradingAlgorithm):
         """Act by the minute, as long as it is early enough."""
         HANDLER_CALLED.get()()
         minute = round((data.current_dt - START).total_seconds() / 60)
-        if minute <= TRADING_MINUTES:
+        if minute <= TRADING_MINUTES and not (NIGHT.get() and minute in BEFORE_NIGHT):
             self.act(context, data, minute)
 
     def act(self, context: Any, data: Any, minute: int) -> None:

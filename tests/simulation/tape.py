@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -62,6 +63,37 @@ def history() -> PolarsDataPortal:
     return PolarsDataPortal.coerce(frame, frequency="1m", calendar="24/7")
 
 
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What happens to an asset overnight, between the minutes 6 and 7.
+
+    Attributes:
+        symbol: Which asset.
+        ratio: What a price becomes of a split; 1 if the symbol changes.
+        new_symbol: What it is called then; the same if it is split.
+    """
+
+    symbol: str
+    ratio: Decimal
+    new_symbol: str
+
+    MINUTE: ClassVar[int] = 6
+    SECOND: ClassVar[float] = 390.0
+
+    def on(self, bar: Bar, minute: int) -> Bar:
+        """Return a bar in the terms of its minute, under the run's name."""
+        if minute <= self.MINUTE or bar.symbol != self.symbol or self.ratio == 1:
+            return bar
+        prices = {
+            name: getattr(bar, name) * self.ratio for name in ("open", "high", "low", "close")
+        }
+        return bar.model_copy(update={**prices, "volume": bar.volume / self.ratio})
+
+    def called(self, symbol: str, minute: int) -> str:
+        """Return what an asset is called in a minute."""
+        return self.new_symbol if minute > self.MINUTE and symbol == self.symbol else symbol
+
+
 MANNERS = ("plain", "starts", "forming", "ahead", "revised")
 """How a vendor gives bars: as they should be, stamped with their start, with words of
 the minute that goes on, with some stamped in the future, with some revised."""
@@ -74,18 +106,34 @@ class Tape:
         wire: What they go over.
         whole: Whether the bars of a minute go as one message, or one by one.
         manner: One of `MANNERS`.
+        night: What happens to an asset overnight, if anything does.
     """
 
-    def __init__(self, wire: Wire, *, whole: bool, manner: str = "plain") -> None:
+    def __init__(
+        self, wire: Wire, *, whole: bool, manner: str = "plain", night: Night | None = None
+    ) -> None:
         self.minute = 0
+        self.night = night
         self.manner = manner
         self._wire = wire
         self._whole = whole
 
+    def slice_of(self, minute: int) -> list[Bar]:
+        """Return a minute's bars, under the run's names."""
+        bars, night = list(slice_of(minute)), self.night
+        return bars if night is None else [night.on(one, minute) for one in bars]
+
+    def _called(self, minute: int) -> list[Bar]:
+        bars, night = self.slice_of(minute), self.night
+        if night is None:
+            return bars
+        names = [night.called(one.symbol, minute) for one in bars]
+        return [b.model_copy(update={"symbol": s}) for b, s in zip(bars, names, strict=True)]
+
     def publish(self) -> list[Bar]:
         """Send the bars of the next minute, and return them."""
         self.minute += 1
-        bars = list(slice_of(self.minute))
+        bars = self._called(self.minute)
         for part in [bars] if self._whole else [[one] for one in bars]:
             self._wire.publish("bars", json.dumps([one.model_dump(mode="json") for one in part]))
         return bars
@@ -101,7 +149,7 @@ class Tape:
         pipe = self._wire.connect("bars")
         try:
             for minute in range(1, self.minute + 1):
-                bars = [self._stamped(dict(one)) for one in slice_of(minute)]
+                bars = [self._stamped(dict(one)) for one in self._called(minute)]
                 for item in [bars] if self._whole else bars:
                     yield item
             async for text in pipe:

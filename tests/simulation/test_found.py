@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -251,3 +252,30 @@ def test_a_request_that_was_one_too_many_is_sent_again_under_its_id():
     assert world.outcome.struck["submit: too many"] == 11
     assert world.venue.repeats == {}
     assert world.outcome.lost == []
+
+
+def test_what_fills_after_a_split_while_the_session_is_away_is_booked_after_the_split():
+    scenario = scenario_of(13)
+    kept = [f for f in scenario.faults if f.what == "absence"]
+
+    world = world_of(scenario, *kept)
+
+    assert scenario.night.ratio == Decimal("0.25")
+    assert (world.outcome.wrong, world.outcome.figures["halts"]) == ([], 0)
+
+
+def test_a_trade_by_hand_between_a_split_and_its_session_is_judged_in_that_session():
+    scenario = scenario_of(52)
+    kept = [f for f in scenario.faults if f.what == "foreign trade"]
+
+    world = world_of(scenario, *kept)
+
+    assert (world.outcome.wrong, world.outcome.figures["halts"]) == ([], 0)
+    assert world.venue.by_hand
+
+
+def test_journals_of_odd_seeds_are_packed_while_their_worlds_go_wrong():
+    world = world_of(scenario_of(13), *scenario_of(13).faults)
+
+    assert world.outcome.wrong == []
+    assert world.outcome.figures["packed"] > 3

@@ -12,14 +12,22 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.brokers.base import BrokerActivity, BrokerExecution, BrokerOrder
+from rbtlive.brokers.base import (
+    BrokerActivity,
+    BrokerExecution,
+    BrokerOrder,
+    BrokerSplit,
+    BrokerSymbolChange,
+    CorporateActions,
+)
 from rbtlive.errors import OrderRefused
 from rbtlive.model.bar import Bar
 from rbtlive.model.order import CLOSED_STATES, OrderState
+from tests.simulation.tape import Night
 
 COMMISSION = Decimal("0.35")
 FOREIGN_ID = "typed-by-hand-1"
@@ -39,14 +47,16 @@ class Resting:
     stop: Decimal | None
     updated_at: datetime
     placed_at: datetime
+    asked: tuple[str, Decimal]
     state: OrderState = OrderState.PENDING
     reason: str = ""
     executions: list[BrokerExecution] = field(default_factory=list)
+    restated: Decimal = Decimal(0)
 
     @property
     def filled(self) -> Decimal:
-        """Signed shares filled."""
-        return sum((e.amount for e in self.executions), Decimal(0))
+        """Signed shares filled, in the terms of today."""
+        return sum((e.amount for e in self.executions), self.restated)
 
     @property
     def number(self) -> int:
@@ -81,6 +91,7 @@ class Venue:
         lists_executions: Whether a list of orders tells their executions; a single
             order always does.
         spread_s: Over how many seconds after a bar its fills are spread.
+        night: What happens to an asset overnight, if anything does.
     """
 
     def __init__(
@@ -90,6 +101,7 @@ class Venue:
         publish: Callable[[str], None],
         lists_executions: bool,
         spread_s: float = 50.0,
+        night: Night | None = None,
     ) -> None:
         self.book: dict[str, Resting] = {}
         self.refused: list[str] = []
@@ -104,6 +116,9 @@ class Venue:
         self._publish = publish
         self._lists_executions = lists_executions
         self._spread_s = spread_s
+        self.night = night
+        self.before = dict(HELD_BEFORE)
+        self._later = ""
         self._held: dict[str, Decimal] = dict(HELD_BEFORE)
         self._bars: dict[str, Bar] = {}
         self._place(FOREIGN_ID, "BBB", Decimal(7), limit=Decimal("0.01"), stop=None)
@@ -130,7 +145,7 @@ class Venue:
         if abs(amount) % 13 == 0:
             self.refused.append(client_id)
             raise OrderRefused(f"{amount} shares cannot be traded here")
-        order = self._place(client_id, symbol, amount, limit=limit, stop=stop)
+        order = self._place(client_id, self._called(symbol), amount, limit=limit, stop=stop)
         if abs(amount) % 17 == 0:
             asyncio.get_running_loop().call_later(
                 0.5, self._end, order, OrderState.REJECTED, "on second thoughts"
@@ -166,6 +181,49 @@ class Venue:
         """Return what is held."""
         return {symbol: amount for symbol, amount in self._held.items() if amount}
 
+    def positions_of_old(self) -> dict[str, Decimal]:
+        """Return what is held by the names that the world began with."""
+        return {self.called_once(symbol): amount for symbol, amount in self.positions().items()}
+
+    def called_once(self, symbol: str) -> str:
+        """Return the name that an asset began with."""
+        return self.night.symbol if self.night and symbol == self.night.new_symbol else symbol
+
+    def _called(self, symbol: str) -> str:
+        return self._later if self.night and self._later and symbol == self.night.symbol else symbol
+
+    def actions(self) -> CorporateActions:
+        """Return what happens overnight."""
+        night, day = self.night, date(2024, 3, 6)
+        if night is None:
+            return CorporateActions()
+        if night.ratio != 1:
+            split = BrokerSplit(action_id="n", symbol=night.symbol, ratio=night.ratio, ex_date=day)
+            return CorporateActions(splits=[split])
+        change = BrokerSymbolChange(
+            action_id="n", symbol=night.symbol, new_symbol=night.new_symbol, effective=day
+        )
+        return CorporateActions(symbol_changes=[change])
+
+    def pass_the_night(self) -> None:
+        """Restate the account and its open orders."""
+        night = self.night
+        assert night is not None
+        self._later = night.new_symbol
+        symbol, ratio = night.symbol, night.ratio
+        for order in self.book.values():
+            if order.symbol != symbol or order.state in CLOSED_STATES:
+                continue
+            filled = order.filled
+            order.symbol, order.amount = night.new_symbol, order.amount / ratio
+            order.restated += filled / ratio - filled
+            order.limit = None if order.limit is None else order.limit * ratio
+            order.stop = None if order.stop is None else order.stop * ratio
+        for shares in (self.before, self.by_hand):
+            if symbol in shares:
+                shares[symbol] /= ratio
+        self._held[night.new_symbol] = self._held.pop(symbol, Decimal(0)) / ratio
+
     # -- what people and the broker do ------------------------------------------------
 
     def pay(self, kind: Any, amount: Decimal, symbol: str = "") -> None:
@@ -184,13 +242,13 @@ class Venue:
     def trade_by_hand(self, shares: int, symbol: str) -> None:
         """Trade as a person does, on the side of what the run holds."""
         ours = (
-            self._held.get(symbol, Decimal(0))
-            - HELD_BEFORE.get(symbol, Decimal(0))
+            self._held.get(self._called(symbol), Decimal(0))
+            - self.before.get(symbol, Decimal(0))
             - self.by_hand.get(symbol, Decimal(0))
         )
         amount = Decimal(shares if ours >= 0 else -shares)
         client_id = f"typed-by-hand-{len(self.book) + 1}"
-        order = self._place(client_id, symbol, amount, limit=None, stop=None)
+        order = self._place(client_id, self._called(symbol), amount, limit=None, stop=None)
         self._execute(order, abs(amount), Decimal(50))
         self.by_hand[symbol] = self.by_hand.get(symbol, Decimal(0)) + amount
 
@@ -219,6 +277,8 @@ class Venue:
         minute after it.
         """
         self._bars = {bar.symbol: bar for bar in bars}
+        if self.night and minute == self.night.MINUTE:
+            return  # the market is closed until the next session
         loop = asyncio.get_running_loop()
         for order in list(self.book.values()):
             bar = self._bars.get(order.symbol)
@@ -271,7 +331,8 @@ class Venue:
         stop: Decimal | None,
     ) -> Resting:
         now = self._now()
-        order = Resting(client_id, f"v{len(self.book) + 1}", symbol, amount, limit, stop, now, now)
+        name, asked = f"v{len(self.book) + 1}", (self.called_once(symbol), amount)
+        order = Resting(client_id, name, symbol, amount, limit, stop, now, now, asked)
         self.book[client_id] = order
         self._tell(order)
         return order

@@ -7,7 +7,7 @@ time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,6 +15,7 @@ from typing import Any
 
 from rbtlive.core.state.order import LIFE
 from rbtlive.core.trading_core import TradingCore
+from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
     CashAdjustmentEvent,
     Event,
@@ -26,7 +27,6 @@ from rbtlive.model.order import CLOSED_STATES, OPEN_STATES, OrderState
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.journal.journal import Journal
 from tests.simulation.disk import RUN_ID, WatchedJournal
-from tests.simulation.tape import slice_of
 from tests.simulation.venue import Venue
 
 _MOST_ORDER_EVENTS = 400
@@ -95,8 +95,15 @@ class Watch:
 
 def _positions_not_of_fills(core: TradingCore) -> Iterator[str]:
     sums: dict[str, Decimal] = {}
+    ratios = {
+        one.asset.symbol: (one.dt, one.ratio)
+        for one in core.state.record.adjustments
+        if one.kind == "split"
+    }
     for fill in core.state.record.transactions:
-        sums[fill.asset.symbol] = sums.get(fill.asset.symbol, Decimal(0)) + fill.amount
+        ratio = ratios.get(fill.asset.symbol)
+        amount = fill.amount if ratio is None or fill.dt >= ratio[0] else fill.amount / ratio[1]
+        sums[fill.asset.symbol] = sums.get(fill.asset.symbol, Decimal(0)) + amount
     held = {position.asset.symbol: position.amount for position in core.state.portfolio}
     for symbol in sums | held:
         if sums.get(symbol, 0) != held.get(symbol, 0):
@@ -111,10 +118,11 @@ def unlike_positions(
 ) -> Iterator[str]:
     """Yield every position that differs from the venue's, once all is quiet."""
     held = {position.asset.symbol: position.amount for position in core.state.portfolio}
-    for symbol in sorted({*held, *venue.positions()}):
+    there = venue.positions_of_old()
+    for symbol in sorted({*held, *there}):
         here = held.get(symbol, Decimal(0)) + outside.get(symbol, Decimal(0))
-        if here != venue.positions().get(symbol, Decimal(0)):
-            yield f"position of {symbol} is {here} here and {venue.positions().get(symbol)} at the venue"
+        if here != there.get(symbol, Decimal(0)):
+            yield f"position of {symbol} is {here} here and {there.get(symbol)} at the venue"
 
 
 def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
@@ -188,13 +196,21 @@ def wrong_intents(journal: Journal, venue: Venue) -> Iterator[str]:
         if (
             resting is not None
             and resting.client_id not in venue.replaced
-            and (resting.symbol, str(resting.amount)) != (facts["symbol"], facts["amount"])
+            and resting.asked != (facts["symbol"], Decimal(facts["amount"]))
         ):
             yield f"order {facts['order_id']} is {resting.amount} of {resting.symbol} at the venue: {facts}"
 
 
-def wrong_slices(journal: Journal, *, whole: bool) -> Iterator[str]:
-    """Yield the gaps in the slices; with `whole` also the bars that are missing."""
+def wrong_slices(
+    journal: Journal, *, whole: bool, slice_of: Callable[[int], Sequence[Bar]]
+) -> Iterator[str]:
+    """Yield the gaps in the slices; with `whole` also the bars that are missing.
+
+    Args:
+        journal: What the run saw.
+        whole: Whether nothing was lost on the way.
+        slice_of: Gives a minute's true bars.
+    """
     slices = [event for _seq, event in journal.events() if isinstance(event, MarketDataEvent)]
     for one, other in pairwise(slices):
         if other.timestamp - one.timestamp != timedelta(minutes=1):

@@ -31,9 +31,16 @@ from rbtlive.runtime.journal.header import make_header
 from tests.simulation import watch
 from tests.simulation.broker import SimBroker
 from tests.simulation.disk import Disk, Killed
-from tests.simulation.faults import Fault, Faults, draw, draw_account_events, shrink
-from tests.simulation.strategies import HANDLER_CALLED, KINDS, STRATEGIES
-from tests.simulation.tape import MANNERS, MINUTE_S, START, Tape, history
+from tests.simulation.faults import (
+    Fault,
+    Faults,
+    draw,
+    draw_account_events,
+    shrink,
+)
+from tests.simulation.nights import night_of, small_blocks
+from tests.simulation.strategies import HANDLER_CALLED, KINDS, NIGHT, STRATEGIES
+from tests.simulation.tape import MANNERS, MINUTE_S, START, Night, Tape, history
 from tests.simulation.venue import HELD_BEFORE, Venue
 from tests.simulation.virtual_loop import run_virtually
 from tests.simulation.watch import Watch
@@ -64,6 +71,7 @@ class Scenario:
         stream_loss: Which part of the venue's stream is lost, besides the faults.
         minutes: How long it is troubled.
         manner: How the vendor gives bars, one of `MANNERS`.
+        night: What happens to an asset overnight, if anything does.
     """
 
     seed: int
@@ -76,6 +84,7 @@ class Scenario:
     stream_loss: float = 0.0
     minutes: int = TROUBLED_MINUTES
     manner: str = "plain"
+    night: Night | None = None
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -85,11 +94,13 @@ def scenario_of(seed: int) -> Scenario:
         *draw(seed, seconds=TROUBLED_MINUTES * 60),
         *draw_account_events(seed, seconds=TROUBLED_MINUTES * 60),
     )
+    strategy = chance.choice(sorted(KINDS))
     return Scenario(
         seed=seed,
         faults=faults,
         manner=_manner_of(seed, faults),
-        strategy=chance.choice(sorted(KINDS)),
+        night=night_of(seed, faults, strategy),
+        strategy=strategy,
         latency_s=round(chance.uniform(0.001, 0.4), 3),
         poll_s=round(chance.uniform(2.0, 5.0), 2),
         whole_slices=chance.random() < 0.5,
@@ -173,15 +184,23 @@ class World:
         self.settings = prepare_settings(
             history(), start=START.date(), frequency="1m", endless=True, on_error="continue"
         )
-        self.tape = Tape(self.wire, whole=scenario.whole_slices, manner=scenario.manner)
+        self.tape = Tape(
+            self.wire,
+            whole=scenario.whole_slices,
+            manner=scenario.manner,
+            night=scenario.night,
+        )
         self.process: Process | None = None
 
     def run(self) -> Outcome:
         """Let it happen, and return what became of it."""
         token = HANDLER_CALLED.set(self._handler_called)
+        night = NIGHT.set(self.scenario.night is not None)
         try:
-            run_virtually(self._happen(), self.clock)
+            with small_blocks(wanted=self.scenario.seed % 2 == 1):
+                run_virtually(self._happen(), self.clock)
         finally:
+            NIGHT.reset(night)
             HANDLER_CALLED.reset(token)
         return self.outcome
 
@@ -203,7 +222,10 @@ class World:
             now=self.true_now,
             publish=lambda text: self.wire.publish("news", text),
             lists_executions=self.scenario.lists_executions,
+            night=self.scenario.night,
         )
+        if self.scenario.night is not None:
+            asyncio.get_running_loop().call_later(Night.SECOND, self.venue.pass_the_night)
         helpers = [
             asyncio.create_task(step)
             for step in (self._market(), self._operator(), self._trouble())
@@ -311,7 +333,7 @@ class World:
             outside = process.engine.link.outside or {}
         else:
             outcome.wrong += watch.unlike_the_venue(core, self.venue)
-            outside = added(HELD_BEFORE, self.venue.by_hand)
+            outside = added(self.venue.before, self.venue.by_hand)
         outcome.wrong += watch.unlike_positions(core, self.venue, outside)
         outcome.wrong += [
             f"order {order_id} has no known fate" for order_id in watch.still_open(core)
@@ -342,7 +364,12 @@ class World:
             late = bool(outcome.struck["submit: late"])
             outcome.wrong += watch.wrong_ids(journal, core, self.venue, late=late)
             outcome.wrong += watch.wrong_cash(journal, self.venue, foreign=bool(self.venue.by_hand))
-        outcome.wrong += watch.wrong_slices(journal, whole=self.whole_bars)
+        outcome.wrong += watch.wrong_slices(
+            journal, whole=self.whole_bars, slice_of=self.tape.slice_of
+        )
+        outcome.figures["packed"] = journal._connection.execute(
+            "SELECT count(*) FROM blocks"
+        ).fetchone()[0]
         replayed = self.new_engine(
             journal, SimBroker(self.venue, self.wire, reached=_nothing, sending=_nothing)
         )
@@ -523,6 +550,7 @@ def wrong_in(scenario: Scenario, outcome: Outcome | None = None) -> list[str]:
         and not outcome.lost
         and not torn
         and not outcome.struck["submit: lost"]
+        and (scenario.night is None or scenario.night.ratio == 1)
     ):
         unbroken = run(without_faults(scenario))
         if (outcome.orders, outcome.positions) != (unbroken.orders, unbroken.positions):

@@ -37,6 +37,8 @@ FILLED_ELSEWHERE = "FilledElsewhere"
 """Type of the note that holds what orders placed elsewhere have filled: signed shares
 by symbol, as far as they are explained.
 """
+SESSIONS_BACK = 5
+"""Splits of so many sessions may be missing in the last note of outside's shares."""
 LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
@@ -212,6 +214,7 @@ class BooksWatch:
         others = claimed(self.others())
         if self.outside is None:
             self._begin(held, others)
+        self._split_outside(held, others)
         await self._follow_untraded(held, others)
         found = list(order_differences)
         if settled:
@@ -266,7 +269,6 @@ class BooksWatch:
     ) -> list[facts.Mismatch]:
         assert self.outside is not None
         traded = self.traded()
-        self._split_outside(held, others)
         elsewhere = {
             symbol: self.outside.get(symbol, ZERO) + others.get(symbol, ZERO) for symbol in traded
         }
@@ -278,7 +280,7 @@ class BooksWatch:
         if not found:
             return found
         # Overnight the account may be split already, while the run's session is still
-        # to begin.
+        # to begin: what differs then is judged in that session.
         core = self._core()
         coming = core.state.market.coming_splits()
         ratios = {core.state.assets[index].symbol: ratio for index, ratio in coming.items()}
@@ -287,31 +289,41 @@ class BooksWatch:
             one
             for one in found
             if one.symbol not in ratios
-            or not is_split(
+            or not looks_split(
                 held.get(one.symbol, ZERO),
-                (ours.get(one.symbol, ZERO) + elsewhere[one.symbol]) / ratios[one.symbol],
+                ours.get(one.symbol, ZERO) + elsewhere[one.symbol],
+                ratios[one.symbol],
             )
         ]
 
     def _split_outside(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
         # Shares that are held outside are split with the run's own. Of what is paid in
-        # cash they have the part that the run's own leave.
+        # cash they have the part that the run's own leave. A process that begins may
+        # have died between a split and its note.
+        assert self.outside is not None
         core = self._core()
         market = core.state.market
         coming = market.coming_splits()
         now = {
             one for one in market.known_splits if one[1] <= market.session or one[0] not in coming
         }
-        if self._splits is not None and self.outside is not None:
-            for index, session in now - self._splits:
-                symbol = core.state.assets[index].symbol
-                ratio = market.ratio_of(index, session)
-                if ratio and symbol in self.outside:
-                    exact = self.outside[symbol] / ratio
-                    owned = self.ours().get(symbol, ZERO) + others.get(symbol, ZERO)
-                    rest = held.get(symbol, ZERO) - owned
-                    put(self.outside, symbol, rest if is_split(rest, exact) else exact)
-        self._splits = now
+        begins = self._splits is None
+        recent = {one for one in now if one[1] > market.session - SESSIONS_BACK}
+        fresh = recent if self._splits is None else now - self._splits
+        self._splits, before = now, dict(self.outside)
+        for index, session in fresh:
+            symbol = core.state.assets[index].symbol
+            ratio = market.ratio_of(index, session)
+            if not ratio or symbol not in self.outside:
+                continue
+            exact = self.outside[symbol] / ratio
+            owned = self.ours().get(symbol, ZERO) + others.get(symbol, ZERO)
+            rest = held.get(symbol, ZERO) - owned
+            there = is_split(rest, exact)
+            if there or not begins:
+                put(self.outside, symbol, rest if there and exact % 1 else exact)
+        if self.outside != before:
+            self._note("HeldOutside", self.outside)
 
     async def _explain_by_foreign_orders(
         self,
@@ -484,6 +496,13 @@ def put(shares: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
     shares.pop(symbol, None)
     if amount:
         shares[symbol] = amount
+
+
+def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:
+    """Say whether an account's shares are nearer to what a split makes of those that
+    were held before than to these.
+    """
+    return abs(there - before / ratio) < abs(there - before)
 
 
 def is_split(there: Decimal, exact: Decimal) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,7 +35,7 @@ from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy, called_there
 from rbtlive.runtime.broker.closing_out import ClosingOut
-from rbtlive.runtime.broker.corporate_news import CorporateNews
+from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split
 from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
@@ -274,6 +274,12 @@ class BrokerLink:
                     f"order {order.id}",
                     BrokerError(f"{event.execution_id} fills more than was ordered"),
                 )
+            elif (
+                order is not None
+                and isinstance(event, OrderFillEvent)
+                and awaits_split(self._core(), order.asset, event.timestamp)
+            ):
+                continue  # looking brings it once the books are split
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
             else:
@@ -485,7 +491,15 @@ class BrokerLink:
             if facts.was_replaced(order, theirs):
                 news.append(facts.replacement(order, theirs))
             if order.state is not OrderState.CREATED:
-                news += facts.missing_events(order, theirs, orders.executions)
+                known_so_far = replace(
+                    theirs,
+                    executions=tuple(
+                        one
+                        for one in theirs.executions
+                        if not awaits_split(self._core(), order.asset, one.at)
+                    ),
+                )
+                news += facts.missing_events(order, known_so_far, orders.executions)
         return news
 
     # -- ending -----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rbtlive.brokers.base import BrokerAction, BrokerAdapter, BrokerSplit, BrokerSymbolChange
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
@@ -23,10 +24,25 @@ from rbtlive.runtime.broker.books_watch import BooksWatch
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
+    from rbtlive.model.asset import Asset
 
 OLD_NEWS = timedelta(days=4)
 """What cannot be booked and took effect longer ago has been looked at by a person."""
 SOURCE = "by the broker's corporate actions"
+
+
+def awaits_split(core: TradingCore, asset: Asset, at: datetime) -> bool:
+    """Say whether a fill happened after a split that the books do not have yet, and so
+    is in terms of the session that begins with it.
+    """
+    market = core.state.market
+    if asset.index not in market.coming_splits():
+        return False
+    session = core.state.calendar.session_of_us(us_of(at))
+    return any(
+        index == asset.index and market.session < first <= session
+        for index, first in market.known_splits
+    )
 
 
 class CorporateNews:
