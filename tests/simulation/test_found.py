@@ -221,7 +221,7 @@ def test_a_trade_by_hand_in_what_the_run_trades_only_later_is_explained_once():
     assert world.outcome.wrong == []
 
 
-@pytest.mark.parametrize("seed", [36, 64])
+@pytest.mark.parametrize("seed", [36, 64, 121])
 def test_an_order_that_was_replaced_and_filled_while_away_has_its_new_amount(seed):
     scenario = scenario_of(seed)
     kept = [f for f in scenario.faults if f.what in {"order is replaced", "absence"}]

@@ -489,7 +489,10 @@ class BrokerLink:
                 answer = await self.broker.find_order(theirs.client_order_id)
                 theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
             if facts.was_replaced(order, theirs):
+                # Its fills come with the next look: they may complete what was ordered
+                # before, and a filled order is replaced no more.
                 news.append(facts.replacement(order, theirs))
+                continue
             if order.state is not OrderState.CREATED:
                 known_so_far = replace(
                     theirs,
