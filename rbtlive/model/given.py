@@ -11,9 +11,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.arrays import np
 
 
 def is_one_of(value: object, choices: Collection[object]) -> bool:
