@@ -23,7 +23,7 @@ _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
 
 
-_NO_NUMBERS: Final = (dt.timedelta, dt.date, dt.time, np.timedelta64, np.datetime64, bool, np.bool_)
+_NO_NUMBERS: Final = (dt.timedelta, dt.date, dt.time, bool)
 """What polars would make numbers of, beside numbers."""
 
 _BEYOND: Final = 2**64
@@ -52,7 +52,7 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
 def _is_no_number(value: Any, *, mixed: bool) -> bool:
     if type(value) is int:
         return not -_BEYOND < value < _BEYOND
-    return mixed and isinstance(value, _NO_NUMBERS)
+    return mixed and isinstance(value, (*_NO_NUMBERS, np.timedelta64, np.datetime64, np.bool_))
 
 
 def of_rows(rows: Sequence[Any], where: str) -> Table:
