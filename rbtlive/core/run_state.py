@@ -181,6 +181,8 @@ class RunState:
         self.dividends = Dividends(lose_off_session=self.quirks.lose_dividend_off_session)
         rows = SessionRows(self.calendar)
         self.record = RunRecord(strategy_name, settings, self.assets, rows)
+        if market.preload:  # a backtest, which nothing reaches from elsewhere
+            self.orders.keep_in_columns(self.record.transactions)
         self.books = SessionBooks(self.record, rows, settings.capital_base)
         self.venue = self._venue_in_memory() if simulated else RemoteVenue()
         self.data = BarData(

@@ -8,7 +8,7 @@ callbacks keep is theirs, and not in here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -120,7 +120,7 @@ def _transaction_of(facts: list[Any], assets: Mapping[str, Asset]) -> Transactio
 # -- a session's books ---------------------------------------------------------------
 
 
-def session_facts(row: SessionRow, transactions: list[Transaction]) -> dict[str, Any]:
+def session_facts(row: SessionRow, transactions: Sequence[Transaction]) -> dict[str, Any]:
     """Return a session's row as facts, with its transactions.
 
     Args:

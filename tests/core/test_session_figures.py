@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from rbtlive.core.serialization import capture
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
-from rbtlive.core.state.portfolio import Held, Position
+from rbtlive.core.state.held import Held
+from rbtlive.core.state.portfolio import Position
 from rbtlive.core.state.record import SessionRow, SessionRows, column
 from rbtlive.core.state.session_figures import (
     FEW,
@@ -45,7 +46,8 @@ ASSET = PolarsDataPortal(bars({"S0": [1.0] * len(DAYS)})).assets[0]
 
 
 def held_of(*amounts: str | Decimal) -> Held:
-    return Held([Position(ASSET, Decimal(amount)) for amount in amounts])
+    numbers = [Decimal(amount) for amount in amounts]
+    return Held([ASSET] * len(numbers), numbers, [ZERO] * len(numbers))
 
 
 def closing(held: Any, prices: list[float], *, number: int = 0, **facts: Any) -> SessionClose:

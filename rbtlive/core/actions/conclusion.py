@@ -48,9 +48,9 @@ def check_benchmark(state: RunState) -> None:
 def snapshot(state: RunState) -> RunRecord:
     """Return what the run did so far; later events leave it alone."""
     record = state.record
-    record.orders = list(state.orders)
     record.denied = list(state.orders.denied.values())
     kept = record.copy()
+    kept.orders = state.orders.for_good()
     kept.sessions = rows = copy.copy(state.books.rows)
     with localcontext(ENGINE_CONTEXT):
         kept.marks = {held.asset.symbol: price for held, price in state.portfolio.priced()}

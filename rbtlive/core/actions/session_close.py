@@ -37,7 +37,6 @@ def finish_session(state: RunState) -> None:
     if state.account_controls:
         _check_account(state)
     _note_close(state)
-    state.orders.touched.clear()
     deliver(state)
     state.market.end_session(state.market.session)
     state.session_open = False
@@ -147,7 +146,7 @@ def _note_close(state: RunState) -> None:
             prices=tuple(state.marks.prices()) if prices is None else prices,
             totals=portfolio.totals() if prices is None else None,
             recorded=dict(state.recorded),
-            orders=tuple([order.snapshot() for order in state.orders.touched.values()]),
+            orders=state.orders.close_session(books.first_transaction),
             transactions=(books.first_transaction, executed),
             adjustments=tuple(record.adjustments[books.first_adjustment :]),
         )

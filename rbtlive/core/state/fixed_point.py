@@ -7,10 +7,12 @@ written with, or there is none.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rbtlive.core.state.held import Amounts
 from rbtlive.core.state.portfolio import PositionTotals
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ZERO
@@ -26,7 +28,7 @@ _TENS: Final = [10.0**power for power in range(_MOST_DECIMALS + 1)]
 
 
 def sums_in_fixed_point(
-    closes: Sequence[tuple[list[Decimal], Floats]],
+    closes: Sequence[tuple[Amounts, Floats]],
 ) -> list[PositionTotals | None]:
     """Return the sums over the positions of each close; None where something does not
     fit.
@@ -79,7 +81,7 @@ class WholeSums(NamedTuple):
     short_counts: NDArray[np.int64]
 
 
-def whole_sums(blocks: Sequence[tuple[list[Decimal], Floats]]) -> WholeSums | None:
+def whole_sums(blocks: Sequence[tuple[Amounts, Floats]]) -> WholeSums | None:
     """Return the sums over the positions of the closes of all blocks, in order; None if
     something does not fit, as `sums_in_fixed_point` says.
 
@@ -114,7 +116,10 @@ class _Amounts(NamedTuple):
     scale: int
 
 
-def _whole_amounts(amounts: list[Decimal]) -> _Amounts | None:
+def _whole_amounts(amounts: Amounts) -> _Amounts | None:
+    if isinstance(amounts, array):
+        numbers = np.array(amounts, dtype=np.int64)
+        return _within(numbers, np.zeros(len(numbers), dtype=np.int64), scale=0)
     exponents: list[Any] = [0]
     if not all(map(ZERO.same_quantum, amounts)):
         exponents = [amount.as_tuple().exponent for amount in amounts]
@@ -125,12 +130,19 @@ def _whole_amounts(amounts: list[Decimal]) -> _Amounts | None:
     scale = -min(0, *exponents)
     if scale:
         amounts = [amount.scaleb(scale) for amount in amounts]
-    whole = list(map(int, amounts))
-    if max(whole) >= _MOST_DIGITS or min(whole) <= -_MOST_DIGITS:
+    if float(max(map(abs, amounts))) >= _MOST_DIGITS:
         return None
-    decimals = np.zeros(len(whole), dtype=np.int64)
+    decimals = np.zeros(len(amounts), dtype=np.int64)
     decimals -= np.array(exponents)
-    return _Amounts(np.array(whole, dtype=np.int64), decimals, scale)
+    return _within(np.array(list(map(int, amounts)), dtype=np.int64), decimals, scale=scale)
+
+
+def _within(
+    whole: NDArray[np.int64], decimals: NDArray[np.int64], *, scale: int
+) -> _Amounts | None:
+    if whole.max() >= _MOST_DIGITS or whole.min() <= -_MOST_DIGITS:
+        return None
+    return _Amounts(whole, decimals, scale)
 
 
 # How many decimals each price is written with, one at least; 0 for a price that is not

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from rbtlive.core.state.fixed_point import whole_sums
+from rbtlive.core.state.held import Amounts
 from rbtlive.core.state.quiet_days import QuietDays
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.model.arrays import NDArray, np
@@ -66,7 +67,7 @@ def _sums(
     closes: Sequence[SessionClose],
     counts: NDArray[np.int64],
 ) -> _Sums | None:
-    blocks: list[tuple[list[Decimal], Floats]] = []
+    blocks: list[tuple[Amounts, Floats]] = []
     known = []
     for part, close, count in zip(parts, closes, counts.tolist(), strict=True):
         prices, amounts = part.prices, close.held.amounts

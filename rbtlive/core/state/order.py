@@ -120,13 +120,13 @@ class Order:
     def __copy__(self) -> Order:
         # A session keeps a picture of each order it touched: `copy` finds its way
         # through slots at four times the cost.
-        return Order(*_every_field(self))
+        return Order(*every_field(self))
 
     def snapshot(self) -> Order:
         """Return the order as it is now, for good: itself once nothing can change it
         any more.
         """
-        return self if self.state is _FILLED else Order(*_every_field(self))
+        return self if self.state is _FILLED else Order(*every_field(self))
 
     def move(self, state: OrderState, dt: datetime) -> None:
         """Go to `state` at `dt`.
@@ -226,7 +226,8 @@ class Order:
         return Decimal(repr(round(binary * float(ratio), 2)))
 
 
-_every_field = attrgetter(*(part.name for part in fields(Order)))
+every_field = attrgetter(*(part.name for part in fields(Order)))
+"""Gives what an order is made of."""
 
 
 _SPLIT_DIGITS = 6

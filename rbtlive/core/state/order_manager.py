@@ -7,15 +7,16 @@ fills, updates, splits).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_archive import OrderArchive, RunOrders
 from rbtlive.errors import UnknownOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
-from rbtlive.model.order import OPEN_STATES, OrderState
+from rbtlive.model.order import OPEN_STATES, OrderState, Transaction
 
 
 class OrderManager:
@@ -24,6 +25,7 @@ class OrderManager:
     Attributes:
         book: The open orders of each asset, always the same object; read, do not
             change.
+        archive: Orders of a backtest that have ended; None keeps all as objects.
     """
 
     def __init__(self) -> None:
@@ -31,8 +33,10 @@ class OrderManager:
         self._by_broker_id: dict[str, str] = {}
         self.book: dict[Asset, list[Order]] = {}
         self._emptied: list[Asset] = []
+        self.archive: OrderArchive | None = None
         self.executions: set[str] = set()
         self._last_id = 0
+        self._stamp: datetime | None = None  # when the last order was placed
         self._before: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
         self._denied_before = 0
@@ -43,10 +47,29 @@ class OrderManager:
         self.touched: dict[str, Order] = {}
 
     def __len__(self) -> int:
-        return len(self._orders)
+        ended = 0 if self.archive is None else len(self.archive)
+        return ended + len(self._orders)
 
     def __iter__(self) -> Iterator[Order]:
-        return iter(self._orders.values())
+        if self.archive is None:
+            return iter(self._orders.values())
+        return self.archive.orders(self._orders)
+
+    def keep_in_columns(self, transactions: Sequence[Transaction]) -> None:
+        """Keep orders that have ended in columns from now on.
+
+        Args:
+            transactions: The run's, which tell what most orders came to.
+        """
+        self.archive = OrderArchive(transactions)
+        self.archive.live = self._orders
+
+    def for_good(self) -> MutableSequence[Order]:
+        """Return every order as it is now; later events leave them alone."""
+        if self.archive is None:
+            return [order.snapshot() for order in self]
+        live = {order_id: order.snapshot() for order_id, order in self._orders.items()}
+        return RunOrders(self.archive, live)
 
     def submit_order(
         self,
@@ -68,6 +91,9 @@ class OrderManager:
         """
         self._last_id += 1
         order = Order(str(self._last_id), asset, amount, dt, dt, limit, stop)
+        if dt is not self._stamp and self.archive is not None:
+            self.archive.note_time(self._last_id, dt)
+            self._stamp = dt
         self._orders[order.id] = order
         self.book.setdefault(asset, []).append(order)
         self.version += 1
@@ -101,7 +127,8 @@ class OrderManager:
 
     def get_order(self, order_id: str) -> Order | None:
         """Return the order of that id, or None."""
-        return self._orders.get(order_id) or self.denied.get(order_id)
+        order = self._orders.get(order_id) or self.denied.get(order_id)
+        return self.archive.order(order_id) if order is None and self.archive is not None else order
 
     def by_broker_id(self, broker_order_id: str) -> Order | None:
         """Return the order the broker knows by that id, or None."""
@@ -190,6 +217,8 @@ class OrderManager:
         now out of the book.
         """
         orders = self.book.get(asset, [])
+        if self.archive is not None:
+            self.archive.keep_unsplit(orders)
         for order in orders:
             order.apply_split(ratio)
         self.version += 1
@@ -227,6 +256,7 @@ class OrderManager:
             last_id: Number of the last order that was created.
             executions: Ids of the executions booked so far.
         """
+        self.archive = None  # its transactions are another run's
         book = {order.id: order for order in open_orders}
         changed = {order.id: book.get(order.id, order) for order in touched}
         known = {order.id: order for order in ended} | changed | book
@@ -286,6 +316,20 @@ class OrderManager:
             if not self.book.get(asset, True):
                 del self.book[asset]
         self._emptied.clear()
+
+    def close_session(self, first_transaction: int) -> Sequence[Order]:
+        """Return pictures of the orders that changed in the session, the latest change
+        last, and begin to count anew.
+
+        Args:
+            first_transaction: Index of the session's first.
+        """
+        if self.archive is None:
+            pictures: Sequence[Order] = tuple([order.snapshot() for order in self.touched.values()])
+        else:
+            pictures = self.archive.close_session(self.touched, first_transaction)
+        self.touched.clear()
+        return pictures
 
     def touch(self, order: Order) -> None:
         """Note that `order` changed in this session, the latest last."""

@@ -9,16 +9,17 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from rbtlive.core.state.held import Held
 from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.order import split_amount
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
+from rbtlive.model.number import ZERO, to_money
 
 
 @dataclass(slots=True, eq=False)
@@ -43,43 +44,6 @@ class Position:
         when flat.
         """
         return self.basis_cost / self.amount if self.amount else ZERO
-
-
-class Held:
-    """What was held at a moment, without prices.
-
-    Args:
-        positions: The positions as they are.
-
-    Attributes:
-        amounts: Signed shares of each position.
-    """
-
-    __slots__ = ("_assets", "_basis_costs", "_rows", "amounts")
-
-    def __init__(self, positions: Collection[Position]) -> None:
-        self._assets = [position.asset for position in positions]
-        self.amounts = [position.amount for position in positions]
-        self._basis_costs = [position.basis_cost for position in positions]
-        self._rows: list[tuple[str, int, Decimal, Decimal]] | None = None
-
-    def __len__(self) -> int:
-        return len(self.amounts)
-
-    def rows(self) -> list[tuple[str, int, Decimal, Decimal]]:
-        """Return symbol, sid, signed amount and cost basis of each position."""
-        if self._rows is None:
-            parts = zip(self._assets, self.amounts, self._basis_costs, strict=True)
-            self._rows = [
-                (
-                    asset.symbol,
-                    asset.sid,
-                    amount,
-                    ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO,
-                )
-                for asset, amount, cost in parts
-            ]
-        return self._rows
 
 
 class PositionTotals(NamedTuple):
@@ -143,6 +107,7 @@ class Portfolio:
         self._totals_version = -1  # the marks' version that they were computed at
         self._net = ZERO  # of them
         self._held: Held | None = None
+        self._held_before: tuple[Held, list[Decimal]] | None = None
 
     # -- reading ----------------------------------------------------------------------
 
@@ -161,7 +126,15 @@ class Portfolio:
     def held(self) -> Held:
         """Return what is held; made anew only when a position has changed."""
         if self._held is None:
-            self._held = Held(self.positions.values())
+            positions = self.positions.values()
+            costs = [position.basis_cost for position in positions]
+            self._held = Held(
+                list(self.positions),
+                [position.amount for position in positions],
+                costs,
+                self._held_before,
+            )
+            self._held_before = self._held, costs
         return self._held
 
     def totals(self) -> PositionTotals:

@@ -14,9 +14,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.columns import RowLog
 from rbtlive.core.state.float_figures import float_figures
 from rbtlive.core.state.order import Order
-from rbtlive.core.state.portfolio import Held
+from rbtlive.core.state.held import Held
 from rbtlive.core.state.quiet_days import (
     QuietDays,
     every_close,
@@ -148,7 +149,7 @@ class SessionRow:
     benchmark_return: float | None
     recorded: dict[str, object]
     positions: Sequence[PositionRow]
-    orders: tuple[Order, ...]
+    orders: Sequence[Order]
     transactions: tuple[int, int]
     adjustments: tuple[Adjustment, ...] = ()
 
@@ -318,6 +319,11 @@ class SessionRows(MutableSequence[SessionRow]):
         self._count, self._floats = 0, None
 
 
+def transaction_log(rows: Iterable[Transaction] = ()) -> MutableSequence[Transaction]:
+    """Return transactions that are kept in columns."""
+    return RowLog(tuple, Transaction, rows)
+
+
 def column(sessions: Sequence[SessionRow], name: str) -> list[Any]:
     """Return one field of every row."""
     return (
@@ -362,8 +368,8 @@ class RunRecord:
     settings: RunSettings
     assets: tuple[Asset, ...]
     sessions: MutableSequence[SessionRow] = field(default_factory=list)
-    transactions: list[Transaction] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
+    transactions: MutableSequence[Transaction] = field(default_factory=transaction_log)
+    orders: MutableSequence[Order] = field(default_factory=list)
     denied: list[Order] = field(default_factory=list)
     adjustments: list[Adjustment] = field(default_factory=list)
     marks: dict[str, Decimal] = field(default_factory=dict)
@@ -392,8 +398,8 @@ class RunRecord:
             self.settings,
             self.assets,
             copy.copy(self.sessions),
-            list(self.transactions),
-            [order.snapshot() for order in self.orders],
+            copy.copy(self.transactions),
+            copy.copy(self.orders),
             [order.snapshot() for order in self.denied],
             list(self.adjustments),
             dict(self.marks),

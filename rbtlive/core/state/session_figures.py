@@ -15,7 +15,8 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
-from rbtlive.core.state.portfolio import Held, PositionTotals, sum_of
+from rbtlive.core.state.held import Held
+from rbtlive.core.state.portfolio import PositionTotals, sum_of
 from rbtlive.model.number import ENGINE_CONTEXT, to_decimal
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class SessionClose(NamedTuple):
     prices: Floats | tuple[Decimal, ...]
     totals: PositionTotals | None
     recorded: dict[str, Any]
-    orders: tuple[Any, ...]
+    orders: Sequence[Any]
     transactions: tuple[int, int]
     adjustments: tuple[Any, ...] = ()
 

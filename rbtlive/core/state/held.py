@@ -1,0 +1,84 @@
+"""What was held at a moment, without prices.
+
+The rule: closes share the numbers that did not change between them; where many did, they
+are packed, equal in value and in how they are written.
+"""
+
+from __future__ import annotations
+
+from array import array
+from decimal import Decimal
+from operator import is_not
+from typing import TypeAlias
+
+from rbtlive.core.state.columns import Texts
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO
+
+Amounts: TypeAlias = "list[Decimal] | array[int]"
+"""Signed shares of positions, as integers if they are packed."""
+
+_LARGE = 1 << 60
+_MANY = 8
+"""Fewer positions are not worth packing; nor are more, if fewer than one in so many has
+changed: the others are shared.
+"""
+
+
+class Held:
+    """What was held at a moment, without prices.
+
+    Args:
+        assets: Of each position.
+        amounts: Signed shares of each.
+        costs: Signed money behind the cost basis of each.
+        before: What was held at the moment before, and its costs; None at first.
+
+    Attributes:
+        amounts: Signed shares of each position.
+    """
+
+    __slots__ = ("_assets", "_costs", "_rows", "amounts")
+
+    def __init__(
+        self,
+        assets: list[Asset],
+        amounts: list[Decimal],
+        costs: list[Decimal],
+        before: tuple[Held, list[Decimal]] | None = None,
+    ) -> None:
+        self._rows: list[tuple[str, int, Decimal, Decimal]] | None = None
+        self._assets = assets
+        self.amounts: Amounts = amounts
+        self._costs: list[Decimal] | Texts = costs
+        changed = len(costs)
+        if before is not None and before[0]._assets == assets:  # noqa: SLF001 - of this class
+            self._assets = before[0]._assets  # noqa: SLF001
+            changed = sum(map(is_not, costs, before[1]))
+        if len(costs) >= _MANY and changed * _MANY > len(costs):
+            self._costs = Texts(costs)
+            if all(map(ZERO.same_quantum, amounts)) and max(map(abs, amounts)) < _LARGE:
+                self.amounts = array("q", map(int, amounts))
+
+    def __len__(self) -> int:
+        return len(self.amounts)
+
+    def rows(self) -> list[tuple[str, int, Decimal, Decimal]]:
+        """Return symbol, sid, signed amount and cost basis of each position."""
+        if self._rows is not None:
+            return self._rows
+        costs = self._costs.values() if isinstance(self._costs, Texts) else self._costs
+        amounts = map(Decimal, self.amounts) if isinstance(self.amounts, array) else self.amounts
+        rows = [
+            (
+                asset.symbol,
+                asset.sid,
+                amount,
+                ENGINE_CONTEXT.divide(cost, amount) if amount else ZERO,
+            )
+            for asset, amount, cost in zip(self._assets, amounts, costs, strict=True)
+        ]
+        if costs is self._costs:  # what is packed is not to be kept as objects
+            self._rows = rows
+        return rows
+

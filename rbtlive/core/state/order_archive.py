@@ -1,0 +1,286 @@
+"""Orders of a backtest that have ended, and pictures of orders at sessions' closes,
+without an object each.
+
+The rule: an order is made again from what is kept, equal in every field. A market order
+that one execution filled is known by its transaction; what it looked like when it was
+placed is known by what it is now.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from datetime import datetime
+from typing import Any, overload
+
+from rbtlive.core.state.columns import RowLog
+from rbtlive.core.state.order import Order, every_field
+from rbtlive.model.number import ZERO
+from rbtlive.model.order import OrderState, Transaction
+
+_CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState.FILLED
+# What a picture is of: the order as it was placed, in one of two states; as it is now,
+# for good; or one that is kept whole.
+_AS_CREATED, _AS_PENDING, _ENDED, _WHOLE = range(4)
+_KEPT_OPEN = 64
+"""So many ended orders are kept as objects: a strategy that looks at one does so again."""
+
+
+class OrderArchive:
+    """What is kept of ended orders, and of how orders looked.
+
+    Args:
+        transactions: The run's.
+
+    Attributes:
+        live: The orders that are still objects, by id.
+    """
+
+    __slots__ = (
+        "_before_splits",
+        "_opened",
+        "_stamp_ids",
+        "_stamps",
+        "_tags",
+        "_where",
+        "_whole",
+        "live",
+        "transactions",
+    )
+
+    def __init__(self, transactions: Sequence[Transaction]) -> None:
+        self.transactions = transactions
+        self.live: dict[str, Order] = {}
+        self._whole: RowLog[Order] = RowLog(every_field, Order)
+        # By an order's number: 1 + place of its transaction, or -1 - place of its
+        # picture.
+        self._where: array[int] = array("q")
+        self._stamp_ids: list[int] = []
+        self._stamps: list[datetime] = []
+        self._tags: dict[int, str] = {}
+        self._before_splits: dict[int, Order] = {}
+        self._opened: dict[int, Order] = {}
+
+    def __len__(self) -> int:
+        return len(self._where) - self._where.count(0)
+
+    def note_time(self, number: int, dt: datetime) -> None:
+        """Note when orders of this number and later ones are placed."""
+        self._stamp_ids.append(number)
+        self._stamps.append(dt)
+
+    def keep_unsplit(self, orders: Iterable[Order]) -> None:
+        """Keep what orders look like before a split restates them."""
+        for order in orders:
+            if not order.restated:
+                self._before_splits[int(order.id)] = order.__copy__()
+
+    def close_session(
+        self, touched: Mapping[str, Order], first_transaction: int
+    ) -> Sequence[Order]:
+        """Return pictures of the orders that changed in a session, as they are; those
+        that have ended are objects no longer.
+
+        Args:
+            touched: The orders by id, the latest change last.
+            first_transaction: Index of the session's first.
+        """
+        if not touched:
+            return ()
+        fills = self.transactions[first_transaction:]
+        places = {t.order_id: n for n, t in enumerate(fills, first_transaction)}
+        keys = array("q")
+        for order_id, order in touched.items():
+            number, state = int(order_id), order.state
+            is_plain = order.limit is None and order.stop is None and not order.restated
+            if is_plain and not order.executions and state in {_CREATED, _PENDING}:
+                keys.append(4 * number + (_AS_CREATED if state is _CREATED else _AS_PENDING))
+            elif is_plain and state is _FILLED and self._follows_from(order, places.get(order_id)):
+                self._forget(order, number, 1 + places[order_id])
+                keys.append(4 * number + _ENDED)
+            else:
+                keys.append(4 * len(self._whole) + _WHOLE)
+                self._whole.append(order.snapshot())
+                if not order.is_open:
+                    self._forget(order, number, -len(self._whole))
+        return OrderPictures(self, keys)
+
+    # Whether an order is known by the transaction at that place, and by nothing else.
+    def _follows_from(self, order: Order, place: int | None) -> bool:
+        if order.executions != 1 or place is None:
+            return False
+        fill, amount = self.transactions[place], order.amount
+        return (
+            fill.amount == amount == order.filled
+            and fill.amount.same_quantum(amount)
+            and amount.same_quantum(order.filled)
+            and order.commission == fill.commission
+            and order.commission.same_quantum(fill.commission)
+            and order.reason is None
+            and order.broker_order_id is None
+        )
+
+    def _forget(self, order: Order, number: int, where: int) -> None:
+        if self.live.pop(order.id, None) is None:
+            return  # it ended before, and is news now
+        missing = number + 1 - len(self._where)
+        if missing > 0:
+            self._where.extend([0] * missing)
+        self._where[number] = where
+        if where > 0 and order.tag is not None:
+            self._tags[number] = order.tag
+
+    def order(self, order_id: str) -> Order | None:
+        """Return an ended order, or None if it is none of these."""
+        if not order_id.isdigit():
+            return None
+        number = int(order_id)
+        if number >= len(self._where) or not self._where[number]:
+            return None
+        if number not in self._opened:
+            if len(self._opened) >= _KEPT_OPEN:
+                self._opened.clear()
+            self._opened[number] = self._made(number)
+        return self._opened[number]
+
+    def orders(self, live: Mapping[str, Order]) -> Iterator[Order]:
+        """Return every order by number, those of `live` among them."""
+        waiting = iter(sorted(live, key=int))
+        following = next(waiting, None)
+        for number, where in enumerate(self._where):
+            while following is not None and int(following) <= number:
+                yield live[following]
+                following = next(waiting, None)
+            if where:
+                yield self._made(number)
+        if following is not None:
+            yield live[following]
+            yield from (live[order_id] for order_id in waiting)
+
+    def picture(self, key: int) -> Order:
+        """Return what a key stands for."""
+        number, kind = divmod(key, 4)
+        if kind == _WHOLE:
+            return self._whole[number]
+        if kind == _ENDED:
+            return self._made(number)
+        order = self._before_splits.get(number) or self.live.get(str(number))
+        if order is None:
+            order = self._made(number)
+        state = _CREATED if kind == _AS_CREATED else _PENDING
+        placed = order.created
+        return Order(
+            order.id, order.asset, order.amount, placed, placed, state=state, tag=order.tag
+        )
+
+    def _made(self, number: int) -> Order:
+        where = self._where[number]
+        if where < 0:
+            return self._whole[-1 - where]
+        fill = self.transactions[where - 1]
+        return Order(
+            str(number),
+            fill.asset,
+            fill.amount,
+            self._stamps[bisect_right(self._stamp_ids, number) - 1],
+            fill.dt,
+            filled=fill.amount,
+            commission=ZERO + fill.commission,
+            state=_FILLED,
+            executions=1,
+            tag=self._tags.get(number),
+        )
+
+
+class OrderPictures(Sequence[Order]):
+    """Pictures of orders at a session's close, made when they are read."""
+
+    __slots__ = ("_archive", "_keys")
+
+    def __init__(self, archive: OrderArchive, keys: array[int]) -> None:
+        self._archive = archive
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> Order: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Order, ...]: ...
+    def __getitem__(self, place: int | slice) -> Order | tuple[Order, ...]:
+        if isinstance(place, slice):
+            return tuple(map(self._archive.picture, self._keys[place]))
+        return self._archive.picture(self._keys[place])
+
+    def __reduce__(self) -> tuple[type, tuple[list[Order]]]:
+        return tuple, (list(self),)
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+class RunOrders(MutableSequence[Order]):
+    """Every order of a run, made when it is read.
+
+    Args:
+        archive: The ended ones.
+        live: All others by id, as they are for good.
+    """
+
+    __slots__ = ("_archive", "_live", "_rows")
+
+    def __init__(self, archive: OrderArchive, live: Mapping[str, Order]) -> None:
+        self._archive = archive
+        self._live = live
+        self._rows: list[Order] | None = None
+
+    def __len__(self) -> int:
+        return len(self._archive) + len(self._live) if self._rows is None else len(self._rows)
+
+    def __iter__(self) -> Iterator[Order]:
+        return self._archive.orders(self._live) if self._rows is None else iter(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Order: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Order]: ...
+    def __getitem__(self, place: int | slice) -> Order | list[Order]:
+        return self._list()[place]
+
+    @overload
+    def __setitem__(self, place: int, order: Order) -> None: ...
+    @overload
+    def __setitem__(self, place: slice, order: Iterable[Order]) -> None: ...
+    def __setitem__(self, place: int | slice, order: Any) -> None:
+        self._list()[place] = order
+
+    def __delitem__(self, place: int | slice) -> None:
+        del self._list()[place]
+
+    def insert(self, place: int, order: Order) -> None:
+        """Put an order before another."""
+        self._list().insert(place, order)
+
+    def __copy__(self) -> RunOrders:
+        other = RunOrders(self._archive, self._live)
+        other._rows = None if self._rows is None else list(self._rows)
+        return other
+
+    def __reduce__(self) -> tuple[type, tuple[list[Order]]]:
+        return list, (list(self),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # compared by its orders
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    # Single orders that are picked are the same object each time.
+    def _list(self) -> list[Order]:
+        if self._rows is None:
+            self._rows = list(self)
+        return self._rows
