@@ -79,6 +79,10 @@ class SlippageModel(FinancialModel, abc.ABC):
     own way.
 
     A subclass with a constructor calls `super().__init__()` first.
+
+    Our own models have a short way for whole shares of a market order that is alone at
+    its bar, `price_of_all`: the price if all of it fills, else None. Both ways give the
+    same price.
     """
 
     def __init__(self) -> None:
@@ -215,6 +219,11 @@ class NoSlippage(SlippageModel):
         """Return the close and all that is open."""
         return data.current(order.asset, "close"), order.open_amount
 
+    @staticmethod
+    def price_of_all(shares: float, close: float, volume: float) -> float | None:  # noqa: ARG004 -- as its siblings
+        """Return the close."""
+        return close
+
 
 class EquitySlippageModel(SlippageModel):
     """Base of slippage models for equities only."""
@@ -286,6 +295,14 @@ class VolumeShareSlippage(SlippageModel):
             return _NO_FILL
         return price, math.copysign(shares, direction)
 
+    def price_of_all(self, shares: float, close: float, volume: float) -> float | None:
+        """Return the impacted price; None if the volume is not enough."""
+        limit, size = float(self.volume_limit), abs(shares)
+        if not size <= limit * volume:
+            return None
+        share = min(size / volume, limit)
+        return close + share**2 * math.copysign(float(self.price_impact), shares) * close
+
 
 class FixedSlippage(SlippageModel):
     """Fill everything at the close plus (buys) or minus (sales) half a spread, whatever
@@ -309,6 +326,10 @@ class FixedSlippage(SlippageModel):
         """Return the price with half the spread, and all that is open."""
         close = float(data.current(order.asset, "close"))
         return close + float(self.spread) / 2.0 * float(order.direction), order.open_amount
+
+    def price_of_all(self, shares: float, close: float, volume: float) -> float | None:  # noqa: ARG002 -- as its siblings
+        """Return the price with half the spread."""
+        return close + float(self.spread) / 2.0 * math.copysign(1.0, shares)
 
 
 class SpreadSlippage(SlippageModel):
@@ -380,6 +401,12 @@ class FixedBasisPointsSlippage(SlippageModel):
         close = float(data.current(order.asset, "close"))
         direction = float(order.direction)
         return close + close * (self.percentage * direction), shares * direction
+
+    def price_of_all(self, shares: float, close: float, volume: float) -> float | None:
+        """Return the worsened close; None if the bar's share is not enough."""
+        if not abs(shares) <= float(self.volume_limit) * volume:
+            return None
+        return close + close * (self.percentage * (1.0 if shares > 0 else -1.0))
 
 
 class MarketImpactBase(SlippageModel):

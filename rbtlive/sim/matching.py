@@ -31,6 +31,11 @@ class RestingOrder(Protocol):
     executions: int
 
 
+EmitWhole = Callable[[Any, Decimal, Decimal], None]
+"""Books the execution that fills an order whole, its first: order, price a share,
+commission.
+"""
+
 Emit = Callable[[Any, Decimal, Decimal, Decimal], None]
 """Books an execution: order, signed amount, price a share, commission."""
 
@@ -103,9 +108,11 @@ class SimVenue:
             # A model with a loop of its own decides for itself which orders it looks
             # at.
             self._may_skip = getattr(type(slippage), "simulate", None) is SlippageModel.simulate
+            self._price_of_all = _own_way(slippage, "price_of_all")
         if commission is not None:
             self.commission = commission
             self._shows_fills = not _is_ours(commission)
+            self._cost_of_first = _own_way(commission, "cost_of_first")
 
     def has_nothing_to_do(
         self,
@@ -133,6 +140,7 @@ class SimVenue:
         data: Any,
         now: datetime,
         emit: Emit,
+        emit_whole: EmitWhole | None = None,
         version: int = 0,
         close_of: Callable[[int], float] | None = None,
     ) -> None:
@@ -148,12 +156,17 @@ class SimVenue:
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
             emit: Books an execution: order, signed amount, price a share, commission.
+            emit_whole: Books one that fills an order whole, at half the cost; None books
+                all by `emit`.
         """
         self.matched_version = version
+        short = emit_whole if self._price_of_all and self._cost_of_first else None
         bounded_by = close_of if self._may_skip else None
         seen = data if self._shows_orders else getattr(data, "floats", data)
         for asset, orders in list(book.items()):
             first = orders[0] if orders else None
+            if short is not None and len(orders) == 1 and self._fill_whole(first, seen, short):
+                continue
             if first is None or first.limit is not None or first.stop is not None:
                 # A market order fills on any bar that has a close: for others there are
                 # bounds.
@@ -169,6 +182,27 @@ class SimVenue:
             )
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
+
+    # Fills a market order for whole shares that is alone in its bar, if the bar has room
+    # for all of it; the same as the long way gives.
+    def _fill_whole(self, order: Any, data: Any, emit: EmitWhole) -> bool:
+        asset, amount = order.asset, order.amount
+        if (
+            order.limit is not None
+            or order.stop is not None
+            or order.executions
+            or not (asset.has_volume and asset.lot_size == _ONE and _ONE.same_quantum(amount))
+        ):
+            return False
+        close, volume, shares = data.current(asset, "close"), data.current(asset, "volume"), float(amount)
+        if not (close > 0.0 and volume > 0.0):
+            return False
+        price = self._price_of_all(shares, close, volume)
+        if price is None or not 0.0 < price < _FAR:
+            return False
+        exact = to_money(price)
+        emit(order, exact, to_money(self._cost_of_first(shares, float(exact))))
+        return True
 
     def _execute(self, shown: Any, price: Any, *, amount: Any, now: datetime, emit: Emit) -> None:
         order: RestingOrder = shown.raw if self._shows_orders else shown
@@ -226,6 +260,13 @@ def _is_ours(model: object) -> bool:
 
 
 _OURS = "rbtlive.finance."
+_ONE = Decimal(1)
+_FAR = 1e12
+
+
+# What a model's own class gives, and no class derived from it has changed.
+def _own_way(model: object, name: str) -> Any:
+    return getattr(model, name) if _is_ours(model) and name in vars(type(model)) else None
 
 
 def execution_id(order: RestingOrder) -> str:

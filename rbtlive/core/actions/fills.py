@@ -6,6 +6,7 @@ step's transactions come before all of its commissions: cost basis depends on it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -38,7 +39,11 @@ def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
 
 def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     now, emit = state.now, state.emit
+    book_whole = None
     if emit is None:
+        if state.callbacks.hooks["on_order_fill"] is None:
+            book_whole = _whole_fills(state, now)
+
         # Nobody else hears of fills, so no event is made: a third of an order's cost.
         def book(order: Order, amount: Decimal, price: Decimal, commission: Decimal) -> None:
             name = execution_id(order)
@@ -54,9 +59,26 @@ def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
         data=state.data,
         now=now,
         emit=book,
+        emit_whole=book_whole,
         version=state.orders.version,
         close_of=state.market.close,
     )
+
+
+# Books executions that fill their orders whole; the same as the long way does.
+def _whole_fills(state: RunState, now: datetime) -> Callable[[Order, Decimal, Decimal], None]:
+    transact, fill_whole = state.portfolio.book_transaction, state.orders.fill_whole
+    charge, note = state.unbooked_commissions.append, state.record.transactions.append
+
+    def book(order: Order, price: Decimal, commission: Decimal) -> None:
+        asset, amount, order_id = order.asset, order.amount, order.id
+        fill_whole(order, commission, now)
+        transact(asset, amount, price=price, dt=now)
+        if commission > ZERO:
+            charge((asset, commission))
+        note(Transaction(now, asset, amount, price, commission, order_id, f"{order_id}-1"))
+
+    return book
 
 
 def on_fill(state: RunState, event: OrderFillEvent) -> None:
@@ -86,9 +108,9 @@ def settle(state: RunState) -> None:
         InvariantBroken: they do not.
     """
     portfolio = state.portfolio
-    for asset, cost in state.unbooked_commissions:
-        portfolio.book_commission(asset, cost)
-    state.unbooked_commissions.clear()
+    if state.unbooked_commissions:
+        portfolio.book_commissions(state.unbooked_commissions)
+        state.unbooked_commissions.clear()
     if state.balanced_version != portfolio.version:
         state.balanced_version = portfolio.version
         off = portfolio.conservation_error()

@@ -7,7 +7,7 @@ marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -66,6 +66,50 @@ def shares_for_percent(state: RunState, asset: Asset, percent: Any) -> Decimal:
     return shares_for_value(
         state, asset, state.portfolio.portfolio_value * number(percent, "percent")
     )
+
+
+def quick_targets(
+    state: RunState, targets: Iterable[tuple[Asset, Any]]
+) -> Iterator[Decimal | None]:
+    """Return, for each asset, what is missing to hold its fraction of the portfolio's
+    value, in whole shares; None where that has to be computed exactly.
+
+    Floats decide where they are certain: their error is below a hundred-thousandth of a
+    share, and what they give is further than that from where shares are rounded.
+    """
+    quirks, market, book = state.quirks, state.market, state.orders.book
+    positions, listed = state.portfolio.positions, market.listing.first
+    session, price_of = market.session, market.price
+    if quirks.round_in_binary or quirks.round_history:
+        yield from (None for _ in targets)
+        return
+    state.marks.mark()
+    value = float(state.portfolio.portfolio_value)
+    for asset, target in targets:
+        kind, place = type(target), asset.index
+        if (
+            (kind is not float and kind is not int)
+            or asset in book
+            or asset.lot_size != _ONE
+            or session < listed[place]
+        ):
+            yield None
+            continue
+        price = price_of(place)
+        if not price > _CHEAP:
+            yield None
+            continue
+        worth = value * target / price
+        position = positions.get(asset)
+        missing = worth if position is None else worth - float(position.amount)
+        shares = int(missing) if -_CERTAIN < worth < _CERTAIN else 0
+        off = abs(missing - shares)
+        yield Decimal(shares) if shares and _UNSURE < off < 1.0 - _UNSURE else None
+
+
+_CERTAIN = 1e9
+_UNSURE = 0.0002
+_CHEAP = 0.0001
 
 
 def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:

@@ -161,6 +161,15 @@ class Order:
         self.commission += commission
         self.executions += 1
 
+    def fill_whole(self, commission: Decimal, dt: datetime) -> None:
+        """Book the one execution of an order that has had none before.
+
+        Raises:
+            IllegalTransition: an order in this state cannot fill.
+        """
+        self.move(_FILLED, dt)
+        self.filled, self.commission, self.executions = self.amount, commission, 1
+
     def check_triggers(self, price: Decimal, dt: datetime) -> None:
         """Latch stop and limit once `price` touches them; a reached stop-limit goes on
         as a limit order.

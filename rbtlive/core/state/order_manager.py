@@ -177,6 +177,22 @@ class OrderManager:
         if order.state not in OPEN_STATES:
             self._take_from_book(order)
 
+    def fill_whole(self, order: Order, commission: Decimal, dt: datetime) -> None:
+        """Book the one execution of an order that is alone in its asset's book, and has
+        had none before.
+
+        Raises:
+            IllegalTransition: the order cannot fill in its state; nothing has changed
+                then.
+        """
+        order.fill_whole(commission, dt)
+        del self.book[order.asset]
+        self.version += 1
+        order_id, touched = order.id, self.touched
+        if order_id in touched:
+            del touched[order_id]
+        touched[order_id] = order
+
     def apply_update(self, event: OrderUpdateEvent) -> bool:
         """Move an order to the state the venue reports; return whether anything
         changed.

@@ -205,10 +205,18 @@ class Portfolio:
         if position is None:
             position = positions[asset] = Position(asset)
         cash_flow = to_money(-price * amount)
-        after = position.amount + amount
-        self._move_cost(position, amount, price=price, cash_flow=cash_flow)
+        before = position.amount
+        after = before + amount
+        if not before or before.is_signed() == amount.is_signed():
+            position.fill_cost -= cash_flow
+            position.basis_cost += amount * price
+        else:
+            self._reduce(position, amount, price=price, cash_flow=cash_flow)
         position.amount = after
-        self._move_cash(cash_flow)
+        self.cash += cash_flow
+        self.cash_flow += cash_flow
+        self._totals = self._held = None
+        self.version += 1
         if after:
             self.marks.note_fill(asset, price, dt)
         else:
@@ -216,15 +224,11 @@ class Portfolio:
             self.marks.drop(asset)
         return position
 
-    def _move_cost(
+    def _reduce(
         self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal
     ) -> None:
         before = position.amount
         after = before + amount
-        if not before or before.is_signed() == amount.is_signed():
-            position.fill_cost -= cash_flow
-            position.basis_cost += amount * price
-            return
         if not after:  # closing
             self.realized += cash_flow - position.fill_cost
             position.fill_cost = position.basis_cost = ZERO
@@ -245,13 +249,31 @@ class Portfolio:
         """Charge `cost`, and spread it over the position's cost basis if there still is
         a position.
         """
-        if not cost:
-            return
-        position = self.positions.get(asset)
-        if position is not None:
-            position.basis_cost += cost
-        self.commissions_paid += cost
-        self._move_cash(-cost)
+        self.book_commissions(((asset, cost),))
+
+    def book_commissions(self, costs: Iterable[tuple[Asset, Decimal]]) -> None:
+        """Charge several, in turn."""
+        positions, paid, cash, flow = (
+            self.positions,
+            self.commissions_paid,
+            self.cash,
+            self.cash_flow,
+        )
+        count = 0
+        for asset, cost in costs:
+            if not cost:
+                continue
+            count += 1
+            position = positions.get(asset)
+            if position is not None:
+                position.basis_cost += cost
+            paid += cost
+            cash -= cost
+            flow -= cost
+        if count:
+            self.commissions_paid, self.cash, self.cash_flow = paid, cash, flow
+            self._totals = self._held = None
+            self.version += count
 
     def book_dividend(self, cash: Decimal) -> None:
         """Receive a dividend, or pay one on a short (negative)."""

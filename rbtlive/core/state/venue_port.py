@@ -30,6 +30,7 @@ class Venue(Protocol):
         data: Any,
         now: datetime,
         emit: Callable[[Any, Decimal, Decimal, Decimal], None],
+        emit_whole: Callable[[Any, Decimal, Decimal], None] | None,
         version: int,
         close_of: Callable[[int], float],
     ) -> None:

@@ -13,6 +13,7 @@ from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import check_orderable, resolve
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
+    enter,
     place_batch,
     place_order,
     show_open_orders,
@@ -164,9 +165,13 @@ class OrderMethods(Bound):
         known = check_orderable(state, asset, "order_target_percent")
         if known is None:
             return None
-        amount = sizing.shares_to_target(
-            state, known, sizing.shares_for_percent(state, known, target)
-        )
+        [amount] = sizing.quick_targets(state, ((known, target),))
+        if amount is None:
+            amount = sizing.shares_to_target(
+                state, known, sizing.shares_for_percent(state, known, target)
+            )
+        elif limit_price is stop_price is style is tag is None and not state.trading_controls:
+            return enter(state, known, amount)
         return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_percents(
