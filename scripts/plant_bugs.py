@@ -122,8 +122,8 @@ BUGS = (
     Bug(
         "commission is paid twice",
         "core/state/portfolio.py",
-        "        self._move_cash(-cost)",
-        "        self._move_cash(-cost - cost)",
+        "            cash -= cost\n",
+        "            cash -= cost + cost\n",
     ),
     Bug(
         "reducing moves the cost basis",

@@ -26,8 +26,8 @@ class CommissionModel(FinancialModel, abc.ABC):
     """Base of commission models; derive from it and write `calculate` to charge in your
     own way.
 
-    Our own models have a short way for the first fill of an order, `cost_of_first`. Both
-    ways give the same money.
+    Our own models have a short way for the first fill of an order, `cost_of_first`.
+    Both ways give the same money.
     """
 
     @abc.abstractmethod

@@ -156,8 +156,8 @@ class SimVenue:
             data: The bar data that slippage models read.
             now: END of the bar, UTC.
             emit: Books an execution: order, signed amount, price a share, commission.
-            emit_whole: Books one that fills an order whole, at half the cost; None books
-                all by `emit`.
+            emit_whole: Books one that fills an order whole, at half the cost; None
+                books all by `emit`.
         """
         self.matched_version = version
         short = emit_whole if self._price_of_all and self._cost_of_first else None
@@ -183,8 +183,8 @@ class SimVenue:
             for order, price, amount in self.slippage.simulate(seen, asset, shown):
                 self._execute(order, price, amount=amount, now=now, emit=emit)
 
-    # Fills a market order for whole shares that is alone in its bar, if the bar has room
-    # for all of it; the same as the long way gives.
+    # Fills a market order for whole shares that is alone in its bar, if the bar has
+    # room for all of it; the same as the long way gives.
     def _fill_whole(self, order: Any, data: Any, emit: EmitWhole) -> bool:
         asset, amount = order.asset, order.amount
         if (
@@ -194,7 +194,11 @@ class SimVenue:
             or not (asset.has_volume and asset.lot_size == _ONE and _ONE.same_quantum(amount))
         ):
             return False
-        close, volume, shares = data.current(asset, "close"), data.current(asset, "volume"), float(amount)
+        close, volume, shares = (
+            data.current(asset, "close"),
+            data.current(asset, "volume"),
+            float(amount),
+        )
         if not (close > 0.0 and volume > 0.0):
             return False
         price = self._price_of_all(shares, close, volume)

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from rbtlive.core.serialization import capture
 from rbtlive.core.state.fixed_point import sums_in_fixed_point
 from rbtlive.core.state.held import Held
-from rbtlive.core.state.portfolio import Position
 from rbtlive.core.state.record import SessionRow, SessionRows, column
 from rbtlive.core.state.session_figures import (
     FEW,

@@ -157,13 +157,14 @@ def test_all_transactions_of_a_bar_are_booked_before_all_its_commissions(monkeyp
     def watched(name):
         book = getattr(Portfolio, name)
 
-        def booked(portfolio, asset, *args, **facts):
-            seen.append((name, asset.symbol))
-            return book(portfolio, asset, *args, **facts)
+        def booked(portfolio, what, *args, **facts):
+            assets = [asset for asset, _ in what] if name == "book_commissions" else [what]
+            seen.extend((name, asset.symbol) for asset in assets)
+            return book(portfolio, what, *args, **facts)
 
         return booked
 
-    for name in ("book_transaction", "book_commission"):
+    for name in ("book_transaction", "book_commissions"):
         monkeypatch.setattr(Portfolio, name, watched(name))
 
     scripted({1: [buy("AAA", 10), buy("AAA", -10), buy("BBB", 5)]}, daily_frame(2))
@@ -172,9 +173,9 @@ def test_all_transactions_of_a_bar_are_booked_before_all_its_commissions(monkeyp
         ("book_transaction", "AAA"),
         ("book_transaction", "AAA"),
         ("book_transaction", "BBB"),
-        ("book_commission", "AAA"),
-        ("book_commission", "AAA"),
-        ("book_commission", "BBB"),
+        ("book_commissions", "AAA"),
+        ("book_commissions", "AAA"),
+        ("book_commissions", "BBB"),
     ]
 
 

@@ -104,7 +104,8 @@ def quick_targets(
         missing = worth if position is None else worth - float(position.amount)
         shares = int(missing) if -_CERTAIN < worth < _CERTAIN else 0
         off = abs(missing - shares)
-        yield Decimal(shares) if shares and _UNSURE < off < 1.0 - _UNSURE else None
+        is_sure = shares and _UNSURE < off < 1.0 - _UNSURE
+        yield Decimal(shares) * asset.lot_size if is_sure else None
 
 
 _CERTAIN = 1e9

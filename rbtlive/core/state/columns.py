@@ -1,5 +1,5 @@
-"""Rows of one kind, kept as columns: what a run of a million fills leaves behind takes a
-tenth of what as many objects would.
+"""Rows of one kind, kept as columns: a tenth of the memory that as many objects
+take.
 
 The rule: a row that is read is equal to the one that was added, in how its numbers are
 written too.

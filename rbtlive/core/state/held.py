@@ -1,7 +1,7 @@
 """What was held at a moment, without prices.
 
-The rule: closes share the numbers that did not change between them; where many did, they
-are packed, equal in value and in how they are written.
+The rule: closes share the numbers that did not change between them; where many did,
+they are packed, equal in value and in how they are written.
 """
 
 from __future__ import annotations
@@ -81,4 +81,3 @@ class Held:
         if costs is self._costs:  # what is packed is not to be kept as objects
             self._rows = rows
         return rows
-

@@ -24,7 +24,9 @@ _CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState
 # for good; or one that is kept whole.
 _AS_CREATED, _AS_PENDING, _ENDED, _WHOLE = range(4)
 _KEPT_OPEN = 64
-"""So many ended orders are kept as objects: a strategy that looks at one does so again."""
+"""So many ended orders are kept as objects: a strategy that looks at one does so
+again.
+"""
 
 
 class OrderArchive:

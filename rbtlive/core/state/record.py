@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, cast, overload
 from rbtlive.core.state.adjustments import Adjustment
 from rbtlive.core.state.columns import RowLog
 from rbtlive.core.state.float_figures import float_figures
-from rbtlive.core.state.order import Order
 from rbtlive.core.state.held import Held
+from rbtlive.core.state.order import Order
 from rbtlive.core.state.quiet_days import (
     QuietDays,
     every_close,

@@ -158,11 +158,9 @@ def totals_of(closes: Sequence[SessionClose]) -> list[PositionTotals]:
 
 def sum_exactly(close: SessionClose) -> PositionTotals:
     """Return the sums over the positions of a close, one by one."""
+    amounts = map(Decimal, close.held.amounts)
     return sum_of(
-        [
-            amount * price
-            for amount, price in zip(close.held.amounts, exact(close.prices), strict=True)
-        ]
+        [amount * price for amount, price in zip(amounts, exact(close.prices), strict=True)]
     )
 
 
