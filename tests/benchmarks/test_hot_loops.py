@@ -132,13 +132,13 @@ def test_a_second_look_at_every_event_is_noticed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = Order.apply_fill
+    quick = Order.fill_whole
 
     def slow(order: Order, *facts: Any) -> None:
         copy.deepcopy(order)
         quick(order, *facts)
 
-    monkeypatch.setattr(Order, "apply_fill", slow)
+    monkeypatch.setattr(Order, "fill_whole", slow)
 
     assert calls_per_order(Crossover) > AN_ORDER
 
