@@ -301,7 +301,7 @@ class VolumeShareSlippage(SlippageModel):
         if not size <= limit * volume:
             return None
         share = min(size / volume, limit)
-        return close + share**2 * math.copysign(float(self.price_impact), shares) * close
+        return close + (share**2) * math.copysign(float(self.price_impact), shares) * close
 
 
 class FixedSlippage(SlippageModel):
