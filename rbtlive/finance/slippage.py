@@ -329,7 +329,8 @@ class FixedSlippage(SlippageModel):
 
     def price_of_all(self, shares: float, close: float, volume: float) -> float | None:  # noqa: ARG002 -- as its siblings
         """Return the price with half the spread."""
-        return close + float(self.spread) / 2.0 * math.copysign(1.0, shares)
+        half = float(self.spread) * 0.5
+        return close + half * math.copysign(1.0, shares)
 
 
 class SpreadSlippage(SlippageModel):
