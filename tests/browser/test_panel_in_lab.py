@@ -248,9 +248,11 @@ def test_an_order_is_cancelled_and_a_position_closed_where_they_stand(browser, l
 
 def cancel_and_close(page, live):
     wait_until(lambda: int(engine_says(page)["held"]) > 0, "something to be held")
+    # It is placed some bars after something is held: a pause before would wait for ever.
+    resting = live.locator(".rbt-orders tbody tr", has_text="0.50").first
+    resting.wait_for()
     choose(live, "Pause")
     live.locator(".rbt-pill", has_text="paused").wait_for()
-    resting = live.locator(".rbt-orders tbody tr", has_text="0.50").first
     number = resting.locator("td").first.inner_text()
     # By its number: a row that comes in above moves the first one.
     row = live.locator(f".rbt-orders tbody tr:has(td:first-child:text-is('{number}'))")
