@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 
 import polars as pl
@@ -22,11 +23,14 @@ from rbtlive.model.arrays import np
 _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
 
-
-_NO_NUMBERS: Final = (dt.timedelta, dt.date, dt.time, bool)
-"""What polars would make numbers of, beside numbers."""
-
 _BEYOND: Final = 2**64
+
+
+# What polars would make numbers of, beside numbers. Asked for once there are rows: the
+# import leaves numpy to who needs it.
+@cache
+def _no_numbers() -> tuple[type, ...]:
+    return (dt.timedelta, dt.date, dt.time, np.timedelta64, np.datetime64, bool, np.bool_)
 
 
 def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
@@ -37,7 +41,7 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
     """
     values = list(values)
     kinds = set(map(type, values))
-    mixed = len(kinds) > 1 and any(issubclass(kind, _NO_NUMBERS) for kind in kinds)
+    mixed = len(kinds) > 1 and any(issubclass(kind, _no_numbers()) for kind in kinds)
     row = next((n for n, one in enumerate(values) if _is_no_number(one, mixed=mixed)), None)
     if row is None:
         return
@@ -52,7 +56,7 @@ def refuse_mixed(name: str, values: Iterable[Any], where: str) -> None:
 def _is_no_number(value: Any, *, mixed: bool) -> bool:
     if type(value) is int:
         return not -_BEYOND < value < _BEYOND
-    return mixed and isinstance(value, (*_NO_NUMBERS, np.timedelta64, np.datetime64, np.bool_))
+    return mixed and isinstance(value, _no_numbers())
 
 
 def of_rows(rows: Sequence[Any], where: str) -> Table:
