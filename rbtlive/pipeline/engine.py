@@ -16,7 +16,7 @@ from rbtlive.pipeline.missing import ENGINE_NAMES, refusing
 from rbtlive.pipeline.plan import Plan
 from rbtlive.pipeline.source import Source
 from rbtlive.pipeline.term import AssetExists, ComputableTerm, InputDates, LoadableTerm
-from rbtlive.pipeline.windows import Windows, as_array, as_loaded
+from rbtlive.pipeline.windows import InputWindows, as_array, as_loaded
 
 
 class Computed(NamedTuple):
@@ -167,7 +167,7 @@ class _Run:
             low = begin - (term.window_length - 1)
             first = self.first + self.rows_of(one)
             loaded = as_loaded(self.known[one], first).tail(low - self.rows_of(one))
-            windows.append(Windows(loaded, term.window_length, mask))
+            windows.append(InputWindows(loaded, term.window_length, mask))
         return windows
 
 

@@ -326,7 +326,7 @@ class DownsampledMixin(StandardOutputs, UniversalMixin):
 
 
 class OneWindow:
-    """A single window, as `Windows` of one day.
+    """A single window, as `InputWindows` of one day.
 
     Args:
         window: Days x assets, already masked.

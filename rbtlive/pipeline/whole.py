@@ -11,7 +11,7 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rolling
-from rbtlive.pipeline.windows import Loaded, Windows
+from rbtlive.pipeline.windows import InputWindows, Loaded
 
 
 class _Inputs:
@@ -28,7 +28,7 @@ class _Inputs:
         first: Session number of the first row.
     """
 
-    def __init__(self, windows: Sequence[Windows], mask: Any) -> None:
+    def __init__(self, windows: Sequence[InputWindows], mask: Any) -> None:
         pairs = [one.loaded.levelled(one.length) for one in windows]
         self.values = [values for values, _ in pairs]
         self.levels = [levels for _, levels in pairs]
@@ -52,7 +52,9 @@ class _Inputs:
 
 def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
     """Return the inputs of a term, if they can be taken whole."""
-    if not all(isinstance(one, Windows) and one.loaded.values.dtype.kind == "f" for one in windows):
+    if not all(
+        isinstance(one, InputWindows) and one.loaded.values.dtype.kind == "f" for one in windows
+    ):
         return None
     if any(one.loaded.values.shape[1] != mask.shape[1] for one in windows):
         return None

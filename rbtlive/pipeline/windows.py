@@ -78,7 +78,7 @@ class Loaded(NamedTuple):
         return self.values / levels[:-1], levels[length:]
 
 
-class Windows:
+class InputWindows:
     """The windows of one input, one a row.
 
     Args:
@@ -105,7 +105,7 @@ class Windows:
         self._part_from = self._part_to = 0
         self._place: Any = None  # where a column is in it; -1 if it is not
 
-    def __iter__(self) -> Windows:
+    def __iter__(self) -> InputWindows:
         return self
 
     def __next__(self) -> Any:
