@@ -78,6 +78,13 @@ def test_a_helper_beside_the_callback_is_left_alone():
     assert rbt.backtest(Helps, daily_frame(5)).context.ready
 
 
+@pytest.mark.parametrize("name", ["_handle_data", "my_handle_data", "handle_data2"])
+def test_a_helper_named_after_a_callback_is_left_alone(name):
+    strategy = {"initialize": lambda context: None, name: nothing}
+
+    assert rbt.backtest(strategy, daily_frame({"AAA": [1.0, 2.0]})).orders.is_empty()
+
+
 def test_a_class_of_no_base_is_shown_both_ways_out():
     with pytest.raises(
         NotAStrategy, match=r"Plain\(rbtlive.TradingAlgorithm\).* instance, Plain\(\)"

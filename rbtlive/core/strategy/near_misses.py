@@ -23,7 +23,9 @@ _CALLED: Final = {
 
 
 def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]]) -> None:
-    """Refuse a strategy that defines, say, `initalize` and no `initialize`.
+    """Refuse a strategy that defines, say, `handel_data` and no `handle_data`.
+
+    A name that holds the callback's own (`_handle_data`, `reinitialize`) is a helper.
 
     Args:
         strategy: A class, an instance, a module, a mapping or any namespace.
@@ -35,7 +37,7 @@ def refuse_near_misses(strategy: Any, callbacks: Mapping[str, Callable[..., Any]
     missing = [name for name in _CALLED if name not in callbacks]
     for name in _functions(strategy) if missing else ():
         near = difflib.get_close_matches(name, missing, n=1, cutoff=_LIKENESS)
-        if near:
+        if near and near[0] not in name:
             right = near[0] + _CALLED[near[0]]
             raise NoCallbacks(
                 f"{name}() of the strategy would never be called: did you mean {right}? Give it "
