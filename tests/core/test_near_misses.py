@@ -82,7 +82,7 @@ def test_a_helper_beside_the_callback_is_left_alone():
 def test_a_helper_named_after_a_callback_is_left_alone(name):
     strategy = {"initialize": lambda context: None, name: nothing}
 
-    assert rbt.backtest(strategy, daily_frame({"AAA": [1.0, 2.0]})).orders.is_empty()
+    assert rbt.backtest(strategy, daily_frame(5)).orders.is_empty()
 
 
 def test_a_class_of_no_base_is_shown_both_ways_out():
