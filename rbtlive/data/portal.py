@@ -90,7 +90,7 @@ class PolarsDataPortal:
     backtests read the sessions they are in, so that memory is bounded by those and by
     the longest window asked for. Files whose rows are in the order of time are read
     where they are and must stay as they are; bars in another order, and those of a lazy
-    frame, are copied into a temporary file (TMPDIR) for as long as the portal listing:
+    frame, are copied into a temporary file (TMPDIR) for as long as the portal lives:
     56 bytes a bar.
 
     Args:
@@ -324,7 +324,7 @@ class PolarsDataPortal:
         Raises:
             BadFrequency: the frequency is no interval, or the data has no bars that add
                 up to it.
-            SettingsError: a portal listing by another calendar than the one named.
+            SettingsError: a portal has another calendar than the one named.
             DataError: the frame cannot be used.
         """
         interval = Interval.parse(frequency)

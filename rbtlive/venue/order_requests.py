@@ -62,7 +62,7 @@ class OrderRequest:
         qty: Shares, positive.
         side: "buy" or "sell".
         type: "market", "limit", "stop" or "stop_limit".
-        time_in_force: "day" or "gtc".
+        time_in_force: "day", "gtc", or for pairs "ioc".
         limit_price: Price, or None.
         stop_price: Price, or None.
         extended_hours: Whether it may fill before and after the session.

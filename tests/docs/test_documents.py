@@ -111,3 +111,19 @@ def test_the_table_of_differences_is_that_of_the_quirks():
 
     assert [row[0].strip("`") for row in table] == [field.name for field in fields(Quirks)]
     assert all(len(row) == 3 and all(row) for row in table)
+
+
+def names_of_changes():
+    """Yield what CONTRIBUTING's table of changes names in code style."""
+    for row in rows(read(ROOT / "CONTRIBUTING.md"), "## Where do I change what"):
+        yield from re.findall(r"`([\w./]+)`", " ".join(row))
+
+
+@pytest.mark.parametrize("name", sorted(set(names_of_changes())))
+def test_a_name_in_the_table_of_changes_exists(name):
+    if "/" in name or name.endswith((".py", ".toml")):
+        places = [*ROOT.glob(name.rstrip("/")), *(ROOT / "rbtlive").rglob(name.rstrip("/"))]
+        assert places, name
+    else:
+        code = "\n".join(read(path) for path in (ROOT / "rbtlive").rglob("*.py"))
+        assert re.search(rf"\b{re.escape(name.split('.')[-1])}\b", code), name

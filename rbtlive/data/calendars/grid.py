@@ -123,7 +123,7 @@ class BarGrid:
 
 
 def calendar_of(calendar: TradingCalendar, interval: Interval) -> TradingCalendar:
-    """Return the calendar that a run over bars of an interval listing by.
+    """Return the calendar by which a run over bars of an interval lives.
 
     For weeks and months each of them is one session: it opens with its first session,
     closes with its last, and has the label of its last. For all other intervals it is

@@ -69,7 +69,7 @@ class SliceJudge:
 
     Args:
         state: The run's.
-        latest: Gives the END of the latest bar that can be right; None for sources that
+        latest: Gives the END of the latest bar that can be right; None for sources
             of the past.
     """
 

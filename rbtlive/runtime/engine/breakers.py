@@ -91,7 +91,7 @@ class Breakers:
                 )
 
     @property
-    def look_at_books(self) -> bool:
+    def checked_after_slices(self) -> bool:
         """Whether a limit is set that is checked after each slice."""
         limits = (
             self.max_drawdown,
@@ -114,7 +114,7 @@ class BreakerWatch:
 
     def __init__(self, limits: Breakers) -> None:
         self.limits = limits
-        self.has_checks = limits.look_at_books
+        self.has_checks = limits.checked_after_slices
         self._peak = Decimal(0)
         self._sessions_before = self._errors_before = self._orders_before = 0
         self._session = -1

@@ -257,7 +257,7 @@ def _rows_of(packed: Packed, first: int, *, with_bars: bool) -> list[Row]:
     texts = json.loads(data[at:])
     numbers = columns[0]
     walls = np.cumsum(columns[1]).tolist()
-    if len(columns) > 2:
+    if len(columns) > 2:  # times are whole microseconds; else they are among the texts
         moments_us = np.cumsum(columns[2]).tolist()
         stamps = [datetime_text(_EPOCH + timedelta(microseconds=us)) for us in moments_us]
     else:

@@ -18,7 +18,7 @@ from rbtlive.runtime.journal.codec import canonical_json
 from rbtlive.runtime.journal.files import refuse_link
 
 FORMAT: Final = 2
-"""Number of the file format; raised when a version before cannot read new files."""
+"""Number of the file format; raised when an earlier rbtlive cannot read new files."""
 _WITHOUT_BLOCKS: Final = 1
 """The format before blocks: it is read, and becomes the current one when its run is
 carried on.
@@ -100,7 +100,7 @@ def use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Give a file of the format before a table of blocks."""
+    """Add the table of blocks to a file of the previous format."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == _WITHOUT_BLOCKS:
         connection.execute("DROP TABLE temp.blocks")
