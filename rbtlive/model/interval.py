@@ -20,8 +20,8 @@ MINUTE_US: Final = 60_000_000
 DAY_US: Final = 86_400_000_000
 
 USUAL_INTERVALS: Final = ("1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo")
-"""What people run on; any number of minutes below a day is an interval too. The last bar
-of a session is shorter where it does not fit.
+"""What people run on; any number of minutes below a day is an interval too. A session's
+last bar is shorter where it does not fit.
 """
 _LONGEST_MINUTES: Final = 1_440
 _UNITS: Final[dict[str, tuple[Unit, int]]] = {

@@ -97,7 +97,8 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
         fresh: Start a new run even if the last one has not ended.
         on_error: An exception in a callback is kept and counted ("continue"), or ends
             the session ("raise").
-        max_errors: Trading halts after this many failing callbacks in a row.
+        max_errors: Trading halts after this many failing callbacks in a row; a callback
+            that succeeds excuses its own failures only.
         on_divergence: What happens if a replay goes another way: "raise", or
             "positions" to go on from the positions.
         open_orders: What happens to open orders on `stop()`.

@@ -113,6 +113,29 @@ def test_a_failed_session_is_replayed_to_the_same_failure_by_the_next_attach(tmp
     assert rows_of(tmp_path, "Fragile") == rows
 
 
+ONE_OF_TWO = """
+class OneOfTwo(rbt.TradingAlgorithm):
+    def initialize(self, context):
+        context.mornings = 0
+    def before_trading_start(self, context, data):
+        context.mornings += 1
+    def handle_data(self, context, data):
+        raise ValueError("always")
+"""
+
+
+def test_a_callback_that_always_fails_halts_trading_although_another_succeeds(tmp_path):
+    strategy = defined(ONE_OF_TWO, "OneOfTwo")
+
+    session = run(whole(strategy, tmp_path, feed=rbt.ReplayFeed(daily_frame(9)), max_errors=4))
+
+    assert session.trading_state == "halted"
+    assert session.engine.core.state.halt_reason == "4 callbacks in a row failed"
+    assert session.context.mornings == 9
+    assert sum("callbacks in a row failed" in line for line in session.logs) <= 2
+    assert session.parity().identical
+
+
 def test_so_many_failures_in_a_row_halt_trading(tmp_path):
     strategy = defined(FRAGILE.replace("(3, 5)", "(2, 4, 5, 6)"), "Fragile")
 

@@ -35,6 +35,7 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
     market, callbacks, decimals = state.market, state.callbacks, state.decimals
     advance, open_orders, data = market.advance, state.orders.book, state.data
     handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
+    failing = callbacks.failing
     for row in rows:
         if getcontext() is not decimals:
             setcontext(decimals)
@@ -54,9 +55,10 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
                     if result is not None:
                         refuse_unrun(result, "handle_data")
                 except BaseException as failure:  # noqa: BLE001 - around a user's callback
-                    survive(state, failure)
+                    survive(state, failure, "handle_data")
                 else:
-                    callbacks.failures_in_row = 0
+                    if failing:
+                        failing.pop("handle_data", None)
                 if waiting:
                     deliver(state)
             if state.scheduled:

@@ -41,16 +41,18 @@ def call(state: RunState, callback: Callable[..., Any], *args: Any) -> None:
         if result is not None:
             refuse_unrun(result, "a callback")
     except BaseException as failure:  # noqa: BLE001 - around a user's callback
-        survive(state, failure)
+        survive(state, failure, _name(callback))
     else:
-        state.callbacks.failures_in_row = 0
+        if state.callbacks.failing:
+            excuse(state, _name(callback))
     state.keep_decimals()
     if state.callbacks.waiting:
         deliver(state)
 
 
-def survive(state: RunState, failure: BaseException) -> None:
-    """End the run by `failure`, or keep it and go on: what on_error asks for.
+def survive(state: RunState, failure: BaseException, callback: str) -> None:
+    """End the run by `failure` of a callback, or keep it and go on: what on_error asks
+    for.
 
     Raises:
         BaseException: `failure` itself, with on_error="raise", if it asks the program
@@ -70,11 +72,21 @@ def survive(state: RunState, failure: BaseException) -> None:
     state.on_message("error", text)
     if isinstance(failure, HistoryWindowStartsBeforeData):
         return  # the bars that it waits for will come
-    callbacks.failures_in_row += 1
-    if callbacks.failures_in_row == state.settings.max_errors:
-        text = f"{callbacks.failures_in_row} callbacks in a row failed"
+    callbacks.failing[callback] = callbacks.failing.get(callback, 0) + 1
+    in_a_row = sum(callbacks.failing.values())
+    if in_a_row >= state.settings.max_errors and state.trading_state != "halted":
+        text = f"{in_a_row} callbacks in a row failed"
         callbacks.failures.append(TooManyErrors(f"{text}: trading is halted until resume()"))
         state.halt(text)
+
+
+def excuse(state: RunState, callback: str) -> None:
+    """Forget the failures in a row of a callback that has succeeded."""
+    state.callbacks.failing.pop(callback, None)
+
+
+def _name(callback: Callable[..., Any]) -> str:
+    return str(getattr(callback, "__qualname__", None) or type(callback).__qualname__)
 
 
 def notice(state: RunState, hook: str, order: Order, *args: Any) -> None:

@@ -28,7 +28,7 @@ def operate(state: RunState, event: OperatorEvent) -> None:
             state.paused = False
             state.trading_state = "running"
             state.halt_reason = ""
-            state.callbacks.failures_in_row = 0
+            state.callbacks.failing.clear()
         case "reduce":
             state.trading_state = "reducing"
             state.halt_reason = "reducing only, by the operator"

@@ -142,6 +142,7 @@ class _Days:
         state = self._state
         callbacks, orders, recorded = state.callbacks, state.orders, state.recorded
         handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
+        failing = callbacks.failing
         data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
         outbox, changed, touched = state.outbox, state.changed_orders, orders.touched
         scheduled, held, first = state.scheduled, self._held, self._first
@@ -159,9 +160,10 @@ class _Days:
                     if result is not None:
                         refuse_unrun(result, "handle_data")
                 except BaseException as failure:  # noqa: BLE001 - around a user's callback
-                    survive(state, failure)
+                    survive(state, failure, "handle_data")
                 else:
-                    callbacks.failures_in_row = 0
+                    if failing:
+                        failing.pop("handle_data", None)
                 if waiting:
                     deliver(state)
             if scheduled:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rbtlive.core.actions.callbacks import deliver, survive
+from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.cancelling import cancel_order, end_order
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.session_figures import SessionClose
@@ -107,10 +107,13 @@ def _check_account(state: RunState) -> None:
     state.marks.mark_now()
     now = state.presenter.timestamp(state.market.now_us)
     for control in state.account_controls:
+        name = type(control).__name__
         try:
             control.validate(state.portfolio_view, state.account_view, now, state.data)
         except Exception as failure:  # noqa: BLE001 - a control ends the run as a failing callback does
-            survive(state, failure)
+            survive(state, failure, name)
+        else:
+            excuse(state, name)
 
 
 def note_marks(state: RunState) -> Floats | None:

@@ -36,7 +36,8 @@ class CallbackState:
         hooks: The optional `on_...` callbacks by name; None where there is none.
         failures: The latest exceptions that were survived.
         failure_count: How many there were.
-        failures_in_row: How many since the last callback that did not fail.
+        failing: How often each callback has failed since it last did not, by name. One
+            that succeeds excuses itself only.
         waiting: Notices not delivered yet: the hook's name and what it gets.
         bound: Gives a function of the strategy its `self`, if it is a method.
         begins_later: Whether a window that begins before the data ends the run, so that
@@ -49,7 +50,7 @@ class CallbackState:
     hooks: dict[str, Callback | None] = field(default_factory=lambda: dict.fromkeys(HOOKS))
     failures: deque[BaseException] = field(default_factory=lambda: deque(maxlen=KEPT_FAILURES))
     failure_count: int = 0
-    failures_in_row: int = 0
+    failing: dict[str, int] = field(default_factory=dict)
     waiting: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque)
     bound: Callable[[Callback], Callback] = _as_it_is
     begins_later: bool = False

@@ -27,7 +27,7 @@ from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.recorded.changes import changed_settings, plain_parameters
 from rbtlive.runtime.recorded.recorded import Segment
 
-SEMANTICS = 3
+SEMANTICS = 4
 """Raised whenever the same events would give other numbers than before."""
 _MOST_BITS = 14_000
 """Of a whole number; Python writes and reads no longer ones in decimal digits."""
