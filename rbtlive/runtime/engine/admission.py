@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.list_judge import FEWEST
+from rbtlive.data.feeds.rows import plain_bar
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
     EVENT_TYPES,
     TRIGGERS,
@@ -27,6 +30,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     ScheduledTriggerEvent,
     SystemErrorEvent,
+    trusted_slice,
 )
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.runtime.engine.quarantine import objection
@@ -134,6 +138,84 @@ class SliceJudge:
         return SystemErrorEvent(timestamp=self._state.now, message=clean, source="feed")
 
 
+class OrdinarySlices:
+    """Knows at a glance a slice that the judge would leave as it is: a few bars of
+    ordinary numbers, of assets that the run has, one interval after the last slice.
+
+    A judged slice costs 200 µs, one of these 5: a feed of one's own gives little else.
+
+    Args:
+        state: The run's.
+    """
+
+    def __init__(self, state: RunState) -> None:
+        settings = state.settings
+        self._state = state
+        self._axis = SlotAxis(state.calendar, frequency=settings.interval)
+        self._stretch = (0, 0)
+        self._symbols: frozenset[str] = frozenset()
+        self._end_us: int | None = None
+        if settings.end is not None:
+            calendar = state.calendar
+            self._end_us = us_of(calendar.close(calendar.number(settings.end)))
+
+    def taken(
+        self, event: MarketDataEvent, last: datetime | None, latest: datetime | None
+    ) -> MarketDataEvent | None:
+        """Return the slice as it can be taken in; None leaves it to the judge.
+
+        Args:
+            event: What was given.
+            last: END of the last slice that was processed; None before the first.
+            latest: END of the latest bar that can be right; None for sources of the
+                past.
+        """
+        try:
+            return self._taken(event, last, latest)
+        except Exception:  # noqa: BLE001 - a slice may be made of anything
+            return None
+
+    def _taken(
+        self, event: MarketDataEvent, last: datetime | None, latest: datetime | None
+    ) -> MarketDataEvent | None:
+        if type(event) is not MarketDataEvent or last is None:
+            return None
+        stamp, bars = event.timestamp, event.bars
+        if (
+            type(stamp) is not datetime
+            or stamp.tzinfo is not UTC
+            or type(bars) is not dict
+            or not 0 < len(bars) < FEWEST
+            or not self._follows(us_of(stamp), us_of(last))
+            or (latest is not None and stamp > latest)
+        ):
+            return None
+        if len(self._symbols) != len(self._state.assets):
+            self._symbols = frozenset(asset.symbol for asset in self._state.assets)
+        for symbol, bar in bars.items():
+            if (
+                type(bar) is not Bar
+                or symbol not in self._symbols
+                or plain_bar(bar) is None
+                or bar.symbol != symbol
+                or bar.timestamp != stamp
+            ):
+                return None
+        return trusted_slice(stamp, dict(bars))
+
+    # Whether it is the next slice, in bars that follow each other without a break.
+    def _follows(self, us: int, last_us: int) -> bool:
+        begin_us, end_us = self._stretch
+        if not begin_us < us <= end_us:
+            begin_us, end_us = self._stretch = self._axis.stretch(us)
+        return (
+            begin_us < last_us < us <= end_us
+            and us - last_us == self._axis.step_us
+            and (us - begin_us) % self._axis.step_us == 0
+            and (self._end_us is None or us <= self._end_us)
+        )
+
+
 class Intake:
     """Knows which slices in the queue are still to be judged.
 
@@ -145,6 +227,7 @@ class Intake:
         self._queue = queue
         self._foreign: deque[Event] = deque()
         self._last_stamp = datetime.min.replace(tzinfo=UTC)
+        self._ordinary: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
         """Put an event from outside into the queue.
@@ -191,6 +274,13 @@ class Intake:
         if self._foreign and self._foreign[0] is event:
             self._foreign.popleft()
         latest = None if now is None else now + state.settings.interval.duration
+        if self._ordinary is None:
+            self._ordinary = OrdinarySlices(state)
+        taken = self._ordinary.taken(event, last, latest)
+        if taken is not None:
+            self._last_stamp = taken.timestamp
+            yield taken
+            return
         for admitted in SliceJudge(state, latest).admit(event, last):
             if isinstance(admitted, MarketDataEvent):
                 self._last_stamp = admitted.timestamp

@@ -1,0 +1,161 @@
+"""Slices of a feed of one's own: what is taken at a glance is what the judge would give."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+import rbtlive as rbt
+from rbtlive.model.bar import Bar
+from rbtlive.model.events import MarketDataEvent
+from rbtlive.runtime.engine.admission import OrdinarySlices, SliceJudge
+from tests.builders import run
+
+OPEN = datetime(2017, 1, 3, 14, 30, tzinfo=UTC)
+LAST = OPEN + timedelta(minutes=10)
+MINUTE = timedelta(minutes=1)
+
+
+def bar(symbol="AAA", stamp=LAST + MINUTE, close=10.25, **more):
+    values = {"open": 10.0, "high": 11.0, "low": 9.5, "close": close, "volume": 100.0, **more}
+    return Bar(symbol=symbol, timestamp=stamp, **values)
+
+
+def event(*bars, stamp=LAST + MINUTE):
+    return MarketDataEvent(timestamp=stamp, bars={one.symbol: one for one in bars})
+
+
+@pytest.fixture
+def state():
+    """The state of a run over minutes of two assets, whose last session is the third."""
+    first = {"timestamp": OPEN + MINUTE, "open": 10.0, "high": 10.0, "low": 10.0, "close": 10.0}
+    rows = pl.DataFrame([{**first, "volume": 1.0, "symbol": name} for name in ("AAA", "BBB")])
+
+    async def made():
+        session = rbt.attach(
+            {"__name__": "quiet", "handle_data": lambda context, data: None},
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(rbt.PolarsDataPortal(None, minute_bars=rows)),
+            frequency="1m",
+            name="ordinary",
+            end=date(2017, 1, 3),
+        )
+        await session.wait()
+        return session
+
+    return run(made()).engine.core.state
+
+
+def test_the_next_slice_of_ordinary_bars_is_what_the_judge_gives(state):
+    for given in (
+        event(bar()),
+        event(bar(), bar("BBB")),
+        event(bar(close=Decimal("10.5"), open=Decimal("10.25"))),
+    ):
+        taken = OrdinarySlices(state).taken(given, LAST, None)
+
+        assert [taken] == list(SliceJudge(state).admit(given, LAST))
+        assert taken.bars is not given.bars
+
+
+@pytest.mark.parametrize(
+    ("given", "last", "latest"),
+    [
+        (event(bar()), None, None),
+        (event(bar()), LAST, LAST),
+        (event(bar()), LAST + MINUTE, None),
+        (event(bar()), LAST - MINUTE, None),
+        (event(bar("CCC")), LAST, None),
+        (event(), LAST, None),
+        (event(bar(stamp=LAST)), LAST, None),
+        (MarketDataEvent.model_construct(timestamp="now", bars={}), LAST, None),
+        (MarketDataEvent.model_construct(timestamp=LAST + MINUTE, bars=[bar()]), LAST, None),
+        (
+            MarketDataEvent.model_construct(timestamp=LAST + MINUTE, bars={"BBB": bar()}),
+            LAST,
+            None,
+        ),
+        (
+            MarketDataEvent.model_construct(
+                timestamp=LAST + MINUTE,
+                bars={"AAA": Bar.model_construct(symbol="AAA", timestamp=LAST + MINUTE, open=-1)},
+            ),
+            LAST,
+            None,
+        ),
+        (
+            event(bar(stamp=LAST + MINUTE / 2), stamp=LAST + MINUTE / 2),
+            LAST - MINUTE / 2,
+            None,
+        ),
+        (
+            event(
+                bar(stamp=OPEN + timedelta(days=1, minutes=2)),
+                stamp=OPEN + timedelta(days=1, minutes=2),
+            ),
+            OPEN + timedelta(days=1, minutes=1),
+            None,
+        ),
+    ],
+    ids=[
+        "first",
+        "future",
+        "again",
+        "gap",
+        "unknown",
+        "empty",
+        "stamp",
+        "text",
+        "list",
+        "name",
+        "negative",
+        "off-grid",
+        "after-the-end",
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_left_to_the_judge(state, given, last, latest):
+    assert OrdinarySlices(state).taken(given, last, latest) is None
+
+
+def test_a_feed_of_ones_own_gives_the_same_run_at_a_glance_and_judged(monkeypatch):
+    def rows():
+        for number in range(1, 40):
+            stamp = OPEN + timedelta(minutes=10 + number + number // 13)
+            yield event(bar(stamp=stamp, close=10.0 + number % 5 / 8), stamp=stamp)
+
+    async def feed():
+        for one in rows():
+            yield one
+            await asyncio.sleep(0)
+
+    def traded(name):
+        first = {"open": 10.0, "high": 10.0, "low": 10.0, "close": 10.0, "volume": 1.0}
+        known = pl.DataFrame([{"timestamp": OPEN + MINUTE, "symbol": "AAA", **first}])
+
+        async def made():
+            session = rbt.attach(
+                {
+                    "__name__": "buyer",
+                    "handle_data": lambda c, d: rbt.api.order(rbt.api.symbol("AAA"), 1),
+                },
+                rbt.PaperBroker(),
+                feed=feed(),
+                data=rbt.PolarsDataPortal(None, minute_bars=known),
+                frequency="1m",
+                late_orders="send",
+                name=name,
+            )
+            await session.wait()
+            return session
+
+        return run(made()).result()
+
+    quick = traded("quick")
+    monkeypatch.setattr(OrdinarySlices, "taken", lambda *given: None)
+    judged = traded("judged")
+
+    assert quick.orders.height > 30
+    assert quick.orders.equals(judged.orders)
+    assert quick.fills.equals(judged.fills)
