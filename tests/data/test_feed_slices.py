@@ -522,3 +522,16 @@ def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
         for name in ("bars", "slices", "empty", "skipped", "quarantined", "ended", "now"):
             assert getattr(quick, name) == getattr(thorough, name)
     assert list(quick.finish()) == list(thorough.finish())
+
+
+def test_a_slice_that_leaps_and_comes_twice_is_taken_once_at_the_sources_end():
+    builder = SliceBuilder(DAILY)
+    fed(builder, bar(close("2024-01-03")), bar(close("2024-01-04")))
+    far = trusted_slice(close("2024-01-16"), {"A": Bar(**bar(close("2024-01-16")))})
+
+    events = [*fed(builder, far, far), *builder.finish()]
+
+    assert [e.timestamp for e in events if isinstance(e, MarketDataEvent) and e.bars][-1:] == [
+        far.timestamp
+    ]
+    assert [e for e in events if isinstance(e, MarketDataEvent) and e.timestamp == far.timestamp]

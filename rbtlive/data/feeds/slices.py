@@ -480,7 +480,12 @@ class SliceBuilder(SliceSequence):
         if leap is None:
             return NOTHING
         whole = WholeSlice(leap.slot_us) if leap.whole else None
-        events = [self._place(bar, leap.slot_us, now_us=None, whole=whole)[1] for bar in leap.bars]
+        events = []
+        for bar in leap.bars:
+            try:
+                events.append(self._place(bar, leap.slot_us, now_us=None, whole=whole)[1])
+            except RefusedBar as refusal:  # the slice was given twice while it waited
+                events.append(self._said(self._refusals.note(bar, refusal, self.now)))
         if leap.whole and self._open_us == leap.slot_us:
             events.append(self._close_open())
         return chain.from_iterable(events)
