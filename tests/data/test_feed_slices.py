@@ -525,13 +525,14 @@ def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
 
 
 def test_a_slice_that_leaps_and_comes_twice_is_taken_once_at_the_sources_end():
-    builder = SliceBuilder(DAILY)
-    fed(builder, bar(close("2024-01-03")), bar(close("2024-01-04")))
-    far = trusted_slice(close("2024-01-16"), {"A": Bar(**bar(close("2024-01-16")))})
-
-    events = [*fed(builder, far, far), *builder.finish()]
-
-    assert [e.timestamp for e in events if isinstance(e, MarketDataEvent) and e.bars][-1:] == [
-        far.timestamp
+    builder = SliceBuilder(DAILY, symbols=["A"], latest=lambda: close("2024-06-03"))
+    days = [
+        trusted_slice(close(day), {"A": Bar(**bar(close(day)))})
+        for day in ("2024-01-03", "2024-01-04", "2024-01-16", "2024-01-16")
     ]
-    assert [e for e in events if isinstance(e, MarketDataEvent) and e.timestamp == far.timestamp]
+
+    events = [*fed(builder, *days), *builder.finish()]
+
+    taken = [e.timestamp for e in events if isinstance(e, MarketDataEvent) and e.bars]
+    assert taken == [day.timestamp for day in days[:3]]
+    assert builder.quarantined == {"duplicate": 1}
