@@ -70,7 +70,7 @@ def test_the_buttons_of_the_board_reach_the_session(tmp_path):
         answers = []
         widget.send = answers.append
         board._on_message(widget, {"t": "do", "action": "pause", "target": "board-d"}, [])
-        await until(lambda: session.state == "paused")
+        await until(lambda: session.engine.core.state.paused)
         board._on_message(widget, {"t": "do", "action": "stop", "target": "board-d"}, [])
         await session.wait()
         board._on_message(widget, {"t": "do", "action": "sell", "target": "board-d"}, [])

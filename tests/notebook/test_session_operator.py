@@ -72,7 +72,7 @@ def test_a_paused_session_books_its_bars_and_fills_and_calls_nobody(tmp_path):
         session = attached(tmp_path, feed)
         await processed(session, 3)
         session.pause()
-        await until(lambda: session.state == "paused")
+        await until(lambda: session.engine.core.state.paused)
         told = list(session.context.told)
         await more(session, feed, 4)
         assert session.context.seen == 3
@@ -209,7 +209,7 @@ def test_what_an_operator_says_before_the_first_bar_holds(tmp_path):
         session = attached(tmp_path, source, data=PolarsDataPortal(bars))
         await until(lambda: session.state == "running")
         session.pause()
-        await until(lambda: session.state == "paused")
+        await until(lambda: session.engine.core.state.paused)
         await session.stop()
         later = attached(tmp_path, Silent(slices(bars)), data=PolarsDataPortal(bars))
         await processed(later, 6)
@@ -282,7 +282,7 @@ def test_an_operator_on_another_thread_is_heard(tmp_path):
         session = attached(tmp_path, feed)
         await processed(session, 3)
         await asyncio.to_thread(session.pause)
-        await until(lambda: session.state == "paused")
+        await until(lambda: session.engine.core.state.paused)
         await asyncio.to_thread(session.resume)
         await until(lambda: session.state == "running")
         assert threading.active_count() >= 1
