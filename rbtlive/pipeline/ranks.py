@@ -75,7 +75,7 @@ def ordinal_ranks(numbers: Any) -> Any:
     lower.
 
     Args:
-        numbers: Rows x assets, NaN where there is none, no -0.0.
+        numbers: Rows x assets; a missing value is NaN, a zero is never -0.0.
     """
     rows, width = numbers.shape
     ranks = np.empty((rows, width))

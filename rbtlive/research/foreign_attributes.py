@@ -33,7 +33,7 @@ def where_it_is(name: str, attributes: Iterable[str]) -> str:
 
     Args:
         name: What was asked for.
-        attributes: What there is.
+        attributes: Names that a result has.
     """
     missing = f"'BacktestResult' object has no attribute {name!r}"
     if name in _PLACES:

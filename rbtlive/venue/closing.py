@@ -49,7 +49,7 @@ def position_of(venue: Venue, name: str) -> Position:
     """Return a position by symbol or asset id.
 
     Raises:
-        Refused: there is none.
+        Refused: the account holds no such position.
     """
     for position in venue.book.portfolio:
         symbol = position.asset.symbol

@@ -107,23 +107,20 @@ def test_amounts_next_to_an_integer_are_judged_in_decimals_or_with_quirks_in_bin
         assert result.orders["amount"].to_list() == [Decimal(shares)]
 
 
-@pytest.mark.parametrize(("quirks", "cash"), [(False, "5"), (True, None)])
-def test_a_dividend_payable_on_a_sunday_is_paid_on_monday_unless_with_quirks(quirks, cash):
-    dividends = pl.DataFrame(
-        {
-            "symbol": ["A"],
-            "ex_date": [date(2017, 1, 5)],
-            "pay_date": [date(2017, 1, 8)],
-            "amount": [0.5],
-        }
-    )
-
-    result = played(
+def paid_dividend(ex_date, pay_date, *, quirks):
+    """Return a run that holds ten shares while half a dollar a share is paid."""
+    facts = {"symbol": ["A"], "ex_date": [ex_date], "pay_date": [pay_date], "amount": [0.5]}
+    return played(
         FLAT,
         on_bar({0: lambda context, _data: context.order(context.symbol("A"), 10)}),
         quirks=quirks,
-        portal={"dividends": dividends},
+        portal={"dividends": pl.DataFrame(facts)},
     )
+
+
+@pytest.mark.parametrize(("quirks", "cash"), [(False, "5"), (True, None)])
+def test_a_dividend_payable_on_a_sunday_is_paid_on_monday_unless_with_quirks(quirks, cash):
+    result = paid_dividend(date(2017, 1, 5), date(2017, 1, 8), quirks=quirks)
 
     flows = dict(zip(result.performance["date"], result.performance["capital_used"], strict=True))
     assert flows[date(2017, 1, 9)] == (float(cash) if cash else 0.0)
@@ -132,21 +129,7 @@ def test_a_dividend_payable_on_a_sunday_is_paid_on_monday_unless_with_quirks(qui
 
 @pytest.mark.parametrize(("quirks", "cash"), [(False, 5), (True, 0)])
 def test_a_dividend_that_goes_ex_on_a_saturday_is_earned_on_monday_unless_with_quirks(quirks, cash):
-    dividends = pl.DataFrame(
-        {
-            "symbol": ["A"],
-            "ex_date": [date(2017, 1, 7)],
-            "pay_date": [date(2017, 1, 10)],
-            "amount": [0.5],
-        }
-    )
-
-    result = played(
-        FLAT,
-        on_bar({0: lambda context, _data: context.order(context.symbol("A"), 10)}),
-        quirks=quirks,
-        portal={"dividends": dividends},
-    )
+    result = paid_dividend(date(2017, 1, 7), date(2017, 1, 10), quirks=quirks)
 
     assert result.performance["ending_cash"][-1] == 100_000 - 100 + cash
 

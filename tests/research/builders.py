@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+import rbtlive as rbt
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.settings import RunSettings
@@ -191,3 +192,15 @@ def run_with_trades(name: str = "Trader") -> RunRecord:
         for number, row in enumerate(record.sessions)
     ]
     return record
+
+
+class Turns(rbt.TradingAlgorithm):
+    """Long, short, flat, again and again."""
+
+    def initialize(self, context):
+        context.asset, context.bars = self.symbol("AAA"), 0
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        if context.bars % 5 == 1:
+            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])

@@ -16,21 +16,17 @@ from rbtlive.research.figures.price import merged
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import bars_of_columns
 from tests.builders import daily_frame
+from tests.research import builders
 from tests.research.builders import run_of
 
 MOST_BYTES = 1_500_000
 
 
-class Turns(rbt.TradingAlgorithm):
-    """Long, short, flat, with a stop now and then."""
-
-    def initialize(self, context):
-        context.asset, context.bars = self.symbol("AAA"), 0
+class Turns(builders.Turns):
+    """The same, with a stop."""
 
     def handle_data(self, context, data):
-        context.bars += 1
-        if context.bars % 5 == 1:
-            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])
+        super().handle_data(context, data)
         if context.bars == 8:
             self.order(context.asset, -5, stop_price=1.0)
 

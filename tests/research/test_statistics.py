@@ -23,7 +23,7 @@ from rbtlive.research.statistics.returns import against_benchmark, return_statis
 from rbtlive.research.statistics.table import FACTS
 from rbtlive.research.statistics.trading import trade_statistics
 from tests.builders import daily_frame
-from tests.research.builders import run_of
+from tests.research.builders import Turns, run_of
 from tests.research.test_trades import fill
 from tests.research.test_trades import record_of as traded
 
@@ -226,18 +226,6 @@ def values_of(result: BacktestResult) -> dict[str, float | None]:
     """The table as a mapping."""
     assert result.stats.columns == ["statistic", "value", "unit"]
     return dict(result.stats.select("statistic", "value").iter_rows())
-
-
-class Turns(rbt.TradingAlgorithm):
-    """Long, short, flat, again and again."""
-
-    def initialize(self, context):
-        context.asset, context.bars = self.symbol("AAA"), 0
-
-    def handle_data(self, context, data):
-        context.bars += 1
-        if context.bars % 5 == 1:
-            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])
 
 
 def test_a_run_has_every_statistic_with_its_unit_in_one_table():

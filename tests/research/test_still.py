@@ -12,18 +12,7 @@ from rbtlive.research.figures.kinds import FIGURES
 from rbtlive.research.figures.shown import SVG
 from rbtlive.research.figures.still import WIDTH, still_picture
 from tests.builders import daily_frame
-
-
-class Turns(rbt.TradingAlgorithm):
-    """Long, short, flat."""
-
-    def initialize(self, context):
-        context.asset, context.bars = self.symbol("AAA"), 0
-
-    def handle_data(self, context, data):
-        context.bars += 1
-        if context.bars % 5 == 1:
-            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])
+from tests.research.builders import Turns
 
 
 def tags(svg):

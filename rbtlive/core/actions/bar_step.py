@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from decimal import getcontext, setcontext
 
-from rbtlive.core.actions.callbacks import call, deliver, survive
+from rbtlive.core.actions.callbacks import call, deliver, excuse, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.session_close import finish_session
 from rbtlive.core.actions.session_start import enter_session, start_hook_if_due
@@ -58,7 +58,7 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
                     survive(state, failure, "handle_data")
                 else:
                     if failing:
-                        failing.pop("handle_data", None)
+                        excuse(state, "handle_data")
                 if waiting:
                     deliver(state)
             if state.scheduled:

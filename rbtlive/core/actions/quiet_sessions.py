@@ -12,7 +12,7 @@ from decimal import getcontext, setcontext
 from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.actions.bar_step import run_scheduled
-from rbtlive.core.actions.callbacks import deliver, survive
+from rbtlive.core.actions.callbacks import deliver, excuse, survive
 from rbtlive.core.actions.fills import match
 from rbtlive.core.actions.session_close import finish_session, note_marks
 from rbtlive.core.rules.plain_functions import refuse_unrun
@@ -163,7 +163,7 @@ class _Days:
                     survive(state, failure, "handle_data")
                 else:
                     if failing:
-                        failing.pop("handle_data", None)
+                        excuse(state, "handle_data")
                 if waiting:
                     deliver(state)
             if scheduled:

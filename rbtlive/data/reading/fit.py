@@ -7,7 +7,8 @@ confirm is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -113,17 +114,15 @@ def readings(us: Micros, *, zones: tuple[str, ...], aware: bool, grid: BarGrid) 
         aware: Whether they are UTC.
         grid: The bars' grid.
     """
-    found = []
-    for zone in zones:
-        utc = us if aware else to_utc(us, zone)
-        for labels in ("start", "end"):
-            ends = ends_of(utc, grid, labels)
-            out = ends < 0
-            extended = int(in_extended_hours(utc[out], grid.calendar).sum())
-            if extended and not whole_sessions(ends[~out], grid):
-                extended = 0
-            found.append(Reading(zone, labels, ends, int(out.sum()), extended))
-    return found
+
+    def read(zone: str, utc: Micros, labels: Labels) -> Reading:
+        ends = ends_of(utc, grid, labels)
+        found = _reading(zone, utc, labels, ends, grid)
+        if found.after_hours and not whole_sessions(ends[ends >= 0], grid):
+            return replace(found, after_hours=0)
+        return found
+
+    return _each_way(read, us, zones=zones, aware=aware)
 
 
 def clock_readings(
@@ -139,15 +138,30 @@ def clock_readings(
         aware: Whether they are UTC.
         grid: The bars' grid.
     """
-    found = []
-    for zone in zones:
-        utc = us if aware else to_utc(us, zone)
-        for labels in ("start", "end"):
-            ends = _covering(utc + grid.interval.us * (labels == "start"), grid)
-            out = ends < 0
-            extended = int(in_extended_hours(utc[out], grid.calendar).sum())
-            found.append(Reading(zone, labels, ends, int(out.sum()), extended))
-    return found
+
+    def read(zone: str, utc: Micros, labels: Labels) -> Reading:
+        ends = _covering(utc + grid.interval.us * (labels == "start"), grid)
+        return _reading(zone, utc, labels, ends, grid)
+
+    return _each_way(read, us, zones=zones, aware=aware)
+
+
+def _each_way(
+    read: Callable[[str, Micros, Labels], Reading],
+    us: Micros,
+    *,
+    zones: tuple[str, ...],
+    aware: bool,
+) -> list[Reading]:
+    labels: tuple[Labels, Labels] = ("start", "end")
+    times = ((zone, us if aware else to_utc(us, zone)) for zone in zones)
+    return [read(zone, utc, label) for zone, utc in times for label in labels]
+
+
+def _reading(zone: str, utc: Micros, labels: Labels, ends: Micros, grid: BarGrid) -> Reading:
+    out = ends < 0
+    extended = int(in_extended_hours(utc[out], grid.calendar).sum())
+    return Reading(zone, labels, ends, int(out.sum()), extended)
 
 
 # The calendar's bar in which each clock's bar ends; of one that reaches beyond the
