@@ -30,6 +30,7 @@ from rbtlive.finance import commission, slippage
 from rbtlive.model.number import ENGINE_CONTEXT
 from rbtlive.model.order import Transaction
 from rbtlive.sim import matching
+from tests.fresh_process import in_fresh_process
 
 CALENDAR = get_calendar("XNYS")
 FIRST = CALENDAR.number(date(2017, 1, 3))
@@ -159,7 +160,8 @@ def test_short_ways_and_columns_leave_what_long_ways_and_objects_leave(
     assert short == long
 
 
-def test_a_trade_keeps_at_most_three_hundred_bytes() -> None:
+def kept_by_trades(*last_days: int) -> list[tuple[int, int]]:
+    """Return for each length of a run the bytes its result keeps, and its trades."""
     names = [f"N{n:03d}" for n in range(60)]
     draw = Random(3)
     rows = [
@@ -194,7 +196,11 @@ def test_a_trade_keeps_at_most_three_hundred_bytes() -> None:
         return size, len(result.record.transactions)
 
     kept(3)
-    few, many = kept(24), kept(49)
+    return [kept(last) for last in last_days]
+
+
+def test_a_trade_keeps_at_most_three_hundred_bytes() -> None:
+    few, many = in_fresh_process(kept_by_trades, 24, 49)
 
     assert (many[0] - few[0]) / (many[1] - few[1]) <= 300
 

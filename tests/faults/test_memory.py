@@ -11,6 +11,7 @@ import tracemalloc
 
 from benchmarks import memory
 from rbtlive.model.events import MarketDataEvent
+from tests.fresh_process import in_fresh_process
 
 WARM = 4_200
 """Events until the window of latencies, the largest, is full."""
@@ -19,11 +20,11 @@ BYTES_AN_EVENT = 20
 """20 MB a million."""
 
 
-def growth(folder, *, order_every=0, leak=None):
+def growth(folder, *, order_every=0, leak=False):
     """Return by how many bytes a session grows over `EVENTS` events, stored bars apart,
-    and its orders then.
+    its orders then, and the events that a leak kept.
     """
-    seen = []
+    seen, kept = [], []
 
     def look(engine):
         gc.collect()
@@ -34,8 +35,8 @@ def growth(folder, *, order_every=0, leak=None):
                 len(engine.core.state.orders),
             )
         )
-        if leak is not None:
-            engine.dispatcher.register_handler(MarketDataEvent, leak)
+        if leak:
+            engine.dispatcher.register_handler(MarketDataEvent, kept.append)
 
     looker = memory.Looker(look, at={WARM, WARM + EVENTS}, order_every=order_every)
     tracemalloc.start()
@@ -44,26 +45,24 @@ def growth(folder, *, order_every=0, leak=None):
     finally:
         tracemalloc.stop()
     (before, stored, orders), (after, stored_after, orders_after) = seen
-    return after - before - (stored_after - stored), orders_after - orders
+    return after - before - (stored_after - stored), orders_after - orders, len(kept)
 
 
 def test_events_that_were_processed_leave_nothing_behind_but_their_bars(tmp_path):
-    grown, _orders = growth(tmp_path)
+    grown, _orders, _kept = in_fresh_process(growth, tmp_path)
 
     assert grown < BYTES_AN_EVENT * EVENTS
 
 
 def test_an_order_leaves_itself_and_its_fill_behind(tmp_path):
-    grown, orders = growth(tmp_path, order_every=10)
+    grown, orders, _kept = in_fresh_process(growth, tmp_path, order_every=10)
 
     assert orders == EVENTS // 10
     assert grown < BYTES_AN_EVENT * EVENTS + 3_000 * orders
 
 
 def test_a_session_that_kept_its_events_would_be_found(tmp_path):
-    kept = []
+    grown, _orders, kept = in_fresh_process(growth, tmp_path, leak=True)
 
-    grown, _orders = growth(tmp_path, leak=kept.append)
-
-    assert len(kept) > EVENTS // 2
+    assert kept > EVENTS // 2
     assert grown > BYTES_AN_EVENT * EVENTS
