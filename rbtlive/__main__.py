@@ -1,4 +1,5 @@
-"""The command `rbtlive`, also `python -m rbtlive`: `run`, `sessions`, `show`, `venue`.
+"""The command `rbtlive`, also `python -m rbtlive`: `run`, `bundles`, `ingest`, `clean`,
+`sessions`, `show`, `venue`.
 
 The rule: each command does what a function of the package does, prints what a person
 reads, and ends with a code that a script can read: 0 done, 1 failed, 2 wrong arguments,
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from rbtlive.errors import RbtliveError
+from rbtlive.notebook.commands.bundling import add_bundles, add_extensions, run_extensions
 from rbtlive.notebook.commands.recorded import add_sessions, add_show
 from rbtlive.notebook.commands.running import add_run
 
@@ -25,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(venue(words[1:]) or 0)
     options = _parser().parse_args(words)
     try:
+        run_extensions(options)
         return int(options.act(options))
     except RbtliveError as error:
         print(f"rbtlive: {error}", file=sys.stderr)  # noqa: T201 - the command speaks to a person
@@ -35,8 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rbtlive", description="Backtest, trade and look at what was traded."
     )
+    add_extensions(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_run(commands)
+    add_bundles(commands)
     add_sessions(commands)
     add_show(commands)
     commands.add_parser("venue", help="a local paper venue; rbtlive venue --help", add_help=False)

@@ -9,18 +9,24 @@ from __future__ import annotations
 import argparse
 import ast
 import asyncio
-import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from rbtlive.brokers.paper import PaperBroker
+from rbtlive.core.strategy.strategy_executor import CALLBACKS
+from rbtlive.data.bundles.extensions import load_extensions
 from rbtlive.errors import BadFrequency, UnknownSession
 from rbtlive.model.interval import USUAL_INTERVALS, Interval
 from rbtlive.notebook.attach import attach, sessions
 from rbtlive.notebook.board import board
 from rbtlive.notebook.cell_strategy import strategy_from_cell
-from rbtlive.notebook.commands.running import add_options, backtest_perf, write_perf
+from rbtlive.notebook.commands.running import (
+    add_options,
+    backtest_perf,
+    defined_names,
+    write_perf,
+)
 from rbtlive.notebook.completion import complete_in_callbacks
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.backtesting import backtest
@@ -182,28 +188,44 @@ class Magics:
 
     def zipline(self, line: str, cell: str | None = None) -> Any:
         """Run this cell's functions as zipline's own magic does: %%zipline -s
-        2015-01-02 -e 2016-12-30 [-b BUNDLE] [-o perf]; -o names the variable that the
-        frame goes to. %zipline takes the functions of the notebook.
+        2015-01-02 -e 2016-12-30 [-b BUNDLE] [-o perf]. It returns the frame; -o names
+        the variable or the file that the frame goes to. %zipline takes the functions of
+        the notebook.
         """
         parser = _Parser(prog="%%zipline", allow_abbrev=False)
         add_options(parser)
+        parser.add_argument(
+            "--local-namespace", action="store_true", help="take the notebook's callbacks too"
+        )
+        parser.add_argument("--no-local-namespace", dest="local_namespace", action="store_false")
         try:
             options = parser.parse_args(shlex.split(line))
         except (_UsageError, ValueError) as error:
             self._refuse(str(error))
+        load_extensions(())
         names = self._shell.user_ns
+        names |= defined_names(options.define)
         if cell is not None:
-            self._shell.run_cell(cell).raise_error()
+            names = self._names_of(cell, hidden=() if options.local_namespace else CALLBACKS)
         if options.data in names:
             options.data = names[options.data]
         perf = backtest_perf(names, options)
-        if options.output not in {"-", os.devnull}:
-            if not options.output.isidentifier():
-                write_perf(perf, options.output)
-                return None
-            names[options.output] = perf
+        if options.output.isidentifier():
+            self._shell.user_ns[options.output] = perf
             return None
-        return perf if options.output == "-" else None
+        if options.output != "-":
+            write_perf(perf, options.output)
+        return perf
+
+    # Callbacks that another cell left are none of this one's.
+    def _names_of(self, cell: str, *, hidden: Iterable[str]) -> dict[str, Any]:
+        names = self._shell.user_ns
+        left = {name: names.pop(name) for name in hidden if name in names}
+        try:
+            self._shell.run_cell(cell).raise_error()
+            return dict(names)
+        finally:
+            names |= {name: value for name, value in left.items() if name not in names}
 
     def backtest(self, line: str) -> BacktestResult:
         """Backtest a strategy: %backtest NAME DATA [--start 2005-01-03] [--param

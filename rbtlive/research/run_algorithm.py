@@ -6,10 +6,12 @@ frame; what has no counterpart here is refused by name, never ignored.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from rbtlive.data.bundles.extensions import load_extensions
 from rbtlive.data.bundles.registry import load
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, InvalidSetting, NotBuilt
@@ -59,18 +61,19 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         before_trading_start: Called every morning.
         analyze: Called once, with the context and the frame.
         data_frequency: "daily" or "minute".
-        bundle: Name of a bundle (`rbtlive.data.bundles.register`) or a sample; or a
-            portal or frame, as `data`.
-        bundle_timestamp: Refused: there are no bundles.
+        bundle: Name of a bundle (`rbtlive.data.bundles.load`); or a portal or frame, as
+            `data`.
+        bundle_timestamp: Refused: bundles have one version.
         trading_calendar: Name of a calendar, or an object with a `name`; needed for
             frames only, "XNYS" by default.
         metrics_set: "default"; others are refused.
         benchmark_returns: Daily returns indexed by session; a session without one
             counts as 0.
-        default_extension: No effect: there are no extensions.
-        extensions: Refused if there are any.
-        strict_extensions: No effect: there are no extensions.
-        environ: Refused.
+        default_extension: Run `extension.py` of the folder that RBTLIVE_HOME names, if
+            it is there.
+        extensions: Files or modules to run first: what they register is known.
+        strict_extensions: Raise what an extension raises; else it is warned of.
+        environ: `os.environ`; others are refused.
         custom_loader: Loaders of pipelines' own data, by column.
         blotter: "default"; others are refused.
         data: A portal, or whatever `rbt.read` takes.
@@ -83,12 +86,11 @@ def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
         NotBuilt: an argument that has no counterpart here was given.
         BadFrequency: `data_frequency` is neither "daily" nor "minute".
     """
-    del default_extension, strict_extensions
+    load_extensions(extensions or (), default=default_extension, strict=strict_extensions)
     _refuse(
         bundle_timestamp=bundle_timestamp,
         metrics_set=None if metrics_set == "default" else metrics_set,
-        extensions=extensions or None,
-        environ=environ,
+        environ=None if environ is os.environ else environ,
         blotter=None if blotter == "default" else blotter,
     )
     if data_frequency not in _FREQUENCIES and not _is_interval(data_frequency):

@@ -1,5 +1,7 @@
 """Bundles are names for data; csvdir's folder is read as zipline lays it out."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
@@ -56,6 +58,7 @@ def test_csvdir_takes_its_folder_from_the_environment(folder, monkeypatch):
     register("mine", csvdir_equities())
 
     same_daily(load("mine"), ALL)
+    same_daily(load("csvdir"), ALL)  # zipline's own name for it
     monkeypatch.delenv("CSVDIR")
     with pytest.raises(InvalidSetting, match="CSVDIR"):
         load("mine")
@@ -97,3 +100,25 @@ def test_unknown_names_and_ingest_functions_are_refused():
         unregister("none")
     with pytest.raises(NotBuilt, match="csvdir_equities"):
         register("mine", ingest_function)
+
+
+def test_what_is_fetched_is_a_bundle_by_its_vendor_and_interval(tmp_path, monkeypatch):
+    monkeypatch.setenv("RBTLIVE_CATALOG", str(tmp_path))
+    from rbtlive.data.catalog.store import Shelf
+
+    def keep(symbol, interval, frame, vendor="ccxt:binance"):
+        span = (date(2023, 1, 3), date(2023, 4, 28))
+        shelf = Shelf(tmp_path, vendor, interval, symbol)
+        shelf.add(frame, span=span, calendar="XNYS", provenance={"at": "2024-01-01T00:00:00"})
+
+    for symbol in SYMBOLS:
+        keep(symbol, "1d", ALL.filter(pl.col("symbol") == symbol))
+    weekly = rbt.resample(ALL, "1w").to_frame("1w").select(ALL.columns)
+    keep("AAPL", "1w", weekly.filter(pl.col("symbol") == "AAPL"))
+    keep("AAPL", "1w", weekly.filter(pl.col("symbol") == "AAPL"), vendor="stooq")
+
+    same_daily(load("ccxt:binance"), ALL)
+    same_daily(load("ccxt:binance/1d"), ALL)
+    assert load("ccxt:binance/1w").interval.text == load("stooq").interval.text == "1w"
+    with pytest.raises(UnknownBundle, match=r"ccxt:binance/1w"):
+        load("ccxt:binance/1h")

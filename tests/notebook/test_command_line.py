@@ -3,8 +3,10 @@
 import os
 
 import pandas as pd
+import polars as pl
 import pytest
 
+import rbtlive as rbt
 from rbtlive.__main__ import main
 
 ALGO = """
@@ -128,3 +130,79 @@ def test_a_file_that_imports_zipline_is_told_the_other_name(algo):
         main(["run", "-t", "from zipline.api import order", *SPAN])
 
     assert "write rbtlive in place of zipline" in raised.value.__notes__[0]
+
+
+EXTENSION = """
+from rbtlive.data.bundles import csvdir_equities, register
+
+register("mine", csvdir_equities(["daily"], "bars"), calendar_name="NYSE")
+"""
+LOOKS_BACK = """
+from rbtlive.api import record, symbol
+
+def initialize(context):
+    context.asset = symbol("IBM")
+
+def handle_data(context, data):
+    record(known=data.history(context.asset, "price", WINDOW, "1d").notna().sum())
+"""
+
+
+@pytest.fixture
+def extension(algo, tmp_path, monkeypatch):
+    from rbtlive.data.bundles import bundles, extensions, unregister
+
+    monkeypatch.setattr(extensions, "_LOADED", set())
+    (tmp_path / "bars" / "daily").mkdir(parents=True)
+    ibm = rbt.load_sample().to_frame().filter(pl.col("symbol") == "IBM").drop("symbol")
+    ibm.write_csv(tmp_path / "bars" / "daily" / "IBM.csv")
+    (tmp_path / "ext.py").write_text(EXTENSION)
+    yield "ext.py"
+    for name in list(bundles):
+        unregister(name)
+
+
+def test_an_extension_registers_the_bundle_that_run_takes(extension, capsys):
+    run = ["run", "-t", LOOKS_BACK, "-b", "mine", "-s", "2005-1-3", "-e", "2005-01-31"]
+    defined = ["-D", "MONTH=20", "-D", "WINDOW=MONTH * 10", "-o", "out.csv"]
+
+    assert main(["-e", extension, *run, *defined]) == 0
+    assert main(["-e", extension, "bundles"]) == 0
+    assert main(["-e", extension, "ingest", "-b", "mine"]) == 0
+    assert main(["clean", "-b", "mine", "--keep-last", "1"]) == 0
+
+    assert pd.read_csv("out.csv")["known"].tolist() == [200] * 20  # before the start too
+    printed = capsys.readouterr().out
+    assert "mine\nus-daily\n" in printed
+    assert "mine: IBM; bars of 1d, 2000-03-01 to 2013-03-01" in printed
+
+
+def test_the_default_extension_lies_in_the_packages_folder(extension, tmp_path, capsys):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "extension.py").write_text(EXTENSION)
+
+    assert main(["--no-default-extension", "ingest", "-b", "mine"]) == 1
+    assert main(["ingest", "-b", "mine"]) == 0
+
+
+def test_a_failing_extension_ends_the_command_only_where_it_is_strict(extension, tmp_path):
+    (tmp_path / "bad.py").write_text("raise ValueError('broken')")
+
+    with pytest.warns(UserWarning, match="'bad.py' failed to load: broken"):
+        assert main(["-e", "bad.py", "bundles"]) == 0
+    with pytest.raises(ValueError, match="broken"):
+        main(["--strict-extensions", "-e", "bad.py", "bundles"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-x", "a=1", "bundles"], "os.environ"),
+        (["clean", "-b", "none"], "'none'"),
+        (["--strict-extensions", "-e", "none.py", "bundles"], "file that exists"),
+        (["run", "-t", ALGO, *SPAN, "-D", "SIZE=1/0"], "SIZE=1/0"),
+    ],
+)
+def test_what_bundles_cannot_do_is_said_with_code_1(algo, capsys, arguments, message):
+    assert main(arguments) == 1
+    assert message in capsys.readouterr().err

@@ -236,3 +236,47 @@ def test_every_magic_has_help(shell, name):
 
 def test_help_lists_the_options(shell):
     assert "--capital-base MONEY" in usage_error(shell, "backtest", "--help")
+
+
+ZIPLINE = """\
+from rbtlive.api import order_target_percent, record, symbol
+
+def initialize(context):
+    context.asset = symbol("IBM")
+
+def handle_data(context, data):
+    order_target_percent(context.asset, SIZE)
+    record(mean=data.history(context.asset, "price", 20, "1d").mean())
+"""
+SPAN = "-s 2005-1-3 -e 2005-01-31 -b us-daily -D SIZE=0.25*2"
+
+
+def test_ziplines_magic_returns_the_frame_that_run_algorithm_returns(shell, tmp_path):
+    perf = shell.run_cell_magic("zipline", SPAN, ZIPLINE)
+    shell.run_cell_magic("zipline", f"{SPAN} -o named", ZIPLINE)
+    filed = shell.run_cell_magic("zipline", f"{SPAN} -o {tmp_path / 'perf.pickle'}", ZIPLINE)
+
+    names = shell.user_ns
+    again = rbt.run_algorithm(
+        start="2005-01-03",
+        end="2005-01-31",
+        initialize=names["initialize"],
+        handle_data=names["handle_data"],
+        capital_base=10e6,
+        bundle="us-daily",
+    )
+    assert perf["portfolio_value"].tolist() == again["portfolio_value"].tolist()
+    assert names["named"].columns.tolist() == again.columns.tolist() == filed.columns.tolist()
+    assert perf["mean"].notna().all()  # the windows reach before the start
+    assert (tmp_path / "perf.pickle").is_file()
+
+
+def test_ziplines_magic_leaves_callbacks_of_other_cells_out_unless_asked(shell):
+    shell.run_cell("seen = []\ndef before_trading_start(context, data): seen.append(1)")
+
+    shell.run_cell_magic("zipline", SPAN, ZIPLINE)
+
+    assert shell.user_ns["seen"] == []
+    assert callable(shell.user_ns["before_trading_start"])
+    shell.run_cell_magic("zipline", f"{SPAN} --local-namespace", ZIPLINE)
+    assert len(shell.user_ns["seen"]) == 20

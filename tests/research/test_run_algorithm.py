@@ -95,11 +95,11 @@ def test_given_benchmark_returns_are_measured_against_and_missing_ones_count_as_
         ({"data": PRICES, "metrics_set": "classic"}, NotBuilt),
         ({"data": PRICES, "blotter": object()}, NotBuilt),
         ({"data": PRICES, "custom_loader": object()}, TypeError),
-        ({"data": PRICES, "extensions": ["mine.py"]}, NotBuilt),
+        ({"data": PRICES, "extensions": ["no-such-file.py"]}, InvalidSetting),
         ({"data": PRICES, "bundle_timestamp": pd.Timestamp("2017-01-01")}, NotBuilt),
     ],
     ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else value.__name__,
 )
 def test_what_has_no_counterpart_is_refused(arguments, error):
-    with pytest.raises(error, match=r"run_algorithm|data_frequency"):
+    with pytest.raises(error, match=r"run_algorithm|data_frequency|an extension"):
         run_algorithm(initialize=initialize, **SPAN, **arguments)

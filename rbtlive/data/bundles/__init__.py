@@ -8,6 +8,7 @@ from rbtlive.data.bundles.csvdir import csvdir_bundle, csvdir_equities
 from rbtlive.data.bundles.registry import (
     UnknownBundle,
     bundles,
+    clean,
     ingest,
     load,
     register,
@@ -17,6 +18,7 @@ from rbtlive.data.bundles.registry import (
 __all__ = [
     "UnknownBundle",
     "bundles",
+    "clean",
     "csvdir_bundle",
     "csvdir_equities",
     "ingest",

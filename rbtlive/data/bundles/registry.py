@@ -1,14 +1,17 @@
-"""Names for data: `register`, `load`, `unregister`."""
+"""Names for data: `register`, `load`, `unregister`, and what is known."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from rbtlive.data.bundles.csvdir import csvdir_bundle
+from rbtlive.data.catalog.shelved_bars import kept_as, kept_bundles, portal_kept_as
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.read import read
 from rbtlive.data.samples import SAMPLES, load_sample
@@ -32,6 +35,9 @@ class Bundle:
     source: Any
     calendar_name: str | None
 
+
+CSVDIR: Final = "csvdir"
+"""zipline's own bundle: the folder that the variable CSVDIR names."""
 
 _BUNDLES: dict[str, Bundle] = {}
 
@@ -88,10 +94,12 @@ def unregister(name: str) -> None:
 
 
 def load(name: str, environ: Any = None, timestamp: Any = None) -> PolarsDataPortal:
-    """Return the portal of a name: what was registered, or a sample.
+    """Return the portal of a name: what was registered, a sample, "csvdir" (the folder
+    that the variable CSVDIR names), or what `rbt.fetch` keeps: "yfinance" for a
+    vendor's daily bars, "ccxt:binance/1h" for others.
 
     Raises:
-        UnknownBundle: there is neither.
+        UnknownBundle: there is nothing of this name.
         DataError: the data cannot be used.
     """
     del environ, timestamp  # data have one version: the one that is there
@@ -99,6 +107,10 @@ def load(name: str, environ: Any = None, timestamp: Any = None) -> PolarsDataPor
     if known is None:
         if name in SAMPLES:
             return load_sample(name)
+        if name == CSVDIR:
+            return csvdir_bundle()
+        if (kept := portal_kept_as(name)) is not None:
+            return kept
         raise UnknownBundle(_unknown(name))
     source = known.source
     if hasattr(source, "__call__") and "calendar" in _parameters(source):  # noqa: B004 - its parameters are asked for
@@ -127,8 +139,28 @@ def ingest(name: str, *_: Any, **__: Any) -> None:
     load(name)
 
 
+def names() -> list[str]:
+    """Return what `load` knows now: what is registered, samples and what is kept."""
+    csvdir = [CSVDIR] if os.environ.get("CSVDIR") else []
+    return list(dict.fromkeys([*_BUNDLES, *SAMPLES, *csvdir, *kept_bundles()]))
+
+
+def clean(
+    name: str, before: Any = None, after: Any = None, keep_last: Any = None, environ: Any = None
+) -> set[str]:
+    """Remove nothing: a bundle is no copy, so there are no old ones.
+
+    Raises:
+        UnknownBundle: there is no such name.
+    """
+    del before, after, keep_last, environ
+    if name not in names() and not kept_as(name):
+        raise UnknownBundle(_unknown(name))
+    return set()
+
+
 def _unknown(name: str) -> str:
-    known = [*_BUNDLES, *SAMPLES]
+    known = names()
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
     return (

@@ -7,7 +7,6 @@ refused by name.
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import sys
 from pathlib import Path
@@ -52,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="set a name before the file runs; repeatable",
+        help="set a name before the file runs, to any expression of those before; repeatable",
     )
     add("--data-frequency", choices=("daily", "minute"), default="daily", help="how long bars are")
     add("--frequency", metavar="INTERVAL", help='how long bars are, e.g. "5m"; ours')
@@ -64,8 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--benchmark-symbol", metavar="SYMBOL", help="asset to measure against")
     add("--benchmark-sid", type=int, metavar="SID", help="the same by its number")
     add("--no-benchmark", action="store_true", help="measure against nothing; the default")
-    add("-s", "--start", metavar="DATE", help="first session")
-    add("-e", "--end", metavar="DATE", help="last session")
+    add("-s", "--start", metavar="DATE", type=_label, help="first session")
+    add("-e", "--end", metavar="DATE", type=_label, help="last session")
     add(
         "-o",
         "--output",
@@ -81,12 +80,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--blotter", default="default", help="default; others are refused")
 
 
+# Dates in any form that pandas knows, as zipline takes them; others are refused later.
+def _label(text: str) -> str:
+    import pandas as pd
+
+    try:
+        return pd.Timestamp(text).date().isoformat()
+    except (ValueError, OverflowError):
+        return text
+
+
 def run(options: argparse.Namespace) -> int:
     """Run a strategy's file; return the exit code."""
     source, name = _source(options)
     if options.print_algo:
         sys.stdout.write(source)
-    module = _module(source, name, _defined(options.define))
+    module = _module(source, name, defined_names(options.define))
     if options.broker is not None:
         return _live(module, strategy_in(module), options)
     _refuse_live(options)
@@ -110,16 +119,26 @@ def _source(options: argparse.Namespace) -> tuple[str, str]:
     return path.read_text(encoding="utf-8"), str(path)
 
 
-def _defined(pairs: list[str]) -> dict[str, Any]:
+def defined_names(pairs: list[str]) -> dict[str, Any]:
+    """Return the names that -D sets.
+
+    Raises:
+        InvalidSetting: a pair is none, or its expression fails.
+    """
     names: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name.isidentifier():
             raise InvalidSetting(f"-D takes NAME=VALUE: was {pair!r}")
+        if value.isidentifier() and value not in {*names, "True", "False", "None"}:
+            names[name] = value  # a word without quotes
+            continue
         try:
-            names[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+            names[name] = eval(value, dict(names))  # noqa: S307 - the user's own command line
+        except (NameError, SyntaxError):  # text without quotes
             names[name] = value
+        except Exception as error:
+            raise InvalidSetting(f"-D takes NAME=VALUE: {pair!r} fails: {error}") from error
     return names
 
 
@@ -186,7 +205,7 @@ def _class_perf(strategy: type, options: argparse.Namespace) -> Any:
 def _params(strategy: Any, options: argparse.Namespace) -> dict[str, Any]:
     if not isinstance(strategy, type):
         return {}
-    return {k: v for k, v in _defined(options.define).items() if hasattr(strategy, k)}
+    return {k: v for k, v in defined_names(options.define).items() if hasattr(strategy, k)}
 
 
 def _interval(options: argparse.Namespace) -> str:

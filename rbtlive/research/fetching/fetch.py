@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 
 from rbtlive.data.calendars.calendar import as_label
+from rbtlive.data.catalog.shelved_bars import portal_of
 from rbtlive.data.catalog.store import Shelf, catalog_folder
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import EmptyData, InvalidSetting
+from rbtlive.errors import InvalidSetting
 from rbtlive.model.interval import Interval
 from rbtlive.research.fetching.vendors import Ask, vendor_named
 from rbtlive.runtime.clock import Clock, SystemClock
@@ -73,7 +74,7 @@ def fetch(
         spans = [(first, last)] if refresh else shelf.missing(first, last)
         for span in spans:
             _extend(shelf, ask, span, wanted, now=now, complete=min(span[1], yesterday))
-    return _portal(shelves, first, last, wanted)
+    return portal_of(shelves, first, last)
 
 
 def _extend(
@@ -100,30 +101,4 @@ def _extend(
         calendar=calendar,
         provenance=provenance,
         actions=fetched.actions,
-    )
-
-
-def _portal(shelves: list[Shelf], first: date, last: date, interval: Interval) -> PolarsDataPortal:
-    frames = [frame for shelf in shelves if (frame := shelf.bars(first, last)) is not None]
-    frames = [frame for frame in frames if frame.height]
-    if not frames:
-        raise EmptyData(
-            f"{shelves[0].vendor} has no bars of {', '.join(s.symbol for s in shelves)} "
-            f"from {first} "
-            f"to {last}; check the symbols and the dates"
-        )
-    calendars = sorted({shelf.record()["calendar"] for shelf in shelves} - {None})
-    if len(calendars) > 1:
-        raise InvalidSetting(
-            f"symbols must trade on one calendar: were {', '.join(calendars)}; fetch them apart"
-        )
-    paid = [frame for shelf in shelves if (frame := shelf.actions("dividends")) is not None]
-    dividends = pl.concat(paid).filter(pl.col("ex_date").is_between(first, last)) if paid else None
-    bars = pl.concat(frames)
-    return PolarsDataPortal(
-        None if interval.intraday else bars,
-        minute_bars=bars if interval.intraday else None,
-        dividends=dividends if dividends is not None and dividends.height else None,
-        interval=interval,
-        calendar=calendars[0],
     )

@@ -1,0 +1,66 @@
+"""zipline's extensions: files or modules that register bundles before a run.
+
+The rule: a file runs once in a process; one that fails ends the command, or is warned
+of where failures are not to be strict.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from rbtlive.errors import InvalidSetting
+
+_HOME_VARIABLE: Final = "RBTLIVE_HOME"
+_LOADED: set[str] = set()
+
+
+def load_extensions(names: Iterable[str], *, default: bool = True, strict: bool = True) -> None:
+    """Run extensions that have not run yet, in their order.
+
+    Args:
+        names: Paths that end in ".py", or names of modules.
+        default: Whether `extension.py` in the folder that RBTLIVE_HOME names runs
+            first, if it is there.
+        strict: Whether a failure is raised; else it is warned of.
+
+    Raises:
+        InvalidSetting: a file does not exist, or names are no list of text.
+    """
+    if isinstance(names, str):
+        raise InvalidSetting(f"extensions must be a list of text, e.g. [{names!r}]: was {names!r}")
+    wanted = [*_default(), *names] if default else list(names)
+    for name in wanted:
+        if not isinstance(name, str):
+            raise InvalidSetting(f"extensions must be a list of text: held {name!r:.80}")
+        if name in _LOADED:
+            continue
+        try:
+            _run(name)
+        except Exception as error:
+            if strict:
+                raise
+            warnings.warn(f"extension {name!r} failed to load: {error}", stacklevel=2)
+        else:
+            _LOADED.add(name)
+
+
+def _default() -> list[str]:
+    home = os.environ.get(_HOME_VARIABLE)
+    file = Path(home).expanduser() / "extension.py" if home else None
+    return [str(file)] if file is not None and file.is_file() else []
+
+
+def _run(name: str) -> None:
+    if not name.endswith(".py"):
+        importlib.import_module(name)
+        return
+    path = Path(name)
+    if not path.is_file():
+        raise InvalidSetting(f"an extension must be a file that exists: was {name!r}")
+    names = {"__name__": path.stem, "__file__": name}
+    exec(compile(path.read_text(encoding="utf-8"), name, "exec", dont_inherit=True), names)  # noqa: S102 - the user's own file

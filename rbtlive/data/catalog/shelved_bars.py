@@ -1,0 +1,88 @@
+"""A portal of what the catalog keeps.
+
+The rule: bars of one portal live by one calendar and one interval; what was fetched for
+others stays apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from rbtlive.data.catalog.store import Shelf, catalog_folder, shelves
+from rbtlive.data.portal import PolarsDataPortal
+from rbtlive.errors import EmptyData, InvalidSetting
+from rbtlive.model.interval import DAY, Interval
+
+
+def portal_of(shelves: Sequence[Shelf], first: date, last: date) -> PolarsDataPortal:
+    """Return the bars of some symbols of one vendor and interval.
+
+    Raises:
+        EmptyData: there are none in the span of days, ends included.
+        InvalidSetting: they live by several calendars.
+    """
+    interval = Interval.parse(shelves[0].interval)
+    frames = [frame for shelf in shelves if (frame := shelf.bars(first, last)) is not None]
+    frames = [frame for frame in frames if frame.height]
+    if not frames:
+        raise EmptyData(
+            f"{shelves[0].vendor} has no bars of {', '.join(s.symbol for s in shelves)} "
+            f"from {first} "
+            f"to {last}; check the symbols and the dates"
+        )
+    calendars = sorted({shelf.record()["calendar"] for shelf in shelves} - {None})
+    if len(calendars) > 1:
+        raise InvalidSetting(
+            f"symbols must trade on one calendar: were {', '.join(calendars)}; fetch them apart"
+        )
+    paid = [frame for shelf in shelves if (frame := shelf.actions("dividends")) is not None]
+    dividends = pl.concat(paid).filter(pl.col("ex_date").is_between(first, last)) if paid else None
+    bars = pl.concat(frames)
+    return PolarsDataPortal(
+        None if interval.intraday else bars,
+        minute_bars=bars if interval.intraday else None,
+        dividends=dividends if dividends is not None and dividends.height else None,
+        interval=interval,
+        calendar=calendars[0],
+    )
+
+
+def kept_bundles() -> dict[str, list[Shelf]]:
+    """Return what the catalog keeps by the names that `bundles.load` takes:
+    VENDOR/INTERVAL, e.g. "yfinance/1d" or "ccxt:binance/1h".
+    """
+    found: dict[str, list[Shelf]] = {}
+    for shelf in shelves(catalog_folder()):
+        found.setdefault(f"{shelf.vendor}/{shelf.interval}", []).append(shelf)
+    return found
+
+
+def kept_as(name: str) -> list[Shelf]:
+    """Return what a name stands for in the catalog; a vendor's alone stands for its
+    daily bars, or for those of its only interval. Nothing if there is nothing.
+
+    Raises:
+        InvalidSetting: it may be several intervals.
+    """
+    kept = kept_bundles()
+    vendors = [one for one in kept if one.rpartition("/")[0] == name]
+    if name in kept or f"{name}/{DAY.text}" in kept:
+        return kept.get(name) or kept[f"{name}/{DAY.text}"]
+    if len(vendors) > 1:
+        raise InvalidSetting(
+            f"bundle must name the interval where several are kept: was {name!r}; there is "
+            f"{', '.join(vendors)}"
+        )
+    return kept[vendors[0]] if vendors else []
+
+
+def portal_kept_as(name: str) -> PolarsDataPortal | None:
+    """Return all that a name stands for in the catalog; None if there is nothing."""
+    shelves = kept_as(name)
+    days = [day for shelf in shelves for span in shelf.record()["known"] for day in span]
+    if not days:
+        return None
+    return portal_of(shelves, date.fromisoformat(min(days)), date.fromisoformat(max(days)))

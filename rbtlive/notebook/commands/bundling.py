@@ -1,0 +1,102 @@
+"""`rbtlive bundles`, `ingest` and `clean`, and the extensions that come before a
+command, as zipline's command line has them.
+
+The rule: nothing is copied. `ingest` shows that a bundle can be read, and there is
+nothing that `clean` could remove.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from rbtlive.data.bundles import registry
+from rbtlive.data.bundles.extensions import load_extensions
+from rbtlive.data.bundles.registry import load
+from rbtlive.errors import InvalidSetting
+
+
+def add_extensions(parser: argparse.ArgumentParser) -> None:
+    """Add zipline's options that stand before the command."""
+    add = parser.add_argument
+    add(
+        "-e",
+        "--extension",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file or module that registers bundles; repeatable",
+    )
+    add("--strict-extensions", action="store_true", help="end if an extension fails")
+    add("--non-strict-extensions", dest="strict_extensions", action="store_false")
+    add(
+        "--default-extension",
+        action="store_true",
+        default=True,
+        help="run extension.py of the folder RBTLIVE_HOME first (default)",
+    )
+    add("--no-default-extension", dest="default_extension", action="store_false")
+    add("-x", metavar="NAME=VALUE", action="append", help="refused: extensions take no arguments")
+
+
+def run_extensions(options: argparse.Namespace) -> None:
+    """Run the extensions that stand before a command."""
+    if options.x:
+        raise InvalidSetting(
+            f"-x gives extensions arguments, which they do not take here: was {options.x[0]!r}; "
+            "set a variable of the environment, and read it in the extension with os.environ"
+        )
+    load_extensions(
+        options.extension, default=options.default_extension, strict=options.strict_extensions
+    )
+
+
+def add_bundles(commands: Any) -> None:
+    """Add the three commands to a parser."""
+    parser = commands.add_parser("bundles", help="list the bundles that run -b takes")
+    parser.set_defaults(act=list_bundles)
+    parser = commands.add_parser("ingest", help="show that a bundle can be read")
+    _add_name(parser)
+    parser.add_argument("--assets-version", type=int, action="append", help="no effect")
+    parser.add_argument("--show-progress", action="store_true", help="no effect")
+    parser.add_argument("--no-show-progress", action="store_true", help="no effect")
+    parser.set_defaults(act=ingest)
+    parser = commands.add_parser("clean", help="nothing: bundles are no copies")
+    _add_name(parser)
+    for short, long in (("-e", "--before"), ("-a", "--after"), ("-k", "--keep-last")):
+        parser.add_argument(short, long, help="no effect")
+    parser.set_defaults(act=clean)
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-b", "--bundle", metavar="NAME", required=True, help="the bundle's name")
+
+
+def list_bundles(options: argparse.Namespace) -> int:
+    """Print a line a bundle."""
+    del options
+    for name in registry.names():
+        sys.stdout.write(f"{name}\n")
+    return 0
+
+
+def ingest(options: argparse.Namespace) -> int:
+    """Read a bundle, and print what is in it."""
+    portal = load(options.bundle)
+    first, last = map(portal.calendar.label, (portal.first_session, portal.last_session))
+    symbols = [asset.symbol for asset in portal.assets]
+    more = f" and {len(symbols) - 5:,} more" if len(symbols) > 5 else ""
+    sys.stdout.write(
+        f"{options.bundle}: {', '.join(symbols[:5])}{more}; bars of {portal.interval.text}, "
+        f"{first} to {last}; it is read where it is, and "
+        "nothing was copied\n"
+    )
+    return 0
+
+
+def clean(options: argparse.Namespace) -> int:
+    """Print that nothing was copied."""
+    registry.clean(options.bundle)
+    sys.stdout.write(f"{options.bundle}: nothing is copied of it, so nothing was removed\n")
+    return 0
