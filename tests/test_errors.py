@@ -3,6 +3,7 @@ from facts.
 """
 
 import inspect
+import pathlib
 import pickle
 import queue
 import re
@@ -46,6 +47,19 @@ def real_tree() -> dict[str, set[str]]:
 
 def test_the_docstring_draws_exactly_the_classes_that_exist() -> None:
     assert drawn_tree() == real_tree()
+
+
+def test_every_class_that_is_not_marked_is_used_by_the_package() -> None:
+    """A name that nothing raises would catch nothing."""
+    folder = pathlib.Path(errors.__file__).parents[1]
+    used = set()
+    for path in folder.rglob("*.py"):
+        if path.parent.name != "errors":
+            used |= set(re.findall(r"[A-Z]\w+", path.read_text(encoding="utf-8")))
+    marked = set(re.findall(r"([A-Z]\w*)\*", errors.__doc__ or ""))
+    parents = set().union(*drawn_tree().values())
+
+    assert set(drawn_tree()) - marked - parents - used == set()
 
 
 def test_a_message_is_shown_as_it_was_given() -> None:

@@ -9,8 +9,8 @@ RbtliveError
 ├── ZiplineError
 │   ├── SetSlippagePostInit, SetCommissionPostInit, SetCancelPolicyPostInit
 │   ├── SetBenchmarkOutsideInitialize, RegisterTradingControlPostInit
-│   ├── RegisterAccountControlPostInit, UnsupportedSlippageModel
-│   ├── IncompatibleSlippageModel, UnsupportedCommissionModel
+│   ├── RegisterAccountControlPostInit, UnsupportedSlippageModel*
+│   ├── IncompatibleSlippageModel, UnsupportedCommissionModel*
 │   ├── IncompatibleCommissionModel, UnsupportedCancelPolicy
 │   ├── UnsupportedDatetimeFormat, ZeroCapitalError, TransactionWithWrongDirection
 │   ├── TransactionVolumeExceedsOrder, UnsupportedOrderParameters, BadOrderParameters
@@ -18,14 +18,16 @@ RbtliveError
 │   ├── TradingControlViolation, AccountControlViolation, IncompatibleHistoryFrequency
 │   ├── HistoryWindowStartsBeforeData
 │   │   └── NoFurtherDataError
-│   ├── InvalidBenchmarkAsset
+│   ├── InvalidBenchmarkAsset*
 │   ├── ScheduleFunctionInvalidCalendar, NoSuchPipeline, TransactionWithNoVolume*
 │   ├── TransactionWithNoAmount*, NonExistentAssetInTimeFrame
 │   ├── NoDefaultMissingValue
 │   ├── CalendarNameCollision*, CyclicCalendarAlias*, ScheduleFunctionWithoutCalendar*
 │   ├── AttachPipelineAfterInitialize, PipelineOutputDuringInitialize
-│   ├── DuplicatePipelineName, UnsupportedPipelineOutput, PipelineDateError
-│   ├── WindowLengthTooLong, WindowLengthNotPositive, WindowLengthNotSpecified
+│   ├── DuplicatePipelineName, UnsupportedPipelineOutput, PipelineDateError*
+│   ├── WindowLengthTooLong
+│   │   └── NoFurtherDataError
+│   ├── WindowLengthNotPositive, WindowLengthNotSpecified
 │   ├── NonWindowSafeInput, NonPipelineInputs, NonSliceableTerm, IncompatibleTerms
 │   ├── TermInputsNotSpecified, TermOutputsEmpty, InvalidOutputName, InvalidTermParams
 │   ├── DTypeNotSpecified, NotDType, UnsupportedDType, UnsupportedDataType
@@ -58,7 +60,7 @@ RbtliveError
 │   └── CalledOutsideStrategy
 ├── SettingsError
 │   ├── UnknownCalendar, StartAfterEnd, NotASession, OutsideCalendar, OutsideData
-│   ├── InvalidSetting, BadFrequency, BadSessionName, InvalidParameter, NoRunningLoop
+│   ├── InvalidSetting, BadFrequency, BadSessionName, NoRunningLoop
 │   └── NoFeed, UnknownSession, ForkedProcess
 ├── JournalError
 │   ├── SessionLocked, JournalMismatch, JournalVersion, JournalCorrupt
@@ -178,7 +180,6 @@ from rbtlive.errors.settings import (
     BadSessionName,
     CalledOutsideStrategy,
     ForkedProcess,
-    InvalidParameter,
     InvalidSetting,
     LookAheadIndicator,
     NoCallbacks,
@@ -314,7 +315,6 @@ __all__ = [
     "InvalidCalendarName",
     "InvalidDividend",
     "InvalidOutputName",
-    "InvalidParameter",
     "InvalidPrice",
     "InvalidSetting",
     "InvalidSplit",

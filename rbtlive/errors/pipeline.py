@@ -133,7 +133,7 @@ class UnknownRankMethod(ZiplineError):
     """No ranking method has this name."""
 
 
-class NoFurtherDataError(HistoryWindowStartsBeforeData):
+class NoFurtherDataError(HistoryWindowStartsBeforeData, WindowLengthTooLong):
     """A pipeline looks back beyond the data."""
 
 

@@ -73,10 +73,6 @@ class BadSessionName(SettingsError):
     """
 
 
-class InvalidParameter(SettingsError):
-    """A parameter of a rule or indicator is outside its range."""
-
-
 class NoRunningLoop(SettingsError, RuntimeError):
     """attach needs a running event loop; scripts use the blocking run."""
 

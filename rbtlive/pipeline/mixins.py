@@ -92,6 +92,36 @@ def computes_many_days(kind: type) -> bool:
     return owner is not CustomTermMixin and owner is definer("compute")
 
 
+class _Calls:
+    """Calls a term's `compute`, day by day.
+
+    Windows are views that cannot be written to. A compute that writes into one is
+    called again with copies, and with copies from then on: zipline's windows are
+    copies, but for those of one column.
+    """
+
+    def __init__(self, term: Any) -> None:
+        self._compute = term.compute
+        self._params = term.params
+        self._writes = False
+
+    def __call__(self, day: Any, sids: Any, out: Any, inputs: Any) -> None:
+        windows = [next(one) for one in inputs]
+        if not self._writes:
+            missing = out.copy()
+            try:
+                self._compute(day, sids, out, *windows, **self._params)
+            except ValueError as error:
+                if "read-only" not in str(error):
+                    raise
+                out[...] = missing
+                self._writes = True
+            else:
+                return
+        copies = [one if one.shape[1] == 1 else one.copy() for one in windows]
+        self._compute(day, sids, out, *copies, **self._params)
+
+
 class CustomTermMixin(Term):
     """A term whose `compute` is called once a day with the windows of that day."""
 
@@ -102,8 +132,8 @@ class CustomTermMixin(Term):
             today: The day's label, a pandas Timestamp.
             assets: Sids of the assets, a pandas Index.
             out: One place an asset, missing until it is written.
-            *inputs: A read-only window an input, days x assets; then the params, by
-                name.
+            *inputs: A window an input, days x assets; then the params, by name. What is
+                written into a window is seen by nobody else.
         """
         raise NotImplementedError(f"{type(self).__name__} must define a compute method")
 
@@ -127,7 +157,7 @@ class CustomTermMixin(Term):
         if self.ndim == 1:
             return self._by_day_alone(inputs, dates, assets, mask)
         out = self._allocate(mask.shape)
-        compute, params = self.compute, self.params
+        call = _Calls(self)
         changes, sids, every = {0, *mask_changes(mask).tolist()}, assets, False
         for row, day in enumerate(dates):
             if row in changes:
@@ -135,7 +165,7 @@ class CustomTermMixin(Term):
                 every = bool(chosen.all())
                 sids = assets if every else type(assets)(assets.values[chosen])
             values = out[row] if every else out[row][chosen]
-            compute(day, sids, values, *map(next, inputs), **params)
+            call(day, sids, values, inputs)
             if not every:
                 out[row][chosen] = values
         return out
@@ -143,9 +173,10 @@ class CustomTermMixin(Term):
     # One value a day.
     def _by_day_alone(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         out = self._allocate((len(mask), 1))
+        call = _Calls(self)
         for row, day in enumerate(dates):
             values = out[row].copy()
-            self.compute(day, assets[mask[row]], values, *map(next, inputs), **self.params)
+            call(day, assets[mask[row]], values, inputs)
             out[row] = values
         return out
 

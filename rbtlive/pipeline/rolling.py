@@ -1,12 +1,13 @@
 """Sums, extremes and moments of all windows of a table at once.
 
 The rule: a number depends on the values of its window alone, digit for digit, never on
-where a chunk begins: sums run in blocks that are counted from the calendar's first
-session.
+where a chunk begins: sums of long windows run in blocks that are counted from the
+calendar's first session.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rbtlive.model.arrays import np
@@ -15,6 +16,8 @@ from rbtlive.model.arrays import np
 _CANCELLED = 1e-5
 _WIDE = 64  # columns from which on a row at a time is faster
 _AT_ONCE = 500_000  # windows that are added up together
+_IN_ORDER = 64  # rows up to which a window is added up from its oldest row on
+_CACHED = 100_000  # so many numbers stay in a processor's cache
 
 
 def _accumulate(values: Any, operation: Any, out: Any) -> None:
@@ -69,12 +72,30 @@ def _reduced(values: Any, length: int, first: int, operation: Any) -> Any:
 def rolling_sum(values: Any, length: int, first: int) -> Any:
     """Return the sums of all windows of `length` rows, without missing values.
 
+    Short windows are added up from the oldest day to the newest, as zipline does, to
+    the last digit: of two windows with the same mean neither is above the other.
+
     Args:
         values: Rows x assets.
         length: Rows of a window.
         first: Session number of the first row.
     """
-    return _reduced(values, length, first, np.add)
+    if length > _IN_ORDER:
+        return _reduced(values, length, first, np.add)
+    windows = len(values) - length + 1
+    out = np.zeros((windows, values.shape[1]))
+    for low, high in _cached_rows(windows, values.shape[1]):
+        total = out[low:high]
+        for age in range(length):
+            total += values[low + age : high + age]
+    return out
+
+
+# Blocks of rows that stay in a processor's cache.
+def _cached_rows(rows: int, width: int) -> Iterator[tuple[int, int]]:
+    step = max(1, _CACHED // max(1, width))
+    for low in range(0, rows, step):
+        yield low, min(low + step, rows)
 
 
 def known_sum(values: Any, length: int, first: int) -> Any:
@@ -87,23 +108,25 @@ def known_sum(values: Any, length: int, first: int) -> Any:
     return _known_sum(values, length, first)[0]
 
 
-# The sums; the columns in which values are missing; how many there are in each of their
-# windows.
-def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
-    sums = rolling_sum(values, length, first)
-    # A missing value makes a sum NaN; every value is in a first or a last window.
-    gaps = np.flatnonzero(np.isnan(sums).any(axis=0))
-    if not len(gaps):
-        return sums, gaps, None
-    some = np.take(values, gaps, axis=1)
-    missing = np.isnan(some)
-    some[missing] = 0.0
-    there = rolling_sum((~missing).astype(np.float64), length, first)
-    found = rolling_sum(some, length, first)
-    found[there == 0.0] = 0.0
-    _add_in_order(found, some, length, np.nonzero((there > 0.0) & (there < length)))
-    sums[:, gaps] = found
-    return sums, gaps, there
+# The sums, and how many values there are in each window; None if all are there.
+def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any]:
+    missing = np.isnan(values)
+    if not missing.any():
+        return rolling_sum(values, length, first), None
+    known = np.where(missing, 0.0, values)
+    there = _counts(missing, length)
+    sums = rolling_sum(known, length, first)
+    if length > _IN_ORDER:
+        sums[there == 0.0] = 0.0
+        _add_in_order(sums, known, length, np.nonzero((there > 0.0) & (there < length)))
+    return sums, there
+
+
+# How many rows of each window are not missing.
+def _counts(missing: Any, length: int) -> Any:
+    lost = np.zeros((len(missing) + 1, missing.shape[1]), dtype=np.int32)
+    np.cumsum(missing, axis=0, dtype=np.int32, out=lost[1:])
+    return length - (lost[length:] - lost[:-length])
 
 
 # A few windows at a time, so that memory stays bounded if all lack something.
@@ -118,14 +141,9 @@ def _add_in_order(sums: Any, values: Any, length: int, places: Any) -> None:
 
 def known_mean(values: Any, length: int, first: int) -> Any:
     """Return the means of all windows without missing values; NaN where all are."""
-    sums, gaps, there = _known_sum(values, length, first)
-    if there is None:
-        sums /= float(length)
-        return sums
-    some = sums[:, gaps]
-    sums /= float(length)
+    sums, there = _known_sum(values, length, first)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sums[:, gaps] = some / there
+        sums /= float(length) if there is None else there
     return sums
 
 
@@ -172,8 +190,7 @@ def known_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any
         np.maximum if largest else np.minimum,
     )
     if gaps:
-        all_lost = rolling_sum(missing.astype(np.float64), length, first) == length
-        found[all_lost] = np.nan
+        found[_counts(missing, length) == 0] = np.nan
     return found
 
 
@@ -194,9 +211,7 @@ def weighted_mean(values: Any, weights: Any, centre: Any = None) -> Any:
     length = len(weights)
     windows = len(values) - length + 1
     out = np.zeros((windows, values.shape[1]))
-    step = max(1, 100_000 // max(1, values.shape[1]))  # such rows stay in the cache
-    for low in range(0, windows, step):
-        high = min(low + step, windows)
+    for low, high in _cached_rows(windows, values.shape[1]):
         total = out[low:high]
         for age, weight in enumerate(weights.tolist()):
             part = values[low + age : high + age]

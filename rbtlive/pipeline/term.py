@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from rbtlive.errors import (
     DTypeNotSpecified,
     InvalidOutputName,
+    InvalidTermParams,
     NoDefaultMissingValue,
     NonPipelineInputs,
     NonSliceableTerm,
@@ -198,6 +199,11 @@ class Term:
     @classmethod
     def _pop_params(cls, kwargs: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
         wanted = cls.params
+        if isinstance(wanted, str) or not all(isinstance(name, str) for name in wanted):
+            raise InvalidTermParams(
+                f"params of {cls.__name__} must be a list of names, or a dict of defaults by "
+                f'name: was {wanted!r}; write e.g. params = ("decay",)'
+            )
         if not isinstance(wanted, Mapping):
             wanted = dict.fromkeys(wanted, NotSpecified)
         values = []

@@ -56,7 +56,7 @@ def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
         isinstance(one, InputWindows) and one.loaded.values.dtype.kind == "f" for one in windows
     ):
         return None
-    if any(one.loaded.values.shape[1] != mask.shape[1] for one in windows):
+    if any(one.loaded.revisions or one.loaded.values.shape[1] != mask.shape[1] for one in windows):
         return None
     return _Inputs(windows, mask)
 

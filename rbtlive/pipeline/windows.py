@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from rbtlive.lib.adjustment import ADD, MULTIPLY
 from rbtlive.model.arrays import np
 
 
@@ -28,6 +29,34 @@ class Restatement(NamedTuple):
     ratio: float
 
 
+class Revision(NamedTuple):
+    """A change of a block of values, of whichever kind.
+
+    Attributes:
+        row: Row of the first day that sees it.
+        rows: First and last row that it changes.
+        columns: First and last column.
+        kind: `MULTIPLY`, `ADD` or `OVERWRITE`.
+        value: The factor, summand or new value.
+    """
+
+    row: int
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    kind: int
+    value: Any
+
+    def apply(self, values: Any) -> None:
+        """Change the values in place."""
+        cells = tuple(slice(first, last + 1) for first, last in (self.rows, self.columns))
+        if self.kind == MULTIPLY:
+            values[cells] *= self.value
+        elif self.kind == ADD:
+            values[cells] += self.value
+        else:
+            values[cells] = self.value
+
+
 class Loaded(NamedTuple):
     """Values of an input, with what restates them.
 
@@ -37,12 +66,14 @@ class Loaded(NamedTuple):
         first: Session number of the first row.
         level: Product of all factors that took effect before the first row, by asset;
             None if there was none.
+        revisions: Further changes, in order of their rows.
     """
 
     values: Any
     restatements: Sequence[Restatement] = ()
     first: int = 0
     level: Any = None
+    revisions: Sequence[Revision] = ()
 
     def tail(self, offset: int) -> Loaded:
         """Return the rows from `offset` on; what took effect before them has no effect
@@ -57,7 +88,20 @@ class Loaded(NamedTuple):
             for restatement in earlier:
                 level[restatement.column] *= restatement.ratio
         later = [r._replace(row=r.row - offset) for r in self.restatements if r.row >= offset]
-        return Loaded(self.values[offset:], later, self.first + offset, level)
+        values, revisions = self._revised(offset)
+        return Loaded(values, later, self.first + offset, level, revisions)
+
+    # The rows from `offset` on as they are known there, and what changes them later.
+    def _revised(self, offset: int) -> tuple[Any, list[Revision]]:
+        values, later = self.values, []
+        for revision in self.revisions:
+            if revision.row < offset:
+                values = values.copy() if values is self.values else values
+                revision.apply(values)
+            elif revision.rows[1] >= offset:
+                rows = max(revision.rows[0] - offset, 0), revision.rows[1] - offset
+                later.append(revision._replace(row=revision.row - offset, rows=rows))
+        return values[offset:], later
 
     def levelled(self, length: int) -> tuple[Any, Any]:
         """Return values restated to one common level, and what turns that level into
@@ -97,8 +141,10 @@ class InputWindows:
         self.length = length
         values = loaded.values
         self._mask: Any = None if mask is None or values.shape[1] == 1 else mask
-        self._values = values.copy() if loaded.restatements else values
+        changed = loaded.restatements or loaded.revisions
+        self._values = values.copy() if changed else values
         self._waiting = list(reversed(loaded.restatements))
+        self._revisions = list(reversed(loaded.revisions))
         self._day = 0
         self._changes: Any = None  # days on which the mask is another one
         self._part: Any = None  # columns of one mask, over the days that share it
@@ -127,6 +173,9 @@ class InputWindows:
             if self._part is not None and self._place[column] >= 0 and row >= self._part_from:
                 rows = row + 1 - self._part_from
                 self._part[:rows, self._place[column]] *= ratio
+        while self._revisions and self._revisions[-1].row <= last:
+            self._revisions.pop().apply(self._values)
+            self._part_to = 0  # the part is taken anew
 
     def _window(self, day: int) -> Any:
         low, high = day, day + self.length

@@ -217,8 +217,8 @@ def test_misuse_has_the_errors_of_zipline():
 
 
 def test_chunks_that_are_used_up_end_the_run_as_in_zipline():
-    """An iterator of chunks must last."""
-    with pytest.raises(StopIteration):
+    """An iterator of chunks must last; the error names the day it did not."""
+    with pytest.raises(RuntimeError, match=r"'a'\) are used up on 2016-02-03"):
         rbt.backtest(
             {
                 "__name__": "short",
@@ -239,6 +239,28 @@ def test_a_window_beyond_the_data_names_the_first_day_that_works():
         rbt.run_pipeline(pipe, "2015-01-08", "2015-02-02", portal())
 
     assert len(rbt.run_pipeline(pipe, "2015-01-16", "2015-02-02", portal()))
+
+
+def test_a_window_beyond_the_data_is_too_long_by_each_of_its_names():
+    """zipline has a name for a window longer than an array, and one for a pipeline's."""
+    pipe = Pipeline({"r": Returns(window_length=400)})
+
+    for name in ("WindowLengthTooLong", "NoFurtherDataError", "HistoryWindowStartsBeforeData"):
+        with pytest.raises(getattr(errors, name), match="looks back 400 sessions"):
+            rbt.run_pipeline(pipe, START, END, portal())
+
+
+@pytest.mark.parametrize("names", ["decay", [1, 2], {3: 4.0}])
+def test_params_that_are_no_names_are_refused(names):
+    """A text would be taken for one name a letter."""
+
+    class Decayed(CustomFactor):
+        inputs = (USEquityPricing.close,)
+        window_length = 2
+        params = names
+
+    with pytest.raises(errors.InvalidTermParams, match="params of Decayed"):
+        Decayed(decay=0.5)
 
 
 def test_a_day_without_rows_has_its_columns():

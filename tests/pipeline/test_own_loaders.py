@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import NotBuilt
+from rbtlive.errors import NotBuilt, WindowLengthNotPositive, WindowLengthTooLong
+from rbtlive.lib.adjusted_array import AdjustedArray
+from rbtlive.lib.adjustment import Float64Add, Float64Multiply, Float64Overwrite
 from rbtlive.pipeline import CustomFactor, Pipeline
 from rbtlive.pipeline.data import Column, DataSet, USEquityPricing
-from rbtlive.pipeline.factors import SimpleMovingAverage
+from rbtlive.pipeline.factors import DailyReturns, SimpleMovingAverage
 from rbtlive.pipeline.loaders import DataFrameLoader, PipelineLoader
 from tests.pipeline.test_engine import portal
 
@@ -119,15 +121,83 @@ def test_what_is_not_built_is_refused_by_name(module: str, name: str, remedy: st
         found.Nonsense  # noqa: B018 - looking it up is the test
 
 
-def test_windows_cannot_be_written_to():
-    """A compute that writes to its input fails, and does not change what others see."""
+def test_what_a_compute_writes_into_its_windows_is_seen_by_nobody_else():
+    """As in zipline, windows are its own: the next day's hold what was loaded."""
 
     class Writes(CustomFactor):
         inputs = (USEquityPricing.close,)
-        window_length = 2
+        window_length = 3
 
         def compute(self, today, assets, out, close):
+            out[:] = close.sum(axis=0)
             close[:] = 1.0
+            out[:] += close.sum(axis=0)
+
+    class Reads(Writes):
+        def compute(self, today, assets, out, close):
+            out[:] = close.sum(axis=0) + 3.0
+
+    table = rbt.run_pipeline(Pipeline({"w": Writes(), "r": Reads()}), START, END, portal())
+
+    assert table["w"].equals(table["r"])
+    assert table["w"].is_not_nan().any()
+
+
+def test_windows_of_one_asset_cannot_be_written_to():
+    """As in zipline, an input of one column is no copy; writing to it fails."""
+
+    class Writes(CustomFactor):
+        inputs = (DailyReturns()[portal().asset("AA0")],)
+        window_length = 3
+
+        def compute(self, today, assets, out, returns):
+            returns[:] = 1.0
 
     with pytest.raises(ValueError, match="read-only"):
         rbt.run_pipeline(Pipeline({"x": Writes()}), START, END, portal())
+
+
+class Revised(PipelineLoader):
+    """Gives ten a day and sid, changed on the third row by each kind of adjustment."""
+
+    def load_adjusted_array(self, domain, columns, dates, sids, mask):
+        changes = [
+            Float64Multiply(0, 1, 0, 0, 2.0),
+            Float64Add(1, 2, 1, 2, 0.5),
+            Float64Overwrite(0, 0, 3, 3, 7.0),
+        ]
+        data = np.full((len(dates), len(sids)), 10.0)
+        return {columns[0]: AdjustedArray(data, {2: changes}, np.nan)}
+
+
+def test_a_loader_adjusts_by_factor_summand_and_value():
+    """The rows that are named change, as seen from the row they are filed under on."""
+
+    class Windows(CustomFactor):
+        inputs = (Signal.score,)
+        window_length = 3
+
+        def compute(self, today, assets, out, score):
+            out[:] = score.T @ [100.0, 10.0, 1.0]
+
+    pipe = Pipeline({"x": Windows()})
+    table = rbt.run_pipeline(pipe, START, END, portal(), loaders={Signal.score: Revised()})
+
+    listed = table.partition_by("date")
+    assert listed[0]["x"].to_list()[:5] == [2210.0, 1115.5, 1115.5, 810.0, 1110.0]
+    assert listed[1]["x"].to_list()[:5] == [2110.0, 1165.0, 1165.0, 1110.0, 1110.0]
+
+
+def test_an_adjusted_array_says_which_windows_it_cannot_have():
+    """zipline's errors, where zipline raises them."""
+    array = AdjustedArray(np.arange(6.0).reshape(3, 2), {2: [Float64Add(0, 1, 0, 0, 1.0)]}, np.nan)
+
+    windows = [window.tolist() for window in array.traverse(2)]
+
+    assert windows == [[[0.0, 1.0], [2.0, 3.0]], [[3.0, 3.0], [4.0, 5.0]]]
+    with pytest.raises(WindowLengthTooLong, match="at most 3"):
+        array.traverse(4)
+    with pytest.raises(WindowLengthNotPositive, match="at least 1"):
+        array.traverse(0)
+    with pytest.raises(ValueError, match="first_row"):
+        Float64Add(3, 1, 0, 0, 1.0)

@@ -182,12 +182,25 @@ def _computed(state: RunState, name: str, session: int) -> Computed:
     from rbtlive.pipeline.engine import compute
 
     attached = state.pipelines.by_name[name]
-    ahead = next(attached.chunks) if state.market.preload else 0
-    last = min(session + ahead, _last_session(state, session))
+    last = min(session + _ahead(state, name), _last_session(state, session))
     computed = compute(attached.pipeline, _source(state), session, last)
     attached.computed, attached.last = computed, last
     _report(state, name, computed, session)
     return computed
+
+
+# How many sessions beyond today's are computed with it.
+def _ahead(state: RunState, name: str) -> int:
+    if not state.market.preload:
+        return 0
+    ahead = next(state.pipelines.by_name[name].chunks, None)
+    if ahead is None:
+        label = state.calendar.label(state.market.session)
+        raise RuntimeError(
+            f"the chunks of attach_pipeline(..., {name!r}) are used up on {label}: they must be "
+            "counts of sessions for the whole run, e.g. itertools.repeat(126); or leave chunks out"
+        )
+    return ahead
 
 
 def _report(state: RunState, name: str, computed: Computed, session: int) -> None:

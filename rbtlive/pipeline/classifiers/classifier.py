@@ -159,7 +159,12 @@ class Classifier(RestrictedDType, ComputableTerm):
         return self._predicate(fits_pattern, pattern)
 
     def relabel(self, relabeler: Callable[[str], str | None]) -> Any:
-        """Return a classifier of what a function makes of each label."""
+        """Return a classifier of what a function makes of each label; what has none is
+        not asked for.
+
+        Raises:
+            TypeError: when computed, if the function returns no text.
+        """
         self._only_texts("relabel")
         return Relabel(self, relabeler)
 
@@ -262,10 +267,22 @@ class Relabel(SingleInputMixin, Classifier):
     def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
         del dates, assets
         values = inputs[0]
-        known = {value: self.params["relabeler"](value) for value in set(values.ravel().tolist())}
+        known = {value: self._label(value) for value in set(values.ravel().tolist())}
         out = np.frompyfunc(lambda value: known[value], 1, 1)(values)
         out[~mask] = self.missing_value
         return out
+
+    # What has no label gets none.
+    def _label(self, value: Any) -> Any:
+        missing = self.missing_value
+        if value is None or value == missing:
+            return missing
+        label = self.params["relabeler"](value)
+        if not isinstance(label, (str, bytes)) and not (label is None and missing is None):
+            raise TypeError(
+                f"the function of relabel() must return text: gave {label!r} for {value!r}"
+            )
+        return label
 
 
 class CustomClassifier(PositiveWindowLengthMixin, StandardOutputs, CustomTermMixin, Classifier):

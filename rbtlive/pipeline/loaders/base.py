@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rbtlive.errors import NotBuilt
+from rbtlive.lib.adjustment import ADD, MULTIPLY, OVERWRITE
 from rbtlive.model.arrays import np
-from rbtlive.pipeline.windows import Loaded, Restatement
+from rbtlive.pipeline.windows import Loaded, Revision
 
 
 class PipelineLoader:
@@ -65,16 +66,33 @@ def loaded_by(loader: Any, column: Any, source: Any, first: int, last: int, asse
             f"assets: gave {values.shape}"
         )
     changes = getattr(given, "adjustments", None) or {}
-    return Loaded(values.astype(column.dtype), sorted(_restatements(changes)), first)
+    return as_loaded(values.astype(column.dtype), changes, first)
 
 
-def _restatements(adjustments: Mapping[int, Iterable[Any]]) -> Iterable[Restatement]:
-    for row, changes in adjustments.items():
-        for one in changes:
-            if "Multiply" not in type(one).__name__ or one.first_row or one.last_row != row - 1:
+_KINDS = (("Multiply", MULTIPLY), ("Add", ADD), ("Overwrite", OVERWRITE))
+
+
+def as_loaded(values: Any, adjustments: Mapping[int, Iterable[Any]], first: int = 0) -> Loaded:
+    """Return values with zipline's adjustments, of whichever package's classes.
+
+    Args:
+        values: Days x assets.
+        adjustments: By the row of the first day that sees them.
+        first: Session number of the first row.
+
+    Raises:
+        NotBuilt: an adjustment is of another kind than one value for a block of cells.
+    """
+    revisions = []
+    for row in sorted(adjustments):
+        for one in adjustments[row]:
+            name = type(one).__name__
+            kind = next((kind for ending, kind in _KINDS if name.endswith(ending)), None)
+            if kind is None or "Array" in name:
                 raise NotBuilt(
-                    "an adjustment of a loader must be a Float64Multiply of all rows before its "
-                    f"day: was {one!r}"
+                    "an adjustment of a loader must multiply, add to or overwrite a block of "
+                    f"cells with one value: was {one!r}; write one for each row"
                 )
-            for column in range(one.first_col, one.last_col + 1):
-                yield Restatement(row, column, float(one.value))
+            rows, columns = (one.first_row, one.last_row), (one.first_col, one.last_col)
+            revisions.append(Revision(row, rows, columns, kind, one.value))
+    return Loaded(values, first=first, revisions=revisions)

@@ -11,10 +11,13 @@ from typing import Any
 import polars as pl
 
 from rbtlive.errors import NoTimeOfKnowledge, UnknownSymbol
+from rbtlive.lib.adjustment import ADD, MULTIPLY, OVERWRITE
 from rbtlive.model.arrays import np
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.term import TEXT, TIME
-from rbtlive.pipeline.windows import Loaded, Restatement
+from rbtlive.pipeline.windows import Loaded, Revision
+
+_KINDS = {"multiply": MULTIPLY, "add": ADD, "overwrite": OVERWRITE}
 
 
 @registered("FrameLoader")
@@ -108,9 +111,11 @@ class DataFrameLoader:
     Args:
         column: The column.
         baseline: pandas: index of days, columns of sids.
-        adjustments: pandas, zipline's columns `sid`, `value`, `kind` ("multiply"),
-            `start_date`, `end_date`, `apply_date`; values of days up to `end_date` are
-            multiplied on and after `apply_date`.
+        adjustments: pandas, zipline's columns `sid`, `value`, `kind` ("multiply",
+            "add", "overwrite", or the numbers of `rbtlive.lib.adjustment`),
+            `start_date` (NaT: from the first day on), `end_date`, `apply_date`; values
+            of days from `start_date` to `end_date` are changed as seen on and after
+            `apply_date`.
     """
 
     def __init__(self, column: Any, baseline: Any, adjustments: Any = None) -> None:
@@ -140,16 +145,29 @@ class DataFrameLoader:
         out[np.ix_(rows, places)] = found.astype(column.dtype)
         wanted = np.isin([asset.sid for asset in source.assets], sids)
         out[~source.alive(first, last)[:, wanted]] = column.missing_value
-        return Loaded(out, self._restatements(labels, sids), first)
+        return Loaded(out, first=first, revisions=self._revisions(labels, sids))
 
-    def _restatements(self, labels: Any, sids: list[int]) -> list[Restatement]:
+    # In zipline's order: by day, then by sid.
+    def _revisions(self, labels: Any, sids: list[int]) -> list[Revision]:
         if self.adjustments is None:
             return []
+        import pandas as pd
+
         found = []
-        for row in self.adjustments.itertuples():
+        place = {sid: column for column, sid in enumerate(sids)}
+        for row in self.adjustments.sort_values(["apply_date", "sid"]).itertuples():
+            kind = _KINDS.get(row.kind, row.kind)
+            if kind not in _KINDS.values():
+                raise ValueError(
+                    f"an adjustment must be of kind {', '.join(map(repr, _KINDS))}, or of a "
+                    f"number of rbtlive.lib.adjustment: was {row.kind!r}"
+                )
+            seen = labels[0] <= row.apply_date <= labels[-1] and row.end_date >= labels[0]
+            if not seen or row.sid not in place:
+                continue
             day = int(labels.searchsorted(row.apply_date))
-            if row.kind != "multiply":
-                raise ValueError(f"an adjustment must be of kind 'multiply': was {row.kind!r}")
-            if day < len(labels) and row.sid in sids:
-                found.append(Restatement(day, sids.index(row.sid), float(row.value)))
-        return sorted(found)
+            begin = 0 if pd.isna(row.start_date) else int(labels.searchsorted(row.start_date))
+            end = int(labels.searchsorted(row.end_date, side="right")) - 1
+            column = place[row.sid]
+            found.append(Revision(day, (begin, end), (column, column), kind, row.value))
+        return found

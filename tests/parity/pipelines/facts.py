@@ -23,12 +23,14 @@ HERE = Path(__file__).parent
 EXPECTED = HERE.parent / "expected" / "pipelines.json.gz"
 SEEDS = range(60)
 FILES = ("operators", "refused", "misuse", "screens")
+WITH_DATA = ("idioms", "habits")  # files with a data set of their own
 TREE_SPAN = ("2016-03-07", "2016-03-16")
 # NumPy's words, of windows without values in a pipeline's own compute.
 _OF_NANS = "All-NaN|Mean of empty|Degrees of freedom"
 _IMPORTS = re.compile(r"^(from|import) zipline", re.MULTILINE)
 
 
+@cache
 def module(name: str, engine: str) -> SimpleNamespace:
     """Run a file of this folder with `engine` in place of zipline, and return its names."""
     text = _IMPORTS.sub(rf"\1 {engine}", (HERE / f"{name}.py").read_text(encoding="utf-8"))
@@ -37,17 +39,14 @@ def module(name: str, engine: str) -> SimpleNamespace:
     return SimpleNamespace(**names)
 
 
-@cache
-def idioms(engine: str) -> SimpleNamespace:
-    """Return the file of idioms, with a data set of its own."""
-    return module("idioms", engine)
-
-
 def loaders(engine: str, sids: Any) -> dict[Any, Any]:
-    """Return the loaders of the idioms' data set."""
+    """Return the loaders of the files' own data sets."""
     every = np.arange("2014-12-01", "2016-06-01", dtype="datetime64[D]")
     days = every[np.is_busday(every)].astype("datetime64[ns]")
-    return idioms(engine).loaders(days, sorted(sids))
+    found: dict[Any, Any] = {}
+    for name in WITH_DATA:
+        found |= module(name, engine).loaders(days, sorted(sids))
+    return found
 
 
 def jobs(
@@ -55,10 +54,8 @@ def jobs(
 ) -> dict[str, tuple[Callable[[Any], Any], tuple[str, str]]]:
     """Return what makes each pipeline, and the days it runs over, by name."""
     written, trees = module("written", engine), module("trees", engine)
-    files = [vars(module(name, engine)) for name in FILES]
-    spans = written.SPANS | idioms(engine).SPANS
-    others = vars(idioms(engine))
-    for names in files:
+    spans, others = written.SPANS, {}
+    for names in (vars(module(name, engine)) for name in (*WITH_DATA, *FILES)):
         spans, others = spans | names.get("SPANS", {}), others | names
     found = {
         name: (make, spans.get(name, written.USUAL))
@@ -85,6 +82,8 @@ def facts(make: Callable[[], Any], run: Callable[[Any], Any]) -> dict[str, Any]:
         "sids": sids,
         "columns": {name: _plain(frame[name]) for name in frame.columns},
         "order": list(frame.columns),
+        "types": [str(frame[name].dtype) for name in frame.columns],
+        "index": [list(frame.index.names), *(str(level.dtype) for level in frame.index.levels)],
     }
 
 
@@ -96,7 +95,7 @@ def _plain(column: Any) -> list[Any]:
 
 def mismatch(expected: dict[str, Any], found: dict[str, Any], *, relative: float = 1e-9) -> str:
     """Return the first difference in words; empty if there is none."""
-    for part in ("error", "order", "days", "sids"):
+    for part in ("error", "order", "types", "index", "days", "sids"):
         if expected.get(part) != found.get(part):
             return f"{part}: zipline has {_short(expected.get(part, expected))}, rbtlive {_short(found.get(part, found))}"
     for name in expected.get("order", ()):
