@@ -25,8 +25,8 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.runtime.engine.engine import TradingEngine
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_journal
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 LIMIT_MB = 20.0

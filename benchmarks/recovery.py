@@ -26,8 +26,8 @@ import polars as pl
 import rbtlive as rbt
 from benchmarks.workloads import minutes
 from rbtlive.runtime.engine.engine import TradingEngine
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_journal
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 NAME = "recovery"
 

@@ -38,9 +38,9 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.notebook.attach import attach, run, sessions
-from rbtlive.notebook.background import backtest_async
+from rbtlive.notebook.background_backtest import backtest_async
 from rbtlive.notebook.board import board
 from rbtlive.notebook.magics import load_ipython_extension
 from rbtlive.notebook.nested import enable_nested_loop

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from rbtlive.errors import RbtliveError
 from rbtlive.notebook.commands.bundling import add_bundles, add_extensions, run_extensions
-from rbtlive.notebook.commands.recorded import add_sessions, add_show
 from rbtlive.notebook.commands.running import add_run
+from rbtlive.notebook.commands.sessions import add_sessions, add_show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
-from rbtlive.data.calendars.calendar import TABLES, library_sessions
+from rbtlive.data.calendars.calendar import TABLES
+from rbtlive.data.calendars.exchange_library import library_sessions
 
 TARGET = Path(__file__).parents[1] / "rbtlive" / "data" / "calendars"
 

@@ -23,9 +23,10 @@ from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 
-import exchange_calendars
 import polars as pl
 from bokeh_sampledata import stocks
+
+from rbtlive.data.calendars.exchange_library import evaluate
 
 SYMBOLS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 TARGET = Path(__file__).parents[1] / "rbtlive" / "data" / "samples"
@@ -51,7 +52,7 @@ def keep_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows whose date is a session of the New York Stock Exchange; print how
     many are left out.
     """
-    calendar = exchange_calendars.get_calendar("XNYS", start="1999-01-01")
+    calendar = evaluate("XNYS", start="1999-01-01")
     sessions = pl.Series("date", calendar.sessions.to_numpy()).cast(pl.Date)
     kept = rows.filter(pl.col("date").is_in(sessions.implode()))
     left_out = rows.height - kept.height

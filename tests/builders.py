@@ -17,8 +17,8 @@ import rbtlive as rbt
 from rbtlive.api import date_rules, time_rules
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.model.events import Event, MarketDataEvent
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 SYMBOLS = ("AAA", "BBB", "CCC")
 START = date(2017, 1, 3)

@@ -29,9 +29,9 @@ from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.event_queue import EventQueue
 from rbtlive.runtime.engine.feed_pump import FeedPump
 from rbtlive.runtime.engine.loop_budget import LoopBudget
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.opening import open_journal
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 
 class Unwritten(Journal):

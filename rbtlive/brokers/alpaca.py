@@ -61,7 +61,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 
 PAGE = 500
 ACTIVITIES_PAGE = 100
@@ -171,7 +171,7 @@ class AlpacaBroker(BrokerAdapter):
         """Alpaca's market data: minute or daily bars of the session's assets, live."""
         return self._feed
 
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return what was counted: the stream's reconnects, messages it left out,
         questions asked again, orders left out.
         """

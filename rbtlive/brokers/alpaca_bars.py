@@ -17,7 +17,7 @@ from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, zone_of
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import InvalidSetting
 
 PAGE: Final = 10_000

@@ -52,8 +52,8 @@ from rbtlive.brokers.alpaca_words import (
 )
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan
-from rbtlive.data.feeds.axis import Labels, SlotAxis
-from rbtlive.data.feeds.longer_bars import LongerBarsFeed
+from rbtlive.data.feeds.bar_aggregator import AggregatedFeed
+from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.bar import OHLCV
@@ -73,7 +73,7 @@ _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _SCHEMA: dict[str, Any] = {"symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 
 
-class AlpacaFeed(LongerBarsFeed):
+class AlpacaFeed(AggregatedFeed):
     """Bars from Alpaca, live: of shares, or of pairs such as BTC/USD.
 
     Minute bars come as the stream sends them, those of the regular hours only; longer
@@ -207,7 +207,7 @@ class AlpacaFeed(LongerBarsFeed):
         self._later[new_symbol.upper()] = symbol
         super().follow_symbol(symbol, new_symbol)
 
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return what was counted; also bars from the archive, bars sent twice or
         outside the hours, prints, and those conflated.
         """
@@ -221,7 +221,7 @@ class AlpacaFeed(LongerBarsFeed):
             "untranslatable",
             "stale",
         )
-        return super().stats() | {name: counts[name] for name in names}
+        return super().counters() | {name: counts[name] for name in names}
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the slices as they are closed, and what was wrong with the source."""

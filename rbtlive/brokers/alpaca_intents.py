@@ -14,7 +14,7 @@ from decimal import Decimal
 from rbtlive.brokers.alpaca_rules import SECOND_LEG, base_id
 from rbtlive.brokers.base import BrokerOrder
 from rbtlive.model.commands import SubmitOrder
-from rbtlive.model.order import OPEN_STATES, OrderState
+from rbtlive.model.order_facts import OPEN_STATES, OrderState
 
 ZERO = Decimal(0)
 

@@ -26,7 +26,7 @@ from rbtlive.brokers.base import (
 from rbtlive.errors import BrokerError
 from rbtlive.model.events import Event, OrderFillEvent, OrderRejectEvent, OrderUpdateEvent
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import OPEN_STATES, OrderState
+from rbtlive.model.order_facts import OPEN_STATES, OrderState
 
 _S = OrderState
 STATES: Final[dict[str, OrderState]] = {

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 
 CashKind = Literal["dividend", "interest", "fee", "deposit", "withdrawal", "cash in lieu"]
 """Kinds of cash that comes or goes without an order."""

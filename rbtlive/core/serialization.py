@@ -17,14 +17,14 @@ from typing import Any
 from rbtlive.core.actions.session_start import note_times
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state import symbol_changes
-from rbtlive.core.state.adjustments import adjustment_facts, adjustment_of
+from rbtlive.core.state.book_adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.state.last_sales import LastSale
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import Position
 from rbtlive.core.state.record import PositionRow, SessionRow
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN, plain_text
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 
 _MONEY = (
     "starting_cash",

@@ -50,7 +50,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.model.trusted import Template
 
 P = ParamSpec("P")

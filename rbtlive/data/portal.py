@@ -18,8 +18,8 @@ import polars as pl
 from rbtlive.data.bars.digest import column_bytes, digest_minutes
 from rbtlive.data.bars.folding import aggregate_by_session
 from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
-from rbtlive.data.bars.resampling import PeriodFold, fold_minutes
-from rbtlive.data.bars.shared import SharedBars
+from rbtlive.data.bars.resampled_portal import PeriodFold, fold_minutes
+from rbtlive.data.bars.shared_bars import SharedBars
 from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
 from rbtlive.data.calendars.grid import BarGrid, calendar_of
 from rbtlive.data.checking.corporate import (
@@ -50,10 +50,10 @@ from rbtlive.data.checking.schema import (
     minute_frame,
     typed_bars,
 )
-from rbtlive.data.forks import refuse_in_forked_child
+from rbtlive.data.forked_polars import refuse_in_forked_child
+from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.judging import must_be_read, refuse_what_is_no_data
-from rbtlive.data.reading.whole import ReadBars, read_bars
 from rbtlive.data.report import DataReport, report_of
 from rbtlive.errors import (
     BadFrequency,

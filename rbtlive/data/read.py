@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.forks import refuse_in_forked_child
+from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.reading.moments import is_zone
-from rbtlive.data.reading.whole import read_bars
+from rbtlive.data.reading.bar_reader import read_bars
+from rbtlive.data.reading.timestamps import is_zone
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval

@@ -6,7 +6,7 @@ import io
 
 import polars as pl
 
-from rbtlive.data.forks import refuse_in_forked_child
+from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSample
 from rbtlive.model.given import is_one_of

@@ -11,8 +11,8 @@ import warnings
 from typing import Any, ClassVar
 
 from rbtlive.errors import NotBuilt, RbtliveWarning
+from rbtlive.finance.financial_model import FinancialModel, Future, checked_number
 from rbtlive.finance.protocols import OrderLike, TransactionLike
-from rbtlive.finance.shared import FinancialModel, Future, checked_number
 from rbtlive.model.asset import Asset, Equity
 
 DEFAULT_PER_SHARE_COST = 0.001

@@ -18,8 +18,14 @@ from rbtlive.errors import (
     TransactionVolumeExceedsOrder,
     TransactionWithWrongDirection,
 )
+from rbtlive.finance.financial_model import (
+    FinancialModel,
+    Future,
+    checked_number,
+    plain_moment,
+    whole_lots,
+)
 from rbtlive.finance.protocols import BarLike, OrderLike
-from rbtlive.finance.shared import FinancialModel, Future, checked_number, plain_moment, whole_lots
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.number import to_decimal

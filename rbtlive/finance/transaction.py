@@ -1,5 +1,5 @@
 """zipline's `zipline.finance.transaction`."""
 
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 __all__ = ["Transaction"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_
 from pydantic import ConfigDict, Field
 
 from rbtlive.model.bar import Bar, Exact, UtcDatetime, plain_values, trusted_bar
-from rbtlive.model.columns import SliceColumns
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
+from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.model.trusted import Flooding, defaults_of, make, set_values
 
 

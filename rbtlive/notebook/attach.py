@@ -29,10 +29,10 @@ from rbtlive.notebook.nested import warn_of_archived_patch
 from rbtlive.notebook.reloading import warn_of_unread_edits
 from rbtlive.notebook.session import LiveSession
 from rbtlive.notebook.shutdown import stop_at_exit
-from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.launch import Launch, prepare
 from rbtlive.runtime.engine.swap import StartedSegment
+from rbtlive.runtime.foreign_arguments import teaches_names
 from rbtlive.runtime.machine import new_loop
 
 _RUNNING: dict[str, LiveSession] = {}

@@ -27,7 +27,7 @@ from rbtlive.notebook.panel.widget import board_widget_class, can_be_live, displ
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.reports.writing import cell, money, percent
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 TICK_S = 1.0
 UNHEARD_S = 90.0

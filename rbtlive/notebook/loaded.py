@@ -15,7 +15,7 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.runtime.engine.launch import Launch
 from rbtlive.runtime.journal.header import settings_facts
-from rbtlive.runtime.recorded.recorded import Segment
+from rbtlive.runtime.recorded.recorded_run import Segment
 
 _SEEN: dict[tuple[str, str, str, str | None], tuple[Any, RunSettings]] = {}
 """By name, source hash and settings of the strategy, and the session, or None for the

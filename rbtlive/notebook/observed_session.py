@@ -23,8 +23,8 @@ from rbtlive.model.events import OperatorEvent
 from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.loops import running_loop
 from rbtlive.research.backtesting import result_of
-from rbtlive.research.frames import positions_frame
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.result_frames import positions_frame
 from rbtlive.runtime.engine.engine import TradingEngine
 
 KEPT_LOGS = 1000
@@ -172,7 +172,7 @@ class ObservedSession:
 
     def _stats(self) -> dict[str, float]:
         engine = self.engine
-        meters, feed = engine.meters, engine.feed.stats()
+        meters, feed = engine.meters, engine.feed.counters()
         return {
             "events": meters.events,
             "events_per_s": meters.events_per_s(),

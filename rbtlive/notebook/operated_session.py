@@ -19,7 +19,7 @@ from rbtlive.model.given import is_one_of
 from rbtlive.model.number import to_decimal
 from rbtlive.notebook.loops import running_loop
 from rbtlive.notebook.observed_session import ObservedSession
-from rbtlive.runtime.broker.report import OperatorReport, report_of
+from rbtlive.runtime.broker.operator_report import OperatorReport, report_of
 from rbtlive.runtime.engine.engine import FORKED, TradingEngine
 
 T = TypeVar("T")

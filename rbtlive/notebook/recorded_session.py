@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from rbtlive.notebook.loaded import loaded_by
-from rbtlive.research.display import table_html
+from rbtlive.research.explaining.explain import explain
 from rbtlive.research.explaining.explanation import Explanation
-from rbtlive.research.explaining.recorded import explain
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.research.result_display import table_html
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 from rbtlive.runtime.machine import refusals_explained
 from rbtlive.runtime.recorded.changes import history_of
 

@@ -17,8 +17,8 @@ from rbtlive.notebook.loop_thread import LoopThread
 from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.widget import mimebundle, session_html, session_widget, show
 from rbtlive.research.backtesting import perf_of
+from rbtlive.research.explaining.explain import explain
 from rbtlive.research.explaining.explanation import Explanation
-from rbtlive.research.explaining.recorded import explain
 from rbtlive.research.parity_report import ParityReport
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult

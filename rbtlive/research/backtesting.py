@@ -19,8 +19,8 @@ from rbtlive.model.interval import DAY
 from rbtlive.research.parameters import parameter_facts
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import MarketBars
-from rbtlive.runtime.arguments import teaches_names
 from rbtlive.runtime.backtest import later_start, new_core, prepare_settings, run_core
+from rbtlive.runtime.foreign_arguments import teaches_names
 from rbtlive.runtime.garbage_collection import forget_with
 from rbtlive.runtime.recorded.changes import plain_parameters
 

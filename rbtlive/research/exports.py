@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rbtlive.core.state.record import column, floats
-from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.result_tables import ResultTables
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import polars as pl
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import np
-from rbtlive.research.display import table_html
+from rbtlive.research.result_display import table_html
 from rbtlive.research.run_pipeline import run_pipeline
 
 

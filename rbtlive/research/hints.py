@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, column
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 
 COSTS_OF_CAPITAL: Final = 0.05
 """Commissions above this part of the capital are worth a word."""

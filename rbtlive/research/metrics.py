@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.state.record import RunRecord, floats
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
-from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.ratios import RATIOS, ratios
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.statistics.annual import rows_a_year
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 from rbtlive.core.state.order import Order
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text, to_money
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed
 
 _BPS = 10_000

@@ -15,8 +15,7 @@ from typing import Any
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, SessionRow
-from rbtlive.model.order import OrderState, Transaction
-from rbtlive.research.display import table_html
+from rbtlive.model.order_facts import OrderState, Transaction
 from rbtlive.research.explaining.pairs import Executed, executed
 from rbtlive.research.parity_parts import (
     Costs,
@@ -27,6 +26,7 @@ from rbtlive.research.parity_parts import (
     judged_executions,
     shown,
 )
+from rbtlive.research.result_display import table_html
 
 MISSING = "nothing"
 """What a side holds of a fact that only the other side has."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from rbtlive.errors import ResultError, SettingsError
 from rbtlive.model.given import as_path
-from rbtlive.research import display
+from rbtlive.research import result_display
 from rbtlive.research.factor_sheet import FactorSheet
 from rbtlive.research.figures.indicators import Indicators
 from rbtlive.research.figures.kinds import make_figure
@@ -175,7 +175,7 @@ class BacktestResult(ResultTables):
         return _unpickled, (pack(self.record, kept_bars(self.record, self.bars), {}),)
 
     def __repr__(self) -> str:
-        return display.result_text(self.record)
+        return result_display.result_text(self.record)
 
     def __str__(self) -> str:
         return summary_text(self)

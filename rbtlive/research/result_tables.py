@@ -19,10 +19,10 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.errors import SettingsError
 from rbtlive.model.given import is_one_of
-from rbtlive.research import frames
-from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research import result_frames
 from rbtlive.research.hints import Hint, hints_of
 from rbtlive.research.metrics import Metrics, metrics_of
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.round_trips import Method
 from rbtlive.research.run_bars import RunBars
 from rbtlive.research.statistics.annual import rows_a_year
@@ -92,24 +92,24 @@ class ResultTables:
         """One row a session: `date`, zipline's numeric columns and the recorded
         variables; numbers are Float64.
         """
-        return frames.performance_frame(self.record)
+        return result_frames.performance_frame(self.record)
 
     @cached_property
     def orders(self) -> pl.DataFrame:
         """Each order in its final state: id, created, dt, symbol, amount, filled,
         limit, stop, status, commission, reason, tag.
         """
-        return frames.orders_frame(self.record.orders)
+        return result_frames.orders_frame(self.record.orders)
 
     @cached_property
     def denied(self) -> pl.DataFrame:
         """Orders that our own guards refused: the columns of `orders`."""
-        return frames.denied_frame(self.record.denied)
+        return result_frames.denied_frame(self.record.denied)
 
     @cached_property
     def transactions(self) -> pl.DataFrame:
         """Each execution: dt, symbol, amount (signed), price, commission, order_id."""
-        return frames.transactions_frame(self.record.transactions)
+        return result_frames.transactions_frame(self.record.transactions)
 
     @property
     def fills(self) -> pl.DataFrame:
@@ -166,7 +166,9 @@ class ResultTables:
         """What was held at each close: date, symbol, amount, cost_basis,
         last_sale_price.
         """
-        return frames.positions_frame((row.label, row.positions) for row in self.record.sessions)
+        return result_frames.positions_frame(
+            (row.label, row.positions) for row in self.record.sessions
+        )
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -13,13 +13,13 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Literal
 
-from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError
 from rbtlive.model.asset import Asset
 from rbtlive.model.given import is_one_of
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 Method = Literal["fifo", "average"]
 METHODS = ("fifo", "average")

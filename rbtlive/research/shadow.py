@@ -24,7 +24,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SplitEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed, executed
 from rbtlive.runtime.journal.journal import JournalRow, RowKind
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import polars as pl
 
-from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.run_notes import RunNotes
@@ -37,7 +37,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.given import as_path
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 from rbtlive.research.run_bars import FIELDS, KeptBars, bars_of_columns
 
 FORMAT = "rbtlive-result"

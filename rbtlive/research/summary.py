@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rbtlive.core.state.record import column
 from rbtlive.model.arrays import np
-from rbtlive.research import display, expanding
-from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research import expanding, result_display
 from rbtlive.research.reports.writing import by_unit
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.statistics.drawdowns import drawdowns_of
 from rbtlive.research.statistics.returns import Values
@@ -72,7 +72,7 @@ def summary_text(result: ResultTables) -> str:
     hints.
     """
     values = _values(result)
-    lines = [display.result_text(result.record)]
+    lines = [result_display.result_text(result.record)]
     for title, rows in _sections(values):
         width = max(len(label) for label, _text in rows)
         lines += [f"\n{title}", *(f"  {label:<{width}}  {text}" for label, text in rows)]
@@ -85,7 +85,7 @@ def summary_text(result: ResultTables) -> str:
 def summary_html(result: ResultTables) -> str:
     """Return a result as tables with a picture of its course, and its hints below."""
     tables = "".join(
-        f"<div>{display.table_html(title, rows)}</div>"
+        f"<div>{result_display.table_html(title, rows)}</div>"
         for title, rows in _sections(_values(result))
     )
     hints = result.hints
@@ -93,7 +93,7 @@ def summary_html(result: ResultTables) -> str:
     notes += "".join(f"<li>{html.escape(text.strip())}</li>" for text in _more(len(hints)))
     listed = f'<ul style="{_HINTS}">{notes}</ul>' if notes else ""
     beside = f'<div style="{_BESIDE}">{tables}</div>' if tables else ""
-    return f"<div>{display.result_html(result.record)}{beside}{listed}</div>"
+    return f"<div>{result_display.result_html(result.record)}{beside}{listed}</div>"
 
 
 def _more(count: int) -> Iterator[str]:

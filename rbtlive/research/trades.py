@@ -18,7 +18,7 @@ from rbtlive.core.state.record import RunRecord
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, Number, to_money
-from rbtlive.research.frames import MONEY, TIME, frame_of_columns
+from rbtlive.research.result_frames import MONEY, TIME, frame_of_columns
 from rbtlive.research.round_trips import Method, RoundTrip, round_trips_of
 from rbtlive.research.run_bars import RunBars, SymbolBars
 

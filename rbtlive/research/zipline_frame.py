@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.model.asset import Asset
-from rbtlive.model.order import Transaction
-from rbtlive.research.frames import book_columns, recorded_columns, statistic_columns
+from rbtlive.model.order_facts import Transaction
+from rbtlive.research.result_frames import book_columns, recorded_columns, statistic_columns
 
 if TYPE_CHECKING:
     import pandas as pd

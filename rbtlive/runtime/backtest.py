@@ -26,7 +26,7 @@ from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.feeds.as_feed import DataFeed, ReplayFeed
-from rbtlive.data.forks import refuse_in_forked_child
+from rbtlive.data.forked_polars import refuse_in_forked_child
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     HistoryWindowStartsBeforeData,

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rbtlive.data.calendars.exchange_library import evaluate
+
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
 
@@ -16,9 +18,7 @@ def get_calendar(name: str) -> ExchangeCalendar:
     """Return the calendar of that name, from 1990 on; zipline's name for CMES,
     "us_futures", works too.
     """
-    import exchange_calendars
-
-    return exchange_calendars.get_calendar(name, side="right", start=FIRST_SESSION)
+    return evaluate(name, side="right", start=FIRST_SESSION)
 
 
 __all__ = ["get_calendar"]

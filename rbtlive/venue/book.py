@@ -25,7 +25,7 @@ from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.sim.matching import SimVenue, execution_id
 from rbtlive.venue import rules
 from rbtlive.venue.bars import VenueMarket

@@ -17,7 +17,7 @@ from rbtlive.core.state.portfolio import Position
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.venue.bars import Print
 from rbtlive.venue.book import (
     CashActivity,

@@ -14,8 +14,8 @@ import polars as pl
 
 import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.finance.commission import PerDollar
 from rbtlive.finance.slippage import NoSlippage
 from rbtlive.model.events import MarketDataEvent

@@ -16,7 +16,7 @@ from rbtlive.brokers.alpaca_messages import Untranslatable, read_pair_terms
 from rbtlive.brokers.alpaca_places import place_of
 from rbtlive.brokers.alpaca_rules import PairTerms, legal_terms
 from rbtlive.errors import InvalidSetting, OrderRefused
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from tests.brokers.alpaca_session import broker_at, connected, order
 from tests.builders import run
 from tests.builders import until as hold

@@ -11,8 +11,8 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.longer_bars import LongerBars
+from rbtlive.data.feeds.bar_aggregator import BarAggregator
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import OHLCV
 from tests.brokers.alpaca_session import broker_at
 from tests.brokers.test_alpaca_feed import feed_at, listening, reading
@@ -77,7 +77,7 @@ def test_a_bar_in_which_the_stream_broke_is_whole(minute_venue, tmp_path):
             await asyncio.to_thread(minute_venue.advance, 5)
             await asyncio.to_thread(minute_venue.faults)
             await asyncio.to_thread(minute_venue.control, "disconnect")
-            await until(lambda: feed.stats()["reconnects"] > 0)
+            await until(lambda: feed.counters()["reconnects"] > 0)
             await asyncio.to_thread(minute_venue.advance, 7)
             await until(lambda: len(slices) == 3)
             return slices
@@ -123,7 +123,7 @@ def minute(number, symbol="AAA", price=Decimal("1.5"), **changes):
 
 
 def fives():
-    return LongerBars(SlotAxis(get_calendar("XNYS"), frequency="5m"))
+    return BarAggregator(SlotAxis(get_calendar("XNYS"), frequency="5m"))
 
 
 def test_a_bar_leaves_with_its_last_minute_or_with_a_later_one_of_any_symbol():

@@ -31,7 +31,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 
 CASES = int(os.environ.get("RBTLIVE_FUZZ_CASES", "200"))
 """How many damaged messages are tried; more by setting the variable."""

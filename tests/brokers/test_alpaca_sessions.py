@@ -10,7 +10,7 @@ import polars as pl
 
 import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from tests.brokers.alpaca_session import broker_at
 from tests.builders import daily_frame, run, slices
 from tests.builders import until as hold

@@ -13,7 +13,7 @@ import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import ReconciliationFailed
 from rbtlive.model.events import CircuitBreakerEvent, OrderUpdateEvent, SystemErrorEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock
 from tests.builders import daily_frame, run, slices, until

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 
 import rbtlive as rbt
 from rbtlive.core.actions import sizing
-from rbtlive.core.state import columns
-from rbtlive.core.state.columns import BLOCK, RowLog, pack
+from rbtlive.core.state import row_log
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.order import Order, every_field
 from rbtlive.core.state.order_manager import OrderManager
+from rbtlive.core.state.row_log import BLOCK, RowLog, pack
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.finance import commission, slippage
 from rbtlive.model.number import ENGINE_CONTEXT
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.sim import matching
 from tests.fresh_process import in_fresh_process
 
@@ -149,7 +149,7 @@ def test_short_ways_and_columns_leave_what_long_ways_and_objects_leave(
         models.update(slippage=SLIPPAGES[kind](), commission=COMMISSIONS[kind]())
         return rbt.backtest(Restless, bars, params={"seed": kind}, warmup=1, **models)
 
-    monkeypatch.setattr(columns, "BLOCK", 16)
+    monkeypatch.setattr(row_log, "BLOCK", 16)
     short = facts(run())
     monkeypatch.setattr(matching, "_own_way", lambda *_: None)
     monkeypatch.setattr(sizing, "quick_targets", lambda _state, targets: [None for _ in targets])

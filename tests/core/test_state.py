@@ -25,7 +25,7 @@ from rbtlive.core.serialization import (
 from rbtlive.core.state.order import Order
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.journal.codec import canonical_json
 from tests.builders import Churn, daily_frame, minute_frame, slices

@@ -27,7 +27,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     ScheduledTriggerEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from tests.builders import daily_frame, minute_frame, run, same, slices, whole
 

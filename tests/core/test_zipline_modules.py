@@ -49,9 +49,6 @@ def test_the_signature_of_a_function_of_the_api_has_no_self():
     assert list(signature(rbtlive.api.order_value).parameters)[:2] == ["asset", "value"]
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*drops timezone information:DeprecationWarning"
-)  # exchange_calendars' own
 def test_calendars_name_minutes_by_their_end():
     from rbtlive.utils.calendar_utils import get_calendar
 

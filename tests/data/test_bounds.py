@@ -17,7 +17,7 @@ import rbtlive as rbt
 from rbtlive.data.checking import bounds
 from rbtlive.data.checking.claimed_sizes import arrow_size, zstd_size
 from rbtlive.errors import DataError, JournalCorrupt, ResultError, UnreadableFile
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import Hold, daily_frame
 
 CSV = daily_frame(20).write_csv().encode()

@@ -24,11 +24,8 @@ from rbtlive.data.calendars.calendar import (
     get_calendar,
     us_of,
 )
+from rbtlive.data.calendars.exchange_library import evaluate
 from rbtlive.errors import InvalidCalendarName, NotASession, OutsideCalendar, UnknownCalendar
-
-# What exchange_calendars itself does when these tests call it; our own code must pass
-# without.
-theirs_is_deprecated = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def us(*parts: int) -> int:
@@ -238,12 +235,10 @@ def test_the_shipped_tables_are_those_of_exchange_calendars(name):
     assert shipped.filter(settled).equals(library.filter(settled))
 
 
-@theirs_is_deprecated
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in their `session_minutes`
 @pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "XHKG", "CMES", "24/7"])
 def test_minutes_are_those_of_exchange_calendars_stamped_right(name):
-    theirs = exchange_calendars.get_calendar(
-        name, start="2018-01-01", end="2018-12-31", side="right"
-    )
+    theirs = evaluate(name, start="2018-01-01", end="2018-12-31", side="right")
     ours = get_calendar(name)
 
     for label in theirs.sessions[::13]:
@@ -271,10 +266,9 @@ def test_aliases_of_the_shipped_calendars_are_those_of_exchange_calendars():
     assert get_calendar("FWB").name == "XFRA"
 
 
-@theirs_is_deprecated
 def test_time_zones_of_the_shipped_calendars_are_those_of_exchange_calendars():
     assert {name: get_calendar(name).tz for name in TABLES} == {
-        name: str(exchange_calendars.get_calendar(name).tz) for name in TABLES
+        name: str(evaluate(name).tz) for name in TABLES
     }
 
 

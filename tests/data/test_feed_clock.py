@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.events import BarRevisedEvent, MarketDataEvent
 
 XNYS, ALWAYS = get_calendar("XNYS"), get_calendar("24/7")

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.refusals import IN_FLOODS
+from rbtlive.data.feeds.quarantine import IN_FLOODS
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import BadFrequency
 from rbtlive.model.bar import Bar, trusted_bar
 from rbtlive.model.events import MarketDataEvent, SystemErrorEvent, trusted_slice

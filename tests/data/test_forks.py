@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data import forks
+from rbtlive.data import forked_polars
 from rbtlive.errors import ForkedProcess
 from tests.builders import Hold, daily_frame
 
@@ -56,7 +56,7 @@ def test_a_child_is_refused_only_where_polars_had_threads(
 
 def test_runs_and_portals_are_refused_there(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = rbt.PolarsDataPortal(daily_frame())
-    monkeypatch.setattr(forks, "_lost_threads", True)
+    monkeypatch.setattr(forked_polars, "_lost_threads", True)
 
     with pytest.raises(ForkedProcess, match="spawn"):
         rbt.backtest(Hold, portal, progress=False)

@@ -18,9 +18,9 @@ import pytest
 import rbtlive as rbt
 from rbtlive.data.bars.bar_table import FIELDS, BarTable
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.axis import SlotAxis
 from rbtlive.data.feeds.list_judge import ListJudge
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.events import MarketDataEvent, trusted_slice
 from rbtlive.model.interval import Interval
 from rbtlive.runtime.journal.codec import encode_event

@@ -32,9 +32,6 @@ def source(*rows: tuple[int, float, float], symbol: str = "AAPL") -> pl.DataFram
     return pl.DataFrame(columns, schema=["date", "symbol", "close", "adj_close"], orient="row")
 
 
-@pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning"
-)  # exchange_calendars calls parts of pandas that are deprecated
 def test_the_script_makes_the_files_that_ship(script, tmp_path, capsys):
     script.main(tmp_path)
 

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.bars import shared
+from rbtlive.data.bars import shared_bars
 from rbtlive.data.bars.column_cache import ColumnCache
 from rbtlive.data.windows.indicators import Indicators, text_of
 from tests.builders import daily_frame
@@ -116,7 +116,7 @@ def test_few_columns_are_kept() -> None:
 
 def test_few_panels_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     portal = rbt.PolarsDataPortal(daily_frame())
-    monkeypatch.setattr(shared, "KEPT_CELLS", 1)
+    monkeypatch.setattr(shared_bars, "KEPT_CELLS", 1)
     first = run(portal)
 
     assert run(portal).table is first.table  # as long as somebody holds it

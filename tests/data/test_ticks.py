@@ -11,7 +11,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.data.calendars.calendar import get_calendar
-from rbtlive.data.feeds.base import FeedPlan
+from rbtlive.data.feeds.data_feed import FeedPlan
 from rbtlive.errors import BadFrequency, InvalidSetting
 from rbtlive.model.events import BarRevisedEvent, MarketDataEvent
 from tests.builders import minute_frame, run, whole
@@ -50,7 +50,7 @@ def bars_of(*ticks, calendar="XNYS", interval="1m", symbols=("A", "B"), **option
                 latest=lambda: LATER,
             )
         )
-        return [event async for event in feed], feed.stats()
+        return [event async for event in feed], feed.counters()
 
     events, stats = asyncio.run(read())
     return [shown(event) for event in events], stats
@@ -213,7 +213,7 @@ def test_a_session_trades_on_bars_of_trades_and_proves_it(tmp_path):
         )
     )
 
-    assert len(session.orders) == session.engine.feed.stats()["slices"] == 47
+    assert len(session.orders) == session.engine.feed.counters()["slices"] == 47
     assert session.orders["filled"].sum() > 0
     assert session.parity().identical
 

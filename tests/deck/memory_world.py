@@ -24,7 +24,7 @@ from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent, OrderReplacedEvent, OrderUpdateEvent
-from rbtlive.model.order import OPEN_STATES, OrderState
+from rbtlive.model.order_facts import OPEN_STATES, OrderState
 from tests.builders import daily_frame, slices
 
 ZERO = Decimal(0)

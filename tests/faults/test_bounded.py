@@ -13,7 +13,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.data.feeds.bounded import MOST_BARS
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 from rbtlive.venue.state import InputLog
 from tests.builders import Churn, daily_frame, rows_of, run, same, slices, whole
 

@@ -14,7 +14,7 @@ import pytest
 import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import CircuitBreakerEvent, OrderFillEvent, SystemErrorEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock
 from rbtlive.runtime.journal.journal import Journal

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rbtlive as rbt
-from rbtlive.data.feeds.refusals import IN_FLOODS
+from rbtlive.data.feeds.quarantine import IN_FLOODS
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEvent
 from rbtlive.runtime.engine.engine import TradingEngine

@@ -12,8 +12,8 @@ import pytest
 import rbtlive as rbt
 from rbtlive import errors
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import (
     Churn,
     Gated,

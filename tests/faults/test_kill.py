@@ -8,8 +8,8 @@ import random
 
 import pytest
 
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import moments, rows_of
 from tests.faults import kill_many
 from tests.faults.killing import KILLED, Host

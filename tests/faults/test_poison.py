@@ -20,7 +20,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     ScheduledTriggerEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from tests.builders import Churn, Gated, daily_frame, processed, rows_of, run, same, whole
 
 

@@ -11,7 +11,7 @@ import rbtlive as rbt
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, OrderUpdateEvent, SystemErrorEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.clock import SystemClock
 from tests.builders import daily_frame, processed, run, slices, until
 from tests.runtime.test_engine_broker import BookBroker
@@ -124,7 +124,7 @@ class Prints(StreamFeed):
         self.last_trades[symbol] = price
 
     def stats(self):
-        return {**super().stats(), "conflated": self.conflated}
+        return {**super().counters(), "conflated": self.conflated}
 
 
 def test_conflated_prints_are_counted_where_everybody_looks_and_cost_no_bar(tmp_path):

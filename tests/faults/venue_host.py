@@ -31,11 +31,11 @@ from rbtlive.brokers import AlpacaBroker
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.as_feed import Backoff
-from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import OrderFillEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import broker_link
 from rbtlive.runtime.broker.broker_link import LinkSettings
 from rbtlive.runtime.clock import SystemClock

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.faults.venue_host import EVENING, FINAL, NAME, NO_VENUE, POINTS, frame, moments
 from tests.venue.process import VenueProcess
 

@@ -22,7 +22,7 @@ from rbtlive.finance.commission import (
     PerShare,
     PerTrade,
 )
-from rbtlive.finance.shared import Future
+from rbtlive.finance.financial_model import Future
 from rbtlive.model.asset import Equity
 from rbtlive.model.number import Number
 from tests.finance.builders import AFill, AnOrder

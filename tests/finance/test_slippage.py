@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rbtlive.errors import NotBuilt, TransactionVolumeExceedsOrder, TransactionWithWrongDirection
 from rbtlive.finance import slippage
-from rbtlive.finance.shared import Future, whole_lots
+from rbtlive.finance.financial_model import Future, whole_lots
 from rbtlive.finance.slippage import (
     DEFAULT_ETA,
     EquitySlippageModel,

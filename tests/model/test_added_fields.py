@@ -27,7 +27,7 @@ import rbtlive as rbt
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent
 from rbtlive.runtime.journal.codec import decode_event, encode_event
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 from rbtlive.runtime.journal.opening import open_run
 from tests.builders import Churn, daily_frame
 

@@ -12,7 +12,7 @@ SETUP = """\
 import asyncio, time
 import rbtlive as rbt
 from rbtlive.runtime.journal.opening import open_run
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import Churn, Gated, daily_frame, processed, same
 
 bars = daily_frame(60)

@@ -16,8 +16,8 @@ import rbtlive as rbt
 from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS
 from rbtlive.notebook.panel.curves import CURVE_POINTS, Curve
 from rbtlive.notebook.panel.failures import FAILURES_KEPT, Failures, traceback_text
+from rbtlive.notebook.panel.order_rows import LINES_KEPT, ORDERS_SHOWN, LogLines
 from rbtlive.notebook.panel.plain import cut, plain
-from rbtlive.notebook.panel.rows import LINES_KEPT, ORDERS_SHOWN, LogLines
 from rbtlive.notebook.panel.snapshot import PanelState
 from rbtlive.notebook.panel.static_view import number, signed, static_html
 from rbtlive.notebook.panel.widget import session_html

@@ -6,7 +6,9 @@ zipline's storage (prices are whole cents, volumes whole shares), so that a diff
 in a result is a difference in semantics.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -142,9 +144,20 @@ def assets_frame(
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+# exchange_calendars calls parts of pandas that pandas 3.1 deprecates.
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 @cache
 def _calendar(name: str) -> exchange_calendars.ExchangeCalendar:
-    return exchange_calendars.get_calendar(name, start="1990-01-01", end="2025-12-31", side="right")
+    with _without_deprecations():
+        return exchange_calendars.get_calendar(
+            name, start="1990-01-01", end="2025-12-31", side="right"
+        )
 
 
 def sessions(calendar: str, start: str, end: str) -> list[date]:
@@ -154,9 +167,9 @@ def sessions(calendar: str, start: str, end: str) -> list[date]:
 
 def minutes(calendar: str, session: date) -> list[datetime]:
     """Return the ends of a session's minutes, in UTC."""
-    return [
-        stamp.to_pydatetime() for stamp in _calendar(calendar).session_minutes(session.isoformat())
-    ]
+    with _without_deprecations():
+        stamps = _calendar(calendar).session_minutes(session.isoformat())
+    return [stamp.to_pydatetime() for stamp in stamps]
 
 
 def real_daily() -> Dataset:

@@ -129,12 +129,16 @@ def require_none(found: str) -> None:
         pytest.fail(found, pytrace=False)
 
 
+deprecated_by_zipline = pytest.mark.filterwarnings("ignore:set_do_not_order_list")
+"""Two strategies call it; every other warning is an error."""
+
+
 @pytest.fixture(autouse=True)
 def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RBTLIVE_HOME", str(tmp_path / "state"))
 
 
-@pytest.mark.filterwarnings("default")  # zipline's strategies use what pandas deprecates
+@deprecated_by_zipline
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_backtest_with_quirks_gives_what_zipline_gave(case: Case, tmp_path: Path) -> None:
     run = Run(case, tmp_path).backtest(quirks=True)
@@ -142,7 +146,7 @@ def test_a_backtest_with_quirks_gives_what_zipline_gave(case: Case, tmp_path: Pa
     require_none(differences(case, run))
 
 
-@pytest.mark.filterwarnings("default")
+@deprecated_by_zipline
 @pytest.mark.parametrize("case", SAFE_CASES, ids=lambda case: case.name)
 def test_the_default_settings_give_what_zipline_gave_where_no_quirk_is_mended(
     case: Case, tmp_path: Path
@@ -152,7 +156,7 @@ def test_the_default_settings_give_what_zipline_gave_where_no_quirk_is_mended(
     require_none(differences(case, run))
 
 
-@pytest.mark.filterwarnings("default")
+@deprecated_by_zipline
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_paper_session_equals_the_backtest(case: Case, tmp_path: Path) -> None:
     (tmp_path / "paper").mkdir()

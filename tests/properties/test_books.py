@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given, settings
 
 from rbtlive.core.state.order import LIFE
-from rbtlive.model.order import OPEN_STATES, OrderState
+from rbtlive.model.order_facts import OPEN_STATES, OrderState
 from tests.properties.programs import DAYS, SYMBOLS, Play, plays, run
 
 THOROUGH = settings(max_examples=60, deadline=None, derandomize=True)

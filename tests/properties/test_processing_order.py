@@ -25,7 +25,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.engine.dispatcher import EventDispatcher
 from rbtlive.runtime.engine.event_queue import EventQueue

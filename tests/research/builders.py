@@ -13,7 +13,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.model.asset import Asset, Equity
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 
 FIRST = date(2012, 2, 1)
 CAPITAL = Decimal(10_000)

@@ -10,7 +10,7 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import ResultError, SettingsError
-from rbtlive.research.figures.base import extremes
+from rbtlive.research.figures.figure_style import extremes
 from rbtlive.research.figures.kinds import FIGURES
 from rbtlive.research.figures.price import merged
 from rbtlive.research.result import BacktestResult

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from rbtlive.errors import SweepError
+from rbtlive.research.odds.odds import Odds
 from rbtlive.research.odds.overfitting import overfitting
 from rbtlive.research.odds.reality import reality_check, superior_ability
-from rbtlive.research.odds.report import Odds
 from rbtlive.research.odds.sharpe import (
     Moments,
     deflated_sharpe,

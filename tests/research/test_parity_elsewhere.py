@@ -7,7 +7,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import rbtlive as rbt
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from tests.builders import Churn, Gated, minute_frame, run, same, until
 from tests.runtime.test_engine_broker import BookBroker, order_of, trading
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research import Difference, ParityReport, parity_report
 from tests.research.builders import close_of, order, position, run_of, run_with_trades
 

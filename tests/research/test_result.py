@@ -15,7 +15,7 @@ from IPython.lib.pretty import pretty
 
 import rbtlive as rbt
 from rbtlive.errors import SettingsError
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research import BacktestResult, compare
 from tests.builders import Hold, daily_frame
 from tests.research.builders import close_of, equity, order, run_of, run_with_trades, weekday

@@ -47,9 +47,6 @@ def test_it_returns_ziplines_frame_of_a_backtest_with_quirks():
     assert len(perf["transactions"].iloc[1]) == 1
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*drops timezone information:DeprecationWarning"
-)  # exchange_calendars' own
 def test_a_bundle_may_be_a_portal_and_a_calendar_an_object():
     perf = run_algorithm(
         initialize=initialize,

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
-from rbtlive.core.state.adjustments import Adjustment
+from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError
 from rbtlive.finance.commission import PerTrade
 from rbtlive.model.number import ENGINE_CONTEXT
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.round_trips import round_trips_of
 from rbtlive.research.run_bars import KeptBars, bars_of_columns

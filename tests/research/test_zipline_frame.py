@@ -13,7 +13,7 @@ import pytest
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import PositionRow, RunRecord, SessionRow
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 from rbtlive.research import BacktestResult
 from tests.research.builders import equity, run_of, run_with_trades, settings
 

@@ -15,10 +15,10 @@ from rbtlive.brokers.base import BrokerAccount, BrokerExecution, BrokerOrder
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BrokerError, OrderRefused
 from rbtlive.model.events import Event, OrderFillEvent, OrderUpdateEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.clock import SystemClock
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.opening import open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import Silent, daily_frame, defined, processed, run, slices, until
 
 BUYER = """

@@ -25,9 +25,9 @@ from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import MarketDataEvent, OperatorEvent
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal import store as journal_store
-from rbtlive.runtime.journal.files import StateFolder, client_order_id, new_run_id
 from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
+from rbtlive.runtime.journal.state_folder import StateFolder, client_order_id, new_run_id
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 

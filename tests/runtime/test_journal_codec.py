@@ -26,7 +26,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import Number, plain_text
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.journal.codec import (
     canonical_json,
     datetime_text,

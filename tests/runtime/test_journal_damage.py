@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 ROWS = 120

@@ -29,10 +29,10 @@ from rbtlive.runtime.journal.codec import (
     encode_event,
     parse_datetime,
 )
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.packing import MOST_BYTES, Packed, pack, unpack
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 ROWS = 2_000

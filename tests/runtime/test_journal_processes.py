@@ -14,9 +14,9 @@ import pytest
 
 from rbtlive.errors import SessionLocked
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal.files import StateFolder
 from rbtlive.runtime.journal.journal import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 START = datetime(2020, 1, 2, 21, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from rbtlive.runtime.journal.opening import open_journal
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 journal = open_journal(StateFolder(sys.argv[1]), "sma", header=dict)
 while True:
     for _ in range(3):
@@ -36,7 +36,7 @@ while True:
 HOLDER_WITH_A_FORKED_CHILD = """
 import os, signal, sys
 from rbtlive.runtime.journal.opening import open_journal
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 journal = open_journal(StateFolder(sys.argv[1]), "sma", header=dict)
 child = os.fork()
 if child == 0:

@@ -8,7 +8,7 @@ import rbtlive as rbt
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import OrderRefused
 from rbtlive.model.events import OrderUpdateEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.clock import SystemClock
 from tests.builders import Gated, daily_frame, processed, run, slices, until, whole
 from tests.runtime.test_engine_broker import BookBroker, Inbox

@@ -121,7 +121,7 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
                 await some_turns()
         await engine.graceful_shutdown()
         await running
-        return engine.feed.stats()
+        return engine.feed.counters()
 
     stats = run(watched_by_hand())
 
@@ -181,7 +181,7 @@ def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_
             items.put_nowait(bars[0])  # the other symbol does not trade
             # The first slice is closed by the bar after it: until then nothing is known
             # of the feed.
-            await until(lambda n=number: engine.feed.stats()["bars"] == n + 1 and len(told) == n)
+            await until(lambda n=number: engine.feed.counters()["bars"] == n + 1 and len(told) == n)
             if number:
                 await until(lambda: engine.timekeeper.is_present)
                 engine.timekeeper.tick(engine.core)

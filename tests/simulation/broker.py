@@ -23,7 +23,7 @@ from rbtlive.brokers.base import (
 )
 from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import Event, OrderFillEvent, OrderReplacedEvent, OrderUpdateEvent
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from tests.simulation.disk import Killed
 from tests.simulation.venue import Venue
 from tests.simulation.wire import Pipe, TooManyError, Wire

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
 from tests.simulation.faults import Fault
 from tests.simulation.strategies import KINDS

@@ -26,7 +26,7 @@ from rbtlive.brokers.base import (
 )
 from rbtlive.errors import OrderRefused
 from rbtlive.model.bar import Bar
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 from tests.simulation.tape import Night
 
 COMMISSION = Decimal("0.35")

@@ -23,7 +23,7 @@ from rbtlive.model.events import (
     OrderFillEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import CLOSED_STATES, OPEN_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OPEN_STATES, OrderState
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.journal.journal import Journal
 from tests.simulation.disk import RUN_ID, WatchedJournal

@@ -30,7 +30,7 @@ from rbtlive.model.events import (
     SymbolChangeEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 _RECORDED = {
     "dividend": "dividend",

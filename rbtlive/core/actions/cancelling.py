@@ -11,7 +11,7 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.state.order import Order
 from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderRejectEvent, OrderUpdateEvent
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 
 
 def cancel_order(state: RunState, order_id: str, reason: str = "cancelled by the strategy") -> None:

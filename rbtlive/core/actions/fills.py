@@ -19,7 +19,7 @@ from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.sim.matching import execution_id, fill_event
 
 

@@ -18,7 +18,7 @@ from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.finance.cancel_policy import SESSION_END
 from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from rbtlive.core.state.order import Order
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.finance.shared import plain_moment
+from rbtlive.finance.financial_model import plain_moment
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import Figure, to_decimal
-from rbtlive.model.order import OrderStatus
+from rbtlive.model.order_facts import OrderStatus
 
 if TYPE_CHECKING:
     from rbtlive.core.shown.presenter import Presenter

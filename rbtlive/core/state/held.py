@@ -11,7 +11,7 @@ from decimal import Decimal
 from operator import is_not
 from typing import TypeAlias
 
-from rbtlive.core.state.columns import Texts
+from rbtlive.core.state.row_log import Texts
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
 

@@ -15,7 +15,7 @@ from typing import Final
 from rbtlive.errors import IllegalTransition
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, to_decimal
-from rbtlive.model.order import OPEN_STATES, OrderState, OrderStatus
+from rbtlive.model.order_facts import OPEN_STATES, OrderState, OrderStatus
 
 _S = OrderState
 # Each look-up of an enum's member calls a function.

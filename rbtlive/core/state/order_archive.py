@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequen
 from datetime import datetime
 from typing import Any, overload
 
-from rbtlive.core.state.columns import RowLog
 from rbtlive.core.state.order import Order, every_field
+from rbtlive.core.state.row_log import RowLog
 from rbtlive.model.number import ZERO
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 
 _CREATED, _PENDING, _FILLED = OrderState.CREATED, OrderState.PENDING, OrderState.FILLED
 # What a picture is of: the order as it was placed, in one of two states; as it is now,

@@ -16,7 +16,7 @@ from rbtlive.core.state.order_archive import OrderArchive, RunOrders
 from rbtlive.errors import UnknownOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
-from rbtlive.model.order import OPEN_STATES, OrderState, Transaction
+from rbtlive.model.order_facts import OPEN_STATES, OrderState, Transaction
 
 
 class OrderManager:

@@ -13,8 +13,7 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from rbtlive.core.state.adjustments import Adjustment
-from rbtlive.core.state.columns import RowLog
+from rbtlive.core.state.book_adjustments import Adjustment
 from rbtlive.core.state.float_figures import float_figures
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.order import Order
@@ -24,13 +23,14 @@ from rbtlive.core.state.quiet_days import (
     recorded_of_each,
     session_numbers,
 )
+from rbtlive.core.state.row_log import RowLog
 from rbtlive.core.state.run_notes import RunNotes
 from rbtlive.core.state.session_figures import Figures, SessionClose, compute_figures, exact
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from rbtlive.core.state.adjustments import adjustment_facts, adjustment_of
+from rbtlive.core.state.book_adjustments import adjustment_facts, adjustment_of
 from rbtlive.core.state.record import RunRecord, SessionRows
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text
 

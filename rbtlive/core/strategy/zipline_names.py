@@ -15,7 +15,6 @@ from rbtlive.core.actions.asset_lookup import find_symbol
 from rbtlive.core.actions.order_entry import show_open_orders
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView
-from rbtlive.data.calendars.calendar import library_deprecations_unheard
 from rbtlive.errors import SidsNotFound
 from rbtlive.model.asset import Asset
 
@@ -125,8 +124,7 @@ def _frequency(state: RunState) -> str:
 def _calendar(state: RunState) -> Any:
     from rbtlive.utils.calendar_utils import get_calendar
 
-    with library_deprecations_unheard():
-        return get_calendar(state.calendar.name)
+    return get_calendar(state.calendar.name)
 
 
 def _sim_params(state: RunState) -> SimulationParameters:

@@ -20,9 +20,9 @@ from rbtlive.data.bars.cursor import NAN, Cursor
 from rbtlive.data.bars.daily_bars import DailyBars
 from rbtlive.data.bars.fast_reads import FastReads
 from rbtlive.data.bars.rolling_table import RollingTable
+from rbtlive.data.bars.sequential_append import SequentialAppend
 from rbtlive.data.bars.table_maker import ListingDates, TableMaker
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.data.calendars.next_minute import NextMinute
 from rbtlive.data.checking.corporate import Split
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.data.windows.history import History
@@ -30,8 +30,8 @@ from rbtlive.data.windows.indicators import Indicators
 from rbtlive.data.windows.windows import Windows
 from rbtlive.errors import UnknownSymbol
 from rbtlive.model.asset import Asset
-from rbtlive.model.columns import SliceColumns
 from rbtlive.model.interval import DAY, Interval
+from rbtlive.model.slice_columns import SliceColumns
 
 if TYPE_CHECKING:
     from rbtlive.data.checking.corporate import Dividend
@@ -73,10 +73,10 @@ class Market(Cursor):
     """
 
     __slots__ = (
+        "_appender",
         "_dividends",
         "_history",
         "_index",
-        "_next_minute",
         "_splits",
         "append_columns",
         "append_next",
@@ -143,9 +143,9 @@ class Market(Cursor):
         if not preload or isinstance(self.table, RollingTable):
             _ = self.days.history  # what it is made of may not be held later
         self._learn_actions()
-        self._next_minute = NextMinute(self.table, self._index, listing)
-        self.append_next = self._next_minute.append
-        self.append_columns = self._next_minute.append_columns
+        self._appender = SequentialAppend(self.table, self._index, listing)
+        self.append_next = self._appender.append
+        self.append_columns = self._appender.append_columns
         self.row = self.table.rows_of_session(first_session)[0] - 1
         self.table.reach(first_session, back_to=self.row)
         self._apply_actions(first_session - 1)
@@ -203,7 +203,7 @@ class Market(Cursor):
         """
         self.session = session
         self.before_open = False
-        self._next_minute.expect_nothing()
+        self._appender.expect_nothing()
         if not self.preload and self.interval.intraday:
             self.days.complete(session - 1)
         self.table.reach(session, back_to=self.row)
@@ -237,7 +237,7 @@ class Market(Cursor):
     def end_session(self, session: int) -> None:
         """End a session; what is seen stays as it is at its last bar."""
         self.session = session
-        self._next_minute.expect_nothing()
+        self._appender.expect_nothing()
 
     def append_slice(
         self, us: int, bars: Mapping[str, Bar] | SliceColumns | None, *, session: int = -1
@@ -278,7 +278,7 @@ class Market(Cursor):
         if self._generation != self.table.generation:
             self._bind()
         if self.interval.intraday:
-            self._next_minute.expect_after(us, session)
+            self._appender.expect_after(us, session)
         return row
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.data.reading.whole import ReadBars, read_bars
+from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.errors import InvalidSetting, UnreadableFile
 
 

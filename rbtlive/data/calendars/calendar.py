@@ -7,10 +7,6 @@ close], and its number never changes, however far the calendar is extended.
 
 from __future__ import annotations
 
-import difflib
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -19,14 +15,16 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from rbtlive.data.calendars.exchange_library import (
+    FIRST_LABEL,
+    LAST_LABEL,
+    canonical_name,
+    library_sessions,
+    library_time_zone,
+)
 from rbtlive.errors import InvalidSetting, NotASession, OutsideCalendar, UnknownCalendar
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US, MINUTE_US
-
-FIRST_LABEL: Final = date(1970, 1, 2)
-LAST_LABEL: Final = date(2030, 12, 31)
-"""How far calendars reach until a later date is asked for."""
-
 
 TABLES: Final = {
     "CMES": "CMES",
@@ -58,10 +56,6 @@ _TIME_ZONES: Final = {
     "XNYS": "America/New_York",
     "XTKS": "Asia/Tokyo",
 }
-
-# Where the library cannot evaluate a calendar from 1970 on, these starts are tried in
-# turn.
-_LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -401,8 +395,8 @@ def _calendar(name: str, last: date) -> TradingCalendar:
     if name == "FX":
         return _currency_days(last)
     if name not in TABLES:
-        canonical = _library_name(name)
-        tz = str(_library_calendar(canonical, last).tz)
+        canonical = canonical_name(name, common=(*TABLES, *ALIASES, "24/7", "FX"))
+        tz = library_time_zone(canonical, last=last)
         return _from_table(name=canonical, tz=tz, table=library_sessions(canonical, last=last))
     from importlib.resources import files
 
@@ -458,96 +452,6 @@ def _currency_days(last: date) -> TradingCalendar:
 def _at_five_in_new_york(labels: NDArray[np.datetime64]) -> Micros:
     wall = pl.Series(labels.astype("datetime64[us]")).dt.offset_by("17h")
     return wall.dt.replace_time_zone("America/New_York").dt.epoch("us").to_numpy().copy()
-
-
-def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
-    """Return the sessions of a calendar as exchange_calendars has them, up to `last`.
-
-    Returns:
-        One row a session: label (Date); open, close, break_start, break_end (Int16,
-            minutes after midnight UTC of the label,
-        breaks null where there is none); early (Boolean, closes earlier than usual).
-    """
-    calendar = _library_calendar(name, last)
-    with library_deprecations_unheard():
-        schedule, early_closes = calendar.schedule, calendar.early_closes
-    labels = pl.Series("label", schedule.index.to_numpy()).cast(pl.Datetime("us"))
-
-    def minutes_after_midnight(column: str) -> pl.Series:
-        times = pl.Series(schedule[column].dt.tz_localize(None).to_numpy()).cast(pl.Datetime("us"))
-        return (times - labels).dt.total_minutes().cast(pl.Int16).alias(column)
-
-    early = pl.Series(early_closes.to_numpy()).cast(pl.Datetime("us"))
-    return pl.DataFrame({"label": labels.cast(pl.Date)}).with_columns(
-        *(
-            minutes_after_midnight(column)
-            for column in ("open", "close", "break_start", "break_end")
-        ),
-        labels.is_in(early.implode()).alias("early"),
-    )
-
-
-# exchange_calendars starts twenty years before today by default, and cannot
-# evaluate some calendars from 1970 on.
-def _library_calendar(name: str, last: date) -> Any:
-    reason: Exception | None = None
-    try:
-        kind = type(_evaluate(name))
-        earliest, latest = kind.bound_min(), kind.bound_max()
-    except (ValueError, NotImplementedError) as error:
-        raise UnknownCalendar(_cannot_evaluate(name, error)) from error
-    end = last if latest is None else min(last, latest.date())
-    for wanted in (FIRST_LABEL, *_LATER_STARTS):
-        start = wanted if earliest is None else max(wanted, earliest.date())
-        try:
-            return _evaluate(name, start=start.isoformat(), end=end.isoformat())
-        except (ValueError, NotImplementedError) as error:
-            reason = error
-    raise UnknownCalendar(_cannot_evaluate(name, reason)) from reason
-
-
-def _evaluate(name: str, **span: str) -> Any:
-    import exchange_calendars
-
-    with library_deprecations_unheard():
-        return exchange_calendars.get_calendar(name, **span)
-
-
-# exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
-# news for our users.
-@contextmanager
-def library_deprecations_unheard() -> Iterator[None]:
-    """Silence what exchange_calendars makes pandas warn of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
-def _cannot_evaluate(name: str, reason: Exception | None) -> str:
-    text = str(reason)
-    short = (
-        text if len(text) <= 120 else text[:120] + "..."
-    )  # the library may list hundreds of dates
-    return (
-        f"calendar {name!r} cannot be evaluated by the installed exchange_calendars ({short});"
-        " pick another calendar"
-    )
-
-
-def _library_name(name: str) -> str:
-    import exchange_calendars
-
-    known = exchange_calendars.get_calendar_names(include_aliases=True)
-    if name in known:
-        return str(exchange_calendars.resolve_alias(name))
-    for names in ([*TABLES, *ALIASES, "24/7", "FX"], known):  # the common calendars first
-        near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
-        if near:
-            break
-    hint = f"did you mean {near[0]!r}?" if near else "pass e.g. 'XNYS', 'XLON' or '24/7'"
-    raise UnknownCalendar(
-        f"calendar must be a name that exchange_calendars knows: was {name!r}; {hint}"
-    )
 
 
 # A datetime is a date to isinstance, but does not compare with one.

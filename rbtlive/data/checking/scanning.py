@@ -30,7 +30,7 @@ from rbtlive.data.checking.frames import (
     scan_files,
     unreadable,
 )
-from rbtlive.data.checking.misfits import LeftOut
+from rbtlive.data.checking.off_calendar_bars import LeftOut
 from rbtlive.data.checking.schema import (
     COLUMNS,
     FIELDS,

@@ -24,7 +24,7 @@ from rbtlive.data.checking.frames import (
     require_columns,
     symbol_column,
 )
-from rbtlive.data.checking.misfits import LeftOut
+from rbtlive.data.checking.off_calendar_bars import LeftOut
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.suggesting import calendar_of_dates, days_after
 from rbtlive.errors import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable
 
-from rbtlive.data.feeds.axis import Labels
-from rbtlive.data.feeds.base import DataFeed, FeedPlan
+from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan
 from rbtlive.data.feeds.replay_feed import ReplayFeed
+from rbtlive.data.feeds.slot_axis import Labels
 from rbtlive.data.feeds.stream_feed import Backoff, StreamFeed
 from rbtlive.errors import FeedError
 

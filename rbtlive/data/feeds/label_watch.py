@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import SlotAxis
 
 ADVICE: Final = (
     'bars look stamped with their start; if they are, pass labels="start" to attach() or to the '

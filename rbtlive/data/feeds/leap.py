@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import Bar
 from rbtlive.model.interval import DAY_US
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.feeds.rows import RefusedBar, moment_of_stamp
+from rbtlive.data.feeds.bar_rows import RefusedBar, moment_of_stamp
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV, Bar
-from rbtlive.model.columns import Names
+from rbtlive.model.slice_columns import Names
 
 FEWEST: Final = 8
 """Shorter lists are judged bar by bar."""

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
+from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, SettingsError
 from rbtlive.model.arrays import np
@@ -147,7 +147,7 @@ class ReplayFeed(DataFeed):
                     await self._sleep(delay_s)
             yield event
 
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return how many slices, empty slices and bars were given."""
         return {
             "slices": self._slices,

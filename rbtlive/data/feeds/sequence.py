@@ -10,14 +10,14 @@ from datetime import datetime
 from itertools import chain, islice
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.ahead import BarsAhead
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.closed import ClosedSlices
+from rbtlive.data.feeds.bar_rows import names_of
+from rbtlive.data.feeds.closed_slices import ClosedSlices
+from rbtlive.data.feeds.early_bars import BarsAhead
 from rbtlive.data.feeds.leap import Leap
-from rbtlive.data.feeds.rows import names_of
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import Bar, aware_utc
-from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import Event, column_slice, trusted_slice
+from rbtlive.model.slice_columns import SliceColumns
 
 NOTHING: Iterator[Event] = iter(())
 _MOST_BY_CLOCK = 1000

@@ -15,13 +15,7 @@ from itertools import chain
 from typing import Any
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.ahead import BarsAhead
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.label_watch import LabelWatch
-from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
-from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
-from rbtlive.data.feeds.refusals import Refusals
-from rbtlive.data.feeds.rows import (
+from rbtlive.data.feeds.bar_rows import (
     OutsideSession,
     RefusedBar,
     checked_bar,
@@ -33,9 +27,14 @@ from rbtlive.data.feeds.rows import (
     moment_of_stamp,
     plain_bar,
 )
+from rbtlive.data.feeds.early_bars import BarsAhead
+from rbtlive.data.feeds.label_watch import LabelWatch
+from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
+from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
+from rbtlive.data.feeds.quarantine import Quarantine
 from rbtlive.data.feeds.sequence import NOTHING, SliceSequence
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import Bar
-from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import (
     BarRevisedEvent,
     Event,
@@ -43,6 +42,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.interval import MINUTE
+from rbtlive.model.slice_columns import SliceColumns
 
 _SKEW_US = 5_000_000
 """How far the vendor's clock may be ahead of this machine's."""
@@ -96,7 +96,7 @@ class SliceBuilder(SliceSequence):
         self.skipped = self.provisional = 0
         self.ended = False
         self._wants = wants
-        self._refusals = Refusals()
+        self._refusals = Quarantine()
         self._labels = LabelWatch(axis)
         self._lists = ListJudge(self._known, wants)
         self._repeats_us = self._closed_us

@@ -27,11 +27,11 @@ from itertools import chain
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from rbtlive.data.feeds.axis import Labels, SlotAxis
-from rbtlive.data.feeds.base import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.bounded import taken
+from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.opening import Connect, NoStreamError, Opening, as_connect, close
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.errors import FeedDisconnected, FeedError
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
@@ -235,7 +235,7 @@ class StreamFeed(DataFeed):
         """
         self._left.extendleft(reversed(slices))
 
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return what was counted, the quarantined also by reason."""
         builder = self._builder
         if builder is None:

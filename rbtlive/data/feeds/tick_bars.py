@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import datetime_of
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.rows import OutsideSession, RefusedBar
+from rbtlive.data.feeds.bar_rows import OutsideSession, RefusedBar
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.ticks import Tick, stamp_text
 
 _KEPT_SLICES: Final = 3

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import get_calendar, us_of
-from rbtlive.data.feeds.axis import Labels, SlotAxis
-from rbtlive.data.feeds.base import DataFeed, FeedPlan
+from rbtlive.data.feeds.bar_rows import RefusedBar
+from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan
 from rbtlive.data.feeds.opening import Connect
-from rbtlive.data.feeds.refusals import Refusals
-from rbtlive.data.feeds.rows import RefusedBar
+from rbtlive.data.feeds.quarantine import Quarantine
+from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.data.feeds.tick_bars import Slice, TickBars
 from rbtlive.data.feeds.ticks import Tick, stamp_text, tick_of
@@ -57,7 +57,7 @@ class TickFeed(StreamFeed):
         self._calendar = calendar
         self._making: TickBars | None = None
         self._names: dict[str, str] | None = None
-        self._refused = Refusals()
+        self._refused = Quarantine()
         self._heard_s = 0.0
 
     def take_labels(self, labels: Labels) -> None:
@@ -113,12 +113,12 @@ class TickFeed(StreamFeed):
         async for event in super().__aiter__():
             yield event
 
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return what was counted, trades too."""
         making = self._making
         refused = self._refused.quarantined
         return {
-            **super().stats(),
+            **super().counters(),
             "ticks": 0 if making is None else making.ticks,
             "ticks_late": 0 if making is None else making.late,
             "ticks_refused": refused.total(),

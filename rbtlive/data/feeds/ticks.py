@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.rows import RefusedBar, moment_of_stamp, shown
+from rbtlive.data.feeds.bar_rows import RefusedBar, moment_of_stamp, shown
 from rbtlive.model.arrays import np
 from rbtlive.model.number import to_decimal
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
-from rbtlive.data.reading.columns import field_of, plain, role_of
+from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.numbers import NOTHING, is_number_text
 from rbtlive.data.reading.tables import Table
 from rbtlive.errors import EmptyData, UnreadableFile

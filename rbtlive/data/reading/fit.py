@@ -15,8 +15,8 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import Micros, TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
-from rbtlive.data.reading.moments import in_zone, to_utc
 from rbtlive.data.reading.tables import Labels
+from rbtlive.data.reading.timestamps import in_zone, to_utc
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, MONTH, WEEK, Interval
 

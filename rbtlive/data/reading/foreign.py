@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rbtlive.data.reading.columns import role_of
+from rbtlive.data.reading.column_roles import role_of
 
 _GIVERS: Final = (
     "to_df", "to_table", "to_pandas", "toPandas", "compute", "to_native", "fetch_arrow_table",

@@ -21,7 +21,7 @@ import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas
 from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.columns import field_of, plain, role_of
+from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame

@@ -15,7 +15,6 @@ from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.exchanges import exchange_of
 from rbtlive.data.reading.intake import Intake
-from rbtlive.data.reading.moments import Moments, to_utc
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.suggesting import (
     calendar_of_dates,
@@ -26,6 +25,7 @@ from rbtlive.data.reading.suggesting import (
     zone_of_currencies,
 )
 from rbtlive.data.reading.tables import Labels
+from rbtlive.data.reading.timestamps import Moments, to_utc
 from rbtlive.errors import BadFrequency, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class

@@ -11,8 +11,8 @@ from typing import Final
 from rbtlive.data.calendars.calendar import Micros, TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.reading import fit
-from rbtlive.data.reading.moments import in_zone, to_utc
 from rbtlive.data.reading.tables import Labels
+from rbtlive.data.reading.timestamps import in_zone, to_utc
 from rbtlive.errors import OutsideCalendar, UnknownCalendar
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US, MINUTE_US

@@ -15,12 +15,12 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas, pandas_column
-from rbtlive.data.reading.columns import field_of, role_of
+from rbtlive.data.reading.column_roles import field_of, role_of
 from rbtlive.data.reading.delimited import fresh_name, headerless
-from rbtlive.data.reading.files import tables_of_content, tables_of_path
 from rbtlive.data.reading.foreign import facts_of_rows, given_frame, given_rows, symbol_beside
 from rbtlive.data.reading.mappings import of_mapping
 from rbtlive.data.reading.sequences import flat, of_rows, of_sequences, refuse_mixed
+from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.columns import Roles, field_of, plain, role_of, roles_of
+from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, roles_of
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
 

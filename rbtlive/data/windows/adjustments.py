@@ -34,8 +34,8 @@ class Adjustments:
     """The factors that are in effect, and those still to come.
 
     Args:
-        coming: (session, 1 of a split, 0 of a dividend, asset, ratio or amount) of all
-            that are known of, the latest first.
+        upcoming: (session, 1 for a split, 0 for a dividend, asset, ratio or amount) of
+            all that are known, the latest first.
         width: How many assets there are.
         previous_close: Returns the unadjusted close of (asset, session before that
             one), NaN if it has none.
@@ -48,7 +48,7 @@ class Adjustments:
 
     def __init__(
         self,
-        coming: Iterable[tuple[int, int, int, float]],
+        upcoming: Iterable[tuple[int, int, int, float]],
         *,
         width: int,
         previous_close: Callable[[int, int], float],
@@ -56,20 +56,20 @@ class Adjustments:
         self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
         self.unpriced: list[tuple[int, int]] = []
         self._previous_close = previous_close
-        self._next_minute = list(coming)
+        self._pending = list(upcoming)
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
         """Take a split that was not known before."""
-        self._next_minute.append((session, 1, asset, ratio))
-        self._next_minute.sort(key=lambda action: action[:2], reverse=True)
+        self._pending.append((session, 1, asset, ratio))
+        self._pending.sort(key=lambda action: action[:2], reverse=True)
 
     def advance(self, session: int) -> list[Factor]:
         """Put into effect what takes effect up to the start of `session`; return what
         is new, in order.
         """
         fresh: list[Factor] = []
-        while self._next_minute and self._next_minute[-1][0] <= session:
-            effective, is_split, asset, number = self._next_minute.pop()
+        while self._pending and self._pending[-1][0] <= session:
+            effective, is_split, asset, number = self._pending.pop()
             factor = self._factor(effective, bool(is_split), asset=asset, number=number)
             if factor is not None:
                 self.by_asset[asset].append(factor)
@@ -80,7 +80,7 @@ class Adjustments:
         """Return the session in which the next split or dividend takes effect; None if
         no other is known of.
         """
-        return self._next_minute[-1][0] if self._next_minute else None
+        return self._pending[-1][0] if self._pending else None
 
     # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
     # 3.2.1, data/windows/adjustments.py.

@@ -14,8 +14,8 @@ import polars as pl
 
 from rbtlive.data.bars.bar_reads import Floats, to_series
 from rbtlive.data.bars.session_bars import TodaySoFar
+from rbtlive.data.windows.higher_timeframe import BarsOfDay, BarsOfSessions, Places, fold
 from rbtlive.data.windows.history import History
-from rbtlive.data.windows.longer_bars import BarsOfDay, BarsOfSessions, Places, fold
 from rbtlive.errors import (
     BadFrequency,
     HistoryWindowStartsBeforeData,

@@ -20,9 +20,9 @@ from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, described
 from rbtlive.notebook.panel.curves import EquityCurve, PriceCurves, RecordedCurves
 from rbtlive.notebook.panel.failures import Failures
+from rbtlive.notebook.panel.order_rows import DenialReasons, Fills, LogLines, OrderRows
 from rbtlive.notebook.panel.plain import cut, plain
 from rbtlive.notebook.panel.position_rows import PositionRows
-from rbtlive.notebook.panel.rows import Fills, LogLines, OrderRows, Refusals
 
 DEPTHS_KEPT = 150
 """Samples of the queue's depth: half a minute of ticks."""
@@ -65,7 +65,7 @@ class PanelState:
         self._fills = Fills()
         self._orders = OrderRows()
         self._positions = PositionRows()
-        self._refusals = Refusals()
+        self._refusals = DenialReasons()
         self._equity = EquityCurve(core)
         self._prices = PriceCurves()
         self._recorded = RecordedCurves()
@@ -317,16 +317,16 @@ class PanelState:
         feed, bar_us = engine.feed, engine.core.state.market.now_us
         if bar_us != self._bar_us:
             self._bar_us, self._bar_since_s = bar_us, monotonic()
-        stats = feed.stats()
+        counts = feed.counters()
         return {
             "name": type(feed).__name__,
             "live": feed.is_live,
             "speed": plain(getattr(feed, "speed", None)),
             "bar": bar_us // 1000 or None,
             "stale": self._is_stale(),
-            "reconnects": stats.get("reconnects", 0),
-            "quarantined": stats.get("quarantined", 0),
-            "conflated": stats.get("conflated", 0),
+            "reconnects": counts.get("reconnects", 0),
+            "quarantined": counts.get("quarantined", 0),
+            "conflated": counts.get("conflated", 0),
         }
 
     def _is_stale(self) -> bool:

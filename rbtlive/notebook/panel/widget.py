@@ -28,7 +28,7 @@ from rbtlive.notebook.operated_session import OperatedSession
 from rbtlive.notebook.panel.failures import traceback_text
 from rbtlive.notebook.panel.snapshot import PanelState, State
 from rbtlive.notebook.panel.static_view import static_html
-from rbtlive.runtime.broker.report import OperatorReport
+from rbtlive.runtime.broker.operator_report import OperatorReport
 
 TICK_S = 0.2
 """Time between two looks at the session; each sends at most one message."""

@@ -19,11 +19,11 @@ from rbtlive.research.explaining.money import (
     difference_of,
     money_by_cause,
 )
-from rbtlive.research.figures.base import GAIN, OTHER, plotly, styled
-from rbtlive.research.frames import TIME, frame_of_columns
+from rbtlive.research.figures.figure_style import GAIN, OTHER, plotly, styled
 from rbtlive.research.reports.drawing import Line, lines
 from rbtlive.research.reports.writing import money, table
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.result_frames import TIME, frame_of_columns
 from rbtlive.research.trades import PROFIT
 
 

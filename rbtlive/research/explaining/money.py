@@ -15,7 +15,7 @@ from rbtlive.core.state.record import RunRecord, SessionRow
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO, plain_text, to_money
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed, Pair, executed, paired
 from rbtlive.research.run_bars import RunBars
 

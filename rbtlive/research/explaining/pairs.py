@@ -15,7 +15,7 @@ from decimal import Decimal
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord
 from rbtlive.model.number import ZERO, to_money
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ import polars as pl
 from rbtlive.brokers.alpaca_answers import LARGEST_ANSWER
 from rbtlive.brokers.alpaca_http import checked_url
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
-from rbtlive.data.reading.whole import ReadBars, read_bars
+from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.errors import BadFrequency, FetchFailed, InvalidSetting, MissingExtra
 from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval

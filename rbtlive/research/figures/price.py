@@ -15,8 +15,16 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import OPEN_STATES, Transaction
-from rbtlive.research.figures.base import GAIN, LOSS, MOST_CANDLES, OTHER, extremes, plotly, styled
+from rbtlive.model.order_facts import OPEN_STATES, Transaction
+from rbtlive.research.figures.figure_style import (
+    GAIN,
+    LOSS,
+    MOST_CANDLES,
+    OTHER,
+    extremes,
+    plotly,
+    styled,
+)
 from rbtlive.research.figures.indicators import (
     COLOURS,
     IndicatorLine,

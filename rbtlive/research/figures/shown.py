@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from rbtlive.research.figures.base import plotly
+from rbtlive.research.figures.figure_style import plotly
 from rbtlive.research.figures.still import still_picture
 
 SVG = "image/svg+xml"

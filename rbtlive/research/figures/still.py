@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.base import GRID, OTHER, TEXT
-from rbtlive.research.figures.ticks import nice_ticks
+from rbtlive.research.figures.axis_ticks import nice_ticks
+from rbtlive.research.figures.figure_style import GRID, OTHER, TEXT
 
 WIDTH = 900
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 20, 70, 40

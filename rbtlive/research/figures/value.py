@@ -11,7 +11,7 @@ from rbtlive.core.state.record import column, floats
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research import expanding
-from rbtlive.research.figures.base import (
+from rbtlive.research.figures.figure_style import (
     GAIN,
     LOSS,
     OTHER,
@@ -21,7 +21,7 @@ from rbtlive.research.figures.base import (
     plotly,
     styled,
 )
-from rbtlive.research.frames import daily_returns
+from rbtlive.research.result_frames import daily_returns
 from rbtlive.research.statistics.periods import MONTHS
 
 if TYPE_CHECKING:

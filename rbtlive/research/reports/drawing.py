@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.base import extremes
-from rbtlive.research.figures.ticks import nice_ticks
+from rbtlive.research.figures.axis_ticks import nice_ticks
+from rbtlive.research.figures.figure_style import extremes
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 78, 12, 10, 24
 _POINTS = 700

@@ -15,12 +15,12 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.research import expanding
 from rbtlive.research.figures.value import shade
-from rbtlive.research.frames import benchmark_returns, daily_returns
 from rbtlive.research.parameters import PARAMETER, parameters_of
 from rbtlive.research.reports.drawing import Line, histogram, lines
 from rbtlive.research.reports.factor_page import factor_section
 from rbtlive.research.reports.style import STYLE
 from rbtlive.research.reports.writing import DASH, by_unit, cell, money, percent, section, table
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.run_bars import traded_symbols
 from rbtlive.research.statistics.periods import MONTHS
 from rbtlive.research.statistics.table import FACTS, SECTIONS

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rbtlive.errors import UnsupportedSignals
 from rbtlive.finance.commission import NoCommission, PerDollar, PerShare, PerTrade
-from rbtlive.finance.shared import whole_lots
+from rbtlive.finance.financial_model import whole_lots
 from rbtlive.finance.slippage import (
     FixedBasisPointsSlippage,
     FixedSlippage,

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from rbtlive.core.state.record import RunRecord, column
-from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.run_bars import RunBars
 from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.statistics.returns import Values, against_benchmark, return_statistics

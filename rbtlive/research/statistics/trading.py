@@ -14,7 +14,7 @@ import polars as pl
 from rbtlive.core.state.record import RunRecord, floats
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.research.expanding import Floats
 from rbtlive.research.run_bars import RunBars, SymbolBars, traded_symbols
 from rbtlive.research.statistics.returns import Values, longest_streak

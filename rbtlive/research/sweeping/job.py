@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.signals.columns import batch_size, run_columns
+from rbtlive.research.signals.columnar_gear import batch_size, run_columns
 from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import RunView
 from rbtlive.research.sweeping.params import Params

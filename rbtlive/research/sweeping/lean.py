@@ -16,9 +16,9 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.frames import daily_returns
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.result import BacktestResult
+from rbtlive.research.result_frames import daily_returns
 from rbtlive.runtime.backtest import later_start, new_core, run_core
 
 

@@ -16,13 +16,13 @@ from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.sweeping import display, surface
+from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
-    from rbtlive.research.odds.report import Odds
+    from rbtlive.research.odds.odds import Odds
     from rbtlive.research.result import BacktestResult
 
 _ATTACH: list[Callable[..., Any]] = []
@@ -259,10 +259,10 @@ class SweepResult:
         backtest overfitting, reality check, minimum track record.
 
         Args:
-            **options: What `rbtlive.research.odds.report.odds_of` takes: `blocks`,
+            **options: What `rbtlive.research.odds.odds.odds_of` takes: `blocks`,
                 `draws`, `seed`, `benchmark`.
         """
-        from rbtlive.research.odds.report import odds_of
+        from rbtlive.research.odds.odds import odds_of
 
         kept = [i for i, row in enumerate(self._rows) if row.error is None]
         best = kept.index(self.best.number)
@@ -282,9 +282,9 @@ class SweepResult:
         Raises:
             MissingExtra: plotly is not installed.
         """
-        from rbtlive.research.sweeping import charts
+        from rbtlive.research.sweeping import sweep_charts
 
-        return charts.heatmap(self.pivot(x, y, metric), x=x, y=y, metric=self._metric(metric))
+        return sweep_charts.heatmap(self.pivot(x, y, metric), x=x, y=y, metric=self._metric(metric))
 
     def parallel_coordinates(self, metric: str | None = None) -> Any:
         """Return a plotly figure: a line a run through its parameters to its metric.
@@ -292,10 +292,10 @@ class SweepResult:
         Raises:
             MissingExtra: plotly is not installed.
         """
-        from rbtlive.research.sweeping import charts
+        from rbtlive.research.sweeping import sweep_charts
 
         names = [self._column(name) for name in self.names]
-        return charts.parallel(self.frame, names, self._metric(metric))
+        return sweep_charts.parallel(self.frame, names, self._metric(metric))
 
     def sensitivity(self, metric: str | None = None) -> pl.DataFrame:
         """Return how much each parameter alone decides: `parameter`, `share` of the
@@ -347,10 +347,10 @@ class SweepResult:
         }
 
     def __repr__(self) -> str:
-        return display.sweep_text(self)
+        return sweep_display.sweep_text(self)
 
     def _repr_html_(self) -> str:
-        return display.sweep_html(self)
+        return sweep_display.sweep_html(self)
 
 
 def _short(value: float) -> str:

@@ -19,7 +19,7 @@ from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_n
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
 from rbtlive.model.given import is_one_of
-from rbtlive.research.signals.columns import check_limits
+from rbtlive.research.signals.columnar_gear import check_limits
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
@@ -30,7 +30,7 @@ from rbtlive.research.sweeping.params import Params, Space, Where
 from rbtlive.research.sweeping.pools import Pool, cpus, make_pool
 from rbtlive.research.sweeping.result import SweepResult
 from rbtlive.research.sweeping.search import Study, is_sampler
-from rbtlive.research.sweeping.store import RunStore
+from rbtlive.research.sweeping.sweep_store import RunStore
 from rbtlive.research.sweeping.work import Job, RunRow
 from rbtlive.runtime.backtest import prepare_settings, somebody_looks
 from rbtlive.runtime.garbage_collection import old_objects_left_alone

@@ -14,7 +14,7 @@ from decimal import Decimal
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.record import RunRecord, SessionRow
 from rbtlive.model.number import ENGINE_CONTEXT, ZERO
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 
 
 def stitch(records: Sequence[RunRecord]) -> RunRecord:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from rbtlive.model.events import PositionAdjustmentEvent
 from rbtlive.model.number import ZERO
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.runtime.broker.reconciliation import Mismatch
 
 FEE_STEP = Decimal("1E-7")

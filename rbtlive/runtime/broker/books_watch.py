@@ -23,7 +23,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.asset_fees import fees_taken
 from rbtlive.runtime.broker.ownership import OtherRun, Ownership, claimed

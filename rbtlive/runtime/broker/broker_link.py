@@ -29,7 +29,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
@@ -40,7 +40,7 @@ from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
-from rbtlive.runtime.journal.files import client_order_id
+from rbtlive.runtime.journal.state_folder import client_order_id
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FAREWELL_S = 10.0

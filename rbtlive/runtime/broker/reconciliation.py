@@ -23,7 +23,7 @@ from rbtlive.model.events import (
     OrderUpdateEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,14 @@ from rbtlive.runtime.broker.account_opening import (
 )
 from rbtlive.runtime.broker.books_watch import FILLED_ELSEWHERE
 from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
+from rbtlive.runtime.broker.operator_report import OperatorReport, report_of
 from rbtlive.runtime.broker.ownership import Ownership
-from rbtlive.runtime.broker.report import OperatorReport, report_of
 from rbtlive.runtime.engine.reaching import Reaching
 from rbtlive.runtime.journal.journal import RowKind
 from rbtlive.runtime.journal.recorder import moment_of
 
 if TYPE_CHECKING:
-    from rbtlive.runtime.engine.background import BackgroundTasks
+    from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
 
 ACCOUNT_OPENED = "AccountOpened"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.data.feeds.axis import SlotAxis
+from rbtlive.data.feeds.bar_rows import plain_bar
 from rbtlive.data.feeds.list_judge import FEWEST
-from rbtlive.data.feeds.rows import plain_bar
 from rbtlive.data.feeds.slices import SliceBuilder
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import (
     EVENT_TYPES,
@@ -38,7 +38,7 @@ from rbtlive.runtime.journal.codec import decode_event, encode_event
 
 if TYPE_CHECKING:
     from rbtlive.core.run_state import RunState
-    from rbtlive.data.feeds.base import DataFeed
+    from rbtlive.data.feeds.data_feed import DataFeed
     from rbtlive.runtime.engine.event_queue import EventQueue
 
 LARGEST = Decimal(10) ** 15

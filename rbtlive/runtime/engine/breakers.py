@@ -20,7 +20,7 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import MINUTE_US
-from rbtlive.model.order import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore

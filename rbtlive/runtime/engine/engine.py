@@ -31,7 +31,7 @@ from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.engine.account_side import AccountSide
 from rbtlive.runtime.engine.admission import Intake, judged
-from rbtlive.runtime.engine.background import BackgroundTasks
+from rbtlive.runtime.engine.background_tasks import BackgroundTasks
 from rbtlive.runtime.engine.breakers import Breakers, BreakerWatch
 from rbtlive.runtime.engine.containment import contained
 from rbtlive.runtime.engine.cores import CoreMaker
@@ -47,7 +47,7 @@ from rbtlive.runtime.engine.meters import Meters
 from rbtlive.runtime.engine.processing import EventProcessor
 from rbtlive.runtime.engine.reaching import GivenUp
 from rbtlive.runtime.engine.recovery import Recovery
-from rbtlive.runtime.engine.refusals import Refusals
+from rbtlive.runtime.engine.refused_orders import RefusedOrders
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.engine.timekeeper import Timekeeper
 from rbtlive.runtime.journal.journal import Journal
@@ -142,7 +142,7 @@ class TradingEngine:
             own=own_capital,
         )
         self.breakers = BreakerWatch(breakers or Breakers())
-        self.refusals = Refusals(self.run_state)
+        self.refusals = RefusedOrders(self.run_state)
         stale = self.breakers.limits.stale_after_bars
         self.timekeeper = Timekeeper(self.feed, clock, self.enqueue, stale_after_bars=stale)
         self.feed_side = FeedSide(self.run_state, self.timekeeper, expected)

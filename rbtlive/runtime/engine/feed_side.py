@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rbtlive.data.feeds.base import FeedPlan
+from rbtlive.data.feeds.data_feed import FeedPlan
 from rbtlive.model.events import BarRevisedEvent, SymbolChangeEvent
 
 if TYPE_CHECKING:

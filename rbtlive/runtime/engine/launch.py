@@ -21,7 +21,7 @@ from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import as_label, datetime_of, us_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
-from rbtlive.data.feeds.axis import Labels
+from rbtlive.data.feeds.slot_axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import (
     BadSessionName,
@@ -42,14 +42,14 @@ from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.decision_age import AgeLimit, LateOrders, as_age
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.swap import StartedSegment, begin
-from rbtlive.runtime.journal.files import StateFolder, check_session_name
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
 from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.opening import found_start, open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
+from rbtlive.runtime.journal.state_folder import StateFolder, check_session_name
 from rbtlive.runtime.log import as_level
 from rbtlive.runtime.recorded.changes import plain_parameters, what_changed
-from rbtlive.runtime.recorded.recorded import (
+from rbtlive.runtime.recorded.recorded_run import (
     Facts,
     Segment,
     segments_of,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rbtlive.runtime.engine.cores import CoreMaker
     from rbtlive.runtime.engine.live_run import LiveRun
     from rbtlive.runtime.engine.meters import Meters
-    from rbtlive.runtime.engine.refusals import Refusals
+    from rbtlive.runtime.engine.refused_orders import RefusedOrders
 
 CORE_EVENTS = (
     DecisionAgeEvent,
@@ -71,7 +71,7 @@ class EventProcessor:
         cores: CoreMaker,
         account_side: AccountSide,
         breakers: BreakerWatch,
-        refusals: Refusals,
+        refusals: RefusedOrders,
         meters: Meters,
     ) -> None:
         self.last_bars: MarketDataEvent | None = None

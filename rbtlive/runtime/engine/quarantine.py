@@ -10,7 +10,7 @@ from __future__ import annotations
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 
 
 def objection(orders: OrderManager, fill: OrderFillEvent) -> str | None:

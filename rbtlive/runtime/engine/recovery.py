@@ -16,7 +16,7 @@ from rbtlive.runtime.engine.containment import contained, prints_suppressed
 from rbtlive.runtime.engine.loop_budget import LoopBudget
 from rbtlive.runtime.garbage_collection import rare_collections
 from rbtlive.runtime.journal.recorder import Recorder
-from rbtlive.runtime.recorded.recorded import Facts, carry_on, segments_of
+from rbtlive.runtime.recorded.recorded_run import Facts, carry_on, segments_of
 
 if TYPE_CHECKING:
     from rbtlive.runtime.engine.cores import CoreMaker

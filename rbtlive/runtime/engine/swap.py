@@ -19,7 +19,7 @@ from rbtlive.runtime.engine.containment import contained
 from rbtlive.runtime.journal.codec import canonical_json
 from rbtlive.runtime.journal.journal import Journal
 from rbtlive.runtime.journal.recorder import closing_text
-from rbtlive.runtime.recorded.recorded import Facts, carry_on
+from rbtlive.runtime.recorded.recorded_run import Facts, carry_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ from pydantic import BaseModel, ValidationError
 from rbtlive.errors import JournalCorrupt, JournalVersion
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import BAR_DEFAULTS, OHLCV, Bar, aware_utc, trusted_bar
-from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import (
     EVENT_TYPES,
     SLICE_DEFAULTS,
@@ -31,6 +30,7 @@ from rbtlive.model.events import (
     MarketDataEvent,
     trusted_slice,
 )
+from rbtlive.model.slice_columns import SliceColumns
 
 _scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
 _numbers_of = itemgetter(*OHLCV)

@@ -23,9 +23,9 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, JournalMismatch, JournalVersion, StrategyChanged
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.number import plain_text
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 from rbtlive.runtime.recorded.changes import changed_settings, plain_parameters
-from rbtlive.runtime.recorded.recorded import Segment
+from rbtlive.runtime.recorded.recorded_run import Segment
 
 SEMANTICS = 4
 """Raised whenever the same events would give other numbers than before."""

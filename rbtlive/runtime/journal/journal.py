@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
 from rbtlive.errors import JournalUnwritable, RunNotFound
-from rbtlive.model.columns import SliceColumns
 from rbtlive.model.events import Event, MarketDataEvent
+from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.blocks import PACKED_AT_BYTES, RowReader, pack_oldest
@@ -34,10 +34,10 @@ from rbtlive.runtime.journal.codec import (
     parse_datetime,
 )
 from rbtlive.runtime.journal.custody import Custody
-from rbtlive.runtime.journal.files import new_run_id
-from rbtlive.runtime.journal.forks import OPEN
+from rbtlive.runtime.journal.forked_sqlite import OPEN
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.packing import Row
+from rbtlive.runtime.journal.state_folder import new_run_id
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096

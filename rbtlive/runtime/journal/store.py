@@ -15,7 +15,7 @@ from typing import Any, Final
 from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable, JournalVersion
 from rbtlive.runtime.journal.blocks import BLOCKS
 from rbtlive.runtime.journal.codec import canonical_json
-from rbtlive.runtime.journal.files import refuse_link
+from rbtlive.runtime.journal.state_folder import refuse_link
 
 FORMAT: Final = 2
 """Number of the file format; raised when an earlier rbtlive cannot read new files."""

@@ -17,7 +17,7 @@ from rbtlive.model.commands import Command
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.runtime.journal.journal import Journal, RowKind
 from rbtlive.runtime.journal.recorder import Recorder
-from rbtlive.runtime.recorded.recorded import Facts, Segment, carry_on
+from rbtlive.runtime.recorded.recorded_run import Facts, Segment, carry_on
 
 
 class _Reader(Recorder):

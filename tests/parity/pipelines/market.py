@@ -2,7 +2,6 @@
 splits, dividends, missing bars, silent days, late listings and early ends.
 """
 
-import warnings
 from datetime import date
 
 from tests.parity.datasets import (
@@ -45,9 +44,7 @@ DIVIDENDS = [
 
 def pipelines_daily() -> Dataset:
     """Return the data set; every seventh bar of two assets is missing or silent."""
-    with warnings.catch_warnings():  # of the calendar library, about pandas
-        warnings.simplefilter("ignore")
-        days = sessions("XNYS", FIRST, LAST)
+    days = sessions("XNYS", FIRST, LAST)
     rows: list[tuple[object, ...]] = []
     for number, symbol in enumerate(SYMBOLS):
         first, last = LISTED.get(symbol, days[0]), ENDED.get(symbol, days[-1])

@@ -24,7 +24,7 @@ from rbtlive.finance.slippage import (
     NoSlippage,
     VolumeShareSlippage,
 )
-from rbtlive.research.signals import columns, simulation
+from rbtlive.research.signals import columnar_gear, simulation
 
 # ruff: noqa: SIM300 - a column is compared here, no constant
 CLOSE = pl.col("close")
@@ -281,7 +281,7 @@ def test_a_difference_of_the_gears_is_an_error_that_names_the_first_bar(monkeypa
             super()._fill(session)
             self.traded.cash[session] -= 0.01 * (session > 29)
 
-    monkeypatch.setattr(columns, "Simulation", Wrong)
+    monkeypatch.setattr(columnar_gear, "Simulation", Wrong)
 
     with pytest.raises(GearsDiffer, match="first at the close of 2015-03-05, where the columns"):
         rbt.sweep(

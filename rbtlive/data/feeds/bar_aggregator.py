@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.axis import SlotAxis
-from rbtlive.data.feeds.base import FeedPlan
-from rbtlive.data.feeds.rows import RefusedBar, checked_bar
+from rbtlive.data.feeds.bar_rows import RefusedBar, checked_bar
+from rbtlive.data.feeds.data_feed import FeedPlan
+from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE, Interval
@@ -27,7 +27,7 @@ Facts = dict[str, Any]
 """A bar as a feed takes it: `symbol`, `timestamp` (the END), prices and volume."""
 
 
-class LongerBars:
+class BarAggregator:
     """Collects minutes into longer bars.
 
     Args:
@@ -107,18 +107,18 @@ def _grown(bars: dict[str, Facts], minute: Facts) -> Facts:
     return bar
 
 
-class LongerBarsFeed(StreamFeed):
+class AggregatedFeed(StreamFeed):
     """A feed whose source has minutes and days; a session that wants other parts of a
     day gets them made of the minutes.
     """
 
-    _longer: LongerBars | None = None
+    _longer: BarAggregator | None = None
 
     def configure(self, plan: FeedPlan) -> None:
         """Take what the session wants; comes before iteration."""
         interval = Interval.parse(plan.frequency)
         self._longer = (
-            LongerBars(SlotAxis(plan.calendar, frequency=interval))
+            BarAggregator(SlotAxis(plan.calendar, frequency=interval))
             if interval.intraday and interval != MINUTE
             else None
         )

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Final
 
 from rbtlive.model.bar import Bar
-from rbtlive.model.columns import SliceColumns
+from rbtlive.model.slice_columns import SliceColumns
 
 _MOST_BARS: Final = 2_000
 _FEWEST_SLICES: Final = 2

@@ -28,7 +28,7 @@ from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
 from rbtlive.model.foreign_text import text_of
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
 from rbtlive.research.people_frame import PeopleFrame
 

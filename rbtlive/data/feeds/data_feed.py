@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rbtlive.data.calendars.calendar import TradingCalendar
-from rbtlive.data.feeds.axis import Labels
+from rbtlive.data.feeds.slot_axis import Labels
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.events import Event
@@ -144,7 +144,7 @@ class DataFeed(ABC):
         """
 
     @abstractmethod
-    def stats(self) -> dict[str, int]:
+    def counters(self) -> dict[str, int]:
         """Return what was counted: slices, bars, quarantined, reconnects and the
         like.
         """

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
     from rbtlive.data.bars.table_maker import ListingDates
     from rbtlive.model.bar import Bar
-    from rbtlive.model.columns import Names, SliceColumns
+    from rbtlive.model.slice_columns import Names, SliceColumns
 
 
-class NextMinute:
+class SequentialAppend:
     """Stores the bar after the last one.
 
     Args:

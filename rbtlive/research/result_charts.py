@@ -15,10 +15,10 @@ from rbtlive.core.state.record import RunRecord, column
 from rbtlive.errors import MissingExtra, ResultError
 from rbtlive.model.arrays import np
 from rbtlive.model.number import plain_text
-from rbtlive.model.order import Transaction
+from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
-from rbtlive.research.figures.base import extremes, one_of
-from rbtlive.research.frames import benchmark_returns, daily_returns
+from rbtlive.research.figures.figure_style import extremes, one_of
+from rbtlive.research.result_frames import benchmark_returns, daily_returns
 
 # Read on light and dark pages alike, and distinguishable for those who do not see red
 # and green.

@@ -13,7 +13,7 @@ import polars as pl
 
 from rbtlive.errors import RbtliveError, RunNotFound
 from rbtlive.notebook.recorded_session import open_session
-from rbtlive.runtime.journal.files import StateFolder
+from rbtlive.runtime.journal.state_folder import StateFolder
 
 
 def add_sessions(commands: Any) -> None:

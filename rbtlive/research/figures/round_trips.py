@@ -9,7 +9,7 @@ import polars as pl
 
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import np
-from rbtlive.research.figures.base import GAIN, LOSS, OTHER, extremes, plotly, styled
+from rbtlive.research.figures.figure_style import GAIN, LOSS, OTHER, extremes, plotly, styled
 
 if TYPE_CHECKING:
     from rbtlive.research.result_tables import ResultTables

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from rbtlive.core.state.record import RunRecord
 from rbtlive.research import expanding
-from rbtlive.research.frames import daily_returns
 from rbtlive.research.reports.writing import percent
+from rbtlive.research.result_frames import daily_returns
 from rbtlive.research.static_chart import Course, equity_curve_html
 from rbtlive.research.statistics.annual import rows_a_year
 

@@ -15,14 +15,14 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.checking.schema import FIELDS
-from rbtlive.data.reading.columns import Roles, plain, twin_of, unknown_columns
+from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.intake import Intake
-from rbtlive.data.reading.moments import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
 from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
 from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.tables import Labels, Table
+from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
 from rbtlive.data.reading.unpacking import tables_of
 from rbtlive.data.reading.widening import long_tables
 from rbtlive.errors import (

@@ -28,7 +28,7 @@ from rbtlive.model.events import (
     ScheduledTriggerEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order import OrderState, Transaction
+from rbtlive.model.order_facts import OrderState, Transaction
 from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind
 from rbtlive.runtime.journal.recorder import FAILED, SESSION_CLOSED, STOPPED, SWAPPED
 

@@ -15,7 +15,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.model.order import OPEN_STATES
+from rbtlive.model.order_facts import OPEN_STATES
 from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 ORDERS_SHOWN = 200
@@ -233,7 +233,7 @@ def _type_of(order: Order) -> str:
     return "market" if order.stop is None else "stop"
 
 
-class Refusals:
+class DenialReasons:
     """Why orders were denied, each reason with its count and its latest order."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rbtlive.errors import BrokerError
-from rbtlive.model.order import OPEN_STATES
+from rbtlive.model.order_facts import OPEN_STATES
 from rbtlive.runtime.engine.containment import guarded
 
 if TYPE_CHECKING:

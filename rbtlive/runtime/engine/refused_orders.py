@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rbtlive.model.order import OrderState
+from rbtlive.model.order_facts import OrderState
 
 if TYPE_CHECKING:
     from rbtlive.core.state.order import Order
@@ -41,7 +41,7 @@ class _Kind:
     symbols: dict[str, None] = field(default_factory=dict)
 
 
-class Refusals:
+class RefusedOrders:
     """Counts one run's refused orders by reason.
 
     Args:

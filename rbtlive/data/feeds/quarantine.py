@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
-from rbtlive.data.feeds.rows import RefusedBar, clean, described
+from rbtlive.data.feeds.bar_rows import RefusedBar, clean, described
 from rbtlive.model.events import SystemErrorEvent
 
 IN_FLOODS: Final = frozenset({"future", "outside_session", "unknown_symbol", "old", "not_expected"})
@@ -23,7 +23,7 @@ _ENDINGS: Final = {
 }
 
 
-class Refusals:
+class Quarantine:
     """Counts the bars that were left out, by reason, and says so.
 
     Attributes:

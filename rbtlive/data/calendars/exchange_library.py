@@ -1,0 +1,135 @@
+"""Sessions of the calendars that do not ship with the package, from exchange_calendars.
+
+The rule: nobody else imports that library, and what it makes pandas warn of is not
+heard.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rbtlive.errors import UnknownCalendar
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+FIRST_LABEL: Final = date(1970, 1, 2)
+LAST_LABEL: Final = date(2030, 12, 31)
+"""How far calendars reach until a later date is asked for."""
+
+# Tried in turn where a calendar cannot be evaluated from 1970 on.
+_LATER_STARTS: Final = (date(1980, 1, 1), date(1990, 1, 1), date(2000, 1, 1), date(2007, 1, 1))
+
+
+def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
+    """Return the sessions of a calendar as exchange_calendars has them, up to `last`.
+
+    Returns:
+        One row a session: label (Date); open, close, break_start, break_end (Int16,
+            minutes after midnight UTC of the label,
+        breaks null where there is none); early (Boolean, closes earlier than usual).
+    """
+    calendar = _library_calendar(name, last)
+    with _without_deprecations():
+        schedule, early_closes = calendar.schedule, calendar.early_closes
+    labels = pl.Series("label", schedule.index.to_numpy()).cast(pl.Datetime("us"))
+
+    def minutes_after_midnight(column: str) -> pl.Series:
+        times = pl.Series(schedule[column].dt.tz_localize(None).to_numpy()).cast(pl.Datetime("us"))
+        return (times - labels).dt.total_minutes().cast(pl.Int16).alias(column)
+
+    early = pl.Series(early_closes.to_numpy()).cast(pl.Datetime("us"))
+    return pl.DataFrame({"label": labels.cast(pl.Date)}).with_columns(
+        *(
+            minutes_after_midnight(column)
+            for column in ("open", "close", "break_start", "break_end")
+        ),
+        labels.is_in(early.implode()).alias("early"),
+    )
+
+
+def library_time_zone(name: str, *, last: date) -> str:
+    """Return the time zone of a calendar."""
+    return str(_library_calendar(name, last).tz)
+
+
+# exchange_calendars starts twenty years before today by default, and cannot
+# evaluate some calendars from 1970 on.
+def _library_calendar(name: str, last: date) -> ExchangeCalendar:
+    reason: Exception | None = None
+    try:
+        kind = type(evaluate(name))
+        earliest, latest = kind.bound_min(), kind.bound_max()
+    except (ValueError, NotImplementedError) as error:
+        raise UnknownCalendar(_cannotevaluate(name, error)) from error
+    end = last if latest is None else min(last, latest.date())
+    for wanted in (FIRST_LABEL, *_LATER_STARTS):
+        start = wanted if earliest is None else max(wanted, earliest.date())
+        try:
+            return evaluate(name, start=start.isoformat(), end=end.isoformat())
+        except (ValueError, NotImplementedError) as error:
+            reason = error
+    raise UnknownCalendar(_cannotevaluate(name, reason)) from reason
+
+
+def evaluate(name: str, **options: str) -> ExchangeCalendar:
+    """Return the calendar as `exchange_calendars.get_calendar(name, **options)` makes
+    it.
+    """
+    import exchange_calendars
+
+    with _without_deprecations():
+        return exchange_calendars.get_calendar(name, **options)
+
+
+# exchange_calendars uses parts of pandas that pandas 3.1 calls deprecated; that is no
+# news for our users.
+@contextmanager
+def _without_deprecations() -> Iterator[None]:
+    """Silence what exchange_calendars makes pandas warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def _cannotevaluate(name: str, reason: Exception | None) -> str:
+    text = str(reason)
+    short = (
+        text if len(text) <= 120 else text[:120] + "..."
+    )  # the library may list hundreds of dates
+    return (
+        f"calendar {name!r} cannot be evaluated by the installed exchange_calendars ({short});"
+        " pick another calendar"
+    )
+
+
+def canonical_name(name: str, *, common: Sequence[str]) -> str:
+    """Return the library's own name of a calendar.
+
+    Args:
+        name: A name or an alias of it.
+        common: Names that are suggested before others.
+
+    Raises:
+        UnknownCalendar: the library has no such calendar.
+    """
+    import exchange_calendars
+
+    known = exchange_calendars.get_calendar_names(include_aliases=True)
+    if name in known:
+        return str(exchange_calendars.resolve_alias(name))
+    for names in (common, known):
+        near = difflib.get_close_matches(name.upper(), names, n=1, cutoff=0.6)
+        if near:
+            break
+    hint = f"did you mean {near[0]!r}?" if near else "pass e.g. 'XNYS', 'XLON' or '24/7'"
+    raise UnknownCalendar(
+        f"calendar must be a name that exchange_calendars knows: was {name!r}; {hint}"
+    )
