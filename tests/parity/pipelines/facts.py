@@ -22,7 +22,7 @@ from tests.parity.dice import Dice
 HERE = Path(__file__).parent
 EXPECTED = HERE.parent / "expected" / "pipelines.json.gz"
 SEEDS = range(60)
-FILES = ("operators", "refused", "misuse", "screens")
+FILES = ("built_in_habits", "operators", "refused", "misuse", "screens")
 WITH_DATA = ("idioms", "habits")  # files with a data set of their own
 TREE_SPAN = ("2016-03-07", "2016-03-16")
 # NumPy's words, of windows without values in a pipeline's own compute.
