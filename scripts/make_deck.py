@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.deck.cards import Card  # noqa: E402
-from tests.deck.corporate_cards import CARDS  # noqa: E402
+from tests.deck.deck import CARDS  # noqa: E402
 from tests.deck.memory_world import MemoryWorld  # noqa: E402
 from tests.deck.venue_world import VenueWorld, new_venue  # noqa: E402
 

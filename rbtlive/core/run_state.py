@@ -263,10 +263,14 @@ class RunState:
         self.halt_reason, self.late_reason = other.halt_reason, other.late_reason
 
     def halt(self, reason: str) -> None:
-        """Deny every new order from now on, with this reason."""
+        """Deny every new order from now on, with this reason; the same one is said
+        once.
+        """
+        standing = self.trading_state == "halted" and self.halt_reason == reason
         self.trading_state = "halted"
         self.halt_reason = reason
-        self.on_message("warning", f"trading is halted: {reason}")
+        if not standing:
+            self.on_message("warning", f"trading is halted: {reason}")
 
     @property
     def is_in_callback(self) -> bool:

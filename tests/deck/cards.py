@@ -270,6 +270,7 @@ async def flatten(world, folder):
     report = await session.flatten()
 
     assert (report.confirmed, await world.held()) == (True, {})
+    assert sum("trading is halted" in line for line in session.logs) == 1
     await session.stop()
 
 
@@ -322,6 +323,7 @@ async def taken(world, folder):
     assert taken_over[0][2] > 0
     assert value == pytest.approx(100_000, rel=0.05)
     assert (await world.held(), session.trading_state) == ({world.symbol: 100}, "running")
+    assert sum("taken over from the account" in line for line in session.logs) == 1
     await session.stop()
 
 

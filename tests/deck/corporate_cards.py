@@ -1,14 +1,10 @@
-"""The deck's cards of what companies do to their shares, and of an account's terms; with
-those of `tests.deck.cards` they are the deck.
-"""
+"""The deck's cards of what companies do to their shares, and of an account's terms."""
 
 import pytest
 
 import rbtlive as rbt
 from tests.builders import until
-from tests.deck.cards import CARDS, Holder, Watcher, attached, card, days, looked, settled
-
-__all__ = ["CARDS"]
+from tests.deck.cards import Holder, Watcher, attached, card, days, looked, settled
 
 
 @card("a split happens overnight", "shares, orders and history follow, and the books agree")

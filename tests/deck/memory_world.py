@@ -310,6 +310,17 @@ class MemoryWorld:
                 broker_order_id=f"b{self.account.count}",
             )
         )
+        if Decimal(limit) > max(self.account.prices.values()):
+            self.account.fill(name)
+
+    async def fill_by_hand(self):
+        """Let the resting order of a run fill."""
+        self.account.fill(next(n for n, o in self.account.orders.items() if o.state in OPEN_STATES))
+
+    async def change_account(self):
+        """Let the keys be those of another account."""
+        self.account = Account()
+        self._happen()
 
     async def pay(self, kind, amount):
         """Change the account's cash without an order."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import run
-from tests.deck.corporate_cards import CARDS
+from tests.deck.deck import CARDS
 from tests.deck.memory_world import MemoryWorld
 from tests.deck.venue_world import VenueWorld, new_venue
 

@@ -79,6 +79,16 @@ class VenueWorld:
         )
         assert status == 200, answer
 
+    async def fill_by_hand(self):
+        """Let the resting order of a run fill: its limit is lifted above the market."""
+        _status, resting = await self._ask("/v2/orders?status=open")
+        await self.replace_by_hand(resting[0]["qty"], 500)
+
+    async def change_account(self):
+        """Let the keys be those of another account."""
+        await self._do(self._venue.control, "reset")
+        await self._do(self._venue.advance, 4)
+
     async def pay(self, kind, amount):
         """Change the account's cash without an order."""
         body = {"kind": kind, "amount": str(amount)}

@@ -83,13 +83,13 @@ def trip(state: RunState, event: CircuitBreakerEvent) -> None:
 
 def _flatten(state: RunState, reason: str, at_most: Mapping[str, Decimal] | None = None) -> None:
     cancel_everything(state, reason)
-    late, state.late_reason = state.late_reason, ""
-    state.trading_state = "reducing"  # even a halted run may close what it holds
+    before, late = state.trading_state, state.late_reason
+    state.trading_state, state.late_reason = "reducing", ""  # a halted run may close what it holds
     for position in list(state.portfolio):
         shares = _closable(position, at_most)
         if shares:
             enter(state, position.asset, -shares)
-    state.late_reason = late
+    state.trading_state, state.late_reason = before, late
     state.halt(reason)
 
 

@@ -75,12 +75,14 @@ class OpenedAccount:
         elsewhere: Equity that is not this run's: shares held outside, other runs'
             money.
         taken: What it takes over.
+        account_id: The broker's name for the account; empty if it does not say.
     """
 
     capital: Decimal
     equity: Decimal
     elsewhere: Decimal
     taken: list[TakenHolding]
+    account_id: str = ""
 
     def facts(self) -> dict[str, str]:
         """Return it as facts for the journal: "equity" is the run's capital base."""
@@ -174,7 +176,11 @@ class AccountOpener:
             )
         capital = free if given is None else given
         return OpenedAccount(
-            capital=capital, equity=account.equity, elsewhere=account.equity - free, taken=taken
+            capital=capital,
+            equity=account.equity,
+            elsewhere=account.equity - free,
+            taken=taken,
+            account_id=account.account_id,
         )
 
     def _divided(

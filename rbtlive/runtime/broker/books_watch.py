@@ -26,7 +26,14 @@ from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.asset_fees import fees_taken
-from rbtlive.runtime.broker.ownership import OtherRun, Ownership, claimed
+from rbtlive.runtime.broker.ownership import (
+    OtherRun,
+    Ownership,
+    claimed,
+    covers,
+    put,
+    taken_from_outside,
+)
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -95,6 +102,7 @@ class BooksWatch:
         self._reported: set[str] = set()
         self._others: dict[str, OtherRun] = {}
         self._foreign = foreign
+        self._claims: dict[str, Decimal] | None = None
         self._splits: set[tuple[int, int]] | None = None
         self._traded: set[str] = set()
         self._traded_upto = self._version = -1
@@ -217,6 +225,7 @@ class BooksWatch:
         self._split_outside(held, others)
         await self._follow_untraded(held, others)
         found = list(order_differences)
+        assert self.outside is not None
         if settled:
             differing = self._position_differences(held, others)
             fees = fees_taken(
@@ -230,8 +239,19 @@ class BooksWatch:
             if fees:
                 differing = []  # the next look compares
             if differing:
+                lasting = [one for one in differing if one.what in self._seen]
+                taken = taken_from_outside(
+                    lasting, self.outside, held=held, ours=self.ours(), claims=others,
+                    before=self._claims,
+                )  # fmt: skip
+                if taken:
+                    self._note("HeldOutside", self.outside)
                 await self._explain_by_foreign_orders(differing, held, others)
                 differing = self._position_differences(held, others)
+            self._claims = {  # of what differs, those of the last look at which it did not
+                **others,
+                **{one.symbol: (self._claims or {}).get(one.symbol, ZERO) for one in differing},
+            }
             found += differing
         self._count(found)
 
@@ -482,20 +502,6 @@ def called_there(core: TradingCore, symbol: str) -> str:
     """Return what the broker calls an asset of a run by now."""
     state = core.state
     return state.symbol_changes.current(symbol, state.market.session)
-
-
-def covers(there: Decimal, owned: Decimal) -> bool:
-    """Say whether an account that holds `there` holds what the runs own in it."""
-    if not owned:
-        return True
-    return there >= owned if owned > 0 else there <= owned
-
-
-def put(shares: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
-    """Set what is held of a symbol; nothing is left out."""
-    shares.pop(symbol, None)
-    if amount:
-        shares[symbol] = amount
 
 
 def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:

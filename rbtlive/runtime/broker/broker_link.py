@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from rbtlive.model.events import (
     Event,
     OrderFillEvent,
     OrderRejectEvent,
+    OrderReplacedEvent,
     OrderUpdateEvent,
     SystemErrorEvent,
 )
@@ -37,7 +38,7 @@ from rbtlive.runtime.broker.books_watch import BooksWatch, Policy, called_there
 from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split
 from rbtlive.runtime.broker.external_orders import ExternalOrders
-from rbtlive.runtime.broker.ownership import Ownership
+from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
 from rbtlive.runtime.journal.state_folder import client_order_id
@@ -45,11 +46,14 @@ from rbtlive.runtime.journal.state_folder import client_order_id
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FAREWELL_S = 10.0
 """How long a broker is waited for at the end."""
-FIRST_LOOKS = 3
-"""How often a difference has to be seen before a start is refused because of it."""
+FIRST_LOOKS = 4
+"""How often a start looks again while something is new or differs, before it is refused
+because of it."""
 LOOK_AGAIN_S = 0.5
 ACCOUNT_EVERY_S = 20.0
 SPLITS_EVERY_S = 300.0
+REPLACED_CHECK_S, REPLACED_CHECKS = 0.005, 200
+"""How often, and how many times, it is asked whether a replacement has been booked."""
 SESSION_LOOK_S = 0.25
 """How soon after a session's first slice the account is looked at."""
 
@@ -282,6 +286,8 @@ class BrokerLink:
                 continue  # looking brings it once the books are split
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
+                if isinstance(event, OrderReplacedEvent):
+                    await _until_booked(event, order)
             else:
                 self._note_external(reported)
             if order is None:
@@ -298,9 +304,12 @@ class BrokerLink:
 
     # -- asking -----------------------------------------------------------------------
 
-    async def settle(self) -> None:
+    async def settle(self, process: Callable[[], Awaitable[None]]) -> None:
         """Bring a run that begins or is carried on in line with the broker, before
         anything is traded.
+
+        Args:
+            process: Processes what was told so far.
 
         Raises:
             ReconciliationFailed: a difference is left that nothing explains.
@@ -327,16 +336,20 @@ class BrokerLink:
                 self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
         self._cancel_again(known)
-        await self._refuse_what_lasts()
+        await self._refuse_what_lasts(process)
         await self.watch.begin_foreign()
         await self.news.begin()
         self.blindness.saw()
 
-    async def _refuse_what_lasts(self) -> None:
-        for _ in range(FIRST_LOOKS - 1):  # an order may fill between two questions
-            if not self.watch.differences:
+    # What came meanwhile is booked first: only then positions can be compared.
+    async def _refuse_what_lasts(self, process: Callable[[], Awaitable[None]]) -> None:
+        for _ in range(FIRST_LOOKS):
+            if self._news_before:
+                await process()
+            elif self.watch.differences:  # an order may fill between two questions
+                await asyncio.sleep(LOOK_AGAIN_S)
+            else:
                 return
-            await asyncio.sleep(LOOK_AGAIN_S)
             await self.companies.look(self._tell_now)
             await self._look(await self._known_orders(), starting=True)
         if self.watch.differences:
@@ -414,7 +427,7 @@ class BrokerLink:
             return
         self._account_s = now_s
         account = await self.broker.account()
-        self.blindness.note_blocked(account.blocked)
+        self.blindness.note_blocked(objection_to(account, self.watch.ownership.account))
         settled = not self._core().state.orders.open_by_asset() and not self.watch.differences
         await self.news.look_at_cash(account.cash, settled=settled)
 
@@ -467,7 +480,7 @@ class BrokerLink:
         reported = [repr(event) for event in news]
         in_flight = any(o.state in IN_FLIGHT for o in core.state.orders.get_active_orders())
         # News that comes again at every look is none: it could not be booked.
-        stuck = not starting and reported == self._news_before
+        stuck = reported == self._news_before
         settled = (not news or stuck) and not in_flight
         self._news_before = reported
         await self.watch.look(facts.order_mismatches(core.state.orders, known), settled=settled)
@@ -552,6 +565,14 @@ class BrokerLink:
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
+
+
+# What comes next may fill more than was ordered before.
+async def _until_booked(event: OrderReplacedEvent, order: Order) -> None:
+    for _ in range(REPLACED_CHECKS):
+        if facts.is_booked(event, order):
+            return
+        await asyncio.sleep(REPLACED_CHECK_S)
 
 
 def _from_broker(event: Event) -> Event:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rbtlive.brokers.base import BrokerAccount
 from rbtlive.data.drafts import draft_of
 from rbtlive.data.private_files import write_private
 from rbtlive.model.number import ZERO, plain_text
+from rbtlive.runtime.broker.reconciliation import Mismatch
 
 SUFFIX = ".owns.json"
 
@@ -130,3 +132,66 @@ def claimed(others: list[OtherRun]) -> dict[str, Decimal]:
         for symbol, amount in run.positions.items():
             total[symbol] = total.get(symbol, ZERO) + amount
     return total
+
+
+def objection_to(account: BrokerAccount, known: str) -> str:
+    """Say why an account may not trade for a run; empty if it may.
+
+    Args:
+        account: The account, as the broker knows it now.
+        known: The broker's name for the run's account; empty if it has none.
+    """
+    same = not account.account_id or not known or account.account_id == known
+    if account.blocked or same:
+        return account.blocked
+    return f"it is account {account.account_id}, and the run's is {known}"
+
+
+def taken_from_outside(
+    differing: Iterable[Mismatch],
+    outside: dict[str, Decimal],
+    *,
+    held: Mapping[str, Decimal],
+    ours: Mapping[str, Decimal],
+    claims: Mapping[str, Decimal],
+    before: Mapping[str, Decimal] | None,
+) -> list[str]:
+    """Take off `outside` what another run has taken over from the account, and return
+    the symbols of which it did.
+
+    Args:
+        differing: What differs look after look.
+        outside: Signed shares held outside of all runs, by symbol.
+        held: What the account holds.
+        ours: What this run owns.
+        claims: What the other runs own.
+        before: What they owned when nothing differed; None if that is not known.
+    """
+    taken = []
+    for one in differing:
+        symbol, missing = one.symbol, -(one.gap or ZERO)
+        claim = claims.get(symbol, ZERO)
+        if before is None:
+            explained = covers(claim, missing)
+        else:
+            explained = claim - before.get(symbol, ZERO) == missing
+        left, owned = outside.get(symbol, ZERO), ours.get(symbol, ZERO) + claim
+        there = covers(left, missing) and covers(held.get(symbol, ZERO), owned)
+        if missing and explained and there:
+            put(outside, symbol, left - missing)
+            taken.append(symbol)
+    return taken
+
+
+def covers(there: Decimal, owned: Decimal) -> bool:
+    """Say whether an account that holds `there` holds what the runs own in it."""
+    if not owned:
+        return True
+    return there >= owned if owned > 0 else there <= owned
+
+
+def put(shares: dict[str, Decimal], symbol: str, amount: Decimal) -> None:
+    """Set what is held of a symbol; nothing is left out."""
+    shares.pop(symbol, None)
+    if amount:
+        shares[symbol] = amount

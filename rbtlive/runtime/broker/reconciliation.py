@@ -146,6 +146,11 @@ def replacement(order: Order, known: BrokerOrder) -> OrderReplacedEvent:
     )
 
 
+def is_booked(replaced: OrderReplacedEvent, order: Order) -> bool:
+    """Say whether an order goes on as a replacement says, or has ended."""
+    return not order.is_open or order.broker_order_id == replaced.broker_order_id
+
+
 def expired(order: Order, at: datetime) -> OrderUpdateEvent:
     """Return the end of an order that was never sent."""
     return OrderUpdateEvent(

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rbtlive.errors import BrokerError
 from rbtlive.model.events import (
     CashAdjustmentEvent,
     Event,
@@ -35,11 +36,14 @@ from rbtlive.runtime.journal.journal import RowKind
 from rbtlive.runtime.journal.recorder import moment_of
 
 if TYPE_CHECKING:
+    from rbtlive.brokers.base import BrokerAccount
     from rbtlive.runtime.engine.background_tasks import BackgroundTasks
     from rbtlive.runtime.engine.live_run import LiveRun
 
 ACCOUNT_OPENED = "AccountOpened"
 """Type of the note that holds what a run on a real account began with."""
+ACCOUNT_KNOWN = "AccountKnown"
+"""Type of the note that holds which account a run trades on."""
 OPENING_EVENTS = (
     PositionAdjustmentEvent,
     CashAdjustmentEvent,
@@ -100,15 +104,19 @@ class AccountSide:
         """
         return await self._reaching.reach(self._connect(begun=begun), "connect()")
 
-    async def settle(self) -> None:
+    async def settle(self, drain: Callable[[float], Awaitable[None]]) -> None:
         """Compare the run's books with the broker's before anything is traded.
+
+        Args:
+            drain: Processes what waits, or what comes within some seconds.
 
         Raises:
             BrokerError: the broker cannot be asked.
             GivenUp: the session was stopped meanwhile.
         """
         assert self._run.link is not None
-        await self._reaching.reach(self._run.link.settle(), "the first look at the books")
+        settling = self._run.link.settle(lambda: drain(0.0))
+        await self._reaching.reach(settling, "the first look at the books")
 
     def give_up(self) -> None:
         """End what waits for the broker on the way to running: a stop was asked for."""
@@ -155,17 +163,32 @@ class AccountSide:
             assets=[asset.symbol for asset in run.core.state.assets],
             last_price=lambda symbol: last_price_of(run.core, symbol),
         )
-        if begun or ACCOUNT_OPENED in notes:
-            await opener.know_account()
+        if begun or notes.keys() & {ACCOUNT_OPENED, ACCOUNT_KNOWN}:
+            self._check_account(await opener.know_account(), notes.get(ACCOUNT_KNOWN))
             noted = notes.get(ACCOUNT_OPENED)
             return Decimal(noted["equity"]) if noted and self._own and not begun else None
         given = None if self._own else run.core.state.settings.capital_base
         opened = await opener.open(given)
         self._taken = [] if run.journal.resumed else opened.taken
+        if opened.account_id:
+            self._note(ACCOUNT_KNOWN, opened.account_id)
         if not self._own:
             return None
         self._note(ACCOUNT_OPENED, opened.facts())
         return opened.capital
+
+    # A run's orders and positions mean nothing on another account: keys that were
+    # changed must not let it trade there.
+    def _check_account(self, account: BrokerAccount, known: str | None) -> None:
+        if known is None:
+            if account.account_id:
+                self._note(ACCOUNT_KNOWN, account.account_id)
+        elif account.account_id != known:
+            raise BrokerError(
+                f"this run trades on account {known}, and these keys are those of account "
+                f"{account.account_id or 'without a name'}: pass the keys of its account, or "
+                "begin another run by name= or fresh=True"
+            )
 
     def _note(self, kind: str, payload: object) -> None:
         run = self._run

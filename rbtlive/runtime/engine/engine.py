@@ -333,7 +333,7 @@ class TradingEngine:
         run.recorder.note("Attached", moment_of(self.core), {"replayed": self.replayed})
         self.journal.commit(durable=True)
         if self.link is not None:
-            await self.account_side.settle()
+            await self.account_side.settle(self.drain)
             for name, work in self.link.tasks(self.breakers.limits.blind_after_s).items():
                 self.tasks.start(work, name)
         self._cores.universe.begin()

@@ -110,11 +110,14 @@ class EventProcessor:
     def _begin_at(self, event: MarketDataEvent) -> None:
         run = self._run
         if self._cores.begin_at(event):
-            # initialize has printed once already
+            # initialize has printed already, and what changed the books was logged.
+            state = run.core.state
+            tell, state.on_message = state.on_message, _say_nothing
             with contextlib.redirect_stdout(io.StringIO()):
                 run.hand_over(run.core.start())
                 for opening in self._account_side.opening:
                     run.hand_over(run.core.process(opening))
+            state.on_message = tell
         self._account_side.opening.clear()
 
     def on_event(self, event: Event) -> None:
@@ -153,3 +156,7 @@ class EventProcessor:
         run.hand_over(run.core.process(event))
         if stood_still:
             self._breakers.note_resumed(run.core)
+
+
+def _say_nothing(_level: str, _text: str) -> None:
+    pass
