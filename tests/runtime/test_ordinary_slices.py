@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.bar import Bar
 from rbtlive.model.events import MarketDataEvent
 from rbtlive.runtime.engine.admission import OrdinarySlices, SliceJudge
@@ -54,7 +55,7 @@ def test_the_next_slice_of_ordinary_bars_is_what_the_judge_gives(state):
         event(bar(), bar("BBB")),
         event(bar(close=Decimal("10.5"), open=Decimal("10.25"))),
     ):
-        taken = OrdinarySlices(state).taken(given, LAST, None)
+        taken = OrdinarySlices(state).taken(given, us_of(LAST))
 
         assert [taken] == list(SliceJudge(state).admit(given, LAST))
         assert taken.bars is not given.bars
@@ -116,7 +117,9 @@ def test_the_next_slice_of_ordinary_bars_is_what_the_judge_gives(state):
     ],
 )
 def test_what_is_out_of_the_ordinary_is_left_to_the_judge(state, given, last, latest):
-    assert OrdinarySlices(state).taken(given, last, latest) is None
+    ordinary = OrdinarySlices(state, None if latest is None else lambda: latest)
+
+    assert ordinary.taken(given, None if last is None else us_of(last)) is None
 
 
 def test_a_feed_of_ones_own_gives_the_same_run_at_a_glance_and_judged(monkeypatch):

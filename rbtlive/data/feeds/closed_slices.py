@@ -7,7 +7,7 @@ that a repetition is silent and a revision is not.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Final
 
 from rbtlive.model.bar import Bar
@@ -28,7 +28,7 @@ class ClosedSlices:
 
     def __init__(self) -> None:
         self.revised = 0
-        self._slices: dict[int, dict[str, Bar] | SliceColumns] = {}
+        self._slices: OrderedDict[int, dict[str, Bar] | SliceColumns] = OrderedDict()
         self._bars = 0
         self._times: Counter[tuple[int, str]] = Counter()
 
@@ -37,10 +37,11 @@ class ClosedSlices:
         self._slices[slot_us] = bars
         self._bars += len(bars)
         while self._bars > _MOST_BARS and len(self._slices) > _FEWEST_SLICES:
-            oldest = next(iter(self._slices))
-            self._bars -= len(self._slices.pop(oldest))
-            for key in [key for key in self._times if key[0] <= oldest]:
-                del self._times[key]
+            oldest, gone = self._slices.popitem(last=False)
+            self._bars -= len(gone)
+            if self._times:
+                for key in [key for key in self._times if key[0] <= oldest]:
+                    del self._times[key]
 
     def known(self, slot_us: int, symbol: str) -> Bar | None:
         """Return the latest word on a bar of a slice that is remembered."""

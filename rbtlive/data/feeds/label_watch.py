@@ -20,7 +20,8 @@ _NEEDED: Final = 2
 """Slices in a row that came one interval late."""
 _JUDGED: Final = 20
 """After so many slices of the present nothing new is to be expected."""
-_PRESENT_STEPS: Final = 10
+PRESENT_STEPS: Final = 10
+"""Bars that are older by so many intervals say nothing of a source's stamps."""
 _CHANGES: Final = 2
 """How often one bar of a day may change after its close."""
 _BEFORE_OPEN_US: Final = 7_200_000_000
@@ -65,7 +66,7 @@ class LabelWatch:
             self._quiet, self.is_watching = True, False  # only an END is stamped so
             return None
         step_us, late_us = self._axis.step_us, now_us - slot_us
-        self._judged += late_us < _PRESENT_STEPS * step_us
+        self._judged += late_us < PRESENT_STEPS * step_us
         self.is_watching = self._judged < _JUDGED
         fits = step_us <= late_us <= step_us + min(step_us // 2, _LATE_AT_MOST_US)
         follows = now_us - self._came_us >= step_us // 2

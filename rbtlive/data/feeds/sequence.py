@@ -148,7 +148,8 @@ class SliceSequence:
     def _and_closed(self, events: Iterator[Event]) -> Iterator[Event]:
         # Closes the open slice if all that is expected has its last word.
         if self._expected and not self._unsure and self._expected <= self._open_bars.keys():
-            return chain(events, self._close_open())
+            closing = self._close_open()
+            return closing if events is NOTHING else chain(events, closing)
         return events
 
     def _open(self, slot_us: int) -> Iterator[Event]:

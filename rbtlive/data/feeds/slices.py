@@ -28,7 +28,7 @@ from rbtlive.data.feeds.bar_rows import (
     plain_bar,
 )
 from rbtlive.data.feeds.early_bars import BarsAhead
-from rbtlive.data.feeds.label_watch import LabelWatch
+from rbtlive.data.feeds.label_watch import PRESENT_STEPS, LabelWatch
 from rbtlive.data.feeds.leap import Leap, WholeSlice, leaps
 from rbtlive.data.feeds.list_judge import FEWEST, ListJudge
 from rbtlive.data.feeds.quarantine import Quarantine
@@ -44,6 +44,7 @@ from rbtlive.model.events import (
 from rbtlive.model.interval import MINUTE
 from rbtlive.model.slice_columns import SliceColumns
 
+_ALL_TIME_US = 1 << 62
 _SKEW_US = 5_000_000
 """How far the vendor's clock may be ahead of this machine's."""
 
@@ -103,6 +104,7 @@ class SliceBuilder(SliceSequence):
         self._spelled = None if self._known is None else frozenset(self._known.values())
         self._stretch = (0, 0)
         self._is_quick = axis.labels == "end"
+        self._past_us = _ALL_TIME_US if latest is None else 0  # up to here nothing is of now
 
     @property
     def quarantined(self) -> Counter[str]:
@@ -153,7 +155,9 @@ class SliceBuilder(SliceSequence):
             following = self._add_bar(item)[1]
         return following if due is NOTHING else chain(due, following)
 
-    def _add_in_order(self, item: dict[str, Any] | Bar) -> Iterator[Event] | None:
+    def _add_in_order(  # noqa: C901 - a call less at every bar
+        self, item: dict[str, Any] | Bar
+    ) -> Iterator[Event] | None:
         # What `_add_bar` does to a bar of floats in the minute that is open or in the
         # next one, at a tenth of its cost. Where anything is out of the ordinary
         # nothing has changed, and None leaves the bar to that.
@@ -174,10 +178,14 @@ class SliceBuilder(SliceSequence):
             not begin_us < us <= end_us
             or (us - begin_us) % step_us
             or (self._until_us is not None and us > self._until_us)
-            or (self._latest is not None and timestamp > self._latest())
             or not (self._wants is None or self._wants(symbol))
         ):
             return None
+        now_us = None
+        if us > self._past_us or (us == end_us and self._latest is not None):
+            now_us = self._now_us()
+            if us > now_us:
+                return None
         events: Iterator[Event] = NOTHING
         if us != open_us:
             if us != base_us + step_us or base_us <= begin_us:
@@ -188,11 +196,19 @@ class SliceBuilder(SliceSequence):
             return None
         self._open_bars[symbol] = bar
         self.bars += 1
-        if self._latest is not None and self._labels.is_watching:
-            events = chain(events, self._warned(self._labels.placed(us, us_of(self._latest()))))
+        if now_us is not None and self._labels.is_watching:
+            events = chain(events, self._warned(self._labels.placed(us, now_us)))
         if self._expected and len(self._open_bars) >= len(self._expected):
             return self._and_closed(events)
         return events
+
+    # What time it is. Bars that are older than the latest ones can be by far are judged
+    # without asking: time goes on.
+    def _now_us(self) -> int:
+        assert self._latest is not None
+        now_us = us_of(self._latest())
+        self._past_us = now_us - PRESENT_STEPS * self._axis.step_us
+        return now_us
 
     def _add_columns(self, items: list[Any] | tuple[Any, ...]) -> Iterator[Event] | None:
         # What `_add_whole` does to a list of ordinary bars of a slice that has not

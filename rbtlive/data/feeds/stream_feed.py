@@ -33,11 +33,13 @@ from rbtlive.data.feeds.opening import Connect, NoStreamError, Opening, as_conne
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.errors import FeedDisconnected, FeedError
+from rbtlive.model.bar import Bar
 from rbtlive.model.events import Event, MarketDataEvent, SystemErrorEvent
 from rbtlive.model.foreign_text import as_utf8, text_of
 
 """Opens a source for some symbols, or for all it has if None."""
 
+_SINGLE = (dict, Bar)
 _READ_AHEAD = 64
 _PATIENCE = timedelta(seconds=10)
 """How long a source that was opened again may say nothing before the clock goes on
@@ -290,10 +292,11 @@ class StreamFeed(DataFeed):
         return iter(())
 
     def _said(self, reader: _Reader, builder: SliceBuilder) -> Iterator[Event]:
-        items = reader.items
+        items, add = reader.items, builder.add
         while items and not builder.ended:
             self._quiet_from = None
-            self._saying = taken(items.popleft(), builder.add, lambda: builder.now)
+            item = items.popleft()
+            self._saying = add(item) if type(item) in _SINGLE else taken(item, builder)
             yield from self._saying
         reader.go_on()
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from rbtlive.core.actions.callbacks import describe_error
-from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.data.feeds.bar_rows import plain_bar
 from rbtlive.data.feeds.list_judge import FEWEST
 from rbtlive.data.feeds.slices import SliceBuilder
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 LARGEST = Decimal(10) ** 15
 """Prices and amounts beyond it cannot be traded, and overflow 38 digits."""
+_BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 _ORDER_NUMBER = re.compile(r"[0-9]{1,9}")
 _MESSAGE_LIMIT = 2000
 
@@ -142,15 +144,19 @@ class OrdinarySlices:
     """Knows at a glance a slice that the judge would leave as it is: a few bars of
     ordinary numbers, of assets that the run has, one interval after the last slice.
 
-    A judged slice costs 200 µs, one of these 5: a feed of one's own gives little else.
+    A judged slice costs 200 µs, one of these 3: a feed of one's own gives little else.
 
     Args:
         state: The run's.
+        latest: Gives the END of the latest bar that can be right; None for sources of
+            the past.
     """
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, latest: Callable[[], datetime] | None = None) -> None:
         settings = state.settings
         self._state = state
+        self._latest = latest
+        self._latest_known = _BEFORE_ALL
         self._axis = SlotAxis(state.calendar, frequency=settings.interval)
         self._stretch = (0, 0)
         self._symbols: frozenset[str] = frozenset()
@@ -159,26 +165,21 @@ class OrdinarySlices:
             calendar = state.calendar
             self._end_us = us_of(calendar.close(calendar.number(settings.end)))
 
-    def taken(
-        self, event: MarketDataEvent, last: datetime | None, latest: datetime | None
-    ) -> MarketDataEvent | None:
+    def taken(self, event: MarketDataEvent, last_us: int | None) -> MarketDataEvent | None:
         """Return the slice as it can be taken in; None leaves it to the judge.
 
         Args:
             event: What was given.
-            last: END of the last slice that was processed; None before the first.
-            latest: END of the latest bar that can be right; None for sources of the
-                past.
+            last_us: END of the last slice that was processed, µs UTC; None before the
+                first.
         """
         try:
-            return self._taken(event, last, latest)
+            return self._taken(event, last_us)
         except Exception:  # noqa: BLE001 - a slice may be made of anything
             return None
 
-    def _taken(
-        self, event: MarketDataEvent, last: datetime | None, latest: datetime | None
-    ) -> MarketDataEvent | None:
-        if type(event) is not MarketDataEvent or last is None:
+    def _taken(self, event: MarketDataEvent, last_us: int | None) -> MarketDataEvent | None:
+        if type(event) is not MarketDataEvent or last_us is None:
             return None
         stamp, bars = event.timestamp, event.bars
         if (
@@ -186,32 +187,41 @@ class OrdinarySlices:
             or stamp.tzinfo is not UTC
             or type(bars) is not dict
             or not 0 < len(bars) < FEWEST
-            or not self._follows(us_of(stamp), us_of(last))
-            or (latest is not None and stamp > latest)
+            or not self._follows(us_of(stamp), last_us)
+            or (self._latest is not None and stamp > self._latest_known and self._is_ahead(stamp))
         ):
             return None
         if len(self._symbols) != len(self._state.assets):
             self._symbols = frozenset(asset.symbol for asset in self._state.assets)
+        symbols = self._symbols
         for symbol, bar in bars.items():
+            if type(bar) is not Bar or symbol not in symbols:
+                return None
+            facts = bar.__dict__
             if (
-                type(bar) is not Bar
-                or symbol not in self._symbols
-                or plain_bar(bar) is None
-                or bar.symbol != symbol
-                or bar.timestamp != stamp
+                not ("_plain" in facts or plain_bar(bar) is not None)
+                or facts["symbol"] != symbol
+                or (facts["timestamp"] is not stamp and facts["timestamp"] != stamp)
             ):
                 return None
-        return trusted_slice(stamp, dict(bars))
+        return trusted_slice(stamp, bars.copy())
+
+    # The clock is read only where what it said last is not enough: time goes on.
+    def _is_ahead(self, stamp: datetime) -> bool:
+        assert self._latest is not None
+        self._latest_known = self._latest()
+        return stamp > self._latest_known
 
     # Whether it is the next slice, in bars that follow each other without a break.
     def _follows(self, us: int, last_us: int) -> bool:
         begin_us, end_us = self._stretch
         if not begin_us < us <= end_us:
             begin_us, end_us = self._stretch = self._axis.stretch(us)
+        step_us = self._axis.step_us
         return (
-            begin_us < last_us < us <= end_us
-            and us - last_us == self._axis.step_us
-            and (us - begin_us) % self._axis.step_us == 0
+            us - last_us == step_us
+            and begin_us < last_us < us <= end_us
+            and (us - begin_us) % step_us == 0
             and (self._end_us is None or us <= self._end_us)
         )
 
@@ -221,12 +231,14 @@ class Intake:
 
     Args:
         queue: Where they wait.
+        present: Tells what time it is where the feed is; None for feeds of the past.
     """
 
-    def __init__(self, queue: EventQueue) -> None:
+    def __init__(self, queue: EventQueue, present: Callable[[], datetime] | None) -> None:
         self._queue = queue
+        self._present = present
         self._foreign: deque[Event] = deque()
-        self._last_stamp = datetime.min.replace(tzinfo=UTC)
+        self._last_stamp = _BEFORE_ALL
         self._ordinary: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
@@ -246,45 +258,42 @@ class Intake:
         is_own = type(feed).__module__.partition(".")[0] == __name__.partition(".")[0]
         return self._queue.put if is_own else self.put
 
-    def trusts(self, event: MarketDataEvent) -> bool:
-        """Say whether a slice from the queue needs no judging; it then counts as the
-        last one.
-        """
-        is_foreign = bool(self._foreign) and self._foreign[0] is event
-        if is_foreign or not event.timestamp > self._last_stamp:
-            return False
-        self._last_stamp = event.timestamp
-        return True
-
-    def admit(
-        self,
-        state: RunState,
-        event: MarketDataEvent,
-        last: datetime | None,
-        now: datetime | None,
-    ) -> Iterator[Event]:
-        """Yield what of a slice from outside can be taken in, and what was wrong.
+    def admitted(
+        self, state: RunState, event: MarketDataEvent, last: datetime | None
+    ) -> Iterable[Event]:
+        """Return what of a slice from the queue can be taken in, and what was wrong.
 
         Args:
             state: The run's.
             event: The slice.
-            last: END of the last slice that was processed.
-            now: What time it is; None for feeds of the past.
+            last: END of the last slice that was processed before this engine began.
         """
-        if self._foreign and self._foreign[0] is event:
-            self._foreign.popleft()
-        latest = None if now is None else now + state.settings.interval.duration
+        foreign = self._foreign
+        if foreign and foreign[0] is event:
+            foreign.popleft()
+        elif event.timestamp > self._last_stamp:  # of a feed of this package
+            self._last_stamp = event.timestamp
+            return (event,)
+        last_us = state.market.last_slice_us
         if self._ordinary is None:
-            self._ordinary = OrdinarySlices(state)
-        taken = self._ordinary.taken(event, last, latest)
+            latest = None if self._present is None else partial(self._latest, state)
+            self._ordinary = OrdinarySlices(state, latest)
+        taken = self._ordinary.taken(event, last_us)
         if taken is not None:
             self._last_stamp = taken.timestamp
-            yield taken
-            return
-        for admitted in SliceJudge(state, latest).admit(event, last):
-            if isinstance(admitted, MarketDataEvent):
-                self._last_stamp = admitted.timestamp
-            yield admitted
+            return (taken,)
+        if last_us is not None:
+            last = datetime_of(last_us)
+        judge = SliceJudge(state, None if self._present is None else self._latest(state))
+        admitted = tuple(judge.admit(event, last))
+        for one in admitted:
+            if isinstance(one, MarketDataEvent):
+                self._last_stamp = one.timestamp
+        return admitted
+
+    def _latest(self, state: RunState) -> datetime:
+        assert self._present is not None
+        return self._present() + state.settings.interval.duration
 
 
 def _objection(state: RunState, event: Event) -> str | None:

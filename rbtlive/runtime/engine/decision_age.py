@@ -7,7 +7,7 @@ event; the core denies by that event alone, so that a replay decides the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, us_of
@@ -57,7 +57,16 @@ class AgeLimit:
     max_age: timedelta | None = None
 
 
+LATE: Final = "late bar"
+"""Begins the reason of an order that was decided on too old a slice."""
+
 _LONGEST_S: Final = 86_400.0 * 365 * 100
+_MICROSECOND: Final = timedelta(microseconds=1)
+_RECORDING_US: Final = RECORDING // _MICROSECOND
+_SESSION_GRACE_US: Final = SESSION_GRACE // _MICROSECOND
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+_END_OF_TIME_US: Final = 253_402_300_799_000_000
+"""The last second of 9999, µs since 1970."""
 
 
 def as_age(value: Any) -> timedelta | None:
@@ -84,6 +93,49 @@ def as_age(value: Any) -> timedelta | None:
     return age
 
 
+class OpenTime:
+    """Counts the time in which a calendar's sessions are open.
+
+    Args:
+        calendar: Whose.
+    """
+
+    def __init__(self, calendar: TradingCalendar) -> None:
+        self._opens, self._closes = calendar.opens_us, calendar.closes_us
+        self._until_close = np.cumsum(self._closes - self._opens)
+
+    def before(self, us: int) -> int:
+        """Return for how many microseconds sessions were open before a moment."""
+        session = int(np.searchsorted(self._opens, us)) - 1
+        if session < 0:
+            return 0
+        left_us = int(self._closes[session]) - us
+        return int(self._until_close[session]) - max(0, left_us)
+
+    def moment_of(self, open_us: int) -> int:
+        """Return the first moment before which sessions were open for so long."""
+        session = int(np.searchsorted(self._until_close, open_us))
+        if open_us <= 0 or session == len(self._closes):
+            return 0
+        return int(self._closes[session]) - int(self._until_close[session] - open_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How old some slices are.
+
+    Attributes:
+        reason: Why orders that are decided on them are denied; empty if they are not.
+        until_us: It holds for later slices up to this END, while time stands still.
+    """
+
+    reason: str
+    until_us: int
+
+
+_FRESH: Final = Verdict("", _END_OF_TIME_US)
+
+
 class DecisionAge:
     """Judges the age of one run's slices.
 
@@ -98,73 +150,77 @@ class DecisionAge:
     """
 
     def __init__(self, limit: AgeLimit, settings: RunSettings, calendar: TradingCalendar) -> None:
-        self._limit = limit
-        self._calendar = calendar
-        self._intraday = settings.intraday
-        interval = Interval.parse(settings.frequency)
-        self._interval_us = interval.us if interval.intraday else 0
+        self._limit_us = None if limit.max_age is None else limit.max_age // _MICROSECOND
+        self._closes = calendar.closes_us
+        self._open_time = OpenTime(calendar) if settings.intraday else None
+        self._allowed_us = self._limit_us or INTERVALS * settings.interval.us
         self.has_been_live = False
 
-    def judge(
-        self, slice_end: datetime, now: datetime, *, waiting: bool = False
-    ) -> DecisionAgeEvent:
-        """Return how old a slice is, as an event.
+    def judge(self, slice_us: int, now_us: int, *, waiting: bool = False) -> Verdict:
+        """Return how old a slice is.
 
         Args:
-            slice_end: END of the slice.
-            now: What time it is where the slice comes from.
+            slice_us: END of the slice.
+            now_us: What time it is where the slice comes from.
             waiting: Whether the slice was processed before, and something else asks for
                 decisions now: the next one may still be on its way then.
         """
-        age = now - slice_end
-        if not self.has_been_live and self._limit.max_age is None and age > RECORDING:
-            return DecisionAgeEvent(timestamp=slice_end, late=False)
-        reason = self._objection(slice_end, now, waiting=waiting)
-        if not reason:
+        recorded_us = now_us - _RECORDING_US
+        if not self.has_been_live and self._limit_us is None and slice_us < recorded_us:
+            return Verdict("", recorded_us - 1)
+        verdict = self._verdict(slice_us, now_us, waiting=waiting)
+        if not verdict.reason:
             self.has_been_live = True
-            return DecisionAgeEvent(timestamp=slice_end, late=False)
-        return DecisionAgeEvent(timestamp=slice_end, late=True, reason=reason)
+        return verdict
 
-    def _objection(self, slice_end: datetime, now: datetime, *, waiting: bool) -> str:
-        limit = self._limit.max_age
-        what = f"late bar: decided on the slice of {slice_end:%Y-%m-%d %H:%M} UTC"
-        if self._intraday:
-            allowed_us = INTERVALS * self._interval_us if limit is None else _us(limit)
-            age_us = self._open_us_between(us_of(slice_end), us_of(now), enough_us=allowed_us)
+    def _verdict(self, slice_us: int, now_us: int, *, waiting: bool) -> Verdict:
+        allowed_us, open_time = self._allowed_us, self._open_time
+        if open_time is not None:
+            if now_us - slice_us <= allowed_us:  # open time is never more than time
+                return _FRESH
+            age_us = open_time.before(now_us) - open_time.before(slice_us)
             if age_us <= allowed_us:
-                return ""
-            return (
-                f"{what}, {age_us / 60e6:.1f} min of open time ago; "
-                f"the limit is {allowed_us / 60e6:g} min"
+                return _FRESH
+            least_us = _step_below(age_us, allowed_us)
+            until_us = open_time.moment_of(open_time.before(now_us) - least_us)
+            return Verdict(
+                f"{LATE}: decided on a slice more than {least_us / 60e6:g} min of open time old; "
+                f"the limit is {allowed_us / 60e6:g} min",
+                until_us - 1,
             )
-        if limit is not None:
-            return "" if now - slice_end <= limit else f"{what}, {now - slice_end} ago"
-        closed_by = now - SESSION_GRACE if waiting else now
-        behind = self._closed_sessions(us_of(closed_by)) - self._closed_sessions(us_of(slice_end))
+        if self._limit_us is not None:
+            age_us = now_us - slice_us
+            if age_us <= self._limit_us:
+                return _FRESH
+            least_us = _step_below(age_us, self._limit_us)
+            age, limit = (timedelta(microseconds=us) for us in (least_us, self._limit_us))
+            return Verdict(
+                f"{LATE}: decided on a slice more than {age} old; the limit is {limit}",
+                now_us - least_us - 1,
+            )
+        closed_by = now_us - _SESSION_GRACE_US if waiting else now_us
+        behind = self._closed_sessions(closed_by) - self._closed_sessions(slice_us)
         if behind <= 0:
-            return ""
-        sessions = "session has" if behind == 1 else "sessions have"
-        return f"{what}; {behind} {sessions} closed since"
+            return _FRESH
+        least = _step_below(behind, 1)
+        sessions = "a session has" if least == 1 else f"{least} sessions or more have"
+        return Verdict(f"{LATE}: {sessions} closed since the slice it was decided on", slice_us)
 
     def _closed_sessions(self, us: int) -> int:
-        return int(np.searchsorted(self._calendar.closes_us, us, side="right"))
-
-    def _open_us_between(self, first_us: int, last_us: int, *, enough_us: int) -> int:
-        if last_us - first_us <= enough_us:  # open time is never more than time
-            return max(0, last_us - first_us)
-        opens, closes = self._calendar.opens_us, self._calendar.closes_us
-        low = int(np.searchsorted(closes, first_us, side="right"))
-        high = int(np.searchsorted(opens, last_us, side="left"))
-        spans = np.minimum(closes[low:high], last_us) - np.maximum(opens[low:high], first_us)
-        return int(spans.sum())
+        return int(np.searchsorted(self._closes, us, side="right"))
 
 
-def _us(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)
+# The greatest of `least`, twice, four times that and so on that is not above a number.
+def _step_below(number: int, least: int) -> int:
+    return least << (number // least).bit_length() - 1
 
 
 class AgeWatch:
-    """Says before each event of a live run how old its decisions would be.
+    """Says before each event of a live run how old its decisions would be, where that
+    has changed.
+
+    Ages are told in steps, each twice the one before: a run that catches up with
+    thousands of slices has a few rows of them in its journal.
 
     Args:
         run: The run.
@@ -179,45 +235,64 @@ class AgeWatch:
         self.judges = run.feed.is_live and limit.late_orders == "deny"
         self._run = run
         self._age = DecisionAge(limit, settings, settings.sessions)
-        self._lead_us = us_of(run.clock.now()) - self._passed_us()
+        self._lead_us = run.clock.now_us() - self._passed_us()
+        self._now_us = 0
+        self._known_from = self._known_to = _NO_TIME
 
     def begin(self) -> None:
         """Read from the journal whether the feed has been live."""
         notes = self._run.journal.rows_of_kind(RowKind.NOTE)
         self._age.has_been_live = any(row.type == FEED_IS_LIVE for row in notes)
 
-    def before(self, event: Event, last_slice: datetime | None) -> DecisionAgeEvent | None:
-        """Return what is to be processed before an event, None if nothing has changed.
+    def look_at_the_clock(self) -> None:
+        """Read what time it is, for the events that are processed in one go.
 
-        Args:
-            event: What comes next.
-            last_slice: END of the slice that was processed last.
+        It is the source's clock where it has one. Else it is this machine's at the
+        start and the time passed since, so that a wall clock that jumps forward denies
+        nothing.
         """
-        core = self._run.core
-        is_slice = type(event) is MarketDataEvent
-        decided_on = event.timestamp if is_slice else last_slice
-        if decided_on is None or not (is_slice or isinstance(event, _CALLING)):
-            return None
-        was_live = self._age.has_been_live
-        run = self._run
-        now = self._now()
-        verdict = self._age.judge(decided_on, now, waiting=not is_slice)
-        if self._age.has_been_live and not was_live:
-            run.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
-        if not verdict.late:
-            return verdict if core.state.late_reason else None
-        if core.state.late_reason == verdict.reason or (core.state.late_reason and not is_slice):
-            return None
-        return verdict
-
-    def _now(self) -> datetime:
-        # The source's clock where it has one. Else this machine's at the start and the
-        # time passed since, so that a wall clock that jumps forward denies nothing.
         run = self._run
         present = run.feed.present
         if present is not None:
-            return present
-        return min(run.clock.now(), datetime_of(self._lead_us + self._passed_us()))
+            self._now_us = us_of(present)
+        else:
+            self._now_us = min(run.clock.now_us(), self._lead_us + self._passed_us())
+        self._known_from = self._known_to = _NO_TIME
+
+    def before(self, event: Event) -> DecisionAgeEvent | None:
+        """Return what is to be processed before an event, None if nothing has
+        changed.
+        """
+        is_slice = type(event) is MarketDataEvent
+        if is_slice and self._known_from <= event.timestamp <= self._known_to:
+            return None
+        decided_us = us_of(event.timestamp) if is_slice else self._last_slice_us(event)
+        if decided_us is None:
+            return None
+        run, age = self._run, self._age
+        was_live = age.has_been_live
+        verdict = age.judge(decided_us, self._now_us, waiting=not is_slice)
+        if age.has_been_live and not was_live:
+            now = datetime_of(self._now_us)
+            run.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
+        if is_slice:
+            self._known_from, self._known_to = event.timestamp, datetime_of(verdict.until_us)
+        told, reason = run.core.state.late_reason, verdict.reason
+        if told == reason or (told and reason and not is_slice):
+            return None
+        when = datetime_of(decided_us)
+        return DecisionAgeEvent(timestamp=when, late=bool(reason), reason=reason)
+
+    # END of the slice that a strategy decides on when something else calls it; None
+    # where nothing does, or there is none yet.
+    def _last_slice_us(self, event: Event) -> int | None:
+        if not isinstance(event, _CALLING):
+            return None
+        run = self._run
+        last_us = run.core.state.market.last_slice_us
+        if last_us is None and run.last_slice is not None:
+            return us_of(run.last_slice)
+        return last_us
 
     def _passed_us(self) -> int:
         return self._run.clock.monotonic_ns() // 1000

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
@@ -21,7 +21,6 @@ from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.data.calendars.calendar import datetime_of
 from rbtlive.data.feeds.as_feed import DataFeed, as_feed
 from rbtlive.errors import EngineStopped
 from rbtlive.model.events import Event, MarketDataEvent, OperatorEvent
@@ -168,7 +167,8 @@ class TradingEngine:
 
     def _connect_feed(self) -> None:
         self._loop_budget = LoopBudget(self.clock)
-        self._intake = Intake(self.queue)
+        present = self.timekeeper.present if self.feed.is_live else None
+        self._intake = Intake(self.queue, present)
         self._pump = FeedPump(
             self.feed,
             self.queue,
@@ -400,25 +400,19 @@ class TradingEngine:
     def _next_events(self, loop_budget: LoopBudget) -> Generator[Event, None, None]:
         # Each is done when the next is asked for: one reading of the clock ends an
         # event and begins the next.
-        queue, now_ns = self.queue, self.clock.monotonic_ns
-        keep, count = self.meters.latencies_ns.append, 0
+        queue, now_ns, age = self.queue, self.clock.monotonic_ns, self._age
+        keep, count, judges = self.meters.latencies_ns.append, 0, age.judges
         began_ns = now_ns()
+        if judges:
+            age.look_at_the_clock()
         try:
             while queue.size and not self._given_up:
-                event = queue.get()
-                if self._age.judges:
-                    age = self._age.before(event, self.run_state.last_slice)
-                    if age is not None:
-                        yield age
-                if not isinstance(event, MarketDataEvent):
-                    yield self._checked(event)
-                elif self._intake.trusts(event):
+                for event in self._admitted(queue.get()):
+                    if judges:
+                        aged = age.before(event)
+                        if aged is not None:
+                            yield aged
                     yield event
-                else:
-                    last_us = self.core.state.market.last_slice_us
-                    last = self.run_state.last_slice if last_us is None else datetime_of(last_us)
-                    now = self.timekeeper.present() if self.feed.is_live else None
-                    yield from self._intake.admit(self.core.state, event, last, now)
                 count += 1
                 ended_ns = now_ns()
                 keep(ended_ns - began_ns)
@@ -427,6 +421,11 @@ class TradingEngine:
                     break
         finally:
             self.meters.events += count
+
+    def _admitted(self, event: Event) -> Iterable[Event]:
+        if isinstance(event, MarketDataEvent):
+            return self._intake.admitted(self.core.state, event, self.run_state.last_slice)
+        return (self._checked(event),)
 
     def _note_lag(self, lag_s: float) -> None:
         self.meters.note_lag(lag_s)
