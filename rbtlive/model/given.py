@@ -6,6 +6,7 @@ that names the argument.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -43,3 +44,20 @@ def check_flag(value: object, name: str) -> None:
     """
     if not isinstance(value, (bool, np.bool_)) and not (type(value) is int and value in (0, 1)):
         raise InvalidSetting(f"{name} must be True or False: was {value!r:.80}")
+
+
+def whole(value: Any, name: str, *, least: int, hint: str = "") -> int:
+    """Return a whole number from `least` on, numpy's included.
+
+    Raises:
+        InvalidSetting: it is something else, or below.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, (bool, np.bool_)):
+        raise InvalidSetting(
+            f"{name} must be a whole number from {least} on: was {value!r:.80}{hint}"
+        )
+    return number

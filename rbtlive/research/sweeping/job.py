@@ -32,22 +32,25 @@ def run_all(job: Job, batch: Sequence[Params]) -> list[RunRow]:
 
 
 def run_one(job: Job, params: Params) -> RunRow:
-    """Run one set of parameters; an exception becomes the row's error."""
+    """Run one set of parameters; an exception becomes the row's error. Whatever a run
+    raises, `sys.exit()` included, ends that run only; an interrupt ends the sweep.
+    """
     begun = perf_counter()
+    row = RunRow(params)
     try:
         run = run_lean(job.strategy, job.portal, job.settings, params, free_start=job.free_start)
+        row.metrics = run.metrics
         view = RunView(run.metrics, params, run.result)
-        values = tuple(objective.value(view) for objective in job.objectives)
-        returns = _aligned(job, run.returns) if job.keep_returns else None
+        row.values = tuple(objective.value(view) for objective in job.objectives)
+        row.returns = _aligned(job, run.returns) if job.keep_returns else None
         run.release()
-    except Exception as failure:  # noqa: BLE001 - a user's code; the row keeps it
-        return RunRow(
-            params,
-            seconds=perf_counter() - begun,
-            error=f"{type(failure).__name__}: {failure}",
-            place=place_of(failure),
-        )
-    return RunRow(params, run.metrics, values, perf_counter() - begun, None, returns)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # noqa: BLE001 - a user's code; the row keeps it
+        row.error = f"{type(failure).__name__}: {failure}"
+        row.place = place_of(failure)
+    row.seconds = perf_counter() - begun
+    return row
 
 
 # A run that began later than others was in cash before.

@@ -19,6 +19,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.metrics import Metrics, metrics_of
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.result_frames import daily_returns
+from rbtlive.research.sweeping.params import own
 from rbtlive.runtime.backtest import later_start, new_core, run_core
 
 
@@ -71,7 +72,7 @@ def run_lean(
         params: The parameters.
         free_start: Begin where the windows fit, if they begin before the data.
     """
-    settings = replace(settings, params=dict(params))
+    settings = replace(settings, params=own(params))
     while True:
         core = new_core(strategy, portal, settings, preload=True)
         try:
@@ -79,6 +80,6 @@ def run_lean(
         except HistoryWindowStartsBeforeData as early:
             if not free_start:
                 raise
-            settings = later_start(settings, early, portal)
+            settings = later_start(replace(settings, params=own(params)), early, portal)
         else:
             return LeanRun(core)

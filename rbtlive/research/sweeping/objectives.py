@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.arrays import np
+from rbtlive.model.calls import takes
 from rbtlive.research.ratios import RATIOS
 from rbtlive.research.sweeping.params import nearest
 
@@ -77,6 +79,11 @@ class Objective:
         self.function: Callable[[RunView], Any] | None = None
         self.sign = 1.0
         if callable(what):
+            if isinstance(what, type) or not takes(what, {}):
+                raise InvalidSetting(
+                    f"a function to maximize must take one argument, the run: was {what!r:.80}; "
+                    "pass e.g. lambda run: run.sharpe - 0.1 * run.turnover"
+                )
             self.function = what
             name = getattr(what, "__name__", "objective")
             self.name = f"objective{place or ''}" if name == "<lambda>" else str(name)
@@ -88,7 +95,8 @@ class Objective:
             if self.name not in METRICS:
                 raise InvalidSetting(
                     f"maximize must be a metric of a run: was {what!r}; "
-                    f"{nearest(self.name, METRICS)}"
+                    f"{nearest(self.name, METRICS)}; anything else of a result is a function, e.g. "
+                    'lambda run: run.trades["net_profit"].mean()'
                 )
         else:
             raise InvalidSetting(
@@ -138,12 +146,17 @@ def pareto(scores: Sequence[Sequence[float]]) -> list[int]:
     """Return the places of the rows that no other row beats: as good in all scores, and
     better in one. Rows with a missing score are left out.
     """
-    rows = [(i, row) for i, row in enumerate(scores) if all(map(math.isfinite, row))]
-    return [
-        i
-        for i, row in rows
-        if not any(
-            all(b >= a for a, b in zip(row, other, strict=True)) and tuple(other) != tuple(row)
-            for _, other in rows
-        )
-    ]
+    if not scores:
+        return []
+    values = np.array(scores, dtype=np.float64)
+    places = np.flatnonzero(np.isfinite(values).all(axis=1))
+    # In descending order of the first score, then of the second and so on, no row is
+    # beaten by one behind it.
+    places = places[np.lexsort(-values[places].T[::-1])]
+    front: list[int] = []
+    for place in places.tolist():
+        better = values[front]
+        row = values[place]
+        if not ((better >= row).all(axis=1) & (better > row).any(axis=1)).any():
+            front.append(place)
+    return sorted(front)

@@ -5,22 +5,38 @@ The rule: a space says how many runs it has before it makes one.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
 
-from rbtlive.errors import EmptySweep, InvalidSetting, SweepTooLarge, UnknownParameter
+from rbtlive.errors import (
+    EmptySweep,
+    InvalidSetting,
+    RbtliveWarning,
+    SweepTooLarge,
+    UnknownParameter,
+)
 from rbtlive.model.arrays import np
 from rbtlive.model.calls import takes
 
 UNASKED = 10_000
 """A grid with more runs than these is started only with `n=`."""
+VALUES_AT_MOST: Final = 1_000_000
+"""A parameter has no more values than these; beyond them it wants a distribution."""
 TRIES = 1_000
 """Draws in a row that `where` may refuse before a random search gives up."""
 
 Where = Callable[["Params"], object]
+
+_COMPARED: Final = (bool, int, float, str, bytes, Decimal, date, time, timedelta)
+_FINE: Final = ("ns", "ps", "fs", "as")
 
 
 class Params(dict[str, Any]):
@@ -41,10 +57,21 @@ class Params(dict[str, Any]):
         return f"there is no parameter {name!r}: {nearest(name, self)}"
 
 
+def own(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters for one run: a list that a strategy appends to would carry over
+    into the next one. What cannot be copied is shared.
+    """
+    try:
+        return copy.deepcopy(dict(params))
+    except Exception:  # noqa: BLE001 - whatever a user's object raises
+        return dict(params)
+
+
 def nearest(name: str, known: Any) -> str:
     """Return "did you mean …?" for an unknown name, or what there is."""
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1)
+    plain_name = re.sub(r"\W+", "_", name.lower()).strip("_")  # "Sharpe Ratio" of others
+    close = difflib.get_close_matches(plain_name, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none'}"
 
 
@@ -91,7 +118,13 @@ class Space:
 
     def allows(self, params: Params) -> bool:
         """Say whether `where` takes a set."""
-        return self.where is None or bool(self.where(params))
+        if self.where is None:
+            return True
+        try:
+            return bool(self.where(params))
+        except Exception as error:
+            error.add_note(f"where= failed for the parameters {dict(params)}")
+            raise
 
     def grid(self, n: int | None) -> list[Params]:
         """Return every set of the grid that `where` takes, the last parameter moving
@@ -142,7 +175,7 @@ class Space:
         if self.size() <= max(10 * n, UNASKED):
             found = [p for p in self._product() if self.allows(p)]
             self._require(found)
-            places = np.sort(generator.choice(len(found), size=min(n, len(found)), replace=False))
+            places = np.sort(generator.permutation(len(found))[:n])  # of a larger n a part
             return [found[place] for place in places.tolist()]
         drawn: dict[str, Params] = {}
         missed = 0
@@ -160,17 +193,60 @@ class Space:
 
 def _axis(name: str, values: Any) -> Any:
     if _is_distribution(values):
+        if hasattr(values, "freeze"):
+            raise InvalidSetting(
+                f"parameter {name!r} must be a distribution with its arguments: was "
+                f"{type(values).__name__}; pass e.g. scipy.stats.randint(5, 50)"
+            )
         return values
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        return (values,)
-    found = tuple(plain(value) for value in values)
+    shape = getattr(values, "shape", None)
+    if shape == ():  # numpy's scalar, or an array that holds one value
+        return (plain(np.asarray(values)[()]),)
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        return (plain(values),)
+    if isinstance(values, Mapping) or (isinstance(shape, tuple) and len(shape) > 1):
+        raise InvalidSetting(
+            f"parameter {name!r} must be a list of values: was a {type(values).__name__}; put it "
+            "into a list if it is one value, or pass one of its columns"
+        )
+    listed = tuple(plain(v) for v in itertools.islice(iter(values), VALUES_AT_MOST + 1))
+    if len(listed) > VALUES_AT_MOST:
+        raise SweepTooLarge(
+            f"parameter {name!r} has more than {VALUES_AT_MOST:,} values: pass fewer, or a "
+            'distribution such as scipy.stats.randint(1, 10**9) with method="random" and n='
+        )
+    found = _different(name, listed)
     if not found:
         raise EmptySweep(f"parameter {name!r} has no values: pass at least one")
     return found
 
 
+# A value that is there twice would run twice, and count as two trials.
+def _different(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    kept: list[Any] = []
+    seen = set()
+    for value in values:
+        if isinstance(value, _COMPARED):
+            key = (type(value), value)
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(value)
+    if len(kept) < len(values):
+        warnings.warn(
+            f"parameter {name!r} has some values more than once: each of the {len(kept)} different "
+            "ones is run once",
+            RbtliveWarning,
+            stacklevel=5,
+        )
+    return tuple(kept)
+
+
 def plain(value: Any) -> Any:
     """Return numpy's and polars' scalars as Python's own."""
+    if isinstance(value, (np.datetime64, np.timedelta64)):  # of nanoseconds it makes an int
+        unit = np.datetime_data(value.dtype)[0]
+        return value.astype(f"{value.dtype.kind}8[us]").item() if unit in _FINE else value.item()
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -194,7 +270,7 @@ def _draw_optuna(axis: Any, generator: Any) -> Any:
     if axis.log:
         value = math.exp(generator.uniform(math.log(low), math.log(high)))
     elif step is not None:
-        value = low + step * int(generator.integers(math.floor((high - low) / step) + 1))
+        value = low + step * int(generator.integers(math.floor((high - low) / step + 1e-9) + 1))
     else:
         value = generator.uniform(low, high)
     return round(value) if isinstance(low, int) else float(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -17,14 +17,19 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.sweeping import surface, sweep_display
+from rbtlive.model.given import whole
 from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
-from rbtlive.research.sweeping.params import nearest
+from rbtlive.research.sweeping.params import nearest, own
 from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
     from rbtlive.research.odds.odds import Odds
     from rbtlive.research.result import BacktestResult
 
+_COLUMNS: Final = (
+    *("seconds", "error", "row"),
+    *("neighbours", "neighbours_mean", "neighbours_worst", "spike"),
+)
 _ATTACH: list[Callable[..., Any]] = []
 
 
@@ -38,7 +43,7 @@ class SweepRow:
 
     Attributes:
         params: Its parameters, as `params["fast"]` and `params.fast`.
-        metrics: Its metrics by name; empty if it failed.
+        metrics: Its metrics by name; empty if the run itself failed.
         seconds: How long it took.
         error: What went wrong, or None.
         number: Its row in the sweep's frame.
@@ -160,12 +165,17 @@ class SweepResult:
         return pl.DataFrame(columns)
 
     def _column(self, name: str) -> str:
-        taken = {*METRICS, "seconds", "error", *(objective.name for objective in self.objectives)}
+        taken = {*METRICS, *_COLUMNS, *(objective.name for objective in self.objectives)}
         return f"param_{name}" if name in taken else name
 
     def row(self, number: int) -> SweepRow:
         """Return one run by its row in `frame`; negative ones count from the end."""
         count = len(self._rows)
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise TypeError(
+                f"a row is taken by its number in frame: was {number!r:.80}; figures of several "
+                "are in frame, e.g. frame[:3], and the best rows in top(3)"
+            )
         if not -count <= number < count:
             raise IndexError(f"row {number} is none of the sweep's {count}: 0 to {count - 1}")
         return SweepRow(self, number % count, self._rows[number])
@@ -201,13 +211,14 @@ class SweepResult:
 
     def top(self, n: int = 10) -> list[SweepRow]:
         """Return the `n` best runs by the first objective, best first."""
+        n = whole(n, "n of top()", least=1)
         known = [i for i in range(len(self)) if math.isfinite(self._scores(i)[0])]
         if not known:
             errors = [row.error for row in self._rows if row.error is not None]
             why = f"; the first error was {errors[0]}" if errors else ""
             raise SweepError(
-                f"none of the {len(self)} runs has a {self.objectives[0].name}: {len(errors)} "
-                f"failed{why}"
+                f"none of the {len(self)} runs has a value of {self.objectives[0].name!r}: "
+                f"{len(errors)} failed{why}"
             )
         known.sort(key=self._scores, reverse=True)
         return [self.row(number) for number in known[:n]]
@@ -234,7 +245,7 @@ class SweepResult:
         from rbtlive.research.backtesting import backtest
 
         return backtest(
-            self.strategy, self.portal, params=dict(params), progress=False, **self.options
+            self.strategy, self.portal, params=own(params), progress=False, **self.options
         )
 
     def returns(self) -> NDArray[np.float64]:
@@ -303,7 +314,7 @@ class SweepResult:
         a value, `best_value`; most decisive first.
         """
         names = [self._column(name) for name in self.names]
-        return surface.sensitivity(self.frame, names, self._metric(metric))
+        return surface.sensitivity(self.frame, names, self._metric(metric), self._best_is())
 
     def plateaus(self, metric: str | None = None) -> pl.DataFrame:
         """Return each run beside its neighbours, one step in one parameter away:

@@ -5,11 +5,18 @@ The rule: the study is optuna's own, in optuna's own storage, and goes on from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rbtlive.errors import EmptySweep, InvalidSetting, MissingExtra
+from rbtlive.errors import (
+    EmptySweep,
+    InvalidSetting,
+    MissingExtra,
+    StoreMismatch,
+    SweepError,
+)
+from rbtlive.research.sweeping import surface
 from rbtlive.research.sweeping.objectives import Objective
 from rbtlive.research.sweeping.params import Params, Space
 from rbtlive.research.sweeping.work import RunRow
@@ -17,6 +24,7 @@ from rbtlive.research.sweeping.work import RunRow
 REFUSED: Final = 500
 """Proposals in a row that `where` may refuse before a search gives up."""
 _RETRY: Final = "rbtlive_retry"
+_FACTS: Final = "rbtlive_sweep"
 
 Evaluate = Callable[[Sequence[tuple[int, Params]]], Iterator[tuple[int, RunRow]]]
 
@@ -37,7 +45,16 @@ def optuna() -> Any:
 
 
 def is_sampler(method: Any) -> bool:
-    """Say whether a method is one of optuna's samplers."""
+    """Say whether a method is one of optuna's samplers.
+
+    Raises:
+        InvalidSetting: it is the class of one.
+    """
+    if isinstance(method, type) and hasattr(method, "sample_relative"):
+        raise InvalidSetting(
+            f"method must be a sampler: was the class {method.__name__}; pass one of it, "
+            f"method={method.__name__}()"
+        )
     return hasattr(method, "sample_relative") and hasattr(method, "infer_relative_search_space")
 
 
@@ -47,9 +64,14 @@ class Study:
     Args:
         space: The parameters.
         objectives: What is maximised.
+        facts: What decides the runs' numbers, by name.
         sampler: An optuna sampler; None is TPE with `seed`.
         storage: Path of an SQLite file, an optuna storage or its URL, or None.
         name: The study's name in its storage.
+
+    Raises:
+        StoreMismatch: the storage holds another sweep under this name.
+        SweepError: the storage cannot be used.
     """
 
     def __init__(
@@ -57,6 +79,7 @@ class Study:
         space: Space,
         objectives: Sequence[Objective],
         *,
+        facts: Mapping[str, str],
         sampler: Any,
         seed: int | None,
         storage: Any,
@@ -66,7 +89,9 @@ class Study:
         self._optuna = module
         self._space = space
         self._objectives = objectives
+        self._labels: dict[str, dict[Any, Any]] = {}
         self._distributions = {axis: self._distribution(axis) for axis in space.names}
+        self._is_over = False
         level = module.logging.get_verbosity()
         module.logging.set_verbosity(module.logging.WARNING)
         try:
@@ -77,9 +102,31 @@ class Study:
                 study_name=name if storage is not None else None,
                 load_if_exists=storage is not None,
             )
+        except InvalidSetting:
+            raise
+        except Exception as error:
+            raise SweepError(
+                f"store {storage!r} cannot be used by optuna: {type(error).__name__}: {error}; "
+                "pass a path, or an optuna storage or its URL"
+            ) from error
         finally:
             module.logging.set_verbosity(level)
+        directions = ", ".join("up" if o.sign > 0 else "down" for o in objectives)
+        self._check({**facts, "parameters": ", ".join(space.names), "direction": directions})
         self._take_up()
+
+    # Trials of other data or another objective would count as this sweep's.
+    def _check(self, facts: Mapping[str, str]) -> None:
+        known = self.study.user_attrs.get(_FACTS)
+        if known is None:
+            self.study.set_user_attr(_FACTS, dict(facts))
+            return
+        for name, value in facts.items():
+            if known.get(name) != value:
+                raise StoreMismatch(
+                    f"the store holds another sweep: its {name} was {known.get(name)!r}, is "
+                    f"{value!r}; pass another store"
+                )
 
     def _distribution(self, name: str) -> Any:
         axis = self._space.axes[name]
@@ -97,7 +144,23 @@ class Study:
             even = [axis[0] + step * place for place in range(len(axis))]
             if step > 0 and whole and list(axis) == even:
                 return kinds.IntDistribution(axis[0], axis[-1], step=step)
-        return kinds.CategoricalDistribution(axis)
+        if all(value is None or isinstance(value, (bool, int, float, str)) for value in axis):
+            return kinds.CategoricalDistribution(axis)
+        # A storage keeps texts: what else is chosen from has one each.
+        labels = surface.param_labels(axis)
+        self._labels[name] = dict(zip(labels, axis, strict=True))
+        return kinds.CategoricalDistribution(labels)
+
+    # The parameters that a trial stands for; None if they are no choice any more.
+    def _params(self, trial: Any) -> Params | None:
+        found = {}
+        for name in self._space.names:
+            value = trial.params.get(name)
+            labels = self._labels.get(name)
+            if labels is not None and value not in labels:
+                return None
+            found[name] = value if labels is None else labels[value]
+        return Params(found)
 
     # What ran when the last sweep was killed is tried again.
     def _take_up(self) -> None:
@@ -112,11 +175,11 @@ class Study:
         rows = []
         states = self._optuna.trial.TrialState
         for trial in self.study.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL)):
-            facts = trial.user_attrs.get("rbtlive")
-            if facts is not None:
+            facts, params = trial.user_attrs.get("rbtlive"), self._params(trial)
+            if facts is not None and params is not None:
                 rows.append(
                     RunRow(
-                        Params(trial.params),
+                        params,
                         facts["metrics"],
                         tuple(float("nan") if v is None else v for v in facts["values"]),
                         facts["seconds"],
@@ -128,26 +191,38 @@ class Study:
     def run(self, evaluate: Evaluate, *, n: int, width: int) -> Iterator[RunRow]:
         """Yield the rows of `n` further trials, `width` of them at once."""
         left = n
-        while left > 0:
-            trials = [self._ask() for _ in range(min(width, left))]
-            tasks = [
-                (trial.number, Params({name: trial.params[name] for name in self._space.names}))
-                for trial in trials
-            ]
-            by_number = {trial.number: trial for trial in trials}
+        while left > 0 and not self._is_over:
+            asked = [self._ask() for _ in range(min(width, left))]
+            tasks = [(trial.number, params) for trial, params in asked]
+            by_number = {trial.number: trial for trial, _ in asked}
             for number, row in evaluate(tasks):
                 self._tell(by_number[number], row)
                 yield row
-            left -= len(trials)
+            left -= len(asked)
 
-    def _ask(self) -> Any:
+    def _ask(self) -> tuple[Any, Params]:
         pruned = self._optuna.trial.TrialState.PRUNED
         for _ in range(REFUSED):
-            trial = self.study.ask(self._distributions)
-            if self._space.allows(Params(trial.params)):
-                return trial
+            trial = self._proposed()
+            params = self._params(trial)
+            assert params is not None
+            if self._space.allows(params):
+                return trial, params
             self.study.tell(trial, state=pruned)
         raise EmptySweep(f"where= refused {REFUSED} proposals in a row: widen it or the parameters")
+
+    def _proposed(self) -> Any:
+        try:
+            return self.study.ask(self._distributions)
+        except ImportError as error:
+            raise MissingExtra(
+                f"{type(self.study.sampler).__name__} of optuna needs a package that is not "
+                f"installed: {error}; pip install {error.name}"
+            ) from error
+        except ValueError as error:  # it compares with the storage's earlier trials
+            raise StoreMismatch(
+                f"the store holds a sweep over other values: {error}; pass another store"
+            ) from error
 
     def _tell(self, trial: Any, row: RunRow) -> None:
         trial.set_user_attr(
@@ -160,10 +235,15 @@ class Study:
             },
         )
         known = row.error is None and all(value == value for value in row.values)  # noqa: PLR0124
-        if known:
-            self.study.tell(trial, list(row.values))
-        else:
-            self.study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+        try:
+            if known:
+                self.study.tell(trial, list(row.values))
+            else:
+                self.study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
+        except RuntimeError as error:
+            if "Study.stop" not in str(error):
+                raise
+            self._is_over = True  # a sampler that has tried everything it had
 
 
 def _storage(module: Any, storage: Any) -> Any:

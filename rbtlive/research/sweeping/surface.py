@@ -6,6 +6,9 @@ The rule: runs without the metric are left out, and are never counted as zero.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import polars as pl
@@ -14,19 +17,39 @@ from rbtlive.model.arrays import NDArray, np
 
 
 def param_series(values: Sequence[Any]) -> pl.Series:
-    """Return parameter values as a column: numbers, texts and truth values as they
-    are, anything else as text.
+    """Return parameter values as a column: numbers, texts, truth values and times as
+    they are, anything else as text.
     """
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int} or kinds <= {bool} or kinds <= {str}:
         return pl.Series(values)
-    if kinds <= {int, float}:
+    if kinds <= {int, float, Decimal}:
         return pl.Series([None if v is None else float(v) for v in values], dtype=pl.Float64)
-    shown = [v if v is None or isinstance(v, str) else _name(v) for v in values]
+    if kinds in ({date}, {timedelta}) or all(issubclass(k, datetime) for k in kinds):
+        return pl.Series(values)
+    labels = param_labels(values)
+    shown = [None if v is None else label for v, label in zip(values, labels, strict=True)]
     return pl.Series(shown, dtype=pl.String)
 
 
+def param_labels(values: Sequence[Any]) -> list[str]:
+    """Return a text for each value; different values of one name, as lambdas are, are
+    numbered.
+    """
+    labels: dict[str, str] = {}
+    used: dict[str, int] = {}
+    for value in values:
+        key = repr(value)
+        if key not in labels:
+            name = value if isinstance(value, str) else _name(value)
+            used[name] = used.get(name, 0) + 1
+            labels[key] = name if used[name] == 1 else f"{name} #{used[name]}"
+    return [labels[repr(value)] for value in values]
+
+
 def _name(value: Any) -> str:
+    if isinstance(value, Enum):
+        return value.name
     return str(getattr(value, "__name__", None) or repr(value))
 
 
@@ -42,36 +65,51 @@ def pivot(frame: pl.DataFrame, x: str, y: str, metric: str, best_is: float) -> p
     """Return a table of a metric: a row a value of `y`, a column a value of `x`, the
     best run of each.
     """
-    value = pl.col(metric).max() if best_is > 0 else pl.col(metric).min()
-    cells = frame.group_by(x, y, maintain_order=True).agg(value)
-    table = cells.pivot(on=x, index=y, values=metric, sort_columns=False)
-    ordered = [str(v) for v in frame[x].unique().sort().to_list() if str(v) in table.columns]
-    return table.sort(y).select(y, *ordered)
+    ordered = [str(value) for value in frame[x].unique().sort().to_list()]
+    value = pl.col("value").max() if best_is > 0 else pl.col("value").min()
+    cells = (
+        pl.DataFrame(
+            {
+                "x": pl.Series([str(v) for v in frame[x].to_list()], dtype=pl.String),
+                "y": frame[y],
+                "value": frame[metric],
+            }
+        )
+        .group_by("x", "y", maintain_order=True)
+        .agg(value)
+    )
+    table = cells.pivot(on="x", index="y", values="value", sort_columns=False).sort("y")
+    return table.select(pl.col("y").alias(y), *ordered)
 
 
-def sensitivity(frame: pl.DataFrame, names: Sequence[str], metric: str) -> pl.DataFrame:
+def sensitivity(
+    frame: pl.DataFrame, names: Sequence[str], metric: str, best_is: float
+) -> pl.DataFrame:
     """Return how much each parameter alone decides of a metric: the correlation ratio
     eta squared of its values.
 
     Source: Fisher (1925), Statistical Methods for Research Workers, ch. 8.
     """
     known = frame.filter(pl.col(metric).is_not_null())
+    figures = known[metric].to_numpy()
+    total = _variance(figures)
     rows = []
     for name in names:
-        groups = known.group_by(name).agg(pl.len().alias("n"), pl.col(metric).mean().alias("mean"))
-        total = _variance(known[metric].to_numpy())
-        overall = known[metric].mean()
-        between = float(
-            (groups["n"] * (groups["mean"] - overall) ** 2).sum() / max(1, known.height)
+        groups = (
+            pl.DataFrame({"value": known[name], "figure": figures})
+            .group_by("value", maintain_order=True)
+            .agg(pl.len().alias("runs"), pl.col("figure").mean().alias("mean"))
         )
-        best = groups.sort("mean", descending=True)
+        apart = (groups["runs"] * (groups["mean"] - figures.mean()) ** 2).sum() if len(known) else 0
+        between = float(apart) / max(1, known.height)
+        best = groups.sort("mean", descending=best_is > 0, maintain_order=True)
         rows.append(
             {
                 "parameter": name,
                 "share": between / total if total > 0 else 0.0,
                 "lowest": groups["mean"].min(),
                 "highest": groups["mean"].max(),
-                "best_value": str(best[name][0]) if best.height else None,
+                "best_value": str(best["value"][0]) if best.height else None,
             }
         )
     schema = {

@@ -7,6 +7,7 @@ nothing that was computed is lost.
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -18,11 +19,12 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
-from rbtlive.model.given import is_one_of
 from rbtlive.research.signals.columnar_gear import check_limits
+from rbtlive.model.given import is_one_of, whole
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
+from rbtlive.research.sweeping.identity import shown_text
 from rbtlive.research.sweeping.job import run_all
 from rbtlive.research.sweeping.objectives import objectives_of
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, OWN_OPTIONS, refuse_unknown
@@ -83,7 +85,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
             executor.
         store: Path of an SQLite file that keeps every finished run: the same call goes
             on where a killed one was. With optuna an optuna storage or its URL, too.
-        seed: Makes random and optuna searches repeatable.
+        seed: Makes random and optuna searches repeatable. A random search without one
+            draws one: it is the result's `seed`.
         gear: How a strategy made by `signals` is computed: "columns" for all parameters
             in one pass (the default for it), or "events" on the event engine.
         verify: So many of the best runs of the columnar gear are run again on the event
@@ -94,7 +97,8 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
             calendar, commission, slippage, benchmark, frames, zipline_quirks, warmup.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; `.result` has the finished runs.
+        KeyboardInterrupt: it was interrupted; `.result` has the finished runs. Whatever
+            else ends a sweep in the middle has them, too.
         EmptySweep: no set of parameters is left to run.
         SweepTooLarge: a grid has more runs than `n`, or than 10,000 without it.
         NotPicklable: the strategy cannot travel to worker processes.
@@ -105,7 +109,12 @@ def sweep(  # noqa: PLR0913 - the public contract, each by name
         SettingsError: a setting cannot be; each kind has a class of its own.
     """
     _check_options(backtest_options)
-    _check_numbers(n=n, workers=workers)
+    n = None if n is None else whole(n, "n of sweep()", least=1)
+    verify = whole(verify, "verify of sweep()", least=0)
+    seed = None if seed is None else whole(seed, "seed of sweep()", least=0)
+    if workers is not None:
+        hint = f"; leave it out, or pass {cpus()} for every processor of this machine"
+        workers = whole(workers, "workers of sweep()", least=1, hint=hint)
     space = Space(params, where)
     portal = PolarsDataPortal.coerce(
         data,
@@ -162,16 +171,6 @@ def _check_options(options: Mapping[str, Any]) -> None:
     refuse_unknown("sweep", options, (*OWN_OPTIONS, *BACKTEST_OPTIONS))
 
 
-def _check_numbers(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and (
-            isinstance(number, bool) or not isinstance(number, int) or number < 1
-        ):
-            raise InvalidSetting(
-                f"{name} of sweep() must be a whole number from 1 on: was {number!r}"
-            )
-
-
 class Plan:
     """A sweep that was checked and waits to run."""
 
@@ -213,6 +212,9 @@ class Plan:
         """Run what the store does not have yet."""
         rows: dict[int, RunRow] = {}
         keeper = self._keeper(store)
+        if self.method == "random" and self.seed is None:
+            drawn = secrets.randbelow(2**32)
+            self.seed = drawn if keeper is None else keeper.seed(drawn)
         begun = perf_counter()
         try:
             found = self._searched(keeper, store) if self.searches else self._listed(keeper)
@@ -220,7 +222,7 @@ class Plan:
                 rows[number] = row  # noqa: PERF403
         except BaseException as stopped:
             self._close(at_once=True)
-            if isinstance(stopped, KeyboardInterrupt):
+            if rows or isinstance(stopped, KeyboardInterrupt):
                 self._keep_partial(stopped, rows, perf_counter() - begun)
             raise
         finally:
@@ -244,9 +246,10 @@ class Plan:
         self, stopped: BaseException, rows: Mapping[int, RunRow], seconds: float
     ) -> None:
         stopped.result = self._result(rows, seconds)  # type: ignore[attr-defined]
+        how = "was interrupted" if isinstance(stopped, KeyboardInterrupt) else "ended"
         stopped.add_note(
-            f"the sweep was interrupted after {len(rows):,} runs; they are this exception's "
-            ".result: in a notebook, import sys; sys.last_value.result"
+            f"the sweep {how} after {len(rows):,} runs; they are this exception's .result: in a "
+            "notebook, import sys; sys.last_value.result"
         )
 
     def _result(self, rows: Mapping[int, RunRow], seconds: float) -> SweepResult:
@@ -293,6 +296,7 @@ class Plan:
         study = Study(
             self.space,
             self.job.objectives,
+            facts=sweep_facts(self.job),
             sampler=None if self.method == "optuna" else self.method,
             seed=self.seed,
             storage=store,
@@ -400,10 +404,15 @@ def sweep_facts(job: Job) -> dict[str, str]:
         "source": executor.fingerprint(),
         "data": job.portal.fingerprint(),
         **shown,
-        "costs": f"{settings.commission!r} {settings.slippage!r}",
+        "commission": shown_text(settings.commission),
+        "slippage": shown_text(settings.slippage),
         "benchmark": repr(settings.benchmark),
         "frames": f"{settings.frames} {settings.zipline_quirks}",
-        "maximize": ", ".join(objective.name for objective in job.objectives),
+        "maximize": ", ".join(
+            objective.name if objective.function is None else shown_text(objective.function)
+            for objective in job.objectives
+        ),
+        "begins": "where its windows fit" if job.free_start else "at start",
     }
 
 

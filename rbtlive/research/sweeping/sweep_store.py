@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rbtlive.data.private_files import make_private
-from rbtlive.errors import StoreMismatch
+from rbtlive.errors import StoreMismatch, SweepError
 from rbtlive.model.arrays import np
+from rbtlive.research.sweeping.identity import key_of
 from rbtlive.research.sweeping.params import Params
 from rbtlive.research.sweeping.work import RunRow
 
@@ -26,12 +28,8 @@ CREATE TABLE IF NOT EXISTS rbtlive_runs (
     seconds REAL NOT NULL, error TEXT, returns BLOB
 );
 """
-FORMAT: Final = "1"
-
-
-def key_of(params: Mapping[str, Any]) -> str:
-    """Return the text that a set of parameters is known by."""
-    return json.dumps(dict(sorted(params.items())), default=repr)
+FORMAT: Final = "2"
+_SEED: Final = "seed"
 
 
 class RunStore:
@@ -43,25 +41,45 @@ class RunStore:
 
     Raises:
         StoreMismatch: the file was begun with other facts, or is no store.
+        SweepError: it cannot be read or written.
     """
 
     def __init__(self, path: str | Path, facts: Mapping[str, str]) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        make_private(self.path)
-        self._connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
         try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.executescript(_SCHEMA)
-            self._check({"format": FORMAT, **facts})
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise StoreMismatch(
-                f"store {self.path} is no file of a sweep: {error}; pass another path"
-            ) from error
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self.path)
+            self._connection = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise self._failed(error) from error
+        try:
+            with self._said():
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.executescript(_SCHEMA)
+                self._check({"format": FORMAT, **facts})
         except BaseException:
             self.close()
             raise
+
+    # A damaged file, or one of something else, is told from one that is in use, full or
+    # read-only.
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._failed(error) from error
+        except (sqlite3.DatabaseError, ValueError, zlib.error) as error:
+            if isinstance(error, SweepError):
+                raise
+            raise StoreMismatch(
+                f"store {self.path} is no file of a sweep, or damaged: {error}; pass another path"
+            ) from error
+
+    def _failed(self, error: Exception) -> SweepError:
+        return SweepError(
+            f"store {str(self.path)!r} cannot be used: {error}; free it, or pass another path"
+        )
 
     def _check(self, facts: Mapping[str, str]) -> None:
         known = dict(self._connection.execute("SELECT name, value FROM rbtlive_sweep"))
@@ -75,41 +93,56 @@ class RunStore:
             "INSERT OR IGNORE INTO rbtlive_sweep VALUES (?, ?)", list(facts.items())
         )
 
+    def seed(self, fresh: int) -> int:
+        """Return the seed that a sweep without one was begun with; `fresh` if it begins
+        now.
+        """
+        with self._said():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO rbtlive_sweep VALUES (?, ?)", (_SEED, str(fresh))
+            )
+            found = self._connection.execute(
+                "SELECT value FROM rbtlive_sweep WHERE name = ?", (_SEED,)
+            ).fetchone()
+            return int(found[0])
+
     def put(self, row: RunRow) -> None:
         """Keep a row; it is on the disk when this returns."""
         returns = None if row.returns is None else zlib.compress(row.returns.tobytes(), 1)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO rbtlive_runs VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                key_of(row.params),
-                json.dumps(dict(row.metrics)),
-                json.dumps([None if value != value else value for value in row.values]),  # noqa: PLR0124 - NaN
-                row.seconds,
-                row.error,
-                returns,
-            ),
-        )
+        with self._said():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO rbtlive_runs VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    key_of(row.params),
+                    json.dumps(dict(row.metrics)),
+                    json.dumps([None if value != value else value for value in row.values]),  # noqa: PLR0124 - NaN
+                    row.seconds,
+                    row.error,
+                    returns,
+                ),
+            )
 
     def get(self, params: Params) -> RunRow | None:
         """Return the row of a set of parameters; None if it was not run, or its worker
         was lost.
         """
-        found = self._connection.execute(
-            "SELECT metrics, objectives, seconds, error, returns FROM rbtlive_runs WHERE "
-            "params = ?",
-            (key_of(params),),
-        ).fetchone()
-        if found is None or (found[3] or "").startswith("LostWorker"):
-            return None
-        metrics, values, seconds, error, returns = found
-        return RunRow(
-            params,
-            json.loads(metrics),
-            tuple(float("nan") if value is None else value for value in json.loads(values)),
-            seconds,
-            error,
-            None if returns is None else np.frombuffer(zlib.decompress(returns), np.float64),
-        )
+        with self._said():
+            found = self._connection.execute(
+                "SELECT metrics, objectives, seconds, error, returns FROM rbtlive_runs WHERE "
+                "params = ?",
+                (key_of(params),),
+            ).fetchone()
+            if found is None or (found[3] or "").startswith("LostWorker"):
+                return None
+            metrics, values, seconds, error, returns = found
+            return RunRow(
+                params,
+                json.loads(metrics),
+                tuple(float("nan") if value is None else value for value in json.loads(values)),
+                seconds,
+                error,
+                None if returns is None else np.frombuffer(zlib.decompress(returns), np.float64),
+            )
 
     def close(self) -> None:
         """Close the file."""

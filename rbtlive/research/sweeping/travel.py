@@ -191,6 +191,12 @@ def _modules_of(what: Any) -> Iterator[ModuleType]:
             yield module
 
 
+def is_installed_name(name: str) -> bool:
+    """Say whether a module of this name is installed, or of Python itself."""
+    module = sys.modules.get(name)
+    return name != "__main__" and module is not None and _is_installed(module)
+
+
 def _is_installed(module: ModuleType) -> bool:
     if module.__name__.partition(".")[0] in {"rbtlive", *sys.stdlib_module_names}:
         return True

@@ -25,7 +25,7 @@ class RunRow:
 
     Attributes:
         params: Its parameters.
-        metrics: Its metrics by name; empty if it failed.
+        metrics: Its metrics by name; empty if the run itself failed.
         values: The objectives' values.
         seconds: How long it took.
         error: What went wrong, with the line of the user's code; None if nothing did.

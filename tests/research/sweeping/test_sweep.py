@@ -107,7 +107,7 @@ def test_a_run_that_fails_is_a_row_with_the_users_line():
 def test_where_nothing_has_the_metric_best_says_what_failed():
     found = sweep(FailsOnThree, {"fast": [3]})
 
-    with pytest.raises(SweepError, match=r"none of the 1 runs has a sharpe: 1 failed.*no good"):
+    with pytest.raises(SweepError, match=r"has a value of 'sharpe': 1 failed.*no good"):
         _ = found.best
     assert "1 failed" in repr(found)
     assert "three is no good" in found._repr_html_()
