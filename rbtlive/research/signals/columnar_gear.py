@@ -98,7 +98,7 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
     rows: dict[int, RunRow] = {}
     if kept:
         columns = Columns(job.portal, job.settings, market, job.strategy.only)
-        figures, returns = columns.run([declared[place] for place in kept])
+        figures, returns, _ = columns.run([declared[place] for place in kept])
         for number, place in enumerate(kept):
             metrics = {name: values[number] for name, values in figures.items()}
             rows[place] = RunRow(batch[place], metrics, returns=returns[number])
@@ -115,6 +115,16 @@ def run_columns(job: Job, batch: Sequence[Params]) -> list[RunRow]:
             if not job.keep_returns:
                 row.returns = None
     return [rows[place] for place in range(len(batch))]
+
+
+def values_of(job: Job, batch: Sequence[Params]) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Return the metrics of sets of parameters that can be evaluated by name, one value
+    a run, and their portfolio values, runs x sessions.
+    """
+    market = make_market(job.portal, job.settings, preload=True)
+    columns = Columns(job.portal, job.settings, market, job.strategy.only)
+    figures, _, values = columns.run([job.strategy.declared(params) for params in batch])
+    return figures, values
 
 
 def _known(values: Any, name: str) -> list[float | int | None]:
@@ -180,9 +190,9 @@ class Columns:
 
     def run(
         self, declared: Sequence[tuple[pl.Expr, pl.Expr, Any]]
-    ) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Return the metrics by name, one value a run, and the returns, runs x
-        sessions.
+    ) -> tuple[dict[str, Any], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the metrics by name, one value a run, the returns and the portfolio
+        values, both runs x sessions.
         """
         table = SignalTable()
         places = [(table.add(entry), table.add(leave)) for entry, leave, _ in declared]
@@ -196,7 +206,7 @@ class Columns:
             span = self._span(asset)
             traded = Simulation(span, is_true[:, entries], is_true[:, exits], np.array(lots)).run()
             ledger.add(traded, span.prices)
-        return self._figures(ledger)
+        return *self._figures(ledger), ledger.values
 
     # -- signals ----------------------------------------------------------------------
 
@@ -274,6 +284,7 @@ class Columns:
             leaves=auto_close - self._first,
             splits=splits,
             dividends=dividends,
+            lot=float(asset.lot_size),
             needs_volume=asset.has_volume,
             fill=fill_by(slippage_of(self._settings, everything, asset), asset.lot_size),
             charge=charge_by(commission_of(self._settings, everything, asset)),

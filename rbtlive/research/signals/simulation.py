@@ -2,7 +2,7 @@
 
 The rule: a bar's steps come in the event engine's order: splits and dividends, fills of
 earlier orders, decisions, and what leaves the market. Each step is one operation over
-all runs.
+all runs. Amounts are whole numbers of lots: tenths of a share do not add up in binary.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class AssetSpan:
         splits: Ratio by session: 0.5 is two for one.
         dividends: Money a share by ex session, with the session of its payment (None:
             never).
+        lot: Shares in a lot.
         needs_volume: Whether nothing fills in a bar without volume.
         fill: How orders fill.
         charge: What fills cost.
@@ -42,6 +43,7 @@ class AssetSpan:
     leaves: int
     splits: dict[int, float] = field(default_factory=dict)
     dividends: dict[int, list[tuple[float, int | None]]] = field(default_factory=dict)
+    lot: float = 1.0
     needs_volume: bool = True
     fill: Fill
     charge: Charge
@@ -87,9 +89,10 @@ class Simulation:
     ) -> None:
         sessions, runs = enters.shape
         self._span = span
-        self._enters, self._leaves, self._sizes = enters, leaves, sizes
+        self._enters, self._leaves = enters, leaves
+        self._sizes = np.rint(sizes / span.lot)
         self._held = np.zeros(runs)
-        self._open = np.zeros(runs)  # signed shares of the order at work
+        self._open = np.zeros(runs)  # signed lots of the order at work
         self._filled = np.zeros(runs)  # of it
         self._paid = np.zeros(runs)  # commission of it
         self._waits = False
@@ -120,6 +123,8 @@ class Simulation:
             if session == span.leaves:
                 self._leave(session)
             held[session] = self._held
+        if span.lot != 1.0:
+            held *= span.lot
         return self.traded
 
     # Dividends on what is held before the split, then the split of orders and
@@ -127,43 +132,51 @@ class Simulation:
     def _begin(self, session: int) -> None:
         for amount, paid in self._span.dividends.get(session, ()):
             if paid is not None:
-                self._due[paid] = self._due.get(paid, 0.0) + self._held * amount
+                shares = self._held * self._span.lot
+                self._due[paid] = self._due.get(paid, 0.0) + shares * amount
         for paid in [paid for paid in self._due if paid <= session]:
             self.traded.cash[session] += self._due.pop(paid)
         ratio = self._span.splits.get(session)
         if ratio is not None:
-            restated = self._held / ratio
+            restated = self._restated(self._held, ratio)
             if (restated != np.trunc(restated)).any():
                 raise UnsupportedSignals(
-                    f"a split of {self._span.symbol} by {ratio:g} leaves fractions of a share, "
+                    f"a split of {self._span.symbol} by {ratio:g} leaves fractions of a lot, "
                     "which the columnar gear does not pay out: choose another size, or pass "
                     'gear="events"'
                 )
             self._held = restated
-            self._open = np.trunc(self._open / ratio)
-            self._filled = np.trunc(self._filled / ratio)
+            self._open = np.trunc(self._restated(self._open, ratio))
+            self._filled = np.trunc(self._restated(self._filled, ratio))
             self._waits = bool(self._open.any())
+
+    # Whole shares are divided in binary, other lots in decimals, as the engine does.
+    def _restated(self, lots: Any, ratio: float) -> Any:
+        return lots / ratio if self._span.lot == 1.0 else np.round(lots / ratio, 6)
 
     def _fill(self, session: int) -> None:
         span = self._span
         close, volume = float(span.closes[session]), float(span.volumes[session])
         if (span.needs_volume and volume == 0.0) or close != close:  # noqa: PLR0124 - NaN
             return
-        price, amount = span.fill(close, volume, self._open)
-        done = amount != 0.0
+        lot = span.lot
+        price, shares = span.fill(close, volume, self._open * lot)
+        lots = np.rint(shares / lot)
+        done = lots != 0.0
         if not done.any():
             return
-        cost = np.where(done, span.charge(amount, price, self._filled, self._paid), 0.0)
+        amount = lots * lot
+        cost = np.where(done, span.charge(amount, price, self._filled * lot, self._paid), 0.0)
         money = price * amount
         traded = self.traded
         traded.cash[session] -= money + cost
         traded.turnover += np.abs(money)
         traded.commission += cost
         traded.fills += done
-        self._held += amount
-        self._filled += amount
+        self._held += lots
+        self._filled += lots
         self._paid += cost
-        self._open -= amount
+        self._open -= lots
         self._waits = bool(self._open.any())
 
     def _decide(self, session: int) -> None:
@@ -183,7 +196,8 @@ class Simulation:
 
     # Closed at its last price, without order and commission.
     def _leave(self, session: int) -> None:
-        money = self._held * float(np.nan_to_num(self._span.prices[session]))
+        price = float(np.nan_to_num(self._span.prices[session]))
+        money = self._held * self._span.lot * price
         self.traded.cash[session] += money
         self.traded.turnover += np.abs(money)
         self.traded.fills += self._held != 0.0

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.actions.sizing import whole_lots
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.errors import StrategyError, UnknownParameter
 from rbtlive.model.asset import Asset
@@ -114,21 +115,21 @@ class Signals(TradingAlgorithm):
         self.indicator(ENTRY, entry)
         self.indicator(EXIT, leave)
         assets = self._running("signals").assets
-        context.signal_size = size
-        context.signal_assets = (
-            list(assets) if self.only is None else [self.symbol(name) for name in self.only]
-        )
+        chosen = assets if self.only is None else [self.symbol(name) for name in self.only]
+        context.signal_sizes = {
+            asset: whole_lots(size, asset.lot_size, binary=False) for asset in chosen
+        }
 
     def _is_parameter(self, name: str) -> bool:
         return name not in _OWN and not name.startswith("_")
 
     def handle_data(self, context: Any, data: Any) -> None:
         """Act on the signals of this bar."""
-        for asset in context.signal_assets:
+        for asset, size in context.signal_sizes.items():
             if data.can_trade(asset):
                 leaves = float(data.current(asset, EXIT)) > 0.0
                 if leaves or float(data.current(asset, ENTRY)) > 0.0:
-                    self._act(context, asset, 0 if leaves else context.signal_size)
+                    self._act(context, asset, 0 if leaves else size)
 
     def _act(self, context: Any, asset: Asset, target: Any) -> None:
         waiting = self.get_open_orders(asset)

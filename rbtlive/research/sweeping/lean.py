@@ -32,6 +32,12 @@ class LeanRun:
         assert self._record is not None
         self.returns: NDArray[np.float64] = daily_returns(self._record.sessions)
 
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Portfolio values, one a session."""
+        assert self._record is not None
+        return np.array([float(row.portfolio_value) for row in self._record.sessions])
+
     @cached_property
     def metrics(self) -> Metrics:
         """The metrics of the run."""

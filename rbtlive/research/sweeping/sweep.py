@@ -25,7 +25,6 @@ from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
 from rbtlive.research.sweeping.identity import shown_text
-from rbtlive.research.sweeping.job import run_all
 from rbtlive.research.sweeping.objectives import objectives_of
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS, OWN_OPTIONS, refuse_unknown
 from rbtlive.research.sweeping.params import Params, Space, Where
@@ -239,8 +238,7 @@ class Plan:
             best = result.top(self.verify)
         except SweepError:  # nothing to verify: every run failed
             return
-        keeping = replace(self.job, keep_returns=True)
-        verify(self.job, run_all(keeping, [Params(row.params) for row in best]))
+        verify(self.job, [Params(row.params) for row in best])
 
     def _keep_partial(
         self, stopped: BaseException, rows: Mapping[int, RunRow], seconds: float

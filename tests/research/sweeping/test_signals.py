@@ -34,7 +34,9 @@ SETS = {"fast": [2, 3, 5], "slow": [6, 9]}
 def market(
     seed=1, sessions=90, symbols=("AAA",), *, thin=False, gaps=False, dates=None, **tables
 ) -> rbt.PolarsDataPortal:
-    """Return random bars; thin ones fill orders in parts, and some may be missing."""
+    """Return random bars; thin ones fill orders in parts (`"tenths"`: of shares), and
+    some may be missing.
+    """
     calendar = get_calendar("XNYS")
     first = calendar.number(date(2015, 1, 5))
     draw = np.random.default_rng(seed)
@@ -43,6 +45,8 @@ def market(
         count = sessions if dates is None else dates[place]
         close = np.round(50 * np.exp(np.cumsum(draw.normal(0, 0.02, count))), 2)
         volume = draw.integers(0, 900, count) if thin else np.full(count, 1e6)
+        if thin == "tenths":
+            volume = np.round(volume / 50, 1)
         frame = pl.DataFrame(
             {
                 "date": [calendar.label(first + n) for n in range(count)],
@@ -319,3 +323,48 @@ def test_declared_signals_travel_to_worker_processes():
     there = rbt.sweep(cross(), bars, SETS, workers=2)
 
     assert there.frame.drop("seconds").equals(here.frame.drop("seconds"))
+
+
+def test_lots_of_parts_of_a_share_add_up():
+    lots = pl.DataFrame({"symbol": ["AAA"], "lot_size": [0.1]})
+
+    for seed in range(3):
+        same_in_both(cross(0.7), market(seed, sessions=200, thin="tenths", assets=lots), start=None)
+
+
+def test_a_size_of_parts_of_a_lot_is_cut_before_it_is_compared_with_what_is_held():
+    lots = pl.DataFrame({"symbol": ["AAA"], "lot_size": [10.0]})
+    bars = market(2, sessions=250, thin=True, assets=lots)
+    halves = rbt.signals(CLOSE > CLOSE.shift(1), CLOSE < CLOSE.shift(2), size=lambda p: p.size_of)
+
+    same_in_both(halves, bars, {"size_of": [126.27, 99.9, 35.0]})
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_a_split_that_leaves_parts_of_a_lot_is_refused(ratio):
+    lots = pl.DataFrame({"symbol": ["AAA"], "lot_size": [10.0]})
+    day = market().calendar.label(market().first_session + 40)
+    splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [day], "ratio": [ratio]})
+    held = rbt.signals(CLOSE > 0, CLOSE < 0, size=30)
+    bars = market(assets=lots, splits=splits)
+
+    if ratio == 0.5:
+        same = rbt.sweep(held, bars, {}, workers=1)
+        assert same.best.metrics["fills"] == 1
+    else:
+        with pytest.raises(UnsupportedSignals, match="leaves fractions of a lot"):
+            rbt.sweep(held, bars, {}, workers=1)
+
+
+def test_gears_are_compared_by_value_where_returns_lose_it():
+    """Borrowed money takes the value through zero, where returns say nothing."""
+    deep = rbt.signals(CLOSE > CLOSE.shift(1), CLOSE < CLOSE.shift(1), size=1_000_000)
+
+    found = rbt.sweep(
+        deep, market(5, sessions=250), {}, workers=1, capital_base=1000, slippage=NoSlippage()
+    )
+
+    values = 1000 * np.cumprod(1 + found.returns()[:, 0])
+    exact = found.best.result().performance["portfolio_value"].to_numpy()
+    assert exact.min() < 0
+    assert np.abs(values - exact).max() > 0
