@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rbtlive.errors import GearsDiffer
 from rbtlive.model.arrays import np
-from rbtlive.research.signals.columns import values_of
+from rbtlive.research.signals.columnar_gear import values_of
 from rbtlive.research.sweeping.lean import run_lean
 
 if TYPE_CHECKING:

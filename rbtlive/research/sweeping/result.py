@@ -16,8 +16,8 @@ from rbtlive.core.strategy.strategy_executor import strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.model.given import whole
+from rbtlive.research.sweeping import surface, sweep_display
 from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
 from rbtlive.research.sweeping.params import nearest, own
 from rbtlive.research.sweeping.work import RunRow

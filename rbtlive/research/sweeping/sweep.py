@@ -19,8 +19,8 @@ from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting, NotPicklable, SweepError
-from rbtlive.research.signals.columnar_gear import check_limits
 from rbtlive.model.given import is_one_of, whole
+from rbtlive.research.signals.columnar_gear import check_limits
 from rbtlive.research.signals.strategy import Signals
 from rbtlive.research.signals.verification import verify
 from rbtlive.research.sweeping.driver import Numbered, run_here, run_in
