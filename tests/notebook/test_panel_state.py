@@ -63,7 +63,7 @@ def session_of(strategy, tmp_path, *, look=None, **options):
 
 def follow(picture, change):
     """Apply a change to a picture, as a view does."""
-    for key, name in (("orders", "id"), ("positions", "symbol"), ("failures", 0)):
+    for key, name in (("orders", "id"), ("positions", "symbol"), ("failures", "number")):
         rows = {row[name]: row for row in picture[key]}
         rows.update({row[name]: row for row in change.get(key, ())})
         for gone in change.get(f"{key}_gone", ()):
@@ -85,7 +85,7 @@ def follow(picture, change):
             picture[key] = change[key]
     picture["price"]["points"] = picture["price"]["points"] + change.get("price_added", [])
     picture["equity"] = change.get("equity_anew", picture["equity"] + change.get("equity", []))
-    picture["marks"] = (picture["marks"] + change.get("marks", []))[-200:]
+    picture["markers"] = (picture["markers"] + change.get("markers", []))[-200:]
     picture["logs"] = (picture["logs"] + change.get("logs", []))[-LINES_KEPT:]
     picture["seq"] = change["seq"]
     return picture
@@ -100,7 +100,7 @@ def same(picture):
     }
     for key, name in (("orders", "id"), ("positions", "symbol")):
         kept[key] = sorted(kept[key], key=lambda row: row[name])
-    kept["failures"] = sorted(kept["failures"])[-FAILURES_KEPT:]
+    kept["failures"] = sorted(kept["failures"], key=lambda row: row["number"])[-FAILURES_KEPT:]
     return kept
 
 
@@ -289,10 +289,11 @@ def test_a_row_has_exactly_the_columns_that_are_sent_with_it(tmp_path):
 def test_failures_are_told_apart_by_their_line_counted_and_traced_to_the_users_code(tmp_path):
     session = session_of(Busy, tmp_path)
 
-    ((_number, times, title, trace),) = PanelState(session).whole()["failures"]
+    (failure,) = PanelState(session).whole()["failures"]
 
-    assert times == len(session.result().performance) // 10
-    assert title == "ValueError: <script>alert(1)</script>"
+    assert failure["times"] == len(session.result().performance) // 10
+    assert failure["title"] == "ValueError: <script>alert(1)</script>"
+    trace = failure["traceback"]
     assert trace.startswith("test_panel_state.py, line ")
     assert 'raise ValueError("<script>alert(1)</script>")' in trace
     assert "trading_core" not in trace
@@ -310,7 +311,7 @@ def test_hostile_text_is_escaped_in_the_still_picture(tmp_path):
     state["refusals"] = [{"reason": hostile, "count": 1}]
     state["parameters"] = {hostile: hostile}
     state["logs"] = [hostile]
-    state["failures"] = [[1, 2, hostile, hostile]]
+    state["failures"] = [{"number": 1, "times": 2, "title": hostile, "traceback": hostile}]
 
     html = static_html(state)
 
@@ -388,11 +389,11 @@ def test_kinds_of_failures_are_bounded_and_counted():
     source, failures = deque(maxlen=100), Failures()
 
     source.extend([kinds[0]("x"), kinds[0]("x")])
-    first = [list(row) for row in failures.step({"callbacks": source})]
+    first = [dict(row) for row in failures.step({"callbacks": source})]
     source.extend(kind("x") for kind in kinds)
     failures.step({"callbacks": source})
 
-    assert [row[:3] for row in first] == [[1, 2, "Kind0: x"]]
+    assert [(row["number"], row["times"], row["title"]) for row in first] == [(1, 2, "Kind0: x")]
     assert len(failures.kinds) == FAILURES_KEPT
     assert failures.step({"callbacks": source}) == []
 

@@ -41,7 +41,7 @@ STATE = {
     "feed": {"bar": 1_135_980_000_000},
     "equity": [[1_135_000_000_000 + DAY_MS * n, 100_000 + n] for n in range(10)],
     "live": None,
-    "marks": [[1_135_000_000_000 + DAY_MS, 5, 80.0, "IBM"]],
+    "markers": [{"at": 1_135_000_000_000 + DAY_MS, "amount": 5, "price": 80.0, "symbol": "IBM"}],
     "positions": [
         {
             "symbol": "IBM",
@@ -71,7 +71,9 @@ STATE = {
             "open": 1,
         }
     ],
-    "failures": [[1, 9, "ValueError: no price", "In[2], line 17"]],
+    "failures": [
+        {"number": 1, "times": 9, "title": "ValueError: no price", "traceback": "In[2], line 17"}
+    ],
     "logs": ["warning: trading is halted"],
 }
 KEPT = {"align", "alt", "colspan", "scope"}
@@ -150,7 +152,7 @@ def test_a_still_picture_reads_as_text_and_tables_without_any_style():
     assert cleaner.sides[:6] == ["left", *["right"] * 5]
 
 
-@pytest.mark.parametrize("part", ["equity", "marks", "positions", "orders", "failures", "logs"])
+@pytest.mark.parametrize("part", ["equity", "markers", "positions", "orders", "failures", "logs"])
 def test_a_part_that_is_empty_is_left_out(part):
     shown = static_html({**STATE, part: []})
 

@@ -19,7 +19,7 @@ FAILURES_KEPT = 5
 _FRAMES_SHOWN = 6
 _PACKAGE = str(Path(__file__).parents[2])
 
-Row = list[Any]
+Row = dict[str, Any]
 
 
 class Failures:
@@ -31,8 +31,8 @@ class Failures:
         self._last: dict[str, BaseException | None] = {}
 
     def step(self, sources: Mapping[str, deque[BaseException]]) -> list[Row]:
-        """Return the kinds that are new or came again: [number, times, title,
-        traceback].
+        """Return the kinds that are new or came again, each with its number, the times
+        it came, title and traceback.
 
         Args:
             sources: Bounded logs of failures to which failures are only appended, by
@@ -45,17 +45,19 @@ class Failures:
                 row = self.kinds.pop(kind, None)
                 if row is None:
                     self._made += 1
-                    row = [self._made, 0, "", ""]
-                row[1] += 1
+                    row = {"number": self._made, "times": 0, "title": "", "traceback": ""}
+                row["times"] += 1
                 self.kinds[kind] = row
                 changed[kind] = failure
         while len(self.kinds) > FAILURES_KEPT:
             del self.kinds[next(iter(self.kinds))]
         for kind, failure in changed.items():
-            if (
-                kind in self.kinds and not self.kinds[kind][3]
-            ):  # putting one into words is what costs
-                self.kinds[kind][2:] = cut(describe_error(failure)), traceback_text(failure)
+            row = self.kinds.get(kind)
+            if row is not None and not row["traceback"]:  # its text costs most: made once
+                row["title"], row["traceback"] = (
+                    cut(describe_error(failure)),
+                    traceback_text(failure),
+                )
         return [self.kinds[kind] for kind in changed if kind in self.kinds]
 
     def _fresh(self, name: str, failures: deque[BaseException]) -> list[BaseException]:

@@ -19,7 +19,7 @@ from rbtlive.model.order_facts import OPEN_STATES
 from rbtlive.notebook.panel.plain import cut, plain, plain_price
 
 ORDERS_SHOWN = 200
-MARKS_KEPT = 200
+MARKERS_KEPT = 200
 LINES_KEPT = 100
 REFUSALS_KEPT = 20
 FILLS_A_TICK = 2000
@@ -30,27 +30,26 @@ _PRICES_KEPT = 4 * ORDERS_SHOWN
 _TERMS = ("id", "created", "symbol", "side", "type", "amount", "limit", "stop")
 
 Row = dict[str, Any]
-Mark = list[Any]
 
 
 class Fills:
-    """Executions: the mean price of each order shown, and the marks on the curves."""
+    """Executions: the mean price of each order shown, and the markers on the curves."""
 
     def __init__(self) -> None:
-        self.marks: deque[Mark] = deque(maxlen=MARKS_KEPT)
+        self.markers: deque[Row] = deque(maxlen=MARKERS_KEPT)
         self.latest: list[str] = []
         self._at = 0
         self._sums: dict[str, tuple[Decimal, Decimal]] = {}
 
-    def step(self, core: TradingCore) -> list[Mark]:
-        """Take in executions since the last step and return their marks: [ms, amount,
-        price, symbol].
+    def step(self, core: TradingCore) -> list[Row]:
+        """Take in executions since the last step and return their markers: `at` (ms
+        since 1970), `amount`, `price`, `symbol`.
         """
         transactions = core.state.record.transactions
         self.latest = []
         first, last = self._at, min(len(transactions), self._at + FILLS_A_TICK)
         if len(transactions) - first > 10 * FILLS_A_TICK:
-            # Far behind: marks that would be dropped again are not caught up on.
+            # Far behind: markers that would be dropped again are not caught up on.
             first, last = len(transactions) - FILLS_A_TICK, len(transactions)
         for fill in transactions[first:last]:
             self.latest.append(fill.asset.symbol)
@@ -60,10 +59,15 @@ class Fills:
         self._at = last
         self.latest = list(dict.fromkeys(self.latest[-SYMBOLS_NOTED:]))
         fresh = [
-            [us_of(f.dt) // 1000, plain(f.amount), plain_price(f.price), f.asset.symbol]
-            for f in transactions[max(first, last - MARKS_KEPT) : last]
+            {
+                "at": us_of(f.dt) // 1000,
+                "amount": plain(f.amount),
+                "price": plain_price(f.price),
+                "symbol": f.asset.symbol,
+            }
+            for f in transactions[max(first, last - MARKERS_KEPT) : last]
         ]
-        self.marks.extend(fresh)
+        self.markers.extend(fresh)
         self._forget()
         return fresh
 
@@ -89,12 +93,43 @@ class Fills:
                 del self._sums[order_id]
 
 
+class _Seen:
+    """What an order's row was made of: all that a change of an order renews.
+
+    Args:
+        order: The order.
+        executions: How many of its executions the row shows; -1 asks for a new row.
+    """
+
+    __slots__ = ("amount", "dt", "executions", "limit", "state", "stop")
+
+    def __init__(self, order: Order, executions: int) -> None:
+        self.dt, self.executions, self.state = order.dt, executions, order.state
+        self.amount, self.limit, self.stop = order.amount, order.limit, order.stop
+
+    def is_still(self, order: Order) -> bool:
+        """Whether nothing has changed; by identity, which costs least."""
+        return (
+            self.dt is order.dt
+            and self.executions == order.executions
+            and self.state is order.state
+            and self.amount is order.amount
+            and self.limit is order.limit
+            and self.stop is order.stop
+        )
+
+    def has_terms_of(self, order: Order) -> bool:
+        """Whether amount, limit and stop are the same."""
+        mine, its = (self.amount, self.limit, self.stop), (order.amount, order.limit, order.stop)
+        return mine == its
+
+
 class OrderRows:
     """The open orders and the latest of the others."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
-        self._facts: dict[str, tuple[Any, ...]] = {}
+        self._seen: dict[str, _Seen] = {}
         self._settled: set[str] = set()
         self._steps = 0
         self._latest: deque[Order] = deque(maxlen=2 * ORDERS_SHOWN)
@@ -118,45 +153,29 @@ class OrderRows:
             if order.id not in settled and (row := self._changed(order, fills))
         ]
         gone = (
-            self._facts.keys() - {order.id for order in shown}
-            if len(shown) < len(self._facts)
+            self._seen.keys() - {order.id for order in shown}
+            if len(shown) < len(self._seen)
             else ()
         )
         for key in gone:
-            del self.rows[key], self._facts[key]
+            del self.rows[key], self._seen[key]
             settled.discard(key)
         return changed, [int(key) for key in gone]
 
     def _changed(self, order: Order, fills: Fills) -> Row | None:
-        # By identity, at what every change of an order renews.
         key = order.id
-        facts = self._facts.get(key)
-        if (
-            facts is not None
-            and order.dt is facts[0]
-            and order.executions == facts[1]
-            and order.state is facts[2]
-            and order.amount is facts[3]
-            and order.limit is facts[4]
-            and order.stop is facts[5]
-        ):
+        seen = self._seen.get(key)
+        if seen is not None and seen.is_still(order):
             if order.state not in OPEN_STATES:
                 self._settled.add(key)
             return None
         price = fills.mean_price(order) if order.executions else None
-        same_terms = facts is not None and (order.amount, order.limit, order.stop) == facts[3:]
+        same_terms = seen is not None and seen.has_terms_of(order)
         row = _order_row(order, price, self.rows.get(key) if same_terms else None)
         # A price may come later than the fill it belongs to: executions are taken in a
         # number at a time.
         executions = order.executions if price is not None or not order.executions else -1
-        self._facts[key] = (
-            order.dt,
-            executions,
-            order.state,
-            order.amount,
-            order.limit,
-            order.stop,
-        )
+        self._seen[key] = _Seen(order, executions)
         if self.rows.get(key) == row:
             return None
         self.rows[key] = row

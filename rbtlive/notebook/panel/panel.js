@@ -10,7 +10,7 @@ const PRIORITIES = ["operator", "system error", "order fill", "order update", "t
 const ENDED = new Set(["stopped", "failed"]);
 const BAD = new Set(["rejected", "denied", "unknown"]);
 const WORKING = new Set(["created", "submitted", "pending", "partially_filled"]);
-const KEPT = { marks: 200, depths: 150, logs: 100, failures: 5, price: 400, recorded: 120 };
+const KEPT = { markers: 200, depths: 150, logs: 100, failures: 5, price: 400, recorded: 120 };
 const HERE_MS = 30000; // tells the kernel that somebody looks
 const SILENCE_MS = 5000; // the kernel says something every two seconds
 const PICTURE_MS = 5000; // how often the state to be saved with the notebook is renewed
@@ -20,8 +20,8 @@ const ANSWER_MS = 20000; // how long the answer to a button stays
 
 function emptyState() {
   return {
-    seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: [], meters: {}, feed: {}, money: {}, counts: {},
-    live: null, price_live: null, orders: new Map(), positions: new Map(), equity: [], marks: [], depths: [], logs: [], failures: new Map(),
+    seq: -1, asked: false, answer: "", answered: 0, linked: false, heard: 0, bar: 0, head: {}, queue: { depths: [], peak: 0, limit: 0 }, meters: {}, feed: {}, money: {}, counts: {},
+    live: null, price_live: null, orders: new Map(), positions: new Map(), equity: [], markers: [], depths: [], logs: [], failures: new Map(),
     columns: {}, parameters: {}, refusals: [], recorded: [], symbols: [], price: { symbol: "", points: [] },
   };
 }
@@ -35,8 +35,8 @@ function takeWhole(st, m) {
   st.asked = false;
   st.orders = new Map((m.orders || []).map((row) => [row.id, row]));
   st.positions = new Map((m.positions || []).map((row) => [row.symbol, row]));
-  st.failures = new Map((m.failures || []).map((row) => [row[0], row]));
-  for (const name of ["equity", "marks", "depths", "logs"]) st[name] = m[name] || [];
+  st.failures = new Map((m.failures || []).map((row) => [row.number, row]));
+  for (const name of ["equity", "markers", "depths", "logs"]) st[name] = m[name] || [];
   st.bar = Date.now() - 1000 * (m.silent_s || 0);
 }
 
@@ -49,7 +49,7 @@ function takeDelta(st, m) {
   for (const key of m.orders_gone || []) st.orders.delete(key);
   for (const row of m.positions || []) st.positions.set(row.symbol, row);
   for (const key of m.positions_gone || []) st.positions.delete(key);
-  for (const row of m.failures || []) { st.failures.delete(row[0]); st.failures.set(row[0], row); }
+  for (const row of m.failures || []) { st.failures.delete(row.number); st.failures.set(row.number, row); }
   for (const key of [...st.failures.keys()].slice(0, -KEPT.failures)) st.failures.delete(key);
   if (m.equity_anew) st.equity = m.equity_anew;
   else if (m.equity) st.equity.push(...m.equity);
@@ -62,14 +62,14 @@ function takeDelta(st, m) {
   }
   if (m.price_added) { st.price.points.push(...m.price_added); st.price.points.splice(0, st.price.points.length - KEPT.price); }
   if (m.depth !== undefined) st.depths.push(m.depth);
-  if (m.marks) st.marks.push(...m.marks);
+  if (m.markers) st.markers.push(...m.markers);
   if (m.logs) st.logs.push(...m.logs);
-  for (const name of ["marks", "depths", "logs"]) st[name].splice(0, st[name].length - KEPT[name]);
+  for (const name of ["markers", "depths", "logs"]) st[name].splice(0, st[name].length - KEPT[name]);
 }
 
 function wholeOf(st) {
   const picture = { t: "whole", seq: st.seq };
-  for (const name of [...GROUPS, ...LASTING, "equity", "marks", "depths", "logs"]) picture[name] = st[name];
+  for (const name of [...GROUPS, ...LASTING, "equity", "markers", "depths", "logs"]) picture[name] = st[name];
   for (const name of ["orders", "positions", "failures"]) picture[name] = [...st[name].values()];
   return picture;
 }
@@ -86,27 +86,27 @@ function scaled(points, width, height, more = []) {
   return { px, py, low, high, x0, x1 };
 }
 
-function drawMarks(svg, marks, points, axes, exact) {
-  const half = marks.length > 60 ? 2.5 : 3.5;
-  const drawn = { true: -Infinity, false: -Infinity }; // where they crowd, marks of one side are left out
-  let at = 0;
-  for (const [x, amount, price, symbol] of marks) {
+function drawMarkers(svg, markers, points, axes, exact) {
+  const half = markers.length > 60 ? 2.5 : 3.5;
+  const drawn = { true: -Infinity, false: -Infinity }; // where they crowd, markers of one side are left out
+  let place = 0;
+  for (const { at: x, amount, price, symbol } of markers) {
     const up = amount > 0;
     const across = axes.px(x);
     if (x < axes.x0 || x > axes.x1 || across - drawn[up] < 1.6 * half) continue;
     drawn[up] = across;
-    while (at < points.length - 2 && points[at + 1][0] < x) at += 1;
-    const [a, b] = [points[at], points[at + 1]];
+    while (place < points.length - 2 && points[place + 1][0] < x) place += 1;
+    const [a, b] = [points[place], points[place + 1]];
     const online = a[1] + ((b[1] - a[1]) * (x - a[0])) / (b[0] - a[0] || 1);
     const level = exact && Math.abs(price / online - 1) < 0.15 ? price : online; // a fill before a split is on the line
     const y = axes.py(level);
     const [tip, foot] = up ? [y + 3, y + 3 + 1.7 * half] : [y - 3, y - 3 - 1.7 * half];
-    const mark = s("path", { class: up ? "rbt-buy" : "rbt-sell",
+    const marker = s("path", { class: up ? "rbt-buy" : "rbt-sell",
       d: `M${across.toFixed(1)} ${tip.toFixed(1)}l${-half} ${(foot - tip).toFixed(1)}h${2 * half}z` });
     const hint = s("title");
     hint.textContent = `${signed(amount, 0, 6)} ${symbol} at ${priced(price)}, ${moment(x)}`;
-    mark.append(hint);
-    svg.append(mark);
+    marker.append(hint);
+    svg.append(marker);
   }
 }
 
@@ -123,7 +123,7 @@ function drawEquity(svg, st, width, height) {
   const axes = scaled(points, width, height);
   drawLoss(svg, points, axes);
   drawLine(svg, points, axes);
-  drawMarks(svg, st.marks, points, axes, false);
+  drawMarkers(svg, st.markers, points, axes, false);
   return axes;
 }
 
@@ -147,7 +147,7 @@ function drawPrice(svg, st, width, height) {
   svg.replaceChildren();
   set(svg, "viewBox", `0 0 ${width} ${height}`);
   if (points.length < 2) return null;
-  const marks = st.marks.filter((mark) => mark[3] === symbol);
+  const markers = st.markers.filter((one) => one.symbol === symbol);
   const levels = [];
   for (const order of st.orders.values()) {
     if (!order.open || order.symbol !== symbol) continue;
@@ -166,7 +166,7 @@ function drawPrice(svg, st, width, height) {
     svg.append(line);
   }
   drawLine(svg, points, axes);
-  drawMarks(svg, marks, points, axes, true);
+  drawMarkers(svg, markers, points, axes, true);
   return { ...axes, levels: levels.length, hidden: levels.length - near.length };
 }
 
@@ -336,7 +336,7 @@ function equityPart() {
   return plotPart("Equity", "equity", drawEquity, {
     none: "no value yet",
     what: () => "Portfolio value",
-    note: (st) => `▲ bought ▼ sold${st.counts.fills > st.marks.length ? ` · latest ${number(st.marks.length)} of ${number(st.counts.fills)} fills` : ""}`,
+    note: (st) => `▲ bought ▼ sold${st.counts.fills > st.markers.length ? ` · latest ${number(st.markers.length)} of ${number(st.counts.fills)} fills` : ""}`,
   });
 }
 
@@ -380,8 +380,7 @@ function queuePart() {
   let chosen = false; // by hand: then it stays as it is
   node.querySelector("summary").addEventListener("click", () => { chosen = true; });
   function show(st) {
-    const depths = st.queue.slice(0, PRIORITIES.length);
-    const [peak, limit] = st.queue.slice(PRIORITIES.length);
+    const { depths, peak, limit } = st.queue;
     const total = depths.reduce((a, b) => a + b, 0);
     say(count, total ? `${number(total)} waiting` : `empty · peak ${number(peak)} of ${number(limit)}`);
     if (!chosen && total > 10 && !node.open) node.open = true;
@@ -527,7 +526,7 @@ function reportPart() {
     if (pinned && !atEnd()) box.scrollTop = box.scrollHeight;
     logs.node.hidden = !st.logs.length;
     failures.node.hidden = st.failures.size === 0;
-    for (const [key, [, times, title, trace]] of st.failures) {
+    for (const [key, { times, title, traceback }] of st.failures) {
       let part = kept.get(key);
       if (!part) {
         part = { title: h("summary"), trace: h("pre") };
@@ -536,7 +535,7 @@ function reportPart() {
         list.prepend(part.node);
       }
       say(part.title, times > 1 ? `${title} (${number(times)} times)` : title);
-      say(part.trace, trace);
+      say(part.trace, traceback);
     }
     for (const [key, part] of kept) if (!st.failures.has(key)) { part.node.remove(); kept.delete(key); }
   }

@@ -19,7 +19,6 @@ from rbtlive.model.asset import Asset
 from rbtlive.notebook.panel.plain import cut
 
 POSITIONS_SHOWN = 100
-_KEYS = ("symbol", "amount", "cost", "price", "value", "weight", "profit")
 
 Row = dict[str, Any]
 
@@ -120,16 +119,16 @@ class PositionRows:
     ) -> list[Row]:
         amounts, bases, worth = self._amounts[places], self._bases[places], values[places]
         held = np.where(amounts == 0.0, np.nan, amounts)
-        columns = (
-            [self._assets[place].symbol for place in places.tolist()],
-            _plain(amounts.round(6)),
-            _plain_prices(bases / held),
-            _plain_prices(prices[places]),
-            _plain(worth.round(2)),
-            _plain((worth / (total or np.nan)).round(4)),
-            _plain((worth - bases).round(2)),
-        )
-        return [dict(zip(_KEYS, row, strict=True)) for row in zip(*columns, strict=True)]
+        columns = {
+            "symbol": [self._assets[place].symbol for place in places.tolist()],
+            "amount": _plain(amounts.round(6)),
+            "cost": _plain_prices(bases / held),
+            "price": _plain_prices(prices[places]),
+            "value": _plain(worth.round(2)),
+            "weight": _plain((worth / (total or np.nan)).round(4)),
+            "profit": _plain((worth - bases).round(2)),
+        }
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _largest(values: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -120,10 +120,10 @@ class PanelState:
             "symbols": self._prices.symbols,
             "price": self._price(),
             "equity": [list(point) for point in self._equity.points],
-            "marks": list(self._fills.marks),
+            "markers": list(self._fills.markers),
             "depths": list(self._depths),
             "logs": list(self._logs.lines),
-            "failures": [list(row) for row in self._failures.kinds.values()],
+            "failures": [dict(row) for row in self._failures.kinds.values()],
         }
 
     # On paper nobody else holds anything.
@@ -172,7 +172,7 @@ class PanelState:
             changes["logs"] = lines
         failures = self._failures.step(self._all_failures())
         if failures:
-            changes["failures"] = [list(row) for row in failures]
+            changes["failures"] = [dict(row) for row in failures]
         return None if restarted else changes
 
     def _gauges(self, *, anew: bool) -> Iterator[tuple[str, Any]]:
@@ -188,7 +188,7 @@ class PanelState:
         queue = self._session.engine.queue
         yield from self._changed(
             ("head", self._head()),
-            ("queue", [*depths, queue.high_water, queue.maxsize]),
+            ("queue", {"depths": depths, "peak": queue.high_water, "limit": queue.maxsize}),
             ("meters", self._meters(anew=anew)),
             ("feed", self._feed()),
         )
@@ -196,7 +196,7 @@ class PanelState:
     def _books(self) -> Iterator[tuple[str, Any]]:
         core = self._core
         yield from _with_content(
-            ("marks", self._fills.step(core)),
+            ("markers", self._fills.step(core)),
             *zip(
                 ("orders", "orders_gone"),
                 self._orders.step(core.state.orders, self._fills),

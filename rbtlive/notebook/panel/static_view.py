@@ -162,13 +162,13 @@ def _course(state: State) -> str:
             points=points,
             first=_moment(points[0][0], date_only=days),
             last=_moment(points[-1][0], date_only=days),
-            marks=[(when, amount > 0) for when, amount, *_rest in state["marks"]],
+            marks=[(marker["at"], marker["amount"] > 0) for marker in state["markers"]],
             width=720,
         )
     )
-    if not drawing or not state["marks"]:
+    if not drawing or not state["markers"]:
         return drawing
-    fills, marked = state.get("counts", {}).get("fills", 0), len(state["marks"])
+    fills, marked = state.get("counts", {}).get("fills", 0), len(state["markers"])
     latest = f" the latest {number(marked)} of {number(fills)} fills" if fills > marked else ""
     legend = f'<span style="color:{_GOOD}">▲ bought</span> <span style="color:{_BAD}">▼ sold</span>'
     return (
@@ -221,13 +221,17 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def _failures(state: State) -> str:
-    parts = [
-        f'<details><summary style="color:{_BAD}">'
-        f"{html.escape(title)}{f' ({times} times)' if times > 1 else ''}</summary>"
-        f"{_pre(trace)}</details>"
-        for _number, times, title, trace in reversed(state["failures"])
-    ]
-    return f'<div style="margin-top:.6em"><b>Errors</b>{"".join(parts)}</div>' if parts else ""
+    parts = "".join(map(_failure, reversed(state["failures"])))
+    return f'<div style="margin-top:.6em"><b>Errors</b>{parts}</div>' if parts else ""
+
+
+def _failure(row: dict[str, Any]) -> str:
+    times = f" ({row['times']} times)" if row["times"] > 1 else ""
+    title = html.escape(row["title"])
+    return (
+        f'<details><summary style="color:{_BAD}">{title}{times}</summary>'
+        f"{_pre(row['traceback'])}</details>"
+    )
 
 
 def _pre(text: str) -> str:
