@@ -43,7 +43,6 @@ from rbtlive.data.checking.intervals import (
 from rbtlive.data.checking.listing_dates import indexed, listing
 from rbtlive.data.checking.scanning import Survey, store, survey
 from rbtlive.data.checking.schema import (
-    FIELDS,
     TypedBars,
     daily_frame,
     first_round,
@@ -66,6 +65,7 @@ from rbtlive.errors import (
 )
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.model.number import plain_text
 
@@ -507,7 +507,7 @@ class PolarsDataPortal:
             )
         else:
             time = bars["us"].cast(pl.Datetime("us", "UTC")).alias("timestamp")
-        return bars.select(time, symbols.gather(bars["asset"]), *FIELDS)
+        return bars.select(time, symbols.gather(bars["asset"]), *OHLCV)
 
     def fingerprint(self) -> str:
         """Return the SHA-256, in hex, of the normalised content: equal for equal data,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import copysign
 from operator import itemgetter
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -43,10 +43,34 @@ Price = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 Volume = Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
 
 
-PRICES: Final = ("open", "high", "low", "close")
-"""The prices of a bar, in the order in which they are written."""
-OHLCV: Final = (*PRICES, "volume")
-"""What a bar says beside whose it is and when it ended."""
+class BarField(NamedTuple):
+    """What a field of every bar means.
+
+    Attributes:
+        fold: What a longer bar has of its shorter ones' values.
+        is_price: Whether it is a price: a split multiplies it by its ratio, and it is
+            missing in a bar that did not trade. Else it is an amount of shares: a split
+            divides it, and it is 0.
+    """
+
+    fold: Literal["first", "highest", "lowest", "last", "sum"]
+    is_price: bool = True
+
+
+BAR_FIELDS: Final[Mapping[str, BarField]] = {
+    "open": BarField("first"),
+    "high": BarField("highest"),
+    "low": BarField("lowest"),
+    "close": BarField("last"),
+    "volume": BarField("sum", is_price=False),
+}
+"""The fields of a bar beside whose it is and when it ended, in the order in which they
+are written. Where speed writes them out, `tests/model/test_bar_fields.py` compares.
+"""
+OHLCV: Final = tuple(BAR_FIELDS)
+"""Their names."""
+PRICES: Final = tuple(name for name, field in BAR_FIELDS.items() if field.is_price)
+"""The names of those that are prices."""
 
 
 class Bar(Flooding):

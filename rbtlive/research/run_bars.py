@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rbtlive.data.portal import PolarsDataPortal
 
 
-FIELDS = OHLCV
 KEPT_ROWS = 250_000
 """How many bars a result carries to another process or into a file, of all symbols."""
 
@@ -52,7 +51,7 @@ class SymbolBars(NamedTuple):
 
 def no_bars() -> SymbolBars:
     """Return bars of a symbol that has none."""
-    return bars_of_columns({"us": (), **dict.fromkeys(FIELDS, ())})
+    return bars_of_columns({"us": (), **dict.fromkeys(OHLCV, ())})
 
 
 class RunBars(Protocol):
@@ -153,7 +152,7 @@ class PortalBars:
             us = bars["us"].to_numpy()
         else:
             us = portal.calendar.closes_us[bars["session"].to_numpy()]
-        return bars_of_columns({"us": us, **{name: bars[name].to_numpy() for name in FIELDS}})
+        return bars_of_columns({"us": us, **{name: bars[name].to_numpy() for name in OHLCV}})
 
 
 def _splits_of(portal: PolarsDataPortal, symbol: str) -> list[tuple[int, float]]:
@@ -172,7 +171,7 @@ def _of_table(market: Market, symbol: str) -> SymbolBars:
     if place is None or not table.rows:
         return no_bars()
     low = table.base
-    columns = [np.asarray(table.column(place, f, low, table.rows)) for f in FIELDS]
+    columns = [np.asarray(table.column(place, f, low, table.rows)) for f in OHLCV]
     us = np.asarray(table.row_us)[low:]
     known = ~np.isnan(columns[3])
     return SymbolBars(us[known].astype(np.int64), *(column[known] for column in columns))
@@ -208,5 +207,5 @@ def bars_of_columns(columns: Mapping[str, Any]) -> SymbolBars:
     """Return bars made of columns `us`, `open`, `high`, `low`, `close`, `volume`."""
     return SymbolBars(
         np.asarray(columns["us"], dtype=np.int64),
-        *(np.asarray(columns[name], dtype=np.float64) for name in FIELDS),
+        *(np.asarray(columns[name], dtype=np.float64) for name in OHLCV),
     )

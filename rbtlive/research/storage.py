@@ -35,10 +35,11 @@ from rbtlive.data.private_files import write_private
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion, UnreadableFile
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.given import as_path
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import OrderState, Transaction
-from rbtlive.research.run_bars import FIELDS, KeptBars, bars_of_columns
+from rbtlive.research.run_bars import KeptBars, bars_of_columns
 
 FORMAT = "rbtlive-result"
 VERSION = 2
@@ -290,7 +291,7 @@ def _bars_table(bars: KeptBars) -> bytes:
     return buffer.getvalue()
 
 
-_BARS_SCHEMA = {"symbol": pl.String(), "us": pl.Int64(), **dict.fromkeys(FIELDS, pl.Float64())}
+_BARS_SCHEMA = {"symbol": pl.String(), "us": pl.Int64(), **dict.fromkeys(OHLCV, pl.Float64())}
 
 
 def encode(value: Any) -> Any:
@@ -460,7 +461,7 @@ def _bars(
         return KeptBars()
     parts = table.partition_by("symbol", maintain_order=True)
     kept = {
-        part["symbol"][0]: bars_of_columns({n: part[n].to_numpy() for n in ("us", *FIELDS)})
+        part["symbol"][0]: bars_of_columns({n: part[n].to_numpy() for n in ("us", *OHLCV)})
         for part in parts
     }
     return KeptBars(kept, splits)

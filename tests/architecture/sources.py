@@ -18,7 +18,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def told(path: Path) -> str:
+def path_name(path: Path) -> str:
     """Return a path as messages name it."""
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 

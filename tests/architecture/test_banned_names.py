@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PACKAGE, modules, parsed, told
+from tests.architecture.sources import PACKAGE, modules, parsed, path_name
 
 PURE = (
     "model",
@@ -61,7 +61,7 @@ def banned_imports(path: Path) -> list[str]:
         else:
             continue
         found += [
-            f"{told(path)}:{node.lineno} imports {name}"
+            f"{path_name(path)}:{node.lineno} imports {name}"
             for name in names
             if name.partition(".")[0] in BANNED_IMPORTS
         ]
@@ -81,10 +81,10 @@ def wall_time_reads(path: Path) -> list[str]:
                 else getattr(node.value, "id", "")
             )
             if node.attr in _WALL_TIME.get(owner, ()):
-                found.append(f"{told(path)}:{node.lineno} uses {owner}.{node.attr}")
+                found.append(f"{path_name(path)}:{node.lineno} uses {owner}.{node.attr}")
         elif isinstance(node, ast.ImportFrom) and node.module == "time":
             found += [
-                f"{told(path)}:{node.lineno} imports {alias.name} from time"
+                f"{path_name(path)}:{node.lineno} imports {alias.name} from time"
                 for alias in node.names
                 if alias.name in _WALL_TIME["time"]
             ]
@@ -94,7 +94,7 @@ def wall_time_reads(path: Path) -> list[str]:
 def random_draws(path: Path) -> list[str]:
     """Return a sentence about each use of NumPy's generators."""
     return [
-        f"{told(path)}:{node.lineno} uses {node.value.id}.random"
+        f"{path_name(path)}:{node.lineno} uses {node.value.id}.random"
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
         and node.attr == "random"

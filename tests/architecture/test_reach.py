@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from tests.architecture.sources import PACKAGE, modules, parsed, told
+from tests.architecture.sources import PACKAGE, modules, parsed, path_name
 
 MOST = 50
 """Attributes of other modules' classes that a file may touch."""
@@ -53,7 +53,7 @@ def classes_of(paths: list[Path]) -> dict[str, Known]:
     for path in paths:
         for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
-                found.setdefault(node.name, []).append(Known(told(path), _members(node)))
+                found.setdefault(node.name, []).append(Known(path_name(path), _members(node)))
     return {name: known[0] for name, known in found.items() if len(known) == 1}
 
 
@@ -125,7 +125,7 @@ def reach(path: Path, classes: dict[str, Known]) -> set[tuple[str, str]]:
     """Return the attributes of classes of other modules that a file touches."""
     touched: set[tuple[str, str]] = set()
     _visit(parsed(path), {}, classes, touched)
-    place = told(path)
+    place = path_name(path)
     return {(name, attribute) for name, attribute in touched if classes[name].module != place}
 
 
@@ -198,7 +198,7 @@ def reaches() -> dict[str, set[tuple[str, str]]]:
     """Return what each file of the package touches."""
     paths = list(modules(PACKAGE))
     classes = classes_of(paths)
-    return {told(path): reach(path, classes) for path in paths}
+    return {path_name(path): reach(path, classes) for path in paths}
 
 
 def counts() -> dict[str, int]:

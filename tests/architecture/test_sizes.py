@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.sources import ROOT, modules, parsed, told
+from tests.architecture.sources import ROOT, modules, parsed, path_name
 
 LIMITS = {"function": 70, "file": 600, "class": 30}
 EXCEPTIONS = {
@@ -23,7 +23,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 def sizes(path: Path) -> Iterator[tuple[str, str, int]]:
     """Yield kind, name and size of everything in a file that has a limit."""
-    tree, place = parsed(path), told(path)
+    tree, place = parsed(path), path_name(path)
     yield "file", place, len(path.read_text(encoding="utf-8").splitlines())
     for owner, node in _definitions(tree):
         name = f"{place}:{owner}{node.name}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import told, tracked_files
+from tests.architecture.sources import path_name, tracked_files
 
 MACHINE_PATH = re.compile(rb"(?<![\w./~$}:-])/(?:home|mnt|opt|root|srv|tmp|Users|work)/\w")
 REGISTRY = re.compile(
@@ -24,7 +24,7 @@ def faults(path: Path) -> list[str]:
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     return [
-        f"{told(path)} holds {match.group().decode()!r}"
+        f"{path_name(path)} holds {match.group().decode()!r}"
         for pattern in (MACHINE_PATH, REGISTRY)
         for match in pattern.finditer(content)
     ]

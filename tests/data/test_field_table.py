@@ -9,9 +9,9 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.data.bars import field_table
-from rbtlive.data.bars.bar_reads import FIELDS
 from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.bars.market import Market
+from rbtlive.model.bar import OHLCV
 
 
 def portal() -> rbt.PolarsDataPortal:
@@ -47,7 +47,7 @@ def test_each_field_is_that_of_a_backtests_table(
     found = WholeMarket(made, thousandths=thousandths).daily
 
     assert (found.rows, found.width) == (8, 4)
-    for field in FIELDS:
+    for field in OHLCV:
         for low, high in ((0, 8), (2, 5), (7, 8)):
             expected = market.daily.values(field, low, high)
             np.testing.assert_array_equal(found.values(field, low, high), expected)

@@ -16,11 +16,12 @@ import pandas as pd
 import pytest
 
 import rbtlive as rbt
-from rbtlive.data.bars.bar_table import FIELDS, BarTable
+from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.list_judge import ListJudge
 from rbtlive.data.feeds.slices import SliceBuilder
 from rbtlive.data.feeds.slot_axis import SlotAxis
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import MarketDataEvent, trusted_slice
 from rbtlive.model.interval import Interval
 from rbtlive.runtime.journal.codec import encode_event
@@ -210,7 +211,7 @@ def test_a_table_that_grows_keeps_its_rows_and_blanks_the_others(width):
 
     for row in range(table.rows):
         index, values = kept.get(row, (0, (np.nan, np.nan, np.nan, np.nan, 0.0)))
-        for field, value in zip(FIELDS, values, strict=True):
+        for field, value in zip(OHLCV, values, strict=True):
             line = table.values(field, row, row + 1)[0]
             empty = np.full(width, 0.0 if field == "volume" else np.nan)
             empty[index] = value

@@ -15,17 +15,9 @@ from rbtlive.core.shown.own_assets import OwnAssets
 from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
+from rbtlive.model.bar import OHLCV
 
-CURRENT_FIELDS: Final = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "price",
-    "last_traded",
-    "contract",
-)
+CURRENT_FIELDS: Final = (*OHLCV, "price", "last_traded", "contract")
 
 
 class CurrentValues:

@@ -6,18 +6,15 @@ The rule: nothing here changes a table; what grows or rolls is a subclass.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import Interval
 
 Floats: TypeAlias = "NDArray[np.float64]"
-
-FIELDS: Final = OHLCV
 
 
 class BarReads:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, SupportsFloat, TypeAlias
 
 import polars as pl
 
-from rbtlive.data.bars.bar_reads import FIELDS, BarReads, Floats
+from rbtlive.data.bars.bar_reads import BarReads, Floats
 from rbtlive.data.bars.moving_rows import MovingRows, longer
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import BAR_FIELDS, OHLCV
 from rbtlive.model.interval import MINUTE, Interval
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ Places: TypeAlias = "NDArray[np.intp]"
 Real = SupportsFloat | float
 """What is kept as a float: a decimal, for one."""
 
-PRICE_FIELDS: Final = FIELDS[:4]
-
-EMPTY: Final = {"open": nan, "high": nan, "low": nan, "close": nan, "volume": 0.0}
+EMPTY: Final = {name: nan if field.is_price else 0.0 for name, field in BAR_FIELDS.items()}
 """What a row holds of an asset that has not traded."""
 _UINT32_MAX: Final = 4_294_967_295
 _CELLS_AT_ONCE: Final = 1 << 14
@@ -43,7 +42,7 @@ def in_thousandths(values: Floats, field: str) -> Floats:
 
     Source: zipline-reloaded 3.2.1, `data/bcolz_daily_bars.py`.
     """
-    if field == "volume":
+    if not BAR_FIELDS[field].is_price:
         kept = np.where(values <= _UINT32_MAX, np.trunc(values), 0.0)
         return np.nan_to_num(kept)
     scaled = np.rint(values * 1000.0)
@@ -145,7 +144,7 @@ class BarTable(BarReads):
 
     def _blank(self, rows: int) -> dict[str, Floats]:
         return {
-            field: np.full((rows, self.width), EMPTY[field], dtype=np.float64) for field in FIELDS
+            field: np.full((rows, self.width), EMPTY[field], dtype=np.float64) for field in OHLCV
         }
 
     def fill(self, bars: pl.DataFrame) -> None:
@@ -157,7 +156,7 @@ class BarTable(BarReads):
         """
         bars = bars.filter(pl.col("session").is_between(self.first_session, self.last_session))
         if self._bare and self._are_all_rows(bars):
-            columns = {field: self._kept(bars, field) for field in FIELDS}
+            columns = {field: self._kept(bars, field) for field in OHLCV}
             self._matrices = {
                 field: values.reshape(self.rows, -1) for field, values in columns.items()
             }
@@ -193,7 +192,7 @@ class BarTable(BarReads):
         else:
             row = bars["session"].to_numpy().astype(np.int64) - self.first_session
         cell = (row - base) * self.width + bars["asset"].to_numpy()
-        for field in FIELDS:
+        for field in OHLCV:
             matrices[field].reshape(-1)[cell] = self._kept(bars, field)
 
     def seal(self) -> None:
@@ -243,7 +242,7 @@ class BarTable(BarReads):
             opens[at], highs[at], lows[at], closes[at], volumes[at] = values
         if self.thousandths and bars:
             columns = list(bars)
-            for field in FIELDS:
+            for field in OHLCV:
                 matrix = self._matrices[field]
                 matrix[row, columns] = in_thousandths(matrix[row, columns], field)
         return row
@@ -253,7 +252,7 @@ class BarTable(BarReads):
         field, or one for all assets.
         """
         self._lay_out()
-        for field in FIELDS:
+        for field in OHLCV:
             self._matrices[field][row] = values[field]
         if self._moving is not None:
             self._moving.set_back(row)
@@ -266,7 +265,7 @@ class BarTable(BarReads):
             places: Index of each bar's asset.
             values: Open, high, low, close and volume, one of each a bar.
         """
-        for field, column in zip(FIELDS, values, strict=True):
+        for field, column in zip(OHLCV, values, strict=True):
             kept = in_thousandths(column, field) if self.thousandths else column
             self._matrices[field][row, places] = kept
 
@@ -346,4 +345,4 @@ class BarTable(BarReads):
     # Writing a number through a view costs a third of writing it into the array.
     def _note_cells(self) -> None:
         self._next_us = self.flat_us()
-        self.cells: tuple[Any, ...] = tuple(self.flat(field) for field in FIELDS)
+        self.cells: tuple[Any, ...] = tuple(self.flat(field) for field in OHLCV)

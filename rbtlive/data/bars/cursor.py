@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rbtlive.data.bars.bar_reads import FIELDS
 from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.session_bars import LastRows
 from rbtlive.data.bars.table_maker import ListingDates
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 
 NAN: Final = float("nan")
 BEHIND: Final = -(1 << 48)
@@ -115,7 +115,7 @@ class Cursor:
         self._width = self.table.width
         self._shift = self.table.base * self._width
         self._us = self.table.flat_us()
-        self._fields = {field: self.table.flat(field) for field in FIELDS}
+        self._fields = {field: self.table.flat(field) for field in OHLCV}
         self._open, self._high, self._low = (
             self._fields[field] for field in ("open", "high", "low")
         )

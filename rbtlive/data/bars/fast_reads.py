@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
-from rbtlive.data.bars.bar_reads import FIELDS
+from rbtlive.model.bar import OHLCV
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_table import BarTable
@@ -106,7 +106,7 @@ class FastReads:
             field = "close"
         if history.clean_from(0, field) is None:
             return None
-        if table.frozen and table.base == 0 and field in FIELDS:
+        if table.frozen and table.base == 0 and field in OHLCV:
             return history.frame(indices, field, 0, table.end).slice, history.first_row
         return (lambda low, rows: history.frame(indices, field, low, low + rows)), history.first_row
 
@@ -176,7 +176,7 @@ class _FromRow:
         return self._view[row - self._base]
 
 
-_COLUMNS = {name: name for name in FIELDS} | {"price": "close"}
+_COLUMNS = {name: name for name in OHLCV} | {"price": "close"}
 
 
 def cutter(series: pl.Series) -> Cut:

@@ -6,11 +6,13 @@ added one by one in the order of time, as a bar that grows does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import BAR_FIELDS
 
 
 def aggregate_by_session(minute: pl.DataFrame) -> pl.DataFrame:
@@ -55,15 +57,18 @@ def folded(bars: pl.DataFrame, ends_of_bars: NDArray[Any]) -> pl.DataFrame:
     # bincount adds one by one, as a session that grows bar by bar does; a sum over
     # threads could differ in the last digit
     group = np.repeat(np.arange(len(starts)), ends - starts + 1)
+    folds: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+        "first": lambda values: values[starts],
+        "highest": lambda values: np.maximum.reduceat(values, starts),
+        "lowest": lambda values: np.minimum.reduceat(values, starts),
+        "last": lambda values: values[ends],
+        "sum": lambda values: np.bincount(group, weights=values),
+    }
     return pl.DataFrame(
         {
             "us": (ends_of_bars if order is None else ends_of_bars[order])[starts],
             "session": rows("session")[starts],
             "asset": rows("asset")[starts],
-            "open": rows("open")[starts],
-            "high": np.maximum.reduceat(rows("high"), starts),
-            "low": np.minimum.reduceat(rows("low"), starts),
-            "close": rows("close")[ends],
-            "volume": np.bincount(group, weights=rows("volume")),
+            **{name: folds[field.fold](rows(name)) for name, field in BAR_FIELDS.items()},
         }
     )

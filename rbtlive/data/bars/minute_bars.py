@@ -14,14 +14,14 @@ from typing import IO, Any, Final, NamedTuple, Protocol
 
 import polars as pl
 
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import OHLCV
 
 _COLUMNS: Final = {
     "us": "int64",
     "session": "int32",
     "asset": "int32",
-    **dict.fromkeys(FIELDS, "float64"),
+    **dict.fromkeys(OHLCV, "float64"),
 }
 _MOST_BLOCKS: Final = 1_000
 """Bars that go to more places than these are sorted by place before they are written.

@@ -20,7 +20,7 @@ from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.data.calendars.grid import BarGrid
 from rbtlive.data.checking.corporate import Dividend, Split
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.bar import PRICES
+from rbtlive.model.bar import BAR_FIELDS
 from rbtlive.model.number import ENGINE_CONTEXT
 
 
@@ -75,7 +75,8 @@ class PeriodFold:
             return bars
         ratio = pl.Series(ratios)
         return bars.with_columns(
-            *(pl.col(name) * ratio for name in PRICES), pl.col("volume") / ratio
+            pl.col(name) * ratio if field.is_price else pl.col(name) / ratio
+            for name, field in BAR_FIELDS.items()
         )
 
     def split(self, split: Split) -> Split:

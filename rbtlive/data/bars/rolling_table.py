@@ -12,11 +12,12 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.data.bars.bar_reads import FIELDS, Floats, last_known
+from rbtlive.data.bars.bar_reads import Floats, last_known
 from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.bars.minute_bars import MinuteBars, temporary_file
 from rbtlive.data.calendars.calendar import TradingCalendar
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import Interval
 
 _KNOWN_BY: Final = ("close", "volume")
@@ -275,4 +276,4 @@ class ColumnFile:
         return np.frombuffer(self._file.read(8 * self._rows), dtype=np.float64)
 
     def _offset(self, index: int, field: str) -> int:
-        return 8 * self._rows * (FIELDS.index(field) * self._width + index)
+        return 8 * self._rows * (OHLCV.index(field) * self._width + index)

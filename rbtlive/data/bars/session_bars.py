@@ -5,9 +5,10 @@ The rule: a session so far is what its daily bar would be if it ended now.
 
 from __future__ import annotations
 
-from rbtlive.data.bars.bar_reads import FIELDS, Floats
-from rbtlive.data.bars.bar_table import BarTable
+from rbtlive.data.bars.bar_reads import Floats
+from rbtlive.data.bars.bar_table import EMPTY, BarTable
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import BAR_FIELDS, OHLCV
 
 
 def session_bar(table: BarTable, session: int) -> dict[str, Floats]:
@@ -18,9 +19,7 @@ def session_bar(table: BarTable, session: int) -> dict[str, Floats]:
     sum.
     """
     low, high = table.rows_of_session(session)
-    bar = {field: _fold(field, table.values(field, low, high)) for field in FIELDS}
-    bar["volume"] = table.values("volume", low, high).sum(axis=0)
-    return bar
+    return {field: _fold(field, table.values(field, low, high)) for field in OHLCV}
 
 
 def session_so_far(table: BarTable, field: str, *, row: int) -> Floats:
@@ -28,18 +27,20 @@ def session_so_far(table: BarTable, field: str, *, row: int) -> Floats:
     an asset.
     """
     low = table.rows_of_session(table.session_at(row))[0]
-    values = table.values(field, low, row + 1)
-    return np.asarray(values.sum(axis=0)) if field == "volume" else _fold(field, values)
+    return _fold(field, table.values(field, low, row + 1))
 
 
 def _fold(field: str, window: Floats) -> Floats:
+    fold = BAR_FIELDS[field].fold
+    if fold == "sum":
+        return np.asarray(window.sum(axis=0))
     if not len(window):
         return np.full(window.shape[1:], np.nan)
-    if field == "high":
+    if fold == "highest":
         return np.asarray(np.fmax.reduce(window, axis=0))
-    if field == "low":
+    if fold == "lowest":
         return np.asarray(np.fmin.reduce(window, axis=0))
-    if field == "close":
+    if fold == "last":
         window = window[::-1]
     if not np.isnan(window[0]).any():  # most sessions begin and end with a price
         return np.asarray(window[0])
@@ -64,7 +65,7 @@ class TodaySoFar:
         first = self._table.rows_of_session(self._table.session_at(row))[0]
         start, done, value = self._known.get((index, field), (-1, -1, np.nan))
         if start != first or done > row:
-            done, value = first - 1, 0.0 if field == "volume" else np.nan
+            done, value = first - 1, EMPTY[field]
         if done < row:
             value = self._forward(field, value, self._table.column(index, field, done + 1, row + 1))
             self._known[index, field] = (first, row, value)
@@ -72,14 +73,15 @@ class TodaySoFar:
 
     @staticmethod
     def _forward(field: str, value: float, fresh: Floats) -> float:
-        if field == "volume":
+        fold = BAR_FIELDS[field].fold
+        if fold == "sum":
             return value + float(fresh.sum())
-        if field == "open" and not np.isnan(value):
+        if fold == "first" and not np.isnan(value):
             return value
         step = float(_fold(field, fresh))
-        if field == "high":
+        if fold == "highest":
             return float(np.fmax(value, step))
-        if field == "low":
+        if fold == "lowest":
             return float(np.fmin(value, step))
         return value if np.isnan(step) else step
 

@@ -33,7 +33,6 @@ from rbtlive.data.checking.frames import (
 from rbtlive.data.checking.off_calendar_bars import LeftOut
 from rbtlive.data.checking.schema import (
     COLUMNS,
-    FIELDS,
     TypedBars,
     asset_column,
     first_duplicate,
@@ -41,6 +40,7 @@ from rbtlive.data.checking.schema import (
     typed_part,
 )
 from rbtlive.errors import DuplicateBar, EmptyData, UnreadableFile
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import MINUTE_US
 
 HELD_BARS: Final = 1_000_000
@@ -52,7 +52,7 @@ PART_BARS: Final = 500_000
 BATCH_ROWS: Final = 250_000
 
 _WHAT: Final = "minute_bars"
-_WANTED: Final = ("timestamp", "symbol", *FIELDS)
+_WANTED: Final = ("timestamp", "symbol", *OHLCV)
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class _Look:
             self.left_out.add(outside)
         for symbol in sorted(set(frame["symbol"].unique()) - self.code.keys()):
             self.code[symbol] = len(self.code)
-        return frame.select("us", "session", asset_column(frame["symbol"], self.code), *FIELDS)
+        return frame.select("us", "session", asset_column(frame["symbol"], self.code), *OHLCV)
 
     def learn(self, frame: pl.DataFrame) -> None:
         if frame.is_empty():
@@ -239,7 +239,7 @@ class _Look:
 
     def _named(self, frame: pl.DataFrame) -> TypedBars:
         symbols = pl.Series("symbol", list(self.code), dtype=pl.String).gather(frame["asset"])
-        return TypedBars(_WHAT, frame.select(pl.col("us").alias("timestamp"), symbols, *FIELDS))
+        return TypedBars(_WHAT, frame.select(pl.col("us").alias("timestamp"), symbols, *OHLCV))
 
     def through(self, kept: PartStore, layout: Layout) -> StoredMinutes:
         for part in range(layout.parts):
@@ -257,7 +257,7 @@ class _Look:
 
 
 _NOTHING: Final = pl.DataFrame(
-    schema={"timestamp": pl.Int64, "symbol": pl.String} | dict.fromkeys(FIELDS, pl.Float64)
+    schema={"timestamp": pl.Int64, "symbol": pl.String} | dict.fromkeys(OHLCV, pl.Float64)
 )
 
 

@@ -41,8 +41,7 @@ from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import OHLCV, PRICES
 from rbtlive.model.interval import DAY_US, MINUTE_US
 
-FIELDS: Final = OHLCV
-COLUMNS: Final = ("date", "timestamp", "symbol", *FIELDS)
+COLUMNS: Final = ("date", "timestamp", "symbol", *OHLCV)
 """What is read of a source of bars."""
 
 _LONGEST_ROUND: Final = 10_000
@@ -89,7 +88,7 @@ def typed_bars(source: Any, *, what: Kind) -> TypedBars:
     """
     raw = read_frame(source, what=what, wanted=COLUMNS)
     time_name = _time_name(raw, what)
-    require_columns(raw, (time_name, "symbol", *FIELDS), what=what, source=source)
+    require_columns(raw, (time_name, "symbol", *OHLCV), what=what, source=source)
     bars = typed_part(raw, what=what)
     if bars is None:
         raise EmptyData(f"{what} must have at least one bar with a close: was empty; pass bars")
@@ -122,7 +121,7 @@ def typed_part(raw: pl.DataFrame, *, what: Kind) -> TypedBars | None:
         times = raw["timestamp"].alias("date")
     else:
         times = instant_column(raw, "timestamp", what=what)
-    numbers = [number_column(raw, name, what=what) for name in FIELDS]
+    numbers = [number_column(raw, name, what=what) for name in OHLCV]
     bars = TypedBars(what, pl.DataFrame([times, symbols, *numbers]))
     _check_values(bars)
     return bars
@@ -136,9 +135,9 @@ def _check_values(bars: TypedBars) -> None:
 # A tenth of the cost of the rules one by one. A comparison with NaN is False, and the
 # extremes of values with a NaN are NaN.
 def _all_possible(frame: pl.DataFrame) -> bool:
-    if any(frame[name].null_count() for name in FIELDS):
+    if any(frame[name].null_count() for name in OHLCV):
         return False
-    columns = {name: frame[name].to_numpy() for name in FIELDS}
+    columns = {name: frame[name].to_numpy() for name in OHLCV}
     return all(
         bool(values.min() >= 0) and bool(values.max() < inf) for values in columns.values()
     ) and bool((columns["high"] >= columns["low"]).all())
@@ -146,7 +145,7 @@ def _all_possible(frame: pl.DataFrame) -> bool:
 
 def _refuse_first(bars: TypedBars) -> None:
     rules: list[tuple[type[DataError], str, pl.Expr, str, str]] = []
-    for name in FIELDS:
+    for name in OHLCV:
         column = pl.col(name)
         rules.append(
             (
@@ -237,7 +236,7 @@ def daily_frame(
             f"{_cause_of_days(bars, sessions, calendar)}"
         )
     assets = asset_column(bars.frame["symbol"], asset_of)
-    frame = bars.frame.select(pl.Series("session", sessions), assets, *FIELDS)
+    frame = bars.frame.select(pl.Series("session", sessions), assets, *OHLCV)
     if _in_order(frame["session"], frame["asset"]):
         return frame.rechunk()
     key = frame["session"].cast(pl.Int64) * len(asset_of) + frame["asset"]
@@ -275,7 +274,7 @@ def minute_frame(bars: TypedBars, *, grid: BarGrid, asset_of: dict[str, int]) ->
     if outside.count:
         outside.judge(grid, stacklevel=4)
     assets = asset_column(frame["symbol"], asset_of)
-    frame = frame.select("us", "session", assets, *FIELDS)
+    frame = frame.select("us", "session", assets, *OHLCV)
     if _in_order(frame["us"], frame["asset"]):
         return frame.rechunk()
     key = (frame["us"] // MINUTE_US) * len(asset_of) + frame["asset"]
@@ -291,7 +290,7 @@ def numbered_minutes(bars: TypedBars, *, grid: BarGrid) -> tuple[pl.DataFrame, L
     """
     frame = bars.frame.rename({"timestamp": "us"})
     sessions = grid.sessions_of_ends(frame["us"].to_numpy())
-    frame = frame.select("us", pl.Series("session", sessions), "symbol", *FIELDS)
+    frame = frame.select("us", pl.Series("session", sessions), "symbol", *OHLCV)
     inside = sessions >= 0
     if inside.all():
         return frame, LeftOut(total=len(inside))

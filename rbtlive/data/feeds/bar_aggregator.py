@@ -8,8 +8,9 @@ portal's resampling adds them, so that a session's bars equal those of its backt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import add
 from typing import Any, Final
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
@@ -17,11 +18,22 @@ from rbtlive.data.feeds.bar_rows import RefusedBar, checked_bar
 from rbtlive.data.feeds.data_feed import FeedPlan
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.stream_feed import StreamFeed
-from rbtlive.model.bar import OHLCV
+from rbtlive.model.bar import BAR_FIELDS, OHLCV
 from rbtlive.model.interval import MINUTE, Interval
 
 _KEPT_SLICES: Final = 3
 """Of so many slices that are over, late minutes give their bar anew."""
+
+_GROW: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "highest": max,
+    "lowest": min,
+    "last": lambda _so_far, value: value,
+    "sum": add,
+}
+_FOLDS: Final = [
+    (name, _GROW[field.fold]) for name, field in BAR_FIELDS.items() if field.fold != "first"
+]
+"""How each field of a growing bar takes in the next minute's; the first value stays."""
 
 Facts = dict[str, Any]
 """A bar as a feed takes it: `symbol`, `timestamp` (the END), prices and volume."""
@@ -100,10 +112,8 @@ class BarAggregator:
 def _grown(bars: dict[str, Facts], minute: Facts) -> Facts:
     bar = bars.setdefault(minute["symbol"], minute)
     if bar is not minute:
-        bar["high"] = max(bar["high"], minute["high"])
-        bar["low"] = min(bar["low"], minute["low"])
-        bar["close"] = minute["close"]
-        bar["volume"] += minute["volume"]
+        for name, fold in _FOLDS:
+            bar[name] = fold(bar[name], minute[name])
     return bar
 
 

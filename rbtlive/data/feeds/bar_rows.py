@@ -22,8 +22,7 @@ from rbtlive.model.bar import OHLCV, Bar, plain_values, trusted_bar
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import to_decimal
 
-FIELDS: Final = OHLCV
-REQUIRED: Final = ("symbol", "timestamp", *FIELDS)
+REQUIRED: Final = ("symbol", "timestamp", *OHLCV)
 _STAMPS: Final = ("timestamp", "date", "datetime", "time", "index")
 _LARGEST_EXPONENT: Final = 30
 _MOST_DIGITS: Final = 38
@@ -90,8 +89,8 @@ def is_row(item: object) -> bool:
 
 def is_bare_row(items: list[object] | tuple[object, ...]) -> bool:
     """Say whether a list is one row of numbers without names, as ccxt has them."""
-    return len(items) >= len(FIELDS) and all(
-        isinstance(one, (int, float, Decimal)) for one in items[: len(FIELDS) + 1]
+    return len(items) >= len(OHLCV) and all(
+        isinstance(one, (int, float, Decimal)) for one in items[: len(OHLCV) + 1]
     )
 
 
@@ -281,7 +280,7 @@ def checked_bar(values: dict[str, Any]) -> Bar:
         RefusedBar: a number is not one, not finite or beyond what can be traded, or
             they do not fit each other.
     """
-    for name in FIELDS:
+    for name in OHLCV:
         values[name] = _exact(name, values[name])
     try:
         return Bar(**values)

@@ -14,7 +14,6 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
@@ -33,6 +32,7 @@ from rbtlive.errors import (
     UnknownSymbol,
     WrongColumnType,
 )
+from rbtlive.model.bar import OHLCV
 
 UNLIMITED_VOLUME: Final = 1e12
 """What a bar's volume is taken for where the source has none: no order is cut by it."""
@@ -252,7 +252,7 @@ class _Reader:
                 "limits an order"
             )
             volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
-        done = dict(zip(FIELDS, (opens, high, low, close, volume), strict=True))
+        done = dict(zip(OHLCV, (opens, high, low, close, volume), strict=True))
         return [series.alias(name) for name, series in done.items()]
 
 

@@ -14,9 +14,9 @@ from typing import Final
 
 import polars as pl
 
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.names import ADJUSTED, LABELS_OF, NAMES
 from rbtlive.data.reading.tables import Table
+from rbtlive.model.bar import OHLCV
 
 ROLE_OF: Final = {name: role for role, names in NAMES.items() for name in names}
 
@@ -46,7 +46,7 @@ def field_of(name: str) -> str | None:
     if short in ADJUSTED:
         return "adjusted"
     role = ROLE_OF.get(short)
-    return role if role in FIELDS else None
+    return role if role in OHLCV else None
 
 
 @dataclass
@@ -82,7 +82,7 @@ def roles_of(table: Table, columns: Mapping[str, str] | None) -> Roles:
     roles.symbol = said.get("symbol") or _symbol(found.get("symbol", []), table.frame)
     roles.time = (said["time"],) if "time" in said else _time(found.get("time", []), table.frame)
     roles.time = roles.time or _only_time(table.frame)
-    for role in FIELDS:
+    for role in OHLCV:
         candidates = [name for name in found.get(role, []) if name not in roles.time]
         if role in said:
             roles.fields[role] = said[role]
@@ -141,7 +141,7 @@ def _adjusted_only(roles: Roles, said: Mapping[str, str], names: Sequence[str]) 
     if close is None or "close" in said or plain(close) not in ADJUSTED:
         return
     short = {plain(name): name for name in names}
-    for role in FIELDS:
+    for role in OHLCV:
         adjusted = short.get(f"adj{role}", short.get(f"adjusted{role}"))
         if role not in roles.fields and adjusted is not None:
             roles.fields[role] = adjusted
@@ -179,7 +179,7 @@ def _said(columns: Mapping[str, str] | None, names: Sequence[str]) -> dict[str, 
     said: dict[str, str] = {}
     for one, other in (columns or {}).items():
         for role, name in ((one, other), (other, one)):
-            if name in names and (role in FIELDS or role == "symbol" or role in _TIME_WORDS):
+            if name in names and (role in OHLCV or role == "symbol" or role in _TIME_WORDS):
                 said["time" if role in _TIME_WORDS else role] = name
                 break
     return said

@@ -20,11 +20,11 @@ from rbtlive.data.checking.frames import (
     read_frame,
     scan_files,
 )
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
 from rbtlive.errors import DataError, NotAFrame
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY_US, MINUTE, Interval
 
 _TIMES: Final = ("date", "timestamp")
@@ -68,7 +68,7 @@ def must_be_read(source: Any, interval: Interval, calendar: str | None) -> bool:
 
 def _is_long(names: set[str], interval: Interval) -> bool:
     times = ("timestamp",) if interval.intraday else _TIMES
-    return {"symbol", *FIELDS} <= names and bool(names & set(times))
+    return {"symbol", *OHLCV} <= names and bool(names & set(times))
 
 
 def _names(source: Any) -> set[str] | None:
@@ -96,7 +96,7 @@ def _names_of_path(source: str | Path) -> set[str] | None:
             return None
         return set(lazy.collect_schema().names())
     except READ_ERRORS:
-        return None if not files else {"symbol", *FIELDS, *_TIMES}
+        return None if not files else {"symbol", *OHLCV, *_TIMES}
 
 
 def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: str | None) -> bool:

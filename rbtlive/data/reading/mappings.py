@@ -20,12 +20,12 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.sequences import of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 
 TablesOf = Callable[..., list[Table]]
 
@@ -201,7 +201,7 @@ def _chart(source: Mapping[Any, Any], where: str) -> list[Table] | None:
             raise EmptyData(f"{where} must have at least one bar: Yahoo sent none of {symbol}")
         quote = one["indicators"]["quote"][0]
         columns = {"timestamp": one["timestamp"]} | {
-            name: quote[name] for name in FIELDS if name in quote
+            name: quote[name] for name in OHLCV if name in quote
         }
         frame = pl.DataFrame(columns, strict=False)
         tables.append(

@@ -11,7 +11,6 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import TradingCalendar, datetime_of, get_calendar
 from rbtlive.data.calendars.grid import BarGrid
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading import fit
 from rbtlive.data.reading.exchanges import exchange_of
 from rbtlive.data.reading.intake import Intake
@@ -29,6 +28,7 @@ from rbtlive.data.reading.timestamps import Moments, to_utc
 from rbtlive.errors import BadFrequency, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
 
 _FEW_ROWS: Final = 4
@@ -72,7 +72,7 @@ class Placed:
             time = pl.Series("timestamp", self.times).cast(pl.Datetime("us", "UTC"))
         else:
             time = pl.Series("date", self.times).cast(pl.Int32).cast(pl.Date)
-        bars = frame.select(time, "symbol", *FIELDS)
+        bars = frame.select(time, "symbol", *OHLCV)
         inside = self.times >= 0
         return bars if inside.all() else bars.filter(pl.Series(inside))
 

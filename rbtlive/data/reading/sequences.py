@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.column_roles import field_of, plain
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.errors import NotAFrame, WrongColumnType
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 
 _SIDES: Final = ("mid", "trade", "trades", "last", "bid", "ask")
 """Prices that a bar may have several sets of; the first is taken before the others."""
@@ -83,7 +83,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
     priced = [
-        name for name in nested if plain(name) not in FIELDS and _has_close(frame.schema[name])
+        name for name in nested if plain(name) not in OHLCV and _has_close(frame.schema[name])
     ]
     if not priced:
         return frame

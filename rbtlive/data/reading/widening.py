@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, roles_of
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
+from rbtlive.model.bar import OHLCV
 
 _SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
@@ -44,7 +44,7 @@ def _unmelted(table: Table) -> Table:
     texts = [name for name in frame.columns if frame[name].dtype in _TEXTS]
     for name in texts:
         kinds = frame[name].head(1_000).unique().drop_nulls().cast(pl.String).to_list()
-        if len(kinds) < 2 or {field_of(kind) for kind in kinds} - {*FIELDS, "adjusted"}:
+        if len(kinds) < 2 or {field_of(kind) for kind in kinds} - {*OHLCV, "adjusted"}:
             continue
         values = [other for other in frame.columns if plain(other) in _VALUES]
         rest = [other for other in frame.columns if other != name and other not in values]
@@ -70,13 +70,13 @@ def _taken_apart(
         kept = {time: "time"} | {
             column: field
             for field, column in fields.items()
-            if field in FIELDS or field == "adjusted"
+            if field in OHLCV or field == "adjusted"
         }
         frame = table.frame.select(list(kept)).rename(kept)
         adjusted = "adjusted" in frame.columns
         if "close" not in frame.columns and adjusted:
             frame = frame.rename({"adjusted": "close"})
-        roles = Roles(time=("time",), fields={name: name for name in FIELDS if name in frame})
+        roles = Roles(time=("time",), fields={name: name for name in OHLCV if name in frame})
         if adjusted and "adjusted" in frame.columns:
             roles.adjusted = ("adjusted",)
         done.append((table.but(frame=frame, symbol=symbol or table.symbol), roles))
@@ -115,7 +115,7 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
             if cut is None:
                 continue
             field, symbol = cut
-            known += field in FIELDS or field == "adjusted"
+            known += field in OHLCV or field == "adjusted"
             by_symbol.setdefault(symbol, {})[field] = name
         closes = all({"close", "adjusted"} & set(fields) for fields in by_symbol.values())
         sides = {symbol.lower() for symbol in by_symbol} <= {"bid", "ask", "mid"}

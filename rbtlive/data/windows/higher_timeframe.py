@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rbtlive.data.calendars.grid import BarGrid, period_keys
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.bar import BAR_FIELDS
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -26,19 +27,20 @@ def fold(values: Floats, starts: Places, field: str) -> Floats:
     Args:
         values: Of the shorter bars, a row each; further axes stay.
         starts: First row of each longer bar, the first one 0.
-        field: What the values are: of volume the sum, of high and low the extremes, of
-            open the first that is known, of close and price the last; NaN where none
-            is.
+        field: What the values are: a field of a bar, folded as `BAR_FIELDS` says, or
+            price, which is the close. First and last are those that are known; NaN
+            where none is.
     """
-    if field == "volume":
+    how = BAR_FIELDS["close" if field == "price" else field].fold
+    if how == "sum":
         return np.add.reduceat(values, starts, axis=0)
-    if field == "high":
+    if how == "highest":
         return np.fmax.reduceat(values, starts, axis=0)
-    if field == "low":
+    if how == "lowest":
         return np.fmin.reduceat(values, starts, axis=0)
     rows = np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1))
     missing = np.isnan(values)
-    if field == "open":
+    if how == "first":
         ends = np.append(starts[1:], len(values)).reshape(-1, *[1] * (values.ndim - 1)) - 1
         known = np.minimum.reduceat(np.where(missing, len(values), rows), starts, axis=0)
         chosen = np.minimum(known, ends)

@@ -16,16 +16,10 @@ from rbtlive.data.bars.bar_table import BarTable
 from rbtlive.data.windows.adjustments import Factor
 from rbtlive.data.windows.factor_arrays import FactorArrays, rounds
 from rbtlive.model.arrays import np
+from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY_US
 
-BASE_FIELD = {
-    "open": "open",
-    "high": "high",
-    "low": "low",
-    "close": "close",
-    "volume": "volume",
-    "price": "close",
-}
+BASE_FIELD = {name: name for name in OHLCV} | {"price": "close"}
 """The fields of a history, and the column each is made of."""
 
 

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbtlive.data.bars.bar_reads import FIELDS
 from rbtlive.data.bars.market import Market
 from rbtlive.data.calendars.calendar import datetime_of, get_calendar, us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import UnknownSymbol
-from rbtlive.model.bar import Bar
+from rbtlive.model.bar import OHLCV, Bar
 from tests.data.markets import DAYS, FIRST, bars, minute_stamps
 
 ASSETS = pl.DataFrame(
@@ -59,7 +58,7 @@ def slice_of(end: datetime, **prices: float) -> dict[str, Bar]:
 
 
 def rows(made: Market) -> list[list[float]]:
-    return [made.table.values(field, 0, made.table.rows).tolist() for field in FIELDS]
+    return [made.table.values(field, 0, made.table.rows).tolist() for field in OHLCV]
 
 
 def started(**flags: bool) -> tuple[Market, list[datetime]]:
