@@ -11,13 +11,14 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.record import RunRecord, column, floats
 from rbtlive.errors import MissingExtra, ResultError
 from rbtlive.model.arrays import np
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
-from rbtlive.research.figures.figure_style import extremes, one_of
+from rbtlive.research.figures.axis_ticks import PERCENT
+from rbtlive.research.figures.figure_style import course, date_axis, extremes, one_of
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 
 # Read on light and dark pages alike, and distinguishable for those who do not see red
@@ -52,7 +53,13 @@ def figure_of(record: RunRecord) -> Any:
         figure.add_trace(trace, row=1, col=1)
     figure.add_trace(_drawdown_trace(go, record), row=2, col=1)
     figure.update_yaxes(title_text="Portfolio value", row=1, col=1)
-    figure.update_yaxes(title_text="Drawdown", tickformat=".0%", row=2, col=1)
+    figure.update_yaxes(title_text="Drawdown", tickformat=PERCENT, row=2, col=1)
+    worth = floats(record.sessions, "portfolio_value")
+    if min(worth) == max(worth):
+        room = 0.01 * abs(worth[0]) or 1.0
+        figure.update_yaxes(range=[worth[0] - room, worth[0] + room], row=1, col=1)
+        figure.update_yaxes(range=[-0.01, 0], row=2, col=1)
+    date_axis(figure, column(record.sessions, "label"))
     figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, automargin=True, title_standoff=8)
     figure.update_layout(
@@ -75,7 +82,8 @@ def _value_traces(go: Any, record: RunRecord) -> list[Any]:
     worth = np.array([float(value) for value in column(record.sessions, "portfolio_value")])
     places = extremes(worth)
     days, values = one_of(days, places), worth[places].tolist()
-    traces = [go.Scatter(x=days, y=values, mode="lines", name="Portfolio", line={"color": _EQUITY})]
+    drawn = {"mode": course(days), "name": "Portfolio", "line": {"color": _EQUITY}}
+    traces = [go.Scatter(x=days, y=values, **drawn)]
     benchmark = benchmark_returns(record.sessions)
     if benchmark is not None:
         start = float(record.settings.capital_base)

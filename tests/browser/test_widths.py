@@ -1,11 +1,13 @@
-"""The panel at the widths that screens and halves of screens have."""
+"""The panel and the report at the widths that phones, screens and halves of screens have."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+import rbtlive as rbt
 import rbtlive.notebook.panel
+from tests.builders import Churn, daily_frame
 
 pytestmark = pytest.mark.browser
 
@@ -55,3 +57,39 @@ def test_no_tile_stands_alone_at_any_width_and_one_row_holds_all_at_1440(page):
         assert wide <= width
     assert {width: counts for width, counts in rows.items() if min(counts) < 2} == {}
     assert rows[1440] == rows[1920] == [7]
+
+
+# Names that leave their drawing, are too small to be read, or cover each other.
+UNREADABLE = """() => {
+  const found = [];
+  for (const svg of document.querySelectorAll("svg")) {
+    const frame = svg.getBoundingClientRect();
+    const names = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+    for (const [name, box] of frame.width ? names : []) {
+      if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(`${name} leaves`);
+      if (box.height < 9) found.push(`${name} is ${box.height} high`);
+      for (const [other, its] of names)
+        if (other !== name && Math.min(box.right, its.right) - Math.max(box.left, its.left) > 1
+            && Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top) > 3)
+          found.push(`${name} covers ${other}`);
+    }
+  }
+  return found;
+}"""
+
+
+def test_a_report_fits_its_page_and_is_read_at_every_width(browser, tmp_path):
+    path = rbt.backtest(Churn, daily_frame(160), benchmark="BBB").report(tmp_path / "run.html")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    faults = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found = page.evaluate(UNREADABLE)
+
+        if found or wide > width:
+            faults[width] = wide, found
+    page.close()
+    assert faults == {}

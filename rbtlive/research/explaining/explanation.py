@@ -20,7 +20,7 @@ from rbtlive.research.explaining.money import (
     money_by_cause,
 )
 from rbtlive.research.figures.figure_style import GAIN, OTHER, plotly, styled
-from rbtlive.research.reports.drawing import Line, lines
+from rbtlive.research.reports.drawing import TWO_WIDTHS, Line, lines
 from rbtlive.research.reports.writing import money, table
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.result_frames import TIME, frame_of_columns
@@ -134,14 +134,14 @@ class Explanation:
                 column(self.session.record.sessions, "label"),
                 [Line(worth[0], "own", "Session"), Line(worth[1], "other", "Backtest")],
                 words="Value of the session and of the backtest",
-                label=lambda v: f"{v:,.0f}",
                 height=220,
             )
         head = ("Cause", "Differences", "Money")
         style = (
             "<style scoped>.rbt-why svg{max-width:760px}.rbt-why polyline{fill:none}"
             ".rbt-why .own{stroke:#2f86c9}.rbt-why .other{stroke:#8c8c8c}"
-            ".rbt-why .grid{stroke:#8884}.rbt-why text{fill:#888;font-size:11px}</style>"
+            ".rbt-why .grid{stroke:#8884}.rbt-why text{fill:#888;font-size:11px}"
+            f"{TWO_WIDTHS}</style>"
         )
         body = f"<p>{html.escape(self.verdict())}</p>{table(head, self._rows())}{picture}"
         return f'{style}<div class="rbt-why">{body}</div>'

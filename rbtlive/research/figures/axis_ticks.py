@@ -1,8 +1,12 @@
-"""Round values for an axis."""
+"""Round values for an axis, and how they are written."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+PERCENT = "~%"
+"""Percent with the digits that the steps need, as d3 and plotly call it."""
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
@@ -15,3 +19,24 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
     first = math.floor(low / step)
     last = math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, last + 1)]
+
+
+def tick_texts(values: Sequence[float], *, percent: bool = False) -> list[str]:
+    """Return the values of an axis as people write them, each with the digits that tell
+    it from its neighbours.
+    """
+    if percent:
+        return [f"{_trimmed(value * 100)}%" for value in values]
+    largest = max(map(abs, values), default=0.0)
+    unit, letter = next(
+        ((unit, letter) for unit, letter in ((1e9, "B"), (1e6, "M")) if largest >= 10 * unit),
+        (1.0, ""),
+    )
+    return [f"{_trimmed(value / unit)}{letter if value else ''}" for value in values]
+
+
+# Six significant digits of a round step are more than it has.
+def _trimmed(value: float) -> str:
+    size = math.floor(math.log10(abs(value))) if value else 0
+    text = f"{round(value, 5 - min(size, 0)) + 0.0:,.{min(12, 5 - min(size, 0))}f}"
+    return text.rstrip("0").rstrip(".")

@@ -6,6 +6,8 @@ The rule: every text that came from a user is escaped.
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from rbtlive.errors import MissingExtra
@@ -16,6 +18,7 @@ GAIN, LOSS, OTHER = "#2f86c9", "#d9730d", "#8c8c8c"
 TEXT, GRID = "#7a7a7a", "rgba(128,128,128,0.25)"
 MOST_POINTS = 1_500
 MOST_CANDLES = 700
+_FEW_SESSIONS = 6
 
 
 def plotly() -> Any:
@@ -52,6 +55,24 @@ def styled(figure: Any, title: str, *, height: int = 520) -> Any:
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     return figure
+
+
+def date_axis(figure: Any, dates: Sequence[date]) -> None:
+    """Name the sessions of an axis one by one where they are few: left alone, plotly
+    shows hours, and of one session parts of a second.
+    """
+    if 0 < len(dates) <= _FEW_SESSIONS:
+        room = timedelta(days=1 + (dates[-1] - dates[0]).days // 6)
+        figure.update_xaxes(
+            tickvals=list(dates),
+            ticktext=[f"{day}" for day in dates],
+            range=[dates[0] - room, dates[-1] + room],
+        )
+
+
+def course(dates: Sequence[date]) -> str:
+    """Return how a line over sessions is drawn: one session is a point."""
+    return "lines" if len(dates) > 1 else "lines+markers"
 
 
 def extremes(values: NDArray[np.float64], most: int = MOST_POINTS) -> NDArray[np.intp]:

@@ -21,6 +21,7 @@ from rbtlive.research.figures.figure_style import (
     LOSS,
     MOST_CANDLES,
     OTHER,
+    date_axis,
     extremes,
     plotly,
     styled,
@@ -105,15 +106,22 @@ def price_figure(
     span = float(np.fmax.reduce(candles.high) / max(float(np.fmin.reduce(candles.low)), 1e-12))
     scale = "log" if span > _LOG_FROM else "linear"
     figure.update_yaxes(title_text="Price", type=scale, row=1, col=1)
+    if scale == "log":  # whole numbers at 1, 2 and 5: plotly's own leave the tens away
+        figure.update_yaxes(dtick="D2", tickformat=",~r", row=1, col=1)
+    if daily:
+        date_axis(figure, times)
     _mark_splits(figure, result, chosen, candles, daily=daily)
     figure.update_yaxes(title_text="Volume", row=2, col=1)
     note = (
         ""
         if len(candles.us) == len(bars.us)
-        else f" ({len(bars.us):,} bars in {len(candles.us):,} candles)"
+        else f"{len(bars.us):,} bars in {len(candles.us):,} candles"
     )
-    title = f"{chosen}: price and fills of {result.strategy_name}{note}"
-    return styled(figure, title, height=600 + 130 * len(below))
+    title = f"{chosen}: price and fills of {result.strategy_name}"
+    styled(figure, title, height=600 + 130 * len(below))
+    if note:
+        figure.update_xaxes(title_text=note, title_font_size=11, row=len(heights), col=1)
+    return figure
 
 
 def _indicator_trace(go: Any, line: IndicatorLine, colour: str, *, daily: bool) -> Any:

@@ -9,19 +9,21 @@ import polars as pl
 
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import np
+from rbtlive.research.figures.axis_ticks import PERCENT
 from rbtlive.research.figures.figure_style import GAIN, LOSS, OTHER, extremes, plotly, styled
 
 if TYPE_CHECKING:
     from rbtlive.research.result_tables import ResultTables
 
 _MOST = 2_000
+_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 
 
-def _closed(result: ResultTables) -> pl.DataFrame:
+def _closed(result: ResultTables, most: int = _MOST) -> pl.DataFrame:
     trades = result.trades.filter(~pl.col("open"))
     if trades.is_empty():
         raise ResultError("there are no trades to plot: no position was closed")
-    kept = extremes(trades["return"].fill_null(0.0).to_numpy(), _MOST)
+    kept = extremes(trades["return"].fill_null(0.0).to_numpy(), most)
     chosen: pl.DataFrame = trades[kept.tolist()]
     return chosen
 
@@ -40,7 +42,10 @@ def trades_figure(result: ResultTables) -> Any:
     """Return each closed trade: its return over its holding time in days."""
     go = plotly()
     trades = _closed(result)
-    days = trades["duration"].dt.total_seconds() / 86_400
+    held_s = trades["duration"].dt.total_seconds()
+    longest_s = float(held_s.max() or 0.0)  # type: ignore[arg-type]
+    unit_s, unit = next((one for one in _UNITS if longest_s >= 2 * one[0]), _UNITS[0])
+    held = held_s / unit_s
     figure = go.Figure()
     for name, side, symbol in (("Long", "long", "circle"), ("Short", "short", "diamond")):
         chosen = (trades["side"] == side).to_numpy()
@@ -50,12 +55,12 @@ def trades_figure(result: ResultTables) -> Any:
         texts = [text for text, shown in zip(_texts(trades), chosen, strict=True) if shown]
         figure.add_trace(
             go.Scatter(
-                x=days.to_numpy()[chosen],
+                x=held.to_numpy()[chosen],
                 y=returns,
                 mode="markers",
                 name=name,
                 text=texts,
-                hovertemplate="%{text}<br>%{y:.2%} in %{x:.2f} days<extra></extra>",
+                hovertemplate=f"%{{text}}<br>%{{y:.2%}} in %{{x:.2f}} {unit}<extra></extra>",
                 marker={
                     "color": [GAIN if value >= 0 else LOSS for value in returns],
                     "symbol": symbol,
@@ -65,9 +70,11 @@ def trades_figure(result: ResultTables) -> Any:
             )
         )
     figure.add_hline(y=0, line={"color": OTHER, "width": 1})
-    longest = float(days.max() or 0.0) or 1.0  # type: ignore[arg-type]
-    figure.update_xaxes(title_text="Days held", range=[-0.02 * longest, 1.04 * longest])
-    figure.update_yaxes(title_text="Return of the trade", tickformat=".1%")
+    longest = longest_s / unit_s or 1.0
+    figure.update_xaxes(
+        title_text=f"{unit.capitalize()} held", range=[-0.02 * longest, 1.04 * longest]
+    )
+    figure.update_yaxes(title_text="Return of the trade", tickformat=PERCENT)
     return styled(figure, f"Trades of {result.strategy_name}", height=460)
 
 
@@ -78,7 +85,7 @@ def excursions_figure(result: ResultTables) -> Any:
     go = plotly()
     from plotly.subplots import make_subplots
 
-    trades = _closed(result).filter(pl.col("mae").is_not_null())
+    trades = _closed(result, _MOST // 2).filter(pl.col("mae").is_not_null())
     if trades.is_empty():
         raise ResultError("there are no excursions to plot: this result has no bars")
     figure = make_subplots(
@@ -86,7 +93,7 @@ def excursions_figure(result: ResultTables) -> Any:
         cols=2,
         shared_yaxes=True,
         horizontal_spacing=0.04,
-        subplot_titles=("Worst on the way (MAE)", "Best on the way (MFE)"),
+        subplot_titles=("Worst (MAE)", "Best (MFE)"),
     )
     returns, texts = trades["return"].to_numpy(), _texts(trades)
     colours = [GAIN if value >= 0 else LOSS for value in returns]
@@ -110,6 +117,6 @@ def excursions_figure(result: ResultTables) -> Any:
             row=1,
             col=place,
         )
-        figure.update_xaxes(tickformat=".0%", row=1, col=place)
-    figure.update_yaxes(title_text="Return of the trade", tickformat=".0%", col=1)
+        figure.update_xaxes(tickformat=PERCENT, row=1, col=place)
+    figure.update_yaxes(title_text="Return of the trade", tickformat=PERCENT, col=1)
     return styled(figure, f"Excursions of {result.strategy_name}", height=460)

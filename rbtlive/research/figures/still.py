@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.axis_ticks import nice_ticks
+from rbtlive.research.figures.axis_ticks import PERCENT, nice_ticks, tick_texts
 from rbtlive.research.figures.figure_style import GRID, OTHER, TEXT
 
 WIDTH = 900
@@ -202,22 +202,20 @@ def _ticks(
 ) -> Iterator[tuple[float, str]]:
     low, high = min(first, last), max(first, last)
     if axis.tickvals is not None:
-        yield from zip(map(float, axis.tickvals), map(str, axis.ticktext), strict=True)
+        yield from zip(_numbers(axis.tickvals).tolist(), map(str, axis.ticktext), strict=True)
         return
     if dated:
         yield from _dates(low, high)
         return
     values = [v for v in nice_ticks(low, high) if low - 1e-9 <= v <= high + 1e-9]
-    form = axis.tickformat
-    if form == ".0%" and any(abs(round(v, 2) - v) > 1e-9 for v in values):
-        form = ".1%"  # rounded steps would not be even
+    if axis.tickformat == PERCENT:
+        yield from zip(values, tick_texts(values, percent=True), strict=True)
+        return
     for value in values:
-        yield value, _written(10**value if log else value, form)
+        yield value, _written(10**value if log else value)
 
 
-def _written(value: float, form: str | None) -> str:
-    if form:
-        return format(value, form)
+def _written(value: float) -> str:
     size = abs(value)
     for unit, letter in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
         if size >= unit:

@@ -4,6 +4,7 @@ exposure.
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from rbtlive.core.state.record import column, floats
 from rbtlive.errors import ResultError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research import expanding
+from rbtlive.research.figures.axis_ticks import PERCENT
 from rbtlive.research.figures.figure_style import (
     GAIN,
     LOSS,
     OTHER,
     TEXT,
+    course,
+    date_axis,
     extremes,
     one_of,
     plotly,
@@ -27,6 +31,8 @@ from rbtlive.research.statistics.periods import MONTHS
 if TYPE_CHECKING:
     from rbtlive.research.result_tables import ResultTables
 
+_MOST_EXPOSURE = 10.0
+
 
 def underwater_figure(result: ResultTables) -> Any:
     """Return how far the portfolio was below its high, the five deepest falls named."""
@@ -37,7 +43,7 @@ def underwater_figure(result: ResultTables) -> Any:
     line = go.Scatter(
         x=one_of(dates, places),
         y=depths[places],
-        mode="lines",
+        mode=course(dates),
         fill="tozeroy",
         name="Drawdown",
         line={"color": LOSS, "width": 1},
@@ -45,19 +51,22 @@ def underwater_figure(result: ResultTables) -> Any:
     )
     figure = go.Figure([line])
     low = float(depths.min())
-    for row in _apart(result.drawdowns.head(5).rows(named=True), dates):
+    for row in _apart(result.drawdowns.head(5).rows(named=True), dates, depths):
         figure.add_annotation(
             x=row["valley"],
             y=row["depth"],
-            text=f"{row['depth']:.1%}, {row['days']:,} days",
+            text=f"{_percent(row['depth'])}, {row['days']:,} day{'s' * (row['days'] != 1)}",
             showarrow=True,
             arrowcolor=TEXT,
             ax=0,
-            ay=_below(depths, dates, row["valley"]) + 0.07 * low,
+            ay=row["foot"] + 0.07 * low,
             ayref="y",
             font={"size": 11},
         )
-    figure.update_yaxes(tickformat=".0%", title_text="Below the high", range=[low * 1.25, 0])
+    figure.update_yaxes(
+        tickformat=PERCENT, title_text="Below the high", range=[low * 1.25 or -0.01, 0]
+    )
+    date_axis(figure, dates)
     return styled(figure, f"Drawdowns of {result.strategy_name}", height=400)
 
 
@@ -67,19 +76,29 @@ def _below(depths: NDArray[np.float64], dates: list[date], valley: date) -> floa
     return float(depths[max(0, place - half) : place + half + 1].min())
 
 
-# The deepest falls whose labels do not cover each other.
-def _apart(falls: list[dict[str, Any]], dates: list[date]) -> list[dict[str, Any]]:
+# The deepest falls whose labels, each at its `foot`, do not cover each other; what is a
+# twentieth of the deepest is none of them.
+def _apart(
+    falls: list[dict[str, Any]], dates: list[date], depths: NDArray[np.float64]
+) -> list[dict[str, Any]]:
     days = max((dates[-1] - dates[0]).days, 1)
-    deepest = min((fall["depth"] for fall in falls), default=0.0) or 1.0
+    deepest = min((fall["depth"] for fall in falls), default=0.0)
     shown: list[dict[str, Any]] = []
     for fall in falls:
-        if not any(
+        foot = _below(depths, dates, fall["valley"])
+        if fall["depth"] <= deepest / 20 and not any(
             abs((fall["valley"] - other["valley"]).days) < 0.17 * days
-            and abs(fall["depth"] - other["depth"]) < -0.12 * deepest
+            and abs(foot - other["foot"]) < -0.12 * deepest
             for other in shown
         ):
-            shown.append(fall)
+            shown.append({**fall, "foot": foot})
     return shown
+
+
+# With as many more digits as show a small one.
+def _percent(value: float, digits: int = 1) -> str:
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:.{max(digits, -3 - size)}%}" if size > -9 else "0%"
 
 
 def monthly_figure(result: ResultTables) -> Any:
@@ -100,18 +119,25 @@ def monthly_figure(result: ResultTables) -> Any:
         base=[place - 0.46 for _m, place, _v in cells],
         width=0.94,
         marker={"color": [shade(value, largest) for *_place, value in cells], "line_width": 0},
-        text=[f"{value:.1%}" for *_place, value in cells],
+        text=[f"{round(value * 100, 1) + 0.0:.1f}" for *_place, value in cells],
         textposition="inside",
         insidetextanchor="middle",
         textfont={"color": "#16181c", "size": 11},
         customdata=[f"{years[place]}" for _m, place, _v in cells],
-        hovertemplate="%{customdata}: %{text}<extra></extra>",
+        hovertemplate="%{customdata}: %{text} %<extra></extra>",
         textangle=0,
     )
     figure = go.Figure([bars])
     names = [month.capitalize() for month in MONTHS] + ["Year"]
     figure.update_xaxes(
-        tickvals=list(range(13)), ticktext=names, side="top", showgrid=False, zeroline=False
+        tickvals=list(range(13)),
+        ticktext=names,
+        tickangle=0,
+        tickfont={"size": 11},
+        range=[-0.5, 12.5],
+        side="top",
+        showgrid=False,
+        zeroline=False,
     )
     figure.update_yaxes(
         tickvals=list(range(len(years))),
@@ -120,7 +146,7 @@ def monthly_figure(result: ResultTables) -> Any:
         showgrid=False,
         zeroline=False,
     )
-    styled(figure, f"Monthly returns of {result.strategy_name}", height=150 + 28 * len(years))
+    styled(figure, f"Monthly returns of {result.strategy_name}, %", height=150 + 28 * len(years))
     return figure.update_layout(margin_t=100)
 
 
@@ -161,10 +187,10 @@ def distribution_figure(result: ResultTables) -> Any:
             figure.add_vline(
                 x=stats[name],
                 line={"color": TEXT, "dash": "dot"},
-                annotation_text=f"{label} {stats[name]:.2%}",
+                annotation_text=f"{label} {_percent(stats[name], 2)}",
                 annotation_position=position,
             )
-    figure.update_xaxes(tickformat=".1%", title_text="Return of a session")
+    figure.update_xaxes(tickformat=PERCENT, title_text="Return of a session")
     figure.update_yaxes(title_text="Sessions")
     return styled(figure, f"Distribution of returns of {result.strategy_name}", height=420)
 
@@ -199,6 +225,7 @@ def rolling_figure(result: ResultTables, window: int = 126) -> Any:
         figure.add_trace(line, row=row, col=1)
         figure.update_yaxes(title_text=name.capitalize(), row=row, col=1)
         figure.add_hline(y=0, line={"color": OTHER, "width": 1}, row=row, col=1)
+    date_axis(figure, dates)
     title = f"Last {window} sessions, rolling: {result.strategy_name}"
     return styled(figure, title, height=140 + 170 * rows)
 
@@ -217,15 +244,16 @@ def exposure_figure(result: ResultTables) -> Any:
         ("Short", "short_value", LOSS),
     ):
         held = np.array(floats(sessions, key))
-        share = np.divide(held, value, out=np.zeros_like(held), where=value != 0)
-        if not share.any():
+        # Of nothing, or of less, there is no share.
+        share = np.divide(held, value, out=np.full_like(held, np.nan), where=value > 0)
+        if not np.nan_to_num(share).any():
             continue
         places = extremes(share)
         figure.add_trace(
             go.Scatter(
                 x=one_of(dates, places),
                 y=share[places],
-                mode="lines",
+                mode=course(dates),
                 fill="tozeroy",
                 name=name,
                 line={"color": colour, "width": 1, "shape": "hv"},
@@ -235,8 +263,14 @@ def exposure_figure(result: ResultTables) -> Any:
     places = extremes(net)
     line = {"color": TEXT, "width": 1, "dash": "dot", "shape": "hv"}
     if len(figure.data) != 1:  # of one side alone, it is that side
-        figure.add_trace(
-            go.Scatter(x=one_of(dates, places), y=net[places], mode="lines", name="Net", line=line)
-        )
-    figure.update_yaxes(tickformat=".0%", title_text="Of the portfolio's value")
+        drawn = {"mode": course(dates), "name": "Net", "line": line}
+        figure.add_trace(go.Scatter(x=one_of(dates, places), y=net[places], **drawn))
+    figure.update_yaxes(tickformat=PERCENT, title_text="Of the portfolio's value")
+    if not np.any(net):
+        figure.update_yaxes(range=[-0.01, 1])
+    elif np.abs(net).max() > _MOST_EXPOSURE:  # of a portfolio that is nearly lost
+        ends = [np.clip(end, -_MOST_EXPOSURE, _MOST_EXPOSURE) for end in (net.min(), net.max())]
+        note = f"Of the portfolio's value, up to {_MOST_EXPOSURE:,.0%}"
+        figure.update_yaxes(range=ends, title_text=note)
+    date_axis(figure, dates)
     return styled(figure, f"Exposure of {result.strategy_name}", height=420)

@@ -13,7 +13,7 @@ from rbtlive.core.state.record import column
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.parameters import parameters_of
-from rbtlive.research.reports.drawing import Line, lines
+from rbtlive.research.reports.drawing import TWO_WIDTHS, Line, lines
 from rbtlive.research.reports.writing import by_unit, table
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.table import FACTS
@@ -44,7 +44,7 @@ _STYLE = (
     ".rbt-runs .legend{margin:4px 0;text-align:right}.rbt-runs .legend span{margin-left:16px}"
     ".rbt-runs .key{display:inline-block;width:18px;height:3px;margin-right:6px;"
     "vertical-align:middle}"
-)
+) + TWO_WIDTHS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,9 +116,7 @@ class Comparison:
             for name, key in zip(self.names, colours, strict=True)
         ]
         dates = self.equity["date"].to_list()
-        picture = lines(
-            dates, drawn, words="Growth of the runs", label=lambda growth: f"{growth - 1:.0%}"
-        )
+        picture = lines(dates, drawn, words="Growth of the runs", percent=True)
         return (
             f'<div class="rbt-runs"><style>{style}</style>'
             f"<p>{html.escape(self.verdict())}</p>"
@@ -233,8 +231,8 @@ def _first(equity: pl.DataFrame, names: Sequence[str]) -> Any:
     return None if apart.is_empty() else apart["date"][0]
 
 
-# Runs may differ in capital and start: each line is a multiple of its first value.
+# Runs may differ in capital and start: each line is what was gained on its first value.
 def _growth(worth: pl.Series) -> NDArray[np.float64]:
     values: NDArray[np.float64] = worth.fill_null(float("nan")).to_numpy()
     known = values[np.isfinite(values)]
-    return values / known[0] if len(known) and known[0] else values
+    return values / known[0] - 1.0 if len(known) and known[0] else values

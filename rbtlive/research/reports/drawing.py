@@ -1,22 +1,29 @@
 """Drawings in a page: lines, areas and bars as SVG whose colours the page gives.
 
-The rule: no script; what is thinned keeps its extremes; a drawing scales with the page.
+The rule: no script; what is thinned keeps its extremes; a drawing scales with the page,
+and a narrow page shows one that was drawn for it.
 """
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.research.figures.axis_ticks import nice_ticks
+from rbtlive.research.figures.axis_ticks import nice_ticks, tick_texts
 from rbtlive.research.figures.figure_style import extremes
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1000, 78, 12, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 24
+_WIDE, _NARROW = 1000, 400
 _POINTS = 700
+TWO_WIDTHS = (
+    "svg.narrow{display:none}@media screen and (max-width:600px)"
+    "{svg.wide{display:none}svg.narrow{display:block;width:100%;height:auto}}"
+)
+"""Style that a page needs beside its own, to show the one of two drawings that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ def lines(
     drawn: Sequence[Line],
     *,
     words: str,
-    label: Callable[[float], str],
+    percent: bool = False,
     height: int = 260,
     marks: Sequence[tuple[int, float, bool]] = (),
 ) -> str:
@@ -51,8 +58,8 @@ def lines(
         dates: Labels of the sessions.
         drawn: The lines.
         words: What is drawn, for those who do not see it.
-        label: Writes a value of the axis.
-        height: In units of which the page's width has 1,000.
+        percent: Write the values of the axis as percent.
+        height: In units of which a wide page's width has 1,000.
         marks: Place in the sessions, value, and whether it was bought.
     """
     known = [line.values[np.isfinite(line.values)] for line in drawn]
@@ -65,24 +72,39 @@ def lines(
         low, high = low - 0.01 * (abs(low) or 1.0), high + 0.01 * (abs(high) or 1.0)
     ticks = nice_ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
-    frame = _Frame(len(dates), low, high, height)
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(words)}">',
-        *(_tick(frame, value, label(value)) for value in ticks),
-        *_years(frame, dates),
-        *(_path(frame, line) for line in drawn),
-        *(_mark(frame, *mark) for mark in marks),
-        "</svg>",
-    ]
-    return "".join(parts) + _legend(drawn)
+    named = list(zip(ticks, tick_texts(ticks, percent=percent), strict=True))
+
+    def drawing(width: int) -> str:
+        frame = _Frame(len(dates), low, high, height, width)
+        parts = [
+            *(_tick(frame, value, text) for value, text in named),
+            *_years(frame, dates),
+            *(_path(frame, line) for line in drawn),
+            *(_mark(frame, *mark) for mark in marks),
+        ]
+        return "".join(parts)
+
+    return _two(drawing, words, height) + _legend(drawn)
+
+
+def _two(drawing: Callable[[int], str], words: str, height: int) -> str:
+    named = f'role="img" aria-label="{html.escape(words)}"'
+    wide = f'<svg class="wide" viewBox="0 0 {_WIDE} {height}" {named}>{drawing(_WIDE)}</svg>'
+    # Without the page's style it takes no room.
+    narrow = (
+        f'<svg class="narrow" width="0" height="0" viewBox="0 0 {_NARROW} {height}" {named}>'
+        f"{drawing(_NARROW)}</svg>"
+    )
+    return wide + narrow
 
 
 class _Frame:
-    def __init__(self, count: int, low: float, high: float, height: int) -> None:
-        self.count, self.low, self.high, self.height = count, low, high, height
+    def __init__(self, count: int, low: float, high: float, height: int, width: int) -> None:
+        self.count, self.low, self.high = count, low, high
+        self.height, self.width = height, width
 
     def x(self, place: float) -> float:
-        return LEFT + place / max(self.count - 1, 1) * (WIDTH - LEFT - RIGHT)
+        return LEFT + place / max(self.count - 1, 1) * (self.width - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
         span = (self.high - self.low) or 1.0
@@ -92,7 +114,7 @@ class _Frame:
 def _tick(frame: _Frame, value: float, text: str) -> str:
     y = frame.y(value)
     return (
-        f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
+        f'<path class="grid" d="M{LEFT} {y:.1f}H{frame.width - RIGHT}"/>'
         f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{html.escape(text)}</text>'
     )
 
@@ -103,19 +125,30 @@ def _years(frame: _Frame, dates: Sequence[date]) -> list[str]:
     for place, day in enumerate(dates):
         places.setdefault(f"{day:%Y-%m}" if short else f"{day.year}", place)
     names = list(places.items())
-    every = math.ceil(len(names) / 12)
+    every = math.ceil(len(names) / (frame.width // 80))
     # The first one may have begun long before the run: its name would lie.
     chosen = names[1:][::every] or names[:1]
-    foot = frame.height - 6
     return [
-        f'<text x="{frame.x(place):.0f}" y="{foot}" text-anchor="middle">{name}</text>'
-        f'<path class="grid" d="M{frame.x(place):.1f} {TOP}V{frame.height - BOTTOM}"/>'
+        _below(frame, frame.x(place), name)
+        + f'<path class="grid" d="M{frame.x(place):.1f} {TOP}V{frame.height - BOTTOM}"/>'
         for name, place in chosen
     ]
 
 
+# A name at the right end stands within the drawing.
+def _below(frame: _Frame, x: float, name: str) -> str:
+    at_end = x + 3.5 * len(name) > frame.width
+    x, anchor = (frame.width, "end") if at_end else (x, "middle")
+    text = html.escape(name)
+    return f'<text x="{x:.0f}" y="{frame.height - 6}" text-anchor="{anchor}">{text}</text>'
+
+
 def _path(frame: _Frame, line: Line) -> str:
-    places = [p for p in extremes(line.values, _POINTS).tolist() if math.isfinite(line.values[p])]
+    places = [
+        p
+        for p in extremes(line.values, frame.width * _POINTS // _WIDE).tolist()
+        if math.isfinite(line.values[p])
+    ]
     if not places:
         return ""
     points = " ".join(f"{frame.x(p):.1f},{frame.y(float(line.values[p])):.1f}" for p in places)
@@ -153,26 +186,29 @@ def histogram(values: NDArray[np.float64], *, words: str, height: int = 220) -> 
     if len(known) < 2 or not np.ptp(known):
         return ""
     counts, edges = np.histogram(known, bins=min(60, max(10, len(known) // 12)))
-    frame = _Frame(len(counts) + 1, 0.0, float(counts.max()), height)
-    bars = []
+    first, last = float(edges[0]), float(edges[-1])
+
+    def drawing(width: int) -> str:
+        frame = _Frame(len(counts) + 1, 0.0, float(counts.max()), height, width)
+        ticks = nice_ticks(first, last, 6 * width // _WIDE + 1)
+        names = [
+            _below(frame, frame.x((tick - first) / (last - first) * len(counts)), text)
+            for tick, text in zip(ticks, tick_texts(ticks, percent=True), strict=True)
+            if first <= tick <= last
+        ]
+        return "".join([*_columns(frame, counts, edges), *names])
+
+    return _two(drawing, words, height)
+
+
+def _columns(frame: _Frame, counts: NDArray[np.intp], edges: NDArray[np.float64]) -> Iterator[str]:
     for place, count in enumerate(counts.tolist()):
         if count:
             x, y = frame.x(place), frame.y(count)
-            wide = frame.x(place + 1) - x - 1.5
+            wide = frame.x(place + 1) - x - 1.5 * frame.width / _WIDE
             style = "gain" if edges[place] + edges[place + 1] >= 0 else "lost"
-            tall = height - BOTTOM - y
-            bars.append(
+            tall = frame.height - BOTTOM - y
+            yield (
                 f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" '
                 f'height="{tall:.1f}"/>'
             )
-    span = float(edges[-1] - edges[0])
-    names = [
-        f'<text x="{frame.x((tick - edges[0]) / span * len(counts)):.0f}" y="{height - 6}" '
-        f'text-anchor="middle">{tick:.1%}</text>'
-        for tick in nice_ticks(float(edges[0]), float(edges[-1]), 6)
-        if edges[0] <= tick <= edges[-1]
-    ]
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(words)}">'
-        f"{''.join(bars)}{''.join(names)}</svg>"
-    )

@@ -23,6 +23,7 @@ def factor_page(sheet: Any) -> str:
     body = "".join(section(name, part) for name, part in _parts(sheet))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main><header><h1>{title}</h1>"
         f"<p>{_span(sheet)}</p></header>{body}</main></body></html>"
     )
@@ -75,7 +76,7 @@ def _decay(sheet: Any) -> str:
 def _drawn(frame: pl.DataFrame, values: Any, words: str) -> str:
     numbers = values.cast(float).fill_null(float("nan")).to_numpy()
     line = Line(np.asarray(numbers, dtype=np.float64), "own")
-    return lines(frame["date"].to_list(), [line], words=words, label=lambda v: f"{v:.2f}")
+    return lines(frame["date"].to_list(), [line], words=words)
 
 
 def _information(sheet: Any) -> str:

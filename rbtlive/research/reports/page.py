@@ -110,12 +110,12 @@ def _equity(result: ResultTables) -> Iterator[str]:
     depths = np.nan_to_num(expanding.drawdowns(daily_returns(sessions)))
     yield section(
         "Value and drawdown",
-        lines(dates, drawn, words="Portfolio value", label=lambda v: f"{v:,.0f}", height=300)
+        lines(dates, drawn, words="Portfolio value", height=300)
         + lines(
             dates,
             [Line(depths, "loss", filled=True)],
             words="Drawdown",
-            label=lambda v: f"{v:.0%}",
+            percent=True,
             height=130,
         ),
     )
@@ -178,7 +178,6 @@ def _returns(result: ResultTables) -> Iterator[str]:
         column(sessions, "label"),
         [Line(rolling, "own")],
         words="Rolling Sharpe ratio",
-        label=lambda v: f"{v:.1f}",
         height=170,
     )
     yield section(f"Sharpe ratio over {window} sessions", drawing)
@@ -216,7 +215,6 @@ def _price(result: ResultTables) -> Iterator[str]:
         column(record.sessions, "label"),
         [Line(prices, "own")],
         words=f"Price of {symbol} with fills",
-        label=lambda v: f"{v:,.4g}",
         height=260,
         marks=marks[::every],
     )

@@ -1,6 +1,9 @@
 """The look of a report, on light screens, dark screens, and paper."""
 
-STYLE = """
+from rbtlive.research.reports.drawing import TWO_WIDTHS
+
+STYLE = (
+    """
 :root{--ink:#1d2126;--soft:#626b76;--line:#dde1e6;--page:#fff;--own:#2373b2;--loss:#c9650a;
 --other:#8b939c;color-scheme:light dark}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e7eb;--soft:#98a1ac;--line:#343a42;
@@ -18,8 +21,9 @@ h2{font-size:16px;margin:0 0 10px;padding-bottom:5px;border-bottom:1px solid var
 h3{font-size:13px;margin:16px 0 6px;color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(8,1fr);gap:1px;background:var(--line);
 border:1px solid var(--line)}
-.tiles div{background:var(--page);padding:10px 12px}
-.tiles b{display:block;font-size:19px;font-variant-numeric:tabular-nums;white-space:nowrap}
+.tiles div{background:var(--page);padding:10px 12px;min-width:0}
+.tiles b{display:block;font-size:19px;font-variant-numeric:tabular-nums;white-space:nowrap;
+overflow:hidden;text-overflow:ellipsis}
 .tiles span{color:var(--soft);font-size:12px}
 @media(max-width:1000px){.tiles{grid-template-columns:repeat(4,1fr)}}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;margin:0 0 14px}
@@ -38,7 +42,16 @@ table.mono td{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:12px;
 overflow-wrap:anywhere}
 table.bridge{max-width:520px}table.bridge tr:last-child{font-weight:700}
 .columns{display:grid;grid-template-columns:1fr 1fr;gap:0 34px;align-items:start}
-@media(max-width:900px){.columns{grid-template-columns:1fr}section{overflow-x:auto}}
+@media screen{section{overflow-x:auto}}
+@media(max-width:900px){.columns{grid-template-columns:1fr}svg.wide text{font-size:14px}}
+@media screen and (max-width:600px){main{padding:18px 16px 40px}
+.tiles{grid-template-columns:repeat(2,1fr)}
+.columns table.facts tr{display:grid;grid-template-columns:1fr auto;
+border-bottom:1px solid var(--line)}
+.columns table.facts th,.columns table.facts td{border:0;width:auto}
+.columns table.facts td:nth-child(2){width:auto}
+.columns table.facts td:nth-child(3){grid-column:1/-1;padding-left:0}
+.columns table.facts thead tr{display:block}}
 .hints{margin:0;padding-left:18px}.hints em{color:var(--soft)}
 svg{width:100%;height:auto;display:block}
 svg text{fill:var(--soft);font-size:11px}
@@ -59,3 +72,5 @@ thead{display:table-header-group}.columns{grid-template-columns:1fr}
 table.small{font-size:7.5px}table.small th,table.small td{padding:1px 3px}
 .tiles b{font-size:15px}h2,h3{break-after:avoid}}
 """
+    + TWO_WIDTHS
+)
