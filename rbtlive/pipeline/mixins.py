@@ -101,6 +101,7 @@ class _Calls:
     """
 
     def __init__(self, term: Any) -> None:
+        self._term = term
         self._compute = term.compute
         self._params = term.params
         self._writes = False
@@ -108,13 +109,12 @@ class _Calls:
     def __call__(self, day: Any, sids: Any, out: Any, inputs: Any) -> None:
         windows = [next(one) for one in inputs]
         if not self._writes:
-            missing = out.copy()
             try:
                 self._compute(day, sids, out, *windows, **self._params)
             except ValueError as error:
                 if "read-only" not in str(error):
                     raise
-                out[...] = missing
+                out[...] = self._term._allocate(out.shape)  # noqa: SLF001 - as it was
                 self._writes = True
             else:
                 return
@@ -141,7 +141,7 @@ class CustomTermMixin(Term):
     def _whole(self, windows: Any, mask: Any) -> Any:  # noqa: ARG002 - for subclasses
         return None
 
-    def _allocate(self, shape: tuple[int, int]) -> Any:
+    def _allocate(self, shape: tuple[int, ...]) -> Any:
         outputs = object.__getattribute__(self, "outputs")
         if outputs is NotSpecified:
             return np.full(shape, self.missing_value, dtype=self.dtype)
@@ -163,7 +163,7 @@ class CustomTermMixin(Term):
             if row in changes:
                 chosen = mask[row]
                 every = bool(chosen.all())
-                sids = assets if every else type(assets)(assets.values[chosen])
+                sids = assets if every else assets[chosen]
             values = out[row] if every else out[row][chosen]
             call(day, sids, values, inputs)
             if not every:

@@ -108,18 +108,27 @@ def known_sum(values: Any, length: int, first: int) -> Any:
     return _known_sum(values, length, first)[0]
 
 
-# The sums, and how many values there are in each window; None if all are there.
-def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any]:
+# The sums; the columns in which values are missing; how many there are in each of their
+# windows.
+def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
     missing = np.isnan(values)
-    if not missing.any():
-        return rolling_sum(values, length, first), None
-    known = np.where(missing, 0.0, values)
+    gaps = np.flatnonzero(missing.any(axis=0))
+    if len(gaps) * 2 > values.shape[1]:
+        sums, some = np.empty((len(values) - length + 1, values.shape[1])), values
+        gaps = np.arange(values.shape[1])
+    else:
+        sums = rolling_sum(values, length, first)
+        if not len(gaps):
+            return sums, gaps, None
+        some, missing = np.take(values, gaps, axis=1), np.take(missing, gaps, axis=1)
+    known = np.where(missing, 0.0, some)
     there = _counts(missing, length)
-    sums = rolling_sum(known, length, first)
+    found = rolling_sum(known, length, first)
     if length > _IN_ORDER:
-        sums[there == 0.0] = 0.0
-        _add_in_order(sums, known, length, np.nonzero((there > 0.0) & (there < length)))
-    return sums, there
+        found[there == 0.0] = 0.0
+        _add_in_order(found, known, length, np.nonzero((there > 0.0) & (there < length)))
+    sums[:, gaps] = found
+    return sums, gaps, there
 
 
 # How many rows of each window are not missing.
@@ -141,9 +150,12 @@ def _add_in_order(sums: Any, values: Any, length: int, places: Any) -> None:
 
 def known_mean(values: Any, length: int, first: int) -> Any:
     """Return the means of all windows without missing values; NaN where all are."""
-    sums, there = _known_sum(values, length, first)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sums /= float(length) if there is None else there
+    sums, gaps, there = _known_sum(values, length, first)
+    some = None if there is None else sums[:, gaps]
+    sums /= float(length)
+    if some is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sums[:, gaps] = some / there
     return sums
 
 

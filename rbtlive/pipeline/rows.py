@@ -6,6 +6,7 @@ treatment of missing values.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -162,10 +163,13 @@ def _between(values: Any, counts: Any, shares: Any) -> Any:
     lower = np.floor(places).astype(np.int64)
     upper = np.minimum(lower + 1, counts[:, None] - 1)
     wanted = np.hstack([lower, upper])
-    for row in np.flatnonzero(counts).tolist():
-        # Missing values are sorted last.
-        ordered = np.partition(values[row], wanted[row])
-        below[row], above[row] = ordered[lower[row]], ordered[upper[row]]
+    edges = np.flatnonzero(np.diff(counts)) + 1
+    for first, last in itertools.pairwise([0, *edges.tolist(), len(counts)]):
+        if last > first and counts[first]:
+            # Missing values are sorted last.
+            ordered = np.partition(values[first:last], wanted[first], axis=1)
+            below[first:last] = ordered[:, lower[first]]
+            above[first:last] = ordered[:, upper[first]]
     share = places - lower
     with np.errstate(invalid="ignore"):
         step = above - below

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from rbtlive.data.bars.session_bars import session_so_far
+from rbtlive.data.bars.table_maker import as_days
 from rbtlive.data.windows.adjustments import Adjustments
 from rbtlive.errors import NotBuilt
 from rbtlive.model.arrays import np
@@ -53,9 +54,9 @@ class Source:
         self.labels = market.calendar.labels.astype("datetime64[D]")
         self._loaders = dict(loaders or {})
         order = [asset.index for asset in self.assets]
-        listed = [(market.assets[at].start_date, market.assets[at].end_date) for at in order]
-        days = np.array(listed, dtype="datetime64[D]").astype(np.int32)
-        self._starts, self._ends = days.reshape(-1, 2).T.copy()
+        listed = [market.assets[at] for at in order]
+        self._starts = as_days([asset.start_date for asset in listed]).astype(np.int32)
+        self._ends = as_days([asset.end_date for asset in listed]).astype(np.int32)
         self._ahead: Adjustments | None = None
 
     @property
@@ -136,8 +137,10 @@ class Source:
         self, volume: bool, first: int, last: int, index: Any
     ) -> tuple[list[Restatement], Any]:
         found: list[Restatement] = []
-        level = np.ones(len(index))
         by_asset = self._adjustments(last).by_asset
+        if not any(by_asset):
+            return found, None
+        level = np.ones(len(index))
         for column, asset in enumerate(index.tolist()):
             for factor in by_asset[asset]:
                 ratio = factor.volume if volume else factor.price

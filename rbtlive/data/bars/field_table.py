@@ -13,7 +13,7 @@ import polars as pl
 
 from rbtlive.data.bars.bar_table import EMPTY, in_thousandths
 from rbtlive.data.bars.table_maker import ListingDates
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 
 if TYPE_CHECKING:
     from rbtlive.data.bars.bar_reads import Floats
@@ -44,12 +44,15 @@ class FieldTable:
         self.first_session, self.last_session = portal.first_session, portal.last_session
         self.rows = self.last_session - self.first_session + 1
         self.width = len(assets)
-        axis = np.arange(self.first_session, self.last_session + 2)
-        self._starts: list[int] = np.searchsorted(bars["session"].to_numpy(), axis).tolist()
+        sessions = bars["session"].to_numpy()
+        # Of their type: else all of them would be converted to the axis's.
+        axis = np.arange(self.first_session, self.last_session + 2, dtype=sessions.dtype)
+        self._starts: list[int] = np.searchsorted(sessions, axis).tolist()
         self._assets = bars["asset"].to_numpy()
         listing = portal.shared.listing(lambda: ListingDates(calendar, assets))
         self._first_listed = np.array(listing.first, dtype=np.int64)
         self._last_listed = np.array(listing.last, dtype=np.int64)
+        self._with_strays: frozenset[int] | None = None
         self._kept: dict[str, Floats] = {}
 
     def values(self, field: str, low: int, high: int) -> Floats:
@@ -63,28 +66,44 @@ class FieldTable:
         return self._kept[field][low:high]
 
     # One row after the other, so that each is in the processor's cache while it is
-    # filled. A bar outside its asset's life is no bar.
+    # filled. Bars are sorted by asset: a row of all assets is as it should be.
     def _laid_out(self, field: str, low: int, high: int) -> Floats:
         out = np.empty((high - low, self.width))
         begin, end = self._starts[low], self._starts[high]
         values = self._bars[field][begin:end].cast(pl.Float64).to_numpy()
         if self._thousandths:
             values = in_thousandths(values, field)
-        empty = EMPTY[field]
-        everyone = np.arange(self.width, dtype=self._assets.dtype)
+        empty, strays = EMPTY[field], self._rows_with_strays()
         for row, line in zip(range(low, high), out, strict=True):
             start, stop = self._starts[row], self._starts[row + 1]
-            assets, given = self._assets[start:stop], values[start - begin : stop - begin]
-            if len(assets) == self.width and (assets == everyone).all():
+            given = values[start - begin : stop - begin]
+            if stop - start == self.width:
                 line[:] = given
             else:
                 line.fill(empty)
-                line[assets] = given
-            session = self.first_session + row
-            gone = (self._first_listed > session) | (self._last_listed < session)
-            np.copyto(line, empty, where=gone)
+                line[self._assets[start:stop]] = given
+            if row in strays:
+                np.copyto(line, empty, where=self._gone(row))
         out.flags.writeable = False
         return out
+
+    # Which assets are not listed.
+    def _gone(self, row: int) -> NDArray[np.bool_]:
+        session = self.first_session + row
+        return (self._first_listed > session) | (self._last_listed < session)
+
+    # Rows in which there is a bar outside its asset's life; that is no bar.
+    def _rows_with_strays(self) -> frozenset[int]:
+        if self._with_strays is None:
+            changes = {*self._first_listed.tolist(), *(self._last_listed + 1).tolist()}
+            found, gone = [], self._gone(0)
+            for row in range(self.rows):
+                if self.first_session + row in changes:
+                    gone = self._gone(row)
+                if gone[self._assets[self._starts[row] : self._starts[row + 1]]].any():
+                    found.append(row)
+            self._with_strays = frozenset(found)
+        return self._with_strays
 
     def value(self, index: int, field: str, row: int) -> float:
         """Return a field of one asset at a row."""
