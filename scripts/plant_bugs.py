@@ -58,13 +58,10 @@ BUGS = (
     Bug(
         "an order may fill on the bar it was placed on",
         "core/actions/bar_step.py",
+        ("            state.flush_changes()\n\n\ndef run_scheduled"),
         (
-            "        if state.changed_orders:\n            state.flush_changes()\n\n\ndef run_scheduled"
-        ),
-        (
-            "        if state.changed_orders:\n"
             "            state.flush_changes()\n"
-            "        if state.orders.book:\n"
+            "        if state.orders.open_by_asset():\n"
             "            match(state, state.orders.book)\n"
             "\n"
             "\n"

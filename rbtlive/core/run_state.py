@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime
-from decimal import getcontext, setcontext
+from decimal import Decimal, getcontext, setcontext
 from typing import Any, Literal
 
 from rbtlive.core.rules.controls import AccountControl, TradingControl
@@ -42,6 +42,8 @@ from rbtlive.model.commands import CancelOrder
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import EngineContext
 from rbtlive.sim.matching import SimVenue
+
+_ONE = Decimal(1)
 
 TradingState = Literal["running", "reducing", "halted"]
 
@@ -86,6 +88,7 @@ class RunState:
         balanced_version: The portfolio's version when its books last balanced.
         auto_close_us: When each asset leaves the market, µs UTC.
         first_auto_close_us: The earliest of them.
+        plain_assets: Whether each trades in single shares, and its bars have a volume.
         session_open: A session has begun and is not closed.
         session_span: Its first and last minute, µs UTC.
         start_hook_done: `before_trading_start` has run in it, or there is none.
@@ -160,6 +163,7 @@ class RunState:
 
     auto_close_us: list[int] = field(init=False)
     first_auto_close_us: int = field(init=False)
+    plain_assets: list[bool] = field(init=False)
     session_open: bool = False
     session_span: tuple[int, int] = (0, 0)
     start_hook_done: bool = True
@@ -201,6 +205,10 @@ class RunState:
         self.lookup_date = settings.end
         self.auto_close_us = [_midnight_us(asset.auto_close_date) for asset in market.assets]
         self.first_auto_close_us = min(self.auto_close_us, default=0)
+        self.plain_assets = [
+            a.has_volume and a.lot_size == _ONE and _ONE.same_quantum(a.lot_size)
+            for a in market.assets
+        ]
         self._now = (0, datetime_of(0))
         first = market.first_session
         self._label = (first, self.calendar.label(first))
@@ -254,8 +262,17 @@ class RunState:
         """Count the orders placed or cancelled since the last bar as changed in this
         session.
         """
-        self.orders.touch_all(self.changed_orders)
-        self.changed_orders.clear()
+        self.orders.waiting.flush()
+        if self.changed_orders:
+            self.orders.touch_all(self.changed_orders)
+            self.changed_orders.clear()
+
+    @property
+    def has_order_news(self) -> bool:
+        """Whether orders were placed or cancelled since the last bar, or are to be
+        sent.
+        """
+        return bool(self.changed_orders or self.outbox or self.orders.waiting.amounts)
 
     def take_standing(self, other: RunState) -> None:
         """Take what was said of another state's trading: whether and why it stands."""

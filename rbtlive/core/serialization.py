@@ -229,7 +229,7 @@ def capture(state: RunState, *, since_last: bool = False) -> dict[str, Any]:
         "last_id": orders.last_id,
         "open_ids": [order.id for order in orders.get_active_orders()],
         "open_orders": [order_facts(order) for order in changed],
-        "touched": [order_facts(order) for order in orders.touched.values()],
+        "touched": [order_facts(o) for o in orders.touched.values() if o is not None],
         # Cancelled at a daily session's end, and to be reported with the next one.
         "news": [order_facts(order) for order in state.changed_orders.values()],
         "executions": sorted(orders.executions) if not state.venue.cancels_at_once else [],

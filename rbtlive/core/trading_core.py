@@ -19,7 +19,7 @@ from rbtlive.core.actions.callbacks import deliver, describe_error, on_system_er
 from rbtlive.core.actions.cancelling import on_reject, on_update
 from rbtlive.core.actions.conclusion import check_benchmark, snapshot
 from rbtlive.core.actions.error_notes import noting_step
-from rbtlive.core.actions.fills import on_fill, settle
+from rbtlive.core.actions.fills import let_orders_wait, on_fill, settle
 from rbtlive.core.actions.interventions import operate, trip
 from rbtlive.core.actions.quiet_sessions import run_quiet_sessions
 from rbtlive.core.actions.session_close import finish_session
@@ -199,16 +199,22 @@ class TradingCore:
 
     def _run_sessions(self, first: int, last: int, before_each: Callable[[], None] | None) -> None:
         state, session = self.state, first
-        while session <= last:
-            if before_each is not None:
-                before_each()
-            following = run_quiet_sessions(state, session, last, before_each)
-            if following == session:
-                self._run_session(session)
-                following += 1
-            if state.outbox:
-                self._rest_orders()
-            session = following
+        waiting = state.orders.waiting
+        let_orders_wait(state)
+        try:
+            while session <= last:
+                if before_each is not None:
+                    before_each()
+                following = run_quiet_sessions(state, session, last, before_each)
+                if following == session:
+                    self._run_session(session)
+                    following += 1
+                if state.outbox:
+                    self._rest_orders()
+                waiting.is_rested = True
+                session = following
+        finally:
+            waiting.end()
 
     def _run_session(self, session: int) -> None:
         state = self.state

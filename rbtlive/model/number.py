@@ -93,14 +93,33 @@ def to_money(value: object) -> Decimal:
     commissions, cash flows.
     """
     if type(value) is float:
-        return _money_of_float(value)
+        return money_of_price(value)
     return _rounded(value if type(value) is Decimal else to_decimal(value))
 
 
-# Prices come again and again: a market has far fewer of them than bars.
 @lru_cache(maxsize=1 << 16)
-def _money_of_float(value: float) -> Decimal:
-    return _rounded(to_decimal(value))
+def money_of_price(value: float) -> Decimal:
+    """Return what `to_money` does, of a float that comes again and again: a market has
+    far fewer prices than bars.
+    """
+    return money_of_float(value)
+
+
+def money_of_float(value: float) -> Decimal:
+    """Return what `to_money` does, of any float."""
+    text = float.__repr__(value)
+    if not -_FAR < value < _FAR or "e" in text:
+        return _rounded(Decimal(text))
+    # Twelve decimals at most are right as they are written, but for a zero at the end.
+    if text.endswith(".0"):
+        return Decimal(int(value))
+    if len(text) - text.find(".") <= _LONGEST_TAIL:
+        return Decimal(text)
+    return _add_exactly(_normalize(_quantize(Decimal(text), MONEY_QUANTUM)), ZERO)
+
+
+_LONGEST_TAIL = 13  # a point and twelve decimals
+_FAR = 1e15
 
 
 # In the engine's context, whatever there is around: what is kept of floats is every

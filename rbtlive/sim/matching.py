@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
-from rbtlive.model.number import ZERO, to_decimal, to_money
+from rbtlive.model.number import ZERO, money_of_price, to_decimal, to_money
 from rbtlive.model.trusted import Template
 from rbtlive.sim.resting import RestingBounds
 
@@ -113,6 +113,38 @@ class SimVenue:
             self.commission = commission
             self._shows_fills = not _is_ours(commission)
             self._cost_of_first = _own_way(commission, "cost_of_first")
+
+    @property
+    def fills_whole(self) -> bool:
+        """Whether both models have a short way for whole fills."""
+        return self._price_of_all is not None and self._cost_of_first is not None
+
+    def whole_fills(
+        self, asked: Iterable[tuple[Asset, Decimal]], data: Any
+    ) -> list[tuple[Decimal, Decimal] | None]:
+        """Return price a share and commission of each of some new market orders, or
+        None where the bar has no room for all of it.
+
+        Args:
+            asked: Asset and signed whole shares of each, of assets whose bars have a
+                volume, none of which has another order.
+            data: Gives closes and volumes as floats.
+        """
+        price_of_all, cost_of_first = self._price_of_all, self._cost_of_first
+        fills: list[tuple[Decimal, Decimal] | None] = []
+        orders = list(asked)
+        traded = data.traded([asset for asset, _ in orders])
+        for (_, amount), (close, volume) in zip(orders, traded, strict=True):
+            price = None
+            if close > 0.0 and volume > 0.0:
+                shares = float(amount)
+                price = price_of_all(shares, close, volume)
+            if price is None or not 0.0 < price < _FAR:
+                fills.append(None)
+                continue
+            exact = money_of_price(price)
+            fills.append((exact, to_money(cost_of_first(shares, float(exact)))))
+        return fills
 
     def has_nothing_to_do(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rbtlive.core.state.marks import Marks
-from rbtlive.core.state.order import Order
+from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.data.bars.market import Market
 from rbtlive.model.events import Event
 from rbtlive.runtime import garbage_collection as collector
@@ -32,7 +32,7 @@ from tests.benchmarks.counting import (
 
 HISTORIES_A_BAR = 18.0
 INDICATORS_A_BAR = 7.0
-AN_ORDER = 118.0
+AN_ORDER = 113.0
 A_SESSION = 13.5
 AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0
@@ -132,13 +132,13 @@ def test_a_second_look_at_every_event_is_noticed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_copy_of_every_order_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = Order.fill_whole
+    quick = OrderManager.let_wait
 
-    def slow(order: Order, *facts: Any) -> None:
-        copy.deepcopy(order)
-        quick(order, *facts)
+    def slow(orders: OrderManager, *facts: Any, **more: Any) -> str:
+        copy.deepcopy(more)
+        return quick(orders, *facts, **more)
 
-    monkeypatch.setattr(Order, "fill_whole", slow)
+    monkeypatch.setattr(OrderManager, "let_wait", slow)
 
     assert calls_per_order(Crossover) > AN_ORDER
 

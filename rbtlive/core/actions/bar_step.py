@@ -34,6 +34,8 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
     """
     market, callbacks, decimals = state.market, state.callbacks, state.decimals
     advance, open_orders, data = market.advance, state.orders.book, state.data
+    waiting_orders = state.orders.waiting
+    fresh_orders = waiting_orders.amounts
     handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
     failing = callbacks.failing
     for row in rows:
@@ -41,10 +43,12 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
             setcontext(decimals)
         if rest_orders is not None and state.outbox:
             rest_orders()
+        if fresh_orders:
+            waiting_orders.is_rested = True
         if not state.start_hook_done:
             start_hook_if_due(state, int(market.table.row_us[row]))
         advance(row)
-        if open_orders:
+        if open_orders or fresh_orders:
             match(state, open_orders)
         if not state.paused:
             # `handle_data` is the one callback of every bar: called here and not by
@@ -63,7 +67,7 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
                     deliver(state)
             if state.scheduled:
                 run_scheduled(state)
-        if state.changed_orders:
+        if fresh_orders or state.changed_orders:
             state.flush_changes()
 
 

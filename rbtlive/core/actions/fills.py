@@ -9,28 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 
 from rbtlive.core.actions.callbacks import deliver
 from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
+from rbtlive.core.state.portfolio import WholeFill
 from rbtlive.core.state.venue_port import RemoteVenue
 from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
 from rbtlive.model.number import ZERO
 from rbtlive.model.order_facts import Transaction
-from rbtlive.sim.matching import execution_id, fill_event
+from rbtlive.sim.matching import SimVenue, execution_id, fill_event
 
 
 def match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
     """Let the venue fill what fills on the current bar."""
     orders, venue = state.orders, state.venue
     # Orders that have been through a bar mostly rest: one comparison tells.
-    if venue.matched_version != orders.version or not venue.has_nothing_to_do(
-        open_orders, version=orders.version, close_of=state.market.close
+    if open_orders and (
+        venue.matched_version != orders.version
+        or not venue.has_nothing_to_do(
+            open_orders, version=orders.version, close_of=state.market.close
+        )
     ):
         _match(state, open_orders)
+    if orders.waiting.amounts:
+        _fill_waiting(state)
     orders.prune()
     settle(state)
     if state.callbacks.waiting:
@@ -63,6 +70,65 @@ def _match(state: RunState, open_orders: dict[Asset, list[Order]]) -> None:
         version=state.orders.version,
         close_of=state.market.close,
     )
+
+
+def let_orders_wait(state: RunState) -> None:
+    """Let market orders of a backtest be no objects while they wait for the next bar,
+    if nobody would see it.
+    """
+    venue, orders = state.venue, state.orders
+    if (
+        orders.archive is not None
+        and isinstance(venue, SimVenue)
+        and venue.fills_whole
+        and state.emit is None
+        and state.on_session_closed is None
+        and state.callbacks.hooks["on_order_fill"] is None
+    ):
+        orders.waiting.begin(state.changed_orders, state.outbox)
+
+
+# Fills the orders that are no objects, in turn: what a bar has room for is booked
+# together, any other becomes an object and goes the long way.
+def _fill_waiting(state: RunState) -> None:
+    orders, venue = state.orders, state.venue
+    assert isinstance(venue, SimVenue)
+    asked = orders.waiting.take()
+    whole: list[WholeFill] = []
+    first = asked.first
+    costs = venue.whole_fills(asked.amounts, state.data.floats)
+    for number, (asset, amount), fill in zip(count(first), asked.amounts, costs, strict=False):
+        if fill is not None:
+            whole.append((asset, amount, *fill))
+            continue
+        _book_whole(state, whole, first, asked.tags)
+        whole, first = [], number + 1
+        order = orders.waiting.made(asked, number, asset, amount)
+        _match(state, {asset: [order]})
+    _book_whole(state, whole, first, asked.tags)
+
+
+# Books executions that fill orders of numbers in a row; the same as the long way does.
+def _book_whole(state: RunState, fills: list[WholeFill], first: int, tags: dict[int, str]) -> None:
+    if not fills:
+        return
+    now, orders, log = state.now, state.orders, state.record.transactions
+    ids = [str(number) for number in range(first, first + len(fills))]
+    state.portfolio.book_whole_fills(fills, now)
+    state.unbooked_commissions += [(fill[0], fill[3]) for fill in fills if fill[3] > ZERO]
+    assert orders.archive is not None
+    orders.archive.note_filled(first, len(fills), len(log), tags)
+    log.extend(
+        [
+            _row(Transaction, (now, *fill, order_id, order_id + "-1"))
+            for fill, order_id in zip(fills, ids, strict=True)
+        ]
+    )
+    orders.waiting.note_filled(ids)
+    orders.version += len(ids)
+
+
+_row = tuple.__new__  # a row of hundreds: the class's own way calls a function of Python
 
 
 # Books executions that fill their orders whole; the same as the long way does.

@@ -7,6 +7,7 @@ or nothing.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -25,6 +26,8 @@ from rbtlive.model.number import plain_text, to_decimal
 ZIPLINES_MAX_SHARES = Decimal(10**11)
 MAX_SHARES = Decimal(10**20)
 """What 38 digits leave room for: amounts in billionths, at prices in billionths."""
+_MOST = Decimal(10**9)
+_FEWEST, _ONE = -_MOST, Decimal(1)
 LONGEST_TAG = 1_000
 """Characters of an order's tag."""
 
@@ -44,9 +47,17 @@ def place_order(
     limit_price, stop_price, style, tag = terms
     if tag is not None:
         tag = _checked_tag(tag)
-    shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
-    if shares != amount and not state.quirks.round_in_binary:
-        shares = _whole_position(state, asset, amount, shares)
+    kind = type(amount)
+    if (
+        (kind is int or (kind is Decimal and _ONE.same_quantum(amount)))
+        and state.plain_assets[asset.index]
+        and _FEWEST < amount < _MOST
+    ):
+        shares = Decimal(amount)
+    else:
+        shares = sizing.whole_lots(amount, asset.lot_size, binary=state.quirks.round_in_binary)
+        if shares != amount and not state.quirks.round_in_binary:
+            shares = _whole_position(state, asset, amount, shares)
     at_market = limit_price is None and stop_price is None
     if style is not None and not at_market:
         given = "limit_price" if limit_price is not None else "stop_price"
@@ -56,7 +67,7 @@ def place_order(
         )
     if state.trading_controls:
         _check_controls(state, asset, shares)
-    if not _is_order(state, asset, shares):
+    if not (_FEWEST < shares < _MOST and shares) and not _is_order(state, asset, shares):
         if amount:
             state.record.notes.note_rounded(asset.symbol)
         return None
@@ -64,6 +75,42 @@ def place_order(
         return enter(state, asset, shares, tag=tag)
     limit, stop = _prices(state, asset, shares, style or _style(asset, limit_price, stop_price))
     return enter(state, asset, shares, limit=limit, stop=stop, tag=tag)
+
+
+def place_all(
+    state: RunState, assets: Sequence[Asset], amounts: Sequence[Decimal], *, tag: str | None
+) -> list[str | None]:
+    """Check and place market orders, in turn; return the id of each, or None for zero
+    shares.
+    """
+    if tag is not None:
+        tag = _checked_tag(tag)
+    is_plain, is_whole = state.plain_assets, _ONE.same_quantum
+    if (
+        not state.trading_controls
+        and _may_wait(state)
+        and not state.orders.book
+        and not state.orders.waiting.amounts
+        and all(map(is_whole, amounts))
+        and all(is_plain[asset.index] for asset in assets)
+        and max(amounts, default=_ONE) < _MOST
+        and min(amounts, default=_ONE) > _FEWEST
+    ):
+        asked = {asset: amount for asset, amount in zip(assets, amounts, strict=True) if amount}
+        ids = iter(state.orders.let_wait(asked, dt=state.now, tag=tag) if asked else ())
+        return [next(ids) if amount else None for amount in amounts]
+    terms: Terms = (None, None, None, tag)
+    return [
+        place_order(state, asset, amount, terms)
+        for asset, amount in zip(assets, amounts, strict=True)
+    ]
+
+
+# Whether plain market orders need be no objects until the next bar.
+def _may_wait(state: RunState) -> bool:
+    return (
+        state.orders.waiting.takes and not state.changed_orders and state.trading_state == "running"
+    )
 
 
 # What is held in parts of a lot (taken over from an account, or left by a split) is
@@ -130,6 +177,19 @@ def enter(
     tag: str | None = None,
 ) -> str:
     """Put an order in the book and ask for its submission, unless trading is halted."""
+    orders = state.orders
+    if (
+        orders.waiting.takes
+        and limit is stop is None
+        and not state.changed_orders
+        and state.trading_state == "running"
+        and state.plain_assets[asset.index]
+        and not (orders.book and asset in orders.book)
+        and asset not in orders.waiting.amounts
+        and _FEWEST < shares < _MOST
+        and _ONE.same_quantum(shares)
+    ):
+        return orders.let_wait({asset: shares}, dt=state.now, tag=tag)[0]
     order = state.orders.submit_order(asset, shares, dt=state.now, limit=limit, stop=stop)
     if tag is not None:
         order.tag = tag

@@ -57,8 +57,7 @@ def _settled_close(state: RunState) -> SessionClose | None:
         or state.pipelines.by_name
         or state.account_controls
         or state.on_session_closed is not None
-        or state.outbox
-        or state.changed_orders
+        or state.has_order_news
         or state.paused
         or books.closed_version != state.portfolio.version
         or books.reported_transactions != len(state.record.transactions)
@@ -121,8 +120,7 @@ class _Days:
             state.market.end_session(end - 1)
             state.session_open = False
             return end
-        if state.changed_orders:
-            state.flush_changes()
+        state.flush_changes()
         finish_session(state)
         return self._next + 1
 
@@ -144,7 +142,7 @@ class _Days:
         handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
         failing = callbacks.failing
         data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
-        outbox, changed, touched = state.outbox, state.changed_orders, orders.touched
+        touched = orders.touched
         scheduled, held, first = state.scheduled, self._held, self._first
         for session in range(first, end):
             if before_each is not None and session != first:
@@ -168,7 +166,7 @@ class _Days:
                     deliver(state)
             if scheduled:
                 run_scheduled(state)
-            if outbox or changed or touched or (held and not self._mark(session)):
+            if touched or state.has_order_news or (held and not self._mark(session)):
                 return False
             if self._is_loud():
                 return False

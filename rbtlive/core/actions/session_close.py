@@ -16,7 +16,7 @@ from rbtlive.core.actions.cancelling import cancel_order, end_order
 from rbtlive.core.run_state import RunState
 from rbtlive.core.state.session_figures import SessionClose
 from rbtlive.data.calendars.calendar import us_of
-from rbtlive.finance.cancel_policy import SESSION_END
+from rbtlive.finance.cancel_policy import SESSION_END, NeverCancel
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order_facts import Transaction
 
@@ -75,6 +75,8 @@ def _leaves(state: RunState, index: int) -> bool:
 
 
 def _apply_cancel_policy(state: RunState) -> None:
+    if type(state.cancel_policy) is NeverCancel:
+        return
     book = state.orders.open_by_asset()
     if not book or not state.cancel_policy.should_cancel(SESSION_END):
         return

@@ -7,9 +7,9 @@ marked at it. Source: zipline-reloaded 3.2.1, algorithm.py, lines 1150-1289 and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from rbtlive.core.run_state import RunState
 from rbtlive.errors import (
@@ -68,49 +68,60 @@ def shares_for_percent(state: RunState, asset: Asset, percent: Any) -> Decimal:
     )
 
 
-def quick_targets(
-    state: RunState, targets: Iterable[tuple[Asset, Any]]
-) -> Iterator[Decimal | None]:
+def quick_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> list[Decimal | None]:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
     value, in whole shares; None where that has to be computed exactly.
 
     Floats decide where they are certain: their error is below a hundred-thousandth of a
     share, and what they give is further than that from where shares are rounded.
     """
-    quirks, market, book = state.quirks, state.market, state.orders.book
+    quirks, market, orders = state.quirks, state.market, state.orders
+    if quirks.round_in_binary or quirks.round_history:
+        return [None for _ in targets]
+    book, waiting, is_plain = orders.book, orders.waiting.amounts, state.plain_assets
     positions, listed = state.portfolio.positions, market.listing.first
     session, price_of = market.session, market.price
-    if quirks.round_in_binary or quirks.round_history:
-        yield from (None for _ in targets)
-        return
-    state.marks.mark()
-    value = float(state.portfolio.portfolio_value)
+    closes = market.closes() if len(targets) > _SEVERAL and not market.looks_back else None
+    if state.marks.marked_us != market.now_us:
+        state.marks.mark()
+    value, sizes = state.portfolio.float_value(), []
     for asset, target in targets:
-        kind, place = type(target), asset.index
+        kind, place, size = type(target), asset.index, None
         if (
-            (kind is not float and kind is not int)
-            or asset in book
-            or asset.lot_size != _ONE
-            or session < listed[place]
+            (kind is float or kind is int)
+            and is_plain[place]
+            and not (book and asset in book)
+            and not (waiting and asset in waiting)
+            and session >= listed[place]
         ):
-            yield None
-            continue
-        price = price_of(place)
-        if not price > _CHEAP:
-            yield None
-            continue
-        worth = value * target / price
-        position = positions.get(asset)
-        missing = worth if position is None else worth - float(position.amount)
-        shares = int(missing) if -_CERTAIN < worth < _CERTAIN else 0
-        off = abs(missing - shares)
-        is_sure = shares and _UNSURE < off < 1.0 - _UNSURE
-        yield Decimal(shares) * asset.lot_size if is_sure else None
+            price = price_of(place) if closes is None else closes[place]
+            if not price > _CHEAP:  # NaN for one: what was known before counts
+                price = price_of(place)
+            if price > _CHEAP:
+                position = positions.get(asset)
+                if not target:
+                    size = ZERO if position is None else _all_of(position.amount)
+                    sizes.append(size)
+                    continue
+                worth = value * target / price
+                missing = worth if position is None else worth - float(position.amount)
+                shares = int(missing) if -_CERTAIN < worth < _CERTAIN else 0
+                if shares and _UNSURE < abs(missing - shares) < _SURE:
+                    size = Decimal(shares)
+        sizes.append(size)
+    return sizes
+
+
+# What closes a position of whole shares; one of other amounts is left to the exact way.
+def _all_of(amount: Decimal) -> Decimal | None:
+    return -amount if _ONE.same_quantum(amount) else None
 
 
 _CERTAIN = 1e9
 _UNSURE = 0.0002
+_SURE = 1.0 - _UNSURE
 _CHEAP = 0.0001
+_SEVERAL = 8
 
 
 def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
@@ -119,32 +130,38 @@ def shares_to_target(state: RunState, asset: Asset, target: Any) -> Decimal:
     """
     missing = number(target, "target") - state.portfolio.amount_of(asset)
     if not state.quirks.target_ignores_open_orders:
-        for order in state.orders.open_by_asset().get(asset, ()):
+        for order in state.orders.get_active_orders(asset):
             missing -= order.open_amount
     return missing
 
 
-def shares_to_targets(
-    state: RunState, targets: Iterable[tuple[Asset, Any]]
-) -> dict[Asset, Decimal]:
+def shares_to_targets(state: RunState, targets: Sequence[tuple[Asset, Any]]) -> list[Decimal]:
     """Return, for each asset, what is missing to hold its fraction of the portfolio's
     value; the portfolio is marked and valued once.
 
     Raises:
         UnsupportedOrderParameters: two targets are of one asset.
     """
+    wanted = dict(targets)
+    if len(wanted) < len(targets):
+        twice = next(a for n, (a, _) in enumerate(targets) if a in dict(targets[:n]))
+        raise UnsupportedOrderParameters(
+            f"targets must name each asset once: {twice.symbol} came twice in "
+            "order_target_percents()"
+        )
+    sizes = quick_targets(state, targets)
+    if None not in sizes:
+        return cast(list[Decimal], sizes)
     state.marks.mark()
     value = state.portfolio.portfolio_value
-    sizes: dict[Asset, Decimal] = {}
-    for asset, target in targets:
-        if asset in sizes:
-            raise UnsupportedOrderParameters(
-                f"targets must name each asset once: {asset.symbol} came twice in "
-                "order_target_percents()"
-            )
-        worth = shares_for_value(state, asset, value * number(target, "target"))
-        sizes[asset] = shares_to_target(state, asset, worth)
-    return sizes
+    return [
+        shares_to_target(
+            state, asset, shares_for_value(state, asset, value * number(target, "target"))
+        )
+        if size is None
+        else size
+        for size, (asset, target) in zip(sizes, targets, strict=True)
+    ]
 
 
 def whole_lots(amount: Any, lot: Decimal, *, binary: bool) -> Decimal:

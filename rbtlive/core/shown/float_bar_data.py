@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -10,6 +11,12 @@ if TYPE_CHECKING:
 
     from rbtlive.data.bars.market import Market
     from rbtlive.model.asset import Asset
+
+
+_SEVERAL, _WIDE = 8, 8
+"""A whole row of the market is read at once for more than so many assets, if they are
+one in so many of all.
+"""
 
 
 class _Data(Protocol):
@@ -43,6 +50,19 @@ class FloatBarData:
             return self._numbers[field][asset][0][self._market.seen]
         except (KeyError, IndexError):
             return float(self._data.current(asset, field))  # from now on the short way is known
+
+    def traded(self, assets: Sequence[Asset]) -> list[tuple[float, float]]:
+        """Return close and volume of each of several assets."""
+        market = self._market
+        seen, count = market.seen, len(assets)
+        if count > _SEVERAL and seen == market.view >= 0 and count * _WIDE > len(market.assets):
+            row, traded = market.closes(), market.volumes()
+            return [(row[asset.index], traded[asset.index]) for asset in assets]
+        try:
+            closes, volumes = self._numbers["close"], self._numbers["volume"]
+            return [(closes[asset][0][seen], volumes[asset][0][seen]) for asset in assets]
+        except (KeyError, IndexError):
+            return [(self.current(a, "close"), self.current(a, "volume")) for a in assets]
 
     def history(self, assets: Any, fields: Any, bar_count: int, frequency: str) -> Any:
         """Return a window, as the data itself does."""

@@ -5,13 +5,17 @@ The rule: a price stays until a newer one is known, and goes with its position.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from rbtlive.data.calendars.calendar import datetime_of
+from rbtlive.data.calendars.calendar import datetime_of, us_of
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import NAN
+
+if TYPE_CHECKING:
+    from rbtlive.data.bars.bar_reads import Floats
 
 
 class LastSale:
@@ -92,6 +96,29 @@ class LastSales:
         else:
             self.by_asset[asset] = LastSale(price, dt)
             self.holding_version += 1
+        self.version += 1
+
+    def unread_prices(self) -> Floats | None:
+        """Return the price of each position if they wait to be read, else None."""
+        return None
+
+    def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
+        """Take the prices of several fills, by asset, in turn."""
+        if self._is_behind:
+            self.catch_up()
+        self._note_fills(fills, dt, us_of(dt))
+
+    def _note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime, us: int) -> None:
+        by_asset = self.by_asset
+        for asset, price in fills.items():
+            sale = by_asset.get(asset)
+            if sale is None:
+                by_asset[asset] = LastSale(price, dt)
+                self.holding_version += 1
+                continue
+            when = sale.when
+            if when is None or (when < us if type(when) is int else when < dt):  # type: ignore[operator]
+                sale.price, sale.when = price, dt
         self.version += 1
 
     def drop(self, asset: Asset) -> None:

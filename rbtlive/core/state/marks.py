@@ -7,7 +7,8 @@ having waited.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -152,17 +153,41 @@ class Marks(LastSales):
 
     def catch_up(self) -> None:
         """Make exact what nobody has read yet."""
-        if not self._is_behind:
+        prices = self.unread_prices()
+        if prices is None:
             return
-        prices, self._unread = self._unread, None
-        self._is_behind = False
-        if prices is not None:
-            floats = prices.tolist()
-        else:
-            floats = self._closes(self._unread_row).take(self.places()).tolist()
+        self._is_behind, self._unread = False, None
         known, exactly = self._decimals, self._exactly
-        values = [known.get(price) or exactly(price) for price in floats]
+        values = [known.get(price) or exactly(price) for price in prices.tolist()]
         self.set_prices(values, self._unread_us)
+
+    def unread_prices(self) -> Floats | None:
+        """Return the price of each position if they wait to be read, else None."""
+        if not self._is_behind:
+            return None
+        if self._unread is not None:
+            return self._unread
+        prices: Floats = self._closes(self._unread_row).take(self.places())
+        return prices
+
+    def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
+        """Take the prices of several fills, by asset, in turn; prices that they replace
+        are not made exact.
+        """
+        now_us = self._market.now_us
+        if self._is_behind and self._unread_us < now_us:
+            prices = self.unread_prices()
+            assert prices is not None
+            self._is_behind, self._unread = False, None
+            exactly, us = self._exactly, self._unread_us
+            for (asset, sale), price in zip(self.by_asset.items(), prices.tolist(), strict=True):
+                sale.when = us
+                if asset not in fills:
+                    exact = exactly(price)
+                    sale.price = sale.price if exact is None else exact
+        elif self._is_behind:
+            self.catch_up()
+        self._note_fills(fills, dt, now_us)
 
     def prices(self) -> list[Decimal]:
         """Return the price of each position.

@@ -79,22 +79,30 @@ class OrderArchive:
                 self._before_splits[int(order.id)] = order.__copy__()
 
     def close_session(
-        self, touched: Mapping[str, Order], first_transaction: int
+        self, touched: Mapping[str, Order | None], first_transaction: int
     ) -> Sequence[Order]:
         """Return pictures of the orders that changed in a session, as they are; those
         that have ended are objects no longer.
 
         Args:
-            touched: The orders by id, the latest change last.
+            touched: The orders by id, the latest change last; None if one is no object:
+                it waits, or was filled whole.
             first_transaction: Index of the session's first.
         """
         if not touched:
             return ()
-        fills = self.transactions[first_transaction:]
-        places = {t.order_id: n for n, t in enumerate(fills, first_transaction)}
-        keys = array("q")
+        places: dict[str | None, int] = {}
+        if any(order is not None and order.state is _FILLED for order in touched.values()):
+            fills = self.transactions[first_transaction:]
+            places = {t.order_id: n for n, t in enumerate(fills, first_transaction)}
+        keys, where = array("q"), self._where
         for order_id, order in touched.items():
-            number, state = int(order_id), order.state
+            number = int(order_id)
+            if order is None:
+                is_filled = number < len(where) and where[number]
+                keys.append(4 * number + (_ENDED if is_filled else _AS_CREATED))
+                continue
+            state = order.state
             is_plain = order.limit is None and order.stop is None and not order.restated
             if is_plain and not order.executions and state in {_CREATED, _PENDING}:
                 keys.append(4 * number + (_AS_CREATED if state is _CREATED else _AS_PENDING))
@@ -107,6 +115,25 @@ class OrderArchive:
                 if not order.is_open:
                     self._forget(order, number, -len(self._whole))
         return OrderPictures(self, keys)
+
+    def note_filled(self, first: int, count: int, place: int, tags: Mapping[int, str]) -> None:
+        """Note orders that were filled whole and never were objects.
+
+        Args:
+            first: Number of the first; the others follow it.
+            count: How many.
+            place: Place of the first one's transaction; the others' follow it.
+            tags: Tags by number.
+        """
+        where = self._where
+        missing = first - len(where)
+        if missing > 0:
+            where.extend([0] * missing)
+        # No later order has ended: it was placed after these, and fills after them.
+        assert missing >= 0
+        where.extend(range(1 + place, 1 + place + count))
+        if tags:
+            self._tags.update((n, tags[n]) for n in range(first, first + count) if n in tags)
 
     # Whether an order is known by the transaction at that place, and by nothing else.
     def _follows_from(self, order: Order, place: int | None) -> bool:

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_archive import OrderArchive, RunOrders
+from rbtlive.core.state.waiting_orders import WaitingOrders
 from rbtlive.errors import UnknownOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent, OrderUpdateEvent
@@ -23,9 +24,11 @@ class OrderManager:
     """Tracks orders through their life.
 
     Attributes:
-        book: The open orders of each asset, always the same object; read, do not
-            change.
+        book: The open orders of each asset but those that are no objects yet, always
+            the same object; read, do not change.
+        waiting: The open orders that are no objects yet.
         archive: Orders of a backtest that have ended; None keeps all as objects.
+        last_id: Number of the last order that was created.
     """
 
     def __init__(self) -> None:
@@ -35,7 +38,7 @@ class OrderManager:
         self._emptied: list[Asset] = []
         self.archive: OrderArchive | None = None
         self.executions: set[str] = set()
-        self._last_id = 0
+        self.last_id = 0
         self._stamp: datetime | None = None  # when the last order was placed
         self._before: dict[str, tuple[object, ...]] = {}
         self.denied: dict[str, Order] = {}
@@ -43,14 +46,17 @@ class OrderManager:
         # Changes whenever an open order was added, ended or restated.
         self.version = 0
         # Orders that changed in the current session, the latest change last; emptied by
-        # the core.
-        self.touched: dict[str, Order] = {}
+        # the core. None are those that wait, and those filled without ever being
+        # objects.
+        self.touched: dict[str, Order | None] = {}
+        self.waiting = WaitingOrders(self._orders, self.book, self.touched)
 
     def __len__(self) -> int:
         ended = 0 if self.archive is None else len(self.archive)
-        return ended + len(self._orders)
+        return ended + len(self._orders) + len(self.waiting.amounts)
 
     def __iter__(self) -> Iterator[Order]:
+        self.waiting.make()
         if self.archive is None:
             return iter(self._orders.values())
         return self.archive.orders(self._orders)
@@ -68,6 +74,7 @@ class OrderManager:
         """Return every order as it is now; later events leave them alone."""
         if self.archive is None:
             return [order.snapshot() for order in self]
+        self.waiting.make()
         live = {order_id: order.snapshot() for order_id, order in self._orders.items()}
         return RunOrders(self.archive, live)
 
@@ -89,30 +96,57 @@ class OrderManager:
             limit: Limit price.
             stop: Stop price.
         """
-        self._last_id += 1
-        order = Order(str(self._last_id), asset, amount, dt, dt, limit, stop)
+        if self.waiting.amounts:
+            self.waiting.make()
+        self.last_id += 1
+        order = Order(str(self.last_id), asset, amount, dt, dt, limit, stop)
         if dt is not self._stamp and self.archive is not None:
-            self.archive.note_time(self._last_id, dt)
+            self.archive.note_time(self.last_id, dt)
             self._stamp = dt
         self._orders[order.id] = order
         self.book.setdefault(asset, []).append(order)
         self.version += 1
         return order
 
+    def let_wait(
+        self, asked: Mapping[Asset, Decimal], *, dt: datetime, tag: str | None = None
+    ) -> list[str]:
+        """Create market orders that are no objects until somebody looks; return their
+        ids.
+
+        Args:
+            asked: Signed whole shares, not zero, by asset; none has an open order.
+            dt: When, UTC.
+            tag: What the strategy calls them.
+        """
+        waiting, first = self.waiting, self.last_id + 1
+        if not waiting.amounts:
+            waiting.begin_bar(first, dt)
+            if dt is not self._stamp and self.archive is not None:
+                self.archive.note_time(first, dt)
+                self._stamp = dt
+        waiting.amounts.update(asked)
+        self.version += len(asked)
+        self.last_id += len(asked)
+        numbers = range(first, self.last_id + 1)
+        if tag is not None:
+            waiting.tags.update(dict.fromkeys(numbers, tag))
+        return list(map(str, numbers))
+
     def adopt(self, order: Order) -> None:
         """Put an order that was created elsewhere in the book."""
         self._orders[order.id] = order
         self.book.setdefault(order.asset, []).append(order)
         self.version += 1
-        self._last_id = max(self._last_id, int(order.id))
+        self.last_id = max(self.last_id, int(order.id))
 
     def reserve(self, order_id: str) -> bool:
         """Never give `order_id` to a new order, if it is beyond the last one given;
         return whether it was.
         """
-        if not order_id.isdigit() or int(order_id) <= self._last_id:
+        if not order_id.isdigit() or int(order_id) <= self.last_id:
             return False
-        self._last_id = int(order_id)
+        self.last_id = int(order_id)
         return True
 
     def deny(self, order: Order, reason: str, dt: datetime) -> None:
@@ -127,6 +161,8 @@ class OrderManager:
 
     def get_order(self, order_id: str) -> Order | None:
         """Return the order of that id, or None."""
+        if self.waiting.holds(order_id):
+            self.waiting.make()
         order = self._orders.get(order_id) or self.denied.get(order_id)
         return self.archive.order(order_id) if order is None and self.archive is not None else order
 
@@ -138,13 +174,17 @@ class OrderManager:
     def get_active_orders(self, asset: Asset | None = None) -> list[Order]:
         """Return the open orders, of one asset or of all, in the order of the book."""
         if asset is not None:
+            if asset in self.waiting.amounts:
+                self.waiting.make()
             return list(self.book.get(asset, ()))
+        self.waiting.make()
         return [order for orders in self.book.values() for order in orders]
 
     def open_by_asset(self) -> dict[Asset, list[Order]]:
-        """Return the book itself, always the same object: assets in the order of their
-        first open order. Read, do not change.
+        """Return the book itself with every open order in it, always the same object:
+        assets in the order of their first open order. Read, do not change.
         """
+        self.waiting.make()
         return self.book
 
     def apply_fill(self, event: OrderFillEvent) -> Order | None:
@@ -232,6 +272,8 @@ class OrderManager:
         """Restate the open orders of `asset`; return those left with nothing to trade,
         now out of the book.
         """
+        if asset in self.waiting.amounts:
+            self.waiting.make()
         orders = self.book.get(asset, [])
         if self.archive is not None:
             self.archive.keep_unsplit(orders)
@@ -247,11 +289,6 @@ class OrderManager:
         if not orders:
             self.book.pop(asset, None)
         return emptied
-
-    @property
-    def last_id(self) -> int:
-        """Number of the last order that was created."""
-        return self._last_id
 
     def restore(
         self,
@@ -276,17 +313,19 @@ class OrderManager:
         book = {order.id: order for order in open_orders}
         changed = {order.id: book.get(order.id, order) for order in touched}
         known = {order.id: order for order in ended} | changed | book
-        self._orders = {order_id: known[order_id] for order_id in sorted(known, key=int)}
+        self._orders.clear()
+        self._orders.update((order_id, known[order_id]) for order_id in sorted(known, key=int))
         self._by_broker_id = {
             o.broker_order_id: o.id for o in self if o.broker_order_id is not None
         }
-        self.touched = changed
+        self.touched.clear()
+        self.touched.update(changed)
         self.book.clear()
         self.version += 1
         for order in book.values():
             self.book.setdefault(order.asset, []).append(order)
         self.executions = set(executions)
-        self._last_id = last_id
+        self.last_id = last_id
 
     def changed_since_last(self) -> list[Order]:
         """Return the open orders that are not as they were when this was last
@@ -341,7 +380,9 @@ class OrderManager:
             first_transaction: Index of the session's first.
         """
         if self.archive is None:
-            pictures: Sequence[Order] = tuple([order.snapshot() for order in self.touched.values()])
+            pictures: Sequence[Order] = tuple(
+                [order.snapshot() for order in self.touched.values() if order is not None]
+            )
         else:
             pictures = self.archive.close_session(self.touched, first_transaction)
         self.touched.clear()

@@ -9,17 +9,24 @@ with.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from rbtlive.core.state.held import Held
 from rbtlive.core.state.last_sales import LastSales
 from rbtlive.core.state.order import split_amount
+from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
-from rbtlive.model.number import ZERO, to_money
+from rbtlive.model.number import ENGINE_CONTEXT, ZERO, to_money
+
+WholeFill: TypeAlias = tuple[Asset, Decimal, Decimal, Decimal]
+"""What filled: asset, signed whole shares, price a share, commission."""
+
+_normalize = ENGINE_CONTEXT.normalize
+_MANY = 16
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +113,7 @@ class Portfolio:
         self._totals: PositionTotals | None = None
         self._totals_version = -1  # the marks' version that they were computed at
         self._net = ZERO  # of them
+        self._float_value = (-1, -1, 0.0)  # versions of the books and marks it is of
         self._held: Held | None = None
         self._held_before: tuple[Held, list[Decimal]] | None = None
 
@@ -162,6 +170,28 @@ class Portfolio:
         if self._totals_version != self.marks.version or self._totals is None:
             self.totals()
         return self.cash + self._net
+
+    def float_value(self) -> float:
+        """Return the same as a float, right to a part in 1E12."""
+        version, marks, value = self._float_value
+        if version != self.version or marks != self.marks.version:
+            value = self._estimate()
+            self._float_value = (self.version, self.marks.version, value)
+        return value
+
+    # Of many positions at prices that nobody has read, without making these exact.
+    def _estimate(self) -> float:
+        prices = self.marks.unread_prices() if len(self.positions) > _MANY else None
+        if prices is None:
+            return float(self.portfolio_value)
+        amounts = np.array([float(p.amount) for p in self.positions.values()], dtype=np.float64)
+        values = amounts * prices
+        total = float(values.sum())
+        # Where longs and shorts nearly cancel out, digits are lost.
+        value = float(self.cash) + total
+        if not float(np.abs(values).sum()) + abs(float(self.cash)) < 100.0 * abs(value):
+            return float(self.portfolio_value)
+        return value
 
     @property
     def pnl(self) -> Decimal:
@@ -223,6 +253,44 @@ class Portfolio:
             del positions[asset]
             self.marks.drop(asset)
         return position
+
+    def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
+        """Book executions of whole shares at prices in money, in turn: the same as
+        `book_transaction` for each. Their commissions are booked apart.
+
+        Args:
+            fills: Of less than 1E9 shares each, one an asset.
+            dt: When, UTC.
+        """
+        positions, gone = self.positions, []
+        cash, flow = self.cash, self.cash_flow
+        for asset, amount, price, _ in fills:
+            worth = price * amount
+            # No digit is beyond the twelfth decimal: nothing is to be rounded.
+            paid = _normalize(worth) + ZERO
+            position = positions.get(asset)
+            if position is None:
+                position = positions[asset] = Position(asset)
+            before = position.amount
+            if not before or before.is_signed() == amount.is_signed():
+                position.fill_cost += paid
+                position.basis_cost += worth
+            else:
+                self._reduce(position, amount, price=price, cash_flow=-paid)
+            position.amount = after = before + amount
+            cash -= paid
+            flow -= paid
+            if not after:
+                gone.append(asset)
+        prices = {fill[0]: fill[2] for fill in fills}
+        for asset in gone:
+            del positions[asset], prices[asset]
+        self.marks.note_fills(prices, dt)
+        for asset in gone:
+            self.marks.drop(asset)
+        self.cash, self.cash_flow = cash, flow
+        self._totals = self._held = None
+        self.version += len(fills)
 
     def _reduce(
         self, position: Position, amount: Decimal, *, price: Decimal, cash_flow: Decimal

@@ -121,7 +121,8 @@ class RowLog(MutableSequence[Row], Generic[Row]):
     def extend(self, rows: Iterable[Row]) -> None:
         """Add several rows."""
         self._recent.extend(rows)
-        self.pack()
+        if len(self._recent) >= BLOCK:
+            self.pack()
 
     def pack(self) -> None:
         """Pack the rows that wait, as far as they fill blocks."""

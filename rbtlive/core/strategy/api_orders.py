@@ -14,6 +14,7 @@ from rbtlive.core.actions.asset_lookup import check_orderable, resolve
 from rbtlive.core.actions.cancelling import cancel_order
 from rbtlive.core.actions.order_entry import (
     enter,
+    place_all,
     place_batch,
     place_order,
     show_open_orders,
@@ -171,7 +172,7 @@ class OrderMethods(Bound):
                 state, known, sizing.shares_for_percent(state, known, target)
             )
         elif limit_price is stop_price is style is tag is None and not state.trading_controls:
-            return enter(state, known, amount)
+            return enter(state, known, amount) if amount else None
         return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_percents(
@@ -196,18 +197,14 @@ class OrderMethods(Bound):
                 f"targets must map assets to fractions: was {type(targets).__name__} in "
                 "order_target_percents()"
             )
-        wanted = [
+        owned = [
             (asset, check_orderable(state, asset, "order_target_percents"), target)
             for asset, target in targets.items()
         ]
-        sizes = sizing.shares_to_targets(
-            state, [(own, part) for _, own, part in wanted if own is not None]
-        )
-        terms = (None, None, None, tag)
-        return {
-            asset: None if own is None else place_order(state, own, sizes[own], terms)
-            for asset, own, _ in wanted
-        }
+        wanted = [(own, target) for _, own, target in owned if own is not None]
+        sizes = sizing.shares_to_targets(state, wanted)
+        ids = iter(place_all(state, [own for own, _ in wanted], sizes, tag=tag))
+        return {asset: None if own is None else next(ids) for asset, own, _ in owned}
 
     def batch_market_order(self, share_counts: Any) -> list[str]:
         """Place market orders for many assets at once, past the trading controls, as

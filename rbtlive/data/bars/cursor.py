@@ -179,6 +179,11 @@ class Cursor:
         first = self._place(0)
         return self._close[first : first + self._width]
 
+    def volumes(self) -> Sequence[float]:
+        """Return the volume of the same row, as `closes` does."""
+        first = self._place(0)
+        return self._volume[first : first + self._width]
+
     def volume(self, index: int) -> float:
         """Return the volume of the row that is seen; 0 if nothing traded."""
         return self._volume[self._place(index)] if self.view >= 0 else 0.0

@@ -1,0 +1,179 @@
+"""Market orders of one bar that wait for the next, known by what was asked for alone.
+
+The rule: nobody sees a difference. As soon as somebody looks at one of them, or does
+anything that concerns orders and is no such order, all become objects, as they would
+have been from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from rbtlive.core.state.order import Order
+from rbtlive.model.order_facts import OrderState
+
+if TYPE_CHECKING:
+    from rbtlive.model.asset import Asset
+    from rbtlive.model.commands import CancelOrder
+
+_CREATED, _PENDING = OrderState.CREATED, OrderState.PENDING
+
+
+class Asked(NamedTuple):
+    """The orders that waited, in the order they were placed, with numbers in a row.
+
+    Attributes:
+        first: Number of the first.
+        created: When they were placed, UTC.
+        amounts: Asset and signed shares of each.
+        tags: Tags by number, of those that have one.
+    """
+
+    first: int
+    created: datetime
+    amounts: list[tuple[Asset, Decimal]]
+    tags: dict[int, str]
+
+
+class WaitingOrders:
+    """Orders that are no objects yet: one an asset, none of which has another open
+    order.
+
+    Args:
+        live: Where orders go by id once they are objects.
+        book: Where they go by asset.
+        touched: The orders that changed in the session, by id; one of these, or one
+            that was filled without ever being an object, is None there.
+
+    Attributes:
+        amounts: Signed shares by asset, always the same object.
+        tags: Tags by number, of those that have one.
+        takes: Whether orders may wait so now.
+        created: When they were placed, UTC.
+        is_rested: The venue has them.
+        is_flushed: They count as changed in the session.
+    """
+
+    __slots__ = (
+        "_book",
+        "_changed",
+        "_first",
+        "_live",
+        "_outbox",
+        "_touched",
+        "amounts",
+        "created",
+        "is_flushed",
+        "is_rested",
+        "tags",
+        "takes",
+    )
+
+    def __init__(
+        self,
+        live: dict[str, Order],
+        book: dict[Asset, list[Order]],
+        touched: dict[str, Order | None],
+    ) -> None:
+        self._live, self._book, self._touched = live, book, touched
+        self._changed: dict[str, Order] = {}
+        self._outbox: list[Order | CancelOrder] = []
+        self._first = 0
+        self.amounts: dict[Asset, Decimal] = {}
+        self.tags: dict[int, str] = {}
+        self.takes = self.is_rested = self.is_flushed = False
+        self.created: datetime | None = None
+
+    def begin(self, changed: dict[str, Order], outbox: list[Order | CancelOrder]) -> None:
+        """Let orders wait from now on.
+
+        Args:
+            changed: The orders that changed since the last bar, by id.
+            outbox: The orders that are to be sent.
+        """
+        self._changed, self._outbox, self.takes = changed, outbox, True
+
+    def end(self) -> None:
+        """Make objects of those that wait, and let no more wait."""
+        self.make()
+        self.takes = False
+
+    def begin_bar(self, first: int, created: datetime) -> None:
+        """Begin with none, placed at a bar; numbers go on from `first`."""
+        self._first, self.created = first, created
+        self.is_rested = self.is_flushed = False
+
+    def flush(self) -> None:
+        """Count those that wait as changed in this session."""
+        if self.amounts and not self.is_flushed:
+            self.is_flushed = True
+            self._touched.update(dict.fromkeys(self._ids()))
+
+    def note_filled(self, order_ids: Sequence[str]) -> None:
+        """Count orders as changed that waited, and were filled whole."""
+        if self._touched:
+            for order_id in order_ids:
+                self._touched.pop(order_id, None)
+        self._touched.update(dict.fromkeys(order_ids))
+
+    def holds(self, order_id: str) -> bool:
+        """Say whether an order waits."""
+        return (
+            bool(self.amounts)
+            and order_id.isdigit()
+            and 0 <= int(order_id) - self._first < len(self.amounts)
+        )
+
+    def take(self) -> Asked:
+        """Return those that wait; they wait no longer."""
+        created = self.created
+        assert created is not None
+        asked = Asked(self._first, created, list(self.amounts.items()), self.tags)
+        self.amounts.clear()
+        self.tags = {}
+        return asked
+
+    def make(self) -> None:
+        """Make objects of those that wait."""
+        if not self.amounts:
+            return
+        is_rested, is_flushed = self.is_rested, self.is_flushed
+        asked = self.take()
+        state = _PENDING if is_rested else _CREATED
+        orders = [
+            self.made(asked, number, asset, amount, state=state)
+            for number, (asset, amount) in enumerate(asked.amounts, asked.first)
+        ]
+        if not is_rested:
+            self._outbox.extend(orders)
+        if not is_flushed:  # what else has changed came after them
+            later = dict(self._changed)
+            self._changed.clear()
+            self._changed.update({order.id: order for order in orders})
+            self._changed.update(later)
+
+    def made(
+        self,
+        asked: Asked,
+        number: int,
+        asset: Asset,
+        amount: Decimal,
+        *,
+        state: OrderState = _PENDING,
+    ) -> Order:
+        """Return one of those that waited as an order in the book."""
+        created, order_id = asked.created, str(number)
+        order = Order(
+            order_id, asset, amount, created, created, state=state, tag=asked.tags.get(number)
+        )
+        self._live[order_id] = order
+        self._book.setdefault(asset, []).append(order)
+        if order_id in self._touched:
+            self._touched[order_id] = order
+        return order
+
+    def _ids(self) -> Iterator[str]:
+        return map(str, range(self._first, self._first + len(self.amounts)))
