@@ -56,7 +56,7 @@ def anchor_of(heading: str) -> str:
 
 
 def signature_of(thing: Any, name: str) -> str:
-    """Return a call of `thing` with its parameters' names and defaults; types are told
+    """Return a call of `thing` with its parameters' names and defaults; types are given
     in words below it.
     """
     try:

@@ -3,7 +3,7 @@
     python scripts/simulate.py --seeds 1000-2000
     python scripts/simulate.py --seeds 17,42 --jobs 2
 
-Exit status is 1 if any does; each is told with its seed and the shortest list of faults
+Exit status is 1 if any does; each is reported with its seed and the shortest list of faults
 that it takes.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.simulation.world import run, scenario_of, told, wrong_in
+from tests.simulation.world import description_of, run, scenario_of, wrong_in
 
 
 def seeds_of(text: str) -> list[int]:
@@ -41,13 +41,13 @@ def seeds_of(text: str) -> list[int]:
 
 
 def judge(seed: int) -> tuple[int, str, Counter[str], str]:
-    """Run one seed, and return it with what is to be told, which faults struck, and its
+    """Run one seed, and return it with what is to be reported, which faults struck, and its
     journal's hash.
     """
     scenario = scenario_of(seed)
     outcome = run(scenario)
     wrong = wrong_in(scenario, outcome)
-    return seed, told(scenario) if wrong else "", outcome.struck, outcome.hash
+    return seed, description_of(scenario) if wrong else "", outcome.struck, outcome.hash
 
 
 def main() -> int:

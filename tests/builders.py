@@ -107,7 +107,7 @@ def slices(frame: pl.DataFrame) -> list[list[rbt.Bar]]:
 
 
 class Silent:
-    """A source that gives its items, then says nothing until it is told to end."""
+    """A source that gives its items, then says nothing until it is asked to end."""
 
     def __init__(self, items: Iterable[object]) -> None:
         self._items = list(items)

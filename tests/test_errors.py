@@ -1,4 +1,4 @@
-"""The exception tree is what its docstring draws, and its messages can be given or told
+"""The exception tree is what its docstring draws, and its messages can be given or read
 from facts.
 """
 

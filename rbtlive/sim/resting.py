@@ -1,7 +1,7 @@
 """Which bars cannot touch the orders that rest: a bound on prices an asset, instead of
 a look at each order.
 
-The rule: it may say "perhaps" too often and "no" never wrongly; a "no" must change
+The rule: false positives are fine, false negatives are not; a "no" must change
 nothing.
 """
 

@@ -74,5 +74,5 @@ def test_code_in_a_facade_is_found(tmp_path):
     assert more_than_a_facade(path) == ["x = 1"]
 
 
-def test_a_list_out_of_order_is_told_from_a_sorted_one():
+def test_a_list_out_of_order_is_distinguished_from_a_sorted_one():
     assert in_order(["b", "A", "Bar", "LIMIT"]) == ["A", "LIMIT", "Bar", "b"]

@@ -1,4 +1,4 @@
-"""A broker at the venue of the tests, and what it told."""
+"""A broker at the venue of the tests, and what it reported."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -32,24 +32,24 @@ async def connected(venue, **settings):
     """Yield a connected broker and the list of what it tells."""
     broker = broker_at(venue, **settings)
     await broker.connect()
-    told = []
+    reported = []
 
     async def listen():
         async for event in broker.events():
-            told.append(event)  # noqa: PERF401 - others read it while it grows
+            reported.append(event)  # noqa: PERF401 - others read it while it grows
 
     listening = asyncio.create_task(listen())
     try:
-        yield broker, told
+        yield broker, reported
     finally:
         await broker.disconnect()
         await listening
         await broker._http.close()
 
 
-def fills(told):
-    return [event for event in told if isinstance(event, OrderFillEvent)]
+def fills(reported):
+    return [event for event in reported if isinstance(event, OrderFillEvent)]
 
 
-def kinds(told):
-    return [type(event).__name__ for event in told]
+def kinds(reported):
+    return [type(event).__name__ for event in reported]

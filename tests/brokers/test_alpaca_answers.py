@@ -352,7 +352,7 @@ async def _open_everything(url):
     await broker.disconnect()
 
 
-def test_a_redirected_stream_is_told_of_as_what_it_is_and_leaves_no_connection_open():
+def test_a_redirected_stream_is_reported_as_what_it_is_and_leaves_no_connection_open():
     async def answer(request):
         if request.path == "/stream":
             raise web.HTTPTemporaryRedirect("http://127.0.0.2:9/stream")

@@ -1,5 +1,5 @@
 """The adapter trades at a real venue process, which goes wrong in every way it can be
-told to.
+reported to.
 """
 
 import asyncio
@@ -23,20 +23,20 @@ CASES = int(os.environ.get("RBTLIVE_FAULT_CASES", "60"))
 
 def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             broker_id = await broker.submit_order(order(-5), client_order_id="RUN-1")
-            await until(lambda: fills(told))
+            await until(lambda: fills(reported))
             return (
                 broker_id,
-                told,
+                reported,
                 await broker.find_order("RUN-1"),
                 await broker.positions(),
                 await broker.account(),
             )
 
-    broker_id, told, found, positions, account = within(trade())
+    broker_id, reported, found, positions, account = within(trade())
 
-    accepted, fill = told
+    accepted, fill = reported
     assert isinstance(accepted, OrderUpdateEvent)
     assert (accepted.order_id, accepted.status, accepted.broker_order_id) == (
         "RUN-1",
@@ -82,7 +82,7 @@ def test_an_order_is_placed_filled_and_found_with_its_execution(venue):
 )
 def test_prices_say_what_type_an_order_is(venue, limit, stop, kind):
     async def place():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             await broker.submit_order(order(1, limit=limit, stop=stop), client_order_id="RUN-1")
             return await broker.find_order("RUN-1")
 
@@ -97,10 +97,10 @@ def test_prices_say_what_type_an_order_is(venue, limit, stop, kind):
 
 def test_whole_shares_stand_until_cancelled_and_parts_of_a_share_for_the_day(venue):
     async def place():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             await broker.submit_order(order(2, limit=50), client_order_id="whole")
             await broker.submit_order(order("0.123456789", limit=50), client_order_id="part")
-        async with connected(venue, time_in_force="day") as (broker, _told):
+        async with connected(venue, time_in_force="day") as (broker, _reported):
             await broker.submit_order(order(2, limit=50), client_order_id="day")
 
     within(place())
@@ -115,16 +115,16 @@ def test_whole_shares_stand_until_cancelled_and_parts_of_a_share_for_the_day(ven
 
 def test_a_cancelled_order_says_so_and_cancelling_an_ended_one_is_no_error(venue):
     async def cancel():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await broker.submit_order(order(1, limit=50), client_order_id="RUN-1")
             await broker.cancel_order(client_order_id="RUN-1")
-            await until(lambda: len(told) == 2)
+            await until(lambda: len(reported) == 2)
             await broker.cancel_order(client_order_id="RUN-1")
-            return told, await broker.find_order("RUN-1")
+            return reported, await broker.find_order("RUN-1")
 
-    told, found = within(cancel())
+    reported, found = within(cancel())
 
-    assert [event.status for event in told] == [OrderState.PENDING, OrderState.CANCELED]
+    assert [event.status for event in reported] == [OrderState.PENDING, OrderState.CANCELED]
     assert found.state is OrderState.CANCELED
 
 
@@ -132,7 +132,7 @@ def test_a_broker_that_did_not_place_an_order_cancels_it_by_its_client_id(venue)
     venue.place("RUN-1", type="limit", limit_price="50")
 
     async def cancel():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             await broker.cancel_order(client_order_id="RUN-1")
             with pytest.raises(BrokerError, match="does not know it"):
                 await broker.cancel_order(client_order_id="RUN-2")
@@ -142,9 +142,9 @@ def test_a_broker_that_did_not_place_an_order_cancels_it_by_its_client_id(venue)
     assert venue.control("state")["open_orders"] == 0
 
 
-def test_a_no_is_told_from_no_answer(venue):
+def test_a_no_is_distinguished_from_no_answer(venue):
     async def submit():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             with pytest.raises(OrderRefused, match="insufficient buying power"):
                 await broker.submit_order(order(1_000_000), client_order_id="RUN-1")
             with pytest.raises(OrderRefused, match="not found"):
@@ -160,7 +160,7 @@ def test_orders_are_listed_by_prefix_oldest_first(venue):
     venue.place("by hand")
 
     async def look():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             ours = await broker.orders(prefix="RUN-")
             venue.place("RUN-3")
             again = await broker.orders(prefix="RUN-")
@@ -186,7 +186,7 @@ def test_more_orders_than_a_page_are_listed_once_each(venue, monkeypatch):
         venue.place(f"RUN-{number}", type="limit", limit_price="50", qty="1")
 
     async def look():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             return await broker.orders(prefix="RUN-")
 
     assert [o.client_order_id for o in within(look())] == [f"RUN-{n}" for n in range(10)]
@@ -211,7 +211,7 @@ def test_a_submit_that_was_lost_on_its_way_is_unknown_and_not_sent_again(venue, 
     venue.faults(fault | {"where": "submit"})
 
     async def submit():
-        async with connected(venue, timeout_s=0.5) as (broker, _told):
+        async with connected(venue, timeout_s=0.5) as (broker, _reported):
             with pytest.raises(NoAnswer):
                 await broker.submit_order(order(5), client_order_id="RUN-1")
             return await broker.find_order("RUN-1")
@@ -225,7 +225,7 @@ def test_a_submit_beyond_the_rate_limit_is_sent_again_under_its_own_id(venue):
     venue.faults({"kind": "rate_limit", "where": "submit", "count": 3})
 
     async def submit():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             broker._http._backoff = Backoff(initial_s=0.01, limit_s=0.02)
             placed = await broker.submit_order(order(5), client_order_id="RUN-1")
             found = await broker.find_order("RUN-1")
@@ -243,10 +243,10 @@ def test_a_submit_whose_answer_was_lost_is_found_and_never_doubled(venue, fault)
     venue.faults(fault | {"where": "submit", "count": 1})
 
     async def submit():
-        async with connected(venue, timeout_s=0.5) as (broker, told):
+        async with connected(venue, timeout_s=0.5) as (broker, reported):
             with pytest.raises(NoAnswer):
                 await broker.submit_order(order(5), client_order_id="RUN-1")
-            await until(lambda: fills(told))
+            await until(lambda: fills(reported))
             found = await broker.find_order("RUN-1")
             again = await broker.submit_order(
                 order(5), client_order_id="RUN-1"
@@ -271,7 +271,7 @@ def test_many_submits_that_went_wrong_double_nothing_and_lose_nothing(venue):
 
     async def trade():
         arrived, lost = set(), set()
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             for number in range(CASES):
                 name = f"RUN-{number}"
                 try:
@@ -294,7 +294,7 @@ def test_an_id_that_is_taken_by_another_order_is_a_no(venue):
     venue.place("RUN-1", qty="3")
 
     async def submit():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             with pytest.raises(OrderRefused, match="taken by another order"):
                 await broker.submit_order(order(5), client_order_id="RUN-1")
 
@@ -303,7 +303,7 @@ def test_an_id_that_is_taken_by_another_order_is_a_no(venue):
 
 def test_an_answer_for_another_order_is_no_answer(venue):
     async def submit():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             answered = await broker._http.once("GET", "/v2/account")
             with pytest.raises(BrokerError):
                 broker._placed(answered, "RUN-1")
@@ -321,7 +321,7 @@ def test_questions_and_cancels_are_asked_again(venue, fault, where):
     venue.place("RUN-1", type="limit", limit_price="50")
 
     async def ask():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             await broker.find_order("RUN-1")
             broker._http._backoff = QUICK
             await asyncio.to_thread(venue.faults, fault | {"where": where, "count": 2})
@@ -337,7 +337,7 @@ def test_questions_and_cancels_are_asked_again(venue, fault, where):
 
 def test_a_question_without_an_answer_ends_in_an_error(venue):
     async def ask():
-        async with connected(venue) as (broker, _told):
+        async with connected(venue) as (broker, _reported):
             broker._http._backoff = QUICK
             await asyncio.to_thread(venue.faults, {"kind": "error", "where": "rest", "status": 500})
             with pytest.raises(BrokerError, match="HTTP status 500"):
@@ -352,41 +352,41 @@ def test_a_question_without_an_answer_ends_in_an_error(venue):
 @pytest.mark.parametrize("kind", ["drop", "silence"])
 def test_fills_the_stream_lost_are_found_by_asking(venue, kind):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await asyncio.to_thread(venue.faults, {"kind": kind, "where": "trade_updates"})
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            return list(told), await broker.find_order("RUN-1")
+            return list(reported), await broker.find_order("RUN-1")
 
-    told, found = within(trade())
+    reported, found = within(trade())
 
-    assert told == []
+    assert reported == []
     assert [execution.amount for execution in found.executions] == [5]
 
 
 def test_a_doubled_fill_has_one_execution_id(venue):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await asyncio.to_thread(venue.faults, {"kind": "duplicate", "where": "trade_updates"})
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            await until(lambda: len(told) == 4)
-            return told
+            await until(lambda: len(reported) == 4)
+            return reported
 
-    told = within(trade())
+    reported = within(trade())
 
-    assert len(fills(told)) == 2
-    assert len({fill.execution_id for fill in fills(told)}) == 1
+    assert len(fills(reported)) == 2
+    assert len({fill.execution_id for fill in fills(reported)}) == 1
 
 
 def test_a_fill_may_come_before_its_acceptance(venue):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await asyncio.to_thread(
                 venue.faults,
                 {"kind": "reorder", "where": "trade_updates", "event": "new", "count": 1},
             )
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            await until(lambda: len(told) == 2)
-            return told
+            await until(lambda: len(reported) == 2)
+            return reported
 
     fill, accepted = within(trade())
 
@@ -396,25 +396,25 @@ def test_a_fill_may_come_before_its_acceptance(venue):
 
 def test_late_updates_come_late_and_whole(venue):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await asyncio.to_thread(
                 venue.faults, {"kind": "delay", "where": "trade_updates", "delay_s": 0.2}
             )
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            early = list(told)
-            await until(lambda: fills(told))
-            return early, told
+            early = list(reported)
+            await until(lambda: fills(reported))
+            return early, reported
 
-    early, told = within(trade())
+    early, reported = within(trade())
 
     assert early == []
-    assert [type(event) for event in told] == [OrderUpdateEvent, OrderFillEvent]
+    assert [type(event) for event in reported] == [OrderUpdateEvent, OrderFillEvent]
 
 
 @pytest.mark.parametrize("how", ["disconnect", "restart", "fault"])
 def test_a_broken_stream_is_opened_again_and_says_so(venue, how):
     async def trade():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             if how == "fault":
                 await asyncio.to_thread(
                     venue.faults,
@@ -425,20 +425,20 @@ def test_a_broken_stream_is_opened_again_and_says_so(venue, how):
                 await asyncio.to_thread(venue.control, how)
             await until(lambda: broker.counters()["reconnects"] == 1)
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            await until(lambda: fills(told))
-            return told
+            await until(lambda: fills(reported))
+            return reported
 
-    told = within(trade())
+    reported = within(trade())
 
-    broke, back = [event for event in told if isinstance(event, SystemErrorEvent)]
+    broke, back = [event for event in reported if isinstance(event, SystemErrorEvent)]
     assert "broke" in broke.message
     assert "is back" in back.message
-    assert [fill.order_id for fill in fills(told)] == ["RUN-1"]
+    assert [fill.order_id for fill in fills(reported)] == ["RUN-1"]
 
 
 def test_disconnects_lose_no_subscription(venue):
     async def survive():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             broker._stream._backoff = type(QUICK)(initial_s=0.001, limit_s=0.002)
             for number in range(CASES):
                 await asyncio.to_thread(venue.control, "disconnect")
@@ -446,7 +446,7 @@ def test_disconnects_lose_no_subscription(venue):
                     lambda number=number: broker.counters()["reconnects"] == number + 1, every=0.001
                 )
             await broker.submit_order(order(5), client_order_id="RUN-1")
-            await until(lambda: fills(told))
+            await until(lambda: fills(reported))
 
     within(survive(), seconds=120)
 
@@ -454,7 +454,7 @@ def test_disconnects_lose_no_subscription(venue):
 # -- settings ------------------------------------------------------------------------
 
 
-def test_wrong_keys_are_told_at_connect(venue):
+def test_wrong_keys_are_reported_at_connect(venue):
     broker = broker_at(venue)
     wrong = type(broker)(KEY, "another", url_override=venue.url)
 
@@ -466,7 +466,7 @@ def test_wrong_keys_are_told_at_connect(venue):
     within(connect())
 
 
-def test_a_venue_that_is_not_there_is_told_at_connect():
+def test_a_venue_that_is_not_there_is_reported_at_connect():
     async def connect():
         from rbtlive.brokers import AlpacaBroker
 

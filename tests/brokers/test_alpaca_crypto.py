@@ -131,7 +131,7 @@ def test_the_sdk_trades_pairs_under_both_spellings(crypto_venue):
 
 def test_what_an_ioc_order_does_not_fill_at_once_is_cancelled(crypto_venue):
     async def session():
-        async with connected(crypto_venue, crypto_time_in_force="ioc") as (broker, _told):
+        async with connected(crypto_venue, crypto_time_in_force="ioc") as (broker, _reported):
             await broker.submit_order(
                 order("0.1", symbol="BTC/USD", limit="39000"), client_order_id="RUN-1"
             )
@@ -142,7 +142,7 @@ def test_what_an_ioc_order_does_not_fill_at_once_is_cancelled(crypto_venue):
 
 def test_a_pair_is_not_sold_beyond_what_is_held(crypto_venue):
     async def session():
-        async with connected(crypto_venue) as (broker, _told):
+        async with connected(crypto_venue) as (broker, _reported):
             with pytest.raises(OrderRefused, match="BTC/USD cannot be sold short"):
                 await broker.submit_order(order("-0.1", symbol="BTC/USD"), client_order_id="R-1")
 

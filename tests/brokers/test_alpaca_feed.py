@@ -63,7 +63,7 @@ def test_minutes_come_as_slices_of_all_symbols(minute_venue):
         async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 4)
-            await until(lambda: len(slices) == 4)  # a slice is over once all symbols have told
+            await until(lambda: len(slices) == 4)  # a slice is over once all symbols have reported
             return slices, troubles
 
     slices, troubles = within(watch())

@@ -128,17 +128,17 @@ def test_a_fill_carries_alpacas_execution_id():
     ],
 )
 def test_updates_say_where_an_order_stands(event, expected):
-    told, _order_id, _cumulative = read_message(update(event))
+    read, _order_id, _cumulative = read_message(update(event))
 
-    assert isinstance(told, OrderUpdateEvent)
-    assert (told.order_id, told.status, told.broker_order_id) == ("RUN-1", expected, ORDER["id"])
+    assert isinstance(read, OrderUpdateEvent)
+    assert (read.order_id, read.status, read.broker_order_id) == ("RUN-1", expected, ORDER["id"])
 
 
 def test_a_reject_carries_its_reason():
-    told, *_ = read_message(update("rejected", reason="no shares to borrow\x1b[2J"))
+    read, *_ = read_message(update("rejected", reason="no shares to borrow\x1b[2J"))
 
-    assert isinstance(told, OrderRejectEvent)
-    assert told.reason == "no shares to borrow [2J"
+    assert isinstance(read, OrderRejectEvent)
+    assert read.reason == "no shares to borrow [2J"
 
 
 @pytest.mark.parametrize("event", ["trade_bust", "trade_correct", "something_new"])
@@ -162,14 +162,14 @@ def test_a_fill_that_is_not_certain_is_named_and_left_out(change):
     broken["data"] |= change
     listener = stream()
 
-    told = listener.translate(broken)
+    read = listener.translate(broken)
 
-    assert isinstance(told, SystemErrorEvent)
-    assert "left out" in told.message
-    assert (told.source, told.timestamp, listener.quarantined) == ("alpaca", NOON, 1)
+    assert isinstance(read, SystemErrorEvent)
+    assert "left out" in read.message
+    assert (read.source, read.timestamp, listener.quarantined) == ("alpaca", NOON, 1)
 
 
-def test_an_execution_of_two_names_has_the_one_that_was_told_first():
+def test_an_execution_of_two_names_has_the_one_that_was_reported_first():
     known = KnownExecutions()
     facts = {"order_id": "o", "cumulative": Decimal(4), "amount": Decimal(4), "price": Decimal(10)}
 
@@ -180,7 +180,7 @@ def test_an_execution_of_two_names_has_the_one_that_was_told_first():
     )
 
 
-def test_two_executions_told_with_the_same_total_stay_two():
+def test_two_executions_reported_with_the_same_total_stay_two():
     known = KnownExecutions()
     facts = {"order_id": "o", "cumulative": Decimal(8), "amount": Decimal(4), "price": Decimal(10)}
 
@@ -205,14 +205,14 @@ def test_an_activity_is_an_execution():
     )
 
 
-def test_positions_are_signed_whichever_way_a_short_is_told():
-    told = [
+def test_positions_are_signed_whichever_way_a_short_is_written():
+    read = [
         {"symbol": "A", "qty": "5", "side": "long"},
         {"symbol": "B", "qty": "-5", "side": "short"},
         {"symbol": "C", "qty": "5", "side": "short"},
     ]
 
-    assert read_positions(told) == {"A": 5, "B": -5, "C": -5}
+    assert read_positions(read) == {"A": 5, "B": -5, "C": -5}
 
 
 def test_an_account_without_cash_is_no_account():
@@ -258,41 +258,41 @@ def damaged_updates(draw):
     return message
 
 
-def check_what_was_told(message, told):
-    """A fill is told only for what the message says in so many words."""
-    if isinstance(told, OrderFillEvent):
+def check_what_was_sent(message, read):
+    """A fill is reported only for what the message says in so many words."""
+    if isinstance(read, OrderFillEvent):
         data, order = message["data"], message["data"]["order"]
         assert data["event"] in {"fill", "partial_fill"}
-        assert told.execution_id == data["execution_id"]
-        assert told.order_id == order["client_order_id"]
-        assert abs(told.amount) == Decimal(str(data["qty"]))
-        assert told.price == Decimal(str(data["price"]))
-        assert (told.amount > 0) == (order["side"] == "buy")
+        assert read.execution_id == data["execution_id"]
+        assert read.order_id == order["client_order_id"]
+        assert abs(read.amount) == Decimal(str(data["qty"]))
+        assert read.price == Decimal(str(data["price"]))
+        assert (read.amount > 0) == (order["side"] == "buy")
         assert (
-            0 < abs(told.amount) <= Decimal(str(order["filled_qty"])) <= Decimal(str(order["qty"]))
+            0 < abs(read.amount) <= Decimal(str(order["filled_qty"])) <= Decimal(str(order["qty"]))
         )
-    elif told is not None:
-        assert isinstance(told, (OrderUpdateEvent, OrderRejectEvent, SystemErrorEvent))
-        told.model_dump_json()
+    elif read is not None:
+        assert isinstance(read, (OrderUpdateEvent, OrderRejectEvent, SystemErrorEvent))
+        read.model_dump_json()
 
 
 @settings(max_examples=CASES, deadline=None, derandomize=True)
 @given(damaged_updates())
 def test_a_damaged_update_crashes_nothing_and_fills_nothing_wrongly(message):
-    check_what_was_told(message, stream().translate(message))
+    check_what_was_sent(message, stream().translate(message))
 
 
 @settings(max_examples=CASES // 3, deadline=None, derandomize=True)
 @given(ANYTHING)
 def test_whatever_comes_crashes_nothing(message):
-    told = stream().translate(message)
+    read = stream().translate(message)
 
-    assert told is None or isinstance(told, SystemErrorEvent)
+    assert read is None or isinstance(read, SystemErrorEvent)
 
 
 @settings(max_examples=CASES // 3, deadline=None, derandomize=True)
 @given(st.data())
-def test_damaged_answers_are_told_as_such(data):
+def test_damaged_answers_are_reported_as_such(data):
     name = data.draw(st.sampled_from(sorted(ORDER)))
     for read, body in (
         (read_order, ORDER | {name: data.draw(ANYTHING)}),

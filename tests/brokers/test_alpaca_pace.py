@@ -137,14 +137,14 @@ def test_two_hundred_and_thirty_orders_of_a_bar_all_arrive_once(limit):
         assert len(wire.asked) == 230
 
 
-def linked(broker, clock, told):
+def linked(broker, clock, reported):
     core = core_of(Diary, daily_frame(4), simulated=False)
     return BrokerLink(
         broker,
         run_id="RUN",
         core=lambda: core,
-        tell=told.append,
-        tell_now=told.append,
+        tell=reported.append,
+        tell_now=reported.append,
         note=lambda *_note: None,
         clock=clock,
         settings=LinkSettings(),
@@ -161,13 +161,13 @@ async def for_seconds(work, seconds):
 
 
 def test_an_idle_session_asks_at_most_twenty_times_a_minute():
-    clock, told = VirtualClock(NOON), []
+    clock, reported = VirtualClock(NOON), []
     broker, wire = wired(clock)
     broker.feed.ask_data = _no_actions
 
-    run_virtually(for_seconds(linked(broker, clock, told).keep_asking(), 600), clock)
+    run_virtually(for_seconds(linked(broker, clock, reported).keep_asking(), 600), clock)
 
-    assert told == []
+    assert reported == []
     assert Counter(what for _when, what in wire.asked)["GET /v2/positions"] >= 35
     assert wire.most_in_a_minute() <= 20
 
@@ -180,28 +180,28 @@ async def _no_actions(_path, _query):
     "trouble", ["trading_blocked", "account_blocked", "trade_suspended_by_user", "RESTRICTED"]
 )
 def test_an_account_that_may_not_trade_any_more_halts(trouble):
-    clock, told = VirtualClock(NOON), []
+    clock, reported = VirtualClock(NOON), []
     broker, wire = wired(clock)
     broker.feed.ask_data = _no_actions
     change = {"status": trouble} if trouble.isupper() else {trouble: True}
     wire.account |= change
 
-    run_virtually(for_seconds(linked(broker, clock, told).keep_asking(), 40), clock)
+    run_virtually(for_seconds(linked(broker, clock, reported).keep_asking(), 40), clock)
 
-    (breaker,) = told
+    (breaker,) = reported
     assert breaker.name == "blind"
     assert "may not trade" in breaker.reason
 
 
 def test_an_account_that_cannot_be_read_for_fifteen_seconds_halts_once():
-    clock, told = VirtualClock(NOON), []
+    clock, reported = VirtualClock(NOON), []
     broker, wire = wired(clock)
 
     def cut(*_request, **_settings):
         raise ConnectionResetError
 
     wire.request = cut
-    link = linked(broker, clock, told)
+    link = linked(broker, clock, reported)
 
     async def both():
         await asyncio.gather(
@@ -210,6 +210,6 @@ def test_an_account_that_cannot_be_read_for_fifteen_seconds_halts_once():
 
     run_virtually(both(), clock)
 
-    breakers = [event for event in told if type(event).__name__ == "CircuitBreakerEvent"]
+    breakers = [event for event in reported if type(event).__name__ == "CircuitBreakerEvent"]
     assert [event.name for event in breakers] == ["blind"]
     assert "could not be read" in breakers[0].reason

@@ -62,7 +62,7 @@ def test_keys_come_from_the_environment(monkeypatch):
     }
 
 
-def test_missing_and_impossible_keys_are_told_without_showing_them(monkeypatch):
+def test_missing_and_impossible_keys_are_named_without_showing_them(monkeypatch):
     for variable in (
         "APCA_API_KEY_ID",
         "APCA_API_SECRET_KEY",
@@ -87,7 +87,7 @@ def test_no_failure_of_a_request_shows_a_key(venue, caplog):
     failures = []
 
     async def fail():
-        async with connected(venue, timeout_s=0.2) as (broker, _told):
+        async with connected(venue, timeout_s=0.2) as (broker, _reported):
             broker._http._backoff, broker._http._attempts = QUICK, 2
             for fault in ("reset_before", "error", "rate_limit", "delay"):
                 venue.faults({"kind": fault, "where": "rest", "delay_s": 0.5})

@@ -110,10 +110,10 @@ def test_a_refusal_that_was_lost_with_the_process_is_found_with_its_reason(tmp_p
         order = lambda: again.engine.core.state.orders.get_order("1")  # noqa: E731
         await hold(lambda: again.engine.failure or (order() and not order().is_open))
         await again.stop()
-        return order(), again.context.told
+        return order(), again.context.calls
 
-    order, told = run(refused())
+    order, calls = run(refused())
 
     assert (order.state, order.reason) == (OrderState.REJECTED, "no shares to borrow")
-    assert told == [("reject", "1", "no shares to borrow")]
+    assert calls == [("reject", "1", "no shares to borrow")]
     assert len(broker.sent) == 1

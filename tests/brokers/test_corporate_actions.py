@@ -266,13 +266,13 @@ def test_a_venue_tells_dividends_and_new_symbols_and_serves_the_new_one(venue):
     assert venue.control("symbol", {"symbol": "IBM", "new_symbol": "IBMX"})["orders"] == 2
     path = "/v1/corporate-actions?symbols=IBM&types=name_change,cash_dividend&end=2005-03-01"
 
-    _status, told = venue.request(path, keys=True)
+    _status, listed = venue.request(path, keys=True)
     venue.advance()
 
-    (change,) = told["corporate_actions"]["name_changes"]
+    (change,) = listed["corporate_actions"]["name_changes"]
     assert (change["old_symbol"], change["new_symbol"]) == ("IBM", "IBMX")
     assert change["process_date"] == "2005-01-04"
-    assert "forward_splits" not in told["corporate_actions"]
+    assert "forward_splits" not in listed["corporate_actions"]
     _status, (position,) = venue.request("/v2/positions", keys=True)
     _status, (order,) = venue.request("/v2/orders", keys=True)
     assert (position["symbol"], position["qty"], order["symbol"]) == ("IBMX", "10", "IBMX")

@@ -24,9 +24,9 @@ FIVE_MORE = "position of AAA: is 0 here and 5 at the broker"
 
 async def trading(broker, work, *, policy):
     """Run an engine whose order rests at the broker, do the work, and stop; return it
-    with the troubles it told.
+    with the errors it reported.
     """
-    source, told = Inbox(), []
+    source, reported = Inbox(), []
     engine = rbt.TradingEngine(
         Buyer,
         broker,
@@ -36,18 +36,18 @@ async def trading(broker, work, *, policy):
         link=LinkSettings(poll_s=0.01, policy=policy),
     )
     for kind in (SystemErrorEvent, CircuitBreakerEvent):
-        engine.dispatcher.register_handler(kind, told.append)
+        engine.dispatcher.register_handler(kind, reported.append)
     engine.on_message = engine.core.state.on_message = lambda _level, _text: None
     running = asyncio.create_task(engine.run())
     source.items.put_nowait(slices(daily_frame(8))[0])
     await until(
         lambda: engine.failure or (broker.sent and _only(engine).state is OrderState.PENDING)
     )
-    await work(engine, told)
+    await work(engine, reported)
     notes = [(row.type, row.data()) for row in engine.journal.rows() if row.kind == "note"]
     await engine.graceful_shutdown()
     await running
-    return engine, told, notes
+    return engine, reported, notes
 
 
 def _only(engine):
@@ -58,38 +58,40 @@ def _only(engine):
 def test_a_difference_while_trading_does_what_the_policy_says_and_is_never_silent(policy):
     broker = BookBroker()
 
-    async def work(engine, told):
+    async def work(engine, reported):
         broker.held["AAA"] = Decimal(5)  # bought by hand, meanwhile
-        await until(lambda: told or (engine.link.outside or {}).get("AAA"))
+        await until(lambda: reported or (engine.link.outside or {}).get("AAA"))
         looks = engine.link.polls
         await until(lambda: engine.link.polls > looks + 3)
 
-    engine, told, notes = run(trading(broker, work, policy=policy))
+    engine, reported, notes = run(trading(broker, work, policy=policy))
 
     assert engine.core.state.trading_state == ("halted" if policy == "halt" else "running")
     assert _only(engine).state is OrderState.PENDING
     assert not engine.portfolio.positions
     if policy == "halt":
-        assert isinstance(told[0], CircuitBreakerEvent)
-        assert (told[0].name, told[0].reason) == ("reconciliation", FIVE_MORE)
+        assert isinstance(reported[0], CircuitBreakerEvent)
+        assert (reported[0].name, reported[0].reason) == ("reconciliation", FIVE_MORE)
     elif policy == "warn":
-        assert [(event.source, event.message) for event in told] == [("reconciliation", FIVE_MORE)]
+        assert [(event.source, event.message) for event in reported] == [
+            ("reconciliation", FIVE_MORE)
+        ]
     else:
-        assert told == []
+        assert reported == []
         assert notes[-1] == ("HeldOutside", {"AAA": "5"})
 
 
 def test_an_order_that_the_broker_has_forgotten_halts_trading():
     broker = BookBroker()
 
-    async def work(engine, told):
+    async def work(engine, reported):
         broker.book.clear()
-        await until(lambda: told)
+        await until(lambda: reported)
 
-    engine, told, _notes = run(trading(broker, work, policy="halt"))
+    engine, reported, _notes = run(trading(broker, work, policy="halt"))
 
     assert engine.core.state.trading_state == "halted"
-    assert (told[0].name, told[0].reason) == (
+    assert (reported[0].name, reported[0].reason) == (
         "reconciliation",
         "order 1 (AAA): is pending here and unknown at the broker",
     )
@@ -98,7 +100,7 @@ def test_an_order_that_the_broker_has_forgotten_halts_trading():
 def test_orders_of_others_are_written_down_and_left_alone():
     broker = BookBroker()
 
-    async def work(engine, told):
+    async def work(engine, reported):
         for _time in range(3):
             broker.tell(
                 OrderUpdateEvent(
@@ -108,18 +110,18 @@ def test_orders_of_others_are_written_down_and_left_alone():
         await until(lambda: any(row.type == "ExternalOrder" for row in engine.journal.rows()))
         await until(broker._events.empty)
 
-    engine, told, notes = run(trading(broker, work, policy="halt"))
+    engine, reported, notes = run(trading(broker, work, policy="halt"))
 
     assert [facts for kind, facts in notes if kind == "ExternalOrder"] == [
         {"client_order_id": "by-hand-7"}
     ]
-    assert (told, broker.cancels, len(list(engine.order_manager))) == ([], [], 1)
+    assert (reported, broker.cancels, len(list(engine.order_manager))) == ([], [], 1)
 
 
 def test_many_orders_of_others_are_counted_and_not_written_down_each():
     broker = BookBroker()
 
-    async def work(engine, told):
+    async def work(engine, reported):
         for number in range(500):
             broker.tell(
                 OrderUpdateEvent(
@@ -130,13 +132,13 @@ def test_many_orders_of_others_are_counted_and_not_written_down_each():
             )
         await until(lambda: engine.link.external.count == 500)
 
-    _engine, told, notes = run(trading(broker, work, policy="halt"))
+    _engine, reported, notes = run(trading(broker, work, policy="halt"))
 
     named = [facts["client_order_id"] for kind, facts in notes if kind == "ExternalOrder"]
     counted = [facts["count"] for kind, facts in notes if kind == "ExternalOrders"]
     assert named == [f"by-hand-{number}" for number in range(20)]
     assert counted == [40, 80, 160, 320]
-    assert told == []
+    assert reported == []
 
 
 def test_a_start_on_an_unexplained_difference_is_refused_and_adopting_it_goes_on(tmp_path):

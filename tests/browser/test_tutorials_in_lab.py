@@ -97,8 +97,8 @@ def test_the_tutorial_on_live_trading_is_lived_through(browser, lab, screenshots
         proof.wait_for(timeout=90_000)
         wait_for_rest(page)
 
-        told = "\n".join(output(last).all_inner_texts())
-        assert re.findall(r"(orders|fills|performance) equal: +(\w+)", told) == [
+        text = "\n".join(output(last).all_inner_texts())
+        assert re.findall(r"(orders|fills|performance) equal: +(\w+)", text) == [
             ("orders", "True"),
             ("fills", "True"),
             ("performance", "True"),

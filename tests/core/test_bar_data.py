@@ -335,7 +335,7 @@ def test_the_time_is_the_bars_end() -> None:
 
 @pytest.mark.parametrize("loose", [False, True], ids=["strict", "loose"])
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda data, a: data.current(7, "close"), r"assets in data.current\(\) must be an asset"),
         (
@@ -373,10 +373,10 @@ def test_the_time_is_the_bars_end() -> None:
         (lambda data, a: data.window([7], "close", 2), r"assets in data.window\(\)"),
     ],
 )
-def test_a_wrong_type_is_refused_and_named(loose: bool, call: Any, told: str) -> None:
+def test_a_wrong_type_is_refused_and_named(loose: bool, call: Any, message: str) -> None:
     run = run_to(1, loose_names=loose)
 
-    with pytest.raises(TypeError, match=told):
+    with pytest.raises(TypeError, match=message):
         call(run.data, run.asset("A"))
 
 

@@ -157,28 +157,28 @@ def test_a_violation_tells_order_time_control_and_metadata() -> None:
 
 
 def test_with_log_a_violation_is_reported_and_the_order_passes() -> None:
-    control, told = MaxOrderSize("log", max_shares=10, max_notional=50), []
-    control.report = told.append
+    control, reported = MaxOrderSize("log", max_shares=10, max_notional=50), []
+    control.report = reported.append
 
     control.validate(ALFA, 11, Holding(), NOW, ABar(close=10))
 
-    (message,) = told  # of shares and of value: one order is told of once
+    (message,) = reported  # of shares and of value: one order is reported once
     assert message.startswith("an order for 11 shares of Equity(1 [ALFA]) at ")
     assert "MaxOrderSize" in message
 
 
-def test_with_log_an_assets_violations_are_told_by_the_first_the_10th_the_100th() -> None:
-    control, told = MaxOrderSize("log", max_shares=10), []
-    control.report = told.append
+def test_with_log_an_assets_violations_are_reported_at_the_first_the_10th_the_100th() -> None:
+    control, reported = MaxOrderSize("log", max_shares=10), []
+    control.report = reported.append
 
     for number in range(1, 1001):
         control.validate(ALFA, 10 + number, Holding(), NOW, ABar())
     control.validate(BETA, 11, Holding(), NOW, ABar())
 
-    assert [message.split(" shares")[0] for message in told] == [
+    assert [message.split(" shares")[0] for message in reported] == [
         f"an order for {amount}" for amount in (11, 20, 110, 1010, 11)
     ]
-    assert [re.findall(r"\(([\d,]+) times so far\)", message) for message in told] == [
+    assert [re.findall(r"\(([\d,]+) times so far\)", message) for message in reported] == [
         [],
         ["10"],
         ["100"],
@@ -205,13 +205,13 @@ def test_a_message_shows_an_amount_as_a_plain_number(amount, shown) -> None:
 
 
 def test_with_log_an_order_beyond_the_count_is_counted_too() -> None:
-    control, told = MaxOrderCount("log", 1), []
-    control.report = told.append
+    control, reported = MaxOrderCount("log", 1), []
+    control.report = reported.append
 
     for _ in range(3):
         control.validate(ALFA, 1, Holding(), NOW, ABar())
 
-    assert len(told) == 1
+    assert len(reported) == 1
     assert control.orders_placed == 3
     assert control.orders_placed == 3
 

@@ -98,7 +98,7 @@ def test_dates_of_another_zone_are_moved_to_utc():
 
 
 @pytest.mark.parametrize(
-    ("source", "options", "error", "told"),
+    ("source", "options", "error", "message"),
     [
         ("https://example.com/scores.csv", {}, NotBuilt, "download it first"),
         ("nowhere.csv", {}, UnreadableFile, "nowhere.csv"),
@@ -110,12 +110,12 @@ def test_dates_of_another_zone_are_moved_to_utc():
         (ROWS, {"special_params_checker": print}, NotBuilt, "URLs"),
     ],
 )
-def test_what_cannot_be_read_is_refused(source, options, error, told):
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_read_is_refused(source, options, error, message):
+    with pytest.raises(error, match=message):
         scores(source, **options)
 
 
-def test_a_date_format_is_told_to_have_no_effect():
+def test_a_date_format_has_no_effect_and_says_so():
     with pytest.warns(UserWarning, match="no effect"):
         scores(ROWS, date_format="%Y-%m-%d")
 

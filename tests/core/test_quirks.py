@@ -224,12 +224,12 @@ def test_daily_bars_that_end_at_midnight_are_shown_in_time_unless_with_quirks(qu
 
 def test_the_table_of_quirks_names_every_one():
     names = [field.name for field in fields(Quirks)]
-    told = ast.get_docstring(
+    docstring = ast.get_docstring(
         ast.parse(Path(Quirks.__module__.replace(".", "/") + ".py").read_text(encoding="utf-8"))
     )
 
     assert [
-        line.split("`")[1] for line in (told or "").splitlines() if line.startswith("| `")
+        line.split("`")[1] for line in (docstring or "").splitlines() if line.startswith("| `")
     ] == names
     assert (Quirks(*[False] * len(names)), Quirks(*[True] * len(names))) == (MENDED, AS_ZIPLINE)
     assert DAYS[0] == date(2017, 1, 3)

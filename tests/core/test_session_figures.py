@@ -170,11 +170,11 @@ def test_a_portfolio_worth_nothing_has_infinite_leverage() -> None:
 
 def test_figures_do_not_depend_on_the_decimal_context_of_whoever_reads() -> None:
     closings = [closing(held_of("3"), [0.123456789])] * FEW
-    told = compute_figures(closings, ending_value=ZERO, total_return=0.0)
+    reported = compute_figures(closings, ending_value=ZERO, total_return=0.0)
 
     with decimal.localcontext() as context:
         context.prec = 3
-        assert compute_figures(closings, ending_value=ZERO, total_return=0.0) == told
+        assert compute_figures(closings, ending_value=ZERO, total_return=0.0) == reported
 
 
 # -- rows ----------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def ran(
     return core
 
 
-def told(core: TradingCore) -> Any:
+def record_of(core: TradingCore) -> Any:
     # The text of a row shows every digit of every number.
     return list(map(repr, core.finish().sessions)), capture(core.state)
 
@@ -350,7 +350,7 @@ def test_a_run_is_the_same_whether_somebody_listens_to_its_closes_or_not(
 
     assert len(unheard.state.record.sessions) >= len(DAYS)
     assert any(row.positions for row in unheard.state.record.sessions)
-    assert told(unheard) == told(heard)
+    assert record_of(unheard) == record_of(heard)
 
 
 @pytest.mark.parametrize("heard", [False, True])

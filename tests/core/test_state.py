@@ -92,8 +92,8 @@ def test_a_sessions_row_and_its_transactions_survive():
     taken = 0
 
     for row in core.state.record.sessions:
-        told = json.loads(canonical_json(session_facts(row, core.state.record.transactions)))
-        back, transactions = session_of(told, assets, taken)
+        facts = json.loads(canonical_json(session_facts(row, core.state.record.transactions)))
+        back, transactions = session_of(facts, assets, taken)
         assert (
             transactions
             == core.state.record.transactions[row.transactions[0] : row.transactions[1]]
@@ -101,8 +101,8 @@ def test_a_sessions_row_and_its_transactions_survive():
         assert back.transactions == row.transactions
         assert back.positions == row.positions
         assert {
-            f: getattr(back, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))
-        } == {f: getattr(row, f) for f in told if f.endswith(("cash", "value", "pnl", "returns"))}
+            f: getattr(back, f) for f in facts if f.endswith(("cash", "value", "pnl", "returns"))
+        } == {f: getattr(row, f) for f in facts if f.endswith(("cash", "value", "pnl", "returns"))}
         taken += len(transactions)
     assert taken > 5
 

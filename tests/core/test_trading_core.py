@@ -258,7 +258,7 @@ def test_a_fill_from_a_venue_is_booked_before_the_strategy_hears_of_it():
     assert core.state.portfolio.conservation_error() == 0
 
 
-def test_an_execution_is_booked_once_however_often_it_is_told():
+def test_an_execution_is_booked_once_however_often_it_is_reported():
     core, first, _later = remote()
     for _time in range(3):
         core.process(fill(first, "1", 4, "x1"))
@@ -297,8 +297,8 @@ def test_rejects_and_updates_of_a_venue_reach_the_strategy_once():
             )
         )
 
-    told = [what for _b, what, _h in core.context.diary][3:]
-    assert told == ["third", "reject 2: no such symbol", "cancel 1: day over"]
+    calls = [what for _b, what, _h in core.context.diary][3:]
+    assert calls == ["third", "reject 2: no such symbol", "cancel 1: day over"]
     assert [core.state.orders.get_order(i).state for i in "12"] == [
         OrderState.EXPIRED,
         OrderState.REJECTED,

@@ -161,21 +161,21 @@ def test_ziplines_older_class_form_runs(strategy):
         lambda c, d: d.history([c.asset], "price", 5, "1d") / "x",
     ],
 )
-def test_code_for_pandas_over_polars_frames_is_told_the_argument(look):
+def test_code_for_pandas_over_polars_frames_learns_the_argument(look):
     with pytest.raises(Exception, match=r".") as raised:
         seen(look, frames="polars")
 
     assert FRAMES in raised.value.__notes__
 
 
-def test_a_negative_position_on_pandas_3_is_told_what_to_write():
+def test_a_negative_position_on_pandas_3_learns_what_to_write():
     with pytest.raises(KeyError) as raised:
         seen(lambda c, d: d.history(c.asset, "price", 5, "1d")[-1])
 
     assert POSITION in raised.value.__notes__
 
 
-def test_a_callback_with_other_arguments_is_told_which_it_gets():
+def test_a_callback_with_other_arguments_learns_which_it_gets():
     class Wrong(rbt.TradingAlgorithm):
         def initialize(self, context): ...
 
@@ -187,7 +187,7 @@ def test_a_callback_with_other_arguments_is_told_which_it_gets():
     assert ARGUMENTS in raised.value.__notes__
 
 
-def test_a_hook_with_other_arguments_is_told_too():
+def test_a_hook_with_other_arguments_learns_too():
     class Wrong(rbt.TradingAlgorithm):
         def on_order_fill(self, context, order): ...
 
@@ -255,7 +255,7 @@ def test_an_own_error_of_a_strategy_gets_no_note():
         ("qwertz", "it has strategy"),
     ],
 )
-def test_arguments_of_other_libraries_are_told_ours(name, hint):
+def test_arguments_of_other_libraries_are_answered_with_ours(name, hint):
     with pytest.raises(TypeError, match=hint):
         rbt.backtest({"initialize": print}, BARS, **{name: 1})
 

@@ -39,7 +39,7 @@ Price = float | None | tuple[float, float]
 
 def row_of(stamp: object, symbol: str, price: Price) -> tuple[Any, ...] | None:
     """Return a bar: open half below, high one above, low one below the close, volume
-    100 unless told; None if it is missing.
+    100 by default; None if it is missing.
     """
     if price is None:
         return None

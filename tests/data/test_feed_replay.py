@@ -43,7 +43,7 @@ def plan(**changes):
     return FeedPlan(calendar=XNYS, **changes)
 
 
-def told(events):
+def slices_of(events):
     return [
         (event.timestamp.day, {s: bar.close for s, bar in event.bars.items()}) for event in events
     ]
@@ -58,7 +58,7 @@ def test_every_session_is_one_slice_the_empty_ones_too():
 
     events = asyncio.run(collect(feed))
 
-    assert told(events) == [
+    assert slices_of(events) == [
         (2, {"A": Decimal("1.1"), "B": Decimal("0.1")}),
         (3, {"A": Decimal("1.2")}),
         (6, {}),

@@ -46,7 +46,7 @@ def close(day):
     return at(f"{day}T21:00:00")
 
 
-def told(events):
+def slices_of(events):
     """Reduce events to (time, symbols) for slices, and "error" for the rest."""
     return [
         (e.timestamp, sorted(e.bars)) if isinstance(e, MarketDataEvent) else "error" for e in events
@@ -61,9 +61,9 @@ def test_a_slice_is_closed_by_the_first_later_bar_or_by_the_end():
     builder = SliceBuilder(DAILY)
 
     assert fed(builder, bar(close("2020-01-02")), bar(close("2020-01-02"), "B")) == []
-    assert told(builder.add(bar(close("2020-01-03")))) == [(close("2020-01-02"), ["A", "B"])]
-    assert told(builder.finish()) == [(close("2020-01-03"), ["A"])]
-    assert told(builder.finish()) == []
+    assert slices_of(builder.add(bar(close("2020-01-03")))) == [(close("2020-01-02"), ["A", "B"])]
+    assert slices_of(builder.finish()) == [(close("2020-01-03"), ["A"])]
+    assert slices_of(builder.finish()) == []
 
 
 def test_slots_without_bars_become_empty_slices():
@@ -71,7 +71,7 @@ def test_slots_without_bars_become_empty_slices():
 
     events = fed(builder, bar(close("2020-01-02")), bar(close("2020-01-08")))
 
-    assert told(events) == [
+    assert slices_of(events) == [
         (close("2020-01-02"), ["A"]),
         (close("2020-01-03"), []),
         (close("2020-01-06"), []),
@@ -85,7 +85,7 @@ def test_minute_slots_go_on_over_night_without_the_hours_between():
 
     events = fed(builder, bar(at("2020-01-02T20:58:00")), bar(at("2020-01-03T14:32:00")))
 
-    assert told(events) == [
+    assert slices_of(events) == [
         (at("2020-01-02T20:58:00"), ["A"]),
         (at("2020-01-02T20:59:00"), []),
         (at("2020-01-02T21:00:00"), []),
@@ -103,7 +103,7 @@ def test_a_list_is_one_whole_slice_and_closes_at_once():
         [],
     )
 
-    assert told(events) == [(close("2020-01-02"), ["A"]), (close("2020-01-03"), ["A", "B"])]
+    assert slices_of(events) == [(close("2020-01-02"), ["A"]), (close("2020-01-03"), ["A", "B"])]
 
 
 def test_a_market_data_event_is_a_whole_slice_even_without_bars():
@@ -114,7 +114,7 @@ def test_a_market_data_event_is_a_whole_slice_even_without_bars():
 
     events = fed(builder, MarketDataEvent(timestamp=close("2020-01-02"), bars={}), full)
 
-    assert told(events) == [(close("2020-01-02"), []), (close("2020-01-03"), ["A"])]
+    assert slices_of(events) == [(close("2020-01-02"), []), (close("2020-01-03"), ["A"])]
     assert events[1] == full
 
 
@@ -191,7 +191,7 @@ def test_a_bad_bar_is_left_out_named_and_counted_and_stops_nothing(name):
 
     events = fed(builder, bar(close("2020-01-02"), "B"), item, bar(close("2020-01-03")))
 
-    assert told(events) == ["error", (close("2020-01-02"), ["B"])]
+    assert slices_of(events) == ["error", (close("2020-01-02"), ["B"])]
     assert dict(builder.quarantined) == {reason: 1}
     error = events[0]
     assert (error.source, error.timestamp) == ("feed", close("2020-01-02"))
@@ -212,7 +212,7 @@ def test_late_and_double_bars_are_left_out_by_name():
         [bar(close("2020-01-07")), bar(close("2020-01-08"), "B")],
     )
 
-    assert told(events) == [
+    assert slices_of(events) == [
         "error",
         "error",
         (close("2020-01-03"), ["A"]),
@@ -233,10 +233,10 @@ def test_a_minute_bar_belongs_to_a_whole_minute_of_a_session():
         *(bar(at(f"2020-01-02T{t}")) for t in ("14:30:00", "14:31:30", "21:01:00", "14:31:00")),
     )
 
-    assert told(events) == ["error", "error"]
+    assert slices_of(events) == ["error", "error"]
     assert 'labels="start"' in events[1].message
     assert builder.quarantined["outside_session"] == 3
-    assert told(builder.finish()) == [(at("2020-01-02T14:31:00"), ["A"])]
+    assert slices_of(builder.finish()) == [(at("2020-01-02T14:31:00"), ["A"])]
 
 
 def test_known_symbols_are_found_in_any_case_and_spelled_as_the_assets_are():
@@ -244,23 +244,23 @@ def test_known_symbols_are_found_in_any_case_and_spelled_as_the_assets_are():
 
     fed(builder, bar(close("2020-01-02"), "BRK.b"))
 
-    assert told(builder.finish()) == [(close("2020-01-02"), ["Brk.B"])]
+    assert slices_of(builder.finish()) == [(close("2020-01-02"), ["Brk.B"])]
 
 
 def test_the_clock_closes_what_is_over_and_later_bars_for_it_are_late():
     builder = SliceBuilder(MINUTELY, after=at("2020-01-02T14:31:00"))
 
-    assert told(builder.close_through(at("2020-01-02T14:32:30"))) == [
+    assert slices_of(builder.close_through(at("2020-01-02T14:32:30"))) == [
         (at("2020-01-02T14:32:00"), [])
     ]
-    assert told(
+    assert slices_of(
         fed(builder, bar(at("2020-01-02T14:33:00")), bar(at("2020-01-02T14:32:00"), "B"))
     ) == ["error"]
-    assert told(builder.close_through(at("2020-01-02T14:34:59"))) == [
+    assert slices_of(builder.close_through(at("2020-01-02T14:34:59"))) == [
         (at("2020-01-02T14:33:00"), ["A"]),
         (at("2020-01-02T14:34:00"), []),
     ]
-    assert told(builder.close_through(at("2020-01-02T14:34:59"))) == []
+    assert slices_of(builder.close_through(at("2020-01-02T14:34:59"))) == []
     assert builder.quarantined["out_of_order"] == 1
 
 
@@ -272,7 +272,7 @@ def test_a_run_taken_up_again_skips_what_is_not_later_and_fills_the_gap():
         *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-07", "2020-01-06")),
     )
 
-    assert told(events) == [(close("2020-01-06"), []), "error"]
+    assert slices_of(events) == [(close("2020-01-06"), []), "error"]
     assert builder.skipped == 2
 
 
@@ -286,7 +286,7 @@ def test_a_source_opened_again_may_repeat_itself():
         *(bar(close(day)) for day in ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-03")),
     )
 
-    assert told(events) == [(close("2020-01-03"), ["A"])]
+    assert slices_of(events) == [(close("2020-01-03"), ["A"])]
     assert (builder.skipped, builder.quarantined.total()) == (3, 0)
 
 
@@ -295,9 +295,9 @@ def test_a_bar_from_the_future_is_left_out_where_there_is_a_clock():
 
     events = fed(builder, bar(close("2020-01-03")), bar(close("2020-01-06")), bar(date(2020, 1, 7)))
 
-    assert told(events) == ["error"]
+    assert slices_of(events) == ["error"]
     assert builder.quarantined == {"future": 2}
-    assert told(builder.finish()) == [(close("2020-01-03"), ["A"]), "error"]
+    assert slices_of(builder.finish()) == [(close("2020-01-03"), ["A"]), "error"]
 
 
 def test_bars_beyond_the_last_session_end_the_feed():
@@ -305,9 +305,9 @@ def test_bars_beyond_the_last_session_end_the_feed():
 
     events = fed(builder, bar(close("2020-01-03")), bar(close("2020-01-06")))
 
-    assert told(events) == [(close("2020-01-03"), ["A"])]
+    assert slices_of(events) == [(close("2020-01-03"), ["A"])]
     assert builder.ended
-    assert told(builder.close_through(close("2020-01-10"))) == []
+    assert slices_of(builder.close_through(close("2020-01-10"))) == []
 
 
 def test_symbols_nobody_wants_only_tell_the_time():
@@ -320,7 +320,7 @@ def test_symbols_nobody_wants_only_tell_the_time():
         bar(close("2020-01-03"), "A"),
     )
 
-    assert told([*events, *builder.finish()]) == [
+    assert slices_of([*events, *builder.finish()]) == [
         (close("2020-01-02"), []),
         (close("2020-01-03"), ["A"]),
     ]
@@ -333,12 +333,12 @@ def test_the_state_has_moved_on_before_the_events_are_taken():
     waiting = builder.add(bar(close("2020-01-07")))
     after = builder.add(bar(close("2020-01-08")))
 
-    assert told(waiting) == [
+    assert slices_of(waiting) == [
         (close("2020-01-02"), ["A"]),
         (close("2020-01-03"), []),
         (close("2020-01-06"), []),
     ]
-    assert told(after) == [(close("2020-01-07"), ["A"])]
+    assert slices_of(after) == [(close("2020-01-07"), ["A"])]
 
 
 def test_trusted_models_equal_checked_ones():
@@ -516,9 +516,9 @@ def test_the_short_way_of_a_plain_bar_leads_where_the_long_one_does(
     for step, symbol, price, shape in steps:
         stamp += timedelta(minutes=step)
         item = as_item(stamp, symbol, price, shape)
-        told_by_one, told_by_other = (list(builder.add(item)) for builder in (quick, thorough))
+        from_one, from_other = (list(builder.add(item)) for builder in (quick, thorough))
 
-        assert told_by_one == told_by_other
+        assert from_one == from_other
         for name in ("bars", "slices", "empty", "skipped", "quarantined", "ended", "now"):
             assert getattr(quick, name) == getattr(thorough, name)
     assert list(quick.finish()) == list(thorough.finish())

@@ -36,7 +36,7 @@ def configured(source, *, plan=None, **settings):
     return feed
 
 
-def told(events):
+def slices_of(events):
     """Reduce events to (number of the session, symbols), errors to their message."""
     return [
         (CLOSES.index(e.timestamp), "".join(sorted(e.bars)))
@@ -47,7 +47,7 @@ def told(events):
 
 
 async def collect(feed):
-    return told([event async for event in feed])
+    return slices_of([event async for event in feed])
 
 
 async def given(*items):
@@ -123,7 +123,7 @@ def test_waits_grow_to_their_limit_and_jitter_only_shortens_them():
     assert backoff.delay_s(3, chance=1) == 2
 
 
-def test_a_feed_gives_up_after_as_many_attempts_as_it_was_told():
+def test_a_feed_gives_up_after_as_many_attempts_as_it_was_set():
     async def connect(symbols):
         raise ConnectionError("down")
         yield
@@ -174,7 +174,7 @@ def test_the_clock_closes_slices_of_a_silent_source_and_what_comes_later_is_late
             seen.append(event)
             if len(seen) == 2:
                 release.set()
-        return told(seen)
+        return slices_of(seen)
 
     seen = asyncio.run(scenario())
 
@@ -218,7 +218,7 @@ class Outage:
             self.seen.append(event)
             if len(self.seen) == count:
                 break
-        return told(self.seen)
+        return slices_of(self.seen)
 
 
 def test_while_the_source_is_away_the_clock_closes_nothing_and_what_was_missed_comes_in_its_place():
@@ -312,7 +312,7 @@ def test_a_bar_of_a_slice_that_the_clock_closed_before_the_drop_was_seen_is_name
                 feed.close_through(CLOSES[2])
             if len(seen) == 3:
                 silent.set()
-        return told(seen), feed.counters()
+        return slices_of(seen), feed.counters()
 
     seen, stats = asyncio.run(scenario())
 
@@ -342,7 +342,7 @@ def test_subscribing_while_running_opens_the_source_again_for_the_new_symbols():
                 feed.subscribe(["B"])
             if len(seen) == 2:
                 feed.unsubscribe(["A"])
-        return opened, told(seen), feed.counters()
+        return opened, slices_of(seen), feed.counters()
 
     opened, seen, stats = asyncio.run(scenario())
 
@@ -351,7 +351,7 @@ def test_subscribing_while_running_opens_the_source_again_for_the_new_symbols():
     assert (stats["resubscribed"], stats["reconnects"], stats["drops"]) == (2, 0, 0)
 
 
-def test_subscribing_on_an_iterator_that_cannot_be_told_filters_its_bars():
+def test_subscribing_on_an_iterator_that_cannot_subscribe_filters_its_bars():
     feed = configured(given(bar(0), bar(0, "B"), bar(1, "B"), bar(2)))
     feed.subscribe("A")
 
@@ -397,7 +397,7 @@ def test_an_iterator_stopped_and_attached_again_loses_nothing_that_was_read_ahea
         await events.aclose()
         second = as_feed(source)
         second.configure(FeedPlan(calendar=XNYS, after=seen[-1].timestamp))
-        return told([*seen, *[event async for event in second]])
+        return slices_of([*seen, *[event async for event in second]])
 
     seen = asyncio.run(scenario())
 

@@ -313,7 +313,7 @@ def test_the_morning_sees_the_session_before_as_it_looks_after_todays_split(live
 
 
 @BOTH
-def test_the_morning_sees_the_coming_bar_only_if_told_to(live: bool) -> None:
+def test_the_morning_sees_the_coming_bar_only_if_asked(live: bool) -> None:
     run = Run(portal({"A": RISING}), live=live, look_ahead_before_start=True)
 
     run.to_morning(2)

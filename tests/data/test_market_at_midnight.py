@@ -53,7 +53,7 @@ def test_before_the_first_bar_nothing_is_read_not_even_from_the_end() -> None:
 
 
 @BOTH
-def test_days_that_begin_at_midnight_are_seen_late_only_if_told_to(live: bool) -> None:
+def test_days_that_begin_at_midnight_are_seen_late_only_if_asked(live: bool) -> None:
     days = bars({"A": RISING}, [date(2017, 1, day) for day in range(3, 11)])
     data = PolarsDataPortal(days, calendar="24/7")
     first = data.calendar.number(date(2017, 1, 3)) - FIRST

@@ -252,13 +252,13 @@ def test_bars_outside_the_calendar_are_counted_over_all_parts(tmp_path: Path) ->
     night = bars().with_columns(pl.col("timestamp") + timedelta(hours=9))
     few = night.sample(bars().height // 200, seed=1)
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         portal = portal_of(written(pl.concat([bars(), few]), tmp_path))
 
-    assert [(warning.category, warning.filename) for warning in told] == [(DataWarning, __file__)]
+    assert [(warning.category, warning.filename) for warning in warned] == [(DataWarning, __file__)]
     assert f"{few.height} of {bars().height + few.height} minute_bars are left out" in str(
-        told[0].message
+        warned[0].message
     )
     assert portal.minutes is not None
     assert portal.minutes.height == bars().height

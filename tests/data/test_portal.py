@@ -43,7 +43,7 @@ DIVIDENDS = {
 }
 
 
-def told(error: type[Exception], **tables: object) -> str:
+def message_of(error: type[Exception], **tables: object) -> str:
     with pytest.raises(error) as caught:
         PolarsDataPortal(daily(), **{name: pl.DataFrame(table) for name, table in tables.items()})
     assert type(caught.value) is error
@@ -290,7 +290,7 @@ def test_sids_and_sizes_from_pandas_and_csv_may_be_floats(tmp_path):
     ],
 )  # fmt: skip
 def test_a_wrong_row_of_the_assets_is_an_error_that_names_it(error, table, words):
-    assert words in told(error, assets=table)
+    assert words in message_of(error, assets=table)
 
 
 # Splits and dividends
@@ -372,10 +372,10 @@ def test_tables_may_come_from_csv(tmp_path):
 def test_a_split_or_dividend_in_a_year_no_calendar_knows_is_an_error():
     far = [date(9999, 1, 4)]
 
-    assert "was not in splits for MSFT on 9999-01-04" in told(
+    assert "was not in splits for MSFT on 9999-01-04" in message_of(
         InvalidSplit, splits=SPLITS | {"effective_date": far}
     )
-    assert "were not in dividends for AAPL on 2012-11-23" in told(
+    assert "were not in dividends for AAPL on 2012-11-23" in message_of(
         InvalidDividend, dividends=DIVIDENDS | {"pay_date": far}
     )
 
@@ -386,7 +386,7 @@ def test_a_split_without_a_positive_ratio_is_an_error(ratio):
 
     assert (
         f"ratio must be finite and above zero: was {ratio!r} in splits for MSFT on 2012-11-24"
-        in told(InvalidSplit, splits=table)
+        in message_of(InvalidSplit, splits=table)
     )
 
 
@@ -394,7 +394,7 @@ def test_a_split_without_a_positive_ratio_is_an_error(ratio):
 def test_a_dividend_without_an_amount_is_an_error(amount):
     table = DIVIDENDS | {"amount": pl.Series([amount], dtype=pl.Float64)}
 
-    message = told(InvalidDividend, dividends=table)
+    message = message_of(InvalidDividend, dividends=table)
 
     assert (
         f"amount must be finite and not negative: was {amount!r} in dividends for AAPL on "
@@ -406,15 +406,15 @@ def test_a_row_that_is_there_twice_is_an_error():
     splits = {name: value * 2 for name, value in SPLITS.items()} | {"ratio": [0.5, 0.25]}
     dividends = {name: value * 2 for name, value in DIVIDENDS.items()}
 
-    assert "was twice in splits for MSFT on 2012-11-24" in told(InvalidSplit, splits=splits)
-    assert "was twice in dividends for AAPL on 2012-11-23" in told(
+    assert "was twice in splits for MSFT on 2012-11-24" in message_of(InvalidSplit, splits=splits)
+    assert "was twice in dividends for AAPL on 2012-11-23" in message_of(
         InvalidDividend, dividends=dividends
     )
 
 
 @pytest.mark.parametrize(("name", "table"), [("splits", SPLITS), ("dividends", DIVIDENDS)])
 def test_a_split_or_dividend_of_an_unknown_asset_is_an_error_that_suggests_one(name, table):
-    message = told(UnknownSymbol, **{name: table | {"symbol": ["MSTF"]}})
+    message = message_of(UnknownSymbol, **{name: table | {"symbol": ["MSTF"]}})
 
     assert (
         message
@@ -426,10 +426,10 @@ def test_a_split_or_dividend_of_an_unknown_asset_is_an_error_that_suggests_one(n
 def test_a_split_or_dividend_without_a_column_or_a_date_is_an_error(name, table):
     time = "effective_date" if name == "splits" else "ex_date"
 
-    assert f"{name} must have a column '{time}'" in told(
+    assert f"{name} must have a column '{time}'" in message_of(
         MissingColumn, **{name: {k: v for k, v in table.items() if k != time}}
     )
-    assert f"column '{time}' of {name} must not be null" in told(
+    assert f"column '{time}' of {name} must not be null" in message_of(
         MissingValue, **{name: table | {time: [None]}}
     )
 
@@ -443,7 +443,7 @@ def test_an_asset_is_found_in_either_case():
     assert portal.asset("aapl") is portal.asset("AAPL") is portal.assets[0]
 
 
-def test_symbols_that_differ_only_in_case_are_told_apart_when_written_exactly():
+def test_symbols_that_differ_only_in_case_are_kept_apart_when_written_exactly():
     portal = PolarsDataPortal(daily(["BRKA", "BRKa"]))
 
     assert portal.asset("BRKa").symbol == "BRKa"

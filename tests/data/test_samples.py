@@ -73,14 +73,16 @@ def test_prices_are_not_adjusted_for_the_split_of_apple_in_2005(portal):
 
 
 def test_dividends_are_whole_cents_on_known_days(portal):
-    told = {(portal.assets[one.asset].symbol, one.ex_date): one.amount for one in portal.dividends}
+    amounts = {
+        (portal.assets[one.asset].symbol, one.ex_date): one.amount for one in portal.dividends
+    }
 
-    assert len(told) == len(portal.dividends) == 92
-    assert told["MSFT", date(2004, 11, 15)] == Decimal(
+    assert len(amounts) == len(portal.dividends) == 92
+    assert amounts["MSFT", date(2004, 11, 15)] == Decimal(
         "3.08"
     )  # three dollars once, and eight cents as always
-    assert told["AAPL", date(2012, 8, 9)] == Decimal("2.65")
-    assert all(amount == amount.quantize(Decimal("0.01")) for amount in told.values())
+    assert amounts["AAPL", date(2012, 8, 9)] == Decimal("2.65")
+    assert all(amount == amount.quantize(Decimal("0.01")) for amount in amounts.values())
 
 
 def test_pay_dates_are_the_ex_dates(portal):
@@ -131,9 +133,9 @@ def test_the_files_are_small_and_say_where_they_come_from():
         SAMPLES.joinpath(f"us_daily_{name}.parquet").stat().st_size
         for name in ("bars", "splits", "dividends")
     )
-    told = SAMPLES.joinpath("README.md").read_text(encoding="utf-8")
+    amounts = SAMPLES.joinpath("README.md").read_text(encoding="utf-8")
 
     assert size < 2_000_000
-    assert "bokeh_sampledata" in told
-    assert "public domain" in told
-    assert "`pay_date` is the ex date" in told
+    assert "bokeh_sampledata" in amounts
+    assert "public domain" in amounts
+    assert "`pay_date` is the ex date" in amounts

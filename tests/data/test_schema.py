@@ -29,7 +29,7 @@ from rbtlive.errors import (
 from tests.data.frames import DAYS, at, daily, minutes, with_value
 
 
-def told(
+def message_of(
     error: type[DataError], frame: pl.DataFrame, *, minute: bool = False, calendar: str = "XNYS"
 ) -> str:
     with pytest.raises(error) as caught:
@@ -42,14 +42,14 @@ def told(
 
 @pytest.mark.parametrize("name", ["symbol", "open", "high", "low", "close", "volume"])
 def test_a_missing_column_is_an_error_that_lists_what_is_there(name):
-    message = told(MissingColumn, daily().drop(name))
+    message = message_of(MissingColumn, daily().drop(name))
 
     assert message.startswith(f"bars must have a column '{name}': has date, ")
     assert message.endswith("add it or rename one")
 
 
 def test_a_column_in_capitals_is_named_as_the_one_to_rename():
-    message = told(MissingColumn, daily().rename({"close": "Close"}))
+    message = message_of(MissingColumn, daily().rename({"close": "Close"}))
 
     assert message == (
         "bars must have a column 'close': has date, symbol, open, high, low, Close, volume; rename "
@@ -58,17 +58,19 @@ def test_a_column_in_capitals_is_named_as_the_one_to_rename():
 
 
 def test_bars_without_any_time_lack_the_column_date():
-    assert "must have a column 'date'" in told(MissingColumn, daily().drop("date"))
+    assert "must have a column 'date'" in message_of(MissingColumn, daily().drop("date"))
 
 
 def test_minute_bars_need_a_timestamp_even_if_there_is_a_date():
-    assert "minute_bars must have a column 'timestamp'" in told(MissingColumn, daily(), minute=True)
+    assert "minute_bars must have a column 'timestamp'" in message_of(
+        MissingColumn, daily(), minute=True
+    )
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close"])
 @pytest.mark.parametrize("value", [-0.01, math.inf, -math.inf])
 def test_a_negative_or_infinite_price_is_an_error_that_names_the_bar(name, value):
-    message = told(InvalidPrice, with_value(daily(), 3, {name: value}))
+    message = message_of(InvalidPrice, with_value(daily(), 3, {name: value}))
 
     assert message.startswith(
         f"{name} must be finite and not negative: was {value!r} in bars for MSFT on 2012-11-23; "
@@ -79,7 +81,7 @@ def test_a_negative_or_infinite_price_is_an_error_that_names_the_bar(name, value
 def test_a_negative_or_infinite_volume_is_an_error(value):
     frame = daily().with_columns(pl.col("volume").cast(pl.Float64))
 
-    message = told(InvalidVolume, with_value(frame, 0, {"volume": value}))
+    message = message_of(InvalidVolume, with_value(frame, 0, {"volume": value}))
 
     assert message.startswith(
         f"volume must be finite and not negative: was {float(value)!r} in bars for AAPL on "
@@ -88,7 +90,7 @@ def test_a_negative_or_infinite_volume_is_an_error(value):
 
 
 def test_a_high_below_the_low_is_an_error_that_tells_both():
-    message = told(HighBelowLow, with_value(daily(), 5, {"high": 201.0, "low": 201.5}))
+    message = message_of(HighBelowLow, with_value(daily(), 5, {"high": 201.0, "low": 201.5}))
 
     assert message.startswith(
         "high must not be below low: was 201.0 with low 201.5 in bars for MSFT on 2012-11-26"
@@ -100,7 +102,7 @@ def test_a_high_below_the_low_is_an_error_that_tells_both():
 def test_a_value_missing_beside_a_close_is_an_error(name, value):
     frame = daily().with_columns(pl.col("volume").cast(pl.Float64))
 
-    message = told(MissingValue, with_value(frame, 2, {name: value}))
+    message = message_of(MissingValue, with_value(frame, 2, {name: value}))
 
     was = "null" if value is None else "nan"
     assert message.startswith(
@@ -111,7 +113,9 @@ def test_a_value_missing_beside_a_close_is_an_error(name, value):
 def test_several_bad_rows_are_counted_and_the_first_is_named():
     frame = with_value(with_value(daily(), 1, {"low": -5.0}), 4, {"low": -6.0})
 
-    assert "was -5.0 in bars for MSFT on 2012-11-21 (2 rows are so)" in told(InvalidPrice, frame)
+    assert "was -5.0 in bars for MSFT on 2012-11-21 (2 rows in all)" in message_of(
+        InvalidPrice, frame
+    )
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
@@ -125,16 +129,16 @@ def test_a_row_without_close_is_a_missing_bar_whatever_else_it_holds(value):
 
 
 def test_bars_of_nothing_but_missing_bars_are_an_error():
-    assert "was empty" in told(
+    assert "was empty" in message_of(
         EmptyData, daily().with_columns(close=pl.lit(None, dtype=pl.Float64))
     )
-    assert "was empty" in told(EmptyData, daily().clear())
+    assert "was empty" in message_of(EmptyData, daily().clear())
 
 
 def test_a_duplicate_is_an_error_that_tells_both_closes():
     frame = pl.concat([daily(), with_value(daily(), 2, {"close": 102.5})[2:3]])
 
-    message = told(DuplicateBar, frame)
+    message = message_of(DuplicateBar, frame)
 
     assert message.startswith(
         "(date, symbol) must be unique in bars: was there 2 times for AAPL on 2012-11-23, with "
@@ -149,7 +153,7 @@ def test_a_duplicate_of_which_one_close_is_missing_is_none():
 
 
 def test_a_duplicate_minute_is_an_error():
-    message = told(DuplicateBar, minutes([at(14, 31), at(14, 32), at(14, 31)]), minute=True)
+    message = message_of(DuplicateBar, minutes([at(14, 31), at(14, 32), at(14, 31)]), minute=True)
 
     assert message.startswith(
         "(timestamp, symbol) must be unique in minute_bars: was there 2 times for AAPL on "
@@ -158,7 +162,7 @@ def test_a_duplicate_minute_is_an_error():
 
 
 def test_two_daily_timestamps_within_one_session_are_a_duplicate():
-    message = told(DuplicateBar, minutes([at(20, 0), at(21, 0)]))
+    message = message_of(DuplicateBar, minutes([at(20, 0), at(21, 0)]))
 
     assert "one row a session and symbol: 1 sessions have more" in message
 
@@ -166,7 +170,7 @@ def test_two_daily_timestamps_within_one_session_are_a_duplicate():
 def test_a_bar_on_a_day_that_is_no_session_is_an_error_that_suggests_24_7():
     thanksgiving = date(2012, 11, 22)
 
-    message = told(BarOutsideSession, daily(days=(DAYS[0], thanksgiving)))
+    message = message_of(BarOutsideSession, daily(days=(DAYS[0], thanksgiving)))
 
     assert message.startswith(
         "date must be a session of XNYS: was AAPL on 2012-11-22 in bars (2 rows are not "
@@ -177,7 +181,7 @@ def test_a_bar_on_a_day_that_is_no_session_is_an_error_that_suggests_24_7():
 
 @pytest.mark.parametrize("day", [date(1960, 1, 4), date(9999, 1, 4)])
 def test_a_bar_before_or_far_after_what_is_known_is_outside(day):
-    assert f"was AAPL on {day}" in told(BarOutsideSession, daily(["AAPL"], [*DAYS, day]))
+    assert f"was AAPL on {day}" in message_of(BarOutsideSession, daily(["AAPL"], [*DAYS, day]))
 
 
 @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])
@@ -187,7 +191,7 @@ def test_a_column_of_no_numbers_is_an_error_that_shows_a_value(name, dtype):
         pl.lit({pl.String: "12.5", pl.Boolean: True, pl.Date: DAYS[0]}[dtype]).alias(name)
     )
 
-    message = told(WrongColumnType, frame)
+    message = message_of(WrongColumnType, frame)
 
     assert message.startswith(f"column '{name}' of bars must hold numbers: was {dtype}")
     assert "AAPL on 2012-11-21" in message
@@ -221,7 +225,7 @@ def test_decimals_are_read_exactly():
 
 @pytest.mark.parametrize("value", [7, 2.5, True])
 def test_symbols_that_are_no_text_are_an_error(value):
-    message = told(WrongColumnType, daily().with_columns(symbol=pl.lit(value)))
+    message = message_of(WrongColumnType, daily().with_columns(symbol=pl.lit(value)))
 
     assert message.startswith("column 'symbol' of bars must hold text: was ")
 
@@ -246,7 +250,7 @@ def test_categories_are_text():
     [({"symbol": None}, "null"), ({"symbol": ""}, "empty"), ({"date": None}, "null")],
 )
 def test_a_bar_without_symbol_or_date_is_an_error_that_names_the_other(values, what):
-    message = told(MissingValue, with_value(daily(), 3, values))
+    message = message_of(MissingValue, with_value(daily(), 3, values))
 
     assert f"column '{next(iter(values))}' of bars must not be {what}" in message
     assert ("MSFT on an unknown date" if "date" in values else "2012-11-23") in message
@@ -269,7 +273,7 @@ def test_dates_may_be_text_or_midnights():
 def test_a_date_with_a_time_of_day_is_an_error_that_points_to_timestamp():
     frame = daily().with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=16))
 
-    message = told(WrongColumnType, frame)
+    message = message_of(WrongColumnType, frame)
 
     assert "must hold dates: was 2012-11-21 16:00:00 in AAPL on 2012-11-21 16:00:00" in message
     assert "'timestamp'" in message
@@ -279,13 +283,13 @@ def test_a_date_with_a_time_of_day_is_an_error_that_points_to_timestamp():
 def test_text_that_is_no_date_is_an_error_that_shows_it(text):
     frame = daily().with_columns(pl.col("date").cast(pl.String))
 
-    message = told(WrongColumnType, with_value(frame, 3, {"date": text}))
+    message = message_of(WrongColumnType, with_value(frame, 3, {"date": text}))
 
     assert f"was {text!r} in MSFT on {text}" in message
 
 
 def test_dates_as_whole_numbers_are_an_error():
-    assert "must hold dates: was Int64 (20121121 in AAPL on 20121121)" in told(
+    assert "must hold dates: was Int64 (20121121 in AAPL on 20121121)" in message_of(
         WrongColumnType, daily().with_columns(date=pl.lit(20121121, dtype=pl.Int64))
     )
 
@@ -293,7 +297,7 @@ def test_dates_as_whole_numbers_are_an_error():
 def test_timestamps_as_whole_numbers_are_an_error():
     frame = minutes([at(14, 31)]).with_columns(timestamp=pl.lit(1353508260, dtype=pl.Int64))
 
-    assert "must hold date-times (UTC, the END of the bar): was Int64" in told(
+    assert "must hold date-times (UTC, the END of the bar): was Int64" in message_of(
         WrongColumnType, frame, minute=True
     )
 
@@ -307,7 +311,7 @@ def test_a_daily_timestamp_is_the_end_of_its_bar_or_midnight_of_its_label():
 
 
 def test_a_daily_timestamp_outside_every_session_is_an_error():
-    assert "was AAPL on 2012-11-21 23:30:00 UTC" in told(
+    assert "was AAPL on 2012-11-21 23:30:00 UTC" in message_of(
         BarOutsideSession, minutes([at(21, 0), at(23, 30)])
     )
 
@@ -356,7 +360,7 @@ def test_minutes_outside_the_session_are_left_out_with_one_warning_that_counts_t
 
 
 def test_minutes_all_outside_the_session_are_an_error():
-    message = told(EmptyData, minutes([at(3, 0), at(4, 0)]), minute=True)
+    message = message_of(EmptyData, minutes([at(3, 0), at(4, 0)]), minute=True)
 
     assert "in any of the 2 minute_bars, the first is AAPL on 2012-11-21 03:00:00 UTC" in message
 

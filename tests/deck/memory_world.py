@@ -31,7 +31,7 @@ ZERO = Decimal(0)
 
 
 class Account:
-    """The broker's side: one account, whoever is connected to it.
+    """The broker's side: one account, and any number of connections to it.
 
     Attributes:
         orders: By client order id, oldest first.
@@ -77,7 +77,7 @@ class Account:
             self.fill(client_id)
         return self.orders[client_id].broker_order_id
 
-    def fill(self, client_id, amount=None, *, told=True):
+    def fill(self, client_id, amount=None, *, reported=True):
         order = self.orders[client_id]
         amount = order.amount - order.filled if amount is None else Decimal(amount)
         at = order.limit or self.prices[order.symbol]
@@ -95,7 +95,7 @@ class Account:
         self.cash -= amount * at
         self.held[order.symbol] = self.held.get(order.symbol, ZERO) + amount
         self.cost[order.symbol] = at
-        if told:
+        if reported:
             self.tell(
                 OrderFillEvent(
                     timestamp=self.now,

@@ -1,7 +1,7 @@
 """A process that forks a session for every line it reads:
 `FOLDER SESSIONS FREQUENCY CRASH_AT`.
 
-The child writes a byte for every bar, so that whoever reads can kill it at any of them;
+The child writes a byte for every bar, so that its parent can kill it at any of them;
 CRASH_AT, if not 0, is the number of the journal's commit at which it kills itself,
 negative before the commit and positive after it. When a child has ended, the parent
 writes a line with its exit code. Forking is what makes hundreds of processes
@@ -19,7 +19,7 @@ from rbtlive.runtime.journal.journal import Journal
 from tests.builders import Churn, daily_frame, minute_frame
 
 
-class Told(Churn):
+class Reporting(Churn):
     """The strategy, with a byte to the reader for every bar."""
 
     def handle_data(self, context, data):
@@ -55,7 +55,7 @@ async def session(folder, sessions, frequency):
     """Attach, and wait for the end."""
     feed = rbt.ReplayFeed(bars_of(sessions, frequency))
     running = rbt.attach(
-        Told,
+        Reporting,
         rbt.PaperBroker(),
         feed=feed,
         journal=folder,

@@ -33,17 +33,17 @@ def main(arguments: list[str] | None = None) -> int:
             place = Path(folder) / str(runs)
             for _death in range(chance.randint(1, 5)):
                 if chance.random() < 0.5:
-                    code, _told = host.run(
+                    code, _reported = host.run(
                         place, wanted.sessions, kill_after=chance.randrange(wanted.sessions)
                     )
                 else:
-                    code, _told = host.run(
+                    code, _reported = host.run(
                         place,
                         wanted.sessions,
                         crash_at=chance.choice((-1, 1)) * chance.randint(1, 20),
                     )
                 deaths += code == KILLED
-            code, _told = host.run(place, wanted.sessions)
+            code, _reported = host.run(place, wanted.sessions)
             if rows_of(place, "s") != unbroken:
                 wrong += 1
                 print(f"run {runs} of seed {wanted.seed} differs from the unbroken one")

@@ -13,7 +13,7 @@ KILLED = -signal.SIGKILL
 
 
 class Host:
-    """Starts a session's process again and again, and kills it when it is told to."""
+    """Starts a session's process again and again, and kills it when it is reported to."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -33,16 +33,16 @@ class Host:
             folder: Of the journals; without spaces.
             sessions: How many sessions the bars have.
             frequency: How long its bars are.
-            kill_after: Kill the process once it has told of so many bars.
+            kill_after: Kill the process once it has reported of so many bars.
             crash_at: Let it kill itself at this commit of the journal, before it if
                 negative.
 
         Returns:
-            Its exit code, negative if a signal ended it, and how many bars it told of.
+            Its exit code, negative if a signal ended it, and how many bars it reported of.
         """
         process = self._process
         process.stdin.write(f"{folder} {sessions} {frequency} {crash_at}\n".encode())
-        told, text = 0, b""
+        reported, text = 0, b""
         pid = None
         while not (text.endswith(b"\n") and b"ended " in text):
             read = process.stdout.read(1)
@@ -50,11 +50,11 @@ class Host:
             text += read
             if pid is None and text.endswith(b"\n") and b"pid " in text:
                 pid = int(text.rpartition(b"pid ")[2].split()[0])
-            told += read == b"."
-            if kill_after is not None and told >= kill_after and pid is not None:
+            reported += read == b"."
+            if kill_after is not None and reported >= kill_after and pid is not None:
                 os.kill(pid, signal.SIGKILL)
                 kill_after = None
-        return int(text.rpartition(b"ended ")[2]), told
+        return int(text.rpartition(b"ended ")[2]), reported
 
     def close(self) -> None:
         """End the process."""

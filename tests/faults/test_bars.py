@@ -24,6 +24,7 @@ from tests.builders import (
     rows_of,
     run,
     slices,
+    until,
     whole,
 )
 
@@ -212,7 +213,7 @@ def test_a_first_daily_bar_that_still_forms_is_processed_at_its_close():
     """A polled daily feed: the clock is set by hand."""
     first, following = DAYS[0], DAYS[1]
     close = first[0].timestamp
-    clock, told = VirtualClock(close - timedelta(hours=3)), []
+    clock, reported = VirtualClock(close - timedelta(hours=3)), []
     items: asyncio.Queue[object] = asyncio.Queue()
 
     async def source():
@@ -231,24 +232,25 @@ def test_a_first_daily_bar_that_still_forms_is_processed_at_its_close():
             portal=PolarsDataPortal(daily_frame()),
             clock=clock,
         )
-        engine.dispatcher.register_handler(MarketDataEvent, told.append)
+        engine.dispatcher.register_handler(MarketDataEvent, reported.append)
         running = asyncio.create_task(engine.run())
         for hours, price in ((0, 60), (1, 61), (1, 62)):
             clock.advance(hours * 3600)
             items.put_nowait(
                 [bar.model_copy(update={"close": price, "high": 999}) for bar in first]
             )
+            await until(items.empty)
             await turns()
             engine.timekeeper.begin(engine.core)
             await turns()
-        before = list(told)
+        before = list(reported)
         clock.advance(3600 * 1 + 901)
         engine.timekeeper.begin(engine.core)
-        await turns()
-        closed = list(told)
+        await until(lambda: reported)
+        closed = list(reported)
         clock.advance((following[0].timestamp - clock.now()).total_seconds() + 1)
         items.put_nowait(list(following))
-        await turns()
+        await until(lambda: len(reported) == 2)
         await engine.graceful_shutdown()
         await running
         return before, closed
@@ -259,7 +261,7 @@ def test_a_first_daily_bar_that_still_forms_is_processed_at_its_close():
     assert [(e.timestamp, {float(b.close) for b in e.bars.values()}) for e in closed] == [
         (close, {62.0})
     ]
-    assert [event.timestamp for event in told] == [close, following[0].timestamp]
+    assert [event.timestamp for event in reported] == [close, following[0].timestamp]
 
 
 def test_a_clock_beyond_the_calendar_is_named(tmp_path, monkeypatch):

@@ -185,7 +185,7 @@ def unknown(stamp, count):
         ("iterator", "a bar, a mapping or a list of them is expected"),
     ],
 )
-def test_a_source_that_gives_too_much_at_once_is_told_of_in_a_few_lines(tmp_path, what, said):
+def test_a_source_that_gives_too_much_at_once_is_reported_in_a_few_lines(tmp_path, what, said):
     frame = daily_frame(8)
     days = slices(frame)
     given = {

@@ -37,9 +37,9 @@ async def trading(broker, work, *, policy="halt", strategy=Buyer):
         own_capital=True,
         link=LinkSettings(poll_s=QUICK_S, policy=policy),
     )
-    told = []
+    reported = []
     for kind in (SystemErrorEvent, CircuitBreakerEvent):
-        engine.dispatcher.register_handler(kind, told.append)
+        engine.dispatcher.register_handler(kind, reported.append)
     task = asyncio.create_task(engine.run())
 
     async def bar():
@@ -53,7 +53,7 @@ async def trading(broker, work, *, policy="halt", strategy=Buyer):
     await work(engine, bar)
     await engine.graceful_shutdown()
     await task
-    return engine, told
+    return engine, reported
 
 
 def order(engine, number="1"):
@@ -78,22 +78,26 @@ def test_two_executions_that_are_too_much_together_are_named_and_left_to_the_rec
         )  # before the first was taken from the queue
         reconciled = "is 6 here and 12 at the broker"
         await until(
-            lambda: engine.failure or any(reconciled in _text(event) for event in told_of(engine))
+            lambda: (
+                engine.failure or any(reconciled in _text(event) for event in reported_by(engine))
+            )
         )
         await bar()
 
-    engine, told = run(trading(broker, work, policy=policy))
+    engine, reported = run(trading(broker, work, policy=policy))
 
     assert engine.state == "stopped"
     assert (order(engine).state, order(engine).filled) == (OrderState.PARTIALLY_FILLED, 6)
     assert held(engine) == 6
     assert engine.core.state.trading_state == ("halted" if policy == "halt" else "running")
     excess = "order 1 (AAA): execution x2 of 6 fills more than was ordered, 10 with 6 filled: it is not booked"
-    assert [event.message for event in told if getattr(event, "source", "") == "book"] == [excess]
+    assert [event.message for event in reported if getattr(event, "source", "") == "book"] == [
+        excess
+    ]
     assert engine.portfolio.conservation_error() == 0
 
 
-def told_of(engine):
+def reported_by(engine):
     return [event for _seq, event in engine.journal.events()]
 
 
@@ -123,24 +127,24 @@ def test_an_execution_that_cannot_be_is_named_and_changes_nothing(amount, order_
         )
         await bar()
 
-    engine, told = run(trading(BookBroker(), work))
+    engine, reported = run(trading(BookBroker(), work))
 
-    assert [said in event.message for event in told] == [True]
+    assert [said in event.message for event in reported] == [True]
     assert (order(engine).filled, held(engine)) == (0, 0)
-    assert "OrderFillEvent" not in {event.event_type for event in told}
+    assert "OrderFillEvent" not in {event.event_type for event in reported}
 
 
-def test_an_execution_told_again_is_no_surprise():
+def test_an_execution_reported_again_is_no_surprise():
     broker = BookBroker()
 
     async def work(engine, bar):
-        broker.fill(broker.sent[0], 10, told=3)
+        broker.fill(broker.sent[0], 10, reports=3)
         await until(lambda: order(engine).state is OrderState.FILLED)
         await bar()
 
-    engine, told = run(trading(broker, work))
+    engine, reported = run(trading(broker, work))
 
-    assert told == []
+    assert reported == []
     assert held(engine) == 10
 
 
@@ -334,7 +338,7 @@ def test_what_a_lost_order_has_filled_refuses_the_start_instead_of_being_doubled
         )
         session.engine.abandon()
         await session.wait()
-        broker.fill(broker.sent[0], 10, told=0)
+        broker.fill(broker.sent[0], 10, reports=0)
         torn(tmp_path, "Target", from_type="MarketDataEvent")
         again = rbt.attach(Target, broker, feed=Silent(days[1:]), **options)
         with pytest.raises(

@@ -57,19 +57,19 @@ class Whispers(BookBroker):
     """A broker whose stream says what a test wants it to.
 
     Attributes:
-        told: What was understood of it.
+        reported: What was understood of it.
     """
 
     def __init__(self):
         super().__init__()
-        self.stream, self.told, self._messages = stream(), [], asyncio.Queue()
+        self.stream, self.reported, self._messages = stream(), [], asyncio.Queue()
 
     async def events(self):
         """Yield what the messages say."""
         while True:
             event = self.stream.translate(await self._messages.get())
             if event is not None:
-                self.told.append(event)
+                self.reported.append(event)
                 yield event
             self._messages.task_done()
 
@@ -124,7 +124,7 @@ async def until_end(items):
 
 
 async def session_that_hears(said):
-    """Return an engine that was told all of it, its broker, and the events it
+    """Return an engine that received all of it, its broker, and the events it
     processed.
     """
     broker, items, events = Whispers(), asyncio.Queue(), []
@@ -154,12 +154,12 @@ async def session_that_hears(said):
     return engine, broker, events
 
 
-def believable(told):
+def believable(reported):
     """Return the executions that can be: of our order, its way, each id once, and not
     beyond what was ordered.
     """
     found, filled = {}, Decimal(0)
-    for event in told:
+    for event in reported:
         if not isinstance(event, OrderFillEvent) or event.order_id != f"{RUN_ID}-1":
             continue
         if event.execution_id in found or event.amount >= 0 or filled + event.amount < AMOUNT:
@@ -180,7 +180,7 @@ def test_whatever_broker_and_feed_say_a_session_goes_on_and_fills_nothing_wrongl
     engine, broker, events = run(session_that_hears(said))
 
     core = engine.core
-    expected = believable(broker.told)
+    expected = believable(broker.reported)
     assert engine.state == "stopped"
     assert core.state.orders.executions == set(expected)
     booked = {t.execution_id: (t.amount, t.price) for t in core.state.record.transactions}

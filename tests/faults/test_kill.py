@@ -54,7 +54,7 @@ def test_a_session_killed_at_random_instants_does_what_the_unbroken_one_does(
     for _death in range(3):
         # a child that is carried on replays what it knows first, and tells of every bar
         # again
-        code, _told = host.run(tmp_path, SESSIONS, kill_after=chance.randint(0, SESSIONS - 1))
+        code, _reported = host.run(tmp_path, SESSIONS, kill_after=chance.randint(0, SESSIONS - 1))
         deaths += code == KILLED
 
     rows = carried_on(host, tmp_path, SESSIONS)
@@ -79,7 +79,7 @@ def test_a_session_that_dies_at_a_commit_does_what_the_unbroken_one_does(
 def test_a_session_of_minutes_killed_in_its_middle_does_what_the_unbroken_one_does(
     host, unbroken, tmp_path, kill_after
 ):
-    code, _told = host.run(tmp_path, 1, frequency="1m", kill_after=kill_after)
+    code, _reported = host.run(tmp_path, 1, frequency="1m", kill_after=kill_after)
 
     rows = carried_on(host, tmp_path, 1, frequency="1m")
 
@@ -94,7 +94,7 @@ def test_a_session_over_bars_of_any_interval_is_carried_on(
     host, unbroken, tmp_path, frequency, kill_after
 ):
     sessions = LENGTHS[frequency]
-    code, _told = host.run(tmp_path, sessions, frequency=frequency, kill_after=kill_after)
+    code, _reported = host.run(tmp_path, sessions, frequency=frequency, kill_after=kill_after)
 
     rows = carried_on(host, tmp_path, sessions, frequency=frequency)
 

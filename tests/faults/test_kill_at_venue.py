@@ -78,7 +78,7 @@ def test_a_venue_that_is_killed_and_comes_back_with_its_book_has_each_order_once
     assert run.wrong() == []
 
 
-def test_what_is_lost_doubled_or_different_is_told(unbroken):
+def test_what_is_lost_doubled_or_different_is_reported(unbroken):
     lost, doubled, different = (copy.deepcopy(unbroken) for _ in range(3))
     lost.ids.remove("2")
     doubled.ids.append("2")

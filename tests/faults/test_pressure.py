@@ -35,7 +35,7 @@ class Large(rbt.TradingAlgorithm):
 
 
 class Burst:
-    """A live source that gives a bar, and when it is told to, all others as fast as
+    """A live source that gives a bar, and when it is reported to, all others as fast as
     they are taken.
     """
 
@@ -78,7 +78,7 @@ def test_order_events_are_never_refused_while_the_queue_is_full_and_bars_wait():
             queue.put(OrderUpdateEvent(timestamp=now, order_id="1", status=OrderState.PENDING))
             await asyncio.sleep(0)
         for number in range(SHARES):
-            broker.fill(broker.sent[0], 1, execution_id=f"x{number}", told=0)
+            broker.fill(broker.sent[0], 1, execution_id=f"x{number}", reports=0)
             engine.enqueue(
                 OrderFillEvent(
                     timestamp=now,

@@ -37,9 +37,9 @@ def test_a_disk_that_the_system_lets_grow_no_further_halts_trading_and_loses_not
         command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
 
-    told = process.stdout.splitlines()[-1]
-    assert told.startswith(f"{outcome} JournalUnwritable: journal s.sqlite cannot be used: ")
-    assert "look for a full disk" in told
+    reported = process.stdout.splitlines()[-1]
+    assert reported.startswith(f"{outcome} JournalUnwritable: journal s.sqlite cannot be used: ")
+    assert "look for a full disk" in reported
     assert max(path.stat().st_size for path in tmp_path.glob("s.sqlite*")) <= limit_bytes
     session = carried_on(tmp_path, "s")
     assert same(rbt.backtest(Churn, daily_frame(BARS)), session.result())

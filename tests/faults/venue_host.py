@@ -318,7 +318,7 @@ async def tell(running, folder):
     """Write a line whenever everything has settled; at the end of the bars write down
     what it came to, and stop.
     """
-    engine, told = running.engine, None
+    engine, latest = running.engine, None
     while engine.state in {"starting", "running"}:
         await asyncio.sleep(0.002)
         if engine.state != "running":
@@ -329,15 +329,15 @@ async def tell(running, folder):
             cash = (await engine.broker.account()).cash
         except BrokerError:
             continue  # the venue is killed too, now and then
-        if now == told or not has_settled(engine, us_of(datetime.fromisoformat(now)), theirs):
+        if now == latest or not has_settled(engine, us_of(datetime.fromisoformat(now)), theirs):
             continue
         if cash != engine.core.state.portfolio.cash or not knows_names(engine, now):
             await asyncio.sleep(SOON_S)  # an activity is booked by the next look
             engine.link._look_now.set()
             continue
-        told = now
-        if datetime.fromisoformat(told) < moments()[-1]:
-            os.write(1, f"settled {told}\n".encode())
+        latest = now
+        if datetime.fromisoformat(latest) < moments()[-1]:
+            os.write(1, f"settled {latest}\n".encode())
             continue
         (folder / FINAL).write_text(json.dumps(books(engine)))
         await running.stop()

@@ -88,7 +88,7 @@ class Run:
         resumed: How often rows from before were replayed.
         booked: Amounts of the cash activities that were booked, by kind.
         packed: How many stretches of the journal's rows were packed at its end.
-        missed: Points at which no session died although it was told to.
+        missed: Points at which no session died although it was asked to.
         seconds: How long it took.
     """
 

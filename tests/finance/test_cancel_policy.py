@@ -21,7 +21,7 @@ def test_the_other_one_never_does() -> None:
     assert not any(NeverCancel().should_cancel(event) for event in SessionEvent)
 
 
-def test_only_the_end_of_day_policy_tells_of_it_unless_told_not_to() -> None:
+def test_only_the_end_of_day_policy_tells_of_it_unless_switched_off() -> None:
     assert EODCancel().warn_on_cancel
     assert not EODCancel(warn_on_cancel=False).warn_on_cancel
     assert not NeverCancel().warn_on_cancel

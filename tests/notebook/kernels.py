@@ -185,12 +185,12 @@ class Kernel:
 
     def is_busy(self, cell):
         """Say whether a cell has begun."""
-        return self._was_told(cell, "busy")
+        return self._was_sent(cell, "busy")
 
     def _is_idle(self, cell):
-        return self._was_told(cell, "idle")
+        return self._was_sent(cell, "idle")
 
-    def _was_told(self, cell, state):
+    def _was_sent(self, cell, state):
         return any(
             message["msg_type"] == "status"
             and message["content"]["execution_state"] == state
@@ -230,7 +230,7 @@ class Panel:
 
     @property
     def heard(self):
-        """What the kernel told the views, in order."""
+        """What the kernel sent the views, in order."""
         return [
             content["data"]["content"]
             for content in self._kernel.messages("comm_msg")
@@ -238,5 +238,5 @@ class Panel:
         ]
 
     def of_kind(self, kind):
-        """Return what was told of one kind."""
+        """Return what was sent of one kind."""
         return [message for message in self.heard if message["t"] == kind]

@@ -26,11 +26,11 @@ SCRIPT = """
     import rbtlive as rbt
     from tests.builders import Churn, Gated, daily_frame
 
-    class Told(Churn):
+    class Reporting(Churn):
         def handle_data(self, context, data):
             super().handle_data(context, data)
             if context.bars == 7:
-                ours = signal.getsignal(signal.SIGINT)  # before anybody can be told to interrupt
+                ours = signal.getsignal(signal.SIGINT)  # before anybody can be asked to interrupt
                 print("seven", flush=True)
                 {stuck}
 
@@ -46,7 +46,7 @@ SCRIPT = """
             pass
 
     try:
-        session = rbt.run(Told, rbt.PaperBroker(), feed=Gated(daily_frame(), 7), journal=sys.argv[1], name="s")
+        session = rbt.run(Reporting, rbt.PaperBroker(), feed=Gated(daily_frame(), 7), journal=sys.argv[1], name="s")
     except KeyboardInterrupt:
         print("interrupted", flush=True)
         raise
@@ -89,7 +89,7 @@ def test_a_script_that_is_interrupted_stops_gracefully(tmp_path, number):
 def test_a_second_interrupt_leaves_at_once_and_loses_nothing(tmp_path):
     source = SCRIPT.replace("Gated(daily_frame(), 7)", "Stubborn(daily_frame(), 7)")
     slow = script(
-        tmp_path / "slow", source.replace("    class Told", STUBBORN + "\n    class Told")
+        tmp_path / "slow", source.replace("    class Reporting", STUBBORN + "\n    class Reporting")
     )
     slow.send_signal(signal.SIGINT)
     assert slow.stdout.readline() == "asked\n"
@@ -131,14 +131,18 @@ def test_a_callback_that_never_returns_is_left_by_the_second_interrupt(tmp_path)
     assert len(moments(tmp_path, "s")) == 7
     session = run(
         whole(
-            Told, tmp_path, feed=rbt.ReplayFeed(daily_frame()), name="s", on_divergence="positions"
+            Reporting,
+            tmp_path,
+            feed=rbt.ReplayFeed(daily_frame()),
+            name="s",
+            on_divergence="positions",
         )
     )
     assert len(moments(tmp_path, "s")) == 40
     assert session.state == "stopped"
 
 
-class Told(Churn):
+class Reporting(Churn):
     """The script's strategy, mended."""
 
 
@@ -161,7 +165,7 @@ def test_a_script_runs_to_the_end_of_its_feed(tmp_path):
     assert session.parity().identical
 
 
-def test_a_script_is_told_what_ended_its_session(tmp_path):
+def test_a_script_learns_what_ended_its_session(tmp_path):
     with pytest.raises(errors.UnknownParameter):
         rbt.run(
             Hold,

@@ -15,7 +15,7 @@ MARK = ContextVar("mark", default="unset")
 
 
 class Tick(rbt.TradingAlgorithm):
-    """Buy a third of something on each bar, and call whoever wants to know."""
+    """Buy a third of something on each bar, and call those who asked for it."""
 
     on_bar = staticmethod(lambda _count: None)
 

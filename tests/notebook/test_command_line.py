@@ -125,7 +125,7 @@ def test_a_file_without_one_strategy_is_named(algo, capsys, text, found):
     assert found in capsys.readouterr().err
 
 
-def test_a_file_that_imports_zipline_is_told_the_other_name(algo):
+def test_a_file_that_imports_zipline_learns_the_other_name(algo):
     with pytest.raises(ModuleNotFoundError) as raised:
         main(["run", "-t", "from zipline.api import order", *SPAN])
 

@@ -51,7 +51,7 @@ def test_a_second_interrupt_gets_through_at_once():
     assert done == ["half of it"]
 
 
-def test_a_body_that_fails_is_told_of_beside_the_interrupt():
+def test_a_body_that_fails_is_reported_beside_the_interrupt():
     with pytest.raises(KeyboardInterrupt) as ended:
         held_back(interrupt, lambda: 1 / 0)
 

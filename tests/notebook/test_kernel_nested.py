@@ -44,19 +44,19 @@ def test_the_archived_patch_loses_a_cell_of_kernels_from_7_on_and_is_warned_of(k
     kernel.run("import nest_asyncio\nnest_asyncio.apply()")
 
     kernel.run("session = attach()\nawait session.wait()")
-    told = "".join(content["text"] for content in kernel.messages("stream"))
+    printed = "".join(content["text"] for content in kernel.messages("stream"))
     kept = queued_during(kernel, "asyncio.get_event_loop().run_until_complete(asyncio.sleep(0.5))")
 
-    assert "nest_asyncio has patched asyncio: it is archived" in told
+    assert "nest_asyncio has patched asyncio: it is archived" in printed
     assert kept == (major < 7)
 
 
 def test_the_archived_patch_is_warned_of_where_its_successor_comes_too_late(kernel):
     kernel.run("import nest_asyncio\nnest_asyncio.apply()\nrbt.enable_nested_loop()")
 
-    told = "".join(content["text"] for content in kernel.messages("stream"))
+    printed = "".join(content["text"] for content in kernel.messages("stream"))
 
-    assert "restart the kernel without nest_asyncio.apply()" in told
+    assert "restart the kernel without nest_asyncio.apply()" in printed
 
 
 def test_an_enabled_nested_loop_loses_no_cell_and_lets_a_cell_wait_without_await(kernel):

@@ -28,14 +28,16 @@ def test_a_session_is_steered_from_a_subshells_thread(kernel):
     )
     subshell = kernel.subshell()
 
-    told = kernel.run("session.pause()\nprint(threading.current_thread().name)", subshell=subshell)
+    printed = kernel.run(
+        "session.pause()\nprint(threading.current_thread().name)", subshell=subshell
+    )
     kernel.run("await until(lambda: session.state == 'paused')")
     kernel.run("session.resume()", subshell=subshell)
     kernel.run("await until(lambda: session.state == 'running')")
     report = kernel.run("print((await session.kill()).confirmed)", subshell=subshell)
     kernel.run("session.resume()\nfeed.allow(40)\nawait session.wait()", subshell=None)
 
-    assert ("MainThread" in told) == (subshell is None)
+    assert ("MainThread" in printed) == (subshell is None)
     assert report.strip() == "True"
     assert kernel.run(
         "print(session.parity().identical, len(session.result().performance))"

@@ -143,7 +143,7 @@ def test_a_syntax_error_points_at_the_cells_own_line(shell):
         ),
     ],
 )
-def test_a_cell_that_is_no_strategy_is_told_why(shell, cell, error, words):
+def test_a_cell_that_is_no_strategy_learns_why(shell, cell, error, words):
     with pytest.raises(rbt.errors.RbtliveError, match=re.escape(words)) as raised:
         make(shell, "name", cell)
 
@@ -164,7 +164,7 @@ def test_a_cell_that_is_no_strategy_is_told_why(shell, cell, error, words):
         ("sessions", "sma", "takes no arguments"),
     ],
 )
-def test_a_wrong_line_is_told_what_was_expected(shell, magic, text, words):
+def test_a_wrong_line_learns_what_was_expected(shell, magic, text, words):
     make(shell, "sma", SMA)
 
     assert words in usage_error(shell, magic, text)
@@ -186,7 +186,7 @@ def test_sessions_are_attached_listed_and_stopped_by_name(shell):
             shell, "attach", "sma --feed feed --start 2005-01-03 --end 2005-12-30 --param size=7"
         )
         listed = line(shell, "sessions")
-        told, shown = repr(listed), listed._repr_html_()
+        still, shown = repr(listed), listed._repr_html_()
         with pytest.raises(
             rbt.errors.UnknownSession,
             match="no session 'smaa' runs in this kernel: running are sma",
@@ -194,15 +194,15 @@ def test_sessions_are_attached_listed_and_stopped_by_name(shell):
             line(shell, "stop", "smaa")
         line(shell, "stop", "sma")
         await session.wait()
-        return session, listed, told, shown
+        return session, listed, still, shown
 
-    session, listed, told, shown = asyncio.run(trade())
+    session, listed, still, shown = asyncio.run(trade())
 
     assert session.name == "sma"
     assert session.state == "stopped"
     assert session.engine.core.state.settings.params == {"size": 7}
     assert listed["sma"] is session
-    assert "sma" in told
+    assert "sma" in still
     assert "Sessions" in shown
     stopped = line(shell, "sessions")
     assert "sma" not in stopped

@@ -41,7 +41,7 @@ def shown(kernel):
     """A session that trades, its panel displayed, and nobody looking yet."""
     kernel.said.clear()
     kernel.run("session = start('shown')\nsession")
-    # A stream's first bar says where its run begins: then everything is told anew.
+    # A stream's first bar says where its run begins: then everything is sent anew.
     kernel.run("while not session.stats['events']:\n    await asyncio.sleep(0.01)")
     yield Panel(kernel, opened(kernel)[0])
     kernel.run("await session.stop()")
@@ -138,10 +138,10 @@ def test_changes_come_at_most_five_times_a_second_and_are_small(kernel, shown):
     kernel.run("await asyncio.sleep(2)")
     took_s = float(kernel.run("print(loop.time() - began)"))
 
-    told = shown.of_kind("delta")[before:]
+    reported = shown.of_kind("delta")[before:]
 
-    assert 2 <= len(told) <= 5 * took_s + 2
-    assert max(len(json.dumps(m)) for m in told) < 8_000
+    assert 2 <= len(reported) <= 5 * took_s + 2
+    assert max(len(json.dumps(m)) for m in reported) < 8_000
 
 
 def test_a_second_resync_brings_the_picture_that_the_changes_led_to(kernel, shown):
@@ -205,7 +205,7 @@ def test_a_message_from_a_subshells_thread_reaches_the_engine(kernel, shown):
     assert kernel.run("print(session.engine.failure)").strip() == "None"
 
 
-def test_the_end_is_told_once_and_a_still_picture_takes_the_displays_place(kernel):
+def test_the_end_is_reported_once_and_a_still_picture_takes_the_displays_place(kernel):
     kernel.said.clear()
     kernel.run("session = start('ending')\nsession")
     panel = Panel(kernel, opened(kernel)[0])
@@ -216,15 +216,15 @@ def test_the_end_is_told_once_and_a_still_picture_takes_the_displays_place(kerne
     kernel.listen(lambda: kernel.messages("update_display_data"))
 
     update = kernel.messages("update_display_data")[-1]
-    told = [m for m in panel.heard if m.get("head", {}).get("state") == "stopped"]
-    assert len(told) == 1
+    reported = [m for m in panel.heard if m.get("head", {}).get("state") == "stopped"]
+    assert len(reported) == 1
     assert set(update["data"]) == {"text/plain", "text/html"}
     assert "stopped" in update["data"]["text/html"]
 
     before = len(panel.heard)
     panel.send(t="resync")
     kernel.listen(lambda: len(panel.heard) > before)
-    assert panel.heard[-1] == told[0]
+    assert panel.heard[-1] == reported[0]
     panel.send(t="do", action="pause")
     kernel.listen(lambda: any("has ended" in m["text"] for m in panel.of_kind("answer")))
 

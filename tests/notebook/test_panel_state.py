@@ -1,4 +1,4 @@
-"""What the panel is told of a session: bounded, plain, only what changed, and nothing
+"""What the panel receives of a session: bounded, plain, only what changed, and nothing
 in the session is touched.
 """
 
@@ -286,7 +286,7 @@ def test_a_row_has_exactly_the_columns_that_are_sent_with_it(tmp_path):
     assert shown == {c.key for c in POSITION_COLUMNS} - {"elsewhere"}, "nobody else on paper"
 
 
-def test_failures_are_told_apart_by_their_line_counted_and_traced_to_the_users_code(tmp_path):
+def test_failures_are_kept_apart_by_their_line_counted_and_traced_to_the_users_code(tmp_path):
     session = session_of(Busy, tmp_path)
 
     (failure,) = PanelState(session).whole()["failures"]
@@ -329,7 +329,7 @@ def test_a_still_picture_is_bounded_and_loads_nothing(tmp_path):
     assert html.count("<img") == html.count('src="data:image/svg+xml,') == 1
 
 
-def test_what_is_told_and_what_is_stored_do_not_grow_with_the_ticks(tmp_path):
+def test_what_is_reported_and_what_is_stored_do_not_grow_with_the_ticks(tmp_path):
     sizes, kept = [], {}
 
     class Trader(rbt.TradingAlgorithm):
@@ -352,7 +352,7 @@ def test_what_is_told_and_what_is_stored_do_not_grow_with_the_ticks(tmp_path):
 
     session_of(Trader, tmp_path, look=look, start="2000-03-01", end="2004-12-31")
 
-    assert max(sizes[1:]) < 20_000  # a course that is thinned is told anew
+    assert max(sizes[1:]) < 20_000  # a course that is thinned is sent anew
     assert sum(sizes[800:1200]) <= 1.1 * sum(sizes[400:800])
     for early, late in zip(kept[400], kept[1200], strict=True):
         assert late <= 1.25 * early < 150_000  # curves are halved when they are full
@@ -371,7 +371,7 @@ def test_a_course_stays_bounded_keeps_its_ends_and_its_order():
     assert xs[-1] > 980_000
 
 
-def test_only_new_log_lines_are_told_and_only_so_many():
+def test_only_new_log_lines_are_reported_and_only_so_many():
     log, lines = deque(maxlen=1000), LogLines()
     log.extend(f"line {n}" for n in range(3))
 
@@ -411,11 +411,11 @@ def test_a_traceback_names_the_cause():
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [(None, None), (float("nan"), None), (float("inf"), None), (2.0, 2), (0.1234567, 0.123457)],
 )
-def test_numbers_are_plain_json(value, told):
-    assert plain(value) == told
+def test_numbers_are_plain_json(value, expected):
+    assert plain(value) == expected
 
 
 def test_long_texts_are_cut():

@@ -1,5 +1,5 @@
 """Strategies in modules that are edited: what runs is what was attached, and old code
-is told of.
+is reported of.
 """
 
 import importlib
@@ -113,7 +113,7 @@ def test_new_code_in_the_place_of_the_old_leaves_a_run_what_it_was_attached_with
 
 
 @pytest.mark.parametrize("subject", ["", "Steps"])
-def test_a_file_that_was_edited_and_not_read_again_is_told_of(module, subject):
+def test_a_file_that_was_edited_and_not_read_again_is_reported(module, subject):
     module.write(1)
     loaded = module.read()
     strategy = getattr(loaded, subject) if subject else loaded
@@ -127,7 +127,7 @@ def test_a_file_that_was_edited_and_not_read_again_is_told_of(module, subject):
         warn_of_unread_edits(strategy)
 
 
-def test_a_file_that_was_edited_into_something_that_is_no_python_is_told_of(module):
+def test_a_file_that_was_edited_into_something_that_is_no_python_is_reported(module):
     module.write(1)
     loaded = module.read()
 

@@ -65,24 +65,24 @@ def test_a_script_that_sets_up_nothing_says_it_all_as_json_and_exits_as_halted(t
     lines = [json.loads(line) for line in err.splitlines()]
     assert (code, out) == (3, "halted\ntidied up\n")
     assert {line["session"] for line in lines} == {"Failing"}
-    told = [(line["level"], line["event"]) for line in lines]
-    assert told[0][0] == "info"
-    assert "of Failing at paper, bars of 1d from ReplayFeed" in told[0][1]
+    logged = [(line["level"], line["event"]) for line in lines]
+    assert logged[0][0] == "info"
+    assert "of Failing at paper, bars of 1d from ReplayFeed" in logged[0][1]
     failed = [line for line in lines if line["event"].startswith("a callback failed at 2017-01-0")]
-    assert "ValueError: 100 % wrong (in handle_data, line 9 of strategy.py: raise" in told[1][1]
+    assert "ValueError: 100 % wrong (in handle_data, line 9 of strategy.py: raise" in logged[1][1]
     first, where = failed[0]["exception"].splitlines()[:3:2]
     assert first.startswith("at the bar 2017-01-03 21:00:00 UTC, in handle_data, line 9")
     assert where.endswith('strategy.py", line 9, in handle_data')
     assert not any("exception" in line for line in failed[1:])
-    assert ("warning", "trading is halted: 3 callbacks in a row failed") in told
-    denied = [text for level, text in told if level == "warning" and "denied" in text]
+    assert ("warning", "trading is halted: 3 callbacks in a row failed") in logged
+    denied = [text for level, text in logged if level == "warning" and "denied" in text]
     assert re.match(r"\d orders? denied, 3 callbacks in a row failed .*order 4: 10 AAA", denied[0])
     assert denied[-1].startswith("5 orders denied")
     assert len(denied) < 5
-    assert any(level == "info" and text.startswith("filled 10 AAA at ") for level, text in told)
-    assert told[-1][0] == "warning"
-    assert told[-1][1].startswith("ended while trading was halted: 3 callbacks")
-    assert "3 fills, 5 refused, 8 callbacks failed" in told[-1][1]
+    assert any(level == "info" and text.startswith("filled 10 AAA at ") for level, text in logged)
+    assert logged[-1][0] == "warning"
+    assert logged[-1][1].startswith("ended while trading was halted: 3 callbacks")
+    assert "3 fills, 5 refused, 8 callbacks failed" in logged[-1][1]
 
 
 def test_standard_logging_that_was_set_up_gets_each_line_once(tmp_path):
@@ -175,9 +175,9 @@ def test_the_command_line_says_the_same(tmp_path):
     )
 
     assert done.returncode == 3
-    told = [json.loads(line)["event"] for line in done.stderr.splitlines()]
-    assert "trading is halted: 10 callbacks in a row failed" in told
-    assert not any(text.startswith("filled") for text in told)
+    logged = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert "trading is halted: 10 callbacks in a row failed" in logged
+    assert not any(text.startswith("filled") for text in logged)
 
 
 @pytest.mark.parametrize("level", ["loud", None, 1.5, True, -1])

@@ -48,10 +48,10 @@ def test_an_exception_is_kept_counted_and_shown_with_the_line_and_the_session_go
     assert session.context.bars == 8
     assert len(session.orders) == 8 + 6
     assert session.stats["errors"] == 2
-    told = [line for line in session.logs if "ZeroDivisionError" in line]
-    assert len(told) == 2
-    assert told[0].startswith("error: a callback failed at 2017-01-05")
-    assert 'File "<cell of Fragile>", line 12, in handle_data' in told[0]
+    logged = [line for line in session.logs if "ZeroDivisionError" in line]
+    assert len(logged) == 2
+    assert logged[0].startswith("error: a callback failed at 2017-01-05")
+    assert 'File "<cell of Fragile>", line 12, in handle_data' in logged[0]
     assert [str(failure) for failure in session.engine.core.state.callbacks.failures] == [
         "bar 3",
         "bar 5",
@@ -172,8 +172,8 @@ def test_a_failing_registered_handler_changes_nothing_that_is_decided(tmp_path):
     assert same(rbt.backtest(Churn, bars), session.result())
     assert session.stats["errors"] == 40
     assert session.parity().identical
-    told = next(line for line in session.logs if "the handler's own trouble" in line)
-    assert "in failing" in told
+    logged = next(line for line in session.logs if "the handler's own trouble" in line)
+    assert "in failing" in logged
     assert [row[1] for row in rows_of(tmp_path, "Churn")].count("SystemErrorEvent") == 40
 
 
@@ -259,12 +259,12 @@ def test_denied_orders_tell_why_after_the_callback_that_placed_them(tmp_path):
     source = """
 class S(rbt.TradingAlgorithm):
     def initialize(self, context):
-        context.told = []
+        context.calls = []
     def handle_data(self, context, data):
-        context.told.append(("ordered", self.order(self.symbol("AAA"), 10)))
-        context.told.append("after")
+        context.calls.append(("ordered", self.order(self.symbol("AAA"), 10)))
+        context.calls.append("after")
     def on_order_reject(self, context, order, reason):
-        context.told.append((order.id, int(order.status), order.status.name, reason))
+        context.calls.append((order.id, int(order.status), order.status.name, reason))
 """
 
     async def halted():
@@ -279,7 +279,7 @@ class S(rbt.TradingAlgorithm):
 
     session = run(halted())
 
-    assert session.context.told == [
+    assert session.context.calls == [
         ("ordered", "1"), "after",
         ("ordered", "2"), "after", ("2", 3, "DENIED", "kill by the operator"),
     ]  # fmt: skip

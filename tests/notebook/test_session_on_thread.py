@@ -94,9 +94,9 @@ def test_a_script_that_ends_stops_its_sessions(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("leaves 0 ")
-    told = [json.loads(line)["event"] for line in done.stderr.splitlines()]
-    assert told[0].startswith("starts run ")
-    assert told[-1].startswith("stopped; ")
+    logged = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert logged[0].startswith("starts run ")
+    assert logged[-1].startswith("stopped; ")
     recorded = rbt.open_session("Hold", journal=tmp_path)
     assert not recorded.ended
 

@@ -32,10 +32,10 @@ from tests.builders import (
 STEADY = """
 class Steady(rbt.TradingAlgorithm):
     def initialize(self, context):
-        context.seen, context.told = 0, []
+        context.seen, context.calls = 0, []
 
     def before_trading_start(self, context, data):
-        context.told.append("morning")
+        context.calls.append("morning")
 
     def handle_data(self, context, data):
         context.seen += 1
@@ -44,13 +44,13 @@ class Steady(rbt.TradingAlgorithm):
             self.order(self.symbol("BBB"), 10, limit_price=1)
 
     def on_order_fill(self, context, order, transaction):
-        context.told.append(f"fill {order.id}")
+        context.calls.append(f"fill {order.id}")
 
     def on_order_cancel(self, context, order, reason):
-        context.told.append(f"cancel {order.id}: {reason}")
+        context.calls.append(f"cancel {order.id}: {reason}")
 
     def on_order_reject(self, context, order, reason):
-        context.told.append(f"reject {order.id}: {reason}")
+        context.calls.append(f"reject {order.id}: {reason}")
 """
 
 
@@ -73,10 +73,10 @@ def test_a_paused_session_books_its_bars_and_fills_and_calls_nobody(tmp_path):
         await processed(session, 3)
         session.pause()
         await until(lambda: session.engine.core.state.paused)
-        told = list(session.context.told)
+        reported = list(session.context.calls)
         await more(session, feed, 4)
         assert session.context.seen == 3
-        assert session.context.told == told
+        assert session.context.calls == reported
         assert session.portfolio.positions[session.engine.core.state.assets[0]].amount == 30
         assert len(session.result().performance) == 7
         session.resume()
@@ -113,8 +113,8 @@ def test_kill_cancels_everything_halts_and_says_that_nothing_rests(tmp_path):
     assert session.orders.filter(pl.col("status") == "canceled")["id"].to_list() == ["3", "5"]
     assert session.result().denied["id"].to_list() == ["6", "7", "8"]
     assert set(session.result().denied["reason"]) == {"kill by the operator"}
-    assert "cancel 3: kill by the operator" in session.context.told
-    assert "reject 6: kill by the operator" in session.context.told
+    assert "cancel 3: kill by the operator" in session.context.calls
+    assert "reject 6: kill by the operator" in session.context.calls
     assert session.parity().identical
 
 
@@ -242,7 +242,7 @@ def test_what_an_operator_asked_for_is_the_state_at_once(tmp_path):
     assert run(asked()) == ["paused", "running", "halted", "running"]
 
 
-def test_stop_leaves_open_orders_unless_it_is_told_to_cancel_them(tmp_path):
+def test_stop_leaves_open_orders_unless_it_is_asked_to_cancel_them(tmp_path):
     async def ended(folder, **options):
         session = attached(folder, Gated(daily_frame(), 4), **options)
         await processed(session, 4)

@@ -408,7 +408,7 @@ def test_subscriptions_change_while_running(tmp_path):
     assert session.parity().identical
 
 
-def test_a_silent_source_ends_when_it_is_told_to(tmp_path):
+def test_a_silent_source_ends_when_it_is_asked_to(tmp_path):
     bars = daily_frame(6)
 
     async def silence():

@@ -366,7 +366,7 @@ def test_positions_carry_a_run_on_from_the_middle_of_a_session(tmp_path, seen):
     assert session.parity().identical
 
 
-def test_a_strategy_that_rolls_dice_is_told_where_it_went_another_way(tmp_path):
+def test_a_strategy_that_rolls_dice_learns_where_it_went_another_way(tmp_path):
     import random
 
     bars = daily_frame(12)
@@ -398,7 +398,7 @@ def test_a_strategy_that_rolls_dice_goes_on_from_its_positions(tmp_path):
     assert any("goes on from its positions and orders: " in line for line in session.logs)
 
 
-def test_edited_code_in_a_new_process_is_told_where_it_would_have_gone_another_way(tmp_path):
+def test_edited_code_in_a_new_process_learns_where_it_would_have_gone_another_way(tmp_path):
     bars = daily_frame(12)
     one, two = defined(FIRST, "Edited"), defined(SECOND, "Edited")
     stopped_run(tmp_path, bars, one, 8)

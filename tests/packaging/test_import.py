@@ -1,4 +1,4 @@
-"""`import rbtlive` is quick because it leaves the heavy packages to whoever needs them."""
+"""`import rbtlive` is quick because heavy packages are imported where they are used."""
 
 import subprocess
 import sys

@@ -135,7 +135,7 @@ def test_an_expression_that_looks_ahead_is_refused(far, kind):
         read_at_once(portal, expression)
 
 
-def test_a_wrong_bit_is_told_apart():
+def test_a_wrong_bit_is_noticed():
     portal = portal_of([(5_000, 7_000 + day) for day in range(8)], split=False)
 
     assert read_at_once(portal, CLOSE.rolling_mean(3)) != read_at_once(

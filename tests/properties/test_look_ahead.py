@@ -30,11 +30,11 @@ def test_other_bars_after_a_moment_change_nothing_up_to_it(quirks, mornings):
     @settings(max_examples=60, deadline=None, derandomize=True)
     @given(plays(), st.integers(0, len(DAYS) - 2), CHANGES)
     def hold(play, last, changes):
-        told, kept = run(play, quirks=quirks, mornings=mornings)
+        first, kept = run(play, quirks=quirks, mornings=mornings)
         other, changed = run(changed_after(play, last, changes), quirks=quirks, mornings=mornings)
 
         assert [row for row in other.seen if row[0] <= last] == [
-            row for row in told.seen if row[0] <= last
+            row for row in first.seen if row[0] <= last
         ]
         for frame, stamp in (("transactions", "dt"), ("orders", "created")):
             columns = ["symbol", "amount"] if frame == "transactions" else ["id", "symbol"]
@@ -68,12 +68,12 @@ def test_a_look_ahead_is_found():
         costs=(0, 0),
     )
 
-    told, _ = run(play, quirks=True)
+    first, _ = run(play, quirks=True)
     other, _ = run(changed_after(play, 3, [100] * 10), quirks=True)
 
     mornings = [
         [row for row in player.seen if row[1] == "morning" and row[0] <= 4]
-        for player in (told, other)
+        for player in (first, other)
     ]
     assert mornings[0][:4] == mornings[1][:4]
     assert mornings[0][4] != mornings[1][4]

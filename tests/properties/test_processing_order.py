@@ -76,7 +76,7 @@ def test_events_leave_by_priority_and_within_one_in_the_order_they_came(steps):
 
 
 class Scripted(rbt.TradingAlgorithm):
-    """Does at each bar what it was told, and checks that what it hears of has been
+    """Does at each bar what it was asked to do, and checks that what it hears of has been
     booked.
     """
 
@@ -171,8 +171,8 @@ def test_one_slice_after_the_other_decides_what_all_bars_at_once_decide(script):
 
     result = rbt.backtest(Scripted, BARS, params={"script": script})
 
-    told = [(t.order_id, t.price, t.amount) for t in one_by_one.state.record.transactions]
-    assert told == list(result.transactions.select("order_id", "price", "amount").rows())
+    fills = [(t.order_id, t.price, t.amount) for t in one_by_one.state.record.transactions]
+    assert fills == list(result.transactions.select("order_id", "price", "amount").rows())
     assert one_by_one.state.portfolio.cash == result.context._run.portfolio.cash
 
 

@@ -89,11 +89,11 @@ def test_fills_between_two_sessions_are_of_the_second_one(tmp_path):
 
     session = run(trading(tmp_path, broker, work))
 
-    told, read = session.result(), rbt.open_session("Buyer", journal=tmp_path).result()
-    assert same(told, read)
+    live, read = session.result(), rbt.open_session("Buyer", journal=tmp_path).result()
+    assert same(live, read)
     assert read.transactions["amount"].to_list() == [10]
     assert read.orders["status"].to_list() == ["filled"]
-    assert [len(day) for day in told.to_zipline()["transactions"]] == [0, 1]
+    assert [len(day) for day in live.to_zipline()["transactions"]] == [0, 1]
 
 
 def test_the_backtest_of_a_real_account_begins_with_its_money(tmp_path):

@@ -1,4 +1,4 @@
-"""Breakers: each trips where its limit is passed, does what it was told to, and says
+"""Breakers: each trips where its limit is passed, does what it was set to, and says
 why in every order it denies.
 """
 
@@ -54,7 +54,7 @@ def falling(*closes):
 
 
 class Buyer(rbt.TradingAlgorithm):
-    """Orders so many times a bar, and fails where it is told to."""
+    """Orders so many times a bar, and fails where it is asked to."""
 
     amount, times, failing = 100, 1, ()
 
@@ -174,7 +174,7 @@ def test_more_failing_callbacks_trip_the_error_rate_breaker(tmp_path):
     ("action", "state", "held"),
     [("halt", "halted", 500), ("reduce", "reducing", 500), ("flatten", "halted", 0)],
 )
-def test_a_breaker_halts_reduces_or_flattens_as_it_was_told(tmp_path, action, state, held):
+def test_a_breaker_halts_reduces_or_flattens_as_it_was_set(tmp_path, action, state, held):
     bars = falling(100, 100, 100, 100, 80, 80, 80)
 
     session = replayed(tmp_path, bars, rbt.Breakers(max_drawdown=0.05, action=action))
@@ -398,7 +398,7 @@ def test_a_replay_of_the_journal_takes_the_slow_strategys_event_and_measures_not
     assert again.parity().identical
 
 
-def test_a_loop_that_is_held_is_measured_told_and_trips_its_breaker_on_a_live_feed(tmp_path):
+def test_a_loop_that_is_held_is_measured_reported_and_trips_its_breaker_on_a_live_feed(tmp_path):
     bars = daily_frame(8)
 
     async def held():

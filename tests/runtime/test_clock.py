@@ -1,4 +1,4 @@
-"""Clocks: the machine's, and one that moves only when told."""
+"""Clocks: the machine's, and one that moves only by hand."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -145,16 +145,16 @@ def test_a_run_that_catches_up_writes_its_age_a_few_times_and_trades_from_the_fi
     async def caught_up():
         task = asyncio.create_task(engine.run())
         await until(lambda: engine.core.state.market.last_slice_us == us_of(seen[-1][0].timestamp))
-        told, orders = ages(engine), list(engine.order_manager)
+        reported, orders = ages(engine), list(engine.order_manager)
         source.over.set()
         await task
-        return told, orders
+        return reported, orders
 
-    told, orders = run(caught_up())
+    reported, orders = run(caught_up())
 
-    assert [event.late for event in told] == [True] * (len(told) - 1) + [False]
-    assert 8 <= len(told) <= 9
-    assert told[0].reason.endswith("more than 256 min of open time old; the limit is 2 min")
+    assert [event.late for event in reported] == [True] * (len(reported) - 1) + [False]
+    assert 8 <= len(reported) <= 9
+    assert reported[0].reason.endswith("more than 256 min of open time old; the limit is 2 min")
     denied = engine.core.context.denied
     assert len(denied) == 298
     assert all(reason.startswith("late bar: ") for reason in denied)
@@ -182,10 +182,10 @@ def test_what_happens_between_two_slices_is_decided_on_the_last_one():
                 SystemErrorEvent(timestamp=clock.now(), message="a bar left out", source="feed")
             )
         await until(lambda: not len(engine.queue))
-        told = ages(engine)
+        reported = ages(engine)
         source.over.set()
         await task
-        return told
+        return reported
 
     assert not run(lived())
     assert len(engine.order_manager) == 10

@@ -24,7 +24,7 @@ from tests.builders import Silent, daily_frame, defined, processed, run, slices,
 BUYER = """
 class Buyer(rbt.TradingAlgorithm):
     def initialize(self, context):
-        context.told, context.bars = [], 0
+        context.calls, context.bars = [], 0
     def handle_data(self, context, data):
         context.bars += 1
         if context.bars == 1:
@@ -34,11 +34,11 @@ class Buyer(rbt.TradingAlgorithm):
                 for order in orders:
                     self.cancel_order(order)
     def on_order_fill(self, context, order, transaction):
-        context.told.append(("fill", order.id, int(transaction.amount)))
+        context.calls.append(("fill", order.id, int(transaction.amount)))
     def on_order_cancel(self, context, order, reason):
-        context.told.append(("cancel", order.id, reason))
+        context.calls.append(("cancel", order.id, reason))
     def on_order_reject(self, context, order, reason):
-        context.told.append(("reject", order.id, reason))
+        context.calls.append(("reject", order.id, reason))
 """
 Buyer = defined(BUYER, "Buyer")
 
@@ -108,7 +108,7 @@ class BookBroker(rbt.BrokerAdapter):
             )
         )
 
-    def fill(self, client_order_id, amount, *, execution_id="x1", told=1):
+    def fill(self, client_order_id, amount, *, execution_id="x1", reports=1):
         """Fill an order, and tell of it so many times."""
         now, order = SystemClock().now(), self.book[client_order_id]
         execution = BrokerExecution(
@@ -120,7 +120,7 @@ class BookBroker(rbt.BrokerAdapter):
             client_order_id, filled=filled, state=state, executions=(*order.executions, execution)
         )
         self.held[order.symbol] = self.held.get(order.symbol, Decimal(0)) + execution.amount
-        for _time in range(told):
+        for _time in range(reports):
             self.tell(
                 OrderFillEvent(
                     timestamp=now,
@@ -221,19 +221,19 @@ def test_the_account_of_a_real_broker_is_the_capital_base(tmp_path):
     run(trading(tmp_path, BookBroker(), work))
 
 
-def test_a_fill_is_booked_once_however_often_it_is_told(tmp_path):
+def test_a_fill_is_booked_once_however_often_it_is_reported(tmp_path):
     broker = BookBroker()
 
     async def work(session, bar):
         await until(lambda: order_of(session).state is OrderState.PENDING)
-        broker.fill(broker.sent[0], 4, told=3)
-        broker.fill(broker.sent[0], 6, execution_id="x2", told=2)
+        broker.fill(broker.sent[0], 4, reports=3)
+        broker.fill(broker.sent[0], 6, execution_id="x2", reports=2)
         await until(lambda: order_of(session).state is OrderState.FILLED)
         await bar()
 
     session = run(trading(tmp_path, broker, work))
 
-    assert session.context.told == [("fill", "1", 4), ("fill", "1", 6)]
+    assert session.context.calls == [("fill", "1", 4), ("fill", "1", 6)]
     assert session.engine.portfolio.amount_of(session.engine.core.state.assets[0]) == 10
     assert session.portfolio.cash == 80_000 - 500
 
@@ -247,7 +247,7 @@ def test_a_refusal_is_a_reject_and_nothing_rests(tmp_path):
 
     session = run(trading(tmp_path, broker, work))
 
-    assert session.context.told == [("reject", "1", "not enough buying power")]
+    assert session.context.calls == [("reject", "1", "not enough buying power")]
     assert broker.sent == [f"{session.engine.journal.run_id}-1"]
 
 
@@ -264,7 +264,7 @@ def test_a_time_out_leaves_the_outcome_unknown_and_nothing_is_sent_twice(tmp_pat
 
     assert len(broker.sent) == 1
     assert len(broker.book) == arrived
-    assert session.context.told == []
+    assert session.context.calls == []
 
 
 async def _logged(session):
@@ -285,7 +285,7 @@ def test_a_cancel_is_asked_for_once_and_ends_the_order_when_it_is_answered(tmp_p
     session = run(trading(tmp_path, broker, work))
 
     assert broker.cancels == broker.sent
-    assert session.context.told == [("cancel", "1", "cancelled by the strategy")]
+    assert session.context.calls == [("cancel", "1", "cancelled by the strategy")]
 
 
 def test_kill_is_confirmed_by_asking_the_broker(tmp_path):
@@ -309,7 +309,7 @@ def test_a_run_that_is_carried_on_learns_what_happened_meanwhile(tmp_path):
             await until(lambda: order_of(session).state is OrderState.PENDING)
 
         await trading(tmp_path, broker, work)
-        broker.fill(broker.sent[0], 10, told=0)
+        broker.fill(broker.sent[0], 10, reports=0)
         broker.session = None
         again = rbt.attach(
             Buyer, broker, feed=Silent([]), data=PolarsDataPortal(daily_frame()), journal=tmp_path
@@ -323,7 +323,7 @@ def test_a_run_that_is_carried_on_learns_what_happened_meanwhile(tmp_path):
 
     assert len(broker.sent) == 1
     assert session.engine.portfolio.amount_of(session.engine.core.state.assets[0]) == 10
-    assert ("fill", "1", 10) in session.context.told
+    assert ("fill", "1", 10) in session.context.calls
 
 
 def test_an_adapter_whose_account_is_none_is_named(tmp_path):

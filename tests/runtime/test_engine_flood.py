@@ -58,21 +58,21 @@ def test_an_order_is_stored_before_a_bar_can_fill_it(tmp_path):
 
 
 def test_a_flood_leaves_room_in_the_queue_and_whatever_else_comes_goes_first():
-    told, order_of_events = 200, []
+    count, order_of_events = 200, []
 
     async def life():
         engine = rbt.TradingEngine(
             buying_every_bar(), rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame()), queue_size=4
         )
         engine.dispatcher.register_handler(
-            SystemErrorEvent, lambda _event: order_of_events.append("told")
+            SystemErrorEvent, lambda _event: order_of_events.append("error")
         )
         engine.dispatcher.register_handler(
             MarketDataEvent, lambda _event: order_of_events.append("bar")
         )
         task = asyncio.create_task(engine.run())
         await until(lambda: order_of_events)
-        for number in range(told):  # far more than the queue takes of bars
+        for number in range(count):  # far more than the queue takes of bars
             engine.enqueue(
                 SystemErrorEvent(
                     timestamp=engine.core.state.now, message=f"message {number}", source="test"
@@ -83,10 +83,10 @@ def test_a_flood_leaves_room_in_the_queue_and_whatever_else_comes_goes_first():
 
     engine = run(life())
 
-    first = order_of_events.index("told")
-    assert order_of_events[first : first + told] == ["told"] * told
+    first = order_of_events.index("error")
+    assert order_of_events[first : first + count] == ["error"] * count
     assert order_of_events.count("bar") == 40
-    assert engine.queue.accepted == 40 + told
+    assert engine.queue.accepted == 40 + count
 
 
 def test_the_feed_hands_over_in_small_batches():

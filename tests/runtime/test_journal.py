@@ -208,7 +208,7 @@ def test_a_process_that_died_before_the_header_left_no_run_behind(begin, folder)
     assert folder.earlier_runs("sma") == []
 
 
-def test_a_second_holder_is_told_who_the_first_is(begin):
+def test_a_second_holder_learns_who_the_first_is(begin):
     begin()
 
     with pytest.raises(
@@ -250,7 +250,7 @@ def test_another_format_is_refused_by_name(begin, folder):
 @pytest.mark.parametrize(
     "content", [b"not a database at all" * 100, b"SQLite format 3\x00" + b"\x00" * 3000]
 )
-def test_a_file_that_is_no_journal_is_corrupt_and_is_set_aside_only_when_told(
+def test_a_file_that_is_no_journal_is_corrupt_and_is_set_aside_only_when_asked(
     begin, folder, content
 ):
     folder.make()

@@ -86,7 +86,7 @@ def test_a_host_whose_handler_raises_stops_nobody(monkeypatch):
     Log().write("error", "100 %s")
 
 
-def test_a_notebook_is_told_nothing_unless_it_set_up_logging(monkeypatch, caplog):
+def test_a_notebook_gets_no_lines_unless_it_set_up_logging(monkeypatch, caplog):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     quiet = Log(speaks=lambda: False, session="s")

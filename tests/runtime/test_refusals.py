@@ -78,7 +78,7 @@ def _is_answered(order):
     return order.state not in {OrderState.CREATED, OrderState.SUBMITTED, OrderState.UNKNOWN}
 
 
-def told_of(session):
+def reported_by(session):
     return [line for line in session.logs if "refused" in line or "denied" in line]
 
 
@@ -87,7 +87,7 @@ def test_a_refusal_is_heard_of_once_and_its_count_at_the_end(tmp_path, later):
     session = run(refused(tmp_path, Refusing(later=later)))
 
     orders = session.result().orders
-    first, *more = told_of(session)
+    first, *more = reported_by(session)
     assert orders["status"].to_list() == ["rejected"] * 8
     assert orders["reason"][7].endswith("no buying power of kind a: 8004.0 is left")
     assert first.startswith("warning: 1 order refused by the broker, ")

@@ -30,14 +30,14 @@ async def _nothing():
         yield item
 
 
-def watched(told):
+def watched(reported):
     """Return a live core at the beginning, what watches its time, and the clock."""
     portal = PolarsDataPortal.coerce(minute_frame(1), frequency="1m")
     settings = prepare_settings(portal, start=START, frequency="1m", endless=True)
     core = new_core(Idle, portal, settings, preload=False, simulated=True)
     core.start()
     clock = VirtualClock(core.state.calendar.open(core.state.calendar.number(START)))
-    return core, Timekeeper(StreamFeed(_nothing()), clock, told.append), clock
+    return core, Timekeeper(StreamFeed(_nothing()), clock, reported.append), clock
 
 
 def process(core, keeper, clock, bars):
@@ -49,13 +49,13 @@ def process(core, keeper, clock, bars):
     keeper.note_slice(bars[0].timestamp, MINUTE)
 
 
-def triggers(told):
-    return [event.timestamp for event in told if isinstance(event, ScheduledTriggerEvent)]
+def triggers(reported):
+    return [event.timestamp for event in reported if isinstance(event, ScheduledTriggerEvent)]
 
 
 def test_a_session_is_opened_in_its_morning_once_the_one_before_is_over():
-    told = []
-    core, keeper, clock = watched(told)
+    reported = []
+    core, keeper, clock = watched(reported)
     for bars in slices(minute_frame(1)):
         process(core, keeper, clock, bars)
     clock.advance(timedelta(hours=16, minutes=45).total_seconds())
@@ -63,12 +63,12 @@ def test_a_session_is_opened_in_its_morning_once_the_one_before_is_over():
     keeper.tick(core)
     keeper.tick(core)
 
-    assert triggers(told) == [clock.now()]
+    assert triggers(reported) == [clock.now()]
 
 
 def test_no_session_is_opened_while_bars_of_the_one_before_are_still_to_come():
-    told = []
-    core, keeper, clock = watched(told)
+    reported = []
+    core, keeper, clock = watched(reported)
     day = slices(minute_frame(1))
     for bars in day[:200]:
         process(core, keeper, clock, bars)
@@ -76,19 +76,19 @@ def test_no_session_is_opened_while_bars_of_the_one_before_are_still_to_come():
 
     keeper.tick(core)
 
-    assert triggers(told) == []
+    assert triggers(reported) == []
     for bars in day[200:]:
         core.process(
             MarketDataEvent(timestamp=bars[0].timestamp, bars={bar.symbol: bar for bar in bars})
         )
     keeper.tick(core)
-    assert triggers(told) == [clock.now()]
+    assert triggers(reported) == [clock.now()]
 
 
 @pytest.mark.parametrize("late_s", [1.0, 61.0, 240.0])
-def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(late_s):
+def test_daily_bars_that_are_given_minutes_after_the_close_come_in_their_slices(late_s):
     days = slices(daily_frame(5))
-    clock, items, told = VirtualClock(days[0][0].timestamp), asyncio.Queue(), []
+    clock, items, reported = VirtualClock(days[0][0].timestamp), asyncio.Queue(), []
 
     async def source():
         while True:
@@ -106,13 +106,13 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
             portal=PolarsDataPortal(daily_frame()),
             clock=clock,
         )
-        engine.dispatcher.register_handler(MarketDataEvent, told.append)
+        engine.dispatcher.register_handler(MarketDataEvent, reported.append)
         running = asyncio.create_task(engine.run())
         for number, day in enumerate(days):
-            told_at = day[0].timestamp + timedelta(seconds=late_s if number else 1.0)
+            given_at = day[0].timestamp + timedelta(seconds=late_s if number else 1.0)
             for after_s in (2.0, 7.0, 65.0, 130.0, 250.0, 1000.0):
                 due = day[0].timestamp + timedelta(seconds=after_s)
-                if clock.now() < told_at <= due:
+                if clock.now() < given_at <= due:
                     items.put_nowait(day)
                 clock.advance((due - clock.now()).total_seconds())
                 await some_turns()
@@ -125,7 +125,7 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
 
     stats = run(watched_by_hand())
 
-    assert [(event.timestamp, len(event.bars)) for event in told] == [
+    assert [(event.timestamp, len(event.bars)) for event in reported] == [
         (day[0].timestamp, 2) for day in days
     ]
     assert (stats["quarantined"], stats["empty"]) == (0, 0)
@@ -133,7 +133,7 @@ def test_daily_bars_that_are_told_minutes_after_the_close_come_in_their_slices(l
 
 def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     days = slices(daily_frame(2))
-    told, closed = [], []
+    reported, closed = [], []
     portal = PolarsDataPortal(daily_frame())
     core = new_core(
         Idle,
@@ -146,7 +146,7 @@ def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     clock = VirtualClock(days[0][0].timestamp)
     feed = StreamFeed(_nothing())
     feed.close_through = closed.append
-    keeper = Timekeeper(feed, clock, told.append)
+    keeper = Timekeeper(feed, clock, reported.append)
     keeper.note_slice(days[0][0].timestamp, DAY)
     clock.advance((days[1][0].timestamp - clock.now()).total_seconds() + 900)
 
@@ -155,9 +155,9 @@ def test_a_day_without_bars_is_over_a_quarter_of_an_hour_after_its_close():
     assert closed == [days[1][0].timestamp]
 
 
-def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_the_next_bar():
+def test_a_slice_that_is_given_bar_by_bar_is_over_when_its_grace_is_and_not_with_the_next_bar():
     minutes = slices(minute_frame(1))[:6]
-    clock, items, told = VirtualClock(minutes[0][0].timestamp), asyncio.Queue(), []
+    clock, items, reported = VirtualClock(minutes[0][0].timestamp), asyncio.Queue(), []
 
     async def source():
         while True:
@@ -173,7 +173,7 @@ def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_
             portal=PolarsDataPortal(None, minute_bars=minute_frame(1)),
         )
         engine.dispatcher.register_handler(
-            MarketDataEvent, lambda event: told.append((event, clock.now()))
+            MarketDataEvent, lambda event: reported.append((event, clock.now()))
         )
         running = asyncio.create_task(engine.run())
         for number, bars in enumerate(minutes):
@@ -181,17 +181,19 @@ def test_a_slice_that_is_told_bar_by_bar_is_over_when_its_grace_is_and_not_with_
             items.put_nowait(bars[0])  # the other symbol does not trade
             # The first slice is closed by the bar after it: until then nothing is known
             # of the feed.
-            await until(lambda n=number: engine.feed.counters()["bars"] == n + 1 and len(told) == n)
+            await until(
+                lambda n=number: engine.feed.counters()["bars"] == n + 1 and len(reported) == n
+            )
             if number:
                 await until(lambda: engine.timekeeper.is_present)
                 engine.timekeeper.tick(engine.core)
                 clock.advance(5.0)
                 engine.timekeeper.tick(engine.core)
-                await until(lambda n=number: len(told) == n + 1)
+                await until(lambda n=number: len(reported) == n + 1)
         await engine.graceful_shutdown()
         await running
 
     run(watched_by_hand())
 
-    assert [event.timestamp for event, _at in told] == [bars[0].timestamp for bars in minutes]
-    assert all(at - event.timestamp == timedelta(seconds=5.5) for event, at in told[1:])
+    assert [event.timestamp for event, _at in reported] == [bars[0].timestamp for bars in minutes]
+    assert all(at - event.timestamp == timedelta(seconds=5.5) for event, at in reported[1:])

@@ -34,7 +34,7 @@ class Resting:
 
 
 class Prices:
-    """A slippage model that fills what it is told, at what it is told."""
+    """A slippage model that fills what it is given, at the price it is given."""
 
     def __init__(self, *fills):
         self.fills, self.asked = fills, []

@@ -77,7 +77,7 @@ class SimBroker(BrokerAdapter):
             broker_id = self._venue.submit(
                 client_order_id, order.symbol, order.amount, order.limit, order.stop
             )
-            with suppress(Killed):  # whoever sent it is not here to see it
+            with suppress(Killed):  # its sender is gone already
                 self._reached("after send")
             return broker_id
 

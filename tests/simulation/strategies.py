@@ -32,7 +32,7 @@ class Simulated(rbt.TradingAlgorithm):
     def initialize(self, context: Any) -> None:
         """Take the assets."""
         context.first, context.second = self.symbol("AAA"), self.symbol("BBB")
-        context.told = 0
+        context.reports = 0
 
     def handle_data(self, context: Any, data: Any) -> None:
         """Act by the minute, as long as it is early enough."""
@@ -96,20 +96,20 @@ class Reacting(Quotes):
 
     def on_order_fill(self, context: Any, order: Any, transaction: Any) -> None:
         """Sell a part of every third fill."""
-        context.told += 1
-        if context.told % 3 == 0 and context.told < 40:
-            self.order(context.second, -5 - context.told % 7)
+        context.reports += 1
+        if context.reports % 3 == 0 and context.reports < 40:
+            self.order(context.second, -5 - context.reports % 7)
 
     def on_order_cancel(self, context: Any, order: Any, reason: str) -> None:
         """Try again, smaller."""
-        context.told += 1
-        if context.told < 40:
+        context.reports += 1
+        if context.reports < 40:
             self.order(context.first, 9)
 
     def on_order_reject(self, context: Any, order: Any, reason: str) -> None:
         """Try another size."""
-        context.told += 1
-        if context.told < 40:
+        context.reports += 1
+        if context.reports < 40:
             self.order(context.first, 11)
 
 

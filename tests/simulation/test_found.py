@@ -110,7 +110,7 @@ def test_a_jump_of_the_wall_clock_costs_no_bar_and_halts_nothing(what, jump_s, w
     assert outcome.orders == unbroken.orders
     if whole_slices or what == "clock jumps":
         assert outcome.cash == unbroken.cash
-    # A clock that was set back closes no slice: what is told bar by bar is over with
+    # A clock that was set back closes no slice: what is given bar by bar is over with
     # the next minute's, and fills later.
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.faults import ACCOUNT_EVENTS, Fault, draw, draw_account_events, shrink
-from tests.simulation.world import World, fails, run, scenario_of, told, wrong_in
+from tests.simulation.world import World, description_of, fails, run, scenario_of, wrong_in
 
 SEEDS = range(150)
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ def test_whatever_goes_wrong_the_books_stay_right(seed):
 
     wrong = wrong_in(scenario)
 
-    assert not wrong, told(scenario)
+    assert not wrong, description_of(scenario)
 
 
 @pytest.mark.parametrize("seed", [3, 18, 31, 59])
@@ -140,7 +140,7 @@ def test_a_failing_seed_tells_how_to_see_it_again(monkeypatch):
     )
 
     assert fails(scenario, scenario.faults)
-    text = told(scenario)
+    text = description_of(scenario)
 
     assert "--seeds 0" in text
     assert "tear" in text

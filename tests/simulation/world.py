@@ -421,7 +421,7 @@ class World:
 
 
 class Process:
-    """One process: from its start until it is killed, or told to stop."""
+    """One process: from its start until it is killed, or asked to stop."""
 
     def __init__(self, world: World) -> None:
         self.over = asyncio.Event()
@@ -558,7 +558,7 @@ def wrong_in(scenario: Scenario, outcome: Outcome | None = None) -> list[str]:
     return wrong
 
 
-def told(scenario: Scenario) -> str:
+def description_of(scenario: Scenario) -> str:
     """Return what a person needs to see a failing world again: its seed, the faults
     that it takes, what goes wrong.
     """

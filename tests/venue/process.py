@@ -1,4 +1,4 @@
-"""The venue as the real process that it is: started, told what to do, and ended."""
+"""The venue as the real process that it is: started, steered, and ended."""
 
 import asyncio
 import functools
@@ -123,7 +123,7 @@ def within(coroutine, seconds=15.0):
 
 
 async def until(condition, *, every=0.01):
-    """Return once a condition holds; whoever waits has the time limit."""
+    """Return once a condition holds; the caller sets the time limit."""
     while not condition():  # noqa: ASYNC110 - what is waited for may be in another process
         await asyncio.sleep(every)
 

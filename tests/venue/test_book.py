@@ -23,7 +23,7 @@ PORTAL = load_sample("us-daily")
 
 
 class Desk:
-    """A book, and what it told; time passes a second an input."""
+    """A book, and what it reported; time passes a second an input."""
 
     def __init__(self, *, start="2005-01-03", slippage=None, fills="now", cash=100_000):
         from datetime import date

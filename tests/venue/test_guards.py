@@ -1,4 +1,4 @@
-"""Whoever is not meant to be here is told so, and nothing hostile stops the venue."""
+"""A client without the right keys is refused, and nothing hostile stops the venue."""
 
 import http.client
 import json

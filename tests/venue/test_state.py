@@ -13,7 +13,7 @@ from tests.venue.process import VenueProcess, within
 SPAN = ("--start", "2005-01-03", "--end", "2005-06-30")
 
 
-def told(venue):
+def answers_of(venue):
     """Return all that a client can ask about the book."""
     paths = (
         "/v2/orders?status=all&limit=500",
@@ -39,11 +39,11 @@ def test_a_killed_venue_comes_back_with_its_book(tmp_path):
     state = tmp_path / "state.sqlite"
     first = VenueProcess(*SPAN, "--state", state)
     trade(first)
-    before = told(first)
+    before = answers_of(first)
     first.kill()
 
     second = VenueProcess(*SPAN, "--state", state, port=first.port)
-    after = told(second)
+    after = answers_of(second)
     again = second.place("a")
     second.advance()
     assert second.stop() == ""
@@ -54,11 +54,11 @@ def test_a_killed_venue_comes_back_with_its_book(tmp_path):
 
 def test_a_restart_by_control_keeps_the_book_too(venue):
     trade(venue)
-    before = told(venue)
+    before = answers_of(venue)
 
     venue.control("restart")
 
-    assert told(venue) == before
+    assert answers_of(venue) == before
 
 
 def test_a_reset_forgets_everything(venue):
@@ -96,16 +96,16 @@ def test_a_state_of_other_settings_is_refused(tmp_path, name, value):
         (("--state", "{broken}"), "InvalidSetting: state must be a file that a venue wrote"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(tmp_path, capsys, arguments, words):
+def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, arguments, words):
     broken = tmp_path / "state.sqlite"
     broken.write_bytes(b"this is no database, and long enough to be read as one" * 20)
 
     status = main([argument.format(broken=broken) for argument in arguments])
 
     assert status == 1
-    told = capsys.readouterr()
-    assert words in told.err
-    assert (told.out, told.err.count("\n")) == ("", 1)
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, capsys):

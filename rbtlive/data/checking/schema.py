@@ -202,7 +202,7 @@ def _first_broken(
     was = "null" if row[name] is None else repr(row[name])
     if "below low" in expected:
         was = f"{was} with low {row['low']!r}"
-    more = f" ({count} rows are so)" if count > 1 else ""
+    more = f" ({count} rows in all)" if count > 1 else ""
     return f"{name} must {expected}: was {was} in {bars.what} for {_named(row)}{more}; {do}"
 
 

@@ -61,8 +61,8 @@ class RunStore:
             self.close()
             raise
 
-    # A damaged file, or one of something else, is told from one that is in use, full or
-    # read-only.
+    # A damaged file, or one of something else, gets another error than one that is in
+    # use, full or read-only.
     @contextmanager
     def _said(self) -> Iterator[None]:
         try:

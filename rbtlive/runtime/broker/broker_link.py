@@ -309,7 +309,7 @@ class BrokerLink:
         anything is traded.
 
         Args:
-            process: Processes what was told so far.
+            process: Processes what was reported so far.
 
         Raises:
             ReconciliationFailed: a difference is left that nothing explains.

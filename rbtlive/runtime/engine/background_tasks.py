@@ -1,6 +1,6 @@
 """The tasks that run beside an engine: feed, clock, watches of the broker.
 
-The rule: every task is owned, and none ends unheard: what ended it ends the engine.
+The rule: every task is owned, and what ends one ends the engine.
 """
 
 from __future__ import annotations

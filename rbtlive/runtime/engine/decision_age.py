@@ -219,7 +219,7 @@ class AgeWatch:
     """Says before each event of a live run how old its decisions would be, where that
     has changed.
 
-    Ages are told in steps, each twice the one before: a run that catches up with
+    Ages are reported in steps, each twice the one before: a run that catches up with
     thousands of slices has a few rows of them in its journal.
 
     Args:
@@ -277,8 +277,8 @@ class AgeWatch:
             run.journal.append(RowKind.NOTE, FEED_IS_LIVE, timestamp=now, payload={})
         if is_slice:
             self._known_from, self._known_to = event.timestamp, datetime_of(verdict.until_us)
-        told, reason = run.core.state.late_reason, verdict.reason
-        if told == reason or (told and reason and not is_slice):
+        known, reason = run.core.state.late_reason, verdict.reason
+        if known == reason or (known and reason and not is_slice):
             return None
         when = datetime_of(decided_us)
         return DecisionAgeEvent(timestamp=when, late=bool(reason), reason=reason)

@@ -102,7 +102,7 @@ def test_envelopes_are_passed_over_and_what_they_name_is_the_symbol():
         reads(source, ONE)
 
 
-def test_pages_of_several_symbols_are_told_apart():
+def test_pages_of_several_symbols_are_kept_apart():
     rows = ALL.to_dicts()
     table = {
         "datatable": {

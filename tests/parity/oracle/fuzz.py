@@ -21,7 +21,7 @@ from tests.parity.oracle.make_expected import run_all
 from tests.parity.test_zipline_parity import Run
 
 SHOWN = 8
-_SOURCE = '''"""{told}"""
+_SOURCE = '''"""{summary}"""
 
 import zipline.api as api
 from tests.parity.gambler import Gambler
@@ -72,7 +72,7 @@ def source(seed: int) -> str:
         "capital_base": dice.choice([5_000.0, 50_000.0, 100_000.0]),
     }
     return _SOURCE.format(
-        told=f"What a gambler of seed {seed} does on {table.data}.",
+        summary=f"What a gambler of seed {seed} does on {table.data}.",
         settings=settings,
         seed=seed,
         symbols=table.symbols,
@@ -117,9 +117,9 @@ def main() -> int:
             cases.append(read_case(path))
         (folder / "oracle").mkdir()
         facts = run_all(options.python.absolute(), cases, folder / "oracle")
-        told = [line for case in cases for line in differences(case, facts[case.name], folder)]
-    print(*told, f"{len(cases)} strategies played", sep="\n")
-    return 1 if told else 0
+        summary = [line for case in cases for line in differences(case, facts[case.name], folder)]
+    print(*summary, f"{len(cases)} strategies played", sep="\n")
+    return 1 if summary else 0
 
 
 if __name__ == "__main__":

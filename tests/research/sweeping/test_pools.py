@@ -1,4 +1,6 @@
-"""Runs give the same in processes, on a dask cluster and in any executor, whoever dies."""
+"""Runs give the same in processes, on a dask cluster and in any executor, also when a
+worker dies.
+"""
 
 import subprocess
 import sys

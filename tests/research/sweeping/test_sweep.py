@@ -285,7 +285,7 @@ def test_sensitivity_is_the_share_of_variance_between_a_parameters_values():
     assert table["best_value"].to_list() == ["5", "6"]
 
 
-def test_a_spike_is_told_from_a_plateau():
+def test_a_spike_is_distinguished_from_a_plateau():
     peaks = {(5, 14): 9.0}
     found = sweep(
         params={"fast": [2, 3, 4, 5, 6, 7], "slow": [10, 11, 12, 13, 14, 15]},
