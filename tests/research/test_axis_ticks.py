@@ -1,4 +1,4 @@
-"""What stands at an axis: each step is told from its neighbours, in as few digits."""
+"""What stands at an axis: each step is reported from its neighbours, in as few digits."""
 
 from datetime import date
 
