@@ -9,7 +9,7 @@ session is attached again and goes on to the end. Then the ids at the venue must
 those of the intents that arrived, each once, positions, cash and fills at both ends the
 same, and everything as in the run that nobody killed. Meanwhile the venue pays
 dividends and interest, takes fees and a deposit, refuses requests as too many, and
-calls an asset otherwise overnight; the journal is packed in small blocks. Exit status
+calls an asset otherwise overnight and splits another; the journal is packed in small blocks. Exit status
 is 1 if any is not.
 """
 
@@ -87,11 +87,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--venue-deaths", type=int, default=10, help="venues killed, with the session and alone"
     )
+    parser.add_argument(
+        "--ratio", default="0.5", help="of the night's split: 0.5 is two for one, 4 one for four"
+    )
     parser.add_argument("--seed", type=int, default=0, help="what the instants are drawn from")
     wanted = parser.parse_args(arguments)
     chance, tally, began = random.Random(wanted.seed), Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        ground = Ground(Path(folder))
+        ground = Ground(Path(folder), ratio=wanted.ratio)
         try:
             unbroken = ground.run([])
             tally.take(unbroken, unbroken=None, what="the unbroken run")

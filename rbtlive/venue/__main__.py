@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.data.samples import load_sample
 from rbtlive.errors import MissingExtra, RbtliveError
+from rbtlive.venue.limits import ALPACAS
 
 KEY_VARIABLES = ("RBTLIVE_VENUE_KEY_ID", "RBTLIVE_VENUE_SECRET_KEY")
 TOKEN_VARIABLE = "RBTLIVE_VENUE_CONTROL_TOKEN"  # noqa: S105 - the name of a variable
@@ -75,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
         help="fee of pairs in basis points, taken of what is received; Alpaca's are up to 25",
     )
     parser.add_argument(
-        "--requests-per-minute", type=int, help="answer no more than so many; Alpaca's are 200"
+        "--requests-per-minute",
+        type=int,
+        help="answer no more than so many, 0 for any number; by default Alpaca's 200 where the "
+        "venue's clock runs (--speed), and any number where it is moved by hand",
     )
     return parser
 
@@ -99,6 +103,13 @@ def _amount(text: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise argparse.ArgumentTypeError(f"must be a positive number: was {text}")
     return value
+
+
+def _limit_of(options: argparse.Namespace) -> int | None:
+    given: int | None = options.requests_per_minute
+    if given is None:  # where no time passes of itself, there are no minutes to count in
+        return ALPACAS if options.speed is not None else None
+    return given or None
 
 
 def _portal(options: argparse.Namespace) -> PolarsDataPortal:
@@ -159,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             strict=options.rules == "alpaca",
             hard_to_borrow=frozenset(s for s in options.hard_to_borrow.split(",") if s),
             crypto_fee=options.crypto_fee_bps / 10_000,
-            requests_per_minute=options.requests_per_minute,
+            requests_per_minute=_limit_of(options),
         )
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(serve(settings, port=options.port, on_ready=ready))

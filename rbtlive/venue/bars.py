@@ -135,6 +135,20 @@ class VenueMarket:
         """Whether the slice at the cursor is its session's last."""
         return self.now_us >= int(self.calendar.closes_us[self.session])
 
+    def announce_split(self, symbol: str, ratio: Decimal) -> None:
+        """Learn of a split of an asset, in the session after the cursor's."""
+        index = self.by_symbol[symbol].index
+        self._market.add_split(index, self.session + 1, ratio, of_books=True)
+
+    def known_splits(self) -> list[tuple[Asset, int, Decimal]]:
+        """Return the splits that are known: asset, session and ratio, 0.5 is two for
+        one.
+        """
+        return [
+            (self.assets[index], session, ratio)
+            for (index, session), ratio in self._market.known_splits.items()
+        ]
+
     def rename(self, symbol: str, new_symbol: str) -> None:
         """Call an asset otherwise from now on, its recorded bars too."""
         asset = self.by_symbol.pop(symbol)

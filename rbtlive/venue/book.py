@@ -366,6 +366,18 @@ class VenueBook:
         session = self.market.session + 1
         self.symbol_changes.append(SymbolChange(symbol, new_symbol, session))
 
+    def announce_split(self, symbol: str, ratio: Decimal) -> None:
+        """Announce a split of an asset in the next session: 0.5 is two for one, 4 is
+        one for four.
+
+        Raises:
+            Refused: there is no such asset, or it is split there already.
+        """
+        known = {(a.symbol, session) for a, session, _ratio in self.market.known_splits()}
+        if symbol not in self.market.by_symbol or (symbol, self.market.session + 1) in known:
+            raise Refused(422, 40010001, "symbol must be an asset's that has no split then")
+        self.market.announce_split(symbol, ratio)
+
     def replace(self, placed: VenueOrder, request: OrderRequest, at: datetime) -> VenueOrder:
         """Replace what of an order has not filled by another one.
 

@@ -82,9 +82,12 @@ async def known_keys_only(request: web.Request, handler: Handler) -> web.StreamR
 async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let happen to the request what is switched on for its place."""
     place = _place(request)
-    wait_s = request.app[VENUE].rate_limit.refused_for_s() if place else None
+    limit = request.app[VENUE].limits.of(request.path)
+    wait_s = limit.refused_for_s() if place else None
     if wait_s is not None:
-        return refusal(429, 42910000, "too many requests.", retry_after_s=wait_s)
+        refused = refusal(429, 42910000, "too many requests.", retry_after_s=wait_s)
+        refused.headers.update(limit.headers())
+        return refused
     struck = request.app[VENUE].faults.at_request(place) if place else []
     before = [f for f in struck if f.kind in {"delay", "error", "rate_limit", "reset_before"}]
     after = [f for f in struck if f not in before]
@@ -92,6 +95,8 @@ async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     if answer is not None:
         return answer
     response = await told_errors(request, handler)  # a "no" can be lost on its way as well
+    if place:
+        response.headers.update(limit.headers())
     return await _strike(request, after) or response
 
 

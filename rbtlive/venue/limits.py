@@ -1,15 +1,20 @@
 """How many requests a minute are answered.
 
 The rule: a request beyond the limit is not processed, and learns when the next window
-begins. Source: docs.alpaca.markets, rate limits: 200 a minute and account.
+begins; trading and market data are counted apart. Source: docs.alpaca.markets, rate
+limits: 200 a minute and account.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 WINDOW_S = 60.0
+ALPACAS: Final = 200
+"""Requests a minute that Alpaca answers."""
+_DATA = ("/v2/stocks", "/v1beta3/crypto", "/v1beta1", "/v1/")
 
 
 class RateLimit:
@@ -18,18 +23,28 @@ class RateLimit:
     Args:
         most: Requests a window; None is no limit.
         monotonic_s: Tells seconds that never run backwards.
+        venue_s: Tells the venue's own time, in seconds: a minute of it ends a window
+            too. By default there is none.
+        speed: How many times faster the venue's time runs.
     """
 
-    def __init__(self, most: int | None, *, monotonic_s: Callable[[], float]) -> None:
-        self.most = most
-        self._monotonic_s = monotonic_s
-        self._began_s = monotonic_s()
-        self._count = 0
+    def __init__(
+        self,
+        most: int | None,
+        *,
+        monotonic_s: Callable[[], float],
+        venue_s: Callable[[], float] = lambda: 0.0,
+        speed: float | None = None,
+    ) -> None:
+        self._speed = speed
+        self._monotonic_s, self._venue_s = monotonic_s, venue_s
+        self.switch(most)
 
     def switch(self, most: int | None) -> None:
         """Set another limit, and begin a window."""
         self.most = most
-        self._began_s, self._count = self._monotonic_s(), 0
+        self._began_s = self._monotonic_s(), self._venue_s()
+        self._count = 0
 
     def refused_for_s(self) -> int | None:
         """Count a request; return the seconds until it may be sent again, None if it is
@@ -37,10 +52,45 @@ class RateLimit:
         """
         if self.most is None:
             return None
-        now_s = self._monotonic_s()
-        if now_s - self._began_s >= WINDOW_S:
-            self._began_s, self._count = now_s, 0
+        if self._left_s() <= 0:
+            self.switch(self.most)
         self._count += 1
         if self._count <= self.most:
             return None
-        return max(1, math.ceil(self._began_s + WINDOW_S - now_s))
+        return max(1, math.ceil(self._left_s()))
+
+    def headers(self) -> dict[str, str]:
+        """Return what an answer says of the limit."""
+        if self.most is None:
+            return {}
+        left = max(0, self.most - self._count)
+        return {"X-RateLimit-Limit": str(self.most), "X-RateLimit-Remaining": str(left)}
+
+    def _left_s(self) -> float:
+        # Seconds of real time until the window is over.
+        real, venue = self._began_s
+        left_s = real + WINDOW_S - self._monotonic_s()
+        left_there_s = venue + WINDOW_S - self._venue_s()
+        if left_there_s <= 0:
+            return 0.0
+        return left_s if self._speed is None else min(left_s, left_there_s / self._speed)
+
+
+class RequestLimits:
+    """The limits of a venue: one for trading, one for market data.
+
+    Args:
+        new: Makes a limit.
+    """
+
+    def __init__(self, new: Callable[[], RateLimit]) -> None:
+        self._trading, self._data = new(), new()
+
+    def of(self, path: str) -> RateLimit:
+        """Return the limit that a path counts for."""
+        return self._data if path.startswith(_DATA) else self._trading
+
+    def switch(self, most: int | None) -> None:
+        """Set another limit, and begin windows."""
+        self._trading.switch(most)
+        self._data.switch(most)

@@ -325,15 +325,11 @@ async def corporate_actions(request: web.Request) -> web.Response:
             found.setdefault(kind, []).append(shape)
 
     portal, book = venue.settings.portal, venue.book
-    for split in portal.splits:
-        asset, label = venue.market.assets[split.asset], calendar.label(split.session)
-        kind = "forward_splits" if split.ratio < 1 else "reverse_splits"
-        put(
-            kind,
-            (asset.symbol,),
-            label,
-            corporate_shapes.split_shape(book, asset, label, split.ratio),
-        )
+    for asset, session, ratio in venue.market.known_splits():
+        label = calendar.label(session)
+        kind = "forward_splits" if ratio < 1 else "reverse_splits"
+        shape = corporate_shapes.split_shape(book, asset, label, ratio)
+        put(kind, (asset.symbol,), label, shape)
     for dividend in portal.dividends:
         asset = venue.market.assets[dividend.asset]
         shape = corporate_shapes.dividend_shape(book, asset, dividend)

@@ -25,6 +25,7 @@ from rbtlive.venue.venue import Venue, VenueSettings
 
 HOST = "127.0.0.1"
 MOST_STEPS = 100_000
+LARGEST_RATIO = 100_000
 ACCOUNT_FACTS: dict[str, type] = {
     "account_blocked": bool,
     "trading_blocked": bool,
@@ -64,6 +65,7 @@ def make_app(venue: Venue) -> web.Application:
             web.post("/control/limit", post_limit),
             web.post("/control/account", post_account),
             web.post("/control/symbol", post_symbol),
+            web.post("/control/split", post_split),
             web.post("/control/restart", post_restart),
             web.post("/control/reset", post_reset),
         ]
@@ -136,6 +138,22 @@ async def post_symbol(request: web.Request) -> web.Response:
     return web.json_response(_state(request.app[VENUE]))
 
 
+async def post_split(request: web.Request) -> web.Response:
+    """Announce that `symbol` is split in the next session: `ratio` is what a price
+    becomes.
+    """
+    body = await rest.read_json(request)
+    symbol = body.get("symbol") if isinstance(body, dict) else None
+    try:
+        ratio = wire_number(str(body["ratio"])) if isinstance(symbol, str) else Decimal(0)
+    except (KeyError, ArithmeticError):
+        ratio = Decimal(0)
+    if not isinstance(symbol, str) or not 0 < ratio < LARGEST_RATIO or ratio == 1:
+        raise Refused(422, 40010001, "symbol must be text, ratio a number above 0 that is not 1")
+    request.app[VENUE].announce_split(symbol, ratio)
+    return web.json_response(_state(request.app[VENUE]))
+
+
 async def post_account(request: web.Request) -> web.Response:
     """Change the account's flags (true or false), `status` or `currency`."""
     body = await rest.read_json(request)
@@ -156,7 +174,7 @@ async def post_limit(request: web.Request) -> web.Response:
         raise Refused(
             422, 40010001, "requests_per_minute must be a whole number from 1 on, or null"
         )
-    request.app[VENUE].rate_limit.switch(most)
+    request.app[VENUE].limits.switch(most)
     return web.json_response(_state(request.app[VENUE]))
 
 

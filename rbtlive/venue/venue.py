@@ -27,7 +27,7 @@ from rbtlive.venue.bars import Frequency, VenueMarket
 from rbtlive.venue.book import Fills, Update, VenueBook, VenueOrder
 from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Faults
-from rbtlive.venue.limits import RateLimit
+from rbtlive.venue.limits import RateLimit, RequestLimits
 from rbtlive.venue.order_requests import OrderRequest, Refused
 from rbtlive.venue.shapes import update_shape
 from rbtlive.venue.state import Input, InputLog
@@ -61,8 +61,8 @@ class VenueSettings:
         strict: Refuse what the broker that is imitated refuses by the account's books.
         hard_to_borrow: Symbols that cannot be sold short.
         crypto_fee: Part of a pair's trades that is kept as a fee, of what is received.
-        requests_per_minute: Requests that are answered within a minute; None is no
-            limit.
+        requests_per_minute: Requests of trading, and of market data, that are answered
+            within a minute of real or of the venue's time; None is no limit.
     """
 
     portal: PolarsDataPortal
@@ -112,7 +112,6 @@ class Venue:
     def __init__(self, settings: VenueSettings, *, monotonic_s: Callable[[], float]) -> None:
         self.settings = settings
         self.faults = Faults()
-        self.rate_limit = RateLimit(settings.requests_per_minute, monotonic_s=monotonic_s)
         self.trade_streams = TradeStreams(self.faults, knows=self.knows)
         self.market_streams = MarketStreams(self.faults, knows=self.knows)
         self._monotonic_s = monotonic_s
@@ -120,6 +119,7 @@ class Venue:
         self._moved = asyncio.Event()
         self._updates: list[dict[str, Any]] = []
         self._rebuild()
+        self.limits = RequestLimits(self._new_limit)
 
     def knows(self, key_id: Any, secret: Any) -> bool:
         """Say whether a key pair is let in."""
@@ -170,6 +170,14 @@ class Venue:
         """
         self._input("rename", {"symbol": symbol, "new_symbol": new_symbol})
 
+    def announce_split(self, symbol: str, ratio: Decimal) -> None:
+        """Announce a split of an asset in the next session.
+
+        Raises:
+            Refused: there is no such asset, or it is split there already.
+        """
+        self._input("split", {"symbol": symbol, "ratio": plain_text(ratio)})
+
     def restrict(self, facts: Mapping[str, Any]) -> None:
         """Change facts of the account: its flags, status or currency."""
         self._input("restrict", dict(facts))
@@ -212,6 +220,8 @@ class Venue:
             book.restrictions |= one.facts
         elif one.kind == "rename":
             book.announce_symbol(**one.facts)
+        elif one.kind == "split":
+            book.announce_split(one.facts["symbol"], Decimal(one.facts["ratio"]))
         elif one.kind == "pay":
             facts = one.facts
             book.pay(facts["code"], Decimal(facts["amount"]), at, symbol=facts["symbol"])
@@ -251,6 +261,7 @@ class Venue:
         self.disconnect()
         self._log.forget(self._new_header())
         self._rebuild()
+        self.limits = RequestLimits(self._new_limit)
 
     def disconnect(self) -> int:
         """Cut all streams and return how many there were."""
@@ -290,6 +301,14 @@ class Venue:
         self._updates = []  # they were sent when they happened, or lost with the connections
         self.clock = VenueClock(latest_us, speed=settings.speed, monotonic_s=self._monotonic_s)
         self._moved.set()
+
+    def _new_limit(self) -> RateLimit:
+        return RateLimit(
+            self.settings.requests_per_minute,
+            monotonic_s=self._monotonic_s,
+            venue_s=lambda: self.clock.now_us() / 1e6,
+            speed=self.settings.speed,
+        )
 
     def _new_header(self) -> dict[str, Any]:
         return self.settings.facts() | {"book_id": str(uuid4())}

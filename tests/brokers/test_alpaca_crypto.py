@@ -4,10 +4,9 @@ official SDK and traded by a session.
 
 import asyncio
 import warnings
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
-import polars as pl
 import pytest
 
 import rbtlive as rbt
@@ -20,7 +19,8 @@ from rbtlive.model.order_facts import OrderState
 from tests.brokers.alpaca_session import broker_at, connected, order
 from tests.builders import run
 from tests.builders import until as hold
-from tests.venue.process import KEY, SECRET, shared_venue, until, within
+from tests.venue.fixtures import MIDNIGHT, PAIRS
+from tests.venue.process import KEY, SECRET, until, within
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the SDK uses a part of websockets that is on its way out
@@ -32,31 +32,6 @@ with warnings.catch_warnings():
     from alpaca.trading.client import TradingClient
     from alpaca.trading.enums import OrderSide, OrderStatus, TimeInForce
     from alpaca.trading.requests import MarketOrderRequest
-
-MIDNIGHT = datetime(2024, 3, 2, tzinfo=UTC)
-PAIRS = {"BTC/USD": 40_000.0, "ETH/USD": 2_000.0}
-
-
-@pytest.fixture(scope="module")
-def crypto_process(tmp_path_factory):
-    bars = tmp_path_factory.mktemp("crypto") / "minutes.parquet"
-    minutes = 1500  # a day of UTC, and an hour
-    pl.DataFrame([
-        {"timestamp": MIDNIGHT + timedelta(minutes=n + 1), "symbol": symbol, "open": price + n, "high": price + n + 5,
-         "low": price + n - 5, "close": price + n, "volume": 50.0}
-        for n in range(minutes) for symbol, price in PAIRS.items()
-    ]).write_parquet(bars)  # fmt: skip
-    process = shared_venue(
-        "--bars", bars, "--frequency", "1m", "--calendar", "24/7", "--crypto-fee-bps", "25"
-    )
-    yield process
-    assert process.stop() == ""
-
-
-@pytest.fixture
-def crypto_venue(crypto_process):
-    crypto_process.control("reset")
-    return crypto_process
 
 
 def test_the_sdk_reads_bars_of_pairs_with_days_that_begin_at_midnight_utc(crypto_venue):

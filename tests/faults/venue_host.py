@@ -361,11 +361,14 @@ def has_settled(engine, now_us, theirs):
 
 
 def knows_names(engine, now):
-    """Say whether a symbol that changes overnight is known before the night."""
+    """Say whether a symbol that changes overnight, and a split, are known before the
+    night.
+    """
     if datetime.fromisoformat(now) < FIRST_CLOSE - MINUTE:
         return True
     engine.link._splits_session = -1
-    return bool(engine.core.state.symbol_changes.names)
+    state = engine.core.state
+    return bool(state.symbol_changes.names) and bool(state.market.known_splits)
 
 
 def is_on_its_way(order):
@@ -387,6 +390,9 @@ def books(engine):
         ),
         "positions": {p.asset.symbol: str(p.amount) for p in core.state.portfolio},
         "cash": str(core.state.portfolio.cash),
+        "splits": [
+            core.state.assets[index].symbol for index, _session in core.state.market.known_splits
+        ],
         "unbalanced": str(core.state.portfolio.conservation_error()),
     }
 

@@ -40,6 +40,7 @@ EVENTS = {
     7: ("cash", {"kind": "fee", "amount": "-0.25"}),
     8: ("cash", {"kind": "dividend", "amount": "3.5", "symbol": "AAA"}),
     9: ("faults", [{"kind": "rate_limit", "where": "rest", "count": 3, "retry_after_s": 0}]),
+    10: ("split", {"symbol": "AAA"}),
     11: ("cash", {"kind": "deposit", "amount": "1000"}),
     12: ("symbol", {"symbol": "BBB", "new_symbol": "BBBX"}),
     16: ("cash", {"kind": "interest", "amount": "1.75"}),
@@ -47,7 +48,8 @@ EVENTS = {
     20: ("cash", {"kind": "dividend", "amount": "-2.5", "symbol": "BBBX"}),
 }
 """What happens at the venue once so many bars have settled: money comes and goes,
-requests are too many, and overnight a symbol changes.
+requests are too many, and overnight one symbol changes and another asset is split, by
+the ratio of the ground.
 """
 LONGEST_S = 120.0
 """No life of a session takes as long; one that hangs is an error."""
@@ -121,6 +123,7 @@ class Run:
             "ids of intents": (set(self.ids), ours),
             "filled shares": (self.venue["filled"], filled),
             "positions": (self.venue["positions"], final["positions"]),
+            "the night's split": (["AAA"], final["splits"]),
             "cash": (Decimal(self.venue["cash"]), Decimal(final["cash"])),
             "what the books lack": (0, Decimal(final["unbalanced"])),
         }
@@ -138,9 +141,15 @@ class Run:
 
 
 class Ground:
-    """A venue and a host of sessions; runs one run after the other."""
+    """A venue and a host of sessions; runs one run after the other.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where everything is kept.
+        ratio: Of the night's split: "0.5" is two for one, "4" one for four.
+    """
+
+    def __init__(self, folder: Path, *, ratio: str = "0.5") -> None:
+        self.ratio = ratio
         self._bars = folder / "bars.parquet"
         frame(moments()).write_parquet(self._bars)
         self._arguments = (
@@ -241,7 +250,9 @@ class Ground:
             elif line == f"settled {self._venue_now()}":
                 self._settled += 1
                 if self._settled in EVENTS:
-                    self.venue.control(*EVENTS[self._settled])
+                    kind, facts = EVENTS[self._settled]
+                    split = {"ratio": self.ratio} if kind == "split" else {}
+                    self.venue.control(kind, facts | split if split else facts)
                 self.venue.advance()
                 bars_left -= 1
                 if bars_left == 0 and life.after_s is not None:

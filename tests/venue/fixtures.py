@@ -1,8 +1,14 @@
 """One venue of days and one of minutes for all tests, each begun anew before a test."""
 
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
 import pytest
 
 from tests.venue.process import minute_bars, shared_venue
+
+MIDNIGHT = datetime(2024, 3, 2, tzinfo=UTC)
+PAIRS = {"BTC/USD": 40_000.0, "ETH/USD": 2_000.0}
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +38,25 @@ def venue(_daily_process):
 def minute_venue(_minute_process):
     _minute_process.control("reset")
     return _minute_process
+
+
+@pytest.fixture(scope="session")
+def _crypto_process(tmp_path_factory):
+    bars = tmp_path_factory.getbasetemp() / "pairs.parquet"
+    minutes = 1500  # a day of UTC, and an hour
+    pl.DataFrame([
+        {"timestamp": MIDNIGHT + timedelta(minutes=n + 1), "symbol": symbol, "open": price + n, "high": price + n + 5,
+         "low": price + n - 5, "close": price + n, "volume": 50.0}
+        for n in range(minutes) for symbol, price in PAIRS.items()
+    ]).write_parquet(bars)  # fmt: skip
+    process = shared_venue(
+        "--bars", bars, "--frequency", "1m", "--calendar", "24/7", "--crypto-fee-bps", "25"
+    )
+    yield process
+    assert process.stop() == ""
+
+
+@pytest.fixture
+def crypto_venue(_crypto_process):
+    _crypto_process.control("reset")
+    return _crypto_process
