@@ -6,6 +6,7 @@ not to one list of questions.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +16,17 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
+from rbtlive.data.reading.guessing import (
+    unnamed_prices,
+    unnamed_symbol,
+    unnamed_time,
+    unnamed_volume,
+)
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.names import LABELS_OF, STARTING_VENDORS, UTC_NAMES
 from rbtlive.data.reading.needs import Needs
 from rbtlive.data.reading.numbers import NOTHING, UnclearDecimals, number_series
+from rbtlive.data.reading.once import forget, taken
 from rbtlive.data.reading.placing import Asked, Placed, place
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, Moments, UnreadableTimes, joined, moments_of
@@ -50,6 +58,10 @@ _FOREIGN: Final = (
 )
 
 _UNNAMED: Final = "?"
+
+_NO_VOLUME: Final = -1.0
+"""What Interactive Brokers sends where there is none. Source: its API's historical bars
+of MIDPOINT, BID and ASK."""
 
 _FIXED_POINT: Final = 1e-9
 """Databento's prices are integers of this. Source: databento.com, "Conventions"."""
@@ -97,11 +109,7 @@ class _Reader:
         if table.symbol is not None and (first := twin_of(table.symbol, [table.symbol[:-4]])):
             self.needs.ask(f"the columns: several are named {first!r}; rename or drop one")
         there = ", ".join(table.frame.columns[:12]) or "none"
-        if "close" not in roles.fields:
-            self.needs.ask(
-                f"the prices: no column is named like a close (there are {there})",
-                columns='{"close": "..."}',
-            )
+        self._ask_of_unnamed(table.frame, roles, there)
         moments = self._moments(table, roles, there)
         symbols = self._symbols(table, roles, moments)
         fields = self._fields(table, roles)
@@ -133,6 +141,24 @@ class _Reader:
                 item = f"{role}: only {listed} is there, beside an open that is not adjusted"
             self.needs.ask(item, columns=f'{{"{role}": "{names[0]}"}}')
 
+    # Bars that lack a field although a column without a known name may hold it.
+    def _ask_of_unnamed(self, frame: pl.DataFrame, roles: Roles, there: str) -> None:
+        found = unnamed_prices(frame, roles)
+        if "close" not in roles.fields:
+            item = f"the prices: no column is named like a close (there are {there})"
+            self.needs.ask(item, columns=_written(found or {"close": "..."}))
+        if self.columns is not None:
+            return  # the user has said what is what
+        if found and "close" in roles.fields:
+            listed = " and ".join(f"{name!r} may be the {field}" for field, name in found.items())
+            self.needs.ask(
+                f"the prices: {listed}, which no column is named", columns=_written(found)
+            )
+        if volume := unnamed_volume(frame, roles):
+            self.needs.ask(
+                f"the volume: {volume!r} may be it", columns=_written({"volume": volume})
+            )
+
     def note(self, sentence: str) -> None:
         """Note what was decided, once."""
         if sentence not in self.intake.notes:
@@ -143,7 +169,7 @@ class _Reader:
         if not roles.time:
             self.needs.ask(
                 f"the time: no column or index holds dates or times (there are {there})",
-                columns='{"date": "..."}',
+                columns=_written({"date": unnamed_time(frame, roles) or "..."}),
             )
             return None
         try:
@@ -161,7 +187,7 @@ class _Reader:
         except UnreadableTimes as unreadable:
             self.needs.ask(
                 f"the time: {unreadable} is in no known form",
-                before=self._parsing(roles.time[0], 'format="..."', "..."),
+                before=self._parsing(roles.time[0], _form_for_pandas(frame[roles.time[0]]), "..."),
             )
         return None
 
@@ -197,8 +223,9 @@ class _Reader:
             return pl.repeat(str(table.symbol), height, dtype=pl.String, eager=True)
         item = "the symbol: no column, key or file name has it"
         if moments is not None and moments.us.n_unique() < height:
+            named = unnamed_symbol(table.frame, roles, moments.us)
             item = "the symbols: times repeat, and no column says which row is of which symbol"
-            self.needs.ask(item, columns='{"symbol": "..."}')
+            self.needs.ask(item, columns=_written({"symbol": named or "..."}))
             return None
         self.needs.ask(item, symbol='"AAPL"')
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
@@ -246,7 +273,7 @@ class _Reader:
         if low is None:
             low = both.select(pl.min_horizontal("a", "b")).to_series()
         volume = fields.get("volume")
-        if volume is None or (volume.null_count() == len(volume) and len(volume)):
+        if volume is None or (len(volume) and (volume.is_null() | (volume == _NO_VOLUME)).all()):
             self.note(
                 f"no volume in the source: taken as {UNLIMITED_VOLUME:.0e} a bar, so that none "
                 "limits an order"
@@ -254,6 +281,22 @@ class _Reader:
             volume = pl.repeat(UNLIMITED_VOLUME, len(close), dtype=pl.Float64, eager=True)
         done = dict(zip(OHLCV, (opens, high, low, close, volume), strict=True))
         return [series.alias(name) for name, series in done.items()]
+
+
+# What pandas needs to be told of times that this package does not know.
+def _form_for_pandas(column: pl.Series) -> str:
+    import pandas as pd
+
+    try:
+        pd.to_datetime(pd.Series(column.drop_nulls().head(1_000).to_list()), format="mixed")
+    except Exception:  # noqa: BLE001 - it raises errors of many kinds, and is only asked
+        return 'format="..."'
+    return 'format="mixed"'
+
+
+# A dict as a line of Python has it.
+def _written(said: Mapping[str, str]) -> str:
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _names_of(table: Table, column: str) -> pl.Series:
@@ -369,13 +412,14 @@ def read_bars(  # noqa: PLR0913 - the public contract, each by name
     bars = _with_all_questions(reader)
     reader.needs.held = 0
     reader.needs.settle()
+    forget(source)
     return bars
 
 
 # Objects of other libraries fail in ways of their own.
 def _unpacked(source: Any) -> list[Table]:
     try:
-        return tables_of(source)
+        return taken(source, tables_of)
     except RbtliveError:
         raise
     except _FOREIGN as error:

@@ -23,14 +23,29 @@ ROLE_OF: Final = {name: role for role, names in NAMES.items() for name in names}
 _TWIN: Final = re.compile(r"( \(\d+\)|_duplicated_\d+|\.\d+)$")
 """What tells a second column of a name from the first: ours, polars' and pandas'."""
 
-_LETTERS: Final = str.maketrans("äöüéèêçáíóúàñąęłńśżźãõ", "aoueeecaiouanaelnszzao")
+_UNIT: Final = re.compile(
+    r"\s*[(\[](?:in )?(?:(?P<amount>shares?|lots?|contracts?|units?|pcs|stuck|no\.?)"
+    r"|[$€£¥₹]|usdt?|eur|gbp|gbx|chf|jpy|inr|cad|aud|hkd|cny|rs\.?)[)\]]\s*$"
+)
+"""What a number is counted in, behind its name: "High ($)", "Volume (shares)"."""
+
+_LETTERS: Final = str.maketrans(
+    "äöüéèêçáíóúàñąęłńśżźãõôûîïëøåşğıìùòâčřžý", "aoueeecaiouanaelnszzaoouiieoasgiiuoacrzy"
+)
 
 
 def plain(name: str) -> str:
     """Return a column's name without case, order numbers, brackets and signs."""
     text = re.sub(r"^\s*\d+[a-z]?\.\s+", "", str(name))
     text = text.lower().translate(_LETTERS).replace("ß", "ss")
-    return text if text.isalnum() else "".join(letter for letter in text if letter.isalnum())
+    if text.isalnum():
+        return text
+    short = "".join(letter for letter in text if letter.isalnum())
+    if short not in ROLE_OF and (unit := _UNIT.search(text)):
+        without = plain(text[: unit.start()])
+        if (ROLE_OF.get(without) == "volume") == bool(unit["amount"]):
+            return without
+    return short
 
 
 def role_of(name: str) -> str | None:
@@ -256,7 +271,9 @@ def _kind(column: pl.Series) -> str:
     if dtype == pl.String:
         first = column.drop_nulls().head(1)
         text = str(first[0]).strip() if len(first) else ""
-        if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?", text):
+        if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp]\.?[Mm]\.?)?", text):
+            return "clock"
+        if plain(column.name) == "time" and re.fullmatch(r"[0-2]\d[0-5]\d([0-5]\d)?", text):
             return "clock"
         return "moment" if ":" in text or re.fullmatch(r"\d{9,}.*", text) else "date"
     if dtype.is_numeric():

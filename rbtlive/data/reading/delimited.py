@@ -17,6 +17,7 @@ import polars as pl
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.numbers import NOTHING, is_number_text
+from rbtlive.data.reading.printed import with_tabs
 from rbtlive.data.reading.tables import Table
 from rbtlive.errors import EmptyData, UnreadableFile
 from rbtlive.model.bar import PRICES
@@ -66,6 +67,9 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
         )
         head = content[:_HEAD_BYTES]
     text, encoding = _decoded(head)
+    if (tabbed := _of_printed(content, text)) is not None:
+        content, encoding = tabbed, "utf8"
+        text = tabbed[:_HEAD_BYTES].decode(errors="replace")
     layout = _layout(text.splitlines()[:60])
     comma = {";": True}.get(layout.delimiter)
     dates = _EITHER_WAY.search(text) is None
@@ -84,6 +88,14 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
     except READ_ERRORS as error:
         raise unreadable(where, error, what="bars") from error
     return Table(frame, where, decimal_comma=comma)
+
+
+def _of_printed(content: Path | bytes, head: str) -> bytes | None:
+    if with_tabs(head, head) is None:
+        return None
+    raw = content if isinstance(content, bytes) else content.read_bytes()
+    tabbed = with_tabs(head, _decoded(raw)[0])
+    return None if tabbed is None else tabbed.encode()
 
 
 def _head(content: Path | bytes) -> bytes:
@@ -228,7 +240,21 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool
         return _two_levels(frame, content, layout, encoding)
     if len(names) > frame.width:
         return frame
-    return frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
+    frame = frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
+    return _without_headers(frame)
+
+
+# Files that were put one behind the other repeat their header.
+def _without_headers(frame: pl.DataFrame) -> pl.DataFrame:
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    if len(texts) < min(3, frame.width):
+        return frame
+    again = [pl.col(name).str.strip_chars() == name for name in texts]
+    repeats = frame.select(pl.all_horizontal(again)).to_series()
+    if not repeats.any():
+        return frame
+    rows = frame.filter(~repeats.fill_null(value=False))
+    return pl.read_csv(rows.write_csv().encode(), null_values=_NO_VALUE, infer_schema_length=10_000)
 
 
 def _unique(names: list[str], width: int | None = None) -> list[str]:
@@ -295,7 +321,11 @@ def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
         renamed[names[0]] = "symbol"
         lead = 1
     renamed |= dict(zip(names[lead:], ("date", "time")[:times], strict=False))
-    order = _price_order(frame.select(names[lead + times : lead + times + 4]))
+    place = lead + times
+    if not lead and place < frame.width and _is_of_symbols(frame[names[place]]):
+        renamed[names[place]] = "symbol"
+        lead = 1
+    order = price_order(frame.select(names[lead + times : lead + times + 4]))
     if order is not None:
         rest = names[lead + times + 4 :]
         if len(rest) > 2 and _is_average(frame, rest[0], names[lead + times :], order):
@@ -303,6 +333,12 @@ def headerless(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None, bool]:
         renamed |= dict(zip(names[lead + times :], order, strict=False))
         renamed |= dict(zip(rest, ("volume",), strict=False))
     return frame.rename(renamed), None, False
+
+
+def _is_of_symbols(column: pl.Series) -> bool:
+    if column.dtype in (pl.Categorical, pl.Enum):
+        return True
+    return column.dtype == pl.String and bool(column.head(20).str.contains("[A-Za-z]").all())
 
 
 def _is_average(frame: pl.DataFrame, name: str, prices: list[str], order: tuple[str, ...]) -> bool:
@@ -322,9 +358,10 @@ _ORDERS: Final = (
 """As ccxt and most have them; Coinbase's; Bitfinex's; and one more."""
 
 
-# Of the orders in use, the one in which no high is below another price, if it is the
-# only one.
-def _price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
+def price_order(prices: pl.DataFrame) -> tuple[str, ...] | None:
+    """Return the names of four columns of prices: of the orders in use, the first in
+    which no high is below another price; None if there is none.
+    """
     if prices.width < 4 or not all(dtype.is_numeric() for dtype in prices.dtypes):
         return (
             _ORDERS[0]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rbtlive.data.reading.column_roles import role_of
+from rbtlive.errors import NotAFrame
 
 _GIVERS: Final = (
     "to_df", "to_table", "to_pandas", "toPandas", "compute", "to_native", "fetch_arrow_table",
@@ -49,6 +50,38 @@ def given_rows(source: Any) -> list[dict[str, Any]] | None:
         return None
     names = [str(column[0]) for column in described]
     return [dict(zip(names, row, strict=False)) for row in source.fetchall()]
+
+
+def rows_of_database(source: Any, where: str) -> list[dict[str, Any]] | None:
+    """Return the rows of the one table in a connection to SQLite; None of anything
+    else.
+
+    Raises:
+        NotAFrame: there are several tables, or none.
+    """
+    if type(source).__module__ != "sqlite3" or not hasattr(source, "cursor"):
+        return None
+    names = [
+        str(name)
+        for (name,) in source.execute(
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
+            "AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+        )
+    ]
+    priced = [name for name in names if _has_prices(source, name)]
+    if len(priced) != 1:
+        listed = ", ".join(names) or "none"
+        query = f'SELECT * FROM "{(priced or names or ["bars"])[0]}"'  # noqa: S608 - likewise
+        raise NotAFrame(
+            f"{where} must have one table of bars: there are {listed}; write: "
+            f"rbt.read(source.execute({query!r}))"
+        )
+    return given_rows(source.execute(f'SELECT * FROM "{priced[0]}"'))  # noqa: S608 - a table's own name
+
+
+def _has_prices(source: Any, table: str) -> bool:
+    columns = [row[1] for row in source.execute(f'PRAGMA table_info("{table}")')]
+    return {"time", "close"} <= {role_of(str(name)) for name in columns}
 
 
 def symbol_beside(source: Any) -> str | None:

@@ -134,12 +134,18 @@ def _of_children(source: Mapping[Any, Any], where: str, tables_of: TablesOf) -> 
         for table in tables_of(value, where=place):
             if plain(own) in _ENVELOPES:
                 tables.append(table.but(symbol=table.symbol or symbol))
+            elif _is_of_several(table.frame):
+                tables.append(table)
             else:
                 frame = table.frame.drop("symbol", strict=False)
                 tables.append(table.but(frame=frame, symbol=own))
     if not tables:
         raise NotAFrame(f"{where} must hold bars: {_message(source) or 'it holds none'}; ask again")
     return tables
+
+
+def _is_of_several(frame: pl.DataFrame) -> bool:
+    return "symbol" in frame.columns and frame["symbol"].n_unique() > 1
 
 
 # ("AAPL",), the keys of polars' group_by and partition_by
@@ -309,6 +315,8 @@ def _cells(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     if all(map(_is_time, source)):
         rows = [{"date": key, **value} for key, value in source.items()]
         return [of_rows(rows, where)]
+    if _is_numbered(source):
+        return [of_rows(inner, where)]
     first: Mapping[Any, Any] = inner[0]
     if not (all(map(_is_time, first)) or all(str(key).isdigit() for key in first)):
         return None
@@ -316,6 +324,15 @@ def _cells(source: Mapping[Any, Any], where: str) -> list[Table] | None:
     columns: dict[str, Any] = {"date": index} if _is_time(index[0]) else {}
     columns |= {str(name): [value.get(key) for key in index] for name, value in source.items()}
     return [Table(pl.DataFrame(columns, strict=False), where)]
+
+
+# {"0": {"date": ..., "close": ...}, "1": ...}: rows by their number, as pandas'
+# to_json(orient="index") and to_dict("index") write them.
+def _is_numbered(source: Mapping[Any, Any]) -> bool:
+    numbered = all(str(key).isdigit() for key in source)
+    return numbered and all(
+        {"time", "close"} <= {role_of(str(name)) for name in row} for row in source.values()
+    )
 
 
 # One bar by itself: {"t": ..., "o": ..., ...}

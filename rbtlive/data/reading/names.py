@@ -32,19 +32,20 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "op",
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openusd", "mktopen", "firstprice", "otwarcie", "openprc",
-        "开盘", "开盘价", "始値", "시가", "откр",
+        "openen", "acilis", "ценаоткр", "开盘", "开盘价", "始値", "시가", "откр",
     ),
     "high": (
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",
         "hochstkurs", "tageshoch", "maximo", "maxima", "massimo", "plushaut", "highbid", "bidhigh",
         "max", "highusd", "maxprice", "najwyzszy", "askhi", "最高", "最高价", "高値", "고가",
-        "макс",
+        "haut", "hoog", "yuksek", "ценамакс", "maximum", "高", "макс",
     ),
     "low": (
         "low", "l", "lo", "low1", "lowprice", "pricelow", "pxlow", "daylow", "tief", "tiefst",
         "tiefstkurs",
         "tagestief", "minimo", "minima", "plusbas", "lowbid", "bidlow", "min", "lowusd", "minprice",
-        "najnizszy", "bidlo", "最低", "最低价", "安値", "저가", "мин",
+        "najnizszy", "bidlo", "bas", "laag", "dusuk", "ценамин", "minimum", "低", "最低", "最低价",
+        "安値", "저가", "мин",
     ),
     "close": (
         "close", "c", "closeprice", "priceclose", "pxclose", "closing", "closingprice", "cls", "cl",
@@ -53,6 +54,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "settlementprice", "pxsettle", "trdprc1", "priceusd", "price", "prc", "kurs", "adjclose",
         "adjustedclose", "closeadj", "adjcloseprice", "adjustedcloseprice", "value", "zamkniecie",
         "ostatnio",
+        "chiusura", "slot", "laatste", "fechamento", "simdi", "ценазакр", "закр", "senast",
         "收盘", "收盘价", "終値", "종가", "цена",
     ),
     "volume": (
@@ -60,7 +62,8 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "volumetraded", "tradedvolume", "sharestraded", "totaltradedquantity", "tottrdqty",
         "basevolume", "volumefrom", "volumen", "umsatz", "stuck", "stuckzahl", "volumebase",
         "basevol", "acvoluns", "acvol1", "tickvol", "tickvolume", "qty", "amount", "volumebtc",
-        "volumeeth", "wolumen", "wol", "realvolume", "成交量", "出来高", "거래량", "объем", "объём",
+        "volumeeth", "wolumen", "wol", "realvolume", "hac", "成交量", "交易量", "出来高",
+        "거래량", "объем", "объём",
     ),
 }  # fmt: skip
 """Role to the names of its columns, without case, spaces and signs."""

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.reading.column_roles import field_of, plain
+from rbtlive.data.checking.schema import FIELDS
+from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table
 from rbtlive.errors import NotAFrame, WrongColumnType
@@ -82,6 +83,7 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     several sets of prices the others keep their name in front, as "bid.o".
     """
     nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]
+    frame = _with_times_within(frame, nested)
     priced = [
         name for name in nested if plain(name) not in OHLCV and _has_close(frame.schema[name])
     ]
@@ -101,6 +103,19 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+# Databento's JSON has the time in a header of each row: {"hd": {"ts_event": ...}, ...}
+def _with_times_within(frame: pl.DataFrame, nested: list[str]) -> pl.DataFrame:
+    if any(role_of(name) == "time" for name in frame.columns):
+        return frame
+    for name in nested:
+        inner = frame.schema[name]
+        assert isinstance(inner, pl.Struct)
+        if any(role_of(field.name) == "time" for field in inner.fields):
+            fresh = [one for one in frame[name].struct.unnest() if one.name not in frame.columns]
+            return frame.with_columns(fresh)
+    return frame
+
+
 def _sided(side: str, name: str) -> str:
     return f"{side}_{field_of(name) or name}"
 
@@ -118,6 +133,12 @@ def of_sequences(rows: Sequence[Any], where: str) -> Table:
     Source: docs.ccxt.com, "OHLCV Structure": [start in ms, open, high, low, close,
     volume]; the exchanges' own rows go on with turnover and counts.
     """
+    if _are_names(rows[0]) and len(rows) > 1:
+        named = {
+            str(name): _numbers([row[place] if place < len(row) else None for row in rows[1:]])
+            for place, name in enumerate(rows[0])
+        }
+        return Table(pl.DataFrame(named, strict=False), where)
     width = max(map(len, rows))
     if width < 5:
         raise NotAFrame(
@@ -131,11 +152,16 @@ def of_sequences(rows: Sequence[Any], where: str) -> Table:
         {f"column_{place + 1}": _numbers(values) for place, values in enumerate(columns)},
         strict=False,
     )
-    named, vendor, _ = headerless(frame)
-    epochs = _is_epoch(named.to_series(0))
+    frame, vendor, _ = headerless(frame)
+    epochs = _is_epoch(frame.to_series(0))
     if vendor is None and epochs and width == 6:
         vendor = "ccxt"
-    return Table(named, where, vendor=vendor, labels="start" if vendor or epochs else None)
+    return Table(frame, where, vendor=vendor, labels="start" if vendor or epochs else None)
+
+
+# csv.reader and sheets give the header as the first row.
+def _are_names(row: Sequence[Any]) -> bool:
+    return all(isinstance(cell, str) for cell in row) and any(map(field_of, row))
 
 
 # Exchanges send numbers as text.

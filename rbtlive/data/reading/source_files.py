@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import re
+import sqlite3
 import zipfile
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,10 +24,11 @@ from rbtlive.data.checking.bounds import (
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.delimited import read_delimited
 from rbtlive.data.reading.file_names import named
+from rbtlive.data.reading.foreign import rows_of_database
 from rbtlive.data.reading.mappings import of_json
-from rbtlive.data.reading.sequences import flat
+from rbtlive.data.reading.sequences import flat, of_rows
 from rbtlive.data.reading.tables import Table
-from rbtlive.errors import DataError, UnreadableFile
+from rbtlive.errors import DataError, EmptyData, UnreadableFile
 
 _TEXTS: Final = (".csv", ".txt", ".tsv", ".dat", ".prn")
 _LINES: Final = (".jsonl", ".ndjson")
@@ -48,10 +50,7 @@ _BY_PANDAS: Final = {
 _BY_OTHERS: Final = {
     **dict.fromkeys((".pkl", ".pickle"), "rbt.read(pd.read_pickle({0!r}))"),
     **dict.fromkeys((".npz", ".npy"), "rbt.read(dict(np.load({0!r})))"),
-    **dict.fromkeys(
-        (".db", ".sqlite", ".sqlite3"),
-        "rbt.read(sqlite3.connect({0!r}).execute('SELECT * FROM bars'))",
-    ),
+    **dict.fromkeys((".dbn", ".dbn.zst"), "rbt.read(databento.DBNStore.from_file({0!r}))"),
     ".duckdb": "rbt.read(duckdb.connect({0!r}).sql('SELECT * FROM bars'))",
     **dict.fromkeys(
         (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
@@ -60,10 +59,18 @@ _BY_OTHERS: Final = {
 }
 """Files that a line of Python's own opens."""
 
-_MAGIC: Final = {b"PAR1": ".parquet", b"ARROW1": ".arrow", b"PK\x03\x04": ".zip"}
+_MAGIC: Final = {
+    b"[": ".json",
+    b"{": ".json",
+    b"SQLite format 3": ".sqlite",
+    b"PAR1": ".parquet",
+    b"ARROW1": ".arrow",
+    b"PK\x03\x04": ".zip",
+}
 
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst")
-_KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, ".json", ".zip")
+_SQLITE: Final = (".db", ".sqlite", ".sqlite3")
+_KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, *_SQLITE, ".json", ".zip")
 
 
 def tables_of_path(source: str | Path) -> list[Table]:
@@ -108,7 +115,8 @@ def tables_of_content(content: bytes, name: str) -> list[Table]:
 
 # Content that has no name says by its first bytes what it is.
 def _kind_of_content(content: bytes) -> str:
-    return next((ending for magic, ending in _MAGIC.items() if content.startswith(magic)), ".csv")
+    start = content[:64].lstrip()
+    return next((ending for magic, ending in _MAGIC.items() if start.startswith(magic)), ".csv")
 
 
 def _files(path: Path) -> list[Path]:
@@ -123,7 +131,7 @@ def _files(path: Path) -> list[Path]:
         raise UnreadableFile(f"bars must be a file that exists: was {str(path)!r}; check the path")
     known = [
         file for file in found
-        if _kind(file.name)
+        if _kind(file.name) not in ("", *_SQLITE)  # Thumbs.db
         and not file.name.startswith((".", "_"))
         and file.stem.lower() not in _NO_BARS
     ]  # fmt: skip
@@ -185,7 +193,9 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
         frames = [Table(flat(pl.read_ndjson(source)), name)]
     elif kind == ".json":
         raw = content if isinstance(content, bytes) else content.read_bytes()
-        frames = of_json(json.loads(raw), where=name)
+        frames = _of_json_text(raw, name)
+    elif kind in _SQLITE and isinstance(content, Path):
+        frames = _of_database(content, name)
     elif kind in _TEXTS:
         frames = [read_delimited(content, where=name)]
     else:
@@ -195,12 +205,37 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
         other = next(
             (line for ending, line in _BY_OTHERS.items() if name.lower().endswith(ending)), ""
         )
-        do = f"write: {other.format(name)}" if other else "convert it, or pass a frame"
-        do = f"write: rbt.read(pd.{reader}({name!r}))" if reader else do
+        path = str(content) if isinstance(content, Path) else name
+        do = f"write: {other.format(path)}" if other else "convert it, or pass a frame"
+        do = f"write: rbt.read(pd.{reader}({path!r}))" if reader else do
         raise UnreadableFile(
             f"bars must be CSV, text, JSON, Parquet or Arrow, also packed: was {name!r}; {do}"
         )
     return [named(table, name, outside=outside) for table in frames]
+
+
+# One value, or one a line, as Databento's to_json writes them.
+def _of_json_text(raw: bytes, name: str) -> list[Table]:
+    try:
+        return of_json(json.loads(raw), where=name)
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Extra data"):
+            raise
+    return [Table(flat(pl.read_ndjson(io.BytesIO(raw))), name)]
+
+
+# Opened read-only: no file is made where there is none.
+def _of_database(file: Path, name: str) -> list[Table]:
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        rows = rows_of_database(connection, name)
+    except sqlite3.Error as error:
+        raise unreadable(file, error, what="bars") from error
+    finally:
+        connection.close()
+    if not rows:
+        raise EmptyData(f"{name} must have at least one bar: was empty; pass bars")
+    return [of_rows(rows, name)]
 
 
 def _ipc(source: Any) -> pl.DataFrame:

@@ -28,6 +28,12 @@ _NAMED: Final = {
     "EEST": 180, "MSK": 180, "JST": 540, "AEST": 600, "AEDT": 660,
 }  # fmt: skip
 _WEEKDAY: Final = r"^(?i:mon|tue|wed|thu|fri|sat|sun)(?i:day|sday|nesday|rsday|urday)?\.?,?\s+"
+_HALF: Final = r"([AaPp])\.?[Mm]\.?\s*$"
+_REWRITTEN: Final = (
+    (r"^(\d{8})T(\d{4,6})", "$1 $2"),  # ISO 8601's basic form
+    (r"^([A-Za-z]{3} +\d{1,2}) ([\d:]+)((?: [A-Z]{3,4})?) (\d{4})$", "$1 $4 $2$3"),  # ctime's
+    (r"\[[A-Za-z_/]+\]$", ""),  # java.time's zone behind its offset
+)
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?")
 _FORMS: Final = (
     "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d.%m.%Y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y",
@@ -105,16 +111,19 @@ def joined(dates: pl.Series, clocks: pl.Series) -> Moments:
         whole = whole if int(whole.max() or 0) >= 2_400 else whole * 100  # type: ignore[arg-type]
         of_day = (whole // 10_000 * 3_600 + whole // 100 % 100 * 60 + whole % 100) * 1_000_000
     else:
-        of_day = _clock(clocks.str.strip_chars(), None)
+        of_day = _clock(clocks.str.strip_chars(), clocks.str.extract(_HALF))
     return Moments(day.us + of_day, day.zone, days=False, origin="dates and times of day")
 
 
 def _of_objects(column: pl.Series) -> Moments:
     values = column.to_list()
     try:
-        return moments_of(pl.Series(column.name, values, strict=False))
+        typed = pl.Series(column.name, values, strict=False)
     except (TypeError, pl.exceptions.PolarsError) as error:
         raise UnreadableTimes(f"{values[0]!r} in {column.name!r}") from error
+    if typed.dtype == pl.Object:
+        raise UnreadableTimes(f"{values[0]!r} in {column.name!r}")
+    return moments_of(typed)
 
 
 def _of_numbers(column: pl.Series) -> Moments:
@@ -153,6 +162,9 @@ def _of_text(column: pl.Series) -> Moments:
     text = column.str.strip_chars()
     if text.head(1).str.contains(r"^[A-Za-z]").any():  # Tue, 03 Jan 2023 … (EST)
         text = text.str.replace(_WEEKDAY, "").str.replace(r"\s*\([A-Za-z ]+\)$", "")
+    for form, instead in _REWRITTEN:
+        if text.head(1).str.contains(form).any():
+            text = text.str.replace(form, instead)
     text = text.set(text == "", None)
     known = text.drop_nulls()
     if known.is_empty():

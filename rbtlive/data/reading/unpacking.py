@@ -17,7 +17,13 @@ import polars as pl
 from rbtlive.data.checking.frames import is_pandas, pandas_column
 from rbtlive.data.reading.column_roles import field_of, role_of
 from rbtlive.data.reading.delimited import fresh_name, headerless
-from rbtlive.data.reading.foreign import facts_of_rows, given_frame, given_rows, symbol_beside
+from rbtlive.data.reading.foreign import (
+    facts_of_rows,
+    given_frame,
+    given_rows,
+    rows_of_database,
+    symbol_beside,
+)
 from rbtlive.data.reading.mappings import of_mapping
 from rbtlive.data.reading.sequences import flat, of_rows, of_sequences, refuse_mixed
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
@@ -46,6 +52,8 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
         return tables_of(given, where=where)
     if is_pandas(getattr(source, "df", None)):  # alpaca-py's BarSet
         return tables_of(source.df, where=where)
+    if (rows := rows_of_database(source, where)) is not None:
+        return [of_rows(rows, where)]
     if (rows := given_rows(source)) is not None:
         return _of_list(rows, where)
     if isinstance(source, Iterable):
@@ -59,9 +67,13 @@ def tables_of(source: Any, *, where: str = "the source") -> list[Table]:
     )
 
 
+_JSON: Final = ("[{", "[[", '{"')
+"""What begins like these is JSON, and no path."""
+
+
 # Text, paths, bytes and open files.
 def _of_content(source: Any, where: str) -> list[Table] | None:
-    if isinstance(source, str) and "\n" in source:
+    if isinstance(source, str) and ("\n" in source or source.lstrip()[:2] in _JSON):
         return tables_of_content(source.encode(), "text")
     if isinstance(source, (str, Path)):
         return tables_of_path(source)

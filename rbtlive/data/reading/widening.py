@@ -11,11 +11,12 @@ import polars as pl
 from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, roles_of
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
-from rbtlive.model.bar import OHLCV
+from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
 
 _SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
 _VALUES: Final = ("value", "values", "val", "level1", "0")
+_PARTS: Final = ("year", "month", "day", "hour", "minute", "second")
 _BESIDE: Final = ("dividends", "stocksplits", "capitalgains", "repaired", "vwap", "changepercent")
 
 
@@ -23,7 +24,7 @@ def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[T
     """Return the table as long ones with their roles: itself, or one a symbol of a wide
     one.
     """
-    table = _unmelted(table)
+    table = _unmelted(_with_whole_dates(_turned(table)))
     roles = roles_of(table, columns)
     if "close" in roles.fields and not _of_many(table.frame.columns, roles):
         return [(table, roles)]
@@ -35,6 +36,41 @@ def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[T
         time, names = closes
         return _taken_apart(table, (time, {name: {"close": name} for name in names}))
     return [(table, roles)]
+
+
+# A row a field and a column a date, as sheets for people have it.
+def _turned(table: Table) -> Table:
+    frame = table.frame
+    if not 4 <= frame.height <= 12 or frame.width < 3 or frame.dtypes[0] not in _TEXTS:
+        return table
+    names = frame.to_series(0).cast(pl.String).fill_null("").to_list()
+    if "close" not in map(field_of, names) or len(set(names)) < len(names):
+        return table
+    times = frame.columns[1:]
+    try:
+        if moments_of(pl.Series("date", times)).us.null_count():
+            return table
+        rest = frame.drop(frame.columns[0]).transpose(column_names=names)
+    except (UnreadableTimes, DayOrMonth, pl.exceptions.PolarsError):
+        return table
+    return table.but(frame=pl.DataFrame([pl.Series("date", times), *rest]))
+
+
+# Dates whose parts have a column each: year, month, day, and hour, minute, second.
+def _with_whole_dates(table: Table) -> Table:
+    parts = {plain(name): name for name in table.frame.columns if plain(name) in _PARTS}
+    dated = any(
+        role_of(name) == "time" and name not in parts.values() for name in table.frame.columns
+    )
+    if dated or not {"year", "month", "day"} <= parts.keys():
+        return table
+    given = [pl.col(parts[part]).cast(pl.Int32, strict=False) for part in _PARTS if part in parts]
+    whole = (pl.date(*given) if len(given) == 3 else pl.datetime(*given)).alias("date")
+    rest = [name for name in table.frame.columns if name not in parts.values()]
+    try:
+        return table.but(frame=table.frame.select(whole, *rest))
+    except pl.exceptions.PolarsError:  # no such date
+        return table
 
 
 # A row a field, as pandas' melt and many databases have it: a column of names of fields

@@ -356,7 +356,7 @@ def test_intervals_that_are_none_are_named():
 @pytest.mark.parametrize(
     ("name", "content", "error", "words"),
     [
-        ("a.xlsx", b"PK\x03\x04", UnreadableFile, r"rbt.read\(pd.read_excel\('a.xlsx'\)\)"),
+        ("a.xlsx", b"PK\x03\x04", UnreadableFile, r"rbt.read\(pd.read_excel\('.*a.xlsx'\)\)"),
         ("a.h5", b"\x89HDF", UnreadableFile, r"pd.read_hdf"),
         ("a.csv", b"<!DOCTYPE html><html><body>404</body></html>", UnreadableFile, "web page"),
         ("a.csv", b"", EmptyData, "at least one bar"),
@@ -365,6 +365,7 @@ def test_intervals_that_are_none_are_named():
         ("a.json", b'"hello"', NotAFrame, "hello"),
         ("a.json", b"{", UnreadableFile, "cannot be read"),
         ("a.parquet", b"PAR1", UnreadableFile, "cannot be read"),
+        ("a.db", b"no database", UnreadableFile, "cannot be read"),
         ("a.zip", b"PK\x05\x06", UnreadableFile, "cannot be read"),
         ("a.csv.gz", b"\x1f\x8b", UnreadableFile, "cannot be read"),
     ],

@@ -1,0 +1,120 @@
+"""What columns of unknown names hold, by their values: for the line that an error ends
+with.
+
+The rule: a guess is only ever written into a question; nothing is read by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import polars as pl
+
+from rbtlive.data.reading.column_roles import Roles, plain, role_of
+from rbtlive.data.reading.delimited import price_order
+from rbtlive.data.reading.numbers import UnclearDecimals, looks_numeric, number_series
+from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
+from rbtlive.model.bar import PRICES
+
+_MOST: Final = 24
+"""So many columns are looked at."""
+
+_ROWS: Final = 5_000
+"""Of so many rows."""
+
+_MEANS: Final = re.compile("vwap|wap|average|avg|mean|typical|mid|weighted|sma|ema|fair")
+_VOLUMES: Final = re.compile("volum|объ[её]м|成交|出来高")
+_NO_VOLUMES: Final = re.compile(
+    "avg|average|mean|ma$|ma\\d|sma|ema|ratio|change|chg|volatil|implied|realized|std|delta|"
+    "quote|dollar|value|rel|rank|profile|bid|ask|buy|sell"
+)
+
+
+def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
+    """Return the prices that are not named: field to column, empty if none is found."""
+    numbers = _unknown_and_prices(frame, roles)
+    lacking = [name for name in PRICES if name not in roles.fields]
+    if not lacking:
+        return {}
+    known = {column: field for field, column in roles.fields.items()}
+    names = list(numbers)
+    for first in range(len(names) - 3):
+        window = names[first : first + 4]
+        order = price_order(pl.DataFrame({name: numbers[name] for name in window}))
+        if order is None or _is_flat(numbers, window):
+            continue
+        named = dict(zip(window, order, strict=True))
+        if all(known.get(column, field) == field for column, field in named.items()):
+            return {field: column for column, field in named.items() if column not in known}
+    unknown = [name for name in names if name not in known]
+    return {"close": unknown[0]} if "close" in lacking and len(unknown) == 1 else {}
+
+
+def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
+    """Return the column that is called something like a volume; None without one."""
+    if "volume" in roles.fields:
+        return None
+    for name in frame.columns:
+        short = plain(name)
+        called = _VOLUMES.search(short) and not _NO_VOLUMES.search(short)
+        if called and role_of(name) is None and looks_numeric(frame[name]):
+            return name
+    return None
+
+
+def unnamed_time(frame: pl.DataFrame, roles: Roles) -> str | None:
+    """Return the first column that holds times; None without one."""
+    for name in _unknown(frame, roles):
+        try:
+            moments = moments_of(frame[name].head(_ROWS))
+        except (UnreadableTimes, DayOrMonth, pl.exceptions.PolarsError):
+            continue
+        us = moments.us.drop_nulls()
+        if len(us) == min(_ROWS, frame.height) and (
+            not frame[name].dtype.is_numeric() or us.is_sorted()
+        ):
+            return name
+    return None
+
+
+def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | None:
+    """Return the column that tells rows of one time apart; None without one."""
+    for name in _unknown(frame, roles):
+        column = frame[name]
+        if column.dtype.is_float() or not 1 < column.n_unique() <= max(2, len(column) // 2):
+            continue
+        if not pl.DataFrame({"us": us, "symbol": column}).is_duplicated().any():
+            return name
+    return None
+
+
+def _unknown(frame: pl.DataFrame, roles: Roles) -> Iterable[str]:
+    taken = {*roles.time, roles.symbol, *roles.fields.values(), *roles.adjusted}
+    return [name for name in frame.columns if name not in taken][:_MOST]
+
+
+def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Series]:
+    beside = {*roles.time, roles.symbol, roles.fields.get("volume"), *roles.adjusted}
+    named = {column for field, column in roles.fields.items() if field != "volume"}
+    found = {}
+    for name in [one for one in frame.columns if one not in beside][:_MOST]:
+        column = frame[name].head(_ROWS)
+        means = name not in named and _MEANS.search(plain(name))
+        if means or not looks_numeric(column) or column.dtype == pl.Null:
+            continue
+        try:
+            read = number_series({name: column}, decimal_comma=None)[name]
+        except UnclearDecimals:
+            return {}
+        found[name] = read.cast(pl.Float64, strict=False)
+    return found
+
+
+# Numbers that are all the same in a row fit every order, and say nothing.
+def _is_flat(numbers: Mapping[str, pl.Series], names: list[str]) -> bool:
+    frame = pl.DataFrame({name: numbers[name] for name in names})
+    return bool(
+        frame.select(pl.max_horizontal(names) == pl.min_horizontal(names)).to_series().all()
+    )
