@@ -32,7 +32,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         "op",
         "eroffnung", "eroffnungskurs", "eroffn", "erster", "apertura", "abertura", "ouverture",
         "ouv", "openbid", "bidopen", "openusd", "mktopen", "firstprice", "otwarcie", "openprc",
-        "openen", "acilis", "ценаоткр", "开盘", "开盘价", "始値", "시가", "откр",
+        "acilis", "ценаоткр", "开盘", "开盘价", "始値", "시가", "откр",
     ),
     "high": (
         "high", "h", "hi", "high1", "highprice", "pricehigh", "pxhigh", "dayhigh", "hoch", "hochst",

@@ -34,7 +34,7 @@ def loads_by_its_line(source, expected):
         ("Eröffnung", "Hoch", "Tief", "Schlusskurs", "Volumen"),
         ("Ouverture", "Plus haut", "Plus bas", "Clôture", "Volume"),
         ("Apertura", "Massimo", "Minimo", "Chiusura", "Volume"),
-        ("Openen", "Hoog", "Laag", "Slot", "Vol."),
+        ("Opening", "Hoog", "Laag", "Slot", "Vol."),
         ("Цена откр.", "Макс.", "Мин.", "Цена", "Объём"),
         ("Açılış", "Yüksek", "Düşük", "Şimdi", "Hac."),  # noqa: RUF001 - Turkish
         ("开盘", "高", "低", "收盘", "交易量"),
