@@ -16,7 +16,9 @@ import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
+from rbtlive.data.reading.fit import LOSS
 from rbtlive.data.reading.guessing import (
+    line_of_minutes,
     unnamed_prices,
     unnamed_symbol,
     unnamed_time,
@@ -36,6 +38,7 @@ from rbtlive.errors import (
     EmptyData,
     NotAFrame,
     RbtliveError,
+    RowsLost,
     UnclearData,
     UnknownSymbol,
     WrongColumnType,
@@ -122,6 +125,8 @@ class _Reader:
             labels = labels or LABELS_OF.get(plain(roles.time[0]))
         if roles.adjusted:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
+        if "columns" not in self.needs.arguments:
+            self.needs.minutes = line_of_minutes(self.source, table.frame, roles)
         self.parts.append(_Part(frame, moments, table, labels))
 
     def _label_of_vendor(self, table: Table) -> Labels | None:
@@ -147,9 +152,10 @@ class _Reader:
         if "close" not in roles.fields:
             item = f"the prices: no column is named like a close (there are {there})"
             self.needs.ask(item, columns=_written(found or {"close": "..."}))
+            roles.fields |= found  # so that what else is unclear shows
         if self.columns is not None:
             return  # the user has said what is what
-        if found and "close" in roles.fields:
+        if found and "close" not in found:
             listed = " and ".join(f"{name!r} may be the {field}" for field, name in found.items())
             self.needs.ask(
                 f"the prices: {listed}, which no column is named", columns=_written(found)
@@ -167,11 +173,14 @@ class _Reader:
     def _moments(self, table: Table, roles: Roles, there: str) -> Moments | None:
         frame = table.frame
         if not roles.time:
+            guess = unnamed_time(frame, roles)
             self.needs.ask(
                 f"the time: no column or index holds dates or times (there are {there})",
-                columns=_written({"date": unnamed_time(frame, roles) or "..."}),
+                columns=_written({"date": guess or "..."}),
             )
-            return None
+            if guess is None:
+                return None
+            roles.time = (guess,)
         try:
             if len(roles.time) == 2:
                 found = joined(frame[roles.time[0]], frame[roles.time[1]])
@@ -225,8 +234,10 @@ class _Reader:
         if moments is not None and moments.us.n_unique() < height:
             named = unnamed_symbol(table.frame, roles, moments.us)
             item = "the symbols: times repeat, and no column says which row is of which symbol"
-            self.needs.ask(item, columns=_written({"symbol": named or "..."}))
-            return None
+            if named is not None:
+                self.needs.ask(item, columns=_written({"symbol": named}))
+                roles.symbol = named
+                return _names_of(table, named)
         self.needs.ask(item, symbol='"AAPL"')
         return pl.repeat(_UNNAMED, height, dtype=pl.String, eager=True)
 
@@ -458,6 +469,8 @@ def _joined_up(reader: _Reader) -> ReadBars:
     us = pl.concat([part.moments.us for part in parts]) if len(parts) > 1 else parts[0].moments.us
     moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
     intake.rows_in = frame.height
+    if reader.symbol is None:
+        _refuse_without_symbol(frame["symbol"], needs)
     frame, moments = _without_empty(frame, moments, intake)
     if frame.is_empty():
         raise EmptyData(f"{needs.source} must have at least one bar with a close: was empty")
@@ -478,6 +491,19 @@ def _joined_up(reader: _Reader) -> ReadBars:
     bars = placed.bars(frame)
     intake.rows_out = bars.height
     return ReadBars(bars, placed, placed.asset_class, intake)
+
+
+def _refuse_without_symbol(symbols: pl.Series, needs: Needs) -> None:
+    nameless = (symbols.is_null() | (symbols == "")).fill_null(value=True)
+    lost = int(nameless.sum())
+    if lost <= LOSS * len(symbols):
+        return
+    raise RowsLost(
+        f"no more than 1 % of rows may be left out: {lost:,} of {len(symbols):,} rows have no "
+        f"symbol, the first is row {nameless.arg_max()}; fill it in, or name the rows that are "
+        "wanted with symbol=",
+        line=needs.line(),
+    )
 
 
 def _without_empty(

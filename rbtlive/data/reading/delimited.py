@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -202,13 +202,7 @@ def _filled(cells: list[str]) -> list[str]:
 
 
 def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool) -> pl.DataFrame:
-    source = io.BytesIO(content) if isinstance(content, bytes) else content
-    texts = {}
     names = layout.names
-    if names is not None and layout.levels == 1:
-        for name in names:
-            if role_of(name) == "symbol":
-                texts[name] = pl.String
     options: dict[str, Any] = {
         "separator": layout.delimiter,
         "encoding": encoding,
@@ -220,28 +214,39 @@ def _frame(content: Path | bytes, layout: _Layout, encoding: Any, *, dates: bool
         "has_header": False,
         "skip_rows": layout.skip + (0 if names is None else layout.levels),
     }
+    symbols: list[str] = []
     if names is not None and layout.levels == 1:
-        unique = _unique(names)
-        options["new_columns"] = unique
-        options["schema_overrides"] = {
-            f"column_{place + 1}": texts[name] for place, name in enumerate(names) if name in texts
-        }
+        options["new_columns"] = unique = _unique(names)
+        symbols = [name for name in unique if role_of(name) == "symbol"]
+        options["schema_overrides"] = dict.fromkeys(symbols, pl.String)  # 000001 is no 1
     try:
-        frame = pl.read_csv(source, **options)
+        frame = pl.read_csv(_opened(content), **options)
     except READ_ERRORS:  # a column that is not what its first rows are
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
         options["infer_schema"] = False
         options.pop("schema_overrides", None)
-        frame = pl.read_csv(source, **options)
+        frame = pl.read_csv(_opened(content), **options)
     if names is None:
         return frame
     if layout.levels == 2:
         return _two_levels(frame, content, layout, encoding)
     if len(names) > frame.width:
         return frame
+    for name in symbols:  # NA is a symbol
+        if name in frame and frame[name].null_count():
+            place = frame.columns.index(name)
+            frame = frame.with_columns(_as_written(content, options, place).alias(name))
     frame = frame.rename(dict(zip(frame.columns, _unique(names, frame.width), strict=False)))
     return _without_headers(frame)
+
+
+def _opened(content: Path | bytes) -> Any:
+    return io.BytesIO(content) if isinstance(content, bytes) else content
+
+
+def _as_written(content: Path | bytes, options: Mapping[str, Any], place: int) -> pl.Series:
+    kept = ("separator", "encoding", "truncate_ragged_lines", "has_header", "skip_rows")
+    chosen = {name: options[name] for name in kept}
+    return pl.read_csv(_opened(content), columns=[place], infer_schema=False, **chosen).to_series()
 
 
 # Files that were put one behind the other repeat their header.
@@ -254,7 +259,11 @@ def _without_headers(frame: pl.DataFrame) -> pl.DataFrame:
     if not repeats.any():
         return frame
     rows = frame.filter(~repeats.fill_null(value=False))
-    return pl.read_csv(rows.write_csv().encode(), null_values=_NO_VALUE, infer_schema_length=10_000)
+    symbols = [name for name in frame.columns if role_of(name) == "symbol"]
+    again_read = pl.read_csv(
+        rows.drop(symbols).write_csv().encode(), null_values=_NO_VALUE, infer_schema_length=10_000
+    )
+    return again_read.with_columns(rows[name] for name in symbols)
 
 
 def _unique(names: list[str], width: int | None = None) -> list[str]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.data.checking.frames import is_pandas
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
 from rbtlive.data.reading.delimited import price_order
 from rbtlive.data.reading.numbers import UnclearDecimals, looks_numeric, number_series
+from rbtlive.data.reading.tables import SEPARATOR
 from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
 from rbtlive.model.bar import PRICES
 
@@ -49,7 +51,9 @@ def unnamed_prices(frame: pl.DataFrame, roles: Roles) -> dict[str, str]:
         if all(known.get(column, field) == field for column, field in named.items()):
             return {field: column for column, field in named.items() if column not in known}
     unknown = [name for name in names if name not in known]
-    return {"close": unknown[0]} if "close" in lacking and len(unknown) == 1 else {}
+    sided = [name for name in unknown if plain(name) in ("bid", "ask")]
+    only = sided if len(sided) == 2 else unknown if len(unknown) == 1 else []
+    return {"close": only[0]} if "close" in lacking and only else {}
 
 
 def unnamed_volume(frame: pl.DataFrame, roles: Roles) -> str | None:
@@ -90,12 +94,42 @@ def unnamed_symbol(frame: pl.DataFrame, roles: Roles, us: pl.Series) -> str | No
     return None
 
 
+def line_of_minutes(source: Any, frame: pl.DataFrame, roles: Roles) -> str | None:
+    """Return the line that makes minute bars of a frame of trades or seconds; None
+    where its times are not typed, or it is no frame.
+    """
+    if len(roles.time) != 1 or not isinstance(frame.schema[roles.time[0]], pl.Datetime):
+        return None
+    time, close = roles.time[0], roles.fields["close"]
+    if is_pandas(source):
+        made = "source" if time in source.columns else "source.reset_index()"
+        if time not in source.columns and source.index.name != time:
+            return None
+    elif isinstance(source, pl.DataFrame):
+        made = "source"
+    else:
+        return None
+    by = "" if roles.symbol is None else f", group_by={roles.symbol!r}"
+    names = {name: roles.fields.get(name, close) for name in PRICES}
+    how = {"open": "first", "high": "max", "low": "min", "close": "last"}
+    parts = [f"{name}=pl.col({names[name]!r}).{how[name]}()" for name in PRICES]
+    sizes = [name for name in frame.columns if plain(name) in ("size", "quantity")]
+    if volume := roles.fields.get("volume", next(iter(sizes), None)):
+        parts.append(f"volume=pl.col({volume!r}).sum()")
+    return (
+        f"source = pl.DataFrame({made}).sort({time!r}).group_by_dynamic({time!r}, every='1m'{by})"
+        f".agg({', '.join(parts)})"
+    )
+
+
 def _unknown(frame: pl.DataFrame, roles: Roles) -> Iterable[str]:
     taken = {*roles.time, roles.symbol, *roles.fields.values(), *roles.adjusted}
     return [name for name in frame.columns if name not in taken][:_MOST]
 
 
 def _unknown_and_prices(frame: pl.DataFrame, roles: Roles) -> Mapping[str, pl.Series]:
+    if any(SEPARATOR in name for name in frame.columns):
+        return {}  # names in two parts say of whom a price is
     beside = {*roles.time, roles.symbol, roles.fields.get("volume"), *roles.adjusted}
     named = {column for field, column in roles.fields.items() if field != "volume"}
     found = {}

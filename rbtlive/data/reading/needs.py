@@ -20,6 +20,7 @@ class Needs:
         items: What is missing or unclear.
         arguments: What to write for it, e.g. 'tz="Europe/Berlin"'.
         before: Lines to write before `rbt.read`, where no argument can say it.
+        minutes: The line that makes minutes of shorter bars or trades, if one is known.
         held: How many of the items wait until the rest of the source has been looked
             at, so that one error lists all.
     """
@@ -29,6 +30,7 @@ class Needs:
     items: list[str] = field(default_factory=list)
     arguments: dict[str, str] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
+    minutes: str | None = None
     held: int = 0
 
     def ask(self, item: str, *, before: str | None = None, **arguments: str) -> None:

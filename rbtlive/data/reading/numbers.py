@@ -13,7 +13,7 @@ from typing import Final, Literal
 import polars as pl
 
 NOTHING: Final = (
-    "", "-", "--", "na", "n/a", "nan", "null", "none", "nil", "#n/a", "#n/a n/a", ".", "?",
+    "", "-", "--", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "#n/a", "#n/a n/a", ".", "?",
 )  # fmt: skip
 
 _JUNK: Final = "[\\s\u00a0\u202f'_\"$€£¥₹%]|(?i:usd|eur|gbp)"

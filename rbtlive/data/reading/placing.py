@@ -4,7 +4,7 @@ and refused if it is too much.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
@@ -101,7 +101,8 @@ class _Placing:
         if found is None and step and not self.moments.days and step < DAY_US:
             self.needs.ask(
                 f"the interval: bars are {step / 1e6:g} s apart, which is no whole number of "
-                "minutes; make minute bars of them first"
+                "minutes; make minute bars of them first",
+                before=self.needs.minutes,
             )
         elif found is None and length is not None:
             found = Interval.parse(length)
@@ -230,6 +231,7 @@ class _Placing:
         us = self.moments.us.to_numpy()
         distinct, inverse = np.unique(us, return_inverse=True)
         distinct, labels = self._whole_minutes(distinct)
+        self._take_the_said_zone(distinct, interval)
         aware = self.moments.zone is not None
         if aware:
             distinct = to_utc(distinct, str(self.moments.zone))
@@ -250,6 +252,23 @@ class _Placing:
         self._judge_loss(one, distinct, inverse, grid, aware=aware)
         self.intake.labels, self.intake.zone = one.labels, one.zone
         return Placed(calendar.name, interval, self.asset_class, one.ends_us[inverse])
+
+    # Times that are no bars in the zone they are marked with, and bars in the one that
+    # the user says, were marked by mistake.
+    def _take_the_said_zone(self, distinct: NDArray[np.int64], interval: Interval) -> None:
+        marked, said = self.moments.zone, self.asked.tz
+        if marked is None or said is None or marked == said:
+            return
+        utc = to_utc(distinct, marked)
+        name = self._calendar_of_minutes(utc, interval)
+        grid = BarGrid(calendar_through(name, int(distinct.max()) + DAY_US), interval)
+        out = [
+            min(way.unexplained for way in fit.readings(one, zones=("UTC",), aware=True, grid=grid))
+            for one in (utc, to_utc(distinct, said))
+        ]
+        if out[0] > fit.LOSS * len(distinct) >= out[1]:
+            self.moments = replace(self.moments, zone=None)
+            self.intake.note(f"the times were marked as {marked}, and are taken as {said}")
 
     # Bars that are counted from full hours are taken where the user says how long they
     # are, for they stand later than they end.
@@ -305,7 +324,7 @@ class _Placing:
             return self._calendar_of_currencies(utc, interval) if weekend else "24/5"
         if self.exchange is not None:
             return self.exchange
-        if weekend > 0.1:
+        if weekend > 0.1 and _go_round_the_clock(utc, interval.us):
             self.intake.notes.append("there are bars on weekends: the calendar is 24/7")
             return "24/7"
         return "XNYS"
@@ -429,6 +448,12 @@ def place(
 def _codes(symbols: pl.Series) -> NDArray[np.int32]:
     head = symbols.head(200_000)
     return head.cast(pl.Categorical).to_physical().cast(pl.Int32).to_numpy()
+
+
+# Hours of an exchange that lie on a weekend's dates are in another zone's time.
+def _go_round_the_clock(us: NDArray[np.int64], step_us: int) -> bool:
+    some_days = int(us.max()) - int(us.min()) > 2 * DAY_US
+    return not some_days or len(np.unique(us % DAY_US)) * step_us >= 0.7 * DAY_US
 
 
 def _all_midnight(us: NDArray[np.int64]) -> bool:

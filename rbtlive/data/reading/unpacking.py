@@ -26,6 +26,7 @@ from rbtlive.data.reading.foreign import (
 )
 from rbtlive.data.reading.mappings import of_mapping
 from rbtlive.data.reading.sequences import flat, of_rows, of_sequences, refuse_mixed
+from rbtlive.data.reading.sheets import text_of_sheet, with_index_of_sheet
 from rbtlive.data.reading.source_files import tables_of_content, tables_of_path
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.errors import EmptyData, NotAFrame
@@ -100,6 +101,8 @@ def _of_frame(source: Any, where: str) -> Table | None:
         return Table(source.collect(), where)
     if isinstance(source, pl.DataFrame):
         return _of_polars(source, where)
+    if is_pandas(source) and (text := text_of_sheet(source)) is not None:
+        return tables_of_content(text.encode(), "text")[0].but(where=where)
     if is_pandas(source) or is_pandas(source, "Series"):
         return _of_pandas(source, where)
     if isinstance(source, np.ndarray):
@@ -128,6 +131,7 @@ def _of_pandas(source: Any, where: str) -> Table:
     if source.columns.nlevels > 2:
         idle = [n for n in range(source.columns.nlevels) if source.columns.levshape[n] == 1]
         source = source.droplevel(idle[: source.columns.nlevels - 1], axis=1)
+    source = with_index_of_sheet(source)
     levels = [_index_name(source.index, place) for place in range(source.index.nlevels)]
     columns: dict[str, pl.Series] = {}
     plain_index = source.index.nlevels == 1 and levels[0] is None

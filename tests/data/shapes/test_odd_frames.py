@@ -349,7 +349,7 @@ def test_intervals_that_are_none_are_named():
 
     with pytest.raises(UnclearData, match="none of 1d, 1w and 1mo"):
         rbt.read(quarters)
-    with pytest.raises(UnclearData, match=r"make minute bars of them first$"):
+    with pytest.raises(UnclearData, match=r"make minute bars of them first\n"):
         rbt.read(seconds)
 
 
