@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from rbtlive.data.checking.schema import FIELDS
 from rbtlive.data.reading.column_roles import field_of, plain, role_of
 from rbtlive.data.reading.delimited import headerless
 from rbtlive.data.reading.tables import Labels, Table

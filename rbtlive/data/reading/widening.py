@@ -12,6 +12,7 @@ from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, r
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
+from rbtlive.model.bar import OHLCV
 
 _SPLITS: Final = (r"\|", r"', ?'", r"\s*[.:/]\s*", r"[_\s]", r"-")
 _TEXTS: Final = (pl.String, pl.Categorical, pl.Enum)
