@@ -104,6 +104,11 @@ class Proof:
             return self._portal.assets
         return recorded_portal(self.run, self._folder, self.settings, first_only=True).assets
 
+    @property
+    def saw_bars(self) -> bool:
+        """Whether the session got a slice."""
+        return self._first_slice() is not None
+
     def _bars_later(self) -> PolarsDataPortal:
         # The journal is closed by then, and may lie under another name.
         if self._portal is None:

@@ -169,3 +169,10 @@ def test_a_report_reads_without_any_style_too():
         "| fills compared | 82",
         "| interventions | 0",
     ]
+
+
+def test_only_reasons_break_their_lines_in_a_narrow_page():
+    cells = re.findall(r'<td align="\w+" style="([^"]*)"', static_html(STATE))
+
+    kept = [style for style in cells if "white-space:nowrap" in style]
+    assert len(cells) - len(kept) == len(STATE["orders"])

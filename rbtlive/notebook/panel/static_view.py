@@ -256,14 +256,15 @@ def _table(title: str, columns: Sequence[Column], rows: Sequence[State], *, all_
     more = f"{len(rows)} of {number(all_rows)}" if all_rows > len(rows) else ""
     return (
         f'<div style="margin-top:.6em"><b>{title}</b> <span style="opacity:.7">{more}</span>'
-        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></div>"
     )
 
 
 def _cells(row: State, columns: Sequence[Column], sides: Sequence[str]) -> str:
     return "".join(
-        f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em">'
+        f'<td align="{side}" style="border:0;text-align:{side};padding:.1em .7em'
+        f'{"" if column.kind == "reason" else ";white-space:nowrap"}">'
         f"{_cell(column, row[column.key])}</td>"
         for column, side in zip(columns, sides, strict=True)
     )

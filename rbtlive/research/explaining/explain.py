@@ -4,14 +4,16 @@ backtest over the same sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from rbtlive.core.state.record import RunRecord, column
+from rbtlive.core.state.record import column
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import ResultError
@@ -28,14 +30,18 @@ from rbtlive.model.events import (
     SplitEvent,
     SystemErrorEvent,
 )
+from rbtlive.model.number import plain_text
 from rbtlive.research.backtesting import result_of
+from rbtlive.research.explaining.causes import Circumstances
 from rbtlive.research.explaining.explanation import Explanation, explanation_of
-from rbtlive.research.explaining.money import Circumstances
+from rbtlive.research.explaining.pairs import Decision, Executed, decision, executed
+from rbtlive.research.parameters import parameters_of
 from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import RunBars
 from rbtlive.runtime.backtest import new_core, run_core
 from rbtlive.runtime.journal.journal import RUN_ENDED, RowKind
+from rbtlive.runtime.recorded.recorded_run import Segment, settings_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOKED = (CashAdjustmentEvent, PositionAdjustmentEvent, SplitEvent)
@@ -47,21 +53,35 @@ def explain(proof: Proof, against: Any = None) -> Explanation:
 
     Args:
         proof: The session's journal.
-        against: A result; or data (a portal, a frame) to run the session's strategy
-            over; None is the bars that the session saw.
+        against: A result, or a session, whose result is taken; or data (a portal, a
+            frame) to run the session's strategy over; None is the bars that the
+            session saw.
 
     Raises:
         ResultError: no session was closed yet, or the results share none.
         LookupError: the session's code is not loaded here.
     """
+    nothing = ResultError("there is nothing to explain: the session closed no session yet")
+    if not proof.saw_bars:
+        raise nothing
     session = proof.result()
     labels = column(session.record.sessions, "label")
     if not labels:
-        raise ResultError("there is nothing to explain: the session closed no session yet")
+        raise nothing
+    read = None if isinstance(against, type) else getattr(against, "result", None)
+    if callable(read):
+        against = read()
     backtest = _backtest(proof, against, labels[0], labels[-1])
-    theirs = _cut(backtest, labels[0], labels[-1])
-    data = differing_bars(session, theirs)
-    return explanation_of(session, theirs, _circumstances(proof, data), data)
+    last = min([labels[-1], *column(backtest.record.sessions, "label")[-1:]])
+    ours, theirs = (_cut(result, labels[0], last) for result in (session, backtest))
+    data = differing_bars(ours, theirs)
+    is_result = isinstance(against, BacktestResult)
+    known = replace(
+        _circumstances(proof, data),
+        other_code=_other_code(proof, against if is_result else None),
+        by_data=None if is_result or data.is_empty() else _by_data(proof, backtest),
+    )
+    return explanation_of(ours, theirs, known, data)
 
 
 def _backtest(proof: Proof, against: Any, first: date, last: date) -> BacktestResult:
@@ -73,6 +93,8 @@ def _backtest(proof: Proof, against: Any, first: date, last: date) -> BacktestRe
     portal = PolarsDataPortal.coerce(
         against, frequency=settings.frequency, calendar=settings.calendar
     )
+    # Beyond its last bar everything would leave the market.
+    last = max(first, min(last, portal.calendar.label(portal.last_session)))
     core = new_core(strategy, portal, replace(settings, start=first, end=last), preload=True)
     run_core(core)
     return result_of(core)
@@ -80,15 +102,71 @@ def _backtest(proof: Proof, against: Any, first: date, last: date) -> BacktestRe
 
 # The sessions that both have. A backtest that began before would have earned already.
 def _cut(result: BacktestResult, first: date, last: date) -> BacktestResult:
-    rows = [row for row in result.record.sessions if row.label <= last]
+    record = result.record
+    rows = [row for row in record.sessions if row.label <= last]
     if not rows or rows[0].label != first:
         began = rows[0].label if rows else "later"
         raise ResultError(
             f"the backtest must begin with the session's first day, {first}: it began {began}; "
             "pass start= to backtest(), or the data itself to explain()"
         )
-    record: RunRecord = replace(result.record, sessions=rows, marks={}, pnl=None)
-    return BacktestResult(record, bars=result.bars)
+    shorter = replace(
+        record,
+        sessions=rows,
+        transactions=list(record.transactions[: rows[-1].transactions[1]]),
+        adjustments=[one for row in rows for one in row.adjustments],
+        marks={},
+        pnl=None,
+    )
+    return BacktestResult(shorter, bars=result.bars)
+
+
+# Under other bars and the same code, a strategy decides otherwise because of the bars.
+def _by_data(proof: Proof, backtest: BacktestResult) -> Callable[[Executed], bool]:
+    @functools.cache
+    def decided() -> tuple[Counter[Decision], ...]:
+        runs = proof.replay(), backtest
+        return tuple(Counter(map(decision, executed(run.record))) for run in runs)
+
+    def by_data(one: Executed) -> bool:
+        seen, later = decided()
+        return any(
+            seen[key] != later[key]
+            for key in {*seen, *later}
+            if key[:2] == (one.symbol, one.created)
+        )
+
+    return by_data
+
+
+# In what the code that ran at a moment was another than the backtest's.
+def _other_code(proof: Proof, result: BacktestResult | None) -> Callable[[datetime], str]:
+    segments = proof.segments
+    began = [
+        next((event.timestamp for _seq, event in proof.run.events(after=part.after)), None)
+        for part in segments[1:]
+    ]
+    words = [_difference_of_code(part, segments[-1], result) for part in segments]
+
+    def other_code(when: datetime) -> str:
+        return words[sum(moment is not None and moment <= when for moment in began)]
+
+    return other_code
+
+
+def _difference_of_code(ran: Segment, last: Segment, result: BacktestResult | None) -> str:
+    if result is None:
+        same = (ran.source, ran.parameters) == (last.source, last.parameters)
+        return "" if same else "the backtest runs the code and the parameters of later"
+    theirs = parameters_of(result)
+    for name in {**ran.parameters, **theirs} if theirs else ():
+        values = ran.parameters.get(name, "none"), theirs.get(name, "none")
+        if values[0] != values[1]:
+            return f"{name} was {values[0]}, in the backtest {values[1]}"
+    if result.provenance.get("source", ran.source) != ran.source:
+        return "the backtest ran other code"
+    ours, capital = settings_of(ran.settings).capital_base, result.record.settings.capital_base
+    return "" if ours == capital else f"the backtest began with {plain_text(capital)}"
 
 
 def differing_bars(session: BacktestResult, backtest: BacktestResult) -> pl.DataFrame:
@@ -150,6 +228,7 @@ def _circumstances(proof: Proof, data: pl.DataFrame) -> Circumstances:
         tuple(found.halted),
         _changed(proof),
         found.booked,
+        frozenset(found.split),
     )
 
 
@@ -163,6 +242,7 @@ class _Happened:
     late: list[datetime] = field(default_factory=list)
     halted: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     booked: datetime | None = None
+    split: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> None:
         self.by_person = isinstance(event, (OperatorEvent, OperatorCallEvent))
@@ -179,6 +259,8 @@ class _Happened:
             self.halted.append((when, None))
         elif isinstance(event, _BOOKED):
             self.booked = self.booked or when
+            if isinstance(event, SplitEvent):
+                self.split.add(event.symbol)
 
 
 def _first(data: pl.DataFrame, *kinds: str) -> datetime | None:

@@ -13,8 +13,8 @@ import polars as pl
 
 from rbtlive.core.state.record import column, floats
 from rbtlive.model.arrays import np
+from rbtlive.research.explaining.causes import Circumstances
 from rbtlive.research.explaining.money import (
-    Circumstances,
     Part,
     difference_of,
     money_by_cause,
@@ -32,7 +32,7 @@ class Explanation:
     """Why a session earned something else than a backtest over the same sessions.
 
     Attributes:
-        session: The session's result, up to its last closed session.
+        session: The session's result, up to the last session that both closed.
         backtest: The backtest's, up to the same one.
         total: Profit of the session less profit of the backtest.
         parts: What it is made of, in the order of time.

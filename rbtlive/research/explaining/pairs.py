@@ -7,7 +7,7 @@ partner was decided by one run alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -55,14 +55,19 @@ class Executed:
         return sum((fill.commission for fill in self.fills), ZERO)
 
     @property
+    def left_market(self) -> bool:
+        """Whether a position was closed because its asset left the market."""
+        return self.order is None and self.fills[0].execution_id.startswith("close-")
+
+    @property
     def last_fill(self) -> datetime | None:
         """When the last part was traded."""
         return self.fills[-1].dt if self.fills else None
 
 
-def executed(record: RunRecord, upto: int) -> list[Executed]:
+def executed(record: RunRecord, upto: int | None = None) -> list[Executed]:
     """Return the orders of a run, denied ones included, with their executions among the
-    first `upto` of the run.
+    first `upto` of the run, by default all.
     """
     found = {
         order.id: Executed(order.asset.symbol, order.created, order)
@@ -76,6 +81,15 @@ def executed(record: RunRecord, upto: int) -> list[Executed]:
         else:
             known.fills.append(fill)
     return [*found.values(), *alone]
+
+
+Decision = tuple[str, datetime, Decimal]
+"""Symbol, moment and signed shares."""
+
+
+def decision(one: Executed) -> Decision:
+    """Return what was decided, whatever became of it."""
+    return one.symbol, one.created, one.asked
 
 
 Pair = tuple[Executed | None, Executed | None]
@@ -104,8 +118,3 @@ def _when(pair: Pair) -> datetime:
     one = pair[0] or pair[1]
     assert one is not None
     return one.created
-
-
-def first_moment(pairs: Sequence[Pair]) -> datetime | None:
-    """Return when the first order was decided by one run alone."""
-    return next((_when(pair) for pair in pairs if None in pair), None)
