@@ -107,7 +107,7 @@ def money_of_price(value: float) -> Decimal:
 
 def money_of_float(value: float) -> Decimal:
     """Return what `to_money` does, of any float."""
-    text = float.__repr__(value)
+    text = repr(value)
     if not -_FAR < value < _FAR or "e" in text:
         return _rounded(Decimal(text))
     # Twelve decimals at most are right as they are written, but for a zero at the end.
@@ -308,35 +308,35 @@ class Number(Decimal):
         return not self == other
 
     def __lt__(self, other: Any) -> bool:
-        kind = type(other)
-        if kind is int:
-            return not _is_nan(self) and _lt(self, other)
-        if kind is Number:
-            return not (_is_nan(self) or _is_nan(other)) and _lt(self, other)
+        if type(other) in _EXACT:
+            try:
+                return _lt(self, other)
+            except InvalidOperation:  # one is NaN
+                return False
         return _compare(_lt, self, other)
 
     def __le__(self, other: Any) -> bool:
-        kind = type(other)
-        if kind is int:
-            return not _is_nan(self) and _le(self, other)
-        if kind is Number:
-            return not (_is_nan(self) or _is_nan(other)) and _le(self, other)
+        if type(other) in _EXACT:
+            try:
+                return _le(self, other)
+            except InvalidOperation:  # one is NaN
+                return False
         return _compare(_le, self, other)
 
     def __gt__(self, other: Any) -> bool:
-        kind = type(other)
-        if kind is int:
-            return not _is_nan(self) and _gt(self, other)
-        if kind is Number:
-            return not (_is_nan(self) or _is_nan(other)) and _gt(self, other)
+        if type(other) in _EXACT:
+            try:
+                return _gt(self, other)
+            except InvalidOperation:  # one is NaN
+                return False
         return _compare(_gt, self, other)
 
     def __ge__(self, other: Any) -> bool:
-        kind = type(other)
-        if kind is int:
-            return not _is_nan(self) and _ge(self, other)
-        if kind is Number:
-            return not (_is_nan(self) or _is_nan(other)) and _ge(self, other)
+        if type(other) in _EXACT:
+            try:
+                return _ge(self, other)
+            except InvalidOperation:  # one is NaN
+                return False
         return _compare(_ge, self, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -394,7 +394,7 @@ def _operand(other: object) -> Decimal | None:
 
 
 def _binary(operation: Any, number: Number, other: object) -> Any:
-    operand = _operand(other)
+    operand = Decimal(repr(other)) if type(other) is float else _operand(other)
     if operand is None:
         return NotImplemented
     result = operation(number, operand)
@@ -410,7 +410,7 @@ def _pair(operation: Any, number: Number, other: object) -> Any:
 
 
 def _compare(operation: Any, number: Number, other: object) -> bool:
-    operand = _operand(other)
+    operand = Decimal(repr(other)) if type(other) is float else _operand(other)
     if operand is None:
         return cast(bool, NotImplemented)
     result: bool = not (_is_nan(operand) or _is_nan(number)) and operation(number, operand)

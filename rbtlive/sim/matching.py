@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
-from rbtlive.model.number import ZERO, money_of_price, to_decimal, to_money
+from rbtlive.model.number import ZERO, money_of_float, money_of_price, to_decimal, to_money
 from rbtlive.model.trusted import Template
 from rbtlive.sim.resting import RestingBounds
 
@@ -130,21 +130,27 @@ class SimVenue:
                 volume, none of which has another order.
             data: Gives closes and volumes as floats.
         """
-        price_of_all, cost_of_first = self._price_of_all, self._cost_of_first
-        fills: list[tuple[Decimal, Decimal] | None] = []
         orders = list(asked)
         traded = data.traded([asset for asset, _ in orders])
-        for (_, amount), (close, volume) in zip(orders, traded, strict=True):
-            price = None
-            if close > 0.0 and volume > 0.0:
-                shares = float(amount)
-                price = price_of_all(shares, close, volume)
-            if price is None or not 0.0 < price < _FAR:
-                fills.append(None)
-                continue
-            exact = money_of_price(price)
-            fills.append((exact, to_money(cost_of_first(shares, float(exact)))))
-        return fills
+        whole_fill = self.whole_fill
+        return [
+            whole_fill(amount, close, volume)
+            for (_, amount), (close, volume) in zip(orders, traded, strict=True)
+        ]
+
+    def whole_fill(
+        self, amount: Decimal, close: float, volume: float
+    ) -> tuple[Decimal, Decimal] | None:
+        """Return the same of one order for so many shares on a bar."""
+        if not (close > 0.0 and volume > 0.0):
+            return None
+        shares = float(amount)
+        price = self._price_of_all(shares, close, volume)
+        if price is None or not 0.0 < price < _FAR:
+            return None
+        exact = money_of_price(price) if type(price) is float else to_money(price)
+        cost = self._cost_of_first(shares, float(exact))
+        return exact, money_of_float(cost) if type(cost) is float else to_money(cost)
 
     def has_nothing_to_do(
         self,

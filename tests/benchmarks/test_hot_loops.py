@@ -32,8 +32,8 @@ from tests.benchmarks.counting import (
 
 HISTORIES_A_BAR = 18.0
 INDICATORS_A_BAR = 7.0
-AN_ORDER = 113.0
-A_SESSION = 13.5
+AN_ORDER = 99.0
+A_SESSION = 12.5
 AN_EVENT = 67.0
 A_STREAMED_BAR = 29.0
 
@@ -81,8 +81,8 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
         (6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
         (9.5, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
-        (21.5, lambda context, _data, _asset: context.portfolio.portfolio_value),
-        (24, lambda context, _data, _asset: context.account.leverage),
+        (16, lambda context, _data, _asset: context.portfolio.portfolio_value),
+        (20.5, lambda context, _data, _asset: context.account.leverage),
         (14, lambda context, _data, _asset: context.get_datetime()),
     ],
     ids=[

@@ -17,6 +17,7 @@ from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.portfolio import WholeFill
 from rbtlive.core.state.venue_port import RemoteVenue
+from rbtlive.core.state.waiting_orders import Asked
 from rbtlive.errors import InvariantBroken
 from rbtlive.model.asset import Asset
 from rbtlive.model.events import OrderFillEvent
@@ -85,7 +86,7 @@ def let_orders_wait(state: RunState) -> None:
         and state.on_session_closed is None
         and state.callbacks.hooks["on_order_fill"] is None
     ):
-        orders.waiting.begin(state.changed_orders, state.outbox)
+        orders.waiting.begin(orders.archive, state.changed_orders, state.outbox)
 
 
 # Fills the orders that are no objects, in turn: what a bar has room for is booked
@@ -93,6 +94,8 @@ def let_orders_wait(state: RunState) -> None:
 def _fill_waiting(state: RunState) -> None:
     orders, venue = state.orders, state.venue
     assert isinstance(venue, SimVenue)
+    if len(orders.waiting.amounts) == 1 and _fill_only(state, venue):
+        return
     asked = orders.waiting.take()
     whole: list[WholeFill] = []
     first = asked.first
@@ -101,30 +104,47 @@ def _fill_waiting(state: RunState) -> None:
         if fill is not None:
             whole.append((asset, amount, *fill))
             continue
-        _book_whole(state, whole, first, asked.tags)
+        _book_whole(state, whole, asked, first)
         whole, first = [], number + 1
         order = orders.waiting.made(asked, number, asset, amount)
         _match(state, {asset: [order]})
-    _book_whole(state, whole, first, asked.tags)
+    _book_whole(state, whole, asked, first)
+
+
+# Fills the only order that waits, if its bar has room for all of it: less is to be done
+# for one than for a list of one.
+def _fill_only(state: RunState, venue: SimVenue) -> bool:
+    orders, now, log = state.orders, state.now, state.record.transactions
+    [(asset, amount)] = orders.waiting.amounts.items()
+    [(close, volume)] = state.data.floats.traded((asset,))
+    fill = venue.whole_fill(amount, close, volume)
+    if fill is None:
+        return False
+    price, cost = fill
+    state.portfolio.book_whole_fill(asset, amount, price=price, dt=now)
+    if cost > ZERO:
+        state.unbooked_commissions.append((asset, cost))
+    order_id = orders.waiting.note_only(len(log))
+    log.append(_row(Transaction, (now, asset, amount, price, cost, order_id, order_id + "-1")))
+    orders.version += 1
+    return True
 
 
 # Books executions that fill orders of numbers in a row; the same as the long way does.
-def _book_whole(state: RunState, fills: list[WholeFill], first: int, tags: dict[int, str]) -> None:
+def _book_whole(state: RunState, fills: list[WholeFill], asked: Asked, first: int) -> None:
     if not fills:
         return
     now, orders, log = state.now, state.orders, state.record.transactions
     ids = [str(number) for number in range(first, first + len(fills))]
     state.portfolio.book_whole_fills(fills, now)
     state.unbooked_commissions += [(fill[0], fill[3]) for fill in fills if fill[3] > ZERO]
-    assert orders.archive is not None
-    orders.archive.note_filled(first, len(fills), len(log), tags)
+    orders.waiting.note_filled(asked, first, ids, len(log))
     log.extend(
         [
             _row(Transaction, (now, *fill, order_id, order_id + "-1"))
             for fill, order_id in zip(fills, ids, strict=True)
         ]
     )
-    orders.waiting.note_filled(ids)
     orders.version += len(ids)
 
 

@@ -6,7 +6,7 @@ The rule: a view reads and never changes, and every number leaves through the ru
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,18 @@ INFINITE = float("inf")
 class PositionView:
     """A position, as it is now; `raw` is the position itself."""
 
-    __slots__ = ("_amount", "_marks", "_presenter", "_sale", "_shown_amount", "raw")
+    __slots__ = (
+        "_amount",
+        "_basis",
+        "_marks",
+        "_presenter",
+        "_price",
+        "_sale",
+        "_shown_amount",
+        "_shown_basis",
+        "_shown_price",
+        "raw",
+    )
 
     def __init__(self, position: Position, marks: LastSales, presenter: Presenter) -> None:
         self.raw = position
@@ -36,6 +47,10 @@ class PositionView:
         self._presenter = presenter
         self._amount: Decimal | None = None  # what is shown as `_shown_amount`
         self._shown_amount: Figure = 0.0
+        self._basis: tuple[Decimal | None, Decimal | None] = (None, None)
+        self._shown_basis: Figure = 0.0
+        self._price: Decimal | None = None
+        self._shown_price: Figure = 0.0
 
     @property
     def asset(self) -> Asset:
@@ -58,13 +73,20 @@ class PositionView:
     @property
     def cost_basis(self) -> Figure:
         """Average price a share was acquired at, commissions included."""
-        return self._presenter.number(self.raw.cost_basis)
+        position, (amount, cost) = self.raw, self._basis
+        if position.amount is not amount or position.basis_cost is not cost:
+            self._basis = (position.amount, position.basis_cost)
+            self._shown_basis = self._presenter.number(position.cost_basis)
+        return self._shown_basis
 
     @property
     def last_sale_price(self) -> Figure:
         """Latest known price; 0 for a position never held."""
         price = self._marks.read(self._sale).price
-        return self._presenter.number(Decimal(0) if price.is_nan() else price)
+        if price is not self._price:
+            self._price = price
+            self._shown_price = self._presenter.number(Decimal(0) if price.is_nan() else price)
+        return self._shown_price
 
     @property
     def last_sale_date(self) -> datetime | None:
@@ -156,6 +178,10 @@ class PositionsView(Mapping[Asset, PositionView]):
         """Return the positions held."""
         return _Values(self)
 
+    def held(self) -> Iterable[Asset]:
+        """Return the assets held now."""
+        return self._portfolio.positions
+
     def views(self) -> list[PositionView]:
         """Return the positions held now."""
         known, shown = self._views, []
@@ -188,8 +214,8 @@ class _Items(ItemsView[Asset, PositionView]):
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[tuple[Asset, PositionView]]:
-        views = self._mapping.views()
-        return iter([(view.raw.asset, view) for view in views])
+        positions = self._mapping
+        return iter(list(zip(positions.held(), positions.views(), strict=True)))
 
 
 class _Values(ValuesView[PositionView]):

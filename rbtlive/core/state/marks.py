@@ -153,9 +153,15 @@ class Marks(LastSales):
 
     def catch_up(self) -> None:
         """Make exact what nobody has read yet."""
-        prices = self.unread_prices()
-        if prices is None:
+        if not self._is_behind:
             return
+        if self._unread is None and len(self.by_asset) <= FEW and not self._market.table.base:
+            few = [None if price is NAN else price for price in self.prices()]
+            self._is_behind = False
+            self.set_prices(few, self._unread_us)
+            return
+        prices = self.unread_prices()
+        assert prices is not None
         self._is_behind, self._unread = False, None
         known, exactly = self._decimals, self._exactly
         values = [known.get(price) or exactly(price) for price in prices.tolist()]

@@ -112,7 +112,8 @@ class Portfolio:
         self.version = 0
         self._totals: PositionTotals | None = None
         self._totals_version = -1  # the marks' version that they were computed at
-        self._net = ZERO  # of them
+        self._net = ZERO  # value of all positions
+        self._net_version = (-1, -1)  # of the books and marks it is of
         self._float_value = (-1, -1, 0.0)  # versions of the books and marks it is of
         self._held: Held | None = None
         self._held_before: tuple[Held, list[Decimal]] | None = None
@@ -149,13 +150,12 @@ class Portfolio:
         """Return the sums over the positions at their last sale prices."""
         if self._totals is None or self._totals_version != self.marks.version:
             prices = self.marks.prices()
-            self._totals = totals = sum_of(
+            self._totals = sum_of(
                 [
                     position.amount * price
                     for position, price in zip(self.positions.values(), prices, strict=True)
                 ]
             )
-            self._net = totals.long_value + totals.short_value
             self._totals_version = self.marks.version
         return self._totals
 
@@ -167,8 +167,12 @@ class Portfolio:
     @property
     def portfolio_value(self) -> Decimal:
         """Cash plus positions."""
-        if self._totals_version != self.marks.version or self._totals is None:
-            self.totals()
+        version = (self.version, self.marks.version)
+        if self._net_version != version:
+            net = ZERO
+            for position, price in zip(self.positions.values(), self.marks.prices(), strict=True):
+                net += position.amount * price
+            self._net, self._net_version = net, version
         return self.cash + self._net
 
     def float_value(self) -> float:
@@ -205,12 +209,13 @@ class Portfolio:
 
     def leverage(self) -> tuple[float, float]:
         """Return gross and net leverage; infinite at a portfolio value of zero."""
-        value = self.portfolio_value
+        totals = self.totals()
+        net = totals.long_value + totals.short_value
+        value = self.cash + net
         if value == 0:
             return float("inf"), float("inf")
-        totals = self.totals()
-        gross = float(totals.gross / value)
-        return gross, float(self._net / value) if totals.shorts_count else gross
+        gross = float((totals.long_value - totals.short_value) / value)
+        return gross, float(net / value) if totals.shorts_count else gross
 
     def conservation_error(self) -> Decimal:
         """Return what the books are off by: zero, always.
@@ -230,11 +235,15 @@ class Portfolio:
         """Book `amount` signed shares of `asset` at `price`; commissions are booked
         apart.
         """
+        return self._book(asset, amount, price=price, cash_flow=to_money(-price * amount), dt=dt)
+
+    def _book(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, cash_flow: Decimal, dt: datetime
+    ) -> Position:
         positions = self.positions
         position = positions.get(asset)
         if position is None:
             position = positions[asset] = Position(asset)
-        cash_flow = to_money(-price * amount)
         before = position.amount
         after = before + amount
         if not before or before.is_signed() == amount.is_signed():
@@ -253,6 +262,15 @@ class Portfolio:
             del positions[asset]
             self.marks.drop(asset)
         return position
+
+    def book_whole_fill(
+        self, asset: Asset, amount: Decimal, *, price: Decimal, dt: datetime
+    ) -> None:
+        """Do what `book_transaction` does, of less than 1E9 whole shares at a price in
+        money.
+        """
+        worth = price * amount
+        self._book(asset, amount, price=price, cash_flow=-(_normalize(worth) + ZERO), dt=dt)
 
     def book_whole_fills(self, fills: Sequence[WholeFill], dt: datetime) -> None:
         """Book executions of whole shares at prices in money, in turn: the same as

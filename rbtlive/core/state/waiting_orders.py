@@ -7,7 +7,7 @@ have been from the start.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +16,7 @@ from rbtlive.core.state.order import Order
 from rbtlive.model.order_facts import OrderState
 
 if TYPE_CHECKING:
+    from rbtlive.core.state.order_archive import OrderArchive
     from rbtlive.model.asset import Asset
     from rbtlive.model.commands import CancelOrder
 
@@ -53,19 +54,21 @@ class WaitingOrders:
         tags: Tags by number, of those that have one.
         takes: Whether orders may wait so now.
         created: When they were placed, UTC.
+        first: Number of the first.
         is_rested: The venue has them.
         is_flushed: They count as changed in the session.
     """
 
     __slots__ = (
+        "_archive",
         "_book",
         "_changed",
-        "_first",
         "_live",
         "_outbox",
         "_touched",
         "amounts",
         "created",
+        "first",
         "is_flushed",
         "is_rested",
         "tags",
@@ -79,22 +82,30 @@ class WaitingOrders:
         touched: dict[str, Order | None],
     ) -> None:
         self._live, self._book, self._touched = live, book, touched
+        self._archive: OrderArchive
         self._changed: dict[str, Order] = {}
         self._outbox: list[Order | CancelOrder] = []
-        self._first = 0
+        self.first = 0
         self.amounts: dict[Asset, Decimal] = {}
         self.tags: dict[int, str] = {}
         self.takes = self.is_rested = self.is_flushed = False
         self.created: datetime | None = None
 
-    def begin(self, changed: dict[str, Order], outbox: list[Order | CancelOrder]) -> None:
+    def begin(
+        self,
+        archive: OrderArchive,
+        changed: dict[str, Order],
+        outbox: list[Order | CancelOrder],
+    ) -> None:
         """Let orders wait from now on.
 
         Args:
+            archive: Keeps those that are filled whole.
             changed: The orders that changed since the last bar, by id.
             outbox: The orders that are to be sent.
         """
-        self._changed, self._outbox, self.takes = changed, outbox, True
+        self._archive, self._changed, self._outbox = archive, changed, outbox
+        self.takes = True
 
     def end(self) -> None:
         """Make objects of those that wait, and let no more wait."""
@@ -103,17 +114,45 @@ class WaitingOrders:
 
     def begin_bar(self, first: int, created: datetime) -> None:
         """Begin with none, placed at a bar; numbers go on from `first`."""
-        self._first, self.created = first, created
+        self.first, self.created = first, created
         self.is_rested = self.is_flushed = False
 
     def flush(self) -> None:
         """Count those that wait as changed in this session."""
         if self.amounts and not self.is_flushed:
             self.is_flushed = True
-            self._touched.update(dict.fromkeys(self._ids()))
+            if len(self.amounts) == 1:
+                self._touched[str(self.first)] = None
+            else:
+                numbers = range(self.first, self.first + len(self.amounts))
+                self._touched.update(dict.fromkeys(map(str, numbers)))
 
-    def note_filled(self, order_ids: Sequence[str]) -> None:
-        """Count orders as changed that waited, and were filled whole."""
+    def note_only(self, place: int) -> str:
+        """Let the only order that waits be filled whole; return its id.
+
+        Args:
+            place: Place of its transaction.
+        """
+        number = self.first
+        order_id = str(number)
+        self.amounts.clear()
+        self._archive.note_filled(number, 1, place, self.tags)
+        if self.tags:
+            self.tags.clear()
+        self._touched.pop(order_id, None)
+        self._touched[order_id] = None
+        return order_id
+
+    def note_filled(self, asked: Asked, first: int, order_ids: Sequence[str], place: int) -> None:
+        """Note orders that waited, and were filled whole.
+
+        Args:
+            asked: The orders that waited.
+            first: Number of the first; the others follow it.
+            order_ids: Of each.
+            place: Place of the first one's transaction; the others' follow it.
+        """
+        self._archive.note_filled(first, len(order_ids), place, asked.tags)
         if self._touched:
             for order_id in order_ids:
                 self._touched.pop(order_id, None)
@@ -124,14 +163,14 @@ class WaitingOrders:
         return (
             bool(self.amounts)
             and order_id.isdigit()
-            and 0 <= int(order_id) - self._first < len(self.amounts)
+            and 0 <= int(order_id) - self.first < len(self.amounts)
         )
 
     def take(self) -> Asked:
         """Return those that wait; they wait no longer."""
         created = self.created
         assert created is not None
-        asked = Asked(self._first, created, list(self.amounts.items()), self.tags)
+        asked = Asked(self.first, created, list(self.amounts.items()), self.tags)
         self.amounts.clear()
         self.tags = {}
         return asked
@@ -174,6 +213,3 @@ class WaitingOrders:
         if order_id in self._touched:
             self._touched[order_id] = order
         return order
-
-    def _ids(self) -> Iterator[str]:
-        return map(str, range(self._first, self._first + len(self.amounts)))
