@@ -90,7 +90,7 @@ CHANGES = (
     ("dollar volume is a day's too little", "pipeline/whole.py",
      "found /= given.length", "found /= given.length - 1"),
     ("returns run over a day less", "pipeline/whole.py",
-     "values[given.length - 1 :], values[: len(mask)]", "values[given.length - 1 :], values[1 : len(mask) + 1]"),
+     "windows[0].loaded.ends(windows[0].length)", "windows[0].loaded.tail(1).ends(windows[0].length - 1)"),
     ("the deviation of decaying weights is biased", "pipeline/factors/basic.py",
      "found * np.sqrt(total / (total - np.sum(weights**2)))", "found"),
     ("a beta allows one missing day less", "pipeline/factors/statistical.py",

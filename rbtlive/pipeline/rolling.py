@@ -84,15 +84,15 @@ def rolling_sum(values: Any, length: int, first: int) -> Any:
         return _reduced(values, length, first, np.add)
     windows = len(values) - length + 1
     out = np.zeros((windows, values.shape[1]))
-    for low, high in _cached_rows(windows, values.shape[1]):
+    for low, high in cached_rows(windows, values.shape[1]):
         total = out[low:high]
         for age in range(length):
             total += values[low + age : high + age]
     return out
 
 
-# Blocks of rows that stay in a processor's cache.
-def _cached_rows(rows: int, width: int) -> Iterator[tuple[int, int]]:
+def cached_rows(rows: int, width: int) -> Iterator[tuple[int, int]]:
+    """Go through the bounds of blocks of rows that stay in a processor's cache."""
     step = max(1, _CACHED // max(1, width))
     for low in range(0, rows, step):
         yield low, min(low + step, rows)
@@ -122,7 +122,7 @@ def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
             return sums, gaps, None
         some, missing = np.take(values, gaps, axis=1), np.take(missing, gaps, axis=1)
     known = np.where(missing, 0.0, some)
-    there = _counts(missing, length)
+    there = known_counts(missing, length)
     found = rolling_sum(known, length, first)
     if length > _IN_ORDER:
         found[there == 0.0] = 0.0
@@ -131,8 +131,8 @@ def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
     return sums, gaps, there
 
 
-# How many rows of each window are not missing.
-def _counts(missing: Any, length: int) -> Any:
+def known_counts(missing: Any, length: int) -> Any:
+    """Return how many rows of each window are not missing."""
     lost = np.zeros((len(missing) + 1, missing.shape[1]), dtype=np.int32)
     np.cumsum(missing, axis=0, dtype=np.int32, out=lost[1:])
     return length - (lost[length:] - lost[:-length])
@@ -202,7 +202,7 @@ def known_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any
         np.maximum if largest else np.minimum,
     )
     if gaps:
-        found[_counts(missing, length) == 0] = np.nan
+        found[known_counts(missing, length) == 0] = np.nan
     return found
 
 
@@ -223,7 +223,7 @@ def weighted_mean(values: Any, weights: Any, centre: Any = None) -> Any:
     length = len(weights)
     windows = len(values) - length + 1
     out = np.zeros((windows, values.shape[1]))
-    for low, high in _cached_rows(windows, values.shape[1]):
+    for low, high in cached_rows(windows, values.shape[1]):
         total = out[low:high]
         for age, weight in enumerate(weights.tolist()):
             part = values[low + age : high + age]

@@ -50,20 +50,41 @@ class _Inputs:
         return found
 
 
+def table_and_column(windows: Sequence[Any], mask: Any) -> tuple[Any, Any] | None:
+    """Return the values of two inputs that nothing restates, the second of which may be
+    one column; None if they are not so.
+    """
+    for one in windows:
+        plain = isinstance(one, InputWindows) and one.loaded.values.dtype.kind == "f"
+        if not plain or one.loaded.restatements or one.loaded.revisions:
+            return None
+    first, second = (one.loaded.values for one in windows)
+    if first.shape[1] != mask.shape[1] or second.shape[1] not in {1, mask.shape[1]}:
+        return None
+    return first, second
+
+
+def can_be_whole(windows: Sequence[Any], mask: Any) -> bool:
+    """Say whether the inputs of a term are tables of numbers, which factors alone
+    restate.
+    """
+    return all(
+        isinstance(one, InputWindows)
+        and one.loaded.values.dtype.kind == "f"
+        and one.loaded.values.shape[1] == mask.shape[1]
+        and not one.loaded.revisions
+        for one in windows
+    )
+
+
 def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
     """Return the inputs of a term, if they can be taken whole."""
-    if not all(
-        isinstance(one, InputWindows) and one.loaded.values.dtype.kind == "f" for one in windows
-    ):
-        return None
-    if any(one.loaded.revisions or one.loaded.values.shape[1] != mask.shape[1] for one in windows):
-        return None
-    return _Inputs(windows, mask)
+    return _Inputs(windows, mask) if can_be_whole(windows, mask) else None
 
 
 def latest(windows: Sequence[Any], mask: Any) -> Any:
     """Return the last value of each window of one row."""
-    if inputs_of(windows, mask) is None or windows[0].length != 1:
+    if not can_be_whole(windows, mask) or windows[0].length != 1:
         return None
     loaded: Loaded = windows[0].loaded
     values = loaded.values
@@ -84,17 +105,17 @@ def change(windows: Sequence[Any], mask: Any, *, scale: float = 1.0, sized: bool
         sized: Whether it is a share of the first value's size, so that its sign is that
             of the difference.
     """
-    given = inputs_of(windows, mask)
-    if given is None:
+    if not can_be_whole(windows, mask):
         return None
-    values = given.values[0]
-    last, first = values[given.length - 1 :], values[: len(mask)]
+    first, last = windows[0].loaded.ends(windows[0].length)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = last - first
         found /= abs(first) if sized else first
         if scale != 1.0:
             found *= scale
-    return given.masked(found)
+    if not mask.all():
+        np.copyto(found, np.nan, where=~mask)
+    return found
 
 
 def mean(windows: Sequence[Any], mask: Any) -> Any:

@@ -103,6 +103,21 @@ class Loaded(NamedTuple):
                 later.append(revision._replace(row=revision.row - offset, rows=rows))
         return values[offset:], later
 
+    def ends(self, length: int) -> tuple[Any, Any]:
+        """Return the first and the last value of each window of `length` rows, restated
+        as they are in it, to the last digit.
+        """
+        windows = len(self.values) - length + 1
+        firsts, lasts = self.values[:windows], self.values[length - 1 :]
+        if self.restatements:
+            firsts, lasts = firsts.copy(), lasts.copy()
+        for row, column, ratio in self.restatements:
+            newest = row - length + 1  # the window whose last row it is
+            firsts[max(newest, 0) : row + 1, column] *= ratio
+            if newest >= 0:
+                lasts[newest, column] *= ratio
+        return firsts, lasts
+
     def levelled(self, length: int) -> tuple[Any, Any]:
         """Return values restated to one common level, and what turns that level into
         the one of each window of `length` rows; None if nothing is restated.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import rbtlive as rbt
+from rbtlive.lib.adjustment import Float64Add, Float64Multiply
 from rbtlive.pipeline import Pipeline, ranks, rolling, rows
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import (
@@ -18,19 +19,25 @@ from rbtlive.pipeline.factors import (
     RSI,
     VWAP,
     AnnualizedVolatility,
+    Aroon,
     AverageDollarVolume,
     BollingerBands,
+    DailyReturns,
     FastStochasticOscillator,
     IchimokuKinkoHyo,
     LinearWeightedMovingAverage,
     MACDSignal,
+    MaxDrawdown,
     PercentChange,
     RateOfChangePercentage,
     Returns,
+    SimpleBeta,
     SimpleMovingAverage,
     TrueRange,
     WeightedAverageValue,
 )
+from rbtlive.pipeline.filters import AllPresent
+from rbtlive.pipeline.loaders.base import as_loaded
 from rbtlive.pipeline.mixins import CustomTermMixin
 from tests.pipeline.test_engine import portal
 
@@ -44,11 +51,30 @@ def every(mask: Any = None) -> dict[str, Any]:
     cloud = IchimokuKinkoHyo(
         window_length=20, tenkan_sen_length=4, kijun_sen_length=9, chikou_span_length=7, mask=mask
     )
+    target = portal().asset("BB1")
+    lows = AllPresent([USEquityPricing.low], window_length=9)
+    aroon = Aroon(window_length=8, mask=lows if mask is None else lows & mask)
+    daily, other = DailyReturns(mask=mask), Returns(window_length=4, mask=mask)
+    own = DailyReturns()[target]
+    fit, on_one = daily.linear_regression(other, 10, mask), daily.linear_regression(own, 12, mask)
+    lines = ("alpha", "beta", "r_value", "p_value", "stderr")
     decay = {"window_length": 11, "decay_rate": 0.8, "mask": mask}
     return {
         "returns": Returns(window_length=8, mask=mask),
         "change": PercentChange(inputs=[volume], window_length=4, mask=mask),
         "roc": RateOfChangePercentage(inputs=[close], window_length=6, mask=mask),
+        "long": SimpleMovingAverage(inputs=[close], window_length=70, mask=mask),
+        "drop": MaxDrawdown(inputs=[close], window_length=13, mask=mask),
+        "up": aroon.up,
+        "down": aroon.down,
+        "beta_to_one": SimpleBeta(target, 15),
+        "strict_beta": SimpleBeta(target, 7, 0.0),
+        "pearson": daily.pearsonr(own, 9, mask=mask),
+        "pearson_of_two": daily.pearsonr(other, 9, mask=mask),
+        "spearman": daily.spearmanr(own, 8, mask=mask),
+        "spearman_of_two": daily.spearmanr(other, 8, mask=mask),
+        **{f"fit_{name}": getattr(fit, name) for name in lines},
+        **{f"one_{name}": getattr(on_one, name) for name in lines},
         "sma": SimpleMovingAverage(inputs=[close], window_length=20, mask=mask),
         "volumes": SimpleMovingAverage(inputs=[volume], window_length=7, mask=mask),
         "adv": AverageDollarVolume(window_length=10, mask=mask),
@@ -140,12 +166,13 @@ def test_ranks_and_the_first_few_are_those_of_a_stable_sort(
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(1, 9), st.integers(0, 20), st.integers(0, 2**32 - 1))
+@given(st.integers(1, 9) | st.integers(64, 68), st.integers(0, 80), st.integers(0, 2**32 - 1))
 def test_windows_at_once_are_what_each_window_gives(length: int, first: int, seed: int):
     """Sums, extremes and moments of each window, missing values and flat ones included."""
     rng = np.random.Generator(np.random.PCG64(seed))
     values = rng.normal(50.0, 1.0, (length + 14, 4))
     values[:, 1] = 7.25
+    values[:, 2] = 1e5 + 1e-4 * rng.normal(size=length + 14)
     values[rng.random(values.shape) < 0.15] = np.nan
     windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
     known = [[row[~np.isnan(row)] for row in day] for day in windows]
@@ -153,6 +180,10 @@ def test_windows_at_once_are_what_each_window_gives(length: int, first: int, see
     def each(function: Any) -> Any:
         return np.array([[function(row) if len(row) else np.nan for row in day] for day in known])
 
+    if length <= 64:  # to the last digit of a sum from the oldest day on
+        sums = rolling.known_sum(values, length, first)
+        in_order = each(lambda row: np.add.accumulate(row)[-1])
+        np.testing.assert_array_equal(sums, np.nan_to_num(in_order))
     mean, spread = rolling.known_moments(values, length, first)
     close_to = {"rtol": 1e-10, "atol": 1e-12}
     np.testing.assert_allclose(mean, each(np.mean), **close_to)
@@ -160,6 +191,18 @@ def test_windows_at_once_are_what_each_window_gives(length: int, first: int, see
     np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=True), each(np.max))  # fmt: skip
     np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=False), each(np.min))  # fmt: skip
     np.testing.assert_array_equal(rolling.plain_extreme(values, length, first, largest=True), windows.max(axis=2))  # fmt: skip
+
+
+def test_the_rows_from_some_day_on_know_what_was_adjusted_before():
+    """What took effect earlier is in them; what comes later changes rows that are left."""
+    values = np.arange(12.0).reshape(4, 3)
+    changes = {1: [Float64Multiply(0, 2, 0, 0, 10.0)], 3: [Float64Add(1, 2, 1, 1, 5.0)]}
+
+    tail = as_loaded(values, changes).tail(2)
+
+    assert tail.values.tolist() == [[60.0, 7.0, 8.0], [9.0, 10.0, 11.0]]
+    assert [(one.row, one.rows) for one in tail.revisions] == [(1, (0, 0))]
+    assert values[2, 0] == 6.0
 
 
 @pytest.mark.parametrize("share", [0.02, 0.4, 1.0])

@@ -13,6 +13,7 @@ from rbtlive.pipeline.data import EquityPricing
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import SingleInputMixin
+from rbtlive.pipeline.scans import deepest_drop
 
 
 def exponential_weights(length: int, decay_rate: float) -> Any:
@@ -121,6 +122,10 @@ class MaxDrawdown(SingleInputMixin, CustomFactor):
         low = values[ends, np.arange(values.shape[1])]
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = (peaks - low) / low
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = whole.inputs_of(windows, mask)
+        return None if given is None else given.masked(deepest_drop(given.values[0], given.length))
 
 
 class AverageDollarVolume(CustomFactor):

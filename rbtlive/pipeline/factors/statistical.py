@@ -9,15 +9,17 @@ from typing import Any
 
 from rbtlive.errors import IncompatibleTerms
 from rbtlive.model.arrays import np
-from rbtlive.pipeline import rows
+from rbtlive.pipeline import rolling, rows
 from rbtlive.pipeline.checks import factors_only
 from rbtlive.pipeline.factors.basic import Returns
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.filters.filter import SingleAsset
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import StandardOutputs
+from rbtlive.pipeline.scans import cross_moments, known_slope, rank_correlation
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import FLOAT, AssetExists
+from rbtlive.pipeline.whole import table_and_column
 
 
 def _check_pair(
@@ -55,6 +57,14 @@ class RollingPearson(_RollingCorrelation):
         del today, assets
         vectorized_pearson_r(inputs[0], inputs[1], allowed_missing=0, out=out)
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = table_and_column(windows, mask)
+        if given is None:
+            return None
+        _, _, xx, xy, yy = cross_moments(given[1], given[0], self.window_length)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(mask, xy / np.sqrt(xx * yy), np.nan)
+
 
 @registered("RollingSpearman")
 class RollingSpearman(_RollingCorrelation):
@@ -76,12 +86,19 @@ class RollingSpearman(_RollingCorrelation):
             out[known] = vectorized_pearson_r(ranks[0], ranks[1], allowed_missing=0)
         out[lost] = np.nan
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = table_and_column(windows, mask)
+        if given is None:
+            return None
+        return rank_correlation(given[1], given[0], self.window_length, mask)
+
 
 @registered("RollingLinearRegression")
 class RollingLinearRegression(CustomFactor):
     """Ordinary least squares of one term on another, over the window."""
 
     outputs = ("alpha", "beta", "r_value", "p_value", "stderr")
+    _names = outputs
 
     def __new__(
         cls, dependent: Any, independent: Any, regression_length: int, mask: Any = NotSpecified
@@ -100,6 +117,23 @@ class RollingLinearRegression(CustomFactor):
         independent = np.broadcast_to(inputs[1], dependent.shape)
         fit = regressions(independent, dependent)
         out.alpha, out.beta, out.r_value, out.p_value, out.stderr = fit
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = table_and_column(windows, mask)
+        if given is None:
+            return None
+        length = self.window_length
+        dependent, independent = given
+        largest, smallest = (
+            rolling.plain_extreme(independent, length, 0, largest=which) for which in (True, False)
+        )
+        if ((largest == smallest) & mask).any() or length == 2:
+            return None  # each day is asked for itself
+        fit = fitted(*cross_moments(independent, dependent, length), length)
+        out = self._allocate(mask.shape)
+        for name, found in zip(self._names, fit, strict=True):
+            out[name] = np.where(mask, found, np.nan)
+        return out
 
 
 # The asset itself must be computed, even where it is not listed.
@@ -187,6 +221,14 @@ class SimpleBeta(CustomFactor, StandardOutputs):
         del today, assets
         vectorized_beta(inputs[0], inputs[1], params["allowed_missing_count"], out=out)
 
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = table_and_column(windows, mask)
+        if given is None:
+            return None
+        allowed = self.params["allowed_missing_count"]
+        found = known_slope(given[1], given[0], self.window_length, allowed)
+        return np.where(mask, found, np.nan)
+
     @property
     def target(self) -> Any:
         """The asset."""
@@ -206,27 +248,43 @@ def regressions(independent: Any, dependent: Any) -> tuple[Any, Any, Any, Any, A
     Raises:
         ValueError: all values of an independent column are the same.
     """
-    from scipy.special import stdtr
-
-    days = len(independent)
     if (independent.max(axis=0) == independent.min(axis=0)).any():
         raise ValueError("Cannot calculate a linear regression if all x values are identical")
     x_mean, y_mean = independent.mean(axis=0), dependent.mean(axis=0)
     x, y = independent - x_mean, dependent - y_mean
     xx, xy, yy = (x * x).mean(axis=0), (x * y).mean(axis=0), (y * y).mean(axis=0)
+    fit = fitted(x_mean, y_mean, xx, xy, yy, len(independent))
+    if len(independent) > 2:
+        return fit
+    p = np.where(dependent[0] == dependent[1], 1.0, 0.0)
+    return (*fit[:3], p, np.zeros(len(p)))
+
+
+def fitted(
+    x_mean: Any, y_mean: Any, xx: Any, xy: Any, yy: Any, days: int
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return alpha, beta, r, p and the standard error of regressions of y on x, over
+    more than two days.
+
+    Args:
+        x_mean: Means of x.
+        y_mean: Means of y.
+        xx: Mean squares of the distances of x from its mean.
+        xy: Mean products of both distances.
+        yy: Mean squares of the distances of y.
+        days: How many values a regression has.
+    """
+    from scipy.special import stdtr
+
     with np.errstate(divide="ignore", invalid="ignore"):
         flat = (xx == 0.0) | (yy == 0.0)
         r = np.clip(xy / np.sqrt(xx * yy), -1.0, 1.0)
         r = np.where(flat, np.where(xy == 0.0, np.nan, 0.0), r)
         beta = xy / xx
-        if days == 2:
-            p = np.where(dependent[0] == dependent[1], 1.0, 0.0)
-            error = np.zeros(len(p))
-        else:
-            free, tiny = days - 2, 1e-20
-            t = r * np.sqrt(free / ((1.0 - r + tiny) * (1.0 + r + tiny)))
-            p = 2.0 * stdtr(free, -abs(t))
-            error = np.sqrt((1.0 - r**2) * yy / xx / free)
+        free, tiny = days - 2, 1e-20
+        t = r * np.sqrt(free / ((1.0 - r + tiny) * (1.0 + r + tiny)))
+        p = 2.0 * stdtr(free, -abs(t))
+        error = np.sqrt((1.0 - r**2) * yy / xx / free)
     return y_mean - beta * x_mean, beta, r, p, error
 
 

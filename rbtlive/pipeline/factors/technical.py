@@ -20,6 +20,7 @@ from rbtlive.pipeline.factors.basic import (
 )
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.mixins import SingleInputMixin
+from rbtlive.pipeline.scans import place_of_largest
 
 
 class RSI(SingleInputMixin, CustomFactor):
@@ -81,6 +82,19 @@ class Aroon(CustomFactor):
         days = self.window_length - 1
         out.up = 100 * rows.nanargmax(highs) / days
         out.down = 100 * rows.nanargmax(-lows) / days
+
+    def _whole(self, windows: Any, mask: Any) -> Any:
+        given = whole.inputs_of(windows, mask)
+        if given is None or given.length < 2:
+            return None
+        out = self._allocate(mask.shape)
+        lows, highs = given.values
+        for name, values in (("up", highs), ("down", -lows)):
+            places = place_of_largest(values, given.length)
+            if (mask & (places < 0)).any():
+                return None  # each day is asked for itself, up to the one without values
+            out[name] = given.masked(100 * places / (given.length - 1))
+        return out
 
 
 class FastStochasticOscillator(CustomFactor):
