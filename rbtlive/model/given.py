@@ -46,6 +46,17 @@ def check_flag(value: object, name: str) -> None:
         raise InvalidSetting(f"{name} must be True or False: was {value!r:.80}")
 
 
+def is_number(value: object) -> bool:
+    """Say whether a value is a number, numpy's included, and neither a truth value nor
+    NaN.
+    """
+    return (
+        isinstance(value, (int, float, np.number))
+        and not isinstance(value, bool)
+        and bool(value == value)  # noqa: PLR0124 - NaN
+    )
+
+
 def whole(value: Any, name: str, *, least: int, hint: str = "") -> int:
     """Return a whole number from `least` on, numpy's included.
 

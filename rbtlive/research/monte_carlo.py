@@ -14,10 +14,10 @@ import polars as pl
 from rbtlive.core.state.record import RunRecord
 from rbtlive.errors import SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
-from rbtlive.model.given import is_one_of
+from rbtlive.model.given import is_number, is_one_of, whole
 from rbtlive.research.odds.reality import block_length, stationary_places
 from rbtlive.research.result import BacktestResult
-from rbtlive.research.stress import stressed_values
+from rbtlive.research.stress import check_amount, stressed_values
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 RESAMPLED: Final = ("blocks", "trades")
@@ -140,7 +140,7 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
         data: The portal it ran over; likewise.
         amount: How much: "prices" multiplies each bar by exp of a normal number with
             this deviation (0.002), "delay" waits so many bars more (1), "costs"
-            multiplies commission and slippage (2).
+            multiplies commission and slippage (2): those of the run, whoever set them.
 
     Raises:
         SettingsError: there is no such method, or `n` is not from 1 on.
@@ -154,10 +154,17 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
         raise SettingsError(
             f"method must be one of {', '.join((*RESAMPLED, *RUN_AGAIN))}: was {method!r}"
         )
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise SettingsError(f"n must be a whole number from 1 on: was {n!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SettingsError(f"seed must be a whole number from 0 on: was {seed!r:.80}")
+    n = None if n is None else whole(n, "n", least=1)
+    seed = whole(seed, "seed", least=0)
+    amount = check_amount(method, amount)
+    if method in ("delay", "costs") and (n or 1) > 1:
+        raise SettingsError(
+            f"method={method!r} is one run, in which there is no chance: leave n out, was {n}"
+        )
+    if not is_number(ruin_below) or not ruin_below >= 0:
+        raise SettingsError(
+            f"ruin_below must be a fraction of the capital from 0 on: was {ruin_below!r:.80}"
+        )
     if (n or 0) * max(1, len(result.record.sessions)) > _MOST_VALUES:
         raise SettingsError(
             f"n is too large: {n} runs of {len(result.record.sessions)} sessions are more than "
@@ -196,7 +203,7 @@ def _blocks(
         raise SweepError(f"blocks need two sessions at least: was {len(returns)}")
     generator = np.random.default_rng(seed)
     length = block_length(len(returns)) if block is None else block
-    if not isinstance(length, (int, float)) or not length >= 1:
+    if not is_number(length) or not length >= 1:
         raise SettingsError(f"block must be 1 session at least: was {block!r:.80}")
     places = [stationary_places(len(returns), block=length, generator=generator) for _ in range(n)]
     growth: NDArray[np.float64] = np.cumprod(1.0 + returns[np.array(places)], axis=1)

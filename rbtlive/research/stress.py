@@ -5,19 +5,30 @@ The rule: one thing is changed at a time, and everything else is as it was.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import SweepError
+from rbtlive.errors import InvalidSetting, SweepError
 from rbtlive.finance.commission import CommissionModel
-from rbtlive.finance.defaults import default_commission, default_slippage
 from rbtlive.finance.slippage import SlippageModel
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import PRICES
-from rbtlive.research.backtesting import backtest
+from rbtlive.model.given import is_number, whole
 from rbtlive.research.result import BacktestResult
+from rbtlive.runtime.backtest import new_core, run_core
+from rbtlive.runtime.journal.header import asset_facts, dividend_facts, split_facts
+from rbtlive.runtime.recorded.replay import tables_of
+
+_AMOUNTS: Final = {"prices": 0.002, "delay": 1, "costs": 2.0}
+"""Methods that run again, each with how much it changes by default."""
+_DEVIATION_AT_MOST: Final = 1.0
 
 
 class LateFills(SlippageModel):
@@ -102,6 +113,31 @@ class _Charged:
         return getattr(self._order, name)
 
 
+def check_amount(method: str, amount: Any) -> Any:
+    """Return how much a method changes: what was given, or what it does by default.
+
+    Raises:
+        InvalidSetting: it is no such number, or the method takes none.
+    """
+    if method not in _AMOUNTS:
+        if amount is not None:
+            raise InvalidSetting(
+                f"amount is of {', '.join(_AMOUNTS)}: was {amount!r:.80} with method={method!r}"
+            )
+        return None
+    if amount is None:
+        return _AMOUNTS[method]
+    if method == "delay":
+        return whole(amount, "amount of delay, in bars,", least=0)
+    most = _DEVIATION_AT_MOST if method == "prices" else math.inf
+    if not is_number(amount) or not 0.0 <= amount <= most or math.isinf(amount):
+        raise InvalidSetting(
+            f"amount of {method} must be a number from 0{f' to {most:g}' * (most < math.inf)}: was "
+            f"{amount!r:.80}"
+        )
+    return float(amount)
+
+
 def stressed_values(
     result: BacktestResult,
     method: str,
@@ -110,7 +146,7 @@ def stressed_values(
     seed: int,
     strategy: Any,
     data: Any,
-    amount: float | None,
+    amount: Any,
 ) -> NDArray[np.float64]:
     """Return portfolio values of runs under worse conditions, runs x sessions.
 
@@ -119,34 +155,37 @@ def stressed_values(
     """
     strategy, portal = _what_ran(result, strategy, data)
     settings = result.record.settings
-    options: dict[str, Any] = {
-        "start": settings.start,
-        "end": settings.end,
-        "capital_base": settings.capital_base,
-        "frequency": settings.frequency,
-        "params": dict(settings.params),
-        "benchmark": settings.benchmark,
-        "frames": settings.frames,
-        "zipline_quirks": settings.zipline_quirks,
-        "commission": settings.commission,
-        "slippage": settings.slippage,
-    }
-    slippage = settings.slippage or default_slippage(portal.assets)
-    if method == "delay":
-        options["slippage"] = LateFills(slippage, int(1 if amount is None else amount))
-    elif method == "costs":
-        factor = 2.0 if amount is None else amount
-        options["slippage"] = DearFills(slippage, factor)
-        options["commission"] = DearCommission(
-            settings.commission or default_commission(portal.assets), factor
-        )
     portals = [portal]
     if method == "prices":
-        deviation = 0.002 if amount is None else amount
         generator = np.random.default_rng(seed)
-        portals = [_noisy(portal, settings.frequency, deviation, generator) for _ in range(n or 20)]
-    runs = [backtest(strategy, one, progress=False, **options) for one in portals]
-    return np.array([run.performance["portfolio_value"].to_numpy() for run in runs])
+        portals = [_noisy(portal, settings.frequency, amount, generator) for _ in range(n or 20)]
+    return np.array(
+        [_values(strategy, one, settings, partial(_worsen, method, amount)) for one in portals]
+    )
+
+
+# The models that a run has once its strategy was initialized, which may have set them.
+def _worsen(method: str, amount: Any, core: TradingCore) -> None:
+    venue: Any = core.state.venue
+    if method == "delay":
+        venue.set_models(slippage=LateFills(venue.slippage, amount))
+    elif method == "costs":
+        venue.set_models(
+            slippage=DearFills(venue.slippage, amount),
+            commission=DearCommission(venue.commission, amount),
+        )
+
+
+def _values(
+    strategy: Any,
+    portal: PolarsDataPortal,
+    settings: RunSettings,
+    worsen: Callable[[TradingCore], None],
+) -> NDArray[np.float64]:
+    core = new_core(strategy, portal, settings, preload=True)
+    run_core(core, initialized=worsen)
+    sessions = core.act(core.finish).sessions
+    return np.array([float(row.portfolio_value) for row in sessions])
 
 
 def _what_ran(result: BacktestResult, strategy: Any, data: Any) -> tuple[Any, Any]:
@@ -167,36 +206,8 @@ def _noisy(
     bars = portal.to_frame(frequency)
     factors = pl.Series("factor", np.exp(generator.normal(0.0, deviation, bars.height)))
     noisy = bars.with_columns([pl.col(name) * factors for name in PRICES])
-    tables: dict[str, Any] = {
-        "assets": pl.DataFrame(
-            [(a.symbol, a.sid, str(a.lot_size), str(a.tick_size)) for a in portal.assets],
-            schema=["symbol", "sid", "lot_size", "tick_size"],
-            orient="row",
-        ).with_columns(pl.col("lot_size", "tick_size").cast(pl.Float64)),
-        "splits": _table(
-            [
-                (
-                    portal.assets[s.asset].symbol,
-                    portal.calendar.label(s.session),
-                    float(str(s.ratio)),
-                )
-                for s in portal.splits
-            ],
-            {"symbol": pl.String, "effective_date": pl.Date, "ratio": pl.Float64},
-        ),
-        "dividends": _table(
-            [
-                (portal.assets[d.asset].symbol, d.ex_date, d.pay_date, float(str(d.amount)))
-                for d in portal.dividends
-            ],
-            {"symbol": pl.String, "ex_date": pl.Date, "pay_date": pl.Date, "amount": pl.Float64},
-        ),
-    }
+    tables = tables_of(asset_facts(portal), split_facts(portal), dividend_facts(portal))
     name = portal.calendar.name
     if frequency == "1d":
         return PolarsDataPortal(noisy, calendar=name, **tables)
     return PolarsDataPortal(None, minute_bars=noisy, calendar=name, interval=frequency, **tables)
-
-
-def _table(rows: list[Any], schema: dict[str, Any]) -> pl.DataFrame | None:
-    return pl.DataFrame(rows, schema=schema, orient="row") if rows else None

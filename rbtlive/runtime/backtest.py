@@ -284,19 +284,27 @@ def _progress_bar(core: TradingCore, sessions: int) -> AbstractContextManager[An
     return bar
 
 
-def run_core(core: TradingCore, *, progress: bool | None = False) -> None:
+def run_core(
+    core: TradingCore,
+    *,
+    progress: bool | None = False,
+    initialized: Callable[[TradingCore], None] | None = None,
+) -> None:
     """Drive a core through all sessions of its settings.
 
     Args:
         core: The core, fresh.
         progress: Show a progress bar once a second has passed; None shows one in a
             terminal and in a notebook.
+        initialized: Called with the core once `initialize` has run.
     """
     calendar, settings = core.state.calendar, core.state.settings
     if settings.end is None:
         raise SettingsError("a backtest needs an end: settings have none")
     first, last = calendar.number(settings.start), calendar.number(settings.end)
     core.start()
+    if initialized is not None:
+        initialized(core)
     if progress is not None:
         check_flag(progress, "progress")
     shown = somebody_looks() if progress is None else progress

@@ -194,3 +194,22 @@ def test_a_split_without_a_value_is_named():
         validated(maximize=lambda _: math.nan)
     with pytest.raises(SweepError, match="every run failed"):
         validated(FailsOnThree, {"fast": [3]})
+
+
+def test_parameters_of_any_kind_and_name_are_shown_in_splits():
+    class Named(Cross):
+        split, kind = 0, None
+
+    found = rbt.cross_validate(
+        Named,
+        market(),
+        {"fast": [2, 3], "split": [1], "kind": [(1, 2), [3]]},
+        folds=np.int64(4),
+        start="2015-01-20",
+        workers=1,
+    )
+
+    assert found.splits["split"].to_list() == list(range(len(found)))
+    assert set(found.splits["param_split"]) == {1}
+    assert found.splits["kind"].dtype == pl.String
+    assert found.stability()["share"].sum() == pytest.approx(1.0)

@@ -6,8 +6,8 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.errors import SettingsError, SweepError
-from rbtlive.finance.commission import NoCommission
-from rbtlive.finance.slippage import NoSlippage
+from rbtlive.finance.commission import NoCommission, PerShare
+from rbtlive.finance.slippage import FixedSlippage, NoSlippage
 from tests.research.sweeping.test_signals import cross, market
 
 
@@ -105,3 +105,85 @@ def test_what_cannot_be_is_refused(tmp_path):
         rbt.monte_carlo(loaded, method="costs")
     again = rbt.monte_carlo(loaded, method="delay", strategy=cross(size=500), data=market())
     assert again.final == rbt.monte_carlo(result, method="delay").final
+
+
+class SetsItsCosts(rbt.TradingAlgorithm):
+    """Sets commission and slippage itself, as zipline's strategies do."""
+
+    def initialize(self, context):
+        context.bars = 0
+        self.set_commission(PerShare(0.05))
+        self.set_slippage(FixedSlippage(0.2))
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        for place, symbol in enumerate(("AAA", "BBB")):
+            asset = self.symbol(symbol)
+            if data.can_trade(asset):
+                held = context.bars % 7 < 3 + place
+                self.order_target(asset, 30 if held else -10)
+
+
+def test_costs_that_a_strategy_sets_itself_are_worsened():
+    result = rbt.backtest(SetsItsCosts, market(symbols=("AAA", "BBB")), progress=False)
+    shares = result.fills["amount"].abs().cast(pl.Float64).sum()
+
+    dear = rbt.monte_carlo(result, method="costs", amount=3).final[0]
+    late = rbt.monte_carlo(result, method="delay").final[0]
+
+    paid = shares * (0.05 + 0.1)
+    assert result.metrics["final_value"] - dear == pytest.approx(2 * paid)
+    assert late != pytest.approx(result.metrics["final_value"])
+
+
+@pytest.mark.parametrize("strategy", [SetsItsCosts, None])
+@pytest.mark.parametrize("asset_class", ["equity", "crypto", "fx"])
+@pytest.mark.parametrize(("method", "amount"), [("prices", 0.0), ("delay", 0), ("costs", 1.0)])
+def test_a_run_again_without_a_change_is_the_run(strategy, asset_class, method, amount):
+    days = [market().calendar.label(market().first_session + n) for n in (20, 30, 45, 60)]
+    tables = {
+        "assets": pl.DataFrame(
+            {
+                "symbol": ["AAA", "BBB"],
+                "sid": [9, 4],
+                "lot_size": [0.1, 10.0],
+                "asset_class": [asset_class] * 2,
+                "end_date": [days[3], market().calendar.label(market().last_session)],
+                "auto_close_date": [days[3], None],
+            }
+        ),
+        "splits": pl.DataFrame({"symbol": ["BBB"], "effective_date": [days[2]], "ratio": [1 / 3]}),
+        "dividends": pl.DataFrame(
+            {"symbol": ["AAA"], "ex_date": [days[0]], "pay_date": [days[1]], "amount": [0.1234567]}
+        ),
+    }
+    bars = market(symbols=("AAA", "BBB"), thin=True, gaps=True, **tables)
+    chosen = strategy or rbt.signals(
+        pl.col("close") > pl.col("close").shift(1), pl.col("close") < pl.col("close").shift(2), 30
+    )
+    result = rbt.backtest(chosen, bars, progress=False)
+
+    found = rbt.monte_carlo(result, method=method, amount=amount, n=1)
+
+    assert result.fills.height > 5
+    values = result.performance["portfolio_value"].to_numpy()
+    assert found.values[0, 1:] == pytest.approx(values, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "delay", "amount": -1}, "amount of delay, in bars"),
+        ({"method": "delay", "amount": 1.7}, "amount of delay, in bars"),
+        ({"method": "costs", "amount": -1}, "amount of costs must be a number from 0"),
+        ({"method": "prices", "amount": 50}, "amount of prices must be a number from 0 to 1"),
+        ({"method": "prices", "amount": float("nan")}, "amount of prices"),
+        ({"amount": 3}, "amount is of prices, delay, costs"),
+        ({"method": "costs", "n": 5}, "in which there is no chance: leave n out"),
+        ({"ruin_below": "half"}, "ruin_below must be a fraction"),
+        ({"block": True}, "block must be 1 session at least"),
+    ],
+)
+def test_amounts_that_cannot_be_are_refused(options, message):
+    with pytest.raises(SettingsError, match=message):
+        rbt.monte_carlo(run(), **options)

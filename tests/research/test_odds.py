@@ -127,10 +127,10 @@ def test_noise_is_overfit_half_the_time_and_one_good_run_never():
 def test_what_cannot_be_cross_validated_is_refused():
     with pytest.raises(SweepError, match="two runs at least, was 1"):
         overfitting(noise(100, 1))
-    with pytest.raises(SweepError, match="even number from 2 on: was 3"):
+    with pytest.raises(SweepError, match="even number from 2 to 20: was 3"):
         overfitting(noise(100, 4), blocks=3)
     with pytest.raises(SweepError, match="20 periods are too few for 16 blocks"):
-        overfitting(noise(20, 4))
+        overfitting(noise(20, 4), blocks=16)
 
 
 def test_the_reality_check_finds_skill_and_is_even_without_it():
@@ -174,3 +174,66 @@ def test_odds_of_noise_say_luck_and_are_shown():
 def test_a_benchmark_of_another_length_is_refused():
     with pytest.raises(SweepError, match="one return a session, 100"):
         Odds(noise(100, 3), best=0, benchmark=[0.0] * 99)
+
+
+@pytest.mark.parametrize("trials", [1.0, 1.001, 1.1, 1.3, 2.0])
+def test_trials_that_are_nearly_equal_do_not_make_a_sharpe_ratio_surer(trials):
+    moments = Moments(500, 0.05, 0.0, 3.0)
+
+    assert expected_max_sharpe(trials, 0.02) >= 0.0
+    assert deflated_sharpe(moments, trials, 0.02) <= probabilistic_sharpe(moments)
+
+
+def test_a_sharpe_ratio_of_two_values_has_its_probability():
+    # Skewness and kurtosis of two values make the spread zero at one Sharpe ratio.
+    moments = Moments(100, 2.0, 1.0, 2.0)
+
+    assert probabilistic_sharpe(moments) == 1.0
+    assert min_track_record(moments) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("returns", "missing"),
+    [
+        (noise(20, 3), set()),
+        (noise(3, 3), {"pbo"}),
+        (noise(2, 3), {"sharpe", "pbo", "reality_check", "min_track_record", "track_record"}),
+        (noise(100, 1), {"pbo"}),
+        (np.zeros((100, 4)), {"pbo"}),
+        (np.tile(noise(100, 1), (1, 5)), {"pbo"}),
+        (np.where(noise(200, 3) > 0.02, np.nan, noise(200, 3)), set()),
+        (np.where(noise(200, 3) > 0.02, np.inf, noise(200, 3)), set()),
+    ],
+)
+def test_odds_of_odd_returns_are_shown_and_what_does_not_exist_is_null(returns, missing):
+    odds = Odds(returns, best=0, draws=50)
+
+    table = odds.frame()
+
+    assert missing <= set(table.filter(pl.col("value").is_null())["figure"])
+    assert repr(odds).startswith("Odds(")
+    assert "<table>" in odds._repr_html_()
+    if not missing:
+        assert table["value"].null_count() == 0
+
+
+def test_odds_count_a_year_as_the_metrics_do():
+    days = Odds(noise(500, 3), best=0, a_year=365)
+
+    assert days.sharpe == pytest.approx(Odds(noise(500, 3), best=0).sharpe * math.sqrt(365 / 252))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"draws": 0}, "draws must be a whole number from 1 on"),
+        ({"seed": -1}, "seed must be a whole number from 0 on"),
+        ({"benchmark": "SPY"}, "one return a session, 100: was .SPY"),
+        ({"benchmark": 0.0}, "one return a session"),
+        ({"blocks": 40}, "from 2 to 20"),
+        ({"blocks": "8"}, "blocks must be a whole number"),
+    ],
+)
+def test_options_of_odds_that_cannot_be_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        _ = Odds(noise(100, 3), best=0, **options).pbo

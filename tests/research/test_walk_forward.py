@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 import rbtlive as rbt
-from rbtlive.errors import BadFolds, SweepError
+from rbtlive.errors import BadFolds, InvalidSetting, SweepError
 from rbtlive.research.walking.folds import combinations, path_count, sessions_of, walk
-from tests.research.sweeping.sweeps import SETS, Cross, FailsOnThree
+from tests.research.sweeping.sweeps import SETS, Counts, Cross, FailsOnThree
 from tests.research.sweeping.test_signals import cross, market
 
 
@@ -175,3 +175,50 @@ def test_splits_that_leave_nothing_to_train_on_are_refused():
         list(combinations(12, blocks=3, tested=2, purge=4))
     with pytest.raises(BadFolds, match="from 1 to 3 can be tried: was 4"):
         list(combinations(12, blocks=4, tested=4))
+
+
+def test_each_fold_keeps_its_runs_in_a_store_and_goes_on_from_it(tmp_path):
+    note = tmp_path / "note"
+    note.touch()
+    params = {**SETS, "note": str(note)}
+
+    first = forward(Counts, params, store=tmp_path / "walk.sqlite")
+    runs = note.read_text().count("run")
+    again = forward(Counts, params, store=tmp_path / "walk.sqlite")
+
+    stores = sorted(path.name for path in tmp_path.glob("walk.*.sqlite"))
+    assert stores == [f"walk.{place:03d}.sqlite" for place in range(len(first))]
+    # Only the tests are run again.
+    assert note.read_text().count("run") == runs + len(first)
+    assert again.folds.equals(first.folds)
+
+
+def test_a_function_has_its_value_out_of_sample():
+    named, own = forward(), forward(maximize=lambda run: run.sharpe)
+
+    assert own.folds["out_of_sample"].to_list() == named.folds["out_of_sample"].to_list()
+    assert own.efficiency == named.efficiency
+
+
+class Named(Cross):
+    fold, in_sample, kind = 0, 0, None
+
+
+def test_parameters_of_any_kind_and_name_are_shown_in_folds():
+    kinds = [lambda v: v, lambda v: v + 1]
+
+    found = forward(Named, {"fast": [2, 3], "fold": [1], "in_sample": [7], "kind": kinds})
+
+    assert found.folds["fold"].to_list() == list(range(len(found)))
+    assert set(found.folds["param_fold"]) == {1}
+    assert set(found.folds["param_in_sample"]) == {7}
+    assert found.folds["kind"].dtype == pl.String
+    assert "<table>" in found._repr_html_()
+
+
+def test_options_of_a_walk_forward_that_cannot_be_are_refused():
+    with pytest.raises(InvalidSetting, match="anchored must be True or False: was 'False'"):
+        forward(anchored="False")
+    with pytest.raises(TypeError, match="'trains': did you mean 'train'"):
+        forward(trains=3)
+    assert len(forward(train=np.int64(25), test=np.int64(12))) == len(forward())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.errors import SweepError
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.given import whole
 from rbtlive.research.odds.overfitting import Overfitting, overfitting
 from rbtlive.research.odds.reality import SuperiorAbility, reality_check, superior_ability
 from rbtlive.research.odds.sharpe import (
@@ -22,8 +23,20 @@ from rbtlive.research.odds.sharpe import (
     moments_of,
     probabilistic_sharpe,
 )
+from rbtlive.research.statistics.annual import SESSIONS_A_YEAR
 
-SESSIONS_A_YEAR = 252
+_MEANINGS: Final = {
+    "trials": "runs that were tried",
+    "effective_trials": "independent trials they amount to",
+    "sharpe": "of the best run, annualised",
+    "expected_max_sharpe": "best of as many without skill",
+    "probabilistic_sharpe": "P(true Sharpe > 0), one trial",
+    "deflated_sharpe": "P(true Sharpe > the expected best)",
+    "pbo": "P(best in sample is below the median outside)",
+    "reality_check": "p-value: the best is no better than luck",
+    "min_track_record": "sessions for 95 % confidence",
+    "track_record": "sessions there are",
+}
 
 
 class Odds:
@@ -33,10 +46,16 @@ class Odds:
     Args:
         returns: Daily returns, sessions x runs.
         best: Column of the run that was chosen.
-        blocks: Blocks of the cross-validation; even.
+        blocks: Blocks of the cross-validation, an even number up to 20; None is 16, or
+            fewer where there are few sessions.
         draws: Draws of the bootstraps.
         seed: Makes the bootstraps repeatable.
         benchmark: Daily returns to beat; None is zero.
+        a_year: How many sessions make a year.
+
+    Raises:
+        SweepError: the benchmark has not one return a session.
+        InvalidSetting: `draws` or `seed` is no such number.
     """
 
     def __init__(
@@ -44,22 +63,20 @@ class Odds:
         returns: NDArray[np.float64],
         *,
         best: int,
-        blocks: int = 16,
+        blocks: int | None = None,
         draws: int = 1000,
         seed: int = 0,
         benchmark: Any = None,
+        a_year: int = SESSIONS_A_YEAR,
     ) -> None:
-        self._returns = np.nan_to_num(np.asarray(returns, dtype=np.float64))
+        known = np.asarray(returns, dtype=np.float64)
+        self._returns = np.where(np.isfinite(known), known, 0.0)
         self._best = best
         self._blocks = blocks
-        self._draws = draws
-        self._seed = seed
-        self._benchmark = None if benchmark is None else np.asarray(benchmark, dtype=np.float64)
-        if self._benchmark is not None and self._benchmark.shape != (len(self._returns),):
-            raise SweepError(
-                f"benchmark must have one return a session, {len(self._returns)}: was "
-                f"{self._benchmark.shape}"
-            )
+        self._draws = whole(draws, "draws", least=1)
+        self._seed = whole(seed, "seed", least=0)
+        self._benchmark = _benchmark(benchmark, len(self._returns))
+        self._a_year = a_year
 
     @cached_property
     def moments(self) -> Moments:
@@ -89,16 +106,14 @@ class Odds:
     @property
     def sharpe(self) -> float:
         """The chosen run's Sharpe ratio, annualised."""
-        return self.moments.sharpe * math.sqrt(SESSIONS_A_YEAR)
+        return self.moments.sharpe * math.sqrt(self._a_year)
 
     @property
     def expected_max_sharpe(self) -> float:
         """The best Sharpe ratio, annualised, that as many trials without skill would
         give.
         """
-        return expected_max_sharpe(self.effective_trials, self._deviation) * math.sqrt(
-            SESSIONS_A_YEAR
-        )
+        return expected_max_sharpe(self.effective_trials, self._deviation) * math.sqrt(self._a_year)
 
     @property
     def probabilistic_sharpe(self) -> float:
@@ -156,43 +171,58 @@ class Odds:
         return superior_ability(self._excess, draws=self._draws, seed=self._seed)
 
     def frame(self) -> pl.DataFrame:
-        """Return `figure`, `value` and `meaning`, without the test that needs arch."""
-        rows = [
-            ("trials", float(self.trials), "runs that were tried"),
-            ("effective_trials", self.effective_trials, "independent trials they amount to"),
-            ("sharpe", self.sharpe, "of the best run, annualised"),
-            ("expected_max_sharpe", self.expected_max_sharpe, "best of as many without skill"),
-            ("probabilistic_sharpe", self.probabilistic_sharpe, "P(true Sharpe > 0), one trial"),
-            ("deflated_sharpe", self.deflated_sharpe, "P(true Sharpe > the expected best)"),
-            *self._comparisons(),
-            ("min_track_record", self.min_track_record, "sessions for 95 % confidence"),
-            ("track_record", float(self.track_record), "sessions there are"),
-        ]
+        """Return `figure`, `value` (null where there is none: too few sessions, a
+        single run) and `meaning`, without the test that needs arch.
+        """
+        rows = [(name, self._value(name), meaning) for name, meaning in _MEANINGS.items()]
         return pl.DataFrame(
             rows,
             schema={"figure": pl.String, "value": pl.Float64, "meaning": pl.String},
             orient="row",
         )
 
-    # What is a matter of choice exists from two runs on.
-    def _comparisons(self) -> list[tuple[str, float, str]]:
-        rows = [("reality_check", self.reality_check, "p-value: the best is no better than luck")]
-        if self.trials > 1:
-            rows.insert(0, ("pbo", self.pbo, "P(best in sample is below the median outside)"))
-        return rows
+    def _value(self, name: str) -> float | None:
+        try:
+            value = float(getattr(self, name))
+        except SweepError:
+            return None
+        return None if math.isnan(value) else value
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{name}={value:.4g}" for name, value, _ in self.frame().iter_rows() if name != "trials"
+            f"{name}={_shown(value)}"
+            for name, value, _ in self.frame().iter_rows()
+            if name != "trials"
         )
-        return f"Odds({self.trials} trials, {shown})"
+        return f"Odds({self.trials} {'trial' if self.trials == 1 else 'trials'}, {shown})"
 
     def _repr_html_(self) -> str:
         body = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{value:.4g}</td><td>{html.escape(text)}</td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td>{_shown(value)}</td>"
+            f"<td>{html.escape(text)}</td></tr>"
             for name, value, text in self.frame().iter_rows()
         )
         return f"<table><tbody>{body}</tbody></table>"
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _benchmark(benchmark: Any, sessions: int) -> NDArray[np.float64] | None:
+    if benchmark is None:
+        return None
+    try:
+        known = np.asarray(benchmark, dtype=np.float64)
+    except (TypeError, ValueError):
+        known = np.zeros(())
+    if known.shape != (sessions,):
+        raise SweepError(
+            f"benchmark must have one return a session, {sessions}: was "
+            f"{benchmark if known.shape == () else known.shape!r}; pass e.g. the column returns "
+            "of a result's performance"
+        )
+    return np.where(np.isfinite(known), known, 0.0)
 
 
 def odds_of(returns: NDArray[np.float64], *, best: int, **options: Any) -> Odds:

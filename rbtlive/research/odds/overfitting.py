@@ -13,9 +13,13 @@ from dataclasses import dataclass
 
 from rbtlive.errors import SweepError
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.given import whole
 
 AT_ONCE = 4_000_000
 """So many figures are held at a time."""
+BLOCKS = 16
+BLOCKS_AT_MOST = 20
+"""More blocks are millions of splits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Overfitting:
 
     Attributes:
         probability: Share of splits in which the best run in sample ranks at or below
-            the median out of sample.
+            the median out of sample; NaN where all runs are equal.
         splits: How many splits were looked at.
         logits: Log odds of the rank out of sample, one a split.
         loss_probability: Share of splits in which the best run in sample loses out of
@@ -40,12 +44,13 @@ class Overfitting:
     slope: float
 
 
-def overfitting(returns: NDArray[np.float64], *, blocks: int = 16) -> Overfitting:
+def overfitting(returns: NDArray[np.float64], *, blocks: int | None = None) -> Overfitting:
     """Return the probability of backtest overfitting of a set of runs.
 
     Args:
         returns: Periods x runs; the periods after the last whole block are left out.
-        blocks: Into how many blocks time is cut; even.
+        blocks: Into how many blocks time is cut: an even number up to 20. None is 16,
+            or as many of two periods as there are.
 
     Raises:
         SweepError: fewer than two runs, an odd number of blocks, or blocks of fewer
@@ -57,8 +62,10 @@ def overfitting(returns: NDArray[np.float64], *, blocks: int = 16) -> Overfittin
     periods, runs = returns.shape
     if runs < 2:
         raise SweepError(f"overfitting is a matter of choice: two runs at least, was {runs}")
-    if blocks < 2 or blocks % 2:
-        raise SweepError(f"blocks must be an even number from 2 on: was {blocks}")
+    if blocks is None:
+        blocks = max(2, min(BLOCKS, periods // 4 * 2))
+    if whole(blocks, "blocks", least=2) % 2 or blocks > BLOCKS_AT_MOST:
+        raise SweepError(f"blocks must be an even number from 2 to {BLOCKS_AT_MOST}: was {blocks}")
     length = periods // blocks
     if length < 2:
         raise SweepError(
@@ -80,8 +87,9 @@ def overfitting(returns: NDArray[np.float64], *, blocks: int = 16) -> Overfittin
     logits = np.log(share / (1.0 - share))
     spread = float(np.var(inside))
     slope = float(np.cov(inside, outside, bias=True)[0, 1] / spread) if spread > 0 else 0.0
+    differs = bool((returns != returns[:, :1]).any())
     return Overfitting(
-        float(np.mean(logits <= 0.0)),
+        float(np.mean(logits <= 0.0)) if differs else math.nan,
         len(chosen),
         logits,
         float(np.mean(outside < 0.0)),

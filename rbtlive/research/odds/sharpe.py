@@ -56,7 +56,8 @@ def moments_of(returns: NDArray[np.float64]) -> Moments:
 
 def _spread(moments: Moments) -> float:
     sharpe = moments.sharpe
-    return 1.0 - moments.skew * sharpe + (moments.kurtosis - 1.0) / 4.0 * sharpe**2
+    spread = 1.0 - moments.skew * sharpe + (moments.kurtosis - 1.0) / 4.0 * sharpe**2
+    return max(spread, 1e-300)  # zero for some series of two values
 
 
 def probabilistic_sharpe(moments: Moments, threshold: float = 0.0) -> float:
@@ -85,7 +86,10 @@ def min_track_record(
 
 
 def expected_max_sharpe(trials: float, deviation: float) -> float:
-    """Return the highest Sharpe ratio to be expected of trials without any skill.
+    """Return the highest Sharpe ratio to be expected of trials without any skill; zero
+    for a single one. The paper's approximation falls below zero for less than one and a
+    third trials, which many trials that are nearly equal amount to: that counts as
+    zero.
 
     Args:
         trials: How many independent trials; a fraction for an effective number.
@@ -97,7 +101,7 @@ def expected_max_sharpe(trials: float, deviation: float) -> float:
         return 0.0
     first = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
     second = _NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
-    return deviation * ((1.0 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second)
+    return max(0.0, deviation * ((1.0 - EULER_MASCHERONI) * first + EULER_MASCHERONI * second))
 
 
 def deflated_sharpe(moments: Moments, trials: float, deviation: float) -> float:

@@ -65,8 +65,9 @@ def refuse_unknown(function: str, given: Iterable[str], known: Iterable[str]) ->
         elif name in _ELSEWHERE:
             hint = f"write {_ELSEWHERE[name]}"
         else:
-            hint = (
-                f"there is {', '.join(sorted(names))}; values of a parameter go into "
-                f'params={{"{name}": [...]}}'
+            hint = f"there is {', '.join(sorted(names))}" + (
+                ""
+                if "where" not in names
+                else f'; values of a parameter go into params={{"{name}": [...]}}'
             )
         raise TypeError(f"{function}() got an unexpected argument {name!r}: {hint}")

@@ -17,12 +17,16 @@ from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import NotBuilt, SettingsError, SweepError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.given import whole
+from rbtlive.research.statistics.annual import rows_a_year
 from rbtlive.research.sweeping import surface, sweep_display
+from rbtlive.research.sweeping.lean import run_lean
 from rbtlive.research.sweeping.objectives import METRICS, Objective, pareto
+from rbtlive.research.sweeping.options import refuse_unknown
 from rbtlive.research.sweeping.params import nearest, own
 from rbtlive.research.sweeping.work import RunRow
 
 if TYPE_CHECKING:
+    from rbtlive.core.state.settings import RunSettings
     from rbtlive.research.odds.odds import Odds
     from rbtlive.research.result import BacktestResult
 
@@ -128,7 +132,9 @@ class SweepResult:
         method: str,
         seed: int | None,
         elapsed_s: float,
-        sessions: int = 0,
+        sessions: int,
+        settings: RunSettings,
+        free_start: bool,
     ) -> None:
         self._rows = list(rows)
         self.strategy = strategy
@@ -140,6 +146,8 @@ class SweepResult:
         self.seed = seed
         self.elapsed_s = elapsed_s
         self.sessions = sessions
+        self._settings = settings
+        self._free_start = free_start
 
     # -- rows -------------------------------------------------------------------------
 
@@ -261,7 +269,11 @@ class SweepResult:
         return np.column_stack([row.returns for row in kept if row.returns is not None])
 
     def _again(self, params: Mapping[str, Any]) -> NDArray[np.float64]:
-        found = self.backtest(params).performance["returns"].to_numpy()
+        run = run_lean(
+            self.strategy, self.portal, self._settings, params, free_start=self._free_start
+        )
+        found = run.returns
+        run.release()
         missing = self.sessions - len(found)  # a run that began later was in cash before
         return np.concatenate([np.zeros(missing), found]) if missing > 0 else found
 
@@ -270,14 +282,18 @@ class SweepResult:
         backtest overfitting, reality check, minimum track record.
 
         Args:
-            **options: What `rbtlive.research.odds.odds.odds_of` takes: `blocks`,
-                `draws`, `seed`, `benchmark`.
+            **options: `blocks` (of the cross-validation, an even number), `draws` and
+                `seed` of the bootstraps, and `benchmark` (daily returns to beat).
+
+        Raises:
+            SweepError: every run failed, or no run has a value.
         """
         from rbtlive.research.odds.odds import odds_of
 
+        refuse_unknown("odds", options, ("blocks", "draws", "seed", "benchmark"))
         kept = [i for i, row in enumerate(self._rows) if row.error is None]
         best = kept.index(self.best.number)
-        return odds_of(self.returns(), best=best, **options)
+        return odds_of(self.returns(), best=best, a_year=rows_a_year(self._settings), **options)
 
     # -- the surface ------------------------------------------------------------------
 

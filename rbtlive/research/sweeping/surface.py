@@ -32,6 +32,20 @@ def param_series(values: Sequence[Any]) -> pl.Series:
     return pl.Series(shown, dtype=pl.String)
 
 
+def param_columns(
+    names: Sequence[str], chosen: Sequence[Any], taken: Sequence[str]
+) -> list[pl.Series]:
+    """Return a column a parameter of some rows; one whose name is taken is named
+    `param_` and its name.
+    """
+    return [
+        param_series([row.params[name] for row in chosen]).alias(
+            f"param_{name}" if name in taken else name
+        )
+        for name in names
+    ]
+
+
 def param_labels(values: Sequence[Any]) -> list[str]:
     """Return a text for each value; different values of one name, as lambdas are, are
     numbered.

@@ -262,6 +262,8 @@ class Plan:
             seed=self.seed,
             elapsed_s=seconds,
             sessions=self.job.sessions(),
+            settings=self.job.settings,
+            free_start=self.job.free_start,
         )
 
     # -- which runs -------------------------------------------------------------------

@@ -12,13 +12,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
 from rbtlive.model.arrays import np
+from rbtlive.model.given import whole
 from rbtlive.research.expanding import Floats
 from rbtlive.research.ratios import RATIOS, ratios
 from rbtlive.research.statistics.annual import rows_a_year
@@ -26,6 +27,7 @@ from rbtlive.research.sweeping.objectives import number
 from rbtlive.research.sweeping.options import refuse_unknown
 from rbtlive.research.sweeping.params import nearest
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
+from rbtlive.research.sweeping.surface import param_columns
 from rbtlive.research.sweeping.sweep import sweep
 from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Split, combinations, sessions_of
 from rbtlive.runtime.backtest import prepare_settings
@@ -34,6 +36,9 @@ Score = Callable[[Floats, int], Floats]
 """Takes returns (runs x sessions) and how many sessions make a year; returns a value a
 run, NaN for none."""
 SPLITS_AT_MOST = 20_000
+_SPAN: Final = ("split", "test_folds", "train_sessions")
+_CHOICE: Final = dict.fromkeys(("in_sample", "out_of_sample", "out_of_sample_rank"), pl.Float64)
+_OWN: Final = ("folds", "test_folds", "purge", "embargo", "splitter", "maximize")
 
 
 class CrossValidation:
@@ -84,7 +89,7 @@ class CrossValidation:
         """Return how often each set of parameters was chosen, the most frequent first:
         the parameters, `splits` (how many), and `share` of all.
         """
-        names = list(self.sweep.names)
+        names = [c for c in self.splits.columns if c not in (*_SPAN, *_CHOICE)]
         return (
             self.splits.group_by(names, maintain_order=True)
             .agg(pl.len().cast(pl.Int64).alias("splits"))
@@ -169,7 +174,7 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
 
     Source: López de Prado (2018), Advances in Financial Machine Learning, ch. 7 and 12.
     """
-    refuse_unknown("cross_validate", options, PASSED_ON)
+    refuse_unknown("cross_validate", options, (*_OWN, *PASSED_ON))
     score = _score_of(maximize)
     portal = PolarsDataPortal.coerce(
         data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
@@ -189,15 +194,15 @@ def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     choices = [_choice(split, returns, score, a_year) for split in splits]
     columns = [choice.pop("column") for choice in choices]
     chosen = [rows[column] for column in columns]
-    table = pl.DataFrame(
+    spans = pl.DataFrame(
         [
             {"split": n, "test_folds": sorted(split.test), "train_sessions": len(split.train)}
-            | row.params
-            | choice
-            for n, (split, row, choice) in enumerate(zip(splits, chosen, choices, strict=True))
-        ],
-        infer_schema_length=None,
+            for n, split in enumerate(splits)
+        ]
     )
+    figures = pl.DataFrame(choices, schema=_CHOICE)
+    columns_of = param_columns(found.names, chosen, (*spans.columns, *figures.columns))
+    table = pl.concat([spans.with_columns(*columns_of), figures], how="horizontal")
     frame, paths = _paths(labels, splits, columns, returns, a_year)
     return CrossValidation(found, chosen, splits=table, returns=frame, paths=paths)
 
@@ -270,9 +275,10 @@ def _splits(
 
 
 def _whole(value: Any, name: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise BadFolds(f"{name} must be a whole number from {least} on: was {value!r}")
-    return value
+    try:
+        return whole(value, name, least=least)
+    except InvalidSetting as error:
+        raise BadFolds(str(error)) from None
 
 
 # Splits as scikit-learn and skfolio have them: the test is one array of places, or one

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from rbtlive.errors import BadFolds
+from rbtlive.errors import BadFolds, InvalidSetting
 from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.given import whole
 from rbtlive.research.sweeping.options import BACKTEST_OPTIONS
 
 SWEEPS: Final = ("method", "n", "where", "workers", "backend", "seed", "gear", "verify")
@@ -51,12 +52,13 @@ def sessions_of(value: Any, name: str, *, least: int = 1) -> int:
     if isinstance(value, str):
         match = re.fullmatch(r"(\d+)\s*(d|w|mo|y)", value.strip())
         count = int(match[1]) * _SESSIONS[match[2]] if match else None
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
+    try:
+        return whole(count, name, least=least)
+    except InvalidSetting:
         raise BadFolds(
             f"{name} must be a number of sessions from {least} on, or text such as '2y', '6mo', "
             f"'4w', '10d': was {value!r}"
-        )
-    return count
+        ) from None
 
 
 def walk(

@@ -9,23 +9,29 @@ from __future__ import annotations
 import html
 import itertools
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.core.state.record import RunRecord
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
+from rbtlive.model.given import as_path, check_flag
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.result import BacktestResult
-from rbtlive.research.sweeping.objectives import number
+from rbtlive.research.sweeping.objectives import RunView, number
 from rbtlive.research.sweeping.options import refuse_unknown
 from rbtlive.research.sweeping.result import SweepResult, SweepRow
+from rbtlive.research.sweeping.surface import metric_series, param_columns
 from rbtlive.research.sweeping.sweep import sweep
 from rbtlive.research.walking.folds import PASSED_ON, SWEEPS, Fold, sessions_of, walk
 from rbtlive.research.walking.stitching import stitch
 from rbtlive.runtime.backtest import prepare_settings
+
+_SPAN: Final = ("train_start", "train_end", "test_start", "test_end")
+_OWN: Final = (*("train", "test", "anchored", "gap", "purge", "embargo", "step", "maximize"),)
 
 
 class WalkForwardResult:
@@ -55,26 +61,29 @@ class WalkForwardResult:
     @cached_property
     def folds(self) -> pl.DataFrame:
         """One row a fold: `fold`, `train_start`, `train_end`, `test_start`, `test_end`
-        (all included), the chosen parameters, and the objective in the training
-        (`in_sample`) and in the test (`out_of_sample`; null where it is a function).
+        (all included), the chosen parameters (one named like these has the column
+        `param_` and its name), and the objective in the training (`in_sample`) and in
+        the test (`out_of_sample`; null where it does not exist).
         """
-        rows = []
-        for place, (span, row, test) in enumerate(
-            zip(self._spans, self.chosen, self.tests, strict=True)
-        ):
-            sweep_ = self.sweeps[place]
-            objective = sweep_.objectives[0]
-            outside = None if objective.function else test.metrics.get(objective.name)
-            rows.append(
-                {
-                    "fold": place,
-                    **span,
-                    **row.params,
-                    "in_sample": sweep_.value(row.number),
-                    "out_of_sample": outside,
-                }
-            )
-        return pl.DataFrame(rows, infer_schema_length=None)
+        spans = pl.DataFrame(self._spans).insert_column(
+            0, pl.Series("fold", range(len(self)), dtype=pl.Int64)
+        )
+        inside = [
+            found.value(row.number) for found, row in zip(self.sweeps, self.chosen, strict=True)
+        ]
+        figures = {"in_sample": inside, "out_of_sample": self._outside}
+        columns = param_columns(self.sweeps[0].names, self.chosen, (*spans.columns, *figures))
+        return spans.with_columns(
+            *columns, *(metric_series(values).alias(name) for name, values in figures.items())
+        )
+
+    @cached_property
+    def _outside(self) -> list[float]:
+        objective = self.sweeps[0].objectives[0]
+        return [
+            objective.value(RunView(test.metrics, row.params, partial(_itself, test)))
+            for row, test in zip(self.chosen, self.tests, strict=True)
+        ]
 
     @property
     def efficiency(self) -> float | None:
@@ -136,6 +145,10 @@ class WalkForwardResult:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def _itself(result: BacktestResult) -> BacktestResult:
+    return result
+
+
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -174,7 +187,9 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
             lies before its test, the three add up.
         step: From the begin of a test to that of the next; by default its length.
         maximize: What each fold maximises: what `sweep` takes.
-        **options: What `sweep` takes, and what `backtest` takes.
+        **options: What `sweep` takes, and what `backtest` takes. `store` is a path:
+            each fold keeps its runs in a file of its own beside it, "walk.000.sqlite"
+            for "walk.sqlite".
 
     Returns:
         The folds; its `result` is the tests one after the other as one
@@ -185,10 +200,10 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         BadFolds: tests overlap, or not one fold fits.
         SweepError: in a fold no run has a value.
     """
-    refuse_unknown("walk_forward", options, PASSED_ON)
+    refuse_unknown("walk_forward", options, (*_OWN, *PASSED_ON))
     searching = {name: options.pop(name) for name in SWEEPS if name in options}
     progress = options.pop("progress", False)
-    options.pop("store", None)
+    store = _path(options.pop("store", None))
     portal = PolarsDataPortal.coerce(
         data, frequency=options.get("frequency", "1d"), calendar=options.get("calendar")
     )
@@ -211,7 +226,8 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         begin = None if is_bare and not fold.train[0] else labels[0]
         found = sweep(
             strategy, portal, params, maximize=maximize, start=begin, end=ends[0],
-            capital_base=capital, progress=progress, **searching, **options,
+            capital_base=capital, progress=progress, store=_of_fold(store, place),
+            **searching, **options,
         )  # fmt: skip
         try:
             best = found.best
@@ -225,14 +241,7 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
         capital = tried.record.sessions[-1].portfolio_value
         if capital <= 0:
             raise SweepError(f"the tests lost all money by {ends[1]}, in fold {place}")
-        spans.append(
-            {
-                "train_start": labels[0],
-                "train_end": ends[0],
-                "test_start": labels[2],
-                "test_end": ends[1],
-            }
-        )
+        spans.append(dict(zip(_SPAN, (labels[0], ends[0], labels[2], ends[1]), strict=True)))
         sweeps.append(found)
         chosen.append(best)
         tests.append(tried)
@@ -240,6 +249,15 @@ def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     return WalkForwardResult(
         spans, sweeps, chosen, tests, BacktestResult(record, bars=tests[-1].bars)
     )
+
+
+def _path(store: Any) -> Path | None:
+    return None if store is None else as_path(store, "store of walk_forward()")
+
+
+# Each fold is a sweep of its own: over other sessions, and from other capital.
+def _of_fold(store: Path | None, place: int) -> Path | None:
+    return None if store is None else store.with_name(f"{store.stem}.{place:03d}{store.suffix}")
 
 
 def _folds(
@@ -252,6 +270,7 @@ def _folds(
     embargo: Any,
     step: Any,
 ) -> list[Fold]:
+    check_flag(anchored, "anchored")
     distance = sum(
         sessions_of(value, name, least=0)
         for name, value in (("gap", gap), ("purge", purge), ("embargo", embargo))

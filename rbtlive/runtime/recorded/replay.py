@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -79,22 +79,39 @@ def recorded_portal(
     else:  # which reads no intraday bars
         minute = None
         daily = seen if daily is None else pl.concat([daily, seen])
-    assets = pl.DataFrame(header["assets"], infer_schema_length=None).with_columns(
-        pl.col("start_date", "end_date", "auto_close_date").str.to_date(),
-        pl.col("lot_size", "tick_size").cast(pl.Decimal(38, 12)),
-    )
     return PolarsDataPortal(
         daily,
         minute_bars=minute,
-        assets=assets,
-        splits=_facts(header["splits"], ("effective_date",)),
-        dividends=_facts(header["dividends"], ("ex_date", "pay_date")),
+        **tables_of(header["assets"], header["splits"], header["dividends"]),
         calendar=settings.calendar,
         interval=settings.interval,
     )
 
 
-def _facts(rows: list[dict[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame | None:
+def tables_of(
+    assets: Sequence[Mapping[str, Any]],
+    splits: Sequence[Mapping[str, Any]],
+    dividends: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the tables that a portal with these assets and corporate actions is made
+    of, by the names of its arguments.
+
+    Args:
+        assets: As a header has them.
+        splits: Likewise.
+        dividends: Likewise.
+    """
+    return {
+        "assets": pl.DataFrame(assets, infer_schema_length=None).with_columns(
+            pl.col("start_date", "end_date", "auto_close_date").str.to_date(),
+            pl.col("lot_size", "tick_size").cast(pl.Decimal(38, 12)),
+        ),
+        "splits": _facts(splits, ("effective_date",)),
+        "dividends": _facts(dividends, ("ex_date", "pay_date")),
+    }
+
+
+def _facts(rows: Sequence[Mapping[str, Any]], dates: tuple[str, ...]) -> pl.DataFrame | None:
     if not rows:
         return None
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(

@@ -4,6 +4,7 @@ import math
 import pickle
 import threading
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -319,6 +320,26 @@ def test_the_odds_of_a_sweep_are_those_of_its_returns():
     assert found.returns().shape == (33, 6)
     assert odds.trials == 6
     assert odds.sharpe == pytest.approx(found.best.metrics["sharpe"], rel=1e-9)
+
+
+def test_the_odds_of_a_calendar_that_trades_every_day_are_annualised_like_its_metrics():
+    bars = daily_frame(40, 2)
+    found = sweep(data=rbt.PolarsDataPortal(bars, calendar="24/7"))
+
+    assert found.odds().sharpe == pytest.approx(found.best.metrics["sharpe"], rel=1e-6)
+    with pytest.raises(TypeError, match=r"odds\(\) got an unexpected argument 'block'"):
+        found.odds(block=4)
+
+
+def test_returns_that_were_not_kept_are_made_again_without_analyze(monkeypatch):
+    class Shows(Cross):
+        def analyze(self, context, perf):
+            raise AssertionError("analyze was called")
+
+    whole = sweep().returns()
+    monkeypatch.setattr("rbtlive.research.sweeping.sweep.RETURNS_KEPT", 0)
+
+    assert np.array_equal(sweep(Shows).returns(), whole)
 
 
 def test_a_strategy_with_state_that_cannot_travel_stays_in_this_process():
