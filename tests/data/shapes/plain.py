@@ -71,8 +71,9 @@ def _bars(times: pl.Series, symbol: str, number: int) -> pl.DataFrame:
 
 
 def same_daily(portal: rbt.PolarsDataPortal, expected: pl.DataFrame) -> None:
-    """Compare a portal's daily bars with a frame, to the last digit."""
-    found = portal.to_frame("1d").sort("date", "symbol")
+    """Compare a portal's daily bars, or longer ones, with a frame, to the last digit."""
+    longer = portal.interval.spans_sessions
+    found = portal.to_frame(portal.interval.text if longer else "1d").sort("date", "symbol")
     assert found.equals(expected.select(found.columns).sort("date", "symbol")), (found, expected)
 
 
