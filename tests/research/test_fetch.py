@@ -1,6 +1,6 @@
 """Fetched bars are kept and extended, and each vendor's library is asked as it wants.
 
-The shapes are what yfinance 1.7 `download`, ccxt 4.5 `fetch_ohlcv`, alpaca-py 0.44
+The shapes are what yfinance 1.7 `Ticker.history`, ccxt 4.5 `fetch_ohlcv`, alpaca-py 0.44
 `get_stock_bars` (over loopback) and stooq.com's CSV (over loopback) return.
 """
 
@@ -30,24 +30,40 @@ def _own_catalog(tmp_path, monkeypatch):
     monkeypatch.setenv("RBTLIVE_CATALOG", str(tmp_path / "catalog"))
 
 
+class YFPricesMissingError(Exception): ...
+
+
+class YFTzMissingError(Exception): ...
+
+
 @pytest.fixture
 def yahoo(monkeypatch):
     calls = []
+    config = SimpleNamespace(debug=SimpleNamespace(hide_exceptions=True))
 
-    def download(tickers, start, end, **options):
-        calls.append((tickers[0], start, end))
-        one = titled(TWO, tickers[0]) if tickers[0] in ("AAPL", "MSFT") else pd.DataFrame()
-        if not len(one):
-            return one
-        one = one[(one.index >= start) & (one.index < end)]
-        one = one.assign(**{"Adj Close": one["Close"] * 0.9, "Dividends": 0.0, "Stock Splits": 0.0})
-        if len(one) > 5:
-            one.iloc[5, one.columns.get_loc("Dividends")] = 0.25
-        one = pd.concat({tickers[0]: one}, axis=1, names=["Ticker", "Price"])
-        return one.swaplevel(axis=1)
+    class Ticker:
+        def __init__(self, symbol):
+            self.symbol = symbol
 
-    monkeypatch.setitem(sys.modules, "yfinance", SimpleNamespace(download=download))
-    return calls
+        def history(self, start, end, **options):
+            assert options["raise_errors"]
+            assert not config.debug.hide_exceptions
+            calls.append((self.symbol, start, end))
+            if self.symbol not in ("AAPL", "MSFT"):
+                raise YFTzMissingError(f"${self.symbol}: possibly delisted; no timezone found")
+            one = titled(TWO, self.symbol)
+            one = one[(one.index >= start) & (one.index < end)]
+            if not len(one):
+                raise YFPricesMissingError("no price data found")
+            one = one.assign(**{"Adj Close": one["Close"] * 0.9, "Dividends": 0.0})
+            if len(one) > 5:
+                one.iloc[5, one.columns.get_loc("Dividends")] = 0.25
+            return one.tz_localize("America/New_York")
+
+    library = SimpleNamespace(Ticker=Ticker, config=config)
+    monkeypatch.setitem(sys.modules, "yfinance", library)
+    yield calls
+    assert config.debug.hide_exceptions
 
 
 def test_yfinance_is_asked_once_and_then_the_disk(yahoo):
@@ -108,13 +124,103 @@ def test_a_changed_file_is_refused(yahoo):
 
 def test_nothing_and_nonsense_are_refused(yahoo):
     with pytest.raises(EmptyData, match="GONE"):
-        rbt.fetch("yfinance", "GONE", *SPAN)
+        rbt.fetch("yfinance", ["AAPL", "GONE"], *SPAN)
+    assert rbt.catalog()["symbol"].to_list() == ["AAPL"]  # not known to be empty
     with pytest.raises(InvalidSetting, match="ccxt:EXCHANGE"):
         rbt.fetch("bloomberg", "AAPL", *SPAN)
     with pytest.raises(BadFrequency, match="resample"):
         rbt.fetch("yfinance", "AAPL", *SPAN, interval="2h")
     with pytest.raises(InvalidSetting, match="after"):
         rbt.fetch("yfinance", "AAPL", "2023-02-01", "2023-01-01")
+
+
+def test_a_symbol_without_bars_in_the_span_is_warned_of(yahoo, monkeypatch):
+    known = sys.modules["yfinance"].Ticker.history
+
+    def history(self, **options):
+        if self.symbol == "MSFT":
+            raise YFPricesMissingError("no price data found")
+        return known(self, **options)
+
+    monkeypatch.setattr(sys.modules["yfinance"].Ticker, "history", history)
+
+    with pytest.warns(UserWarning, match="no bars of MSFT from 2023-01-03 to 2023-04-28"):
+        same_daily(rbt.fetch("yfinance", ["AAPL", "MSFT"], *SPAN), ONE)
+
+
+def test_weeks_and_months_are_asked_for_whole_and_kept_once_they_are_over(yahoo, monkeypatch):
+    weekly = rbt.resample(ONE, "1w").to_frame("1w")
+
+    def history(self, start, end, **options):
+        yahoo.append((start, end))
+        mondays = weekly.with_columns(Date=pl.col("date").dt.truncate("1w"))
+        asked = mondays.filter(
+            pl.col("Date").cast(pl.String).is_between(pl.lit(start), pl.lit(end), closed="left")
+        )
+        frame = pd.DataFrame({name.title(): asked[name].to_numpy() for name in FIELDS})
+        frame.index = pd.DatetimeIndex(asked["Date"].to_numpy(), name="Date")
+        return frame.tz_localize("America/New_York")
+
+    class Wednesday:
+        def now(self):
+            return datetime(2023, 4, 5, 16, tzinfo=UTC)
+
+    monkeypatch.setattr(sys.modules["yfinance"].Ticker, "history", history)
+    early = rbt.fetch("yfinance", "AAPL", "2023-02-01", "2023-04-05", "1w", clock=Wednesday())
+    later = rbt.fetch("yfinance", "AAPL", "2023-02-01", "2023-04-12", "1w")
+
+    assert yahoo == [("2023-01-30", "2023-04-10"), ("2023-04-03", "2023-04-17")]
+    assert early.to_frame("1w")["date"][-1] == date(2023, 3, 31)
+    same_daily(later, weekly.filter(pl.col("date").is_between(date(2023, 2, 1), date(2023, 4, 14))))
+
+
+@pytest.mark.parametrize("error", [OSError("no route to host"), KeyError("close")])
+def test_a_failure_inside_yfinance_is_said_and_not_taken_for_no_bars(yahoo, monkeypatch, error):
+    def history(self, **options):
+        raise error
+
+    monkeypatch.setattr(sys.modules["yfinance"].Ticker, "history", history)
+
+    with pytest.raises(FetchFailed, match=f"yfinance did not give AAPL: {type(error).__name__}"):
+        rbt.fetch("yfinance", "AAPL", *SPAN)
+    assert rbt.catalog().is_empty()
+
+
+def test_the_last_bar_of_a_day_belongs_to_it(monkeypatch):
+    bars = round_the_clock()
+    rows = bars.select(pl.col("timestamp").dt.epoch("ms") - 60_000, *FIELDS).rows()
+
+    class Exchange:
+        timeframes = None
+
+        def __init__(self, options): ...
+
+        def fetch_ohlcv(self, symbol, timeframe, since, limit):
+            return [list(row) for row in rows if row[0] >= since][:limit]
+
+    monkeypatch.setitem(sys.modules, "ccxt", SimpleNamespace(somewhere=Exchange))
+    ask = ("ccxt:somewhere", "BTC/USDT")
+
+    first = rbt.fetch(*ask, "2024-03-01", "2024-03-01", "1m")
+    both = rbt.fetch(*ask, "2024-03-01", "2024-03-02", "1m")
+
+    same_minutes(first, bars.head(1440))
+    same_minutes(both, bars)
+
+
+def test_a_refusal_of_an_exchange_is_said(monkeypatch):
+    class Exchange:
+        timeframes = None
+
+        def __init__(self, options): ...
+
+        def fetch_ohlcv(self, symbol, timeframe, since, limit):
+            raise RuntimeError("somewhere does not have market symbol NO/PE")
+
+    monkeypatch.setitem(sys.modules, "ccxt", SimpleNamespace(somewhere=Exchange))
+
+    with pytest.raises(FetchFailed, match=r"ccxt's somewhere did not give NO/PE.*market symbol"):
+        rbt.fetch("ccxt:somewhere", "NO/PE", "2024-03-01", "2024-03-02", "1m")
 
 
 def test_ccxt_is_asked_page_by_page(monkeypatch):

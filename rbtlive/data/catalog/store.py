@@ -99,7 +99,7 @@ class Shelf:
         self.path.mkdir(parents=True, exist_ok=True)
         time = bars.columns[0]
         if bars.height:
-            months = bars.with_columns(pl.col(time).dt.strftime("%Y-%m").alias("month"))
+            months = bars.with_columns(day_of(bars).dt.strftime("%Y-%m").alias("month"))
             for month, part in months.group_by("month", maintain_order=True):
                 name = f"{month[0]}.parquet"
                 record["files"][name] = self._merge(name, part.drop("month"), time)
@@ -143,7 +143,7 @@ class Shelf:
         if not frames:
             return None
         whole = pl.concat(frames)
-        return whole.filter(pl.col(whole.columns[0]).dt.date().is_between(first, last))
+        return whole.filter(day_of(whole).is_between(first, last))
 
     def actions(self, kind: str) -> pl.DataFrame | None:
         """Return the symbol's splits or dividends, if the vendor gave any."""
@@ -165,6 +165,16 @@ class Shelf:
             )
         refuse_many_rows(raw, name, own=True)
         return pl.read_parquet(io.BytesIO(raw))
+
+
+def day_of(bars: pl.DataFrame) -> pl.Series:
+    """Return the day that each bar is of: its date, or the day in UTC that it ends in;
+    a midnight ends the day before it.
+    """
+    times = bars.to_series(0)
+    if times.dtype == pl.Date:
+        return times
+    return times.dt.offset_by("-1us").dt.date()
 
 
 def shelves(folder: Path) -> list[Shelf]:

@@ -6,6 +6,7 @@ the vendor cannot be reached.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
@@ -14,10 +15,10 @@ import polars as pl
 
 from rbtlive.data.calendars.calendar import as_label
 from rbtlive.data.catalog.shelved_bars import portal_of
-from rbtlive.data.catalog.store import Shelf, catalog_folder
+from rbtlive.data.catalog.store import Shelf, catalog_folder, day_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
-from rbtlive.model.interval import Interval
+from rbtlive.model.interval import WEEK, Interval
 from rbtlive.research.fetching.vendors import Ask, vendor_named
 from rbtlive.runtime.clock import Clock, SystemClock
 
@@ -68,13 +69,34 @@ def fetch(
     last = yesterday if end is None else as_label(end, "end")
     if last < first:
         raise InvalidSetting(f"start must not be after end: was {first} to {last}")
+    complete = yesterday
+    if wanted.spans_sessions:
+        first, last = _whole(first, wanted)[0], _whole(last, wanted)[1]
+        complete = _whole(now.date(), wanted)[0] - timedelta(days=1)
     ask = vendor_named(vendor)
     shelves = [Shelf(catalog_folder(), vendor, wanted.text, name) for name in names]
     for shelf in shelves:
         spans = [(first, last)] if refresh else shelf.missing(first, last)
         for span in spans:
-            _extend(shelf, ask, span, wanted, now=now, complete=min(span[1], yesterday))
-    return portal_of(shelves, first, last)
+            _extend(shelf, ask, span, wanted, now=now, complete=min(span[1], complete))
+    portal = portal_of(shelves, first, last)
+    there = {asset.symbol for asset in portal.assets}
+    if missing := [name for name in names if name not in there]:
+        warnings.warn(
+            f"{vendor} has no bars of {', '.join(missing)} from {first} to {last}: the portal is "
+            "without them; check the symbols and the dates",
+            stacklevel=2,
+        )
+    return portal
+
+
+# First and last day of the week or month that a day is in.
+def _whole(day: date, interval: Interval) -> tuple[date, date]:
+    if interval == WEEK:
+        monday = day - timedelta(days=day.weekday())
+        return monday, monday + timedelta(days=6)
+    first = day.replace(day=1)
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _extend(
@@ -94,7 +116,7 @@ def _extend(
         frame, calendar = fetched.bars.frame, fetched.bars.placed.calendar
     if complete < span[0]:
         return  # today's bars are not whole yet; they are asked for again
-    keep = frame.filter(pl.col(frame.columns[0]).dt.date() <= complete) if frame.height else frame
+    keep = frame.filter(day_of(frame) <= complete) if frame.height else frame
     shelf.add(
         keep,
         span=(span[0], complete),

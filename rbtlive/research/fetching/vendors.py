@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -20,7 +21,7 @@ from rbtlive.brokers.alpaca_answers import LARGEST_ANSWER
 from rbtlive.brokers.alpaca_http import checked_url
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.data.reading.bar_reader import ReadBars, read_bars
-from rbtlive.errors import BadFrequency, FetchFailed, InvalidSetting, MissingExtra
+from rbtlive.errors import BadFrequency, EmptyData, FetchFailed, InvalidSetting, MissingExtra
 from rbtlive.model.given import is_one_of
 from rbtlive.model.interval import Interval
 
@@ -98,29 +99,31 @@ _YAHOO: Final = {
 
 
 # Yahoo's prices are adjusted for splits whatever is asked; dividends are left in, and
-# come as their own rows. Source: yfinance 1.x, `download`, auto_adjust.
+# come as their own rows. `download` would print a failure and return an empty frame.
+# Source: yfinance 1.x, `Ticker.history`, auto_adjust and raise_errors.
 def _yfinance(symbol: str, first: date, last: date, interval: Interval) -> Fetched:
     if interval.text not in _YAHOO:
         raise _no_such_interval("yfinance", interval, list(_YAHOO))
     arguments: dict[str, Any] = {
-        "tickers": [symbol],
         "start": first.isoformat(),
         "end": (last + timedelta(days=1)).isoformat(),
         "interval": _YAHOO[interval.text],
         "auto_adjust": False,
         "actions": True,
-        "progress": False,
-        "threads": False,
+        "raise_errors": True,
     }
-    frame = _library("yfinance", "yfinance").download(**arguments)
+    library = _library("yfinance", "yfinance")
+    with _raising(library):
+        try:
+            frame = library.Ticker(symbol).history(**arguments)
+        except Exception as error:
+            if type(error).__name__ == "YFTzMissingError":
+                raise EmptyData(f"yfinance does not know {symbol}: {error}; check it") from error
+            if type(error).__name__ != "YFPricesMissingError":
+                raise _failed("yfinance", symbol, error) from error
+            frame = None
     if frame is None or not len(frame):
         return Fetched(None, arguments=arguments)
-    if frame.columns.nlevels > 1:
-        level = next(
-            (n for n in range(frame.columns.nlevels) if symbol in frame.columns.levels[n]), None
-        )
-        if level is not None:
-            frame = frame.xs(symbol, axis=1, level=level)
     bars = _read(frame, symbol, interval, "yfinance")
     actions = {}
     if "Dividends" in frame.columns and not interval.intraday:
@@ -135,6 +138,28 @@ def _yfinance(symbol: str, first: date, last: date, interval: Interval) -> Fetch
             }
         )
     return Fetched(bars, actions, arguments)
+
+
+# Without this setting a failure on the way to a symbol's time zone looks like a symbol
+# that does not exist.
+@contextmanager
+def _raising(library: Any) -> Iterator[None]:
+    debug = getattr(getattr(library, "config", None), "debug", None)
+    hidden = getattr(debug, "hide_exceptions", None)
+    with warnings.catch_warnings():  # of what the library uses of pandas, and of its own names
+        warnings.simplefilter("ignore")
+        if debug is not None:
+            debug.hide_exceptions = False
+        try:
+            yield
+        finally:
+            if debug is not None:
+                debug.hide_exceptions = hidden
+
+
+def _failed(vendor: str, symbol: str, error: Exception) -> FetchFailed:
+    said = f"{type(error).__name__}: {str(error)[:500]}"
+    return FetchFailed(f"{vendor} did not give {symbol}: {said}; try later")
 
 
 def _read(source: Any, symbol: str, interval: Interval, vendor: str) -> ReadBars:
@@ -161,7 +186,10 @@ def _ccxt(exchange: str, symbol: str, span: tuple[date, date], interval: Interva
     since, end = _ms(span[0]), _ms(span[1] + timedelta(days=1))
     rows: list[list[Any]] = []
     while since < end:
-        page = client.fetch_ohlcv(symbol, frame, since=since, limit=_PAGE)
+        try:
+            page = client.fetch_ohlcv(symbol, frame, since=since, limit=_PAGE)
+        except Exception as error:
+            raise _failed(f"ccxt's {exchange}", symbol, error) from error
         fresh = [row for row in page if since <= row[0] < end]
         if not fresh:
             break
