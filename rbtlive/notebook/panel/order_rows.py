@@ -27,7 +27,6 @@ FILLS_A_TICK = 2000
 SYMBOLS_NOTED = 24
 _SETTLED_STEPS = 5
 _PRICES_KEPT = 4 * ORDERS_SHOWN
-_TERMS = ("id", "created", "symbol", "side", "type", "amount", "limit", "stop")
 
 Row = dict[str, Any]
 
@@ -107,17 +106,6 @@ class _Seen:
         self.dt, self.executions, self.state = order.dt, executions, order.state
         self.amount, self.limit, self.stop = order.amount, order.limit, order.stop
 
-    def is_still(self, order: Order) -> bool:
-        """Whether nothing has changed; by identity, which costs least."""
-        return (
-            self.dt is order.dt
-            and self.executions == order.executions
-            and self.state is order.state
-            and self.amount is order.amount
-            and self.limit is order.limit
-            and self.stop is order.stop
-        )
-
     def has_terms_of(self, order: Order) -> bool:
         """Whether amount, limit and stop are the same."""
         mine, its = (self.amount, self.limit, self.stop), (order.amount, order.limit, order.stop)
@@ -146,12 +134,7 @@ class OrderRows:
             # An order that has ended can still change: a fill that comes late.
             self._settled.clear()
         shown = self._shown(orders)
-        settled = self._settled
-        changed = [
-            row
-            for order in shown
-            if order.id not in settled and (row := self._changed(order, fills))
-        ]
+        changed, settled = self._changed(shown, fills), self._settled
         gone = (
             self._seen.keys() - {order.id for order in shown}
             if len(shown) < len(self._seen)
@@ -162,21 +145,42 @@ class OrderRows:
             settled.discard(key)
         return changed, [int(key) for key in gone]
 
-    def _changed(self, order: Order, fills: Fills) -> Row | None:
+    # Each tick asks of every open order whether it has changed: here, and by identity,
+    # that costs least.
+    def _changed(self, shown: list[Order], fills: Fills) -> list[Row]:
+        settled, known = self._settled, self._seen
+        rows = []
+        for order in shown:
+            key = order.id
+            if key in settled:
+                continue
+            seen = known.get(key)
+            if (
+                seen is not None
+                and seen.dt is order.dt
+                and seen.executions == order.executions
+                and seen.state is order.state
+                and seen.amount is order.amount
+                and seen.limit is order.limit
+                and seen.stop is order.stop
+            ):
+                if seen.state not in OPEN_STATES:
+                    settled.add(key)
+            elif row := self._renewed(order, seen, fills):
+                rows.append(row)
+        return rows
+
+    def _renewed(self, order: Order, seen: _Seen | None, fills: Fills) -> Row | None:
         key = order.id
-        seen = self._seen.get(key)
-        if seen is not None and seen.is_still(order):
-            if order.state not in OPEN_STATES:
-                self._settled.add(key)
-            return None
         price = fills.mean_price(order) if order.executions else None
         same_terms = seen is not None and seen.has_terms_of(order)
-        row = _order_row(order, price, self.rows.get(key) if same_terms else None)
+        before = self.rows.get(key)
+        row = _order_row(order, price, before if same_terms else None)
         # A price may come later than the fill it belongs to: executions are taken in a
         # number at a time.
         executions = order.executions if price is not None or not order.executions else -1
         self._seen[key] = _Seen(order, executions)
-        if self.rows.get(key) == row:
+        if before == row:
             return None
         self.rows[key] = row
         return row
@@ -219,7 +223,7 @@ class OrderRows:
 def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
     # An order's row `before` of the same terms spares putting them into words again.
     if before is None:
-        terms = {
+        row = {
             "id": int(order.id),
             "created": us_of(order.created) // 1000,
             "symbol": order.asset.symbol,
@@ -230,16 +234,14 @@ def _order_row(order: Order, price: float | None, before: Row | None) -> Row:
             "stop": plain_price(order.stop),
         }
     else:
-        terms = {name: before[name] for name in _TERMS}
-    return {
-        **terms,
-        "filled": plain(order.filled) if order.executions else 0,
-        "price": price,
-        "state": order.state.value,
-        "changed": us_of(order.dt) // 1000,
-        "reason": cut(order.reason or ""),
-        "open": int(order.is_open),
-    }
+        row = before.copy()
+    row["filled"] = plain(order.filled) if order.executions else 0
+    row["price"] = price
+    row["state"] = order.state.value
+    row["changed"] = us_of(order.dt) // 1000
+    row["reason"] = cut(order.reason) if order.reason else ""
+    row["open"] = int(order.is_open)
+    return row
 
 
 def _number_of(order: Order) -> int:
