@@ -391,8 +391,8 @@ BUGS = (
     Bug(
         "history is not adjusted",
         "data/windows/adjustments.py",
-        "            return Factor(session, asset, number, 1.0 / number, split=True)",
-        "            return Factor(session, asset, 1.0, 1.0, split=True)",
+        "                factor = Factor(effective, asset, number, 1.0 / number, split=True)",
+        "                factor = Factor(effective, asset, 1.0, 1.0, split=True)",
     ),
     Bug(
         "prices are not carried over a gap",

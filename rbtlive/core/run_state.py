@@ -6,7 +6,7 @@ argument; `TradingCore` only drives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, getcontext, setcontext
@@ -267,12 +267,11 @@ class RunState:
             self.orders.touch_all(self.changed_orders)
             self.changed_orders.clear()
 
-    @property
-    def has_order_news(self) -> bool:
-        """Whether orders were placed or cancelled since the last bar, or are to be
-        sent.
+    def order_news(self) -> tuple[Collection[Any], ...]:
+        """Return what is empty unless orders were placed or cancelled since the last
+        bar, or are to be sent; each is the same object all through a backtest.
         """
-        return bool(self.changed_orders or self.outbox or self.orders.waiting.amounts)
+        return self.changed_orders, self.outbox, self.orders.waiting.amounts
 
     def take_standing(self, other: RunState) -> None:
         """Take what was said of another state's trading: whether and why it stands."""

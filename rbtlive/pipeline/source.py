@@ -153,10 +153,10 @@ class Source:
         found.sort(key=lambda restatement: restatement.row)
         return found, None if (level == 1.0).all() else level
 
-    def _close_before(self, asset: int, session: int) -> float:
+    def _closes_before(self, session: int) -> Any:
         table = self._market.daily
         row = session - 1 - table.first_session
-        return table.value(asset, "close", row) if 0 <= row < table.rows else np.nan
+        return table.values("close", row, row + 1)[0] if 0 <= row < table.rows else None
 
     # A backtest computes days ahead: what takes effect in them is put into effect for
     # the pipeline alone.
@@ -169,7 +169,7 @@ class Source:
             self._ahead = Adjustments(
                 portal.shared.actions(portal.splits, portal.dividends).coming,
                 width=len(market.assets),
-                previous_close=self._close_before,
+                closes_before=self._closes_before,
             )
         self._ahead.advance(last)
         return self._ahead

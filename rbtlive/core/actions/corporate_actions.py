@@ -20,7 +20,8 @@ from rbtlive.model.number import to_money
 def pay_dividends(state: RunState, session: int) -> None:
     """Earn the dividends that go ex in `session`, and pay those that are due."""
     portfolio = state.portfolio
-    for dividend in state.market.dividends_ex_at(session):
+    # Thousands of assets pay, and few are held.
+    for dividend in state.market.dividends_ex_at(session) if portfolio.positions else ():
         held = portfolio.amount_of(state.assets[dividend.asset])
         if not dividend.ex_is_session and state.quirks.lose_dividend_off_session:
             continue

@@ -57,7 +57,7 @@ def _settled_close(state: RunState) -> SessionClose | None:
         or state.pipelines.by_name
         or state.account_controls
         or state.on_session_closed is not None
-        or state.has_order_news
+        or any(state.order_news())
         or state.paused
         or books.closed_version != state.portfolio.version
         or books.reported_transactions != len(state.record.transactions)
@@ -142,7 +142,7 @@ class _Days:
         handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
         failing = callbacks.failing
         data, decimals, step, book = state.data, state.decimals, state.market.step, orders.book
-        touched = orders.touched
+        touched, (changed, outbox, waiting_orders) = orders.touched, state.order_news()
         scheduled, held, first = state.scheduled, self._held, self._first
         for session in range(first, end):
             if before_each is not None and session != first:
@@ -166,7 +166,9 @@ class _Days:
                     deliver(state)
             if scheduled:
                 run_scheduled(state)
-            if touched or state.has_order_news or (held and not self._mark(session)):
+            if waiting_orders or touched or changed or outbox:
+                return False
+            if held and not self._mark(session):
                 return False
             if self._is_loud():
                 return False

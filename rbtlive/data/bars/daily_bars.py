@@ -7,8 +7,8 @@ made of its intraday bars.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -84,12 +84,15 @@ class DailyBars:
             else:
                 table.set_row(row, session_bar(self._main.table, session))
 
-    def close_before(self, asset: int, session: int) -> float:
-        """Return an asset's unadjusted close of the session before; NaN if it has
-        none.
+    def closes_before(self, session: int) -> Sequence[float] | None:
+        """Return the unadjusted closes of the session before, by asset; None if there
+        was none.
         """
-        row = session - 1 - self.table.first_session
-        return self.table.value(asset, "close", row) if 0 <= row < self.table.rows else NAN
+        table = self.table
+        row = session - 1 - table.first_session
+        if not 0 <= row < table.rows:
+            return None
+        return cast(Sequence[float], table.values("close", row, row + 1)[0])
 
     # Source: zipline-reloaded 3.2.1, `sources/benchmark_source.py`.
     def returns(

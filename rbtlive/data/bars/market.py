@@ -167,7 +167,7 @@ class Market(Cursor):
         self.adjustments = Adjustments(
             actions.coming,
             width=len(self.assets),
-            previous_close=self.days.close_before,
+            closes_before=self.days.closes_before,
         )
 
     def _make_readers(self, maker: TableMaker) -> None:

@@ -6,10 +6,10 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from rbtlive.model.arrays import np
+NAN = float("nan")
 
 
 class Factor(NamedTuple):
@@ -37,8 +37,8 @@ class Adjustments:
         upcoming: (session, 1 for a split, 0 for a dividend, asset, ratio or amount) of
             all that are known, the latest first.
         width: How many assets there are.
-        previous_close: Returns the unadjusted close of (asset, session before that
-            one), NaN if it has none.
+        closes_before: Returns the unadjusted closes of the session before that one by
+            asset, NaN where there is none; None if no asset has one.
 
     Attributes:
         by_asset: Factors in effect, by asset index, in the order they took effect.
@@ -51,11 +51,11 @@ class Adjustments:
         upcoming: Iterable[tuple[int, int, int, float]],
         *,
         width: int,
-        previous_close: Callable[[int, int], float],
+        closes_before: Callable[[int], Sequence[float] | None],
     ) -> None:
         self.by_asset: list[list[Factor]] = [[] for _ in range(width)]
         self.unpriced: list[tuple[int, int]] = []
-        self._previous_close = previous_close
+        self._closes_before = closes_before
         self._pending = list(upcoming)
 
     def add_split(self, asset: int, session: int, ratio: float) -> None:
@@ -68,12 +68,24 @@ class Adjustments:
         is new, in order.
         """
         fresh: list[Factor] = []
-        while self._pending and self._pending[-1][0] <= session:
-            effective, is_split, asset, number = self._pending.pop()
-            factor = self._factor(effective, bool(is_split), asset=asset, number=number)
-            if factor is not None:
-                self.by_asset[asset].append(factor)
-                fresh.append(factor)
+        pending, of_session, closes = self._pending, None, None
+        while pending and pending[-1][0] <= session:
+            effective, is_split, asset, number = pending.pop()
+            if is_split:
+                factor = Factor(effective, asset, number, 1.0 / number, split=True)
+            else:
+                if effective != of_session:
+                    of_session, closes = effective, self._closes_before(effective)
+                # Source: 1 - amount / close before, zipline-reloaded 3.2.1,
+                # data/windows/adjustments.py.
+                close = NAN if closes is None else float(closes[asset])
+                price = 1.0 - number / close if close else NAN
+                if not price > 0.0:
+                    self.unpriced.append((asset, effective))
+                    continue
+                factor = Factor(effective, asset, price, 1.0, split=False)
+            self.by_asset[asset].append(factor)
+            fresh.append(factor)
         return fresh
 
     def next_session(self) -> int | None:
@@ -81,18 +93,6 @@ class Adjustments:
         no other is known of.
         """
         return self._pending[-1][0] if self._pending else None
-
-    # Source of the dividend's factor: 1 - amount / close before, zipline-reloaded
-    # 3.2.1, data/windows/adjustments.py.
-    def _factor(self, session: int, is_split: bool, *, asset: int, number: float) -> Factor | None:
-        if is_split:
-            return Factor(session, asset, number, 1.0 / number, split=True)
-        close = self._previous_close(asset, session)
-        price = 1.0 - number / close if close else np.nan
-        if not price > 0.0:
-            self.unpriced.append((asset, session))
-            return None
-        return Factor(session, asset, price, 1.0, split=False)
 
     def ratio(self, asset: int, after: int, *, volume: bool = False) -> float:
         """Return the product of all factors in effect that came after session

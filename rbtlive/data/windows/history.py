@@ -85,8 +85,11 @@ class History:
     def note(self, factors: list[Factor]) -> None:
         """Take factors that have come into effect into account."""
         self.changes += 1
+        session, row = None, 0
         for factor in factors:
-            row = self._first_row(factor.session)
+            if factor.session != session:
+                session = factor.session
+                row = self._first_row(session)
             self._factors[factor.asset].append((row, factor))
             self._log.append((row, factor))
             self._clear_from[factor.asset] = row
