@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -15,7 +16,7 @@ from rbtlive.data.calendars.calendar import get_calendar
 from rbtlive.data.feeds.as_feed import FeedPlan
 from rbtlive.errors import FeedDisconnected
 from rbtlive.model.events import Event
-from rbtlive.pipeline import Pipeline
+from rbtlive.pipeline import CustomFilter, Pipeline
 from rbtlive.pipeline.data import USEquityPricing
 from tests.brokers.alpaca_session import QUICK
 from tests.brokers.conftest import _daily_process, _minute_process, minute_venue, venue
@@ -191,6 +192,48 @@ def test_a_table_knows_bars_of_what_was_subscribed_to_alone(tmp_path):
 
     assert ended.context.tables == [["DDD"]] * 4
     assert ended.parity().identical
+
+
+class Turn(CustomFilter):
+    """Another symbol each day, whatever is known of it."""
+
+    inputs = (USEquityPricing.close,)
+    window_length = 1
+
+    def compute(self, today, assets, out, close):
+        out[:] = np.asarray(assets) == {3: 0, 4: 1, 5: 2, 8: 0}[today.day]
+
+
+class Rotating(rbt.TradingAlgorithm):
+    def initialize(self, context):
+        self.attach_pipeline(Pipeline(screen=Turn()), "turn", subscribe=True)
+
+
+@pytest.mark.parametrize("known", [1, 5])
+def test_what_joins_later_is_named_with_the_days_that_it_lacks(tmp_path, known):
+    """Bars of days outside are there if the portal has them; else a message names each."""
+    feed = LiveReplay(minutes())
+
+    async def watch() -> Any:
+        made = rbt.attach(
+            Rotating, rbt.PaperBroker(), feed=feed, data=minutes(known), frequency="1h",
+            journal=tmp_path, name="rotating", late_orders="send",
+        )  # fmt: skip
+        feed.queue = made.engine.queue
+        await made.wait()
+        return made
+
+    ended = run(watch())
+
+    assert feed.changes == [["AAA"], ["BBB"], ["CCC"], ["AAA"]]
+    said = [line for line in map(str, ended.logs) if "join what the feed gives" in line]
+    if known == 5:
+        assert said == []
+    else:
+        assert len(said) == 3
+        assert "BBB (2024-01-03)" in said[0]
+        assert "CCC (2024-01-03 to 2024-01-04)" in said[1]
+        assert "AAA (2024-01-04 to 2024-01-05)" in said[2]
 
 
 class Dear(rbt.TradingAlgorithm):

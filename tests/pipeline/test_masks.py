@@ -1,5 +1,8 @@
-"""A mask given to a method narrows a factor's own; it does not replace it."""
+"""A mask given to a method narrows a factor's own; it does not replace it. Periods begin
+where the calendar says.
+"""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -7,6 +10,7 @@ import rbtlive as rbt
 from rbtlive.pipeline import Pipeline
 from rbtlive.pipeline.data import USEquityPricing
 from rbtlive.pipeline.factors import Returns
+from rbtlive.pipeline.mixins import period_starts
 from tests.pipeline.test_engine import portal
 
 close = USEquityPricing.close
@@ -33,3 +37,15 @@ def test_a_group_counts_those_alone_whom_both_masks_let_through(method: str):
     assert (table["other"] & ~table["narrowed"]).any()  # the factor's own mask matters
     assert table.filter(pl.col("narrowed"))["given"].is_not_nan().any()
     assert table["given"].equals(table["both"])
+
+
+def test_weeks_begin_on_monday_where_sundays_are_sessions():
+    """ISO weeks, months, quarters and years, on a calendar of every day."""
+    days = np.arange("2023-12-29", "2024-02-03", dtype="datetime64[D]")
+
+    def starts(frequency):
+        return days[period_starts(days, frequency)].astype(str).tolist()[1:]
+
+    assert starts("week_start") == ["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-01-29"]  # fmt: skip
+    assert starts("month_start") == ["2024-01-01", "2024-02-01"]
+    assert starts("quarter_start") == starts("year_start") == ["2024-01-01"]
