@@ -12,6 +12,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import OHLCV, Bar, trusted_bar
 
 
@@ -53,7 +54,7 @@ class SliceColumns:
         self,
         timestamp: datetime,
         names: Names,
-        values: Any,
+        values: NDArray[np.float64],
         made: dict[str, Bar] | None = None,
     ) -> None:
         self.timestamp = timestamp

@@ -33,6 +33,7 @@ from rbtlive.runtime.engine.breakers import Breakers
 from rbtlive.runtime.engine.launch import Launch, prepare
 from rbtlive.runtime.engine.swap import StartedSegment
 from rbtlive.runtime.foreign_arguments import teaches_names
+from rbtlive.runtime.journal.state_folder import JournalPlace
 from rbtlive.runtime.machine import new_loop
 
 _RUNNING: dict[str, LiveSession] = {}
@@ -49,7 +50,7 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     feed: Any = None,
     data: Any = None,
     name: str | None = None,
-    journal: Any = None,
+    journal: JournalPlace = None,
     fresh: bool = False,
     on_error: Literal["continue", "raise"] = "continue",
     max_errors: int = 10,

@@ -27,7 +27,7 @@ from rbtlive.notebook.panel.widget import board_widget_class, can_be_live, displ
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.notebook.session import LiveSession
 from rbtlive.research.reports.writing import cell, money, percent
-from rbtlive.runtime.journal.state_folder import StateFolder
+from rbtlive.runtime.journal.state_folder import JournalPlace, StateFolder
 
 TICK_S = 1.0
 UNHEARD_S = 90.0
@@ -83,7 +83,7 @@ class Board:
             working directory.
     """
 
-    def __init__(self, journal: Any = None) -> None:
+    def __init__(self, journal: JournalPlace = None) -> None:
         self._journal = journal
         self._states: WeakKeyDictionary[LiveSession, PanelState] = WeakKeyDictionary()
         self._recorded: dict[tuple[str, int], BoardRow] = {}
@@ -319,7 +319,7 @@ def _cells(row: BoardRow) -> tuple[str, ...]:
     )
 
 
-def board(*, journal: Any = None) -> Board:
+def board(*, journal: JournalPlace = None) -> Board:
     """Show all sessions, running and recorded: state, profit, day, drawdown, positions,
     open orders, last bar and errors, with buttons for those that run.
 

@@ -13,7 +13,7 @@ from rbtlive.research.proof import Proof
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.result_display import table_html
 from rbtlive.runtime.journal.opening import open_run
-from rbtlive.runtime.journal.state_folder import StateFolder
+from rbtlive.runtime.journal.state_folder import JournalPlace, StateFolder
 from rbtlive.runtime.machine import refusals_explained
 from rbtlive.runtime.recorded.changes import history_of
 
@@ -29,7 +29,7 @@ class RecordedSession:
         ended: Whether the run is over, so that the next attach starts another.
     """
 
-    def __init__(self, name: str, run: int | None, journal: Any = None) -> None:
+    def __init__(self, name: str, run: int | None, journal: JournalPlace = None) -> None:
         with refusals_explained(f"the state folder of session {name!r:.80} cannot be found"):
             self._folder = StateFolder(journal)
         self._run_number = run
@@ -80,7 +80,9 @@ class RecordedSession:
         return table_html(f"Recorded session {self.name}", rows)
 
 
-def open_session(name: str, run: int | None = None, *, journal: Any = None) -> RecordedSession:
+def open_session(
+    name: str, run: int | None = None, *, journal: JournalPlace = None
+) -> RecordedSession:
     """Open a recorded run for reading.
 
     Args:

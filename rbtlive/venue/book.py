@@ -9,7 +9,7 @@ all there is to save.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -462,7 +462,7 @@ class VenueBook:
                 placed.request = replace(placed.request, symbol=change.new_symbol)
         self.market.rename(change.symbol, change.new_symbol)
 
-    def _match(self, venue: SimVenue, book: Any) -> None:
+    def _match(self, venue: SimVenue, book: Mapping[Asset, Sequence[Order]]) -> None:
         venue.match(
             book,
             data=self.market.data,

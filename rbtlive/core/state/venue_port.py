@@ -5,10 +5,15 @@ The rule: the core never asks which of the two it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+from rbtlive.model.asset import Asset
+
+Book: TypeAlias = Mapping[Asset, Sequence[Any]]
+"""Open orders by asset."""
 
 
 class Venue(Protocol):
@@ -18,14 +23,14 @@ class Venue(Protocol):
     matched_version: int
 
     def has_nothing_to_do(
-        self, book: Any, *, version: int, close_of: Callable[[int], float]
+        self, book: Book, *, version: int, close_of: Callable[[int], float]
     ) -> bool:
         """Say whether `match` would do nothing on the current bar; see SimVenue."""
         ...
 
     def match(
         self,
-        book: Any,
+        book: Book,
         *,
         data: Any,
         now: datetime,
@@ -44,9 +49,9 @@ class RemoteVenue:
     cancels_at_once = False
     matched_version = -1
 
-    def has_nothing_to_do(self, book: Any, **bar: Any) -> bool:  # noqa: ARG002 - see Venue
+    def has_nothing_to_do(self, book: Book, **bar: Any) -> bool:  # noqa: ARG002 - see Venue
         """Say that it never fills here."""
         return True
 
-    def match(self, book: Any, **bar: Any) -> None:
+    def match(self, book: Book, **bar: Any) -> None:
         """Fill nothing."""

@@ -257,7 +257,7 @@ class BarTable(BarReads):
         if self._moving is not None:
             self._moving.set_back(row)
 
-    def put_row(self, row: int, places: Places, values: Sequence[Floats]) -> None:
+    def put_row(self, row: int, places: Places, values: Sequence[Floats] | Floats) -> None:
         """Put bars into a row that was opened, as columns.
 
         Args:

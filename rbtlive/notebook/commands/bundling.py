@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 from rbtlive.data.bundles import registry
 from rbtlive.data.bundles.extensions import load_extensions
 from rbtlive.data.bundles.registry import load
 from rbtlive.errors import InvalidSetting
+from rbtlive.notebook.commands import Commands
 
 
 def add_extensions(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run_extensions(options: argparse.Namespace) -> None:
     )
 
 
-def add_bundles(commands: Any) -> None:
+def add_bundles(commands: Commands) -> None:
     """Add the three commands to a parser."""
     parser = commands.add_parser("bundles", help="list the bundles that run -b takes")
     parser.set_defaults(act=list_bundles)

@@ -17,6 +17,7 @@ from rbtlive.brokers.paper import PaperBroker
 from rbtlive.core.strategy.context import TradingAlgorithm
 from rbtlive.core.strategy.strategy_executor import CALLBACKS
 from rbtlive.errors import InvalidSetting, NotAStrategy
+from rbtlive.notebook.commands import Commands
 from rbtlive.notebook.exit_code import HALTED
 from rbtlive.research.backtesting import backtest
 from rbtlive.research.run_algorithm import run_algorithm
@@ -24,7 +25,7 @@ from rbtlive.research.run_algorithm import run_algorithm
 _LIVE_ONLY = ("broker", "feed", "name", "fresh", "log_level")
 
 
-def add_run(commands: Any) -> None:
+def add_run(commands: Commands) -> None:
     """Add the command to a parser."""
     parser = commands.add_parser(
         "run",

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
 
 import polars as pl
 
 from rbtlive.errors import RbtliveError, RunNotFound
+from rbtlive.notebook.commands import Commands
 from rbtlive.notebook.recorded_session import open_session
 from rbtlive.runtime.journal.state_folder import StateFolder
 
 
-def add_sessions(commands: Any) -> None:
+def add_sessions(commands: Commands) -> None:
     """Add the command to a parser."""
     parser = commands.add_parser("sessions", help="list the recorded sessions of this folder")
     parser.add_argument("--journal", metavar="FOLDER", help="folder of the journals")
     parser.set_defaults(act=sessions)
 
 
-def add_show(commands: Any) -> None:
+def add_show(commands: Commands) -> None:
     """Add the command to a parser."""
     parser = commands.add_parser("show", help="show a recorded session")
     parser.add_argument("name", metavar="NAME")

@@ -13,6 +13,7 @@ from typing import Any
 
 from rbtlive.core.actions.callbacks import describe_error
 from rbtlive.core.state.callback_state import KEPT_FAILURES
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.events import Priority
@@ -57,7 +58,7 @@ class PanelState:
         self._bar_since_s = monotonic()
         self._watch(session.engine.core)
 
-    def _watch(self, core: Any) -> None:
+    def _watch(self, core: TradingCore) -> None:
         # A live engine changes its core when the first bar says in which session the
         # run begins.
         self._core = core
@@ -236,7 +237,7 @@ class PanelState:
                 self._sent[name] = facts
                 yield name, facts
 
-    def _price_changes(self, core: Any) -> Iterator[tuple[str, Any]]:
+    def _price_changes(self, core: TradingCore) -> Iterator[tuple[str, Any]]:
         before, watched = self._prices.symbols, self._prices.watched
         latest, held = list(reversed(self._fills.latest)), list(self._positions.rows)
         first = [watched] if watched else held[:1]
@@ -372,7 +373,7 @@ def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
 _COLUMNS = {"orders": described(ORDER_COLUMNS), "positions": described(POSITION_COLUMNS)}
 
 
-def _parameters_of(core: Any) -> State:
+def _parameters_of(core: TradingCore) -> State:
     shown = list(core.strategy.parameters().items())[:PARAMS_SHOWN]
     return {name: cut(repr(value), 60) for name, value in shown}
 

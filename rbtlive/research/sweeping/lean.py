@@ -13,6 +13,7 @@ from typing import Any
 
 from rbtlive.core.state.record import RunRecord
 from rbtlive.core.state.settings import RunSettings
+from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
 from rbtlive.model.arrays import NDArray, np
@@ -26,8 +27,8 @@ from rbtlive.runtime.backtest import later_start, new_core, run_core
 class LeanRun:
     """A finished run, as figures; frames are made while it is not released."""
 
-    def __init__(self, core: Any) -> None:
-        self._core = core
+    def __init__(self, core: TradingCore) -> None:
+        self._core: TradingCore | None = core
         self._record: RunRecord | None = core.act(core.finish)
         assert self._record is not None
         self.returns: NDArray[np.float64] = daily_returns(self._record.sessions)
@@ -47,6 +48,7 @@ class LeanRun:
     @cached_property
     def _result(self) -> BacktestResult:
         assert self._record is not None
+        assert self._core is not None
         return BacktestResult(self._record, context=self._core.context)
 
     def result(self) -> BacktestResult:

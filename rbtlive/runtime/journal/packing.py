@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from rbtlive.model.arrays import np
+from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.bar import OHLCV
 from rbtlive.runtime.journal.codec import (
     Cells,
@@ -26,6 +26,9 @@ from rbtlive.runtime.journal.codec import (
     datetime_text,
     decimal_text,
 )
+
+Steps: TypeAlias = "NDArray[np.int64]"
+"""Whole numbers of a column, or what each adds to the one before."""
 
 Row = tuple[int, str, str, str, str, int]
 """seq, kind, type, ts, payload, wall_us."""
@@ -132,8 +135,8 @@ def _columns(rows: Sequence[Row], cells: Sequence[list[tuple[str, ...]] | None])
         texts += [row[3] for row in rows]
     else:
         columns.append(_steps(moments))
-    scales, bars = _bar_columns(of_shape)
-    planes, bar_planes = ([_planes(c) for c in some] for some in (columns, bars))
+    scales, bar_columns = _bar_columns(of_shape)
+    planes, bar_planes = ([_planes(c) for c in some] for some in (columns, bar_columns))
     head = {
         "words": [list(word) for word in words],
         "shapes": [_plain(symbols) for symbols in shapes],
@@ -145,7 +148,7 @@ def _columns(rows: Sequence[Row], cells: Sequence[list[tuple[str, ...]] | None])
     parts = [canonical_json(head).encode(), b"\n", *(data for _width, data in planes)]
     facts = zlib.compress(b"".join([*parts, json.dumps(texts).encode()]), _LEVEL)
     numbers_of_bars = b"".join([data for _width, data in bar_planes])
-    return Packed(facts, zlib.compress(numbers_of_bars, _LEVEL) if bars else b"")
+    return Packed(facts, zlib.compress(numbers_of_bars, _LEVEL) if bar_columns else b"")
 
 
 def _plain(symbols: tuple[str, ...]) -> list[str]:
@@ -156,7 +159,7 @@ def _plain(symbols: tuple[str, ...]) -> list[str]:
 
 
 # Microseconds of times as they are written; None if one is written otherwise.
-def _moments_of(texts: list[str]) -> Any:
+def _moments_of(texts: list[str]) -> Steps | None:
     if _MOMENTS.fullmatch("\n".join(texts) + "\n") is None:
         return None
     try:
@@ -165,7 +168,7 @@ def _moments_of(texts: list[str]) -> Any:
         return None
 
 
-def _bar_columns(of_shape: list[list[list[tuple[str, ...]]]]) -> tuple[list[int], list[Any]]:
+def _bar_columns(of_shape: list[list[list[tuple[str, ...]]]]) -> tuple[list[int], list[Steps]]:
     if not any(bars for slices in of_shape for bars in slices):
         return [], []
     flat = list(zip(*chain.from_iterable(chain.from_iterable(of_shape)), strict=True))[1:]
@@ -194,7 +197,7 @@ def _bar_columns(of_shape: list[list[list[tuple[str, ...]]]]) -> tuple[list[int]
 
 # What each close is likely near: the one before of its symbol; in the first slice that
 # of the symbol before.
-def _before(closes: Any, width: int) -> Any:
+def _before(closes: Steps, width: int) -> Steps:
     before = np.zeros_like(closes)
     before[1:width] = closes[: max(width - 1, 0)]
     before[width:] = closes[:-width] if width else closes
@@ -205,21 +208,21 @@ def _scale_of(texts: Sequence[str]) -> int:
     return max(map(len, _DECIMALS.findall("\n".join(texts))), default=0)
 
 
-def _mantissas(texts: Sequence[str], scale: int) -> Any:
+def _mantissas(texts: Sequence[str], scale: int) -> Steps:
     numbers = np.array(list(map(float, texts))) * 10.0**scale
     if numbers.max() >= _MOST_MANTISSA:
         raise _UnfitError
     return np.rint(numbers).astype(np.int64)
 
 
-def _steps(values: Any) -> Any:
+def _steps(values: Steps) -> Steps:
     steps = values.copy()
     steps[1:] -= values[:-1]
     return steps
 
 
 # Numbers as bytes, the lowest byte of each first: what is alike lies together.
-def _planes(values: Any) -> tuple[int, bytes]:
+def _planes(values: Steps) -> tuple[int, bytes]:
     folded = ((values << 1) ^ (values >> 63)).astype("<u8")
     most = int(folded.max()) if len(folded) else 0
     width = (most.bit_length() + 7) // 8
@@ -227,7 +230,7 @@ def _planes(values: Any) -> tuple[int, bytes]:
     return width, data.tobytes()
 
 
-def _unfolded(data: bytes, at: int, width: int, count: int) -> Any:
+def _unfolded(data: bytes, at: int, width: int, count: int) -> Steps:
     folded = np.zeros((count, 8), dtype=np.uint8)
     size = width * count
     if at + size > len(data):

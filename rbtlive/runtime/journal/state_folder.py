@@ -14,7 +14,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -83,6 +83,10 @@ def client_order_id(run_id: str, sequence: int) -> str:
     return f"{run_id}-{sequence}"
 
 
+JournalPlace: TypeAlias = "str | os.PathLike[str] | None"
+"""Where journals are: a folder; None is `RBTLIVE_HOME`, or `.rbtlive` here."""
+
+
 class StateFolder:
     """The folder that holds journals, bars and locks. Nothing is made before the first
     session needs it.
@@ -92,7 +96,7 @@ class StateFolder:
             working directory.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, path: JournalPlace = None) -> None:
         chosen = path if path is not None else os.environ.get(HOME_VARIABLE)
         given = None if chosen is None or is_one_of(chosen, ("",)) else as_path(chosen, "journal")
         self.path = given.expanduser().resolve() if given else Path.cwd() / ".rbtlive"
