@@ -1,5 +1,5 @@
 """Each rule of the broker that docs/venue.md lists, met with the official SDK: what it
-is told, and that it can go on.
+is reported, and that it can go on.
 """
 
 import warnings

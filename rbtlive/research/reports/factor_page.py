@@ -16,10 +16,8 @@ from rbtlive.research.reports.writing import percent, section, table
 if TYPE_CHECKING:
     import polars as pl
 
-    from rbtlive.research.factor_sheet import FactorSheet
 
-
-def factor_page(sheet: FactorSheet) -> str:
+def factor_page(sheet: Any) -> str:
     """Return the page of a factor's sheet as HTML."""
     title = html.escape(sheet.name)
     body = "".join(section(name, part) for name, part in _parts(sheet))
@@ -31,13 +29,13 @@ def factor_page(sheet: FactorSheet) -> str:
     )
 
 
-def factor_section(sheet: FactorSheet) -> str:
+def factor_section(sheet: Any) -> str:
     """Return a factor's sheet as one section of a longer page."""
     body = "".join(f"<h3>{html.escape(name)}</h3>{part}" for name, part in _parts(sheet))
     return section(f"Factor {sheet.name}", f"<p>{_span(sheet)}</p>{body}")
 
 
-def _parts(sheet: FactorSheet) -> Iterator[tuple[str, str]]:
+def _parts(sheet: Any) -> Iterator[tuple[str, str]]:
     yield "Returns of quantiles beyond the mean, from the day's close", _quantiles(sheet)
     yield "Decay", _decay(sheet)
     yield "Information coefficient over a month", _information(sheet)
@@ -46,12 +44,12 @@ def _parts(sheet: FactorSheet) -> Iterator[tuple[str, str]]:
     yield "Rank autocorrelation", _kept(sheet)
 
 
-def _span(sheet: FactorSheet) -> str:
+def _span(sheet: Any) -> str:
     days = sheet.coverage["date"]
     return f"{days[0]} to {days[-1]}, {len(days):,} sessions"
 
 
-def _quantiles(sheet: FactorSheet) -> str:
+def _quantiles(sheet: Any) -> str:
     returns = {
         (quantile, period): (mean, error)
         for quantile, period, mean, error, _days in sheet.quantile_returns.iter_rows()
@@ -64,7 +62,7 @@ def _quantiles(sheet: FactorSheet) -> str:
     return table(["Quantile", *(f"{n} session{'s' * (n > 1)}" for n in sheet.periods)], rows)
 
 
-def _decay(sheet: FactorSheet) -> str:
+def _decay(sheet: Any) -> str:
     rows = [
         [f"{period}", f"{mean:.3f}", f"{ratio:.2f}", f"{t:.1f}", percent(gain), percent(each)]
         for (period, mean, _std, ratio, t, _days), (_period, gain, each) in zip(
@@ -81,21 +79,21 @@ def _drawn(frame: pl.DataFrame, values: Any, words: str) -> str:
     return lines(frame["date"].to_list(), [line], words=words)
 
 
-def _information(sheet: FactorSheet) -> str:
+def _information(sheet: Any) -> str:
     name = f"ic_{sheet.periods[0]}"
     values = sheet.ic[name].rolling_mean(21, min_samples=5)
     return _drawn(sheet.ic, values, "Mean information coefficient of 21 sessions")
 
 
-def _coverage(sheet: FactorSheet) -> str:
+def _coverage(sheet: Any) -> str:
     return _drawn(sheet.coverage, sheet.coverage["share"], "Share of assets with a value")
 
 
-def _turnover(sheet: FactorSheet) -> str:
+def _turnover(sheet: Any) -> str:
     top = sheet.turnover.filter(sheet.turnover["quantile"] == sheet.turnover["quantile"].max())
     return _drawn(top, top["share"].rolling_mean(21, min_samples=5), "Turnover of the top quantile")
 
 
-def _kept(sheet: FactorSheet) -> str:
+def _kept(sheet: Any) -> str:
     frame = sheet.autocorrelation
     return _drawn(frame, frame["correlation"], "Correlation of ranks with the day before")
