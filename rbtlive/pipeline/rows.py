@@ -11,43 +11,46 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.term import is_missing
 
 
-def nansum(values: Any, axis: int = 0) -> Any:
+def nansum(values: Values, axis: int = 0) -> Values:
     """Return sums without missing values."""
-    return np.where(np.isnan(values), 0.0, values).sum(axis=axis)
+    result: Values = np.where(np.isnan(values), 0.0, values).sum(axis=axis)
+    return result
 
 
-def nanmean(values: Any, axis: int = 0) -> Any:
+def nanmean(values: Values, axis: int = 0) -> Values:
     """Return means without missing values; NaN where there are only such."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return nansum(values, axis) / (~np.isnan(values)).sum(axis=axis)
+        result: Values = nansum(values, axis) / (~np.isnan(values)).sum(axis=axis)
+        return result
 
 
-def nanstd(values: Any, axis: int = 0) -> Any:
+def nanstd(values: Values, axis: int = 0) -> Values:
     """Return population standard deviations without missing values."""
     centre = np.expand_dims(nanmean(values, axis), axis)
     return np.sqrt(nanmean((values - centre) ** 2, axis))
 
 
-def _extreme(values: Any, axis: int, reduce: Any, empty: float) -> Any:
+def _extreme(values: Values, axis: int, reduce: Any, empty: float) -> Values:
     missing = np.isnan(values)
     found = reduce(np.where(missing, empty, values), axis=axis)
     return np.where(missing.all(axis=axis), np.nan, found)
 
 
-def nanmax(values: Any, axis: int = 0) -> Any:
+def nanmax(values: Values, axis: int = 0) -> Values:
     """Return the largest values; NaN where all are missing."""
     return _extreme(values, axis, np.max, -np.inf)
 
 
-def nanmin(values: Any, axis: int = 0) -> Any:
+def nanmin(values: Values, axis: int = 0) -> Values:
     """Return the smallest values; NaN where all are missing."""
     return _extreme(values, axis, np.min, np.inf)
 
 
-def nanmedian(values: Any, axis: int = 0) -> Any:
+def nanmedian(values: Values, axis: int = 0) -> Values:
     """Return medians without missing values; NaN where all are missing."""
     missing = np.isnan(values)
     ordered = np.sort(values, axis=axis)  # NaN comes last
@@ -58,7 +61,7 @@ def nanmedian(values: Any, axis: int = 0) -> Any:
     return np.squeeze(middle, axis)
 
 
-def nanargmax(values: Any, axis: int = 0) -> Any:
+def nanargmax(values: Values, axis: int = 0) -> Values:
     """Return where the largest values are.
 
     Raises:
@@ -66,21 +69,22 @@ def nanargmax(values: Any, axis: int = 0) -> Any:
     """
     if np.isnan(values).all(axis=axis).any():
         raise ValueError("All-NaN slice encountered")
-    return np.nanargmax(values, axis=axis)
+    result: Values = np.nanargmax(values, axis=axis)
+    return result
 
 
-def demean(row: Any) -> Any:
+def demean(row: Values) -> Values:
     """Return the distances from the mean."""
     return row - nanmean(row)
 
 
-def zscore(row: Any) -> Any:
+def zscore(row: Values) -> Values:
     """Return the distances from the mean in population standard deviations."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return (row - nanmean(row)) / nanstd(row)
 
 
-def winsorize(row: Any, low: float, high: float) -> Any:
+def winsorize(row: Values, low: float, high: float) -> Values:
     """Return values with the lowest and the highest replaced by the next ones.
 
     Cuts are by position: `int(low * n)` values below, those from `ceil(high * n)` on
@@ -101,8 +105,12 @@ def winsorize(row: Any, low: float, high: float) -> Any:
 
 
 def by_group(
-    values: Any, labels: Any, function: Callable[..., Any], arguments: tuple[Any, ...], out: Any
-) -> Any:
+    values: Values,
+    labels: Values,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    out: Values,
+) -> Values:
     """Write into `out` a function of the members of each group of each row."""
     for row, groups, results in zip(values, labels, out, strict=True):
         for group in np.unique(groups):
@@ -111,7 +119,7 @@ def by_group(
     return out
 
 
-def quantile_labels(values: Any, bins: int) -> Any:
+def quantile_labels(values: Values, bins: int) -> Values:
     """Return for each value the quantile of its row, from 0; NaN where missing.
 
     Raises:
@@ -135,7 +143,7 @@ def quantile_labels(values: Any, bins: int) -> Any:
     return out
 
 
-def percentiles(values: Any, shares: Sequence[float]) -> Any:
+def percentiles(values: Values, shares: Sequence[float]) -> Values:
     """Return percentiles of each row, rows x shares, between two values linearly; NaN
     where all of a row are missing.
 
@@ -157,7 +165,7 @@ def percentiles(values: Any, shares: Sequence[float]) -> Any:
     return found
 
 
-def _between(values: Any, counts: Any, shares: Any) -> Any:
+def _between(values: Values, counts: Values, shares: Any) -> Values:
     below, above = (np.full((len(values), len(shares)), np.nan) for _ in range(2))
     places = shares / 100.0 * (counts[:, None] - 1)
     lower = np.floor(places).astype(np.int64)
@@ -173,10 +181,11 @@ def _between(values: Any, counts: Any, shares: Any) -> Any:
     share = places - lower
     with np.errstate(invalid="ignore"):
         step = above - below
-        return np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
+        result: Values = np.where(share < 0.5, below + step * share, above - step * (1.0 - share))
+        return result
 
 
-def group_codes(values: Any, missing: Any) -> tuple[Any, int]:
+def group_codes(values: Values, missing: Any) -> tuple[Values, int]:
     """Return labels as whole numbers, and the one that stands for none."""
     if values.dtype.kind in "iu":
         return values, missing
@@ -186,7 +195,7 @@ def group_codes(values: Any, missing: Any) -> tuple[Any, int]:
     return codes, -1
 
 
-def largest_by_group(bits: Any, groups: Any, wanted: Any) -> Any:
+def largest_by_group(bits: Mask, groups: Values, wanted: Mask) -> Values:
     """Return where a row's largest whole number of each group is, of equals the
     first.
     """
