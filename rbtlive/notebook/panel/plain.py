@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
+from rbtlive.core.strategy.strategy_executor import StrategyExecutor
+
 TEXT_LIMIT = 400
+PARAMS_SHOWN = 24
 
 
 def plain(value: Decimal | float | None, digits: int = 6) -> float | int | None:
@@ -34,3 +37,9 @@ def cut(text: object, limit: int = TEXT_LIMIT) -> str:
     """Return a text of at most `limit` characters; a longer one ends in an ellipsis."""
     shown = str(text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def parameter_texts(strategy: StrategyExecutor) -> dict[str, str]:
+    """Return a strategy's parameters by name, as short texts."""
+    shown = list(strategy.parameters().items())[:PARAMS_SHOWN]
+    return {name: cut(repr(value), 60) for name, value in shown}

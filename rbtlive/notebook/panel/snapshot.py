@@ -22,14 +22,13 @@ from rbtlive.notebook.panel.columns import ORDER_COLUMNS, POSITION_COLUMNS, desc
 from rbtlive.notebook.panel.curves import EquityCurve, PriceCurves, RecordedCurves
 from rbtlive.notebook.panel.failures import Failures
 from rbtlive.notebook.panel.order_rows import DenialReasons, Fills, LogLines, OrderRows
-from rbtlive.notebook.panel.plain import cut, plain
+from rbtlive.notebook.panel.plain import cut, parameter_texts, plain
 from rbtlive.notebook.panel.position_rows import PositionRows
 
 DEPTHS_KEPT = 150
 """Samples of the queue's depth: half a minute of ticks."""
 LAGS_KEPT = 300
 """Samples of the loop's lag: a minute of ticks."""
-PARAMS_SHOWN = 24
 _QUANTILE_PERIOD = 8
 STALE_AFTER_BARS = 2.0
 """Seconds without a bar after which a live feed is shown as stale: two intervals."""
@@ -70,7 +69,7 @@ class PanelState:
         self._equity = EquityCurve(core)
         self._prices = PriceCurves()
         self._recorded = RecordedCurves()
-        self._parameters = _parameters_of(core)
+        self._parameters = parameter_texts(core.strategy)
 
     def watch(self, symbol: str) -> State:
         """Send the prices of this symbol from now on; return those it had so far."""
@@ -339,10 +338,7 @@ class PanelState:
         if monotonic() - self._bar_since_s <= STALE_AFTER_BARS * interval.duration.total_seconds():
             return False
         calendar, now_us = engine.core.state.calendar, us_of(engine.clock.now())
-        session = calendar.session_of_us(now_us)
-        return session >= 0 and int(calendar.opens_us[session]) <= now_us <= int(
-            calendar.closes_us[session]
-        )
+        return calendar.session_of_us(now_us) >= 0
 
     def _all_failures(self) -> dict[str, deque[BaseException]]:
         engine = self._session.engine
@@ -371,11 +367,6 @@ def _quantiles_us(latencies_ns: deque[int]) -> list[float | None]:
 
 
 _COLUMNS = {"orders": described(ORDER_COLUMNS), "positions": described(POSITION_COLUMNS)}
-
-
-def _parameters_of(core: TradingCore) -> State:
-    shown = list(core.strategy.parameters().items())[:PARAMS_SHOWN]
-    return {name: cut(repr(value), 60) for name, value in shown}
 
 
 PRIORITY_NAMES = tuple(priority.name.replace("_", " ").lower() for priority in sorted(Priority))
