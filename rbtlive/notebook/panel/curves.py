@@ -96,6 +96,20 @@ class EquityCurve(Curve):
             closes.append((self.live[0], self.live[1]))
         return self.add(closes)
 
+    def figures(self, value: float) -> dict[str, float | int | None]:
+        """Return the day's change and the drawdown, as the panel's money has them.
+
+        Args:
+            value: The portfolio's value now.
+        """
+        day = value - self.before
+        return {
+            "day": plain(day, 2),
+            "day_share": plain(day / self.before, 6) if self.before else None,
+            "drawdown": plain(self.drawdown, 6),
+            "max_drawdown": plain(self.max_drawdown, 6),
+        }
+
     # A session that has closed is the current one until the next begins.
     def _note_closes(self, core: TradingCore, closes: list[tuple[float, float]]) -> None:
         for _moment, value in closes:

@@ -252,7 +252,7 @@ class PanelState:
     def _money(self, cash: float, value: float) -> State:
         portfolio, held = self._core.state.portfolio, self._positions
         capital = float(portfolio.capital_base)
-        gain, day = value - capital, value - self._equity.before
+        gain = value - capital
         short_value = held.value - held.long_value
         return {
             "value": plain(value, 2),
@@ -261,10 +261,7 @@ class PanelState:
             "gain_share": plain(gain / capital, 6) if capital else None,
             "realised": plain(gain - held.open_profit, 2),
             "open": plain(held.open_profit, 2),
-            "day": plain(day, 2),
-            "day_share": plain(day / self._equity.before, 6) if self._equity.before else None,
-            "drawdown": plain(self._equity.drawdown, 6),
-            "max_drawdown": plain(self._equity.max_drawdown, 6),
+            **self._equity.figures(value),
             "gross": plain((held.long_value - short_value) / value, 4) if value else None,
             "net": plain(held.value / value, 4) if value else None,
             "commissions": plain(portfolio.commissions_paid, 2),
