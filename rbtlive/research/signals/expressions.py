@@ -6,6 +6,7 @@ refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +17,10 @@ from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import NDArray, np
 
 MISSING: Final = -1
+WATCHED: Final = 2
+"""So many expressions of each shape are evaluated over many shorter spans, too."""
 _ROW: Final = "rbtlive row"
+_NUMBERS: Final = re.compile(r"\d+(\.\d+)?")
 
 
 class SignalTable:
@@ -24,6 +28,8 @@ class SignalTable:
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
+        self._shapes: dict[str, int] = {}
+        self._watched: list[int] = []
         self.expressions: list[pl.Expr] = []
 
     def add(self, expression: pl.Expr) -> int:
@@ -32,6 +38,11 @@ class SignalTable:
         place = self._places.setdefault(key, len(self.expressions))
         if place == len(self.expressions):
             self.expressions.append(expression)
+            # Expressions that differ in their numbers look ahead alike.
+            shape = _NUMBERS.sub("#", str(expression))
+            self._shapes[shape] = self._shapes.get(shape, 0) + 1
+            if self._shapes[shape] <= WATCHED:
+                self._watched.append(place)
         return place
 
     def evaluate(self, bars: pl.DataFrame, *, symbol: str, check: bool) -> NDArray[np.int8]:
@@ -50,24 +61,30 @@ class SignalTable:
         whole = _evaluated(bars, self.expressions)
         if check and len(bars) > 1:
             half = len(bars) // 2
-            self._require_same(_evaluated(bars.head(half), self.expressions), whole, symbol)
-            few = self.expressions[:2]
+            every = range(len(self.expressions))
+            self._require_same(_evaluated(bars.head(half), self.expressions), whole, every, symbol)
+            few = [self.expressions[place] for place in self._watched]
             lengths = np.unique(np.geomspace(1, len(bars) - 1, PREFIXES).astype(int))
             for length in lengths.tolist():
-                self._require_same(_evaluated(bars.head(length), few), whole[:, :2], symbol)
+                values = _evaluated(bars.head(length), few)
+                self._require_same(values, whole[:, self._watched], self._watched, symbol)
         return whole
 
     def _require_same(
-        self, shorter: NDArray[np.int8], whole: NDArray[np.int8], symbol: str
+        self,
+        shorter: NDArray[np.int8],
+        whole: NDArray[np.int8],
+        places: Sequence[int],
+        symbol: str,
     ) -> None:
         differs = shorter != whole[: len(shorter)]
         if differs.any():
-            row, place = np.argwhere(differs)[0].tolist()
+            row, column = np.argwhere(differs)[0].tolist()
             raise LookAheadIndicator(
                 f"a signal must not look ahead: of {symbol}, the value at bar {row} is another "
                 f"over the first {len(shorter)} bars than once later bars are known: "
-                f"{self.expressions[place]}; use shift(1) or rolling windows, not shift(-1), "
-                "reverse() or whole-column totals"
+                f"{self.expressions[places[column]]}; use shift(1) or rolling windows, not "
+                "shift(-1), reverse() or whole-column totals"
             )
 
 

@@ -368,3 +368,20 @@ def test_gears_are_compared_by_value_where_returns_lose_it():
     exact = found.best.result().performance["portfolio_value"].to_numpy()
     assert exact.min() < 0
     assert np.abs(values - exact).max() > 0
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        CLOSE >= CLOSE.max() * 0.95,
+        CLOSE.peak_max() & (CLOSE > CLOSE.rolling_max(30) * 0.999),
+        pl.int_range(pl.len()) == CLOSE.arg_max(),
+        CLOSE.shift(-1) > CLOSE,
+    ],
+)
+def test_a_signal_that_looks_ahead_among_many_that_do_not_is_refused(cheat):
+    chosen = [CLOSE > CLOSE.shift(place) for place in range(1, 12)] + [cheat]
+    many = rbt.signals(lambda p: chosen[p.which], CLOSE < CLOSE.shift(1), 10)
+
+    with pytest.raises(LookAheadIndicator, match="must not look ahead"):
+        rbt.sweep(many, market(3, sessions=400), {"which": range(12)}, workers=1, verify=0)
