@@ -23,6 +23,9 @@ TYPES: Final[Mapping[str, type]] = {
 }
 """What a parameter of this name is, if it says nothing of its type."""
 
+_MACHINERY: Final = frozenset({"floats", "release"})
+"""What `data` has for the engine and no strategy needs."""
+
 _PREFIX = "_rbtlive_type_of_"
 _SIGNATURE = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*\(([^()]*)\)", re.MULTILINE)
 _OWN = re.compile(r"\bcontext\.(\w+)(?=[^=(\n]*(?<![=!<>])=(?!=))")
@@ -79,7 +82,9 @@ def completions(cell: str, line: int, column: int) -> list[str]:
         found = jedi.Interpreter(typed, spaces).complete(line + 1, column)
     except Exception:  # noqa: BLE001 - half-written code and a user's objects may break jedi
         return []
-    listed = [one.name for one in found if not one.name.startswith("_")]
+    listed = [
+        one.name for one in found if not one.name.startswith("_") and one.name not in _MACHINERY
+    ]
     return listed + _of_the_user(cell.splitlines()[line][:column], cell, listed)
 
 

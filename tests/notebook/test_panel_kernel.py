@@ -82,6 +82,32 @@ def test_where_widgets_are_displayed_apart_from_the_page_the_widget_itself_is_di
         own.close()
 
 
+COLAB = """
+import sys, types
+asked = []
+output = types.ModuleType("google.colab.output")
+output.enable_custom_widget_manager = lambda: asked.append("manager")
+output._widgets = types.SimpleNamespace(_installed_url="https://manager.invalid/widgets.js")
+sys.modules |= {"google.colab": types.ModuleType("google.colab"), "google.colab.output": output}
+"""
+
+
+def test_colab_is_told_of_its_manager_of_foreign_widgets(tmp_path):
+    own = Kernel(tmp_path)
+    manager = {"colab": {"custom_widget_manager": {"url": "https://manager.invalid/widgets.js"}}}
+    try:
+        own.run(f"{SETUP}\n{COLAB}")
+        own.run("session = start('shown')\nsession")
+        own.run("rbt.board()")
+
+        assert own.run("print(asked)").strip() == "['manager']"
+        panel, board = (m["metadata"] for m in own.messages("display_data")[-2:])
+        assert panel == board == {VIEW: manager}
+        own.run("await session.stop()")
+    finally:
+        own.close()
+
+
 def test_the_stored_picture_is_renewed_at_the_end_of_each_cell_in_which_the_session_moved(
     kernel, shown
 ):

@@ -69,7 +69,8 @@ def show(session: OperatedSession) -> None:
         publish(_still(session), raw=True)
     else:
         bundle = panel.bundle() if _renders_widgets_only() else panel.picture()
-        panel.add_view(publish(bundle, raw=True, display_id=True))
+        about = view_metadata(panel.widget)
+        panel.add_view(publish(bundle, metadata=about, raw=True, display_id=True))
 
 
 def mimebundle(session: OperatedSession) -> dict[str, Any]:
@@ -138,6 +139,14 @@ def _renders_widgets_only() -> bool:
     )
 
 
+def view_metadata(widget: Any) -> dict[str, Any]:
+    """Return what stands beside a displayed widget: in Colab where its manager of
+    foreign widgets is, without which it shows none; elsewhere nothing.
+    """
+    shown = widget._repr_mimebundle_() if _renders_widgets_only() else None
+    return dict(shown[1]) if isinstance(shown, tuple) else {}
+
+
 def can_be_live() -> bool:
     """Whether the packages of live views are installed."""
     return all(
@@ -182,13 +191,15 @@ def display_still(text: str, still: str, *, key: str | None, widget: Any) -> Non
     from IPython import display
 
     bundle: dict[str, Any] = {"text/plain": text, "text/html": still}
+    about: dict[str, Any] = {}
     if key is not None:
         bundle["text/html"] = f'<div class="rbt-at-{key}">{still}</div>'
         if _renders_widgets_only():
             view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
             bundle[_VIEW_TYPE] = view
+            about = view_metadata(widget)
     publish: Any = display.display
-    publish(bundle, raw=True)
+    publish(bundle, metadata=about, raw=True)
 
 
 @functools.cache
@@ -456,8 +467,9 @@ class Panel:
             if self._session is not None and _renders_widgets_only()
             else self.picture()
         )
+        about = view_metadata(self.widget) if _VIEW_TYPE in picture else {}
         for handle in self._views:
-            handle.update(picture, raw=True)
+            handle.update(picture, metadata=about, raw=True)
 
     def _moment(self) -> tuple[Any, ...]:
         session = self._session
