@@ -470,7 +470,7 @@ def _joined_up(reader: _Reader) -> ReadBars:
     moments = Moments(us, parts[0].moments.zone, parts[0].moments.days, parts[0].moments.origin)
     intake.rows_in = frame.height
     if reader.symbol is None:
-        _refuse_without_symbol(frame["symbol"], needs)
+        _refuse_without_symbol(frame, moments, needs)
     frame, moments = _without_empty(frame, moments, intake)
     if frame.is_empty():
         raise EmptyData(f"{needs.source} must have at least one bar with a close: was empty")
@@ -493,8 +493,10 @@ def _joined_up(reader: _Reader) -> ReadBars:
     return ReadBars(bars, placed, placed.asset_class, intake)
 
 
-def _refuse_without_symbol(symbols: pl.Series, needs: Needs) -> None:
+def _refuse_without_symbol(frame: pl.DataFrame, moments: Moments, needs: Needs) -> None:
+    symbols = frame["symbol"]
     nameless = (symbols.is_null() | (symbols == "")).fill_null(value=True)
+    nameless &= frame["close"].is_not_null() & moments.us.is_not_null()
     lost = int(nameless.sum())
     if lost <= LOSS * len(symbols):
         return

@@ -101,6 +101,8 @@ def _of_frame(source: Any, where: str) -> Table | None:
         return Table(source.collect(), where)
     if isinstance(source, pl.DataFrame):
         return _of_polars(source, where)
+    if is_pandas(source) and type(source.columns).__name__ == "RangeIndex":
+        return _of_nameless(source, where)
     if is_pandas(source) and (text := text_of_sheet(source)) is not None:
         return tables_of_content(text.encode(), "text")[0].but(where=where)
     if is_pandas(source) or is_pandas(source, "Series"):
@@ -118,6 +120,15 @@ def _of_polars(frame: pl.DataFrame, where: str) -> Table:
         named, vendor, starts = headerless(frame)
         return Table(named, where, vendor=vendor, labels="start" if starts else None)
     return Table(flat(frame), where)
+
+
+# As read_csv(header=None) leaves it.
+def _of_nameless(source: Any, where: str) -> Table:
+    if type(source.index).__name__ != "RangeIndex":
+        source = source.reset_index()
+    named = source.set_axis([f"column_{n + 1}" for n in range(source.shape[1])], axis=1)
+    frame = _of_pandas(named, where).frame
+    return _of_polars(frame, where) if frame.width >= 5 else Table(frame, where)
 
 
 # pl.from_pandas needs pyarrow; columns are taken over one by one instead.

@@ -27,7 +27,8 @@ def long_tables(table: Table, columns: Mapping[str, str] | None) -> list[tuple[T
     """
     table = _unmelted(_with_whole_dates(_turned(table)))
     roles = roles_of(table, columns)
-    if "close" in roles.fields and not _of_many(table.frame.columns, roles):
+    letters = _are_letters_of_symbols(table.frame.columns, roles)
+    if "close" in roles.fields and not letters and not _of_many(table.frame.columns, roles):
         return [(table, roles)]
     by_symbol = _by_symbol(table.frame)
     if by_symbol is not None:
@@ -93,6 +94,13 @@ def _unmelted(table: Table) -> Table:
     return table
 
 
+# C and O are Citigroup and Realty Income where H and L are not beside them.
+def _are_letters_of_symbols(names: list[str], roles: Roles) -> bool:
+    close = roles.fields.get("close", "")
+    capitals = [name for name in names if len(name) == 1 and name.isupper()]
+    return close in capitals and not {"O", "H", "L", "C"} <= set(capitals)
+
+
 # A frame of "close" beside "volume" is long, one of "Close|AAPL" is not.
 def _of_many(names: list[str], roles: Roles) -> bool:
     return any("|" in name for name in names) and "|" in roles.fields.get("close", "|")
@@ -138,8 +146,8 @@ def _split_names(names: list[str], pattern: str) -> dict[str, dict[str, str]] | 
     for name in names:
         parts = [part for part in re.split(pattern, name.strip("()'\" ")) if part]
         if len(parts) < 2:
-            if role_of(name) is None:
-                return None
+            if role_of(name) is None or field_of(name):
+                return None  # the fields of one symbol, some of them by several names
             continue
         pieces[name] = parts
     if not pieces:

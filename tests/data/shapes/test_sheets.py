@@ -113,3 +113,37 @@ def test_the_line_makes_minutes_of_trades(shape):
     assert bars["volume"].to_list() == [2400.0] * 4
     assert bars["high"].to_list() == [106.0] * 4
     assert bars["timestamp"][0] == datetime(2023, 3, 9, 14, 31, tzinfo=UTC)
+
+
+def test_a_frame_without_names_is_read_by_what_its_columns_hold():
+    nameless = pandas_of(ONE.drop("symbol")).set_axis(range(6), axis=1)
+    long = pandas_of(ALL.select("symbol", pl.all().exclude("symbol"))).set_axis(range(7), axis=1)
+
+    reads(nameless, ONE, symbol="AAPL")  # read_csv(header=None)
+    reads(nameless.set_index(0), ONE, symbol="AAPL")
+    same_daily(rbt.read(long), ALL)
+
+
+def test_a_price_by_two_names_is_asked_for_and_makes_no_symbols():
+    twice = ONE.rename({"close": "close_yahoo"}).with_columns(close_stooq=pl.col("close_yahoo") + 1)
+
+    with pytest.raises(UnclearData, match='"close": "close_yahoo"') as refused:
+        rbt.read(twice.drop("symbol"))
+    same_daily(eval(refused.value.line, {"rbt": rbt, "source": twice.drop("symbol")}), ONE)
+
+
+def test_one_letter_may_be_a_symbol():
+    wide = ONE.select("date", C="close", O="open")
+
+    closes = rbt.read(wide).to_frame("1d")
+
+    assert closes.filter(pl.col("symbol") == "O")["close"].to_list() == ONE["open"].to_list()
+    letters = ONE.select("date", O="open", H="high", L="low", C="close", V="volume")
+    reads(letters, ONE, symbol="AAPL")
+
+
+def test_an_empty_row_needs_no_symbol():
+    empty = pl.DataFrame({name: [""] for name in ALL.columns})
+    texts = pl.concat([ONE.cast(pl.String), empty])
+
+    same_daily(rbt.read(texts), ONE)
