@@ -282,20 +282,19 @@ class AlpacaBroker(BrokerAdapter):
         return event if intent == reported else event.model_copy(update={"order_id": intent})
 
     async def _replaced(self, event: OrderUpdateEvent) -> Event:
-        # The order goes on as the one that took its place.
+        # The order goes on as the one that took its place, for what both fill together.
+        intent = self._intents.intent_of(event.order_id)
         try:
-            body = await self._http.get(f"/v2/orders/{event.broker_order_id}")
-            successor = read_order(body)
-        except BrokerError as failure:
+            successor, failure = await self.find_order(intent), "it is not there"
+        except BrokerError as error:
+            successor, failure = None, str(error)
+        if successor is None:
             return SystemErrorEvent(
                 timestamp=event.timestamp,
                 message=f"order {event.order_id} was replaced, and its successor is not known "
                 f"yet: {failure}"[:500],
                 source=self.name,
             )
-        intent = self._intents.intent_of(event.order_id)
-        self._intents.note_successor(successor.client_order_id, intent)
-        self._remember(replace(successor, client_order_id=intent))
         return OrderReplacedEvent(
             timestamp=event.timestamp,
             order_id=intent,
@@ -409,12 +408,12 @@ class AlpacaBroker(BrokerAdapter):
         found = await self._look_up(client_order_id)
         if found is None:
             return None
-        group = [await self._with_executions(*found)]
+        group, body = [await self._with_executions(*found)], found[0]
         if self._intents.has_second(client_order_id):
             second = await self._look_up(client_order_id + SECOND_LEG)
             if second is not None:
                 group.append(await self._with_executions(*second))
-        body = found[0]
+                body = second[0]
         while body.get("status") == "replaced" and isinstance(body.get("replaced_by"), str):
             body = await self._http.get(f"/v2/orders/{body['replaced_by']}")
             successor = await self._with_executions(body, read_order(body))

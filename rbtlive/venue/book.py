@@ -438,11 +438,32 @@ class VenueBook:
             self._owed.remove(one)
             self.pay("DIV", one[2], self._now, symbol=one[1])
         for asset, ratio in market.splits():
-            for order in self._manager.apply_split(asset, ratio, self._now):
-                self._by_number[order.id].ended = self._now
+            self._split_orders(asset, ratio)
             self.portfolio.apply_split(asset, ratio)
             if ratio > 1:
                 self._pay_fraction(asset)
+
+    # A reverse split cancels open orders; any other restates them, and rounds their
+    # size down. Source: FINRA rule 5330, adjustment of orders.
+    def _split_orders(self, asset: Asset, ratio: Decimal) -> None:
+        placed = [one for one in self.open_orders() if one.order.asset is asset]
+        if ratio > 1:
+            for one in placed:
+                self._end(one, OrderState.CANCELED, "canceled")
+            return
+        self._manager.apply_split(asset, ratio, self._now)
+        for one in placed:
+            order = one.order
+            if not one.request.qty % 1:
+                whole = order.amount - order.open_amount % 1
+                order.replace_terms(whole, limit=order.limit, stop=order.stop)
+            one.request = replace(
+                one.request,
+                qty=abs(order.amount),
+                limit_price=order.limit,
+                stop_price=order.stop,
+            )
+            one.updated = self._now
 
     # A reverse split leaves whole shares; the rest is paid at the new price. Source:
     # docs.alpaca.markets/docs/mandatory-corporate-actions, cash in lieu.

@@ -152,3 +152,163 @@ async def symbol_change(world, folder):
     report = await again.flatten()
     assert (await world.held(), await world.resting(), report.confirmed) == ({}, 0, True)
     await again.stop()
+
+
+class Holding(rbt.TradingAlgorithm):
+    """Buys once, and lets an order rest."""
+
+    target, rests = 10, True
+
+    def initialize(self, context):
+        context.bars, context.ended = 0, []
+
+    def handle_data(self, context, data):
+        context.bars += 1
+        if context.bars > 1:
+            return
+        asset = self.symbol(self.ticker)
+        self.order(asset, self.target)
+        if self.rests:
+            self.order(asset, 10, limit_price=self.low)
+
+    def on_order_cancel(self, context, order, reason):
+        context.ended.append(order.id)
+
+
+async def holding(world, folder, **options):
+    """Attach a session that holds ten shares and lets an order rest."""
+    Holding.low = world.low
+    session = await attached(world, folder, Holding, **options)
+    await days(world, session, 1)
+    orders = session.engine.core.state.orders
+    await until(lambda: all(order.broker_order_id for order in orders))
+    return session
+
+
+async def agreed(world, session):
+    """Wait until the run's cash is the account's, and compare the shares."""
+    while abs(await world.cash() - session.portfolio.cash) > 0.01:  # the test's limit ends it
+        session.engine.link._account_s = -1e9
+        await looked(session, 1)
+    owned = sum(p.amount for p in session.engine.core.state.portfolio)
+    outside = (session.engine.link.outside or {}).get(world.symbol, 0)
+    assert await world.held() == {world.symbol: owned + outside}
+    assert session.trading_state == "running"
+
+
+@card(
+    "a reverse split happens overnight", "whole shares stay, the rest is paid, orders are cancelled"
+)
+async def reverse_split(world, folder):
+    session = await holding(world, folder)
+    await world.announce_split_for_next("4")
+    while not session.engine.core.state.market.known_splits:  # the test's own limit ends it
+        session.engine.link._splits_session = -1
+        await looked(session, 1)
+    await world.split("4")
+    await days(world, session, 1)
+    await looked(session, 3)
+
+    assert [p.amount for p in session.engine.core.state.portfolio] == [2]
+    assert session.context.ended == ["2"]
+    await agreed(world, session)
+    await session.stop()
+
+
+@card("the same while the session is away", "the next start takes it, cash and all")
+async def reverse_split_away(world, folder):
+    session = await holding(world, folder)
+    await session.stop()
+    await world.left()
+    await world.announce_split_for_next("4")
+    await world.split("4")
+    await world.pass_days(2)
+
+    again = await attached(world, folder, Holding)
+    await until(lambda: again.engine.failure or again.context.bars == 3)
+    await looked(again, 3)
+
+    assert [p.amount for p in again.engine.core.state.portfolio] == [2]
+    assert again.context.ended == ["2"]
+    await agreed(world, again)
+    await again.stop()
+
+
+@card(
+    "an order is replaced, and its asset split, while the session is away",
+    "one order, for what the broker has it for",
+)
+async def replaced_and_split(world, folder):
+    session = await holding(world, folder)
+    await session.stop()
+    await world.left()
+    await world.replace_by_hand(20, world.low - 1)
+    await world.announce_split_for_next("0.5")
+    await world.split("0.5")
+    await world.pass_days(2)
+
+    again = await attached(world, folder, Holding)
+    await until(lambda: again.engine.failure or again.context.bars == 3)
+    await looked(again, 3)
+
+    order = again.engine.core.state.orders.get_order("2")
+    assert (order.amount, float(order.limit), order.is_open) == (40, (world.low - 1) / 2, True)
+    await agreed(world, again)
+    report = await again.kill()
+    assert (report.confirmed, await world.resting()) == (True, 0)
+    await again.stop()
+
+
+@card(
+    "a person buys more, and the asset is split, while the session is away",
+    "both parts are split; the person's is outside",
+)
+async def bought_and_split(world, folder):
+    session = await holding(world, folder, params={"rests": False})
+    await session.stop()
+    await world.left()
+    await world.by_hand(6, world.symbol)
+    await world.announce_split_for_next("0.5")
+    await world.split("0.5")
+    await world.pass_days(2)
+
+    again = await attached(world, folder, Holding, params={"rests": False})
+    await until(lambda: again.engine.failure or again.context.bars == 3)
+    await until(lambda: again.engine.link.outside == {world.symbol: 12})
+    await looked(again, 3)
+
+    assert [p.amount for p in again.engine.core.state.portfolio] == [20]
+    assert again.trading_state == "running"
+    await again.stop()
+
+
+@card(
+    "a reverse split leaves more whole shares than the runs' parts make",
+    "it is left outside; neither run halts",
+)
+async def reverse_split_of_two_runs(world, folder):
+    once, less = {"rests": False}, {"rests": False, "target": 7}
+    first = await attached(world, folder, Holding, name="first", capital_base=40_000, params=once)
+    second = await attached(world, folder, Holding, name="second", capital_base=40_000, params=less)
+    await world.pass_days()
+    for session in (first, second):
+        await until(lambda s=session: s.engine.failure or s.context.bars == 1)
+        await settled(session)
+    await world.announce_split_for_next("4")
+    for session in (first, second):
+        while not session.engine.core.state.market.known_splits:  # the test's limit ends it
+            session.engine.link._splits_session = -1
+            await looked(session, 1)
+    await world.split("4")
+    await world.pass_days()
+    for session in (first, second):
+        await until(lambda s=session: s.engine.failure or s.context.bars == 2)
+    for session in (first, second, first, second):
+        await looked(session, 3)
+
+    owned = [sum(p.amount for p in s.engine.core.state.portfolio) for s in (first, second)]
+    assert (owned, await world.held()) == ([2, 1], {world.symbol: 4})
+    assert [s.engine.link.outside for s in (first, second)] == [{world.symbol: 1}] * 2
+    assert [s.trading_state for s in (first, second)] == ["running", "running"]
+    for session in (first, second):
+        await session.stop()

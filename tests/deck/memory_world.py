@@ -322,7 +322,7 @@ class MemoryWorld:
         self.account = Account()
         self._happen()
 
-    async def pay(self, kind, amount):
+    async def pay(self, kind, amount, symbol=""):
         """Change the account's cash without an order."""
         self.account.cash += Decimal(amount)
         self.account.activities.append(
@@ -331,6 +331,7 @@ class MemoryWorld:
                 kind=kind,
                 amount=Decimal(amount),
                 at=self.account.now,
+                symbol=symbol,
             )
         )
 
@@ -344,6 +345,10 @@ class MemoryWorld:
                 ex_date=self.days[self.at + 1][0].timestamp.date(),
             )
         )
+
+    async def announce_split_for_next(self, ratio):
+        """Announce a split of the first asset in the next session."""
+        await self.announce_split(ratio)
 
     async def announce_symbol(self, new_symbol):
         """Announce another symbol for the first asset, from the next session on."""
@@ -365,9 +370,23 @@ class MemoryWorld:
                 there.orders[name] = replace(order, symbol=new_symbol)
 
     async def split(self, ratio):
-        """Restate the account for a split, as a broker does overnight."""
-        held = self.account.held.get("AAA", ZERO)
-        self.account.held["AAA"] = held / Decimal(ratio)
+        """Restate the account for a split, as a broker does overnight; one in reverse
+        cancels orders and leaves whole shares.
+        """
+        there, ratio = self.account, Decimal(ratio)
+        shares = there.held.get("AAA", ZERO) / ratio
+        for name, order in there.orders.items():
+            if order.symbol != "AAA" or order.state not in OPEN_STATES:
+                continue
+            if ratio > 1:
+                there.end(name, OrderState.CANCELED, "a reverse split")
+                continue
+            limit = None if order.limit is None else order.limit * ratio
+            there.orders[name] = replace(order, amount=order.amount / ratio, limit=limit)
+        if ratio > 1 and shares % 1:
+            await self.pay("cash in lieu", shares % 1 * there.prices["AAA"], "AAA")
+            shares -= shares % 1
+        there.held["AAA"] = shares
 
     async def silence(self):
         """Answer nothing any more."""
@@ -384,6 +403,10 @@ class MemoryWorld:
     async def held(self):
         """Return what the account holds."""
         return {s: n for s, n in self.account.held.items() if n}
+
+    async def cash(self):
+        """Return the account's cash."""
+        return self.account.cash
 
     async def resting(self):
         """Return how many orders rest."""

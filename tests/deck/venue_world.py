@@ -96,9 +96,14 @@ class VenueWorld:
 
     async def announce_split(self, ratio):
         """Go where the second asset is split in the session after the next one."""
-        assert ratio == "0.5"
+        assert ratio == "0.5", "AAPL's own split"
         self.symbol, self.other = self.other, self.symbol
         await self._do(self._venue.advance, SESSIONS_BEFORE_SPLIT)
+
+    async def announce_split_for_next(self, ratio):
+        """Announce a split of the first asset in the next session."""
+        body = {"symbol": self.symbol, "ratio": ratio}
+        await self._do(lambda: self._venue.control("split", body))
 
     async def announce_symbol(self, new_symbol):
         """Announce another symbol for the first asset, from the next session on."""
@@ -131,6 +136,10 @@ class VenueWorld:
         """Return what the account holds."""
         _status, held = await self._ask("/v2/positions")
         return {one["symbol"]: Decimal(one["qty"]) for one in held}
+
+    async def cash(self):
+        """Return the account's cash."""
+        return Decimal((await self._ask("/v2/account"))[1]["cash"])
 
     async def resting(self):
         """Return how many orders rest."""

@@ -32,7 +32,8 @@ def night_of(seed: int, faults: Sequence[Fault], strategy: str) -> Night | None:
     if held_up or strategy == "Reacting" or not kind:
         return None
     if kind == "split":
-        return Night(symbol, Decimal(1) / chance.choice((2, 4)), symbol)
+        ratio = chance.choice((Decimal("0.5"), Decimal("0.25"), Decimal(2), Decimal(3)))
+        return Night(symbol, ratio, symbol)
     return Night(symbol, Decimal(1), f"{symbol}X")
 
 

@@ -94,7 +94,7 @@ def test_the_seeds_of_the_suite_meet_every_kind_of_fault():
     } <= planned
     assert {"too many", *ACCOUNT_EVENTS} <= planned
     nights = [scenario_of(seed).night for seed in SEEDS]
-    assert {night.ratio for night in nights if night} == {1, Decimal("0.5"), Decimal("0.25")}
+    assert {night.ratio for night in nights if night} == {1, 2, 3, Decimal("0.5"), Decimal("0.25")}
     assert {night.symbol for night in nights if night} == {"AAA", "BBB"}
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from rbtlive.brokers.base import (
@@ -211,6 +211,9 @@ class Venue:
         assert night is not None
         self._later = night.new_symbol
         symbol, ratio = night.symbol, night.ratio
+        if ratio > 1:
+            self._split_in_reverse(symbol, ratio)
+            return
         for order in self.book.values():
             if order.symbol != symbol or order.state in CLOSED_STATES:
                 continue
@@ -223,6 +226,21 @@ class Venue:
             if symbol in shares:
                 shares[symbol] /= ratio
         self._held[night.new_symbol] = self._held.pop(symbol, Decimal(0)) / ratio
+
+    # Orders are cancelled, and the account's part of a share is paid.
+    def _split_in_reverse(self, symbol: str, ratio: Decimal) -> None:
+        for order in self.book.values():
+            if order.symbol == symbol:
+                self._end(order, OrderState.CANCELED, "a reverse split")
+        held = self._held.pop(symbol, Decimal(0))
+        elsewhere = self.before.get(symbol, Decimal(0)) + self.by_hand.get(symbol, Decimal(0))
+        after = held / ratio
+        self._held[symbol] = whole = after.to_integral_value(ROUND_DOWN)
+        ours = ((held - elsewhere) / ratio).to_integral_value(ROUND_DOWN)
+        self.before[symbol], self.by_hand[symbol] = whole - ours, Decimal(0)
+        if after != whole:
+            paid = (after - whole) * self._bars[symbol].close * ratio
+            self.pay("cash in lieu", paid.quantize(Decimal("0.01")), symbol)
 
     # -- what people and the broker do ------------------------------------------------
 

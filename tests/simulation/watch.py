@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -95,19 +95,27 @@ class Watch:
 
 def _positions_not_of_fills(core: TradingCore) -> Iterator[str]:
     sums: dict[str, Decimal] = {}
-    ratios = {
+    splits = {
         one.asset.symbol: (one.dt, one.ratio)
         for one in core.state.record.adjustments
         if one.kind == "split"
     }
     for fill in core.state.record.transactions:
-        ratio = ratios.get(fill.asset.symbol)
-        amount = fill.amount if ratio is None or fill.dt >= ratio[0] else fill.amount / ratio[1]
-        sums[fill.asset.symbol] = sums.get(fill.asset.symbol, Decimal(0)) + amount
+        symbol = fill.asset.symbol
+        if symbol in splits and fill.dt >= splits[symbol][0]:
+            sums[symbol] = after_split(sums.get(symbol, Decimal(0)), splits.pop(symbol)[1])
+        sums[symbol] = sums.get(symbol, Decimal(0)) + fill.amount
+    for symbol, (_dt, ratio) in splits.items():
+        sums[symbol] = after_split(sums.get(symbol, Decimal(0)), ratio)
     held = {position.asset.symbol: position.amount for position in core.state.portfolio}
     for symbol in sums | held:
         if sums.get(symbol, 0) != held.get(symbol, 0):
             yield f"position of {symbol} is {held.get(symbol, 0)}, its fills make {sums.get(symbol, 0)}"
+
+
+def after_split(shares: Decimal, ratio: Decimal) -> Decimal:
+    """Return what a split makes of shares: whole ones."""
+    return (shares / ratio).to_integral_value(ROUND_DOWN)
 
 
 # -- at the end ----------------------------------------------------------------------
@@ -150,11 +158,19 @@ def unlike_the_venue(core: TradingCore, venue: Venue) -> Iterator[str]:
                 order.filled != resting.filled
             ):  # it arrived after it was given up, and was cancelled there
                 yield f"order {order.id} filled {order.filled} here, {resting.filled} at the venue"
-        elif order.state is not resting.state or order.filled != resting.filled:
+        elif order.state is not resting.state or order.filled not in _filled(venue, resting):
             yield (
                 f"order {order.id} is {order.state} with {order.filled} here, "
                 f"{resting.state} with {resting.filled} at the venue"
             )
+
+
+# What a reverse split has cancelled is restated here if it was heard of later.
+def _filled(venue: Venue, resting: Any) -> set[Decimal]:
+    night = venue.night
+    if night is None or night.ratio <= 1 or night.symbol != resting.symbol:
+        return {resting.filled}
+    return {resting.filled, after_split(resting.filled, night.ratio)}
 
 
 def _of_this_run(venue: Venue) -> Iterator[Any]:
@@ -238,7 +254,8 @@ def wrong_cash(journal: Journal, venue: Venue, *, foreign: bool) -> Iterator[str
         if isinstance(event, CashAdjustmentEvent):
             booked[event.activity_id] += 1
             one = paid.get(event.activity_id)
-            if one is None or abs(event.amount) > abs(one.amount) or event.kind != one.kind:
+            more = one is not None and abs(event.amount) > abs(one.amount)
+            if one is None or event.kind != one.kind or (more and one.kind != "cash in lieu"):
                 yield f"activity {event.activity_id} is booked as {event.amount} of {one}"
         elif (
             isinstance(event, SystemErrorEvent)

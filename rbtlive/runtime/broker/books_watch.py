@@ -31,6 +31,8 @@ from rbtlive.runtime.broker.ownership import (
     Ownership,
     claimed,
     covers,
+    explains,
+    left_by_splits,
     put,
     taken_from_outside,
 )
@@ -244,7 +246,13 @@ class BooksWatch:
                     lasting, self.outside, held=held, ours=self.ours(), claims=others,
                     before=self._claims,
                 )  # fmt: skip
-                if taken:
+                left = left_by_splits(
+                    lasting, self.outside, held=held, ours=self.ours(), others=self.others(),
+                    split={s for s in self.traded() if recent_splits(self._core(), s)},
+                )  # fmt: skip
+                for symbol, shares in left.items():
+                    self._say_once(f"a split left {plain_text(shares)} {symbol}: left outside")
+                if taken or left:
                     self._note("HeldOutside", self.outside)
                 await self._explain_by_foreign_orders(differing, held, others)
                 differing = self._position_differences(held, others)
@@ -358,7 +366,8 @@ class BooksWatch:
         for one in differing:
             symbol = one.symbol
             came = ZERO if before is None else now.get(symbol, ZERO) - before.get(symbol, ZERO)
-            if before is None or not came or one.gap != came or one.what not in self._seen:
+            explained = explains(came, one.gap or ZERO, recent_splits(self._core(), symbol))
+            if before is None or not explained or one.what not in self._seen:
                 continue  # another run may be about to say that they are its own
             owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
             there = held.get(symbol, ZERO)
@@ -367,7 +376,7 @@ class BooksWatch:
             assert self.outside is not None
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
-            put(self.outside, symbol, self.outside.get(symbol, ZERO) + came)
+            put(self.outside, symbol, self.outside.get(symbol, ZERO) + (one.gap or ZERO))
             self._note("HeldOutside", self.outside)
             self._say_once(f"an order placed elsewhere changed {symbol} by {came}: left outside")
 
@@ -502,6 +511,19 @@ def called_there(core: TradingCore, symbol: str) -> str:
     """Return what the broker calls an asset of a run by now."""
     state = core.state
     return state.symbol_changes.current(symbol, state.market.session)
+
+
+def recent_splits(core: TradingCore, symbol: str) -> list[Decimal]:
+    """Return the ratios of a symbol's latest splits, the last one first."""
+    state = core.state
+    index = next((asset.index for asset in state.assets if asset.symbol == symbol), -1)
+    session = state.market.session
+    begun = [
+        (first, ratio)
+        for (split, first), ratio in state.market.known_splits.items()
+        if split == index and session - SESSIONS_BACK < first <= session
+    ]
+    return [ratio for _first, ratio in sorted(begun, reverse=True)]
 
 
 def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:

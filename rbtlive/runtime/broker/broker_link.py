@@ -36,7 +36,12 @@ from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
 from rbtlive.runtime.broker.books_watch import BooksWatch, Policy, called_there
 from rbtlive.runtime.broker.closing_out import ClosingOut
-from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split
+from rbtlive.runtime.broker.corporate_news import (
+    CorporateNews,
+    awaits_split,
+    comes_early,
+    is_restated_first,
+)
 from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock
@@ -278,11 +283,7 @@ class BrokerLink:
                     f"order {order.id}",
                     BrokerError(f"{event.execution_id} fills more than was ordered"),
                 )
-            elif (
-                order is not None
-                and isinstance(event, OrderFillEvent)
-                and awaits_split(self._core(), order.asset, event.timestamp)
-            ):
+            elif order is not None and comes_early(self._core(), order.asset, event):
                 continue  # looking brings it once the books are split
             elif order is not None:
                 self._tell(event.model_copy(update={"order_id": order.id}))
@@ -503,8 +504,10 @@ class BrokerLink:
                 theirs = answer or theirs  # noqa: PLW2901 - the fuller picture of the same order
             if facts.was_replaced(order, theirs):
                 # Its fills come with the next look: they may complete what was ordered
-                # before, and a filled order is replaced no more.
-                news.append(facts.replacement(order, theirs))
+                # before, and a filled order is replaced no more. After a split its
+                # terms are those of the session to come.
+                if not is_restated_first(self._core(), order.asset, self._clock.now()):
+                    news.append(facts.replacement(order, theirs))
                 continue
             if order.state is not OrderState.CREATED:
                 known_so_far = replace(

@@ -15,6 +15,8 @@ from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import (
     CircuitBreakerEvent,
     Event,
+    OrderFillEvent,
+    OrderReplacedEvent,
     SplitEvent,
     SymbolChangeEvent,
     SystemErrorEvent,
@@ -43,6 +45,26 @@ def awaits_split(core: TradingCore, asset: Asset, at: datetime) -> bool:
         index == asset.index and market.session < first <= session
         for index, first in market.known_splits
     )
+
+
+def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
+    """Say whether the broker may have restated open orders for a split that the books
+    do not have yet: from the close before its session on.
+    """
+    market, closes_us = core.state.market, core.state.calendar.closes_us
+    return asset.index in market.coming_splits() and any(
+        index == asset.index and market.session < first and closes_us[first - 1] < us_of(at)
+        for index, first in market.known_splits
+    )
+
+
+def comes_early(core: TradingCore, asset: Asset, event: Event) -> bool:
+    """Say whether an event is in the terms of a session that the books have not
+    reached.
+    """
+    if isinstance(event, OrderReplacedEvent):
+        return is_restated_first(core, asset, event.timestamp)
+    return isinstance(event, OrderFillEvent) and awaits_split(core, asset, event.timestamp)
 
 
 class CorporateNews:

@@ -183,6 +183,62 @@ def taken_from_outside(
     return taken
 
 
+def left_by_splits(
+    differing: Iterable[Mismatch],
+    outside: dict[str, Decimal],
+    *,
+    held: Mapping[str, Decimal],
+    ours: Mapping[str, Decimal],
+    others: Iterable[OtherRun],
+    split: Iterable[str],
+) -> dict[str, Decimal]:
+    """Leave outside what a split has made of the parts of a share that each owner has
+    given up, and return it, by symbol.
+
+    The account is split as a whole: three owners' parts may add up to two shares.
+
+    Args:
+        differing: What differs look after look.
+        outside: Signed shares held outside of all runs, by symbol.
+        held: What the account holds.
+        ours: What this run owns.
+        others: The other runs.
+        split: Symbols that have been split lately.
+    """
+    runs = list(others)
+    symbols, claims = set(split), claimed(runs)
+    left = {}
+    for one in differing:
+        symbol, gap = one.symbol, one.gap or ZERO
+        owners = 2 + sum(symbol in run.positions for run in runs)
+        owned = ours.get(symbol, ZERO) + claims.get(symbol, ZERO)
+        more = gap * held.get(symbol, ZERO) > 0 and covers(held.get(symbol, ZERO), owned)
+        if symbol in symbols and more and abs(gap) < owners:
+            left[symbol] = gap
+            put(outside, symbol, outside.get(symbol, ZERO) + gap)
+    return left
+
+
+def explains(came: Decimal, gap: Decimal, ratios: Iterable[Decimal]) -> bool:
+    """Say whether shares that came are a difference, in the terms of then or as later
+    splits have restated them.
+
+    Args:
+        came: Signed shares, in the terms of when they came.
+        gap: Signed shares by which positions differ now.
+        ratios: Of the splits since, the last one first.
+    """
+    if not came:
+        return False
+    if came == gap:
+        return True
+    for ratio in ratios:
+        came /= ratio
+        if came == gap or (ratio > 1 and abs(came - gap) < 1):
+            return True
+    return False
+
+
 def covers(there: Decimal, owned: Decimal) -> bool:
     """Say whether an account that holds `there` holds what the runs own in it."""
     if not owned:
