@@ -90,3 +90,20 @@ async def replaced_and_filled(world, folder):
     assert not any("fills more than was ordered" in line for line in session.logs)
     assert session.trading_state == "running"
     await session.stop()
+
+
+@card(
+    "the account is short before the first start",
+    "the short is outside, and what buys it back is not the run's",
+)
+async def short_before(world, folder):
+    await world.by_hand(-100, world.symbol)
+    session = await attached(world, folder, Holder)
+    capital = session.engine.core.state.settings.capital_base
+    await days(world, session, 1)
+    await looked(session, 3)
+
+    assert capital == 100_000
+    assert session.engine.link.outside == {world.symbol: -100}
+    assert (await world.held(), session.trading_state) == ({world.symbol: -90}, "running")
+    await session.stop()

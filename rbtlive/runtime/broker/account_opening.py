@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -158,8 +158,10 @@ class AccountOpener:
         others = self._ownership.others()
         theirs = claimed(others)
         taken, outside = self._divided(held, theirs)
+        owed = -sum((min(one.value or ZERO, ZERO) for one in outside.values()), ZERO)
         cost = sum((one.amount * one.price for one in taken), ZERO)
-        money = account.equity - value_of(held, account)
+        # What was sold short outside has to be bought back: its proceeds are not free.
+        money = account.equity - value_of(held, account) - owed
         free = money - sum((run.cash for run in others if run.running), ZERO) + cost
         shared = bool(outside or others)
         if given is not None and given > free and (shared or taken):
@@ -185,9 +187,9 @@ class AccountOpener:
 
     def _divided(
         self, held: Iterable[BrokerHolding], theirs: dict[str, Decimal]
-    ) -> tuple[list[TakenHolding], list[str]]:
+    ) -> tuple[list[TakenHolding], dict[str, BrokerHolding]]:
         wanted = self._wanted()
-        taken, outside = [], []
+        taken, outside = [], {}
         for one in held:
             symbol = one.symbol if one.symbol in self._assets else self._short.get(one.symbol, "")
             amount = one.amount - theirs.get(symbol or one.symbol, ZERO)
@@ -203,7 +205,9 @@ class AccountOpener:
                     )
                 )
             else:
-                outside.append(symbol or one.symbol)
+                price = self._last_price(symbol) if one.value is None else one.value / one.amount
+                rest = replace(one, amount=amount, value=price * amount)
+                outside[symbol or one.symbol] = rest
         return taken, outside
 
     def _check_wanted(self) -> None:
@@ -222,7 +226,7 @@ class AccountOpener:
         return frozenset(positions)
 
     @staticmethod
-    def _whose(outside: list[str], others: list[Any]) -> str:
+    def _whose(outside: Iterable[str], others: list[Any]) -> str:
         parts = []
         if outside:
             parts.append(f"it holds {', '.join(sorted(outside))} outside of this run")
