@@ -107,3 +107,21 @@ async def short_before(world, folder):
     assert session.engine.link.outside == {world.symbol: -100}
     assert (await world.held(), session.trading_state) == ({world.symbol: -90}, "running")
     await session.stop()
+
+
+@card(
+    "a run is short of what is held outside, and a person sells a part of that",
+    "outside has less; the run trades on",
+)
+async def outside_sold_against_a_short(world, folder):
+    await world.by_hand(100, world.symbol)
+    session = await attached(world, folder, Holder, params={"target": -10})
+    await days(world, session, 1)
+    await looked(session, 2)
+    await world.by_hand(-40, world.symbol)
+    await until(lambda: session.engine.link.outside == {world.symbol: 60})
+    await looked(session, 3)
+
+    assert [p.amount for p in session.engine.core.state.portfolio] == [-10]
+    assert (await world.held(), session.trading_state) == ({world.symbol: 50}, "running")
+    await session.stop()

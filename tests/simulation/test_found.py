@@ -211,6 +211,14 @@ def test_a_trade_by_hand_is_left_outside_also_if_the_session_was_away(at_s, away
     assert world.venue.by_hand != {}
 
 
+def test_what_was_held_outside_is_sold_by_hand_while_the_run_is_short():
+    world = World(scenario_of(800028))
+    world.run()
+
+    assert world.outcome.wrong == []
+    assert world.venue.by_hand == {"AAA": -9}
+
+
 def test_a_trade_by_hand_in_what_the_run_trades_only_later_is_explained_once():
     scenario = scenario_of(30)
     kept = [f for f in scenario.faults if f.what in {"foreign trade", "absence"}]

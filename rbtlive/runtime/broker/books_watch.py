@@ -30,8 +30,8 @@ from rbtlive.runtime.broker.ownership import (
     OtherRun,
     Ownership,
     claimed,
-    covers,
     explains,
+    is_outsides,
     left_by_splits,
     put,
     taken_from_outside,
@@ -243,7 +243,7 @@ class BooksWatch:
             if differing:
                 lasting = [one for one in differing if one.what in self._seen]
                 taken = taken_from_outside(
-                    lasting, self.outside, held=held, ours=self.ours(), claims=others,
+                    lasting, self.outside, ours=self.ours(), claims=others,
                     before=self._claims,
                 )  # fmt: skip
                 left = left_by_splits(
@@ -370,10 +370,10 @@ class BooksWatch:
             if before is None or not explained or one.what not in self._seen:
                 continue  # another run may be about to say that they are its own
             owned = ours.get(symbol, ZERO) + others.get(symbol, ZERO)
-            there = held.get(symbol, ZERO)
-            if not covers(there, owned):
-                continue
             assert self.outside is not None
+            left = self.outside.get(symbol, ZERO)
+            if not is_outsides(left, held.get(symbol, ZERO) - owned, owned):
+                continue
             before[symbol] = now[symbol]
             self._note(FILLED_ELSEWHERE, before)
             put(self.outside, symbol, self.outside.get(symbol, ZERO) + (one.gap or ZERO))
@@ -451,7 +451,8 @@ class BooksWatch:
         for one in self.differences:
             symbol = one.symbol
             owned, there = ours.get(symbol, ZERO) + others.get(symbol, ZERO), held.get(symbol, ZERO)
-            if one.gap is None or not covers(there, owned):
+            left = self.outside.get(symbol, ZERO)
+            if one.gap is None or not is_outsides(left, there - owned, owned):
                 continue
             put(self.outside, symbol, there - owned)
             adopted.append(one)

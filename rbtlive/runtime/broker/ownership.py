@@ -151,7 +151,6 @@ def taken_from_outside(
     differing: Iterable[Mismatch],
     outside: dict[str, Decimal],
     *,
-    held: Mapping[str, Decimal],
     ours: Mapping[str, Decimal],
     claims: Mapping[str, Decimal],
     before: Mapping[str, Decimal] | None,
@@ -162,7 +161,6 @@ def taken_from_outside(
     Args:
         differing: What differs look after look.
         outside: Signed shares held outside of all runs, by symbol.
-        held: What the account holds.
         ours: What this run owns.
         claims: What the other runs own.
         before: What they owned when nothing differed; None if that is not known.
@@ -176,7 +174,7 @@ def taken_from_outside(
         else:
             explained = claim - before.get(symbol, ZERO) == missing
         left, owned = outside.get(symbol, ZERO), ours.get(symbol, ZERO) + claim
-        there = covers(left, missing) and covers(held.get(symbol, ZERO), owned)
+        there = covers(left, missing) and is_outsides(left, left - missing, owned)
         if missing and explained and there:
             put(outside, symbol, left - missing)
             taken.append(symbol)
@@ -237,6 +235,20 @@ def explains(came: Decimal, gap: Decimal, ratios: Iterable[Decimal]) -> bool:
         if came == gap or (ratio > 1 and abs(came - gap) < 1):
             return True
     return False
+
+
+def is_outsides(before: Decimal, after: Decimal, owned: Decimal) -> bool:
+    """Say whether a change of what is held outside leaves the runs what they own: it
+    must not come to stand against them, nor stand further against them.
+
+    Args:
+        before: Signed shares held outside.
+        after: What they would be.
+        owned: Signed shares that the runs own.
+    """
+    if after * owned >= 0:
+        return True
+    return before * after > 0 and abs(after) <= abs(before)
 
 
 def covers(there: Decimal, owned: Decimal) -> bool:
