@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Values
 
 # Share of the mean square below which a variance is computed from distances instead.
 _CANCELLED = 1e-5
@@ -20,7 +21,7 @@ _IN_ORDER = 64  # rows up to which a window is added up from its oldest row on
 _CACHED = 100_000  # so many numbers stay in a processor's cache
 
 
-def _accumulate(values: Any, operation: Any, out: Any) -> None:
+def _accumulate(values: Values, operation: Any, out: Any) -> None:
     """Write `operation` over the rows up to each row into `out`.
 
     numpy's accumulate goes down one column after the other; in a wide table a row at a
@@ -34,7 +35,7 @@ def _accumulate(values: Any, operation: Any, out: Any) -> None:
         operation(before, row, out=after)
 
 
-def _reduced(values: Any, length: int, first: int, operation: Any) -> Any:
+def _reduced(values: Values, length: int, first: int, operation: Any) -> Values:
     """Return `operation` over all windows of `length` rows.
 
     Each window is the end of one block of `length` rows and the start of the next, so
@@ -69,7 +70,7 @@ def _reduced(values: Any, length: int, first: int, operation: Any) -> Any:
     return out
 
 
-def rolling_sum(values: Any, length: int, first: int) -> Any:
+def rolling_sum(values: Values, length: int, first: int) -> Values:
     """Return the sums of all windows of `length` rows, without missing values.
 
     Short windows are added up from the oldest day to the newest, as zipline does, to
@@ -98,19 +99,20 @@ def cached_rows(rows: int, width: int) -> Iterator[tuple[int, int]]:
         yield low, min(low + step, rows)
 
 
-def known_sum(values: Any, length: int, first: int) -> Any:
+def known_sum(values: Values, length: int, first: int) -> Values:
     """Return the sums of all windows without missing values.
 
     Where one is missing, values are added from the oldest to the newest: two windows of
     different lengths over the same few values of a new asset have the same sum, as in
     zipline, and a comparison of their means is False.
     """
-    return _known_sum(values, length, first)[0]
+    result: Values = _known_sum(values, length, first)[0]
+    return result
 
 
 # The sums; the columns in which values are missing; how many there are in each of their
 # windows.
-def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
+def _known_sum(values: Values, length: int, first: int) -> tuple[Any, Any, Any]:
     missing = np.isnan(values)
     gaps = np.flatnonzero(missing.any(axis=0))
     if len(gaps) * 2 > values.shape[1]:
@@ -131,7 +133,7 @@ def _known_sum(values: Any, length: int, first: int) -> tuple[Any, Any, Any]:
     return sums, gaps, there
 
 
-def known_counts(missing: Any, length: int) -> Any:
+def known_counts(missing: Any, length: int) -> Values:
     """Return how many rows of each window are not missing."""
     lost = np.zeros((len(missing) + 1, missing.shape[1]), dtype=np.int32)
     np.cumsum(missing, axis=0, dtype=np.int32, out=lost[1:])
@@ -139,7 +141,7 @@ def known_counts(missing: Any, length: int) -> Any:
 
 
 # A few windows at a time, so that memory stays bounded if all lack something.
-def _add_in_order(sums: Any, values: Any, length: int, places: Any) -> None:
+def _add_in_order(sums: Values, values: Values, length: int, places: Any) -> None:
     for low in range(0, len(places[0]), _AT_ONCE):
         rows, columns = (place[low : low + _AT_ONCE] for place in places)
         total = np.zeros(len(rows))
@@ -148,7 +150,7 @@ def _add_in_order(sums: Any, values: Any, length: int, places: Any) -> None:
         sums[rows, columns] = total
 
 
-def known_mean(values: Any, length: int, first: int) -> Any:
+def known_mean(values: Values, length: int, first: int) -> Values:
     """Return the means of all windows without missing values; NaN where all are."""
     sums, gaps, there = _known_sum(values, length, first)
     some = None if there is None else sums[:, gaps]
@@ -156,10 +158,11 @@ def known_mean(values: Any, length: int, first: int) -> Any:
     if some is not None:
         with np.errstate(divide="ignore", invalid="ignore"):
             sums[:, gaps] = some / there
-    return sums
+    result: Values = sums
+    return result
 
 
-def known_moments(values: Any, length: int, first: int) -> tuple[Any, Any]:
+def known_moments(values: Values, length: int, first: int) -> tuple[Any, Any]:
     """Return means and population standard deviations of all windows, without missing
     values.
 
@@ -177,7 +180,9 @@ def known_moments(values: Any, length: int, first: int) -> tuple[Any, Any]:
 
 
 # A few windows at a time, so that memory stays bounded if all are weak.
-def _from_distances(variance: Any, values: Any, length: int, mean: Any, places: Any) -> None:
+def _from_distances(
+    variance: Values, values: Values, length: int, mean: Values, places: Any
+) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
     step = max(1, 2_000_000 // length)
     for low in range(0, len(places[0]), step):
@@ -188,7 +193,7 @@ def _from_distances(variance: Any, values: Any, length: int, mean: Any, places: 
         variance[some] = (distances**2).sum(axis=1) / (~missing).sum(axis=1)
 
 
-def known_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any:
+def known_extreme(values: Values, length: int, first: int, *, largest: bool) -> Values:
     """Return the largest or smallest value of all windows; NaN where all are
     missing.
     """
@@ -206,12 +211,12 @@ def known_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any
     return found
 
 
-def plain_extreme(values: Any, length: int, first: int, *, largest: bool) -> Any:
+def plain_extreme(values: Values, length: int, first: int, *, largest: bool) -> Values:
     """Return the largest or smallest value of all windows; NaN where one is missing."""
     return _reduced(values, length, first, np.maximum if largest else np.minimum)
 
 
-def weighted_mean(values: Any, weights: Any, centre: Any = None) -> Any:
+def weighted_mean(values: Values, weights: Values, centre: Any = None) -> Values:
     """Return weighted means of all windows, or of their squared distances from
     `centre`; NaN where a value is missing.
 

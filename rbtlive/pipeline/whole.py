@@ -11,6 +11,7 @@ from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rolling
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.windows import InputWindows, Loaded
 
 
@@ -28,7 +29,7 @@ class _Inputs:
         first: Session number of the first row.
     """
 
-    def __init__(self, windows: Sequence[InputWindows], mask: Any) -> None:
+    def __init__(self, windows: Sequence[InputWindows], mask: Mask) -> None:
         pairs = [one.loaded.levelled(one.length) for one in windows]
         self.values = [values for values, _ in pairs]
         self.levels = [levels for _, levels in pairs]
@@ -36,21 +37,21 @@ class _Inputs:
         self.length = windows[0].length
         self._mask = mask
 
-    def at_level(self, found: Any, *numbers: int) -> Any:
+    def at_level(self, found: Values, *numbers: int) -> Values:
         """Return results at each day's level of some inputs, by their numbers."""
         for number in numbers:
             if self.levels[number] is not None:
                 found = found * self.levels[number]
         return found
 
-    def masked(self, found: Any) -> Any:
+    def masked(self, found: Values) -> Values:
         """Return results with NaN in place of those of assets that are not wanted."""
         if not self._mask.all():
             np.copyto(found, np.nan, where=~self._mask)
         return found
 
 
-def table_and_column(windows: Sequence[Any], mask: Any) -> tuple[Any, Any] | None:
+def table_and_column(windows: Sequence[Any], mask: Mask) -> tuple[Any, Any] | None:
     """Return the values of two inputs that nothing restates, the second of which may be
     one column; None if they are not so.
     """
@@ -64,7 +65,7 @@ def table_and_column(windows: Sequence[Any], mask: Any) -> tuple[Any, Any] | Non
     return first, second
 
 
-def can_be_whole(windows: Sequence[Any], mask: Any) -> bool:
+def can_be_whole(windows: Sequence[Any], mask: Mask) -> bool:
     """Say whether the inputs of a term are tables of numbers, which factors alone
     restate.
     """
@@ -77,12 +78,12 @@ def can_be_whole(windows: Sequence[Any], mask: Any) -> bool:
     )
 
 
-def inputs_of(windows: Sequence[Any], mask: Any) -> _Inputs | None:
+def inputs_of(windows: Sequence[Any], mask: Mask) -> _Inputs | None:
     """Return the inputs of a term, if they can be taken whole."""
     return _Inputs(windows, mask) if can_be_whole(windows, mask) else None
 
 
-def latest(windows: Sequence[Any], mask: Any) -> Any:
+def latest(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the last value of each window of one row."""
     if not can_be_whole(windows, mask) or windows[0].length != 1:
         return None
@@ -95,7 +96,9 @@ def latest(windows: Sequence[Any], mask: Any) -> Any:
     return values if mask.all() else np.where(mask, values, np.nan)
 
 
-def change(windows: Sequence[Any], mask: Any, *, scale: float = 1.0, sized: bool = False) -> Any:
+def change(
+    windows: Sequence[Any], mask: Mask, *, scale: float = 1.0, sized: bool = False
+) -> Values | None:
     """Return the change over each window, as a share of its first value.
 
     Args:
@@ -115,10 +118,11 @@ def change(windows: Sequence[Any], mask: Any, *, scale: float = 1.0, sized: bool
             found *= scale
     if not mask.all():
         np.copyto(found, np.nan, where=~mask)
-    return found
+    result: Values = found
+    return result
 
 
-def mean(windows: Sequence[Any], mask: Any) -> Any:
+def mean(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of each window."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -127,7 +131,7 @@ def mean(windows: Sequence[Any], mask: Any) -> Any:
     return given.masked(given.at_level(found, 0))
 
 
-def dollar_volume(windows: Sequence[Any], mask: Any) -> Any:
+def dollar_volume(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the money traded a day over each window."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -138,7 +142,7 @@ def dollar_volume(windows: Sequence[Any], mask: Any) -> Any:
     return given.masked(given.at_level(found, 0, 1))
 
 
-def weighted_average(windows: Sequence[Any], mask: Any) -> Any:
+def weighted_average(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of the first input of each window, weighted by the second."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -151,7 +155,7 @@ def weighted_average(windows: Sequence[Any], mask: Any) -> Any:
     return given.masked(given.at_level(found, 0))
 
 
-def relative_strength(windows: Sequence[Any], mask: Any) -> Any:
+def relative_strength(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the relative strength index of each window, 0 to 100."""
     given = inputs_of(windows, mask)
     if given is None or given.length < 2:
@@ -164,7 +168,7 @@ def relative_strength(windows: Sequence[Any], mask: Any) -> Any:
         return given.masked(100 - (100 / (1 + (ups / abs(downs)))))
 
 
-def moments(windows: Sequence[Any], mask: Any) -> Any:
+def moments(windows: Sequence[Any], mask: Mask) -> tuple[Values, ...] | None:
     """Return mean and population standard deviation of each window, as a pair."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -173,7 +177,7 @@ def moments(windows: Sequence[Any], mask: Any) -> Any:
     return tuple(given.masked(given.at_level(one, 0)) for one in found)
 
 
-def oscillator(windows: Sequence[Any], mask: Any) -> Any:
+def oscillator(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return where the last close lies between each window's low and high, 0 to 100."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -187,7 +191,7 @@ def oscillator(windows: Sequence[Any], mask: Any) -> Any:
         return given.masked(((close - low) / (high - low)) * 100)
 
 
-def weighted_mean(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
+def weighted_mean(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
     """Return the mean of each window, by weights of its days; NaN if one is missing."""
     given = inputs_of(windows, mask)
     if given is None:
@@ -196,7 +200,7 @@ def weighted_mean(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
     return given.masked(given.at_level(found, 0))
 
 
-def weighted_spread(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
+def weighted_spread(windows: Sequence[Any], mask: Mask, weights: Values) -> Values | None:
     """Return the standard deviation of each window, by weights of its days; NaN if a
     day is missing.
     """
@@ -209,7 +213,7 @@ def weighted_spread(windows: Sequence[Any], mask: Any, weights: Any) -> Any:
     return given.masked(given.at_level(found, 0))
 
 
-def linear_mean(windows: Sequence[Any], mask: Any) -> Any:
+def linear_mean(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the mean of each window with weights 1, 2, 3, …; what is missing counts as
     0.
     """
@@ -221,7 +225,7 @@ def linear_mean(windows: Sequence[Any], mask: Any) -> Any:
     return given.masked(given.at_level(found, 0))
 
 
-def true_range(windows: Sequence[Any], mask: Any) -> Any:
+def true_range(windows: Sequence[Any], mask: Mask) -> Values | None:
     """Return the last day's range of each window, the gap from the day before
     included.
     """
@@ -233,7 +237,7 @@ def true_range(windows: Sequence[Any], mask: Any) -> Any:
     return given.masked(np.fmax(np.fmax(high - low, abs(high - close)), abs(low - close)))
 
 
-def signal_line(windows: Sequence[Any], mask: Any, weights: Sequence[Any]) -> Any:
+def signal_line(windows: Sequence[Any], mask: Mask, weights: Sequence[Any]) -> Values | None:
     """Return the weighted mean of the difference of two others.
 
     Args:
@@ -252,7 +256,7 @@ def signal_line(windows: Sequence[Any], mask: Any, weights: Sequence[Any]) -> An
     return given.masked(given.at_level(found, 0))
 
 
-def cloud_middle(windows: Sequence[Any], mask: Any, lengths: Sequence[int]) -> Any:
+def cloud_middle(windows: Sequence[Any], mask: Mask, lengths: Sequence[int]) -> list[Values] | None:
     """Return the middles between high and low over the last days of each window; NaN
     where one is missing.
 
@@ -274,7 +278,7 @@ def cloud_middle(windows: Sequence[Any], mask: Any, lengths: Sequence[int]) -> A
     return middles
 
 
-def value_at(windows: Sequence[Any], mask: Any, place: int) -> Any:
+def value_at(windows: Sequence[Any], mask: Mask, place: int) -> Values | None:
     """Return the value at one place of each window."""
     given = inputs_of(windows, mask)
     if given is None or place >= given.length:

@@ -5,15 +5,18 @@ The rule: formulas are zipline's, to the treatment of missing values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rows, whole
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.data import EquityPricing
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.kinds import registered
 from rbtlive.pipeline.mixins import SingleInputMixin
 from rbtlive.pipeline.scans import deepest_drop
+from rbtlive.pipeline.windows import InputWindows
 
 
 def exponential_weights(length: int, decay_rate: float) -> Any:
@@ -31,13 +34,13 @@ class Returns(CustomFactor):
         super()._validate()
         _at_least_two(self)
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the change."""
         del today, assets
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = (inputs[0][-1] - inputs[0][0]) / inputs[0][0]
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.change(windows, mask)
 
 
@@ -58,14 +61,14 @@ class PercentChange(SingleInputMixin, CustomFactor):
         super()._validate()
         _at_least_two(self)
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the change."""
         del today, assets
         values = inputs[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = (values[-1] - values[0]) / abs(values[0])
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.change(windows, mask, sized=True)
 
 
@@ -78,26 +81,26 @@ class DailyReturns(Returns):
 class SimpleMovingAverage(SingleInputMixin, CustomFactor):
     """The mean of the values that are there."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the mean."""
         del today, assets
         out[:] = rows.nanmean(inputs[0])
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.mean(windows, mask)
 
 
 class WeightedAverageValue(CustomFactor):
     """The mean of the first input, weighted by the second."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the weighted mean."""
         del today, assets
         base, weight = inputs
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = rows.nansum(base * weight) / rows.nansum(weight)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.weighted_average(windows, mask)
 
 
@@ -110,7 +113,7 @@ class VWAP(WeightedAverageValue):
 class MaxDrawdown(SingleInputMixin, CustomFactor):
     """The largest drop from a peak in money, as a share of where it ended."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the drawdown."""
         del today, assets
         values = inputs[0]
@@ -123,7 +126,7 @@ class MaxDrawdown(SingleInputMixin, CustomFactor):
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = (peaks - low) / low
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         given = whole.inputs_of(windows, mask)
         return None if given is None else given.masked(deepest_drop(given.values[0], given.length))
 
@@ -133,13 +136,13 @@ class AverageDollarVolume(CustomFactor):
 
     inputs = (EquityPricing.close, EquityPricing.volume)
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the money a day."""
         del today, assets
         close, volume = inputs
         out[:] = rows.nansum(close * volume) / len(close)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.dollar_volume(windows, mask)
 
 
@@ -174,13 +177,13 @@ class _ExponentialWeightedFactor(SingleInputMixin, CustomFactor):
 class ExponentialWeightedMovingAverage(_ExponentialWeightedFactor):
     """The mean with weights that decay; NaN if a value is missing."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the mean."""
         del today, assets
         weights = exponential_weights(len(inputs[0]), params["decay_rate"])
         out[:] = np.average(inputs[0], axis=0, weights=weights)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         weights = exponential_weights(self.window_length, self.params["decay_rate"])
         return whole.weighted_mean(windows, mask, weights)
 
@@ -188,7 +191,7 @@ class ExponentialWeightedMovingAverage(_ExponentialWeightedFactor):
 class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
     """The standard deviation with weights that decay, corrected for bias."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the standard deviation."""
         del today, assets
         weights = exponential_weights(len(inputs[0]), params["decay_rate"])
@@ -197,7 +200,7 @@ class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
         total = np.sum(weights) ** 2
         out[:] = np.sqrt(variance * (total / (total - np.sum(weights**2))))
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         weights = exponential_weights(self.window_length, self.params["decay_rate"])
         found = whole.weighted_spread(windows, mask, weights)
         total = np.sum(weights) ** 2
@@ -207,14 +210,14 @@ class ExponentialWeightedMovingStdDev(_ExponentialWeightedFactor):
 class LinearWeightedMovingAverage(SingleInputMixin, CustomFactor):
     """The mean with weights 1, 2, 3, …; missing values count as 0."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the mean."""
         del today, assets
         days = len(inputs[0])
         weights = np.arange(1, days + 1, dtype=np.float64).reshape(days, 1)
         out[:] = rows.nansum(inputs[0] * weights) / (days * (days + 1) / 2)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         return whole.linear_mean(windows, mask)
 
 
@@ -225,12 +228,12 @@ class AnnualizedVolatility(CustomFactor):
     params: Any = {"annualization_factor": 252.0}  # noqa: RUF012 - zipline's form
     window_length = 252
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the volatility."""
         del today, assets
         out[:] = rows.nanstd(inputs[0]) * params["annualization_factor"] ** 0.5
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Values | None:
         found = whole.moments(windows, mask)
         return None if found is None else found[1] * self.params["annualization_factor"] ** 0.5
 
@@ -248,7 +251,7 @@ class PeerCount(SingleInputMixin, CustomFactor):
                 f"'PeerCount' expected a window length of 1, but was given {self.window_length}."
             )
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the counts."""
         del today, assets
         labels, none = self.inputs[0]._to_integral(inputs[0][0])  # noqa: SLF001
@@ -263,7 +266,7 @@ class Clip(CustomFactor):
     window_length = 1
     params: Any = ("min_bound", "max_bound")
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the cut values."""
         del today, assets
         np.clip(inputs[0][-1], params["min_bound"], params["max_bound"], out=out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rbtlive.model.arrays import np
+from rbtlive.pipeline.array_types import Mask
 from rbtlive.pipeline.factors.factor import Factor
 from rbtlive.pipeline.term import FLOAT
 
@@ -22,7 +23,7 @@ class _BusinessDays(Factor):
     window_length = 0
     dtype = FLOAT
 
-    def _dates(self, inputs: Any, dates: Any, mask: Any) -> tuple[Any, Any]:
+    def _dates(self, inputs: Any, dates: Any, mask: Mask) -> tuple[Any, Any]:
         events = np.where(mask, inputs[0].astype("datetime64[D]"), np.datetime64("NaT", "D"))
         return events, dates.values.astype("datetime64[D]")[:, None]
 
@@ -30,7 +31,7 @@ class _BusinessDays(Factor):
 class BusinessDaysSincePreviousEvent(_BusinessDays):
     """Business days since the date in the input; 0 on that day."""
 
-    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
         del assets
         events, days = self._dates(inputs, dates, mask)
         return _business_days(events, days)
@@ -39,7 +40,7 @@ class BusinessDaysSincePreviousEvent(_BusinessDays):
 class BusinessDaysUntilNextEvent(_BusinessDays):
     """Business days until the date in the input; 0 on that day."""
 
-    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
         del assets
         events, days = self._dates(inputs, dates, mask)
         return _business_days(days, events)

@@ -14,6 +14,7 @@ import polars as pl
 from rbtlive.errors import LookAheadIndicator, StrategyError
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV
+from rbtlive.pipeline.array_types import Mask
 from rbtlive.pipeline.data.equity_pricing import EquityPricing
 from rbtlive.pipeline.factors.factor import Factor
 from rbtlive.pipeline.kinds import registered
@@ -60,7 +61,7 @@ class ExprFactor(Factor):
     reads_history = True
     """The engine hands it all sessions with bars, each column as it was loaded."""
 
-    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Any) -> Any:
+    def _compute(self, inputs: Any, dates: Any, assets: Any, mask: Mask) -> Any:
         frames = _Restated(inputs, assets)
         out = np.full(mask.shape, np.nan)
         rows = len(inputs[0].values)

@@ -5,11 +5,13 @@ The rule: correlations allow no missing value; a beta allows a share of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.errors import IncompatibleTerms
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rolling, rows
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.checks import factors_only
 from rbtlive.pipeline.factors.basic import Returns
 from rbtlive.pipeline.factors.factor import CustomFactor
@@ -20,6 +22,7 @@ from rbtlive.pipeline.scans import cross_moments, known_slope, rank_correlation
 from rbtlive.pipeline.sentinels import NotSpecified
 from rbtlive.pipeline.term import FLOAT, AssetExists
 from rbtlive.pipeline.whole import table_and_column
+from rbtlive.pipeline.windows import InputWindows
 
 
 def _check_pair(
@@ -52,12 +55,12 @@ class RollingPearson(_RollingCorrelation):
 
     window_safe = True
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the correlations."""
         del today, assets
         vectorized_pearson_r(inputs[0], inputs[1], allowed_missing=0, out=out)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         given = table_and_column(windows, mask)
         if given is None:
             return None
@@ -72,7 +75,7 @@ class RollingSpearman(_RollingCorrelation):
 
     window_safe = True
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the rank correlations; NaN where a value is missing."""
         from scipy.stats import rankdata
 
@@ -86,7 +89,7 @@ class RollingSpearman(_RollingCorrelation):
             out[known] = vectorized_pearson_r(ranks[0], ranks[1], allowed_missing=0)
         out[lost] = np.nan
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         given = table_and_column(windows, mask)
         if given is None:
             return None
@@ -101,7 +104,11 @@ class RollingLinearRegression(CustomFactor):
     _names = outputs
 
     def __new__(
-        cls, dependent: Any, independent: Any, regression_length: int, mask: Any = NotSpecified
+        cls,
+        dependent: Any,
+        independent: Any,
+        regression_length: int,
+        mask: Any = NotSpecified,
     ) -> Any:
         """Return the rolling regression of `dependent` on `independent`."""
         names = ("dependent", "independent")
@@ -110,7 +117,7 @@ class RollingLinearRegression(CustomFactor):
             cls, inputs=[dependent, independent], window_length=regression_length, mask=mask
         )
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the five numbers of each regression."""
         del today, assets
         dependent = inputs[0]
@@ -118,7 +125,7 @@ class RollingLinearRegression(CustomFactor):
         fit = regressions(independent, dependent)
         out.alpha, out.beta, out.r_value, out.p_value, out.stderr = fit
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         given = table_and_column(windows, mask)
         if given is None:
             return None
@@ -216,12 +223,12 @@ class SimpleBeta(CustomFactor, StandardOutputs):
             allowed_missing_count=int(allowed_missing_percentage * regression_length),
         )
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the betas."""
         del today, assets
         vectorized_beta(inputs[0], inputs[1], params["allowed_missing_count"], out=out)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         given = table_and_column(windows, mask)
         if given is None:
             return None
@@ -235,7 +242,7 @@ class SimpleBeta(CustomFactor, StandardOutputs):
         return self.inputs[1].asset
 
 
-def regressions(independent: Any, dependent: Any) -> tuple[Any, Any, Any, Any, Any]:
+def regressions(independent: Values, dependent: Values) -> tuple[Any, Any, Any, Any, Any]:
     """Return alpha, beta, r, p and the standard error of the regression of each column
     on another.
 
@@ -289,7 +296,7 @@ def fitted(
 
 
 def vectorized_beta(
-    dependents: Any, independent: Any, allowed_missing: int, out: Any = None
+    dependents: Values, independent: Values, allowed_missing: int, out: Any = None
 ) -> Any:
     """Return the slope of each column on one other.
 
@@ -309,7 +316,7 @@ def vectorized_beta(
 
 
 def vectorized_pearson_r(
-    dependents: Any, independents: Any, allowed_missing: int, out: Any = None
+    dependents: Values, independents: Values, allowed_missing: int, out: Any = None
 ) -> Any:
     """Return the correlation of each column with another.
 

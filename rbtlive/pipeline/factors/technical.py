@@ -5,10 +5,12 @@ The rule: formulas are zipline's, quirks included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rbtlive.model.arrays import np
 from rbtlive.pipeline import rows, whole
+from rbtlive.pipeline.array_types import Mask, Values
 from rbtlive.pipeline.data import EquityPricing
 from rbtlive.pipeline.factors.basic import (
     VWAP,
@@ -21,6 +23,7 @@ from rbtlive.pipeline.factors.basic import (
 from rbtlive.pipeline.factors.factor import CustomFactor
 from rbtlive.pipeline.mixins import SingleInputMixin
 from rbtlive.pipeline.scans import place_of_largest
+from rbtlive.pipeline.windows import InputWindows
 
 
 class RSI(SingleInputMixin, CustomFactor):
@@ -30,7 +33,7 @@ class RSI(SingleInputMixin, CustomFactor):
     inputs = (EquityPricing.close,)
     window_safe = True
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the index, 0 to 100."""
         del today, assets
         changes = np.diff(inputs[0], axis=0)
@@ -39,7 +42,7 @@ class RSI(SingleInputMixin, CustomFactor):
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = 100 - (100 / (1 + (ups / downs)))
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         return whole.relative_strength(windows, mask)
 
 
@@ -50,7 +53,7 @@ class BollingerBands(CustomFactor):
     inputs = (EquityPricing.close,)
     outputs = ("lower", "middle", "upper")
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the three lines."""
         del today, assets
         distance = params["k"] * rows.nanstd(inputs[0])
@@ -58,7 +61,7 @@ class BollingerBands(CustomFactor):
         out.upper = middle + distance
         out.lower = middle - distance
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         found = whole.moments(windows, mask)
         if found is None:
             return None
@@ -75,7 +78,7 @@ class Aroon(CustomFactor):
     inputs = (EquityPricing.low, EquityPricing.high)
     outputs = ("down", "up")
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write both lines."""
         del today, assets
         lows, highs = inputs
@@ -83,7 +86,7 @@ class Aroon(CustomFactor):
         out.up = 100 * rows.nanargmax(highs) / days
         out.down = 100 * rows.nanargmax(-lows) / days
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         given = whole.inputs_of(windows, mask)
         if given is None or given.length < 2:
             return None
@@ -104,7 +107,7 @@ class FastStochasticOscillator(CustomFactor):
     window_safe = True
     window_length = 14
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the place of the close."""
         del today, assets
         closes, lows, highs = inputs
@@ -112,7 +115,7 @@ class FastStochasticOscillator(CustomFactor):
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = ((closes[-1] - low) / (high - low)) * 100
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         return whole.oscillator(windows, mask)
 
 
@@ -136,7 +139,7 @@ class IchimokuKinkoHyo(CustomFactor):
                     f"{name} must be <= the window_length: {length} > {self.window_length}"
                 )
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the five lines."""
         del today, assets
         high, low, close = inputs
@@ -150,7 +153,7 @@ class IchimokuKinkoHyo(CustomFactor):
         out.senkou_span_b = middle(len(high))
         out.chikou_span = close[params["chikou_span_length"]]
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         lengths = [self.params[f"{name}_length"] for name in ("tenkan_sen", "kijun_sen")]
         middles = whole.cloud_middle(windows[:2], mask, [*lengths, self.window_length])
         close = whole.value_at(windows[2:], mask, self.params["chikou_span_length"])
@@ -166,14 +169,14 @@ class IchimokuKinkoHyo(CustomFactor):
 class RateOfChangePercentage(CustomFactor):
     """The change over the window in percent."""
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the change."""
         del today, assets
         first, last = inputs[0][0], inputs[0][-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             out[:] = ((last - first) / first) * 100
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         return whole.change(windows, mask, scale=100.0)
 
 
@@ -183,7 +186,7 @@ class TrueRange(CustomFactor):
     inputs = (EquityPricing.high, EquityPricing.low, EquityPricing.close)
     window_length = 2
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values) -> None:
         """Write the range."""
         del today, assets
         highs, lows, closes = inputs
@@ -194,7 +197,7 @@ class TrueRange(CustomFactor):
         )
         out[:] = rows.nanmax(np.dstack(ranges), 2)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         return whole.true_range(windows, mask)
 
 
@@ -233,7 +236,7 @@ class MovingAverageConvergenceDivergenceSignal(CustomFactor):
         made: Any = super().__new__
         return made(cls, *args, window_length=length, **periods, **kwargs)
 
-    def compute(self, today: Any, assets: Any, out: Any, *inputs: Any, **params: Any) -> None:
+    def compute(self, today: Any, assets: Values, out: Any, *inputs: Values, **params: Any) -> None:
         """Write the signal line."""
         del today, assets
         closes, signal = inputs[0], params["signal_period"]
@@ -241,7 +244,7 @@ class MovingAverageConvergenceDivergenceSignal(CustomFactor):
         fast = _rolling_mean(closes, params["fast_period"])[-signal:]
         out[:] = _decaying_mean(fast - slow, signal, axis=0)
 
-    def _whole(self, windows: Any, mask: Any) -> Any:
+    def _whole(self, windows: Sequence[InputWindows], mask: Mask) -> Any:
         names = ("fast_period", "slow_period", "signal_period")
         weights = [_span_weights(self.params[name]) for name in names]
         return whole.signal_line(windows, mask, weights)
@@ -251,11 +254,11 @@ def _span_weights(length: int) -> Any:
     return exponential_weights(length, 1.0 - 2.0 / (1.0 + length))
 
 
-def _decaying_mean(values: Any, length: int, axis: int) -> Any:
+def _decaying_mean(values: Values, length: int, axis: int) -> Any:
     return np.average(values, axis=axis, weights=_span_weights(length))
 
 
-def _rolling_mean(values: Any, length: int) -> Any:
+def _rolling_mean(values: Values, length: int) -> Any:
     windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
     return _decaying_mean(windows, length, axis=2)
 
