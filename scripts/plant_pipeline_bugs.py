@@ -56,7 +56,7 @@ CHANGES = (
     ("ties go to the higher sid in top()", "pipeline/ranks.py",
      "ties[order[len(ties) - surplus :]]", "ties[order[:surplus]]"),
     ("bits that decide are lost in ranks", "pipeline/ranks.py",
-     "if (ordered[1:] < ordered[:-1]).any():", "if len(ordered) < 0:"),
+     "if np.count_nonzero(ordered[1:] < ordered[:-1]):", "if len(ordered) < 0:"),
     ("what is masked has a rank", "pipeline/ranks.py",
      "np.copyto(ranks, np.nan, where=lost)", "np.copyto(ranks, 0.0, where=lost)"),
     ("ranks of few lose the order of sids", "pipeline/ranks.py",

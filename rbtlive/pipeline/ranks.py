@@ -53,9 +53,9 @@ def _sorted_places(numbers: Values) -> Values:
     places = (keys & np.uint32(0xFFFF)).astype(np.uint16).argsort(axis=1, kind="stable")
     upper = (keys >> np.uint32(16)).astype(np.uint16)
     for row, given, line in zip(places, upper, numbers, strict=True):
-        row[:] = row[given[row].argsort(kind="stable")]
-        ordered = line[row]
-        if (ordered[1:] < ordered[:-1]).any():
+        row[:] = row.take(given.take(row).argsort(kind="stable"))
+        ordered = line.take(row)
+        if np.count_nonzero(ordered[1:] < ordered[:-1]):
             _sort_equal_keys(row, line)
     return places
 
