@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -176,3 +177,32 @@ def test_an_unknown_order_or_position_is_refused_by_name(tmp_path):
     with pytest.raises(rbt.errors.InvalidSetting, match="symbol of close"):
         session.close("NONE")
     asyncio.run(session.stop())
+
+
+PLAIN_IPYTHON = """
+import time
+import rbtlive as rbt
+class Buyer(rbt.TradingAlgorithm):
+    def handle_data(self, context, data): self.order(self.symbol("AAPL"), 1)
+
+feed = rbt.ReplayFeed(rbt.load_sample("us-daily"), speed=86_400 * 50)
+session = rbt.attach(Buyer, rbt.PaperBroker(), feed=feed, start="2005-01-03", loop="thread")
+session
+session.pause()
+rbt.board()
+exit
+"""
+
+
+def test_plain_ipython_exits_in_peace_while_a_displayed_session_runs(tmp_path):
+    command = [sys.executable, "-m", "IPython", "--simple-prompt", "--colors=NoColor"]
+    homes = {"IPYTHONDIR": str(tmp_path / "ipython"), "RBTLIVE_HOME": str(tmp_path / "home")}
+
+    said = subprocess.run(
+        command, input=PLAIN_IPYTHON, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **homes},
+    )  # fmt: skip
+
+    assert said.returncode == 0
+    assert "<LiveSession Buyer>" in said.stdout
+    assert "Traceback" not in said.stdout + said.stderr

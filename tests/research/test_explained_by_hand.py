@@ -279,7 +279,7 @@ def test_other_capital_is_other_settings():
     explained = session_of(rich, bars()).explain(alone(rich, bars(), capital_base=50_000))
 
     assert causes(explained) == {"code or params changed": 50}
-    assert "began with 50000" in explained.first_divergence.detail
+    assert "began with 50,000.00" in explained.first_divergence.detail
 
 
 def test_a_session_that_runs_is_compared_up_to_its_last_close():

@@ -239,7 +239,7 @@ class _CellWatch:
     def _end(self) -> None:
         self.busy = False
         for panel in [*_PANELS.values(), *_ENDED]:
-            panel.renew_after_cell()
+            panel.renew_in_peace(in_cell=True)
 
 
 _cell_watch = functools.cache(_CellWatch)
@@ -424,7 +424,7 @@ class Panel:
         if self._feeding is not None:
             self._feeding.cancel()
             self._send(self._picture)
-        self.renew_picture()
+        self.renew_in_peace()
         _PANELS.pop(session, None)
         _ENDED.append(self)
         while len(_ENDED) > ENDED_KEPT:
@@ -432,13 +432,13 @@ class Panel:
 
     # -- the stored picture -----------------------------------------------------------
 
-    def renew_after_cell(self) -> None:
-        """Renew the picture in the name of the cell that ends; a failure is the panel's
-        and not the cell's.
+    def renew_in_peace(self, *, in_cell: bool = False) -> None:
+        """Renew the picture as `renew_picture` does; a failure is the panel's alone,
+        and not of the cell or the session that ends.
         """
         try:
-            self.renew_picture(in_cell=True)
-        except Exception as failure:  # noqa: BLE001 - the display hook: the user's cell has nothing to do with it
+            self.renew_picture(in_cell=in_cell)
+        except Exception as failure:  # noqa: BLE001 - the display hook: cells, sessions and an IPython that exits have nothing to do with it
             self._views.clear()
             self._stand_still(failure)
 

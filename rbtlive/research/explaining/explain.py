@@ -30,13 +30,13 @@ from rbtlive.model.events import (
     SplitEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.number import plain_text
 from rbtlive.research.backtesting import result_of
 from rbtlive.research.explaining.causes import Circumstances
 from rbtlive.research.explaining.explanation import Explanation, explanation_of
 from rbtlive.research.explaining.pairs import Decision, Executed, decision, executed
 from rbtlive.research.parameters import parameters_of
 from rbtlive.research.proof import Proof
+from rbtlive.research.reports.writing import money
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import RunBars
 from rbtlive.runtime.backtest import new_core, run_core
@@ -166,7 +166,7 @@ def _difference_of_code(ran: Segment, last: Segment, result: BacktestResult | No
     if result.provenance.get("source", ran.source) != ran.source:
         return "the backtest ran other code"
     ours, capital = settings_of(ran.settings).capital_base, result.record.settings.capital_base
-    return "" if ours == capital else f"the backtest began with {plain_text(capital)}"
+    return "" if ours == capital else f"the backtest began with {money(capital)}"
 
 
 def differing_bars(session: BacktestResult, backtest: BacktestResult) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.research.parameters import parameters_of
 from rbtlive.research.reports.drawing import TWO_WIDTHS, Line, lines
-from rbtlive.research.reports.writing import by_unit, table
+from rbtlive.research.reports.writing import by_unit, cell, table
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.statistics.table import FACTS
 
@@ -189,7 +190,7 @@ def _settings(results: Sequence[BacktestResult], names: Sequence[str]) -> pl.Dat
 
 
 def _said(value: Any) -> str:
-    text = str(value)
+    text = cell(value) if isinstance(value, Decimal) else str(value)
     return type(value).__name__ if " object at 0x" in text else text
 
 
