@@ -223,7 +223,11 @@ class RayPool(Pool):
         parcel = pack(job, folder=None)
         if self._own:
             ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
-        self.lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.ObjectLostError)
+        lost = ray.exceptions
+        self.lost = (
+            *(lost.WorkerCrashedError, lost.ObjectLostError),
+            *(lost.NodeDiedError, lost.OutOfMemoryError),
+        )
         self.workers = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._sent = ray.put(parcel)
         self._function = ray.remote(max_retries=0)(run_batch)
