@@ -11,13 +11,15 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbtlive.errors import JournalCorrupt, JournalError
 from rbtlive.model.bar import Bar
-from rbtlive.model.events import MarketDataEvent
+from rbtlive.model.events import MarketDataEvent, column_slice
+from rbtlive.model.slice_columns import Names, SliceColumns
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal import blocks, opening
 from rbtlive.runtime.journal.chain import row_bytes
@@ -295,7 +297,7 @@ def test_a_process_that_dies_at_any_step_of_packing_leaves_every_row(folder, tmp
     assert journal.pack()
     journal._connection = real
 
-    assert len(copies) >= 12
+    assert len(copies) >= 10
     for copy in copies:
         with begin(StateFolder(copy)) as again:
             assert (again.last_seq, again.cut, again.hash()) == (1_200, None, expected)
@@ -494,3 +496,34 @@ def test_a_closed_journal_says_that_it_is_closed(folder):
         list(journal.rows_of_kind(RowKind.NOTE))
     assert blocks.PACKED_AT_BYTES == 2 * blocks.BLOCK_BYTES
     assert Packed._fields == ("facts", "bars")
+
+
+@given(
+    prices=st.lists(
+        st.floats(0, 1e14) | st.sampled_from([0.0, 0.1, 1e-7, 123456789.123456, 1e13, 1 / 3]),
+        min_size=1,
+        max_size=12,
+    ),
+    wide=st.booleans(),
+)
+@settings(deadline=None)
+def test_floats_that_slices_were_made_of_pack_as_their_texts_do(prices, wide):
+    with Journal.in_memory() as journal:
+        for number, price in enumerate(prices):
+            when = START + timedelta(minutes=number)
+            value = {"open": price, "high": price, "low": price, "close": price, "volume": 7.0}
+            if wide:
+                names = Names(["B", "A"])
+                columns = SliceColumns(when, names, np.array([[price] * 2] * 4 + [[7.0, 0.5]]))
+                journal.append_event(column_slice(columns))
+            else:
+                journal.append_event(
+                    MarketDataEvent.of({"symbol": "A", "timestamp": when, **value})
+                )
+        journal.commit()
+        rows = list(journal.rows())
+        floats = journal._unpacked.floats
+
+        assert unpack(pack(rows, floats), first=1) == unpack(pack(rows), first=1) == rows
+        assert set(floats) <= {row.seq for row in rows}
+        assert floats

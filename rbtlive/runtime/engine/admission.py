@@ -239,6 +239,7 @@ class Intake:
         self._present = present
         self._foreign: deque[Event] = deque()
         self._last_stamp = _BEFORE_ALL
+        self._admitted_us = -1  # END of the last slice that was ordinary
         self._ordinary: OrdinarySlices | None = None
 
     def put(self, event: Event) -> None:
@@ -274,13 +275,16 @@ class Intake:
         elif event.timestamp > self._last_stamp:  # of a feed of this package
             self._last_stamp = event.timestamp
             return (event,)
-        last_us = state.market.last_slice_us
+        # Where the market stands at the last one that was admitted, that was the last.
+        now_us = state.market.now_us
+        last_us = now_us if now_us == self._admitted_us else state.market.last_slice_us
         if self._ordinary is None:
             latest = None if self._present is None else partial(self._latest, state)
             self._ordinary = OrdinarySlices(state, latest)
         taken = self._ordinary.taken(event, last_us)
         if taken is not None:
             self._last_stamp = taken.timestamp
+            self._admitted_us = us_of(taken.timestamp)
             return (taken,)
         if last_us is not None:
             last = datetime_of(last_us)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rbtlive.errors import JournalCorrupt
-from rbtlive.runtime.journal.packing import MOST_ROW_BYTES, Packed, Row, pack, unpack
+from rbtlive.runtime.journal.packing import MOST_ROW_BYTES, Packed, Row, SealedRow, pack, unpack
+from rbtlive.runtime.journal.unpacked_rows import UnpackedRows
 
 BLOCKS: Final = (
     "TABLE blocks (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, kinds TEXT NOT NULL, "
@@ -84,30 +86,61 @@ def _seal(before: bytes, block: Block) -> bytes:
     return digest.digest()
 
 
-def pack_oldest(connection: sqlite3.Connection, *, seed: bytes) -> int:
+def pack_oldest(
+    connection: sqlite3.Connection,
+    *,
+    seed: bytes,
+    kept: UnpackedRows,
+    least_bytes: int = BLOCK_BYTES,
+) -> int:
     """Move the oldest rows into a block of their own if it will be full without the
     last row there is, and return how much text they were; 0 if there are too few.
 
     Must be called outside of a transaction.
+
+    Args:
+        connection: The journal's.
+        seed: The header's checksum, where the seals begin.
+        kept: Rows that are known without a look at the file.
+        least_bytes: How much text a block has at least.
     """
-    rows, size = [], 0
-    waiting = connection.execute(f"{SELECT_ROW} ORDER BY seq LIMIT ?", (_MOST_ROWS + 1,)).fetchall()
-    for row in waiting[:-1]:
-        rows.append(row)
-        size += len(row[4]) + ROW_BYTES
-        if size >= BLOCK_BYTES:
-            break
-    if size < BLOCK_BYTES or size > MOST_ROW_BYTES:
+    packed_to, before = _last_block(connection, seed)
+    rows, size = _oldest(kept.after(packed_to) or _stored(connection))
+    if size < least_bytes or size > MOST_ROW_BYTES:
         return 0
-    packed = pack([_row_of(row) for row in rows])
-    kinds = ("," + ",".join(sorted({row[1].decode() for row in rows})) + ",").encode()
-    before = _seal_before(connection, rows[0][0], seed)
+    packed = pack([(*row[:5], row[6]) for row in rows], kept.floats)
+    kinds = ("," + ",".join(sorted({row[1] for row in rows})) + ",").encode()
     block = Block(rows[-1][0], rows[0][0], kinds, rows[-1][5], b"", *packed)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(INSERT_BLOCK, as_stored(block._replace(seal=_seal(before, block))))
     connection.execute("DELETE FROM rows WHERE seq <= ?", (block.last,))
     connection.execute("COMMIT")
+    kept.drop_through(block.last)
     return size
+
+
+# The rows of a block, and how much text they are.
+def _oldest(waiting: Sequence[SealedRow]) -> tuple[list[SealedRow], int]:
+    rows, size = [], 0
+    for row in islice(waiting, max(len(waiting) - 1, 0)):
+        rows.append(row)
+        size += len(row[4]) + ROW_BYTES
+        if size >= BLOCK_BYTES:
+            break
+    return rows, size
+
+
+def _stored(connection: sqlite3.Connection) -> list[SealedRow]:
+    found = connection.execute(f"{SELECT_ROW} ORDER BY seq LIMIT ?", (_MOST_ROWS + 1,)).fetchall()
+    return [(*_row_of(row)[:5], row[5], row[6]) for row in found]
+
+
+# Number of the last row that is packed, and the seal of its block.
+def _last_block(connection: sqlite3.Connection, seed: bytes) -> tuple[int, bytes]:
+    found = connection.execute(
+        "SELECT last, seal FROM blocks ORDER BY last DESC LIMIT 1"
+    ).fetchone()
+    return (0, seed) if found is None else (found[0], bytes(found[1]))
 
 
 def as_stored(block: Block) -> tuple[object, ...]:

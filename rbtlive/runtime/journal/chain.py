@@ -23,16 +23,13 @@ from rbtlive.runtime.journal.blocks import (
     RawRow,
     as_stored,
 )
-from rbtlive.runtime.journal.packing import Row
+from rbtlive.runtime.journal.packing import Row, SealedRow
 from rbtlive.runtime.journal.store import (
     IN_MEMORY,
     SQLITE_ERRORS,
     as_journal_error,
     is_truncated,
 )
-
-SealedRow = tuple[int, str, str, str, str, bytes, int]
-"""A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
 
 CHECKED_AT_ONCE_BYTES: Final = 1 << 20
 """Blocks of so many bytes are checked while a journal is opened for writing; of more
@@ -70,8 +67,9 @@ class Chain:
         sealed: list[SealedRow] = []
         size = self.waiting_bytes
         for seq, kind, type_name, ts, payload, wall_us in rows:
-            text = row_bytes(seq=seq, kind=kind, type_name=type_name, ts=ts, payload=payload)
-            checksum = sha256(checksum + text).digest()
+            # What `row_bytes` returns, a call less.
+            text = f'[{seq},"{kind}","{type_name}","{ts}",{payload}]\n'
+            checksum = sha256(checksum + text.encode()).digest()
             size += len(payload) + ROW_BYTES
             sealed.append((seq, kind, type_name, ts, payload, checksum, wall_us))
         return sealed, Chain(checksum, seq, size)

@@ -213,7 +213,7 @@ def encode_event(event: Event) -> str:
             text = _bar_text(symbol, bar, moment)
         else:
             text = ",".join(_bar_text(symbol, bars[symbol], moment) for symbol in sorted(bars))
-        return f'{{"bars":{{{text}}}{_added_text(event, _SLICE_ADDED)}}}'
+        return f'{{"bars":{{{text}}}{_added_text(event, _SLICE_ADDED) if _SLICE_ADDED else ""}}}'
     optional = event.written_if_set
     return canonical_json(
         {
@@ -293,8 +293,8 @@ def _bar_text(symbol: str, bar: Bar, moment: datetime) -> str:
         text += f'"symbol":{_quoted(bar.symbol)},'
     if facts["timestamp"] is not moment and facts["timestamp"] != moment:
         text += f'"timestamp":"{datetime_text(bar.timestamp)}",'
-    volume = decimal_text(facts["volume"])
-    return f'{_quoted(symbol)}:{{{text}"volume":"{volume}"{_added_text(bar, BAR_DEFAULTS)}}}'
+    added = _added_text(bar, BAR_DEFAULTS) if BAR_DEFAULTS else ""
+    return f'{_quoted(symbol)}:{{{text}"volume":"{decimal_text(facts["volume"])}"{added}}}'
 
 
 # Fields with a default that a slice or a bar has beside those written below: written
@@ -303,8 +303,6 @@ _SLICE_ADDED = {name: default for name, default in SLICE_DEFAULTS.items() if nam
 
 
 def _added_text(model: BaseModel, added: dict[str, Any]) -> str:
-    if not added:
-        return ""
     values = model.__dict__
     return "".join(
         f",{_quoted(name)}:{canonical_json(values[name])}"

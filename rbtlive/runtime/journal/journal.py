@@ -38,6 +38,7 @@ from rbtlive.runtime.journal.forked_sqlite import OPEN
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.packing import Row
 from rbtlive.runtime.journal.state_folder import new_run_id
+from rbtlive.runtime.journal.unpacked_rows import UnpackedRows
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096
@@ -252,6 +253,8 @@ class Journal(RecordedRun):
         self._committing = False
         self._closed = False
         self._words: dict[str, str] = {}
+        self._unpacked = UnpackedRows()
+        self._unpacked = UnpackedRows()
         self._over = super().ended
         self._custody = None if path is None else Custody(path, lock)
         self._pid = os.getpid()
@@ -283,10 +286,16 @@ class Journal(RecordedRun):
 
     def append_event(self, event: Event, *, kind: str = _INPUT) -> int:
         """Write an event down and return its row's number."""
-        if type(event) is MarketDataEvent and event.columns is not None:
-            self._unwritten[self._last_seq + 1] = event.columns
-            return self._append(kind, event.event_type, event.timestamp, "")
-        return self._append(kind, event.event_type, event.timestamp, encode_event(event))
+        if type(event) is not MarketDataEvent:
+            return self._append(kind, event.event_type, event.timestamp, encode_event(event))
+        if "bars" in event.__dict__:
+            seq = self._append(kind, event.event_type, event.timestamp, encode_event(event))
+            self._unpacked.note_bars(seq, event)
+            return seq
+        columns = event.columns
+        assert columns is not None
+        self._unwritten[self._last_seq + 1] = columns
+        return self._append(kind, event.event_type, event.timestamp, "")
 
     def append(self, kind: str, type_name: str, *, timestamp: datetime, payload: object) -> int:
         """Write a fact down and return its row's number.
@@ -357,6 +366,7 @@ class Journal(RecordedRun):
         self._chain, self._buffer, self._committing = chain, [], False
         if durable:
             self._durable_seq = self._chain.seq
+        self._unpacked.extend(rows)
         self._note_commit(durable=durable)
 
     def pack(self) -> bool:
@@ -372,7 +382,7 @@ class Journal(RecordedRun):
         self._check()
         self._committing = True
         try:
-            size = pack_oldest(self._connection, seed=self._seed)
+            size = pack_oldest(self._connection, seed=self._seed, kept=self._unpacked)
         except store.SQLITE_ERRORS as error:
             self._fail(error)
         self._chain.waiting_bytes = self._chain.waiting_bytes - size if size else 0
@@ -480,6 +490,8 @@ class Journal(RecordedRun):
             row if row[0] not in unwritten else (*row[:4], columns_text(unwritten[row[0]]), row[5])
             for row in self._buffer
         ]
+        for seq, columns in unwritten.items():
+            self._unpacked.note_columns(seq, columns)
         self._unwritten = {}
 
     # Returns a plain string, whatever enumeration it is a member of: SQLite takes three
@@ -531,6 +543,8 @@ class Journal(RecordedRun):
         self._write_out()
         (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
         written = [row for row in self._buffer if row[0] <= stored]
+        self._unpacked.forget()
+        self._unpacked.forget()
         chain = self._chain.seal(written)[1]
         self._chain, self._buffer = chain, self._buffer[len(written) :]
 

@@ -11,9 +11,11 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -32,6 +34,8 @@ Steps: TypeAlias = "NDArray[np.int64]"
 
 Row = tuple[int, str, str, str, str, int]
 """seq, kind, type, ts, payload, wall_us."""
+SealedRow = tuple[int, str, str, str, str, bytes, int]
+"""A row as it is stored: seq, kind, type, ts, payload, checksum, wall_us."""
 
 MOST_BYTES: Final = 1 << 25
 """What a packed stretch may unpack to."""
@@ -42,7 +46,9 @@ MOST_BARS: Final = 1 << 18
 _LEVEL: Final = 6
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENTS: Final = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\n)*")
-_NUMBER: Final = r"((?:0|[1-9]\d{0,14})(?:\.\d{0,11}[1-9])?)"
+_DECIMAL: Final = r"(?:0|[1-9]\d{0,14})(?:\.\d{0,11}[1-9])?"
+_NUMBERS: Final = re.compile(rf"(?:{_DECIMAL}\n)*")
+_NUMBER: Final = f"({_DECIMAL})"
 _BAR: Final = re.compile(
     r'("(?:[^"\\]|\\.)*"):\{"close":"'
     + r'","'.join([_NUMBER, *(rf'{name}":"{_NUMBER}' for name in ("high", "low", "open"))])
@@ -53,6 +59,23 @@ _BEGIN, _END = '{"bars":{', "}}"
 # Characters of a bar beside its symbol and numbers, its comma or brace included.
 _FIXED: Final = len(':{"close":"","high":"","low":"","open":"","volume":""},')
 _MOST_KNOWN: Final = 1 << 15
+SliceFloats = tuple[tuple[str, ...], Sequence[tuple[float, ...]]]
+"""Symbols, sorted; open, high, low, close and volume of each. They are what the slice's
+text says: floats, each with its shortest decimals.
+"""
+_NOTHING: Final[Mapping[int, SliceFloats]] = {}
+_SLICE: Final = "MarketDataEvent"
+# What stands between the quotes of slices that are written one after the other; a bar
+# that is not the first begins with "},".
+_NAME, _NUMBER_HERE = None, ""
+_SLICE_FRAME: Final = ["}}}{", "bars"]
+_BAR_FRAME: Final = [
+    *(":{", _NAME, ":{"),
+    *("close", ":", _NUMBER_HERE, ",", "high", ":", _NUMBER_HERE, ","),
+    *("low", ":", _NUMBER_HERE, ",", "open", ":", _NUMBER_HERE, ","),
+    *("volume", ":", _NUMBER_HERE),
+]
+_EXACT_CHARACTERS: Final = 16  # 15 digits and a point
 _MOST_MANTISSA: Final = 10**15  # a float of so many digits is exact once it is rounded
 
 
@@ -68,13 +91,20 @@ class Packed(NamedTuple):
     bars: bytes
 
 
-def pack(rows: Sequence[Row]) -> Packed:
-    """Return rows that follow each other, packed."""
-    cells = [_cells_of(row[4]) if row[2] == "MarketDataEvent" else None for row in rows]
-    try:
-        return _columns(rows, cells)
-    except _UnfitError:
-        return _columns(rows, [None] * len(rows))
+def pack(rows: Sequence[Row], floats: Mapping[int, SliceFloats] = _NOTHING) -> Packed:
+    """Return rows that follow each other, packed.
+
+    Args:
+        rows: The rows.
+        floats: What slices among them were made of, by the row's number; the text of
+            any other slice is read.
+    """
+    for find in (partial(_slices_known, floats), _slices_alike, _slices_of, _slices_as_texts):
+        slices = find(rows)
+        if slices is not None:
+            with suppress(_UnfitError):
+                return _columns(rows, slices)
+    raise AssertionError("as texts rows always fit")
 
 
 def unpack(packed: Packed, *, first: int, with_bars: bool = True) -> list[Row]:
@@ -100,6 +130,105 @@ class _UnfitError(Exception):
     pass
 
 
+def _slices_as_texts(rows: Sequence[Row]) -> _Slices:
+    return _Slices([0] * len(rows), [], [], [])
+
+
+# The slices among rows if all are known and have the same symbols; None if not.
+def _slices_known(floats: Mapping[int, SliceFloats], rows: Sequence[Row]) -> _Slices | None:
+    if not floats:
+        return None
+    known = [floats.get(row[0]) for row in rows if row[2] == _SLICE]
+    if not known or known[0] is None:
+        return None
+    symbols = known[0][0]
+    bars: list[tuple[float, ...]] = []
+    for slice_ in known:
+        if slice_ is None or slice_[0] != symbols:
+            return None
+        bars.extend(slice_[1])
+    columns = np.array(bars, dtype=np.float64).T
+    if np.signbit(columns).any():
+        return None
+    shapes = [int(row[2] == _SLICE) for row in rows]
+    quoted = tuple(map(canonical_json, symbols))
+    return _Slices(shapes, [quoted], [(len(symbols), len(known))], columns[[3, 1, 2, 0, 4]])
+
+
+class _Slices(NamedTuple):
+    """The bars of some rows.
+
+    Attributes:
+        shapes: Of each row which symbols it has, by their number in `symbols`, from 1
+            on; 0 if it is no slice of plain bars.
+        symbols: Each in quotes.
+        sizes: Of each of these how many symbols and how many slices it has.
+        columns: Closes, highs, lows, opens and volumes as texts, or as floats of which
+            the text has the shortest decimals; slice after slice of the first symbols,
+            then of the next ones.
+    """
+
+    shapes: list[int]
+    symbols: list[tuple[str, ...]]
+    sizes: list[tuple[int, int]]
+    columns: Any
+
+
+# The slices among rows if all have the same symbols and are plain, at a fifth of the
+# cost of `_slices_of`; None if not.
+def _slices_alike(rows: Sequence[Row]) -> _Slices | None:
+    payloads = [row[4] for row in rows if row[2] == _SLICE]
+    if not payloads:
+        return None
+    parts = "".join(payloads).split('"')
+    step, rest = divmod(len(parts) - 1, len(payloads))
+    width, more = divmod(step - len(_SLICE_FRAME), len(_BAR_FRAME))
+    if rest or more or width < 1 or len(payloads) * width > MOST_BARS:
+        return None
+    frame = [*_SLICE_FRAME, *_BAR_FRAME * width]
+    frame[len(_SLICE_FRAME) + len(_BAR_FRAME) :: len(_BAR_FRAME)] = ["},"] * (width - 1)
+    parts[0], last = "}}}" + parts[0], parts.pop()
+    if last != "}}}":
+        return None
+    names, numbers = [], []
+    for place, expected in enumerate(frame):
+        found = parts[place::step]
+        if expected is _NAME:
+            names.append(found[0])
+            expected = found[0]  # noqa: PLW2901 - all have the name of the first
+        if expected is _NUMBER_HERE:
+            numbers.append(found)
+        elif found.count(expected) != len(found):
+            return None
+    flat = list(chain.from_iterable(numbers))
+    if _NUMBERS.fullmatch("\n".join(flat) + "\n") is None:
+        return None
+    columns = [list(chain.from_iterable(zip(*numbers[at::5], strict=True))) for at in range(5)]
+    shapes = [int(row[2] == _SLICE) for row in rows]
+    symbols = tuple([f'"{name}"' for name in names])
+    return _Slices(shapes, [symbols], [(width, len(payloads))], columns)
+
+
+# The slices of plain bars among rows.
+def _slices_of(rows: Sequence[Row]) -> _Slices:
+    numbers: dict[tuple[str, ...], int] = {}
+    bars: list[list[list[tuple[str, ...]]]] = []
+    shapes = []
+    for row in rows:
+        cells = _cells_of(row[4]) if row[2] == _SLICE else None
+        if cells is None:
+            shapes.append(0)
+            continue
+        number = numbers.setdefault(tuple([cell[0] for cell in cells]), len(numbers) + 1)
+        if number > len(bars):
+            bars.append([])
+        bars[number - 1].append(cells)
+        shapes.append(number)
+    flat = zip(*chain.from_iterable(chain.from_iterable(bars)), strict=True)
+    sizes = [(len(slices[0]), len(slices)) for slices in bars]
+    return _Slices(shapes, list(numbers), sizes, list(flat)[1:])
+
+
 # The bars of a slice as texts (symbol, close, high, low, open, volume); None if it has
 # anything else.
 def _cells_of(payload: str) -> list[tuple[str, ...]] | None:
@@ -112,34 +241,23 @@ def _cells_of(payload: str) -> list[tuple[str, ...]] | None:
     return cells if whole and len(cells) <= MOST_BARS else None
 
 
-def _columns(rows: Sequence[Row], cells: Sequence[list[tuple[str, ...]] | None]) -> Packed:
+def _columns(rows: Sequence[Row], slices: _Slices) -> Packed:
     words: dict[tuple[str, str], int] = {}
-    shapes: dict[tuple[str, ...], int] = {}
-    of_shape: list[list[list[tuple[str, ...]]]] = []
-    numbers, texts = [], []
-    for row, bars in zip(rows, cells, strict=True):
-        numbers.append(words.setdefault((row[1], row[2]), len(words)))
-        if bars is None:
-            texts.append(row[4])
-            continue
-        symbols = tuple([bar[0] for bar in bars])
-        shape = shapes.setdefault(symbols, len(shapes))
-        if shape == len(of_shape):
-            of_shape.append([])
-        of_shape[shape].append(bars)
-        numbers[-1] += (shape + 1) << 16
+    numbers = [words.setdefault((row[1], row[2]), len(words)) for row in rows]
+    texts = [row[4] for row, shape in zip(rows, slices.shapes, strict=True) if not shape]
     moments = _moments_of([row[3] for row in rows])
     walls = np.array([row[5] for row in rows], dtype=np.int64)
-    columns = [np.array(numbers, dtype=np.int64), _steps(walls)]
+    shapes = np.array(slices.shapes, dtype=np.int64) << 16
+    columns = [np.array(numbers, dtype=np.int64) + shapes, _steps(walls)]
     if moments is None:
         texts += [row[3] for row in rows]
     else:
         columns.append(_steps(moments))
-    scales, bar_columns = _bar_columns(of_shape)
+    scales, bar_columns = _bar_columns(slices)
     planes, bar_planes = ([_planes(c) for c in some] for some in (columns, bar_columns))
     head = {
         "words": [list(word) for word in words],
-        "shapes": [_plain(symbols) for symbols in shapes],
+        "shapes": [_plain(symbols) for symbols in slices.symbols],
         "rows": len(rows),
         "widths": [width for width, _data in planes],
         "scales": scales,
@@ -168,25 +286,20 @@ def _moments_of(texts: list[str]) -> Steps | None:
         return None
 
 
-def _bar_columns(of_shape: list[list[list[tuple[str, ...]]]]) -> tuple[list[int], list[Steps]]:
-    if not any(bars for slices in of_shape for bars in slices):
+def _bar_columns(slices: _Slices) -> tuple[list[int], list[Steps]]:
+    if not len(slices.columns):
         return [], []
-    flat = list(zip(*chain.from_iterable(chain.from_iterable(of_shape)), strict=True))[1:]
-    scales = [_scale_of(texts) for texts in flat]
     # One scale for prices: what a bar's are apart is small then.
-    scales = [max(scales[:4])] * 4 + scales[4:]
-    closes, highs, lows, opens, volumes = (
-        _mantissas(texts, scale) for texts, scale in zip(flat, scales, strict=True)
-    )
+    prices, scale = _mantissas(slices.columns[:4])
+    (volumes,), volume_scale = _mantissas(slices.columns[4:])
+    closes, highs, lows, opens = prices
     before = []
     at = 0
-    for slices in of_shape:
-        width = len(slices[0])
-        size = width * len(slices)
-        before.append(_before(closes[at : at + size], width))
-        at += size
+    for width, count in slices.sizes:
+        before.append(_before(closes[at : at + width * count], width))
+        at += width * count
     expected = np.concatenate(before)
-    return [scales[0], scales[4]], [
+    return [scale, volume_scale], [
         closes - expected,
         opens - expected,
         highs - np.maximum(opens, closes),
@@ -204,15 +317,31 @@ def _before(closes: Steps, width: int) -> Steps:
     return before
 
 
-def _scale_of(texts: Sequence[str]) -> int:
-    return max(map(len, _DECIMALS.findall("\n".join(texts))), default=0)
-
-
-def _mantissas(texts: Sequence[str], scale: int) -> Steps:
-    numbers = np.array(list(map(float, texts))) * 10.0**scale
+# Numbers without their point, as rows of a matrix, and how many digits were behind it.
+def _mantissas(columns: Any) -> tuple[Steps, int]:
+    if isinstance(columns, np.ndarray):
+        values, texts = columns, None
+    else:
+        values, texts = np.array([list(map(float, texts)) for texts in columns]), columns
+    scale = _scale_of(values, texts)
+    numbers = np.rint(values * 10.0**scale)
     if numbers.max() >= _MOST_MANTISSA:
         raise _UnfitError
-    return np.rint(numbers).astype(np.int64)
+    return numbers.astype(np.int64), scale
+
+
+# The most digits behind a point. A number of up to 15 digits is the shortest of its
+# float: of those the floats tell.
+def _scale_of(values: Any, texts: Sequence[Sequence[str]] | None) -> int:
+    if texts is None or max([max(map(len, some)) for some in texts]) <= _EXACT_CHARACTERS:
+        for scale in range(_EXACT_CHARACTERS):
+            power = 10.0**scale
+            if (np.rint(values * power) / power == values).all():
+                return scale
+    if texts is None:
+        raise _UnfitError
+    found = (_DECIMALS.findall("\n".join(some)) for some in texts)
+    return max(map(len, chain.from_iterable(found)), default=0)
 
 
 def _steps(values: Steps) -> Steps:

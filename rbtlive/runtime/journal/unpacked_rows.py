@@ -1,0 +1,84 @@
+"""The newest rows of an open journal as they were written, so that packing them needs
+no look at the file.
+
+The rule: what is kept here is in the file too. Where it may not be all that is to be
+packed next, the file is asked instead.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from rbtlive.model.bar import BAR_DEFAULTS
+from rbtlive.model.events import SLICE_DEFAULTS, MarketDataEvent
+from rbtlive.model.slice_columns import SliceColumns
+from rbtlive.runtime.journal.packing import SealedRow, SliceFloats
+
+_HAS_MORE: Final = bool(BAR_DEFAULTS) or SLICE_DEFAULTS.keys() != {"priority", "event_type"}
+_MOST_ROWS: Final = 1 << 13
+_MOST_CHARACTERS: Final = 1 << 20
+
+
+class UnpackedRows:
+    """The rows of one journal that are committed and not packed.
+
+    Attributes:
+        floats: What slices among them, and among those to be committed next, were made
+            of, by the row's number.
+    """
+
+    def __init__(self) -> None:
+        self.floats: dict[int, SliceFloats] = {}
+        self._rows: deque[SealedRow] = deque()
+        self._characters = 0
+
+    def note_bars(self, seq: int, event: MarketDataEvent) -> None:
+        """Note what a slice of one bar is made of, if its text says that alone."""
+        facts = event.__dict__
+        bars = facts["bars"]
+        if len(bars) == 1 and not _HAS_MORE:
+            for symbol, bar in bars.items():
+                values = bar.__dict__
+                if (
+                    "_plain" in values
+                    and values["timestamp"] is facts["timestamp"]
+                    and values["symbol"] == symbol
+                ):
+                    self.floats[seq] = (symbol,), (values["_floats"],)
+
+    def note_columns(self, seq: int, columns: SliceColumns) -> None:
+        """Note what a slice of columns is made of, if it is not bars."""
+        if columns.made is None and not _HAS_MORE:
+            names, rows = columns.names, columns.rows()
+            symbols = tuple([names.symbols[at] for at in names.order])
+            self.floats[seq] = symbols, [rows[at] for at in names.order]
+
+    def extend(self, rows: Sequence[SealedRow]) -> None:
+        """Keep rows that were committed now."""
+        self._rows.extend(rows)
+        self._characters += sum([len(row[4]) for row in rows])
+        if len(self._rows) > _MOST_ROWS or self._characters > _MOST_CHARACTERS:
+            self.forget()
+
+    def after(self, seq: int) -> Sequence[SealedRow]:
+        """Return the rows after a packed one, oldest first; none where some are not
+        known.
+        """
+        rows = self._rows
+        return rows if rows and rows[0][0] == seq + 1 else ()
+
+    def drop_through(self, seq: int) -> None:
+        """Let go of the rows up to one that was packed."""
+        rows, floats = self._rows, self.floats
+        while rows and rows[0][0] <= seq:
+            row = rows.popleft()
+            self._characters -= len(row[4])
+            floats.pop(row[0], None)
+
+    def forget(self) -> None:
+        """Let go of all."""
+        self._rows.clear()
+        self.floats.clear()
+        self._characters = 0
