@@ -26,7 +26,7 @@ from rbtlive.core.state.record import (
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset
-from rbtlive.model.foreign_text import text_of
+from rbtlive.model.foreign_text import as_utf8, text_of
 from rbtlive.model.number import ENGINE_CONTEXT, MONEY_QUANTUM
 from rbtlive.model.order_facts import Transaction
 from rbtlive.research import expanding
@@ -218,7 +218,7 @@ def column_name(name: object) -> str:
     """Return the column of a recorded variable: its name, or its symbol if an asset was
     used as one.
     """
-    return name.symbol if isinstance(name, Asset) else str(name)
+    return name.symbol if isinstance(name, Asset) else as_utf8(str(name))
 
 
 def recorded_series(name: str, values: Sequence[Any]) -> pl.Series:

@@ -7,11 +7,11 @@ compared as the journal has it, order by order.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
+from json import loads
 from typing import Any
 
 from rbtlive.core.trading_core import TradingCore
@@ -64,7 +64,7 @@ class Asked:
 def asked_of(core: TradingCore, commands: Sequence[Command]) -> list[Asked]:
     """Return what a core asked for in its current step."""
     when = moment_of(core)
-    return [Asked(when, type(c).__name__, json.loads(canonical_json(c))) for c in commands]
+    return [Asked(when, type(c).__name__, loads(canonical_json(c))) for c in commands]
 
 
 def asked_in(rows: Sequence[JournalRow]) -> list[Asked]:

@@ -18,6 +18,7 @@ from typing import Protocol
 from rbtlive.model.bar import aware_utc
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_time_ns = time.time_ns  # as it is at import: a strategy may put another one in its place
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -56,7 +57,7 @@ class SystemClock:
 
     def now_us(self) -> int:
         """Return the time of day in microseconds since 1970, UTC."""
-        return time.time_ns() // 1000
+        return _time_ns() // 1000
 
     monotonic_ns = staticmethod(_elapsed())
 

@@ -468,3 +468,19 @@ def test_cancelling_the_reader_passes_through_and_closes_the_source():
         return closed
 
     assert asyncio.run(scenario()) == [True]
+
+
+@pytest.mark.parametrize("listed", [False, True], ids=["rows", "lists"])
+def test_a_source_may_use_one_row_for_all_its_bars(listed):
+    async def reusing():
+        row = {"symbol": "A"}
+        rows = [row]
+        for number in range(100):
+            row.update(bar(number))
+            yield rows if listed else row
+        row.clear()
+        rows.clear()
+
+    feed = configured(reusing())
+
+    assert asyncio.run(collect(feed)) == [(number, "A") for number in range(100)]

@@ -4,9 +4,16 @@ and what cannot be is named.
 
 from __future__ import annotations
 
+import builtins
+import copy
+import datetime as dt
 import decimal
+import json
 import os
+import pickle
 import threading
+import time
+from decimal import Decimal
 
 import pytest
 
@@ -173,3 +180,102 @@ def test_a_parameter_of_any_kind_is_recorded_and_the_run_carried_on(tmp_path, va
 def test_names_of_parameters_must_be_texts():
     with pytest.raises(errors.InvalidSetting, match="names of params must be texts: was 1"):
         rbt.backtest(Steady, daily_frame(BARS), params={1: 2}, progress=False)
+
+
+def copied(how):
+    def odd(_self, context):
+        how(context)
+
+    return odd
+
+
+@pytest.mark.parametrize(
+    "how", [copy.copy, copy.deepcopy, pickle.dumps], ids=["copy", "deepcopy", "pickle"]
+)
+def test_a_context_is_not_copied_and_the_error_says_what_can_be(how, tmp_path):
+    session = run(whole(doing(copied(how)), tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    (failure,) = session.engine.core.callbacks.failures
+    assert isinstance(failure, TypeError)
+    assert str(failure).startswith("a strategy's context cannot be copied or pickled")
+    assert "copy.deepcopy(context.prices)" in str(failure)
+
+
+def recursing(self, context):
+    recursing(self, context)
+
+
+def test_a_callback_that_calls_itself_for_ever_is_one_failure_named_with_its_line(tmp_path):
+    session = run(whole(doing(recursing), tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    assert session.state == "stopped"
+    assert session.context.bars == BARS
+    (text,) = [line for line in session.logs if "failed" in line]
+    assert "RecursionError" in text
+    assert "in recursing, line" in text
+    assert len(text) < 2_000
+
+
+def test_a_long_text_of_an_exception_is_shortened_in_the_log(tmp_path):
+    def odd(_self, _context):
+        raise ValueError("x" * 1_000_000)
+
+    session = run(whole(doing(odd), tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    (text,) = [line for line in session.logs if "failed" in line]
+    assert "x… (1,000,000 characters)" in text
+    assert len(text) < 40_000
+
+
+REPLACED = [
+    (json, "dumps", lambda *_given, **_more: "{}"),
+    (json, "loads", lambda *_given, **_more: {}),
+    (time, "time", lambda: 0.0),
+    (time, "time_ns", lambda: 0),
+    (os, "getpid", lambda: 1),
+    (builtins, "open", None),
+    (builtins, "print", None),
+    (dt, "datetime", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "other"), REPLACED, ids=[name for _module, name, _other in REPLACED]
+)
+def test_a_run_is_whole_whatever_a_strategy_puts_in_the_place_of_a_function(
+    module, name, other, tmp_path, monkeypatch
+):
+    plain = rbt.backtest(Steady, daily_frame(BARS), progress=False)
+    strategy = doing(lambda _self, _context: monkeypatch.setattr(module, name, other))
+
+    session = run(whole(strategy, tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    assert session.state == "stopped"
+    assert session.engine.failure is None
+    begun_us, *_, ended_us = [row.wall_us for row in recorded_rows(session)]
+    assert 0 < begun_us <= ended_us
+    monkeypatch.undo()
+    assert same(plain, session.result())
+    assert session.parity().identical
+
+
+def recorded_rows(session):
+    with session._recorded() as recorded:
+        return list(recorded.rows())
+
+
+@pytest.mark.parametrize("value", [Decimal("sNaN"), Decimal("-sNaN1"), Decimal("NaN")])
+def test_a_recorded_decimal_that_is_no_number_is_missing(value, tmp_path):
+    strategy = doing(lambda self, _context: self.record(x=value))
+
+    session = run(whole(strategy, tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    assert session.result().performance["x"].to_list() == [None] * BARS
+
+
+def test_a_recorded_name_of_half_a_character_is_shown_by_its_escape(tmp_path):
+    strategy = doing(lambda self, _context: self.record(**{"\ud800": 1}))
+
+    session = run(whole(strategy, tmp_path, feed=rbt.ReplayFeed(daily_frame(BARS))))
+
+    assert session.result().performance["\\ud800"].to_list()[-1] == 1.0

@@ -526,4 +526,4 @@ def test_floats_that_slices_were_made_of_pack_as_their_texts_do(prices, wide):
 
         assert unpack(pack(rows, floats), first=1) == unpack(pack(rows), first=1) == rows
         assert set(floats) <= {row.seq for row in rows}
-        assert floats
+        assert floats or not all(price == 0 or price >= 1e-30 for price in prices)

@@ -8,7 +8,7 @@ setting; it never changes what was booked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from rbtlive.core.actions.error_notes import note_step
 from rbtlive.core.actions.user_code import note_where, user_line
@@ -28,9 +28,17 @@ ENDS_PROGRAMS = (SystemExit, KeyboardInterrupt)
 """What a callback that raises it ends its run with, whatever on_error says."""
 
 
+MOST_CHARACTERS: Final = 4_000
+"""Of an exception's text so many are shown."""
+
+
 def describe_error(failure: BaseException) -> str:
-    """Return an exception's class and text; a user's own may even fail to print."""
+    """Return an exception's class and text, of a long one the beginning; a user's own
+    may even fail to print.
+    """
     text = text_of(failure)
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}… ({len(text):,} characters)"
     return f"{type(failure).__name__}: {text}" if text else type(failure).__name__
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from rbtlive.model.foreign_text import as_utf8
 from rbtlive.model.number import Number
 
-PLAIN: Final = frozenset({type(None), bool, float, Decimal, Number, date, datetime})
+PLAIN: Final = frozenset({type(None), bool, float, Number, date, datetime})
 """Types whose values are kept as they are."""
 MOST: Final = 1 << 62
 """Whole numbers below it are kept without a look at how long they are."""
@@ -35,6 +35,8 @@ def kept_value(value: Any) -> Any:
         return _kept_text(str.__getitem__(value, slice(None)))  # a plain one, whatever it was
     if isinstance(value, int):
         return _kept_number(value)
+    if isinstance(value, Decimal):  # a signalling NaN raises wherever it is read
+        return value if not value.is_snan() else Decimal("NaN")
     if isinstance(value, float):
         return value if type(value).__module__ == "numpy" else float.__add__(value, 0.0)
     if isinstance(value, (list, tuple, dict, set, frozenset)):

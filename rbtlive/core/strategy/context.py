@@ -8,7 +8,7 @@ set on it is the user's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
@@ -102,6 +102,12 @@ class Context(TradingMethods):
     def __repr__(self) -> str:
         own = sorted(name for name in vars(self) if not name.startswith("_"))
         return f"Context({', '.join(own)})"
+
+    def __reduce_ex__(self, _protocol: Any, /) -> NoReturn:
+        raise TypeError(
+            "a strategy's context cannot be copied or pickled: it is the run itself, with its "
+            "orders and positions; copy what you keep on it, e.g. copy.deepcopy(context.prices)"
+        )
 
 
 class TradingAlgorithm(TradingMethods):

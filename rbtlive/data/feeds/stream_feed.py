@@ -27,7 +27,7 @@ from itertools import chain
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
-from rbtlive.data.feeds.bounded import taken
+from rbtlive.data.feeds.bounded import MOST_BARS, taken
 from rbtlive.data.feeds.data_feed import DataFeed, FeedPlan, Sleep
 from rbtlive.data.feeds.opening import Connect, NoStreamError, Opening, as_connect, close
 from rbtlive.data.feeds.slices import SliceBuilder
@@ -437,7 +437,7 @@ class _Reader:
         items, signal = self.items, self._signal
         try:
             async for item in self._stream:
-                items.append(item)
+                items.append(_as_it_is(item))
                 self.received += 1
                 signal.set()
                 while len(items) >= _READ_AHEAD:
@@ -454,6 +454,16 @@ class _Reader:
             self.error = _lost(exit_)
         self.finished = True  # not so if it was cancelled
         self._signal.set()
+
+
+# What a source gave, as it is now: one may use the same row for each of its bars, and
+# is read ahead.
+def _as_it_is(item: object) -> object:
+    if type(item) is dict:
+        return item.copy()
+    if type(item) is list and len(item) <= MOST_BARS:
+        return [one.copy() if type(one) is dict else one for one in item]
+    return item
 
 
 def _begun(builder: SliceBuilder) -> int:

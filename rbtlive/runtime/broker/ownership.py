@@ -8,10 +8,10 @@ reads those of the others on the same account. Nobody writes another run's file.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,12 @@ class Ownership:
             "positions": {symbol: plain_text(n) for symbol, n in sorted(positions.items()) if n},
             "cash": plain_text(cash),
         }
-        self._write(json.dumps(facts | {"running": True}))
+        self._write(dumps(facts | {"running": True}))
 
     def release(self) -> None:
         """Say that this run was stopped."""
         if self._facts is not None:
-            self._write(json.dumps(self._facts | {"running": False}))
+            self._write(dumps(self._facts | {"running": False}))
 
     def _write(self, text: str) -> None:
         if self._folder is None or text == self._published:
@@ -111,7 +111,7 @@ class Ownership:
             known = self._read.get(path)
             if known is not None and known[0] == stamp:
                 return known[1], known[2]
-            facts: dict[str, Any] = json.loads(path.read_text())
+            facts: dict[str, Any] = loads(path.read_text())
             run = OtherRun(
                 name,
                 str(facts["run_id"]),

@@ -6,10 +6,10 @@ it fails, all is as it was.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json import loads
 from typing import Any
 
 from rbtlive.core.state.record import SessionRow
@@ -64,7 +64,7 @@ def begin(
     Raises:
         Exception: what `initialize` raised.
     """
-    state: dict[str, Any] = json.loads(canonical_json(session_state))  # as a recovery will read it
+    state: dict[str, Any] = loads(canonical_json(session_state))  # as a recovery will read it
     core = new_core()
     messages: list[tuple[str, str]] = [("info", f"the run goes on with a change: {change}")]
     closed: list[tuple[SessionRow, str]] = []

@@ -7,13 +7,13 @@ escaped. Reading builds known classes only and runs no code.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from json import JSONDecoder
 from json.encoder import encode_basestring_ascii as _quoted
 from operator import itemgetter
 from typing import Any
@@ -32,13 +32,14 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.slice_columns import SliceColumns
 
-_scan: Any = vars(json.JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
+_scan: Any = vars(JSONDecoder())["scan_once"]  # `json.loads` takes as long again to come to it
 _numbers_of = itemgetter(*OHLCV)
 _ENVELOPE = frozenset({"timestamp", "priority", "event_type"})
 _MOST_KNOWN = 1 << 14
 _known: dict[str, tuple[Decimal, float]] = {}
 _NAMES_OF_A_BAR = {*OHLCV, "symbol", "timestamp"}
 _UNREADABLE = (ValidationError, ValueError, TypeError, KeyError, AttributeError, InvalidOperation)
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 _TWO_DIGITS = tuple(f"{number:02d}" for number in range(60))
 _MOST_DATES = 4096
 _dates: dict[int, str] = {}
@@ -258,7 +259,7 @@ def decode_event(type_name: str, *, timestamp: datetime, payload: str) -> Event:
 
 def _scalar_text(value: object) -> str | None:
     if value is None or value is True or value is False:
-        return json.dumps(value)
+        return _CONSTANTS[value]
     if isinstance(value, Enum):
         return canonical_json(value.value)
     if isinstance(value, str):

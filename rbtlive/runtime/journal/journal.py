@@ -7,13 +7,13 @@ know.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from json import loads
+from os import getpid
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Self
 
@@ -90,7 +90,7 @@ class JournalRow(NamedTuple):
 
     def data(self) -> Any:
         """Return the payload as plain lists, mappings, strings and numbers."""
-        return json.loads(self.payload)
+        return loads(self.payload)
 
     def event(self) -> Event:
         """Return the event that the row records.
@@ -118,7 +118,7 @@ class RecordedRun:
     def __init__(self, path: Path) -> None:
         self.path: Path | None = path
         self.cut: TailCut | None = None
-        self._pid = os.getpid()
+        self._pid = getpid()
         self._connection = store.connect_read_only(path)
         OPEN.add(self)
         try:
@@ -134,7 +134,7 @@ class RecordedRun:
     @property
     def is_foreign(self) -> bool:
         """Whether this was opened by the process that this one was forked from."""
-        return self._pid != os.getpid()
+        return self._pid != getpid()
 
     @property
     def run_id(self) -> str:
@@ -257,7 +257,7 @@ class Journal(RecordedRun):
         self._unpacked = UnpackedRows()
         self._over = super().ended
         self._custody = None if path is None else Custody(path, lock)
-        self._pid = os.getpid()
+        self._pid = getpid()
         OPEN.add(self)
 
     @classmethod

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import socket
 import stat
 import sys
 import weakref
+from json import dumps, loads
 from pathlib import Path
 
 from rbtlive.errors import JournalUnwritable, SessionLocked, UnsafeStateFolder
@@ -64,7 +64,7 @@ class SessionLock:
             raise SessionLocked(
                 f"session {name!r} is held by {holder}; stop it there, or attach under another name"
             ) from None
-        facts = json.dumps({"pid": os.getpid(), "host": socket.gethostname()[:200], "since": since})
+        facts = dumps({"pid": os.getpid(), "host": socket.gethostname()[:200], "since": since})
         self._write(0, facts.ljust(_TEXT_BYTES - 1) + "\n")
         _held.add(self)
 
@@ -165,7 +165,7 @@ def missing(path: Path, was: os.stat_result) -> str | None:
 def _holder(file: int) -> str:
     os.lseek(file, 0, os.SEEK_SET)
     try:
-        facts = json.loads(os.read(file, _TEXT_BYTES))
+        facts = loads(os.read(file, _TEXT_BYTES))
         pid, host, since = int(facts["pid"]), str(facts["host"]), str(facts["since"])
     except (ValueError, TypeError, KeyError):
         return "another process"

@@ -7,7 +7,6 @@ and takes no more memory than a stretch of rows may.
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from collections import defaultdict
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import chain
+from json import dumps, loads
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from rbtlive.model.arrays import NDArray, np
@@ -264,13 +264,13 @@ def _columns(rows: Sequence[Row], slices: _Slices) -> Packed:
         "bar_widths": [width for width, _data in bar_planes],
     }
     parts = [canonical_json(head).encode(), b"\n", *(data for _width, data in planes)]
-    facts = zlib.compress(b"".join([*parts, json.dumps(texts).encode()]), _LEVEL)
+    facts = zlib.compress(b"".join([*parts, dumps(texts).encode()]), _LEVEL)
     numbers_of_bars = b"".join([data for _width, data in bar_planes])
     return Packed(facts, zlib.compress(numbers_of_bars, _LEVEL) if bar_columns else b"")
 
 
 def _plain(symbols: tuple[str, ...]) -> list[str]:
-    names: list[str] = json.loads(f"[{','.join(symbols)}]")
+    names: list[str] = loads(f"[{','.join(symbols)}]")
     if canonical_json(names) != f"[{','.join(symbols)}]":
         raise _UnfitError
     return names
@@ -381,12 +381,12 @@ def _inflated(data: bytes) -> bytes:
 def _rows_of(packed: Packed, first: int, *, with_bars: bool) -> list[Row]:
     data = _inflated(packed.facts)
     at = data.index(b"\n") + 1
-    head = json.loads(data[:at])
+    head = loads(data[:at])
     count, columns = head["rows"], []
     for width in head["widths"]:
         columns.append(_unfolded(data, at, width, count))
         at += width * count
-    texts = json.loads(data[at:])
+    texts = loads(data[at:])
     numbers = columns[0]
     walls = np.cumsum(columns[1]).tolist()
     if len(columns) > 2:  # times are whole microseconds; else they are among the texts

@@ -8,9 +8,9 @@ appended.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from json import loads
 from typing import Any
 
 from rbtlive.core.serialization import capture, order_facts, session_facts
@@ -194,7 +194,7 @@ def _diverged(row: JournalRow, *, made: str | None) -> StrategyChanged:
     was, now = f"{row.type} {row.payload}", made or "nothing"
     type_name, _space, payload = now.partition(" ")
     if type_name == row.type and payload != row.payload:
-        where, old, new = _first_difference(json.loads(row.payload), json.loads(payload))
+        where, old, new = _first_difference(loads(row.payload), loads(payload))
         was, now = f"{row.type} with {where} {canonical_json(old)}", canonical_json(new)
     return StrategyChanged(
         f"replaying the journal gives something else at row {row.seq} ({row.ts}): was {was:.300}, "

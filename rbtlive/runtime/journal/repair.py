@@ -5,10 +5,10 @@ The rule: the damaged file is kept.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from contextlib import closing
+from json import loads
 from pathlib import Path
 
 from rbtlive.data.drafts import draft_of
@@ -59,9 +59,7 @@ def _copy_good_rows(
 ) -> None:
     pairs = connection.execute("SELECT key, value FROM header").fetchall()
     header = {
-        bytes(k).decode(): json.loads(bytes(v))
-        for k, v in pairs
-        if bytes(k).decode() != CHECKSUM_KEY
+        bytes(k).decode(): loads(bytes(v)) for k, v in pairs if bytes(k).decode() != CHECKSUM_KEY
     }
     write_header(target, header)
     target.execute("BEGIN IMMEDIATE")

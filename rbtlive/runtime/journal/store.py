@@ -6,9 +6,9 @@ Its rule: what SQLite meets comes out as an error of ours that names the file.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Mapping
+from json import loads
 from pathlib import Path
 from typing import Any, Final
 
@@ -201,7 +201,7 @@ def read_header(connection: sqlite3.Connection, path: Path | None) -> tuple[dict
             raise JournalCorrupt(
                 f"journal {name} has a header that is not what was written; restore it from a copy"
             )
-        return {key: json.loads(text) for key, text in texts.items()}, checksum
+        return {key: loads(text) for key, text in texts.items()}, checksum
     except (*SQLITE_ERRORS, TypeError) as error:
         raise as_journal_error(error, path) from error
 

@@ -7,10 +7,10 @@ the source they came from.
 from __future__ import annotations
 
 import contextlib
-import json
 from array import array
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from json import loads
 from typing import Any
 
 import polars as pl
@@ -167,7 +167,7 @@ def _seen_bars(run: RecordedRun, settings: RunSettings, *, first_only: bool) -> 
 
 def _bars_of(row: JournalRow) -> Mapping[str, Mapping[str, str]]:
     try:
-        bars: Mapping[str, Mapping[str, str]] = json.loads(row.payload)["bars"]
+        bars: Mapping[str, Mapping[str, str]] = loads(row.payload)["bars"]
     except (ValueError, KeyError, TypeError) as error:
         raise JournalCorrupt(
             f"row {row.seq} of the journal holds no slice: {error}; restore the file from a copy"
