@@ -14,15 +14,15 @@ def test_a_replacement_counts_what_has_filled_before_it():
     )  # fmt: skip
 
     async def replace():
-        async with connected(venue) as (broker, told):
+        async with connected(venue) as (broker, reported):
             await broker.submit_order(order("900000", limit="500"), client_order_id="RUN-1")
             before = await broker.find_order("RUN-1")
             await asyncio.to_thread(
                 venue.request, f"/v2/orders/{before.broker_order_id}", method="PATCH",
                 body={"qty": "900010", "limit_price": "501"}, keys=True,
             )  # fmt: skip
-            await until(lambda: any(isinstance(one, OrderReplacedEvent) for one in told))
-            (replaced,) = (one for one in told if isinstance(one, OrderReplacedEvent))
+            await until(lambda: any(isinstance(one, OrderReplacedEvent) for one in reported))
+            (replaced,) = (one for one in reported if isinstance(one, OrderReplacedEvent))
             return before, replaced, await broker.find_order("RUN-1")
 
     try:

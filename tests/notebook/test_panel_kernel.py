@@ -92,7 +92,7 @@ sys.modules |= {"google.colab": types.ModuleType("google.colab"), "google.colab.
 """
 
 
-def test_colab_is_told_of_its_manager_of_foreign_widgets(tmp_path):
+def test_colab_is_reported_of_its_manager_of_foreign_widgets(tmp_path):
     own = Kernel(tmp_path)
     manager = {"colab": {"custom_widget_manager": {"url": "https://manager.invalid/widgets.js"}}}
     try:
