@@ -78,7 +78,7 @@ class Adapter(DataFeed):
     def configure(self, plan):
         pass
 
-    def counters(self):
+    def stats(self):
         return {}
 
     async def __aiter__(self):

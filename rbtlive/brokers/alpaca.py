@@ -171,7 +171,7 @@ class AlpacaBroker(BrokerAdapter):
         """Alpaca's market data: minute or daily bars of the session's assets, live."""
         return self._feed
 
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return what was counted: the stream's reconnects, messages it left out,
         questions asked again, orders left out.
         """

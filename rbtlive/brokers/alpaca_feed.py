@@ -207,7 +207,7 @@ class AlpacaFeed(AggregatedFeed):
         self._later[new_symbol.upper()] = symbol
         super().follow_symbol(symbol, new_symbol)
 
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return what was counted; also bars from the archive, bars sent twice or
         outside the hours, prints, and those conflated.
         """
@@ -221,7 +221,7 @@ class AlpacaFeed(AggregatedFeed):
             "untranslatable",
             "stale",
         )
-        return super().counters() | {name: counts[name] for name in names}
+        return super().stats() | {name: counts[name] for name in names}
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the slices as they are closed, and what was wrong with the source."""

@@ -172,7 +172,7 @@ class ObservedSession:
 
     def _stats(self) -> dict[str, float]:
         engine = self.engine
-        meters, feed = engine.meters, engine.feed.counters()
+        meters, feed = engine.meters, engine.feed.stats()
         return {
             "events": meters.events,
             "events_per_s": meters.events_per_s(),

@@ -423,7 +423,7 @@ def test_a_broken_stream_is_opened_again_and_says_so(venue, how):
                 await broker.submit_order(order(1, limit=50), client_order_id="lost")
             else:
                 await asyncio.to_thread(venue.control, how)
-            await until(lambda: broker.counters()["reconnects"] == 1)
+            await until(lambda: broker.stats()["reconnects"] == 1)
             await broker.submit_order(order(5), client_order_id="RUN-1")
             await until(lambda: fills(reported))
             return reported
@@ -443,7 +443,7 @@ def test_disconnects_lose_no_subscription(venue):
             for number in range(CASES):
                 await asyncio.to_thread(venue.control, "disconnect")
                 await until(
-                    lambda number=number: broker.counters()["reconnects"] == number + 1, every=0.001
+                    lambda number=number: broker.stats()["reconnects"] == number + 1, every=0.001
                 )
             await broker.submit_order(order(5), client_order_id="RUN-1")
             await until(lambda: fills(reported))

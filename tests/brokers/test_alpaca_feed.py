@@ -83,7 +83,7 @@ def test_a_slice_in_which_a_symbol_did_not_trade_waits_for_a_later_bar_or_the_cl
         async with talking(*frames) as url:
             feed = AlpacaFeed(key="a", secret="b", url_override=url)
             async with reading(feed, frequency="1m", symbols=("AAA", "BBB")) as (slices, _troubles):
-                await until(lambda: slices and feed.counters()["bars"] == 3)
+                await until(lambda: slices and feed.stats()["bars"] == 3)
                 before = minutes(slices)
                 feed.close_through(OPEN + timedelta(minutes=2, seconds=5))
                 await until(lambda: len(slices) == 2)
@@ -104,10 +104,10 @@ def test_a_gap_is_filled_from_the_archive_without_repetition(minute_venue):
             await asyncio.to_thread(minute_venue.advance, 5)
             await asyncio.to_thread(minute_venue.faults)
             await asyncio.to_thread(minute_venue.control, "disconnect")
-            await until(lambda: feed.counters()["archived"] > 0)
+            await until(lambda: feed.stats()["archived"] > 0)
             await asyncio.to_thread(minute_venue.advance, 2)
             await until(lambda: len(slices) == 10)
-            return slices, troubles, feed.counters()
+            return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
@@ -132,10 +132,10 @@ def test_a_stream_that_falls_silent_is_opened_again_and_its_hole_filled(minute_v
             await asyncio.to_thread(minute_venue.advance, 3)
             await until(lambda: len(slices) == 5)
             await asyncio.to_thread(minute_venue.faults)
-            await until(lambda: feed.counters()["reconnects"] > 0)
+            await until(lambda: feed.stats()["reconnects"] > 0)
             await asyncio.to_thread(minute_venue.advance, 2)
             await until(lambda: len(slices) == 7)
-            return slices, troubles, feed.counters()
+            return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
@@ -161,7 +161,7 @@ def test_a_quiet_market_opens_no_stream_again(minute_venue):
 
             asked.get = counted
             await until(lambda: len(times) >= 3)
-            return slices, troubles, feed.counters()
+            return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
@@ -184,7 +184,7 @@ def test_an_outage_that_the_clock_finds_too_long_costs_no_bar(minute_venue):
             feed.close_through(OPEN + timedelta(minutes=9, seconds=30))
             back.set()
             await until(lambda: len(slices) == 8)
-            return slices, troubles, feed.counters()
+            return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 
@@ -206,9 +206,9 @@ def test_many_disconnects_leave_no_gap_and_no_double(minute_venue):
                 await asyncio.to_thread(minute_venue.advance, 2)
                 while not (await asyncio.to_thread(minute_venue.control, "disconnect"))["cut"]:  # noqa: ASYNC110 - it is elsewhere
                     await asyncio.sleep(0)  # it is on its way back from the last time
-                await until(lambda number=number: feed.counters()["drops"] > number, every=0.002)
+                await until(lambda number=number: feed.stats()["drops"] > number, every=0.002)
             await until(lambda: len(slices) >= 2 * DROPS)
-            return slices, feed.counters()
+            return slices, feed.stats()
 
     slices, stats = within(watch(), seconds=120)
 
@@ -264,7 +264,7 @@ def test_daily_bars_come_one_a_session(venue):
             await listening(feed)
             await asyncio.to_thread(venue.advance, 2)
             await asyncio.to_thread(venue.control, "disconnect")
-            await until(lambda: feed.counters()["drops"] == 1)
+            await until(lambda: feed.stats()["drops"] == 1)
             await asyncio.to_thread(venue.advance, 2)
             await until(lambda: len(slices) == 4)
             return slices
@@ -296,8 +296,8 @@ def test_a_daily_bar_is_final_only_after_its_session(venue):
 
         async with reading(feed, latest=latest, **plan):
             await until(lambda: feed._waits)
-            waiting, taken = dict(feed._waits), feed.counters()["archived"]
-            await until(lambda: feed.counters()["archived"] == 1)
+            waiting, taken = dict(feed._waits), feed.stats()["archived"]
+            await until(lambda: feed.stats()["archived"] == 1)
             return waiting, taken, dict(feed._waits), latest()
 
     waiting, taken, left, at = within(watch())
@@ -313,8 +313,8 @@ def test_prints_are_conflated_and_counted(minute_venue):
         async with reading(feed, frequency="1m", symbols=("AAA",)) as (_slices, _troubles):
             await listening(feed)
             await asyncio.to_thread(minute_venue.advance, 3)
-            await until(lambda: feed.counters()["trades"] == 3)
-            return feed.last_trades["AAA"], feed.counters()
+            await until(lambda: feed.stats()["trades"] == 3)
+            return feed.last_trades["AAA"], feed.stats()
 
     trade, stats = within(watch())
 
@@ -401,7 +401,7 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
             feed = AlpacaFeed(key="a", secret="b", url_override=url)
             async with reading(feed, frequency="1m", symbols=("AAA",)) as (slices, troubles):
                 await until(lambda: len(slices) == 10)
-                return slices, troubles, feed.counters()
+                return slices, troubles, feed.stats()
 
     slices, troubles, stats = within(watch())
 

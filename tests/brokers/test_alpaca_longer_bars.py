@@ -77,7 +77,7 @@ def test_a_bar_in_which_the_stream_broke_is_whole(minute_venue, tmp_path):
             await asyncio.to_thread(minute_venue.advance, 5)
             await asyncio.to_thread(minute_venue.faults)
             await asyncio.to_thread(minute_venue.control, "disconnect")
-            await until(lambda: feed.counters()["reconnects"] > 0)
+            await until(lambda: feed.stats()["reconnects"] > 0)
             await asyncio.to_thread(minute_venue.advance, 7)
             await until(lambda: len(slices) == 3)
             return slices

@@ -66,7 +66,7 @@ def test_every_session_is_one_slice_the_empty_ones_too():
     ]
     assert all(event.timestamp.hour == 21 for event in events)
     assert events == [type(event).model_validate(event.model_dump()) for event in events]
-    assert feed.counters() == {
+    assert feed.stats() == {
         "slices": 4,
         "empty": 1,
         "bars": 4,

@@ -70,7 +70,7 @@ def test_an_async_iterator_becomes_slices_and_ends_with_its_last_one():
     feed = configured(given(bar(0), bar(0, "B"), bar(1), [bar(2), bar(2, "B")], bar(4)))
 
     assert asyncio.run(collect(feed)) == [(0, "AB"), (1, "A"), (2, "AB"), (3, ""), (4, "A")]
-    assert feed.counters()["slices"] == 5
+    assert feed.stats()["slices"] == 5
 
 
 def test_more_bars_than_are_read_ahead_all_arrive_in_order():
@@ -107,7 +107,7 @@ def test_a_dropped_source_is_opened_again_with_growing_jittered_waits_and_repeat
     ]
     assert waits.delays == [0.375, 0.75, 1.5]
     assert opened == [frozenset({"A"})] * 4
-    stats = feed.counters()
+    stats = feed.stats()
     assert (stats["drops"], stats["reconnects"], stats["skipped"], stats["quarantined"]) == (
         3,
         3,
@@ -229,7 +229,7 @@ def test_while_the_source_is_away_the_clock_closes_nothing_and_what_was_missed_c
     assert "ConnectionError" in seen[0]
     assert seen[1:5] == [(0, "A"), (1, "A"), (2, "A"), (3, "A")]
     assert f"is back: 4 slices up to {CLOSES[4].isoformat()} came late" in seen[5]
-    assert outage.feed.counters()["empty"] == outage.feed.counters()["skipped"] == 0
+    assert outage.feed.stats()["empty"] == outage.feed.stats()["skipped"] == 0
 
 
 def test_a_source_that_is_back_and_has_nothing_to_tell_of_the_time_between_holds_the_clock_up_for_a_while_only():
@@ -312,7 +312,7 @@ def test_a_bar_of_a_slice_that_the_clock_closed_before_the_drop_was_seen_is_name
                 feed.close_through(CLOSES[2])
             if len(seen) == 3:
                 silent.set()
-        return slices_of(seen), feed.counters()
+        return slices_of(seen), feed.stats()
 
     seen, stats = asyncio.run(scenario())
 
@@ -342,7 +342,7 @@ def test_subscribing_while_running_opens_the_source_again_for_the_new_symbols():
                 feed.subscribe(["B"])
             if len(seen) == 2:
                 feed.unsubscribe(["A"])
-        return opened, slices_of(seen), feed.counters()
+        return opened, slices_of(seen), feed.stats()
 
     opened, seen, stats = asyncio.run(scenario())
 
@@ -362,7 +362,7 @@ def test_a_resumed_session_skips_what_it_has_seen():
     feed = configured(given(*(bar(n) for n in range(4))), plan={"after": CLOSES[1]})
 
     assert asyncio.run(collect(feed)) == [(2, "A"), (3, "A")]
-    assert feed.counters()["skipped"] == 2
+    assert feed.stats()["skipped"] == 2
 
 
 def test_a_feed_ends_after_the_last_session_of_its_plan():

@@ -50,7 +50,7 @@ def bars_of(*ticks, calendar="XNYS", interval="1m", symbols=("A", "B"), **option
                 latest=lambda: LATER,
             )
         )
-        return [event async for event in feed], feed.counters()
+        return [event async for event in feed], feed.stats()
 
     events, stats = asyncio.run(read())
     return [shown(event) for event in events], stats
@@ -213,7 +213,7 @@ def test_a_session_trades_on_bars_of_trades_and_proves_it(tmp_path):
         )
     )
 
-    assert len(session.orders) == session.engine.feed.counters()["slices"] == 47
+    assert len(session.orders) == session.engine.feed.stats()["slices"] == 47
     assert session.orders["filled"].sum() > 0
     assert session.parity().identical
 

@@ -124,7 +124,7 @@ class Prints(StreamFeed):
         self.last_trades[symbol] = price
 
     def stats(self):
-        return {**super().counters(), "conflated": self.conflated}
+        return {**super().stats(), "conflated": self.conflated}
 
 
 def test_conflated_prints_are_counted_where_everybody_looks_and_cost_no_bar(tmp_path):

@@ -141,7 +141,7 @@ def test_data_that_went_stale_while_a_cell_blocked_halt_trading_and_no_bar_is_lo
     )
     assert gaps.strip() == "True"
     assert kernel.run(
-        "print(engine.feed.counters()['quarantined'], engine.feed.counters()['empty'])"
+        "print(engine.feed.stats()['quarantined'], engine.feed.stats()['empty'])"
     ).split() == [
         "0",
         "0",

@@ -274,7 +274,7 @@ def test_the_stream_of_a_broker_is_subscribed_to_what_a_screen_shows(minute_venu
         )  # fmt: skip
         await until(lambda: feed._reach_us is not None)
         await asyncio.to_thread(minute_venue.advance, 2)
-        await until(lambda: feed.subscriptions == {"BBB"} and feed.counters()["resubscribed"] == 1)
+        await until(lambda: feed.subscriptions == {"BBB"} and feed.stats()["resubscribed"] == 1)
         for _time in range(3):
             seen = len(made.context.bars)
             await asyncio.to_thread(minute_venue.advance, 1)
@@ -286,7 +286,7 @@ def test_the_stream_of_a_broker_is_subscribed_to_what_a_screen_shows(minute_venu
 
     assert [bars[0] for bars in ended.context.bars[-2:]] == [0, 0]
     assert all(bars[1] > 0 for bars in ended.context.bars[-2:])
-    assert feed.counters()["quarantined"] == 0
+    assert feed.stats()["quarantined"] == 0
     assert ended.parity().identical
 
 

@@ -121,7 +121,7 @@ def test_daily_bars_that_are_given_minutes_after_the_close_come_in_their_slices(
                 await some_turns()
         await engine.graceful_shutdown()
         await running
-        return engine.feed.counters()
+        return engine.feed.stats()
 
     stats = run(watched_by_hand())
 
@@ -182,7 +182,7 @@ def test_a_slice_that_is_given_bar_by_bar_is_over_when_its_grace_is_and_not_with
             # The first slice is closed by the bar after it: until then nothing is known
             # of the feed.
             await until(
-                lambda n=number: engine.feed.counters()["bars"] == n + 1 and len(reported) == n
+                lambda n=number: engine.feed.stats()["bars"] == n + 1 and len(reported) == n
             )
             if number:
                 await until(lambda: engine.timekeeper.is_present)

@@ -144,7 +144,7 @@ class DataFeed(ABC):
         """
 
     @abstractmethod
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return what was counted: slices, bars, quarantined, reconnects and the
         like.
         """

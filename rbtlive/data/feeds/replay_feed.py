@@ -147,7 +147,7 @@ class ReplayFeed(DataFeed):
                     await self._sleep(delay_s)
             yield event
 
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return how many slices, empty slices and bars were given."""
         return {
             "slices": self._slices,

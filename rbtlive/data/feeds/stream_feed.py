@@ -237,7 +237,7 @@ class StreamFeed(DataFeed):
         """
         self._left.extendleft(reversed(slices))
 
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return what was counted, the quarantined also by reason."""
         builder = self._builder
         if builder is None:

@@ -113,12 +113,12 @@ class TickFeed(StreamFeed):
         async for event in super().__aiter__():
             yield event
 
-    def counters(self) -> dict[str, int]:
+    def stats(self) -> dict[str, int]:
         """Return what was counted, trades too."""
         making = self._making
         refused = self._refused.quarantined
         return {
-            **super().counters(),
+            **super().stats(),
             "ticks": 0 if making is None else making.ticks,
             "ticks_late": 0 if making is None else making.late,
             "ticks_refused": refused.total(),

@@ -314,7 +314,7 @@ class PanelState:
         feed, bar_us = engine.feed, engine.core.state.market.now_us
         if bar_us != self._bar_us:
             self._bar_us, self._bar_since_s = bar_us, monotonic()
-        counts = feed.counters()
+        counts = feed.stats()
         return {
             "name": type(feed).__name__,
             "live": feed.is_live,
