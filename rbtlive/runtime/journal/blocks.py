@@ -86,13 +86,7 @@ def _seal(before: bytes, block: Block) -> bytes:
     return digest.digest()
 
 
-def pack_oldest(
-    connection: sqlite3.Connection,
-    *,
-    seed: bytes,
-    kept: UnpackedRows,
-    least_bytes: int = BLOCK_BYTES,
-) -> int:
+def pack_oldest(connection: sqlite3.Connection, *, seed: bytes, kept: UnpackedRows) -> int:
     """Move the oldest rows into a block of their own if it will be full without the
     last row there is, and return how much text they were; 0 if there are too few.
 
@@ -102,11 +96,10 @@ def pack_oldest(
         connection: The journal's.
         seed: The header's checksum, where the seals begin.
         kept: Rows that are known without a look at the file.
-        least_bytes: How much text a block has at least.
     """
     packed_to, before = _last_block(connection, seed)
     rows, size = _oldest(kept.after(packed_to) or _stored(connection))
-    if size < least_bytes or size > MOST_ROW_BYTES:
+    if size < BLOCK_BYTES or size > MOST_ROW_BYTES:
         return 0
     packed = pack([(*row[:5], row[6]) for row in rows], kept.floats)
     kinds = ("," + ",".join(sorted({row[1] for row in rows})) + ",").encode()

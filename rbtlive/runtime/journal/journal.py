@@ -254,7 +254,6 @@ class Journal(RecordedRun):
         self._closed = False
         self._words: dict[str, str] = {}
         self._unpacked = UnpackedRows()
-        self._unpacked = UnpackedRows()
         self._over = super().ended
         self._custody = None if path is None else Custody(path, lock)
         self._pid = getpid()
@@ -543,7 +542,6 @@ class Journal(RecordedRun):
         self._write_out()
         (stored,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM rows").fetchone()
         written = [row for row in self._buffer if row[0] <= stored]
-        self._unpacked.forget()
         self._unpacked.forget()
         chain = self._chain.seal(written)[1]
         self._chain, self._buffer = chain, self._buffer[len(written) :]
