@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
+from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import (
     FOLLOWED,
     CircuitBreakerEvent,
@@ -106,6 +107,7 @@ class BooksWatch:
         self._foreign = foreign
         self._claims: dict[str, Decimal] | None = None
         self._splits: set[tuple[int, int]] | None = None
+        self._unsure: set[tuple[int, int]] = set()
         self._traded: set[str] = set()
         self._traded_upto = self._version = -1
 
@@ -241,27 +243,44 @@ class BooksWatch:
             if fees:
                 differing = []  # the next look compares
             if differing:
-                lasting = [one for one in differing if one.what in self._seen]
-                taken = taken_from_outside(
-                    lasting, self.outside, ours=self.ours(), claims=others,
-                    before=self._claims,
-                )  # fmt: skip
-                left = left_by_splits(
-                    lasting, self.outside, held=held, ours=self.ours(), others=self.others(),
-                    split={s for s in self.traded() if recent_splits(self._core(), s)},
-                )  # fmt: skip
-                for symbol, shares in left.items():
-                    self._say_once(f"a split left {plain_text(shares)} {symbol}: left outside")
-                if taken or left:
-                    self._note("HeldOutside", self.outside)
-                await self._explain_by_foreign_orders(differing, held, others)
-                differing = self._position_differences(held, others)
+                differing = await self._explained(differing, held, others)
             self._claims = {  # of what differs, those of the last look at which it did not
                 **others,
                 **{one.symbol: (self._claims or {}).get(one.symbol, ZERO) for one in differing},
             }
             found += differing
         self._count(found)
+
+    async def _explained(
+        self,
+        differing: list[facts.Mismatch],
+        held: Mapping[str, Decimal],
+        others: Mapping[str, Decimal],
+    ) -> list[facts.Mismatch]:
+        # Each explanation takes what the one before it has left: a share is counted
+        # once. What is known of it (claims, orders) comes before what a split may do.
+        assert self.outside is not None
+        lasting = [one for one in differing if one.what in self._seen]
+        if taken_from_outside(
+            lasting, self.outside, ours=self.ours(), claims=others, before=self._claims
+        ):
+            self._note("HeldOutside", self.outside)
+            differing = self._position_differences(held, others)
+        await self._explain_by_foreign_orders(differing, held, others)
+        differing = self._position_differences(held, others)
+        left = left_by_splits(
+            [one for one in differing if one.what in self._seen],
+            self.outside,
+            ours=self.ours(),
+            others=self.others(),
+            split={s for s in self.traded() if recent_splits(self._core(), s)},
+        )
+        for symbol, shares in left.items():
+            self._say_once(f"a split left {plain_text(shares)} {symbol}: left outside")
+        if left:
+            self._note("HeldOutside", self.outside)
+            differing = self._position_differences(held, others)
+        return differing
 
     def _begin(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
         ours = self.ours()
@@ -309,25 +328,26 @@ class BooksWatch:
             return found
         # Overnight the account may be split already, while the run's session is still
         # to begin: what differs then is judged in that session.
-        core = self._core()
-        coming = core.state.market.coming_splits()
-        ratios = {core.state.assets[index].symbol: ratio for index, ratio in coming.items()}
-        ours = self.ours()
-        return [
-            one
-            for one in found
-            if one.symbol not in ratios
-            or not looks_split(
-                held.get(one.symbol, ZERO),
-                ours.get(one.symbol, ZERO) + elsewhere[one.symbol],
-                ratios[one.symbol],
+        core, ours, now = self._core(), self.ours(), self._now()
+        coming = {
+            core.state.assets[index].symbol: (core.state.assets[index], ratio)
+            for index, ratio in core.state.market.coming_splits().items()
+        }
+
+        def is_early(symbol: str) -> bool:
+            asset, ratio = coming[symbol]
+            before = ours.get(symbol, ZERO) + elsewhere[symbol]
+            return is_restated_first(core, asset, now) or looks_split(
+                held.get(symbol, ZERO), before, ratio
             )
-        ]
+
+        return [one for one in found if one.symbol not in coming or not is_early(one.symbol)]
 
     def _split_outside(self, held: Mapping[str, Decimal], others: Mapping[str, Decimal]) -> None:
         # Shares that are held outside are split with the run's own. Of what is paid in
         # cash they have the part that the run's own leave. A process that begins may
-        # have died between a split and its note.
+        # have died between a split and its note; while shares are on their way, a look
+        # cannot tell.
         assert self.outside is not None
         core = self._core()
         market = core.state.market
@@ -335,20 +355,24 @@ class BooksWatch:
         now = {
             one for one in market.known_splits if one[1] <= market.session or one[0] not in coming
         }
-        begins = self._splits is None
         recent = {one for one in now if one[1] > market.session - SESSIONS_BACK}
-        fresh = recent if self._splits is None else now - self._splits
-        self._splits, before = now, dict(self.outside)
-        for index, session in fresh:
+        begun = set() if self._splits is None else now - self._splits
+        unsure = recent if self._splits is None else self._unsure
+        self._splits, self._unsure, before = now, set(), dict(self.outside)
+        for index, session in begun | unsure:
             symbol = core.state.assets[index].symbol
             ratio = market.ratio_of(index, session)
             if not ratio or symbol not in self.outside:
                 continue
-            exact = self.outside[symbol] / ratio
+            left = self.outside[symbol]
+            exact = left / ratio
             owned = self.ours().get(symbol, ZERO) + others.get(symbol, ZERO)
             rest = held.get(symbol, ZERO) - owned
             there = is_split(rest, exact)
-            if there or not begins:
+            if not there and (index, session) in unsure:
+                if rest != left:
+                    self._unsure.add((index, session))
+            else:
                 put(self.outside, symbol, rest if there and exact % 1 else exact)
         if self.outside != before:
             self._note("HeldOutside", self.outside)
@@ -440,8 +464,15 @@ class BooksWatch:
         elif self.policy == "follow":
             self.follow(found)
         found = [one for one in found if one.what in self._seen]
-        if found:
-            self._halt_or_warn(found)
+        if not found:
+            return
+        text = facts.listed(found)
+        if self.policy == "warn":
+            self._say_once(text)
+        elif self._core().state.trading_state != "halted":
+            self._tell(
+                CircuitBreakerEvent(timestamp=self._now(), name="reconciliation", reason=text)
+            )
 
     def adopt(self, held: Mapping[str, Decimal]) -> None:
         """Leave what differs outside, unless the runs' own shares are missing then."""
@@ -490,16 +521,6 @@ class BooksWatch:
             followed.append(one)
         self._drop(followed)
 
-    def _halt_or_warn(self, found: list[facts.Mismatch]) -> None:
-        text = facts.listed(found)
-        if self.policy != "warn":
-            if self._core().state.trading_state != "halted":
-                self._tell(
-                    CircuitBreakerEvent(timestamp=self._now(), name="reconciliation", reason=text)
-                )
-            return
-        self._say_once(text)
-
     def _say_once(self, text: str) -> None:
         if text not in self._reported:
             self._reported.add(text)
@@ -525,6 +546,17 @@ def recent_splits(core: TradingCore, symbol: str) -> list[Decimal]:
         if split == index and session - SESSIONS_BACK < first <= session
     ]
     return [ratio for _first, ratio in sorted(begun, reverse=True)]
+
+
+def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
+    """Say whether the broker may have restated open orders for a split that the books
+    do not have yet: from the close before its session on.
+    """
+    market, closes_us = core.state.market, core.state.calendar.closes_us
+    return asset.index in market.coming_splits() and any(
+        index == asset.index and market.session < first and closes_us[first - 1] < us_of(at)
+        for index, first in market.known_splits
+    )
 
 
 def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:

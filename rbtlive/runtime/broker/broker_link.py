@@ -34,14 +34,14 @@ from rbtlive.model.order_facts import CLOSED_STATES, OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
 from rbtlive.runtime.broker.blindness import Blindness
-from rbtlive.runtime.broker.books_watch import BooksWatch, Policy, called_there
-from rbtlive.runtime.broker.closing_out import ClosingOut
-from rbtlive.runtime.broker.corporate_news import (
-    CorporateNews,
-    awaits_split,
-    comes_early,
+from rbtlive.runtime.broker.books_watch import (
+    BooksWatch,
+    Policy,
+    called_there,
     is_restated_first,
 )
+from rbtlive.runtime.broker.closing_out import ClosingOut
+from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split, comes_early
 from rbtlive.runtime.broker.external_orders import ExternalOrders
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock

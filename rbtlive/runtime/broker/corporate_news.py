@@ -22,7 +22,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO
-from rbtlive.runtime.broker.books_watch import BooksWatch
+from rbtlive.runtime.broker.books_watch import BooksWatch, is_restated_first
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -43,17 +43,6 @@ def awaits_split(core: TradingCore, asset: Asset, at: datetime) -> bool:
     session = core.state.calendar.session_of_us(us_of(at))
     return any(
         index == asset.index and market.session < first <= session
-        for index, first in market.known_splits
-    )
-
-
-def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
-    """Say whether the broker may have restated open orders for a split that the books
-    do not have yet: from the close before its session on.
-    """
-    market, closes_us = core.state.market, core.state.calendar.closes_us
-    return asset.index in market.coming_splits() and any(
-        index == asset.index and market.session < first and closes_us[first - 1] < us_of(at)
         for index, first in market.known_splits
     )
 

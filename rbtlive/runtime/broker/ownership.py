@@ -185,7 +185,6 @@ def left_by_splits(
     differing: Iterable[Mismatch],
     outside: dict[str, Decimal],
     *,
-    held: Mapping[str, Decimal],
     ours: Mapping[str, Decimal],
     others: Iterable[OtherRun],
     split: Iterable[str],
@@ -193,12 +192,12 @@ def left_by_splits(
     """Leave outside what a split has made of the parts of a share that each owner has
     given up, and return it, by symbol.
 
-    The account is split as a whole: three owners' parts may add up to two shares.
+    The account is split as a whole: three owners' parts may add up to two shares, and a
+    run that is short of what is held outside gives up its part the other way.
 
     Args:
         differing: What differs look after look.
         outside: Signed shares held outside of all runs, by symbol.
-        held: What the account holds.
         ours: What this run owns.
         others: The other runs.
         split: Symbols that have been split lately.
@@ -210,10 +209,11 @@ def left_by_splits(
         symbol, gap = one.symbol, one.gap or ZERO
         owners = 2 + sum(symbol in run.positions for run in runs)
         owned = ours.get(symbol, ZERO) + claims.get(symbol, ZERO)
-        more = gap * held.get(symbol, ZERO) > 0 and covers(held.get(symbol, ZERO), owned)
-        if symbol in symbols and more and abs(gap) < owners:
+        before = outside.get(symbol, ZERO)
+        there = gap and is_outsides(before, before + gap, owned)
+        if symbol in symbols and there and abs(gap) < owners:
             left[symbol] = gap
-            put(outside, symbol, outside.get(symbol, ZERO) + gap)
+            put(outside, symbol, before + gap)
     return left
 
 
