@@ -140,7 +140,8 @@ def monte_carlo(  # noqa: PLR0913 - the public contract, each by name
         data: The portal it ran over; likewise.
         amount: How much: "prices" multiplies each bar by exp of a normal number with
             this deviation (0.002), "delay" waits so many bars more (1), "costs"
-            multiplies commission and slippage (2): those of the run, whoever set them.
+            multiplies the run's commission and slippage (2), also if `initialize` set
+            them.
 
     Raises:
         SettingsError: there is no such method, or `n` is not from 1 on.

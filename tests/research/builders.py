@@ -197,10 +197,12 @@ def run_with_trades(name: str = "Trader") -> RunRecord:
 class Turns(rbt.TradingAlgorithm):
     """Long, short, flat, again and again."""
 
+    amounts = (40, -30, 0)
+
     def initialize(self, context):
         context.asset, context.bars = self.symbol("AAA"), 0
 
     def handle_data(self, context, data):
         context.bars += 1
         if context.bars % 5 == 1:
-            self.order_target(context.asset, (40, -30, 0)[(context.bars // 5) % 3])
+            self.order_target(context.asset, self.amounts[(context.bars // 5) % 3])

@@ -10,18 +10,13 @@ import rbtlive as rbt
 from rbtlive.model.number import Number
 from rbtlive.research import to_pyfolio, to_quantstats
 from tests.builders import daily_frame
+from tests.research import builders
 
 
-class Turns(rbt.TradingAlgorithm):
-    """Long, short, flat."""
+class Turns(builders.Turns):
+    """The same, with much more that is long."""
 
-    def initialize(self, context):
-        context.asset, context.bars = self.symbol("AAA"), 0
-
-    def handle_data(self, context, data):
-        context.bars += 1
-        if context.bars % 5 == 1:
-            self.order_target(context.asset, (1400, -30, 0)[(context.bars // 5) % 3])
+    amounts = (1400, -30, 0)
 
 
 @pytest.fixture(scope="module")

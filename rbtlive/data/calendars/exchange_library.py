@@ -33,8 +33,8 @@ def library_sessions(name: str, *, last: date = LAST_LABEL) -> pl.DataFrame:
 
     Returns:
         One row a session: label (Date); open, close, break_start, break_end (Int16,
-            minutes after midnight UTC of the label,
-        breaks null where there is none); early (Boolean, closes earlier than usual).
+        minutes after midnight UTC of the label; both breaks are null on a day without
+        one); early (Boolean, closes earlier than usual).
     """
     calendar = _library_calendar(name, last)
     with _without_deprecations():

@@ -281,7 +281,7 @@ def checked_bar(values: dict[str, Any]) -> Bar:
             they do not fit each other.
     """
     for name in OHLCV:
-        values[name] = _exact(name, values[name])
+        values[name] = _tradable(name, values[name])
     try:
         return Bar(**values)
     except ValidationError as error:
@@ -291,13 +291,23 @@ def checked_bar(values: dict[str, Any]) -> Bar:
         raise RefusedBar("invalid", reason) from None
 
 
-def _exact(name: str, value: object) -> Decimal:
+def finite_number(name: str, value: object) -> Decimal:
+    """Return a value as an exact number.
+
+    Raises:
+        RefusedBar: it is no number, or not finite.
+    """
     try:
         number = Decimal(value) if isinstance(value, str) else to_decimal(value)
     except (TypeError, InvalidOperation):
         raise RefusedBar("wrong_type", f"{name} must be a number: was {shown(value)}") from None
     if not number.is_finite():
         raise RefusedBar("invalid", f"{name} must be finite: was {number}")
+    return number
+
+
+def _tradable(name: str, value: object) -> Decimal:
+    number = finite_number(name, value)
     if number and (
         abs(number.adjusted()) > _LARGEST_EXPONENT or len(number.as_tuple().digits) > _MOST_DIGITS
     ):

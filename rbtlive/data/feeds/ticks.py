@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from rbtlive.data.calendars.calendar import datetime_of, us_of
-from rbtlive.data.feeds.bar_rows import RefusedBar, moment_of_stamp, shown
+from rbtlive.data.feeds.bar_rows import RefusedBar, finite_number, moment_of_stamp, shown
 from rbtlive.model.arrays import np
 from rbtlive.model.number import to_decimal
 
@@ -62,8 +62,8 @@ def tick_of(item: object) -> Tick:
         raise RefusedBar("wrong_type", f"a trade is expected: was {type(item).__name__}")
     if symbol is not None and not isinstance(symbol, str):
         raise RefusedBar("wrong_type", f"symbol must be a string: was {shown(symbol)}")
-    exact_size = _number("size", 0 if size is None else size)
-    exact_price = _number("price", price)
+    exact_size = finite_number("size", 0 if size is None else size)
+    exact_price = finite_number("price", price)
     if not 0 < exact_price < _LARGEST or not 0 <= exact_size < _LARGEST:
         raise RefusedBar(
             "invalid",
@@ -116,16 +116,6 @@ def _is_number(value: object) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return False
     return isinstance(value, (int, float, Decimal, np.integer, np.floating))
-
-
-def _number(name: str, value: object) -> Decimal:
-    try:
-        number = Decimal(value) if isinstance(value, str) else to_decimal(value)
-    except (TypeError, InvalidOperation):
-        raise RefusedBar("wrong_type", f"{name} must be a number: was {shown(value)}") from None
-    if not number.is_finite():
-        raise RefusedBar("invalid", f"{name} must be finite: was {number}")
-    return number
 
 
 def _us(stamp: object) -> int:

@@ -63,8 +63,9 @@ _FOREIGN: Final = (
 _UNNAMED: Final = "?"
 
 _NO_VOLUME: Final = -1.0
-"""What Interactive Brokers sends where there is none. Source: its API's historical bars
-of MIDPOINT, BID and ASK."""
+"""What Interactive Brokers sends for bars that have no volume. Source: its API's
+historical bars of MIDPOINT, BID and ASK.
+"""
 
 _FIXED_POINT: Final = 1e-9
 """Databento's prices are integers of this. Source: databento.com, "Conventions"."""
@@ -294,7 +295,7 @@ class _Reader:
         return [series.alias(name) for name, series in done.items()]
 
 
-# What pandas needs to be told of times that this package does not know.
+# The argument with which pandas reads times whose form this package does not know.
 def _form_for_pandas(column: pl.Series) -> str:
     import pandas as pd
 

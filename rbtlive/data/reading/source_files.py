@@ -224,7 +224,7 @@ def _of_json_text(raw: bytes, name: str) -> list[Table]:
     return [Table(flat(pl.read_ndjson(io.BytesIO(raw))), name)]
 
 
-# Opened read-only: no file is made where there is none.
+# Opened read-only: SQLite would make a missing file.
 def _of_database(file: Path, name: str) -> list[Table]:
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
     try:

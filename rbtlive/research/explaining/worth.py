@@ -1,8 +1,8 @@
 """What shares of both runs are worth, so that orders can be compared by money.
 
-The rule: a share is worth the same in both runs, the backtest's last price, or what was
-paid last where nothing is held at the end; shares of before a split are those it made
-of them.
+The rule: a share is worth the same in both runs: the backtest's last price, or the
+price last paid if nothing is held at the end. Shares from before a split count as the
+shares that it made of them.
 """
 
 from __future__ import annotations

@@ -283,8 +283,8 @@ class AgeWatch:
         when = datetime_of(decided_us)
         return DecisionAgeEvent(timestamp=when, late=bool(reason), reason=reason)
 
-    # END of the slice that a strategy decides on when something else calls it; None
-    # where nothing does, or there is none yet.
+    # END of the slice that a strategy decides on when an event between two slices calls
+    # it; None if the event does not, or before the first slice.
     def _last_slice_us(self, event: Event) -> int | None:
         if not isinstance(event, _CALLING):
             return None
