@@ -16,7 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = ("3.11", "3.12", "3.13")
 EXTRAS = "alpaca,venue"
-TOOLS = ("pytest>=8.4", "pytest-rerunfailures>=16.0", "hypothesis>=6.120", "ipykernel>=6.31", "ipywidgets>=8")
+TOOLS = (
+    "pytest>=8.4",
+    "pytest-rerunfailures>=16.0",
+    "hypothesis>=6.120",
+    "ipykernel>=6.31",
+    "ipywidgets>=8",
+)
 TESTS = (
     "tests/model",
     "tests/sim",
