@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
-from rbtlive.brokers.alpaca_actions import TYPES, read_corporate_actions
+from rbtlive.brokers.alpaca_actions import ask_corporate_actions
 from rbtlive.brokers.alpaca_bars import read_time
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import AlpacaHttp
@@ -32,8 +32,6 @@ PAGE = 100
 MOST_PAGES = 2_000
 DAYS_BACK, DAYS_AHEAD = timedelta(days=31), timedelta(days=4)
 """How far from today corporate actions are asked for: a session may have been away."""
-MOST_ACTIONS = 1_000
-"""What the endpoint gives in a page, at most."""
 
 
 class AlpacaAccount:
@@ -83,26 +81,9 @@ class AlpacaAccount:
             return CorporateActions()
         clock = as_object(await self._http.get("/v2/clock"), "the clock")
         today = read_time(clock.get("timestamp")).date()
-        query = {
-            "symbols": ",".join(names),
-            "types": ",".join(TYPES),
-            "start": (today - DAYS_BACK).isoformat(),
-            "end": (today + DAYS_AHEAD).isoformat(),
-            "limit": str(MOST_ACTIONS),
-        }
-        found = CorporateActions()
-        for _page in range(MOST_PAGES):
-            body = as_object(
-                await self._feed.ask_data("/v1/corporate-actions", query), "corporate actions"
-            )
-            page = read_corporate_actions(body)
-            found.splits.extend(page.splits)
-            found.symbol_changes.extend(page.symbol_changes)
-            found.others.extend(page.others)
-            if not body.get("next_page_token"):
-                break
-            query["page_token"] = str(body["next_page_token"])
-        return found
+        return await ask_corporate_actions(
+            self._feed.ask_data, names, start=today - DAYS_BACK, end=today + DAYS_AHEAD
+        )
 
     async def refuse_unsellable(self, order: SubmitOrder) -> None:
         """Refuse a short sale of what cannot be borrowed; what is held can be sold.

@@ -6,7 +6,7 @@ other action is named. Source: docs.alpaca.markets/reference/corporateactions-1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -36,6 +36,12 @@ TYPES: Final = (
 """The types that are asked for: all but cash dividends, which come as activities when
 they are paid.
 """
+SPLITS: Final = ("forward_split", "reverse_split", "stock_dividend")
+"""The types that change how many shares there are."""
+_PATH: Final = "/v1/corporate-actions"
+_MOST_PAGES: Final = 2_000
+_MOST_ACTIONS: Final = 1_000
+"""What the endpoint gives in a page, at most."""
 _OTHERS: Final[dict[str, tuple[str, str]]] = {
     "unit_splits": ("old_symbol", "split of the unit {old_symbol} into {new_symbol} and others"),
     "spin_offs": ("source_symbol", "spin-off of {new_symbol} from {source_symbol}"),
@@ -60,6 +66,46 @@ _NAMES: Final = (
     "acquiree_symbol",
     "acquirer_symbol",
 )
+
+
+async def ask_corporate_actions(
+    ask: Callable[[str, dict[str, str]], Awaitable[Any]],
+    symbols: Iterable[str],
+    *,
+    start: date,
+    end: date,
+    types: Iterable[str] = TYPES,
+) -> CorporateActions:
+    """Return what happens to some symbols between two days, both included.
+
+    Args:
+        ask: Asks the data service: a path, and a query.
+        symbols: Shares; pairs of crypto have no such actions.
+        start: The first day.
+        end: The last day.
+        types: Of which types.
+
+    Raises:
+        BrokerError: there was no answer, or it is none that can be understood.
+    """
+    query = {
+        "symbols": ",".join(sorted(symbols)),
+        "types": ",".join(types),
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "limit": str(_MOST_ACTIONS),
+    }
+    found = CorporateActions()
+    for _page in range(_MOST_PAGES):
+        body = as_object(await ask(_PATH, query), "corporate actions")
+        page = read_corporate_actions(body)
+        found.splits.extend(page.splits)
+        found.symbol_changes.extend(page.symbol_changes)
+        found.others.extend(page.others)
+        if not body.get("next_page_token"):
+            break
+        query["page_token"] = str(body["next_page_token"])
+    return found
 
 
 def read_corporate_actions(body: object) -> CorporateActions:

@@ -42,7 +42,8 @@ from rbtlive.brokers.alpaca_http import (
 )
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import Untranslatable
-from rbtlive.brokers.alpaca_places import DataPlace, place_of
+from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, place_of
+from rbtlive.brokers.alpaca_splits import LearnedSplits
 from rbtlive.brokers.alpaca_words import (
     StreamClosed,
     expect,
@@ -55,7 +56,7 @@ from rbtlive.data.feeds.as_feed import Backoff, DataFeed, FeedPlan
 from rbtlive.data.feeds.bar_aggregator import AggregatedFeed
 from rbtlive.data.feeds.slot_axis import Labels, SlotAxis
 from rbtlive.data.portal import PolarsDataPortal
-from rbtlive.errors import BadFrequency, BrokerError, FeedError, InvalidSetting, NoFeed
+from rbtlive.errors import BrokerError, FeedError, InvalidSetting, NoFeed
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import Event
 from rbtlive.model.interval import DAY, MINUTE, Interval
@@ -80,9 +81,9 @@ class AlpacaFeed(AggregatedFeed):
     bars of a day's parts, e.g. "5m" or "1h", are made of them as a backtest makes
     them. A daily
     bar is sent again and again while its session lasts; it is taken when the session
-    has been over for `settle_s`, from the archive. A slice is over once every symbol
-    has reported; one in which some did not trade waits for a later bar, or for the
-    clock.
+    has been over for `settle_s`, from the archive. Weeks and months are made of days,
+    in the shares of their last one. A slice is over once every symbol has reported; one
+    in which some did not trade waits for a later bar, or for the clock.
 
     Args:
         symbols: What to give bars of; None is whatever the session's assets are.
@@ -168,6 +169,7 @@ class AlpacaFeed(AggregatedFeed):
         self._start_us: int | None = None
         self._reach_us: int | None = None
         self._waits: dict[tuple[str, date], int] = {}
+        self._splits = LearnedSplits(self.ask_data)
         self._telling_us: int | None = None
         self._silent: set[str] = set()
         self._counts: Counter[str] = Counter()
@@ -185,21 +187,14 @@ class AlpacaFeed(AggregatedFeed):
         """Take what the session wants; comes before iteration.
 
         Raises:
-            BadFrequency: its days make no such bars.
             InvalidSetting: some symbols are shares and some are pairs.
         """
-        interval = Interval.parse(plan.frequency)
-        if interval.spans_sessions:
-            raise BadFrequency(
-                f"frequency of a session on Alpaca's feed must be a day or a part of one: was "
-                f"{plan.frequency!r}; run with '1d' and read longer bars with "
-                f"data.history(asset, field, count, {plan.frequency!r})"
-            )
         place_of(self.subscriptions or plan.symbols or (), data_feed=self._data_feed)
         self._plan = plan
         self._start_us = self._reach_us = None if plan.after is None else us_of(plan.after)
         self._given = {}
         self._later = dict(plan.renamed)
+        self._splits = LearnedSplits(self.ask_data)
         super().configure(plan)
 
     def follow_symbol(self, symbol: str, new_symbol: str) -> None:
@@ -340,7 +335,7 @@ class AlpacaFeed(AggregatedFeed):
         streamed = self._streamed(self._called(names))
         self._begin_with(names)
         self._place = place_of(names, data_feed=self._data_feed)
-        axis = SlotAxis(plan.calendar, frequency=self._frequency)
+        axis = self._axis_of(plan)
         failure = ""
         aiohttp = aiohttp_package()
         try:
@@ -374,7 +369,9 @@ class AlpacaFeed(AggregatedFeed):
     def _begin_with(self, names: list[str]) -> None:
         for name in set(names) - self._known:
             if self._reach_us is not None:
-                self._given.setdefault(name, self._reach_us)
+                reach_us = self._reach_us
+                begin_us = reach_us if self._longer is None else self._longer.begin_of(reach_us)
+                self._given.setdefault(name, begin_us)
         self._known = set(names)
 
     # What the names' bars may come under; of a full stream the later names only.
@@ -438,7 +435,7 @@ class AlpacaFeed(AggregatedFeed):
         # From a little earlier on, for the last slice may hold only some
         # symbols only.
         back = timedelta(minutes=2) if axis.frequency == "1m" else timedelta(days=1)
-        start = max(datetime_of(self._reach_us), _OLDEST) - back
+        start = max(datetime_of(self._first_missed(names)), _OLDEST) - back
         bars = await archived_bars(
             self._http,
             [*names, *self._later],
@@ -450,9 +447,27 @@ class AlpacaFeed(AggregatedFeed):
         bars = [
             bar | {"symbol": self._later.get(str(bar["symbol"]), bar["symbol"])} for bar in bars
         ]
+        await self._learn_splits(names, bars, axis=axis)
         fresh = [bar for bar in bars if self._is_fresh(bar, axis)]
         self._counts["archived"] += len(fresh)
         return fresh
+
+    # A symbol that joined within a longer bar has its parts since that one began.
+    def _first_missed(self, names: list[str]) -> int:
+        assert self._reach_us is not None
+        if self._longer is None:
+            return self._reach_us
+        given_us = min(self._given.get(name, self._reach_us) for name in names)
+        return min(self._reach_us, max(given_us, self._longer.begin_of(self._reach_us)))
+
+    # A week or month is in its last day's shares.
+    async def _learn_splits(
+        self, names: list[str], bars: list[BarFacts], *, axis: SlotAxis
+    ) -> None:
+        if self._longer is not None and not axis.interval.intraday and self._place is not CRYPTO:
+            self._longer.splits = await self._splits.through(
+                bars, [*names, *self._later], later=self._later, calendar=axis.calendar
+            )
 
     async def _told(
         self, socket: Any, names: list[str], *, axis: SlotAxis
@@ -480,7 +495,9 @@ class AlpacaFeed(AggregatedFeed):
                 continue
             except StreamClosed:
                 return
-            fresh = [bar for bar in map(self._take, messages) if bar and self._is_fresh(bar, axis)]
+            told = [bar for bar in map(self._take, messages) if bar]
+            await self._learn_splits(names, told, axis=axis)
+            fresh = [bar for bar in told if self._is_fresh(bar, axis)]
             for bar in fresh:
                 yield bar
             if fresh and len(self._streamed(names)) < len(names):

@@ -12,9 +12,11 @@ from aiohttp import web
 
 from rbtlive.brokers import AlpacaFeed
 from rbtlive.data.calendars.calendar import get_calendar
+from rbtlive.data.calendars.grid import calendar_of
 from rbtlive.data.feeds.as_feed import FeedPlan
-from rbtlive.errors import BadFrequency, FeedDisconnected, NoFeed
+from rbtlive.errors import FeedDisconnected, NoFeed
 from rbtlive.model.events import MarketDataEvent, SystemErrorEvent
+from rbtlive.model.interval import Interval
 from tests.brokers.alpaca_session import QUICK, broker_at
 from tests.venue.process import KEY, SECRET, until, within
 
@@ -31,9 +33,10 @@ def feed_at(venue, symbols=None, **settings):
 
 
 @asynccontextmanager
-async def reading(feed, **plan):
+async def reading(feed, *, frequency, **plan):
     """Yield what a feed gives, in two lists: slices and troubles."""
-    feed.configure(FeedPlan(calendar=XNYS, **plan))
+    calendar = calendar_of(XNYS, Interval.parse(frequency))
+    feed.configure(FeedPlan(calendar=calendar, frequency=frequency, **plan))
     slices, troubles = [], []
 
     async def read():
@@ -414,12 +417,3 @@ def test_bad_bars_are_named_and_the_rest_goes_on():
     ]
     assert len(troubles) == stats["quarantined"] == 4
     assert (stats["untranslatable"], stats["outside_hours"]) == (1, 1)
-
-
-def test_a_session_over_weeks_is_refused_with_the_way_to_them():
-    feed = AlpacaFeed(key="a", secret="b")
-
-    with pytest.raises(
-        BadFrequency, match=r"must be a day or a part of one.*was '1w'; run with '1d'"
-    ):
-        feed.configure(FeedPlan(calendar=get_calendar("XNYS"), frequency="1w"))

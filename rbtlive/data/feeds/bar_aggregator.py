@@ -1,15 +1,16 @@
-"""From a source's minutes to longer bars: one bar a symbol and slice, made when its
-last minute has come.
+"""From a source's minutes or days to longer bars: one bar a symbol and slice, made when
+its last part has come.
 
-The rule: a bar leaves when it is whole, or when its slice is over by a later minute or
-the clock; a minute that comes after that gives the bar anew. Numbers are added as a
+The rule: a bar leaves when it is whole, or when its slice is over by a later part or
+the clock; a part that comes after that gives the bar anew. Numbers are added as a
 portal's resampling adds them, so that a session's bars equal those of its backtest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from operator import add
 from typing import Any, Final
 
@@ -19,37 +20,48 @@ from rbtlive.data.feeds.data_feed import FeedPlan
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.data.feeds.stream_feed import StreamFeed
 from rbtlive.model.bar import BAR_FIELDS, OHLCV
-from rbtlive.model.interval import MINUTE, Interval
+from rbtlive.model.interval import DAY, MINUTE, Interval
 
 _KEPT_SLICES: Final = 3
-"""Of so many slices that are over, late minutes give their bar anew."""
+"""Of so many slices that are over, late parts give their bar anew."""
 
 _GROW: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "first": lambda so_far, _value: so_far,
     "highest": max,
     "lowest": min,
     "last": lambda _so_far, value: value,
     "sum": add,
 }
-_FOLDS: Final = [
-    (name, _GROW[field.fold]) for name, field in BAR_FIELDS.items() if field.fold != "first"
-]
-"""How each field of a growing bar takes in the next minute's; the first value stays."""
+_FOLDS: Final = [(name, _GROW[field.fold]) for name, field in BAR_FIELDS.items()]
+"""How each field of a growing bar takes in the next part's."""
 
 Facts = dict[str, Any]
-"""A bar as a feed takes it: `symbol`, `timestamp` (the END), prices and volume."""
+"""A bar as a feed takes it: `symbol`, `timestamp` (the END, or the label of a session),
+prices and volume."""
 
 
 class BarAggregator:
-    """Collects minutes into longer bars.
+    """Collects minutes, or days, into longer bars.
+
+    A bar of a week or month is in the shares of its last session: what came before a
+    split within it is restated.
 
     Args:
         axis: Which slices there are.
+        days: Which sessions there are, if days are collected.
+
+    Attributes:
+        splits: What is known of splits, by symbol: the END of the session each takes
+            effect in, and its ratio, in their order.
     """
 
-    def __init__(self, axis: SlotAxis) -> None:
+    def __init__(self, axis: SlotAxis, *, days: SlotAxis | None = None) -> None:
+        self.splits: Mapping[str, Sequence[tuple[int, float]]] = {}
         self._axis = axis
-        self._growing: dict[int, dict[str, Facts]] = {}
-        self._over: dict[int, dict[str, Facts]] = {}
+        self._days = days
+        # By slice and symbol: the days there were, or all minutes folded into one.
+        self._growing: dict[int, dict[str, list[Facts]]] = {}
+        self._over: dict[int, dict[str, list[Facts]]] = {}
         self._over_us = 0
 
     @property
@@ -65,35 +77,37 @@ class BarAggregator:
         slot_us = self._axis.slot_at(us)
         return us if slot_us is None or slot_us <= us else self._axis.begin_of(slot_us)
 
-    def add(self, minute: Facts) -> Iterator[Facts]:
-        """Take a minute in, and yield the bars that are over with it, oldest first.
+    def add(self, part: Facts) -> Iterator[Facts]:
+        """Take a minute or a day in, and yield the bars that are over with it, oldest
+        first.
 
         What is no bar is passed on at its slice, for the feed to name it.
         """
-        us = us_of(minute["timestamp"])
-        slot_us = self._axis.slot_at(us - 1)
-        if slot_us is None:
-            yield minute
+        us = self._end_of(part["timestamp"])
+        slot_us = None if us is None else self._axis.slot_at(us - 1)
+        if us is None or slot_us is None:
+            yield part
             return
         try:
-            checked = checked_bar(dict(minute))
+            checked = checked_bar(part | {"timestamp": datetime_of(us)})
         except RefusedBar:
-            yield minute | {"timestamp": datetime_of(slot_us)}
+            yield part | {"timestamp": datetime_of(slot_us)}
             return
-        bar: Facts = {"symbol": checked.symbol, "timestamp": datetime_of(slot_us)}
-        bar |= {name: float(getattr(checked, name)) for name in OHLCV}
+        symbol = checked.symbol
+        facts = {name: float(getattr(checked, name)) for name in OHLCV} | {"us": us}
         yield from self.close_before(slot_us)
         over = self._over.get(slot_us, {})
-        if slot_us <= self._over_us or checked.symbol in over:
+        if slot_us <= self._over_us or symbol in over:
             if slot_us in self._over:
-                yield dict(_grown(over, bar))
+                self._grow(over.setdefault(symbol, []), facts)
+                yield self._whole(symbol, slot_us, over[symbol])
             return
         bars = self._growing.setdefault(slot_us, {})
-        _grown(bars, bar)
+        self._grow(bars.setdefault(symbol, []), facts)
         if us == slot_us:
-            whole = bars.pop(checked.symbol)
-            self._over.setdefault(slot_us, {})[checked.symbol] = whole
-            yield dict(whole)
+            parts = bars.pop(symbol)
+            self._over.setdefault(slot_us, {})[symbol] = parts
+            yield self._whole(symbol, slot_us, parts)
 
     def close_before(self, us: int) -> Iterator[Facts]:
         """Yield the bars whose END lies before a moment, oldest first."""
@@ -105,21 +119,47 @@ class BarAggregator:
             self._over_us = max(self._over_us, slot_us)
             for oldest in sorted(self._over)[:-_KEPT_SLICES]:
                 del self._over[oldest]
-            yield from (dict(bar) for bar in bars.values())
+            for symbol, parts in bars.items():
+                yield self._whole(symbol, slot_us, parts)
+
+    def _end_of(self, stamp: Any) -> int | None:
+        return us_of(stamp) if self._days is None else self._days.slot_of(stamp)
+
+    def _grow(self, parts: list[Facts], part: Facts) -> None:
+        if parts and self._days is None:
+            parts[0] = _folded(parts[0], part)
+        else:
+            parts.append(part)
+
+    def _whole(self, symbol: str, slot_us: int, parts: list[Facts]) -> Facts:
+        splits = [one for one in self.splits.get(symbol, ()) if one[0] <= slot_us]
+        restated = [_in_later_shares(part, splits) for part in parts] if splits else parts
+        bar = reduce(_folded, restated)
+        return {
+            "symbol": symbol,
+            "timestamp": datetime_of(slot_us),
+            **{name: bar[name] for name in OHLCV},
+        }
 
 
-# A minute goes into the bar of its symbol, which is returned.
-def _grown(bars: dict[str, Facts], minute: Facts) -> Facts:
-    bar = bars.setdefault(minute["symbol"], minute)
-    if bar is not minute:
-        for name, fold in _FOLDS:
-            bar[name] = fold(bar[name], minute[name])
-    return bar
+def _folded(so_far: Facts, part: Facts) -> Facts:
+    return {name: fold(so_far[name], part[name]) for name, fold in _FOLDS}
+
+
+def _in_later_shares(day: Facts, splits: Iterable[tuple[int, float]]) -> Facts:
+    ratio = 1.0
+    for first_us, split in splits:
+        if day["us"] < first_us:
+            ratio *= split
+    return {
+        name: day[name] * ratio if field.is_price else day[name] / ratio
+        for name, field in BAR_FIELDS.items()
+    }
 
 
 class AggregatedFeed(StreamFeed):
     """A feed whose source has minutes and days; a session that wants other parts of a
-    day gets them made of the minutes.
+    day gets them made of the minutes, one that wants weeks or months of the days.
     """
 
     _longer: BarAggregator | None = None
@@ -128,11 +168,23 @@ class AggregatedFeed(StreamFeed):
         """Take what the session wants; comes before iteration."""
         interval = Interval.parse(plan.frequency)
         self._longer = (
-            BarAggregator(SlotAxis(plan.calendar, frequency=interval))
-            if interval.intraday and interval != MINUTE
-            else None
+            None
+            if interval in (MINUTE, DAY)
+            else BarAggregator(
+                SlotAxis(plan.calendar, frequency=interval),
+                days=self._axis_of(plan) if interval.spans_sessions else None,
+            )
         )
         super().configure(plan)
+
+    # The slices of the source's own bars: minutes or days.
+    @staticmethod
+    def _axis_of(plan: FeedPlan) -> SlotAxis:
+        periods = plan.calendar.periods
+        return SlotAxis(
+            plan.calendar if periods is None else periods.whole,
+            frequency=MINUTE if Interval.parse(plan.frequency).intraday else DAY,
+        )
 
     @property
     def awaited(self) -> datetime | None:

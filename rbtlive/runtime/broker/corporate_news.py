@@ -130,7 +130,13 @@ class CorporateNews:
         if known or one.action_id in self._taken:
             return
         coming = session > state.market.session
-        if not coming and not self._explains(one, symbol):
+        if self._is_within(session):
+            # The account has fills of both kinds of shares in such a week: it takes
+            # effect when the account says so.
+            coming = False
+            if not self._has_begun(one, symbol):
+                return
+        elif not coming and not self._explains(one, symbol):
             return
         self._taken.add(one.action_id)
         tell(
@@ -142,6 +148,21 @@ class CorporateNews:
                 reason=SOURCE,
             )
         )
+
+    # Whether a run's session is a week or month that is going on.
+    def _is_within(self, session: int) -> bool:
+        calendar, now_us = self._core().state.calendar, us_of(self._now())
+        if calendar.periods is None or session >= len(calendar.closes_us):
+            return False
+        return calendar.closes_us.item(session) > now_us
+
+    def _has_begun(self, one: BrokerSplit, symbol: str) -> bool:
+        periods = self._core().state.calendar.periods
+        assert periods is not None
+        first = periods.whole.at_or_after(one.ex_date)
+        if periods.whole.closes_us.item(first - 1) > us_of(self._now()):
+            return False
+        return not self._watch.ours().get(symbol) or self._explains(one, symbol)
 
     def _explains(self, one: BrokerSplit, symbol: str) -> bool:
         # A split that has begun already, if the account's shares say that it is not in
