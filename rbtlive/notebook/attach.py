@@ -16,11 +16,10 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.core.actions.user_code import own_frames
+from rbtlive.core.actions.user_code import cut_to_own_line
 from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
 from rbtlive.model.given import check_flag, is_one_of
 from rbtlive.model.interval import DAY
-from rbtlive.notebook import operated_session
 from rbtlive.notebook.exit_code import HALTED, exit_with
 from rbtlive.notebook.interrupts import interrupt_held_back
 from rbtlive.notebook.loop_thread import LoopThread
@@ -258,11 +257,9 @@ def run(strategy: Any, broker: BrokerAdapter, **options: Any) -> LiveSession:
                 session = loop.run(_run(strategy, broker, options, own_signals=True))
         else:
             session = _run_on_thread(strategy, broker, options)
-    except Exception as failure:  # noqa: BLE001 - the frames between are cut out
-        trace = failure.__traceback__
-        raise failure.with_traceback(
-            own_frames(trace, below=operated_session.__file__) or trace
-        ) from failure.__cause__
+    except Exception as failure:
+        cut_to_own_line(failure)
+        raise
     exit_with(HALTED if session.trading_state == "halted" else 0)
     return session
 

@@ -10,9 +10,10 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Generator
 from decimal import Decimal
+from types import TracebackType
 from typing import Any, TypeVar
 
-from rbtlive.core.actions.user_code import own_frames
+from rbtlive.core.actions.user_code import cut_to_own_line
 from rbtlive.errors import EngineStopped, InvalidSetting
 from rbtlive.model.events import OperatorAction, OperatorEvent, SplitEvent, SymbolChangeEvent
 from rbtlive.model.given import is_one_of
@@ -83,6 +84,7 @@ class OperatedSession(ObservedSession):
     def __init__(self, name: str, engine: TradingEngine) -> None:
         super().__init__(name, engine)
         self._task: asyncio.Task[None] | None = None
+        self._failed_at: TracebackType | None = None
 
     @property
     def task(self) -> asyncio.Task[None] | None:
@@ -93,11 +95,15 @@ class OperatedSession(ObservedSession):
         """Wait until the session has ended, and raise what ended it; interrupting the
         wait leaves it running.
         """
-        if self._is_elsewhere():
-            await self._hopped(self.wait())
-        elif self._task is not None and not self._task.done():
-            await asyncio.wait({self._task})
-        self._raise_failure()
+        try:
+            if self._is_elsewhere():
+                await self._hopped(self.wait())
+            elif self._task is not None and not self._task.done():
+                await asyncio.wait({self._task})
+            self._raise_failure()
+        except Exception as failure:
+            cut_to_own_line(failure)
+            raise
 
     async def stop(self) -> OperatorReport:
         """Stop gracefully: intake first, then what waits is processed, then the journal
@@ -109,20 +115,25 @@ class OperatedSession(ObservedSession):
         Returns:
             What still rests and what is held, by the broker's books at a real broker.
         """
-        if self._is_elsewhere():
-            report: OperatorReport = await self._hopped(self.stop())
-            return report
-        await self.engine.graceful_shutdown()
-        await self.wait()
-        return self.engine.account_side.stop_report or await report_of(
-            self.engine.run_state, "stop", cancels=self.engine.cancels_orders
-        )
+        try:
+            if self._is_elsewhere():
+                report: OperatorReport = await self._hopped(self.stop())
+                return report
+            await self.engine.graceful_shutdown()
+            await self.wait()
+            return self.engine.account_side.stop_report or await report_of(
+                self.engine.run_state, "stop", cancels=self.engine.cancels_orders
+            )
+        except Exception as failure:
+            cut_to_own_line(failure)
+            raise
 
     def _raise_failure(self) -> None:
         failure = self.engine.failure
         if failure is not None:
-            # From the user's own line on, where it came through one.
-            raise failure.with_traceback(own_frames(failure.__traceback__) or failure.__traceback__)
+            if self._failed_at is None:  # each raise of it adds frames: keep where it began
+                self._failed_at = failure.__traceback__
+            raise failure.with_traceback(self._failed_at)
 
     def pause(self) -> None:
         """Skip the callbacks from now on; bars are processed and orders live on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.notebook.loaded import loaded_by
 from rbtlive.research.explaining.explain import explain
 from rbtlive.research.explaining.explanation import Explanation
@@ -63,6 +64,7 @@ class RecordedSession:
         with open_run(self._folder, self.name, self._run_number) as recorded:
             return explain(Proof(recorded, self._folder, loaded_by(self.name)), against)
 
+    @from_own_line
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy over the slices the run saw, without its interventions."""
         with open_run(self._folder, self.name, self._run_number) as recorded:

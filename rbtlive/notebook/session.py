@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.errors import HistoryWindowStartsBeforeData, JournalMismatch, SessionLocked
 from rbtlive.model.events import SystemErrorEvent
 from rbtlive.notebook.announcer import Announcer
@@ -213,6 +214,7 @@ class LiveSession(OperatedSession):
         with self._recorded() as recorded:
             return explain(Proof(recorded, self._launch.folder, loaded_by(self.name)), against)
 
+    @from_own_line
     def replay(self, strategy: Any = None) -> BacktestResult:
         """Run a strategy (by default the session's own) over the slices the session
         saw, without its interventions.

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import polars as pl
 
 from rbtlive.core.actions.error_notes import noting_step
-from rbtlive.core.actions.user_code import own_frames
 from rbtlive.core.strategy.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
@@ -114,10 +113,6 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
             if start is not None or warmup is not None:
                 raise
             settings, waited_for = later_start(settings, early, portal), early.window
-        except Exception as failure:  # noqa: BLE001 - the frames between are cut out
-            raise failure.with_traceback(
-                own_frames(failure.__traceback__) or failure.__traceback__
-            ) from failure.__cause__
         else:
             result = conclude(core)
             core.release()

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import np
@@ -114,6 +115,7 @@ class FactorSheet:
         return target
 
 
+@from_own_line
 def factor_sheet(  # noqa: PLR0913 - each by name
     factor: Any,
     start: Any,

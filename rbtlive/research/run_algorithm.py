@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.data.bundles.extensions import load_extensions
 from rbtlive.data.bundles.registry import load
 from rbtlive.data.portal import PolarsDataPortal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _FREQUENCIES = {"daily": DAY.text, "minute": MINUTE.text}
 
 
+@from_own_line
 def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
     start: Any,
     end: Any,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
@@ -16,6 +17,7 @@ from rbtlive.model.given import check_flag
 from rbtlive.runtime.backtest import prepare_settings
 
 
+@from_own_line
 def run_pipeline(  # noqa: PLR0913 - each by name
     pipeline: Any,
     start: Any,

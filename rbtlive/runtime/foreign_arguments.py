@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
+from rbtlive.core.actions.user_code import from_own_line
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,7 +44,9 @@ _ELSEWHERE: Final = {
 
 
 def teaches_names(function: Callable[P, R]) -> Callable[P, R]:
-    """Make a function refuse arguments it does not have by saying what it has."""
+    """Make a function refuse arguments it does not have by saying what it has, and
+    raise what came through the user's own code from the user's line on.
+    """
     names = list(inspect.signature(function).parameters)
 
     @functools.wraps(function)
@@ -52,7 +56,7 @@ def teaches_names(function: Callable[P, R]) -> Callable[P, R]:
                 raise TypeError(_message(function.__name__, name, names))
         return function(*args, **kwargs)
 
-    return called
+    return from_own_line(called)
 
 
 def _message(function: str, name: str, names: list[str]) -> str:

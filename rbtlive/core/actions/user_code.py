@@ -6,15 +6,22 @@ frames between the call that the user made and the user's own code.
 
 from __future__ import annotations
 
+import functools
 import linecache
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from rbtlive.core.run_state import RunState
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _PACKAGE: Final = str(Path(__file__).parents[2])
-_CORE: Final = str(Path(__file__).parents[1])
+_STANDARD: Final = str(Path(os.__file__).parent)
 _NOTE: Final = "at the bar "
 
 
@@ -42,26 +49,55 @@ def user_line(failure: BaseException) -> str:
         return "the strategy"
     path, number, function = found
     text = linecache.getline(path, number).strip()
-    name = path if path.startswith("<") else Path(path).name
-    return f"{function}, line {number} of {name}" + (f": {text}" if text else "")
+    return f"{function}, line {number} of {_shown_name(path)}" + (f": {text}" if text else "")
 
 
-def own_frames(trace: TracebackType | None, *, below: str = _CORE) -> TracebackType | None:
-    """Return a traceback from the first frame on that the core called and that is not
-    the package's own: the user's callback. None if there is no such frame.
-
-    Args:
-        trace: The traceback.
-        below: Begins the path of the file whose frame comes before the user's.
+def from_own_line(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function raise what came through the user's own code from the user's line
+    on.
     """
-    before = ""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as failure:
+            cut_to_own_line(failure)
+            raise
+
+    return called
+
+
+def cut_to_own_line(failure: BaseException) -> None:
+    """Let an exception's traceback begin with the user's own code, if it came through
+    any.
+
+    For an `except` block that ends with a plain `raise`: that adds no frame, so that
+    between the call that the user made and the user's own line none of ours stands.
+    """
+    failure.__traceback__ = own_frames(failure.__traceback__) or failure.__traceback__
+
+
+def own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback that begins in the package's code from the first frame on that
+    is neither the package's nor a library's. None if there is no such frame.
+    """
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
-        if before.startswith(below) and not path.startswith(_PACKAGE) and not _is_library(path):
+        if not path.startswith(_PACKAGE) and not _is_library(path):
             return trace
-        before, trace = path, trace.tb_next
+        trace = trace.tb_next
     return None
 
 
 def _is_library(path: str) -> bool:
-    return "site-packages" in path or path.startswith("<frozen")
+    return "site-packages" in path or path.startswith((_STANDARD, "<frozen"))
+
+
+# A notebook's cells are files that nobody knows by name: IPython has their numbers.
+def _shown_name(path: str) -> str:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    labels = shell.compile.format_code_name(path) if shell is not None else None
+    if labels is not None:
+        return f"{labels[0].lower()} {labels[1]}"
+    return path if path.startswith("<") else Path(path).name

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.core.state.settings import RunSettings
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor, strategy_name
 from rbtlive.data.portal import PolarsDataPortal
@@ -42,6 +43,7 @@ RETURNS_KEPT: Final = 400_000_000
 """Daily returns are kept unless all of them together take more bytes than these."""
 
 
+@from_own_line
 def sweep(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFolds, InvalidSetting, SweepError
 from rbtlive.model.arrays import np
@@ -124,6 +125,7 @@ class CrossValidation:
         return f"<p>{html.escape(repr(self))}</p>" + str(self.paths._repr_html_())
 
 
+@from_own_line
 def cross_validate(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,

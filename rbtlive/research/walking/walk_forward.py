@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.core.state.record import RunRecord
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SweepError
@@ -153,6 +154,7 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@from_own_line
 def walk_forward(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,
