@@ -15,7 +15,9 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.checking.corporate import unknown_symbol_message
+from rbtlive.data.checking.frames import is_pandas
 from rbtlive.data.reading.column_roles import Roles, plain, twin_of, unknown_columns
+from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.fit import LOSS
 from rbtlive.data.reading.guessing import (
     line_of_minutes,
@@ -128,6 +130,7 @@ class _Reader:
             self.note("the adjusted close is left aside: bars are prices as given in Close")
         if "columns" not in self.needs.arguments:
             self.needs.minutes = line_of_minutes(self.source, table.frame, roles)
+            self.needs.floored = self._flooring(roles)
         self.parts.append(_Part(frame, moments, table, labels))
 
     def _label_of_vendor(self, table: Table) -> Labels | None:
@@ -194,6 +197,11 @@ class _Reader:
                 "either way round",
                 before=self._parsing(roles.time[0], "dayfirst=True", "%d/%m/%Y"),
             )
+        except UnclearDays as unclear:
+            self.needs.ask(
+                f"the time: {roles.time[0]!r} counts days; {unclear}",
+                before=self._counting(roles.time[0], unclear.kinds[0][1]),
+            )
         except UnreadableTimes as unreadable:
             self.needs.ask(
                 f"the time: {unreadable} is in no known form",
@@ -203,9 +211,33 @@ class _Reader:
 
     # The line that parses a column of times, for what the source is.
     def _parsing(self, column: str, how: str, form: str) -> str:
+        return self._changing(
+            f'pl.col("{column}").str.to_datetime("{form}")',
+            f"source[{column!r}] = pd.to_datetime(source[{column!r}], {how})",
+        )
+
+    # The line that makes dates of a column of numbers of days.
+    def _counting(self, column: str, zero: float) -> str:
+        return self._changing(
+            f'pl.from_epoch(pl.col("{column}") - {zero:.15g}, time_unit="d")',
+            f'source[{column!r}] = pd.to_datetime(source[{column!r}] - {zero:.15g}, unit="D")',
+        )
+
+    # The line that rounds times down to full minutes; None where two columns have them.
+    def _flooring(self, roles: Roles) -> str | None:
+        if len(roles.time) != 1:
+            return None
+        column = roles.time[0]
+        if is_pandas(self.source) and column not in self.source.columns:
+            return 'source.index = source.index.floor("min")'
+        return self._changing(
+            f'pl.col("{column}").dt.truncate("1m")',
+            f'source[{column!r}] = pd.to_datetime(source[{column!r}]).dt.floor("min")',
+        )
+
+    def _changing(self, expression: str, parse: str) -> str:
         if isinstance(self.source, (pl.DataFrame, pl.LazyFrame)):
-            return f'source = source.with_columns(pl.col("{column}").str.to_datetime("{form}"))'
-        parse = f"source[{column!r}] = pd.to_datetime(source[{column!r}], {how})"
+            return f"source = source.with_columns({expression})"
         if isinstance(self.source, (str, Path)):
             return f"source = pd.read_csv({str(self.source)!r}); {parse}"
         if isinstance(self.source, (list, Mapping)):

@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from rbtlive.data.reading.day_counts import may_be_days
 from rbtlive.data.reading.names import ADJUSTED, LABELS_OF, NAMES
 from rbtlive.data.reading.tables import Table
 from rbtlive.model.bar import OHLCV
@@ -276,12 +277,16 @@ def _kind(column: pl.Series) -> str:
         if plain(column.name) == "time" and re.fullmatch(r"[0-2]\d[0-5]\d([0-5]\d)?", text):
             return "clock"
         return "moment" if ":" in text or re.fullmatch(r"\d{9,}.*", text) else "date"
-    if dtype.is_numeric():
-        top = column.drop_nulls().head(1)
-        value = float(top[0]) if len(top) else 0.0
-        if plain(column.name) == "time" and 0 <= value < 240_000:
-            return "clock"
-        if 19_000_101 <= value <= 21_001_231:
-            return "date"
-        return "moment" if value >= 1e8 else ("date" if 20_000 <= value < 60_000 else "none")
-    return "none"
+    return _kind_of_numbers(column) if dtype.is_numeric() else "none"
+
+
+def _kind_of_numbers(column: pl.Series) -> str:
+    top = column.drop_nulls().head(1)
+    value = float(top[0]) if len(top) else 0.0
+    short = plain(column.name)
+    if short == "time" and 0 <= value < 240_000:
+        return "clock"
+    if value >= 1e8:
+        return "moment"
+    dated = 19_000_101 <= value <= 21_001_231 or may_be_days(value, named=short)
+    return "date" if dated else "none"

@@ -14,6 +14,7 @@ import polars as pl
 
 from rbtlive.data.checking.frames import is_pandas
 from rbtlive.data.reading.column_roles import Roles, plain, role_of
+from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.delimited import price_order
 from rbtlive.data.reading.numbers import UnclearDecimals, looks_numeric, number_series
 from rbtlive.data.reading.tables import SEPARATOR
@@ -73,7 +74,7 @@ def unnamed_time(frame: pl.DataFrame, roles: Roles) -> str | None:
     for name in _unknown(frame, roles):
         try:
             moments = moments_of(frame[name].head(_ROWS))
-        except (UnreadableTimes, DayOrMonth, pl.exceptions.PolarsError):
+        except (UnreadableTimes, DayOrMonth, UnclearDays, pl.exceptions.PolarsError):
             continue
         us = moments.us.drop_nulls()
         if len(us) == min(_ROWS, frame.height) and (

@@ -21,6 +21,7 @@ class Needs:
         arguments: What to write for it, e.g. 'tz="Europe/Berlin"'.
         before: Lines to write before `rbt.read`, where no argument can say it.
         minutes: The line that makes minutes of shorter bars or trades, if one is known.
+        floored: The line that rounds times down to full minutes, if one is known.
         held: How many of the items wait until the rest of the source has been looked
             at, so that one error lists all.
     """
@@ -31,6 +32,7 @@ class Needs:
     arguments: dict[str, str] = field(default_factory=dict)
     before: list[str] = field(default_factory=list)
     minutes: str | None = None
+    floored: str | None = None
     held: int = 0
 
     def ask(self, item: str, *, before: str | None = None, **arguments: str) -> None:

@@ -29,7 +29,7 @@ from rbtlive.errors import BadFrequency, RowsLost
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.asset_class import common_class
 from rbtlive.model.bar import OHLCV
-from rbtlive.model.interval import DAY, DAY_US, MINUTE_US, Interval
+from rbtlive.model.interval import DAY, DAY_US, MINUTE, MINUTE_US, Interval
 
 _FEW_ROWS: Final = 4
 
@@ -115,7 +115,8 @@ class _Placing:
                 )
             found = DAY
         elif found is None:
-            self.needs.ask("the interval: no symbol has two bars", interval='"1d"')
+            self.needs.ask("the interval: no symbol has two bars", interval='"1m"')
+            return MINUTE  # what else is unclear of it is asked for too
         self.needs.settle()
         assert found is not None
         if self.moments.days and found.intraday:
@@ -294,6 +295,14 @@ class _Placing:
         if len(distinct) and (rest >= _END_SECOND_US).mean() >= 1 - fit.LOSS:
             up = np.where(rest, distinct - rest + MINUTE_US, distinct)
             return up, self.asked.labels or "end"
+        seconds = np.unique(rest)
+        if len(distinct) >= _FEW_ROWS and len(seconds) == 1 and seconds[0]:
+            self.needs.ask(
+                f"the times: all are {seconds[0] / 1e6:g} s after a full minute; round them down, "
+                "if that is the minute they mean",
+                before=self.needs.floored,
+            )
+            return distinct - rest, self.asked.labels
         return distinct, self.asked.labels
 
     # A currency's hours are no exchange's: only its weekends show whose clock it is.

@@ -6,14 +6,24 @@ The rule: what `index_col=0` and `header=[0, 1]` would have given is restored.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from rbtlive.data.checking.frames import pandas_column
 from rbtlive.data.reading.column_roles import field_of
+from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.numbers import is_number_text
 from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
+
+_UNTIMELY: Final = (
+    UnreadableTimes,
+    DayOrMonth,
+    UnclearDays,
+    TypeError,
+    ValueError,
+    pl.exceptions.PolarsError,
+)
 
 
 def with_index_of_sheet(source: Any) -> Any:
@@ -28,7 +38,14 @@ def with_index_of_sheet(source: Any) -> Any:
         name, first, rest = first.iloc[0], first.iloc[1:], rest.iloc[1:]
     try:
         moments_of(pandas_column(first.reset_index(drop=True)))
-    except (UnreadableTimes, DayOrMonth, TypeError, ValueError, pl.exceptions.PolarsError):
+    except (
+        UnreadableTimes,
+        DayOrMonth,
+        UnclearDays,
+        TypeError,
+        ValueError,
+        pl.exceptions.PolarsError,
+    ):
         return source
     import pandas as pd
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from rbtlive.data.reading.day_counts import kind_of_days, moments_of_days
 from rbtlive.model.arrays import NDArray, np
 from rbtlive.model.interval import DAY_US
 
@@ -40,9 +41,6 @@ _FORMS: Final = (
     "%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d%b%Y",
 )  # fmt: skip
 _SLASHED: Final = (("%m/%d/%Y", "%d/%m/%Y"), ("%m/%d/%y", "%d/%m/%y"), ("%m-%d-%Y", "%d-%m-%Y"))
-
-_EXCEL_ZERO_DAYS: Final = -25_569
-"""Day 0 of Excel's dates, 1899-12-30, counted from 1970."""
 
 
 class UnreadableTimes(Exception):  # noqa: N818 - a question, turned into one of the list
@@ -76,6 +74,7 @@ def moments_of(column: pl.Series) -> Moments:
     Raises:
         UnreadableTimes: it holds none.
         DayOrMonth: day and month cannot be distinguished.
+        UnclearDays: they are numbers of days of one of several kinds.
     """
     dtype = column.dtype
     if dtype == pl.Date:
@@ -142,10 +141,10 @@ def _of_numbers(column: pl.Series) -> Moments:
             read = whole.cast(pl.String).str.to_datetime(form, time_unit="us", strict=False)
             if read.null_count() == whole.null_count():
                 return Moments(read.dt.epoch("us"), None, days=digits == 8, origin=form)
-    if low >= 20_000 and high < 60_000:
-        us = ((exact + _EXCEL_ZERO_DAYS) * DAY_US).cast(pl.Int64)
+    if (kind := kind_of_days(exact)) is not None:
+        us = moments_of_days(exact, kind)
         days = bool((us % DAY_US == 0).all())
-        return Moments(us, None, days=days, origin="Excel's day numbers")
+        return Moments(us, None, days=days, origin=kind[0])
     for limit, unit, factor in (
         (1e11, "s", 1_000_000),
         (1e14, "ms", 1_000),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from rbtlive.data.reading.column_roles import Roles, field_of, plain, role_of, roles_of
+from rbtlive.data.reading.day_counts import UnclearDays
 from rbtlive.data.reading.numbers import looks_numeric
 from rbtlive.data.reading.tables import SEPARATOR, Table
 from rbtlive.data.reading.timestamps import DayOrMonth, UnreadableTimes, moments_of
@@ -53,7 +54,7 @@ def _turned(table: Table) -> Table:
         if moments_of(pl.Series("date", times)).us.null_count():
             return table
         rest = frame.drop(frame.columns[0]).transpose(column_names=names)
-    except (UnreadableTimes, DayOrMonth, pl.exceptions.PolarsError):
+    except (UnreadableTimes, DayOrMonth, UnclearDays, pl.exceptions.PolarsError):
         return table
     return table.but(frame=pl.DataFrame([pl.Series("date", times), *rest]))
 
@@ -195,5 +196,7 @@ def _symbols_as_columns(frame: pl.DataFrame, roles: Roles) -> tuple[str, list[st
         return None
     if any(SEPARATOR in name or re.fullmatch(r"column_\d+", name) for name in names):
         return None
+    if {plain(name) for name in names} >= {"bid", "ask"}:
+        return None  # quotes of one symbol
     numbers = [name for name in names if looks_numeric(frame[name])]
     return (time, numbers) if len(numbers) == len(names) else None

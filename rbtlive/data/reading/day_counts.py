@@ -1,0 +1,112 @@
+"""Dates as numbers of days: Excel's, R's, Python's, MATLAB's, Julian ones.
+
+The rule: a count is taken for the kind whose dates lie in the past and, in a market
+with weekends, on none; what two kinds explain is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from rbtlive.data.calendars.exchange_library import LAST_LABEL
+from rbtlive.model.arrays import np
+from rbtlive.model.interval import DAY_US, MINUTE_US
+
+KINDS: Final = (
+    ("Excel's day numbers", 25_569.0),
+    ("days since 1970", 0.0),
+    ("modified Julian days", 40_587.0),
+    ("Julian days", 2_440_587.5),
+    ("Python's day ordinals", 719_163.0),
+    ("MATLAB's day numbers", 719_529.0),
+)
+"""Each kind, and its number of 1970-01-01.
+
+Sources: Excel's DATEVALUE, R's Date, `datetime.date.toordinal`, MATLAB's datenum, the
+IAU's (modified) Julian date.
+"""
+_FIRST: Final = -25_567
+"""1900-01-01."""
+_LAST: Final = (LAST_LABEL.toordinal() - 719_163) - 3 * 365
+"""Bars are of the past: calendars reach some years further."""
+_LEAST: Final = 5_000
+"""Less are row numbers."""
+_ENOUGH: Final = 5
+_NEAR_US: Final = 440_000
+"""Five decimals of a day tell a minute that well."""
+
+Kind = tuple[str, float]
+
+
+class UnclearDays(Exception):  # noqa: N818 - a question, turned into one of the list
+    """Numbers of days of which several kinds give dates; carries them, and one number.
+
+    Attributes:
+        kinds: The kinds.
+        number: A number.
+    """
+
+    def __init__(self, kinds: Sequence[Kind], number: float) -> None:
+        super().__init__(f"{number:.15g}")
+        self.kinds = kinds
+        self.number = number
+
+    def __str__(self) -> str:
+        listed = " or ".join(
+            f"{name} ({datetime(1970, 1, 1, tzinfo=UTC) + timedelta(self.number - zero):%Y-%m-%d})"
+            for name, zero in self.kinds
+        )
+        return f"{self.number:.15g} may be one of {listed}"
+
+
+_ROW_NUMBERS: Final = ("index", "t", "start", "end", "begin", "month", "week")
+"""Names of times that may as well be of row numbers."""
+
+
+def may_be_days(number: float, *, named: str) -> bool:
+    """Say whether a number may count days to a date since 1900."""
+    least = 20_000 if named in _ROW_NUMBERS else _LEAST
+    return number >= least and any(_FIRST <= number - zero <= _LAST for _kind, zero in KINDS)
+
+
+def kind_of_days(numbers: pl.Series) -> Kind | None:
+    """Return what kind of day numbers these are; None if they are none.
+
+    Raises:
+        UnclearDays: several kinds explain them.
+    """
+    days = numbers.drop_nulls().cast(pl.Float64).to_numpy()
+    low, high = float(days.min()), float(days.max())
+    kinds = [
+        (name, zero)
+        for name, zero in KINDS
+        if low >= _LEAST and low - zero >= _FIRST and high - zero <= _LAST
+    ]
+    if len(kinds) < 2:
+        return kinds[0] if kinds else None
+    working = []
+    for kind in kinds:
+        weekday = (np.unique(np.floor(days - kind[1])) + 3) % 7
+        if len(weekday) >= _ENOUGH and (weekday < 5).mean() >= 0.99:
+            working.append(kind)
+    kinds = working or kinds
+    latest = min(zero for _name, zero in kinds)
+    left = [(name, zero) for name, zero in kinds if zero < latest + 1_000]
+    if len(left) > 1:
+        raise UnclearDays(left, low)
+    return left[0]
+
+
+def moments_of_days(numbers: pl.Series, kind: Kind) -> pl.Series:
+    """Return the wall clock of numbers of days, µs since 1970; to the full minute where
+    all are near one.
+    """
+    us = ((numbers.cast(pl.Float64) - kind[1]) * (DAY_US / 1_000)).round() * 1_000
+    near = (us / MINUTE_US).round() * MINUTE_US
+    off = (us - near).abs()
+    us = near if bool((off.drop_nulls() <= _NEAR_US).all()) else us
+    return us.cast(pl.Int64)
