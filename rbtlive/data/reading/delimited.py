@@ -29,6 +29,9 @@ _NO_VALUE: Final = [text for word in NOTHING if word for text in {word, word.upp
 _EITHER_WAY: Final = re.compile(r"\b\d{1,2}[/-]\d{1,2}[/-]\d{2,4}\b")
 """Dates that polars would take for one of two ways."""
 
+_TITLED: Final = ("security", "symbol", "ticker", "instrument", "ric", "isin")
+"""What titles call the symbol of all rows."""
+
 KLINES: Final = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
@@ -87,7 +90,17 @@ def read_delimited(content: Path | bytes, *, where: str) -> Table:
         raise EmptyData(f"{where} must have at least one bar: was empty; pass bars") from None
     except READ_ERRORS as error:
         raise unreadable(where, error, what="bars") from error
-    return Table(frame, where, decimal_comma=comma)
+    symbol = _symbol_above(text.splitlines()[: layout.skip], layout.delimiter)
+    return Table(frame, where, decimal_comma=comma, symbol=symbol)
+
+
+# "Security, AAPL US Equity" among the titles of a sheet.
+def _symbol_above(lines: list[str], delimiter: str) -> str | None:
+    for row in csv.reader(lines, delimiter=delimiter):
+        cells = [cell.strip() for cell in row if cell.strip()]
+        if len(cells) == 2 and plain(cells[0].rstrip(":")) in _TITLED:
+            return cells[1]
+    return None
 
 
 def _of_printed(content: Path | bytes, head: str) -> bytes | None:
@@ -129,7 +142,10 @@ def _layout(lines: list[str]) -> _Layout:
     delimiter = _delimiter(lines)
     rows = [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
     widest = max((len(row) for row in rows), default=0)
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
     for number, row in enumerate(rows):
+        if filled[number] < min(max(filled), 3) and _levels(rows[number:]) == 1:
+            continue  # titles above sheets: "Security, AAPL US Equity, , ,"
         if len(row) < min(widest, 2) or (number < 5 and row and row[0].startswith("#")):
             continue
         if len(row) < widest - 1 and number < 10 and not _is_data(row):
@@ -163,7 +179,7 @@ def _is_data(row: list[str]) -> bool:
 
 # pandas writes columns of two levels as two lines and the index's name as a third.
 def _levels(rows: list[list[str]]) -> int:
-    if len(rows) < 3 or _is_data(rows[1]):
+    if len(rows) < 3 or not rows[0] or _is_data(rows[1]):
         return 1
     lead = plain(rows[1][0]) if rows[1] else ""
     if lead in ("ticker", "tickers", "symbol", "symbols") or (
@@ -181,6 +197,8 @@ def _levels(rows: list[list[str]]) -> int:
         return 2
     # Bloomberg's and Refinitiv's sheets: securities above their fields
     named = [{*map(_is_field, (cell for cell in row[1:] if cell.strip()))} for row in rows[:2]]
+    if named == [{False}, {True}] and rows[0][0].strip() and role_of(rows[0][0]) is None:
+        return 1  # "Currency, USD" above the names
     below = named == [{True}, {False}] and not any(map(_has_digits_alone, rows[1][1:]))
     return 2 if below or named == [{False}, {True}] else 1
 

@@ -62,6 +62,8 @@ _COPY: Final = re.compile(
 )
 """What TradingView and browsers append to a name that is taken."""
 
+WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
 _LEAN: Final = re.compile(r"(\d{8})_([a-z0-9.]+)_(minute|second|hour|daily)_(trade|quote)")
 _LEAN_PRICES: Final = 10_000.0
 
@@ -111,7 +113,7 @@ def _is_ending(suffix: str) -> bool:
     return suffix.lower() in (
         ".csv", ".txt", ".tsv", ".dat", ".prn", ".jsonl", ".ndjson", ".json", ".arrow", ".feather",
         ".ipc", ".arrows", ".parquet", ".pq", ".parq", ".gz", ".bz2", ".xz", ".zst", ".zip",
-        ".last", ".bid", ".ask", ".scid",
+        ".last", ".bid", ".ask", ".scid", *WORKBOOKS,
     )  # fmt: skip
 
 

@@ -23,11 +23,12 @@ from rbtlive.data.checking.bounds import (
 )
 from rbtlive.data.checking.frames import READ_ERRORS, unreadable
 from rbtlive.data.reading.delimited import read_delimited
-from rbtlive.data.reading.file_names import named
+from rbtlive.data.reading.file_names import WORKBOOKS, named
 from rbtlive.data.reading.foreign import rows_of_database
 from rbtlive.data.reading.mappings import of_json
 from rbtlive.data.reading.sequences import flat, of_rows
 from rbtlive.data.reading.tables import Table
+from rbtlive.data.reading.workbooks import is_workbook, tables_of_workbook
 from rbtlive.errors import DataError, EmptyData, UnreadableFile
 
 _TEXTS: Final = (".csv", ".txt", ".tsv", ".dat", ".prn")
@@ -40,8 +41,7 @@ _NO_BARS: Final = (
 """Names of texts that lie beside bars."""
 
 _BY_PANDAS: Final = {
-    ".xlsx": "read_excel", ".xls": "read_excel", ".xlsm": "read_excel", ".xlsb": "read_excel",
-    ".ods": "read_excel", ".h5": "read_hdf", ".hdf": "read_hdf", ".hdf5": "read_hdf",
+    ".h5": "read_hdf", ".hdf": "read_hdf", ".hdf5": "read_hdf",
     ".dta": "read_stata", ".sas7bdat": "read_sas", ".orc": "read_orc", ".html": "read_html",
     ".xml": "read_xml",
 }  # fmt: skip
@@ -70,7 +70,7 @@ _MAGIC: Final = {
 
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst")
 _SQLITE: Final = (".db", ".sqlite", ".sqlite3")
-_KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, *_SQLITE, ".json", ".zip")
+_KNOWN: Final = (*_TEXTS, *_LINES, *_ARROW, *_PARQUET, *_SQLITE, *WORKBOOKS, ".json", ".zip")
 
 
 def tables_of_path(source: str | Path) -> list[Table]:
@@ -110,7 +110,9 @@ def tables_of_content(content: bytes, name: str) -> list[Table]:
         tables = _of_content(content, known)
     except READ_ERRORS as error:
         raise unreadable(name, error, what="bars") from error
-    return tables if _kind(name) else [table.but(symbol=None) for table in tables]
+    if _kind(name) or len(tables) > 1:
+        return tables
+    return [tables[0].but(symbol=None)]
 
 
 # Content that has no name says by its first bytes what it is.
@@ -132,7 +134,7 @@ def _files(path: Path) -> list[Path]:
     known = [
         file for file in found
         if _kind(file.name) not in ("", *_SQLITE)  # Thumbs.db
-        and not file.name.startswith((".", "_"))
+        and not file.name.startswith((".", "_", "~$"))
         and file.stem.lower() not in _NO_BARS
     ]  # fmt: skip
     if not known:
@@ -165,6 +167,9 @@ def _tables_of_file(file: Path) -> list[Table]:
 def _members(file: Any, outside: str, *, packed: int) -> list[Table]:
     tables: list[Table] = []
     with zipfile.ZipFile(file) as archive:
+        if is_workbook(archive.namelist()):
+            content = file if isinstance(file, Path) else file.getvalue()
+            return _sheets(content, outside)
         names = [n for n in sorted(archive.namelist()) if _kind(n) and "__MACOSX" not in n]
         members(archive, names, packed=packed)
         for name in names:
@@ -196,6 +201,8 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
         frames = _of_json_text(raw, name)
     elif kind in _SQLITE and isinstance(content, Path):
         frames = _of_database(content, name)
+    elif kind in WORKBOOKS:
+        return _sheets(content, name, outside=outside)
     elif kind in _TEXTS:
         frames = [read_delimited(content, where=name)]
     else:
@@ -212,6 +219,14 @@ def _of_content(content: Path | bytes, name: str, *, outside: str = "") -> list[
             f"bars must be CSV, text, JSON, Parquet or Arrow, also packed: was {name!r}; {do}"
         )
     return [named(table, name, outside=outside) for table in frames]
+
+
+# A sheet is a file of its name, the only one has its workbook's.
+def _sheets(content: Path | bytes, name: str, *, outside: str = "") -> list[Table]:
+    sheets = tables_of_workbook(content, name)
+    if len(sheets) == 1:
+        return [named(sheets[0][1], name, outside=outside)]
+    return [named(table, f"{sheet}.csv", outside=name) for sheet, table in sheets]
 
 
 # One value, or one a line, as Databento's to_json writes them.

@@ -356,7 +356,9 @@ def test_intervals_that_are_none_are_named():
 @pytest.mark.parametrize(
     ("name", "content", "error", "words"),
     [
-        ("a.xlsx", b"PK\x03\x04", UnreadableFile, r"rbt.read\(pd.read_excel\('.*a.xlsx'\)\)"),
+        ("a.xlsx", b"PK\x03\x04", UnreadableFile, "workbook that can be opened"),
+        ("a.xls", b"\xd0\xcf\x11\xe0", UnreadableFile, "workbook that can be opened"),
+        ("a.xls", b"<html><table></table></html>", UnreadableFile, "web page"),
         ("a.h5", b"\x89HDF", UnreadableFile, r"pd.read_hdf"),
         ("a.csv", b"<!DOCTYPE html><html><body>404</body></html>", UnreadableFile, "web page"),
         ("a.csv", b"", EmptyData, "at least one bar"),

@@ -274,7 +274,6 @@ def test_the_only_column_of_dates_is_the_time_and_of_two_one_is_asked_for():
     [
         ("bars.pkl", "rbt.read(pd.read_pickle('{}'))"),
         ("bars.npz", "rbt.read(dict(np.load('{}')))"),
-        ("bars.xlsx", "rbt.read(pd.read_excel('{}'))"),
         ("bars.dbn", "rbt.read(databento.DBNStore.from_file('{}'))"),
         ("bars.tar.gz", "shutil.unpack_archive('{}', 'unpacked'); rbt.read('unpacked')"),
     ],
