@@ -311,3 +311,15 @@ def test_a_split_within_a_week_leaves_one_price_in_its_bar():
 
     assert week["date"] == date(2023, 3, 10)
     assert [week[name] for name in FIELDS] == [50.0, 55.0, 49.0, 50.0, 100.0]
+
+
+@pytest.mark.parametrize("frequency", ["1d", "1w", "1mo", "1h"])
+@pytest.mark.parametrize("kind", ["polars", "pandas"])
+def test_a_frame_of_minutes_is_made_into_whatever_a_run_wants(frequency, kind):
+    frame = minutes(sessions=30, gaps=0.05)
+    source = frame if kind == "polars" else frame.to_pandas()
+
+    made = rbt.PolarsDataPortal.coerce(source, frequency=frequency)
+
+    expected = resample(rbt.PolarsDataPortal(None, minute_bars=frame), frequency)
+    assert made.to_frame(frequency).equals(expected.to_frame(frequency))

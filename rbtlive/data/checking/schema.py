@@ -366,8 +366,8 @@ def first_duplicate(bars: TypedBars, count: int) -> str:
     twice = bars.frame.filter(pl.struct(keys).is_duplicated())
     if twice.is_empty():  # two timestamps within one session
         return (
-            f"bars must hold one row a session and symbol: {count} sessions have more; keep "
-            "the last of each"
+            f"bars must hold one row a session and symbol: {count:,} rows are too many; if they "
+            "are parts of days, pass rbt.read(bars), which makes days of them"
         )
     row = twice.row(0, named=True)
     closes = twice.filter((pl.col(keys[0]) == row[keys[0]]) & (pl.col("symbol") == row["symbol"]))[

@@ -115,6 +115,9 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
             # contradiction.
             grids = (BarGrid(exchange, _actual(us, interval)), BarGrid(exchange, MINUTE))
             return all(_stamps_contradict(us, grid) for grid in grids)
+        symbols = frame["symbol"].n_unique()
+        if _has_parts_of_days(us, frame.height // max(symbols, 1)):
+            return True
         labels = exchange.sessions_of_labels((us // DAY_US).astype("datetime64[D]")) >= 0
         inside = (exchange.sessions_of_us(us) >= 0) | ((us % DAY_US == 0) & labels)
         return bool((~inside).any())
@@ -124,6 +127,11 @@ def _contradicted(frame: pl.DataFrame, time: str, interval: Interval, calendar: 
         days = column.dt.weekday().to_numpy()
         return float((days > 5).mean()) > 0.15
     return False
+
+
+# More bars of a symbol than twice the days there are.
+def _has_parts_of_days(us: NDArray[np.int64], bars: int) -> bool:
+    return bars > 2 * len(np.unique(us // DAY_US))
 
 
 # Shorter bars than are wanted are made longer, so their own length is what counts.
