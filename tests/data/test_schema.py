@@ -164,7 +164,7 @@ def test_a_duplicate_minute_is_an_error():
 def test_two_daily_timestamps_within_one_session_are_a_duplicate():
     message = message_of(DuplicateBar, minutes([at(20, 0), at(21, 0)]))
 
-    assert "one row a session and symbol: 1 sessions have more" in message
+    assert "one row a session and symbol: 1 rows are too many" in message
 
 
 def test_a_bar_on_a_day_that_is_no_session_is_an_error_that_suggests_24_7():
