@@ -8,6 +8,7 @@ enters stays decimal.
 from __future__ import annotations
 
 import decimal
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from operator import index as as_index
@@ -177,13 +178,50 @@ def _two_at_least(text: str) -> str:
     return text if not point else f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
-# Found as globals, at half the cost of an attribute of a class. Most operands are exact
-# already, and need no look at what else they may be.
+# What floats are as decimals: a strategy's own numbers, `price * 0.98`, come again at
+# every bar, and a look-up takes a tenth of what the text does.
+class _Floats(dict[float, Decimal]):
+    def __missing__(self, value: float) -> Decimal:
+        exact = Decimal(repr(value))
+        if value and value == value:  # noqa: PLR0124 - NaN; 0.0 and -0.0 would be one key
+            if len(self) >= _KEPT_FLOATS:
+                self.clear()
+            self[value] = exact
+        return exact
+
+
+_KEPT_FLOATS = 4096
+_FLOATS = _Floats()
 _is_nan, _eq = Decimal.is_nan, Decimal.__eq__
-_lt, _le, _gt, _ge = Decimal.__lt__, Decimal.__le__, Decimal.__gt__, Decimal.__ge__
-_add, _radd, _sub, _rsub = Decimal.__add__, Decimal.__radd__, Decimal.__sub__, Decimal.__rsub__
-_mul, _rmul = Decimal.__mul__, Decimal.__rmul__
-_truediv, _rtruediv = Decimal.__truediv__, Decimal.__rtruediv__
+
+
+# Most operands are exact already, or floats: those need no look at what else they may
+# be. The operation is found in a cell, at half the cost of an attribute of a class.
+def _arithmetic(operation: Callable[[Any, Any], Decimal]) -> Any:
+    def method(self: Number, other: Any) -> Any:
+        kind = type(other)
+        if kind is Number or kind in _EXACT:
+            return Number(operation(self, other))
+        if kind is float:
+            return Number(operation(self, _FLOATS[other]))
+        return _binary(operation, self, other)
+
+    return method
+
+
+def _ordering(operation: Callable[[Any, Any], bool]) -> Any:
+    def method(self: Number, other: Any) -> bool:
+        kind = type(other)
+        try:
+            if kind is Number or kind in _EXACT:
+                return operation(self, other)
+            if kind is float:
+                return operation(self, _FLOATS[other])
+        except InvalidOperation:  # one is NaN
+            return False
+        return _compare(operation, self, other)
+
+    return method
 
 
 class Number(Decimal):
@@ -209,45 +247,11 @@ class Number(Decimal):
             return Decimal.__format__(self, spec, context)
         return Decimal.__format__(self, spec) if spec else str(self)
 
-    def __add__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_add(self, other))
-        return _binary(_add, self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_radd(self, other))
-        return _binary(_radd, self, other)
-
-    def __sub__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_sub(self, other))
-        return _binary(_sub, self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_rsub(self, other))
-        return _binary(_rsub, self, other)
-
-    def __mul__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_mul(self, other))
-        return _binary(_mul, self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_rmul(self, other))
-        return _binary(_rmul, self, other)
-
-    def __truediv__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_truediv(self, other))
-        return _binary(_truediv, self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        if type(other) in _EXACT:
-            return Number(_rtruediv(self, other))
-        return _binary(_rtruediv, self, other)
+    __add__, __radd__ = _arithmetic(Decimal.__add__), _arithmetic(Decimal.__radd__)
+    __sub__, __rsub__ = _arithmetic(Decimal.__sub__), _arithmetic(Decimal.__rsub__)
+    __mul__, __rmul__ = _arithmetic(Decimal.__mul__), _arithmetic(Decimal.__rmul__)
+    __truediv__ = _arithmetic(Decimal.__truediv__)
+    __rtruediv__ = _arithmetic(Decimal.__rtruediv__)
 
     def __floordiv__(self, other: Any) -> Any:
         return _binary(Decimal.__floordiv__, self, other)
@@ -300,44 +304,18 @@ class Number(Decimal):
         return Number(Decimal.__abs__(self))
 
     def __eq__(self, other: object) -> bool:
-        if type(other) in _EXACT:  # NaN is equal to nothing there either
+        kind = type(other)
+        if kind is int or kind in _EXACT:  # NaN is equal to nothing there either
             return _eq(self, other)
+        if kind is float:
+            return _eq(self, _FLOATS[cast(float, other)])
         return _compare(_eq, self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def __lt__(self, other: Any) -> bool:
-        if type(other) in _EXACT:
-            try:
-                return _lt(self, other)
-            except InvalidOperation:  # one is NaN
-                return False
-        return _compare(_lt, self, other)
-
-    def __le__(self, other: Any) -> bool:
-        if type(other) in _EXACT:
-            try:
-                return _le(self, other)
-            except InvalidOperation:  # one is NaN
-                return False
-        return _compare(_le, self, other)
-
-    def __gt__(self, other: Any) -> bool:
-        if type(other) in _EXACT:
-            try:
-                return _gt(self, other)
-            except InvalidOperation:  # one is NaN
-                return False
-        return _compare(_gt, self, other)
-
-    def __ge__(self, other: Any) -> bool:
-        if type(other) in _EXACT:
-            try:
-                return _ge(self, other)
-            except InvalidOperation:  # one is NaN
-                return False
-        return _compare(_ge, self, other)
+    __lt__, __le__ = _ordering(Decimal.__lt__), _ordering(Decimal.__le__)
+    __gt__, __ge__ = _ordering(Decimal.__gt__), _ordering(Decimal.__ge__)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Let numpy work with it: arrays see a float, a numpy scalar stays decimal in
@@ -394,7 +372,7 @@ def _operand(other: object) -> Decimal | None:
 
 
 def _binary(operation: Any, number: Number, other: object) -> Any:
-    operand = Decimal(repr(other)) if type(other) is float else _operand(other)
+    operand = _operand(other)
     if operand is None:
         return NotImplemented
     result = operation(number, operand)
@@ -410,7 +388,7 @@ def _pair(operation: Any, number: Number, other: object) -> Any:
 
 
 def _compare(operation: Any, number: Number, other: object) -> bool:
-    operand = Decimal(repr(other)) if type(other) is float else _operand(other)
+    operand = _operand(other)
     if operand is None:
         return cast(bool, NotImplemented)
     result: bool = not (_is_nan(operand) or _is_nan(number)) and operation(number, operand)
