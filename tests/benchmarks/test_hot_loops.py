@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from rbtlive.core.shown.bar_data import BarData
 from rbtlive.core.state.marks import Marks
 from rbtlive.core.state.order_manager import OrderManager
-from rbtlive.data.bars.market import Market
 from rbtlive.model.events import Event
 from rbtlive.runtime import garbage_collection as collector
 from rbtlive.runtime.engine.event_queue import EventQueue
@@ -30,8 +30,8 @@ from tests.benchmarks.counting import (
     calls_per_session,
 )
 
-HISTORIES_A_BAR = 18.0
-INDICATORS_A_BAR = 7.0
+HISTORIES_A_BAR = 17.0
+INDICATORS_A_BAR = 5.7
 AN_ORDER = 99.0
 A_SESSION = 12.5
 AN_EVENT = 67.0
@@ -67,32 +67,45 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
     assert calls_per_bar_of_a_stream() <= A_STREAMED_BAR
 
 
-# What most strategies ask at each bar; the bar itself is 5 of each.
+# What most strategies ask at each bar; the bar itself is 2 of each.
 @pytest.mark.parametrize(
     ("limit", "read"),
     [
-        (11.5, lambda context, _data, asset: context.portfolio.positions[asset].amount),
+        (9, lambda context, _data, asset: context.portfolio.positions[asset].amount),
         (
-            18,
+            11,
             lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
         ),
-        (8, lambda _context, data, asset: data.current([asset], "close")),
-        (9.5, lambda _context, data, asset: data.current(asset, ["open", "close"])),
-        (6, lambda _context, data, asset: data.can_trade(asset)),
+        (
+            11,
+            lambda context, _data, _asset: [
+                position.amount for _, position in context.portfolio.positions.items()
+            ],
+        ),
+        (13.5, lambda context, _data, asset: context.portfolio.positions[asset].last_sale_price),
+        (6.8, lambda _context, data, asset: data.current([asset], "close")),
+        (8, lambda _context, data, asset: data.current(asset, ["open", "close"])),
+        (8, lambda _context, data, asset: data.current(asset, "close") * 0.98 < 50.5),
+        (4.6, lambda _context, data, asset: data.can_trade(asset)),
         # A call of it asks which thread calls: what a thread records, no replay finds.
-        (9.5, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
-        (16, lambda context, _data, _asset: context.portfolio.portfolio_value),
-        (20.5, lambda context, _data, _asset: context.account.leverage),
-        (14, lambda context, _data, _asset: context.get_datetime()),
+        (8, lambda context, _data, _asset: context.record(a=1, b=2, c=3)),
+        (13.5, lambda context, _data, _asset: context.portfolio.portfolio_value),
+        (6.8, lambda context, _data, _asset: context.portfolio.cash),
+        (17, lambda context, _data, _asset: context.account.leverage),
+        (12.5, lambda context, _data, _asset: context.get_datetime()),
     ],
     ids=[
         "position",
         "loop",
+        "items",
+        "last_sale_price",
         "list",
         "fields",
+        "floats",
         "can_trade",
         "record",
         "value",
+        "cash",
         "leverage",
         "datetime",
     ],
@@ -106,15 +119,15 @@ def test_counting_twice_gives_the_same_number() -> None:
 
 
 def test_a_slower_step_of_every_bar_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = Market.advance
+    quick = BarData.current
 
-    def slow(market: Market, row: int) -> None:
+    def slow(data: BarData, assets: Any, fields: Any) -> Any:
         known: dict[str, Any] = {}
         for name in ("open", "high", "low", "close"):
             known[name] = str.upper(name)
-        quick(market, row)
+        return quick(data, assets, fields)
 
-    monkeypatch.setattr(Market, "advance", slow)
+    monkeypatch.setattr(BarData, "current", slow)
 
     assert calls_per_bar(CrossoverOfIndicators) > INDICATORS_A_BAR
 

@@ -76,3 +76,32 @@ def test_money_of_a_float_is_exact_in_a_small_decimal_context_and_after_it():
         there = to_money(8123.456789)
 
     assert there == to_money(8123.456789) == Decimal("8123.456789")
+
+
+@pytest.mark.parametrize("number", [0.1, 1 / 3, 1e-7, 1e22, 5e-324, 12345.678, -2.5])
+def test_a_float_is_its_shortest_decimal_text_the_first_time_and_each_time_after(number):
+    price, exact = Number("10.25"), Decimal(repr(number))
+    for _ in range(2):
+        assert price * number == price * exact
+        assert number + price == price + exact
+        assert (price < number) is (Decimal("10.25") < exact)
+        assert (price >= number) is (Decimal("10.25") >= exact)
+        assert (price == number) is (Decimal("10.25") == exact)
+    assert type(price * number) is type(number - price) is Number
+
+
+def test_zeros_of_both_signs_and_missing_floats_are_told_apart():
+    price, missing = Number("10.25"), float("nan")
+    for zero, sign in ((0.0, False), (-0.0, True), (0.0, False)):
+        assert (price * zero).is_signed() is sign
+    for _ in range(2):
+        assert (price + missing).is_nan()
+        assert not price < missing
+        assert not price >= missing
+        assert float("-inf") < price < float("inf")
+
+
+def test_more_floats_than_are_kept_stay_what_they_are():
+    price = Number("10.25")
+    for place in range(10_000):
+        assert price + place / 7 == price + Decimal(repr(place / 7))

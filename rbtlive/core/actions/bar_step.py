@@ -33,7 +33,7 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
         rest_orders: Called before a bar if orders or cancels wait to be sent.
     """
     market, callbacks, decimals = state.market, state.callbacks, state.decimals
-    advance, open_orders, data = market.advance, state.orders.book, state.data
+    open_orders, data, row_us = state.orders.book, state.data, market.rows_us()
     waiting_orders = state.orders.waiting
     fresh_orders = waiting_orders.amounts
     handle_data, context, waiting = callbacks.handle_data, callbacks.context, callbacks.waiting
@@ -47,7 +47,11 @@ def take_bars(  # noqa: C901, PLR0912 - a call less at every bar
             waiting_orders.is_rested = True
         if not state.start_hook_done:
             start_hook_if_due(state, int(market.table.row_us[row]))
-        advance(row)
+        if market.looks_back:  # the first bar of a session; with a lag each
+            market.advance(row)
+        else:  # what `advance` does: the call would be a sixth of an empty bar
+            market.row = market.view = market.seen = row
+            market.now_us = row_us[row]
         if open_orders or fresh_orders:
             match(state, open_orders)
         if not state.paused:

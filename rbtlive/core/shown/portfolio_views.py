@@ -82,7 +82,12 @@ class PositionView:
     @property
     def last_sale_price(self) -> Figure:
         """Latest known price; 0 for a position never held."""
-        price = self._marks.read(self._sale).price
+        position, marks = self.raw, self._marks
+        if position.amount:  # a price that waits to be read is that of a position held
+            close = marks.unread_close(position.asset.index)
+            if close is not None:
+                return self._presenter.price(close)
+        price = marks.read(self._sale).price
         if price is not self._price:
             self._price = price
             self._shown_price = self._presenter.number(Decimal(0) if price.is_nan() else price)
@@ -108,35 +113,44 @@ class PositionsView(Mapping[Asset, PositionView]):
         self, portfolio: Portfolio, presenter: Presenter, assets: Sequence[Asset] = ()
     ) -> None:
         self._portfolio = portfolio
+        self._marks = portfolio.marks
         self._presenter = presenter
         self._assets = assets
         self._views: dict[Asset, PositionView] = {}
+        self._views_version = -1  # the holdings that they are of
         self._empty: dict[Asset, PositionView] = {}
 
     # A view shows a position as it is now, so that one serves as long as the position.
-    def _view_of(self, position: Position) -> PositionView:
-        view = self._views.get(position.asset)
-        if view is None or view.raw is not position:
-            view = PositionView(position, self._portfolio.marks, self._presenter)
-            self._views[position.asset] = view
-        return view
+    # The dict is never changed: another thread may go over it.
+    def known(self) -> dict[Asset, PositionView]:
+        """Return the positions held now, by asset; the dict is for reading only."""
+        version = self._marks.holding_version
+        if self._views_version != version:
+            known, shown = self._views, {}
+            for asset, position in self._portfolio.positions.copy().items():
+                view = known.get(asset)
+                if view is None or view.raw is not position:
+                    view = PositionView(position, self._marks, self._presenter)
+                shown[asset] = view
+            self._views, self._views_version = shown, version
+        return self._views
 
     # Of a copy of the portal, as another process gives it back: the run's own asset.
-    def _held(self, asset: Any) -> Position | None:
-        positions = self._portfolio.positions
-        position = positions.get(asset)
-        if position is None and positions:
+    def _held(self, asset: Any) -> PositionView | None:
+        views = self.known()
+        view = views.get(asset)
+        if view is None and views:
             own = own_asset(asset, self._assets)
             if own is not None and own is not asset:
-                position = positions.get(own)
-        return position
+                view = views.get(own)
+        return view
 
     def __getitem__(self, asset: Asset) -> PositionView:
         if type(asset) is Equity:
-            held = self._portfolio.positions.get(asset)
-            if held is not None:
-                view = self._views.get(asset)
-                return view if view is not None and view.raw is held else self._view_of(held)
+            known = self._views_version == self._marks.holding_version
+            view = (self._views if known else self.known()).get(asset)
+            if view is not None:
+                return view
             empty = self._empty.get(asset)
             if empty is not None and empty.asset is asset:
                 return empty
@@ -151,10 +165,10 @@ class PositionsView(Mapping[Asset, PositionView]):
                 f"positions are looked up by asset: was {asset!r} ({type(asset).__name__}); use "
                 "symbol(...)"
             )
-        position = self._held(asset)
-        if position is not None:
-            return self._view_of(position)
-        view = PositionView(Position(asset), self._portfolio.marks, self._presenter)
+        view = self._held(asset)
+        if view is not None:
+            return view
+        view = PositionView(Position(asset), self._marks, self._presenter)
         if any(asset is own for own in self._assets[asset.index : asset.index + 1]):
             self._empty[asset] = view
         return view
@@ -163,18 +177,18 @@ class PositionsView(Mapping[Asset, PositionView]):
         """Return the position in `asset`, or `default` if there is none: only `[...]`
         makes up an empty one.
         """
-        held = self._held(asset)
-        return default if held is None else self._view_of(held)
+        view = self._held(asset)
+        return default if view is None else view
 
     def keys(self) -> HeldAssets:
         """Return the assets held."""
         return HeldAssets(self)
 
-    def items(self) -> _Items:
+    def items(self) -> ItemsView[Asset, PositionView]:
         """Return (asset, position) of what is held."""
         return _Items(self)
 
-    def values(self) -> _Values:
+    def values(self) -> ValuesView[PositionView]:
         """Return the positions held."""
         return _Values(self)
 
@@ -184,29 +198,23 @@ class PositionsView(Mapping[Asset, PositionView]):
 
     def views(self) -> list[PositionView]:
         """Return the positions held now."""
-        known, shown = self._views, []
-        for asset, position in self._portfolio.positions.items():
-            view = known.get(asset)
-            if view is None or view.raw is not position:
-                view = self._view_of(position)
-            shown.append(view)
-        return shown
+        return list(self.known().values())
 
     def copy(self) -> dict[Asset, PositionView]:
         """Return the positions held now as a dict."""
-        return dict(self.items())
+        return self.known().copy()
 
     def __contains__(self, asset: object) -> bool:
         return self._held(asset) is not None
 
     def __iter__(self) -> Iterator[Asset]:
-        return iter(list(self._portfolio.positions))
+        return iter(self.known())
 
     def __len__(self) -> int:
         return len(self._portfolio.positions)
 
     def __repr__(self) -> str:
-        return repr(dict(self.items()))
+        return repr(self.known())
 
 
 # What Mapping gives looks each position up by its asset.
@@ -214,15 +222,14 @@ class _Items(ItemsView[Asset, PositionView]):
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[tuple[Asset, PositionView]]:
-        positions = self._mapping
-        return iter(list(zip(positions.held(), positions.views(), strict=True)))
+        return iter(self._mapping.known().items())
 
 
 class _Values(ValuesView[PositionView]):
     _mapping: PositionsView
 
     def __iter__(self) -> Iterator[PositionView]:
-        return iter(self._mapping.views())
+        return iter(self._mapping.known().values())
 
 
 class PortfolioView:
@@ -260,7 +267,7 @@ class PortfolioView:
     @property
     def portfolio_value(self) -> Figure:
         """Cash plus positions."""
-        return self._presenter.number(self._portfolio.portfolio_value)
+        return self._presenter.number(self._portfolio.value())
 
     @property
     def positions_value(self) -> Figure:

@@ -159,11 +159,9 @@ class PolarsPresenter:
         self._numbers = _Numbers()
         self.fast_price = self._numbers.__getitem__
 
-    def number(self, value: Decimal) -> Number:
-        """Return money as a Number."""
-        return Number(value)
-
-    amount = number
+    # The class itself, which is a call less than a method.
+    number: Callable[[Decimal], Number] = staticmethod(Number)
+    amount: Callable[[Decimal], Number] = staticmethod(Number)
 
     def price(self, value: float) -> Number:
         """Return a price as a Number, NaN if it is missing; each distinct float is

@@ -102,6 +102,12 @@ class LastSales:
         """Return the price of each position if they wait to be read, else None."""
         return None
 
+    def unread_close(self, index: int) -> float | None:  # noqa: ARG002 - of an asset
+        """Return a position's price if it is a close that waits to be read, else
+        None.
+        """
+        return None
+
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
         """Take the prices of several fills, by asset, in turn."""
         if self._is_behind:

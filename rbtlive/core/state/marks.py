@@ -35,8 +35,10 @@ class Marks(LastSales):
     """
 
     __slots__ = (
+        "_closes_of",
         "_columns",
-        "_columns_version",
+        "_columns_generation",
+        "_columns_holding",
         "_decimals",
         "_lags",
         "_market",
@@ -57,7 +59,9 @@ class Marks(LastSales):
         self._places_version = -1
         self._lags = market.lags
         self._columns: list[Sequence[float]] = []  # the closes of each position's asset
-        self._columns_version = (-1, -1)
+        self._columns_holding = -1  # the holdings that they are of
+        self._closes_of: dict[int, Sequence[float]] = {}  # of an asset by its index
+        self._columns_generation = -1
         # Prices that nobody has read yet: given, or where None the closes of a row.
         self._unread: Floats | None = None
         self._unread_us = self._unread_row = 0
@@ -176,6 +180,26 @@ class Marks(LastSales):
         prices: Floats = self._closes(self._unread_row).take(self.places())
         return prices
 
+    def unread_close(self, index: int) -> float | None:
+        """Return a position's price if it is a close that waits to be read, else None;
+        it goes on waiting.
+        """
+        if not self._is_behind or self._unread is not None:
+            return None
+        column = self._column_of(index)
+        return None if column is None else column[self._unread_row]
+
+    # The closes of an asset, by row; None where the first rows may be gone.
+    def _column_of(self, index: int) -> Sequence[float] | None:
+        table = self._market.table
+        if self._columns_generation != table.generation:
+            self._closes_of.clear()
+            self._columns_generation, self._columns_holding = table.generation, -1
+        column = self._closes_of.get(index)
+        if column is None and not table.base:
+            column = self._closes_of[index] = table.view(index, "close")
+        return column
+
     def note_fills(self, fills: Mapping[Asset, Decimal], dt: datetime) -> None:
         """Take the prices of several fills, by asset, in turn; prices that they replace
         are not made exact.
@@ -206,10 +230,12 @@ class Marks(LastSales):
         table = self._market.table
         if table.base:  # its first rows may be gone
             return super().prices()
-        version = (self.holding_version, table.generation)
-        if self._columns_version != version:
-            self._columns = [table.view(asset.index, "close") for asset in self.by_asset]
-            self._columns_version = version
+        if (
+            self._columns_holding != self.holding_version
+            or self._columns_generation != table.generation
+        ):
+            self._columns = [self._column_of(asset.index) or () for asset in self.by_asset]
+            self._columns_holding = self.holding_version
         row, known = self._unread_row, self._decimals
         prices = []
         for column in self._columns:

@@ -76,6 +76,10 @@ class PositionTotals(NamedTuple):
 
 def sum_of(values: Iterable[Decimal]) -> PositionTotals:
     """Return the sums over the values of positions."""
+    return PositionTotals(*_sums(values))
+
+
+def _sums(values: Iterable[Decimal]) -> tuple[Decimal, Decimal, int, int]:
     long_value = short_value = ZERO
     longs = shorts = 0
     for value in values:
@@ -85,7 +89,7 @@ def sum_of(values: Iterable[Decimal]) -> PositionTotals:
         elif value < ZERO:
             short_value += value
             shorts += 1
-    return PositionTotals(long_value, short_value, longs, shorts)
+    return long_value, short_value, longs, shorts
 
 
 class Portfolio:
@@ -113,7 +117,7 @@ class Portfolio:
         self._totals: PositionTotals | None = None
         self._totals_version = -1  # the marks' version that they were computed at
         self._net = ZERO  # value of all positions
-        self._net_version = (-1, -1)  # of the books and marks it is of
+        self._net_books = self._net_marks = -1  # the versions that it is of
         self._float_value = (-1, -1, 0.0)  # versions of the books and marks it is of
         self._held: Held | None = None
         self._held_before: tuple[Held, list[Decimal]] | None = None
@@ -149,15 +153,16 @@ class Portfolio:
     def totals(self) -> PositionTotals:
         """Return the sums over the positions at their last sale prices."""
         if self._totals is None or self._totals_version != self.marks.version:
-            prices = self.marks.prices()
-            self._totals = sum_of(
-                [
-                    position.amount * price
-                    for position, price in zip(self.positions.values(), prices, strict=True)
-                ]
-            )
+            self._totals = sum_of(self._values())
             self._totals_version = self.marks.version
         return self._totals
+
+    # What each position is worth.
+    def _values(self) -> list[Decimal]:
+        return [
+            position.amount * price
+            for position, price in zip(self.positions.values(), self.marks.prices(), strict=True)
+        ]
 
     @property
     def positions_value(self) -> Decimal:
@@ -167,12 +172,17 @@ class Portfolio:
     @property
     def portfolio_value(self) -> Decimal:
         """Cash plus positions."""
-        version = (self.version, self.marks.version)
-        if self._net_version != version:
-            net = ZERO
-            for position, price in zip(self.positions.values(), self.marks.prices(), strict=True):
-                net += position.amount * price
-            self._net, self._net_version = net, version
+        return self.value()
+
+    def value(self) -> Decimal:
+        """Return cash plus positions."""
+        marks = self.marks
+        if self._net_marks != marks.version or self._net_books != self.version:
+            prices, net, place = marks.prices(), ZERO, 0
+            for position in self.positions.values():
+                net += position.amount * prices[place]
+                place += 1  # noqa: SIM113 - `enumerate` and `zip` take longer than a position
+            self._net, self._net_books, self._net_marks = net, self.version, marks.version
         return self.cash + self._net
 
     def float_value(self) -> float:
@@ -209,13 +219,18 @@ class Portfolio:
 
     def leverage(self) -> tuple[float, float]:
         """Return gross and net leverage; infinite at a portfolio value of zero."""
-        totals = self.totals()
-        net = totals.long_value + totals.short_value
+        if self._totals is not None and self._totals_version == self.marks.version:
+            long_value, short_value = self._totals[:2]
+        else:
+            long_value, short_value, _, _ = _sums(self._values())
+        net = long_value + short_value
         value = self.cash + net
         if value == 0:
             return float("inf"), float("inf")
-        gross = float((totals.long_value - totals.short_value) / value)
-        return gross, float(net / value) if totals.shorts_count else gross
+        if not short_value:
+            gross = float(long_value / value)
+            return gross, gross
+        return float((long_value - short_value) / value), float(net / value)
 
     def conservation_error(self) -> Decimal:
         """Return what the books are off by: zero, always.

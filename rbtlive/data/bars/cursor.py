@@ -121,6 +121,10 @@ class Cursor:
         )
         self._close, self._volume = self._fields["close"], self._fields["volume"]
 
+    def rows_us(self) -> Sequence[int]:
+        """Return the END of each row, µs UTC, until the table moves its arrays."""
+        return self._us
+
     @property
     def lags(self) -> bool:
         """Whether each bar is shown late."""
