@@ -73,11 +73,11 @@ def test_a_bar_of_a_stream_stays_within_its_calls() -> None:
     [
         (9, lambda context, _data, asset: context.portfolio.positions[asset].amount),
         (
-            11,
+            13.5,
             lambda context, _data, _asset: [p.amount for p in context.portfolio.positions.values()],
         ),
         (
-            11,
+            13.5,
             lambda context, _data, _asset: [
                 position.amount for _, position in context.portfolio.positions.items()
             ],
