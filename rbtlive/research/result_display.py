@@ -15,7 +15,7 @@ from rbtlive.research import expanding
 from rbtlive.research.reports.writing import percent
 from rbtlive.research.result_frames import daily_returns
 from rbtlive.research.static_chart import Course, equity_curve_html
-from rbtlive.research.statistics.annual import rows_a_year
+from rbtlive.research.statistics.annual import row_word, rows_a_year
 
 _BESIDE = "display:flex;flex-wrap:wrap;gap:.4em 2.5em;align-items:center"
 _TABLE = "border-collapse:collapse;margin:.4em 0;font-variant-numeric:tabular-nums"
@@ -77,11 +77,11 @@ def _result_rows(record: RunRecord) -> list[tuple[str, str]]:
     returns = daily_returns(sessions)
     scale = math.sqrt(rows_a_year(record.settings) / expanding.SESSIONS_A_YEAR)
     sharpe = float(expanding.sharpe(returns)[-1]) * scale
-    plural = "" if len(sessions) == 1 else "s"
+    plural, word = "" if len(sessions) == 1 else "s", row_word(record.settings)
     return [
         (
             "period",
-            f"{sessions[0].label} to {sessions[-1].label} ({len(sessions):,} session{plural})",
+            f"{sessions[0].label} to {sessions[-1].label} ({len(sessions):,} {word}{plural})",
         ),
         ("value", f"{sessions[-1].portfolio_value:,.2f}"),
         ("return", percent(sessions[-1].total_return)),

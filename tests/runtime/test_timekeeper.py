@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 
 import rbtlive as rbt
 from rbtlive.data.feeds.as_feed import StreamFeed
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.model.events import MarketDataEvent, ScheduledTriggerEvent
-from rbtlive.model.interval import DAY, MINUTE
+from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.runtime.backtest import new_core, prepare_settings
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.engine.timekeeper import Timekeeper
@@ -197,3 +198,50 @@ def test_a_slice_that_is_given_bar_by_bar_is_over_when_its_grace_is_and_not_with
 
     assert [event.timestamp for event, _at in reported] == [bars[0].timestamp for bars in minutes]
     assert all(at - event.timestamp == timedelta(seconds=5.5) for event, at in reported[1:])
+
+
+def stale_after(calendar, frequency, last, moments):
+    """Return whether prices are found stale at each moment, the last bar having come at
+    `last`.
+    """
+    reported = []
+    bar = {"timestamp": last, "symbol": "AA"} | dict.fromkeys(("open", "high", "low", "close"), 1.0)
+    frame = pl.DataFrame([bar | {"volume": 10.0}])
+    portal = PolarsDataPortal(None, minute_bars=frame, calendar=calendar, interval=frequency)
+    settings = prepare_settings(portal, start=last.date(), frequency=frequency, endless=True)
+    core = new_core(Idle, portal, settings, preload=False, simulated=True)
+    core.start()
+    clock = VirtualClock(last)
+    keeper = Timekeeper(StreamFeed(_nothing()), clock, reported.append)
+    keeper.note_slice(last, Interval.parse(frequency))
+    found = []
+    for moment in moments:
+        clock.advance((moment - clock.now()).total_seconds())
+        keeper.tick(core)
+        found.append(keeper.stale)
+    return found
+
+
+def test_nobody_waits_for_bars_in_a_lunch_break():
+    day = datetime(2023, 11, 21, tzinfo=UTC)  # Tokyo rests from 2:30 to 3:30 UTC
+    moments = [day + timedelta(hours=2, minutes=m, seconds=30) for m in (45, 75, 91, 93)]
+
+    found = stale_after("XTKS", "1m", day + timedelta(hours=2, minutes=30), moments)
+
+    assert found == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "hours"),
+    [("1h", [1.9, 2.1, 3.0]), ("4h", [4.0, 24.0, 25.4]), ("4h", [6.4, 25.6])],
+)
+def test_bars_of_hours_are_missed_over_the_sessions_that_they_take(frequency, hours):
+    opened = datetime(2023, 11, 20, 14, 30, tzinfo=UTC)
+    last = opened + timedelta(hours=4 if frequency == "4h" else 1)
+    moments = [last + timedelta(hours=h) for h in hours]
+
+    found = stale_after("XNYS", frequency, last, moments)
+
+    # of 4h: 2.5 h are left of Monday, so that eight hours are over on Tuesday at 20:00
+    due = last + timedelta(hours=2 if frequency == "1h" else 25.5)
+    assert found == [moment > due for moment in moments]

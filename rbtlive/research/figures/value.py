@@ -26,6 +26,7 @@ from rbtlive.research.figures.figure_style import (
     styled,
 )
 from rbtlive.research.result_frames import daily_returns
+from rbtlive.research.statistics.annual import half_a_year, row_word
 from rbtlive.research.statistics.periods import MONTHS
 
 if TYPE_CHECKING:
@@ -190,23 +191,28 @@ def distribution_figure(result: ResultTables) -> Any:
                 annotation_text=f"{label} {_percent(stats[name], 2)}",
                 annotation_position=position,
             )
-    figure.update_xaxes(tickformat=PERCENT, title_text="Return of a session")
-    figure.update_yaxes(title_text="Sessions")
+    word = row_word(result.record.settings)
+    figure.update_xaxes(tickformat=PERCENT, title_text=f"Return of a {word}")
+    figure.update_yaxes(title_text=f"{word.capitalize()}s")
     return styled(figure, f"Distribution of returns of {result.strategy_name}", height=420)
 
 
-def rolling_figure(result: ResultTables, window: int = 126) -> Any:
-    """Return Sharpe ratio, volatility and beta over the last `window` sessions."""
+def rolling_figure(result: ResultTables, window: int | None = None) -> Any:
+    """Return Sharpe ratio, volatility and beta over the last `window` sessions (weeks,
+    months); by default over half a year.
+    """
     go = plotly()
     from plotly.subplots import make_subplots
 
+    settings = result.record.settings
+    window = half_a_year(settings) if window is None else window
     window = max(2, min(window, len(result.record.sessions) // 2))
     frame = result.rolling(window)
     shown = [name for name in ("sharpe", "volatility", "beta") if frame[name].count()]
     if not shown:
         raise ResultError(
-            f"there is nothing to plot: {len(result.record.sessions)} sessions are too few for "
-            "rolling figures"
+            f"there is nothing to plot: {len(result.record.sessions)} "
+            f"{row_word(settings)}s are too few for rolling figures"
         )
     rows = max(len(shown), 1)
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.06)
@@ -226,7 +232,7 @@ def rolling_figure(result: ResultTables, window: int = 126) -> Any:
         figure.update_yaxes(title_text=name.capitalize(), row=row, col=1)
         figure.add_hline(y=0, line={"color": OTHER, "width": 1}, row=row, col=1)
     date_axis(figure, dates)
-    title = f"Last {window} sessions, rolling: {result.strategy_name}"
+    title = f"Last {window} {row_word(settings)}s, rolling: {result.strategy_name}"
     return styled(figure, title, height=140 + 170 * rows)
 
 

@@ -22,6 +22,7 @@ from rbtlive.research.reports.style import STYLE
 from rbtlive.research.reports.writing import DASH, by_unit, cell, money, percent, section, table
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.run_bars import traded_symbols
+from rbtlive.research.statistics.annual import half_a_year, row_word
 from rbtlive.research.statistics.periods import MONTHS
 from rbtlive.research.statistics.table import FACTS, SECTIONS
 
@@ -73,7 +74,7 @@ def _headline(result: ResultTables) -> Iterator[str]:
         days = column(sessions, "label")
         last = column(sessions, "portfolio_value")[-1]
         span = (
-            f"{days[0]} to {days[-1]}, {len(days):,} sessions · from "
+            f"{days[0]} to {days[-1]}, {len(days):,} {row_word(record.settings)}s · from "
             f"{money(record.settings.capital_base)} to {money(last)}"
         )
     yield f"<header><h1>{html.escape(result.strategy_name)}</h1><p>{html.escape(span)}</p></header>"
@@ -167,12 +168,13 @@ def _falls(result: ResultTables) -> Iterator[str]:
 
 
 def _returns(result: ResultTables) -> Iterator[str]:
-    sessions = result.record.sessions
+    sessions, settings = result.record.sessions, result.record.settings
+    word = row_word(settings)
     yield section(
-        "Returns of sessions",
-        histogram(daily_returns(sessions), words="How often which return of a session came"),
+        f"Returns of {word}s",
+        histogram(daily_returns(sessions), words=f"How often which return of a {word} came"),
     )
-    window = max(2, min(126, len(sessions) // 2))
+    window = max(2, min(half_a_year(settings), len(sessions) // 2))
     rolling = result.rolling(window)["sharpe"].fill_null(float("nan")).to_numpy()
     drawing = lines(
         column(sessions, "label"),
@@ -180,7 +182,7 @@ def _returns(result: ResultTables) -> Iterator[str]:
         words="Rolling Sharpe ratio",
         height=170,
     )
-    yield section(f"Sharpe ratio over {window} sessions", drawing)
+    yield section(f"Sharpe ratio over {window} {word}s", drawing)
 
 
 def _price(result: ResultTables) -> Iterator[str]:

@@ -18,7 +18,7 @@ def by_unit(value: float | None, unit: str) -> str:
         return DASH
     if unit == "fraction":
         return f"{round(value * 100, 2) + 0.0:,.2f} %"
-    if unit in {"count", "sessions"}:
+    if unit in {"count", "sessions", "weeks", "months"}:
         return f"{value:,.0f}"
     if unit in {"days", "bars"}:
         return f"{value:.2g}" if 0 < value < 1 else f"{value:,.1f}".removesuffix(".0")

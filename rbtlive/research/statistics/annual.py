@@ -17,3 +17,14 @@ def rows_a_year(settings: RunSettings) -> int:
     """Return how many sessions, weeks or months of a run make a year."""
     sessions = _OTHERS.get(settings.calendar, SESSIONS_A_YEAR)
     return Interval.parse(settings.frequency).rows_a_year(sessions)
+
+
+def row_word(settings: RunSettings) -> str:
+    """Return what a row of a run's books stands for: "session", "week" or "month"."""
+    interval = Interval.parse(settings.frequency)
+    return interval.unit if interval.spans_sessions else "session"
+
+
+def half_a_year(settings: RunSettings) -> int:
+    """Return how many sessions, weeks or months of a run are half a year."""
+    return rows_a_year(settings) // 2

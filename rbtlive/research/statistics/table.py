@@ -15,7 +15,7 @@ import polars as pl
 from rbtlive.core.state.record import RunRecord, column
 from rbtlive.research.result_frames import benchmark_returns, daily_returns
 from rbtlive.research.run_bars import RunBars
-from rbtlive.research.statistics.annual import rows_a_year
+from rbtlive.research.statistics.annual import row_word, rows_a_year
 from rbtlive.research.statistics.returns import Values, against_benchmark, return_statistics
 from rbtlive.research.statistics.trading import (
     cost_statistics,
@@ -150,7 +150,7 @@ def statistics_of(record: RunRecord, trades: pl.DataFrame, bars: RunBars | None)
         bars: Its bars, for slippage, capacity, and buy and hold.
     """
     sessions = record.sessions
-    a_year = rows_a_year(record.settings)
+    a_year, word = rows_a_year(record.settings), row_word(record.settings)
     returns, benchmark = daily_returns(sessions), benchmark_returns(sessions)
     dates = column(sessions, "label")
     values: Values = {"sessions": float(len(sessions))}
@@ -160,11 +160,12 @@ def statistics_of(record: RunRecord, trades: pl.DataFrame, bars: RunBars | None)
     values |= holding_statistics(record, bars)
     values |= cost_statistics(record, bars, returns, a_year)
     assert set(values) <= set(FACTS), sorted(set(values) - set(FACTS))
+    units = (unit for unit, _meaning in FACTS.values())
     return pl.DataFrame(
         {
             "statistic": list(FACTS),
             "value": pl.Series([_known(values.get(name)) for name in FACTS], dtype=pl.Float64),
-            "unit": [unit for unit, _meaning in FACTS.values()],
+            "unit": [f"{word}s" if unit == "sessions" else unit for unit in units],
         }
     )
 

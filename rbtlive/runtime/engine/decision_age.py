@@ -94,7 +94,7 @@ def as_age(value: Any) -> timedelta | None:
 
 
 class OpenTime:
-    """Counts the time in which a calendar's sessions are open.
+    """Counts the time in which a calendar's sessions are open, lunch breaks left out.
 
     Args:
         calendar: Whose.
@@ -102,6 +102,10 @@ class OpenTime:
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self._opens, self._closes = calendar.opens_us, calendar.closes_us
+        if calendar.breaks_us is not None:  # what is open before and after lunch
+            pauses, resumes = calendar.breaks_us.T
+            self._opens = np.column_stack([self._opens, resumes]).ravel()
+            self._closes = np.column_stack([pauses, self._closes]).ravel()
         self._until_close = np.cumsum(self._closes - self._opens)
 
     def before(self, us: int) -> int:

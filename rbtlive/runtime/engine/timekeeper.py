@@ -18,6 +18,7 @@ from rbtlive.data.feeds.as_feed import DataFeed
 from rbtlive.model.events import CircuitBreakerEvent, Event, ScheduledTriggerEvent
 from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.runtime.clock import Clock
+from rbtlive.runtime.engine.decision_age import OpenTime
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
@@ -76,6 +77,7 @@ class Timekeeper:
         self._slice_lead_us: int | None = None  # the same, of slices that were processed alone
         self._last_bar_us = 0
         self._interval = MINUTE
+        self._open_time: OpenTime | None = None
         self._opened_session = -1
 
     def present(self) -> datetime:
@@ -162,9 +164,19 @@ class Timekeeper:
         limit = self._stale_after_bars
         if self.stale or limit is None or self._lead_us is None or not self._interval.intraday:
             return
-        silent_s = (self._passed_us() - self._last_bar_us) / 1e6
-        open_s = min(silent_s, (now - core.state.calendar.open(session)).total_seconds())
-        if open_s > self._interval.duration.total_seconds() * limit + self._grace.total_seconds():
+        calendar = core.state.calendar
+        allowed_us = int(self._interval.us * limit) + self._grace // timedelta(microseconds=1)
+        if self._passed_us() - self._last_bar_us <= allowed_us:
+            return
+        open_us, close_us = calendar.opens_us.item(session), calendar.closes_us.item(session)
+        now_us = us_of(now)
+        since_us = now_us - (self._passed_us() - self._last_bar_us)
+        if allowed_us <= close_us - open_us:  # else the bars that lack are of several sessions
+            since_us = max(since_us, open_us)
+        if self._open_time is None:
+            self._open_time = OpenTime(calendar)
+        open_s = (self._open_time.before(now_us) - self._open_time.before(since_us)) / 1e6
+        if open_s * 1e6 > allowed_us:
             self.stale = True
             self._tell(
                 CircuitBreakerEvent(
