@@ -220,7 +220,7 @@ BUGS = (
     ),
     Bug(
         "a trigger does not latch",
-        "finance/slippage.py",
+        "finance/slippage_model.py",
         "            if not order.triggered:\n                order.check_triggers(",
         "            order.stop_reached = order.limit_reached = False\n"
         "            if not order.triggered:\n                order.check_triggers(",
@@ -251,19 +251,19 @@ BUGS = (
     ),
     Bug(
         "the volume budget is not shared between orders",
-        "finance/slippage.py",
+        "finance/slippage_model.py",
         "            self._filled += abs(amount)\n",
         "",
     ),
     Bug(
         "an exhausted bar blocks only one order",
-        "finance/slippage.py",
+        "finance/slippage_model.py",
         ("            except LiquidityExceeded:\n                break"),
         ("            except LiquidityExceeded:\n                continue"),
     ),
     Bug(
         "orders fill without volume",
-        "finance/slippage.py",
+        "finance/slippage_model.py",
         '        if asset.has_volume and float(data.current(asset, "volume")) == 0:\n            return\n',
         "",
     ),

@@ -1,0 +1,178 @@
+"""What every slippage model is: it prices the orders of one asset at a bar.
+
+One rule: the orders of one asset are tried one after the other against one budget of
+volume, and the caller books each fill before it asks for the next.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from rbtlive.errors import (
+    LiquidityExceeded,
+    TransactionVolumeExceedsOrder,
+    TransactionWithWrongDirection,
+)
+from rbtlive.finance.financial_model import FinancialModel, plain_moment, whole_lots
+from rbtlive.finance.protocols import OrderLike
+from rbtlive.model.asset import Asset
+from rbtlive.model.number import to_decimal
+
+NO_FILL = (None, None)
+"""What `process_order` returns for an order that does not fill in this bar."""
+_NOTHING, _ONE = Decimal(0), Decimal(1)
+_ROUNDED = Decimal("1.000000000000001")
+
+Fill = tuple[Any, Any, Decimal]
+"""What a model lets an order have in one bar: the order, price a share as the model
+gave it, signed amount in whole lots.
+"""
+
+
+def fill_price_worse_than_limit_price(fill_price: Any, order: OrderLike) -> bool:
+    """Say whether a price is above a buy's limit or below a sale's.
+
+    A limit of 0 counts as none.
+    """
+    if not order.limit:
+        return False
+    price, limit, direction = float(fill_price), float(order.limit), float(order.direction)
+    return (direction > 0 and price > limit) or (direction < 0 and price < limit)
+
+
+class SlippageModel(FinancialModel, abc.ABC):
+    """Base of slippage models; derive from it and write `process_order` to fill in your
+    own way.
+
+    A subclass with a constructor calls `super().__init__()` first.
+
+    Our own models have a short way for whole shares of a market order that is alone at
+    its bar, `price_of_all`: the price if all of it fills, else None. Both ways give the
+    same price.
+    """
+
+    def __init__(self) -> None:
+        self._filled, self._whole = _NOTHING, True
+
+    @property
+    def volume_for_bar(self) -> int | float:
+        """Shares of the asset at hand that filled in this bar already, buys and sales
+        together.
+        """
+        return int(self._filled) if self._whole or not self._filled else float(self._filled)
+
+    @abc.abstractmethod
+    def process_order(self, data: Any, order: Any) -> tuple[Any, Any]:
+        """Return the price and the signed amount at which the order fills in this bar.
+
+        It is called for triggered orders only, and only on bars with volume.
+
+        Args:
+            data: The bar, as `handle_data` sees it.
+            order: The order; `order.open_amount` is what it has left.
+
+        Returns:
+            Price a share and signed amount, or (None, None) for no fill. The amount has
+            the order's sign and is no larger than what is open; it is cut to whole
+            lots. What is left is tried again at the next bar.
+
+        Raises:
+            LiquidityExceeded: nothing more of this asset fills in this bar, for this
+                order or any later one.
+        """
+
+    def simulate(self, data: Any, asset: Asset, orders_for_asset: Iterable[Any]) -> Iterator[Fill]:
+        """Try the orders of one asset against the current bar, in turn.
+
+        The generator reads an order only when its turn comes: book each fill before
+        taking the next.
+
+        Args:
+            data: The bar, as `handle_data` sees it.
+            asset: The asset of all the orders.
+            orders_for_asset: Orders in the sequence in which they were placed.
+
+        Raises:
+            Exception: `process_order` gave a price with less than one lot.
+            TransactionWithWrongDirection: `process_order` gave an amount against the
+                order's direction.
+            TransactionVolumeExceedsOrder: it gave more than the order has open.
+
+        Source: zipline-reloaded 3.2.1, finance/slippage.py, lines 160-206. zipline lets
+        the last two pass, and has the order open for ever.
+        """
+        self._filled, self._whole = _NOTHING, asset.lot_size == _ONE
+        if asset.has_volume and float(data.current(asset, "volume")) == 0:
+            return
+        close = data.current(asset, "close")
+        if math.isnan(close):
+            return
+        for order in orders_for_asset:
+            left = order.open_amount
+            if not left:
+                continue
+            if not order.triggered:
+                order.check_triggers(to_decimal(close), plain_moment(data.current_dt))
+                if not order.triggered:
+                    continue
+            try:
+                result = self.process_order(data, order)
+            except LiquidityExceeded:
+                break
+            price, amount = (
+                result if type(result) is tuple and len(result) == 2 else self._pair(result)
+            )
+            if price is None:
+                continue
+            # All that is left is of whole lots, and written as it is only if both are
+            # of the books: a user's may be 5.000.
+            if type(amount) is not Decimal or type(left) is not Decimal or amount != left:
+                amount = self._checked_amount(
+                    amount, order, to_decimal(left), lot_size=asset.lot_size
+                )
+            self._filled += abs(amount)
+            yield order, price, amount
+
+    def asdict(self) -> dict[str, Any]:
+        """Return the model's attributes by name."""
+        return dict(self.__dict__)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def _pair(self, result: Any) -> tuple[Any, Any]:
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TypeError(
+                f"process_order of {type(self).__name__} must return a price and an amount: was "
+                f"{result!r}; "
+                "return (None, None) for no fill"
+            )
+        return result  # type: ignore[return-value]
+
+    def _checked_amount(
+        self, amount: Any, order: Any, left: Decimal, *, lot_size: Decimal
+    ) -> Decimal:
+        if lot_size != _ONE and type(amount) is float and amount == float(left):
+            return left  # all of it, of which a float has not all digits
+        cut = whole_lots(amount, lot_size)
+        if abs(left) < abs(cut) <= abs(left) * _ROUNDED and (cut > 0) == (left > 0):
+            cut = left  # a float has no more digits
+        if 0 < abs(cut) <= abs(left) and (cut > 0) == (left > 0):
+            return cut
+        facts = (
+            f"process_order of {type(self).__name__} gave {amount} for order {order.id} "
+            f"({order.asset.symbol}), "
+            f"which has {left} open"
+        )
+        if cut == 0:
+            raise Exception(  # noqa: TRY002 -- zipline's class; a ported strategy may tell it by name
+                f"a fill must be at least one lot of {lot_size}: {facts}; return (None, None) for "
+                "no fill"
+            )
+        if (cut > 0) != (left > 0):
+            raise TransactionWithWrongDirection(f"a fill must have its order's sign: {facts}")
+        raise TransactionVolumeExceedsOrder(f"a fill must not exceed its order: {facts}")
