@@ -11,7 +11,6 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -29,131 +28,12 @@ from rbtlive.model.order_facts import OrderState
 from rbtlive.sim.matching import SimVenue, execution_id
 from rbtlive.venue import rules
 from rbtlive.venue.bars import VenueMarket
+from rbtlive.venue.book_entries import CashActivity, Execution, SymbolChange, Update, VenueOrder
+from rbtlive.venue.buying_power import money_needed, money_reserved
 from rbtlive.venue.order_requests import OrderRequest, Refused
 
 Fills = Literal["now", "next"]
 _FEE_STEP = Decimal("1E-9")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One execution.
-
-    Attributes:
-        id: Unique.
-        order: The order it belongs to.
-        amount: Signed shares.
-        price: Price a share.
-        at: When, UTC.
-        cumulative: Unsigned shares of the order filled with it.
-        leaves: Unsigned shares of the order left after it.
-    """
-
-    id: UUID
-    order: VenueOrder
-    amount: Decimal
-    price: Decimal
-    at: datetime
-    cumulative: Decimal
-    leaves: Decimal
-
-
-@dataclass(slots=True, eq=False)
-class VenueOrder:
-    """An order at the venue.
-
-    Attributes:
-        id: The venue's name for it.
-        request: What was asked for.
-        order: Its life in the book.
-        submitted: When it came, UTC.
-        updated: When it last changed, UTC.
-        expiry_session: The session at whose end a day order expires.
-        executions: Its executions, in order.
-        ended: When it was filled, canceled or expired, UTC.
-        replaces: The order that it took the place of.
-        replaced_by: The order that took its place.
-    """
-
-    id: UUID
-    request: OrderRequest
-    order: Order
-    submitted: datetime
-    updated: datetime
-    expiry_session: int
-    executions: list[Execution] = field(default_factory=list)
-    ended: datetime | None = None
-    replaces: UUID | None = None
-    replaced_by: UUID | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it may still fill."""
-        return self.order.is_open
-
-    @property
-    def average_price(self) -> Decimal | None:
-        """Average price of the filled shares, None before the first."""
-        filled = sum((e.amount for e in self.executions), ZERO)
-        if not filled:
-            return None
-        return to_money(sum((e.amount * e.price for e in self.executions), ZERO) / filled)
-
-
-@dataclass(frozen=True, slots=True)
-class CashActivity:
-    """Something that changed the account's cash and was no order.
-
-    Attributes:
-        id: Unique.
-        code: The broker's type of it.
-        amount: Signed money.
-        at: When, UTC.
-        symbol: The asset it is about, if it is about one.
-    """
-
-    id: UUID
-    code: str
-    amount: Decimal
-    at: datetime
-    symbol: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolChange:
-    """Another symbol for an asset.
-
-    Attributes:
-        symbol: What it was called.
-        new_symbol: What it is called then.
-        session: Number of the first session under the new symbol.
-    """
-
-    symbol: str
-    new_symbol: str
-    session: int
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Something that happened to an order: "new", "fill", "partial_fill", "canceled" or
-    "expired".
-
-    Attributes:
-        event: What.
-        order: To which.
-        id: Unique.
-        at: When, UTC.
-        execution: The execution of a fill.
-        position: Signed shares of the asset held after a fill.
-    """
-
-    event: str
-    order: VenueOrder
-    id: UUID
-    at: datetime
-    execution: Execution | None = None
-    position: Decimal | None = None
 
 
 class VenueBook:
@@ -269,7 +149,11 @@ class VenueBook:
         less positions and open orders.
         """
         gross = self.portfolio.totals().gross
-        reserved = sum((self._exposure(one) for one in self.open_orders()), ZERO)
+        reserved = ZERO
+        for placed in self.open_orders():
+            asset = placed.order.asset
+            held = self.portfolio.amount_of(asset)
+            reserved += money_reserved(placed, held, self.market.price(asset))
         return max(ZERO, self.equity() * self.multiplier - gross - reserved)
 
     def check(self, request: OrderRequest) -> None:
@@ -290,13 +174,11 @@ class VenueBook:
         if price is None:
             raise Refused(403, 40310000, f'asset "{request.symbol}" has no price yet')
         with _exactly():
+            held = self.portfolio.amount_of(asset)
             if self.strict:
-                rules.check(self, request, self.portfolio.amount_of(asset))
-            worth = request.limit_price or request.stop_price or price
-            if request.side == "sell" and self.strict:
-                worth = max(request.limit_price or ZERO, price * rules.SHORT_MARGIN)
-            needed = self._opening(asset, request.amount) * worth
-            if self.strict and request.is_crypto:
+                rules.check(self, request, held)
+            needed = money_needed(request, held, price, strict=self.strict)
+            if self.strict:
                 rules.check_cash(self, request, needed)
             if needed > self.buying_power():
                 raise Refused(403, 40310000, "insufficient buying power")
@@ -384,7 +266,7 @@ class VenueBook:
         Source: docs.alpaca.markets/reference/patchorderbyorderid-1.
         """
         self._now = at
-        placed.replaced_by = uuid5(self.id, f"order/{self._manager.last_id + 1}")
+        placed.replaced_by = uuid5(self.id, f"order/{len(self.orders) + 1}")
         self._end(placed, OrderState.CANCELED, "replaced")
         successor = self.place(request, at)
         successor.replaces = placed.id
@@ -413,10 +295,7 @@ class VenueBook:
         self._mark()
         if market.session_is_over:
             for placed in self.open_orders():
-                if (
-                    placed.request.time_in_force == "day"
-                    and placed.expiry_session <= market.session
-                ):
+                if placed.expires_in(market.session):
                     self._end(placed, OrderState.EXPIRED, "expired")
             self._manager.prune()
 
@@ -453,17 +332,7 @@ class VenueBook:
             return
         self._manager.apply_split(asset, ratio, self._now)
         for one in placed:
-            order = one.order
-            if not one.request.qty % 1:
-                whole = order.amount - order.open_amount % 1
-                order.replace_terms(whole, limit=order.limit, stop=order.stop)
-            one.request = replace(
-                one.request,
-                qty=abs(order.amount),
-                limit_price=order.limit,
-                stop_price=order.stop,
-            )
-            one.updated = self._now
+            one.restate(self._now)
 
     # A reverse split leaves whole shares; the rest is paid at the new price. Source:
     # docs.alpaca.markets/docs/mandatory-corporate-actions, cash in lieu.
@@ -479,9 +348,8 @@ class VenueBook:
     # Open orders go on under the new symbol.
     def _change_symbol(self, change: SymbolChange) -> None:
         for placed in self.open_orders():
-            if placed.request.symbol == change.symbol:
-                placed.request = replace(placed.request, symbol=change.new_symbol)
-        self.market.rename(change.symbol, change.new_symbol)
+            placed.change_symbol(change)
+        self.market.rename(*change.names)
 
     def _match(self, venue: SimVenue, book: Mapping[Asset, Sequence[Order]]) -> None:
         venue.match(
@@ -505,20 +373,11 @@ class VenueBook:
         self.portfolio.book_commission(order.asset, commission)
         if self._crypto_fee and "/" in symbol:
             self._take_fee(order.asset, amount, price)
-        execution = Execution(
-            id=uuid5(self.id, f"execution/{name}"),
-            order=placed,
-            amount=amount,
-            price=price,
-            at=self._now,
-            cumulative=abs(order.filled),
-            leaves=abs(order.open_amount),
+        execution = placed.executed(
+            uuid5(self.id, f"execution/{name}"), amount=amount, price=price, at=self._now
         )
-        placed.executions.append(execution)
         self.executions.append(execution)
-        if order.state is OrderState.FILLED:
-            placed.ended = self._now
-        self._tell("partial_fill" if order.is_open else "fill", placed, execution)
+        self._tell("partial_fill" if placed.is_open else "fill", placed, execution)
 
     # Of a purchase the fee is a part of what was bought, of a sale a part of the money.
     # Source: docs.alpaca.markets/docs/crypto-fees.
@@ -558,25 +417,6 @@ class VenueBook:
             self.portfolio.marks.set_prices(
                 [self.market.price(asset) for asset in self.portfolio.positions], self._now
             )
-
-    # -- what orders may cost ---------------------------------------------------------
-
-    def _opening(self, asset: Asset, amount: Decimal) -> Decimal:
-        # Shares, unsigned, by which an order would enlarge a position, beyond those it
-        # closes.
-        held = self.portfolio.amount_of(asset)
-        if held == 0 or (held > 0) == (amount > 0):
-            return abs(amount)
-        return max(ZERO, abs(amount) - abs(held))
-
-    def _exposure(self, placed: VenueOrder) -> Decimal:
-        order = placed.order
-        price = (
-            placed.request.limit_price
-            or placed.request.stop_price
-            or self.market.price(order.asset)
-        )
-        return self._opening(order.asset, order.open_amount) * (price or ZERO)
 
 
 @contextmanager

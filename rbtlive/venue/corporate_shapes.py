@@ -11,7 +11,8 @@ from typing import Any
 
 from rbtlive.data.checking.corporate import Dividend
 from rbtlive.model.asset import Asset
-from rbtlive.venue.book import SymbolChange, VenueBook
+from rbtlive.venue.book import VenueBook
+from rbtlive.venue.book_entries import SymbolChange
 
 
 def split_shape(book: VenueBook, asset: Asset, label: date, ratio: Decimal) -> dict[str, Any]:

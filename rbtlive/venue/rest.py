@@ -21,7 +21,7 @@ from rbtlive.errors import OutsideCalendar
 from rbtlive.model.number import plain_text
 from rbtlive.venue import closing, corporate_shapes, shapes
 from rbtlive.venue.bars import Frequency, Print
-from rbtlive.venue.book import VenueOrder
+from rbtlive.venue.book_entries import VenueOrder
 from rbtlive.venue.guards import VENUE
 from rbtlive.venue.order_requests import Refused, read_order_request, wire_number
 from rbtlive.venue.venue import Venue

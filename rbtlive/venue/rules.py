@@ -17,8 +17,6 @@ from rbtlive.venue.order_requests import OrderRequest, Refused
 PDT_EQUITY = Decimal(25_000)
 PDT_TRADES = 3
 PDT_SESSIONS = 5
-SHORT_MARGIN = Decimal("1.03")
-"""An order that opens a short counts with 3 % more than its price."""
 
 
 @dataclass(slots=True)
@@ -174,6 +172,8 @@ def check_cash(book: Account, request: OrderRequest, needed: Decimal) -> None:
     Raises:
         Refused: it costs more than the cash that no open order of a pair needs.
     """
+    if not request.is_crypto:
+        return
     reserved = sum(
         (
             one.order.open_amount * (one.request.limit_price or book.price_of(one.request.symbol))

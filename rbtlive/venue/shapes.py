@@ -19,13 +19,8 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import ZERO, plain_text, to_money
 from rbtlive.model.order_facts import OrderState
 from rbtlive.venue.bars import Print
-from rbtlive.venue.book import (
-    CashActivity,
-    Execution,
-    Update,
-    VenueBook,
-    VenueOrder,
-)
+from rbtlive.venue.book import VenueBook
+from rbtlive.venue.book_entries import CashActivity, Execution, Update, VenueOrder
 
 _NEW_YORK = ZoneInfo("America/New_York")
 _PAIR_TERMS = {

@@ -24,7 +24,8 @@ from rbtlive.finance.commission import NoCommission
 from rbtlive.finance.slippage import FixedBasisPointsSlippage, NoSlippage
 from rbtlive.model.number import plain_text
 from rbtlive.venue.bars import Frequency, VenueMarket
-from rbtlive.venue.book import Fills, Update, VenueBook, VenueOrder
+from rbtlive.venue.book import Fills, VenueBook
+from rbtlive.venue.book_entries import Update, VenueOrder
 from rbtlive.venue.clock import VenueClock
 from rbtlive.venue.faults import Faults
 from rbtlive.venue.limits import RateLimit, RequestLimits
