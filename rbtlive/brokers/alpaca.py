@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import SecretStr
 
@@ -27,14 +25,8 @@ from rbtlive.brokers.alpaca_http import (
 )
 from rbtlive.brokers.alpaca_intents import Intents
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
-from rbtlive.brokers.alpaca_messages import (
-    REPLACED,
-    Untranslatable,
-    order_body,
-    read_account,
-    read_activity,
-    read_order,
-)
+from rbtlive.brokers.alpaca_messages import REPLACED, order_body, read_account, read_order
+from rbtlive.brokers.alpaca_orders import AlpacaOrders
 from rbtlive.brokers.alpaca_rules import (
     PAIR_FEE,
     SECOND_LEG,
@@ -42,11 +34,11 @@ from rbtlive.brokers.alpaca_rules import (
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
 from rbtlive.brokers.alpaca_through_zero import ThroughZero, refusal
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.brokers.base import (
     BrokerAccount,
     BrokerActivity,
     BrokerAdapter,
-    BrokerExecution,
     BrokerHolding,
     BrokerOrder,
     CorporateActions,
@@ -62,10 +54,6 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.order_facts import CLOSED_STATES, OrderState
-
-PAGE = 500
-ACTIVITIES_PAGE = 100
-MOST_PAGES = 2_000
 
 
 class AlpacaBroker(BrokerAdapter):
@@ -143,9 +131,9 @@ class AlpacaBroker(BrokerAdapter):
         self._intents = Intents()
         self._executions = KnownExecutions()
         self._stream: TradeStream | None = None
-        self._broker_ids: dict[str, str] = {}
-        self._begins: dict[str, datetime] = {}
-        self.left_out = 0
+        self._orders = AlpacaOrders(
+            self._http, self._intents, self._executions, note_listed=self._note_listed
+        )
         data_url = url_override if data_url_override is None else data_url_override
         self._feed = AlpacaFeed(
             key=self._keys.key_id,
@@ -162,7 +150,7 @@ class AlpacaBroker(BrokerAdapter):
             positions=self.positions,
             post=self._post,
             placed=self._placed,
-            look_up=self._look_up,
+            look_up=self._orders.look_up,
             tell=self._tell_own,
         )
 
@@ -170,6 +158,11 @@ class AlpacaBroker(BrokerAdapter):
     def feed(self) -> AlpacaFeed:
         """Alpaca's market data: minute or daily bars of the session's assets, live."""
         return self._feed
+
+    @property
+    def left_out(self) -> int:
+        """How many listed orders could not be translated."""
+        return self._orders.left_out
 
     def stats(self) -> dict[str, int]:
         """Return what was counted: the stream's reconnects, messages it left out,
@@ -355,7 +348,7 @@ class AlpacaBroker(BrokerAdapter):
             raise Untranslatable(
                 f"an order was acknowledged under another client order id than {client_order_id}"
             )
-        self._remember(placed)
+        self._orders.remember(placed)
         return placed.broker_order_id
 
     async def _earlier(self, order: SubmitOrder, client_order_id: str) -> str:
@@ -381,10 +374,10 @@ class AlpacaBroker(BrokerAdapter):
         parts = self._intents.parts.get(client_order_id)
         if parts is not None:
             parts.sent = True  # what was not opened yet is not opened any more
-        second = self._broker_ids.get(client_order_id + SECOND_LEG)
-        broker_id = second or self._broker_ids.get(client_order_id)
+        second = self._orders.broker_ids.get(client_order_id + SECOND_LEG)
+        broker_id = second or self._orders.broker_ids.get(client_order_id)
         if broker_id is None:
-            found = await self._look_up(client_order_id)
+            found = await self._orders.look_up(client_order_id)
             if found is None:
                 raise BrokerError(
                     f"order {client_order_id} cannot be cancelled: the broker does not know it"
@@ -405,80 +398,7 @@ class AlpacaBroker(BrokerAdapter):
         The executions are asked for apart: for a moment they may be fewer than what has
         filled.
         """
-        found = await self._look_up(client_order_id)
-        if found is None:
-            return None
-        group, body = [await self._with_executions(*found)], found[0]
-        if self._intents.has_second(client_order_id):
-            second = await self._look_up(client_order_id + SECOND_LEG)
-            if second is not None:
-                group.append(await self._with_executions(*second))
-                body = second[0]
-        while body.get("status") == "replaced" and isinstance(body.get("replaced_by"), str):
-            body = await self._http.get(f"/v2/orders/{body['replaced_by']}")
-            successor = await self._with_executions(body, read_order(body))
-            self._intents.note_successor(successor.client_order_id, client_order_id)
-            self._remember(replace(successor, client_order_id=client_order_id))
-            group.append(successor)
-        return self._intents.merged(group)[0]
-
-    async def _with_executions(self, body: dict[str, Any], order: BrokerOrder) -> BrokerOrder:
-        if not order.filled:
-            return order
-        return read_order(body, executions=await self._executions_of(order, body))
-
-    async def _look_up(self, client_order_id: str) -> tuple[dict[str, Any], BrokerOrder] | None:
-        answer = await self._http.ask(
-            "/v2/orders:by_client_order_id", query={"client_order_id": client_order_id}
-        )
-        if answer.status == 404:
-            return None
-        if answer.status != 200:
-            raise BrokerError(
-                f"order {client_order_id} cannot be looked up: {answer.message} (HTTP status "
-                f"{answer.status})"
-            )
-        order = read_order(answer.body)
-        if order.client_order_id != client_order_id:
-            raise Untranslatable(f"the broker gave another order than {client_order_id}")
-        self._remember(order)
-        return answer.body, order
-
-    async def _executions_of(
-        self, order: BrokerOrder, body: dict[str, Any]
-    ) -> tuple[BrokerExecution, ...]:
-        query = {
-            "order_id": order.broker_order_id,
-            "direction": "asc",
-            "page_size": str(ACTIVITIES_PAGE),
-        }
-        began = _began(body)
-        if began is not None:
-            query["after"] = _wire_time(began - timedelta(seconds=1))
-        found: dict[str, tuple[Decimal, BrokerExecution]] = {}
-        for _page in range(MOST_PAGES):
-            page = await self._http.get("/v2/account/activities/FILL", query=query)
-            if not isinstance(page, list):
-                raise Untranslatable("account activities must be a list")
-            for one in page:
-                order_id, cumulative, execution = read_activity(one)
-                if order_id == order.broker_order_id:  # older servers give those of all orders
-                    settled = self._executions.settled(
-                        execution.execution_id,
-                        by="activities",
-                        order_id=order_id,
-                        cumulative=cumulative,
-                        amount=execution.amount,
-                        price=execution.price,
-                    )
-                    found[settled] = cumulative, replace(execution, execution_id=settled)
-            done = sum((execution.amount for _cumulative, execution in found.values()), Decimal(0))
-            if len(page) < ACTIVITIES_PAGE or abs(done) >= abs(order.filled):
-                break
-            query["page_token"] = page[-1]["id"]
-        return tuple(
-            execution for _cumulative, execution in sorted(found.values(), key=lambda one: one[0])
-        )
+        return await self._orders.find(client_order_id)
 
     async def orders(self, *, prefix: str = "", open_only: bool = False) -> list[BrokerOrder]:
         """Return the orders whose client order id begins with `prefix`, oldest first,
@@ -487,69 +407,13 @@ class AlpacaBroker(BrokerAdapter):
         Orders that cannot be translated (a sum of money in place of shares, several
         legs) are left out: ours never are such.
         """
-        status = "open" if open_only else "all"
-        query = {"status": status, "direction": "asc", "limit": str(PAGE), "nested": "false"}
-        if prefix in self._begins:
-            query["after"] = _wire_time(self._begins[prefix] - timedelta(minutes=1))
-        found: dict[str, BrokerOrder] = {}
-        seen: set[str] = set()
-        first: datetime | None = None
-        for _page in range(MOST_PAGES):
-            page = await self._http.get("/v2/orders", query=query)
-            fresh = [one for one in _objects(page) if str(one.get("id")) not in seen]
-            seen.update(str(one.get("id")) for one in fresh)
-            for one in fresh:
-                client_id = one.get("client_order_id")
-                if isinstance(client_id, str) and client_id.startswith(prefix):
-                    self._take_order(one, found)
-                    first = first or _began(one)
-            began = _began(page[-1]) if fresh else None
-            if len(page) < PAGE or began is None:
-                self._note_begin(prefix, first or began, all_of_them=not open_only)
-                return await self._whole_intents(list(found.values()))
-            # Stamps are finer than what can be asked for: some are listed twice, none
-            # is left out.
-            query["after"] = _wire_time(began - timedelta(microseconds=1))
-        raise BrokerError(
-            f"there are more than {MOST_PAGES * PAGE} orders; they cannot all be listed"
-        )
+        return await self._orders.listed(prefix=prefix, open_only=open_only)
 
-    async def _whole_intents(self, found: list[BrokerOrder]) -> list[BrokerOrder]:
-        # Orders that were replaced are listed with their successors, which have ids of
-        # their own.
-        merged = []
-        for order in self._intents.merged(found):
-            successor = order
-            if order.reason == REPLACED:
-                followed = await self.find_order(order.client_order_id)
-                successor = order if followed is None else replace(followed, executions=())
-            parts = self._intents.parts.get(order.client_order_id)
-            if parts is not None and not parts.sent and abs(order.filled) >= abs(parts.close):
-                parts.closed = parts.close  # the stream may have lost its fill
-                self._through_zero.open_if_closed(order.client_order_id)
-            merged.append(successor)
-        return merged
-
-    def _note_begin(self, prefix: str, began: datetime | None, *, all_of_them: bool) -> None:
-        # An account may have years of orders: those before a run's first need not be
-        # looked through again.
-        if prefix and all_of_them and began is not None:
-            self._begins.setdefault(prefix, began)
-
-    def _take_order(self, body: dict[str, Any], found: dict[str, BrokerOrder]) -> None:
-        try:
-            order = read_order(body)
-        except Untranslatable:
-            self.left_out += 1
-            return
-        if body.get("status") == "replaced" and isinstance(body.get("replaced_by"), str):
-            order = replace(order, reason=REPLACED)
-        else:
-            self._remember(order)
-        found[order.broker_order_id] = order
-
-    def _remember(self, order: BrokerOrder) -> None:
-        self._broker_ids[order.client_order_id] = order.broker_order_id
+    def _note_listed(self, order: BrokerOrder) -> None:
+        parts = self._intents.parts.get(order.client_order_id)
+        if parts is not None and not parts.sent and abs(order.filled) >= abs(parts.close):
+            parts.closed = parts.close  # the stream may have lost its fill
+            self._through_zero.open_if_closed(order.client_order_id)
 
     # -- account ----------------------------------------------------------------------
 
@@ -575,21 +439,3 @@ class AlpacaBroker(BrokerAdapter):
 
     def __repr__(self) -> str:
         return f"AlpacaBroker(paper={self.paper}, url={self.url!r})"
-
-
-def _objects(page: object) -> list[dict[str, Any]]:
-    if not isinstance(page, list) or not all(isinstance(one, dict) for one in page):
-        raise Untranslatable("orders must be a list of objects")
-    return page
-
-
-def _began(body: dict[str, Any]) -> datetime | None:
-    try:
-        began = datetime.fromisoformat(body["submitted_at"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return began if began.tzinfo is not None else None
-
-
-def _wire_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

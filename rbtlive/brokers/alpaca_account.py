@@ -15,8 +15,6 @@ from rbtlive.brokers.alpaca_bars import read_time
 from rbtlive.brokers.alpaca_feed import AlpacaFeed
 from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_messages import (
-    Untranslatable,
-    as_object,
     read_account,
     read_cash_activity,
     read_holdings,
@@ -24,6 +22,7 @@ from rbtlive.brokers.alpaca_messages import (
     read_positions,
 )
 from rbtlive.brokers.alpaca_rules import PairTerms, is_crypto, refuse_unsellable
+from rbtlive.brokers.alpaca_values import Untranslatable, as_object
 from rbtlive.brokers.base import BrokerAccount, BrokerActivity, BrokerHolding, CorporateActions
 from rbtlive.errors import BrokerError
 from rbtlive.model.commands import SubmitOrder

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
-from rbtlive.brokers.alpaca_messages import (
+from rbtlive.brokers.alpaca_values import (
     Untranslatable,
     as_object,
     printable,

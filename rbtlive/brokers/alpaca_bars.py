@@ -14,8 +14,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from rbtlive.brokers.alpaca_http import AlpacaHttp
-from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, zone_of
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.data.calendars.calendar import us_of
 from rbtlive.data.feeds.slot_axis import SlotAxis
 from rbtlive.errors import InvalidSetting

@@ -41,9 +41,9 @@ from rbtlive.brokers.alpaca_http import (
     what_broke,
 )
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
-from rbtlive.brokers.alpaca_messages import Untranslatable
 from rbtlive.brokers.alpaca_places import CRYPTO, DataPlace, place_of
 from rbtlive.brokers.alpaca_splits import LearnedSplits
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.brokers.alpaca_words import (
     StreamClosed,
     expect,

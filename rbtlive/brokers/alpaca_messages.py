@@ -11,10 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from rbtlive.brokers.alpaca_rules import PairTerms, time_in_force
+from rbtlive.brokers.alpaca_values import (
+    Untranslatable,
+    as_decimal,
+    as_list,
+    as_object,
+    optional_number,
+    printable,
+    read_moment,
+    read_number,
+    read_positive,
+    read_sign,
+    read_text,
+)
 from rbtlive.brokers.base import (
     BrokerAccount,
     BrokerActivity,
@@ -23,7 +36,6 @@ from rbtlive.brokers.base import (
     BrokerOrder,
     CashKind,
 )
-from rbtlive.errors import BrokerError
 from rbtlive.model.events import Event, OrderFillEvent, OrderRejectEvent, OrderUpdateEvent
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import OPEN_STATES, OrderState
@@ -98,25 +110,6 @@ NEWS: Final = frozenset(
 )
 """Updates after which an order still is what it was: open."""
 
-LONGEST_ID: Final = 128
-_LARGEST_EXPONENT: Final = 15
-_MOST_DIGITS: Final = 28  # what any decimal context takes without rounding
-
-
-class Untranslatable(BrokerError):  # noqa: N818 - what it says of the message
-    """A message of the broker cannot be translated for certain."""
-
-
-def as_object(body: object, what: str) -> Mapping[str, Any]:
-    """Return an answer that must be an object.
-
-    Raises:
-        Untranslatable: it is none.
-    """
-    if not isinstance(body, Mapping):
-        raise Untranslatable(f"{what} must be an object: was {type(body).__name__}")
-    return body
-
 
 def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) -> BrokerOrder:
     """Return an order.
@@ -128,13 +121,15 @@ def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) ->
     Raises:
         Untranslatable: it is no order, or not one for a number of shares.
     """
-    order = _object(body, "order")
-    sign = _sign(order)
-    amount = _number(order, "qty")
-    filled = _number(order, "filled_qty")
+    order = as_object(body, "order")
+    sign = read_sign(order)
+    amount = read_number(order, "qty")
+    filled = read_number(order, "filled_qty")
     if filled > amount:
         raise Untranslatable(f"filled_qty must not exceed qty: was {filled} of {amount}")
-    average = None if order.get("filled_avg_price") is None else _number(order, "filled_avg_price")
+    average = (
+        None if order.get("filled_avg_price") is None else read_number(order, "filled_avg_price")
+    )
     return BrokerOrder(
         client_order_id=read_text(order, "client_order_id"),
         broker_order_id=read_text(order, "id"),
@@ -143,9 +138,9 @@ def read_order(body: object, *, executions: tuple[BrokerExecution, ...] = ()) ->
         filled=sign * filled if filled else Decimal(0),
         average_price=average if filled else None,
         state=_state(order, filled),
-        updated_at=_moment(order, "updated_at", "submitted_at", "created_at"),
-        limit=_optional(order, "limit_price"),
-        stop=_optional(order, "stop_price"),
+        updated_at=read_moment(order, "updated_at", "submitted_at", "created_at"),
+        limit=optional_number(order, "limit_price"),
+        stop=optional_number(order, "stop_price"),
         reason=printable(order.get("reject_reason")),
         executions=executions,
     )
@@ -163,18 +158,18 @@ def read_activity(body: object) -> tuple[str, Decimal, BrokerExecution]:
     Raises:
         Untranslatable: it is none.
     """
-    activity = _object(body, "activity")
+    activity = as_object(body, "activity")
     if activity.get("activity_type") != "FILL":
         raise Untranslatable(
             f"activity_type must be FILL: was {activity.get('activity_type')!r:.40}"
         )
     execution = BrokerExecution(
         execution_id=read_text(activity, "id").rpartition("::")[2],
-        amount=_sign(activity) * read_positive(activity, "qty"),
+        amount=read_sign(activity) * read_positive(activity, "qty"),
         price=read_positive(activity, "price"),
-        at=_moment(activity, "transaction_time"),
+        at=read_moment(activity, "transaction_time"),
     )
-    return read_text(activity, "order_id"), _number(activity, "cum_qty"), execution
+    return read_text(activity, "order_id"), read_number(activity, "cum_qty"), execution
 
 
 def read_positions(body: object) -> dict[str, Decimal]:
@@ -184,9 +179,9 @@ def read_positions(body: object) -> dict[str, Decimal]:
         Untranslatable: it is no list of positions.
     """
     held: dict[str, Decimal] = {}
-    for one in _list(body, "positions"):
-        position = _object(one, "position")
-        amount = _decimal(position.get("qty"), "qty")
+    for one in as_list(body, "positions"):
+        position = as_object(one, "position")
+        amount = as_decimal(position.get("qty"), "qty")
         held[read_text(position, "symbol")] = (
             -abs(amount) if position.get("side") == "short" else amount
         )
@@ -199,12 +194,12 @@ def read_account(body: object) -> BrokerAccount:
     Raises:
         Untranslatable: it is no account.
     """
-    account = _object(body, "account")
+    account = as_object(body, "account")
     currency = account.get("currency") or "USD"
     name = account.get("id")
     return BrokerAccount(
-        cash=_decimal(account.get("cash"), "cash"),
-        equity=_decimal(account.get("equity"), "equity"),
+        cash=as_decimal(account.get("cash"), "cash"),
+        equity=as_decimal(account.get("equity"), "equity"),
         currency=currency if isinstance(currency, str) else "USD",
         account_id=name if isinstance(name, str) else "",
         blocked=_why_blocked(account),
@@ -226,17 +221,17 @@ def read_holdings(body: object) -> list[BrokerHolding]:
         Untranslatable: it is no list of positions.
     """
     found = []
-    for one in _list(body, "positions"):
-        position = _object(one, "position")
-        amount = _decimal(position.get("qty"), "qty")
+    for one in as_list(body, "positions"):
+        position = as_object(one, "position")
+        amount = as_decimal(position.get("qty"), "qty")
         short = position.get("side") == "short"
         value = position.get("market_value")
         found.append(
             BrokerHolding(
                 symbol=read_text(position, "symbol"),
                 amount=-abs(amount) if short else amount,
-                cost_basis=_optional(position, "avg_entry_price"),
-                value=None if value is None else _decimal(value, "market_value"),
+                cost_basis=optional_number(position, "avg_entry_price"),
+                value=None if value is None else as_decimal(value, "market_value"),
             )
         )
     return found
@@ -249,12 +244,12 @@ def read_cash_activity(body: object) -> BrokerActivity | None:
     Raises:
         Untranslatable: it says nothing for certain.
     """
-    activity = _object(body, "activity")
+    activity = as_object(body, "activity")
     code = activity.get("activity_type")
     amount = activity.get("net_amount")
     if not isinstance(code, str) or code == "FILL" or amount is None:
         return None
-    money = _decimal(amount, "net_amount")
+    money = as_decimal(amount, "net_amount")
     kind: CashKind | None = CASH_KINDS.get(code)
     if kind is None or not money:
         return None
@@ -278,19 +273,19 @@ def _day_or_moment(activity: Mapping[str, Any]) -> datetime:
             return datetime.fromisoformat(day).replace(tzinfo=UTC)
         except ValueError:
             pass
-    return _moment(activity, "transaction_time", "created_at", "date")
+    return read_moment(activity, "transaction_time", "created_at", "date")
 
 
 def read_pair_terms(body: object) -> PairTerms:
     """Return the terms of a pair, from the broker's list of assets; what it does not
     say is as fine as the broker takes.
     """
-    asset = _object(body, "asset")
+    asset = as_object(body, "asset")
     usual = PairTerms()
 
     def step(name: str, otherwise: Decimal) -> Decimal:
         given = asset.get(name)
-        number = otherwise if given is None else _decimal(given, name)
+        number = otherwise if given is None else as_decimal(given, name)
         return number if number > 0 else otherwise
 
     return PairTerms(
@@ -306,7 +301,7 @@ def read_message(body: object) -> tuple[Event | None, str, Decimal]:
     Raises:
         Untranslatable: it says nothing for certain.
     """
-    message = _object(body, "message")
+    message = as_object(body, "message")
     if message.get("stream") != "trade_updates":
         return None, "", Decimal(0)
     return read_update(message.get("data"))
@@ -322,15 +317,15 @@ def read_update(body: object) -> tuple[Event | None, str, Decimal]:
     Raises:
         Untranslatable: it says nothing for certain.
     """
-    data = _object(body, "trade update")
+    data = as_object(body, "trade update")
     event = read_text(data, "event")
-    snapshot = _object(data.get("order"), "order")
+    snapshot = as_object(data.get("order"), "order")
     if event in FILLS:
         order = read_order(snapshot)
         return _fill(data, order), order.broker_order_id, abs(order.filled)
     if event == "replaced" and isinstance(snapshot.get("replaced_by"), str):
         update = OrderUpdateEvent(
-            timestamp=_moment(data, "timestamp", "at"),
+            timestamp=read_moment(data, "timestamp", "at"),
             order_id=read_text(snapshot, "client_order_id"),
             status=_S.PENDING,
             reason=REPLACED,
@@ -351,7 +346,7 @@ def _fill(data: Mapping[str, Any], order: BrokerOrder) -> OrderFillEvent:
     if amount > abs(order.filled):
         raise Untranslatable(f"qty must not exceed filled_qty: was {amount} of {abs(order.filled)}")
     return OrderFillEvent(
-        timestamp=_moment(data, "timestamp"),
+        timestamp=read_moment(data, "timestamp"),
         order_id=order.client_order_id,
         execution_id=read_text(data, "execution_id"),
         amount=amount if order.amount > 0 else -amount,
@@ -361,9 +356,9 @@ def _fill(data: Mapping[str, Any], order: BrokerOrder) -> OrderFillEvent:
 
 def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> Event:
     at = (
-        _moment(data, "timestamp", "at")
+        read_moment(data, "timestamp", "at")
         if "timestamp" in data or "at" in data
-        else _moment(snapshot, "updated_at")
+        else read_moment(snapshot, "updated_at")
     )
     client_id = read_text(snapshot, "client_order_id")
     if event == "rejected":
@@ -374,7 +369,7 @@ def _news(data: Mapping[str, Any], event: str, snapshot: Mapping[str, Any]) -> E
         return OrderRejectEvent(timestamp=at, order_id=client_id, reason=reason)
     state = ENDS.get(event)
     if state is None:
-        filled = _number(snapshot, "filled_qty")
+        filled = read_number(snapshot, "filled_qty")
         state = _state(snapshot, filled)
         if state not in OPEN_STATES:  # its end has an update of its own, or is found by polling
             state = OrderState.PARTIALLY_FILLED if filled else OrderState.PENDING
@@ -430,113 +425,3 @@ def order_body(
 
 
 # -- values --------------------------------------------------------------------------
-
-
-def _object(body: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(body, Mapping):
-        raise Untranslatable(f"{what} must be an object: was {type(body).__name__}")
-    return body
-
-
-def _list(body: object, what: str) -> list[Any]:
-    if not isinstance(body, list):
-        raise Untranslatable(f"{what} must be a list: was {type(body).__name__}")
-    return body
-
-
-def read_text(body: Mapping[str, Any], name: str) -> str:
-    """Return a field that must be text.
-
-    Raises:
-        Untranslatable: it is none.
-    """
-    value = body.get(name)
-    if (
-        not isinstance(value, str)
-        or not value
-        or len(value) > LONGEST_ID
-        or not value.isprintable()
-    ):
-        raise Untranslatable(
-            f"{name} must be text of 1 to {LONGEST_ID} characters: was {_shown(value)}"
-        )
-    return value
-
-
-def printable(value: object) -> str:
-    """Return what of a text can be shown; nothing of what is no text."""
-    text = value if isinstance(value, str) else ""
-    return (
-        "".join(c if c.isprintable() else " " for c in text[:300])
-        .encode("utf-8", "replace")
-        .decode()
-    )
-
-
-def _sign(body: Mapping[str, Any]) -> int:
-    side = body.get("side")
-    if side == "buy":
-        return 1
-    if isinstance(side, str) and side in {"sell", "sell_short"}:
-        return -1
-    raise Untranslatable(f"side must be buy or sell: was {_shown(side)}")
-
-
-def _decimal(value: object, name: str) -> Decimal:
-    number: Decimal | None = None
-    if isinstance(value, str) and not (value.isascii() and "_" not in value):
-        pass  # Python takes other digits, and _ between them: no broker writes so
-    elif isinstance(value, (str, int, float, Decimal)) and not isinstance(value, bool):
-        try:
-            number = Decimal(repr(value) if isinstance(value, float) else value)
-        except (InvalidOperation, ValueError):
-            number = None
-    if (
-        number is None
-        or not number.is_finite()
-        or not -_MOST_DIGITS <= number.adjusted() <= _LARGEST_EXPONENT
-        or len(number.as_tuple().digits) > _MOST_DIGITS
-    ):
-        raise Untranslatable(f"{name} must be a number: was {_shown(value)}")
-    return number
-
-
-def _number(body: Mapping[str, Any], name: str) -> Decimal:
-    number = _decimal(body.get(name), name)
-    if number < 0:
-        raise Untranslatable(f"{name} must not be negative: was {number}")
-    return number
-
-
-def read_positive(body: Mapping[str, Any], name: str) -> Decimal:
-    """Return a field that must be a number above zero.
-
-    Raises:
-        Untranslatable: it is none.
-    """
-    number = _decimal(body.get(name), name)
-    if number <= 0:
-        raise Untranslatable(f"{name} must be greater than zero: was {number}")
-    return number
-
-
-def _optional(body: Mapping[str, Any], name: str) -> Decimal | None:
-    return None if body.get(name) is None else _number(body, name)
-
-
-def _moment(body: Mapping[str, Any], *names: str) -> datetime:
-    value = next((body[name] for name in names if body.get(name) is not None), None)
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is not None:
-                return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise Untranslatable(f"{names[0]} must be an RFC 3339 time: was {_shown(value)}")
-
-
-def _shown(value: object) -> str:
-    return (
-        ascii(value)[:60] if isinstance(value, (str, int, float, Decimal)) else type(value).__name__
-    )

@@ -24,7 +24,8 @@ from rbtlive.brokers.alpaca_http import (
     what_broke,
 )
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
-from rbtlive.brokers.alpaca_messages import Untranslatable, read_message
+from rbtlive.brokers.alpaca_messages import read_message
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.data.feeds.as_feed import Backoff
 from rbtlive.errors import BrokerError
 from rbtlive.model.events import Event, OrderFillEvent, SystemErrorEvent

@@ -181,7 +181,7 @@ def test_orders_are_listed_by_prefix_oldest_first(venue):
 
 
 def test_more_orders_than_a_page_are_listed_once_each(venue, monkeypatch):
-    monkeypatch.setattr("rbtlive.brokers.alpaca.PAGE", 3)
+    monkeypatch.setattr("rbtlive.brokers.alpaca_orders.PAGE", 3)
     for number in range(10):
         venue.place(f"RUN-{number}", type="limit", limit_price="50", qty="1")
 

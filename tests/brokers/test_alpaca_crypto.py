@@ -11,9 +11,10 @@ import pytest
 
 import rbtlive as rbt
 from rbtlive.brokers.alpaca_bars import read_bar
-from rbtlive.brokers.alpaca_messages import Untranslatable, read_pair_terms
+from rbtlive.brokers.alpaca_messages import read_pair_terms
 from rbtlive.brokers.alpaca_places import place_of
 from rbtlive.brokers.alpaca_rules import PairTerms, legal_terms
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.errors import InvalidSetting, OrderRefused
 from rbtlive.model.order_facts import OrderState
 from tests.brokers.alpaca_session import broker_at, connected, order

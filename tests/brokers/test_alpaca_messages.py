@@ -17,7 +17,6 @@ from rbtlive.brokers.alpaca_http import AlpacaHttp
 from rbtlive.brokers.alpaca_keys import AlpacaKeys
 from rbtlive.brokers.alpaca_messages import (
     STATES,
-    Untranslatable,
     read_account,
     read_activity,
     read_message,
@@ -25,6 +24,7 @@ from rbtlive.brokers.alpaca_messages import (
     read_positions,
 )
 from rbtlive.brokers.alpaca_stream import KnownExecutions, TradeStream
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.model.events import (
     OrderFillEvent,
     OrderRejectEvent,

@@ -9,7 +9,7 @@ import pytest
 
 from rbtlive.brokers.alpaca_account import AlpacaAccount
 from rbtlive.brokers.alpaca_actions import read_corporate_actions
-from rbtlive.brokers.alpaca_messages import Untranslatable
+from rbtlive.brokers.alpaca_values import Untranslatable
 from rbtlive.brokers.base import BrokerAction
 from rbtlive.core.state.order import split_amount
 from tests.builders import run, until
