@@ -14,18 +14,21 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from rbtlive.brokers.base import BrokerAdapter
-from rbtlive.data.calendars.calendar import us_of
 from rbtlive.model.events import (
-    FOLLOWED,
     CircuitBreakerEvent,
     Event,
-    OrderUpdateEvent,
-    PositionAdjustmentEvent,
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
-from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.account_splits import (
+    SESSIONS_BACK,
+    called_there,
+    is_restated_first,
+    is_split,
+    looks_split,
+    recent_splits,
+)
 from rbtlive.runtime.broker.asset_fees import fees_taken
 from rbtlive.runtime.broker.ownership import (
     OtherRun,
@@ -40,15 +43,12 @@ from rbtlive.runtime.broker.ownership import (
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore
-    from rbtlive.model.asset import Asset
 
 Policy = Literal["halt", "warn", "adopt", "follow"]
 FILLED_ELSEWHERE = "FilledElsewhere"
 """Type of the note that holds what orders placed elsewhere have filled: signed shares
 by symbol, as far as they are explained.
 """
-SESSIONS_BACK = 5
-"""Splits of so many sessions may be missing in the last note of outside's shares."""
 LOOKS_IF_SAME = 2
 """A difference that stays as it is counts after so many looks in a row."""
 LOOKS_IF_CHANGING = 3
@@ -493,32 +493,9 @@ class BooksWatch:
 
     def follow(self, found: Iterable[facts.Mismatch]) -> None:
         """Correct the run's books to what the broker has, by journaled events."""
-        core, now = self._core(), self._now()
-        assets = {asset.symbol: asset for asset in core.state.assets}
-        followed = []
-        for one in found:
-            asset = assets.get(one.symbol)
-            if one.gap is None:
-                reason = "the broker does not know it any more"
-                self._tell(
-                    OrderUpdateEvent(
-                        timestamp=now,
-                        order_id=one.order_id,
-                        status=OrderState.CANCELED,
-                        reason=reason,
-                    )
-                )
-            elif asset is not None:
-                self._tell(
-                    PositionAdjustmentEvent(
-                        timestamp=now,
-                        symbol=one.symbol,
-                        amount=one.gap,
-                        price=last_price(core, asset),
-                        reason=f"{FOLLOWED}: {one}",
-                    )
-                )
-            followed.append(one)
+        followed = list(found)
+        for event in facts.corrections(self._core(), followed, self._now()):
+            self._tell(event)
         self._drop(followed)
 
     def _say_once(self, text: str) -> None:
@@ -527,56 +504,3 @@ class BooksWatch:
             self._tell(
                 SystemErrorEvent(timestamp=self._now(), message=text, source="reconciliation")
             )
-
-
-def called_there(core: TradingCore, symbol: str) -> str:
-    """Return what the broker calls an asset of a run by now."""
-    state = core.state
-    return state.symbol_changes.current(symbol, state.market.session)
-
-
-def recent_splits(core: TradingCore, symbol: str) -> list[Decimal]:
-    """Return the ratios of a symbol's latest splits, the last one first."""
-    state = core.state
-    index = next((asset.index for asset in state.assets if asset.symbol == symbol), -1)
-    session = state.market.session
-    begun = [
-        (first, ratio)
-        for (split, first), ratio in state.market.known_splits.items()
-        if split == index and session - SESSIONS_BACK < first <= session
-    ]
-    return [ratio for _first, ratio in sorted(begun, reverse=True)]
-
-
-def is_restated_first(core: TradingCore, asset: Asset, at: datetime) -> bool:
-    """Say whether the broker may have restated open orders for a split that the books
-    do not have yet: from the close before its session on.
-    """
-    market, closes_us = core.state.market, core.state.calendar.closes_us
-    return asset.index in market.coming_splits() and any(
-        index == asset.index and market.session < first and closes_us[first - 1] < us_of(at)
-        for index, first in market.known_splits
-    )
-
-
-def looks_split(there: Decimal, before: Decimal, ratio: Decimal) -> bool:
-    """Say whether an account's shares are nearer to what a split makes of those that
-    were held before than to these.
-    """
-    return abs(there - before / ratio) < abs(there - before)
-
-
-def is_split(there: Decimal, exact: Decimal) -> bool:
-    """Say whether shares are what a split makes of them: less than a share may have
-    been paid in cash.
-    """
-    return abs(there - exact) < 1
-
-
-def last_price(core: TradingCore, asset: Asset) -> Decimal:
-    """Return the last price known of an asset, zero if none is."""
-    known = core.state.marks.of(asset).price
-    if not known.is_nan():
-        return known
-    price = core.state.market.price(asset.index)
-    return ZERO if price != price else Decimal(repr(float(price)))  # noqa: PLR0124 - NaN

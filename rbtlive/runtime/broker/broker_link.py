@@ -1,18 +1,16 @@
-"""One broker, connected: sends what was written down, takes what it tells, asks about
-what it does not.
+"""One broker, connected: takes what it reports, and asks about what it does not.
+`order_sender.py` sends.
 
-The rule: a time-out is not a reject. An order whose fate is unknown is asked for under
-its own id until the broker answers, and is never sent again under another.
+The rule: streams lose messages. What a look at the broker's books finds missing becomes
+the events that were lost, and a difference that nothing explains is judged.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,33 +18,29 @@ from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
 from rbtlive.core.actions.callbacks import BROKER_SOURCE
 from rbtlive.core.state.order import Order
 from rbtlive.core.trading_core import TradingCore
-from rbtlive.errors import BrokerError, EngineStopped, OrderRefused, ReconciliationFailed
-from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.errors import BrokerError, EngineStopped, ReconciliationFailed
+from rbtlive.model.commands import Command
 from rbtlive.model.events import (
     Event,
     OrderFillEvent,
-    OrderRejectEvent,
     OrderReplacedEvent,
     OrderUpdateEvent,
     SystemErrorEvent,
 )
-from rbtlive.model.order_facts import CLOSED_STATES, OrderState
+from rbtlive.model.order_facts import OrderState
 from rbtlive.runtime.broker import reconciliation as facts
 from rbtlive.runtime.broker.account_news import AccountNews
+from rbtlive.runtime.broker.account_splits import is_restated_first
 from rbtlive.runtime.broker.blindness import Blindness
-from rbtlive.runtime.broker.books_watch import (
-    BooksWatch,
-    Policy,
-    called_there,
-    is_restated_first,
-)
+from rbtlive.runtime.broker.books_watch import BooksWatch, Policy
+from rbtlive.runtime.broker.broker_reports import BrokerReports
 from rbtlive.runtime.broker.closing_out import ClosingOut
 from rbtlive.runtime.broker.corporate_news import CorporateNews, awaits_split, comes_early
 from rbtlive.runtime.broker.external_orders import ExternalOrders
+from rbtlive.runtime.broker.order_sender import OrderSender
 from rbtlive.runtime.broker.ownership import Ownership, objection_to
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.engine.containment import guarded
-from rbtlive.runtime.journal.state_folder import client_order_id
 
 IN_FLIGHT = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN})
 FAREWELL_S = 10.0
@@ -157,17 +151,16 @@ class BrokerLink:
         self._tell_now = tell_now
         self._note = note
         self._clock = clock
-        self._outgoing: deque[Command] = deque()
-        self._sendable = asyncio.Event()
-        self._unknown_since: dict[str, float] = {}
-        self._cancels_lost: set[str] = set()
+        self._reports = BrokerReports(broker.name, clock, tell)
+        self._sender = OrderSender(
+            broker, run_id=run_id, core=core, clock=clock, reports=self._reports
+        )
         self._news_before: list[str] = []
         self._look_now = asyncio.Event()
         self._splits_s = self._now_s()
         self.blindness = Blindness(core, clock, tell)
         self._account_s, self._splits_session, self._session = 0.0, -1, -1
         self.closing = ClosingOut(core=core, watch=self.watch, tell=tell, clock=clock)
-        self._reported: set[str] = set()
         self.external = ExternalOrders()
 
     @property
@@ -193,73 +186,15 @@ class BrokerLink:
             blind_after_s: Seconds for which the books may be unreadable, None for ever.
         """
         return {
-            "sender": self.keep_sending(),
+            "sender": self._sender.keep_sending(),
             "broker events": self.keep_listening(),
             "reconciliation": self.keep_asking(),
             "blind breaker": self.blindness.keep_watching(blind_after_s),
         }
 
-    # -- sending ----------------------------------------------------------------------
-
     def send(self, commands: list[Command]) -> None:
         """Queue commands that are on the disk already."""
-        self._outgoing.extend(commands)
-        self._sendable.set()
-
-    async def keep_sending(self) -> None:
-        """Send queued commands, one after the other, for ever."""
-        while True:
-            while self._outgoing:
-                await self._send(self._outgoing.popleft())
-            self._sendable.clear()
-            await self._sendable.wait()
-
-    async def _send(self, command: Command) -> None:
-        order_id = command.order_id
-        client_id = client_order_id(self._run_id, int(order_id))
-        if isinstance(command, SubmitOrder):
-            await self._submit(command, client_id)
-            return
-        try:
-            await self.broker.cancel_order(client_order_id=client_id)
-        except Exception as failure:  # noqa: BLE001 - the outermost frame of a send: the next look asks for it again
-            self._cancels_lost.add(order_id)
-            self._trouble_once(f"{type(command).__name__} of order {order_id}", failure)
-
-    async def _submit(self, command: SubmitOrder, client_id: str) -> None:
-        order_id = command.order_id
-        there = called_there(self._core(), command.symbol)
-        if there != command.symbol:
-            command = command.model_copy(update={"symbol": there})
-        try:
-            broker_id = await self.broker.submit_order(command, client_order_id=client_id)
-            self._update(order_id, OrderState.PENDING, broker_order_id=broker_id)
-        except OrderRefused as refusal:
-            await self._refused(order_id, client_id, refusal)
-        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
-            self._become_unknown(order_id, unknown)
-
-    async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
-        # What was sent before a restart may have arrived after it: then only its second
-        # coming is refused.
-        try:
-            there = await self.broker.find_order(client_id)
-        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
-            self._become_unknown(order_id, unknown)
-            return
-        if there is None or there.state is OrderState.REJECTED:
-            self._tell(
-                OrderRejectEvent(
-                    timestamp=self._clock.now(), order_id=order_id, reason=str(refusal)
-                )
-            )
-        else:
-            self._update(order_id, OrderState.PENDING, broker_order_id=there.broker_order_id)
-
-    def _become_unknown(self, order_id: str, why: Exception) -> None:
-        self._unknown_since[order_id] = self._now_s()
-        self._update(order_id, OrderState.UNKNOWN, reason=_text(why))
-        self._trouble(f"SubmitOrder of order {order_id}", why)
+        self._sender.send(commands)
 
     # -- listening --------------------------------------------------------------------
 
@@ -279,7 +214,7 @@ class BrokerLink:
                 and isinstance(event, OrderFillEvent)
                 and self._is_too_much(order, event)
             ):
-                self._trouble_once(
+                self._reports.trouble_once(
                     f"order {order.id}",
                     BrokerError(f"{event.execution_id} fills more than was ordered"),
                 )
@@ -321,22 +256,21 @@ class BrokerLink:
         core = self._core()
         for order in core.state.orders.get_active_orders():
             if order.cancel_requested:
-                self._cancels_lost.add(
-                    order.id
-                )  # whether it was sent is not known; asking twice does no harm
+                # Whether it was sent is not known; asking twice does no harm.
+                self._sender.cancels_lost.add(order.id)
             if order.id in known:
                 continue
             if order.state is OrderState.UNKNOWN:
-                self._unknown_since[order.id] = self._now_s()  # it may still arrive: ask on
+                self._sender.note_unknown(order.id)  # it may still arrive: ask on
             elif order.state is OrderState.SUBMITTED:
-                self._send_late_or_expire(order)
+                self._sender.send_late_or_expire(order, self.settings.resend_within_s)
         for order_id in sorted(known, key=int):
             if (
                 int(order_id) > core.state.orders.last_id
             ):  # written before a torn tail: its number is taken
                 self._tell_now(_taken(order_id, known[order_id]))
         await self._look(known, starting=True)
-        self._cancel_again(known)
+        self._sender.cancel_again(known)
         await self._refuse_what_lasts(process)
         await self.watch.begin_foreign()
         await self.news.begin()
@@ -362,25 +296,6 @@ class BrokerLink:
                 "fresh=True"
             )
 
-    def _send_late_or_expire(self, order: Order) -> None:
-        now = self._clock.now()
-        core = self._core()
-        young = now - order.created < timedelta(seconds=self.settings.resend_within_s)
-        if not young or order.cancel_requested or not core.state.session_is_open_at(now):
-            self._tell(facts.expired(order, now))
-            return
-        self.send(
-            [
-                SubmitOrder(
-                    order_id=order.id,
-                    symbol=order.asset.symbol,
-                    amount=order.amount,
-                    limit=order.limit,
-                    stop=order.stop,
-                )
-            ]
-        )
-
     async def keep_asking(self) -> None:
         """Look at orders, positions and the account every few seconds, for ever:
         streams lose messages and do not say so.
@@ -393,9 +308,9 @@ class BrokerLink:
             self.blindness.look_begins()
             try:
                 known = await self._known_orders()
-                await self._resolve_unknown(known)
+                await self._sender.resolve_unknown(known, self.settings.unknown_timeout_s)
                 await self._look(known, starting=False)
-                self._cancel_again(known)
+                self._sender.cancel_again(known)
                 await self._look_at_account()
                 self.polls += 1
                 self.blindness.look_ends(failed=False)
@@ -403,7 +318,7 @@ class BrokerLink:
                 return  # another engine has the run by now
             except Exception as failure:  # noqa: BLE001 - the outermost frame of a poll: the next one may get through
                 self.blindness.look_ends(failed=True)
-                self._trouble("a look at the broker's books", failure)
+                self._reports.trouble("a look at the broker's books", failure)
 
     def _pause_s(self) -> float:
         idle = self.broker.idle_poll_s
@@ -412,7 +327,7 @@ class BrokerLink:
 
     def _is_busy(self) -> bool:
         orders = self._core().state.orders
-        return bool(self.watch.differences or orders.open_by_asset() or self._unknown_since)
+        return bool(self.watch.differences or orders.open_by_asset() or self._sender.unknown_since)
 
     async def _look_at_account(self) -> None:
         # Less often than at orders: what it says changes rarely.
@@ -436,41 +351,6 @@ class BrokerLink:
         orders = await self.broker.orders(prefix=f"{self._run_id}-")
         found = {facts.sequence_of(o.client_order_id, self._run_id): o for o in orders}
         return {order_id: order for order_id, order in found.items() if order_id is not None}
-
-    async def _resolve_unknown(self, known: dict[str, BrokerOrder]) -> None:
-        orders = self._core().state.orders
-        for order_id, since_s in list(self._unknown_since.items()):
-            order = orders.get_order(order_id)
-            if order is None or order.state is not OrderState.UNKNOWN:
-                del self._unknown_since[order_id]
-                continue
-            if order_id in known:
-                continue  # the look brings its events
-            answer = await self.broker.find_order(client_order_id(self._run_id, int(order_id)))
-            if answer is not None:
-                known[order_id] = answer
-            elif self._now_s() - since_s >= self.settings.unknown_timeout_s:
-                self._tell(facts.never_arrived(order, self._clock.now()))
-                del self._unknown_since[order_id]
-
-    def _cancel_again(self, known: dict[str, BrokerOrder]) -> None:
-        # A cancel that failed is asked for until the order has ended; so is one for
-        # what has ended here and rests there, and for what the journal has lost: the
-        # strategy decides again, and both would fill.
-        orders = self._core().state.orders
-        for order_id, theirs in known.items():
-            order = orders.get_order(order_id)
-            if theirs.state in CLOSED_STATES:
-                self._cancels_lost.discard(order_id)
-            elif order is None or order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
-                here = "lost from the journal" if order is None else f"{order.state} here"
-                self._trouble_once(
-                    f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling")
-                )
-                self._cancels_lost.add(order_id)
-        for order_id in sorted(self._cancels_lost & known.keys(), key=int):
-            self._cancels_lost.discard(order_id)
-            self.send([CancelOrder(order_id=order_id)])
 
     async def _look(self, known: dict[str, BrokerOrder], *, starting: bool) -> None:
         core = self._core()
@@ -531,41 +411,6 @@ class BrokerLink:
             async with asyncio.timeout(FAREWELL_S):
                 await guarded(self.broker.disconnect(), "disconnect()", BrokerError)
 
-    # -- small things -----------------------------------------------------------------
-
-    def _update(
-        self,
-        order_id: str,
-        state: OrderState,
-        *,
-        reason: str = "",
-        broker_order_id: str | None = None,
-    ) -> None:
-        self._tell(
-            OrderUpdateEvent(
-                timestamp=self._clock.now(),
-                order_id=order_id,
-                status=state,
-                reason=reason,
-                broker_order_id=broker_order_id,
-            )
-        )
-
-    def _trouble(self, what: str, error: Exception) -> None:
-        self._tell(
-            SystemErrorEvent(
-                timestamp=self._clock.now(),
-                message=f"{what}: {_text(error)}",
-                source=self.broker.name,
-            )
-        )
-
-    def _trouble_once(self, what: str, error: Exception) -> None:
-        text = f"{what}: {_text(error)}"
-        if text not in self._reported:
-            self._reported.add(text)
-            self._trouble(what, error)
-
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
 
@@ -592,7 +437,3 @@ def _taken(order_id: str, known: BrokerOrder) -> OrderUpdateEvent:
         reason="known to the broker, and lost from the journal's torn end",
         broker_order_id=known.broker_order_id,
     )
-
-
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

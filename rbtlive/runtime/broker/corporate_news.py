@@ -22,7 +22,8 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.number import ZERO
-from rbtlive.runtime.broker.books_watch import BooksWatch, is_restated_first
+from rbtlive.runtime.broker.account_splits import is_restated_first
+from rbtlive.runtime.broker.books_watch import BooksWatch
 
 if TYPE_CHECKING:
     from rbtlive.core.trading_core import TradingCore

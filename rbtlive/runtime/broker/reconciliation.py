@@ -7,23 +7,30 @@ way every event takes; what cannot is named and never silently adopted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from rbtlive.brokers.base import BrokerOrder
 from rbtlive.core.state.order import Order
 from rbtlive.core.state.order_manager import OrderManager
 from rbtlive.core.state.portfolio import Portfolio
 from rbtlive.model.events import (
+    FOLLOWED,
     Event,
     OrderFillEvent,
     OrderReplacedEvent,
     OrderUpdateEvent,
+    PositionAdjustmentEvent,
 )
 from rbtlive.model.number import ZERO, plain_text
 from rbtlive.model.order_facts import CLOSED_STATES, OrderState
+
+if TYPE_CHECKING:
+    from rbtlive.core.trading_core import TradingCore
+    from rbtlive.model.asset import Asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +221,34 @@ def order_mismatches(orders: OrderManager, known: Mapping[str, BrokerOrder]) -> 
 def listed(mismatches: Iterable[Mismatch]) -> str:
     """Return differences as one line of text."""
     return "; ".join(sorted(map(str, mismatches)))
+
+
+def corrections(core: TradingCore, found: Iterable[Mismatch], at: datetime) -> Iterator[Event]:
+    """Yield the events that correct a run's books to what the broker has."""
+    assets = {asset.symbol: asset for asset in core.state.assets}
+    for one in found:
+        asset = assets.get(one.symbol)
+        if one.gap is None:
+            yield OrderUpdateEvent(
+                timestamp=at,
+                order_id=one.order_id,
+                status=OrderState.CANCELED,
+                reason="the broker does not know it any more",
+            )
+        elif asset is not None:
+            yield PositionAdjustmentEvent(
+                timestamp=at,
+                symbol=one.symbol,
+                amount=one.gap,
+                price=_last_price(core, asset),
+                reason=f"{FOLLOWED}: {one}",
+            )
+
+
+# The last price known of an asset, zero if none is.
+def _last_price(core: TradingCore, asset: Asset) -> Decimal:
+    known = core.state.marks.of(asset).price
+    if not known.is_nan():
+        return known
+    price = core.state.market.price(asset.index)
+    return ZERO if price != price else Decimal(repr(float(price)))  # noqa: PLR0124 - NaN

@@ -1,0 +1,186 @@
+"""Sending one run's orders and cancels, and asking for those whose fate is open.
+
+The rule: a time-out is not a reject. An order whose fate is unknown is asked for under
+its own id until the broker answers, and is never sent again under another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+from rbtlive.brokers.base import BrokerAdapter, BrokerOrder
+from rbtlive.core.actions.callbacks import describe_error
+from rbtlive.core.state.order import Order
+from rbtlive.core.trading_core import TradingCore
+from rbtlive.errors import BrokerError, OrderRefused
+from rbtlive.model.commands import CancelOrder, Command, SubmitOrder
+from rbtlive.model.order_facts import CLOSED_STATES, OrderState
+from rbtlive.runtime.broker import reconciliation as facts
+from rbtlive.runtime.broker.account_splits import called_there
+from rbtlive.runtime.broker.broker_reports import BrokerReports
+from rbtlive.runtime.clock import Clock
+from rbtlive.runtime.journal.state_folder import client_order_id
+
+
+class OrderSender:
+    """Sends what is on the disk, one command after the other.
+
+    Args:
+        broker: The broker.
+        run_id: Begins every client order id of the run.
+        core: Gives the core.
+        clock: Tells wall time, and time passed.
+        reports: Takes what became of a command.
+
+    Attributes:
+        unknown_since: When the submission of an order failed, in seconds, by order id.
+        cancels_lost: Ids of orders whose cancel may not have got through.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerAdapter,
+        *,
+        run_id: str,
+        core: Callable[[], TradingCore],
+        clock: Clock,
+        reports: BrokerReports,
+    ) -> None:
+        self.unknown_since: dict[str, float] = {}
+        self.cancels_lost: set[str] = set()
+        self._broker = broker
+        self._run_id = run_id
+        self._core = core
+        self._clock = clock
+        self._reports = reports
+        self._outgoing: deque[Command] = deque()
+        self._sendable = asyncio.Event()
+
+    def send(self, commands: list[Command]) -> None:
+        """Queue commands that are on the disk already."""
+        self._outgoing.extend(commands)
+        self._sendable.set()
+
+    async def keep_sending(self) -> None:
+        """Send queued commands, one after the other, for ever."""
+        while True:
+            while self._outgoing:
+                await self._send(self._outgoing.popleft())
+            self._sendable.clear()
+            await self._sendable.wait()
+
+    async def _send(self, command: Command) -> None:
+        order_id = command.order_id
+        client_id = client_order_id(self._run_id, int(order_id))
+        if isinstance(command, SubmitOrder):
+            await self._submit(command, client_id)
+            return
+        try:
+            await self._broker.cancel_order(client_order_id=client_id)
+        except Exception as failure:  # noqa: BLE001 - the outermost frame of a send: the next look asks for it again
+            self.cancels_lost.add(order_id)
+            self._reports.trouble_once(f"{type(command).__name__} of order {order_id}", failure)
+
+    async def _submit(self, command: SubmitOrder, client_id: str) -> None:
+        order_id = command.order_id
+        there = called_there(self._core(), command.symbol)
+        if there != command.symbol:
+            command = command.model_copy(update={"symbol": there})
+        try:
+            broker_id = await self._broker.submit_order(command, client_order_id=client_id)
+            self._reports.update(order_id, OrderState.PENDING, broker_order_id=broker_id)
+        except OrderRefused as refusal:
+            await self._refused(order_id, client_id, refusal)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a send: time-outs and resets are not rejects
+            self._become_unknown(order_id, unknown)
+
+    async def _refused(self, order_id: str, client_id: str, refusal: OrderRefused) -> None:
+        # What was sent before a restart may have arrived after it: then only its second
+        # coming is refused.
+        try:
+            there = await self._broker.find_order(client_id)
+        except Exception as unknown:  # noqa: BLE001 - the outermost frame of a question: not knowing is no refusal
+            self._become_unknown(order_id, unknown)
+            return
+        if there is None or there.state is OrderState.REJECTED:
+            self._reports.rejected(order_id, str(refusal))
+        else:
+            self._reports.update(
+                order_id, OrderState.PENDING, broker_order_id=there.broker_order_id
+            )
+
+    def _become_unknown(self, order_id: str, why: Exception) -> None:
+        self.note_unknown(order_id)
+        self._reports.update(order_id, OrderState.UNKNOWN, reason=describe_error(why))
+        self._reports.trouble(f"SubmitOrder of order {order_id}", why)
+
+    def send_late_or_expire(self, order: Order, resend_within_s: float) -> None:
+        """Send an intent that the broker does not know after a restart, if it is young
+        and its session is open; else it has expired.
+        """
+        now = self._clock.now()
+        core = self._core()
+        young = now - order.created < timedelta(seconds=resend_within_s)
+        if not young or order.cancel_requested or not core.state.session_is_open_at(now):
+            self._reports.tell(facts.expired(order, now))
+            return
+        self.send(
+            [
+                SubmitOrder(
+                    order_id=order.id,
+                    symbol=order.asset.symbol,
+                    amount=order.amount,
+                    limit=order.limit,
+                    stop=order.stop,
+                )
+            ]
+        )
+
+    def note_unknown(self, order_id: str) -> None:
+        """Note that nobody knows what became of an order."""
+        self.unknown_since[order_id] = self._now_s()
+
+    async def resolve_unknown(self, known: dict[str, BrokerOrder], timeout_s: float) -> None:
+        """Ask for the orders whose submission had no answer, and add what is found to
+        `known`; what is not found for long enough never arrived.
+        """
+        orders = self._core().state.orders
+        for order_id, since_s in list(self.unknown_since.items()):
+            order = orders.get_order(order_id)
+            if order is None or order.state is not OrderState.UNKNOWN:
+                del self.unknown_since[order_id]
+                continue
+            if order_id in known:
+                continue  # the look brings its events
+            answer = await self._broker.find_order(client_order_id(self._run_id, int(order_id)))
+            if answer is not None:
+                known[order_id] = answer
+            elif self._now_s() - since_s >= timeout_s:
+                self._reports.tell(facts.never_arrived(order, self._clock.now()))
+                del self.unknown_since[order_id]
+
+    def cancel_again(self, known: dict[str, BrokerOrder]) -> None:
+        """Send the cancels again that did not get through."""
+        # A cancel that failed is asked for until the order has ended; so is one for
+        # what has ended here and rests there, and for what the journal has lost: the
+        # strategy decides again, and both would fill.
+        orders = self._core().state.orders
+        for order_id, theirs in known.items():
+            order = orders.get_order(order_id)
+            if theirs.state in CLOSED_STATES:
+                self.cancels_lost.discard(order_id)
+            elif order is None or order.state in {OrderState.EXPIRED, OrderState.REJECTED}:
+                here = "lost from the journal" if order is None else f"{order.state} here"
+                self._reports.trouble_once(
+                    f"order {order_id}", BrokerError(f"is {here} and rests there: cancelling")
+                )
+                self.cancels_lost.add(order_id)
+        for order_id in sorted(self.cancels_lost & known.keys(), key=int):
+            self.cancels_lost.discard(order_id)
+            self.send([CancelOrder(order_id=order_id)])
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
