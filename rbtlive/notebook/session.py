@@ -26,7 +26,7 @@ from rbtlive.research.result import BacktestResult
 from rbtlive.runtime.engine.containment import contained
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.launch import Launch
-from rbtlive.runtime.journal.journal import RecordedRun
+from rbtlive.runtime.journal.journal_reader import RecordedRun
 from rbtlive.runtime.log import traced
 from rbtlive.runtime.recorded.changes import history_of
 from rbtlive.runtime.recorded.replay import find_recorded

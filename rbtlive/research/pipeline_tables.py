@@ -13,7 +13,7 @@ from typing import Any
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.research.parity_parts import Difference
 from rbtlive.research.parity_report import ParityReport
-from rbtlive.runtime.journal.journal import RecordedRun
+from rbtlive.runtime.journal.journal_reader import RecordedRun
 from rbtlive.runtime.journal.recorder import pipeline_tables
 
 

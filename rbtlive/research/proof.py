@@ -45,7 +45,7 @@ from rbtlive.research.shadow import Shadow
 from rbtlive.research.since_close import Asked, asked_in, asked_of, first_asked_apart
 from rbtlive.runtime.backtest import new_core
 from rbtlive.runtime.engine.account_side import ACCOUNT_OPENED
-from rbtlive.runtime.journal.journal import RecordedRun, RowKind
+from rbtlive.runtime.journal.journal_reader import RecordedRun, RowKind
 from rbtlive.runtime.journal.state_folder import StateFolder
 from rbtlive.runtime.recorded.recorded_run import (
     Facts,

@@ -26,7 +26,7 @@ from rbtlive.model.events import (
 )
 from rbtlive.model.order_facts import OrderState
 from rbtlive.research.explaining.pairs import Executed, executed
-from rbtlive.runtime.journal.journal import JournalRow, RowKind
+from rbtlive.runtime.journal.journal_reader import JournalRow, RowKind
 
 # What happens to bars and books. What people and breakers did is in the orders already.
 _TAKEN = (

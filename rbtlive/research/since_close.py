@@ -18,7 +18,7 @@ from rbtlive.core.trading_core import TradingCore
 from rbtlive.model.commands import Command, SubmitOrder
 from rbtlive.research.parity_parts import Difference
 from rbtlive.runtime.journal.codec import canonical_json
-from rbtlive.runtime.journal.journal import JournalRow, RowKind
+from rbtlive.runtime.journal.journal_reader import JournalRow, RowKind
 from rbtlive.runtime.journal.recorder import moment_of
 
 

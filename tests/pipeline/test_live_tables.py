@@ -155,7 +155,7 @@ def test_a_journal_holds_one_table_a_pipeline_and_session():
 
     path = asyncio.run(trade())
 
-    from rbtlive.runtime.journal.journal import RecordedRun, RowKind
+    from rbtlive.runtime.journal.journal_reader import RecordedRun, RowKind
 
     with_tables = [
         row.data()

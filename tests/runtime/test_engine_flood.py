@@ -10,7 +10,7 @@ import rbtlive as rbt
 from rbtlive.model.events import MarketDataEvent, OrderFillEvent, SystemErrorEvent
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.engine.feed_pump import BATCH
-from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
 from tests.builders import daily_frame, run, until

@@ -25,7 +25,8 @@ from rbtlive.model.commands import SubmitOrder
 from rbtlive.model.events import MarketDataEvent, OperatorEvent
 from rbtlive.runtime.clock import VirtualClock
 from rbtlive.runtime.journal import store as journal_store
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.state_folder import StateFolder, client_order_id, new_run_id
 

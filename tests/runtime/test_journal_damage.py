@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rbtlive.errors import JournalCorrupt, JournalError, JournalUnwritable
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
 

@@ -31,7 +31,8 @@ from rbtlive.runtime.journal.codec import (
     encode_event,
     parse_datetime,
 )
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.packing import MOST_BYTES, Packed, pack, unpack
 from rbtlive.runtime.journal.state_folder import StateFolder

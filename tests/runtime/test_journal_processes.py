@@ -14,7 +14,7 @@ import pytest
 
 from rbtlive.errors import SessionLocked
 from rbtlive.runtime.clock import VirtualClock
-from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal, open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
 

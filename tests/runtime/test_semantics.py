@@ -23,7 +23,8 @@ from rbtlive.model.events import OperatorEvent
 from rbtlive.runtime.journal import header as run_header
 from rbtlive.runtime.journal.codec import parse_datetime
 from rbtlive.runtime.journal.header import SEMANTICS
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from tests.builders import Churn, Gated, daily_frame, minute_frame, rows_of, run, until
 
 STORED = Path(__file__).with_name("semantics.jsonl")

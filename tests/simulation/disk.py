@@ -15,7 +15,8 @@ from rbtlive.model.events import Event
 from rbtlive.runtime.clock import Clock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.chain import follow
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import open_journal
 from rbtlive.runtime.journal.recorder import SESSION_CLOSED
 from rbtlive.runtime.journal.state_folder import StateFolder

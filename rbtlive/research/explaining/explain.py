@@ -40,7 +40,7 @@ from rbtlive.research.reports.writing import money
 from rbtlive.research.result import BacktestResult
 from rbtlive.research.run_bars import RunBars
 from rbtlive.runtime.backtest import new_core, run_core
-from rbtlive.runtime.journal.journal import RUN_ENDED, RowKind
+from rbtlive.runtime.journal.journal_reader import RUN_ENDED, RowKind
 from rbtlive.runtime.recorded.recorded_run import Segment, settings_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -32,7 +32,7 @@ from rbtlive.runtime.broker.broker_link import BrokerLink, LinkSettings
 from rbtlive.runtime.broker.operator_report import OperatorReport, report_of
 from rbtlive.runtime.broker.ownership import Ownership
 from rbtlive.runtime.engine.reaching import Reaching
-from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.recorder import moment_of
 
 if TYPE_CHECKING:

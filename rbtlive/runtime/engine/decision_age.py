@@ -24,7 +24,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.interval import Interval
-from rbtlive.runtime.journal.journal import RowKind
+from rbtlive.runtime.journal.journal_reader import RowKind
 
 if TYPE_CHECKING:
     from rbtlive.core.state.settings import RunSettings

@@ -43,7 +43,8 @@ from rbtlive.runtime.engine.decision_age import AgeLimit, LateOrders, as_age
 from rbtlive.runtime.engine.engine import TradingEngine
 from rbtlive.runtime.engine.swap import StartedSegment, begin
 from rbtlive.runtime.journal.header import check_header, make_header, settings_facts
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.opening import found_start, open_journal
 from rbtlive.runtime.journal.recorder import SWAPPED
 from rbtlive.runtime.journal.state_folder import StateFolder, check_session_name

@@ -11,30 +11,26 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
-from json import loads
 from os import getpid
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, NoReturn
 
-from rbtlive.errors import JournalUnwritable, RunNotFound
+from rbtlive.errors import JournalUnwritable
 from rbtlive.model.events import Event, MarketDataEvent
 from rbtlive.model.slice_columns import SliceColumns
 from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.blocks import PACKED_AT_BYTES, RowReader, pack_oldest
-from rbtlive.runtime.journal.chain import Chain, TailCut, follow, hash_of
+from rbtlive.runtime.journal.chain import Chain
 from rbtlive.runtime.journal.codec import (
-    SliceText,
     canonical_json,
     columns_text,
     datetime_text,
-    decode_event,
     encode_event,
-    parse_datetime,
 )
 from rbtlive.runtime.journal.custody import Custody
 from rbtlive.runtime.journal.forked_sqlite import OPEN
+from rbtlive.runtime.journal.journal_reader import RUN_ENDED, JournalRow, RecordedRun, RowKind
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.packing import Row
 from rbtlive.runtime.journal.state_folder import new_run_id
@@ -44,173 +40,6 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_WORDS = 4096
 _MOST_BUFFERED = 4096
 _INPUT = "input"  # RowKind.INPUT, as a plain string
-_SLICE = MarketDataEvent.__name__
-RUN_ENDED = "RunEnded"
-"""Type of the row that ends a run; after it nothing is written."""
-
-
-class RowKind(StrEnum):
-    """What a row is to a replay.
-
-    Input came from outside and is given to the core again; derived facts and intents
-    are computed again and compared; state restores; notes are for people.
-    """
-
-    INPUT = "input"
-    DERIVED = "derived"
-    INTENT = "intent"
-    STATE = "state"
-    NOTE = "note"
-
-
-class JournalRow(NamedTuple):
-    """One row.
-
-    Attributes:
-        seq: Its number, from 1 on without gaps.
-        kind: A RowKind, as text.
-        type: Name of the event's or command's class, or of whatever else it records.
-        ts: Event time, as `2005-01-03T21:00:00.000000Z`.
-        payload: Canonical JSON.
-        wall_us: When it was written by the wall clock, microseconds since 1970; not
-            part of any hash.
-    """
-
-    seq: int
-    kind: str
-    type: str
-    ts: str
-    payload: str
-    wall_us: int
-
-    @property
-    def timestamp(self) -> datetime:
-        """Event time, UTC."""
-        return parse_datetime(self.ts)
-
-    def data(self) -> Any:
-        """Return the payload as plain lists, mappings, strings and numbers."""
-        return loads(self.payload)
-
-    def event(self) -> Event:
-        """Return the event that the row records.
-
-        Raises:
-            JournalVersion: no event has this type.
-            JournalCorrupt: the payload does not describe one.
-        """
-        payload = self.payload
-        if type(payload) is SliceText and self.type == _SLICE:
-            return payload.event(self.timestamp)
-        return decode_event(self.type, timestamp=self.timestamp, payload=payload)
-
-
-class RecordedRun:
-    """A run as its journal tells it, for reading alone; its session may still be
-    running elsewhere.
-
-    Attributes:
-        path: The file; None in memory.
-        header: What was known when the run began, plus `run_id` and `name`.
-        cut: What is missing at the end, None if nothing is.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path: Path | None = path
-        self.cut: TailCut | None = None
-        self._pid = getpid()
-        self._connection = store.connect_read_only(path)
-        OPEN.add(self)
-        try:
-            refuse_blank(self._connection, path)
-            self.header, seed = store.read_header(self._connection, path)
-            self._chain, self.cut = follow(self._connection, path=path, seed=seed)
-            self._stored = RowReader(self._connection, path=path, seed=seed)
-        except BaseException:
-            self._connection.close()
-            raise
-        self._last_seq = self._chain.seq
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether this was opened by the process that this one was forked from."""
-        return self._pid != getpid()
-
-    @property
-    def run_id(self) -> str:
-        """The run's 8 characters, which begin every client order id."""
-        return str(self.header["run_id"])
-
-    @property
-    def last_seq(self) -> int:
-        """Number of the last row; 0 if there is none."""
-        return self._last_seq
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over, so that the next attach starts another."""
-        row = next(self.rows(after=self.last_seq - 1), None)
-        return row is not None and row.type == RUN_ENDED
-
-    def hash(self) -> str:
-        """Return SHA-256, in hexadecimal, over the canonical JSON of the rows in order,
-        one a line.
-        """
-        return hash_of(self.rows())
-
-    def rows(self, *, after: int = 0) -> Iterator[JournalRow]:
-        """Yield the rows after a number, in order, up to the last one that is good
-        now.
-        """
-        return self._made(self._stored.rows(after=after, last=self._chain.seq))
-
-    def rows_without_slices(self) -> Iterator[JournalRow]:
-        """Yield the rows that are no slices, in order; packed slices are not looked
-        at.
-        """
-        stored = self._stored.rows(after=0, last=self._chain.seq, with_bars=False)
-        return self._made(row for row in stored if row[2] != _SLICE)
-
-    def rows_of_kind(self, kind: str) -> Iterator[JournalRow]:
-        """Yield the rows of one kind, in order."""
-        return self._made(self._stored.rows_of_kind(kind, last=self._chain.seq))
-
-    def _made(self, stored: Iterator[Row]) -> Iterator[JournalRow]:
-        make = JournalRow._make
-        try:
-            for row in stored:
-                yield make(row)
-        except store.SQLITE_ERRORS as error:
-            raise store.as_journal_error(error, self.path) from error
-
-    def events(self, *, kind: str = RowKind.INPUT, after: int = 0) -> Iterator[tuple[int, Event]]:
-        """Yield number and event of each row of a kind.
-
-        Raises:
-            JournalVersion: a row has a type that no event has.
-            JournalCorrupt: a row does not describe an event.
-        """
-        for row in self.rows(after=after):
-            if row.kind == kind and row.type != RUN_ENDED:
-                yield row.seq, row.event()
-
-    def size_bytes(self) -> int:
-        """Return how much room the journal takes on disk; 0 in memory."""
-        if self.path is None:
-            return 0
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
-
-    def close(self) -> None:
-        """Close the file; a second call does nothing."""
-        if not self.is_foreign:
-            self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
 
 class Journal(RecordedRun):
@@ -559,13 +388,6 @@ class Journal(RecordedRun):
             except store.SQLITE_ERRORS as second:
                 failure.add_note(f"and the open transaction could not be rolled back: {second}")
         raise failure from error
-
-
-def refuse_blank(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise the error of a file that holds no run."""
-    # Its session is making it at this moment, or died while it did.
-    if store.is_blank(connection):
-        raise RunNotFound(f"the run in {path.name} has not begun: open it again in a moment")
 
 
 def new_journal(

@@ -15,7 +15,8 @@ from rbtlive.runtime.clock import Clock, SystemClock
 from rbtlive.runtime.journal import store
 from rbtlive.runtime.journal.chain import CHECKED_AT_ONCE_BYTES, TailCut, follow
 from rbtlive.runtime.journal.codec import canonical_json, datetime_text
-from rbtlive.runtime.journal.journal import Journal, RecordedRun, new_journal
+from rbtlive.runtime.journal.journal import Journal, new_journal
+from rbtlive.runtime.journal.journal_reader import RecordedRun
 from rbtlive.runtime.journal.lock import SessionLock
 from rbtlive.runtime.journal.repair import rewrite
 from rbtlive.runtime.journal.state_folder import (

@@ -20,7 +20,8 @@ from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import Event, OrderFillEvent
 from rbtlive.runtime.journal.codec import canonical_json, encode_event
-from rbtlive.runtime.journal.journal import RUN_ENDED, Journal, JournalRow, RecordedRun, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RUN_ENDED, JournalRow, RecordedRun, RowKind
 
 SESSION_CLOSED = "SessionClosed"
 """Type of the derived row that holds a session's books and the core's state after it.

@@ -15,7 +15,7 @@ from typing import Any
 
 from rbtlive.core.strategy.strategy_executor import StrategyExecutor
 from rbtlive.model.foreign_text import as_utf8, text_of
-from rbtlive.runtime.journal.journal import RecordedRun
+from rbtlive.runtime.journal.journal_reader import RecordedRun
 from rbtlive.runtime.recorded.recorded_run import Segment, segments_of
 
 EDITED = "the code was edited"

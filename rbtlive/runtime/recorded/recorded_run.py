@@ -29,7 +29,7 @@ from rbtlive.model.events import (
     SystemErrorEvent,
 )
 from rbtlive.model.order_facts import OrderState, Transaction
-from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind
+from rbtlive.runtime.journal.journal_reader import JournalRow, RecordedRun, RowKind
 from rbtlive.runtime.journal.recorder import FAILED, SESSION_CLOSED, STOPPED, SWAPPED
 
 

@@ -15,7 +15,8 @@ from rbtlive.core.trading_core import TradingCore
 from rbtlive.errors import StrategyChanged
 from rbtlive.model.commands import Command
 from rbtlive.model.events import OrderFillEvent
-from rbtlive.runtime.journal.journal import Journal, RowKind
+from rbtlive.runtime.journal.journal import Journal
+from rbtlive.runtime.journal.journal_reader import RowKind
 from rbtlive.runtime.journal.recorder import Recorder
 from rbtlive.runtime.recorded.recorded_run import Facts, Segment, carry_on
 

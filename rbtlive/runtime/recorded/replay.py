@@ -22,7 +22,7 @@ from rbtlive.errors import JournalCorrupt, RunNotFound
 from rbtlive.model.arrays import np
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.events import MarketDataEvent
-from rbtlive.runtime.journal.journal import JournalRow, RecordedRun, RowKind
+from rbtlive.runtime.journal.journal_reader import JournalRow, RecordedRun, RowKind
 from rbtlive.runtime.journal.opening import open_run
 from rbtlive.runtime.journal.state_folder import StateFolder
 
