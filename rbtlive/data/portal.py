@@ -7,21 +7,21 @@ The rule: a portal is checked and normalised when it is made, and never changes.
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
 
-from rbtlive.data.bars.digest import column_bytes, digest_minutes
+from rbtlive.data.bars.digest import facts_as_text, fingerprint
 from rbtlive.data.bars.folding import aggregate_by_session
 from rbtlive.data.bars.minute_bars import HeldMinutes, MinuteBars
 from rbtlive.data.bars.resampled_portal import PeriodFold, fold_minutes
 from rbtlive.data.bars.shared_bars import SharedBars
 from rbtlive.data.calendars.calendar import TradingCalendar, as_label, get_calendar
-from rbtlive.data.calendars.grid import BarGrid, calendar_of
+from rbtlive.data.calendars.grid import BarGrid
+from rbtlive.data.calendars.reach import calendar_through
 from rbtlive.data.checking.corporate import (
     Dividend,
     Split,
@@ -32,7 +32,6 @@ from rbtlive.data.checking.corporate import (
     read_assets,
     read_dividends,
     read_splits,
-    unknown_symbol_message,
 )
 from rbtlive.data.checking.intervals import (
     has_shorter_rows,
@@ -54,24 +53,17 @@ from rbtlive.data.reading.bar_reader import ReadBars, read_bars
 from rbtlive.data.reading.intake import Intake
 from rbtlive.data.reading.judging import must_be_read, refuse_what_is_no_data
 from rbtlive.data.report import DataReport, report_of
+from rbtlive.data.symbol_lookup import find_by_symbol
 from rbtlive.errors import (
     BadFrequency,
     DuplicateBar,
     EmptyData,
-    MultipleSymbolsFound,
-    OutsideCalendar,
     SettingsError,
-    UnknownSymbol,
 )
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.interval import DAY, MINUTE, Interval
-from rbtlive.model.number import plain_text
-
-# A later date in data is a slip of the pen, not a reason to compute a calendar that
-# far.
-_LAST = date(2100, 12, 31)
 
 NO_END = date(9999, 12, 31)
 """The end of an asset that has none."""
@@ -402,23 +394,7 @@ class PolarsDataPortal:
             MultipleSymbolsFound: several symbols differ from this one only in case.
             TypeError: `symbol` is no text.
         """
-        if not isinstance(symbol, str):
-            raise TypeError(
-                f"symbol must be text: was {symbol!r} ({type(symbol).__name__}); pass e.g. 'AAPL'"
-            )
-        exact = self._by_symbol.get(symbol)
-        if exact is not None:
-            return exact
-        alike = self._by_upper.get(symbol.upper(), [])
-        if len(alike) > 1:
-            names = " and ".join(asset.symbol for asset in alike)
-            raise MultipleSymbolsFound(
-                f"symbol must mean one asset: was {symbol!r}, which may be {names}; write it as "
-                "the data does"
-            )
-        if not alike:
-            raise UnknownSymbol(unknown_symbol_message(symbol, self._by_symbol, where="the portal"))
-        return alike[0]
+        return find_by_symbol(symbol, self._by_symbol, self._by_upper)
 
     @property
     def daily(self) -> pl.DataFrame:
@@ -514,15 +490,14 @@ class PolarsDataPortal:
         whatever its source and row order.
         """
         if self._fingerprint is None:
-            digest = hashlib.sha256()
-            for line in self._facts():
-                digest.update(line.encode() + b"\n")
-            for column in self.daily.get_columns():
-                digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
-                digest.update(column_bytes(column))
-            if self.minutes is not None:
-                digest_minutes(self.minutes, digest)
-            self._fingerprint = digest.hexdigest()
+            facts = facts_as_text(
+                self.calendar.name,
+                self.interval,
+                assets=self.assets,
+                splits=self.splits,
+                dividends=self.dividends,
+            )
+            self._fingerprint = fingerprint(facts, self.daily, self.minutes)
         return self._fingerprint
 
     def __repr__(self) -> str:
@@ -543,27 +518,6 @@ class PolarsDataPortal:
     def _kind(self) -> str:
         return "minute" if self.interval in (MINUTE, DAY) else self.interval.text
 
-    def _facts(self) -> list[str]:
-        length = "" if self.interval in (MINUTE, DAY) else f" {self.interval}"
-        lines = [f"portal 1 {self.calendar.name}{length}"]
-        lines += [
-            f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} "
-            f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}{_class_text(a)}"
-            for a in self.assets
-        ]
-        lines += [f"split {s.asset} {s.session} {plain_text(s.ratio)}" for s in self.splits]
-        lines += [
-            f"dividend {d.asset} {d.ex_date} {d.pay_date} {plain_text(d.amount)}"
-            for d in self.dividends
-        ]
-        return lines
-
-
-def _class_text(asset: Equity) -> str:
-    if asset.asset_class == "equity" and asset.quote_currency == "USD":
-        return ""
-    return f" {asset.asset_class} {asset.quote_currency}"
-
 
 def _symbols(*bars: TypedBars | None) -> list[str]:
     names: set[str] = set()
@@ -581,15 +535,3 @@ def _calendar_through(
     ends = [part.last_date() for part in parts if part is not None]
     last = max((day for day in ends if day is not None), default=date.min)
     return calendar_through(name, last, interval)
-
-
-def calendar_through(name: str, last: date, interval: Interval) -> TradingCalendar:
-    """Return the calendar that bars of an interval live by, which knows the session of
-    a date if it can be known.
-    """
-    if interval.spans_sessions:  # the week or month must be whole
-        last = min(_LAST, last) + timedelta(days=40)
-    try:
-        return calendar_of(get_calendar(name, through=min(_LAST, last)), interval)
-    except OutsideCalendar:
-        return calendar_of(get_calendar(name), interval)

@@ -1,12 +1,64 @@
-"""What the fingerprint of a portal is made of: the bytes of its columns."""
+"""The fingerprint of a portal: its facts as text, and the bytes of its columns.
+
+The rule: equal for equal data, on every machine and in every version; what a new fact's
+default means is left out.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 
 from rbtlive.data.bars.minute_bars import MinuteBars
+from rbtlive.data.checking.corporate import Dividend, Split
+from rbtlive.model.asset import Equity
+from rbtlive.model.interval import DAY, MINUTE, Interval
+from rbtlive.model.number import plain_text
+
+
+def fingerprint(facts: Iterable[str], daily: pl.DataFrame, minutes: MinuteBars | None) -> str:
+    """Return the SHA-256, in hex, of a portal's facts and bars."""
+    digest = hashlib.sha256()
+    for line in facts:
+        digest.update(line.encode() + b"\n")
+    for column in daily.get_columns():
+        digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
+        digest.update(column_bytes(column))
+    if minutes is not None:
+        digest_minutes(minutes, digest)
+    return digest.hexdigest()
+
+
+def facts_as_text(
+    calendar: str,
+    interval: Interval,
+    *,
+    assets: Iterable[Equity],
+    splits: Iterable[Split],
+    dividends: Iterable[Dividend],
+) -> list[str]:
+    """Return what is known beside the bars, a line a fact."""
+    length = "" if interval in (MINUTE, DAY) else f" {interval}"
+    lines = [f"portal 1 {calendar}{length}"]
+    lines += [
+        f"asset {a.sid} {a.symbol!r} {a.start_date} {a.end_date} {a.auto_close_date} "
+        f"{plain_text(a.lot_size)} {plain_text(a.tick_size)}{_class_text(a)}"
+        for a in assets
+    ]
+    lines += [f"split {s.asset} {s.session} {plain_text(s.ratio)}" for s in splits]
+    lines += [
+        f"dividend {d.asset} {d.ex_date} {d.pay_date} {plain_text(d.amount)}" for d in dividends
+    ]
+    return lines
+
+
+def _class_text(asset: Equity) -> str:
+    if asset.asset_class == "equity" and asset.quote_currency == "USD":
+        return ""
+    return f" {asset.asset_class} {asset.quote_currency}"
 
 
 def digest_minutes(minutes: MinuteBars, digest: Any) -> None:
