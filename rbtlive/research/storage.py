@@ -33,13 +33,13 @@ from rbtlive.data.checking.bounds import member as bounded_member
 from rbtlive.data.checking.bounds import refuse_many_rows
 from rbtlive.data.private_files import write_private
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion, UnreadableFile
-from rbtlive.model.arrays import np
 from rbtlive.model.asset import Asset, Equity
 from rbtlive.model.bar import OHLCV
 from rbtlive.model.given import as_path
 from rbtlive.model.number import plain_text
 from rbtlive.model.order_facts import OrderState, Transaction
 from rbtlive.research.run_bars import KeptBars, bars_of_columns
+from rbtlive.research.stored_values import decode, encode
 
 FORMAT = "rbtlive-result"
 VERSION = 2
@@ -294,44 +294,6 @@ def _bars_table(bars: KeptBars) -> bytes:
 _BARS_SCHEMA = {"symbol": pl.String(), "us": pl.Int64(), **dict.fromkeys(OHLCV, pl.Float64())}
 
 
-def encode(value: Any) -> Any:
-    """Return `value` as JSON that `decode` turns back; what has no plain form becomes
-    its text.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return float(value) if value - value == 0.0 else {"float": str(float(value))}
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, (list, tuple)):
-        items = [encode(item) for item in value]
-        return items if isinstance(value, list) else {"tuple": items}
-    if isinstance(value, Mapping):
-        return {"mapping": [[encode(key), encode(item)] for key, item in value.items()]}
-    return _encode_object(value)
-
-
-def _encode_object(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return {"decimal": plain_text(value)}
-    if isinstance(value, datetime):
-        return {"time": value.isoformat()}
-    if isinstance(value, date):
-        return {"date": value.isoformat()}
-    if isinstance(value, Asset):
-        return {"asset": value.sid}
-    if isinstance(value, np.generic):
-        return encode(value.item())
-    if isinstance(value, np.ndarray):
-        return encode(value.tolist())
-    if isinstance(value, pl.Series):
-        return encode(value.to_list())
-    return {"text": str(value)}
-
-
 # -- reading -------------------------------------------------------------------------
 
 
@@ -472,40 +434,3 @@ def _by_session(table: pl.DataFrame, rows: list[Any], count: int) -> list[list[A
     for number, row in zip(table["session"].to_list(), rows, strict=True):
         grouped[number].append(row)
     return grouped
-
-
-def decode(value: Any, assets: Mapping[int, Asset]) -> Any:
-    """Turn what `encode` gave back into a value; text stays text.
-
-    Args:
-        value: JSON.
-        assets: The run's assets by sid.
-
-    Raises:
-        ValueError: the tag is none of `encode`'s.
-    """
-    if isinstance(value, list):
-        return [decode(item, assets) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if len(value) != 1:
-        raise ValueError(f"a tagged value has one tag: was {sorted(value)}")
-    ((tag, content),) = value.items()
-    if tag == "tuple":
-        return tuple(decode(item, assets) for item in content)
-    if tag == "mapping":
-        return {decode(key, assets): decode(item, assets) for key, item in content}
-    if tag == "asset":
-        return assets[content]
-    if tag not in _DECODERS:
-        raise ValueError(f"the tag of a value is one of {sorted(_DECODERS)}: was {tag!r}")
-    return _DECODERS[tag](content)
-
-
-_DECODERS: dict[str, _Read] = {
-    "float": float,
-    "decimal": Decimal,
-    "time": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "text": str,
-}

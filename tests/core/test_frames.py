@@ -9,7 +9,9 @@ from decimal import Decimal
 import pandas as pd
 import pytest
 
-from rbtlive.core.shown.presenter import PandasPresenter, PolarsPresenter, get_presenter
+from rbtlive.core.shown.pandas_presenter import PandasPresenter
+from rbtlive.core.shown.polars_presenter import PolarsPresenter
+from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
 from rbtlive.model.asset import Equity

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 from rbtlive.core.state.record import SessionRow
 from rbtlive.errors import ResultCorrupt, ResultError, ResultVersion
 from rbtlive.research import BacktestResult, parity_report
-from rbtlive.research.storage import decode, encode
+from rbtlive.research.stored_values import decode, encode
 from tests.research.builders import equity, run_of, run_with_trades, settings
 
 

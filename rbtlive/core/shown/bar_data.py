@@ -18,7 +18,8 @@ from rbtlive.core.shown.arguments import check_asset, is_many, refuse
 from rbtlive.core.shown.current_values import CurrentValues
 from rbtlive.core.shown.float_bar_data import FloatBarData
 from rbtlive.core.shown.own_assets import OwnAssets
-from rbtlive.core.shown.presenter import PolarsPresenter, Presenter, exactly
+from rbtlive.core.shown.polars_presenter import PolarsPresenter, exactly
+from rbtlive.core.shown.presenter import Presenter
 from rbtlive.core.shown.whole_list import whole_list
 from rbtlive.data.bars.market import Market
 from rbtlive.data.windows.history import KEPT_FRAMES

@@ -1,26 +1,24 @@
 """zipline's functions for setting up a run and looking around in it, as methods.
 
-The rule: cost models, policies and controls are set in `initialize` and stay;
-everything else may change later.
+The rule: cost models and policies are set in `initialize` and stay; everything else may
+change later.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 from rbtlive.core.actions import pipelines
 from rbtlive.core.actions.asset_lookup import find_symbol, resolve
 from rbtlive.core.actions.run_setup import (
-    add_trading_control,
     environment,
     fetch_csv,
     set_cost_models,
 )
-from rbtlive.core.rules import controls
 from rbtlive.core.rules.plain_functions import refuse_lazy
 from rbtlive.core.rules.recorded_values import MOST, PLAIN, kept_value
 from rbtlive.core.rules.schedule import (
@@ -40,8 +38,6 @@ from rbtlive.errors import (
     IncompatibleSlippageModel,
     NotBuilt,
     OrderDuringInitialize,
-    RegisterAccountControlPostInit,
-    RegisterTradingControlPostInit,
     ScheduleFunctionInvalidCalendar,
     SetBenchmarkOutsideInitialize,
     SetCancelPolicyPostInit,
@@ -51,7 +47,6 @@ from rbtlive.errors import (
     UnsupportedCancelPolicy,
     UnsupportedDatetimeFormat,
 )
-from rbtlive.finance.asset_restrictions import Restrictions, StaticRestrictions
 from rbtlive.finance.cancel_policy import CancelPolicy
 from rbtlive.finance.commission import EquityCommissionModel
 from rbtlive.finance.slippage import EquitySlippageModel
@@ -62,7 +57,7 @@ if TYPE_CHECKING:
 
 
 class SetupMethods(Bound):
-    """Schedule, cost models, controls, look-ups, recording and the environment."""
+    """Schedule, cost models, look-ups, recording and the environment."""
 
     # -- look-ups ---------------------------------------------------------------------
 
@@ -291,96 +286,6 @@ class SetupMethods(Bound):
         if not state.initializing:
             raise SetBenchmarkOutsideInitialize("set_benchmark() can only be called in initialize")
         state.benchmark = resolve(state, benchmark, "set_benchmark")
-
-    # -- controls ---------------------------------------------------------------------
-
-    def set_max_leverage(self, max_leverage: float) -> None:
-        """End the run if gross leverage is above this at a session's end."""
-        self._account_control(controls.MaxLeverage(max_leverage))
-
-    def set_min_leverage(self, min_leverage: float, grace_period: timedelta) -> None:
-        """End the run if gross leverage is below this at a session's end,
-        `grace_period` after the start.
-        """
-        state = self._changing("set_min_leverage")
-        self._account_control(controls.MinLeverage(min_leverage, state.first_label + grace_period))
-
-    def set_max_position_size(
-        self,
-        asset: Asset | None = None,
-        max_shares: Any = None,
-        max_notional: Any = None,
-        on_error: str = "fail",
-    ) -> None:
-        """Refuse orders that would make a position larger than this, in shares or in
-        money.
-        """
-        self._trading_control(
-            controls.MaxPositionSize(
-                asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
-            )
-        )
-
-    def set_max_order_size(
-        self,
-        asset: Asset | None = None,
-        max_shares: Any = None,
-        max_notional: Any = None,
-        on_error: str = "fail",
-    ) -> None:
-        """Refuse single orders larger than this, in shares or in money."""
-        self._trading_control(
-            controls.MaxOrderSize(
-                asset=asset, max_shares=max_shares, max_notional=max_notional, on_error=on_error
-            )
-        )
-
-    def set_max_order_count(self, max_count: int, on_error: str = "fail") -> None:
-        """Refuse more than this many orders a day."""
-        self._trading_control(controls.MaxOrderCount(on_error, max_count))
-
-    def set_long_only(self, on_error: str = "fail") -> None:
-        """Refuse orders that would make a position short."""
-        self._trading_control(controls.LongOnly(on_error))
-
-    def set_do_not_order_list(self, restricted_list: Any, on_error: str = "fail") -> None:
-        """Refuse orders of these assets (deprecated by zipline: use
-        `set_asset_restrictions`).
-        """
-        warnings.warn(
-            "set_do_not_order_list() is deprecated: use "
-            "set_asset_restrictions(StaticRestrictions(assets))",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        self.set_asset_restrictions(StaticRestrictions(restricted_list), on_error)
-
-    def set_asset_restrictions(self, restrictions: Restrictions, on_error: str = "fail") -> None:
-        """Refuse orders of restricted assets; `data.can_trade` is False for them.
-
-        Raises:
-            TypeError: `restrictions` is no `Restrictions`.
-        """
-        if not isinstance(restrictions, Restrictions):
-            raise TypeError(
-                f"restrictions must be a Restrictions: was {restrictions!r}; see StaticRestrictions"
-            )
-        self._trading_control(controls.RestrictedListOrder(on_error, restrictions))
-        state = self._changing("set_asset_restrictions")
-        state.restrictions = state.restrictions | restrictions
-        state.data.is_unrestricted = False
-
-    def _trading_control(self, control: controls.TradingControl) -> None:
-        state = self._changing("a trading control")
-        if not state.initializing:
-            raise RegisterTradingControlPostInit("trading controls can only be set in initialize")
-        add_trading_control(state, control)
-
-    def _account_control(self, control: controls.AccountControl) -> None:
-        state = self._changing("an account control")
-        if not state.initializing:
-            raise RegisterAccountControlPostInit("account controls can only be set in initialize")
-        state.account_controls.append(control)
 
     def fetch_csv(  # noqa: PLR0913, PLR0917 - zipline's arguments
         self,

@@ -16,6 +16,7 @@ from rbtlive.core.run_state import RunState
 from rbtlive.core.shown.bar_data import BarData
 from rbtlive.core.shown.order_views import OrderView, TransactionView
 from rbtlive.core.shown.portfolio_views import AccountView, PortfolioView
+from rbtlive.core.strategy.api_controls import ControlMethods
 from rbtlive.core.strategy.api_orders import OrderMethods
 from rbtlive.core.strategy.api_setup import SetupMethods
 from rbtlive.core.strategy.zipline_names import NAMES
@@ -23,7 +24,7 @@ from rbtlive.model.asset import Asset
 from rbtlive.model.number import Figure
 
 
-class TradingMethods(OrderMethods, SetupMethods):
+class TradingMethods(OrderMethods, SetupMethods, ControlMethods):
     """Every api function as a method, and the two things most asked for."""
 
     @property

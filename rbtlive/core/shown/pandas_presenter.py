@@ -1,0 +1,243 @@
+"""Values as zipline shows them: pandas shapes and floats.
+
+The rule: pandas is imported when a run wants its frames, and not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from operator import is_
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+import polars as pl
+
+from rbtlive.core.shown.presented import Cut, record_name
+from rbtlive.data.bars.market import Market
+from rbtlive.data.calendars.calendar import us_of
+from rbtlive.data.windows.windows import Span
+from rbtlive.model.arrays import NDArray, np
+from rbtlive.model.asset import Asset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rbtlive.data.bars.bar_table import BarTable
+
+_LAST_PANDAS_DATE = date(2262, 4, 11)  # the end of an asset that has none lies far behind it
+
+# One object stands for an asset in all runs over its portal, so that frames of two runs
+# hold equal assets. Its key is alive as long as the portal; an asset that is presented
+# already stands for itself.
+_PRESENTED: WeakKeyDictionary[Asset, Asset] = WeakKeyDictionary()
+
+# The times of all rows of a table, as an index.
+_AXES: WeakKeyDictionary[BarTable, pd.DatetimeIndex] = WeakKeyDictionary()
+
+
+class PandasPresenter:
+    """zipline's own kinds: floats, ints, pandas Timestamps, Series and DataFrames."""
+
+    name: Literal["polars", "pandas"] = "pandas"
+    fast_price = None
+
+    def __init__(self) -> None:
+        import pandas as pd
+
+        self._pd = pd
+        self._copies_on_write = int(pd.__version__.split(".", maxsplit=1)[0]) >= 3
+        self._labelled: tuple[list[Any], Any] = ([], pd.Index([], dtype=object))
+
+    def number(self, value: Decimal) -> float:
+        """Return money as a float."""
+        return float(value)
+
+    def amount(self, value: Decimal) -> int | float:
+        """Return shares as an int, or a float if there is a fraction."""
+        whole = int(value)
+        return whole if whole == value else float(value)
+
+    def price(self, value: float) -> float:
+        """Return a price as it is."""
+        return value
+
+    def volume(self, value: float) -> int | float:
+        """Return a volume as an int, or a float if there is a fraction."""
+        whole = int(value)
+        return whole if whole == value else value
+
+    def timestamp(self, moment: int | datetime) -> pd.Timestamp:
+        """Return a moment as a Timestamp in UTC."""
+        us = us_of(moment) if isinstance(moment, datetime) else moment
+        return self._pd.Timestamp(us * 1000, tz="UTC")
+
+    def session(self, label: date) -> pd.Timestamp:
+        """Return a session label as a naive midnight Timestamp; a date beyond what
+        pandas can tell as the last one it can.
+        """
+        known = label if label.year < _LAST_PANDAS_DATE.year else _LAST_PANDAS_DATE
+        return self._pd.Timestamp(known).as_unit("ns")
+
+    def no_time(self) -> Any:
+        """Return NaT."""
+        return self._pd.NaT
+
+    def timestamps(self, us: NDArray[np.int64]) -> pd.DatetimeIndex:
+        """Return moments as a DatetimeIndex in UTC."""
+        nanoseconds = us * 1000
+        return self._pd.DatetimeIndex(nanoseconds.view("datetime64[ns]")).tz_localize("UTC")
+
+    def present_asset(self, asset: Asset) -> Asset:
+        """Return the asset with Timestamps for its dates; the same object each time."""
+        if isinstance(asset.start_date, self._pd.Timestamp):
+            return asset
+        known = _PRESENTED.get(asset)
+        if known is None:
+            values = {part.name: getattr(asset, part.name) for part in fields(asset)}
+            for name in ("start_date", "end_date", "auto_close_date"):
+                values[name] = self.session(values[name])
+            values["tick_size"] = float(values["tick_size"])
+            known = type(asset)(**values)
+            _PRESENTED[asset] = known
+        return known
+
+    def mapping(self, keys: Sequence[Any], values: Sequence[Any], name: Any) -> pd.Series[Any]:
+        """Return a Series indexed by the keys."""
+        return self._pd.Series(list(values), index=self._labels(keys), name=name)
+
+    def flags(self, keys: Sequence[Any], values: Sequence[bool]) -> pd.Series[Any]:
+        """Return a boolean Series indexed by the keys."""
+        return self._pd.Series(list(values), index=self._labels(keys), dtype=bool)
+
+    def table(self, assets: Sequence[Asset], columns: dict[str, list[Any]]) -> pd.DataFrame:
+        """Return a frame: assets down, fields across."""
+        return self._pd.DataFrame(columns, index=self._labels(assets))
+
+    def weights(self, weights: Mapping[Asset, Decimal]) -> pd.Series[Any]:
+        """Return a Series of floats indexed by asset."""
+        values = [float(weight) for weight in weights.values()]
+        return self._pd.Series(values, index=self._labels(list(weights)), dtype=float)
+
+    def record_name(self, name: Any) -> str:
+        """Return an asset's symbol, or the text of anything else."""
+        return record_name(name)
+
+    def cutter(self, table: BarTable, asset: Asset, *, field: str) -> Cut | None:
+        """Return what cuts a window (first row, number of rows) as `series` gives it;
+        None where a cut of one long Series would not be a copy, before pandas 3.
+        """
+        if not self._copies_on_write or table.base or not table.frozen:
+            return None
+        values = table.whole_column(asset.index, "close" if field == "price" else field)
+        axis = self._whole_axis(table)
+        rows = self._pd.Series(np.array(values), index=axis, name=asset).iloc
+        return lambda low, count: rows[low : low + count]
+
+    def frame_cutter(
+        self, table: BarTable, assets: Sequence[Asset], matrix: Callable[[int, int], Any]
+    ) -> Cut | None:
+        """Return what gives a window (first row, number of rows) as `by_asset` does.
+
+        Args:
+            table: What windows are cut from.
+            assets: The columns.
+            matrix: Gives their values over rows low to high - 1, rows x assets.
+        """
+        if table.base or not table.frozen:
+            return None
+        made, labels = self._pd.DataFrame, self._labels(assets)
+        axis = self._whole_axis(table)
+
+        def cut(low: int, count: int) -> pd.DataFrame:
+            high = low + count
+            return made(matrix(low, high).copy(), index=axis[low:high], columns=labels.view())
+
+        return cut
+
+    def series(self, market: Market, span: Span, asset: Asset, *, field: str) -> pd.Series[Any]:
+        """Return a Series named by the asset, indexed by session labels or minutes."""
+        values = market.windows.values(asset.index, field, span)
+        return self._pd.Series(np.array(values), index=self._axis(market, span), name=asset)
+
+    def by_asset(
+        self, market: Market, span: Span, assets: Sequence[Asset], *, field: str
+    ) -> pd.DataFrame:
+        """Return a frame: time down, assets across."""
+        matrix = market.windows.matrix(tuple([asset.index for asset in assets]), field, span)
+        return self._pd.DataFrame(
+            matrix.copy(), index=self._axis(market, span), columns=self._labels(assets)
+        )
+
+    def by_field(
+        self, market: Market, span: Span, asset: Asset, *, fields: Sequence[str]
+    ) -> pd.DataFrame:
+        """Return a frame: (time, asset) down, fields across."""
+        return self.long_frame(market, span, [asset], fields=fields)
+
+    def long_frame(
+        self, market: Market, span: Span, assets: Sequence[Asset], *, fields: Sequence[str]
+    ) -> pd.DataFrame:
+        """Return a frame: (time, asset) down, in order of both, fields across; the
+        level of assets has no name, as in zipline.
+        """
+        ordered = sorted(assets)
+        axis = self._axis(market, span)
+        first = assets[0].index if len(assets) else None
+        columns = {
+            field: self._matrix(market, span, ordered, field=field, like=first).reshape(-1)
+            for field in fields
+        }
+        time_name = "date" if axis.tz is None else "date_time"
+        rows = self._pd.MultiIndex.from_product(
+            [axis, self._labels(ordered)], names=[time_name, None]
+        )
+        frame = self._pd.DataFrame(columns, index=rows)
+        frame.columns.name = "fields"
+        return frame
+
+    def _matrix(
+        self,
+        market: Market,
+        span: Span,
+        assets: Sequence[Asset],
+        *,
+        field: str,
+        like: int | None = None,
+    ) -> Any:
+        matrix = np.empty((span.rows, len(assets)))
+        for place, asset in enumerate(assets):
+            matrix[:, place] = market.windows.values(asset.index, field, span, like=like)
+        return matrix
+
+    # Every window of a table that stays as it is is cut from one index: to make one
+    # takes ten times as long.
+    def _axis(self, market: Market, span: Span) -> pd.DatetimeIndex:
+        table = span.history.table
+        if span.dates is None and table.frozen and (table.interval.intraday or not span.today):
+            return self._whole_axis(table)[span.low : span.high]
+        return self._index_of(market.windows.dates(span))
+
+    def _whole_axis(self, table: BarTable) -> pd.DatetimeIndex:
+        whole = _AXES.get(table)
+        if whole is None:
+            whole = _AXES[table] = self._index_of(table.dates(0, table.rows))
+        return whole
+
+    def _index_of(self, dates: pl.Series) -> pd.DatetimeIndex:
+        if dates.dtype == pl.Date:
+            return self._pd.DatetimeIndex(dates.to_numpy().astype("datetime64[ns]"))
+        return self.timestamps(dates.dt.epoch("us").to_numpy())
+
+    # An index of objects: pandas must not look into them. It never changes, so that the
+    # one made last serves as long as the same things are asked for.
+    def _labels(self, keys: Sequence[Any]) -> Any:
+        if keys and isinstance(keys[0], str):
+            return self._pd.Index(list(keys))
+        known, index = self._labelled
+        if len(known) != len(keys) or not all(map(is_, known, keys)):
+            index = self._pd.Index(list(keys), dtype=object)
+            self._labelled = (list(keys), index)
+        return index.view()
