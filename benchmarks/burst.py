@@ -99,9 +99,16 @@ def measure(symbols: int, minutes: int, *, own: bool, folder: Path) -> dict[str,
                 rested_s.append(time.thread_time())
 
         session = rbt.attach(
-            Watch, rbt.PaperBroker(), feed=source(), data=portal, frequency="1m",
-            calendar="24/7", journal=folder, log_level="error", fresh=True,
-        )  # fmt: skip
+            Watch,
+            rbt.PaperBroker(),
+            feed=source(),
+            data=portal,
+            frequency="1m",
+            calendar="24/7",
+            journal=folder,
+            log_level="error",
+            fresh=True,
+        )
         await session.wait()
         return list(session.context.done_s)
 

@@ -177,13 +177,18 @@ def _chart(recorder: Recorder, symbol: str, params: Any, adjustment: float) -> A
     quote = {name: [row[place] for row in rows] for place, name in enumerate(FIELDS, 1)}
     quote["volume"] = list(map(int, quote["volume"]))
     meta = {
-        "currency": "USD", "symbol": symbol, "exchangeName": "NMS",
+        "currency": "USD",
+        "symbol": symbol,
+        "exchangeName": "NMS",
         "instrumentType": "CRYPTOCURRENCY" if zone is UTC else "EQUITY",
         "exchangeTimezoneName": "UTC" if zone is UTC else "America/New_York",
-        "priceHint": 2, "dataGranularity": interval, "tradingPeriods": [[one] for one in hours],
+        "priceHint": 2,
+        "dataGranularity": interval,
+        "tradingPeriods": [[one] for one in hours],
         "currentTradingPeriod": dict.fromkeys(("pre", "regular", "post"), hours[-1]),
-        "regularMarketPrice": rows[-1][4], "validRanges": ["1d", "5d", "1mo", "max"],
-    }  # fmt: skip
+        "regularMarketPrice": rows[-1][4],
+        "validRanges": ["1d", "5d", "1mo", "max"],
+    }
     result: dict[str, Any] = {
         "meta": meta,
         "timestamp": [row[0] for row in rows],

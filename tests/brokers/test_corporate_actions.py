@@ -43,8 +43,10 @@ def test_splits_both_ways_and_stock_dividends_are_ratios():
     )
 
     assert [(s.symbol, s.ratio, s.ex_date.day) for s in found.splits] == [
-        ("AAA", Decimal("0.5"), 4), ("BBB", Decimal(10), 5), ("CCC", Decimal("0.8"), 8),
-    ]  # fmt: skip
+        ("AAA", Decimal("0.5"), 4),
+        ("BBB", Decimal(10), 5),
+        ("CCC", Decimal("0.8"), 8),
+    ]
     assert found.symbol_changes == found.others == []
 
 
@@ -91,9 +93,15 @@ def test_an_answer_of_another_shape_says_nothing(body):
 
 @pytest.mark.parametrize(
     ("amount", "old", "new", "whole"),
-    [("100", 2, 3, "150"), ("7.5", 2, 3, "11.25"), ("100", 1, 3, "300"), ("3", 3, 1, "1"),
-     ("-100", 2, 3, "-150"), ("10", 3, 1, "3.333333333")],
-)  # fmt: skip
+    [
+        ("100", 2, 3, "150"),
+        ("7.5", 2, 3, "11.25"),
+        ("100", 1, 3, "300"),
+        ("3", 3, 1, "1"),
+        ("-100", 2, 3, "-150"),
+        ("10", 3, 1, "3.333333333"),
+    ],
+)
 def test_a_ratio_without_an_exact_decimal_loses_no_lot(amount, old, new, whole):
     found, _rest = split_amount(Decimal(amount), Decimal(old) / new, Decimal("1E-9"))
 

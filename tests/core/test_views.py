@@ -47,11 +47,15 @@ def test_a_picture_of_an_order_does_not_change_with_it():
 
     played(
         FLAT,
-        on_bar({
-            0: lambda context, _data: pictures.append(context.get_order(context.order(context.symbol("A"), 5))),
-            1: lambda context, _data: pictures.append(context.get_order("1")),
-        }),
-    )  # fmt: skip
+        on_bar(
+            {
+                0: lambda context, _data: pictures.append(
+                    context.get_order(context.order(context.symbol("A"), 5))
+                ),
+                1: lambda context, _data: pictures.append(context.get_order("1")),
+            }
+        ),
+    )
 
     assert [picture.filled for picture in pictures] == [0, 5]
 

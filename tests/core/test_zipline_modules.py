@@ -62,8 +62,12 @@ def test_order_statuses_have_ziplines_numbers():
     from rbtlive.finance.order import ORDER_STATUS
 
     assert {status.name: int(status) for status in ORDER_STATUS} == {
-        "OPEN": 0, "FILLED": 1, "CANCELLED": 2, "REJECTED": 3, "HELD": 4,
-    }  # fmt: skip
+        "OPEN": 0,
+        "FILLED": 1,
+        "CANCELLED": 2,
+        "REJECTED": 3,
+        "HELD": 4,
+    }
 
 
 def test_every_name_of_the_api_is_importable():

@@ -41,8 +41,13 @@ def test_each_field_is_that_of_a_backtests_table(
     made = portal()
     first, last = made.first_session, made.last_session
     market = Market(
-        made, frequency="1d", first_session=first, last_session=last, preload=True, round_history=thousandths
-    )  # fmt: skip
+        made,
+        frequency="1d",
+        first_session=first,
+        last_session=last,
+        preload=True,
+        round_history=thousandths,
+    )
 
     found = WholeMarket(made, thousandths=thousandths).daily
 

@@ -63,8 +63,10 @@ def rows_at(minute, chance, symbols=SYMBOLS):
     for symbol in symbols:
         first, last = (round(chance.uniform(1, 100), 2) for _ in range(2))
         values = (first, max(first, last) + 0.5, min(first, last), last, chance.randint(0, 10**6))
-        rows.append({"symbol": symbol, "timestamp": BEGIN + timedelta(minutes=minute)}
-                    | dict(zip(NUMBERS, values, strict=True)))  # fmt: skip
+        rows.append(
+            {"symbol": symbol, "timestamp": BEGIN + timedelta(minutes=minute)}
+            | dict(zip(NUMBERS, values, strict=True))
+        )
     return rows
 
 
@@ -114,8 +116,11 @@ def outcome(items, *, wanted=None, expected=None, latest=None, labels="end"):
     events = [event for item in items for event in builder.add(copy.deepcopy(item))]
     events += builder.finish()
     slices = [(e.timestamp, encode_event(e)) for e in events if isinstance(e, MarketDataEvent)]
-    said = Counter((e.event_type, getattr(e, "message", str(getattr(e, "bar", None))))
-                   for e in events if not isinstance(e, MarketDataEvent))  # fmt: skip
+    said = Counter(
+        (e.event_type, getattr(e, "message", str(getattr(e, "bar", None))))
+        for e in events
+        if not isinstance(e, MarketDataEvent)
+    )
     return slices, said, builder.bars, builder.skipped, builder.revised, builder.quarantined
 
 
@@ -195,9 +200,13 @@ def test_a_journal_shows_a_slice_of_columns_that_is_not_committed_yet():
 def test_a_table_that_grows_keeps_its_rows_and_blanks_the_others(width):
     minutes = 4_000 if width < 10 else 1_500
     table = BarTable(
-        interval=Interval.parse("1m"), calendar=CALENDAR, first_session=FIRST, last_session=FIRST - 1,
-        symbols=tuple(f"A{number}" for number in range(width)), frozen=False,
-    )  # fmt: skip
+        interval=Interval.parse("1m"),
+        calendar=CALENDAR,
+        first_session=FIRST,
+        last_session=FIRST - 1,
+        symbols=tuple(f"A{number}" for number in range(width)),
+        frozen=False,
+    )
     chance = random.Random(width)
     first_us, kept = int(CALENDAR.opens_us[FIRST]), {}
 

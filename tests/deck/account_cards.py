@@ -60,9 +60,14 @@ async def taken_from_outside(world, folder):
     await until(lambda: (first.engine.link.outside or {}).get(world.symbol) == 5)
 
     second = await attached(
-        world, folder, Holder, name="second", capital_base=30_000, positions="take",
+        world,
+        folder,
+        Holder,
+        name="second",
+        capital_base=30_000,
+        positions="take",
         params={"target": 5},
-    )  # fmt: skip
+    )
     await looked(second, 3)
     await looked(first, 4)
 

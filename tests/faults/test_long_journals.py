@@ -78,8 +78,9 @@ def test_a_damaged_block_ends_the_session_before_it_trades(tmp_path, statement):
     before = (tmp_path / "Churn.sqlite").read_bytes()
 
     async def attached():
-        session = rbt.attach(Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(FRAME),
-                             **options(tmp_path))  # fmt: skip
+        session = rbt.attach(
+            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(FRAME), **options(tmp_path)
+        )
         try:
             await session.wait()
         finally:
@@ -101,9 +102,12 @@ def test_edited_code_goes_on_from_packed_rows(tmp_path):
         first = rbt.attach(Churn, rbt.PaperBroker(), feed=Gated(FRAME, 250), **options(tmp_path))
         await processed(first, 250)
         second = rbt.attach(
-            Churn, rbt.PaperBroker(), feed=rbt.ReplayFeed(FRAME), params={"step": 5},
+            Churn,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(FRAME),
+            params={"step": 5},
             **options(tmp_path),
-        )  # fmt: skip
+        )
         await second.wait()
         await asyncio.sleep(0)
         return second

@@ -376,9 +376,12 @@ HOLDER = """
 def test_a_session_that_another_process_holds_is_refused_until_that_process_is_gone(tmp_path):
     holder = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     try:
         assert holder.stdout.readline() == "held\n"
 
@@ -463,8 +466,12 @@ def test_a_bad_order_names_what_was_wrong_and_leaves_no_order(tmp_path, call, ki
 
     async def ended():
         session = rbt.attach(
-            defined(source, "S"), rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(3)), journal=tmp_path, on_error="raise"
-        )  # fmt: skip
+            defined(source, "S"),
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(3)),
+            journal=tmp_path,
+            on_error="raise",
+        )
         with pytest.raises(kind) as caught:
             await session.wait()
         return session, caught.value

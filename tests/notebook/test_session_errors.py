@@ -242,8 +242,12 @@ class S(rbt.TradingAlgorithm):
 
     async def ended():
         session = rbt.attach(
-            defined(source, "S"), rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(3)), journal=tmp_path, on_error=on_error
-        )  # fmt: skip
+            defined(source, "S"),
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(3)),
+            journal=tmp_path,
+            on_error=on_error,
+        )
         with pytest.raises(KeyError, match="analysis"):
             await session.wait()
         return session
@@ -280,9 +284,12 @@ class S(rbt.TradingAlgorithm):
     session = run(halted())
 
     assert session.context.calls == [
-        ("ordered", "1"), "after",
-        ("ordered", "2"), "after", ("2", 3, "DENIED", "kill by the operator"),
-    ]  # fmt: skip
+        ("ordered", "1"),
+        "after",
+        ("ordered", "2"),
+        "after",
+        ("2", 3, "DENIED", "kill by the operator"),
+    ]
     assert "SubmitOrder" not in [
         row[1] for row in rows_of(tmp_path, "S") if '"order_id":"2"' in row[3]
     ]

@@ -199,9 +199,14 @@ def test_plain_ipython_exits_in_peace_while_a_displayed_session_runs(tmp_path):
     homes = {"IPYTHONDIR": str(tmp_path / "ipython"), "RBTLIVE_HOME": str(tmp_path / "home")}
 
     said = subprocess.run(
-        command, input=PLAIN_IPYTHON, capture_output=True, text=True, timeout=120, check=False,
+        command,
+        input=PLAIN_IPYTHON,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env={**os.environ, **homes},
-    )  # fmt: skip
+    )
 
     assert said.returncode == 0
     assert "<LiveSession Buyer>" in said.stdout

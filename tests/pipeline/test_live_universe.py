@@ -108,9 +108,16 @@ def session(feed: Any, folder: Any, frequency: str = "1h", data: Any = None, **p
 
     async def watch() -> Any:
         made = rbt.attach(
-            Selecting, rbt.PaperBroker(), feed=feed, data=data or minutes(), frequency=frequency, params=params,
-            journal=folder, name="selecting", late_orders="send",
-        )  # fmt: skip
+            Selecting,
+            rbt.PaperBroker(),
+            feed=feed,
+            data=data or minutes(),
+            frequency=frequency,
+            params=params,
+            journal=folder,
+            name="selecting",
+            late_orders="send",
+        )
         feed.queue = made.engine.queue
         if feed.goes_on:
             await until(lambda: feed.is_read)
@@ -216,9 +223,15 @@ def test_what_joins_later_is_named_with_the_days_that_it_lacks(tmp_path, known):
 
     async def watch() -> Any:
         made = rbt.attach(
-            Rotating, rbt.PaperBroker(), feed=feed, data=minutes(known), frequency="1h",
-            journal=tmp_path, name="rotating", late_orders="send",
-        )  # fmt: skip
+            Rotating,
+            rbt.PaperBroker(),
+            feed=feed,
+            data=minutes(known),
+            frequency="1h",
+            journal=tmp_path,
+            name="rotating",
+            late_orders="send",
+        )
         feed.queue = made.engine.queue
         await made.wait()
         return made
@@ -269,9 +282,14 @@ def test_the_stream_of_a_broker_is_subscribed_to_what_a_screen_shows(minute_venu
 
     async def watch() -> Any:
         made = rbt.attach(
-            Dear, rbt.PaperBroker(), feed=feed, data=history(), frequency="1m", journal=tmp_path,
+            Dear,
+            rbt.PaperBroker(),
+            feed=feed,
+            data=history(),
+            frequency="1m",
+            journal=tmp_path,
             name="dear",
-        )  # fmt: skip
+        )
         await until(lambda: feed._reach_us is not None)
         await asyncio.to_thread(minute_venue.advance, 2)
         await until(lambda: feed.subscriptions == {"BBB"} and feed.stats()["resubscribed"] == 1)

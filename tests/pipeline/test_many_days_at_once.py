@@ -143,7 +143,11 @@ numbers = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(numbers, min_size=7, max_size=7), min_size=1, max_size=5), st.booleans(), st.integers(-1, 9))  # fmt: skip
+@given(
+    st.lists(st.lists(numbers, min_size=7, max_size=7), min_size=1, max_size=5),
+    st.booleans(),
+    st.integers(-1, 9),
+)
 def test_ranks_and_the_first_few_are_those_of_a_stable_sort(
     rows: list[list[float]], ascending: bool, count: int
 ):
@@ -155,7 +159,9 @@ def test_ranks_and_the_first_few_are_those_of_a_stable_sort(
     lost = np.isnan(values) | ~mask
     keys = np.where(lost, np.nan, values if ascending else -values)
     expected = np.empty(values.shape)
-    np.put_along_axis(expected, np.argsort(keys, axis=1, kind="stable"), np.arange(1.0, 8)[None, :], axis=1)  # fmt: skip
+    np.put_along_axis(
+        expected, np.argsort(keys, axis=1, kind="stable"), np.arange(1.0, 8)[None, :], axis=1
+    )
     expected[lost] = np.nan
 
     found = ranks.masked_ranks(values, mask[None, :], np.nan, method="ordinal", ascending=ascending)
@@ -188,9 +194,15 @@ def test_windows_at_once_are_what_each_window_gives(length: int, first: int, see
     close_to = {"rtol": 1e-10, "atol": 1e-12}
     np.testing.assert_allclose(mean, each(np.mean), **close_to)
     np.testing.assert_allclose(spread, each(np.std), rtol=1e-9, atol=1e-10)
-    np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=True), each(np.max))  # fmt: skip
-    np.testing.assert_array_equal(rolling.known_extreme(values, length, first, largest=False), each(np.min))  # fmt: skip
-    np.testing.assert_array_equal(rolling.plain_extreme(values, length, first, largest=True), windows.max(axis=2))  # fmt: skip
+    np.testing.assert_array_equal(
+        rolling.known_extreme(values, length, first, largest=True), each(np.max)
+    )
+    np.testing.assert_array_equal(
+        rolling.known_extreme(values, length, first, largest=False), each(np.min)
+    )
+    np.testing.assert_array_equal(
+        rolling.plain_extreme(values, length, first, largest=True), windows.max(axis=2)
+    )
 
 
 def test_the_rows_from_some_day_on_know_what_was_adjusted_before():

@@ -46,6 +46,12 @@ def test_weeks_begin_on_monday_where_sundays_are_sessions():
     def starts(frequency):
         return days[period_starts(days, frequency)].astype(str).tolist()[1:]
 
-    assert starts("week_start") == ["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22", "2024-01-29"]  # fmt: skip
+    assert starts("week_start") == [
+        "2024-01-01",
+        "2024-01-08",
+        "2024-01-15",
+        "2024-01-22",
+        "2024-01-29",
+    ]
     assert starts("month_start") == ["2024-01-01", "2024-02-01"]
     assert starts("quarter_start") == starts("year_start") == ["2024-01-01"]

@@ -85,9 +85,14 @@ def session_of(strategy, data, *, act=None, after=4, **options):
     async def traded():
         feed = Gated(data, after if act else 10_000)
         session = rbt.attach(
-            strategy, rbt.PaperBroker(), feed=feed, journal=mkdtemp(), name="plan",
-            log_level="error", **{**FREE, **options},
-        )  # fmt: skip
+            strategy,
+            rbt.PaperBroker(),
+            feed=feed,
+            journal=mkdtemp(),
+            name="plan",
+            log_level="error",
+            **{**FREE, **options},
+        )
         if act:
             await seen(session, after)
             outcome = act(session, feed)
@@ -117,7 +122,9 @@ def causes(explained):
     assert explained.total == ours - theirs
     assert sum(explained.differences["money"].to_list(), Decimal(0)) == ours - theirs
     assert sum(explained.by_cause["money"].to_list(), Decimal(0)) == ours - theirs
-    return {cause: float(money) for cause, money in explained.by_cause.select("cause", "money").rows()}  # fmt: skip
+    return {
+        cause: float(money) for cause, money in explained.by_cause.select("cause", "money").rows()
+    }
 
 
 def first(explained):

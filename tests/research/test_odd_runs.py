@@ -30,10 +30,17 @@ SHAPES = {"skew", "kurtosis"}
 def priced(stamps, key, symbol="AAA", seed=1):
     """Bars with a random walk of prices."""
     close = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.02, len(stamps))))
-    return pl.DataFrame({
-        key: stamps, "symbol": symbol, "open": close, "high": close * 1.01, "low": close * 0.99, "close": close,
-        "volume": 1e7,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            key: stamps,
+            "symbol": symbol,
+            "open": close,
+            "high": close * 1.01,
+            "low": close * 0.99,
+            "close": close,
+            "volume": 1e7,
+        }
+    )
 
 
 def days(count, **facts):
@@ -60,7 +67,12 @@ def of_events():
     bars = days(120)
     date_of = bars["date"].to_list()
     splits = {"symbol": ["AAA"], "effective_date": [date_of[30]], "ratio": [0.3333333]}
-    dividends = {"symbol": ["AAA"], "ex_date": [date_of[20]], "pay_date": [date_of[25]], "amount": [1.5]}  # fmt: skip
+    dividends = {
+        "symbol": ["AAA"],
+        "ex_date": [date_of[20]],
+        "pay_date": [date_of[25]],
+        "amount": [1.5],
+    }
     return rbt.PolarsDataPortal(
         bars, splits=pl.DataFrame(splits), dividends=pl.DataFrame(dividends)
     )

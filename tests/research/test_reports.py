@@ -95,14 +95,20 @@ def test_the_price_of_a_report_has_no_step_at_a_split(tmp_path):
     bars = daily_frame(40).filter(pl.col("symbol") == "AAA")
     dates = bars["date"].to_list()
     after = pl.when(pl.col("date") >= dates[20])
-    halves = [after.then(pl.col(n) / 2).otherwise(pl.col(n)).alias(n) for n in ("open", "high", "low", "close")]  # fmt: skip
+    halves = [
+        after.then(pl.col(n) / 2).otherwise(pl.col(n)).alias(n)
+        for n in ("open", "high", "low", "close")
+    ]
     splits = pl.DataFrame({"symbol": ["AAA"], "effective_date": [dates[20]], "ratio": [0.5]})
     split = rbt.PolarsDataPortal(bars.with_columns(halves), splits=splits)
 
     whole, halved = (
         rbt.backtest(Turns, data).report(tmp_path / "x.html").read_text("utf-8")
-        for data in (rbt.PolarsDataPortal(bars.with_columns(pl.col("open", "high", "low", "close") / 2)), split)
-    )  # fmt: skip
+        for data in (
+            rbt.PolarsDataPortal(bars.with_columns(pl.col("open", "high", "low", "close") / 2)),
+            split,
+        )
+    )
 
     def line(page):
         part = page.split("price and fills")[1]
@@ -134,9 +140,12 @@ def test_a_saved_result_reports_the_same_provenance(result, tmp_path):
 def test_a_session_reports_its_parity(tmp_path):
     async def traded():
         session = rbt.attach(
-            Turns, rbt.PaperBroker(), feed=rbt.ReplayFeed(daily_frame(20)), journal=tmp_path,
+            Turns,
+            rbt.PaperBroker(),
+            feed=rbt.ReplayFeed(daily_frame(20)),
+            journal=tmp_path,
             name="turns",
-        )  # fmt: skip
+        )
         await session.wait()
         return session.result().report(tmp_path / "s.html")
 
@@ -149,11 +158,16 @@ def test_a_report_holds_the_sheets_of_factors(result, tmp_path):
     market = daily_frame(80, 3)
     sheets = [
         rbt.factor_sheet(
-            Returns(window_length=n), "2017-02-06", "2017-03-01", market,
-            periods=[1], quantiles=2, name=name,
+            Returns(window_length=n),
+            "2017-02-06",
+            "2017-03-01",
+            market,
+            periods=[1],
+            quantiles=2,
+            name=name,
         )
         for n, name in ((5, "<i>week"), (21, "month"))
-    ]  # fmt: skip
+    ]
 
     page = result.report(tmp_path / "x.html", factor_sheets=sheets).read_text("utf-8")
     one = result.report(tmp_path / "y.html", factor_sheets=sheets[1]).read_text("utf-8")
@@ -222,19 +236,30 @@ def test_what_cannot_be_compared_is_said(result):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(Decimal("83313.000000000000"), "83,313"), (Decimal("1.5"), "1.5"), (None, DASH),
-     (Decimal("0.123456789"), "0.12"), (True, "yes"), (date(2020, 1, 2), "2020-01-02"),
-     (1234567, "1,234,567")],
-)  # fmt: skip
+    [
+        (Decimal("83313.000000000000"), "83,313"),
+        (Decimal("1.5"), "1.5"),
+        (None, DASH),
+        (Decimal("0.123456789"), "0.12"),
+        (True, "yes"),
+        (date(2020, 1, 2), "2020-01-02"),
+        (1234567, "1,234,567"),
+    ],
+)
 def test_values_are_written_as_people_write_them(value, text):
     assert cell(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(0.1234, "fraction", "12.34 %"), (-0.00001, "fraction", "0.00 %"), (3.0, "days", "3"),
-     (83313.0, "money", "83,313.00"), (float("nan"), "ratio", DASH)],
-)  # fmt: skip
+    [
+        (0.1234, "fraction", "12.34 %"),
+        (-0.00001, "fraction", "0.00 %"),
+        (3.0, "days", "3"),
+        (83313.0, "money", "83,313.00"),
+        (float("nan"), "ratio", DASH),
+    ],
+)
 def test_statistics_are_written_by_their_unit(value, unit, text):
     assert by_unit(value, unit) == text
 

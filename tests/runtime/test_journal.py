@@ -88,12 +88,19 @@ def test_rows_come_back_in_order_with_what_was_written(begin):
     ]
     assert list(again.events()) == [(1, slice_at(0))]
     assert next(again.rows(after=2)).data() == {
-        "amount": "5", "limit": None, "order_id": "1", "stop": None, "symbol": "A"
-    }  # fmt: skip
+        "amount": "5",
+        "limit": None,
+        "order_id": "1",
+        "stop": None,
+        "symbol": "A",
+    }
     assert next(again.rows()).timestamp == START
     assert again.header == {
-        "params": {"fast": 10}, "name": "sma", "run_id": "ABCDEFGH", "created": "2020-01-02T21:00:00.000000Z"
-    }  # fmt: skip
+        "params": {"fast": 10},
+        "name": "sma",
+        "run_id": "ABCDEFGH",
+        "created": "2020-01-02T21:00:00.000000Z",
+    }
 
 
 def test_rows_not_yet_committed_can_be_read_and_are_gone_if_never_committed(begin, folder):

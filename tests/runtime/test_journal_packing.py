@@ -178,8 +178,12 @@ def test_what_only_looks_like_a_slice_comes_back_as_it_was(payload):
     [b"", b"no zlib", zlib.compress(b"{}\n[]"), zlib.compress(bytes(MOST_BYTES + 1), 1)],
 )
 def test_what_was_not_packed_here_is_refused_within_bounds(part, content):
-    packed = pack([(1, "input", "MarketDataEvent", datetime_text(START), encode_event(event), 0)
-                   for event in [slice_of(0, ["A"], random.Random(1))]])  # fmt: skip
+    packed = pack(
+        [
+            (1, "input", "MarketDataEvent", datetime_text(START), encode_event(event), 0)
+            for event in [slice_of(0, ["A"], random.Random(1))]
+        ]
+    )
 
     with pytest.raises(ValueError, match=r"unpack|says|cut|substring|Expecting"):
         unpack(packed._replace(**{part: content}), first=1)

@@ -33,8 +33,12 @@ with warnings.catch_warnings():
     )
 
 BUY, SELL, DAY, GTC, IOC = (
-    OrderSide.BUY, OrderSide.SELL, TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC
-)  # fmt: skip
+    OrderSide.BUY,
+    OrderSide.SELL,
+    TimeInForce.DAY,
+    TimeInForce.GTC,
+    TimeInForce.IOC,
+)
 
 
 class Sdk:
@@ -115,10 +119,8 @@ def test_money_in_place_of_shares(sdk):
     sdk.refused(422, "notional orders must be market orders", BUY, None, **money)
     with pytest.raises(APIError, match="notional orders must be market orders"):
         sdk.client.submit_order(
-            LimitOrderRequest(
-                symbol="IBM", side=BUY, time_in_force=DAY, limit_price=50, **money
-            )
-        )  # fmt: skip
+            LimitOrderRequest(symbol="IBM", side=BUY, time_in_force=DAY, limit_price=50, **money)
+        )
 
     assert Decimal(sdk.order(BUY, None, force=DAY, **money).filled_qty) == Decimal("1.023017902")
 
@@ -279,8 +281,10 @@ def test_a_replaced_order_goes_on_under_another_id(sdk):
 
     chain = [sdk.client.get_order_by_id(one.id) for one in (first, second, third)]
     assert [one.status for one in chain] == [
-        OrderStatus.REPLACED, OrderStatus.REPLACED, OrderStatus.NEW,
-    ]  # fmt: skip
+        OrderStatus.REPLACED,
+        OrderStatus.REPLACED,
+        OrderStatus.NEW,
+    ]
     assert [one.replaced_by for one in chain] == [second.id, third.id, None]
     assert [one.replaces for one in chain] == [None, first.id, second.id]
     assert (chain[2].qty, chain[2].limit_price) == ("30", "51")

@@ -14,8 +14,14 @@ from rbtlive.data.reading.column_roles import role_of
 from rbtlive.errors import NotAFrame
 
 _GIVERS: Final = (
-    "to_df", "to_table", "to_pandas", "toPandas", "compute", "to_native", "fetch_arrow_table",
-)  # fmt: skip
+    "to_df",
+    "to_table",
+    "to_pandas",
+    "toPandas",
+    "compute",
+    "to_native",
+    "fetch_arrow_table",
+)
 """What gives a frame without an argument: Databento's store, Arrow's datasets,
 BigQuery's rows, Spark's and dask's frames, narwhals', DuckDB's connections.
 """

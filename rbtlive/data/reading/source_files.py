@@ -36,8 +36,15 @@ _LINES: Final = (".jsonl", ".ndjson")
 _ARROW: Final = (".arrow", ".feather", ".ipc", ".arrows")
 _PARQUET: Final = (".parquet", ".pq", ".parq")
 _NO_BARS: Final = (
-    "readme", "notes", "note", "license", "changelog", "requirements", "about", "manifest",
-)  # fmt: skip
+    "readme",
+    "notes",
+    "note",
+    "license",
+    "changelog",
+    "requirements",
+    "about",
+    "manifest",
+)
 """Names of texts that lie beside bars."""
 
 _BY_PANDAS: Final = {
@@ -132,11 +139,12 @@ def _files(path: Path) -> list[Path]:
     else:
         raise UnreadableFile(f"bars must be a file that exists: was {str(path)!r}; check the path")
     known = [
-        file for file in found
+        file
+        for file in found
         if _kind(file.name) not in ("", *_SQLITE)  # Thumbs.db
         and not file.name.startswith((".", "_", "~$"))
         and file.stem.lower() not in _NO_BARS
-    ]  # fmt: skip
+    ]
     if not known:
         raise UnreadableFile(
             f"bars must name files that can be read, such as {', '.join(_KNOWN[:3])} or .parquet: "

@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 
 _TRADES_SHOWN = 60
 _TILES = (
-    ("total_return", "Return"), ("annual_return", "A year"), ("max_drawdown", "Max drawdown"),
-    ("sharpe", "Sharpe"), ("annual_volatility", "Volatility"), ("trades", "Trades"),
-    ("win_rate", "Win rate"), ("profit_factor", "Profit factor"),
-)  # fmt: skip
+    ("total_return", "Return"),
+    ("annual_return", "A year"),
+    ("max_drawdown", "Max drawdown"),
+    ("sharpe", "Sharpe"),
+    ("annual_volatility", "Volatility"),
+    ("trades", "Trades"),
+    ("win_rate", "Win rate"),
+    ("profit_factor", "Profit factor"),
+)
 
 
 def report_page(
@@ -159,10 +164,16 @@ def _falls(result: ResultTables) -> Iterator[str]:
     names = ("Depth", "High", "Low", "Recovered", "Days")
     yield section("Deepest drawdowns", table(names, worst) if worst else "")
     crises = [
-        (row["crisis"], row["start"], row["end"], percent(row["return"]),
-         percent(row["benchmark_return"]), percent(row["max_drawdown"]))
+        (
+            row["crisis"],
+            row["start"],
+            row["end"],
+            percent(row["return"]),
+            percent(row["benchmark_return"]),
+            percent(row["max_drawdown"]),
+        )
         for row in result.crises.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     head = ("Crisis", "From", "To", "Return", "Benchmark", "Drawdown")
     yield section("In known crises", table(head, crises) if crises else "")
 
@@ -261,12 +272,15 @@ def _groups(result: ResultTables) -> Iterator[str]:
         frame = result.trades_by(group).sort(by, descending=falling).head(20)
         rows = [
             (
-                str(row[group]) if group != "weekday" else _DAYS[row[group] - 1], row["trades"],
-                percent(row["win_rate"]), money(row["net_profit"]), percent(row["mean_return"]),
+                str(row[group]) if group != "weekday" else _DAYS[row[group] - 1],
+                row["trades"],
+                percent(row["win_rate"]),
+                money(row["net_profit"]),
+                percent(row["mean_return"]),
                 by_unit(row["profit_factor"], "ratio"),
             )
             for row in frame.iter_rows(named=True)
-        ]  # fmt: skip
+        ]
         head = (group.capitalize(), "Trades", "Win rate", "Net profit", "Mean", "Profit factor")
         parts.append(table(head, rows))
     yield section("Trades by symbol, side and weekday", "".join(parts))
