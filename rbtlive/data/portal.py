@@ -63,6 +63,7 @@ from rbtlive.errors import (
 from rbtlive.model.arrays import np
 from rbtlive.model.asset import Equity
 from rbtlive.model.bar import OHLCV
+from rbtlive.model.given import DateLike
 from rbtlive.model.interval import DAY, MINUTE, Interval
 
 NO_END = date(9999, 12, 31)
@@ -422,8 +423,8 @@ class PolarsDataPortal:
         frequency: str | Interval = "1d",
         *,
         symbols: str | Iterable[str] | None = None,
-        start: Any = None,
-        end: Any = None,
+        start: DateLike | None = None,
+        end: DateLike | None = None,
     ) -> pl.DataFrame:
         """Return bars as people read them, in the form that a portal takes.
 

@@ -7,7 +7,7 @@ through `float()`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from rbtlive.model.asset import Asset
@@ -88,3 +88,17 @@ class TransactionLike(Protocol):
     @property
     def price(self) -> Any:
         """Price a share."""
+
+
+class SlippageLike(Protocol):
+    """A slippage model, or whatever fills orders as one does."""
+
+    def simulate(self, data: Any, asset: Any, orders_for_asset: Any, /) -> Iterable[Any]:
+        """Yield order, price and signed amount of each order that fills."""
+
+
+class CommissionLike(Protocol):
+    """A commission model, or whatever charges for fills as one does."""
+
+    def calculate(self, order: Any, transaction: Any, /) -> Any:
+        """Return the money that a fill costs."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rbtlive.errors import InvalidSetting
 from rbtlive.model.arrays import np
+
+DateLike: TypeAlias = "str | date | np.datetime64"
+"""A date as callers give it: text such as "2005-01-03", a date, or a moment of it."""
 
 
 def is_one_of(value: object, choices: Collection[object]) -> bool:

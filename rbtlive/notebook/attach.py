@@ -13,12 +13,14 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 from rbtlive.brokers.base import BrokerAdapter
 from rbtlive.core.actions.user_code import cut_to_own_line
 from rbtlive.errors import InvalidSetting, NoRunningLoop, RbtliveError
-from rbtlive.model.given import check_flag, is_one_of
+from rbtlive.finance.protocols import CommissionLike, SlippageLike
+from rbtlive.model.asset import Asset
+from rbtlive.model.given import DateLike, check_flag, is_one_of
 from rbtlive.model.interval import DAY
 from rbtlive.notebook.exit_code import HALTED, exit_with
 from rbtlive.notebook.interrupts import interrupt_held_back
@@ -55,16 +57,16 @@ def attach(  # noqa: PLR0913 - the public contract, each by name
     max_errors: int = 10,
     on_divergence: Literal["raise", "positions"] = "raise",
     open_orders: Literal["keep", "cancel"] = "keep",
-    capital_base: Any = None,
-    start: Any = None,
-    end: Any = None,
+    capital_base: SupportsFloat | None = None,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
     warmup: int | None = None,
     frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
-    commission: Any = None,
-    slippage: Any = None,
-    benchmark: Any = None,
+    commission: CommissionLike | None = None,
+    slippage: SlippageLike | None = None,
+    benchmark: str | Asset | None = None,
     frames: Literal["polars", "pandas"] = "polars",
     zipline_quirks: bool = False,
     reconciliation: Literal["halt", "warn", "adopt", "follow"] = "halt",

@@ -5,7 +5,7 @@ works inside a running one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, SupportsFloat
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from rbtlive.core.strategy.context import Context
 from rbtlive.core.trading_core import TradingCore
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import HistoryWindowStartsBeforeData
+from rbtlive.finance.protocols import CommissionLike, SlippageLike
+from rbtlive.model.asset import Asset
+from rbtlive.model.given import DateLike
 from rbtlive.model.interval import DAY
 from rbtlive.research.parameters import parameter_facts
 from rbtlive.research.result import BacktestResult
@@ -29,15 +32,15 @@ def backtest(  # noqa: PLR0913 - the public contract, each by name
     strategy: Any,
     data: Any,
     *,
-    start: Any = None,
-    end: Any = None,
-    capital_base: Any = 100_000,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    capital_base: SupportsFloat = 100_000,
     frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
-    commission: Any = None,
-    slippage: Any = None,
-    benchmark: Any = None,
+    commission: CommissionLike | None = None,
+    slippage: SlippageLike | None = None,
+    benchmark: str | Asset | None = None,
     frames: Literal["polars", "pandas"] = "polars",
     zipline_quirks: bool = False,
     warmup: int | None = None,

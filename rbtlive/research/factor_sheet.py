@@ -20,6 +20,7 @@ from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import SettingsError
 from rbtlive.model.arrays import np
+from rbtlive.model.given import DateLike
 from rbtlive.research.result_display import table_html
 from rbtlive.research.run_pipeline import run_pipeline
 
@@ -118,8 +119,8 @@ class FactorSheet:
 @from_own_line
 def factor_sheet(  # noqa: PLR0913 - each by name
     factor: Any,
-    start: Any,
-    end: Any,
+    start: DateLike,
+    end: DateLike,
     data: Any,
     *,
     periods: Sequence[int] = (1, 5, 10),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsFloat, cast
 
 from rbtlive.core.actions.user_code import from_own_line
 from rbtlive.data.bundles.extensions import load_extensions
 from rbtlive.data.bundles.registry import load
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import BadFrequency, InvalidSetting, NotBuilt
+from rbtlive.model.given import DateLike
 from rbtlive.model.interval import DAY, MINUTE, Interval
 from rbtlive.research.backtesting import analyzed, result_of
 from rbtlive.runtime.backtest import new_core, prepare_settings, run_core
@@ -28,10 +29,10 @@ _FREQUENCIES = {"daily": DAY.text, "minute": MINUTE.text}
 
 @from_own_line
 def run_algorithm(  # noqa: PLR0913, PLR0917 - zipline's signature
-    start: Any,
-    end: Any,
+    start: DateLike,
+    end: DateLike,
     initialize: Callable[..., Any] | None,
-    capital_base: Any,
+    capital_base: SupportsFloat,
     handle_data: Callable[..., Any] | None = None,
     before_trading_start: Callable[..., Any] | None = None,
     analyze: Callable[..., Any] | None = None,

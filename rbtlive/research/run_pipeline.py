@@ -13,15 +13,15 @@ from rbtlive.core.shown.presenter import get_presenter
 from rbtlive.data.bars.field_table import WholeMarket
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
-from rbtlive.model.given import check_flag
+from rbtlive.model.given import DateLike, check_flag
 from rbtlive.runtime.backtest import prepare_settings
 
 
 @from_own_line
 def run_pipeline(  # noqa: PLR0913 - each by name
     pipeline: Any,
-    start: Any,
-    end: Any,
+    start: DateLike,
+    end: DateLike,
     data: Any,
     *,
     frames: Literal["polars", "pandas"] = "polars",

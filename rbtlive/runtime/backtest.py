@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, SupportsFloat, cast
 
 from rbtlive.core.rules.quirks import quirks
 from rbtlive.core.state.settings import RunSettings
@@ -37,8 +37,9 @@ from rbtlive.errors import (
     StartAfterEnd,
     ZeroCapitalError,
 )
+from rbtlive.finance.protocols import CommissionLike, SlippageLike
 from rbtlive.model.asset import Asset
-from rbtlive.model.given import check_flag, is_one_of
+from rbtlive.model.given import DateLike, check_flag, is_one_of
 from rbtlive.model.interval import DAY, Interval
 from rbtlive.model.number import to_decimal
 from rbtlive.runtime.garbage_collection import rare_collections
@@ -48,15 +49,15 @@ from rbtlive.runtime.log import message_sink
 def prepare_settings(  # noqa: PLR0913 - what backtest takes, each by name
     portal: PolarsDataPortal,
     *,
-    start: Any = None,
-    end: Any = None,
-    capital_base: Any = 100_000,
+    start: DateLike | None = None,
+    end: DateLike | None = None,
+    capital_base: SupportsFloat = 100_000,
     frequency: str = DAY.text,
     calendar: str | None = None,
     params: Mapping[str, Any] | None = None,
-    commission: Any = None,
-    slippage: Any = None,
-    benchmark: Any = None,
+    commission: CommissionLike | None = None,
+    slippage: SlippageLike | None = None,
+    benchmark: str | Asset | None = None,
     frames: str = "polars",
     zipline_quirks: bool = False,
     on_error: Literal["raise", "continue"] = "raise",

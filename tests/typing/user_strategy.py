@@ -4,13 +4,16 @@ mypy checks it with the package; `test_user_strategy.py` runs it.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, assert_type
 
+import numpy as np
 import polars as pl
 
 import rbtlive as rbt
 from rbtlive.api import get_open_orders
+from rbtlive.finance.execution import LimitOrder
 from rbtlive.model.asset import Asset
 from rbtlive.model.number import Figure
 
@@ -60,3 +63,34 @@ class Typed(rbt.TradingAlgorithm):
     def analyze(self, context: rbt.Context, perf: Any) -> None:
         """Say what the last fill was."""
         context.done = perf.height, context.last
+
+
+def accepted(strategy: Typed, asset: Asset, bars: pl.DataFrame) -> None:
+    """Pass arguments in the kinds that they may have."""
+    strategy.order(asset, Decimal("1.5"), style=LimitOrder(10))
+    strategy.order_target(asset, np.int64(2), limit_price=np.float64(9.5))
+    strategy.order_target_percents({asset: Decimal("0.1")}, tag="rebalance")
+    strategy.set_max_order_size(asset, max_shares=Decimal(10), max_notional=1e6)
+    strategy.cancel_order(strategy.get_open_orders(asset)[0])
+    costs = rbt.PerShare(0.001)
+    rbt.backtest(Typed, bars, start="2005-01-03", end=date(2005, 2, 1), commission=costs)
+    rbt.backtest(Typed, bars, start=np.datetime64("2005-01-03"), capital_base=Decimal(1000))
+
+
+def refused(strategy: Typed, asset: Asset, bars: pl.DataFrame) -> None:
+    """Pass what the type checker refuses: were a parameter's type `Any`, its `ignore`
+    would be unused, and mypy would say so.
+    """
+    strategy.order(asset, "five")  # type: ignore[arg-type]
+    strategy.order(asset, 1, limit_price="9.50")  # type: ignore[arg-type]
+    strategy.order(asset, 1, style="limit")  # type: ignore[arg-type]
+    strategy.order_target_percents({asset: "10 %"})  # type: ignore[dict-item]
+    strategy.cancel_order(5)  # type: ignore[arg-type]
+    strategy.set_max_order_size(asset, max_shares="10")  # type: ignore[arg-type]
+    strategy.set_commission(0.001)  # type: ignore[arg-type]
+    strategy.set_slippage("none")  # type: ignore[arg-type]
+    rbt.backtest(Typed, bars, start=2005)  # type: ignore[arg-type]
+    rbt.backtest(Typed, bars, capital_base="1000")  # type: ignore[arg-type]
+    rbt.backtest(Typed, bars, commission=0.001)  # type: ignore[arg-type]
+    rbt.backtest(Typed, bars, slippage="none")  # type: ignore[arg-type]
+    rbt.backtest(Typed, bars, benchmark=1)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 from rbtlive.errors import AccountControlViolation, RbtliveWarning, TradingControlViolation
 from rbtlive.model.asset import Asset
@@ -203,8 +203,8 @@ class _SizeLimit(_OrderControl):
         self,
         on_error: str,
         asset: Asset | None = None,
-        max_shares: Any = None,
-        max_notional: Any = None,
+        max_shares: SupportsFloat | None = None,
+        max_notional: SupportsFloat | None = None,
     ) -> None:
         super().__init__(on_error, asset=asset, max_shares=max_shares, max_notional=max_notional)
         if max_shares is None and max_notional is None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rbtlive.data.calendars.calendar import TradingCalendar, get_calendar
 from rbtlive.data.calendars.grid import calendar_of
+from rbtlive.finance.protocols import CommissionLike, SlippageLike
 from rbtlive.model.interval import Interval
 
 
@@ -43,8 +44,8 @@ class RunSettings:
     frames: Literal["polars", "pandas"] = "polars"
     zipline_quirks: bool = False
     params: dict[str, Any] = field(default_factory=dict)
-    commission: Any = None
-    slippage: Any = None
+    commission: CommissionLike | None = None
+    slippage: SlippageLike | None = None
     benchmark: str | None = None
     on_error: Literal["raise", "continue"] = "raise"
     max_errors: int = 10

@@ -7,8 +7,9 @@ before it is placed, an account control the books at each session's end.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import SupportsFloat
 
 from rbtlive.core.actions.run_setup import add_trading_control
 from rbtlive.core.rules import controls
@@ -35,8 +36,8 @@ class ControlMethods(Bound):
     def set_max_position_size(
         self,
         asset: Asset | None = None,
-        max_shares: Any = None,
-        max_notional: Any = None,
+        max_shares: SupportsFloat | None = None,
+        max_notional: SupportsFloat | None = None,
         on_error: str = "fail",
     ) -> None:
         """Refuse orders that would make a position larger than this, in shares or in
@@ -51,8 +52,8 @@ class ControlMethods(Bound):
     def set_max_order_size(
         self,
         asset: Asset | None = None,
-        max_shares: Any = None,
-        max_notional: Any = None,
+        max_shares: SupportsFloat | None = None,
+        max_notional: SupportsFloat | None = None,
         on_error: str = "fail",
     ) -> None:
         """Refuse single orders larger than this, in shares or in money."""
@@ -70,7 +71,9 @@ class ControlMethods(Bound):
         """Refuse orders that would make a position short."""
         self._trading_control(controls.LongOnly(on_error))
 
-    def set_do_not_order_list(self, restricted_list: Any, on_error: str = "fail") -> None:
+    def set_do_not_order_list(
+        self, restricted_list: Iterable[Asset], on_error: str = "fail"
+    ) -> None:
         """Refuse orders of these assets (deprecated by zipline: use
         `set_asset_restrictions`).
         """

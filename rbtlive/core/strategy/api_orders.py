@@ -7,7 +7,7 @@ The rule: an order placed on a bar can fill from the next bar on, never on its o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, overload
+from typing import Any, SupportsFloat, overload
 
 from rbtlive.core.actions import sizing
 from rbtlive.core.actions.asset_lookup import check_orderable, resolve
@@ -23,6 +23,7 @@ from rbtlive.core.actions.order_entry import (
 from rbtlive.core.shown.order_views import OrderView
 from rbtlive.core.strategy.bound import Bound
 from rbtlive.errors import OrderDuringInitialize
+from rbtlive.finance.execution import ExecutionStyle
 from rbtlive.model.asset import Asset
 
 
@@ -32,10 +33,10 @@ class OrderMethods(Bound):
     def order(
         self,
         asset: Asset,
-        amount: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        amount: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order `amount` shares: positive buys, negative sells.
@@ -73,10 +74,10 @@ class OrderMethods(Bound):
     def order_value(
         self,
         asset: Asset,
-        value: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        value: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order shares worth `value` at the last price.
@@ -94,10 +95,10 @@ class OrderMethods(Bound):
     def order_percent(
         self,
         asset: Asset,
-        percent: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        percent: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order shares worth a fraction of the portfolio's value (0.5 is half of
@@ -113,10 +114,10 @@ class OrderMethods(Bound):
     def order_target(
         self,
         asset: Asset,
-        target: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        target: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold `target` shares; open orders of the asset count
@@ -132,10 +133,10 @@ class OrderMethods(Bound):
     def order_target_value(
         self,
         asset: Asset,
-        target: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        target: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold shares worth `target`; open orders of the asset
@@ -153,10 +154,10 @@ class OrderMethods(Bound):
     def order_target_percent(
         self,
         asset: Asset,
-        target: Any,
-        limit_price: Any = None,
-        stop_price: Any = None,
-        style: Any = None,
+        target: SupportsFloat,
+        limit_price: SupportsFloat | None = None,
+        stop_price: SupportsFloat | None = None,
+        style: ExecutionStyle | None = None,
         tag: str | None = None,
     ) -> str | None:
         """Order what is missing to hold a fraction of the portfolio's value; open
@@ -171,12 +172,18 @@ class OrderMethods(Bound):
             amount = sizing.shares_to_target(
                 state, known, sizing.shares_for_percent(state, known, target)
             )
-        elif limit_price is stop_price is style is tag is None and not state.trading_controls:
+        elif (
+            limit_price is None
+            and stop_price is None
+            and style is None
+            and tag is None
+            and not state.trading_controls
+        ):
             return enter(state, known, amount) if amount else None
         return place_order(state, known, amount, (limit_price, stop_price, style, tag))
 
     def order_target_percents(
-        self, targets: Mapping[Asset, Any], *, tag: str | None = None
+        self, targets: Mapping[Asset, SupportsFloat], *, tag: str | None = None
     ) -> dict[Asset, str | None]:
         """Order what is missing to hold these fractions of the portfolio's value, at
         market: `order_target_percent` for each asset, in the order given.
@@ -224,7 +231,7 @@ class OrderMethods(Bound):
             )
         return place_batch(state, sizing.share_counts(share_counts))
 
-    def cancel_order(self, order_param: Any) -> None:
+    def cancel_order(self, order_param: str | OrderView) -> None:
         """Cancel an open order, by id or by the order itself; anything else has no
         effect.
         """

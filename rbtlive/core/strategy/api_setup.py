@@ -48,9 +48,10 @@ from rbtlive.errors import (
     UnsupportedDatetimeFormat,
 )
 from rbtlive.finance.cancel_policy import CancelPolicy
-from rbtlive.finance.commission import EquityCommissionModel
-from rbtlive.finance.slippage import EquitySlippageModel
+from rbtlive.finance.commission import CommissionModel, EquityCommissionModel
+from rbtlive.finance.slippage import EquitySlippageModel, SlippageModel
 from rbtlive.model.asset import Asset
+from rbtlive.model.given import DateLike
 
 if TYPE_CHECKING:
     from rbtlive.pipeline.pipeline import Pipeline
@@ -88,7 +89,7 @@ class SetupMethods(Bound):
             f"no asset has sid {sid!r}: known are {[a.sid for a in state.assets][:20]}"
         )
 
-    def set_symbol_lookup_date(self, dt: Any) -> None:
+    def set_symbol_lookup_date(self, dt: DateLike) -> None:
         """Look symbols up as of this date instead of the run's last session.
 
         Raises:
@@ -222,7 +223,9 @@ class SetupMethods(Bound):
 
     # -- cost models and policies -----------------------------------------------------
 
-    def set_slippage(self, us_equities: Any = None, us_futures: Any = None) -> None:
+    def set_slippage(
+        self, us_equities: SlippageModel | None = None, us_futures: SlippageModel | None = None
+    ) -> None:
         """Set the slippage model.
 
         Raises:
@@ -240,7 +243,9 @@ class SetupMethods(Bound):
                 )
             set_cost_models(state, slippage=us_equities)
 
-    def set_commission(self, us_equities: Any = None, us_futures: Any = None) -> None:
+    def set_commission(
+        self, us_equities: CommissionModel | None = None, us_futures: CommissionModel | None = None
+    ) -> None:
         """Set the commission model.
 
         Raises:
@@ -429,7 +434,7 @@ def _allows_equities(model: Any, base: type) -> bool:
     return any(getattr(kind, "__name__", "") == "Equity" for kind in allowed)
 
 
-def _as_date(dt: Any) -> date:
+def _as_date(dt: DateLike) -> date:
     if isinstance(dt, datetime):
         return dt.date()
     if isinstance(dt, date):

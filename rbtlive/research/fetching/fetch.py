@@ -18,6 +18,7 @@ from rbtlive.data.catalog.shelved_bars import portal_of
 from rbtlive.data.catalog.store import Shelf, catalog_folder, day_of
 from rbtlive.data.portal import PolarsDataPortal
 from rbtlive.errors import InvalidSetting
+from rbtlive.model.given import DateLike
 from rbtlive.model.interval import WEEK, Interval
 from rbtlive.research.fetching.vendors import Ask, vendor_named
 from rbtlive.runtime.clock import Clock, SystemClock
@@ -26,8 +27,8 @@ from rbtlive.runtime.clock import Clock, SystemClock
 def fetch(
     vendor: str,
     symbols: str | Iterable[str],
-    start: Any,
-    end: Any = None,
+    start: DateLike,
+    end: DateLike | None = None,
     interval: str = "1d",
     *,
     refresh: bool = False,
